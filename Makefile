@@ -1,0 +1,106 @@
+# Everything these targets make stays inside the checkout; `make clean` removes it.
+# Needed on the machine: python3, git, make. uv is fetched and verified by scripts/bootstrap.py.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help setup demo test test-services check bench clean uv sync-check \
+	check-format check-lint check-types check-imports check-lock check-calendars
+
+UV := .tools/uv
+BIN := .venv/bin
+SYNC := $(UV) sync --frozen --inexact --no-default-groups
+
+export UV_CACHE_DIR := $(CURDIR)/.cache/uv
+export UV_PYTHON_INSTALL_DIR := $(CURDIR)/.tools/python
+export UV_PROJECT_ENVIRONMENT := $(CURDIR)/.venv
+export PYRIGHT_PYTHON_CACHE_DIR := $(CURDIR)/.cache/pyright
+export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
+export MPLCONFIGDIR := $(CURDIR)/.cache/matplotlib
+unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH
+
+# --- what to run -------------------------------------------------------------------------------
+
+help: ## show the targets
+	@echo "usage: make <target>"
+	@echo
+	@sed -n "s/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p" Makefile | expand -t 18
+
+setup: uv ## install everything for work on the code into .venv
+	$(UV) sync --frozen
+
+demo: uv ## run the demo; PRICES=<file or folder> takes your own prices
+	$(SYNC)
+	$(BIN)/quant demo $(if $(PRICES),--prices "$(PRICES)")
+
+test: uv ## run the tests that need no servers; PYTEST_ADDOPTS is honoured
+	$(SYNC) --group test
+	$(BIN)/pytest -m "not services"
+	@$(LIST_SERVICE_TESTS)
+
+test-services: uv ## run the tests that need real servers
+	$(SYNC) --group test
+	@$(RUN_SERVICE_TESTS)
+
+check: check-format check-lint check-types check-imports check-lock check-calendars ## format, lint, types, imports, lock, calendar tables
+	@echo "all checks passed"
+
+bench: uv ## run the benchmarks
+	$(SYNC) --group test --group bench
+	$(BIN)/python -m bench
+
+clean: ## remove all that these targets made
+	rm -rf .venv .cache .tools .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# --- the steps of check, one by one ------------------------------------------------------------
+
+check-format: sync-check
+	@echo "== format"
+	$(BIN)/ruff format --check
+
+check-lint: sync-check
+	@echo "== lint"
+	$(BIN)/ruff check
+
+check-types: sync-check
+	@echo "== types"
+	$(BIN)/pyright
+
+check-imports: sync-check
+	@echo "== imports"
+	$(BIN)/lint-imports
+
+check-lock: uv
+	@echo "== lock"
+	$(UV) lock --check
+
+check-calendars: sync-check
+	@echo "== calendar tables"
+	$(BIN)/python scripts/generate_calendars.py --check
+
+# --- tools -------------------------------------------------------------------------------------
+
+uv:
+	@python3 scripts/bootstrap.py
+
+sync-check: uv
+	@$(SYNC) --group test --group check
+
+# pytest exits with 5 when it selects no test.
+define LIST_SERVICE_TESTS
+status=0; tests=$$(PYTEST_ADDOPTS= $(BIN)/pytest --collect-only -q -m services) || status=$$?; \
+case $$status in \
+0) echo "tests that need services (make test-services): $$(echo "$$tests" | grep -c ::)"; echo "$$tests" | grep :: ;; \
+5) echo "tests that need services: none yet" ;; \
+*) echo "$$tests"; exit $$status ;; \
+esac
+endef
+
+define RUN_SERVICE_TESTS
+status=0; $(BIN)/pytest -m services || status=$$?; \
+case $$status in \
+5) echo "tests that need services: none yet" ;; \
+*) exit $$status ;; \
+esac
+endef

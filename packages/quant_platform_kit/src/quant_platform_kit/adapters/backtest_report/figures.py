@@ -1,0 +1,191 @@
+"""What the report shows beyond the `Summary`: pure functions of a back-test's record."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+
+from quant_platform_kit.domain.errors import InvalidInput
+from quant_platform_kit.domain.performance import BacktestResult, DecisionRecord, drawdown, monthly_returns
+from quant_platform_kit.domain.prices import FloatArray
+from quant_platform_kit.domain.strategy import Action
+
+__all__ = [
+    "Band",
+    "Fall",
+    "MonthlyRow",
+    "YearOfTrading",
+    "blocked_days",
+    "check",
+    "holding_bands",
+    "monthly_rows",
+    "worst_falls",
+    "years_of_trading",
+]
+
+MOST_BANDS = 10
+MONTHS = range(1, 13)
+
+
+@dataclass(frozen=True, slots=True)
+class Fall:
+    """A time below a previous high.
+
+    Attributes
+    ----------
+    depth
+        Equity at the trough / equity at the peak - 1, negative.
+    peak
+        The last session at the high.
+    recovery
+        The first session back at the high or above; None while still below at the end.
+    days
+        Calendar days from the peak to the recovery, or to the last session.
+    """
+
+    depth: float
+    peak: date
+    trough: date
+    recovery: date | None
+    days: int
+
+
+@dataclass(frozen=True, slots=True)
+class MonthlyRow:
+    """A calendar year: 12 monthly returns, None where the back-test has no session, and their product."""
+
+    year: int
+    months: tuple[float | None, ...]
+    total: float
+
+
+@dataclass(frozen=True, slots=True)
+class YearOfTrading:
+    """A calendar year's trades.
+
+    Attributes
+    ----------
+    turnover
+        Notional bought and sold in the year / mean equity of the year, not annualised.
+    costs
+        Commission and slippage, in the portfolio's currency.
+    """
+
+    year: int
+    turnover: float
+    costs: float
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """A layer of the holdings chart.
+
+    Attributes
+    ----------
+    tone
+        Name of its colour: ``c0`` to ``c9``, ``other`` or ``cash``.
+    weights
+        Share of the equity at each close, 0 to 1, shape (n,); the bands of a session sum to 1.
+    """
+
+    name: str
+    tone: str
+    weights: FloatArray
+
+
+def check(result: BacktestResult) -> None:
+    """Hold a result to what the report can draw.
+
+    Raises
+    ------
+    InvalidInput
+        Fewer than two sessions; a series with another length, or with a value that is NaN or infinite.
+    """
+    n = len(result.sessions)
+    if n < 2:  # noqa: PLR2004
+        raise InvalidInput(f"back-test of {result.profile} has {n} sessions; a report needs 2, widen the period")
+    series = {"equity": result.equity, "cash": result.cash, "holdings": result.holdings}
+    if result.benchmark is not None:
+        series["benchmark"] = result.benchmark
+    for name, values in series.items():
+        if len(values) != n:
+            raise InvalidInput(f"{name} of {result.profile} has {len(values)} rows; its sessions ask for {n}")
+        bad = np.argwhere(~np.isfinite(values))
+        if len(bad):
+            where = result.sessions[int(bad[0][0])]
+            raise InvalidInput(f"{name} of {result.profile} is not finite on {where}; fill the gap before the report")
+
+
+def worst_falls(sessions: Sequence[date], equity: FloatArray, count: int = 5) -> tuple[Fall, ...]:
+    """Return the ``count`` deepest falls below a previous high, the deepest first, never overlapping."""
+    below = drawdown(equity)
+    under = np.concatenate(([False], below < 0, [False]))
+    edges = np.flatnonzero(under[1:] != under[:-1])
+    falls = [_fall(sessions, below, int(first), int(after)) for first, after in edges.reshape(-1, 2)]
+    return tuple(sorted(falls, key=lambda fall: fall.depth)[:count])
+
+
+def _fall(sessions: Sequence[date], below: FloatArray, first: int, after: int) -> Fall:
+    """Return the fall of the sessions first <= i < after, all of them below the high of session first - 1."""
+    trough = first + int(below[first:after].argmin())
+    recovery = sessions[after] if after < len(sessions) else None
+    peak = sessions[first - 1]
+    days = ((recovery or sessions[-1]) - peak).days
+    return Fall(float(below[trough]), peak, sessions[trough], recovery, days)
+
+
+def monthly_rows(sessions: Sequence[date], equity: FloatArray) -> tuple[MonthlyRow, ...]:
+    """Return a row for every calendar year of the sessions, ascending."""
+    returns = monthly_returns(sessions, equity)
+    rows: list[MonthlyRow] = []
+    for year in _years(sessions):
+        months = tuple(returns.get((year, month)) for month in MONTHS)
+        rows.append(MonthlyRow(year, months, math.prod(1 + month for month in months if month is not None) - 1))
+    return tuple(rows)
+
+
+def years_of_trading(result: BacktestResult) -> tuple[YearOfTrading, ...]:
+    """Return the trading of every calendar year of the sessions, ascending, quiet years included."""
+    notional = dict.fromkeys(_years(result.sessions), 0.0)
+    costs = notional.copy()
+    for trade in result.trades:
+        notional[trade.session.year] += float(trade.notional)
+        costs[trade.session.year] += float(trade.cost)
+    years = np.array([session.year for session in result.sessions])
+    return tuple(
+        YearOfTrading(year, notional[year] / float(result.equity[years == year].mean()), costs[year])
+        for year in notional
+    )
+
+
+def holding_bands(result: BacktestResult) -> tuple[Band, ...]:
+    """Return the symbols ever held, the largest mean weight first, then cash; a value below zero counts as zero.
+
+    When more than 10 symbols were held, the 9 largest are named and the rest make one band.
+    """
+    holdings = np.clip(result.holdings, 0, None)
+    cash = np.clip(result.cash, 0, None)
+    weights = holdings / (holdings.sum(axis=1) + cash)[:, None]
+    held = [i for i in range(len(result.symbols)) if holdings[:, i].any()]
+    held.sort(key=lambda i: -float(weights[:, i].mean()))
+    named = held if len(held) <= MOST_BANDS else held[: MOST_BANDS - 1]
+    bands = [Band(result.symbols[i], f"c{tone}", weights[:, i]) for tone, i in enumerate(named)]
+    rest = held[len(named) :]
+    if rest:
+        bands.append(Band(f"{len(rest)} others", "other", weights[:, rest].sum(axis=1)))
+    return (*bands, Band("Cash", "cash", 1 - weights.sum(axis=1)))
+
+
+def blocked_days(result: BacktestResult) -> tuple[DecisionRecord, ...]:
+    """Return the evaluations that were BLOCKED or whose plan was not executed."""
+    return tuple(
+        record for record in result.decisions if record.blocked or record.decision.action is Action.BLOCKED
+    )
+
+
+def _years(sessions: Sequence[date]) -> range:
+    return range(sessions[0].year, sessions[-1].year + 1)

@@ -1,0 +1,123 @@
+"""A `VersionedStore` in a folder of the local file system."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+from quant_platform_kit.domain.errors import Conflict, InvalidInput, StoreError
+from quant_platform_kit.ports.versioned_store import Stored
+
+__all__ = ["FileStore"]
+
+_KEY = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*")
+_TEMPORARY = ".tmp-"
+
+
+class FileStore:
+    """Objects as files below ``root``: a line with the generation, then the data.
+
+    A create links a complete, synced file to its name, so that it either exists whole or not at all; the link fails
+    where the name is taken. A replace holds the store's lock while it compares. Both sync the folder before they
+    return. For processes of one machine; ``root`` must not be on a network file system.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def create(self, key: str, data: bytes) -> int:
+        """Write an object that must not exist; see `VersionedStore.create`."""
+        path = self._path(key)
+        with _store_errors(key):
+            temporary = self._write_temporary(path, 1, data)
+            try:
+                os.link(temporary, path)
+            except FileExistsError:
+                raise Conflict(f"{key} exists already") from None
+            finally:
+                temporary.unlink()
+            _sync_folder(path.parent)
+        return 1
+
+    def replace(self, key: str, data: bytes, generation: int) -> int:
+        """Overwrite an object of a known generation; see `VersionedStore.replace`."""
+        path = self._path(key)
+        with _store_errors(key), self._locked():
+            present = self.get(key)
+            if present is None or present.generation != generation:
+                found = "no object" if present is None else f"generation {present.generation}"
+                raise Conflict(f"{key} has {found}; expected was generation {generation}")
+            self._write_temporary(path, generation + 1, data).replace(path)
+            _sync_folder(path.parent)
+        return generation + 1
+
+    def get(self, key: str) -> Stored | None:
+        """Return an object; see `VersionedStore.get`."""
+        path = self._path(key)
+        with _store_errors(key):
+            try:
+                head, _, data = path.read_bytes().partition(b"\n")
+            except (FileNotFoundError, NotADirectoryError):
+                return None
+        if not head.isdigit():
+            raise StoreError(f"{path} is damaged: its first line is not a generation; restore it from a backup")
+        return Stored(data, int(head))
+
+    def keys(self, prefix: str) -> list[str]:
+        """Return every key with a prefix; see `VersionedStore.keys`."""
+        top = self.root / prefix.rpartition("/")[0]
+        with _store_errors(prefix):
+            found = (path for path in top.rglob("*") if path.is_file() and not path.name.startswith("."))
+            names = (path.relative_to(self.root).as_posix() for path in found)
+            return sorted(name for name in names if name.startswith(prefix))
+
+    def _path(self, key: str) -> Path:
+        if not _KEY.fullmatch(key):
+            raise InvalidInput(f"store key {key!r}: segments are letters, digits and ._- and do not start with a dot")
+        return self.root / key
+
+    def _write_temporary(self, path: Path, generation: int, data: bytes) -> Path:
+        if not path.parent.is_dir():
+            _make_folders(path.parent)
+        temporary = path.parent / f"{_TEMPORARY}{uuid4().hex}"
+        with temporary.open("xb") as file:
+            file.write(b"%d\n" % generation + data)
+            file.flush()
+            os.fsync(file.fileno())
+        return temporary
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        self.root.mkdir(parents=True, exist_ok=True)
+        with (self.root / ".lock").open("ab") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+
+@contextmanager
+def _store_errors(key: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(f"store object {key}: {error.strerror} ({error.filename})") from error
+
+
+def _make_folders(folder: Path) -> None:
+    missing = [folder, *folder.parents]
+    missing = [path for path in missing if not path.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in missing:
+        _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

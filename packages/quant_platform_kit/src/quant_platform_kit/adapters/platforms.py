@@ -1,0 +1,70 @@
+"""Platforms as their ``platform.toml`` describes them."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Sequence
+from importlib.metadata import entry_points
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from quant_platform_kit.domain.errors import InvalidInput
+from quant_platform_kit.domain.matrix import PlatformDescription
+from quant_platform_kit.domain.strategy import Adjustment, InputName, TargetMode
+
+__all__ = ["ENTRY_POINTS", "platforms", "read_platform"]
+
+ENTRY_POINTS = "quant.platforms"
+"""Entry point group: each loads a function that returns the path of a ``platform.toml``."""
+
+
+class _PlatformFile(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    display_name: str
+    native_mode: TargetMode
+    domains: frozenset[str]
+    target_modes: frozenset[TargetMode]
+    inputs: frozenset[InputName]
+    adjustments: frozenset[Adjustment]
+    capabilities: frozenset[str]
+    enabled: frozenset[str]
+
+
+def read_platform(path: Path) -> PlatformDescription:
+    """Read one ``platform.toml``.
+
+    Raises
+    ------
+    InvalidInput
+        The file cannot be read, or a key is missing, unknown or out of its values.
+    """
+    try:
+        content = _PlatformFile.model_validate(tomllib.loads(path.read_text("utf-8")))
+    except OSError as error:
+        raise InvalidInput(f"{path}: {error.strerror}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise InvalidInput(f"{path} is not TOML: {error}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise InvalidInput(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+    return PlatformDescription(**{name: getattr(content, name) for name in _PlatformFile.model_fields})
+
+
+def platforms(folder: Path) -> Sequence[PlatformDescription]:
+    """Return the installed platforms, then those described in ``folder/apps/*/platform.toml``, by name.
+
+    Raises
+    ------
+    InvalidInput
+        A description that cannot be read, or two that differ under one name.
+    """
+    installed = (entry.load()() for entry in sorted(entry_points(group=ENTRY_POINTS), key=lambda entry: entry.name))
+    found: dict[str, PlatformDescription] = {}
+    for path in (*installed, *sorted(folder.glob("apps/*/platform.toml"))):
+        platform = read_platform(path)
+        if found.setdefault(platform.name, platform) != platform:
+            raise InvalidInput(f"{path} describes {platform.name} differently from its installed package; reinstall it")
+    return tuple(found.values())

@@ -1,0 +1,112 @@
+"""The pure steps of a run, in the order both a live run and a back-test take them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+
+from quant_platform_kit.domain.errors import InvalidInput
+from quant_platform_kit.domain.gates import RiskLimits, missing_prices, plan_gates
+from quant_platform_kit.domain.identity import RunKey
+from quant_platform_kit.domain.inputs import build_context
+from quant_platform_kit.domain.planning import REALISTIC, ExecutionRules, OrderPlan, plan_orders
+from quant_platform_kit.domain.portfolio import AccountState, PortfolioSnapshot, Quote, value_portfolio
+from quant_platform_kit.domain.prices import PriceHistory
+from quant_platform_kit.domain.sessions import Session
+from quant_platform_kit.domain.strategy import Action, AllocationIntent, BoundStrategy, StrategyDecision, TargetMode
+from quant_platform_kit.domain.translation import ExecutionTargets, translate
+
+__all__ = ["Decided", "ExecutionPolicy", "Observation", "Sized", "decide", "size"]
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionPolicy:
+    """How a decision becomes orders on one account."""
+
+    native_mode: TargetMode = TargetMode.VALUE
+    rules: ExecutionRules = REALISTIC
+    limits: RiskLimits = field(default_factory=RiskLimits)
+    currency: str = "USD"
+    allocation_fraction: Decimal = Decimal(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What a run sees before it decides.
+
+    Attributes
+    ----------
+    session
+        The completed session decided on.
+    history
+        Closes up to ``session``; later rows are cut off before a strategy sees them.
+    quotes
+        Of held symbols, then of targets: one set for strategy and sizing.
+    as_of
+        When account and quotes were taken, aware UTC.
+    """
+
+    session: Session
+    history: PriceHistory
+    account: AccountState
+    quotes: Mapping[str, Quote]
+    as_of: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """A decision with the portfolio it saw; ``portfolio`` is None when the account could not be valued."""
+
+    decision: StrategyDecision
+    digest: str
+    portfolio: PortfolioSnapshot | None
+
+
+@dataclass(frozen=True, slots=True)
+class Sized:
+    """An intent as targets and orders; ``plan`` is None if and only if ``blocked`` says why."""
+
+    targets: ExecutionTargets
+    plan: OrderPlan | None
+    blocked: tuple[str, ...]
+
+
+def decide(strategy: BoundStrategy, seen: Observation, policy: ExecutionPolicy) -> Decided:
+    """Value the account and let the strategy decide; an account that cannot be valued is BLOCKED."""
+    manifest = strategy.manifest
+    try:
+        portfolio = value_portfolio(
+            seen.account,
+            seen.quotes,
+            manifest.managed_set,
+            as_of=seen.as_of,
+            currency=policy.currency,
+            allocation_fraction=policy.allocation_fraction,
+        )
+    except InvalidInput as error:
+        blocked = StrategyDecision(manifest.profile, seen.session.date, Action.BLOCKED, None, (str(error),))
+        return Decided(blocked, strategy.digest(blocked), None)
+    decision = strategy.decide(build_context(manifest, seen.session, seen.history, portfolio))
+    return Decided(decision, strategy.digest(decision), portfolio)
+
+
+def size(
+    key: RunKey,
+    intent: AllocationIntent,
+    portfolio: PortfolioSnapshot,
+    quotes: Mapping[str, Quote],
+    policy: ExecutionPolicy,
+) -> Sized:
+    """Translate an intent, plan its orders and judge the plan."""
+    base = portfolio.base
+    if base <= 0:
+        empty = ExecutionTargets(intent.target_mode, base, intent.targets, intent.buy_only)
+        return Sized(empty, None, (f"the base is {base:.2f} {portfolio.currency}; sizing needs a funded account",))
+    targets = translate(intent, base, policy.native_mode)
+    if blocked := missing_prices(targets, portfolio, quotes):
+        return Sized(targets, None, tuple(blocked))
+    plan = plan_orders(key, portfolio, targets, quotes, policy.rules)
+    blocked = plan_gates(plan, targets, portfolio, quotes, policy.rules, policy.limits)
+    return Sized(targets, None if blocked else plan, tuple(blocked))

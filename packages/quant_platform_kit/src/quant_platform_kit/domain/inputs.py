@@ -1,0 +1,45 @@
+"""Runtime inputs: from prices and a portfolio to what one strategy asked for, the same on every platform."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from quant_platform_kit.domain.indicators import indicator
+from quant_platform_kit.domain.portfolio import PortfolioSnapshot
+from quant_platform_kit.domain.prices import PriceHistory
+from quant_platform_kit.domain.sessions import Session
+from quant_platform_kit.domain.strategy import FeatureSnapshot, InputName, StrategyContext, StrategyManifest
+
+__all__ = ["build_context"]
+
+
+def build_context(
+    manifest: StrategyManifest,
+    session: Session,
+    history: PriceHistory,
+    portfolio: PortfolioSnapshot,
+    features: FeatureSnapshot | None = None,
+) -> StrategyContext:
+    """Give a strategy the inputs its manifest declares, and no others.
+
+    Parameters
+    ----------
+    history
+        Prices of at least the manifest's symbols; sessions after ``session.date`` are cut off here.
+    """
+    known = history.until(session.date)
+    makers: Mapping[InputName, Callable[[], Any]] = {
+        InputName.MARKET_HISTORY: lambda: known,
+        InputName.BENCHMARK_HISTORY: lambda: known,
+        InputName.PORTFOLIO_SNAPSHOT: lambda: portfolio,
+        InputName.DERIVED_INDICATORS: lambda: _indicators(manifest, session, known),
+        InputName.FEATURE_SNAPSHOT: lambda: features,
+    }
+    return StrategyContext(session, {name: makers[name]() for name in manifest.required_inputs})
+
+
+def _indicators(manifest: StrategyManifest, session: Session, known: PriceHistory) -> dict[str, dict[str, float]]:
+    """Indicators of the session itself; a history that ends earlier knows none of them."""
+    current = known if known.last_session == session.date else PriceHistory(known.table, 0)
+    return {symbol: indicator(current, symbol, names) for symbol, names in manifest.indicators.items()}

@@ -1,0 +1,90 @@
+"""Which profile may run on which platform, and why not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from quant_platform_kit.domain.strategy import Adjustment, InputName, Status, StrategyManifest, TargetMode
+
+__all__ = ["MatrixRow", "PlatformDescription", "matrix", "reasons_against"]
+
+
+@dataclass(frozen=True, slots=True)
+class PlatformDescription:
+    """A platform as its ``platform.toml`` states it.
+
+    Attributes
+    ----------
+    native_mode
+        The target mode its adapter speaks; the kit translates the other.
+    adjustments
+        Price adjustments its own history delivers, or that of its configured price source.
+    enabled
+        Profiles an operator may select on it.
+    """
+
+    name: str
+    display_name: str
+    native_mode: TargetMode
+    domains: frozenset[str]
+    target_modes: frozenset[TargetMode]
+    inputs: frozenset[InputName]
+    adjustments: frozenset[Adjustment]
+    capabilities: frozenset[str]
+    enabled: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class MatrixRow:
+    """One profile on one platform; ``reasons`` say why it is not eligible, or eligible and not enabled."""
+
+    profile: str
+    platform: str
+    eligible: bool
+    enabled: bool
+    target_mode: str
+    input_mode: str
+    reasons: tuple[str, ...]
+
+
+def reasons_against(manifest: StrategyManifest, platform: PlatformDescription) -> list[str]:
+    """Return why ``manifest`` cannot run on ``platform``; empty if it can."""
+    reasons: list[str] = []
+    if manifest.status is not Status.RUNTIME_ENABLED:
+        reasons.append(f"status is {manifest.status.value}")
+    if manifest.domain not in platform.domains:
+        reasons.append(f"domain {manifest.domain} is not served")
+    if manifest.target_mode not in platform.target_modes:
+        reasons.append(f"target mode {manifest.target_mode.value} cannot be translated")
+    if absent := sorted(name.value for name in manifest.required_inputs - platform.inputs):
+        reasons.append(f"inputs not available: {', '.join(absent)}")
+    if manifest.adjustment not in platform.adjustments:
+        delivered = ", ".join(sorted(a.value for a in platform.adjustments)) or "none"
+        reasons.append(f"needs {manifest.adjustment.value} prices, delivered: {delivered}; configure a price source")
+    if absent := sorted(manifest.required_capabilities - platform.capabilities):
+        reasons.append(f"capabilities missing: {', '.join(absent)}")
+    return reasons
+
+
+def matrix(manifests: Iterable[StrategyManifest], platforms: Iterable[PlatformDescription]) -> list[MatrixRow]:
+    """Return every profile on every platform, in the order given."""
+    platforms = tuple(platforms)
+    return [_row(manifest, platform) for manifest in manifests for platform in platforms]
+
+
+def _row(manifest: StrategyManifest, platform: PlatformDescription) -> MatrixRow:
+    reasons = reasons_against(manifest, platform)
+    eligible = not reasons
+    listed = manifest.profile in platform.enabled
+    if eligible and not listed:
+        reasons = ["not enabled in platform.toml"]
+    return MatrixRow(
+        profile=manifest.profile,
+        platform=platform.name,
+        eligible=eligible,
+        enabled=eligible and listed,
+        target_mode=manifest.target_mode.value,
+        input_mode=manifest.input_mode,
+        reasons=tuple(reasons),
+    )

@@ -1,0 +1,99 @@
+"""Orders and what brokers answer about them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import Enum
+
+__all__ = ["ExecutionReport", "Fill", "Order", "OrderState", "Side"]
+
+
+class Side(Enum):
+    """Buy or sell."""
+
+    BUY = "BUY"
+    SELL = "SELL"
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A market order for the day, recorded before it is sent.
+
+    Attributes
+    ----------
+    client_order_id
+        FIX ClOrdID; see `quant_platform_kit.domain.identity.client_order_id`.
+    quantity
+        Units, positive.
+    """
+
+    client_order_id: str
+    symbol: str
+    side: Side
+    quantity: Decimal
+
+
+class OrderState(Enum):
+    """Where an order stands."""
+
+    RECORDED = "RECORDED"
+    SENT = "SENT"
+    ACKNOWLEDGED = "ACKNOWLEDGED"
+    PARTIALLY_FILLED = "PARTIALLY_FILLED"
+    FILLED = "FILLED"
+    CANCELLED = "CANCELLED"
+    REJECTED = "REJECTED"
+    EXPIRED = "EXPIRED"
+    UNKNOWN = "UNKNOWN"
+
+    @property
+    def terminal(self) -> bool:
+        """Whether nothing more can happen to the order."""
+        return self in _TERMINAL
+
+
+_TERMINAL = frozenset({OrderState.FILLED, OrderState.CANCELLED, OrderState.REJECTED, OrderState.EXPIRED})
+
+
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """One execution of an order.
+
+    Attributes
+    ----------
+    price, commission
+        In the instrument's currency; price per unit, commission for the whole fill.
+    executed_at
+        Aware UTC.
+    """
+
+    client_order_id: str
+    symbol: str
+    side: Side
+    quantity: Decimal
+    price: Decimal
+    commission: Decimal
+    executed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionReport:
+    """A broker's answer about one order.
+
+    Attributes
+    ----------
+    text
+        The broker's own words, such as why it rejected; empty if it said nothing.
+    """
+
+    order: Order
+    state: OrderState
+    fills: tuple[Fill, ...] = ()
+    text: str = ""
+
+    @property
+    def filled_quantity(self) -> Decimal:
+        """Units filled so far."""
+        return sum((fill.quantity for fill in self.fills), Decimal(0))

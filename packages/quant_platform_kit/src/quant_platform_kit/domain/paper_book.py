@@ -1,0 +1,75 @@
+"""The book of a simulated account: cash, units, and the rules an exchange would hold it to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+
+from quant_platform_kit.domain.errors import OrderRejected
+from quant_platform_kit.domain.orders import Fill, Order, Side
+from quant_platform_kit.domain.planning import ExecutionRules
+from quant_platform_kit.domain.portfolio import AccountState
+
+__all__ = ["PaperBook"]
+
+ZERO = Decimal(0)
+_CENT = Decimal("0.01")
+
+
+@dataclass(slots=True)
+class PaperBook:
+    """A cash account that fills market orders at the quote, plus slippage and commission."""
+
+    account_id: str
+    currency: str
+    cash: Decimal
+    quantities: dict[str, Decimal] = field(default_factory=dict[str, Decimal])
+
+    def state(self) -> AccountState:
+        """Return the account as a broker would report it."""
+        return AccountState(self.account_id, {self.currency: self.cash}, dict(self.quantities), self.cash)
+
+    def match(self, order: Order, price: Decimal, rules: ExecutionRules, at: datetime) -> Fill:
+        """Return the fill ``order`` would get at the quote ``price``; the book is not changed.
+
+        Raises
+        ------
+        OrderRejected
+            Not a positive multiple of the tradable step, a short sale, or more than the cash pays for (a cent of
+            rounding is allowed).
+        """
+        if order.quantity <= 0 or rules.whole(order.quantity) != order.quantity:
+            raise OrderRejected(
+                f"quantity {order.quantity} of {order.symbol}: it is a positive multiple of {rules.quantity_step}"
+            )
+        held = self.quantities.get(order.symbol, ZERO)
+        if order.side is Side.SELL and order.quantity > held:
+            raise OrderRejected(f"sell {order.quantity} {order.symbol} with {held} held: short sales are not allowed")
+        fill_price = rules.fill_price(order.side, price)
+        commission = order.quantity * fill_price * rules.commission_rate
+        fill = Fill(order.client_order_id, order.symbol, order.side, order.quantity, fill_price, commission, at)
+        left = self.cash + _cash_effect(fill)
+        if order.side is Side.BUY and left < -_CENT:
+            raise OrderRejected(f"buy {order.quantity} {order.symbol} leaves {left:.2f} {self.currency} in cash")
+        return fill
+
+    def apply(self, fill: Fill) -> None:
+        """Book a fill."""
+        self.cash += _cash_effect(fill)
+        signed = fill.quantity if fill.side is Side.BUY else -fill.quantity
+        units = self.quantities.get(fill.symbol, ZERO) + signed
+        if units:
+            self.quantities[fill.symbol] = units
+        else:
+            self.quantities.pop(fill.symbol, None)
+
+    def equity(self, prices: Mapping[str, Decimal]) -> Decimal:
+        """Return cash + units x prices; KeyError for a holding without a price."""
+        return sum((units * prices[symbol] for symbol, units in self.quantities.items()), self.cash)
+
+
+def _cash_effect(fill: Fill) -> Decimal:
+    notional = fill.quantity * fill.price
+    return -notional - fill.commission if fill.side is Side.BUY else notional - fill.commission

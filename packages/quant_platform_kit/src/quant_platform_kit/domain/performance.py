@@ -1,0 +1,196 @@
+"""What a back-test found: the record of every session, and the figures drawn from it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+import numpy as np
+
+from quant_platform_kit.domain.orders import Fill
+from quant_platform_kit.domain.prices import FloatArray
+from quant_platform_kit.domain.strategy import Action, StrategyDecision
+
+__all__ = ["BacktestResult", "DecisionRecord", "Summary", "TradedOrder", "drawdown", "monthly_returns", "summarise"]
+
+SESSIONS_PER_YEAR = 252
+DAYS_PER_YEAR = 365.25
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionRecord:
+    """One evaluation.
+
+    Attributes
+    ----------
+    digest
+        The decision digest; see `StrategyDecision.digest`.
+    blocked
+        Why its plan was not executed; empty when it was, or when there was nothing to execute.
+    """
+
+    decision: StrategyDecision
+    digest: str
+    blocked: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TradedOrder:
+    """A fill of the back-test.
+
+    Attributes
+    ----------
+    session
+        Where it filled (exchange-local date); ``as_of`` is the session decided on.
+    quote
+        The price it was planned at; the fill's price differs by slippage.
+    """
+
+    as_of: date
+    session: date
+    quote: Decimal
+    fill: Fill
+
+    @property
+    def notional(self) -> Decimal:
+        """Quantity x fill price."""
+        return self.fill.quantity * self.fill.price
+
+    @property
+    def cost(self) -> Decimal:
+        """Commission and slippage, in the portfolio's currency."""
+        return self.fill.commission + abs(self.fill.price - self.quote) * self.fill.quantity
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """The figures of a back-test over [start, end].
+
+    Attributes
+    ----------
+    final_multiple
+        Equity at the end / equity at the start.
+    max_drawdown
+        Deepest fall of the daily equity below its highest so far, negative.
+    cagr
+        Compound growth per calendar year of 365.25 days.
+    volatility, sharpe
+        Of daily returns, annualised with 252 sessions; the Sharpe ratio is against zero, None without volatility.
+    sessions
+        Sessions in [start, end].
+    runs, rebalance_decisions, blocked_decisions
+        Evaluations with start <= as_of < end: all, those that ended in REBALANCE, in BLOCKED.
+    sessions_traded
+        Sessions with at least one fill.
+    turnover
+        Traded notional, buys and sells, per year / mean equity.
+    costs
+        Commission and slippage, in the portfolio's currency.
+    decisions_digest
+        SHA-256 over the digests of the counted evaluations, one a line.
+    """
+
+    final_multiple: float
+    max_drawdown: float
+    cagr: float
+    volatility: float
+    sharpe: float | None
+    sessions: int
+    runs: int
+    rebalance_decisions: int
+    blocked_decisions: int
+    sessions_traded: int
+    turnover: float
+    costs: float
+    decisions_digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class BacktestResult:
+    """A back-test, session by session.
+
+    Attributes
+    ----------
+    sessions
+        The n sessions of [start, end].
+    equity
+        Cash + holdings at each session's close, shape (n,), in the portfolio's currency; the first is the cash.
+    cash
+        Cash at each session's close, shape (n,).
+    symbols
+        The k managed symbols.
+    holdings
+        Value of each at the close, shape (n, k), 0 = none held.
+    benchmark
+        Closes of the benchmark scaled to the starting cash, shape (n,), or None.
+    decisions
+        One per evaluation with start <= as_of < end.
+    final
+        The decision on the last session: reported, neither counted nor filled.
+    """
+
+    profile: str
+    display_name: str
+    sessions: tuple[date, ...]
+    equity: FloatArray
+    cash: FloatArray
+    symbols: tuple[str, ...]
+    holdings: FloatArray
+    decisions: tuple[DecisionRecord, ...]
+    final: DecisionRecord
+    trades: tuple[TradedOrder, ...]
+    summary: Summary
+    benchmark_symbol: str | None = None
+    benchmark: FloatArray | None = None
+
+
+def drawdown(equity: FloatArray) -> FloatArray:
+    """Return equity / its highest so far - 1, shape (n,), zero or negative."""
+    return equity / np.maximum.accumulate(equity) - 1
+
+
+def monthly_returns(sessions: Sequence[date], equity: FloatArray) -> dict[tuple[int, int], float]:
+    """Return (year, month) -> return of that month, the first one counted from the first session."""
+    last: dict[tuple[int, int], float] = {}
+    for session, value in zip(sessions, equity.tolist(), strict=True):
+        last[session.year, session.month] = value
+    returns: dict[tuple[int, int], float] = {}
+    before = float(equity[0])
+    for month, value in last.items():
+        returns[month] = value / before - 1
+        before = value
+    return returns
+
+
+def summarise(
+    sessions: Sequence[date],
+    equity: FloatArray,
+    decisions: Sequence[DecisionRecord],
+    trades: Sequence[TradedOrder],
+    decisions_digest: str,
+) -> Summary:
+    """Draw the figures of `Summary` from a back-test's record."""
+    returns = equity[1:] / equity[:-1] - 1
+    years = (sessions[-1] - sessions[0]).days / DAYS_PER_YEAR
+    multiple = float(equity[-1] / equity[0])
+    deviation = float(returns.std(ddof=1)) if len(returns) > 1 else 0.0
+    actions = [record.decision.action for record in decisions]
+    traded = float(sum((trade.notional for trade in trades), Decimal(0)))
+    return Summary(
+        final_multiple=multiple,
+        max_drawdown=float(drawdown(equity).min()),
+        cagr=multiple ** (1 / years) - 1,
+        volatility=deviation * math.sqrt(SESSIONS_PER_YEAR),
+        sharpe=float(returns.mean()) / deviation * math.sqrt(SESSIONS_PER_YEAR) if deviation else None,
+        sessions=len(sessions),
+        runs=len(decisions),
+        rebalance_decisions=actions.count(Action.REBALANCE),
+        blocked_decisions=actions.count(Action.BLOCKED),
+        sessions_traded=len({trade.session for trade in trades}),
+        turnover=traded / years / float(equity.mean()),
+        costs=float(sum((trade.cost for trade in trades), Decimal(0))),
+        decisions_digest=decisions_digest,
+    )

@@ -1,0 +1,218 @@
+"""From targets to orders: one pure function, and a plan that explains every symbol."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Decimal
+from enum import Enum
+
+from quant_platform_kit.domain.identity import RunKey, client_order_id
+from quant_platform_kit.domain.orders import Order, Side
+from quant_platform_kit.domain.portfolio import PortfolioSnapshot, Quote
+from quant_platform_kit.domain.translation import ExecutionTargets
+
+__all__ = ["IDEAL", "REALISTIC", "ExecutionRules", "OrderPlan", "PlanLine", "Residual", "plan_orders"]
+
+ZERO, ONE = Decimal(0), Decimal(1)
+_QUANTITY_NOISE = Decimal("1e-9")
+_BASIS_POINT = Decimal("1e-4")
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionRules:
+    """How orders are sized and what trading is expected to cost.
+
+    Attributes
+    ----------
+    quantity_step
+        Smallest tradable quantity: 1 for whole shares.
+    commission_bps, slippage_bps
+        Basis points of the notional, of the price.
+    cash_buffer
+        Share of the base that buys leave in cash.
+    minimum_notional
+        Orders below this amount are not sent, except those that close a position.
+    rebalance_threshold
+        Share of the base below which a change is not traded, except one that closes a position.
+    """
+
+    quantity_step: Decimal = ONE
+    commission_bps: Decimal = ONE
+    slippage_bps: Decimal = Decimal(2)
+    cash_buffer: Decimal = Decimal("0.005")
+    minimum_notional: Decimal = Decimal(25)
+    rebalance_threshold: Decimal = ZERO
+
+    @property
+    def commission_rate(self) -> Decimal:
+        """Commission as a share of the notional."""
+        return self.commission_bps * _BASIS_POINT
+
+    def fill_price(self, side: Side, price: Decimal) -> Decimal:
+        """Return the price expected after slippage."""
+        slip = price * self.slippage_bps * _BASIS_POINT
+        return price + slip if side is Side.BUY else price - slip
+
+    def cash_effect(self, side: Side, quantity: Decimal, price: Decimal) -> Decimal:
+        """Return what trading ``quantity`` at the quote ``price`` does to cash, costs included."""
+        notional = quantity * self.fill_price(side, price)
+        commission = notional * self.commission_rate
+        return -notional - commission if side is Side.BUY else notional - commission
+
+    def whole(self, quantity: Decimal) -> Decimal:
+        """Return ``quantity`` rounded down to the tradable step."""
+        return (quantity / self.quantity_step).to_integral_value(ROUND_DOWN) * self.quantity_step
+
+
+REALISTIC = ExecutionRules()
+"""Whole shares, 1 bp commission, 2 bp slippage, 0.5 % cash buffer, 25 USD minimum notional."""
+
+IDEAL = ExecutionRules(_QUANTITY_NOISE, ZERO, ZERO, ZERO, ZERO, ZERO)
+"""Fractional quantities, no costs, no buffer, no thresholds."""
+
+
+class Residual(Enum):
+    """Why a target is not reached to the cent."""
+
+    NONE = "at target"
+    LOTS = "quantity step"
+    MINIMUM_NOTIONAL = "below the minimum notional"
+    THRESHOLD = "inside the rebalance threshold"
+    CASH = "cash and buffer"
+    BUY_ONLY = "buy-only: not sold"
+
+
+@dataclass(frozen=True, slots=True)
+class PlanLine:
+    """What the plan does about one symbol.
+
+    Attributes
+    ----------
+    current, target
+        Units held, and units the target stands for (not rounded).
+    residual
+        Target minus what the order reaches, in the portfolio's currency at the quote.
+    why
+        What the residual is owed to.
+    """
+
+    symbol: str
+    current: Decimal
+    target: Decimal
+    price: Decimal | None
+    order: Order | None
+    residual: Decimal
+    why: Residual
+
+
+@dataclass(frozen=True, slots=True)
+class OrderPlan:
+    """Every target symbol's line, ascending by symbol."""
+
+    lines: tuple[PlanLine, ...]
+
+    @property
+    def orders(self) -> tuple[Order, ...]:
+        """The orders in sending sequence: sells by symbol, then buys by symbol."""
+        orders = [line.order for line in self.lines if line.order]
+        return tuple(sorted(orders, key=lambda order: (order.side is Side.BUY, order.symbol)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Move:
+    """A signed wish for one symbol, on its way to an order."""
+
+    symbol: str
+    current: Decimal
+    target: Decimal
+    price: Decimal
+    delta: Decimal
+    why: Residual
+
+    @property
+    def side(self) -> Side:
+        return Side.BUY if self.delta > 0 else Side.SELL
+
+
+def plan_orders(
+    key: RunKey,
+    portfolio: PortfolioSnapshot,
+    targets: ExecutionTargets,
+    quotes: Mapping[str, Quote],
+    rules: ExecutionRules,
+) -> OrderPlan:
+    """Plan the orders that lead from ``portfolio`` to ``targets`` at one set of quotes.
+
+    Sells come first; buys are cut, all by one factor, to cash + expected sale proceeds - costs - buffer, and never
+    enlarged. No order sells more than is held. An explicit zero closes the position whatever its size.
+
+    Parameters
+    ----------
+    quotes
+        Holds every symbol with a non-zero target or holding; see `quant_platform_kit.domain.gates.missing_prices`.
+    """
+    values = targets.values
+    held = {position.symbol: position.quantity for position in portfolio.positions}
+    idle = [symbol for symbol, value in values.items() if not value and symbol not in held]
+    wishes = [
+        _wish(symbol, held.get(symbol, ZERO), value, quotes[symbol].price)
+        for symbol, value in values.items()
+        if value or symbol in held
+    ]
+    moves = [_settle(wish, targets, rules) for wish in wishes]
+    moves = _cut_to_cash(moves, portfolio.cash - rules.cash_buffer * max(targets.base, ZERO), rules)
+    lines = [_line(key, move, values[move.symbol]) for move in moves]
+    lines += [PlanLine(symbol, ZERO, ZERO, None, None, ZERO, Residual.NONE) for symbol in idle]
+    return OrderPlan(tuple(sorted(lines, key=lambda line: line.symbol)))
+
+
+def _wish(symbol: str, current: Decimal, value: Decimal, price: Decimal) -> _Move:
+    target = (value / price).quantize(_QUANTITY_NOISE, ROUND_HALF_EVEN)
+    return _Move(symbol, current, target, price, target - current, Residual.NONE)
+
+
+def _settle(wish: _Move, targets: ExecutionTargets, rules: ExecutionRules) -> _Move:
+    """Round a wish to what may be traded, and say why it shrank."""
+    if wish.delta < 0 and targets.buy_only:
+        return replace(wish, delta=ZERO, why=Residual.BUY_ONLY)
+    closes = not wish.target
+    if closes:
+        delta = -rules.whole(wish.current)
+    else:
+        delta = rules.whole(wish.target) - wish.current
+        delta = rules.whole(delta) if delta > 0 else -rules.whole(-delta)
+    lots = Residual.LOTS if delta != wish.delta else Residual.NONE
+    if not delta or closes:
+        return replace(wish, delta=delta, why=lots)
+    notional = abs(delta) * wish.price
+    if notional < rules.minimum_notional:
+        return replace(wish, delta=ZERO, why=Residual.MINIMUM_NOTIONAL)
+    if notional < rules.rebalance_threshold * targets.base:
+        return replace(wish, delta=ZERO, why=Residual.THRESHOLD)
+    return replace(wish, delta=delta, why=lots)
+
+
+def _cut_to_cash(moves: Sequence[_Move], cash: Decimal, rules: ExecutionRules) -> list[_Move]:
+    effects = [rules.cash_effect(move.side, abs(move.delta), move.price) for move in moves]
+    available = max(ZERO, sum((effect for effect in effects if effect > 0), cash))
+    needed = -sum((effect for effect in effects if effect < 0), ZERO)
+    if needed <= available:
+        return list(moves)
+    return [_cut(move, available / needed, rules) if move.delta > 0 else move for move in moves]
+
+
+def _cut(move: _Move, factor: Decimal, rules: ExecutionRules) -> _Move:
+    delta = rules.whole(move.delta * factor)
+    if delta * move.price < rules.minimum_notional:
+        delta = ZERO
+    return replace(move, delta=delta, why=Residual.CASH)
+
+
+def _line(key: RunKey, move: _Move, value: Decimal) -> PlanLine:
+    order = None
+    if move.delta:
+        identity = client_order_id(key, move.symbol, move.side.value, 0)
+        order = Order(identity, move.symbol, move.side, abs(move.delta))
+    residual = value - (move.current + move.delta) * move.price
+    return PlanLine(move.symbol, move.current, move.target, move.price, order, residual, move.why)

@@ -1,0 +1,150 @@
+"""What an account holds, and what it is worth at one set of quotes."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+
+from quant_platform_kit.domain.errors import InvalidInput
+
+__all__ = ["AccountState", "PortfolioSnapshot", "Position", "Quote", "quote_price", "value_portfolio"]
+
+ZERO = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """A raw price to trade at.
+
+    Attributes
+    ----------
+    price
+        In the instrument's currency, 6 decimals, positive.
+    as_of
+        When the price was made, aware UTC.
+    """
+
+    symbol: str
+    price: Decimal
+    as_of: datetime
+
+
+def quote_price(price: float) -> Decimal:
+    """Return a float price as the Decimal of 6 decimals that quotes carry."""
+    return Decimal(f"{price:.6f}")
+
+
+@dataclass(frozen=True, slots=True)
+class AccountState:
+    """What the broker says of an account, before anything is valued.
+
+    Attributes
+    ----------
+    cash_by_currency
+        Settled and unsettled cash per ISO currency, never converted.
+    quantities
+        Units held per symbol; absent means none.
+    buying_power
+        As the broker computes it, in its base currency; None if it does not say.
+    """
+
+    account_id: str
+    cash_by_currency: Mapping[str, Decimal]
+    quantities: Mapping[str, Decimal]
+    buying_power: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A holding valued at one quote."""
+
+    symbol: str
+    quantity: Decimal
+    price: Decimal
+
+    @property
+    def value(self) -> Decimal:
+        """Quantity x price, in the portfolio's currency."""
+        return self.quantity * self.price
+
+
+@dataclass(frozen=True, slots=True)
+class PortfolioSnapshot:
+    """An account valued at the run's quotes, as both the strategy and the planner see it.
+
+    Attributes
+    ----------
+    as_of
+        The instant of valuation, aware UTC.
+    cash
+        In ``currency`` only; other currencies stand in ``cash_by_currency`` and are never converted.
+    positions
+        Holdings of the strategy's managed symbols, ascending by symbol.
+    unmanaged
+        Quantities of everything else: reported, never valued, never traded.
+    allocation_fraction
+        Share of cash + managed positions this strategy may use.
+    """
+
+    account_id: str
+    as_of: datetime
+    currency: str
+    cash: Decimal
+    positions: tuple[Position, ...]
+    cash_by_currency: Mapping[str, Decimal] = field(default_factory=dict[str, Decimal])
+    buying_power: Decimal | None = None
+    unmanaged: Mapping[str, Decimal] = field(default_factory=dict[str, Decimal])
+    allocation_fraction: Decimal = Decimal(1)
+
+    @property
+    def base(self) -> Decimal:
+        """What weights refer to: allocation_fraction x (cash + managed positions), in ``currency``."""
+        return self.allocation_fraction * sum((p.value for p in self.positions), self.cash)
+
+    def quantity(self, symbol: str) -> Decimal:
+        """Return the units held of a managed symbol, zero if none."""
+        return next((p.quantity for p in self.positions if p.symbol == symbol), ZERO)
+
+    def value(self, symbol: str) -> Decimal:
+        """Return what is held of a managed symbol, in ``currency``, zero if none."""
+        return next((p.value for p in self.positions if p.symbol == symbol), ZERO)
+
+
+def value_portfolio(
+    account: AccountState,
+    quotes: Mapping[str, Quote],
+    managed: Collection[str],
+    *,
+    as_of: datetime,
+    currency: str = "USD",
+    allocation_fraction: Decimal = Decimal(1),
+) -> PortfolioSnapshot:
+    """Value an account's managed holdings at one set of quotes.
+
+    Raises
+    ------
+    InvalidInput
+        The cash of ``currency`` cannot be told apart, or a managed holding has no quote: the base is unknown.
+    """
+    if currency not in account.cash_by_currency:
+        raise InvalidInput(
+            f"account {account.account_id} reports cash in {sorted(account.cash_by_currency) or 'no currency'}; "
+            f"sizing needs its {currency} cash told apart"
+        )
+    held = {symbol: quantity for symbol, quantity in sorted(account.quantities.items()) if quantity}
+    unpriced = [symbol for symbol in held if symbol in managed and symbol not in quotes]
+    if unpriced:
+        raise InvalidInput(f"no price for the holding of {', '.join(unpriced)}; the account cannot be valued")
+    return PortfolioSnapshot(
+        account_id=account.account_id,
+        as_of=as_of,
+        currency=currency,
+        cash=account.cash_by_currency[currency],
+        positions=tuple(Position(s, quantity, quotes[s].price) for s, quantity in held.items() if s in managed),
+        cash_by_currency=account.cash_by_currency,
+        buying_power=account.buying_power,
+        unmanaged={symbol: quantity for symbol, quantity in held.items() if symbol not in managed},
+        allocation_fraction=allocation_fraction,
+    )

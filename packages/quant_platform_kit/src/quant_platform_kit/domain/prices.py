@@ -1,0 +1,137 @@
+"""Daily prices as one validated table and cheap views of its first sessions."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from datetime import date
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quant_platform_kit.domain.errors import InvalidInput
+
+__all__ = ["FloatArray", "PriceHistory", "PriceTable"]
+
+FloatArray = NDArray[np.float64]
+
+
+class PriceTable:
+    """The only owner of price memory: read-only, C-ordered float64 grids, validated once.
+
+    Parameters
+    ----------
+    dates
+        Exchange-local session dates, strictly ascending, shape (n_sessions,). The table holds every calendar session
+        between its first and its last, so that a missing bar is a NaN and month ends are those of the calendar.
+    symbols
+        Column names, unique, length n_symbols.
+    fields
+        Grids of shape (n_sessions, n_symbols) in the symbol's currency; NaN means no bar. ``close`` is required,
+        ``open`` is optional; both belong to one series (raw, split-adjusted or total-return).
+
+    Raises
+    ------
+    InvalidInput
+        Dates out of order, a grid of another shape, a price that is zero, negative or infinite.
+    """
+
+    __slots__ = ("column", "dates", "fields", "sessions", "symbols")
+
+    def __init__(
+        self, dates: NDArray[np.datetime64], symbols: Sequence[str], fields: Mapping[str, FloatArray]
+    ) -> None:
+        self.dates: NDArray[np.datetime64] = np.array(dates, dtype="datetime64[D]")
+        self.dates.setflags(write=False)
+        self.sessions: tuple[date, ...] = tuple(self.dates.tolist())
+        self.symbols: tuple[str, ...] = tuple(symbols)
+        self.column: Mapping[str, int] = {symbol: i for i, symbol in enumerate(self.symbols)}
+        _check_axes(self.dates, self.symbols)
+        if "close" not in fields:
+            raise InvalidInput(f"price table has the fields {sorted(fields)}; it needs 'close'")
+        self.fields: Mapping[str, FloatArray] = {name: self._owned(name, grid) for name, grid in fields.items()}
+
+    def select(self, symbols: Sequence[str]) -> PriceTable:
+        """Return the closes of some symbols as a table of their own, columns in the order given.
+
+        Columns are taken with `numpy.take`: fancy indexing yields F order, whose sums differ in the last bit.
+        """
+        columns = [self.column[symbol] for symbol in symbols]
+        return PriceTable(self.dates, symbols, {"close": np.take(self.fields["close"], columns, axis=1)})
+
+    def _owned(self, name: str, grid: FloatArray) -> FloatArray:
+        owned = np.array(grid, dtype=np.float64, order="C")
+        expected = (len(self.sessions), len(self.symbols))
+        if owned.shape != expected:
+            raise InvalidInput(f"{name} has shape {owned.shape}; dates and symbols ask for {expected}")
+        bad = np.argwhere(~np.isnan(owned) & ~((owned > 0) & np.isfinite(owned)))
+        if len(bad):
+            row, column = bad[0]
+            raise InvalidInput(
+                f"{name} of {self.symbols[column]} on {self.sessions[row]} is {owned[row, column]:g}; "
+                "a price is positive and finite: correct the row or leave the cell empty"
+            )
+        owned.setflags(write=False)
+        return owned
+
+
+def _check_axes(dates: NDArray[np.datetime64], symbols: tuple[str, ...]) -> None:
+    steps = np.diff(dates).astype(np.int64)
+    if len(steps) and steps.min() <= 0:
+        row = int(np.argmin(steps > 0)) + 1
+        raise InvalidInput(f"date {dates[row]} follows {dates[row - 1]}; dates ascend without duplicates")
+    if len(set(symbols)) < len(symbols):
+        raise InvalidInput(f"symbols repeat: {sorted(symbols)}; every column has a name of its own")
+
+
+class PriceHistory:
+    """The first ``stop`` sessions of a table: what was known when the last of them had closed.
+
+    A view: making one costs a bisect and copies nothing.
+    """
+
+    __slots__ = ("stop", "table")
+
+    def __init__(self, table: PriceTable, stop: int | None = None) -> None:
+        self.table = table
+        self.stop = len(table.sessions) if stop is None else stop
+
+    def __len__(self) -> int:
+        """Count the sessions."""
+        return self.stop
+
+    def until(self, session: date) -> PriceHistory:
+        """Return the history up to and including ``session`` (exchange-local date)."""
+        return PriceHistory(self.table, bisect_right(self.table.sessions, session, 0, self.stop))
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """Column names, length n_symbols."""
+        return self.table.symbols
+
+    @property
+    def dates(self) -> NDArray[np.datetime64]:
+        """Session dates, datetime64[D], shape (len(self),)."""
+        return self.table.dates[: self.stop]
+
+    @property
+    def last_session(self) -> date | None:
+        """The newest session, or None when empty."""
+        return self.table.sessions[self.stop - 1] if self.stop else None
+
+    @property
+    def close(self) -> FloatArray:
+        """Closes, shape (len(self), n_symbols), NaN = no bar, read-only."""
+        return self.table.fields["close"][: self.stop]
+
+    def columns(self, symbols: Sequence[str]) -> list[int]:
+        """Return the column numbers of ``symbols``; KeyError for one the table does not hold."""
+        column = self.table.column
+        return [column[symbol] for symbol in symbols]
+
+    def without_bar(self, session: date, symbols: Sequence[str]) -> list[str]:
+        """Return those of ``symbols`` that have no bar in ``session``, or all when it is not the newest one here."""
+        if self.last_session != session:
+            return list(symbols)
+        last = self.close[-1]
+        return [symbol for symbol, column in zip(symbols, self.columns(symbols), strict=True) if np.isnan(last[column])]

@@ -1,0 +1,376 @@
+"""The strategy contract: what a strategy declares, what it is given, and what it may answer.
+
+A strategy is an object with a `StrategyManifest`, a pydantic configuration class and a pure
+``evaluate(ctx, config) -> StrategyDecision``: no I/O, no clock, no environment, no broker's name. See
+``docs/start/first-strategy.md`` for one in forty lines.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import ROUND_HALF_EVEN, Decimal
+from enum import Enum
+from functools import cached_property
+from typing import Any, Protocol
+
+from quant_platform_kit.domain.digests import canonical_json, plain, sha256
+from quant_platform_kit.domain.errors import InvalidInput
+from quant_platform_kit.domain.portfolio import PortfolioSnapshot
+from quant_platform_kit.domain.prices import PriceHistory
+from quant_platform_kit.domain.sessions import Session
+
+__all__ = [
+    "Action",
+    "Adjustment",
+    "AllocationIntent",
+    "BoundStrategy",
+    "FeatureSnapshot",
+    "InputName",
+    "Status",
+    "Strategy",
+    "StrategyContext",
+    "StrategyDecision",
+    "StrategyManifest",
+    "TargetMode",
+]
+
+ZERO = Decimal(0)
+
+
+class TargetMode(Enum):
+    """What the numbers of an intent mean: shares of the base, or amounts of the portfolio's currency."""
+
+    WEIGHT = "weight"
+    VALUE = "value"
+
+    @property
+    def step(self) -> Decimal:
+        """The precision an intent is kept at: 1e-9 for weights, 0.01 for values."""
+        return _STEP[self]
+
+
+_STEP = {TargetMode.WEIGHT: Decimal("1e-9"), TargetMode.VALUE: Decimal("0.01")}
+
+
+class InputName(Enum):
+    """The inputs a strategy may ask for."""
+
+    MARKET_HISTORY = "market_history"
+    BENCHMARK_HISTORY = "benchmark_history"
+    PORTFOLIO_SNAPSHOT = "portfolio_snapshot"
+    DERIVED_INDICATORS = "derived_indicators"
+    FEATURE_SNAPSHOT = "feature_snapshot"
+
+
+class Adjustment(Enum):
+    """How a price series treats splits and dividends."""
+
+    TOTAL_RETURN = "total_return"
+    SPLIT = "split"
+    RAW = "raw"
+
+
+class Status(Enum):
+    """How far a profile may go."""
+
+    RUNTIME_ENABLED = "runtime_enabled"
+    RESEARCH_ONLY = "research_only"
+    RETIRED = "retired"
+
+
+class Action(Enum):
+    """What a strategy decided."""
+
+    REBALANCE = "REBALANCE"
+    HOLD = "HOLD"
+    BLOCKED = "BLOCKED"
+
+
+@dataclass(frozen=True, slots=True)
+class AllocationIntent:
+    """Targets of a REBALANCE: every managed symbol by name, zeros included.
+
+    Attributes
+    ----------
+    targets
+        Ascending by symbol; kept at ``target_mode.step``, so that what is digested is what is executed.
+    buy_only
+        Never sell to reach a target.
+    """
+
+    target_mode: TargetMode
+    targets: Mapping[str, Decimal]
+    buy_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StrategyDecision:
+    """The answer of a strategy for one session.
+
+    Attributes
+    ----------
+    as_of
+        The completed session decided on (exchange-local date).
+    intent
+        Set if and only if ``action`` is REBALANCE.
+    reasons
+        Sentences for a person; not part of the digest.
+    diagnostics
+        Numbers behind the decision; not part of the digest.
+    """
+
+    profile: str
+    as_of: date
+    action: Action
+    intent: AllocationIntent | None = None
+    reasons: tuple[str, ...] = ()
+    diagnostics: Mapping[str, object] = field(default_factory=dict[str, object])
+
+    def document(self, config: Mapping[str, object]) -> dict[str, object]:
+        """Return the digested content: profile, config, as_of, action, target_mode, targets."""
+        intent = self.intent
+        return {
+            "profile": self.profile,
+            "config": config,
+            "as_of": self.as_of,
+            "action": self.action,
+            "target_mode": intent.target_mode if intent else None,
+            "targets": intent.targets if intent else None,
+        }
+
+    def digest(self, config: Mapping[str, object]) -> str:
+        """Return the SHA-256 of `document` in canonical JSON."""
+        return sha256(canonical_json(self.document(config)))
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureSnapshot:
+    """Published features of a snapshot-backed profile.
+
+    Attributes
+    ----------
+    digest
+        SHA-256 of the artifact, as its manifest states it.
+    rows
+        symbol -> feature -> value.
+    """
+
+    as_of: date
+    digest: str
+    rows: Mapping[str, Mapping[str, float]]
+
+
+class StrategyContext:
+    """Everything a strategy may know. An input it did not declare is absent, and reading it is an error."""
+
+    __slots__ = ("_inputs", "session")
+
+    def __init__(self, session: Session, inputs: Mapping[InputName, Any]) -> None:
+        self.session = session
+        self._inputs = inputs
+
+    @property
+    def as_of(self) -> date:
+        """The completed session to decide on."""
+        return self.session.date
+
+    @property
+    def market_history(self) -> PriceHistory:
+        """Closes of managed and watched symbols up to ``as_of``."""
+        return self._input(InputName.MARKET_HISTORY)
+
+    @property
+    def benchmark_history(self) -> PriceHistory:
+        """Closes of the benchmark symbols up to ``as_of``."""
+        return self._input(InputName.BENCHMARK_HISTORY)
+
+    @property
+    def portfolio(self) -> PortfolioSnapshot:
+        """The account at the run's quotes."""
+        return self._input(InputName.PORTFOLIO_SNAPSHOT)
+
+    @property
+    def derived_indicators(self) -> Mapping[str, Mapping[str, float]]:
+        """Symbol -> indicator -> value, NaN where it cannot be known."""
+        return self._input(InputName.DERIVED_INDICATORS)
+
+    @property
+    def feature_snapshot(self) -> FeatureSnapshot:
+        """The published features."""
+        return self._input(InputName.FEATURE_SNAPSHOT)
+
+    def _input(self, name: InputName) -> Any:
+        try:
+            return self._inputs[name]
+        except KeyError:
+            raise InvalidInput(f"{name.value} was not given; declare it in the manifest's required_inputs") from None
+
+
+@dataclass(frozen=True)
+class StrategyManifest:
+    """What a profile declares about itself.
+
+    Attributes
+    ----------
+    managed
+        Symbols the strategy owns: it sizes, buys and sells these and no others.
+    watched
+        Symbols it only reads.
+    benchmarks
+        Symbols of ``benchmark_history``, out of managed and watched.
+    optional
+        Symbols whose missing bars the rule itself copes with.
+    indicators
+        symbol -> names (see `quant_platform_kit.domain.indicators.indicator`) for ``derived_indicators``.
+    history_sessions
+        Sessions of history the rule reads at most, ``as_of`` included.
+    sources
+        Where the rule comes from.
+    """
+
+    profile: str
+    display_name: str
+    target_mode: TargetMode
+    required_inputs: frozenset[InputName]
+    managed: tuple[str, ...]
+    history_sessions: int
+    sources: tuple[str, ...]
+    adjustment: Adjustment = Adjustment.TOTAL_RETURN
+    watched: tuple[str, ...] = ()
+    benchmarks: tuple[str, ...] = ()
+    optional: frozenset[str] = frozenset()
+    indicators: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    required_capabilities: frozenset[str] = frozenset()
+    status: Status = Status.RUNTIME_ENABLED
+    domain: str = "us_equity"
+
+    @cached_property
+    def symbols(self) -> tuple[str, ...]:
+        """Managed and watched symbols, ascending."""
+        return tuple(sorted({*self.managed, *self.watched}))
+
+    @cached_property
+    def managed_set(self) -> frozenset[str]:
+        """The managed symbols as a set."""
+        return frozenset(self.managed)
+
+    @cached_property
+    def history_symbols(self) -> tuple[str, ...]:
+        """Symbols whose history the declared inputs need, ascending."""
+        wanted: set[str] = set(self.indicators)
+        if InputName.MARKET_HISTORY in self.required_inputs:
+            wanted.update(self.symbols)
+        if InputName.BENCHMARK_HISTORY in self.required_inputs:
+            wanted.update(self.benchmarks)
+        return tuple(sorted(wanted))
+
+    @cached_property
+    def required_symbols(self) -> tuple[str, ...]:
+        """Symbols that must have a bar in the session decided on."""
+        return tuple(symbol for symbol in self.symbols if symbol not in self.optional)
+
+    @property
+    def input_mode(self) -> str:
+        """``snapshot`` if the profile reads a feature snapshot, else ``direct``."""
+        return "snapshot" if InputName.FEATURE_SNAPSHOT in self.required_inputs else "direct"
+
+    @cached_property
+    def _zeros(self) -> dict[str, Decimal]:
+        return dict.fromkeys(sorted(self.managed), ZERO)
+
+    def rebalance(
+        self,
+        ctx: StrategyContext,
+        targets: Mapping[str, float | Decimal],
+        *reasons: str,
+        buy_only: bool = False,
+        diagnostics: Mapping[str, object] | None = None,
+    ) -> StrategyDecision:
+        """Return a REBALANCE; managed symbols that ``targets`` does not name get an explicit zero.
+
+        Raises
+        ------
+        InvalidInput
+            A target of a symbol that is not managed, negative, or not finite; weights that sum to more than 1.
+        """
+        intent = AllocationIntent(self.target_mode, self._targets(targets), buy_only)
+        return StrategyDecision(self.profile, ctx.as_of, Action.REBALANCE, intent, reasons, diagnostics or {})
+
+    def hold(self, ctx: StrategyContext, *reasons: str) -> StrategyDecision:
+        """Return a HOLD."""
+        return StrategyDecision(self.profile, ctx.as_of, Action.HOLD, None, reasons)
+
+    def blocked(self, ctx: StrategyContext, *reasons: str) -> StrategyDecision:
+        """Return a BLOCKED: an input is missing or unusable."""
+        return StrategyDecision(self.profile, ctx.as_of, Action.BLOCKED, None, reasons)
+
+    def _targets(self, targets: Mapping[str, float | Decimal]) -> dict[str, Decimal]:
+        complete = self._zeros.copy()
+        for symbol, target in targets.items():
+            if symbol not in complete:
+                raise InvalidInput(f"{self.profile}: target for {symbol}, which is not managed: {', '.join(complete)}")
+            if not math.isfinite(target) or target < 0:
+                raise InvalidInput(f"{self.profile}: target {target} for {symbol}; a target is finite and not negative")
+            number = target if isinstance(target, Decimal) else Decimal(repr(float(target)))
+            complete[symbol] = number.quantize(self.target_mode.step, ROUND_HALF_EVEN) if number else ZERO
+        total = sum(complete.values(), ZERO)
+        if self.target_mode is TargetMode.WEIGHT and total > 1 + len(complete) * self.target_mode.step:
+            raise InvalidInput(f"{self.profile}: weights sum to {total}; the bound is 1")
+        return complete
+
+
+class Strategy(Protocol):
+    """A strategy: declarations and one pure function."""
+
+    manifest: StrategyManifest
+    Config: type[Any]
+    """A pydantic model, frozen, unknown keys forbidden, every field with a default and bounds."""
+
+    def evaluate(self, ctx: StrategyContext, config: Any) -> StrategyDecision:
+        """Decide on ``ctx.as_of``."""
+        ...
+
+
+class BoundStrategy:
+    """A strategy with its validated configuration: what is run.
+
+    Parameters
+    ----------
+    config
+        An instance of ``strategy.Config``.
+    config_values
+        The same as plain values, part of every decision digest.
+    """
+
+    __slots__ = ("config", "config_values", "manifest", "strategy")
+
+    def __init__(self, strategy: Strategy, config: object, config_values: Mapping[str, object]) -> None:
+        self.strategy = strategy
+        self.manifest = strategy.manifest
+        self.config = config
+        self.config_values: Mapping[str, object] = plain(dict(config_values))
+
+    def decide(self, ctx: StrategyContext) -> StrategyDecision:
+        """Evaluate, and hold the answer to the contract.
+
+        Raises
+        ------
+        InvalidInput
+            The answer is for another profile or session, or its intent does not name exactly the managed symbols.
+        """
+        decision = self.strategy.evaluate(ctx, self.config)
+        expected = (self.manifest.profile, ctx.as_of)
+        if (decision.profile, decision.as_of) != expected:
+            raise InvalidInput(f"decision is for {decision.profile} on {decision.as_of}; asked was {expected}")
+        if (decision.intent is not None) != (decision.action is Action.REBALANCE):
+            raise InvalidInput(f"{decision.profile}: {decision.action.value} and intent do not fit; see StrategyManifest")
+        if decision.intent and decision.intent.targets.keys() != self.manifest.managed_set:
+            raise InvalidInput(f"{decision.profile}: targets name {sorted(decision.intent.targets)}; use the manifest")
+        return decision
+
+    def digest(self, decision: StrategyDecision) -> str:
+        """Return the decision's digest under this configuration."""
+        return decision.digest(self.config_values)

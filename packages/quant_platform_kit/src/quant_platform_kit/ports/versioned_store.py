@@ -1,0 +1,48 @@
+"""The store every durable fact lives in."""
+
+from typing import NamedTuple, Protocol
+
+__all__ = ["Stored", "VersionedStore"]
+
+
+class Stored(NamedTuple):
+    """An object and the generation it was read at."""
+
+    data: bytes
+    generation: int
+
+
+class VersionedStore(Protocol):
+    """Small objects under slash-separated keys, with create-only and compare-and-set writes.
+
+    Keys are non-empty segments of letters, digits and ``._-`` joined by ``/``. A write that returned is durable. Every
+    method raises `StoreError` when the store cannot answer.
+    """
+
+    def create(self, key: str, data: bytes) -> int:
+        """Write an object that must not exist; return its generation.
+
+        Raises
+        ------
+        Conflict
+            It exists.
+        """
+        ...
+
+    def replace(self, key: str, data: bytes, generation: int) -> int:
+        """Overwrite an object that must have ``generation``; return the new one.
+
+        Raises
+        ------
+        Conflict
+            It has another generation, or does not exist.
+        """
+        ...
+
+    def get(self, key: str) -> Stored | None:
+        """Return an object, None if there is none."""
+        ...
+
+    def keys(self, prefix: str) -> list[str]:
+        """Return every key that starts with ``prefix``, ascending."""
+        ...

@@ -1,0 +1,1 @@
+"""Orchestration over ports: the run cycle, the back-test around the same steps, and the order ledger."""

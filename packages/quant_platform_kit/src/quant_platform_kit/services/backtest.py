@@ -1,0 +1,248 @@
+"""The back-test: the pure steps of a run, session after session, on a simulated book."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from enum import Enum
+
+import numpy as np
+
+from quant_platform_kit.domain.cycle import Decided, ExecutionPolicy, Observation, decide, size
+from quant_platform_kit.domain.digests import sha256
+from quant_platform_kit.domain.errors import InvalidInput
+from quant_platform_kit.domain.gates import move_gate, price_age_gate, session_gate
+from quant_platform_kit.domain.identity import Mode, RunKey
+from quant_platform_kit.domain.orders import Order
+from quant_platform_kit.domain.paper_book import PaperBook
+from quant_platform_kit.domain.performance import BacktestResult, DecisionRecord, TradedOrder, summarise
+from quant_platform_kit.domain.portfolio import PortfolioSnapshot, Quote, quote_price
+from quant_platform_kit.domain.prices import PriceHistory, PriceTable
+from quant_platform_kit.domain.sessions import ExchangeCalendar, Session
+from quant_platform_kit.domain.strategy import Action, AllocationIntent, BoundStrategy
+
+__all__ = ["BacktestSettings", "FillAt", "backtest"]
+
+ACCOUNT = "BACKTEST"
+
+
+class FillAt(Enum):
+    """At which price of the session after the decision orders fill."""
+
+    NEXT_OPEN = "next-open"
+    NEXT_CLOSE = "next-close"
+
+    @property
+    def field(self) -> str:
+        """The price table's field."""
+        return "open" if self is FillAt.NEXT_OPEN else "close"
+
+
+@dataclass(frozen=True, slots=True)
+class BacktestSettings:
+    """What a back-test covers and how it trades.
+
+    Attributes
+    ----------
+    start, end
+        Exchange-local dates; the first and the last session inside them are used.
+    cash
+        Starting cash in the policy's currency, positive.
+    benchmark
+        Symbol to compare with, None for no comparison.
+    """
+
+    start: date
+    end: date
+    cash: Decimal
+    fill: FillAt = FillAt.NEXT_OPEN
+    policy: ExecutionPolicy = field(default_factory=ExecutionPolicy)
+    benchmark: str | None = None
+
+
+def backtest(
+    strategy: BoundStrategy,
+    prices: PriceTable,
+    calendar: ExchangeCalendar,
+    settings: BacktestSettings,
+    on_session: Callable[[], object] = lambda: None,
+) -> BacktestResult:
+    """Run ``strategy`` over [start, end]: decide on t, trade at t+1's quotes.
+
+    Parameters
+    ----------
+    prices
+        Holds every managed, watched and benchmark symbol over every session of ``calendar`` it spans.
+    on_session
+        Called once per evaluated session, for progress.
+
+    Raises
+    ------
+    InvalidInput
+        Dates in the wrong order or outside the prices, less than two sessions, cash not positive, a needed symbol
+        without a price on the last session, or a last session that cannot be decided on.
+    """
+    sessions = _sessions(prices, calendar, settings)
+    _check_prices(strategy, prices, sessions[-1], settings)
+    simulation = _Simulation(strategy, prices, calendar, settings, sessions)
+    for session in sessions[:-1]:
+        simulation.step(calendar.session(session))
+        on_session()
+    return simulation.result()
+
+
+def _sessions(prices: PriceTable, calendar: ExchangeCalendar, settings: BacktestSettings) -> tuple[date, ...]:
+    start, end = settings.start, settings.end
+    if not settings.cash > 0:
+        raise InvalidInput(f"--cash is {settings.cash}; a back-test starts with a positive amount")
+    if end < start:
+        raise InvalidInput(f"--end {end} is before --start {start}")
+    first, last = prices.sessions[0], prices.sessions[-1]
+    if start < first or end > last:
+        raise InvalidInput(f"{start} to {end} is not covered: the prices run from {first} to {last}")
+    sessions = calendar.between(start, end)
+    if len(sessions) < 2:
+        raise InvalidInput(f"{start} to {end} has {len(sessions)} sessions; a back-test needs two")
+    return sessions
+
+
+def _check_prices(strategy: BoundStrategy, prices: PriceTable, end: date, settings: BacktestSettings) -> None:
+    if settings.fill.field not in prices.fields:
+        raise InvalidInput(f"--fill {settings.fill.value} needs a column {settings.fill.field} in the price file")
+    row = PriceHistory(prices).until(end)
+    if absent := row.without_bar(end, strategy.manifest.required_symbols):
+        raise InvalidInput(f"no price on the last session {end}: {', '.join(absent)}; choose an earlier --end")
+
+
+class _Simulation:
+    """The book, the clock and the record of one back-test."""
+
+    def __init__(
+        self,
+        strategy: BoundStrategy,
+        prices: PriceTable,
+        calendar: ExchangeCalendar,
+        settings: BacktestSettings,
+        sessions: tuple[date, ...],
+    ) -> None:
+        self.strategy, self.prices, self.calendar, self.settings = strategy, prices, calendar, settings
+        self.sessions = sessions
+        self.history = PriceHistory(prices.select(strategy.manifest.history_symbols))
+        self.first_row = prices.sessions.index(sessions[0])
+        self.book = PaperBook(ACCOUNT, settings.policy.currency, settings.cash)
+        self.symbols = tuple(sorted(strategy.manifest.managed))
+        self.equity = [float(settings.cash)]
+        self.cash = [float(settings.cash)]
+        self.holdings = np.zeros((len(sessions), len(self.symbols)))
+        self.last_price: dict[str, Decimal] = {}
+        self.decisions: list[DecisionRecord] = []
+        self.trades: list[TradedOrder] = []
+
+    def step(self, session: Session) -> None:
+        """Decide on ``session``, trade in the next one, and close the day."""
+        row = self.first_row + len(self.equity)
+        hours = self.calendar.hours(session.next)
+        now = hours.open if self.settings.fill is FillAt.NEXT_OPEN else hours.close
+        quotes = self._quotes(row, self.settings.fill.field, self.book.quantities, now)
+        decided = self._decide(session, quotes, now)
+        blocked: list[str] = []
+        if decided.decision.intent and decided.portfolio:
+            blocked = self._trade(session, decided.decision.intent, decided.portfolio, quotes, row)
+        self.decisions.append(DecisionRecord(decided.decision, decided.digest, tuple(blocked)))
+        self._close_day(row)
+
+    def _decide(self, session: Session, quotes: dict[str, Quote], now: datetime) -> Decided:
+        seen = Observation(session, self.history, self.book.state(), quotes, now)
+        return decide(self.strategy, seen, self.settings.policy)
+
+    def _trade(
+        self,
+        session: Session,
+        intent: AllocationIntent,
+        portfolio: PortfolioSnapshot,
+        quotes: dict[str, Quote],
+        row: int,
+    ) -> list[str]:
+        policy, now = self.settings.policy, portfolio.as_of
+        wanted = [symbol for symbol, target in intent.targets.items() if target and symbol not in quotes]
+        quotes |= self._quotes(row, self.settings.fill.field, wanted, now)
+        blocked = [*self._gates(session, quotes, now)]
+        key = RunKey(ACCOUNT, session.next, "backtest", Mode.PAPER)
+        sized = size(key, intent, portfolio, quotes, policy)
+        blocked += sized.blocked
+        if not blocked and sized.plan:
+            for order in sized.plan.orders:
+                self._fill(session, order, quotes[order.symbol].price, now)
+        return blocked
+
+    def _gates(self, session: Session, quotes: dict[str, Quote], now: datetime) -> list[str]:
+        limits = self.settings.policy.limits
+        blocked = session_gate(self.calendar, session.next, now)
+        blocked += price_age_gate(quotes.values(), now, limits.max_price_age)
+        if limits.max_price_move is not None:
+            closes = self._quotes(self.first_row + len(self.equity) - 1, "close", quotes, now)
+            blocked += move_gate(quotes.values(), {s: q.price for s, q in closes.items()}, limits.max_price_move)
+        return blocked
+
+    def _fill(self, session: Session, order: Order, price: Decimal, now: datetime) -> None:
+        fill = self.book.match(order, price, self.settings.policy.rules, now)
+        self.book.apply(fill)
+        self.trades.append(TradedOrder(session.date, session.next, price, fill))
+
+    def _close_day(self, row: int) -> None:
+        """Value the book at the close; a holding without a bar keeps the price it was last valued at."""
+        for symbol in self.book.quantities:
+            price = self.prices.fields["close"][row, self.prices.column[symbol]]
+            if price == price:
+                self.last_price[symbol] = quote_price(price)
+        day = len(self.equity)
+        for column, symbol in enumerate(self.symbols):
+            if units := self.book.quantities.get(symbol):
+                self.holdings[day, column] = float(units * self.last_price[symbol])
+        self.equity.append(float(self.book.equity(self.last_price)))
+        self.cash.append(float(self.book.cash))
+
+    def _quotes(self, row: int, name: str, symbols: Collection[str], now: datetime) -> dict[str, Quote]:
+        prices, column = self.prices.fields[name], self.prices.column
+        found = ((symbol, prices[row, column[symbol]]) for symbol in symbols)
+        return {symbol: Quote(symbol, quote_price(price), now) for symbol, price in found if price == price}
+
+    def result(self) -> BacktestResult:
+        """Decide once more on the last session, without trading, and draw the figures."""
+        end = self.sessions[-1]
+        now = self.calendar.hours(end).close
+        quotes = self._quotes(self.first_row + len(self.sessions) - 1, "close", self.book.quantities, now)
+        final = self._decide(self.calendar.session(end), quotes, now)
+        if final.decision.action is Action.BLOCKED:
+            raise InvalidInput(f"the last session {end} is BLOCKED: {'; '.join(final.decision.reasons)}")
+        equity = np.array(self.equity)
+        digest = sha256("\n".join(record.digest for record in self.decisions).encode())
+        manifest = self.strategy.manifest
+        return BacktestResult(
+            profile=manifest.profile,
+            display_name=manifest.display_name,
+            sessions=self.sessions,
+            equity=equity,
+            cash=np.array(self.cash),
+            symbols=self.symbols,
+            holdings=self.holdings,
+            decisions=tuple(self.decisions),
+            final=DecisionRecord(final.decision, final.digest),
+            trades=tuple(self.trades),
+            summary=summarise(self.sessions, equity, self.decisions, self.trades, digest),
+            benchmark_symbol=self.settings.benchmark,
+            benchmark=self._benchmark(),
+        )
+
+    def _benchmark(self) -> np.ndarray | None:
+        symbol = self.settings.benchmark
+        if symbol is None:
+            return None
+        rows = slice(self.first_row, self.first_row + len(self.sessions))
+        closes = self.prices.fields["close"][rows, self.prices.column[symbol]]
+        if np.isnan(closes).any():
+            missing = self.sessions[int(np.argmax(np.isnan(closes)))]
+            raise InvalidInput(f"benchmark {symbol} has no price on {missing}; choose another --benchmark or period")
+        return closes / closes[0] * self.equity[0]

@@ -1,0 +1,1 @@
+"""The paper broker, clocks that stand still, and the contract suites every adapter passes."""
