@@ -69,7 +69,7 @@ check-types: sync-check
 
 check-imports: sync-check
 	@echo "== imports"
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-logo
 
 check-lock: uv
 	@echo "== lock"

@@ -48,6 +48,7 @@ CALENDARS: dict[str, tuple[type[ExchangeCalendar], str, str]] = {
 LIBRARY_WARNINGS = (
     r"Series\.values returning an ndarray that drops timezone information",
     r"DatetimeIndex\.weekday is deprecated",
+    r"The 'generic' unit for NumPy timedelta is deprecated",
 )
 SATURDAY = 5
 

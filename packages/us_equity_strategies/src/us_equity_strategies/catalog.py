@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from quant_platform_kit.domain.strategy import Strategy
+
 from us_equity_strategies.dual_momentum import DualMomentum
 from us_equity_strategies.global_etf_rotation import GlobalEtfRotation
 from us_equity_strategies.nasdaq_sp500_smart_dca import NasdaqSp500SmartDca

@@ -1,7 +1,14 @@
 """Dual momentum: Antonacci's Global Equities Momentum."""
 
 from quant_platform_kit.domain.indicators import total_return
-from quant_platform_kit.domain.strategy import InputName, StrategyContext, StrategyDecision, StrategyManifest, TargetMode
+from quant_platform_kit.domain.strategy import (
+    InputName,
+    StrategyContext,
+    StrategyDecision,
+    StrategyManifest,
+    TargetMode,
+)
+
 from us_equity_strategies.config import ProfileConfig
 
 __all__ = ["DualMomentum"]

@@ -1,8 +1,15 @@
-"""Global ETF rotation: quarterly top two of 22 ETFs by 13612W momentum, with canaries that may call off risk any day."""
+"""Global ETF rotation: quarterly top two of 22 ETFs by 13612W momentum, with canaries that call off risk any day."""
 
 from quant_platform_kit.domain.indicators import momentum_13612w, sma
 from quant_platform_kit.domain.prices import FloatArray, PriceHistory
-from quant_platform_kit.domain.strategy import InputName, StrategyContext, StrategyDecision, StrategyManifest, TargetMode
+from quant_platform_kit.domain.strategy import (
+    InputName,
+    StrategyContext,
+    StrategyDecision,
+    StrategyManifest,
+    TargetMode,
+)
+
 from us_equity_strategies.config import ProfileConfig
 
 __all__ = ["GlobalEtfRotation"]
@@ -27,7 +34,9 @@ class GlobalEtfRotation:
         watched=CANARIES,
         optional=frozenset({*POOL, *CANARIES}),
         history_sessions=299,
-        sources=("Keller, Keuning: Breadth Momentum and Vigilant Asset Allocation (2017), momentum 13612W and canaries",),
+        sources=(
+            "Keller, Keuning: Breadth Momentum and Vigilant Asset Allocation (2017), momentum 13612W and canaries",
+        ),
     )
 
     class Config(ProfileConfig):

@@ -3,9 +3,15 @@
 from decimal import Decimal
 
 from pydantic import Field
-
 from quant_platform_kit.domain.indicators import highest, sma
-from quant_platform_kit.domain.strategy import InputName, StrategyContext, StrategyDecision, StrategyManifest, TargetMode
+from quant_platform_kit.domain.strategy import (
+    InputName,
+    StrategyContext,
+    StrategyDecision,
+    StrategyManifest,
+    TargetMode,
+)
+
 from us_equity_strategies.config import ProfileConfig
 
 __all__ = ["NasdaqSp500SmartDca"]

@@ -3,9 +3,15 @@
 from collections.abc import Mapping
 
 from pydantic import Field
-
 from quant_platform_kit.domain.portfolio import PortfolioSnapshot
-from quant_platform_kit.domain.strategy import InputName, StrategyContext, StrategyDecision, StrategyManifest, TargetMode
+from quant_platform_kit.domain.strategy import (
+    InputName,
+    StrategyContext,
+    StrategyDecision,
+    StrategyManifest,
+    TargetMode,
+)
+
 from us_equity_strategies.config import ProfileConfig
 from us_equity_strategies.drift import in_place, values
 
@@ -21,7 +27,7 @@ CLOSE, TREND, VOLATILITY = "close", "sma_140", "realised_vol_20"
 
 
 class SoxlSoxxTrendIncome:
-    """Decided every session: SOXL by its volatility budget, SOXX for the rest, 5 % cash; all in BIL when trend is down."""
+    """Decided every session: SOXL by its volatility budget, SOXX for the rest, 5 % cash; all BIL in a downtrend."""
 
     manifest = StrategyManifest(
         profile="soxl_soxx_trend_income",
@@ -43,12 +49,16 @@ class SoxlSoxxTrendIncome:
         """Decide."""
         known, portfolio = ctx.derived_indicators[UNDERLYING], ctx.portfolio
         if unknown := [name for name in (CLOSE, TREND, VOLATILITY) if known[name] != known[name]]:
-            return self.manifest.blocked(ctx, f"{UNDERLYING}: {', '.join(unknown)} cannot be known: short history or a gap")
+            return self.manifest.blocked(
+                ctx, f"{UNDERLYING}: {', '.join(unknown)} cannot be known: short history or a gap"
+            )
         up = _trends_up(known, portfolio)
         weights = self._weights(up, known[VOLATILITY])
         if in_place(portfolio, weights, config.drift):
             return self.manifest.hold(ctx, "every weight is within drift of its target")
-        reason = f"trend {'up' if up else 'down'}: {UNDERLYING} at {known[CLOSE] / known[TREND]:.4f} of its 140-day mean"
+        reason = (
+            f"trend {'up' if up else 'down'}: {UNDERLYING} at {known[CLOSE] / known[TREND]:.4f} of its 140-day mean"
+        )
         return self.manifest.rebalance(ctx, values(portfolio, weights), reason, diagnostics=dict(known))
 
     def _weights(self, up: bool, volatility: float) -> dict[str, float]:

@@ -1,7 +1,14 @@
 """Tactical asset allocation: Faber's five asset classes, each held only above its 10-month mean."""
 
 from quant_platform_kit.domain.indicators import month_closes
-from quant_platform_kit.domain.strategy import InputName, StrategyContext, StrategyDecision, StrategyManifest, TargetMode
+from quant_platform_kit.domain.strategy import (
+    InputName,
+    StrategyContext,
+    StrategyDecision,
+    StrategyManifest,
+    TargetMode,
+)
+
 from us_equity_strategies.config import ProfileConfig
 
 __all__ = ["TacticalAssetAllocation"]

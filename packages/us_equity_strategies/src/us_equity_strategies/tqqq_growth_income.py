@@ -3,10 +3,16 @@
 from decimal import Decimal
 
 from pydantic import Field
-
 from quant_platform_kit.domain.indicators import sma
 from quant_platform_kit.domain.portfolio import PortfolioSnapshot
-from quant_platform_kit.domain.strategy import InputName, StrategyContext, StrategyDecision, StrategyManifest, TargetMode
+from quant_platform_kit.domain.strategy import (
+    InputName,
+    StrategyContext,
+    StrategyDecision,
+    StrategyManifest,
+    TargetMode,
+)
+
 from us_equity_strategies.config import ProfileConfig
 from us_equity_strategies.drift import in_place, values
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
@@ -92,7 +92,7 @@ class FileStore:
         return temporary
 
     @contextmanager
-    def _locked(self) -> Iterator[None]:
+    def _locked(self) -> Generator[None]:
         self.root.mkdir(parents=True, exist_ok=True)
         with (self.root / ".lock").open("ab") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
@@ -100,7 +100,7 @@ class FileStore:
 
 
 @contextmanager
-def _store_errors(key: str) -> Iterator[None]:
+def _store_errors(key: str) -> Generator[None]:
     try:
         yield
     except OSError as error:

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,9 +22,6 @@ from quant_platform_kit.domain.prices import FloatArray, PriceHistory, PriceTabl
 from quant_platform_kit.domain.sessions import ExchangeCalendar
 from quant_platform_kit.domain.strategy import Adjustment
 from quant_platform_kit.ports.clock import Clock
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 __all__ = ["PRICE_FIELDS", "FileMarketData", "LongPrices", "price_table", "read_prices"]
 
@@ -66,21 +64,27 @@ def read_prices(path: Path, fields: Sequence[str]) -> LongPrices:
             raise InvalidInput(f"{path}: {empty} rows have no {name}; remove or complete them")
     coded: Any = table["symbol"].combine_chunks().dictionary_encode()
     names = np.array([str(name) for name in coded.dictionary.to_pylist()], dtype=np.str_)
-    symbols, rank = np.unique(names, return_inverse=True)
+    symbols, ranks = np.unique(names, return_inverse=True)
+    rows = np.from_dlpack(coded.indices).astype(np.int64)
     return LongPrices(
         path=path,
         days=_days(path, table["date"]),
         symbols=tuple(symbols.tolist()),
-        codes=rank.astype(np.int64)[np.from_dlpack(coded.indices)] if len(names) else np.empty(0, np.int64),
+        codes=ranks.astype(np.int64)[rows],
         columns={name: _floats(path, name, table[name]) for name in fields},
     )
 
 
-def _read_columns(path: Path, names: Sequence[str]) -> pa.Table:
+def _arrow(module: str) -> Any:
+    """Import a part of pyarrow, which ships no types."""
     try:
-        import pyarrow as pa
+        return import_module(module)
     except ImportError:
         raise InvalidInput("reading price files needs pyarrow: install quant-platform-kit[data]") from None
+
+
+def _read_columns(path: Path, names: Sequence[str]) -> Any:
+    failure = _arrow("pyarrow").ArrowException
     try:
         present = _column_names(path)
         if absent := [name for name in names if name not in present]:
@@ -91,60 +95,50 @@ def _read_columns(path: Path, names: Sequence[str]) -> pa.Table:
         return _read_table(path, names)
     except OSError as error:
         raise InvalidInput(f"{path}: {error.strerror or error}") from error
-    except pa.ArrowException as error:
+    except failure as error:
         raise InvalidInput(f"{path} is not a readable price file: {str(error).splitlines()[0]}") from error
 
 
 def _column_names(path: Path) -> list[str]:
     if path.suffix == ".csv":
-        from pyarrow import csv
-
-        with csv.open_csv(path) as reader:
+        with _arrow("pyarrow.csv").open_csv(path) as reader:
             return reader.schema.names
-    from pyarrow.parquet import ParquetFile
-
-    with ParquetFile(path) as file:
+    with _arrow("pyarrow.parquet").ParquetFile(path) as file:
         return file.schema_arrow.names
 
 
-def _read_table(path: Path, names: Sequence[str]) -> pa.Table:
+def _read_table(path: Path, names: Sequence[str]) -> Any:
     if path.suffix == ".csv":
-        from pyarrow import csv
-
-        return csv.read_csv(path, convert_options=csv.ConvertOptions(include_columns=list(names)))
-    from pyarrow.parquet import ParquetFile
-
-    with ParquetFile(path) as file:
+        csv = _arrow("pyarrow.csv")
+        options = csv.ConvertOptions(include_columns=list(names))
+        return csv.read_csv(path, convert_options=options)
+    with _arrow("pyarrow.parquet").ParquetFile(path) as file:
         return file.read(columns=list(names))
 
 
 def _days(path: Path, column: Any) -> NDArray[np.datetime64]:
-    import pyarrow as pa
-
+    arrow = _arrow("pyarrow")
     try:
-        instants = column.combine_chunks().cast(pa.timestamp("us"), safe=False).cast(pa.int64())
-    except pa.ArrowException:
+        instants = column.combine_chunks().cast(arrow.timestamp("us"), safe=False).cast(arrow.int64())
+    except arrow.ArrowException:
         raise InvalidInput(f"{path}: column date is {column.type}; write ISO dates such as 2023-12-29") from None
     return np.from_dlpack(instants).view("datetime64[us]").astype("datetime64[D]")
 
 
 def _floats(path: Path, name: str, column: Any) -> FloatArray:
-    import pyarrow as pa
-
+    arrow = _arrow("pyarrow")
     try:
-        numbers = column.combine_chunks().cast(pa.float64())
-    except pa.ArrowException:
+        numbers = column.combine_chunks().cast(arrow.float64())
+    except arrow.ArrowException:
         raise InvalidInput(f"{path}: column {name} is {column.type}; prices are numbers") from None
     values = np.full(len(numbers), np.nan)
     if numbers.null_count < len(numbers):
-        seen = np.from_dlpack(numbers.is_valid().cast(pa.int8())).astype(bool)
+        seen = np.from_dlpack(numbers.is_valid().cast(arrow.int8())).astype(bool)
         values[seen] = np.from_dlpack(numbers.drop_null())
     return values
 
 
-def price_table(
-    prices: LongPrices, symbols: Collection[str], field: str, calendar: ExchangeCalendar
-) -> PriceTable:
+def price_table(prices: LongPrices, symbols: Collection[str], field: str, calendar: ExchangeCalendar) -> PriceTable:
     """Return one series of some symbols as a table over every calendar session between the first and last row.
 
     Parameters
@@ -202,7 +196,7 @@ def _refuse_duplicates(
     if len(first) < len(cells):
         row = int(np.setdiff1d(np.arange(len(cells)), first)[0])
         raise InvalidInput(
-            f"{prices.path} has {prices.symbols[codes[row]]} on {days[row]} more than once; keep one row per date and symbol"
+            f"{prices.path} has {prices.symbols[codes[row]]} on {days[row]} twice; keep one row per date and symbol"
         )
 
 

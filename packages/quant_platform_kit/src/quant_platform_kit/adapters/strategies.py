@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -63,29 +64,29 @@ def load_strategy_file(reference: str) -> Strategy:
     made = getattr(module, name, None)
     if made is None:
         raise InvalidInput(f"{path} has no {name}; it has {', '.join(_classes(module)) or 'no classes'}")
-    strategy = made() if inspect.isclass(made) else made
+    strategy: Any = made() if inspect.isclass(made) else made
     manifest, config = getattr(strategy, "manifest", None), getattr(strategy, "Config", None)
     if not isinstance(manifest, StrategyManifest) or not callable(getattr(strategy, "evaluate", None)):
-        raise InvalidInput(f"{reference} is no strategy: it needs a StrategyManifest 'manifest' and 'evaluate(ctx, config)'")
+        raise InvalidInput(f"{reference} is no strategy: it needs a StrategyManifest 'manifest' and 'evaluate'")
     if not (inspect.isclass(config) and issubclass(config, BaseModel)):
-        raise InvalidInput(f"{reference} is no strategy: it needs a pydantic model 'Config', empty if it has no settings")
+        raise InvalidInput(f"{reference} is no strategy: it needs a pydantic model 'Config', even an empty one")
     return strategy
 
 
-def _run_file(path: Path) -> Any:
+def _run_file(path: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location(f"user_strategy_{path.stem}", path)
     if spec is None or spec.loader is None or not path.is_file():
         raise InvalidInput(f"strategy file {path} is not a Python file that can be read")
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
-    except Exception as error:  # noqa: BLE001  whatever a user's file does wrong becomes one line
+    except Exception as error:
         raise InvalidInput(f"strategy file {path} fails to load: {type(error).__name__}: {error}") from error
     return module
 
 
-def _classes(module: Any) -> list[str]:
-    return [name for name, value in vars(module).items() if inspect.isclass(value) and value.__module__ == module.__name__]
+def _classes(module: ModuleType) -> list[str]:
+    return [name for name, made in inspect.getmembers(module, inspect.isclass) if made.__module__ == module.__name__]
 
 
 def bind(strategy: Strategy, config: Mapping[str, object] | None = None) -> BoundStrategy:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
 from dataclasses import fields, is_dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
-from typing import Any
+from typing import Any, cast
 
 __all__ = ["canonical_json", "plain", "sha256"]
 
@@ -40,22 +39,14 @@ def _structure(value: Any) -> Any:
     if isinstance(value, date | datetime):
         return value.isoformat()
     if isinstance(value, dict):
-        return {str(plain(key)): plain(item) for key, item in _items(value)}
+        return {str(plain(key)): plain(item) for key, item in cast("dict[object, object]", value).items()}
     if isinstance(value, tuple | list):
-        return [plain(item) for item in _each(value)]
+        return [plain(item) for item in cast("list[object]", value)]
     if isinstance(value, set | frozenset):
-        return sorted(plain(item) for item in _each(value))
+        return sorted(plain(item) for item in cast("set[object]", value))
     if is_dataclass(value):
         return {f.name: plain(getattr(value, f.name)) for f in fields(value)}
     raise TypeError(f"{type(value).__name__} has no canonical form")
-
-
-def _items(value: dict[Any, Any]) -> Iterable[tuple[Any, Any]]:
-    return value.items()
-
-
-def _each(value: Iterable[Any]) -> Iterable[Any]:
-    return value
 
 
 def _digits(value: Decimal) -> str:

@@ -73,7 +73,9 @@ def session_gate(calendar: ExchangeCalendar, session: date, now: datetime) -> li
     if hours is None:
         return [f"{session} is not a session of {calendar.name}"]
     if not hours.contains(now):
-        return [f"{calendar.name} is closed at {now:%Y-%m-%d %H:%M} UTC; the session runs {_span(hours.open, hours.close)}"]
+        return [
+            f"{calendar.name} is closed at {now:%Y-%m-%d %H:%M} UTC; the session runs {_span(hours.open, hours.close)}"
+        ]
     return []
 
 
@@ -98,7 +100,11 @@ def move_gate(quotes: Iterable[Quote], closes: Mapping[str, Decimal], limit: Dec
     if limit is None:
         return []
     moves = ((q.symbol, abs(q.price / closes[q.symbol] - 1)) for q in quotes if q.symbol in closes)
-    return [f"{symbol} moved {move:.2%} since the decision; the limit is {limit:.2%}" for symbol, move in moves if move > limit]
+    return [
+        f"{symbol} moved {move:.2%} since the decision; the limit is {limit:.2%}"
+        for symbol, move in moves
+        if move > limit
+    ]
 
 
 def short_gate(orders: Iterable[Order], portfolio: PortfolioSnapshot) -> list[str]:
@@ -137,7 +143,11 @@ def turnover_gate(
     if limit is None:
         return []
     traded = sum((order.quantity * quotes[order.symbol].price for order in orders), ZERO)
-    return [f"the plan trades {traded:.2f} of a base of {base:.2f}; the limit is {limit:.2%}"] if traded > limit * base else []
+    return (
+        [f"the plan trades {traded:.2f} of a base of {base:.2f}; the limit is {limit:.2%}"]
+        if traded > limit * base
+        else []
+    )
 
 
 def weight_gate(targets: ExecutionTargets, limit: Decimal | None) -> list[str]:

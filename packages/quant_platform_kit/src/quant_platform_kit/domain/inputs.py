@@ -40,6 +40,6 @@ def build_context(
 
 
 def _indicators(manifest: StrategyManifest, session: Session, known: PriceHistory) -> dict[str, dict[str, float]]:
-    """Indicators of the session itself; a history that ends earlier knows none of them."""
+    """Compute the indicators of the session itself; a history that ends earlier knows none of them."""
     current = known if known.last_session == session.date else PriceHistory(known.table, 0)
     return {symbol: indicator(current, symbol, names) for symbol, names in manifest.indicators.items()}

@@ -38,9 +38,7 @@ class PriceTable:
 
     __slots__ = ("column", "dates", "fields", "sessions", "symbols")
 
-    def __init__(
-        self, dates: NDArray[np.datetime64], symbols: Sequence[str], fields: Mapping[str, FloatArray]
-    ) -> None:
+    def __init__(self, dates: NDArray[np.datetime64], symbols: Sequence[str], fields: Mapping[str, FloatArray]) -> None:
         self.dates: NDArray[np.datetime64] = np.array(dates, dtype="datetime64[D]")
         self.dates.setflags(write=False)
         self.sessions: tuple[date, ...] = tuple(self.dates.tolist())

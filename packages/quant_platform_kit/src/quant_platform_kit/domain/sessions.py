@@ -152,7 +152,7 @@ class ExchangeCalendar:
         """Return the trading hours of ``session`` in UTC."""
         opens, closes = self.table.special_hours.get(session) or _in_force(self.table.hours, session)[1:]
         starts, ends = _in_force(self.table.breaks, session)[1:] if self.table.breaks else (None, None)
-        if starts is None or ends is None or closes <= starts:
+        if starts is None or ends is None or closes <= ends:
             return SessionHours(self._utc(session, opens), self._utc(session, closes))
         return SessionHours(*(self._utc(session, at) for at in (opens, closes, starts, ends)))
 

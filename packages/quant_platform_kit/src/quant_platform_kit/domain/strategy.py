@@ -366,8 +366,8 @@ class BoundStrategy:
         if (decision.profile, decision.as_of) != expected:
             raise InvalidInput(f"decision is for {decision.profile} on {decision.as_of}; asked was {expected}")
         if (decision.intent is not None) != (decision.action is Action.REBALANCE):
-            raise InvalidInput(f"{decision.profile}: {decision.action.value} and intent do not fit; see StrategyManifest")
-        if decision.intent and decision.intent.targets.keys() != self.manifest.managed_set:
+            raise InvalidInput(f"{decision.profile}: {decision.action.value} does not fit its intent")
+        if decision.intent and frozenset(decision.intent.targets) != self.manifest.managed_set:
             raise InvalidInput(f"{decision.profile}: targets name {sorted(decision.intent.targets)}; use the manifest")
         return decision
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,18 +12,33 @@ from decimal import Decimal
 from pathlib import Path
 from uuid import uuid4
 
+from pydantic import TypeAdapter, ValidationError
+
 from quant_platform_kit.domain.digests import canonical_json
 from quant_platform_kit.domain.errors import BrokerError, InvalidInput, OrderRejected, Refused
-from quant_platform_kit.domain.orders import ExecutionReport, Fill, Order, OrderState, Side
+from quant_platform_kit.domain.orders import ExecutionReport, Order, OrderState
+from quant_platform_kit.domain.paper_book import PaperBook
 from quant_platform_kit.domain.planning import REALISTIC, ExecutionRules
 from quant_platform_kit.domain.portfolio import AccountState
 from quant_platform_kit.ports.clock import Clock
 from quant_platform_kit.ports.market_data import MarketData
-from quant_platform_kit.domain.paper_book import PaperBook
 
 __all__ = ["PaperAccount", "PaperBroker", "open_account", "read_account"]
 
 _JOURNAL = "book.jsonl"
+
+
+@dataclass(frozen=True, slots=True)
+class _Funding:
+    """The journal's first line; every other line is an `ExecutionReport`."""
+
+    account_id: str
+    cash: Decimal
+    currency: str
+
+
+_FUNDING = TypeAdapter(_Funding)
+_REPORT = TypeAdapter(ExecutionReport)
 
 
 @dataclass(slots=True)
@@ -34,6 +48,11 @@ class PaperAccount:
     book: PaperBook
     funded: Decimal
     reports: dict[str, ExecutionReport] = field(default_factory=dict[str, ExecutionReport])
+
+    @property
+    def last_traded(self) -> datetime | None:
+        """When it last filled an order, aware UTC."""
+        return max((fill.executed_at for report in self.reports.values() for fill in report.fills), default=None)
 
 
 def open_account(folder: Path, cash: Decimal | None, currency: str = "USD") -> PaperAccount:
@@ -54,19 +73,21 @@ def open_account(folder: Path, cash: Decimal | None, currency: str = "USD") -> P
         _fund(folder, cash, currency)
     account = read_account(folder)
     if cash is not None and account.funded != cash:
-        raise Refused(f"--cash is {cash}, but the account in {folder} was funded with {account.funded}; use that amount")
+        raise Refused(f"--cash is {cash}; the account in {folder} was funded with {account.funded}: use that amount")
     return account
 
 
 def _fund(folder: Path, cash: Decimal, currency: str) -> None:
-    line = {"event": "FUNDED", "account_id": f"PAPER-{uuid4().hex[:8].upper()}", "cash": cash, "currency": currency}
+    funding = _Funding(f"PAPER-{uuid4().hex[:8].upper()}", cash, currency)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with _locked(folder):
             if not (folder / _JOURNAL).exists():
-                _append(folder, line)
+                _append(folder, funding)
     except OSError as error:
-        raise InvalidInput(f"paper account folder {folder}: {error.strerror}; choose a folder that can be written") from error
+        raise InvalidInput(
+            f"paper account folder {folder}: {error.strerror}; choose a folder that can be written"
+        ) from error
 
 
 def read_account(folder: Path) -> PaperAccount:
@@ -84,20 +105,16 @@ def read_account(folder: Path) -> PaperAccount:
     if not lines:
         raise InvalidInput(f"paper account {folder / _JOURNAL} is empty; delete the folder and fund a new account")
     try:
-        head, *events = (json.loads(line) for line in lines)
-        cash = Decimal(head["cash"])
-        account = PaperAccount(PaperBook(head["account_id"], head["currency"], cash), cash)
-        for event in events:
-            _book(account, _report(event))
-    except (ValueError, KeyError, ArithmeticError) as error:
-        raise InvalidInput(f"paper account {folder / _JOURNAL} is damaged: {error!r}; restore it from a backup") from error
+        funding = _FUNDING.validate_json(lines[0])
+        reports = [_REPORT.validate_json(line) for line in lines[1:]]
+    except ValidationError as error:
+        raise InvalidInput(f"paper account {folder / _JOURNAL} is damaged: {error.title}; restore a backup") from error
+    account = PaperAccount(PaperBook(funding.account_id, funding.currency, funding.cash), funding.cash)
+    for report in reports:
+        account.reports[report.order.client_order_id] = report
+        for fill in report.fills:
+            account.book.apply(fill)
     return account
-
-
-def _book(account: PaperAccount, report: ExecutionReport) -> None:
-    account.reports[report.order.client_order_id] = report
-    for fill in report.fills:
-        account.book.apply(fill)
 
 
 class PaperBroker:
@@ -144,7 +161,7 @@ class PaperBroker:
             if known := account.reports.get(order.client_order_id):
                 return _same_order(known, order)
             report = self._match(account.book, order)
-            _append(self._folder, _event(report))
+            _append(self._folder, report)
         if report.state is OrderState.REJECTED:
             raise OrderRejected(report.text)
         return report
@@ -169,13 +186,13 @@ def _same_order(known: ExecutionReport, order: Order) -> ExecutionReport:
 
 
 @contextmanager
-def _locked(folder: Path) -> Iterator[None]:
+def _locked(folder: Path) -> Generator[None]:
     with (folder / "book.lock").open("ab") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
-def _append(folder: Path, event: Mapping[str, object]) -> None:
+def _append(folder: Path, event: _Funding | ExecutionReport) -> None:
     """Append one line durably, over the remains of one that a crash cut off."""
     try:
         with (folder / _JOURNAL).open("a+b") as journal:
@@ -187,32 +204,3 @@ def _append(folder: Path, event: Mapping[str, object]) -> None:
             os.fsync(journal.fileno())
     except OSError as error:
         raise BrokerError(f"paper account {folder / _JOURNAL}: {error.strerror}") from error
-
-
-def _event(report: ExecutionReport) -> dict[str, object]:
-    return {"event": "ORDER", "order": report.order, "state": report.state, "fills": report.fills, "text": report.text}
-
-
-def _report(event: Mapping[str, object]) -> ExecutionReport:
-    order = event["order"]
-    fills = event["fills"]
-    assert isinstance(order, dict)
-    assert isinstance(fills, list)
-    return ExecutionReport(
-        order=Order(**{**order, "side": Side(order["side"]), "quantity": Decimal(order["quantity"])}),
-        state=OrderState(event["state"]),
-        fills=tuple(_fill(fill) for fill in fills),
-        text=str(event["text"]),
-    )
-
-
-def _fill(line: dict[str, str]) -> Fill:
-    return Fill(
-        client_order_id=line["client_order_id"],
-        symbol=line["symbol"],
-        side=Side(line["side"]),
-        quantity=Decimal(line["quantity"]),
-        price=Decimal(line["price"]),
-        commission=Decimal(line["commission"]),
-        executed_at=datetime.fromisoformat(line["executed_at"]),
-    )

@@ -1,8 +1,8 @@
-"""The charts of the report, and the values a pointer reads from them."""
+"""The charts of the report."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from xml.etree.ElementTree import Element
@@ -14,6 +14,7 @@ from quant_platform_kit.adapters.backtest_report import formats, svg
 from quant_platform_kit.adapters.backtest_report.figures import Band
 from quant_platform_kit.adapters.backtest_report.scales import (
     Scale,
+    TimeTick,
     round_values,
     scale_over,
     time_ticks,
@@ -23,11 +24,11 @@ from quant_platform_kit.adapters.backtest_report.thinning import thin, turning_p
 from quant_platform_kit.domain.performance import drawdown
 from quant_platform_kit.domain.prices import FloatArray
 
-__all__ = ["Curve", "TimeAxis", "bar_chart", "drawdown_chart", "equity_chart", "holdings_chart"]
+__all__ = ["Bar", "Curve", "TimeAxis", "bar_chart", "drawdown_chart", "equity_chart", "holdings_chart"]
 
 FLAT = -0.01
-FEW_BARS = 9
-BAR_HEIGHT = 180
+MOST_BAR_LABELS = 8
+WIDEST_BAR = 0.12
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,15 @@ class Curve:
     name: str
     tone: str
     values: FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A value by name, and the value in words."""
+
+    name: str
+    value: float
+    text: str
 
 
 class TimeAxis:
@@ -90,21 +100,20 @@ def holdings_chart(axis: TimeAxis, bands: Sequence[Band]) -> Markup:
     means = "; ".join(f"{band.name} {formats.percent(float(band.weights.mean()))}" for band in bands)
     frame = svg.Frame("holdings", "Share of the equity by holding", f"On average: {means}.", 300)
     layers = [
-        svg.area(band.tone, axis.places[kept], scale(top)) for band, top in reversed(list(zip(bands, tops, strict=True)))
+        svg.area(band.tone, axis.places[kept], scale(top))
+        for band, top in reversed(list(zip(bands, tops, strict=True)))
     ]
     return svg.chart(frame, svg.plane(*layers), *svg.value_axis(labels), *axis.drawn())
 
 
-def bar_chart(key: str, title: str, bars: Mapping[int, float], labels: Mapping[int, str]) -> Markup:
-    """Return a bar per year; ``labels`` says each value in words."""
-    high = max(*bars.values(), 0.0) or 1.0
-    scale = Scale(0.0, 1.05 * high)
-    axis = {scale.at(tick): formats.compact(tick) for tick in round_values(0.0, scale.high, 4)}
-    described = "; ".join(f"{year}: {label}" for year, label in labels.items())
-    frame = svg.Frame(key, title, f"{described}.", BAR_HEIGHT)
-    drawn = [_bar(i / len(bars), 0.8 / len(bars), scale.at(value), f"{year}: {labels[year]}")
-             for i, (year, value) in enumerate(bars.items())]
-    return svg.chart(frame, *svg.value_axis(axis), *drawn, *_bar_labels(list(bars)))
+def bar_chart(key: str, title: str, bars: Sequence[Bar], unit: str = "") -> Markup:
+    """Return a bar per year; ``unit`` follows the labels of the value axis."""
+    scale = Scale(0.0, 1.05 * (max(bar.value for bar in bars) or 1.0))
+    axis = {scale.at(tick): formats.compact(tick) + unit for tick in round_values(0.0, scale.high, 4)}
+    described = "; ".join(f"{bar.name}: {bar.text}" for bar in bars)
+    frame = svg.Frame(key, title, f"{described}.", 180)
+    drawn = [_bar(i, len(bars), scale.at(bar.value), bar) for i, bar in enumerate(bars)]
+    return svg.chart(frame, *svg.value_axis(axis), *drawn, *_bar_labels(bars))
 
 
 def _thinned(axis: TimeAxis, curve: Curve, scale: Scale) -> Element:
@@ -119,34 +128,29 @@ def _deepest(axis: TimeAxis, fall: Curve, scale: Scale) -> list[Element]:
     if not depth:
         return []
     place = float(axis.places[lowest])
-    side = "first" if place < 0.05 else "last" if place > 0.95 else ""  # noqa: PLR2004
+    side = "first" if place < 0.05 else "last" if place > 0.95 else ""
     at = {"x": svg.share(place), "y": svg.share(1 - scale.at(depth))}
     dot = svg.element("circle", {"class": fall.tone, "cx": at["x"], "cy": at["y"], "r": 3})
     text = {"class": f"mark {side}", **at, "dy": "1.4em"}
     return [dot, svg.element("text", text, text=formats.percent(depth))]
 
 
-def _bar(left: float, width: float, height: float, label: str) -> Element:
+def _bar(place: int, count: int, height: float, bar: Bar) -> Element:
+    width = min(0.72 / count, WIDEST_BAR)
     box = {
         "class": "bar",
-        "x": svg.share(left + width / 8),
+        "x": svg.share((place + 0.5) / count - width / 2),
         "y": svg.share(1 - height),
         "width": svg.share(width),
         "height": svg.share(height),
     }
-    return svg.element("rect", box, svg.element("title", {}, text=label))
+    return svg.element("rect", box, svg.element("title", {}, text=f"{bar.name}: {bar.text}"))
 
 
-def _bar_labels(years: Sequence[int]) -> list[Element]:
-    drawn: list[Element] = []
-    every = 1 if len(years) <= FEW_BARS else -(-len(years) // FEW_BARS)
-    for i, year in enumerate(years):
-        if i % every:
-            continue
-        tone = "x minor" if len(years) > FEW_BARS // 2 and i // every % 2 else "x"
-        at = svg.share((i + 0.5) / len(years))
-        drawn.append(svg.element("text", {"class": tone, "x": at, "y": "100%", "dy": "1.6em"}, text=str(year)))
-    return drawn
+def _bar_labels(bars: Sequence[Bar]) -> list[Element]:
+    every = -(-len(bars) // MOST_BAR_LABELS)
+    ticks = [TimeTick((i + 0.5) / len(bars), bar.name, minor=False) for i, bar in enumerate(bars)][::every]
+    return svg.time_axis(tuple(ticks), rules=False)
 
 
 def _decimals(ticks: Sequence[float], factor: float) -> int:

@@ -106,7 +106,7 @@ def check(result: BacktestResult) -> None:
         Fewer than two sessions; a series with another length, or with a value that is NaN or infinite.
     """
     n = len(result.sessions)
-    if n < 2:  # noqa: PLR2004
+    if n < 2:
         raise InvalidInput(f"back-test of {result.profile} has {n} sessions; a report needs 2, widen the period")
     series = {"equity": result.equity, "cash": result.cash, "holdings": result.holdings}
     if result.benchmark is not None:
@@ -182,9 +182,7 @@ def holding_bands(result: BacktestResult) -> tuple[Band, ...]:
 
 def blocked_days(result: BacktestResult) -> tuple[DecisionRecord, ...]:
     """Return the evaluations that were BLOCKED or whose plan was not executed."""
-    return tuple(
-        record for record in result.decisions if record.blocked or record.decision.action is Action.BLOCKED
-    )
+    return tuple(record for record in result.decisions if record.blocked or record.decision.action is Action.BLOCKED)
 
 
 def _years(sessions: Sequence[date]) -> range:

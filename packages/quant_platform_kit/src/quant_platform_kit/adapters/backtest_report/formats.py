@@ -10,6 +10,7 @@ MINUS = "\N{MINUS SIGN}"
 THIN_SPACE = "\N{NARROW NO-BREAK SPACE}"
 TIMES = "\N{MULTIPLICATION SIGN}"
 DAYS_PER_YEAR = 365.25
+FULL_YEAR = 364
 SMALL_MONEY = 1_000
 SMALL_PRICE = 10
 LARGE_MULTIPLE = 100
@@ -59,6 +60,7 @@ def compact(value: float) -> str:
 
 def duration(days: int) -> str:
     """Return calendar days as a person says them: years from one year on, days below."""
-    if days >= DAYS_PER_YEAR:
-        return f"{number(days / DAYS_PER_YEAR, 1)} years"
+    if days >= FULL_YEAR:
+        years = number(days / DAYS_PER_YEAR, 1)
+        return "1 year" if years == "1.0" else f"{years} years"
     return "1 day" if days == 1 else f"{days} days"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
+from itertools import pairwise
 
 import numpy as np
 
@@ -29,8 +30,9 @@ def curve_readings(sessions: Sequence[date], curves: Sequence[Curve]) -> dict[st
 def holdings_readings(sessions: Sequence[date], bands: Sequence[Band]) -> dict[str, object]:
     """Return the weights at the drawn sessions, for the holdings chart."""
     kept = turning_points(np.column_stack([band.weights for band in bands]))
+    places: list[int] = kept.tolist()
     rows = [_row(band.name, band.tone, "%", _percents(band.weights[kept])) for band in bands]
-    return _reading([sessions[i] for i in kept.tolist()], rows)
+    return _reading([sessions[i] for i in places], rows)
 
 
 def _row(name: str, tone: str, unit: str, values: list[float]) -> dict[str, object]:
@@ -51,5 +53,5 @@ def _percents(values: FloatArray) -> list[float]:
 def _reading(sessions: Sequence[date], rows: list[dict[str, object]]) -> dict[str, object]:
     """Return the sessions as a start and the days from one to the next, and the rows beside them."""
     days = [session.toordinal() for session in sessions]
-    gaps = [0, *(after - before for before, after in zip(days, days[1:], strict=False))]
+    gaps = [0, *(after - before for before, after in pairwise(days))]
     return {"start": sessions[0].isoformat(), "gaps": gaps, "rows": rows}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -13,8 +12,10 @@ from quant_platform_kit.domain.prices import FloatArray
 
 __all__ = ["Scale", "TimeTick", "round_values", "scale_over", "time_ticks", "value_ticks"]
 
+FEWEST_TICKS = 3
 MOST_TIME_TICKS = 10
 MOST_PHONE_TICKS = 5
+MOST_VALUE_TICKS = 8
 CLOSEST = 0.07
 MOVED_AT_LEAST = 1e-9
 _MONTH_NAMES = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -62,7 +63,7 @@ def scale_over(low: float, high: float, margin: float = 0.05) -> Scale:
 def value_ticks(scale: Scale) -> tuple[float, ...]:
     """Return about five round values inside ``scale``, ascending and never closer than labels can stand."""
     ticks = _decades(scale) if scale.log else ()
-    if len(ticks) < 3:  # noqa: PLR2004
+    if len(ticks) < FEWEST_TICKS:
         ticks = round_values(scale.low, scale.high)
     kept: list[float] = []
     for tick in ticks:
@@ -85,7 +86,7 @@ def _decades(scale: Scale) -> tuple[float, ...]:
     for factors in ((1, 2, 5), (1, 3), (1,)):
         ticks = [factor * 10.0**power for power in powers for factor in factors]
         inside = tuple(tick for tick in ticks if scale.low <= tick <= scale.high)
-        if len(inside) <= 8:  # noqa: PLR2004
+        if len(inside) <= MOST_VALUE_TICKS:
             break
     return inside
 
@@ -93,57 +94,38 @@ def _decades(scale: Scale) -> tuple[float, ...]:
 def time_ticks(first: date, last: date) -> tuple[TimeTick, ...]:
     """Return at most ten dates in first..last: years, or months in a shorter period, or days in the shortest."""
     days = (last - first).days
-    dates: list[date] = []
-    for make, label in ((_years, _year_label), (_months, _month_label), (_days, _day_label)):
-        dates = make(first, last)
-        if len(dates) > 2 or make is _days:  # noqa: PLR2004
-            break
-    thinned = len(dates) > MOST_PHONE_TICKS
+    labels = _years(first, last)
+    if len(labels) < FEWEST_TICKS:
+        labels = _months(first, last)
+    if len(labels) < FEWEST_TICKS:
+        labels = _days(first, last)
+    thinned = len(labels) > MOST_PHONE_TICKS
     return tuple(
-        TimeTick((day - first).days / days, label(day), minor=thinned and i % 2 == 1) for i, day in enumerate(dates)
+        TimeTick((day - first).days / days, label, minor=thinned and i % 2 == 1)
+        for i, (day, label) in enumerate(labels.items())
     )
 
 
-def _years(first: date, last: date) -> list[date]:
+def _years(first: date, last: date) -> dict[date, str]:
     starts = [date(year, 1, 1) for year in range(first.year, last.year + 1)]
-    return _at_most(lambda step: [day for day in starts if first <= day <= last and day.year % step == 0], (1, 2, 5))
+    inside = [day for day in starts if first <= day <= last]
+    step = _step(len(inside), (1, 2, 5, 10, 20))
+    return {day: str(day.year) for day in inside if day.year % step == 0}
 
 
-def _months(first: date, last: date) -> list[date]:
+def _months(first: date, last: date) -> dict[date, str]:
     starts = [date(year, month, 1) for year in range(first.year, last.year + 1) for month in range(1, 13)]
-    return _at_most(
-        lambda step: [day for day in starts if first <= day <= last and (day.month - 1) % step == 0], (1, 2, 3, 6)
-    )
+    inside = [day for day in starts if first <= day <= last]
+    step = _step(len(inside), (1, 2, 3, 6))
+    return {day: f"{_MONTH_NAMES[day.month - 1]} {day.year}" for day in inside if (day.month - 1) % step == 0}
 
 
-def _days(first: date, last: date) -> list[date]:
-    days = list(_each_day(first, last))
-    return _at_most(lambda step: days[::step], (1, 2, 7, 14))
+def _days(first: date, last: date) -> dict[date, str]:
+    inside = [first + timedelta(days=i) for i in range((last - first).days + 1)]
+    step = _step(len(inside), (1, 2, 7, 14))
+    return {day: f"{day.day} {_MONTH_NAMES[day.month - 1]}" for day in inside[::step]}
 
 
-def _at_most(choose: Callable[[int], list[date]], steps: tuple[int, ...]) -> list[date]:
-    """Return the choice of the first step that gives at most ten dates, else of multiples of the last step."""
-    tried = iter((*steps, *(steps[-1] * factor for factor in (2, 4, 10, 20))))
-    dates = choose(next(tried))
-    while len(dates) > MOST_TIME_TICKS and (step := next(tried, None)):
-        dates = choose(step)
-    return dates
-
-
-def _each_day(first: date, last: date) -> Iterator[date]:
-    day = first
-    while day <= last:
-        yield day
-        day += timedelta(days=1)
-
-
-def _year_label(day: date) -> str:
-    return str(day.year)
-
-
-def _month_label(day: date) -> str:
-    return f"{_MONTH_NAMES[day.month - 1]} {day.year}"
-
-
-def _day_label(day: date) -> str:
-    return f"{day.day} {_MONTH_NAMES[day.month - 1]}"
+def _step(count: int, steps: tuple[int, ...]) -> int:
+    """Return the first step that leaves at most ten of ``count``, or the last."""
+    return next((step for step in steps if count / step <= MOST_TIME_TICKS), steps[-1])

@@ -20,7 +20,7 @@ __all__ = ["Frame", "area", "chart", "element", "line", "plane", "share", "time_
 
 WIDTH = 4000
 HEIGHT = 2000
-NEAR_EDGE = 0.97
+NEAR_EDGE = 0.99
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ def chart(frame: Frame, *children: Element) -> Markup:
         element("title", {"id": title}, text=frame.title),
         element("desc", {"id": description}, text=frame.description),
     )
-    return Markup(tostring(element("svg", attributes, *named, *children), encoding="unicode"))  # noqa: S704
+    return Markup(tostring(element("svg", attributes, *named, *children), encoding="unicode"))
 
 
 def plane(*children: Element) -> Element:
@@ -109,13 +109,14 @@ def value_axis(ticks: Mapping[float, str]) -> list[Element]:
     return drawn
 
 
-def time_axis(ticks: tuple[TimeTick, ...]) -> list[Element]:
-    """Return small marks under the plot and their labels."""
+def time_axis(ticks: tuple[TimeTick, ...], *, rules: bool = True) -> list[Element]:
+    """Return labels under the plot, and vertical rules through it."""
     drawn: list[Element] = []
     for tick in ticks:
         tone = "x minor" if tick.minor else "x"
         ends = " last" if tick.place > NEAR_EDGE else ""
         at = share(tick.place)
-        drawn.append(element("line", {"class": f"rule {tone}", "x1": at, "x2": at, "y1": "0", "y2": "100%"}))
+        if rules:
+            drawn.append(element("line", {"class": f"rule {tone}", "x1": at, "x2": at, "y1": "0", "y2": "100%"}))
         drawn.append(element("text", {"class": tone + ends, "x": at, "y": "100%", "dy": "1.6em"}, text=tick.label))
     return drawn

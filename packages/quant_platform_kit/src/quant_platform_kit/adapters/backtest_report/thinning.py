@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,9 +22,9 @@ def thin(values: FloatArray, buckets: int = 700) -> NDArray[np.int64]:
         return np.arange(n)
     edges = np.linspace(0, n, buckets + 1).astype(np.int64)
     kept = {0, n - 1}
-    for start, stop in zip(edges[:-1], edges[1:], strict=True):
+    for start, stop in pairwise(edges.tolist()):
         part = values[start:stop]
-        kept |= {int(start + part.argmin()), int(start + part.argmax())}
+        kept |= {start + int(part.argmin()), start + int(part.argmax())}
     return np.array(sorted(kept))
 
 

@@ -1,0 +1,129 @@
+"""The files a back-test leaves behind."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from quant_platform_kit.adapters.backtest_report import render_report
+from quant_platform_kit.domain.digests import canonical_json
+from quant_platform_kit.domain.errors import InvalidInput
+from quant_platform_kit.domain.performance import BacktestResult, DecisionRecord, drawdown
+from quant_platform_kit.domain.strategy import BoundStrategy
+
+__all__ = ["write_backtest"]
+
+
+_ORDER_COLUMNS = (
+    "as_of",
+    "session",
+    "client_order_id",
+    "symbol",
+    "side",
+    "quantity",
+    "quote",
+    "price",
+    "commission",
+    "cost",
+)
+
+
+def write_backtest(
+    out: Path, result: BacktestResult, strategy: BoundStrategy, settings: Mapping[str, str], label: str | None = None
+) -> list[str]:
+    """Write summary.json, equity.parquet, orders.parquet, decisions.jsonl and report.html into ``out``.
+
+    All are written beside it first and then moved in, so that a failure leaves ``out`` as it was.
+
+    Returns
+    -------
+    The paths written.
+
+    Raises
+    ------
+    InvalidInput
+        ``out`` cannot be written.
+    """
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(prefix=".backtest-", dir=out.parent) as temporary:
+            made = _write_all(Path(temporary), result, strategy, settings, label)
+            out.mkdir(exist_ok=True)
+            for path in made:
+                os.replace(path, out / path.name)
+    except OSError as error:
+        raise InvalidInput(f"--out {out} cannot be written: {error.strerror}; choose another folder") from error
+    return [str(out / path.name) for path in made]
+
+
+def _write_all(
+    folder: Path, result: BacktestResult, strategy: BoundStrategy, settings: Mapping[str, str], label: str | None
+) -> list[Path]:
+    texts = {
+        "summary.json": canonical_json(result.summary) + b"\n",
+        "decisions.jsonl": b"".join(_decision_line(record, strategy) for record in result.decisions),
+        "report.html": render_report(result, settings=settings, label=label).encode(),
+    }
+    for name, content in texts.items():
+        (folder / name).write_bytes(content)
+    _write_parquet(folder / "equity.parquet", _equity(result))
+    _write_parquet(folder / "orders.parquet", _orders(result))
+    return sorted(folder.iterdir())
+
+
+def _decision_line(record: DecisionRecord, strategy: BoundStrategy) -> bytes:
+    document = record.decision.document(strategy.config_values)
+    extra = {"digest": record.digest, "reasons": record.decision.reasons, "blocked": record.blocked}
+    return canonical_json({**document, **extra}) + b"\n"
+
+
+def _equity(result: BacktestResult) -> dict[str, Any]:
+    columns: dict[str, Any] = {
+        "session": list(result.sessions),
+        "equity": result.equity.tolist(),
+        "drawdown": drawdown(result.equity).tolist(),
+        "cash": result.cash.tolist(),
+    }
+    if result.benchmark is not None:
+        columns["benchmark"] = result.benchmark.tolist()
+    return columns | {f"value_{symbol}": result.holdings[:, i].tolist() for i, symbol in enumerate(result.symbols)}
+
+
+def _orders(result: BacktestResult) -> dict[str, Any]:
+    rows = [
+        {
+            "as_of": trade.as_of,
+            "session": trade.session,
+            "client_order_id": trade.fill.client_order_id,
+            "symbol": trade.fill.symbol,
+            "side": trade.fill.side.value,
+            "quantity": float(trade.fill.quantity),
+            "quote": float(trade.quote),
+            "price": float(trade.fill.price),
+            "commission": float(trade.fill.commission),
+            "cost": float(trade.cost),
+        }
+        for trade in result.trades
+    ]
+    names = (
+        "as_of",
+        "session",
+        "client_order_id",
+        "symbol",
+        "side",
+        "quantity",
+        "quote",
+        "price",
+        "commission",
+        "cost",
+    )
+    return {name: [row[name] for row in rows] for name in names}
+
+
+def _write_parquet(path: Path, columns: Mapping[str, Any]) -> None:
+    arrow = import_module("pyarrow")
+    import_module("pyarrow.parquet").write_table(arrow.table(dict(columns)), path)

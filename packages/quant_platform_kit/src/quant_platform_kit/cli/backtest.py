@@ -1,0 +1,150 @@
+"""`quant backtest`: a strategy over a period, its figures and its report."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from quant_platform_kit.adapters.backtest_files import write_backtest
+from quant_platform_kit.adapters.calendar_tables import load_calendar
+from quant_platform_kit.adapters.price_files import PRICE_FIELDS, LongPrices, price_table, read_prices
+from quant_platform_kit.cli import options
+from quant_platform_kit.cli.output import amount, console, notice, print_json, progress, table
+from quant_platform_kit.domain.cycle import ExecutionPolicy
+from quant_platform_kit.domain.digests import plain
+from quant_platform_kit.domain.errors import InvalidInput
+from quant_platform_kit.domain.performance import BacktestResult
+from quant_platform_kit.domain.strategy import BoundStrategy
+from quant_platform_kit.services.backtest import BacktestSettings, FillAt, backtest
+
+__all__ = ["backtest_command", "run_backtest", "show_figures"]
+
+DEFAULT_BENCHMARK = "SPY"
+
+DayOption = Annotated[date, typer.Option(parser=options.day, metavar="YYYY-MM-DD")]
+NumberOption = Annotated[Decimal, typer.Option(parser=options.number, metavar="NUMBER")]
+CostOption = Annotated[
+    Decimal | None, typer.Option(parser=options.number, metavar="BPS", help="Overrides --execution.")
+]
+
+
+def backtest_command(
+    prices: options.PricesOption,
+    start: DayOption,
+    end: DayOption,
+    out: Annotated[Path, typer.Option(help="Folder for summary.json, equity, orders, decisions and report.html.")],
+    profile: options.ProfileOption = None,
+    strategy: options.StrategyOption = None,
+    price_field: options.PriceFieldOption = "adj_close",
+    fill: Annotated[FillAt, typer.Option(help="When orders fill after the session decided on.")] = FillAt.NEXT_OPEN,
+    execution: options.ExecutionOption = options.Execution.REALISTIC,
+    cash: NumberOption = Decimal(100_000),
+    config: options.ConfigOption = None,
+    benchmark: Annotated[str | None, typer.Option(help="Symbol to compare with; SPY where the file has it.")] = None,
+    commission_bps: CostOption = None,
+    slippage_bps: CostOption = None,
+    json: options.JsonOption = False,
+) -> None:
+    """Back-test a strategy through the same steps a live run takes."""
+    bound = options.bound_strategy(profile, strategy, config)
+    file = read_prices(prices, _columns(price_field, fill))
+    policy = _with_costs(options.policy(execution, bound.manifest.target_mode), commission_bps, slippage_bps)
+    settings = BacktestSettings(start, end, cash, fill, policy, benchmark or _default_benchmark(file))
+    if PRICE_FIELDS[price_field] is not bound.manifest.adjustment:
+        notice(f"{bound.manifest.profile} is meant for {bound.manifest.adjustment.value} prices, not {price_field}")
+    result = run_backtest(bound, file, price_field, settings)
+    listed = _listed(prices, price_field, execution, settings, bound)
+    files = write_backtest(out, result, bound, listed)
+    if json:
+        print_json({**_document(result), "out": str(out), "files": files})
+        return
+    show_figures(result)
+    console().print(f"report  {out / 'report.html'}", soft_wrap=True)
+
+
+def run_backtest(
+    bound: BoundStrategy, file: LongPrices, price_field: str, settings: BacktestSettings
+) -> BacktestResult:
+    """Back-test on the prices of a file, with a progress bar."""
+    calendar = load_calendar("XNYS")
+    symbols = {*bound.manifest.symbols, *([settings.benchmark] if settings.benchmark else [])}
+    prices = price_table(file, symbols, price_field, calendar)
+    with progress(f"back-test {bound.manifest.profile}") as bar:
+        task = bar.add_task("sessions", total=None)
+        return backtest(bound, prices, calendar, settings, lambda: bar.advance(task))
+
+
+def _columns(price_field: str, fill: FillAt) -> list[str]:
+    names = ["close"] if price_field == "close" else ["close", price_field]
+    return [*names, "open"] if fill is FillAt.NEXT_OPEN else names
+
+
+def _with_costs(policy: ExecutionPolicy, commission: Decimal | None, slippage: Decimal | None) -> ExecutionPolicy:
+    rules = policy.rules
+    for name, given in (("--commission-bps", commission), ("--slippage-bps", slippage)):
+        if given is not None and not 0 <= given <= 1000:
+            raise InvalidInput(f"{name} is {given}; it lies between 0 and 1000 basis points")
+    rules = replace(
+        rules,
+        commission_bps=rules.commission_bps if commission is None else commission,
+        slippage_bps=rules.slippage_bps if slippage is None else slippage,
+    )
+    return replace(policy, rules=rules)
+
+
+def _default_benchmark(file: LongPrices) -> str | None:
+    return DEFAULT_BENCHMARK if DEFAULT_BENCHMARK in file.symbols else None
+
+
+def _listed(
+    prices: Path, price_field: str, execution: options.Execution, settings: BacktestSettings, bound: BoundStrategy
+) -> dict[str, str]:
+    rules = settings.policy.rules
+    return {
+        "Prices": prices.name,
+        "Price field": f"{price_field} ({PRICE_FIELDS[price_field].value})",
+        "Fill": settings.fill.value,
+        "Execution": execution.value,
+        "Commission": f"{rules.commission_bps.normalize():f} bp",
+        "Slippage": f"{rules.slippage_bps.normalize():f} bp",
+        "Starting cash": amount(settings.cash),
+        "Configuration": ", ".join(f"{key}={value}" for key, value in bound.config_values.items()) or "none",
+    }
+
+
+def _document(result: BacktestResult) -> dict[str, object]:
+    final = result.final
+    return {
+        "profile": result.profile,
+        "start": result.sessions[0],
+        "end": result.sessions[-1],
+        **plain(result.summary),
+        "final_decision": {"as_of": final.decision.as_of, "action": final.decision.action, "digest": final.digest},
+    }
+
+
+def show_figures(result: BacktestResult) -> None:
+    """Print the figures of a back-test for a person."""
+    summary = result.summary
+    period = f"{result.sessions[0]} to {result.sessions[-1]}"
+    shown = table(f"{result.display_name}, {period}", "figure", "value", right=("value",))
+    for name, value in (
+        ("final multiple", f"{summary.final_multiple:.4f}"),
+        ("CAGR", f"{summary.cagr:.2%}"),
+        ("max drawdown", f"{summary.max_drawdown:.2%}"),
+        ("volatility", f"{summary.volatility:.2%}"),
+        ("Sharpe", "-" if summary.sharpe is None else f"{summary.sharpe:.2f}"),
+        ("turnover per year", f"{summary.turnover:.2f} x"),
+        ("costs", amount(summary.costs)),
+        ("decisions to rebalance", f"{summary.rebalance_decisions} of {summary.runs}"),
+        ("decisions blocked", str(summary.blocked_decisions)),
+        ("last decision", f"{result.final.decision.action.value} on {result.final.decision.as_of}"),
+        ("decisions digest", summary.decisions_digest[:16]),
+    ):
+        shown.add_row(name, value)
+    console().print(shown)

@@ -1,0 +1,81 @@
+"""Where concrete classes meet: a run on the paper platform out of a price file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+from quant_platform_kit.adapters.calendar_tables import load_calendar
+from quant_platform_kit.adapters.file_store import FileStore
+from quant_platform_kit.adapters.platforms import read_platform
+from quant_platform_kit.adapters.price_files import FileMarketData, LongPrices, price_table
+from quant_platform_kit.domain.cycle import ExecutionPolicy
+from quant_platform_kit.domain.errors import InvalidInput, Refused
+from quant_platform_kit.domain.identity import Mode, RunKey
+from quant_platform_kit.domain.matrix import reasons_against
+from quant_platform_kit.domain.runs import RunReport
+from quant_platform_kit.domain.strategy import BoundStrategy
+from quant_platform_kit.services.reports import ReportStore
+from quant_platform_kit.services.run_cycle import RunPorts, run_cycle
+from quant_platform_kit.testing.clock import FrozenClock
+from quant_platform_kit.testing.paper import PaperBroker, open_account
+from quant_platform_kit.testing.paper_platform import description
+
+__all__ = ["PaperRun", "run_on_paper"]
+
+
+@dataclass(frozen=True, slots=True)
+class PaperRun:
+    """A run on the paper platform: decide on ``as_of``, trade at the close of the session after it.
+
+    Attributes
+    ----------
+    book
+        Folder of the account: its book, store and reports.
+    cash
+        Funds a new account, and must equal what an existing one was funded with.
+    """
+
+    strategy: BoundStrategy
+    prices: LongPrices
+    price_field: str
+    as_of: date
+    book: Path
+    cash: Decimal | None
+    policy: ExecutionPolicy
+
+
+def run_on_paper(run: PaperRun, slot: str = "cli") -> RunReport:
+    """Run once on the paper platform.
+
+    Raises
+    ------
+    InvalidInput, Refused
+        Before anything is changed: the profile is not eligible, ``as_of`` is no session or has no session after it
+        in the file, the cash does not fit the account, or the account has traded later than this.
+    """
+    manifest = run.strategy.manifest
+    if reasons := reasons_against(manifest, read_platform(description())):
+        raise Refused(f"{manifest.profile} cannot run on paper: {'; '.join(reasons)}")
+    calendar = load_calendar("XNYS")
+    session = calendar.session(run.as_of)
+    table = price_table(run.prices, manifest.symbols, run.price_field, calendar)
+    if session.next not in table.sessions:
+        raise InvalidInput(
+            f"--as-of {run.as_of} trades on {session.next}, which has no prices in {run.prices.path}; "
+            f"they run from {table.sessions[0]} to {table.sessions[-1]}"
+        )
+    clock = FrozenClock(calendar.hours(session.next).close)
+    market = FileMarketData(table, calendar, clock)
+    account = open_account(run.book, run.cash)
+    reports = ReportStore(FileStore(run.book / "reports"))
+    key = RunKey(account.book.account_id, session.next, slot, Mode.PAPER)
+    if account.last_traded and account.last_traded > clock.now() and not reports.find(key.run_id):
+        raise Refused(
+            f"--as-of {run.as_of}: the account in {run.book} traded on {account.last_traded:%Y-%m-%d} already"
+        )
+    broker = PaperBroker(run.book, market, clock, run.policy.rules)
+    ports = RunPorts(broker, market, FileStore(run.book / "store"), reports, clock, calendar)
+    return run_cycle(run.strategy, key, ports, run.policy)

@@ -1,0 +1,51 @@
+"""The `quant` command.
+
+Exit codes: 0 completed, no action or skipped; 1 incomplete, blocked, failed or refused; 2 usage.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib.metadata import entry_points
+
+import typer
+from typer.exceptions import Abort, Exit, TyperException
+
+from quant_platform_kit.cli import backtest, demo, paper, prices, profiles, run
+from quant_platform_kit.cli.output import complain
+from quant_platform_kit.domain.errors import QuantError
+
+__all__ = ["app", "main"]
+
+ENTRY_POINTS = "quant.commands"
+"""Entry point group: each loads a `typer.Typer` that becomes a sub-command of its name."""
+
+app = typer.Typer(
+    name="quant",
+    help="Systematic strategies: check prices, back-test, run. Dry run and paper only, until you say otherwise.",
+    no_args_is_help=True,
+    add_completion=False,
+)
+app.command("profiles")(profiles.profiles)
+app.command("backtest")(backtest.backtest_command)
+app.command("run")(run.run_command)
+app.command("demo")(demo.demo)
+app.add_typer(paper.app, name="paper")
+app.add_typer(prices.app, name="prices")
+for _entry in entry_points(group=ENTRY_POINTS):
+    app.add_typer(_entry.load(), name=_entry.name)
+
+
+def main() -> None:
+    """Run the command line; a user's error becomes one line, never a traceback."""
+    try:
+        code = app(standalone_mode=False)
+    except Exit as stop:
+        code = stop.exit_code
+    except Abort:
+        code = complain("interrupted", 1)
+    except TyperException as error:
+        code = complain(error.format_message(), 2)
+    except QuantError as error:
+        code = complain(str(error), 1)
+    sys.exit(code)

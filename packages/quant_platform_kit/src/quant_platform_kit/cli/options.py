@@ -1,0 +1,109 @@
+"""Options that several commands share, and how their text is read."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from quant_platform_kit.adapters.price_files import PRICE_FIELDS
+from quant_platform_kit.adapters.strategies import bind, find_strategy, load_strategy_file, read_config
+from quant_platform_kit.domain.cycle import ExecutionPolicy
+from quant_platform_kit.domain.gates import RiskLimits
+from quant_platform_kit.domain.planning import IDEAL, REALISTIC
+from quant_platform_kit.domain.strategy import BoundStrategy, TargetMode
+
+__all__ = [
+    "ConfigOption",
+    "Execution",
+    "ExecutionOption",
+    "JsonOption",
+    "PriceFieldOption",
+    "PricesOption",
+    "ProfileOption",
+    "StrategyOption",
+    "bound_strategy",
+    "day",
+    "number",
+    "policy",
+]
+
+
+class Execution(Enum):
+    """How a simulated market treats orders."""
+
+    REALISTIC = "realistic"
+    IDEAL = "ideal"
+
+
+def day(text: str) -> date:
+    """Read an ISO date."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is not a date; write it as 2023-12-29") from None
+
+
+def number(text: str) -> Decimal:
+    """Read a finite decimal number."""
+    try:
+        value = Decimal(text)
+    except InvalidOperation:
+        value = Decimal("NaN")
+    if not value.is_finite():
+        raise typer.BadParameter(f"{text!r} is not a number; write it as 100000 or 0.5")
+    return value
+
+
+def price_field(text: str) -> str:
+    """Read the name of a price column."""
+    if text not in PRICE_FIELDS:
+        raise typer.BadParameter(f"{text!r} is not a price field; choose {' or '.join(PRICE_FIELDS)}")
+    return text
+
+
+ProfileOption = Annotated[str | None, typer.Option("--profile", help="Profile out of the catalog.")]
+StrategyOption = Annotated[
+    str | None, typer.Option("--strategy", metavar="FILE.py:CLASS", help="A strategy of your own instead.")
+]
+ConfigOption = Annotated[
+    list[str] | None,
+    typer.Option("--config", metavar="FILE|KEY=VALUE", help="Strategy settings: a TOML file or pairs; repeatable."),
+]
+PricesOption = Annotated[Path, typer.Option("--prices", help="Price file, parquet or CSV in long format.")]
+PriceFieldOption = Annotated[
+    str,
+    typer.Option(
+        "--price-field",
+        parser=price_field,
+        metavar="close|adj_close",
+        help="The one series for history and quotes: split-adjusted or total-return.",
+    ),
+]
+ExecutionOption = Annotated[
+    Execution,
+    typer.Option(
+        "--execution",
+        help="realistic: whole shares, 1 bp commission, 2 bp slippage, 0.5 % buffer, 25 USD minimum; ideal: none.",
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+
+
+def bound_strategy(profile: str | None, strategy: str | None, config: list[str] | None) -> BoundStrategy:
+    """Find the strategy that the options name and bind its configuration."""
+    if (profile is None) == (strategy is None):
+        raise typer.BadParameter("give either --profile NAME or --strategy FILE.py:CLASS")
+    found = load_strategy_file(strategy) if strategy is not None else find_strategy(str(profile))
+    return bind(found, read_config(config or []))
+
+
+def policy(execution: Execution, native_mode: TargetMode) -> ExecutionPolicy:
+    """Return the rules and limits that ``--execution`` stands for."""
+    if execution is Execution.IDEAL:
+        return ExecutionPolicy(native_mode, IDEAL, RiskLimits(max_price_age=None))
+    return ExecutionPolicy(native_mode, REALISTIC)

@@ -1,0 +1,61 @@
+"""What commands print: tables for people, JSON for machines, one line for an error."""
+
+from __future__ import annotations
+
+import sys
+from decimal import Decimal
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from quant_platform_kit.domain.digests import canonical_json
+
+__all__ = ["amount", "complain", "console", "notice", "print_json", "progress", "table", "units"]
+
+
+def console() -> Console:
+    """Return the console that results go to."""
+    return Console(highlight=False)
+
+
+def print_json(document: object) -> None:
+    """Print canonical JSON as one line on standard output."""
+    sys.stdout.write(canonical_json(document).decode() + "\n")
+
+
+def complain(message: str, code: int) -> int:
+    """Print one line on standard error and return ``code``."""
+    if message:
+        sys.stderr.write(f"quant: {' '.join(message.split())}\n")
+    return code
+
+
+def notice(message: str) -> None:
+    """Print a remark on standard error."""
+    sys.stderr.write(f"quant: note: {message}\n")
+
+
+def progress(description: str) -> Progress:
+    """Return a progress bar on standard error; it leaves nothing behind."""
+    columns = (TextColumn(description), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=Console(stderr=True), transient=True)
+
+
+def table(title: str, *columns: str, right: tuple[str, ...] = ()) -> Table:
+    """Return an empty table; columns named in ``right`` are right-aligned."""
+    made = Table(title=title, title_justify="left", title_style="bold", header_style="bold")
+    for column in columns:
+        made.add_column(column, justify="right" if column in right else "left")
+    return made
+
+
+def amount(value: Decimal | float | None) -> str:
+    """Write an amount of money with two decimals."""
+    return "-" if value is None else f"{value:,.2f}"
+
+
+def units(value: Any) -> str:
+    """Write a quantity without trailing zeros."""
+    return f"{Decimal(value).normalize():,f}" if value else "0"

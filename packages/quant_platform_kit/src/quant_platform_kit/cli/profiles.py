@@ -1,0 +1,54 @@
+"""`quant profiles`: which profile may run on which platform."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from quant_platform_kit.adapters.platforms import platforms
+from quant_platform_kit.adapters.strategies import catalog
+from quant_platform_kit.cli.options import JsonOption
+from quant_platform_kit.cli.output import console, print_json, table
+from quant_platform_kit.domain.matrix import MatrixRow, matrix
+
+__all__ = ["profiles"]
+
+RootOption = Annotated[
+    Path | None, typer.Option("--root", help="Checkout whose apps/*/platform.toml are read; found from here if absent.")
+]
+
+
+def profiles(json: JsonOption = False, root: RootOption = None) -> None:
+    """Show every profile on every platform: eligible, enabled, and why not."""
+    known = platforms(root or _checkout(Path.cwd()))
+    rows = matrix([strategy.manifest for strategy in catalog().values()], known)
+    if json:
+        print_json(rows)
+        return
+    shown = table("Profiles", "profile", "mode", "input", *(platform.display_name for platform in known))
+    by_profile: dict[str, list[MatrixRow]] = {}
+    for row in rows:
+        by_profile.setdefault(row.profile, []).append(row)
+    for profile, cells in by_profile.items():
+        shown.add_row(profile, cells[0].target_mode, cells[0].input_mode, *(_cell(cell) for cell in cells))
+    console().print(shown)
+    remarks: dict[str, list[str]] = {}
+    for row in rows:
+        for reason in row.reasons:
+            remarks.setdefault(f"{row.platform}: {reason}", []).append(row.profile)
+    for remark, concerned in remarks.items():
+        who = "every profile" if len(concerned) == len(by_profile) else ", ".join(concerned)
+        console().print(f"{remark} ({who})", soft_wrap=True)
+
+
+def _cell(row: MatrixRow) -> str:
+    if row.enabled:
+        return "[green]enabled[/green]"
+    return "eligible" if row.eligible else "no"
+
+
+def _checkout(here: Path) -> Path:
+    """Return the nearest folder above that has apps with a description, or here."""
+    return next((folder for folder in (here, *here.parents) if any(folder.glob("apps/*/platform.toml"))), here)

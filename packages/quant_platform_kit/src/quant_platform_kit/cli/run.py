@@ -1,0 +1,103 @@
+"""`quant run`: one run, from inputs to a filled book."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from quant_platform_kit.adapters.price_files import read_prices
+from quant_platform_kit.cli import options
+from quant_platform_kit.cli.compose import PaperRun, run_on_paper
+from quant_platform_kit.cli.output import amount, console, print_json, table, units
+from quant_platform_kit.domain.errors import Refused
+from quant_platform_kit.domain.planning import OrderPlan
+from quant_platform_kit.domain.runs import RunReport
+
+__all__ = ["run_command", "show_report"]
+
+
+def run_command(
+    prices: options.PricesOption,
+    as_of: Annotated[date, typer.Option(parser=options.day, metavar="YYYY-MM-DD", help="The session to decide on.")],
+    book: Annotated[Path, typer.Option(help="Folder of the paper account: its book, store and reports.")],
+    profile: options.ProfileOption = None,
+    strategy: options.StrategyOption = None,
+    platform: Annotated[str, typer.Option(help="Where to trade.")] = "paper",
+    price_field: options.PriceFieldOption = "adj_close",
+    cash: Annotated[
+        Decimal | None,
+        typer.Option(parser=options.number, metavar="NUMBER", help="Funds a new account; must equal it later."),
+    ] = None,
+    config: options.ConfigOption = None,
+    execution: options.ExecutionOption = options.Execution.REALISTIC,
+    json: options.JsonOption = False,
+) -> None:
+    """Decide on a completed session, trade at the next one's close; asked again, report the same and send nothing."""
+    if platform != "paper":
+        raise Refused(f"--platform {platform}: only paper can be run from here; the broker apps follow")
+    bound = options.bound_strategy(profile, strategy, config)
+    file = read_prices(prices, ["close"] if price_field == "close" else ["close", price_field])
+    policy = options.policy(execution, bound.manifest.target_mode)
+    report = run_on_paper(PaperRun(bound, file, price_field, as_of, book, cash, policy))
+    if json:
+        print_json(_document(report))
+    else:
+        show_report(report)
+    raise typer.Exit(0 if report.outcome.good else 1)
+
+
+def _document(report: RunReport) -> dict[str, object]:
+    return {name: getattr(report, name) for name in RunReport.__dataclass_fields__}
+
+
+def show_report(report: RunReport) -> None:
+    """Print a run report for a person."""
+    out = console()
+    colour = "green" if report.outcome.good else "red"
+    out.print(f"[bold]{report.display_name}[/bold] on {report.key.account_id}, run {report.run_id}", soft_wrap=True)
+    action = report.action.value if report.action else "no decision"
+    out.print(
+        f"[{colour}]{report.outcome.value}[/{colour}]  {action} as of {report.as_of}, mode {report.key.mode.value}"
+    )
+    for reason in report.reasons:
+        out.print(f"  {reason}", soft_wrap=True)
+    out.print(f"  decision {report.decision_digest}", soft_wrap=True)
+    if report.plan:
+        _show_plan(report.plan)
+    if report.orders:
+        _show_orders(report)
+    for currency, cash in report.account.cash_by_currency.items():
+        out.print(f"cash left  {amount(cash)} {currency}")
+
+
+def _show_plan(plan: OrderPlan) -> None:
+    shown = table("Plan", "symbol", "held", "target", "order", "residual", "why", right=("held", "target", "residual"))
+    for line in plan.lines:
+        if line.current or line.target:
+            order = f"{line.order.side.value} {units(line.order.quantity)}" if line.order else "-"
+            target = f"{line.target:,.2f}"
+            shown.add_row(line.symbol, units(line.current), target, order, amount(line.residual), line.why.value)
+    console().print(shown)
+
+
+def _show_orders(report: RunReport) -> None:
+    right = ("quantity", "filled", "price", "commission")
+    shown = table(
+        "Orders", "client order id", "order", "quantity", "filled", "price", "commission", "state", right=right
+    )
+    for order in report.orders:
+        price = "-" if order.average_price is None else f"{order.average_price:,.4f}"
+        shown.add_row(
+            order.client_order_id,
+            f"{order.side.value} {order.symbol}",
+            units(order.quantity),
+            units(order.filled),
+            price,
+            amount(order.commission),
+            order.state.value,
+        )
+    console().print(shown)
