@@ -1,7 +1,7 @@
 """Global ETF rotation: quarterly top two of 22 ETFs by 13612W momentum, with canaries that call off risk any day."""
 
-from quant_platform_kit.domain.indicators import momentum_13612w, sma
-from quant_platform_kit.domain.prices import FloatArray, PriceHistory
+from quant_platform_kit.domain.indicators import momentum_13612w
+from quant_platform_kit.domain.prices import FloatArray
 from quant_platform_kit.domain.strategy import (
     InputName,
     StrategyContext,
@@ -45,8 +45,8 @@ class GlobalEtfRotation:
     def evaluate(self, ctx: StrategyContext, config: Config) -> StrategyDecision:
         """Decide; a symbol with an unknown value counts as bad (canary) or ineligible (pool)."""
         history = ctx.market_history
-        momentum, trend = momentum_13612w(history), sma(history, TREND_SESSIONS)
-        if momentum is None or trend is None:
+        momentum = momentum_13612w(history)
+        if momentum is None or len(history) < TREND_SESSIONS:
             return self.manifest.blocked(ctx, f"short history: {len(history)} sessions; needs 200 and 12 month ends")
         if history.last_session != ctx.as_of:
             return self.manifest.blocked(ctx, f"prices end on {history.last_session}")
@@ -54,15 +54,16 @@ class GlobalEtfRotation:
             return self.manifest.rebalance(ctx, {SAFE: 1.0}, "emergency: every canary's 13612W is negative or unknown")
         if not ctx.session.ends_quarter:
             return self.manifest.hold(ctx, "not the last session of a quarter")
-        return self._rotate(ctx, momentum, trend)
+        return self._rotate(ctx, momentum)
 
-    def _rotate(self, ctx: StrategyContext, momentum: FloatArray, trend: FloatArray) -> StrategyDecision:
+    def _rotate(self, ctx: StrategyContext, momentum: FloatArray) -> StrategyDecision:
         history = ctx.market_history
+        above = history.close[-1] > history.close[-TREND_SESSIONS:].mean(axis=0)
         held = {position.symbol for position in ctx.portfolio.positions}
         scores = {
             symbol: float(momentum[column]) + (HELD_BONUS if symbol in held else 0.0)
             for symbol, column in zip(POOL, history.columns(POOL), strict=True)
-            if _eligible(history, momentum, trend, column)
+            if above[column] and momentum[column] == momentum[column]
         }
         chosen = sorted(scores, key=lambda symbol: (-scores[symbol], symbol))[:SLOTS]
         targets = {symbol: 1 / SLOTS for symbol in chosen}
@@ -71,6 +72,3 @@ class GlobalEtfRotation:
         reason = "quarter end: " + (", ".join(f"{symbol} {scores[symbol]:.4f}" for symbol in chosen) or "none eligible")
         return self.manifest.rebalance(ctx, targets, reason, diagnostics={"scores": scores})
 
-
-def _eligible(history: PriceHistory, momentum: FloatArray, trend: FloatArray, column: int) -> bool:
-    return bool(history.close[-1, column] > trend[column] and momentum[column] == momentum[column])

@@ -44,10 +44,10 @@ def progress(description: str) -> Progress:
 
 
 def table(title: str, *columns: str, right: tuple[str, ...] = ()) -> Table:
-    """Return an empty table; columns named in ``right`` are right-aligned."""
+    """Return an empty table; columns named in ``right`` are right-aligned, the first is never broken."""
     made = Table(title=title, title_justify="left", title_style="bold", header_style="bold")
     for column in columns:
-        made.add_column(column, justify="right" if column in right else "left")
+        made.add_column(column, justify="right" if column in right else "left", no_wrap=column == columns[0])
     return made
 
 

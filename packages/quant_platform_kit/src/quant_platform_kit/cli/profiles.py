@@ -27,7 +27,7 @@ def profiles(json: JsonOption = False, root: RootOption = None) -> None:
     if json:
         print_json(rows)
         return
-    shown = table("Profiles", "profile", "mode", "input", *(platform.display_name for platform in known))
+    shown = table("Profiles", "profile", "mode", "input", *(platform.name for platform in known))
     by_profile: dict[str, list[MatrixRow]] = {}
     for row in rows:
         by_profile.setdefault(row.profile, []).append(row)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, is_dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
-from typing import Any, cast
+from functools import cache
+from typing import Any
 
 __all__ = ["canonical_json", "plain", "sha256"]
 
@@ -23,36 +25,59 @@ def plain(value: object) -> Any:
     ------
     TypeError
         A type without a canonical form.
+    ValueError
+        A Decimal that is not finite.
     """
-    if isinstance(value, Enum):
-        return value.value
-    if isinstance(value, str | int | bool) or value is None:
+    kind = type(value)
+    if kind in _AS_IS:
         return value
-    if isinstance(value, float):
-        return value + 0.0
-    if isinstance(value, Decimal):
-        return _digits(value)
-    return _structure(value)
+    return _rule(kind)(value)
 
 
-def _structure(value: Any) -> Any:
-    if isinstance(value, date | datetime):
-        return value.isoformat()
-    if isinstance(value, dict):
-        return {str(plain(key)): plain(item) for key, item in cast("dict[object, object]", value).items()}
-    if isinstance(value, tuple | list):
-        return [plain(item) for item in cast("list[object]", value)]
-    if isinstance(value, set | frozenset):
-        return sorted(plain(item) for item in cast("set[object]", value))
-    if is_dataclass(value):
-        return {f.name: plain(getattr(value, f.name)) for f in fields(value)}
-    raise TypeError(f"{type(value).__name__} has no canonical form")
+@cache
+def _rule(kind: type) -> Callable[[Any], Any]:
+    """Return how values of a type become plain."""
+    for family, rule in _RULES:
+        if issubclass(kind, family):
+            return rule
+    if is_dataclass(kind):
+        return _fields
+    raise TypeError(f"{kind} has no canonical form")
+
+
+def _fields(value: Any) -> dict[str, Any]:
+    return {f.name: plain(getattr(value, f.name)) for f in fields(value)}
 
 
 def _digits(value: Decimal) -> str:
     if not value.is_finite():
         raise ValueError(f"{value} has no canonical form; numbers are finite")
     return format(value.normalize(), "f") if value else "0"
+
+
+def _object(value: Mapping[object, object]) -> dict[str, Any]:
+    return {key if type(key) is str else str(plain(key)): plain(item) for key, item in value.items()}
+
+
+def _list(value: Iterable[object]) -> list[Any]:
+    return [plain(item) for item in value]
+
+
+_AS_IS = frozenset({str, int, bool, type(None)})
+_RULES: tuple[tuple[type, Callable[[Any], Any]], ...] = (
+    (Enum, lambda value: value.value),
+    (str, str),
+    (int, int),
+    (float, lambda value: float(value) + 0.0),
+    (Decimal, _digits),
+    (datetime, datetime.isoformat),
+    (date, date.isoformat),
+    (Mapping, _object),
+    (tuple, _list),
+    (list, _list),
+    (set, lambda value: sorted(_list(value))),
+    (frozenset, lambda value: sorted(_list(value))),
+)
 
 
 _encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode

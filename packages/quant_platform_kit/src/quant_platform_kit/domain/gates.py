@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
-from quant_platform_kit.domain.errors import UnknownSession
 from quant_platform_kit.domain.orders import Order, Side
 from quant_platform_kit.domain.planning import ExecutionRules, OrderPlan
 from quant_platform_kit.domain.portfolio import PortfolioSnapshot, Quote
-from quant_platform_kit.domain.sessions import ExchangeCalendar
+from quant_platform_kit.domain.sessions import SessionHours
 from quant_platform_kit.domain.translation import ExecutionTargets
 
 __all__ = [
@@ -64,19 +63,11 @@ def missing_prices(targets: ExecutionTargets, portfolio: PortfolioSnapshot, quot
     return [f"no price for {symbol}, which has to be traded" for symbol in needed if symbol not in quotes]
 
 
-def session_gate(calendar: ExchangeCalendar, session: date, now: datetime) -> list[str]:
-    """Forbid trading outside the hours of ``session``."""
-    try:
-        hours = calendar.hours(session) if calendar.is_session(session) else None
-    except UnknownSession as error:
-        return [str(error)]
-    if hours is None:
-        return [f"{session} is not a session of {calendar.name}"]
-    if not hours.contains(now):
-        return [
-            f"{calendar.name} is closed at {now:%Y-%m-%d %H:%M} UTC; the session runs {_span(hours.open, hours.close)}"
-        ]
-    return []
+def session_gate(exchange: str, hours: SessionHours, now: datetime) -> list[str]:
+    """Forbid trading outside the hours of a session."""
+    if hours.contains(now):
+        return []
+    return [f"{exchange} is closed at {now:%Y-%m-%d %H:%M} UTC; it trades {_span(hours.open, hours.close)}"]
 
 
 def _span(opens: datetime, closes: datetime) -> str:

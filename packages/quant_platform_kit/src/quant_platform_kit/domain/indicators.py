@@ -10,8 +10,6 @@ import math
 import re
 from collections.abc import Sequence
 
-import numpy as np
-
 from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.domain.prices import FloatArray, PriceHistory
 
@@ -39,11 +37,11 @@ def month_closes(history: PriceHistory, months: int) -> FloatArray | None:
     array of shape (months + 1, n_symbols), oldest first, NaN = no bar; None when the history is too short.
     """
     first = max(0, history.stop - (months + 1) * LONGEST_MONTH)
-    month = history.dates[first:].astype("datetime64[M]").astype(np.int64)
-    ends = np.flatnonzero(month[1:] != month[:-1])[-months:]
+    month = history.months[first:]
+    ends = (month[1:] != month[:-1]).nonzero()[0][-months:]
     if len(ends) < months:
         return None
-    return history.close[first:][np.append(ends, len(month) - 1)]
+    return history.close[first:].take([*ends.tolist(), len(month) - 1], axis=0)
 
 
 def total_return(history: PriceHistory, months: int) -> FloatArray | None:

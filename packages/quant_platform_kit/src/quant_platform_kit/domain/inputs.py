@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from typing import Any
 
 from quant_platform_kit.domain.indicators import indicator
@@ -29,14 +28,17 @@ def build_context(
         Prices of at least the manifest's symbols; sessions after ``session.date`` are cut off here.
     """
     known = history.until(session.date)
-    makers: Mapping[InputName, Callable[[], Any]] = {
-        InputName.MARKET_HISTORY: lambda: known,
-        InputName.BENCHMARK_HISTORY: lambda: known,
-        InputName.PORTFOLIO_SNAPSHOT: lambda: portfolio,
-        InputName.DERIVED_INDICATORS: lambda: _indicators(manifest, session, known),
-        InputName.FEATURE_SNAPSHOT: lambda: features,
-    }
-    return StrategyContext(session, {name: makers[name]() for name in manifest.required_inputs})
+    inputs: dict[InputName, Any] = {}
+    for name in manifest.required_inputs:
+        if name is InputName.PORTFOLIO_SNAPSHOT:
+            inputs[name] = portfolio
+        elif name is InputName.DERIVED_INDICATORS:
+            inputs[name] = _indicators(manifest, session, known)
+        elif name is InputName.FEATURE_SNAPSHOT:
+            inputs[name] = features
+        else:
+            inputs[name] = known
+    return StrategyContext(session, inputs)
 
 
 def _indicators(manifest: StrategyManifest, session: Session, known: PriceHistory) -> dict[str, dict[str, float]]:

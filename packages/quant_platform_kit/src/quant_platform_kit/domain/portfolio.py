@@ -133,8 +133,18 @@ def value_portfolio(
             f"account {account.account_id} reports cash in {sorted(account.cash_by_currency) or 'no currency'}; "
             f"sizing needs its {currency} cash told apart"
         )
-    held = {symbol: quantity for symbol, quantity in sorted(account.quantities.items()) if quantity}
-    unpriced = [symbol for symbol in held if symbol in managed and symbol not in quotes]
+    positions: list[Position] = []
+    unmanaged: dict[str, Decimal] = {}
+    unpriced: list[str] = []
+    for symbol, quantity in sorted(account.quantities.items()):
+        if not quantity:
+            continue
+        if symbol not in managed:
+            unmanaged[symbol] = quantity
+        elif symbol in quotes:
+            positions.append(Position(symbol, quantity, quotes[symbol].price))
+        else:
+            unpriced.append(symbol)
     if unpriced:
         raise InvalidInput(f"no price for the holding of {', '.join(unpriced)}; the account cannot be valued")
     return PortfolioSnapshot(
@@ -142,9 +152,9 @@ def value_portfolio(
         as_of=as_of,
         currency=currency,
         cash=account.cash_by_currency[currency],
-        positions=tuple(Position(s, quantity, quotes[s].price) for s, quantity in held.items() if s in managed),
+        positions=tuple(positions),
         cash_by_currency=account.cash_by_currency,
         buying_power=account.buying_power,
-        unmanaged={symbol: quantity for symbol, quantity in held.items() if symbol not in managed},
+        unmanaged=unmanaged,
         allocation_fraction=allocation_fraction,
     )

@@ -36,11 +36,12 @@ class PriceTable:
         Dates out of order, a grid of another shape, a price that is zero, negative or infinite.
     """
 
-    __slots__ = ("column", "dates", "fields", "sessions", "symbols")
+    __slots__ = ("column", "dates", "fields", "months", "sessions", "symbols")
 
     def __init__(self, dates: NDArray[np.datetime64], symbols: Sequence[str], fields: Mapping[str, FloatArray]) -> None:
         self.dates: NDArray[np.datetime64] = np.array(dates, dtype="datetime64[D]")
         self.dates.setflags(write=False)
+        self.months: NDArray[np.int64] = self.dates.astype("datetime64[M]").astype(np.int64)
         self.sessions: tuple[date, ...] = tuple(self.dates.tolist())
         self.symbols: tuple[str, ...] = tuple(symbols)
         self.column: Mapping[str, int] = {symbol: i for i, symbol in enumerate(self.symbols)}
@@ -111,6 +112,11 @@ class PriceHistory:
     def dates(self) -> NDArray[np.datetime64]:
         """Session dates, datetime64[D], shape (len(self),)."""
         return self.table.dates[: self.stop]
+
+    @property
+    def months(self) -> NDArray[np.int64]:
+        """Months since 1970 of each session, shape (len(self),)."""
+        return self.table.months[: self.stop]
 
     @property
     def last_session(self) -> date | None:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import ROUND_HALF_EVEN, Decimal
-from enum import Enum
+from enum import Enum, StrEnum
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -55,7 +55,7 @@ class TargetMode(Enum):
 _STEP = {TargetMode.WEIGHT: Decimal("1e-9"), TargetMode.VALUE: Decimal("0.01")}
 
 
-class InputName(Enum):
+class InputName(StrEnum):
     """The inputs a strategy may ask for."""
 
     MARKET_HISTORY = "market_history"

@@ -133,6 +133,7 @@ class _Simulation:
         self.first_row = prices.sessions.index(sessions[0])
         self.book = PaperBook(ACCOUNT, settings.policy.currency, settings.cash)
         self.symbols = tuple(sorted(strategy.manifest.managed))
+        self.position = {symbol: column for column, symbol in enumerate(self.symbols)}
         self.equity = [float(settings.cash)]
         self.cash = [float(settings.cash)]
         self.holdings = np.zeros((len(sessions), len(self.symbols)))
@@ -147,8 +148,8 @@ class _Simulation:
         now = hours.open if self.settings.fill is FillAt.NEXT_OPEN else hours.close
         quotes = self._quotes(row, self.settings.fill.field, self.book.quantities, now)
         decided = self._decide(session, quotes, now)
-        blocked: list[str] = []
-        if decided.decision.intent and decided.portfolio:
+        blocked = session_gate(self.calendar.name, hours, now)
+        if decided.decision.intent and decided.portfolio and not blocked:
             blocked = self._trade(session, decided.decision.intent, decided.portfolio, quotes, row)
         self.decisions.append(DecisionRecord(decided.decision, decided.digest, tuple(blocked)))
         self._close_day(row)
@@ -168,7 +169,7 @@ class _Simulation:
         policy, now = self.settings.policy, portfolio.as_of
         wanted = [symbol for symbol, target in intent.targets.items() if target and symbol not in quotes]
         quotes |= self._quotes(row, self.settings.fill.field, wanted, now)
-        blocked = [*self._gates(session, quotes, now)]
+        blocked = self._price_gates(quotes, now)
         key = RunKey(ACCOUNT, session.next, "backtest", Mode.PAPER)
         sized = size(key, intent, portfolio, quotes, policy)
         blocked += sized.blocked
@@ -177,10 +178,9 @@ class _Simulation:
                 self._fill(session, order, quotes[order.symbol].price, now)
         return blocked
 
-    def _gates(self, session: Session, quotes: dict[str, Quote], now: datetime) -> list[str]:
+    def _price_gates(self, quotes: dict[str, Quote], now: datetime) -> list[str]:
         limits = self.settings.policy.limits
-        blocked = session_gate(self.calendar, session.next, now)
-        blocked += price_age_gate(quotes.values(), now, limits.max_price_age)
+        blocked = price_age_gate(quotes.values(), now, limits.max_price_age)
         if limits.max_price_move is not None:
             closes = self._quotes(self.first_row + len(self.equity) - 1, "close", quotes, now)
             blocked += move_gate(quotes.values(), {s: q.price for s, q in closes.items()}, limits.max_price_move)
@@ -193,14 +193,12 @@ class _Simulation:
 
     def _close_day(self, row: int) -> None:
         """Value the book at the close; a holding without a bar keeps the price it was last valued at."""
-        for symbol in self.book.quantities:
-            price = self.prices.fields["close"][row, self.prices.column[symbol]]
+        day, closes = len(self.equity), self.prices.fields["close"][row]
+        for symbol, units in self.book.quantities.items():
+            price = closes[self.prices.column[symbol]]
             if price == price:
                 self.last_price[symbol] = quote_price(price)
-        day = len(self.equity)
-        for column, symbol in enumerate(self.symbols):
-            if units := self.book.quantities.get(symbol):
-                self.holdings[day, column] = float(units * self.last_price[symbol])
+            self.holdings[day, self.position[symbol]] = float(units * self.last_price[symbol])
         self.equity.append(float(self.book.equity(self.last_price)))
         self.cash.append(float(self.book.cash))
 

@@ -53,7 +53,7 @@ def run_cycle(strategy: BoundStrategy, key: RunKey, ports: RunPorts, policy: Exe
     """
     if key.account_id != ports.broker.account_id:
         raise InvalidInput(f"the broker reports account {ports.broker.account_id}; the run is for {key.account_id}")
-    session = ports.calendar.session(ports.calendar.before(key.session))
+    session = ports.calendar.session(ports.calendar.session(key.session).previous)
     ledger = RunLedger(ports.store, key)
     ledger.claim(RunClaim(key, strategy.manifest.profile, strategy.config_values, session.date))
     if report := ports.reports.find(key.run_id):
@@ -100,7 +100,7 @@ def _gates(
     last = zip(history.symbols, history.close[-1], strict=True) if len(history) else ()
     closes = {symbol: quote_price(close) for symbol, close in last if close == close}
     return [
-        *session_gate(ports.calendar, key.session, now),
+        *session_gate(ports.calendar.name, ports.calendar.hours(key.session), now),
         *price_age_gate(quotes.values(), now, limits.max_price_age),
         *move_gate(quotes.values(), closes, limits.max_price_move),
     ]

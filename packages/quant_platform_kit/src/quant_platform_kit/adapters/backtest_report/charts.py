@@ -15,8 +15,8 @@ from quant_platform_kit.adapters.backtest_report.figures import Band
 from quant_platform_kit.adapters.backtest_report.scales import (
     Scale,
     TimeTick,
+    log_scale,
     round_values,
-    scale_over,
     time_ticks,
     value_ticks,
 )
@@ -27,7 +27,8 @@ from quant_platform_kit.domain.prices import FloatArray
 __all__ = ["Bar", "Curve", "TimeAxis", "bar_chart", "drawdown_chart", "equity_chart", "holdings_chart"]
 
 FLAT = -0.01
-MOST_BAR_LABELS = 8
+LEAST_DEPTH = 0.0005
+MOST_BAR_LABELS = 6
 WIDEST_BAR = 0.12
 
 
@@ -65,7 +66,7 @@ class TimeAxis:
 def equity_chart(axis: TimeAxis, curves: Sequence[Curve]) -> Markup:
     """Return the value of the account and its benchmark, on a log scale; the first curve lies on top."""
     lows, highs = zip(*((float(curve.values.min()), float(curve.values.max())) for curve in curves), strict=True)
-    scale = scale_over(min(lows), max(highs))
+    scale = log_scale(min(lows), max(highs))
     labels = {scale.at(tick): formats.compact(tick) for tick in value_ticks(scale)}
     ends = "; ".join(
         f"{curve.name} from {formats.money(curve.values[0])} to {formats.money(curve.values[-1])}" for curve in curves
@@ -122,10 +123,10 @@ def _thinned(axis: TimeAxis, curve: Curve, scale: Scale) -> Element:
 
 
 def _deepest(axis: TimeAxis, fall: Curve, scale: Scale) -> list[Element]:
-    """Return a mark and a label at the lowest point; nothing when the curve never fell."""
+    """Return a mark and a label at the lowest point; nothing when that rounds to 0.0 %."""
     lowest = int(fall.values.argmin())
     depth = float(fall.values[lowest])
-    if not depth:
+    if depth > -LEAST_DEPTH:
         return []
     place = float(axis.places[lowest])
     side = "first" if place < 0.05 else "last" if place > 0.95 else ""

@@ -27,6 +27,7 @@ __all__ = [
     "years_of_trading",
 ]
 
+FEWEST_SESSIONS = 2
 MOST_BANDS = 10
 MONTHS = range(1, 13)
 
@@ -103,21 +104,27 @@ def check(result: BacktestResult) -> None:
     Raises
     ------
     InvalidInput
-        Fewer than two sessions; a series with another length, or with a value that is NaN or infinite.
+        Fewer than two sessions; a series of another length, with a value that is NaN or infinite, or with an equity or
+        a benchmark that is not above zero.
     """
-    n = len(result.sessions)
-    if n < 2:
-        raise InvalidInput(f"back-test of {result.profile} has {n} sessions; a report needs 2, widen the period")
-    series = {"equity": result.equity, "cash": result.cash, "holdings": result.holdings}
+    count = len(result.sessions)
+    if count < FEWEST_SESSIONS:
+        raise InvalidInput(f"back-test of {result.profile} has {count} sessions; a report needs 2, widen the period")
+    _check_series(result, "equity", result.equity, above=0)
+    _check_series(result, "cash", result.cash)
+    _check_series(result, "holdings", result.holdings)
     if result.benchmark is not None:
-        series["benchmark"] = result.benchmark
-    for name, values in series.items():
-        if len(values) != n:
-            raise InvalidInput(f"{name} of {result.profile} has {len(values)} rows; its sessions ask for {n}")
-        bad = np.argwhere(~np.isfinite(values))
-        if len(bad):
-            where = result.sessions[int(bad[0][0])]
-            raise InvalidInput(f"{name} of {result.profile} is not finite on {where}; fill the gap before the report")
+        _check_series(result, "benchmark", result.benchmark, above=0)
+
+
+def _check_series(result: BacktestResult, name: str, values: FloatArray, above: float = -math.inf) -> None:
+    if len(values) != len(result.sessions):
+        rows = f"{name} of {result.profile} has {len(values)} rows"
+        raise InvalidInput(f"{rows}; its sessions ask for {len(result.sessions)}, build the result from one run")
+    bad = np.argwhere(~(np.isfinite(values) & (values > above)))
+    if len(bad):
+        value = f"{name} of {result.profile} is {values[tuple(bad[0])]} on {result.sessions[int(bad[0][0])]}"
+        raise InvalidInput(f"{value}; a report draws finite numbers{', above zero' if above == 0 else ''}")
 
 
 def worst_falls(sessions: Sequence[date], equity: FloatArray, count: int = 5) -> tuple[Fall, ...]:

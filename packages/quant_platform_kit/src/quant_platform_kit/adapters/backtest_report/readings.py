@@ -21,10 +21,11 @@ SMALL_MONEY = 10_000
 
 def curve_readings(sessions: Sequence[date], curves: Sequence[Curve]) -> dict[str, object]:
     """Return every session's values and distances below the high, for the equity and drawdown charts."""
-    rows = [_row(curve.name, curve.tone, "", _amounts(curve.values)) for curve in curves]
+    rows: list[dict[str, object]] = []
     for curve in curves:
-        rows.append(_row(f"{curve.name}, below high", curve.tone, "%", _percents(drawdown(curve.values))))
-    return _reading(sessions, rows)
+        rows.append(_row(curve.name, curve.tone, "", _amounts(curve.values)))
+        rows.append(_row("below its high", curve.tone, "%", _percents(drawdown(curve.values))))
+    return _reading(sessions, rows, zeros=True)
 
 
 def holdings_readings(sessions: Sequence[date], bands: Sequence[Band]) -> dict[str, object]:
@@ -32,7 +33,7 @@ def holdings_readings(sessions: Sequence[date], bands: Sequence[Band]) -> dict[s
     kept = turning_points(np.column_stack([band.weights for band in bands]))
     places: list[int] = kept.tolist()
     rows = [_row(band.name, band.tone, "%", _percents(band.weights[kept])) for band in bands]
-    return _reading([sessions[i] for i in places], rows)
+    return _reading([sessions[i] for i in places], rows, zeros=False)
 
 
 def _row(name: str, tone: str, unit: str, values: list[float]) -> dict[str, object]:
@@ -50,8 +51,8 @@ def _percents(values: FloatArray) -> list[float]:
     return listed
 
 
-def _reading(sessions: Sequence[date], rows: list[dict[str, object]]) -> dict[str, object]:
-    """Return the sessions as a start and the days from one to the next, and the rows beside them."""
+def _reading(sessions: Sequence[date], rows: list[dict[str, object]], *, zeros: bool) -> dict[str, object]:
+    """Return the sessions as a start and the days from one to the next, the rows, and whether to show their zeros."""
     days = [session.toordinal() for session in sessions]
     gaps = [0, *(after - before for before, after in pairwise(days))]
-    return {"start": sessions[0].isoformat(), "gaps": gaps, "rows": rows}
+    return {"start": sessions[0].isoformat(), "gaps": gaps, "rows": rows, "zeros": zeros}

@@ -6,7 +6,7 @@
     unit ? `${value.toFixed(1).replace("-", "\u2212")}\u202f${unit}` : value.toLocaleString("en-US");
 
   const plots = [...document.querySelectorAll("[data-readings]")].map((plot) => {
-    const { start, gaps, rows } = JSON.parse(document.getElementById(plot.dataset.readings).textContent);
+    const { start, gaps, rows, zeros } = JSON.parse(document.getElementById(plot.dataset.readings).textContent);
     let day = 0;
     const days = gaps.map((gap) => (day += gap));
     const [line, tip] = [div("cross"), div("tip")];
@@ -15,7 +15,7 @@
     plot.tabIndex = 0;
     plot.setAttribute("role", "group");
     plot.setAttribute("aria-label", "Chart; the arrow keys read its values");
-    return { plot, start: Date.parse(start), days, rows, line, tip, at: gaps.length - 1 };
+    return { plot, start: Date.parse(start), days, rows, zeros, line, tip, at: gaps.length - 1 };
   });
 
   function nearest(days, day) {
@@ -32,7 +32,8 @@
     const made = document.createElement("p");
     const swatch = Object.assign(document.createElement("i"), { className: `swatch ${row.tone}` });
     const value = Object.assign(document.createElement("b"), { textContent: number(row.values[at], row.unit) });
-    made.append(swatch, row.name, value);
+    const name = Object.assign(document.createElement("span"), { textContent: row.name });
+    made.append(swatch, name, value);
     return made;
   }
 
@@ -46,7 +47,7 @@
     }
     const head = document.createElement("p");
     head.textContent = new Date(chart.start + day * 864e5).toISOString().slice(0, 10);
-    const held = chart.rows.filter((row) => row.unit === "" || row.values[chart.at] !== 0 || !/^c|other/.test(row.tone));
+    const held = chart.rows.filter((row) => chart.zeros || row.values[chart.at] !== 0);
     chart.tip.replaceChildren(head, ...held.map((row) => entry(row, chart.at)));
     chart.tip.hidden = false;
     chart.tip.classList.toggle("left", place > 0.5);

@@ -10,11 +10,11 @@ import numpy as np
 
 from quant_platform_kit.domain.prices import FloatArray
 
-__all__ = ["Scale", "TimeTick", "round_values", "scale_over", "time_ticks", "value_ticks"]
+__all__ = ["Scale", "TimeTick", "log_scale", "round_values", "time_ticks", "value_ticks"]
 
 FEWEST_TICKS = 3
 MOST_TIME_TICKS = 10
-MOST_PHONE_TICKS = 5
+MOST_PHONE_TICKS = 4
 MOST_VALUE_TICKS = 8
 CLOSEST = 0.07
 MOVED_AT_LEAST = 1e-9
@@ -49,11 +49,8 @@ class TimeTick:
     minor: bool
 
 
-def scale_over(low: float, high: float, margin: float = 0.05) -> Scale:
-    """Return a scale with some air around low..high: logarithmic above zero, linear otherwise."""
-    if low <= 0:
-        room = margin * ((high - low) or abs(high) or 1.0)
-        return Scale(low - room, high + room)
+def log_scale(low: float, high: float, margin: float = 0.05) -> Scale:
+    """Return a logarithmic scale with some air around low..high, both above zero."""
     if math.log(high / low) < MOVED_AT_LEAST:
         return Scale(low * 0.95, high * 1.05, log=True)
     room = (high / low) ** margin
@@ -99,9 +96,9 @@ def time_ticks(first: date, last: date) -> tuple[TimeTick, ...]:
         labels = _months(first, last)
     if len(labels) < FEWEST_TICKS:
         labels = _days(first, last)
-    thinned = len(labels) > MOST_PHONE_TICKS
+    every = -(-len(labels) // MOST_PHONE_TICKS)
     return tuple(
-        TimeTick((day - first).days / days, label, minor=thinned and i % 2 == 1)
+        TimeTick((day - first).days / days, label, minor=i % every != 0)
         for i, (day, label) in enumerate(labels.items())
     )
 

@@ -62,7 +62,7 @@ def _heat_row(row: MonthlyRow) -> tuple[int, list[HeatCell], HeatCell]:
 def _heat_cell(month: float | None) -> HeatCell:
     if month is None:
         return HeatCell("", "", "none")
-    strength = bisect_right(STEPS, abs(month))
+    strength = bisect_right(STEPS, round(abs(month), 9))
     tone = f"{'up' if month > 0 else 'down'}{strength}" if strength else "level"
     return HeatCell(formats.number(100 * month, 1), formats.number(100 * month), tone)
 
@@ -94,7 +94,7 @@ def _trade_row(trade: TradedOrder) -> dict[str, str]:
         "symbol": fill.symbol,
         "quantity": formats.quantity(fill.quantity),
         "price": formats.price(fill.price),
-        "notional": formats.money(trade.notional),
+        "notional": formats.number(trade.notional, 2),
         "cost": formats.number(trade.cost, 2),
     }
 

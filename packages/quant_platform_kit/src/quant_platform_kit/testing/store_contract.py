@@ -1,0 +1,234 @@
+"""What every `VersionedStore` owes, as numbered cases.
+
+A store's tests subclass `StoreContract` and provide two fixtures: ``store``, an empty store, and ``reopen``, which
+returns one more client of that same store each time it is called, as another process would have it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
+import pytest
+
+from quant_platform_kit.domain.errors import Conflict, InvalidInput
+from quant_platform_kit.ports.versioned_store import Stored, VersionedStore
+
+__all__ = ["BINARY", "INVALID_KEYS", "StoreContract"]
+
+Reopen = Callable[[], VersionedStore]
+
+BINARY = {
+    "empty": b"",
+    "a newline": b"\n",
+    "a number and a newline": b"7\n{}",
+    "newlines around": b"\n\n{}\n\n",
+    "every byte": bytes(range(256)),
+    "a mebibyte": bytes(range(256)) * 4096,
+}
+"""Contents that a store's own framing could trip over."""
+
+INVALID_KEYS = (
+    *("", "/", "/a", "a/", "a//b", ".", "..", "../a", "a/../b", "./a"),
+    *("a b", "a\n", "a\nb", "a\\b", "a\0b", "a?b", "a*b", "é"),
+)
+"""Texts that are no keys; see `VersionedStore`."""
+
+CONTENDERS = 8
+ROUNDS = 10
+
+
+class StoreContract:
+    """The cases S1 to S19."""
+
+    def test_an_absent_object_is_none(self, store: VersionedStore) -> None:
+        """S1."""
+        assert store.get("runs/one") is None
+
+    def test_a_created_object_is_read_back_with_its_generation(self, store: VersionedStore) -> None:
+        """S2."""
+        generation = store.create("runs/one", b"first")
+        assert store.get("runs/one") == Stored(b"first", generation)
+
+    def test_creating_an_object_that_exists_conflicts_and_changes_nothing(self, store: VersionedStore) -> None:
+        """S3: also when the content is the same: the second writer must learn that it was second."""
+        generation = store.create("runs/one", b"first")
+        for data in (b"second", b"first"):
+            with pytest.raises(Conflict, match="runs/one"):
+                store.create("runs/one", data)
+        assert store.get("runs/one") == Stored(b"first", generation)
+
+    def test_a_replace_of_the_generation_read_is_read_back(self, store: VersionedStore) -> None:
+        """S4."""
+        first = store.create("lease", b"first")
+        second = store.replace("lease", b"second", first)
+        assert second != first
+        assert store.get("lease") == Stored(b"second", second)
+
+    def test_a_replace_of_an_older_generation_conflicts_and_changes_nothing(self, store: VersionedStore) -> None:
+        """S5."""
+        first = store.create("lease", b"first")
+        second = store.replace("lease", b"second", first)
+        with pytest.raises(Conflict, match="lease"):
+            store.replace("lease", b"third", first)
+        assert store.get("lease") == Stored(b"second", second)
+
+    def test_a_replace_of_an_absent_object_conflicts_and_creates_nothing(self, store: VersionedStore) -> None:
+        """S6."""
+        with pytest.raises(Conflict, match="lease"):
+            store.replace("lease", b"first", 1)
+        assert store.get("lease") is None
+        assert store.keys("") == []
+
+    def test_a_generation_never_returns(self, store: VersionedStore) -> None:
+        """S7: writing the old content back does not make a stale reader current again."""
+        generations = [store.create("lease", b"a")]
+        for data in (b"b", b"a", b"b", b"a"):
+            generations.append(store.replace("lease", data, generations[-1]))
+        assert len(set(generations)) == 5
+
+    @pytest.mark.parametrize("data", BINARY.values(), ids=BINARY)
+    def test_any_bytes_can_be_created(self, store: VersionedStore, data: bytes) -> None:
+        """S8."""
+        generation = store.create("object", data)
+        assert store.get("object") == Stored(data, generation)
+
+    @pytest.mark.parametrize("data", BINARY.values(), ids=BINARY)
+    def test_any_bytes_can_replace(self, store: VersionedStore, data: bytes) -> None:
+        """S9."""
+        generation = store.replace("object", data, store.create("object", b"before"))
+        assert store.get("object") == Stored(data, generation)
+
+    def test_keys_are_listed_in_ascending_order(self, store: VersionedStore) -> None:
+        """S10: by code point over the whole key, so that ``-`` and ``.`` come before ``/``, and ``/`` before ``0``."""
+        for key in ("b", "a/2", "a0", "a/10", "a.b", "a-b/c", "B", "a/1"):
+            store.create(key, b"{}")
+        assert store.keys("") == ["B", "a-b/c", "a.b", "a/1", "a/10", "a/2", "a0", "b"]
+
+    def test_a_prefix_may_end_inside_a_segment(self, store: VersionedStore) -> None:
+        """S11."""
+        for key in ("orders/q1/1-SENT", "orders/q1/2-FILLED", "orders/q12/1-SENT", "orders2/q1"):
+            store.create(key, b"{}")
+        assert store.keys("orders/q1/") == ["orders/q1/1-SENT", "orders/q1/2-FILLED"]
+        assert store.keys("orders/q1/2-") == ["orders/q1/2-FILLED"]
+        assert store.keys("orders/q1") == ["orders/q1/1-SENT", "orders/q1/2-FILLED", "orders/q12/1-SENT"]
+        assert store.keys("orders/q1/2-FILLED") == ["orders/q1/2-FILLED"]
+
+    def test_a_prefix_that_nothing_starts_with_lists_nothing(self, store: VersionedStore) -> None:
+        """S12."""
+        store.create("orders/q1", b"{}")
+        assert store.keys("orders/q2") == []
+        assert store.keys("plans/") == []
+        assert store.keys("orders/q1/") == []
+
+    def test_a_replaced_object_is_listed_once(self, store: VersionedStore) -> None:
+        """S13."""
+        store.replace("lease", b"second", store.create("lease", b"first"))
+        assert store.keys("") == ["lease"]
+
+    @pytest.mark.parametrize("key", INVALID_KEYS)
+    def test_a_text_that_is_no_key_is_refused(self, store: VersionedStore, key: str) -> None:
+        """S14."""
+        with pytest.raises(InvalidInput, match="key"):
+            store.create(key, b"{}")
+        with pytest.raises(InvalidInput, match="key"):
+            store.replace(key, b"{}", 1)
+        with pytest.raises(InvalidInput, match="key"):
+            store.get(key)
+        assert store.keys("") == []
+
+    def test_a_second_client_sees_every_write(self, store: VersionedStore, reopen: Reopen) -> None:
+        """S15."""
+        other = reopen()
+        first = store.create("lease", b"first")
+        assert other.get("lease") == Stored(b"first", first)
+        second = other.replace("lease", b"second", first)
+        assert store.get("lease") == reopen().get("lease") == Stored(b"second", second)
+        assert store.keys("") == other.keys("") == ["lease"]
+
+    def test_of_concurrent_creates_exactly_one_wins(self, store: VersionedStore, reopen: Reopen) -> None:
+        """S16: and its content is the one that is kept."""
+        for turn in range(ROUNDS):
+            key = f"claims/{turn}"
+            winners = _race(reopen, lambda client, data, key=key: client.create(key, data))
+            assert len(winners) == 1
+            stored = store.get(key)
+            assert stored is not None
+            assert stored.data == winners[0]
+
+    def test_of_concurrent_replaces_of_one_generation_exactly_one_wins(
+        self, store: VersionedStore, reopen: Reopen
+    ) -> None:
+        """S17: and its content is the one that is kept."""
+        generation = store.create("lease", b"none")
+        for _ in range(ROUNDS):
+            winners = _race(reopen, lambda client, data, known=generation: client.replace("lease", data, known))
+            assert len(winners) == 1
+            stored = store.get("lease")
+            assert stored is not None
+            assert stored.data == winners[0]
+            generation = stored.generation
+
+    def test_an_object_is_listed_only_when_it_is_complete(self, store: VersionedStore, reopen: Reopen) -> None:
+        """S18: whoever lists while others write can read every key listed, whole."""
+        content = bytes(range(256)) * 1024
+        wanted = [f"objects/{number:02}" for number in range(20)]
+
+        def write(client: VersionedStore) -> None:
+            for key in wanted:
+                client.create(key, content)
+
+        with ThreadPoolExecutor(1) as pool:
+            writing = pool.submit(write, reopen())
+            while not writing.done():
+                listed = store.keys("")
+                assert set(listed) <= set(wanted)
+                assert {_data(store, key) for key in listed} <= {content}
+            writing.result()
+        assert store.keys("") == wanted
+
+    def test_a_replaced_object_is_never_read_half(self, store: VersionedStore, reopen: Reopen) -> None:
+        """S19: a reader gets the old content or the new, with the generation that belongs to it."""
+        contents = [bytes([65 + number]) * (1 << 18) for number in range(20)]
+        written = {store.create("lease", contents[0]): contents[0]}
+
+        def write(client: VersionedStore) -> None:
+            generation = max(written)
+            for content in contents[1:]:
+                generation = client.replace("lease", content, generation)
+                written[generation] = content
+
+        seen: dict[int, bytes] = {}
+        with ThreadPoolExecutor(1) as pool:
+            writing = pool.submit(write, reopen())
+            while not writing.done():
+                stored = store.get("lease")
+                assert stored is not None
+                seen[stored.generation] = stored.data
+            writing.result()
+        assert seen
+        assert seen.items() <= written.items()
+
+
+def _data(store: VersionedStore, key: str) -> bytes | None:
+    stored = store.get(key)
+    return None if stored is None else stored.data
+
+
+def _race(reopen: Reopen, attempt: Callable[[VersionedStore, bytes], object]) -> list[bytes]:
+    """Let all contenders, each with a client of its own, attempt at once; return what the successful ones wrote."""
+    start = Barrier(CONTENDERS)
+
+    def contend(client: VersionedStore, data: bytes) -> bytes | None:
+        start.wait()
+        try:
+            attempt(client, data)
+        except Conflict:
+            return None
+        return data
+
+    clients = [reopen() for _ in range(CONTENDERS)]
+    contents = [b"contender %d" % number for number in range(CONTENDERS)]
+    with ThreadPoolExecutor(CONTENDERS) as pool:
+        return [data for data in pool.map(contend, clients, contents) if data is not None]

@@ -1,0 +1,104 @@
+"""What the tests of the kit share: the exchange, small markets, scripted strategies, and pictures of folders."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import settings
+from pydantic import BaseModel, ConfigDict
+
+pytest.register_assert_rewrite("quant_platform_kit.testing.store_contract", "quant_platform_kit.testing.broker_contract")
+
+from quant_platform_kit.adapters.calendar_tables import load_calendar  # noqa: E402
+from quant_platform_kit.adapters.strategies import bind  # noqa: E402
+from quant_platform_kit.domain.prices import PriceTable  # noqa: E402
+from quant_platform_kit.domain.sessions import ExchangeCalendar  # noqa: E402
+from quant_platform_kit.domain.strategy import (  # noqa: E402
+    BoundStrategy,
+    InputName,
+    StrategyContext,
+    StrategyDecision,
+    StrategyManifest,
+    TargetMode,
+)
+
+settings.register_profile("repeatable", deadline=None, derandomize=True, max_examples=200)
+settings.load_profile("repeatable")
+
+Decide = Callable[[StrategyManifest, StrategyContext], StrategyDecision]
+Columns = Mapping[str, Sequence[float]]
+
+
+@pytest.fixture(scope="session")
+def calendar() -> ExchangeCalendar:
+    return load_calendar("XNYS")
+
+
+@pytest.fixture(scope="session")
+def market(calendar: ExchangeCalendar) -> Callable[..., PriceTable]:
+    """Return a maker of price tables: one list per symbol, one number per session from ``first`` on."""
+
+    def make(first: date, close: Columns, **others: Columns) -> PriceTable:
+        rows = len(next(iter(close.values())))
+        sessions = calendar.sessions[calendar.sessions.index(first) :][:rows]
+        fields = {"close": close, **others}
+        grids = {name: np.column_stack([columns[symbol] for symbol in close]) for name, columns in fields.items()}
+        return PriceTable(np.array(sessions, dtype="datetime64[D]"), tuple(close), grids)
+
+    return make
+
+
+class NoConfig(BaseModel):
+    """No settings."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Scripted:
+    """A strategy whose rule is a function given by the test."""
+
+    Config = NoConfig
+
+    def __init__(self, manifest: StrategyManifest, decide: Decide) -> None:
+        self.manifest = manifest
+        self.decide = decide
+
+    def evaluate(self, ctx: StrategyContext, config: NoConfig) -> StrategyDecision:
+        return self.decide(self.manifest, ctx)
+
+
+@pytest.fixture(scope="session")
+def scripted() -> Callable[..., BoundStrategy]:
+    """Return a maker of bound strategies; keywords overwrite the manifest's."""
+
+    def make(decide: Decide, **manifest: Any) -> BoundStrategy:
+        declared: dict[str, Any] = {
+            "profile": "scripted",
+            "display_name": "Scripted",
+            "target_mode": TargetMode.WEIGHT,
+            "required_inputs": frozenset({InputName.MARKET_HISTORY}),
+            "managed": ("AAA", "BBB"),
+            "history_sessions": 10,
+            "sources": ("the test",),
+        }
+        return bind(Scripted(StrategyManifest(**{**declared, **manifest}), decide))
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def tree() -> Callable[[Path], dict[str, bytes | None]]:
+    """Return a function that pictures a folder: every path below it with its content, None for folders."""
+
+    def picture(folder: Path) -> dict[str, bytes | None]:
+        return {
+            path.relative_to(folder).as_posix(): path.read_bytes() if path.is_file() else None
+            for path in sorted(folder.rglob("*"))
+        }
+
+    return picture
