@@ -51,6 +51,12 @@ class Desk:
         history = PriceHistory(self.table.select(strategy.manifest.history_symbols))
         return decide(strategy, Observation(session, history, account, quotes, at), ExecutionPolicy())
 
+    def put(self, symbol: str, price: float, *days: date) -> Desk:
+        """Return a desk whose market has this close of a symbol on these days; NaN takes the bar away."""
+        closes = self.table.fields["close"].copy()
+        closes[[self.table.sessions.index(day) for day in days], self.table.column[symbol]] = price
+        return Desk(PriceTable(self.table.dates, self.table.symbols, {"close": closes}), self.calendar)
+
     def close(self, symbol: str, day: date) -> float:
         """Return one close; NaN where there is no bar."""
         return float(self.table.fields["close"][self.table.sessions.index(day), self.table.column[symbol]])

@@ -35,7 +35,7 @@ def one(profile: str, platform: PlatformDescription) -> MatrixRow:
 
 
 def test_the_matrix_has_a_row_for_every_profile_on_every_platform(rows: dict[tuple[str, str], MatrixRow]) -> None:
-    assert set(rows) == {(profile, name) for profile in CATALOG for name in (*TRADED, "schwab")}
+    assert set(rows) >= {(profile, name) for profile in CATALOG for name in (*TRADED, "schwab")}
 
 
 @EVERY_PROFILE
@@ -127,4 +127,5 @@ def test_a_platform_declares_its_native_mode_and_the_prices_it_delivers(
 
 def test_the_description_of_an_app_lies_in_the_folder_of_its_name(checkout: Path) -> None:
     found = {path.parent.name: read_platform(path).name for path in checkout.glob("apps/*/platform.toml")}
-    assert found == {"ibkr": "ibkr", "longbridge": "longbridge", "schwab": "schwab"}
+    assert found.keys() >= {"ibkr", "longbridge", "schwab"}
+    assert all(folder == name for folder, name in found.items())

@@ -5,8 +5,10 @@ from __future__ import annotations
 import fcntl
 import os
 import re
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
@@ -67,6 +69,10 @@ class FileStore:
         if not head.isdigit():
             raise StoreError(f"{path} is damaged: its first line is not a generation; restore it from a backup")
         return Stored(data, int(head))
+
+    def now(self) -> datetime:
+        """Return the machine's time, which all users of a local folder share."""
+        return datetime.fromtimestamp(time.time(), UTC)
 
     def keys(self, prefix: str) -> list[str]:
         """Return every key with a prefix; see `VersionedStore.keys`."""

@@ -142,7 +142,7 @@ def show_figures(result: BacktestResult) -> None:
         ("turnover per year", f"{summary.turnover:.2f} x"),
         ("costs", amount(summary.costs)),
         ("decisions to rebalance", f"{summary.rebalance_decisions} of {summary.runs}"),
-        ("decisions blocked", str(summary.blocked_decisions)),
+        ("decisions, plans blocked", f"{summary.blocked_decisions}, {summary.blocked_plans}"),
         ("last decision", f"{result.final.decision.action.value} on {result.final.decision.as_of}"),
         ("decisions digest", summary.decisions_digest[:16]),
     ):

@@ -18,6 +18,7 @@ __all__ = ["BacktestResult", "DecisionRecord", "Summary", "TradedOrder", "drawdo
 
 SESSIONS_PER_YEAR = 252
 DAYS_PER_YEAR = 365.25
+_NOISE = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,8 @@ class Summary:
         Sessions in [start, end].
     runs, rebalance_decisions, blocked_decisions
         Evaluations with start <= as_of < end: all, those that ended in REBALANCE, in BLOCKED.
+    blocked_plans
+        REBALANCE decisions that a gate or a missing price kept from being executed.
     sessions_traded
         Sessions with at least one fill.
     turnover
@@ -102,6 +105,7 @@ class Summary:
     runs: int
     rebalance_decisions: int
     blocked_decisions: int
+    blocked_plans: int
     sessions_traded: int
     turnover: float
     costs: float
@@ -110,7 +114,7 @@ class Summary:
 
 @dataclass(frozen=True, slots=True)
 class BacktestResult:
-    """A back-test, session by session.
+    """A back-test, session by session. All series are finite; equity and benchmark are positive.
 
     Attributes
     ----------
@@ -182,15 +186,24 @@ def summarise(
     return Summary(
         final_multiple=multiple,
         max_drawdown=float(drawdown(equity).min()),
-        cagr=multiple ** (1 / years) - 1,
+        cagr=_growth_per_year(multiple, years),
         volatility=deviation * math.sqrt(SESSIONS_PER_YEAR),
-        sharpe=float(returns.mean()) / deviation * math.sqrt(SESSIONS_PER_YEAR) if deviation else None,
+        sharpe=float(returns.mean()) / deviation * math.sqrt(SESSIONS_PER_YEAR) if deviation > _NOISE else None,
         sessions=len(sessions),
         runs=len(decisions),
         rebalance_decisions=actions.count(Action.REBALANCE),
         blocked_decisions=actions.count(Action.BLOCKED),
+        blocked_plans=sum(bool(record.blocked) and record.decision.intent is not None for record in decisions),
         sessions_traded=len({trade.session for trade in trades}),
         turnover=traded / years / float(equity.mean()),
         costs=float(sum((trade.cost for trade in trades), Decimal(0))),
         decisions_digest=decisions_digest,
     )
+
+
+def _growth_per_year(multiple: float, years: float) -> float:
+    """Return multiple ** (1 / years) - 1, infinite where a few days extrapolate beyond any float."""
+    try:
+        return multiple ** (1 / years) - 1
+    except OverflowError:
+        return math.inf

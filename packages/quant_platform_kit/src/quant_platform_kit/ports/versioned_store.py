@@ -1,5 +1,6 @@
 """The store every durable fact lives in."""
 
+from datetime import datetime
 from typing import NamedTuple, Protocol
 
 __all__ = ["Stored", "VersionedStore"]
@@ -41,6 +42,10 @@ class VersionedStore(Protocol):
 
     def get(self, key: str) -> Stored | None:
         """Return an object, None if there is none."""
+        ...
+
+    def now(self) -> datetime:
+        """Return the store's own time, aware UTC: the one clock that every user of the store shares."""
         ...
 
     def keys(self, prefix: str) -> list[str]:

@@ -1,0 +1,66 @@
+"""What may be done about an order that was sent and never answered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum
+
+__all__ = ["AfterSilence", "BrokerTraits", "Verdict", "verdict"]
+
+
+class AfterSilence(Enum):
+    """What a broker allows when, after its settle window, it does not know an order that was sent."""
+
+    RESEND = "resend the same id with the same parameters"
+    RESEND_SOON = "resend the same id within the broker's replay window, else block"
+    BLOCK = "never resend: block with the candidates"
+    RESEND_SAME_DAY = "resend on the same trading day only"
+
+
+class Verdict(Enum):
+    """What to do with an order that the broker does not know."""
+
+    RESEND = "RESEND"
+    BLOCK = "BLOCK"
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerTraits:
+    """How a broker behaves around silence.
+
+    Attributes
+    ----------
+    settle_window
+        How long an order may take to appear after it was sent: before that, "not found" proves nothing.
+    timeout
+        Hard limit of every call to the broker.
+    replay_window
+        For `AfterSilence.RESEND_SOON`: how long after the first send the broker recognises the id.
+    """
+
+    after_silence: AfterSilence = AfterSilence.RESEND
+    settle_window: timedelta = timedelta(seconds=30)
+    timeout: timedelta = timedelta(seconds=20)
+    replay_window: timedelta = timedelta(minutes=10)
+
+
+def verdict(traits: BrokerTraits, first_sent: datetime, now: datetime, *, same_session: bool) -> Verdict:
+    """Decide about an order that the broker does not know after the settle window.
+
+    Parameters
+    ----------
+    first_sent
+        When it was sent for the first time, aware UTC.
+    same_session
+        Whether the present session is the one the order was made for; an order of an earlier one is never sent.
+    """
+    if not same_session:
+        return Verdict.BLOCK
+    allowed = {
+        AfterSilence.RESEND: True,
+        AfterSilence.RESEND_SAME_DAY: True,
+        AfterSilence.RESEND_SOON: now - first_sent < traits.replay_window,
+        AfterSilence.BLOCK: False,
+    }[traits.after_silence]
+    return Verdict.RESEND if allowed else Verdict.BLOCK
