@@ -12,7 +12,9 @@ import pytest
 from hypothesis import settings
 from pydantic import BaseModel, ConfigDict
 
-pytest.register_assert_rewrite("quant_platform_kit.testing.store_contract", "quant_platform_kit.testing.broker_contract")
+pytest.register_assert_rewrite(
+    "quant_platform_kit.testing.store_contract", "quant_platform_kit.testing.broker_contract"
+)
 
 from quant_platform_kit.adapters.calendar_tables import load_calendar  # noqa: E402
 from quant_platform_kit.adapters.strategies import bind  # noqa: E402
@@ -69,6 +71,7 @@ class Scripted:
         self.decide = decide
 
     def evaluate(self, ctx: StrategyContext, config: NoConfig) -> StrategyDecision:
+        """Decide as the test says."""
         return self.decide(self.manifest, ctx)
 
 

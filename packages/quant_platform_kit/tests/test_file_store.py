@@ -62,14 +62,16 @@ def reopen(store: FileStore) -> Callable[[], FileStore]:
 
 
 class TestFileStore(StoreContract):
-    """S1 to S19."""
+    """S1 to S20."""
 
 
 def test_of_processes_that_create_and_replace_at_once_exactly_one_wins(store: FileStore) -> None:
     store.create("lease", b"free")
     command = [sys.executable, "-c", CONTEND, str(store.root)]
     processes = [
-        subprocess.Popen([*command, f"process {n}"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
+        subprocess.Popen(
+            [*command, f"process {n}"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+        )
         for n in range(PROCESSES)
     ]
 

@@ -7,9 +7,11 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 from quant_platform_kit.domain.errors import InvalidInput, OrderRejected, Refused
@@ -60,6 +62,7 @@ class Market:
         self.prices = dict(prices)
 
     def quotes(self, symbols: Collection[str]) -> dict[str, Quote]:
+        """Return what the test set."""
         return {s: Quote(s, Decimal(self.prices[s]), NOW) for s in symbols if s in self.prices}
 
 
@@ -100,7 +103,7 @@ def funding() -> dict[str, Decimal]:
 
 
 class TestPaperBroker(BrokerContract):
-    """B1 to B20."""
+    """B1 to B25."""
 
 
 def test_a_buy_pays_two_basis_points_more_than_the_quote_and_one_of_commission(broker: PaperBroker) -> None:
@@ -275,6 +278,18 @@ def test_an_account_below_a_regular_file_is_refused_and_leaves_nothing_behind(tm
 def test_two_accounts_have_different_ids(tmp_path: Path) -> None:
     ids = {open_account(tmp_path / name, CASH).book.account_id for name in "abc"}
     assert len(ids) == 3
+
+
+def test_openers_of_a_new_account_at_once_open_the_same_one(tmp_path: Path) -> None:
+    for turn in range(100):
+        start = Barrier(4)
+
+        def fund(folder: Path, start: Barrier = start) -> str:
+            start.wait()
+            return open_account(folder, CASH).book.account_id
+
+        with ThreadPoolExecutor(4) as pool:
+            assert len(set(pool.map(fund, [tmp_path / str(turn)] * 4))) == 1
 
 
 def test_an_account_whose_funding_was_cut_off_is_refused_with_what_to_do(tmp_path: Path) -> None:

@@ -131,6 +131,12 @@ def test_every_profile_is_a_direct_us_equity_profile_that_may_run(profile: str) 
 
 
 @EVERY_PROFILE
+def test_a_profile_says_whether_it_decides_anew_in_every_session(profile: str) -> None:
+    anew = {"tqqq_growth_income", "soxl_soxx_trend_income"}
+    assert CATALOG[profile].manifest.every_session is (profile in anew)
+
+
+@EVERY_PROFILE
 def test_every_profile_decides_on_total_return_prices(profile: str) -> None:
     assert CATALOG[profile].manifest.adjustment is Adjustment.TOTAL_RETURN
 

@@ -124,6 +124,14 @@ def test_a_fund_above_its_mean_is_chosen_even_with_a_negative_score(invented_des
     assert quarter_end(invented_desk, {"XLE": fell}) == {"XLE": 0.5, "BIL": 0.5}
 
 
+def test_the_mean_is_that_of_200_closes_today_included(invented_desk: Desks) -> None:
+    """One close of 300 in the window lifts the mean of XLE to 101, above its last close of 100.5."""
+    desk = invented_desk(PROFILE, QUARTER_END, rising(XLE=100.5))
+    oldest_read, older = desk.table.sessions[-200], desk.table.sessions[-201]
+    assert targets(desk.put("XLE", 300, older).decide(PROFILE, QUARTER_END)) == {"XLE": 0.5, "BIL": 0.5}
+    assert targets(desk.put("XLE", 300, oldest_read).decide(PROFILE, QUARTER_END)) == {"BIL": 1.0}
+
+
 @pytest.mark.parametrize(
     ("gap", "where"),
     [

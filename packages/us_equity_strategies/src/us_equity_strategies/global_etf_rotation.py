@@ -71,4 +71,3 @@ class GlobalEtfRotation:
             targets[SAFE] = empty / SLOTS
         reason = "quarter end: " + (", ".join(f"{symbol} {scores[symbol]:.4f}" for symbol in chosen) or "none eligible")
         return self.manifest.rebalance(ctx, targets, reason, diagnostics={"scores": scores})
-

@@ -37,6 +37,7 @@ class SoxlSoxxTrendIncome:
         managed=(LEVERAGED, UNDERLYING, SAFE),
         indicators={UNDERLYING: (CLOSE, TREND, VOLATILITY)},
         history_sessions=140,
+        every_session=True,
         sources=("House strategy: 140-day trend filter on SOXX with a 1 % band, volatility-sized leverage",),
     )
 

@@ -37,6 +37,7 @@ class TqqqGrowthIncome:
         managed=(LEVERAGED, BENCHMARK, SAFE, *SLEEVE),
         benchmarks=(BENCHMARK,),
         history_sessions=TREND_SESSIONS,
+        every_session=True,
         sources=("House strategy: 200-day trend filter on QQQ with a 1 % band",),
     )
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import re
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -12,12 +11,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
-from quant_platform_kit.domain.errors import Conflict, InvalidInput, StoreError
+from quant_platform_kit.adapters.stores import check_key, check_prefix
+from quant_platform_kit.domain.errors import Conflict, StoreError
 from quant_platform_kit.ports.versioned_store import Stored
 
-__all__ = ["FileStore"]
+__all__ = ["FileStore", "make_folders"]
 
-_KEY = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*")
 _TEMPORARY = ".tmp-"
 
 
@@ -76,6 +75,7 @@ class FileStore:
 
     def keys(self, prefix: str) -> list[str]:
         """Return every key with a prefix; see `VersionedStore.keys`."""
+        check_prefix(prefix)
         top = self.root / prefix.rpartition("/")[0]
         with _store_errors(prefix):
             found = (path for path in top.rglob("*") if path.is_file() and not path.name.startswith("."))
@@ -83,13 +83,12 @@ class FileStore:
             return sorted(name for name in names if name.startswith(prefix))
 
     def _path(self, key: str) -> Path:
-        if not _KEY.fullmatch(key):
-            raise InvalidInput(f"store key {key!r}: segments are letters, digits and ._- and do not start with a dot")
+        check_key(key)
         return self.root / key
 
     def _write_temporary(self, path: Path, generation: int, data: bytes) -> Path:
         if not path.parent.is_dir():
-            _make_folders(path.parent)
+            make_folders(path.parent)
         temporary = path.parent / f"{_TEMPORARY}{uuid4().hex}"
         with temporary.open("xb") as file:
             file.write(b"%d\n" % generation + data)
@@ -113,7 +112,8 @@ def _store_errors(key: str) -> Generator[None]:
         raise StoreError(f"store object {key}: {error.strerror} ({error.filename})") from error
 
 
-def _make_folders(folder: Path) -> None:
+def make_folders(folder: Path) -> None:
+    """Make a folder and those above it, durably."""
     missing = [folder, *folder.parents]
     missing = [path for path in missing if not path.exists()]
     folder.mkdir(parents=True, exist_ok=True)

@@ -135,7 +135,7 @@ def show_figures(result: BacktestResult) -> None:
     shown = table(f"{result.display_name}, {period}", "figure", "value", right=("value",))
     for name, value in (
         ("final multiple", f"{summary.final_multiple:.4f}"),
-        ("CAGR", f"{summary.cagr:.2%}"),
+        ("CAGR", "-" if summary.cagr is None else f"{summary.cagr:.2%}"),
         ("max drawdown", f"{summary.max_drawdown:.2%}"),
         ("volatility", f"{summary.volatility:.2%}"),
         ("Sharpe", "-" if summary.sharpe is None else f"{summary.sharpe:.2f}"),

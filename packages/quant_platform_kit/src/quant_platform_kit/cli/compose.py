@@ -18,7 +18,8 @@ from quant_platform_kit.domain.matrix import reasons_against
 from quant_platform_kit.domain.runs import RunReport
 from quant_platform_kit.domain.strategy import BoundStrategy
 from quant_platform_kit.services.reports import ReportStore
-from quant_platform_kit.services.run_cycle import RunPorts, run_cycle
+from quant_platform_kit.services.run_cycle import run_cycle
+from quant_platform_kit.services.run_request import RunPorts, RunRequest
 from quant_platform_kit.testing.clock import FrozenClock
 from quant_platform_kit.testing.paper import PaperBroker, open_account
 from quant_platform_kit.testing.paper_platform import description
@@ -78,4 +79,4 @@ def run_on_paper(run: PaperRun, slot: str = "cli") -> RunReport:
         )
     broker = PaperBroker(run.book, market, clock, run.policy.rules)
     ports = RunPorts(broker, market, FileStore(run.book / "store"), reports, clock, calendar)
-    return run_cycle(run.strategy, key, ports, run.policy)
+    return run_cycle(RunRequest(run.strategy, key), ports, run.policy)

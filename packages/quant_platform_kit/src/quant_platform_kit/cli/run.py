@@ -70,7 +70,7 @@ def show_report(report: RunReport) -> None:
         _show_plan(report.plan)
     if report.orders:
         _show_orders(report)
-    for currency, cash in report.account.cash_by_currency.items():
+    for currency, cash in report.account.cash_by_currency.items() if report.account else ():
         out.print(f"cash left  {amount(cash)} {currency}")
 
 

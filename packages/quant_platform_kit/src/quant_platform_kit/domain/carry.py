@@ -15,6 +15,7 @@ from quant_platform_kit.domain.strategy import Action, AllocationIntent, TargetM
 
 __all__ = ["CARRY_SESSIONS", "Due", "Evaluated", "carried_intent", "due"]
 
+ZERO = Decimal(0)
 CARRY_SESSIONS = 3
 """Sessions after its own in which a decision may still be executed."""
 
@@ -77,26 +78,28 @@ def due(
 
 def carried_intent(
     intent: AllocationIntent,
-    then: PortfolioSnapshot | Mapping[str, Decimal],
+    holdings_then: Mapping[str, Decimal],
     base_then: Decimal,
     now: PortfolioSnapshot,
+    spent: Mapping[str, Decimal],
 ) -> AllocationIntent:
     """Return an older intent in today's terms.
 
     Weights hold as they are. Value targets scale by base now / base then. A buy-only intent carries the amount it has
-    not spent: its target less the units bought since, at today's prices.
+    not spent yet.
 
     Parameters
     ----------
-    then
+    holdings_then
         Value per symbol of what was held when the intent was decided.
+    spent
+        Amount per symbol that runs have bought for it since.
     """
     if intent.target_mode is TargetMode.WEIGHT:
         return intent
     if intent.buy_only:
-        held = then if isinstance(then, Mapping) else {p.symbol: p.value for p in then.positions}
-        amounts = {symbol: target - held.get(symbol, Decimal(0)) for symbol, target in intent.targets.items()}
-        targets = {symbol: now.value(symbol) + amount for symbol, amount in amounts.items()}
+        done = {symbol: holdings_then.get(symbol, ZERO) + spent.get(symbol, ZERO) for symbol in intent.targets}
+        targets = {s: now.value(s) + max(ZERO, target - done[s]) for s, target in intent.targets.items()}
     else:
         scale = now.base / base_then if base_then > 0 else Decimal(1)
         targets = {symbol: target * scale for symbol, target in intent.targets.items()}

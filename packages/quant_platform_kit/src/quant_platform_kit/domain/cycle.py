@@ -46,6 +46,8 @@ class Observation:
         Of held symbols, then of targets: one set for strategy and sizing.
     as_of
         When account and quotes were taken, aware UTC.
+    handed_over
+        Holdings of an earlier profile that this one is to sell: they count for the base.
     """
 
     session: Session
@@ -53,6 +55,7 @@ class Observation:
     account: AccountState
     quotes: Mapping[str, Quote]
     as_of: datetime
+    handed_over: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +83,7 @@ def decide(strategy: BoundStrategy, seen: Observation, policy: ExecutionPolicy) 
         portfolio = value_portfolio(
             seen.account,
             seen.quotes,
-            manifest.managed_set,
+            manifest.managed_set | seen.handed_over,
             as_of=seen.as_of,
             currency=policy.currency,
             allocation_fraction=policy.allocation_fraction,

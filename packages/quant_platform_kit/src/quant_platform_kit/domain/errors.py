@@ -4,20 +4,28 @@ QuantError                  anything this package raises on purpose
 ├── InvalidInput            an input is wrong; the message names it, its value, the bound and what to do
 │   └── UnknownSession      a date is not a session of the exchange, or lies outside its calendar table
 ├── Refused                 the input is right, but the recorded state forbids it
+├── InProgress              another worker is on the account; ask again later
+├── LeaseLost               this worker may no longer act on the account
 ├── StoreError              the store could not answer
 │   └── Conflict            a precondition failed: the object exists already or has another generation
 └── BrokerError             the broker could not answer; what it did is unknown
+    ├── Superseded          a newer login took the account's connection
     └── OrderRejected       the broker answered: it will not take this order
 """
+
+from datetime import timedelta
 
 __all__ = [
     "BrokerError",
     "Conflict",
+    "InProgress",
     "InvalidInput",
+    "LeaseLost",
     "OrderRejected",
     "QuantError",
     "Refused",
     "StoreError",
+    "Superseded",
     "UnknownSession",
 ]
 
@@ -38,6 +46,18 @@ class Refused(QuantError):
     """The recorded state forbids what was asked. Nothing was changed."""
 
 
+class InProgress(QuantError):
+    """Another worker is on the account; ask again after ``retry_after``."""
+
+    def __init__(self, message: str, retry_after: timedelta) -> None:
+        super().__init__(f"{message}; ask again in {max(1, round(retry_after.total_seconds()))} s")
+        self.retry_after = retry_after
+
+
+class LeaseLost(QuantError):
+    """The worker may no longer act on the account; another one recovers what it left."""
+
+
 class StoreError(QuantError):
     """The store could not answer."""
 
@@ -48,6 +68,10 @@ class Conflict(StoreError):
 
 class BrokerError(QuantError):
     """The broker could not answer; what it did with the order is unknown."""
+
+
+class Superseded(BrokerError):
+    """A newer login took the account's connection: nothing sent over the old one has any effect."""
 
 
 class OrderRejected(BrokerError):

@@ -67,6 +67,8 @@ class Fill:
         In the instrument's currency; price per unit, commission for the whole fill.
     executed_at
         Aware UTC.
+    execution_id
+        The broker's own id of the fill (FIX ExecID): the same fill reported twice has the same one.
     """
 
     client_order_id: str
@@ -76,6 +78,7 @@ class Fill:
     price: Decimal
     commission: Decimal
     executed_at: datetime
+    execution_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

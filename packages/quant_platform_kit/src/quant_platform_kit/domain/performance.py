@@ -77,7 +77,7 @@ class Summary:
     max_drawdown
         Deepest fall of the daily equity below its highest so far, negative.
     cagr
-        Compound growth per calendar year of 365.25 days.
+        Compound growth per calendar year of 365.25 days; None where a few days extrapolate beyond any number.
     volatility, sharpe
         Of daily returns, annualised with 252 sessions; the Sharpe ratio is against zero, None without volatility.
     sessions
@@ -98,7 +98,7 @@ class Summary:
 
     final_multiple: float
     max_drawdown: float
-    cagr: float
+    cagr: float | None
     volatility: float
     sharpe: float | None
     sessions: int
@@ -201,9 +201,8 @@ def summarise(
     )
 
 
-def _growth_per_year(multiple: float, years: float) -> float:
-    """Return multiple ** (1 / years) - 1, infinite where a few days extrapolate beyond any float."""
+def _growth_per_year(multiple: float, years: float) -> float | None:
     try:
         return multiple ** (1 / years) - 1
     except OverflowError:
-        return math.inf
+        return None

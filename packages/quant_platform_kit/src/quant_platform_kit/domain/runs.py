@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
 
 from quant_platform_kit.domain.identity import RunKey
-from quant_platform_kit.domain.orders import OrderState, Side
+from quant_platform_kit.domain.orders import ExecutionReport, Order, OrderState, Side
 from quant_platform_kit.domain.planning import OrderPlan
 from quant_platform_kit.domain.portfolio import AccountState
+from quant_platform_kit.domain.reconciliation import Finding
 from quant_platform_kit.domain.strategy import Action, StrategyDecision
 
-__all__ = ["OrderOutcome", "Outcome", "RunClaim", "RunPlan", "RunReport"]
+__all__ = [
+    "OrderOutcome",
+    "OrderRecord",
+    "Outcome",
+    "RecordedDecision",
+    "Revision",
+    "RunClaim",
+    "RunPlan",
+    "RunReport",
+    "Transition",
+]
+
+ZERO = Decimal(0)
 
 
 class Outcome(Enum):
@@ -35,44 +48,166 @@ class Outcome(Enum):
 
 @dataclass(frozen=True, slots=True)
 class RunClaim:
-    """Who a run belongs to: written once, before anything else happens.
+    """Who a run belongs to: written once, before it decides anything.
 
     Attributes
     ----------
     as_of
-        The completed session decided on (exchange-local date).
+        The completed session the run was asked to decide on (exchange-local date).
     """
 
     key: RunKey
     profile: str
+    display_name: str
+    input_mode: str
     config: Mapping[str, object]
     as_of: date
+    service: str
+    claimed_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
-class RunPlan:
-    """All that a run will do, committed in one write before the first order is sent.
+class RecordedDecision:
+    """A decision that later runs of the account continue, with what is needed to carry it.
 
     Attributes
     ----------
-    plan
-        None for a HOLD, a BLOCKED decision, and a REBALANCE that ``blocked`` says why not to execute.
     base
-        What weights refer to, in the portfolio's currency; None when the account could not be valued.
-    account
-        Cash and positions the plan was made for.
-    quotes
-        Price per symbol the plan was made at.
+        What weights referred to, in the portfolio's currency.
+    holdings
+        Value per managed symbol held when it was decided.
     """
 
     decision: StrategyDecision
     digest: str
-    plan: OrderPlan | None
-    blocked: tuple[str, ...]
-    base: Decimal | None
+    run_id: str
+    base: Decimal
+    holdings: Mapping[str, Decimal]
+
+
+@dataclass(frozen=True, slots=True)
+class RunPlan:
+    """All that a run will send, committed in one write before the first order.
+
+    Attributes
+    ----------
+    executes
+        The session of the decision it executes, older than ``as_of`` when it was carried; None when it only sells
+        what an earlier profile left.
+    account
+        Cash and positions it was made for.
+    prices
+        Price per symbol it was made at.
+    buffer
+        Cash that buys leave, in the portfolio's currency.
+    bought_by
+        As in `RunReport`, before this plan.
+    """
+
+    executes: date | None
+    as_of: date
+    action: Action
+    digest: str
+    plan: OrderPlan
+    base: Decimal
     account: AccountState
-    quotes: Mapping[str, Decimal]
-    decided_at: datetime
+    prices: Mapping[str, Decimal]
+    buffer: Decimal
+    reasons: tuple[str, ...]
+    behind: tuple[date, ...]
+    findings: tuple[Finding, ...]
+    bought_by: Mapping[str, str]
+    committed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """The buys of a plan, cut to the cash that the sells really brought: client order id -> quantity."""
+
+    quantities: Mapping[str, Decimal]
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """One step of an order, recorded once.
+
+    Attributes
+    ----------
+    epoch
+        Of the lease under which it was recorded.
+    execution
+        The broker's answer behind it, if there was one.
+    note
+        Why, where it was not the broker's doing: an operator's evidence, a gate.
+    """
+
+    state: OrderState
+    epoch: int
+    at: datetime
+    execution: ExecutionReport | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRecord:
+    """An order and every transition recorded of it, oldest first."""
+
+    order: Order
+    transitions: tuple[Transition, ...] = ()
+
+    @property
+    def state(self) -> OrderState:
+        """Where the order stands as far as the ledger knows."""
+        return self.transitions[-1].state if self.transitions else OrderState.RECORDED
+
+    @property
+    def first_sent(self) -> datetime | None:
+        """When it was sent for the first time, aware UTC."""
+        return next((t.at for t in self.transitions if t.state is OrderState.SENT), None)
+
+    @property
+    def execution(self) -> ExecutionReport | None:
+        """The broker's newest answer."""
+        return next((t.execution for t in reversed(self.transitions) if t.execution), None)
+
+    @property
+    def filled(self) -> Decimal:
+        """Units filled so far."""
+        return self.execution.filled_quantity if self.execution else ZERO
+
+    @property
+    def bought(self) -> Decimal:
+        """What a buy has cost so far without commission, in the instrument's currency; zero for a sell."""
+        fills = self.execution.fills if self.execution and self.order.side is Side.BUY else ()
+        return sum((fill.quantity * fill.price for fill in fills), ZERO)
+
+    @property
+    def executed(self) -> bool:
+        """Whether nothing of the order is left: filled, or cut to nothing by a recorded revision."""
+        return self.state is OrderState.FILLED or not self.order.quantity
+
+    @property
+    def uncertain(self) -> bool:
+        """Whether it was sent, and the ledger does not know what became of it."""
+        return self.state in (OrderState.SENT, OrderState.UNKNOWN)
+
+    @property
+    def outcome(self) -> OrderOutcome:
+        """The record in short, for a report."""
+        fills = self.execution.fills if self.execution else ()
+        paid = sum((fill.quantity * fill.price for fill in fills), ZERO)
+        note = next((t.note for t in reversed(self.transitions) if t.note), "")
+        return OrderOutcome(
+            client_order_id=self.order.client_order_id,
+            symbol=self.order.symbol,
+            side=self.order.side,
+            quantity=self.order.quantity,
+            state=self.state,
+            filled=self.filled,
+            average_price=paid / self.filled if self.filled else None,
+            commission=sum((fill.commission for fill in fills), ZERO),
+            text=note or (self.execution.text if self.execution else ""),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +219,7 @@ class OrderOutcome:
     average_price
         Of its fills, None without any; ``commission`` is their sum.
     text
-        The broker's own words.
+        The broker's own words, or the ledger's note.
     """
 
     client_order_id: str
@@ -106,8 +241,16 @@ class RunReport:
     ----------
     reasons
         Why the strategy decided so, then why the run was blocked or incomplete.
+    as_of
+        The session decided on; ``executes`` is the session of the decision executed, older when it was carried.
+    behind
+        Sessions of decisions that grew too old to be executed: the account is behind target.
     account
         Cash and positions after the run, as the broker reports them.
+    findings
+        What changed in the account without the platform, before the run and after it.
+    bought_by
+        symbol -> profile that bought it, for what is still held.
     """
 
     run_id: str
@@ -123,5 +266,9 @@ class RunReport:
     plan: OrderPlan | None
     base: Decimal | None
     orders: tuple[OrderOutcome, ...]
-    account: AccountState
+    account: AccountState | None
     finished_at: datetime
+    executes: date | None = None
+    behind: tuple[date, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    bought_by: Mapping[str, str] = field(default_factory=dict[str, str])

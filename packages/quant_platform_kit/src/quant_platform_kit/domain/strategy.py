@@ -229,6 +229,8 @@ class StrategyManifest:
         Sessions of history the rule reads at most, ``as_of`` included.
     sources
         Where the rule comes from.
+    every_session
+        Whether the rule decides anew in every session, so that a HOLD means "in place" and supersedes what was due.
     """
 
     profile: str
@@ -244,6 +246,7 @@ class StrategyManifest:
     optional: frozenset[str] = frozenset()
     indicators: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     required_capabilities: frozenset[str] = frozenset()
+    every_session: bool = False
     status: Status = Status.RUNTIME_ENABLED
     domain: str = "us_equity"
 

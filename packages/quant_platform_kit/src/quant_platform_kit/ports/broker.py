@@ -4,6 +4,7 @@ from typing import Protocol
 
 from quant_platform_kit.domain.orders import ExecutionReport, Order
 from quant_platform_kit.domain.portfolio import AccountState
+from quant_platform_kit.domain.silence import BrokerTraits
 
 __all__ = ["Broker"]
 
@@ -12,7 +13,8 @@ class Broker(Protocol):
     """One account at one broker.
 
     Before writing an adapter, subclass `quant_platform_kit.testing.broker_contract.BrokerContract` for it: the
-    numbered cases there say what each method owes.
+    numbered cases there say what each method owes. Every call ends within ``traits.timeout``; one that got no answer
+    raises `BrokerError`, one over a connection that a newer login replaced raises `Superseded`.
     """
 
     @property
@@ -20,8 +22,17 @@ class Broker(Protocol):
         """The account id the broker itself reports."""
         ...
 
+    @property
+    def traits(self) -> BrokerTraits:
+        """Timeouts, and what may be done after silence."""
+        ...
+
+    def connect(self) -> None:
+        """Log in anew; once this returns, no older connection to the account has any effect."""
+        ...
+
     def account(self) -> AccountState:
-        """Return cash and positions as of now; raises `BrokerError` when the broker cannot answer."""
+        """Return cash and positions as of now."""
         ...
 
     def submit(self, order: Order) -> ExecutionReport:
@@ -38,4 +49,12 @@ class Broker(Protocol):
 
     def find(self, client_order_id: str) -> ExecutionReport | None:
         """Return what the broker knows of an order, None if it knows nothing of it."""
+        ...
+
+    def cancel(self, client_order_id: str) -> ExecutionReport:
+        """Ask to cancel a working order, and return where it stands now; fills that came first count."""
+        ...
+
+    def open_orders(self) -> tuple[ExecutionReport, ...]:
+        """Return every working order of the account, whoever sent it."""
         ...

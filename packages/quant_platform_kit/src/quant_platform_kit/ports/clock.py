@@ -12,3 +12,11 @@ class Clock(Protocol):
     def now(self) -> datetime:
         """Return the present instant, aware UTC."""
         ...
+
+    def monotonic(self) -> float:
+        """Return seconds that only grow and never stand still, suspensions included."""
+        ...
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+        ...

@@ -1,85 +1,198 @@
-"""The order ledger of one run: create-only objects, so that nothing recorded can be unrecorded.
+"""The order ledger: create-only objects in a `VersionedStore`, so that nothing recorded can be unrecorded.
 
-Below ``accounts/<account>/runs/<run_id>/`` stand ``claim``, ``plan``, and per order and transition
-``orders/<client_order_id>/<n>-<STATE>``; a transition is a new object, never a new version of an old one.
+Below ``accounts/<account>/`` stand
+
+- ``runs/<run_id>/claim``, ``plan``, ``revision``, and per order and step ``orders/<client_order_id>/<n>``;
+- ``decisions/<profile>/<mode>/<as_of>/<ACTION>``, and ``.../<as_of>/executed`` once it is;
+- ``lease``, the one object that is rewritten (`quant_platform_kit.services.leases`).
+
+A step is a new object, never a new version of an old one: whoever creates step n decides what it is, and everyone
+else finds out by failing to.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+from decimal import Decimal
+from typing import TypeVar
+
 from pydantic import TypeAdapter
 
-from quant_platform_kit.domain.digests import canonical_json, plain
-from quant_platform_kit.domain.errors import Conflict, Refused
-from quant_platform_kit.domain.identity import RunKey
-from quant_platform_kit.domain.orders import ExecutionReport, OrderState
-from quant_platform_kit.domain.runs import RunClaim, RunPlan
+from quant_platform_kit.domain.carry import Evaluated
+from quant_platform_kit.domain.digests import canonical_json
+from quant_platform_kit.domain.errors import Conflict, LeaseLost, Refused
+from quant_platform_kit.domain.identity import Mode
+from quant_platform_kit.domain.orders import Order
+from quant_platform_kit.domain.runs import OrderRecord, RecordedDecision, Revision, RunClaim, RunPlan, Transition
+from quant_platform_kit.domain.strategy import Action
 from quant_platform_kit.ports.versioned_store import VersionedStore
 
-__all__ = ["RunLedger"]
+__all__ = ["DecisionLedger", "RunLedger"]
 
 _CLAIM = TypeAdapter(RunClaim)
 _PLAN = TypeAdapter(RunPlan)
-_EXECUTION = TypeAdapter(ExecutionReport)
+_REVISION = TypeAdapter(Revision)
+_TRANSITION = TypeAdapter(Transition)
+_DECISION = TypeAdapter(RecordedDecision)
+_T = TypeVar("_T")
+_AMOUNTS = TypeAdapter(dict[str, Decimal])
+_EXECUTED, _SPENT = "executed", "spent-"
 
 
 class RunLedger:
     """What the store knows of one run."""
 
-    def __init__(self, store: VersionedStore, key: RunKey) -> None:
+    def __init__(self, store: VersionedStore, account_id: str, run_id: str) -> None:
         self._store = store
-        self._root = f"accounts/{key.account_id}/runs/{key.run_id}"
+        self.run_id = run_id
+        self._root = f"accounts/{account_id}/runs/{run_id}"
 
-    def claim(self, claim: RunClaim) -> None:
-        """Claim the run, or find that it was claimed for the same before.
+    def claim(self, claim: RunClaim) -> RunClaim:
+        """Record who the run belongs to; return what was recorded first.
 
         Raises
         ------
         Refused
             The key belongs to a run of another profile, configuration or session.
         """
-        data = canonical_json(claim)
-        if self._create("claim", data):
-            return
-        known = _CLAIM.validate_json(self._read("claim"))
-        if canonical_json(known) != data:
+        known = self._once("claim", claim, _CLAIM)
+        asked = (claim.profile, claim.config, claim.as_of)
+        if (known.profile, known.config, known.as_of) != asked:
             raise Refused(
-                f"run {claim.key.run_id} was started for {known.profile} {plain(dict(known.config))} on {known.as_of}; "
-                f"asked was {claim.profile} {plain(dict(claim.config))} on {claim.as_of}: use another account or slot"
+                f"run {self.run_id} was started for {known.profile} {dict(known.config)} on {known.as_of}; asked was "
+                f"{claim.profile} {dict(claim.config)} on {claim.as_of}: use another account or slot"
             )
+        return known
+
+    def known_claim(self) -> RunClaim | None:
+        """Return the recorded claim, if there is one."""
+        return self._find("claim", _CLAIM)
 
     def commit_plan(self, plan: RunPlan) -> RunPlan:
         """Record the plan, or return the one recorded before."""
-        self._create("plan", canonical_json(plan))
-        return _PLAN.validate_json(self._read("plan"))
+        return self._once("plan", plan, _PLAN)
 
     def plan(self) -> RunPlan | None:
         """Return the recorded plan, if there is one."""
-        stored = self._store.get(f"{self._root}/plan")
-        return None if stored is None else _PLAN.validate_json(stored.data)
+        return self._find("plan", _PLAN)
 
-    def mark_sent(self, client_order_id: str) -> bool:
-        """Record that an order is about to be sent; False if it was recorded before."""
-        return self._create(f"orders/{client_order_id}/1-{OrderState.SENT.value}", b"{}")
+    def commit_revision(self, revision: Revision) -> Revision:
+        """Record the revision of the buys, or return the one recorded before."""
+        return self._once("revision", revision, _REVISION)
 
-    def record(self, execution: ExecutionReport) -> None:
-        """Record what the broker answered."""
-        name = f"orders/{execution.order.client_order_id}/2-{execution.state.value}"
-        self._create(name, canonical_json(execution))
+    def revision(self) -> Revision | None:
+        """Return the recorded revision, if there is one."""
+        return self._find("revision", _REVISION)
 
-    def execution(self, client_order_id: str) -> ExecutionReport | None:
-        """Return the newest recorded answer about an order."""
-        keys = [key for key in self._store.keys(f"{self._root}/orders/{client_order_id}/2-")]
-        stored = self._store.get(keys[-1]) if keys else None
-        return None if stored is None else _EXECUTION.validate_json(stored.data)
+    def orders(self, orders: Sequence[Order]) -> dict[str, OrderRecord]:
+        """Return every order of a plan with its recorded steps, by client order id."""
+        steps: dict[str, list[Transition]] = {order.client_order_id: [] for order in orders}
+        for key in self._store.keys(f"{self._root}/orders/"):
+            stored = self._store.get(key)
+            if stored is not None:
+                steps[key.split("/")[-2]].append(_TRANSITION.validate_json(stored.data))
+        return {order.client_order_id: OrderRecord(order, tuple(steps[order.client_order_id])) for order in orders}
 
-    def _create(self, name: str, data: bytes) -> bool:
+    def reread(self, record: OrderRecord) -> OrderRecord:
+        """Return an order with the steps that the store has of it."""
+        steps = [self._store.get(key) for key in self._store.keys(f"{self._order(record.order)}/")]
+        transitions = tuple(_TRANSITION.validate_json(stored.data) for stored in steps if stored is not None)
+        return OrderRecord(record.order, transitions)
+
+    def _order(self, order: Order) -> str:
+        return f"{self._root}/orders/{order.client_order_id}"
+
+    def record(self, record: OrderRecord, step: Transition) -> OrderRecord:
+        """Record the next step of an order.
+
+        Raises
+        ------
+        LeaseLost
+            Another worker recorded that step: it is at work on this run.
+        """
+        number = len(record.transitions) + 1
+        key = f"{self._order(record.order)}/{number:03}"
+        data = canonical_json(step)
         try:
-            self._store.create(f"{self._root}/{name}", data)
-        except Conflict:
-            return False
-        return True
+            self._store.create(key, data)
+        except Conflict as error:
+            stored = self._store.get(key)
+            if stored is None or stored.data != data:
+                raise LeaseLost(f"another worker recorded step {number} of {record.order.client_order_id}") from error
+        return OrderRecord(record.order, (*record.transitions, step))
 
-    def _read(self, name: str) -> bytes:
+    def _once(self, name: str, value: _T, adapter: TypeAdapter[_T]) -> _T:
+        try:
+            self._store.create(f"{self._root}/{name}", canonical_json(value))
+        except Conflict:
+            known = self._find(name, adapter)
+            assert known is not None, f"{name} exists and is never deleted"
+            return known
+        return value
+
+    def _find(self, name: str, adapter: TypeAdapter[_T]) -> _T | None:
         stored = self._store.get(f"{self._root}/{name}")
-        assert stored is not None, f"{name} was created and is never deleted"
-        return stored.data
+        return None if stored is None else adapter.validate_json(stored.data)
+
+
+class DecisionLedger:
+    """The decisions of one profile on one account in one mode, continued by later runs."""
+
+    def __init__(self, store: VersionedStore, account_id: str, profile: str, mode: Mode) -> None:
+        self._store = store
+        self._root = f"accounts/{account_id}/decisions/{profile}/{mode.value}"
+
+    def history(self) -> list[Evaluated]:
+        """Return every recorded decision, by ascending session."""
+        entries: dict[date, set[str]] = {}
+        for key in self._store.keys(f"{self._root}/"):
+            as_of, entry = key.rsplit("/", 2)[1:]
+            entries.setdefault(date.fromisoformat(as_of), set()).add(entry)
+        return [Evaluated(as_of, _action(names), _EXECUTED in names) for as_of, names in sorted(entries.items())]
+
+    def record(self, decision: RecordedDecision) -> RecordedDecision:
+        """Record a REBALANCE or HOLD, or return the one recorded before."""
+        key = self._key(decision.decision.as_of, decision.decision.action)
+        try:
+            self._store.create(key, canonical_json(decision))
+        except Conflict:
+            return self.read(decision.decision.as_of, decision.decision.action)
+        return decision
+
+    def read(self, as_of: date, action: Action) -> RecordedDecision:
+        """Return a decision that `history` names."""
+        stored = self._store.get(self._key(as_of, action))
+        if stored is None:
+            raise Refused(f"decision {action.value} of {as_of} is not in the ledger; restore it from a backup")
+        return _DECISION.validate_json(stored.data)
+
+    def record_spent(self, as_of: date, run_id: str, amounts: Mapping[str, Decimal]) -> None:
+        """Record what a run bought for the decision of a session: symbol -> amount."""
+        try:
+            self._store.create(f"{self._root}/{as_of}/{_SPENT}{run_id}", canonical_json(amounts))
+        except Conflict:
+            return
+
+    def spent(self, as_of: date) -> dict[str, Decimal]:
+        """Return what runs have bought for the decision of a session so far: symbol -> amount."""
+        total: dict[str, Decimal] = {}
+        for key in self._store.keys(f"{self._root}/{as_of}/{_SPENT}"):
+            stored = self._store.get(key)
+            for symbol, amount in _AMOUNTS.validate_json(stored.data).items() if stored else ():
+                total[symbol] = total.get(symbol, Decimal(0)) + amount
+        return total
+
+    def mark_executed(self, as_of: date, run_id: str) -> None:
+        """Record that the decision of a session was executed; it is never planned again."""
+        try:
+            self._store.create(f"{self._root}/{as_of}/{_EXECUTED}", canonical_json({"run_id": run_id}))
+        except Conflict:
+            return
+
+    def _key(self, as_of: date, action: Action) -> str:
+        return f"{self._root}/{as_of}/{action.value}"
+
+
+def _action(names: Iterable[str]) -> Action:
+    return Action.REBALANCE if Action.REBALANCE.value in names else Action.HOLD

@@ -1,156 +1,249 @@
-"""One run: claim, inputs, decide, commit the plan, submit, report."""
+"""One run: recover, claim, gates, inputs, decide, commit the plan, execute, reconcile, report."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from decimal import Decimal
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 
-from quant_platform_kit.domain.cycle import ExecutionPolicy, Observation, decide, size
-from quant_platform_kit.domain.errors import InvalidInput
-from quant_platform_kit.domain.gates import move_gate, price_age_gate, session_gate
-from quant_platform_kit.domain.identity import RunKey
-from quant_platform_kit.domain.orders import ExecutionReport, OrderState
-from quant_platform_kit.domain.portfolio import Quote, quote_price
-from quant_platform_kit.domain.prices import PriceHistory
-from quant_platform_kit.domain.runs import OrderOutcome, Outcome, RunClaim, RunPlan, RunReport
-from quant_platform_kit.domain.sessions import ExchangeCalendar, Session
-from quant_platform_kit.domain.strategy import Action, BoundStrategy
-from quant_platform_kit.ports.broker import Broker
-from quant_platform_kit.ports.clock import Clock
-from quant_platform_kit.ports.market_data import MarketData
-from quant_platform_kit.ports.versioned_store import VersionedStore
-from quant_platform_kit.services.ledger import RunLedger
-from quant_platform_kit.services.reports import ReportStore
-from quant_platform_kit.services.submit import submit
+from quant_platform_kit.domain.boundaries import Boundary
+from quant_platform_kit.domain.cycle import ExecutionPolicy
+from quant_platform_kit.domain.errors import InvalidInput, LeaseLost, Refused, StoreError
+from quant_platform_kit.domain.gates import session_gate
+from quant_platform_kit.domain.orders import OrderState
+from quant_platform_kit.domain.reconciliation import Finding, reconcile
+from quant_platform_kit.domain.runs import OrderRecord, Outcome, RunClaim, RunPlan, RunReport
+from quant_platform_kit.services.deciding import Deciding, Situation
+from quant_platform_kit.services.execution import Execution
+from quant_platform_kit.services.flags import halts
+from quant_platform_kit.services.gateway import Gateway
+from quant_platform_kit.services.leases import AccountLease, LeaseTerms
+from quant_platform_kit.services.ledger import DecisionLedger, RunLedger
+from quant_platform_kit.services.planning import Inputs, make_plan, take_inputs
+from quant_platform_kit.services.reporting import decided_report, executed_report, undecided_report
+from quant_platform_kit.services.run_request import Handover, RunPorts, RunRequest, RunTerms
 
-__all__ = ["RunPorts", "run_cycle"]
-
-ZERO = Decimal(0)
+__all__ = ["run_cycle"]
 
 
-@dataclass(frozen=True, slots=True)
-class RunPorts:
-    """Everything of the world a run touches."""
-
-    broker: Broker
-    market: MarketData
-    store: VersionedStore
-    reports: ReportStore
-    clock: Clock
-    calendar: ExchangeCalendar
-
-
-def run_cycle(strategy: BoundStrategy, key: RunKey, ports: RunPorts, policy: ExecutionPolicy) -> RunReport:
-    """Run ``strategy`` once for ``key``; the same key always leads to the same orders and the same report.
+def run_cycle(
+    request: RunRequest, ports: RunPorts, policy: ExecutionPolicy, terms: RunTerms | None = None
+) -> RunReport:
+    """Run a strategy once for ``request.key``; the same key always leads to the same orders and the same report.
 
     Raises
     ------
     InvalidInput
-        The account is another than the key's, or ``key.session`` is no session.
+        The account is another than the key's.
     Refused
-        The key belongs to a run of another profile or configuration.
+        The key belongs to a run of another profile, configuration or session.
+    InProgress
+        Another worker is on the account.
+    BrokerError, StoreError
+        The broker or the store cannot answer: the run stays open, and the next one recovers it.
+    LeaseLost
+        Another worker took over: nothing more was sent.
     """
-    if key.account_id != ports.broker.account_id:
-        raise InvalidInput(f"the broker reports account {ports.broker.account_id}; the run is for {key.account_id}")
-    session = ports.calendar.session(ports.calendar.session(key.session).previous)
-    ledger = RunLedger(ports.store, key)
-    ledger.claim(RunClaim(key, strategy.manifest.profile, strategy.config_values, session.date))
-    if report := ports.reports.find(key.run_id):
+    terms = terms or RunTerms()
+    if request.key.account_id != ports.broker.account_id:
+        raise InvalidInput(f"the broker reports {ports.broker.account_id}; the run is for {request.key.account_id}")
+    if report := _reported(request, ports):
         return report
-    plan = ledger.plan() or ledger.commit_plan(_decide(strategy, key, session, ports, policy))
-    orders = plan.plan.orders if plan.plan else ()
-    executions = [submit(order, ports.broker, ledger) for order in orders]
-    return ports.reports.publish(_report(strategy, key, plan, executions, ports))
-
-
-def _decide(
-    strategy: BoundStrategy, key: RunKey, session: Session, ports: RunPorts, policy: ExecutionPolicy
-) -> RunPlan:
-    """Take the inputs, decide and size: everything up to, and nothing after, the commitment."""
-    manifest, now = strategy.manifest, ports.clock.now()
-    account = ports.broker.account()
-    history = ports.market.history(manifest.history_symbols, session.date, manifest.history_sessions)
-    held = [symbol for symbol, quantity in account.quantities.items() if quantity and symbol in manifest.managed_set]
-    quotes = dict(ports.market.quotes(held))
-    decided = decide(strategy, Observation(session, history, account, quotes, now), policy)
-    plan, blocked = None, ()
-    if decided.decision.intent and decided.portfolio:
-        targets = decided.decision.intent.targets
-        quotes |= ports.market.quotes([symbol for symbol in targets if targets[symbol] and symbol not in quotes])
-        sized = size(key, decided.decision.intent, decided.portfolio, quotes, policy)
-        blocked = (*_gates(key, ports, policy, quotes, history), *sized.blocked)
-        plan = None if blocked else sized.plan
-    return RunPlan(
-        decision=decided.decision,
-        digest=decided.digest,
-        plan=plan,
-        blocked=blocked,
-        base=decided.portfolio.base if decided.portfolio else None,
-        account=account,
-        quotes={symbol: quote.price for symbol, quote in sorted(quotes.items())},
-        decided_at=now,
+    settle = ports.broker.traits.settle_window
+    lease = AccountLease.acquire(
+        ports.store, request.key.account_id, request.holder, LeaseTerms(terms.lease, settle), ports.clock
     )
+    ports.reached(Boundary.LEASE_TAKEN)
+    try:
+        return _Run(request, ports, policy, terms, lease).go()
+    finally:
+        with suppress(StoreError, LeaseLost):
+            lease.release()
 
 
-def _gates(
-    key: RunKey, ports: RunPorts, policy: ExecutionPolicy, quotes: Mapping[str, Quote], history: PriceHistory
-) -> list[str]:
-    now, limits = ports.clock.now(), policy.limits
-    last = zip(history.symbols, history.close[-1], strict=True) if len(history) else ()
-    closes = {symbol: quote_price(close) for symbol, close in last if close == close}
-    return [
-        *session_gate(ports.calendar.name, ports.calendar.hours(key.session), now),
-        *price_age_gate(quotes.values(), now, limits.max_price_age),
-        *move_gate(quotes.values(), closes, limits.max_price_move),
-    ]
+def _reported(request: RunRequest, ports: RunPorts) -> RunReport | None:
+    """Return the report of a run that ended, if it ended for the same profile, configuration and session."""
+    report = ports.reports.find(request.key.run_id)
+    if report is not None:
+        claim = RunLedger(ports.store, request.key.account_id, request.key.run_id).known_claim()
+        if claim is not None:
+            _check_claim(claim, request)
+    return report
 
 
-def _report(
-    strategy: BoundStrategy, key: RunKey, plan: RunPlan, executions: list[ExecutionReport], ports: RunPorts
-) -> RunReport:
-    manifest = strategy.manifest
-    orders = tuple(_order_outcome(execution) for execution in executions)
-    unfilled = [f"{o.side.value} {o.symbol} ended {o.state.value}: {o.text}" for o in orders if o.filled != o.quantity]
-    return RunReport(
-        run_id=key.run_id,
-        key=key,
-        profile=manifest.profile,
-        display_name=manifest.display_name,
-        input_mode=manifest.input_mode,
-        outcome=_outcome(plan, orders),
-        reasons=(*plan.decision.reasons, *plan.blocked, *unfilled),
-        as_of=plan.decision.as_of,
-        action=plan.decision.action,
-        decision_digest=plan.digest,
-        plan=plan.plan,
-        base=plan.base,
-        orders=orders,
-        account=ports.broker.account(),
-        finished_at=ports.clock.now(),
-    )
+def _check_claim(known: RunClaim, request: RunRequest) -> None:
+    manifest = request.strategy.manifest
+    if (known.profile, known.config) != (manifest.profile, request.strategy.config_values):
+        raise Refused(
+            f"run {known.key.run_id} was started for {known.profile} {dict(known.config)}; asked was "
+            f"{manifest.profile} {dict(request.strategy.config_values)}: use another account or slot"
+        )
 
 
-def _outcome(plan: RunPlan, orders: tuple[OrderOutcome, ...]) -> Outcome:
-    if plan.blocked or plan.decision.action is Action.BLOCKED:
-        return Outcome.BLOCKED
-    if not orders:
-        return Outcome.NO_ACTION
-    done = all(order.state is OrderState.FILLED for order in orders)
-    return Outcome.COMPLETED if done else Outcome.INCOMPLETE
+@dataclass(slots=True)
+class _Run:
+    """A run that holds the account's lease."""
 
+    request: RunRequest
+    ports: RunPorts
+    policy: ExecutionPolicy
+    terms: RunTerms
+    lease: AccountLease
 
-def _order_outcome(execution: ExecutionReport) -> OrderOutcome:
-    order, filled = execution.order, execution.filled_quantity
-    paid = sum((fill.quantity * fill.price for fill in execution.fills), ZERO)
-    return OrderOutcome(
-        client_order_id=order.client_order_id,
-        symbol=order.symbol,
-        side=order.side,
-        quantity=order.quantity,
-        state=execution.state,
-        filled=filled,
-        average_price=paid / filled if filled else None,
-        commission=sum((fill.commission for fill in execution.fills), ZERO),
-        text=execution.text,
-    )
+    def go(self) -> RunReport:
+        """Recover what is open, then run."""
+        ports, key = self.ports, self.request.key
+        ports.broker.connect()
+        ports.reached(Boundary.CONNECTED)
+        if self.lease.state.open_run:
+            self._recover(self.lease.state.open_run)
+            if report := ports.reports.find(key.run_id):
+                return report
+        if self.lease.state.open_run != key.run_id:
+            self.lease.open_run(key.run_id)
+        ports.reached(Boundary.RUN_OPENED)
+        claim = self._ledger(key.run_id).claim(self._claim())
+        _check_claim(claim, self.request)
+        ports.reached(Boundary.CLAIMED)
+        last = self._last_report()
+        if skipped := self._skipped():
+            return self._close(self._undecided(claim, Outcome.SKIPPED, skipped, last))
+        if halted := self._halted():
+            return self._close(self._undecided(claim, Outcome.BLOCKED, halted, last))
+        return self._decide_and_execute(claim, last)
+
+    def _claim(self) -> RunClaim:
+        manifest, key = self.request.strategy.manifest, self.request.key
+        return RunClaim(
+            key=key,
+            profile=manifest.profile,
+            display_name=manifest.display_name,
+            input_mode=manifest.input_mode,
+            config=self.request.strategy.config_values,
+            as_of=self.ports.calendar.before(key.session),
+            service=self.request.service,
+            claimed_at=self.ports.clock.now(),
+        )
+
+    def _skipped(self) -> list[str]:
+        """Return why there is nothing to decide now: no session, closed, or a trigger that is too old."""
+        calendar, key, now = self.ports.calendar, self.request.key, self.ports.clock.now()
+        if not calendar.is_session(key.session):
+            return [f"{key.session} is not a session of {calendar.name}; the next is {calendar.after(key.session)}"]
+        due = self.request.scheduled_at
+        if due is not None and now - due > self.terms.max_age:
+            return [f"the trigger was due at {due:%Y-%m-%d %H:%M} UTC, more than {self.terms.max_age} ago"]
+        return session_gate(calendar.name, calendar.hours(key.session), now)
+
+    def _halted(self) -> list[str]:
+        on = halts(self.ports.store).on()
+        scopes = ("all", f"service-{self.request.service}", f"account-{self.request.key.account_id}")
+        return [f"halted: {scope}; lift it with `quant resume`" for scope in scopes if scope in on]
+
+    def _decide_and_execute(self, claim: RunClaim, last: RunReport | None) -> RunReport:
+        request, ports = self.request, self.ports
+        manifest, session = request.strategy.manifest, ports.calendar.session(claim.as_of)
+        sell = request.handover is Handover.SELL
+        inputs = take_inputs(manifest, session, ports, last, sell_leftovers=sell)
+        before = last.account if last and last.account else inputs.account
+        findings = reconcile(before, inputs.account, ports.broker.open_orders())
+        situation = self._situation(inputs)
+        ports.reached(Boundary.DECISION_RECORDED)
+        plan, refused = make_plan(request.key, situation, inputs, ports.market, self.policy, findings)
+        refused = [*self._objections(inputs, findings), *refused]
+        if plan is None or refused or not plan.plan.orders or not request.key.mode.submits:
+            base = replace(self._undecided(claim, Outcome.NO_ACTION, [], last), findings=tuple(findings))
+            report = decided_report(base, situation, plan if plan and plan.plan.orders else None, refused, inputs)
+            if plan is not None and not plan.plan.orders and not refused:
+                self._settle_decision(claim, plan, ())
+            return self._close(report)
+        plan = self._ledger(request.key.run_id).commit_plan(plan)
+        ports.reached(Boundary.PLAN_COMMITTED)
+        return self._execute(claim, plan, {order.client_order_id: OrderRecord(order) for order in plan.plan.orders})
+
+    def _objections(self, inputs: Inputs, findings: Sequence[Finding]) -> list[str]:
+        """Return what about the account forbids to trade."""
+        objections = [finding.text for finding in findings if finding.kind in self.request.block_on]
+        if inputs.leftovers and self.request.handover is Handover.REFUSE:
+            names = ", ".join(inputs.leftovers)
+            objections.append(f"an earlier profile bought {names}: run with handover sell or keep")
+        for run_id in self.lease.state.uncertain_runs:
+            objections.append(f"run {run_id} has UNKNOWN orders: settle them with `quant resolve` first")
+        return objections
+
+    def _situation(self, inputs: Inputs) -> Situation:
+        key, profile = self.request.key, self.request.strategy.manifest.profile
+        ledger = DecisionLedger(self.ports.store, key.account_id, profile, key.mode)
+        deciding = Deciding(self.request.strategy, self.policy, self.ports.calendar, ledger, key.run_id)
+        return deciding.situation(inputs.observation, enter_now=self.request.enter_now)
+
+    def _undecided(
+        self, claim: RunClaim, outcome: Outcome, reasons: Sequence[str], last: RunReport | None
+    ) -> RunReport:
+        return undecided_report(claim, outcome, reasons, self.ports.broker, self.ports.clock, last)
+
+    def _execute(self, claim: RunClaim, plan: RunPlan, records: dict[str, OrderRecord]) -> RunReport:
+        done = self._execution(claim, plan, records).run()
+        base = self._undecided(claim, Outcome.NO_ACTION, [], None)
+        self._settle_decision(claim, plan, done)
+        report = executed_report(base, plan, done, self.policy.currency)
+        return self._close(report, uncertain=any(record.uncertain for record in done))
+
+    def _execution(self, claim: RunClaim, plan: RunPlan, records: dict[str, OrderRecord]) -> Execution:
+        ports = self.ports
+        gateway = Gateway(
+            ports.broker,
+            ports.store,
+            ports.clock,
+            ports.calendar,
+            self.lease,
+            self._ledger(claim.key.run_id),
+            self.policy,
+            self.request.service,
+            claim.key.mode,
+            claim.key.session,
+            ports.reached,
+        )
+        same_session = ports.calendar.local_date(ports.clock.now()) == claim.key.session
+        return Execution(gateway, ports.market, plan, self.terms.execution, records, same_session)
+
+    def _settle_decision(self, claim: RunClaim, plan: RunPlan, done: Sequence[OrderRecord]) -> None:
+        """Record what the run bought for its decision, and whether that executed it."""
+        ledger = DecisionLedger(self.ports.store, claim.key.account_id, claim.profile, claim.key.mode)
+        if plan.executes is None:
+            return
+        if all(record.executed for record in done):
+            ledger.mark_executed(plan.executes, claim.key.run_id)
+        else:
+            ledger.record_spent(plan.executes, claim.key.run_id, {r.order.symbol: r.bought for r in done if r.bought})
+        self.ports.reached(Boundary.EXECUTED_RECORDED)
+
+    def _recover(self, run_id: str) -> None:
+        """Finish the run that a worker left open: send only what it had recorded, or close it."""
+        ports, ledger = self.ports, self._ledger(run_id)
+        claim, plan = ledger.known_claim(), ledger.plan()
+        if report := ports.reports.find(run_id):
+            self.lease.close_run(uncertain=any(order.state is OrderState.UNKNOWN for order in report.orders))
+        elif plan is not None and claim is not None:
+            records = ledger.orders(plan.plan.orders)
+            if any(record.uncertain for record in records.values()) and not self.lease.took_over:
+                ports.clock.sleep(ports.broker.traits.settle_window.total_seconds())
+            self._execute(claim, plan, records)
+        elif run_id != self.request.key.run_id and claim is not None:
+            reason = ["it stopped before it had planned, and sent nothing; its session is decided by a later run"]
+            self._close(self._undecided(claim, Outcome.FAILED, reason, self._last_report()))
+
+    def _close(self, report: RunReport, *, uncertain: bool = False) -> RunReport:
+        """Publish the report, then let go of the run."""
+        report = self.ports.reports.publish(report)
+        self.ports.reached(Boundary.REPORT_PUBLISHED)
+        self.lease.close_run(uncertain=uncertain)
+        self.ports.reached(Boundary.RUN_CLOSED)
+        return report
+
+    def _last_report(self) -> RunReport | None:
+        last = self.lease.state.last_run
+        return self.ports.reports.find(last) if last else None
+
+    def _ledger(self, run_id: str) -> RunLedger:
+        return RunLedger(self.ports.store, self.request.key.account_id, run_id)

@@ -12,13 +12,13 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from threading import Barrier
 
 import pytest
 
-from quant_platform_kit.domain.errors import OrderRejected
+from quant_platform_kit.domain.errors import BrokerError, OrderRejected
 from quant_platform_kit.domain.identity import Mode, RunKey, client_order_id
 from quant_platform_kit.domain.orders import ExecutionReport, Order, OrderState, Side
 from quant_platform_kit.domain.portfolio import AccountState
@@ -36,7 +36,7 @@ CONTENDERS = 6
 
 
 class BrokerContract:
-    """The cases B1 to B20."""
+    """The cases B1 to B25."""
 
     def test_the_account_id_is_the_same_for_every_client(self, broker: Broker, reopen: Reopen) -> None:
         """B1."""
@@ -195,6 +195,45 @@ class BrokerContract:
         assert reports == [broker.find(order.client_order_id)] * CONTENDERS
         assert _held(broker.account()) == {symbol: 3}
 
+    def test_a_filled_order_cannot_be_cancelled_any_more(self, broker: Broker, symbol: str) -> None:
+        """B21: the fill counts, and nothing changes."""
+        order = _order(broker, symbol, Side.BUY, 3)
+        report = _settled(broker, order)
+        account = broker.account()
+        assert broker.cancel(order.client_order_id) == report
+        assert broker.account() == account
+
+    def test_an_id_never_sent_cannot_be_cancelled(self, broker: Broker, symbol: str) -> None:
+        """B22: and nothing changes."""
+        before = broker.account()
+        with pytest.raises(BrokerError):
+            broker.cancel(_order(broker, symbol, Side.BUY, 1).client_order_id)
+        assert broker.account() == before
+
+    def test_nothing_works_on_once_every_order_is_terminal(self, broker: Broker, symbol: str) -> None:
+        """B23."""
+        assert broker.open_orders() == ()
+        _settled(broker, _order(broker, symbol, Side.BUY, 3))
+        _assert_rejected(broker, _order(broker, symbol, Side.SELL, 4))
+        assert broker.open_orders() == ()
+
+    def test_logging_in_anew_changes_nothing(self, broker: Broker, symbol: str) -> None:
+        """B24: the account and what it knows of its orders are the same over the new connection."""
+        order = _order(broker, symbol, Side.BUY, 3)
+        report = _settled(broker, order)
+        account = broker.account()
+        broker.connect()
+        assert broker.account() == account
+        assert broker.find(order.client_order_id) == report
+        assert _settled(broker, order) == report
+
+    def test_every_call_has_a_limit_and_silence_an_end(self, broker: Broker) -> None:
+        """B25."""
+        traits = broker.traits
+        assert traits.timeout > timedelta(0)
+        assert traits.settle_window >= timedelta(0)
+        assert traits.replay_window > timedelta(0)
+
 
 def _order(broker: Broker, symbol: str, side: Side, quantity: int, sequence: int = 0) -> Order:
     key = RunKey(broker.account_id, date(2023, 12, 1), "contract", Mode.PAPER)
@@ -222,7 +261,7 @@ def _assert_rejected(broker: Broker, order: Order) -> None:
     try:
         report = _settled(broker, order)
     except OrderRejected as error:
-        assert str(error), "a rejection says why"
-    else:
-        assert (report.state, report.filled_quantity) == (OrderState.REJECTED, 0)
+        report = ExecutionReport(order, OrderState.REJECTED, (), str(error))
+    assert (report.state, report.filled_quantity) == (OrderState.REJECTED, 0)
+    assert report.text, "a rejection says why"
     assert broker.account() == before

@@ -7,7 +7,7 @@ import os
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from uuid import uuid4
@@ -20,6 +20,7 @@ from quant_platform_kit.domain.orders import ExecutionReport, Order, OrderState
 from quant_platform_kit.domain.paper_book import PaperBook
 from quant_platform_kit.domain.planning import REALISTIC, ExecutionRules
 from quant_platform_kit.domain.portfolio import AccountState
+from quant_platform_kit.domain.silence import BrokerTraits
 from quant_platform_kit.ports.clock import Clock
 from quant_platform_kit.ports.market_data import MarketData
 
@@ -140,6 +141,14 @@ class PaperBroker:
         """The account's own id."""
         return self._account_id
 
+    @property
+    def traits(self) -> BrokerTraits:
+        """Everything is settled when a call returns."""
+        return BrokerTraits(settle_window=timedelta(0))
+
+    def connect(self) -> None:
+        """Do nothing: the account is a folder, and every call locks it."""
+
     def account(self) -> AccountState:
         """Return cash and units."""
         return read_account(self._folder).book.state()
@@ -165,6 +174,17 @@ class PaperBroker:
         if report.state is OrderState.REJECTED:
             raise OrderRejected(report.text)
         return report
+
+    def cancel(self, client_order_id: str) -> ExecutionReport:
+        """Return where the order stands: nothing works here, so there is nothing to cancel."""
+        known = self.find(client_order_id)
+        if known is None:
+            raise OrderRejected(f"order {client_order_id} is not known")
+        return known
+
+    def open_orders(self) -> tuple[ExecutionReport, ...]:
+        """Return nothing: every order is terminal when it is answered."""
+        return ()
 
     def _match(self, book: PaperBook, order: Order) -> ExecutionReport:
         quote = self._market.quotes([order.symbol]).get(order.symbol)

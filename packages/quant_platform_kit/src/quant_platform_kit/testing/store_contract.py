@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from threading import Barrier
 
 import pytest
@@ -40,7 +41,7 @@ ROUNDS = 10
 
 
 class StoreContract:
-    """The cases S1 to S19."""
+    """The cases S1 to S20."""
 
     def test_an_absent_object_is_none(self, store: VersionedStore) -> None:
         """S1."""
@@ -209,6 +210,12 @@ class StoreContract:
             writing.result()
         assert seen
         assert seen.items() <= written.items()
+
+    def test_the_stores_time_is_in_utc_and_shared_by_every_client(self, store: VersionedStore, reopen: Reopen) -> None:
+        """S20: a client that asks later is never told an earlier time."""
+        told = [client.now() for client in (store, reopen(), store, reopen())]
+        assert {at.utcoffset() for at in told} == {timedelta(0)}
+        assert told == sorted(told)
 
 
 def _data(store: VersionedStore, key: str) -> bytes | None:

@@ -30,9 +30,9 @@ def sentence(result: BacktestResult) -> str:
     first, last = float(result.equity[0]), float(result.equity[-1])
     days = _days(result)
     growth = result.summary.cagr
-    pace = f"{formats.percent(growth)} a year"
-    if not _a_year(result):
-        pace = formats.percent(last / first - 1, sign=True)
+    pace = formats.percent(last / first - 1, sign=True)
+    if growth is not None and _a_year(result):
+        pace = f"{formats.percent(growth)} a year"
     depth = formats.percent(-result.summary.max_drawdown)
     worst = f"at worst {depth} below a previous high"
     if result.summary.max_drawdown > -LEAST_DEPTH:
@@ -74,7 +74,7 @@ def _trading(result: BacktestResult) -> tuple[Card, ...]:
 
 
 def _growth(summary: Summary) -> str:
-    if summary.cagr > LARGEST_GROWTH:
+    if summary.cagr is None or summary.cagr > LARGEST_GROWTH:
         return f"> {formats.percent(LARGEST_GROWTH, 0)}"
     return formats.percent(summary.cagr)
 

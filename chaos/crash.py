@@ -1,0 +1,239 @@
+"""The crash campaign: runs that are killed, stopped, doubled and lied to, and a count of what went wrong.
+
+Workers are forked from a warmed parent. The venue is a process of its own that fills a repeated client order id twice.
+"""
+
+import argparse
+import json
+import multiprocessing
+import os
+import random
+import signal
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import date, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+from quant_platform_kit.adapters.calendar_tables import load_calendar
+from quant_platform_kit.adapters.clock import SystemClock
+from quant_platform_kit.adapters.stores import open_store
+from quant_platform_kit.domain.boundaries import Boundary
+from quant_platform_kit.domain.identity import Mode, RunKey
+from quant_platform_kit.services.reports import ReportStore
+from quant_platform_kit.testing.paper_client import control
+from quant_platform_kit.testing.paper_venue import Fault
+
+from chaos import stores, worker
+from chaos.mutants import MUTANTS
+from chaos.strategy import PRICES, bound
+from chaos.venue import PaperVenueProcess
+from chaos.verdict import Count, judge
+from chaos.worker import BUSY, DONE, Job
+
+CASH = Decimal(100_000)
+LANES = 24
+GIVE_UP_SECONDS = 120
+FORK = multiprocessing.get_context("fork")
+CALENDAR = load_calendar("XNYS")
+SESSIONS = CALENDAR.between(date(2005, 1, 3), date(2023, 12, 29))
+RECOVERABLE = (
+    Fault.LOST_ACK,
+    Fault.SILENT_DROP,
+    Fault.DELAYED_ACCEPT,
+    Fault.DUPLICATE_EVENT,
+    Fault.LATE_FILL,
+    Fault.DISCONNECT,
+)
+COSTLY = (Fault.PARTIAL_THEN_CANCEL, Fault.REJECT, Fault.UNFILLED, Fault.CASH_SHORT, Fault.FILL_RACES_CANCEL)
+
+
+class Lane:
+    """One account and its runs, one session after the other."""
+
+    def __init__(self, number: int, runs: int, campaign: "Campaign") -> None:
+        self.account = f"DUSBX{campaign.seed:03}{number:03}"
+        self.runs, self.campaign = runs, campaign
+        self.random = random.Random(f"{campaign.seed}-{number}")
+        self.crashes = 0
+        self.keys: list[RunKey] = []
+
+    def work(self) -> "Lane":
+        """Run every session of the lane to its end."""
+        control(self.campaign.port, op="fund", account=self.account, cash=str(CASH))
+        for n in range(self.runs):
+            self._one_run(SESSIONS[n + 1])
+        return self
+
+    def _one_run(self, session: date) -> None:
+        key = RunKey(self.account, session, "chaos", Mode.PAPER)
+        self.keys.append(key)
+        control(self.campaign.port, op="fault", account=self.account, faults=self._faults())
+        job = self.campaign.job(key)
+        stops = self.random.choice((2, 3, 3, 4))
+        deadline = time.monotonic() + GIVE_UP_SECONDS
+        while time.monotonic() < deadline:
+            code = self._attempt(job, stop=stops > 0)
+            if code == DONE:
+                return
+            if code == BUSY:
+                time.sleep(0.1)
+            else:
+                stops -= 1
+
+    def _faults(self) -> list[str]:
+        chosen: list[str] = []
+        for _ in range(6):
+            drawn = self.random.random()
+            if drawn < 0.25:
+                chosen.append(self.random.choice(RECOVERABLE).value)
+            elif drawn < 0.26:
+                chosen.append(self.random.choice(COSTLY).value)
+            else:
+                chosen.append(Fault.LATE_FILL.value if drawn > 0.95 else "")
+        return [fault or Fault.DUPLICATE_EVENT.value for fault in chosen]
+
+    def _attempt(self, job: Job, *, stop: bool) -> int:
+        """Start a worker, and now and then a second one for the same key; kill, stop or leave it."""
+        kind = self.random.random() if stop else 1.0
+        if kind < 0.2:
+            later = self.random.uniform(0.003, 0.08)
+            process = self._start(replace(job, stop_at=Boundary.SENT_RECORDED, occurrence=1, later=later))
+            return self._code(process)
+        if kind < 0.70:
+            number = signal.SIGKILL if kind < 0.55 else signal.SIGSTOP
+            boundary = self.campaign.next_boundary(self.random)
+            job = replace(job, stop_at=boundary, occurrence=self.random.choice((1, 1, 1, 1, 2)), signal_number=number)
+            process = self._start(job)
+            if number == signal.SIGSTOP:
+                return self._outlive(process, replace(job, stop_at=None))
+            return self._code(process)
+        process = self._start(job)
+        if kind < 0.85:
+            time.sleep(self.random.uniform(0.0, 0.25))
+            self._kill(process)
+            return worker.RETRY
+        if kind < 1.0:
+            second = self._start(job)
+            self._code(second)
+        return self._code(process)
+
+    def _outlive(self, stopped: multiprocessing.Process, job: Job) -> int:
+        """Let a successor run while a worker is stopped past its lease, then wake the worker."""
+        time.sleep(self.random.uniform(0.0, 2.5))
+        if not stopped.is_alive():
+            return self._code(stopped)
+        code = self._code(self._start(job))
+        self.crashes += 1
+        if stopped.is_alive():
+            os.kill(stopped.pid or 0, signal.SIGCONT)
+        self._code(stopped)
+        return code
+
+    def _start(self, job: Job) -> multiprocessing.Process:
+        process = FORK.Process(target=_enter, args=(job, self.campaign.mutant))
+        process.start()
+        return process
+
+    def _code(self, process: multiprocessing.Process) -> int:
+        process.join(20)
+        if process.exitcode is None:
+            self._kill(process)
+            return worker.RETRY
+        self.crashes += process.exitcode in (-signal.SIGKILL, -signal.SIGALRM)
+        return process.exitcode if process.exitcode >= 0 else worker.RETRY
+
+    def _kill(self, process: multiprocessing.Process) -> None:
+        process.kill()
+        process.join()
+        self.crashes += process.exitcode == -signal.SIGKILL
+
+
+def _enter(job: Job, mutant: str | None) -> None:
+    if mutant:
+        MUTANTS[mutant]()
+    os._exit(worker.work(job))
+
+
+class Campaign:
+    """What the lanes share."""
+
+    def __init__(self, arguments: argparse.Namespace, port: int, urls: tuple[str, str], folder: Path) -> None:
+        self.seed, self.mutant, self.port = arguments.seed, arguments.mutant, port
+        self.store_url, self.reports_url = urls
+        self.hits = folder / "boundaries"
+        self.strategy = bound(self.seed)
+        self._due = Counter({boundary: 0 for boundary in Boundary})
+
+    def job(self, key: RunKey) -> Job:
+        """Return an unharmed job for a key, beginning now, an hour into its session."""
+        instant = CALENDAR.hours(key.session).open + timedelta(hours=1)
+        start = SystemClock().monotonic()
+        return Job(key, self.strategy, self.store_url, self.reports_url, self.port, CALENDAR, instant, start, self.hits)
+
+    def next_boundary(self, rng: random.Random) -> Boundary:
+        """Return one of the boundaries least often chosen so far."""
+        fewest = min(self._due.values())
+        boundary = rng.choice([b for b in Boundary if self._due[b] <= fewest + 2])
+        self._due[boundary] += 1
+        return boundary
+
+    def boundaries(self) -> dict[str, int]:
+        """Return how often a worker was stopped at each boundary."""
+        seen = Counter(self.hits.read_text().split()) if self.hits.exists() else Counter[str]()
+        return {boundary.value: seen[boundary.value] for boundary in Boundary}
+
+
+@contextmanager
+def _folder(keep: Path | None) -> Generator[Path]:
+    if keep is not None:
+        keep.mkdir(parents=True)
+        yield keep
+        return
+    with tempfile.TemporaryDirectory(prefix="chaos-") as name:
+        yield Path(name)
+
+
+def run(arguments: argparse.Namespace) -> dict[str, object]:
+    """Run a campaign and return its line."""
+    with _folder(arguments.keep) as folder, PaperVenueProcess(folder) as venue:
+        with stores.serve(arguments.store, folder) as urls:
+            control(venue.port, op="prices", prices={symbol: str(price) for symbol, price in PRICES.items()})
+            campaign = Campaign(arguments, venue.port, urls, folder)
+            lanes = min(LANES, arguments.runs)
+            shares = [arguments.runs // lanes + (n < arguments.runs % lanes) for n in range(lanes)]
+            with ThreadPoolExecutor(lanes) as pool:
+                done = list(pool.map(lambda n: Lane(n, shares[n], campaign).work(), range(lanes)))
+            count = Count()
+            store, reports = open_store(urls[0]), ReportStore(open_store(urls[1]))
+            for lane in done:
+                dump = control(venue.port, op="dump", account=lane.account)
+                count = count + judge(lane.keys, dump, store, reports)
+            line = count.line(crashes=sum(lane.crashes for lane in done), boundaries=campaign.boundaries())
+            return {"broker": arguments.broker, "store": arguments.store, "mutant": arguments.mutant, **line}
+
+
+def main() -> int:
+    """Print one JSON line; return 1 when something was lost, doubled, blocked or left open."""
+    parser = argparse.ArgumentParser(prog="python -m chaos.crash", description=__doc__)
+    parser.add_argument("--broker", choices=("paper",), default="paper")
+    parser.add_argument("--store", choices=stores.KINDS, default="file")
+    parser.add_argument("--runs", type=int, default=1000)
+    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--mutant", choices=tuple(MUTANTS))
+    parser.add_argument("--keep", type=Path, help="keep stores, reports and the venue's journal in this new folder")
+    arguments = parser.parse_args()
+    line = run(arguments)
+    sys.stdout.write(json.dumps(line) + "\n")
+    bad = any(line[name] for name in ("duplicates", "lost", "blocked", "unresolved"))
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

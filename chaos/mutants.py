@@ -1,0 +1,83 @@
+"""Deliberate defects: a campaign that does not catch each of them proves nothing."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from quant_platform_kit.domain.errors import OrderRejected
+from quant_platform_kit.domain.orders import ExecutionReport, OrderState
+from quant_platform_kit.services import execution, gateway, leases, ledger
+
+__all__ = ["MUTANTS"]
+
+
+def send_before_record() -> None:
+    """Send first and write down afterwards: a crash in between forgets the order."""
+
+    def send(self: Any, record: Any) -> Any:
+        try:
+            answer = self.broker.submit(record.order)
+        except OrderRejected as error:
+            answer = ExecutionReport(record.order, OrderState.REJECTED, (), str(error))
+        self.reached(gateway.Boundary.ORDER_SENT)
+        record = self.ledger.record(record, self.step(OrderState.SENT))
+        self.reached(gateway.Boundary.SENT_RECORDED)
+        return self.answer(record, answer)
+
+    gateway.Gateway.send = send
+
+
+def resend_unknown() -> None:
+    """After silence send again without asking."""
+
+    def look_up(self: Any, record: Any, quotes: Any, tries: int) -> None:
+        self._send(record, quotes, tries)
+
+    execution.Execution._look_up = look_up
+
+
+def no_lease() -> None:
+    """Let every worker take the account at once and believe that it has it."""
+    original = leases.AccountLease.acquire.__func__
+
+    def acquire(cls: Any, store: Any, account_id: str, holder: str, terms: Any, clock: Any) -> Any:
+        key = leases._key(account_id)
+        stored = store.get(key)
+        if stored is not None:
+            known = leases._STATE.validate_json(stored.data)
+            lease = cls(store, key, replace(known, expires_at=None), stored.generation, terms, clock)
+            lease._write(replace(known, holder=holder, epoch=known.epoch + 1))
+            lease.took_over = True
+            return lease
+        return original(cls, store, account_id, holder, terms, clock)
+
+    leases.AccountLease.acquire = classmethod(acquire)
+    leases.AccountLease.require = lambda self, needed: None
+
+
+def replan_on_resume() -> None:
+    """Forget the recorded plan when a run is resumed, and make a new one with orders of its own."""
+    find = ledger.RunLedger.plan
+    ledger.RunLedger.plan = lambda self: None
+
+    def commit_plan(self: Any, plan: Any) -> Any:
+        if find(self) is None:
+            return self._once("plan", plan, ledger._PLAN)
+        stamp = f"{plan.committed_at.timestamp():.6f}"[-8:]
+        lines = tuple(
+            replace(line, order=replace(line.order, client_order_id=f"{line.order.client_order_id}-{stamp}"))
+            if line.order
+            else line
+            for line in plan.plan.lines
+        )
+        return replace(plan, plan=replace(plan.plan, lines=lines))
+
+    ledger.RunLedger.commit_plan = commit_plan
+
+
+MUTANTS: dict[str, Callable[[], None]] = {
+    "send-before-record": send_before_record,
+    "resend-unknown": resend_unknown,
+    "no-lease": no_lease,
+    "replan-on-resume": replan_on_resume,
+}

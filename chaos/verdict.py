@@ -1,0 +1,111 @@
+"""What a campaign did to one account, counted from the venue's book, the ledger and the reports."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from quant_platform_kit.domain.identity import RunKey
+from quant_platform_kit.domain.orders import OrderState
+from quant_platform_kit.domain.runs import Outcome
+from quant_platform_kit.ports.versioned_store import VersionedStore
+from quant_platform_kit.services.leases import read_lease
+from quant_platform_kit.services.ledger import DecisionLedger, RunLedger
+from quant_platform_kit.services.reports import ReportStore
+
+__all__ = ["Count", "judge"]
+
+PROFILE = "shuffle"
+
+
+@dataclass(frozen=True)
+class Count:
+    """Sums over accounts; see `judge` for what each means."""
+
+    runs: int = 0
+    orders: int = 0
+    duplicates: int = 0
+    lost: int = 0
+    blocked: int = 0
+    unresolved: int = 0
+    executed: int = 0
+
+    def __add__(self, other: "Count") -> "Count":
+        names = self.__dataclass_fields__
+        return Count(**{name: getattr(self, name) + getattr(other, name) for name in names})
+
+    def line(self, *, crashes: int, boundaries: dict[str, int]) -> dict[str, object]:
+        """Return the campaign's line."""
+        return {
+            "runs": self.runs,
+            "orders": self.orders,
+            "crashes": crashes,
+            "duplicates": self.duplicates,
+            "lost": self.lost,
+            "blocked": self.blocked,
+            "unresolved": self.unresolved,
+            "reached_target": round(self.executed / self.runs, 4) if self.runs else 0.0,
+            "boundaries": boundaries,
+        }
+
+
+def judge(keys: Sequence[RunKey], dump: dict[str, Any], store: VersionedStore, reports: ReportStore) -> Count:
+    """Count one account.
+
+    duplicates: orders filled beyond their intent, or fills that no ledger intended; lost: intents neither at the
+    broker nor terminal and reported; blocked: runs reported so; unresolved: runs without a report, orders not
+    terminal in it, and runs left open; executed: runs whose decision the ledger marks as executed.
+    """
+    filled = _filled(dump)
+    count = Count(runs=len(keys))
+    intended: set[str] = set()
+    executed = _executed(keys, store)
+    for key in keys:
+        count += _judge_run(key, filled, store, reports, intended)
+        count += Count(executed=key.session in executed)
+    count += Count(duplicates=sum(1 for identity in filled if identity not in intended))
+    lease = read_lease(store, keys[0].account_id)
+    left_open = lease is not None and lease.open_run is not None and reports.find(lease.open_run) is None
+    return count + Count(unresolved=left_open)
+
+
+def _judge_run(
+    key: RunKey, filled: dict[str, Decimal], store: VersionedStore, reports: ReportStore, intended: set[str]
+) -> Count:
+    report = reports.find(key.run_id)
+    ledger = RunLedger(store, key.account_id, key.run_id)
+    plan = ledger.plan()
+    orders = plan.plan.orders if plan else ()
+    revised = (ledger.revision() if plan else None) or None
+    intended.update(order.client_order_id for order in orders)
+    reported = {order.client_order_id: order for order in report.orders} if report else {}
+    count = Count(orders=len(orders), blocked=report is not None and report.outcome is Outcome.BLOCKED)
+    for order in orders:
+        identity = order.client_order_id
+        quantity = revised.quantities.get(identity, order.quantity) if revised else order.quantity
+        told = reported.get(identity)
+        terminal = told is not None and told.state.terminal
+        count += Count(
+            duplicates=filled.get(identity, Decimal(0)) > quantity,
+            lost=(not terminal and identity not in filled)
+            or (told is not None and told.filled != filled.get(identity, Decimal(0))),
+            unresolved=told is not None and told.state is OrderState.UNKNOWN,
+        )
+    return count + Count(unresolved=report is None)
+
+
+def _filled(dump: dict[str, Any]) -> dict[str, Decimal]:
+    filled: Counter[str] = Counter()
+    for report in dump["orders"]:
+        for fill in report["fills"]:
+            filled[report["order"]["client_order_id"]] += Decimal(fill["quantity"])
+    return dict(filled)
+
+
+def _executed(keys: Sequence[RunKey], store: VersionedStore) -> set[object]:
+    """Return the sessions whose run executed the decision of the session before."""
+    history = DecisionLedger(store, keys[0].account_id, PROFILE, keys[0].mode).history()
+    done = {decision.as_of for decision in history if decision.executed}
+    plans = {key.session: RunLedger(store, key.account_id, key.run_id).plan() for key in keys}
+    return {session for session, plan in plans.items() if plan and plan.executes in done}

@@ -1,0 +1,100 @@
+"""One worker process of a campaign: runs once, and is killed or stopped where the campaign says."""
+
+import os
+import signal
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from quant_platform_kit.adapters.clock import SystemClock
+from quant_platform_kit.adapters.stores import open_store
+from quant_platform_kit.domain.boundaries import Boundary
+from quant_platform_kit.domain.cycle import ExecutionPolicy
+from quant_platform_kit.domain.errors import BrokerError, InProgress, LeaseLost, QuantError, StoreError
+from quant_platform_kit.domain.identity import RunKey
+from quant_platform_kit.domain.sessions import ExchangeCalendar
+from quant_platform_kit.domain.silence import BrokerTraits
+from quant_platform_kit.domain.strategy import BoundStrategy
+from quant_platform_kit.services.execution import ExecutionTimes
+from quant_platform_kit.services.reports import ReportStore
+from quant_platform_kit.services.run_cycle import run_cycle
+from quant_platform_kit.services.run_request import RunPorts, RunRequest, RunTerms
+from quant_platform_kit.testing.paper_client import PaperClient
+
+from chaos.strategy import FixedMarket, RunClock
+
+DONE, RETRY, BUSY, DEFECT = 0, 10, 11, 12
+LEASE = timedelta(seconds=1.2)
+TRAITS = BrokerTraits(settle_window=timedelta(seconds=0.3), timeout=timedelta(seconds=0.25))
+TERMS = RunTerms(ExecutionTimes(timedelta(seconds=0.4), timedelta(seconds=0.04)), LEASE)
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a worker is to do.
+
+    Attributes
+    ----------
+    stop_at, occurrence, signal_number
+        At the n-th passing of a boundary the worker sends itself a signal; None for no such stop.
+    later
+        Seconds after the boundary at which the worker is killed instead, in the middle of what follows it.
+    """
+
+    key: RunKey
+    strategy: BoundStrategy
+    store_url: str
+    reports_url: str
+    port: int
+    calendar: ExchangeCalendar
+    instant: datetime
+    real_start: float
+    hits: Path
+    stop_at: Boundary | None = None
+    occurrence: int = 1
+    signal_number: int = signal.SIGKILL
+    later: float = 0.0
+
+
+def work(job: Job) -> int:
+    """Run once; return how it went as an exit code."""
+    clock = RunClock(job.instant, job.real_start, SystemClock())
+    passed: dict[Boundary, int] = {}
+
+    def reached(boundary: Boundary) -> None:
+        passed[boundary] = passed.get(boundary, 0) + 1
+        if boundary is job.stop_at and passed[boundary] == job.occurrence:
+            _note(job.hits, boundary.value)
+            if job.later:
+                signal.setitimer(signal.ITIMER_REAL, job.later)
+            else:
+                os.kill(os.getpid(), job.signal_number)
+
+    ports = RunPorts(
+        broker=PaperClient(job.port, job.key.account_id, TRAITS),
+        market=FixedMarket(clock, job.calendar),
+        store=open_store(job.store_url),
+        reports=ReportStore(open_store(job.reports_url)),
+        clock=clock,
+        calendar=job.calendar,
+        reached=reached,
+    )
+    request = RunRequest(job.strategy, job.key, holder=f"worker-{os.getpid()}")
+    try:
+        run_cycle(request, ports, ExecutionPolicy(), TERMS)
+    except InProgress:
+        return BUSY
+    except (BrokerError, StoreError, LeaseLost) as error:
+        _note(job.hits.with_name("interruptions"), f"{job.key.run_id} {type(error).__name__}: {error}")
+        return RETRY
+    except QuantError as error:
+        _note(job.hits.with_name("defects"), f"{job.key.run_id} {type(error).__name__}: {error}")
+        return DEFECT
+    return DONE
+
+
+def _note(path: Path, line: str) -> None:
+    """Write one line that outlives a kill."""
+    handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    os.write(handle, f"{line}\n".encode())
+    os.close(handle)

@@ -1,0 +1,280 @@
+"""A `VersionedStore` in one table of a SQL database: PostgreSQL, or a SQLite file on a laptop."""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+import time
+import weakref
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import psycopg
+from psycopg.abc import PQGen
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    DateTime,
+    Engine,
+    Executable,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    create_engine,
+    event,
+    inspect,
+    select,
+    text,
+)
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+
+from quant_platform_kit.adapters.file_store import make_folders
+from quant_platform_kit.adapters.stores import TIMEOUT_SECONDS, check_key, check_prefix
+from quant_platform_kit.domain.errors import Conflict, InvalidInput, StoreError
+from quant_platform_kit.ports.versioned_store import Stored
+
+__all__ = ["SqlStore"]
+
+T = TypeVar("T")
+
+ANSWERS_IN_ONE_CALL = 5
+"""The most answers that one call waits for: two connections, two statements and a read-back."""
+
+STEP_BITS = 36
+BUSY_PAUSE_SECONDS = 0.02
+
+_OBJECTS = Table(
+    "versioned_objects",
+    MetaData(),
+    # Bytes, not a language, order the keys: a prefix is then a range of the index.
+    Column("key", Text().with_variant(Text(collation="C"), "postgresql"), primary_key=True),
+    Column("data", LargeBinary, nullable=False),
+    Column("generation", BigInteger, nullable=False),
+    Column("updated_at", DateTime(timezone=True), nullable=False),
+)
+_CREATE = text(
+    "INSERT INTO versioned_objects (key, data, generation, updated_at) "
+    "VALUES (:key, :data, :own, CURRENT_TIMESTAMP) ON CONFLICT (key) DO NOTHING"
+)
+_REPLACE = text(
+    "UPDATE versioned_objects SET data = :data, generation = :own, updated_at = CURRENT_TIMESTAMP "
+    "WHERE key = :key AND generation = :expected"
+)
+_NOW = {
+    "postgresql": text("SELECT clock_timestamp()"),
+    "sqlite": text("SELECT strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now')"),
+}
+
+
+class SqlStore:
+    """Objects as rows of the table ``versioned_objects``, which is made where it is missing.
+
+    A write is one statement that commits by itself, so that one round trip makes it durable. Generations ascend by
+    steps drawn at random: the generation a writer drew tells its own write from any other. A write whose answer was
+    lost is therefore sent again, once, on a new connection, and counts as made if its generation is found.
+
+    Parameters
+    ----------
+    url
+        ``postgresql+psycopg://user:password@host/database``, straight to the server, not through a pooler that
+        changes sessions between statements; or ``sqlite:///file``, never on a network file system.
+    timeout_seconds
+        How long one call may take. A call waits for at most five answers, each for a fifth of it.
+    """
+
+    def __init__(self, url: str, *, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
+        self._engine = _open_engine(url, timeout_seconds)
+        self._closing = weakref.finalize(self, self._engine.dispose)
+        with _store_errors("table versioned_objects"):
+            _make_table(self._engine)
+
+    def close(self) -> None:
+        """Close all connections; a later call opens new ones."""
+        self._engine.dispose()
+
+    def create(self, key: str, data: bytes) -> int:
+        """Write an object that must not exist; see `VersionedStore.create`."""
+        return self._write(_CREATE, key, data, 0)
+
+    def replace(self, key: str, data: bytes, generation: int) -> int:
+        """Overwrite an object of a known generation; see `VersionedStore.replace`."""
+        return self._write(_REPLACE, key, data, generation)
+
+    def get(self, key: str) -> Stored | None:
+        """Return an object; see `VersionedStore.get`."""
+        check_key(key)
+        statement = select(_OBJECTS.c.data, _OBJECTS.c.generation).where(_OBJECTS.c.key == key)
+        row = self._ask(f"object {key}", lambda connection: connection.execute(statement).one_or_none())
+        return None if row is None else Stored(bytes(row.data), row.generation)
+
+    def now(self) -> datetime:
+        """Return the database's time."""
+        statement = _NOW[self._engine.dialect.name]
+        value = self._ask("time", lambda connection: connection.execute(statement).scalar_one())
+        moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)
+        return moment.astimezone(UTC)
+
+    def keys(self, prefix: str) -> list[str]:
+        """Return every key with a prefix; see `VersionedStore.keys`."""
+        check_prefix(prefix)
+        statement = select(_OBJECTS.c.key).order_by(_OBJECTS.c.key)
+        if prefix:
+            behind = prefix[:-1] + chr(ord(prefix[-1]) + 1)
+            statement = statement.where(_OBJECTS.c.key >= prefix, _OBJECTS.c.key < behind)
+        return list(self._ask(f"keys {prefix}", lambda connection: connection.execute(statement).scalars().all()))
+
+    def _write(self, statement: Executable, key: str, data: bytes, expected: int) -> int:
+        """Write an object that must have an expected generation, 0 for none; return the new one."""
+        check_key(key)
+        own = expected + 1 + secrets.randbits(STEP_BITS)
+        values = {"key": key, "data": data, "own": own, "expected": expected}
+
+        def write(connection: Connection) -> int:
+            if connection.execute(statement, values).rowcount != 1:
+                _require_own(connection, key, own, expected)
+            return own
+
+        return self._ask(f"object {key}", write)
+
+    def _ask(self, what: str, question: Callable[[Connection], T]) -> T:
+        """Put a question to the database, and once more where the connection is lost before the answer came."""
+        with _store_errors(what):
+            try:
+                with self._engine.connect() as connection:
+                    return question(connection)
+            except DBAPIError as error:
+                if not error.connection_invalidated:
+                    raise
+            with self._engine.connect() as connection:
+                return question(connection)
+
+
+def _require_own(connection: Connection, key: str, own: int, expected: int) -> None:
+    """Raise `Conflict` unless an object has the generation that its writer drew."""
+    statement = select(_OBJECTS.c.generation).where(_OBJECTS.c.key == key)
+    found = connection.execute(statement).scalar_one_or_none()
+    if found != own:
+        present = "no object" if found is None else f"generation {found}"
+        wanted = f"generation {expected}" if expected else "no object"
+        raise Conflict(f"{key} has {present}; expected was {wanted}")
+
+
+@contextmanager
+def _store_errors(what: str) -> Generator[None]:
+    try:
+        yield
+    except SQLAlchemyError as error:
+        reason = error.orig if isinstance(error, DBAPIError) and error.orig else error
+        raise StoreError(f"store {what}: {' '.join(str(reason).split())}") from error
+
+
+def _make_table(engine: Engine) -> None:
+    """Make the table unless it is there; of several processes that try at once, one does."""
+    try:
+        _OBJECTS.create(engine, checkfirst=True)
+    except DBAPIError:
+        if not inspect(engine).has_table(_OBJECTS.name):
+            raise
+
+
+def _open_engine(url: str, timeout_seconds: float) -> Engine:
+    try:
+        address = make_url(url)
+    except ArgumentError:
+        raise InvalidInput("the store URL cannot be read: write postgresql+psycopg://user:password@host/db") from None
+    open_engine = _open_sqlite if address.get_backend_name() == "sqlite" else _open_postgresql
+    return open_engine(address, timeout_seconds)
+
+
+def _open_postgresql(address: URL, timeout_seconds: float) -> Engine:
+    seconds = timeout_seconds / ANSWERS_IN_ONE_CALL
+    # A server may be set to answer before a commit is on its disk; this session is not.
+    settings = f"-c synchronous_commit=on -c statement_timeout={max(1, int(seconds * 900))}"
+    given = address.query.get("options", ())
+    options = " ".join([*([given] if isinstance(given, str) else given), settings])
+    engine = create_engine(
+        address.difference_update_query(["options"]),
+        isolation_level="AUTOCOMMIT",
+        pool_timeout=seconds,
+        connect_args={
+            "connect_timeout": max(1, int(seconds)),
+            "options": options,
+            "target_session_attrs": "read-write",
+            "prepare_threshold": None,
+        },
+    )
+
+    def connect(*arguments: Any) -> _Connection:
+        connection = _Connection.connect(*arguments[2], **arguments[3])
+        connection.answer_seconds = seconds
+        return connection
+
+    event.listen(engine, "do_connect", connect)
+    return engine
+
+
+class _Connection(psycopg.Connection[Any]):
+    """A connection that gives up when the server is silent: a stopped server does not keep its own timeout."""
+
+    answer_seconds: float = TIMEOUT_SECONDS
+
+    def wait(self, gen: PQGen[T], *arguments: Any, **keywords: Any) -> T:
+        try:
+            return super().wait(_limited(gen, self.answer_seconds), *arguments, **keywords)
+        except TimeoutError:
+            self.pgconn.finish()
+            raise psycopg.OperationalError(f"no answer within {self.answer_seconds:g} s") from None
+
+
+def _limited(waiting: PQGen[T], seconds: float) -> PQGen[T]:
+    """Wait as another does, but raise `TimeoutError` when it takes too long."""
+    deadline = time.monotonic() + seconds
+    try:
+        wanted = next(waiting)
+        while True:
+            ready = yield wanted
+            wanted = waiting.send(ready)
+            if time.monotonic() > deadline:
+                raise TimeoutError
+    except StopIteration as end:
+        return end.value
+
+
+def _open_sqlite(address: URL, timeout_seconds: float) -> Engine:
+    if not address.database or address.database == ":memory:":
+        raise InvalidInput("a store in memory would be lost: write sqlite:///file, or sqlite:////absolute/file")
+    folder = Path(address.database).absolute().parent
+    try:
+        make_folders(folder)
+    except OSError as error:
+        raise StoreError(f"store folder {folder}: {error.strerror}") from error
+    engine = create_engine(address, isolation_level="AUTOCOMMIT", connect_args={"timeout": timeout_seconds})
+
+    def prepare(connection: sqlite3.Connection, _: Any) -> None:
+        _use_write_ahead_log(connection, time.monotonic() + timeout_seconds)
+        # The log is on the disk before a commit returns, on macOS through its cache too.
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA fullfsync = ON")
+
+    event.listen(engine, "connect", prepare)
+    return engine
+
+
+def _use_write_ahead_log(connection: sqlite3.Connection, deadline: float) -> None:
+    """Let readers and a writer work at once; the switch does not wait for other connections by itself."""
+    while True:
+        try:
+            (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+            break
+        except sqlite3.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(BUSY_PAUSE_SECONDS)
+    if mode != "wal":
+        raise sqlite3.OperationalError(f"no write-ahead log on this file system, but {mode}; use a local disk")

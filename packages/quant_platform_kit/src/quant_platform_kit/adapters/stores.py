@@ -1,0 +1,111 @@
+"""Which store a URL names, and the keys that every store takes.
+
+=============================  ====================================================================================
+``file:///folder``             a folder of this machine
+``sqlite:///file``             a SQLite file of this machine, relative; ``sqlite:////file`` is absolute
+``postgresql+psycopg://...``   a table in a PostgreSQL database, as SQLAlchemy writes its address
+``gs://bucket/prefix``         objects in Cloud Storage whose names begin with the prefix
+=============================  ====================================================================================
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from quant_platform_kit.domain.errors import InvalidInput
+from quant_platform_kit.ports.versioned_store import VersionedStore
+
+__all__ = ["TIMEOUT_SECONDS", "check_key", "check_prefix", "is_key", "open_store"]
+
+TIMEOUT_SECONDS = 15.0
+"""How long one call of a store on the network may take, with everything that is tried again in it."""
+
+_SEGMENT = r"[A-Za-z0-9_-][A-Za-z0-9._-]*"
+_KEY = re.compile(rf"{_SEGMENT}(/{_SEGMENT})*")
+_PREFIX = re.compile(rf"({_SEGMENT}/)*({_SEGMENT})?")
+_RULE = "segments are letters, digits and ._-, do not start with a dot, and are joined by /"
+
+
+def is_key(text: str) -> bool:
+    """Return whether a text is a key."""
+    return _KEY.fullmatch(text) is not None
+
+
+def check_key(key: str) -> None:
+    """Raise `InvalidInput` unless a text is a key."""
+    if not is_key(key):
+        raise InvalidInput(f"store key {key!r}: {_RULE}")
+
+
+def check_prefix(prefix: str) -> None:
+    """Raise `InvalidInput` unless a text is the beginning of a key, or empty."""
+    if _PREFIX.fullmatch(prefix) is None:
+        raise InvalidInput(f"store prefix {prefix!r} begins no key: {_RULE}")
+
+
+def open_store(url: str, *, timeout_seconds: float = TIMEOUT_SECONDS, endpoint: str | None = None) -> VersionedStore:
+    """Open the store that a URL names.
+
+    Parameters
+    ----------
+    url
+        One of the addresses above.
+    timeout_seconds
+        How long one call may take; a folder has no limit.
+    endpoint
+        For ``gs://`` only: the server to ask instead of Google's, without credentials, such as an emulator's
+        ``http://127.0.0.1:9023``.
+
+    Raises
+    ------
+    InvalidInput
+        No store has such a URL, or the extra that it needs is not installed.
+    StoreError
+        The store cannot be reached.
+    """
+    parts = urlsplit(url)
+    if endpoint is not None and parts.scheme != "gs":
+        raise InvalidInput(f"an endpoint, here {endpoint}, is for gs:// stores only; leave it out for {parts.scheme}:")
+    if parts.scheme == "file":
+        return _open_file(parts, url)
+    if parts.scheme in ("sqlite", "postgresql+psycopg"):
+        return _open_sql(url, timeout_seconds)
+    if parts.scheme == "gs":
+        return _open_gs(parts, url, timeout_seconds, endpoint)
+    raise InvalidInput(
+        f"no store has a URL that starts with {parts.scheme or url.partition('/')[0]!r}; "
+        "use file:///folder, sqlite:///file, postgresql+psycopg://user@host/database or gs://bucket/prefix"
+    )
+
+
+def _open_file(parts: SplitResult, url: str) -> VersionedStore:
+    from quant_platform_kit.adapters.file_store import FileStore
+
+    if parts.netloc not in ("", "localhost") or not parts.path.startswith("/") or parts.query or parts.fragment:
+        raise InvalidInput(f"store URL {url}: write a folder as file:///absolute/path")
+    return FileStore(Path(unquote(parts.path)))
+
+
+def _open_sql(url: str, timeout_seconds: float) -> VersionedStore:
+    try:
+        from quant_platform_kit.adapters.sql_store import SqlStore
+    except ImportError as error:
+        raise _missing("sql", url, error) from error
+    return SqlStore(url, timeout_seconds=timeout_seconds)
+
+
+def _open_gs(parts: SplitResult, url: str, timeout_seconds: float, endpoint: str | None) -> VersionedStore:
+    if not parts.netloc or parts.query or parts.fragment:
+        raise InvalidInput(f"store URL {url}: write it as gs://bucket or gs://bucket/prefix")
+    try:
+        from quant_platform_kit.adapters.gs_store import GsStore
+    except ImportError as error:
+        raise _missing("gcp", url, error) from error
+    return GsStore(parts.netloc, parts.path.strip("/"), timeout_seconds=timeout_seconds, endpoint=endpoint)
+
+
+def _missing(extra: str, url: str, error: ImportError) -> InvalidInput:
+    scheme = url.partition(":")[0]
+    return InvalidInput(f"a {scheme}: store needs {error.name or error}: install quant-platform-kit[{extra}]")

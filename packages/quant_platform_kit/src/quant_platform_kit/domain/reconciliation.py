@@ -1,0 +1,132 @@
+"""What changed in an account without the platform: named, so that a person knows what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+
+from quant_platform_kit.domain.orders import ExecutionReport, Fill, Side
+from quant_platform_kit.domain.portfolio import AccountState
+
+__all__ = ["Discrepancy", "Finding", "expected_account", "reconcile", "suspected_splits"]
+
+ZERO = Decimal(0)
+SPLIT_RATIOS = tuple(Decimal(n) for n in (2, 3, 4, 5, 6, 8, 10, 15, 20, 25, 50))
+_CASH_TOLERANCE = Decimal("0.01")
+_RATIO_TOLERANCE = Decimal("0.02")
+
+
+class Discrepancy(StrEnum):
+    """What kind of thing happened outside the platform."""
+
+    MANUAL_TRADE = "manual_trade"
+    SPLIT = "split"
+    LIQUIDATION = "liquidation"
+    CASH_MOVEMENT = "cash_movement"
+    UNKNOWN_ORDER = "unknown_open_order"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One discrepancy, in words for a person."""
+
+    kind: Discrepancy
+    text: str
+
+
+def expected_account(before: AccountState, fills: Iterable[Fill], currency: str) -> AccountState:
+    """Return the account that ``fills`` lead to."""
+    quantities = dict(before.quantities)
+    cash = dict(before.cash_by_currency)
+    for fill in fills:
+        sign = 1 if fill.side is Side.BUY else -1
+        quantities[fill.symbol] = quantities.get(fill.symbol, ZERO) + sign * fill.quantity
+        cash[currency] = cash.get(currency, ZERO) - sign * fill.quantity * fill.price - fill.commission
+    return AccountState(before.account_id, cash, {s: q for s, q in quantities.items() if q}, before.buying_power)
+
+
+def reconcile(
+    expected: AccountState,
+    actual: AccountState,
+    open_orders: Iterable[ExecutionReport] = (),
+    known_orders: Collection[str] = (),
+) -> list[Finding]:
+    """Name every difference between what the ledger expects of an account and what the broker reports.
+
+    Parameters
+    ----------
+    known_orders
+        Client order ids that the ledger has sent.
+    """
+    changed = {
+        symbol: (expected.quantities.get(symbol, ZERO), actual.quantities.get(symbol, ZERO))
+        for symbol in sorted({*expected.quantities, *actual.quantities})
+        if expected.quantities.get(symbol, ZERO) != actual.quantities.get(symbol, ZERO)
+    }
+    cash = _cash_changes(expected, actual)
+    return [
+        *_position_findings(changed, cash, expected, actual),
+        *_unknown_orders(open_orders, known_orders),
+    ]
+
+
+def _cash_changes(expected: AccountState, actual: AccountState) -> dict[str, Decimal]:
+    currencies = sorted({*expected.cash_by_currency, *actual.cash_by_currency})
+    moved = {c: actual.cash_by_currency.get(c, ZERO) - expected.cash_by_currency.get(c, ZERO) for c in currencies}
+    return {currency: change for currency, change in moved.items() if abs(change) > _CASH_TOLERANCE}
+
+
+def _position_findings(
+    changed: Mapping[str, tuple[Decimal, Decimal]],
+    cash: Mapping[str, Decimal],
+    expected: AccountState,
+    actual: AccountState,
+) -> list[Finding]:
+    moved = ", ".join(f"{change:+.2f} {currency}" for currency, change in cash.items())
+    if not changed:
+        text = f"cash moved by {moved} without an order: deposit, withdrawal, dividend or fee"
+        return [Finding(Discrepancy.CASH_MOVEMENT, text)] if cash else []
+    if not any(actual.quantities.values()) and len(expected.quantities) > 1:
+        text = f"every position is gone ({', '.join(changed)}), cash moved by {moved or 'nothing'}"
+        return [Finding(Discrepancy.LIQUIDATION, text)]
+    if not cash and all(_split_ratio(*quantities) for quantities in changed.values()):
+        return [
+            Finding(Discrepancy.SPLIT, f"{symbol} went from {was} to {now} units with no cash moved: a split")
+            for symbol, (was, now) in changed.items()
+        ]
+    return [
+        Finding(
+            Discrepancy.MANUAL_TRADE, f"{symbol}: the ledger expects {was} units, the broker has {now}; cash {moved}"
+        )
+        for symbol, (was, now) in changed.items()
+    ]
+
+
+def _split_ratio(was: Decimal, now: Decimal) -> bool:
+    if not was or not now:
+        return False
+    ratio = max(was / now, now / was)
+    return any(abs(ratio / known - 1) <= _RATIO_TOLERANCE for known in SPLIT_RATIOS)
+
+
+def _unknown_orders(open_orders: Iterable[ExecutionReport], known: Collection[str]) -> list[Finding]:
+    return [
+        Finding(
+            Discrepancy.UNKNOWN_ORDER,
+            f"order {report.order.client_order_id} ({report.order.side.value} {report.order.quantity} "
+            f"{report.order.symbol}) works at the broker and is not the platform's",
+        )
+        for report in open_orders
+        if report.order.client_order_id not in known
+    ]
+
+
+def suspected_splits(prices: Mapping[str, Decimal], closes: Mapping[str, Decimal]) -> list[str]:
+    """Name the symbols whose price stands to the close decided on as after a split, or a reverse one."""
+    return [
+        f"{symbol} is quoted at {price} after a close of {closes[symbol]}: this looks like a split, not traded"
+        for symbol, price in prices.items()
+        if symbol in closes and _split_ratio(closes[symbol], price)
+    ]

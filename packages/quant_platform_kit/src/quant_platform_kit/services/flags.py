@@ -1,0 +1,71 @@
+"""Switches that an operator sets and a run reads: halts, and the accounts that may trade live.
+
+A switch is a list of create-only entries, the newest of which counts, so that who set it, when and why is never lost.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from pydantic import TypeAdapter
+
+from quant_platform_kit.domain.digests import canonical_json
+from quant_platform_kit.domain.errors import Conflict
+from quant_platform_kit.ports.versioned_store import VersionedStore
+
+__all__ = ["FlagEntry", "Flags", "allowed", "halts"]
+
+
+@dataclass(frozen=True, slots=True)
+class FlagEntry:
+    """Who set a switch, when (aware UTC), and why."""
+
+    on: bool
+    who: str
+    why: str
+    at: datetime
+
+
+_ENTRY = TypeAdapter(FlagEntry)
+_OFF, _ON = "-0-off", "-1-on"
+
+
+class Flags:
+    """The switches below one prefix of the store; each has the name of its scope."""
+
+    def __init__(self, store: VersionedStore, prefix: str) -> None:
+        self._store = store
+        self._prefix = prefix
+
+    def on(self) -> frozenset[str]:
+        """Return the scopes that are switched on; one listing, no reads."""
+        newest: dict[str, str] = {}
+        for key in self._store.keys(f"{self._prefix}/"):
+            _, scope, entry = key.rsplit("/", 2)
+            newest[scope] = entry
+        return frozenset(scope for scope, entry in newest.items() if entry.endswith(_ON))
+
+    def set(self, scope: str, entry: FlagEntry) -> None:
+        """Switch a scope on or off; durable when it returns. Of two at the same moment, "on" wins."""
+        number = len(self._store.keys(f"{self._prefix}/{scope}/")) + 1
+        state = _ON if entry.on else _OFF
+        try:
+            self._store.create(f"{self._prefix}/{scope}/{number:06}{state}", canonical_json(entry))
+        except Conflict:
+            self.set(scope, entry)
+
+    def entries(self, scope: str) -> list[FlagEntry]:
+        """Return the history of a scope, oldest first."""
+        found = (self._store.get(key) for key in self._store.keys(f"{self._prefix}/{scope}/"))
+        return [_ENTRY.validate_json(stored.data) for stored in found if stored is not None]
+
+
+def halts(store: VersionedStore) -> Flags:
+    """Return the halt switches: ``all``, ``service-<name>``, ``account-<id>``."""
+    return Flags(store, "halts")
+
+
+def allowed(store: VersionedStore) -> Flags:
+    """Return the allow-list: account ids that may trade live."""
+    return Flags(store, "allowed")

@@ -1,0 +1,116 @@
+"""The one door to a broker: every order passes all gates here, immediately before it is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Protocol
+
+from quant_platform_kit.domain.boundaries import Boundary
+from quant_platform_kit.domain.cycle import ExecutionPolicy
+from quant_platform_kit.domain.errors import OrderRejected, StoreError
+from quant_platform_kit.domain.gates import notional_gate, price_age_gate, session_gate
+from quant_platform_kit.domain.identity import Mode
+from quant_platform_kit.domain.orders import ExecutionReport, Order, OrderState
+from quant_platform_kit.domain.portfolio import Quote
+from quant_platform_kit.domain.runs import OrderRecord, Transition
+from quant_platform_kit.domain.sessions import ExchangeCalendar
+from quant_platform_kit.ports.broker import Broker
+from quant_platform_kit.ports.clock import Clock
+from quant_platform_kit.ports.versioned_store import VersionedStore
+from quant_platform_kit.services.flags import allowed, halts
+from quant_platform_kit.services.leases import AccountLease
+from quant_platform_kit.services.ledger import RunLedger
+
+__all__ = ["Gateway", "Reached"]
+
+
+class Reached(Protocol):
+    """Called at every `Boundary`; a fault campaign stops the worker there."""
+
+    def __call__(self, boundary: Boundary) -> None:
+        """Learn that ``boundary`` was reached."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """What sending an order of one run needs."""
+
+    broker: Broker
+    store: VersionedStore
+    clock: Clock
+    calendar: ExchangeCalendar
+    lease: AccountLease
+    ledger: RunLedger
+    policy: ExecutionPolicy
+    service: str
+    mode: Mode
+    session: date
+    reached: Reached
+
+    def forbidden(self, order: Order, quotes: Mapping[str, Quote]) -> list[str]:
+        """Return why an order may not be sent now; empty if it may."""
+        now, limits = self.clock.now(), self.policy.limits
+        quote = quotes.get(order.symbol)
+        if quote is None:
+            return [f"no price for {order.symbol}"]
+        return [
+            *self._switches(),
+            *session_gate(self.calendar.name, self.calendar.hours(self.session), now),
+            *price_age_gate([quote], now, limits.max_price_age),
+            *notional_gate([order], quotes, limits.max_order_notional),
+        ]
+
+    def send(self, record: OrderRecord) -> OrderRecord:
+        """Record the intent to send, then send; what the broker answers is recorded too.
+
+        Raises
+        ------
+        BrokerError
+            No answer: the record says SENT, and only a look-up may tell what became of it.
+        LeaseLost
+            Another worker may be at it: nothing was sent.
+        """
+        timeout = self.broker.traits.timeout
+        self.lease.require(2 * timeout)
+        record = self.ledger.record(record, self.step(OrderState.SENT))
+        self.reached(Boundary.SENT_RECORDED)
+        self.lease.require(timeout)
+        try:
+            execution = self.broker.submit(record.order)
+        except OrderRejected as error:
+            execution = ExecutionReport(record.order, OrderState.REJECTED, (), str(error))
+        self.reached(Boundary.ORDER_SENT)
+        return self.answer(record, execution)
+
+    def answer(self, record: OrderRecord, execution: ExecutionReport) -> OrderRecord:
+        """Record a broker's answer, if it says more than the ledger knows."""
+        if (record.state, record.execution) == (execution.state, execution):
+            return record
+        record = self.ledger.record(record, self.step(execution.state, execution))
+        self.reached(Boundary.ANSWER_RECORDED)
+        return record
+
+    def settle_as(self, record: OrderRecord, state: OrderState, note: str) -> OrderRecord:
+        """Record a state that is not the broker's answer, and why."""
+        return self.ledger.record(record, self.step(state, None, note))
+
+    def step(self, state: OrderState, execution: ExecutionReport | None = None, note: str = "") -> Transition:
+        """Return a transition of now."""
+        return Transition(state, self.lease.state.epoch, self.clock.now(), execution, note)
+
+    def _switches(self) -> list[str]:
+        """Read halts and the allow-list; a store that cannot be read halts everything."""
+        if not self.mode.submits:
+            return [f"mode {self.mode.value} sends nothing"]
+        account = self.broker.account_id
+        try:
+            on = halts(self.store).on()
+            listed = self.mode is not Mode.LIVE or account in allowed(self.store).on()
+        except StoreError as error:
+            return [f"halted: the store cannot be read ({error})"]
+        scopes = ("all", f"service-{self.service}", f"account-{account}")
+        reasons = [f"halted: {scope}; lift it with `quant resume`" for scope in scopes if scope in on]
+        return reasons if listed else [*reasons, f"account {account} is not on the allow-list for live trading"]

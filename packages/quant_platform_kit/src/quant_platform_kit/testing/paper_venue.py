@@ -1,0 +1,296 @@
+"""The paper broker as a process of its own: durable, with connections, working orders and faults on demand.
+
+``python -m quant_platform_kit.testing.paper_venue --folder DIR`` binds a free loopback port, prints ``{"port": N}`` and
+speaks one JSON object a line. A login makes every older connection of the account powerless. With ``--dedupe off`` a
+repeated client order id makes a second order, as at a broker that does not know such ids.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from quant_platform_kit.adapters.clock import SystemClock
+from quant_platform_kit.domain.digests import canonical_json, plain
+from quant_platform_kit.domain.errors import OrderRejected
+from quant_platform_kit.domain.orders import ExecutionReport, Fill, Order, OrderState
+from quant_platform_kit.domain.paper_book import PaperBook
+from quant_platform_kit.domain.planning import ExecutionRules
+
+__all__ = ["Fault", "PaperVenue", "VenueAccount", "main"]
+
+_ORDER = TypeAdapter(Order)
+_REPORT = TypeAdapter(ExecutionReport)
+
+
+class Fault(StrEnum):
+    """What may go wrong with one order; each is used up by the next submit of the account."""
+
+    LOST_ACK = "lost_ack"
+    SILENT_DROP = "silent_drop"
+    DELAYED_ACCEPT = "delayed_accept"
+    DUPLICATE_EVENT = "duplicate_event"
+    LATE_FILL = "late_fill"
+    PARTIAL_THEN_CANCEL = "partial_then_cancel"
+    FILL_RACES_CANCEL = "fill_races_cancel"
+    REJECT = "reject"
+    DISCONNECT = "disconnect"
+    CASH_SHORT = "cash_short"
+    UNFILLED = "unfilled"
+
+
+_SILENT = frozenset({Fault.LOST_ACK, Fault.SILENT_DROP, Fault.DELAYED_ACCEPT, Fault.DISCONNECT})
+
+
+@dataclass(slots=True)
+class VenueAccount:
+    """One account: its book, every order in the sequence of arrival, its live connection and planned faults."""
+
+    book: PaperBook
+    orders: list[ExecutionReport] = field(default_factory=list[ExecutionReport])
+    connection: int = 0
+    faults: deque[Fault] = field(default_factory=deque[Fault])
+    races: set[int] = field(default_factory=set[int])
+
+    def find(self, client_order_id: str) -> int | None:
+        """Return the number of the first order with an id."""
+        numbers = (n for n, report in enumerate(self.orders) if report.order.client_order_id == client_order_id)
+        return next(numbers, None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What a request gets: a document, silence, or a cut connection."""
+
+    document: dict[str, Any] | None
+    hang_up: bool = False
+
+
+class PaperVenue:
+    """Accounts, prices and faults; every change is on disk before it is answered."""
+
+    def __init__(self, folder: Path, *, dedupe: bool, delay: float, rules: ExecutionRules) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._dedupe, self._delay, self._rules = dedupe, delay, rules
+        self._clock = SystemClock()
+        self.accounts: dict[str, VenueAccount] = {}
+        self.prices: dict[str, Decimal] = {}
+        path = folder / "venue.jsonl"
+        for line in path.read_bytes().splitlines() if path.exists() else ():
+            self._apply(json.loads(line))
+        self._journal = path.open("ab", buffering=0)
+        self._operations: dict[str, Callable[[dict[str, Any]], _Answer]] = {
+            "fund": self._fund,
+            "prices": self._set_prices,
+            "fault": self._plan_faults,
+            "adjust": self._adjust,
+            "dump": self._dump,
+            "login": self._login,
+            "submit": self._submit,
+            "find": self._find,
+            "cancel": self._cancel,
+            "open_orders": self._open_orders,
+            "account": self._account,
+        }
+
+    def handle(self, request: dict[str, Any]) -> _Answer:
+        """Do what a request asks; requests of a superseded connection are refused."""
+        operation = self._operations[request["op"]]
+        connection = request.get("connection")
+        if connection is not None and connection != self.accounts[request["account"]].connection:
+            return _Answer({"error": "superseded", "text": "a newer login took this account's connection"})
+        return operation(request)
+
+    # --- control ---------------------------------------------------------------------------------
+
+    def _fund(self, request: dict[str, Any]) -> _Answer:
+        event = {"event": "FUNDED", "account": request["account"], "cash": request["cash"]}
+        if request["account"] not in self.accounts:
+            self._commit(event)
+        return _Answer({})
+
+    def _set_prices(self, request: dict[str, Any]) -> _Answer:
+        self.prices |= {symbol: Decimal(price) for symbol, price in request["prices"].items()}
+        return _Answer({})
+
+    def _plan_faults(self, request: dict[str, Any]) -> _Answer:
+        account = self.accounts[request["account"]]
+        account.faults = deque(Fault(name) for name in request["faults"])
+        return _Answer({})
+
+    def _adjust(self, request: dict[str, Any]) -> _Answer:
+        """Change a holding or the cash behind the platform's back."""
+        self._commit({"event": "ADJUSTED", **{name: request[name] for name in ("account", "quantities", "cash")}})
+        return _Answer({})
+
+    def _dump(self, request: dict[str, Any]) -> _Answer:
+        account = self.accounts[request["account"]]
+        return _Answer({"orders": plain(account.orders), "state": plain(account.book.state())})
+
+    # --- the broker's own calls --------------------------------------------------------------------
+
+    def _login(self, request: dict[str, Any]) -> _Answer:
+        account = self.accounts[request["account"]]
+        account.connection += 1
+        return _Answer({"login": account.connection})
+
+    def _account(self, request: dict[str, Any]) -> _Answer:
+        return _Answer({"state": plain(self.accounts[request["account"]].book.state())})
+
+    def _find(self, request: dict[str, Any]) -> _Answer:
+        account = self.accounts[request["account"]]
+        number = account.find(request["client_order_id"])
+        return _Answer({"report": None if number is None else plain(account.orders[number])})
+
+    def _open_orders(self, request: dict[str, Any]) -> _Answer:
+        account = self.accounts[request["account"]]
+        return _Answer({"reports": [plain(report) for report in account.orders if not report.state.terminal]})
+
+    def _cancel(self, request: dict[str, Any]) -> _Answer:
+        account = self.accounts[request["account"]]
+        number = account.find(request["client_order_id"])
+        if number is None:
+            return _Answer({"error": "rejected", "text": "order not known"})
+        if number in account.races:
+            account.races.discard(number)
+            self._fill(request["account"], number)
+        elif not account.orders[number].state.terminal:
+            self._keep(request["account"], number, replace(account.orders[number], state=OrderState.CANCELLED))
+        return _Answer({"report": plain(account.orders[number])})
+
+    def _submit(self, request: dict[str, Any]) -> _Answer:
+        name, order = request["account"], _ORDER.validate_python(request["order"])
+        account = self.accounts[name]
+        if self._dedupe and (known := account.find(order.client_order_id)) is not None:
+            return _Answer({"report": plain(account.orders[known])})
+        fault = account.faults.popleft() if account.faults else None
+        if fault is Fault.DELAYED_ACCEPT:
+            asyncio.get_running_loop().call_later(self._delay, self._accept, name, order, None)
+        elif fault is not Fault.SILENT_DROP:
+            self._accept(name, order, fault)
+        if fault in _SILENT:
+            return _Answer(None, hang_up=fault is Fault.DISCONNECT)
+        report = account.orders[-1]
+        if report.state is OrderState.REJECTED:
+            return _Answer({"error": "rejected", "text": report.text})
+        if fault is Fault.DUPLICATE_EVENT:
+            report = replace(report, fills=report.fills * 2)
+        return _Answer({"report": plain(report)})
+
+    def _accept(self, name: str, order: Order, fault: Fault | None) -> None:
+        account = self.accounts[name]
+        number = len(account.orders)
+        if fault is Fault.REJECT:
+            self._keep(name, number, ExecutionReport(order, OrderState.REJECTED, (), "the venue does not like it"))
+            return
+        if fault is Fault.CASH_SHORT:
+            self._keep(name, number, ExecutionReport(order, OrderState.REJECTED, (), "not enough cash"))
+            return
+        self._keep(name, number, ExecutionReport(order, OrderState.ACKNOWLEDGED))
+        if fault is Fault.LATE_FILL:
+            asyncio.get_running_loop().call_later(self._delay, self._fill, name, number)
+        elif fault is Fault.FILL_RACES_CANCEL:
+            account.races.add(number)
+        elif fault is Fault.PARTIAL_THEN_CANCEL:
+            self._fill(name, number, share=Decimal("0.5"))
+            self._keep(name, number, replace(account.orders[number], state=OrderState.CANCELLED))
+        elif fault is not Fault.UNFILLED:
+            self._fill(name, number)
+
+    def _fill(self, name: str, number: int, share: Decimal = Decimal(1)) -> None:
+        account = self.accounts[name]
+        report = account.orders[number]
+        left = report.order.quantity - report.filled_quantity
+        quantity = self._rules.whole(left * share)
+        if report.state.terminal or not quantity:
+            return
+        part = replace(report.order, quantity=quantity)
+        try:
+            fill = account.book.match(part, self.prices[part.symbol], self._rules, self._clock.now())
+        except OrderRejected as error:
+            self._keep(name, number, replace(report, state=OrderState.REJECTED, text=str(error)))
+            return
+        fill = replace(fill, execution_id=f"{name}-{number}-{len(report.fills) + 1}")
+        state = OrderState.FILLED if quantity == left else OrderState.PARTIALLY_FILLED
+        self._keep(name, number, replace(report, state=state, fills=(*report.fills, fill)))
+
+    # --- the journal -------------------------------------------------------------------------------
+
+    def _keep(self, name: str, number: int, report: ExecutionReport) -> None:
+        self._commit({"event": "ORDER", "account": name, "number": number, "report": plain(report)})
+
+    def _commit(self, event: dict[str, Any]) -> None:
+        self._journal.write(canonical_json(event) + b"\n")
+        os.fsync(self._journal.fileno())
+        self._apply(event)
+
+    def _apply(self, event: dict[str, Any]) -> None:
+        name = event["account"]
+        if event["event"] == "FUNDED":
+            self.accounts[name] = VenueAccount(PaperBook(name, "USD", Decimal(event["cash"])))
+            return
+        account = self.accounts[name]
+        if event["event"] == "ADJUSTED":
+            account.book.cash += Decimal(event["cash"])
+            held = {s: account.book.quantities.get(s, Decimal(0)) + Decimal(q) for s, q in event["quantities"].items()}
+            account.book.quantities |= held
+            account.book.quantities = {s: q for s, q in account.book.quantities.items() if q}
+            return
+        number, report = event["number"], _REPORT.validate_python(event["report"])
+        known: tuple[Fill, ...] = account.orders[number].fills if number < len(account.orders) else ()
+        account.orders[number : number + 1] = [report]
+        for fill in report.fills[len(known) :]:
+            account.book.apply(fill)
+
+
+async def _serve(venue: PaperVenue, port: int) -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError, asyncio.IncompleteReadError):
+            while line := await reader.readline():
+                answer = venue.handle(json.loads(line))
+                if answer.document is not None:
+                    writer.write(canonical_json(answer.document) + b"\n")
+                    await writer.drain()
+                if answer.hang_up:
+                    break
+        writer.close()
+
+    server = await asyncio.start_server(talk, "127.0.0.1", port, limit=2**20)
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    sys.stdout.write(json.dumps({"port": server.sockets[0].getsockname()[1]}) + "\n")
+    sys.stdout.flush()
+    await stop.wait()
+    server.close()
+
+
+def main() -> None:
+    """Run the venue until SIGTERM."""
+    parser = argparse.ArgumentParser(prog="paper_venue", description="A paper broker on a loopback port.")
+    parser.add_argument("--folder", type=Path, required=True, help="where the journal is kept")
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--dedupe", choices=("on", "off"), default="on")
+    parser.add_argument("--delay", type=float, default=0.1, help="seconds of a delayed accept or late fill")
+    arguments = parser.parse_args()
+    rules = ExecutionRules()
+    venue = PaperVenue(arguments.folder, dedupe=arguments.dedupe == "on", delay=arguments.delay, rules=rules)
+    asyncio.run(_serve(venue, arguments.port))
+
+
+if __name__ == "__main__":
+    main()

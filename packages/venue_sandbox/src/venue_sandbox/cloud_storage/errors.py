@@ -1,0 +1,80 @@
+"""Errors in the shape of the JSON API."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+__all__ = ["ApiError", "ended", "error_for", "invalid", "no_bucket", "no_object", "stale", "too_many", "unchanged"]
+
+REASONS = {
+    HTTPStatus.TOO_MANY_REQUESTS: "rateLimitExceeded",
+    HTTPStatus.REQUEST_TIMEOUT: "uploadBrokenConnection",
+    HTTPStatus.INTERNAL_SERVER_ERROR: "internalError",
+    HTTPStatus.FORBIDDEN: "forbidden",
+    HTTPStatus.UNAUTHORIZED: "required",
+}
+DEFAULT_REASON = "backendError"
+
+
+class ApiError(Exception):
+    """A request is answered with an error."""
+
+    def __init__(self, status: int, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.reason = reason
+        self.message = message
+
+    def document(self) -> dict[str, Any]:
+        """Return the JSON document that is the answer's body."""
+        detail = {"message": self.message, "domain": "global", "reason": self.reason}
+        return {"error": {"code": self.status, "message": self.message, "errors": [detail]}}
+
+
+def error_for(status: int) -> ApiError:
+    """Return the error that the service itself has with a status."""
+    reason = REASONS.get(HTTPStatus(status), DEFAULT_REASON) if status in set(HTTPStatus) else DEFAULT_REASON
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        return ApiError(status, reason, "The request rate is too high. Please reduce your request rate.")
+    return ApiError(status, reason, "We encountered an internal error. Please try again.")
+
+
+def no_bucket() -> ApiError:
+    """Return the error of a bucket that is not there."""
+    return ApiError(404, "notFound", "The specified bucket does not exist.")
+
+
+def no_object(bucket: str, name: str) -> ApiError:
+    """Return the error of an object that is not there."""
+    return ApiError(404, "notFound", f"No such object: {bucket}/{name}")
+
+
+def stale() -> ApiError:
+    """Return the error of a precondition that does not hold."""
+    return ApiError(412, "conditionNotMet", "At least one of the pre-conditions you specified did not hold.")
+
+
+def unchanged() -> ApiError:
+    """Return the answer to a read of a generation that the client has already."""
+    return ApiError(304, "notModified", "Not Modified")
+
+
+def too_many(bucket: str, name: str) -> ApiError:
+    """Return the error of an object that is changed too often."""
+    return ApiError(
+        429,
+        "rateLimitExceeded",
+        f"The object {bucket}/{name} exceeded the rate limit for object mutation operations (create, update, and "
+        "delete). Please reduce your request rate. See https://cloud.google.com/storage/docs/gcs429.",
+    )
+
+
+def invalid(message: str) -> ApiError:
+    """Return the error of a request that makes no sense."""
+    return ApiError(400, "invalid", message)
+
+
+def ended() -> ApiError:
+    """Return the error of a resumable upload that is not there, or is complete."""
+    return ApiError(404, "notFound", "The upload session was not found or has ended.")

@@ -1,0 +1,143 @@
+"""What a server is told to do wrong, and what it was asked to do."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from enum import StrEnum
+from typing import Any, cast
+
+__all__ = ["ANY", "Fault", "FaultBook", "FaultError", "FaultKind"]
+
+ANY = "*"
+"""The operation of a fault that strikes every operation."""
+
+
+class FaultError(ValueError):
+    """A fault that was asked for makes no sense."""
+
+
+class FaultKind(StrEnum):
+    """What goes wrong with a request."""
+
+    FAIL_BEFORE = "fail_before"
+    """An error is answered, and the request has no effect."""
+    FAIL_AFTER = "fail_after"
+    """The request has its effect, but the answer is lost: the connection is reset."""
+    SILENT = "silent"
+    """The request has its effect, but it is never answered; the connection stays open."""
+    SLOW = "slow"
+    """The request waits before it has its effect, also when the client has gone away by then."""
+    RATE_LIMIT = "rate_limit"
+    """The request is refused as one too many, and has no effect."""
+    DOWN = "down"
+    """The connection is reset, and the request has no effect."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that goes wrong.
+
+    Attributes
+    ----------
+    kind
+        What goes wrong.
+    operation
+        The operation it strikes; the server's documentation names them.
+    times
+        How many requests it strikes; None for all of them until the faults are cleared.
+    skip
+        How many requests it lets pass first.
+    status
+        The HTTP status of ``fail_before``.
+    seconds
+        How long ``slow`` waits.
+    """
+
+    kind: FaultKind
+    operation: str = ANY
+    times: int | None = 1
+    skip: int = 0
+    status: int = 503
+    seconds: float = 0.0
+
+    @classmethod
+    def read(cls, document: object) -> Fault:
+        """Read a fault from a JSON document.
+
+        Raises
+        ------
+        FaultError
+            It is not one.
+        """
+        if not isinstance(document, dict):
+            raise FaultError(f"a fault is a JSON object, not {document!r}")
+        values = cast(dict[str, Any], document)
+        if values.get("kind") not in set(FaultKind):
+            raise FaultError(f"kind is one of {', '.join(FaultKind)}, not {values.get('kind')!r}")
+        if unknown := set(values) - {field.name for field in fields(cls)}:
+            raise FaultError(f"a fault has no {', '.join(sorted(unknown))}")
+        others = {name: value for name, value in values.items() if name != "kind"}
+        fault = cls(FaultKind(values["kind"]), **others)
+        fault.check()
+        return fault
+
+    def check(self) -> None:
+        """Raise `FaultError` unless every number is one that can be kept."""
+        if type(self.operation) is not str:
+            raise FaultError(f"operation is a text, not {self.operation!r}")
+        if self.times is not None and (type(self.times) is not int or self.times < 1):
+            raise FaultError(f"times is a number from 1 on, or null for ever, not {self.times!r}")
+        if type(self.skip) is not int or self.skip < 0:
+            raise FaultError(f"skip is a number from 0 on, not {self.skip!r}")
+        if type(self.status) is not int or not 400 <= self.status <= 599:
+            raise FaultError(f"status is an HTTP error from 400 to 599, not {self.status!r}")
+        if type(self.seconds) not in (int, float) or not (math.isfinite(self.seconds) and self.seconds >= 0):
+            raise FaultError(f"seconds is a number from 0 on, not {self.seconds!r}")
+
+
+@dataclass(slots=True)
+class _Armed:
+    fault: Fault
+    skip: int
+    times: float
+
+
+class FaultBook:
+    """The faults that are still to strike, and the count of requests by operation.
+
+    Parameters
+    ----------
+    strikes
+        Whether a fault's operation, the first argument, is that of a request, the second; equal texts by default.
+    """
+
+    def __init__(self, strikes: Callable[[str, str], bool] = operator.eq) -> None:
+        self.requests: Counter[str] = Counter()
+        self._strikes = strikes
+        self._armed: list[_Armed] = []
+
+    def add(self, fault: Fault) -> None:
+        """Arm a fault, behind those that are armed already."""
+        self._armed.append(_Armed(fault, fault.skip, math.inf if fault.times is None else fault.times))
+
+    def clear(self) -> None:
+        """Disarm every fault."""
+        self._armed.clear()
+
+    def take(self, operation: str) -> Fault | None:
+        """Return the fault that strikes a request: the first one armed for it that skips no more."""
+        for armed in self._armed:
+            if armed.fault.operation != ANY and not self._strikes(armed.fault.operation, operation):
+                continue
+            if armed.skip:
+                armed.skip -= 1
+                continue
+            armed.times -= 1
+            if armed.times == 0:
+                self._armed.remove(armed)
+            return armed.fault
+        return None

@@ -1,0 +1,125 @@
+"""Start a server of the sandbox as a process of its own, and tell it what to do wrong.
+
+Needs the standard library only.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import select
+import subprocess
+import sys
+from collections.abc import Mapping
+from typing import Any, Self
+
+__all__ = ["Server", "Unhealthy"]
+
+START_SECONDS = 30.0
+STOP_SECONDS = 5.0
+CONTROL_SECONDS = 10.0
+
+
+class Unhealthy(RuntimeError):
+    """A server of the sandbox did not start, or did not do what it was told."""
+
+
+class Server:
+    """A running server; leaving its context stops it. It also stops when this process ends in any way.
+
+    Parameters
+    ----------
+    module
+        What ``python -m`` runs, such as ``venue_sandbox.cloud_storage``.
+    options
+        Further words of its command line.
+
+    Attributes
+    ----------
+    port
+        Where it listens on 127.0.0.1.
+    control_port
+        Where its control endpoint listens; the same as ``port`` where the server speaks HTTP.
+    """
+
+    def __init__(self, module: str, *options: str) -> None:
+        self.name = module
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", module, "--stop-at-eof", *options],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        try:
+            ports = self._ports()
+        except BaseException:
+            self.kill()
+            raise
+        self.port = ports["port"]
+        self.control_port = ports.get("control_port", self.port)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Ask it to end, and wait until it has."""
+        self.process.terminate()
+        try:
+            self.process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise Unhealthy(f"{self.name} was still running {STOP_SECONDS:g} s after SIGTERM") from None
+        self._close()
+
+    def kill(self) -> None:
+        """End it as a crash would."""
+        self.process.kill()
+        self.process.wait()
+        self._close()
+
+    def fault(self, kind: str, **fields: Any) -> None:
+        """Arm a fault; see the server for its kinds and fields."""
+        self._control("POST", "faults", {"kind": kind, **fields})
+
+    def clear(self) -> None:
+        """Disarm every fault."""
+        self._control("DELETE", "faults")
+
+    def requests(self) -> dict[str, int]:
+        """Return the number of requests by operation."""
+        return json.loads(self._control("GET", "requests"))
+
+    def forget_requests(self) -> None:
+        """Count requests from zero."""
+        self._control("DELETE", "requests")
+
+    def _ports(self) -> dict[str, int]:
+        assert self.process.stdout is not None
+        if not select.select([self.process.stdout], [], [], START_SECONDS)[0]:
+            raise Unhealthy(f"{self.name} did not listen within {START_SECONDS:g} s")
+        line = self.process.stdout.readline()
+        if not line:
+            raise Unhealthy(f"{self.name} ended with status {self.process.wait(STOP_SECONDS)} before it listened")
+        return json.loads(line)
+
+    def _control(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> bytes:
+        connection = http.client.HTTPConnection("127.0.0.1", self.control_port, timeout=CONTROL_SECONDS)
+        try:
+            text = None if body is None else json.dumps(body)
+            connection.request(method, f"/_control/{path}", text, {"Content-Type": "application/json"})
+            response = connection.getresponse()
+            content = response.read()
+        finally:
+            connection.close()
+        if response.status >= 300:
+            raise Unhealthy(f"{self.name}: {method} {path} was answered {response.status}: {content.decode().strip()}")
+        return content
+
+    def _close(self) -> None:
+        for stream in (self.process.stdin, self.process.stdout):
+            if stream is not None:
+                stream.close()
