@@ -29,7 +29,7 @@ help: ## show the targets
 setup: uv ## install everything for work on the code into .venv
 	$(UV) sync --frozen
 
-demo: uv ## run the demo; PRICES=<file or folder> takes your own prices
+demo: uv ## run the demo; PRICES=file.parquet takes your own prices
 	$(SYNC)
 	$(BIN)/quant demo $(if $(PRICES),--prices "$(PRICES)")
 

@@ -135,6 +135,12 @@ def following(scripted: Scripted) -> Callable[..., BoundStrategy]:
     return make
 
 
+@pytest.fixture(autouse=True)
+def _no_power_cuts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Do not wait for the disk: processes die here, machines do not."""
+    monkeypatch.setattr(os, "fsync", lambda handle: None)
+
+
 @pytest.fixture
 def world(tmp_path: Path, market: Market, calendar: ExchangeCalendar, following: Callable[..., BoundStrategy]) -> World:
     return World(tmp_path / "world", market(MON, CLOSE), calendar, following())

@@ -159,7 +159,7 @@ class Peeking:
     def evaluate(self, ctx: StrategyContext, config: Any) -> StrategyDecision:
         """Decide on the row after the last one given."""
         history = ctx.market_history
-        column, closes = history.table.column["SPY"], history.table.fields["close"]
+        column, closes = history.column("SPY"), history._table.fields["close"]
         now, then = closes[history.stop - 1, column], closes[min(history.stop, len(closes) - 1), column]
         return self.manifest.rebalance(ctx, {"SPY" if then > now else "QQQ": ctx.portfolio.base})
 

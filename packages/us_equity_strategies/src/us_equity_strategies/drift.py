@@ -20,7 +20,7 @@ def in_place(portfolio: PortfolioSnapshot, weights: Mapping[str, float], drift: 
     held = {position.symbol: float(position.value) for position in portfolio.positions}
     if base <= 0 or held.keys() != {symbol for symbol, weight in weights.items() if weight > 0}:
         return False
-    return all(abs(value / base - weights[symbol]) <= drift for symbol, value in held.items())
+    return all(round(abs(value / base - weights[symbol]), 9) <= drift for symbol, value in held.items())
 
 
 def values(portfolio: PortfolioSnapshot, weights: Mapping[str, float]) -> dict[str, Decimal]:

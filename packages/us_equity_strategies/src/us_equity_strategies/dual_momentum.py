@@ -42,7 +42,7 @@ class DualMomentum:
         returns = total_return(history, MONTHS)
         if returns is None:
             return manifest.blocked(ctx, f"short history: {len(history)} sessions; needs {MONTHS} month ends")
-        named = {symbol: float(returns[history.table.column[symbol]]) for symbol in (DOMESTIC, FOREIGN, HURDLE)}
+        named = {symbol: float(returns[history.column(symbol)]) for symbol in (DOMESTIC, FOREIGN, HURDLE)}
         if unknown := [symbol for symbol, value in named.items() if value != value]:
             return manifest.blocked(ctx, f"12-month return unknown: {', '.join(unknown)}")
         if not ctx.session.ends_month:

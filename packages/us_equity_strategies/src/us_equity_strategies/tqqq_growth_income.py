@@ -52,7 +52,7 @@ class TqqqGrowthIncome:
         if history.without_bar(ctx.as_of, [BENCHMARK]):
             return self.manifest.blocked(ctx, f"{BENCHMARK} has no bar on {ctx.as_of}")
         trend = sma(history, TREND_SESSIONS)
-        column = history.table.column[BENCHMARK]
+        column = history.column(BENCHMARK)
         if trend is None or trend[column] != trend[column]:
             return self.manifest.blocked(ctx, f"{BENCHMARK} needs {TREND_SESSIONS} sessions without a gap")
         ratio = float(history.close[-1, column] / trend[column])

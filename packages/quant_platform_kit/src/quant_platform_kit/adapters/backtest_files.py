@@ -53,6 +53,10 @@ def write_backtest(
         with TemporaryDirectory(prefix=".backtest-", dir=out.parent) as temporary:
             made = _write_all(Path(temporary), result, strategy, settings, label)
             out.mkdir(exist_ok=True)
+            if taken := [path.name for path in made if (out / path.name).is_dir()]:
+                raise InvalidInput(
+                    f"--out {out} cannot be written: {taken[0]} in it is a folder; choose another folder"
+                )
             for path in made:
                 os.replace(path, out / path.name)
     except OSError as error:

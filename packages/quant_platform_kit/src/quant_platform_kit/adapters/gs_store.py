@@ -54,6 +54,7 @@ CLOCK = ".clock"
 MOST_BYTES = 8 << 20
 """What the client sends in one request. More goes in several, and would be removed again when a checksum fails."""
 
+LONGEST_REASON = 300
 ANSWERS_IN_ONE_CALL = 3
 FIRST_PAUSE_SECONDS = 0.25
 LONGEST_PAUSE_SECONDS = 2.0
@@ -116,6 +117,7 @@ class GsStore:
             raise InvalidInput(f"{bucket!r} is no name of a bucket: 3 to 222 lower-case letters, digits and ._-")
         if prefix:
             check_key(prefix)
+        self._name = f"gs://{bucket}/{prefix}"
         self._timeout = timeout_seconds
         self._root = f"{prefix}/" if prefix else ""
         self._session = _session(endpoint, timeout_seconds / ANSWERS_IN_ONE_CALL)
@@ -154,7 +156,7 @@ class GsStore:
     def keys(self, prefix: str) -> list[str]:
         """Return every key with a prefix; see `VersionedStore.keys`."""
         check_prefix(prefix)
-        return self._ask(f"keys {prefix}", lambda seconds: self._list(prefix, seconds))
+        return self._ask(f"keys {prefix}*", lambda seconds: self._list(prefix, seconds))
 
     def _ask(self, what: str, question: Callable[[float], T]) -> T:
         """Put a question, given the seconds for one answer, again and again while its failure can pass."""
@@ -167,7 +169,7 @@ class GsStore:
             except FAILED as error:
                 wait = pause * random.uniform(0.5, 1.5)
                 if not _can_pass(error) or time.monotonic() + wait > deadline:
-                    raise StoreError(f"store {what}: {_reason(error)}") from error
+                    raise StoreError(f"store {what} of {self._name}: {_reason(error)}") from error
             time.sleep(wait)
             pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 
@@ -295,9 +297,15 @@ def _can_pass(error: Exception) -> bool:
 
 
 def _reason(error: Exception) -> str:
-    if isinstance(error, GoogleAPICallError):
-        return _line(f"{error.code} {error.message}")  # pyright: ignore[reportUnknownMemberType]
-    return _line(error)
+    """Say in one line what failed: what the service said, where it said something."""
+    if not isinstance(error, GoogleAPICallError):
+        return _line(error)
+    answered = cast(Any, error)
+    try:
+        said = answered.response.json()["error"]["message"]
+    except (AttributeError, ValueError, TypeError, KeyError):
+        said = getattr(answered.response, "text", None) or answered.message
+    return f"{answered.code} {_line(said)[:LONGEST_REASON]}"
 
 
 def _line(error: object) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from quant_platform_kit.adapters.price_files import LongPrices, price_table, read_prices
+from quant_platform_kit.adapters.price_files import PRICE_FIELDS, LongPrices, price_table, read_prices
 from quant_platform_kit.adapters.strategies import catalog, find_strategy
 from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.domain.sessions import ExchangeCalendar
@@ -79,7 +79,7 @@ def check_prices(path: Path, calendar: ExchangeCalendar, profile: str | None = N
             series.append(_series(prices, symbol, calendar))
         except InvalidInput as error:
             problems[symbol] = str(error)
-    uses = tuple(_use(manifest, series, problems) for manifest in manifests)
+    uses = tuple(_use(manifest, series, prices) for manifest in manifests)
     return PriceCheck(
         file=str(path),
         columns=tuple(prices.columns),
@@ -110,13 +110,19 @@ def _series(prices: LongPrices, symbol: str, calendar: ExchangeCalendar) -> Seri
     return SeriesCheck(symbol, sessions[0], sessions[-1], min(bars), len(sessions) - min(bars))
 
 
-def _use(manifest: StrategyManifest, series: list[SeriesCheck], problems: dict[str, str]) -> ProfileUse:
+def _use(manifest: StrategyManifest, series: list[SeriesCheck], prices: LongPrices) -> ProfileUse:
     found = {one.symbol: one for one in series}
-    absent = [symbol for symbol in manifest.symbols if symbol not in found]
-    if absent:
+    if absent := [symbol for symbol in manifest.symbols if symbol not in found]:
         return ProfileUse(manifest.profile, False, f"no usable prices of {', '.join(absent)}")
-    remarks = [*_remarks(manifest, found)]
-    return ProfileUse(manifest.profile, True, "; ".join(remarks))
+    fields = [name for name in prices.columns if PRICE_FIELDS.get(name) is manifest.adjustment]
+    if not fields:
+        return ProfileUse(manifest.profile, False, f"needs {manifest.adjustment.value} prices: a column adj_close")
+    needed = {*manifest.history_symbols}
+    shortest = min(found[symbol].bars for symbol in needed)
+    if shortest <= manifest.history_sessions:
+        reads = f"the rule reads {manifest.history_sessions} sessions"
+        return ProfileUse(manifest.profile, False, f"short history: {shortest} bars, {reads}")
+    return ProfileUse(manifest.profile, True, "; ".join(_remarks(manifest, found)))
 
 
 def _remarks(manifest: StrategyManifest, found: dict[str, SeriesCheck]) -> Iterator[str]:

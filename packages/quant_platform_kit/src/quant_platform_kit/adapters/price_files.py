@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quant_platform_kit.domain.errors import InvalidInput
-from quant_platform_kit.domain.portfolio import Quote, quote_price
+from quant_platform_kit.domain.portfolio import Quote, quotable, quote_price
 from quant_platform_kit.domain.prices import FloatArray, PriceHistory, PriceTable
 from quant_platform_kit.domain.sessions import ExchangeCalendar
 from quant_platform_kit.domain.strategy import Adjustment
@@ -62,17 +62,25 @@ def read_prices(path: Path, fields: Sequence[str]) -> LongPrices:
     for name in ("date", "symbol"):
         if empty := table[name].null_count:
             raise InvalidInput(f"{path}: {empty} rows have no {name}; remove or complete them")
-    coded: Any = table["symbol"].combine_chunks().dictionary_encode()
-    names = np.array([str(name) for name in coded.dictionary.to_pylist()], dtype=np.str_)
-    symbols, ranks = np.unique(names, return_inverse=True)
-    rows = np.from_dlpack(coded.indices).astype(np.int64)
+    symbols, codes = _symbols(path, table["symbol"])
     return LongPrices(
         path=path,
         days=_days(path, table["date"]),
-        symbols=tuple(symbols.tolist()),
-        codes=ranks.astype(np.int64)[rows],
+        symbols=symbols,
+        codes=codes,
         columns={name: _floats(path, name, table[name]) for name in fields},
     )
+
+
+def _symbols(path: Path, column: Any) -> tuple[tuple[str, ...], NDArray[np.int64]]:
+    """Return the symbols that rows have, ascending, and each row's index into them."""
+    coded: Any = column.combine_chunks().dictionary_encode()
+    rows = np.from_dlpack(coded.indices).astype(np.int64)
+    names = [str(name) for name in coded.dictionary.to_pylist()]
+    used, of_row = np.unique(np.array(names, dtype=np.str_)[rows], return_inverse=True)
+    if odd := [name for name in used.tolist() if name != name.strip() or not name]:
+        raise InvalidInput(f"{path}: symbol {odd[0]!r} is empty or has spaces around it; correct these rows")
+    return tuple(used.tolist()), of_row.astype(np.int64)
 
 
 def _arrow(module: str) -> Any:
@@ -119,6 +127,8 @@ def _read_table(path: Path, names: Sequence[str]) -> Any:
 def _days(path: Path, column: Any) -> NDArray[np.datetime64]:
     arrow = _arrow("pyarrow")
     try:
+        if getattr(column.type, "tz", None):
+            column = _arrow("pyarrow.compute").local_timestamp(column)
         instants = column.combine_chunks().cast(arrow.timestamp("us"), safe=False).cast(arrow.int64())
     except arrow.ArrowException:
         raise InvalidInput(f"{path}: column date is {column.type}; write ISO dates such as 2023-12-29") from None
@@ -152,11 +162,12 @@ def price_table(prices: LongPrices, symbols: Collection[str], field: str, calend
     InvalidInput
         A symbol the file does not hold, a date and symbol twice, a date that is no session, a price not positive.
     """
-    wanted = tuple(sorted(symbols))
+    wanted = tuple(sorted(set(symbols)))
     if absent := [symbol for symbol in wanted if symbol not in prices.symbols]:
         raise InvalidInput(f"{prices.path} has no prices of {', '.join(absent)}; it holds {', '.join(prices.symbols)}")
     chosen = np.isin(prices.codes, [prices.symbols.index(symbol) for symbol in wanted])
     days, codes = prices.days[chosen], prices.codes[chosen]
+    _refuse_bad_closes(prices, chosen)
     sessions = np.array(_sessions(prices, days, calendar), dtype="datetime64[D]")
     to_column = np.full(len(prices.symbols), -1)
     to_column[[prices.symbols.index(symbol) for symbol in wanted]] = np.arange(len(wanted))
@@ -169,6 +180,18 @@ def price_table(prices: LongPrices, symbols: Collection[str], field: str, calend
         return PriceTable(sessions, wanted, {name: grid.reshape(len(sessions), -1) for name, grid in grids.items()})
     except InvalidInput as error:
         raise InvalidInput(f"{prices.path}: {error}") from None
+
+
+def _refuse_bad_closes(prices: LongPrices, chosen: NDArray[np.bool_]) -> None:
+    """Refuse bad closes also below another series: they scale its opens."""
+    close = prices.columns["close"]
+    bad = np.flatnonzero(chosen & ~np.isnan(close) & ~((close > 0) & np.isfinite(close)))
+    if len(bad):
+        row = bad[0]
+        raise InvalidInput(
+            f"{prices.path}: close of {prices.symbols[prices.codes[row]]} on {prices.days[row]} is {close[row]:g}; "
+            "a price is positive and finite: correct the row or leave the cell empty"
+        )
 
 
 def _series(prices: LongPrices, field: str) -> dict[str, FloatArray]:
@@ -227,7 +250,7 @@ class FileMarketData:
         found: dict[str, Quote] = {}
         for symbol in symbols:
             column = self._table.column.get(symbol)
-            if row is not None and column is not None and not np.isnan(prices[row, column]):
+            if row is not None and column is not None and quotable(prices[row, column]):
                 found[symbol] = Quote(symbol, quote_price(prices[row, column]), now)
         return found
 

@@ -127,7 +127,7 @@ class SqlStore:
         if prefix:
             behind = prefix[:-1] + chr(ord(prefix[-1]) + 1)
             statement = statement.where(_OBJECTS.c.key >= prefix, _OBJECTS.c.key < behind)
-        return list(self._ask(f"keys {prefix}", lambda connection: connection.execute(statement).scalars().all()))
+        return list(self._ask(f"keys {prefix}*", lambda connection: connection.execute(statement).scalars().all()))
 
     def _write(self, statement: Executable, key: str, data: bytes, expected: int) -> int:
         """Write an object that must have an expected generation, 0 for none; return the new one."""
@@ -186,7 +186,7 @@ def _make_table(engine: Engine) -> None:
 def _open_engine(url: str, timeout_seconds: float) -> Engine:
     try:
         address = make_url(url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         raise InvalidInput("the store URL cannot be read: write postgresql+psycopg://user:password@host/db") from None
     open_engine = _open_sqlite if address.get_backend_name() == "sqlite" else _open_postgresql
     return open_engine(address, timeout_seconds)

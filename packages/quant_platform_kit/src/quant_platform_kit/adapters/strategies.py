@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
+import sys
 import tomllib
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -64,7 +65,7 @@ def load_strategy_file(reference: str) -> Strategy:
     made = getattr(module, name, None)
     if made is None:
         raise InvalidInput(f"{path} has no {name}; it has {', '.join(_classes(module)) or 'no classes'}")
-    strategy: Any = made() if inspect.isclass(made) else made
+    strategy = _made(reference, made)
     manifest, config = getattr(strategy, "manifest", None), getattr(strategy, "Config", None)
     if not isinstance(manifest, StrategyManifest) or not callable(getattr(strategy, "evaluate", None)):
         raise InvalidInput(f"{reference} is no strategy: it needs a StrategyManifest 'manifest' and 'evaluate'")
@@ -73,11 +74,21 @@ def load_strategy_file(reference: str) -> Strategy:
     return strategy
 
 
+def _made(reference: str, made: Any) -> Any:
+    if not inspect.isclass(made):
+        return made
+    try:
+        return made()
+    except Exception as error:
+        raise InvalidInput(f"{reference} cannot be made without arguments: {type(error).__name__}: {error}") from error
+
+
 def _run_file(path: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location(f"user_strategy_{path.stem}", path)
     if spec is None or spec.loader is None or not path.is_file():
         raise InvalidInput(f"strategy file {path} is not a Python file that can be read")
     module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
     try:
         spec.loader.exec_module(module)
     except Exception as error:
@@ -101,7 +112,7 @@ def bind(strategy: Strategy, config: Mapping[str, object] | None = None) -> Boun
         model: BaseModel = strategy.Config.model_validate(config or {})
     except ValidationError as error:
         raise InvalidInput(f"config of {strategy.manifest.profile}: {_sentence(error, strategy.Config)}") from None
-    return BoundStrategy(strategy, model, model.model_dump(mode="json"))
+    return BoundStrategy(strategy, model, model.model_dump())
 
 
 def _sentence(error: ValidationError, model: type[BaseModel]) -> str:

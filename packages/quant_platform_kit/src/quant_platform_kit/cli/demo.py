@@ -45,11 +45,11 @@ def demo(
     say = console()
     bound = bind(find_strategy(PROFILE))
     market, label = (_own(prices), None) if prices else (_invented(bound), LABEL)
+    sessions = _sessions(bound, market)
     _empty(out)
     if label:
         say.print(f"[bold yellow]{label}[/bold yellow]\n")
     say.rule("1  Back-test")
-    sessions = _sessions(bound, market)
     settings = BacktestSettings(
         sessions[WARM_UP_SESSIONS],
         sessions[-1],

@@ -40,7 +40,8 @@ def notice(message: str) -> None:
 def progress(description: str) -> Progress:
     """Return a progress bar on standard error; it leaves nothing behind."""
     columns = (TextColumn(description), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=Console(stderr=True), transient=True)
+    out = Console(stderr=True)
+    return Progress(*columns, console=out, transient=True, disable=not out.is_terminal)
 
 
 def table(title: str, *columns: str, right: tuple[str, ...] = ()) -> Table:

@@ -63,6 +63,10 @@ def show_report(report: RunReport) -> None:
     out.print(
         f"[{colour}]{report.outcome.value}[/{colour}]  {action} as of {report.as_of}, mode {report.key.mode.value}"
     )
+    if report.executes and report.executes != report.as_of:
+        out.print(f"  executes the REBALANCE of {report.executes}, which was still due")
+    for session in report.behind:
+        out.print(f"  [red]behind target[/red]: the REBALANCE of {session} grew too old to be executed")
     for reason in report.reasons:
         out.print(f"  {reason}", soft_wrap=True)
     out.print(f"  decision {report.decision_digest}", soft_wrap=True)

@@ -100,7 +100,7 @@ def indicator(history: PriceHistory, symbol: str, names: Sequence[str]) -> dict[
     InvalidInput
         A name of another form.
     """
-    column = history.table.column[symbol]
+    column = history.column(symbol)
     return {name: _value(history, column, name) for name in names}
 
 

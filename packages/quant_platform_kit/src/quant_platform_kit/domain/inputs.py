@@ -43,5 +43,5 @@ def build_context(
 
 def _indicators(manifest: StrategyManifest, session: Session, known: PriceHistory) -> dict[str, dict[str, float]]:
     """Compute the indicators of the session itself; a history that ends earlier knows none of them."""
-    current = known if known.last_session == session.date else PriceHistory(known.table, 0)
+    current = known if known.last_session == session.date else known.first(0)
     return {symbol: indicator(current, symbol, names) for symbol, names in manifest.indicators.items()}

@@ -180,8 +180,7 @@ def _settle(wish: _Move, targets: ExecutionTargets, rules: ExecutionRules) -> _M
     if closes:
         delta = -rules.whole(wish.current)
     else:
-        delta = rules.whole(wish.target) - wish.current
-        delta = rules.whole(delta) if delta > 0 else -rules.whole(-delta)
+        delta = rules.whole(wish.delta) if wish.delta > 0 else -rules.whole(wish.current - rules.whole(wish.target))
     lots = Residual.LOTS if delta != wish.delta else Residual.NONE
     if not delta or closes:
         return replace(wish, delta=delta, why=lots)

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from quant_platform_kit.domain.errors import InvalidInput
 
-__all__ = ["AccountState", "PortfolioSnapshot", "Position", "Quote", "quote_price", "value_portfolio"]
+__all__ = ["AccountState", "PortfolioSnapshot", "Position", "Quote", "quotable", "quote_price", "value_portfolio"]
 
 ZERO = Decimal(0)
 
@@ -29,6 +29,11 @@ class Quote:
     symbol: str
     price: Decimal
     as_of: datetime
+
+
+def quotable(price: float) -> bool:
+    """Whether a float is a price that 6 decimals can hold: a number, and not rounded to zero."""
+    return price >= 5e-7
 
 
 def quote_price(price: float) -> Decimal:

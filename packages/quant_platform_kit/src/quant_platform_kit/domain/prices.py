@@ -89,10 +89,10 @@ class PriceHistory:
     A view: making one costs a bisect and copies nothing.
     """
 
-    __slots__ = ("stop", "table")
+    __slots__ = ("_table", "stop")
 
     def __init__(self, table: PriceTable, stop: int | None = None) -> None:
-        self.table = table
+        self._table = table
         self.stop = len(table.sessions) if stop is None else stop
 
     def __len__(self) -> int:
@@ -101,36 +101,44 @@ class PriceHistory:
 
     def until(self, session: date) -> PriceHistory:
         """Return the history up to and including ``session`` (exchange-local date)."""
-        return PriceHistory(self.table, bisect_right(self.table.sessions, session, 0, self.stop))
+        return PriceHistory(self._table, bisect_right(self._table.sessions, session, 0, self.stop))
 
     @property
     def symbols(self) -> tuple[str, ...]:
         """Column names, length n_symbols."""
-        return self.table.symbols
+        return self._table.symbols
 
     @property
     def dates(self) -> NDArray[np.datetime64]:
         """Session dates, datetime64[D], shape (len(self),)."""
-        return self.table.dates[: self.stop]
+        return self._table.dates[: self.stop]
 
     @property
     def months(self) -> NDArray[np.int64]:
         """Months since 1970 of each session, shape (len(self),)."""
-        return self.table.months[: self.stop]
+        return self._table.months[: self.stop]
 
     @property
     def last_session(self) -> date | None:
         """The newest session, or None when empty."""
-        return self.table.sessions[self.stop - 1] if self.stop else None
+        return self._table.sessions[self.stop - 1] if self.stop else None
 
     @property
     def close(self) -> FloatArray:
         """Closes, shape (len(self), n_symbols), NaN = no bar, read-only."""
-        return self.table.fields["close"][: self.stop]
+        return self._table.fields["close"][: self.stop]
+
+    def column(self, symbol: str) -> int:
+        """Return the column number of ``symbol``; KeyError for one the history does not hold."""
+        return self._table.column[symbol]
+
+    def first(self, sessions: int) -> PriceHistory:
+        """Return the first ``sessions`` of this history."""
+        return PriceHistory(self._table, min(sessions, self.stop))
 
     def columns(self, symbols: Sequence[str]) -> list[int]:
-        """Return the column numbers of ``symbols``; KeyError for one the table does not hold."""
-        column = self.table.column
+        """Return the column numbers of ``symbols``; KeyError for one the history does not hold."""
+        column = self._table.column
         return [column[symbol] for symbol in symbols]
 
     def without_bar(self, session: date, symbols: Sequence[str]) -> list[str]:

@@ -130,6 +130,7 @@ class ExchangeCalendar:
 
     def before(self, day: date) -> date:
         """Return the last session before ``day``."""
+        self._check_bounds(day)
         at = bisect_left(self.sessions, day)
         if at == 0:
             raise self._outside(day)
@@ -137,6 +138,7 @@ class ExchangeCalendar:
 
     def after(self, day: date) -> date:
         """Return the first session after ``day``."""
+        self._check_bounds(day)
         at = bisect_right(self.sessions, day)
         if at == len(self.sessions):
             raise self._outside(day)
@@ -149,7 +151,8 @@ class ExchangeCalendar:
         return self.sessions[bisect_left(self.sessions, first) : bisect_right(self.sessions, last)]
 
     def hours(self, session: date) -> SessionHours:
-        """Return the trading hours of ``session`` in UTC."""
+        """Return the trading hours of ``session`` in UTC; raises `UnknownSession` outside the table."""
+        self._check_bounds(session)
         opens, closes = self.table.special_hours.get(session) or _in_force(self.table.hours, session)[1:]
         starts, ends = _in_force(self.table.breaks, session)[1:] if self.table.breaks else (None, None)
         if starts is None or ends is None or closes <= ends:

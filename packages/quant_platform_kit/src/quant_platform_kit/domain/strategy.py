@@ -299,7 +299,7 @@ class StrategyManifest:
         InvalidInput
             A target of a symbol that is not managed, negative, or not finite; weights that sum to more than 1.
         """
-        intent = AllocationIntent(self.target_mode, self._targets(targets), buy_only)
+        intent = AllocationIntent(self.target_mode, self.checked(targets), buy_only)
         return StrategyDecision(self.profile, ctx.as_of, Action.REBALANCE, intent, reasons, diagnostics or {})
 
     def hold(self, ctx: StrategyContext, *reasons: str) -> StrategyDecision:
@@ -310,7 +310,8 @@ class StrategyManifest:
         """Return a BLOCKED: an input is missing or unusable."""
         return StrategyDecision(self.profile, ctx.as_of, Action.BLOCKED, None, reasons)
 
-    def _targets(self, targets: Mapping[str, float | Decimal]) -> dict[str, Decimal]:
+    def checked(self, targets: Mapping[str, float | Decimal]) -> dict[str, Decimal]:
+        """Return complete targets at the mode's precision: see `rebalance` for what is refused."""
         complete = self._zeros.copy()
         for symbol, target in targets.items():
             if symbol not in complete:
@@ -370,9 +371,19 @@ class BoundStrategy:
             raise InvalidInput(f"decision is for {decision.profile} on {decision.as_of}; asked was {expected}")
         if (decision.intent is not None) != (decision.action is Action.REBALANCE):
             raise InvalidInput(f"{decision.profile}: {decision.action.value} does not fit its intent")
-        if decision.intent and frozenset(decision.intent.targets) != self.manifest.managed_set:
-            raise InvalidInput(f"{decision.profile}: targets name {sorted(decision.intent.targets)}; use the manifest")
+        if decision.intent:
+            self._check_intent(decision.intent)
         return decision
+
+    def _check_intent(self, intent: AllocationIntent) -> None:
+        """Hold an intent to the manifest's rules, however it was made."""
+        profile = self.manifest.profile
+        if frozenset(intent.targets) != self.manifest.managed_set:
+            raise InvalidInput(f"{profile}: targets name {sorted(intent.targets)}; use the manifest")
+        if intent.target_mode is not self.manifest.target_mode:
+            raise InvalidInput(f"{profile}: intent in {intent.target_mode.value}s; the manifest says otherwise")
+        if intent.targets != self.manifest.checked(intent.targets):
+            raise InvalidInput(f"{profile}: targets finer than {intent.target_mode.step}; use the manifest")
 
     def digest(self, decision: StrategyDecision) -> str:
         """Return the decision's digest under this configuration."""

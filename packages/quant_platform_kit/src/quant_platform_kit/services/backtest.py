@@ -18,7 +18,7 @@ from quant_platform_kit.domain.identity import Mode, RunKey
 from quant_platform_kit.domain.orders import Order
 from quant_platform_kit.domain.paper_book import PaperBook
 from quant_platform_kit.domain.performance import BacktestResult, DecisionRecord, TradedOrder, summarise
-from quant_platform_kit.domain.portfolio import PortfolioSnapshot, Quote, quote_price
+from quant_platform_kit.domain.portfolio import PortfolioSnapshot, Quote, quotable, quote_price
 from quant_platform_kit.domain.prices import PriceHistory, PriceTable
 from quant_platform_kit.domain.sessions import ExchangeCalendar, Session
 from quant_platform_kit.domain.strategy import Action, AllocationIntent, BoundStrategy
@@ -189,6 +189,7 @@ class _Simulation:
     def _fill(self, session: Session, order: Order, price: Decimal, now: datetime) -> None:
         fill = self.book.match(order, price, self.settings.policy.rules, now)
         self.book.apply(fill)
+        self.last_price[order.symbol] = price
         self.trades.append(TradedOrder(session.date, session.next, price, fill))
 
     def _close_day(self, row: int) -> None:
@@ -196,7 +197,7 @@ class _Simulation:
         day, closes = len(self.equity), self.prices.fields["close"][row]
         for symbol, units in self.book.quantities.items():
             price = closes[self.prices.column[symbol]]
-            if price == price:
+            if quotable(price):
                 self.last_price[symbol] = quote_price(price)
             self.holdings[day, self.position[symbol]] = float(units * self.last_price[symbol])
         self.equity.append(float(self.book.equity(self.last_price)))
@@ -205,7 +206,7 @@ class _Simulation:
     def _quotes(self, row: int, name: str, symbols: Collection[str], now: datetime) -> dict[str, Quote]:
         prices, column = self.prices.fields[name], self.prices.column
         found = ((symbol, prices[row, column[symbol]]) for symbol in symbols)
-        return {symbol: Quote(symbol, quote_price(price), now) for symbol, price in found if price == price}
+        return {symbol: Quote(symbol, quote_price(price), now) for symbol, price in found if quotable(price)}
 
     def result(self) -> BacktestResult:
         """Decide once more on the last session, without trading, and draw the figures."""

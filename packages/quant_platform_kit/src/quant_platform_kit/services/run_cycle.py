@@ -95,8 +95,11 @@ class _Run:
         ports, key = self.ports, self.request.key
         ports.broker.connect()
         ports.reached(Boundary.CONNECTED)
-        if self.lease.state.open_run:
-            self._recover(self.lease.state.open_run)
+        if open_run := self.lease.state.open_run:
+            known = self._ledger(key.run_id).known_claim() if open_run == key.run_id else None
+            if known is not None:
+                _check_claim(known, self.request)
+            self._recover(open_run)
             if report := ports.reports.find(key.run_id):
                 return report
         if self.lease.state.open_run != key.run_id:

@@ -72,7 +72,8 @@ def open_account(folder: Path, cash: Decimal | None, currency: str = "USD") -> P
         if cash is None:
             raise InvalidInput(f"there is no paper account in {folder}; fund a new one with --cash")
         _fund(folder, cash, currency)
-    account = read_account(folder)
+    with _locked(folder):
+        account = read_account(folder)
     if cash is not None and account.funded != cash:
         raise Refused(f"--cash is {cash}; the account in {folder} was funded with {account.funded}: use that amount")
     return account

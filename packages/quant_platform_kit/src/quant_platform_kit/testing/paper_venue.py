@@ -27,7 +27,7 @@ from pydantic import TypeAdapter
 from quant_platform_kit.adapters.clock import SystemClock
 from quant_platform_kit.domain.digests import canonical_json, plain
 from quant_platform_kit.domain.errors import OrderRejected
-from quant_platform_kit.domain.orders import ExecutionReport, Fill, Order, OrderState
+from quant_platform_kit.domain.orders import ExecutionReport, Order, OrderState
 from quant_platform_kit.domain.paper_book import PaperBook
 from quant_platform_kit.domain.planning import ExecutionRules
 
@@ -250,10 +250,11 @@ class PaperVenue:
             account.book.quantities |= held
             account.book.quantities = {s: q for s, q in account.book.quantities.items() if q}
             return
-        number, report = event["number"], _REPORT.validate_python(event["report"])
-        known: tuple[Fill, ...] = account.orders[number].fills if number < len(account.orders) else ()
+        number: int = event["number"]
+        report = _REPORT.validate_python(event["report"])
+        known = len(account.orders[number].fills) if number < len(account.orders) else 0
         account.orders[number : number + 1] = [report]
-        for fill in report.fills[len(known) :]:
+        for fill in report.fills[known:]:
             account.book.apply(fill)
 
 

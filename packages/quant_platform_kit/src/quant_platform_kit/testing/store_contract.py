@@ -2,12 +2,19 @@
 
 A store's tests subclass `StoreContract` and provide two fixtures: ``store``, an empty store, and ``reopen``, which
 returns one more client of that same store each time it is called, as another process would have it.
+
+Where `open_store` opens the store, they subclass `StoreProcessContract` too, with the fixtures ``store`` and
+``address``, the arguments of `open_store` for that same store.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Generator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import timedelta
 from threading import Barrier
 
@@ -16,9 +23,10 @@ import pytest
 from quant_platform_kit.domain.errors import Conflict, InvalidInput
 from quant_platform_kit.ports.versioned_store import Stored, VersionedStore
 
-__all__ = ["BINARY", "INVALID_KEYS", "StoreContract"]
+__all__ = ["BINARY", "INVALID_KEYS", "INVALID_PREFIXES", "StoreContract", "StoreProcessContract"]
 
 Reopen = Callable[[], VersionedStore]
+Address = Mapping[str, str]
 
 BINARY = {
     "empty": b"",
@@ -36,12 +44,32 @@ INVALID_KEYS = (
 )
 """Texts that are no keys; see `VersionedStore`."""
 
+INVALID_PREFIXES = ("/", "a//", ".", "a/.", "../", "%", "a%", "a*", "a b", "a\n", "é")
+"""Texts that no key begins with."""
+
 CONTENDERS = 8
 ROUNDS = 10
+PROCESSES = 4
+CONTENDER = """
+import json, sys
+from quant_platform_kit.adapters.stores import open_store
+from quant_platform_kit.domain.errors import Conflict
+
+store, name = open_store(**json.loads(sys.argv[1])), sys.argv[2].encode()
+print("ready", flush=True)
+for line in sys.stdin:
+    call, *arguments = json.loads(line)
+    try:
+        {"create": store.create, "replace": store.replace}[call](arguments[0], name, *arguments[1:])
+    except Conflict:
+        print("lost", flush=True)
+    else:
+        print("won", flush=True)
+"""
 
 
 class StoreContract:
-    """The cases S1 to S20."""
+    """The cases S1 to S23."""
 
     def test_an_absent_object_is_none(self, store: VersionedStore) -> None:
         """S1."""
@@ -216,6 +244,89 @@ class StoreContract:
         told = [client.now() for client in (store, reopen(), store, reopen())]
         assert {at.utcoffset() for at in told} == {timedelta(0)}
         assert told == sorted(told)
+
+    @pytest.mark.parametrize("generation", [0, -1])
+    def test_a_replace_of_a_generation_that_nothing_has_conflicts(self, store: VersionedStore, generation: int) -> None:
+        """S21: it is no way to create an object."""
+        with pytest.raises(Conflict, match="lease"):
+            store.replace("lease", b"first", generation)
+        assert store.get("lease") is None
+        store.create("lease", b"first")
+        with pytest.raises(Conflict, match="lease"):
+            store.replace("lease", b"second", generation)
+
+    def test_no_letter_of_a_prefix_stands_for_another(self, store: VersionedStore) -> None:
+        """S22."""
+        for key in ("a_b/1", "a-b/1", "a.b/1", "axb/1", "A_b/1", "a_b0", "a_c"):
+            store.create(key, b"{}")
+        assert store.keys("a_b") == ["a_b/1", "a_b0"]
+        assert store.keys("a.b/") == ["a.b/1"]
+
+    @pytest.mark.parametrize("prefix", INVALID_PREFIXES)
+    def test_a_text_that_begins_no_key_is_no_prefix(self, store: VersionedStore, prefix: str) -> None:
+        """S23."""
+        with pytest.raises(InvalidInput, match="prefix"):
+            store.keys(prefix)
+
+
+class StoreProcessContract:
+    """The cases P1 and P2."""
+
+    def test_of_processes_that_create_at_once_exactly_one_wins(self, store: VersionedStore, address: Address) -> None:
+        """P1: and its content is the one that is kept."""
+        with _contenders(address) as contenders:
+            for turn in range(ROUNDS):
+                key = f"claims/{turn}"
+                winner = _contest(contenders, "create", key)
+                assert _data(store, key) == winner
+
+    def test_of_processes_that_replace_at_once_exactly_one_wins(self, store: VersionedStore, address: Address) -> None:
+        """P2: and its content is the one that is kept."""
+        generation = store.create("lease", b"none")
+        with _contenders(address) as contenders:
+            for _ in range(ROUNDS):
+                winner = _contest(contenders, "replace", "lease", generation)
+                stored = store.get("lease")
+                assert stored is not None
+                assert stored.data == winner
+                generation = stored.generation
+
+
+@contextmanager
+def _contenders(address: Address) -> Generator[dict[bytes, subprocess.Popen[str]]]:
+    """Yield processes by their name, each with the store open."""
+    processes = {
+        b"process %d" % number: subprocess.Popen(
+            [sys.executable, "-c", CONTENDER, json.dumps(dict(address)), f"process {number}"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            bufsize=1,
+        )
+        for number in range(PROCESSES)
+    }
+    try:
+        assert [_hear(process) for process in processes.values()] == ["ready"] * PROCESSES
+        yield processes
+    finally:
+        for process in processes.values():
+            process.communicate()
+    assert [process.returncode for process in processes.values()] == [0] * PROCESSES
+
+
+def _contest(contenders: Mapping[bytes, subprocess.Popen[str]], *call: str | int) -> bytes:
+    """Have all contenders make a call at once; return the name of the one that won."""
+    for process in contenders.values():
+        assert process.stdin is not None
+        process.stdin.write(json.dumps(call) + "\n")
+    answers = {name: _hear(process) for name, process in contenders.items()}
+    assert sorted(answers.values()) == ["lost"] * (PROCESSES - 1) + ["won"]
+    return next(name for name, answer in answers.items() if answer == "won")
+
+
+def _hear(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    return process.stdout.readline().strip()
 
 
 def _data(store: VersionedStore, key: str) -> bytes | None:
