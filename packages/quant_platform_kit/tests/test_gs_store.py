@@ -38,8 +38,9 @@ class Script(BaseAdapter):
         self.answers = list(answers)
         self.sent: list[requests.PreparedRequest] = []
 
-    def send(self, request: requests.PreparedRequest, **_: Any) -> requests.Response:  # type: ignore[override]
-        self.sent.append(request); print("SEND", request.method, request.url)
+    def send(self, request: requests.PreparedRequest, **_: Any) -> requests.Response:
+        """Answer with the next of the answers."""
+        self.sent.append(request)
         return self.answers.pop(0)(request)
 
     def close(self) -> None:
@@ -241,7 +242,7 @@ def test_what_does_not_pass_is_a_store_error_in_time(play: Play) -> None:
         assert len(script.sent) > sent + 1, "it was tried again"
 
 
-@pytest.mark.parametrize("status", [400, 401, 403, 404, 409])
+@pytest.mark.parametrize("status", [400, 403, 404, 409])
 def test_what_cannot_pass_is_a_store_error_at_once(play: Play, status: int) -> None:
     for call in (lambda store: store.create("runs/one", b""), lambda store: store.get("runs/one")):
         store, script = play(error(status, f"{NO_BUCKET} Twice."))
@@ -343,7 +344,7 @@ def test_without_credentials_the_way_to_them_is_said(monkeypatch: pytest.MonkeyP
         raise DefaultCredentialsError("Your default credentials were not found.\nSet them up.")
 
     monkeypatch.setattr(google.auth, "default", none)
-    with pytest.raises(StoreError, match="no credentials for Cloud Storage: Your default .* found. Set them up."):
+    with pytest.raises(StoreError, match=r"no credentials for Cloud Storage: Your default .* found\. Set them up\."):
         GsStore("bucket")
 
 

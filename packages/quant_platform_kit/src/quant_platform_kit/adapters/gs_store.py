@@ -127,6 +127,8 @@ class GsStore:
         # An endpoint given here goes before those that the environment names for the client.
         credentials: Any = self._session.credentials
         client: Any = storage.Client(None, credentials, self._session, client_options={"api_endpoint": url})
+        # Telemetry of the client: threads that ask for the bucket, again at every object that is not there.
+        client._bucket_metadata_cache = None
         self._bucket = client.bucket(bucket)
 
     def close(self) -> None:

@@ -25,6 +25,7 @@ app = typer.Typer(
     help="Systematic strategies: check prices, back-test, run. Dry run and paper only, until you say otherwise.",
     no_args_is_help=True,
     add_completion=False,
+    pretty_exceptions_enable=False,
 )
 app.command("profiles")(profiles.profiles)
 app.command("backtest")(backtest.backtest_command)

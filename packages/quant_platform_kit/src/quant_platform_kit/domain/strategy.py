@@ -17,7 +17,7 @@ from functools import cached_property
 from typing import Any, Protocol
 
 from quant_platform_kit.domain.digests import canonical_json, plain, sha256
-from quant_platform_kit.domain.errors import InvalidInput
+from quant_platform_kit.domain.errors import InvalidInput, QuantError
 from quant_platform_kit.domain.portfolio import PortfolioSnapshot
 from quant_platform_kit.domain.prices import PriceHistory
 from quant_platform_kit.domain.sessions import Session
@@ -363,9 +363,9 @@ class BoundStrategy:
         Raises
         ------
         InvalidInput
-            The answer is for another profile or session, or its intent does not name exactly the managed symbols.
+            The strategy raised, or its answer is for another profile or session, or its intent does not name exactly the managed symbols.
         """
-        decision = self.strategy.evaluate(ctx, self.config)
+        decision = self._evaluate(ctx)
         expected = (self.manifest.profile, ctx.as_of)
         if (decision.profile, decision.as_of) != expected:
             raise InvalidInput(f"decision is for {decision.profile} on {decision.as_of}; asked was {expected}")
@@ -374,6 +374,15 @@ class BoundStrategy:
         if decision.intent:
             self._check_intent(decision.intent)
         return decision
+
+    def _evaluate(self, ctx: StrategyContext) -> StrategyDecision:
+        try:
+            return self.strategy.evaluate(ctx, self.config)
+        except QuantError:
+            raise
+        except Exception as error:
+            what = f"{type(error).__name__}: {error}"
+            raise InvalidInput(f"{self.manifest.profile} fails on {ctx.as_of}: {what}") from error
 
     def _check_intent(self, intent: AllocationIntent) -> None:
         """Hold an intent to the manifest's rules, however it was made."""
