@@ -38,9 +38,9 @@ test: uv ## run the tests that need no servers; PYTEST_ADDOPTS is honoured
 	$(BIN)/pytest -m "not services"
 	@$(LIST_SERVICE_TESTS)
 
-test-services: uv ## run the tests that need real servers
+test-services: uv ## run the tests that need servers, against private ones started for them
 	$(SYNC) --group test
-	@$(RUN_SERVICE_TESTS)
+	@$(BIN)/python scripts/test_services.py
 
 check: check-format check-lint check-types check-imports check-lock check-calendars ## format, lint, types, imports, lock, calendar tables
 	@echo "all checks passed"
@@ -91,16 +91,8 @@ sync-check: uv
 define LIST_SERVICE_TESTS
 status=0; tests=$$(PYTEST_ADDOPTS= $(BIN)/pytest --collect-only -q -m services) || status=$$?; \
 case $$status in \
-0) echo "tests that need services (make test-services): $$(echo "$$tests" | grep -c ::)"; echo "$$tests" | grep :: ;; \
+0) echo "tests that need services (make test-services):"; echo "$$tests" | sed -n 's/::.*//p' | sort | uniq -c ;; \
 5) echo "tests that need services: none yet" ;; \
 *) echo "$$tests"; exit $$status ;; \
-esac
-endef
-
-define RUN_SERVICE_TESTS
-status=0; $(BIN)/pytest -m services || status=$$?; \
-case $$status in \
-5) echo "tests that need services: none yet" ;; \
-*) exit $$status ;; \
 esac
 endef

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from quant_platform_kit.adapters.strategies import bind
 from quant_platform_kit.domain.portfolio import Quote
 from quant_platform_kit.domain.prices import PriceHistory, PriceTable
-from quant_platform_kit.domain.sessions import ExchangeCalendar
+from quant_platform_kit.domain.sessions import Cadence, ExchangeCalendar
 from quant_platform_kit.domain.strategy import (
     BoundStrategy,
     InputName,
@@ -38,7 +38,7 @@ class Shuffle:
         required_inputs=frozenset({InputName.MARKET_HISTORY}),
         managed=SYMBOLS,
         history_sessions=2,
-        every_session=True,
+        cadence=Cadence.SESSION,
         sources=("fault campaign",),
     )
 

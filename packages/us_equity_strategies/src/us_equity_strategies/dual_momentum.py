@@ -1,6 +1,7 @@
 """Dual momentum: Antonacci's Global Equities Momentum."""
 
 from quant_platform_kit.domain.indicators import total_return
+from quant_platform_kit.domain.sessions import Cadence
 from quant_platform_kit.domain.strategy import (
     InputName,
     StrategyContext,
@@ -28,6 +29,7 @@ class DualMomentum:
         managed=(DOMESTIC, FOREIGN, BONDS),
         watched=(HURDLE,),
         history_sessions=299,
+        cadence=Cadence.MONTH_END,
         sources=("Antonacci: Dual Momentum Investing (2014), Global Equities Momentum",),
     )
 

@@ -2,6 +2,7 @@
 
 from quant_platform_kit.domain.indicators import momentum_13612w
 from quant_platform_kit.domain.prices import FloatArray
+from quant_platform_kit.domain.sessions import Cadence
 from quant_platform_kit.domain.strategy import (
     InputName,
     StrategyContext,
@@ -34,6 +35,7 @@ class GlobalEtfRotation:
         watched=CANARIES,
         optional=frozenset({*POOL, *CANARIES}),
         history_sessions=299,
+        cadence=Cadence.QUARTER_END,
         sources=(
             "Keller, Keuning: Breadth Momentum and Vigilant Asset Allocation (2017), momentum 13612W and canaries",
         ),

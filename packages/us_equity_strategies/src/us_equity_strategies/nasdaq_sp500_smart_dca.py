@@ -4,6 +4,7 @@ from decimal import Decimal
 
 from pydantic import Field
 from quant_platform_kit.domain.indicators import highest, sma
+from quant_platform_kit.domain.sessions import Cadence
 from quant_platform_kit.domain.strategy import (
     InputName,
     StrategyContext,
@@ -32,6 +33,7 @@ class NasdaqSp500SmartDca:
         required_inputs=frozenset({InputName.MARKET_HISTORY, InputName.PORTFOLIO_SNAPSHOT}),
         managed=SYMBOLS,
         history_sessions=HIGH_SESSIONS,
+        cadence=Cadence.MONTH_START,
         sources=("House strategy: dollar-cost averaging scaled by the distance from high and mean",),
     )
 

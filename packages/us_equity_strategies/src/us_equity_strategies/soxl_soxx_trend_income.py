@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from pydantic import Field
 from quant_platform_kit.domain.portfolio import PortfolioSnapshot
+from quant_platform_kit.domain.sessions import Cadence
 from quant_platform_kit.domain.strategy import (
     InputName,
     StrategyContext,
@@ -37,7 +38,7 @@ class SoxlSoxxTrendIncome:
         managed=(LEVERAGED, UNDERLYING, SAFE),
         indicators={UNDERLYING: (CLOSE, TREND, VOLATILITY)},
         history_sessions=140,
-        every_session=True,
+        cadence=Cadence.SESSION,
         sources=("House strategy: 140-day trend filter on SOXX with a 1 % band, volatility-sized leverage",),
     )
 

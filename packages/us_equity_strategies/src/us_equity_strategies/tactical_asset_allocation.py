@@ -1,6 +1,7 @@
 """Tactical asset allocation: Faber's five asset classes, each held only above its 10-month mean."""
 
 from quant_platform_kit.domain.indicators import month_closes
+from quant_platform_kit.domain.sessions import Cadence
 from quant_platform_kit.domain.strategy import (
     InputName,
     StrategyContext,
@@ -29,6 +30,7 @@ class TacticalAssetAllocation:
         required_inputs=frozenset({InputName.MARKET_HISTORY}),
         managed=(*ASSETS, SAFE),
         history_sessions=230,
+        cadence=Cadence.MONTH_END,
         sources=("Faber: A Quantitative Approach to Tactical Asset Allocation (2007)",),
     )
 

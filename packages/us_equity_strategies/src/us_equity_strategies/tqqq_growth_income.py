@@ -5,6 +5,7 @@ from decimal import Decimal
 from pydantic import Field
 from quant_platform_kit.domain.indicators import sma
 from quant_platform_kit.domain.portfolio import PortfolioSnapshot
+from quant_platform_kit.domain.sessions import Cadence
 from quant_platform_kit.domain.strategy import (
     InputName,
     StrategyContext,
@@ -37,7 +38,7 @@ class TqqqGrowthIncome:
         managed=(LEVERAGED, BENCHMARK, SAFE, *SLEEVE),
         benchmarks=(BENCHMARK,),
         history_sessions=TREND_SESSIONS,
-        every_session=True,
+        cadence=Cadence.SESSION,
         sources=("House strategy: 200-day trend filter on QQQ with a 1 % band",),
     )
 

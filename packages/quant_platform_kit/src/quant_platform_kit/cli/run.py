@@ -12,7 +12,7 @@ import typer
 from quant_platform_kit.adapters.price_files import read_prices
 from quant_platform_kit.cli import options
 from quant_platform_kit.cli.compose import PaperRun, run_on_paper
-from quant_platform_kit.cli.output import amount, console, print_json, table, units
+from quant_platform_kit.cli.output import amount, complain, console, print_json, table, units
 from quant_platform_kit.domain.errors import Refused
 from quant_platform_kit.domain.planning import OrderPlan
 from quant_platform_kit.domain.runs import RunReport
@@ -47,7 +47,8 @@ def run_command(
         print_json(_document(report))
     else:
         show_report(report)
-    raise typer.Exit(0 if report.outcome.good else 1)
+    if not report.outcome.good:
+        raise typer.Exit(complain(f"{report.outcome.value}: {'; '.join(report.reasons)}", 1))
 
 
 def _document(report: RunReport) -> dict[str, object]:
@@ -89,19 +90,14 @@ def _show_plan(plan: OrderPlan) -> None:
 
 
 def _show_orders(report: RunReport) -> None:
-    right = ("quantity", "filled", "price", "commission")
-    shown = table(
-        "Orders", "client order id", "order", "quantity", "filled", "price", "commission", "state", right=right
-    )
+    numbers = ("quantity", "filled", "price", "commission")
+    shown = table("Orders", "order", *numbers, "state", right=numbers)
     for order in report.orders:
         price = "-" if order.average_price is None else f"{order.average_price:,.4f}"
-        shown.add_row(
-            order.client_order_id,
-            f"{order.side.value} {order.symbol}",
-            units(order.quantity),
-            units(order.filled),
-            price,
-            amount(order.commission),
-            order.state.value,
-        )
+        quantities = (units(order.quantity), units(order.filled))
+        name = f"{order.side.value} {order.symbol}"
+        shown.add_row(name, *quantities, price, amount(order.commission), order.state.value)
     console().print(shown)
+    for order in report.orders:
+        name = f"{order.side.value} {order.symbol}"
+        console().print(f"  {name} has client order id {order.client_order_id}", soft_wrap=True)

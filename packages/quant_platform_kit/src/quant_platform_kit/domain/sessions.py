@@ -6,13 +6,14 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from enum import Enum
 from functools import cached_property
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from quant_platform_kit.domain.errors import UnknownSession
 
-__all__ = ["CalendarTable", "ExchangeCalendar", "Session", "SessionHours"]
+__all__ = ["Cadence", "CalendarTable", "ExchangeCalendar", "Session", "SessionHours"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,24 @@ class Session:
     def ends_quarter(self) -> bool:
         """Whether it is the last session of March, June, September or December."""
         return self.ends_month and self.date.month % 3 == 0
+
+
+class Cadence(Enum):
+    """On which sessions a rule decides in the ordinary course."""
+
+    UNSTATED = "not stated"
+    SESSION = "every session"
+    MONTH_START = "first session of a month"
+    MONTH_END = "last session of a month"
+    QUARTER_END = "last session of a quarter"
+
+    def decides(self, session: Session) -> bool:
+        """Whether a rule of this cadence decides on ``session``."""
+        if self is Cadence.MONTH_START:
+            return session.starts_month
+        if self is Cadence.MONTH_END:
+            return session.ends_month
+        return session.ends_quarter if self is Cadence.QUARTER_END else True
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +162,13 @@ class ExchangeCalendar:
         if at == len(self.sessions):
             raise self._outside(day)
         return self.sessions[at]
+
+    def next_decision(self, day: date, cadence: Cadence) -> date:
+        """Return the first session after ``day`` on which a rule of ``cadence`` decides."""
+        session = self.after(day)
+        while not cadence.decides(self.session(session)):
+            session = self.after(session)
+        return session
 
     def between(self, first: date, last: date) -> tuple[date, ...]:
         """Return the sessions from ``first`` to ``last``, both included."""

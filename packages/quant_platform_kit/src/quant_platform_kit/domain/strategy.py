@@ -20,7 +20,7 @@ from quant_platform_kit.domain.digests import canonical_json, plain, sha256
 from quant_platform_kit.domain.errors import InvalidInput, QuantError
 from quant_platform_kit.domain.portfolio import PortfolioSnapshot
 from quant_platform_kit.domain.prices import PriceHistory
-from quant_platform_kit.domain.sessions import Session
+from quant_platform_kit.domain.sessions import Cadence, Session
 
 __all__ = [
     "Action",
@@ -229,8 +229,9 @@ class StrategyManifest:
         Sessions of history the rule reads at most, ``as_of`` included.
     sources
         Where the rule comes from.
-    every_session
-        Whether the rule decides anew in every session, so that a HOLD means "in place" and supersedes what was due.
+    cadence
+        When the rule decides in the ordinary course. One that decides in every session says with a HOLD that all is
+        in place, which supersedes what was due.
     """
 
     profile: str
@@ -246,7 +247,7 @@ class StrategyManifest:
     optional: frozenset[str] = frozenset()
     indicators: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     required_capabilities: frozenset[str] = frozenset()
-    every_session: bool = False
+    cadence: Cadence = Cadence.UNSTATED
     status: Status = Status.RUNTIME_ENABLED
     domain: str = "us_equity"
 
@@ -274,6 +275,11 @@ class StrategyManifest:
     def required_symbols(self) -> tuple[str, ...]:
         """Symbols that must have a bar in the session decided on."""
         return tuple(symbol for symbol in self.symbols if symbol not in self.optional)
+
+    @property
+    def every_session(self) -> bool:
+        """Whether the rule decides anew in every session."""
+        return self.cadence is Cadence.SESSION
 
     @property
     def input_mode(self) -> str:
@@ -363,7 +369,7 @@ class BoundStrategy:
         Raises
         ------
         InvalidInput
-            The strategy raised, or its answer is for another profile or session, or its intent does not name exactly the managed symbols.
+            The strategy raised, its answer is for another profile or session, or its intent breaks the manifest.
         """
         decision = self._evaluate(ctx)
         expected = (self.manifest.profile, ctx.as_of)

@@ -1,0 +1,103 @@
+"""Servers for the tests of this folder, and a guard that lets them connect to nothing else.
+
+The guard sees what Python connects; PostgreSQL's own library is given the address of TEST_POSTGRES_URL, or of a proxy
+in front of it, and nothing else.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable, Generator
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import pytest
+import pytest_socket
+from sqlalchemy import create_engine, make_url
+from sqlalchemy.engine import URL
+from sqlalchemy.pool import NullPool
+from venue_sandbox.launch import Server
+
+pytest.register_assert_rewrite("quant_platform_kit.testing.store_contract")
+
+Start = Callable[..., Server]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark every test of this folder."""
+    for item in items:
+        if "/tests/services/" in item.path.as_posix():
+            item.add_marker(pytest.mark.services)
+
+
+def needed(name: str) -> str:
+    """Return an environment variable that names a server; fail without it."""
+    value = os.environ.get(name)
+    if not value:
+        pytest.fail(f"{name} is not set: run these tests with make test-services", pytrace=False)
+    return value
+
+
+@pytest.fixture(scope="session")
+def ports() -> set[int]:
+    """Return the ports of 127.0.0.1 that were opened for this run."""
+    return set()
+
+
+@pytest.fixture(autouse=True)
+def only_servers_of_this_run(ports: set[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a test connect to those ports, and to a server that the environment names."""
+    pytest_socket.enable_socket()
+    named = (urlsplit(os.environ.get(name, "")) for name in ("TEST_POSTGRES_URL", "TEST_GS_ENDPOINT"))
+    servers = {(parts.hostname, parts.port) for parts in named if parts.hostname}
+
+    def guarded(connect: Callable[[socket.socket, Any], Any]) -> Callable[[socket.socket, Any], Any]:
+        def check(self: socket.socket, address: Any) -> Any:
+            if self.family != socket.AF_UNIX:
+                host, port = address[:2]
+                if (host, port) not in servers and not (host == "127.0.0.1" and port in ports):
+                    raise pytest_socket.SocketConnectBlockedError(sorted(servers) + sorted(ports), f"{host}:{port}")
+            return connect(self, address)
+
+        return check
+
+    for name in ("connect", "connect_ex"):
+        monkeypatch.setattr(socket.socket, name, guarded(getattr(socket.socket, name)))
+
+
+@pytest.fixture
+def start(ports: set[int]) -> Generator[Start]:
+    """Return a function that starts a server of the sandbox; it is stopped after the test."""
+    started: list[Server] = []
+
+    def run(module: str, *options: str) -> Server:
+        server = Server(f"venue_sandbox.{module}", *options)
+        started.append(server)
+        ports.update((server.port, server.control_port))
+        return server
+
+    yield run
+    for server in started:
+        if server.process.poll() is None:
+            server.stop()
+
+
+@pytest.fixture
+def database() -> Generator[URL]:
+    """Return the address of an empty schema in the PostgreSQL server."""
+    address = make_url(needed("TEST_POSTGRES_URL"))
+    schema = f"test_{uuid4().hex}"
+    engine = create_engine(address, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+    with engine.connect() as connection:
+        connection.exec_driver_sql(f"CREATE SCHEMA {schema}")
+    yield address.update_query_dict({"options": f"-csearch_path={schema}"})
+    with engine.connect() as connection:
+        connection.exec_driver_sql(f"DROP SCHEMA {schema} CASCADE")
+
+
+@pytest.fixture
+def proxy(database: URL, start: Start) -> Server:
+    """Return a proxy in front of the PostgreSQL server."""
+    return start("fault_proxy", "--to", f"{database.host}:{database.port or 5432}")
