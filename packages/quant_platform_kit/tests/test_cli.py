@@ -102,8 +102,8 @@ class Answer:
 
     @property
     def document(self) -> Any:
-        """The one line of JSON on standard output; nothing else was printed anywhere."""
-        assert (self.out.count("\n"), self.err) == (1, "")
+        """The one line of JSON on standard output; standard error has one line if and only if the command failed."""
+        assert (self.out.count("\n"), self.err.count("\n")) == (1, 1 if self.code else 0), self.err
         return json.loads(self.out)
 
 
@@ -535,7 +535,7 @@ def test_a_run_before_there_is_enough_history_is_blocked_and_exits_with_one(
     assert answer.document["reasons"] == ["short history: 124 sessions; needs 12 month ends"]
     assert read_account(tmp_path / "book").book.cash == 10_000
     people = quant("run", *options)
-    assert (people.code, people.err) == (1, "")
+    assert (people.code, people.err) == (1, "quant: blocked: short history: 124 sessions; needs 12 month ends\n")
     assert "blocked" in people.out
     assert "short history: 124 sessions" in people.out
 
