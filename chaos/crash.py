@@ -23,7 +23,6 @@ from pathlib import Path
 
 from quant_platform_kit.adapters.calendar_tables import load_calendar
 from quant_platform_kit.adapters.clock import SystemClock
-from quant_platform_kit.adapters.stores import open_store
 from quant_platform_kit.domain.boundaries import Boundary
 from quant_platform_kit.domain.identity import Mode, RunKey
 from quant_platform_kit.services.reports import ReportStore
@@ -39,7 +38,7 @@ from chaos.worker import BUSY, DONE, Job
 
 CASH = Decimal(100_000)
 LANES = 24
-GIVE_UP_SECONDS = 120
+GIVE_UP_SECONDS = 240
 FORK = multiprocessing.get_context("fork")
 CALENDAR = load_calendar("XNYS")
 SESSIONS = CALENDAR.between(date(2005, 1, 3), date(2023, 12, 29))
@@ -126,7 +125,7 @@ class Lane:
 
     def _outlive(self, stopped: multiprocessing.Process, job: Job) -> int:
         """Let a successor run while a worker is stopped past its lease, then wake the worker."""
-        time.sleep(self.random.uniform(0.0, 2.5))
+        time.sleep(self.random.uniform(0.0, 2 * self.campaign.place.lease.total_seconds()))
         if not stopped.is_alive():
             return self._code(stopped)
         code = self._code(self._start(job))
@@ -142,7 +141,7 @@ class Lane:
         return process
 
     def _code(self, process: multiprocessing.Process) -> int:
-        process.join(20)
+        process.join(60)
         if process.exitcode is None:
             self._kill(process)
             return worker.RETRY
@@ -164,9 +163,9 @@ def _enter(job: Job, mutant: str | None) -> None:
 class Campaign:
     """What the lanes share."""
 
-    def __init__(self, arguments: argparse.Namespace, port: int, urls: tuple[str, str], folder: Path) -> None:
+    def __init__(self, arguments: argparse.Namespace, port: int, place: stores.StorePlace, folder: Path) -> None:
         self.seed, self.mutant, self.port = arguments.seed, arguments.mutant, port
-        self.store_url, self.reports_url = urls
+        self.place = place
         self.hits = folder / "boundaries"
         self.strategy = bound(self.seed)
         self._due = Counter({boundary: 0 for boundary in Boundary})
@@ -175,7 +174,7 @@ class Campaign:
         """Return an unharmed job for a key, beginning now, an hour into its session."""
         instant = CALENDAR.hours(key.session).open + timedelta(hours=1)
         start = SystemClock().monotonic()
-        return Job(key, self.strategy, self.store_url, self.reports_url, self.port, CALENDAR, instant, start, self.hits)
+        return Job(key, self.strategy, self.place, self.port, CALENDAR, instant, start, self.hits)
 
     def next_boundary(self, rng: random.Random) -> Boundary:
         """Return one of the boundaries least often chosen so far."""
@@ -203,18 +202,18 @@ def _folder(keep: Path | None) -> Generator[Path]:
 def run(arguments: argparse.Namespace) -> dict[str, object]:
     """Run a campaign and return its line."""
     with _folder(arguments.keep) as folder, PaperVenueProcess(folder) as venue:
-        with stores.serve(arguments.store, folder) as urls:
+        with stores.serve(arguments.store, folder) as place:
             control(venue.port, op="prices", prices={symbol: str(price) for symbol, price in PRICES.items()})
-            campaign = Campaign(arguments, venue.port, urls, folder)
+            campaign = Campaign(arguments, venue.port, place, folder)
             lanes = min(LANES, arguments.runs)
             shares = [arguments.runs // lanes + (n < arguments.runs % lanes) for n in range(lanes)]
             with ThreadPoolExecutor(lanes) as pool:
                 done = list(pool.map(lambda n: Lane(n, shares[n], campaign).work(), range(lanes)))
             count = Count()
-            store, reports = open_store(urls[0]), ReportStore(open_store(urls[1]))
+            store, reports = place.open()
             for lane in done:
                 dump = control(venue.port, op="dump", account=lane.account)
-                count = count + judge(lane.keys, dump, store, reports)
+                count = count + judge(lane.keys, dump, store, ReportStore(reports))
             line = count.line(crashes=sum(lane.crashes for lane in done), boundaries=campaign.boundaries())
             return {"broker": arguments.broker, "store": arguments.store, "mutant": arguments.mutant, **line}
 

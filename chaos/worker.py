@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from quant_platform_kit.adapters.clock import SystemClock
-from quant_platform_kit.adapters.stores import open_store
 from quant_platform_kit.domain.boundaries import Boundary
 from quant_platform_kit.domain.cycle import ExecutionPolicy
 from quant_platform_kit.domain.errors import BrokerError, InProgress, LeaseLost, QuantError, StoreError
@@ -21,12 +20,12 @@ from quant_platform_kit.services.run_cycle import run_cycle
 from quant_platform_kit.services.run_request import RunPorts, RunRequest, RunTerms
 from quant_platform_kit.testing.paper_client import PaperClient
 
+from chaos.stores import StorePlace
 from chaos.strategy import FixedMarket, RunClock
 
 DONE, RETRY, BUSY, DEFECT = 0, 10, 11, 12
-LEASE = timedelta(seconds=1.2)
 TRAITS = BrokerTraits(settle_window=timedelta(seconds=0.3), timeout=timedelta(seconds=0.25))
-TERMS = RunTerms(ExecutionTimes(timedelta(seconds=0.4), timedelta(seconds=0.04)), LEASE)
+TIMES = ExecutionTimes(timedelta(seconds=0.4), timedelta(seconds=0.04))
 
 
 @dataclass(frozen=True)
@@ -43,8 +42,7 @@ class Job:
 
     key: RunKey
     strategy: BoundStrategy
-    store_url: str
-    reports_url: str
+    place: StorePlace
     port: int
     calendar: ExchangeCalendar
     instant: datetime
@@ -70,18 +68,19 @@ def work(job: Job) -> int:
             else:
                 os.kill(os.getpid(), job.signal_number)
 
+    store, reports = job.place.open()
     ports = RunPorts(
         broker=PaperClient(job.port, job.key.account_id, TRAITS),
         market=FixedMarket(clock, job.calendar),
-        store=open_store(job.store_url),
-        reports=ReportStore(open_store(job.reports_url)),
+        store=store,
+        reports=ReportStore(reports),
         clock=clock,
         calendar=job.calendar,
         reached=reached,
     )
     request = RunRequest(job.strategy, job.key, holder=f"worker-{os.getpid()}")
     try:
-        run_cycle(request, ports, ExecutionPolicy(), TERMS)
+        run_cycle(request, ports, ExecutionPolicy(), RunTerms(TIMES, job.place.lease))
     except InProgress:
         return BUSY
     except (BrokerError, StoreError, LeaseLost) as error:

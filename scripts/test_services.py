@@ -19,6 +19,7 @@ Usage
 
 from __future__ import annotations
 
+import ctypes
 import os
 import pwd
 import re
@@ -30,8 +31,9 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Generator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -50,9 +52,11 @@ PostgreSQL is not on this machine, and cannot be installed from here. Do one of 
   macOS            brew install postgresql@17
   Docker           docker compose up --wait postgres, and set
                    TEST_POSTGRES_URL=postgresql+psycopg://quant:quant@127.0.0.1:55432/quant"""
+PR_SET_CHILD_SUBREAPER = 36
 START_ATTEMPTS = 3
 START_SECONDS = 60
 STOP_SECONDS = 30
+BURIAL_SECONDS = 2
 LOG_LINES = 20
 
 
@@ -147,9 +151,10 @@ def postgresql(given: str | None) -> Generator[dict[str, str]]:
         say(f"PostgreSQL: {parts.hostname}:{parts.port or 5432}, of TEST_POSTGRES_URL")
         yield {"TEST_POSTGRES_URL": given}
         return
-    programs = find_programs() or install_programs()
+    programs, user = find_programs() or install_programs(), owner()
+    adopt_orphans()
     folder = Path(tempfile.mkdtemp(prefix="quant-services-"))
-    cluster = Cluster(programs, folder, owner(), secrets.token_hex(16))
+    cluster = Cluster(programs, folder, user, secrets.token_hex(16))
     try:
         say(f"PostgreSQL: making a cluster with {programs} in {folder}")
         cluster.make()
@@ -162,6 +167,7 @@ def postgresql(given: str | None) -> Generator[dict[str, str]]:
     finally:
         with undisturbed():
             cluster.stop()
+            bury_orphans()
             shutil.rmtree(folder)
             say(f"PostgreSQL: stopped, {folder} removed")
 
@@ -257,6 +263,21 @@ class Cluster:
         if not self.log.exists():
             return ""
         return "\n".join(self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-LOG_LINES:])
+
+
+def adopt_orphans() -> None:
+    """Become the parent of what pg_ctl leaves running, on Linux: in a container, process 1 may care for nobody."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def bury_orphans() -> None:
+    """Wait for the end of what was adopted, so that the system forgets it."""
+    deadline = time.monotonic() + BURIAL_SECONDS
+    with suppress(ChildProcessError):
+        while time.monotonic() < deadline:
+            if os.waitpid(-1, os.WNOHANG)[0] == 0:
+                time.sleep(0.02)
 
 
 def find_programs() -> Path | None:

@@ -10,7 +10,7 @@ import typer
 from quant_platform_kit.adapters.calendar_tables import load_calendar
 from quant_platform_kit.adapters.price_check import PriceCheck, check_prices
 from quant_platform_kit.cli.options import JsonOption, ProfileOption
-from quant_platform_kit.cli.output import console, print_json, table
+from quant_platform_kit.cli.output import complain, console, print_json, table
 
 __all__ = ["app"]
 
@@ -34,7 +34,9 @@ def check(
         print_json(result)
     else:
         _show(result)
-    raise typer.Exit(0 if result.usable else 1)
+    if not result.usable:
+        why = result.profiles[0].remark if profile else "no symbol can be used"
+        raise typer.Exit(complain(f"{file}: {why}", 1))
 
 
 def _show(result: PriceCheck) -> None:

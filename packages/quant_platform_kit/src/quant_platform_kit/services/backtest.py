@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -10,6 +10,7 @@ from enum import Enum
 
 import numpy as np
 
+from quant_platform_kit.domain.carry import CARRY_SESSIONS, carried_intent
 from quant_platform_kit.domain.cycle import Decided, ExecutionPolicy, Observation, decide, size
 from quant_platform_kit.domain.digests import sha256
 from quant_platform_kit.domain.errors import InvalidInput
@@ -116,6 +117,16 @@ def _check_prices(strategy: BoundStrategy, prices: PriceTable, end: date, settin
         raise InvalidInput(f"no price on the last session {end}: {', '.join(absent)}; choose an earlier --end")
 
 
+@dataclass(frozen=True, slots=True)
+class _Pending:
+    """A REBALANCE that is not executed yet."""
+
+    as_of: date
+    intent: AllocationIntent
+    base: Decimal
+    holdings: Mapping[str, Decimal]
+
+
 class _Simulation:
     """The book, the clock and the record of one back-test."""
 
@@ -138,6 +149,7 @@ class _Simulation:
         self.cash = [float(settings.cash)]
         self.holdings = np.zeros((len(sessions), len(self.symbols)))
         self.last_price: dict[str, Decimal] = {}
+        self.pending: _Pending | None = None
         self.decisions: list[DecisionRecord] = []
         self.trades: list[TradedOrder] = []
 
@@ -149,14 +161,39 @@ class _Simulation:
         quotes = self._quotes(row, self.settings.fill.field, self.book.quantities, now)
         decided = self._decide(session, quotes, now)
         blocked = session_gate(self.calendar.name, hours, now)
-        if decided.decision.intent and decided.portfolio and not blocked:
-            blocked = self._trade(session, decided.decision.intent, decided.portfolio, quotes, row)
+        self._note(decided)
+        intent = self._due(session, decided)
+        if intent and decided.portfolio and not blocked:
+            blocked = self._trade(session, intent, decided.portfolio, quotes, row)
+            self.pending = self.pending if blocked else None
         self.decisions.append(DecisionRecord(decided.decision, decided.digest, tuple(blocked)))
         self._close_day(row)
 
     def _decide(self, session: Session, quotes: dict[str, Quote], now: datetime) -> Decided:
         seen = Observation(session, self.history, self.book.state(), quotes, now)
         return decide(self.strategy, seen, self.settings.policy)
+
+    def _note(self, decided: Decided) -> None:
+        """Remember a decision until it is executed, superseded or too old: the carry rule of live runs."""
+        decision, portfolio = decided.decision, decided.portfolio
+        if decision.intent and portfolio:
+            holdings = {position.symbol: position.value for position in portfolio.positions}
+            self.pending = _Pending(decision.as_of, decision.intent, portfolio.base, holdings)
+        elif decision.action is Action.HOLD and self.strategy.manifest.every_session:
+            self.pending = None
+
+    def _due(self, session: Session, decided: Decided) -> AllocationIntent | None:
+        """Return what is to be executed now, in today's terms."""
+        pending, portfolio = self.pending, decided.portfolio
+        if pending is None or portfolio is None:
+            return None
+        if pending.as_of == session.date:
+            return pending.intent
+        waited = len(self.calendar.between(pending.as_of, session.date)) - 1
+        if waited > CARRY_SESSIONS:
+            self.pending = None
+            return None
+        return carried_intent(pending.intent, pending.holdings, pending.base, portfolio, {})
 
     def _trade(
         self,

@@ -79,12 +79,25 @@ class AccountLease:
         self._deadline = 0.0
         self.state = state
         self.took_over = False
+        self.inherited = state.open_run
 
     @classmethod
     def acquire(
-        cls, store: VersionedStore, account_id: str, holder: str, terms: LeaseTerms, clock: Clock
+        cls,
+        store: VersionedStore,
+        account_id: str,
+        holder: str,
+        terms: LeaseTerms,
+        clock: Clock,
+        *,
+        opening: str | None = None,
     ) -> AccountLease:
         """Take the account's lease when it is free, or when its holder is gone for longer than the settle window.
+
+        Parameters
+        ----------
+        opening
+            The run to open in the same write, unless one was left open: that one is then ``inherited``.
 
         Raises
         ------
@@ -102,7 +115,7 @@ class AccountLease:
             lease = cls(store, key, replace(known, holder=holder), stored.generation, terms, clock)
             lease.took_over = known.expires_at is not None
         try:
-            lease._write(replace(lease.state, epoch=lease.state.epoch + 1))
+            lease._write(replace(lease.state, epoch=lease.state.epoch + 1, open_run=lease.state.open_run or opening))
         except LeaseLost as error:
             raise InProgress("another worker took the account at the same moment", timedelta(seconds=1)) from error
         return lease
@@ -131,11 +144,15 @@ class AccountLease:
         """Record the run under way."""
         self._write(replace(self.state, open_run=run_id))
 
-    def close_run(self, *, uncertain: bool = False) -> None:
-        """Record that the run under way ended, and whether it left orders that only an operator can settle."""
+    def close_run(self, *, uncertain: bool = False, release: bool = False) -> None:
+        """Record that the run under way ended, whether it left orders that only an operator can settle, and let go."""
         run = self.state.open_run
         runs = (*self.state.uncertain_runs, run) if uncertain and run else self.state.uncertain_runs
-        self._write(replace(self.state, open_run=None, last_run=run, uncertain_runs=runs))
+        state = replace(self.state, open_run=None, last_run=run, uncertain_runs=runs)
+        if release:
+            self._save(replace(state, expires_at=None))
+        else:
+            self._write(state)
 
     def settle_run(self, run_id: str) -> None:
         """Record that no order of a closed run is UNKNOWN any more."""
@@ -143,9 +160,9 @@ class AccountLease:
         self._write(replace(self.state, uncertain_runs=left))
 
     def release(self) -> None:
-        """Give the lease back; a successor need not wait."""
-        self._save(replace(self.state, expires_at=None))
-        self._deadline = 0.0
+        """Give the lease back, if that did not happen yet; a successor need not wait."""
+        if self.state.expires_at is not None:
+            self._save(replace(self.state, expires_at=None))
 
     def _write(self, state: LeaseState) -> None:
         before = self._clock.monotonic()
@@ -154,6 +171,7 @@ class AccountLease:
 
     def _save(self, state: LeaseState) -> None:
         data = canonical_json(state)
+        self._deadline = self._deadline if state.expires_at else 0.0
         try:
             if self._generation:
                 self._generation = self._store.replace(self._key, data, self._generation)

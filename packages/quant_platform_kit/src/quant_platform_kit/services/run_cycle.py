@@ -50,9 +50,9 @@ def run_cycle(
     if report := _reported(request, ports):
         return report
     settle = ports.broker.traits.settle_window
-    lease = AccountLease.acquire(
-        ports.store, request.key.account_id, request.holder, LeaseTerms(terms.lease, settle), ports.clock
-    )
+    lease_terms = LeaseTerms(terms.lease, settle)
+    account, run_id = request.key.account_id, request.key.run_id
+    lease = AccountLease.acquire(ports.store, account, request.holder, lease_terms, ports.clock, opening=run_id)
     ports.reached(Boundary.LEASE_TAKEN)
     try:
         return _Run(request, ports, policy, terms, lease).go()
@@ -95,7 +95,7 @@ class _Run:
         ports, key = self.ports, self.request.key
         ports.broker.connect()
         ports.reached(Boundary.CONNECTED)
-        if open_run := self.lease.state.open_run:
+        if open_run := self.lease.inherited:
             known = self._ledger(key.run_id).known_claim() if open_run == key.run_id else None
             if known is not None:
                 _check_claim(known, self.request)
@@ -226,7 +226,8 @@ class _Run:
         ports, ledger = self.ports, self._ledger(run_id)
         claim, plan = ledger.known_claim(), ledger.plan()
         if report := ports.reports.find(run_id):
-            self.lease.close_run(uncertain=any(order.state is OrderState.UNKNOWN for order in report.orders))
+            uncertain = any(order.state is OrderState.UNKNOWN for order in report.orders)
+            self.lease.close_run(uncertain=uncertain, release=run_id == self.request.key.run_id)
         elif plan is not None and claim is not None:
             records = ledger.orders(plan.plan.orders)
             if any(record.uncertain for record in records.values()) and not self.lease.took_over:
@@ -240,7 +241,7 @@ class _Run:
         """Publish the report, then let go of the run."""
         report = self.ports.reports.publish(report)
         self.ports.reached(Boundary.REPORT_PUBLISHED)
-        self.lease.close_run(uncertain=uncertain)
+        self.lease.close_run(uncertain=uncertain, release=report.run_id == self.request.key.run_id)
         self.ports.reached(Boundary.RUN_CLOSED)
         return report
 
