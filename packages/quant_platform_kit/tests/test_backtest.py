@@ -249,7 +249,7 @@ def test_the_portfolio_a_strategy_sees_is_valued_at_the_prices_it_trades_at(
 # --- missing prices and gates ---------------------------------------------------------------------
 
 
-def test_a_target_without_a_price_blocks_the_whole_plan(
+def test_a_target_without_a_price_blocks_the_whole_plan_and_the_next_session_carries_it(
     following: Callable[..., BoundStrategy], market: Market, calendar: ExchangeCalendar
 ) -> None:
     holes = {**OPEN, "BBB": [50.0, 50.0, 50.5, NAN, 52.5]}
@@ -260,8 +260,14 @@ def test_a_target_without_a_price_blocks_the_whole_plan(
         ("no price for BBB, which has to be traded",),
         (),
     ]
-    assert traded(result) == [(MON, TUE, Side.BUY, "AAA", 100, 101)]
-    assert result.equity.tolist() == [10100, 10200, 10400, 10300, 10500]
+    # Wednesday's switch waits for a price of BBB: on Friday 100 AAA at 102 make 10,200, that is 194.28... BBB at 52.5.
+    assert traded(result) == [
+        (MON, TUE, Side.BUY, "AAA", 100, 101),
+        (THU, FRI, Side.SELL, "AAA", 100, 102),
+        (THU, FRI, Side.BUY, "BBB", pytest.approx(10_200 / 52.5), 52.5),
+    ]
+    assert result.equity.tolist()[:4] == [10100, 10200, 10400, 10300]
+    assert result.equity[4] == pytest.approx(10_200 / 52.5 * CLOSE["BBB"][4])
     assert (result.summary.rebalance_decisions, result.summary.blocked_plans) == (2, 1)
 
 
@@ -292,24 +298,24 @@ def test_a_holding_bought_in_a_session_without_a_close_is_valued_at_its_quote(
     assert result.equity.tolist() == [10100, 10100, 10400, 10300, 10500]
 
 
-def test_a_price_too_small_for_a_quote_is_no_price(
+def test_a_price_too_small_for_a_quote_is_no_price_and_the_decision_waits(
     following: Callable[..., BoundStrategy], market: Market, calendar: ExchangeCalendar
 ) -> None:
     tiny = {**OPEN, "AAA": [99.0, 0.0000004, 103.0, 104.0, 102.0]}
     result = backtest(following({MON: {"AAA": 1.0}}), market(MON, CLOSE, open=tiny), calendar, settings())
     assert result.decisions[0].blocked == ("no price for AAA, which has to be traded",)
-    assert result.trades == ()
+    assert [(trade.as_of, trade.session, trade.quote) for trade in result.trades] == [(TUE, WED, 103)]
 
 
-@pytest.mark.parametrize(("limit", "trades"), [("0.01", 1), ("0.0099", 0)])
-def test_a_move_since_the_decision_is_forbidden_beyond_its_limit(
-    following: Callable[..., BoundStrategy], prices: PriceTable, calendar: ExchangeCalendar, limit: str, trades: int
+@pytest.mark.parametrize(("limit", "session"), [("0.01", TUE), ("0.0099", WED)])
+def test_a_move_since_the_last_close_is_forbidden_beyond_its_limit(
+    following: Callable[..., BoundStrategy], prices: PriceTable, calendar: ExchangeCalendar, limit: str, session: date
 ) -> None:
-    # AAA closes at 100 on Monday and opens at 101 on Tuesday.
+    # AAA closes at 100 on Monday and opens at 101 on Tuesday; on Wednesday it opens 0.98 % above Tuesday's close.
     policy = replace(FREE, limits=RiskLimits(max_price_move=Decimal(limit)))
     result = backtest(following({MON: {"AAA": 1.0}}), prices, calendar, settings(policy=policy))
-    assert len(result.trades) == trades
-    assert bool(result.decisions[0].blocked) is not bool(trades)
+    assert [trade.session for trade in result.trades] == [session]
+    assert bool(result.decisions[0].blocked) is (session is WED)
 
 
 # --- wrong settings -------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from pathlib import Path
 from threading import Barrier
 
 import pytest
-from quant_platform_kit.domain.errors import InvalidInput, OrderRejected, Refused
+from quant_platform_kit.domain.errors import BrokerError, InvalidInput, OrderRejected, Refused
 from quant_platform_kit.domain.orders import Fill, Order, OrderState, Side
 from quant_platform_kit.domain.planning import IDEAL, ExecutionRules
 from quant_platform_kit.domain.portfolio import Quote
@@ -219,6 +219,14 @@ def test_a_damaged_journal_is_refused_and_left_as_it_is(
         with pytest.raises(InvalidInput, match=rf"{journal} is damaged"):
             attempt()
     assert journal.read_bytes() == before
+
+
+def test_an_account_that_cannot_be_locked_answers_nothing_and_fills_nothing(folder: Path, broker: PaperBroker) -> None:
+    (folder / "book.lock").unlink()
+    (folder / "book.lock").mkdir()
+    with pytest.raises(BrokerError, match=rf"{folder}"):
+        broker.submit(BUY)
+    assert broker.account().cash_by_currency == {"USD": CASH}
 
 
 def test_the_book_is_what_the_journal_tells(folder: Path, broker: PaperBroker) -> None:

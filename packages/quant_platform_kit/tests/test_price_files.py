@@ -133,6 +133,17 @@ def test_dates_of_another_form_are_refused(write: Write, dates: list[Any]) -> No
         read_prices(write({"date": dates}), ["close"])
 
 
+def test_dates_written_as_numbers_are_refused(write: Write) -> None:
+    with pytest.raises(InvalidInput, match=r"prices.*: column date is int64; write ISO dates such as 2023-12-29"):
+        read_prices(write({"date": [20231124] * 5}), ["close"])
+
+
+@pytest.mark.parametrize("symbol", ["0005", "TRUE", "1E5", "NA", "null", "2023-12-01"])
+def test_a_symbol_in_a_csv_file_keeps_every_letter(tmp_path: Path, symbol: str) -> None:
+    (tmp_path / "prices.csv").write_text(f"date,symbol,close\n2023-12-01,{symbol},1.5\n")
+    assert read_prices(tmp_path / "prices.csv", ["close"]).symbols == (symbol,)
+
+
 @pytest.mark.parametrize("column", ["date", "symbol", "close", "adj_close", "open"])
 def test_a_file_without_a_column_is_refused_with_those_it_has(write: Write, column: str) -> None:
     path = write({column: None})
