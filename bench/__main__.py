@@ -3,12 +3,13 @@
 import json
 import sys
 
-from bench import backtest_growth, backtest_vs_bt, import_cost
+from bench import backtest_growth, backtest_vs_bt, import_cost, store_cost
 
 BENCHMARKS = {
     "backtest_vs_bt": backtest_vs_bt.measure,
     "backtest_growth": backtest_growth.measure,
     "import_cost": import_cost.measure,
+    "store_cost": store_cost.measure,
 }
 
 

@@ -136,7 +136,7 @@ class Lane:
         return code
 
     def _start(self, job: Job) -> multiprocessing.Process:
-        process = FORK.Process(target=_enter, args=(job, self.campaign.mutant))
+        process = FORK.Process(target=enter, args=(job, self.campaign.mutant))
         process.start()
         return process
 
@@ -154,7 +154,8 @@ class Lane:
         self.crashes += process.exitcode == -signal.SIGKILL
 
 
-def _enter(job: Job, mutant: str | None) -> None:
+def enter(job: Job, mutant: str | None) -> None:
+    """Be a worker process, with a defect if one is wanted."""
     if mutant:
         MUTANTS[mutant]()
     os._exit(worker.work(job))

@@ -98,9 +98,12 @@ def run_tests(arguments: list[str], environment: Mapping[str, str]) -> int:
     process = subprocess.Popen(command, cwd=ROOT, env=environment)
     try:
         return process.wait()
+    except SystemExit:
+        # Ctrl-C reaches pytest by itself; other signals came to this process only.
+        process.send_signal(signal.SIGINT)
+        raise
     finally:
-        if process.poll() is None:
-            process.terminate()
+        with undisturbed():
             try:
                 process.wait(STOP_SECONDS)
             except subprocess.TimeoutExpired:

@@ -1,0 +1,78 @@
+"""Fifty processes ask for one run at the same moment: one set of orders, fifty honest answers.
+
+``python -m chaos.race --store KIND [--workers 50]`` prints one JSON line and fails when an order was sent twice, or a
+worker got neither the one report nor "in progress".
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from argparse import Namespace
+from collections import Counter
+from datetime import date
+from pathlib import Path
+
+from quant_platform_kit.domain.identity import Mode, RunKey
+from quant_platform_kit.services.reports import ReportStore
+from quant_platform_kit.testing.paper_client import control
+
+from chaos import stores
+from chaos.crash import CALENDAR, CASH, FORK, Campaign, enter
+from chaos.strategy import PRICES
+from chaos.venue import PaperVenueProcess
+from chaos.verdict import judge
+from chaos.worker import BUSY, DONE, RETRY
+
+ACCOUNT = "DUSBXRACE"
+NAMES = {DONE: "report", BUSY: "in progress", RETRY: "interrupted"}
+
+
+def race(kind: str, workers: int) -> dict[str, object]:
+    """Let ``workers`` processes race for one key on one kind of store."""
+    key = RunKey(ACCOUNT, CALENDAR.after(date(2023, 3, 1)), "race", Mode.PAPER)
+    with tempfile.TemporaryDirectory(prefix="race-") as name, PaperVenueProcess(Path(name)) as venue:
+        with stores.serve(kind, Path(name)) as place:
+            control(venue.port, op="prices", prices={symbol: str(price) for symbol, price in PRICES.items()})
+            control(venue.port, op="fund", account=ACCOUNT, cash=str(CASH))
+            job = Campaign(Namespace(seed=7, mutant=None), venue.port, place, Path(name)).job(key)
+            racers = [FORK.Process(target=enter, args=(job, None)) for _ in range(workers)]
+            for racer in racers:
+                racer.start()
+            for racer in racers:
+                racer.join(60)
+            answers = Counter(NAMES.get(racer.exitcode or 0, f"exit {racer.exitcode}") for racer in racers)
+            _ask_until_done(job)
+            ledger, reports = place.open()
+            count = judge([key], control(venue.port, op="dump", account=ACCOUNT), ledger, ReportStore(reports))
+            honest = answers["report"] + answers["in progress"] == workers
+            line = {"store": kind, "workers": workers, "answers": dict(answers), "orders": count.orders}
+            bad = count.duplicates + count.lost + count.unresolved
+            return {**line, "duplicates": count.duplicates, "lost": count.lost, "ok": honest and not bad}
+
+
+def _ask_until_done(job: object) -> None:
+    """Ask once more, as a scheduler's retry would: the answer is the report."""
+    for _ in range(50):
+        process = FORK.Process(target=enter, args=(job, None))
+        process.start()
+        process.join(60)
+        if process.exitcode == DONE:
+            return
+        time.sleep(0.5)
+
+
+def main() -> int:
+    """Print one JSON line per store."""
+    parser = argparse.ArgumentParser(prog="python -m chaos.race", description=__doc__.splitlines()[0])
+    parser.add_argument("--store", choices=stores.KINDS, default="file")
+    parser.add_argument("--workers", type=int, default=50)
+    arguments = parser.parse_args()
+    line = race(arguments.store, arguments.workers)
+    sys.stdout.write(json.dumps(line) + "\n")
+    return 0 if line["ok"] else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
