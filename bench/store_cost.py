@@ -125,7 +125,7 @@ def _ratio(store: VersionedStore, bare: Callable[[int], object]) -> float:
     ratios: list[float] = []
     for number in range(ROUNDS):
         theirs = _seconds(lambda n, number=number: bare(number * WRITES + n))
-        ours = _seconds(lambda n, number=number: store.create(f"runs/r/orders/{number:03}-{n:03}/001", DATA))
+        ours = _seconds(lambda n, number=number: store.create(f"runs/r/orders/{number:03}-{n:03}.001", DATA))
         ratios.append(ours / theirs)
     return statistics.median(ratios)
 
@@ -139,7 +139,7 @@ def _seconds(write: Callable[[int], object]) -> float:
 
 def _bare(kind: str, place: stores.StorePlace, folder: Path) -> Callable[[int], object]:
     if kind == "file":
-        return lambda n: _bare_file(folder / "bare" / f"{n}")
+        return lambda n: _bare_file(folder / f"bare-{n}")
     if kind == "gs":
         return _bare_upload(place)
     engine = create_engine(place.ledger, isolation_level="AUTOCOMMIT")
@@ -157,16 +157,14 @@ def _bare(kind: str, place: stores.StorePlace, folder: Path) -> Callable[[int], 
 
 
 def _bare_file(path: Path) -> None:
-    """Create a file of its own folder exclusively, and make both durable."""
-    path.mkdir(parents=True)
-    with (path / "001").open("xb") as file:
+    """Create a file exclusively, and make it and its name durable."""
+    with path.open("xb") as file:
         file.write(DATA)
         file.flush()
         os.fsync(file.fileno())
-    for folder in (path, path.parent):
-        handle = os.open(folder, os.O_RDONLY)
-        os.fsync(handle)
-        os.close(handle)
+    handle = os.open(path.parent, os.O_RDONLY)
+    os.fsync(handle)
+    os.close(handle)
 
 
 def _bare_upload(place: stores.StorePlace) -> Callable[[int], object]:

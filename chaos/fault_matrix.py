@@ -113,9 +113,9 @@ CELLS = (
     *(Cell(fault.value.replace("_", " "), venue=fault) for fault in Fault),
     Cell("stale price", stale=True),
     Cell("store down before the claim", store=lambda s: FaultyStore(s, "/claim")),
-    Cell("store down before SENT", store=lambda s: FaultyStore(s, "/001")),
-    Cell("store down after the send", store=lambda s: FaultyStore(s, "/002")),
-    Cell("ambiguous commit of SENT", store=lambda s: FaultyStore(s, "/001", after=True)),
+    Cell("store down before SENT", store=lambda s: FaultyStore(s, ".001")),
+    Cell("store down after the send", store=lambda s: FaultyStore(s, ".002")),
+    Cell("ambiguous commit of SENT", store=lambda s: FaultyStore(s, ".001", after=True)),
     Cell("ambiguous commit of the plan", store=lambda s: FaultyStore(s, "/plan", after=True)),
 )
 

@@ -324,7 +324,7 @@ def test_the_whole_plan_is_recorded_before_the_first_order_is_sent_and_each_orde
             assert {o["symbol"]: o["quantity"] for o in planned} == {"AAA": "39", "BBB": "79"}
             assert order.client_order_id in {o["client_order_id"] for o in planned}
             (step,) = world.store.keys(
-                f"accounts/{world.account_id}/runs/{world.key(WED).run_id}/orders/{order.client_order_id}/"
+                f"accounts/{world.account_id}/runs/{world.key(WED).run_id}/orders/{order.client_order_id}."
             )
             stored = world.store.get(step)
             assert stored is not None

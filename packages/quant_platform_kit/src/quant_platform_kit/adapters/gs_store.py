@@ -58,6 +58,7 @@ LONGEST_REASON = 300
 ANSWERS_IN_ONE_CALL = 3
 FIRST_PAUSE_SECONDS = 0.25
 LONGEST_PAUSE_SECONDS = 2.0
+SHORTEST_TIMEOUT_SECONDS = 0.05
 
 PASSING = frozenset({408, 429, 500, 502, 503, 504})
 LOST = (
@@ -85,6 +86,22 @@ class _Write:
     doubtful: bool = False
 
 
+class _Call:
+    """The time of one call of the store: how long it lasts, and so how long one answer may take."""
+
+    def __init__(self, seconds: float) -> None:
+        self._deadline = time.monotonic() + seconds
+        self._share = seconds / ANSWERS_IN_ONE_CALL
+
+    @property
+    def left(self) -> float:
+        return self._deadline - time.monotonic()
+
+    @property
+    def timeout(self) -> float:
+        return max(min(self.left, self._share), SHORTEST_TIMEOUT_SECONDS)
+
+
 class GsStore:
     """Objects below a prefix of a bucket, with generations as Cloud Storage counts them.
 
@@ -99,7 +116,7 @@ class GsStore:
     prefix
         What the names of all objects begin with, a slash follows; empty for the whole bucket.
     timeout_seconds
-        How long one call may take; one answer may take a third of it.
+        How long one call may take; one answer, such as a page of a listing, may take a third of it.
     endpoint
         The server to ask instead of Google's, without credentials and without proxies; None for Google's, with the
         application default credentials. Nothing but this server, and in Google's case its token service, is contacted.
@@ -149,7 +166,7 @@ class GsStore:
     def get(self, key: str) -> Stored | None:
         """Return an object; see `VersionedStore.get`."""
         check_key(key)
-        return self._ask(f"object {key}", lambda seconds: self._read(key, seconds))
+        return self._ask(f"object {key}", lambda call: self._read(key, call))
 
     def now(self) -> datetime:
         """Return the server's time in whole seconds, so up to one second ago."""
@@ -158,19 +175,17 @@ class GsStore:
     def keys(self, prefix: str) -> list[str]:
         """Return every key with a prefix; see `VersionedStore.keys`."""
         check_prefix(prefix)
-        return self._ask(f"keys {prefix}*", lambda seconds: self._list(prefix, seconds))
+        return self._ask(f"keys {prefix}*", lambda call: self._list(prefix, call))
 
-    def _ask(self, what: str, question: Callable[[float], T]) -> T:
-        """Put a question, given the seconds for one answer, again and again while its failure can pass."""
-        deadline = time.monotonic() + self._timeout
-        pause = FIRST_PAUSE_SECONDS
+    def _ask(self, what: str, question: Callable[[_Call], T]) -> T:
+        """Put a question again and again while its failure can pass and there is time."""
+        call, pause = _Call(self._timeout), FIRST_PAUSE_SECONDS
         while True:
-            left = deadline - time.monotonic()
             try:
-                return question(max(min(left, self._timeout / ANSWERS_IN_ONE_CALL), FIRST_PAUSE_SECONDS))
+                return question(call)
             except FAILED as error:
                 wait = pause * random.uniform(0.5, 1.5)
-                if not _can_pass(error) or time.monotonic() + wait > deadline:
+                if not _can_pass(error) or wait > call.left:
                     raise StoreError(f"store {what} of {self._name}: {_reason(error)}") from error
             time.sleep(wait)
             pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
@@ -181,25 +196,25 @@ class GsStore:
             raise InvalidInput(
                 f"{write.key} has {len(write.data)} bytes; objects of this store have at most {MOST_BYTES}"
             )
-        return self._ask(f"object {write.key}", lambda seconds: self._settle(write, seconds))
+        return self._ask(f"object {write.key}", lambda call: self._settle(write, call))
 
-    def _settle(self, write: _Write, seconds: float) -> int:
+    def _settle(self, write: _Write, call: _Call) -> int:
         """Make a write unless it was made already; return its generation."""
-        if write.doubtful and (generation := self._own_generation(write, seconds)) is not None:
+        if write.doubtful and (generation := self._own_generation(write, call)) is not None:
             return generation
         before, write.doubtful = write.doubtful, True
         try:
-            return self._upload(write, seconds)
+            return self._upload(write, call)
         except TooManyRequests:
             write.doubtful = before
             raise
         except PreconditionFailed:
-            generation = self._own_generation(write, seconds)
+            generation = self._own_generation(write, call)
         if generation is None:
             raise Conflict(f"{write.key} was changed and changed back by others while it was written")
         return generation
 
-    def _upload(self, write: _Write, seconds: float) -> int:
+    def _upload(self, write: _Write, call: _Call) -> int:
         blob = self._blob(write.key)
         blob.metadata = {WRITE_ID: write.own}
         blob.cache_control = "no-store"
@@ -208,12 +223,12 @@ class GsStore:
             content_type="application/octet-stream",
             if_generation_match=write.expected,
             checksum="crc32c",
-            timeout=seconds,
+            timeout=call.timeout,
             retry=None,
         )
         return _generation(blob)
 
-    def _own_generation(self, write: _Write, seconds: float) -> int | None:
+    def _own_generation(self, write: _Write, call: _Call) -> int | None:
         """Return the generation of a write that was made, None if it was not and still can be.
 
         Raises
@@ -223,7 +238,7 @@ class GsStore:
         """
         blob = self._blob(write.key)
         try:
-            blob.reload(timeout=seconds, retry=None)
+            blob.reload(timeout=call.timeout, retry=None)
         except NotFound as error:
             _require_absent_object(error)
             found, writer = 0, None
@@ -236,24 +251,24 @@ class GsStore:
             raise Conflict(f"{write.key} has {names[0]}; expected was {names[1]}")
         return None
 
-    def _read(self, key: str, seconds: float) -> Stored | None:
+    def _read(self, key: str, call: _Call) -> Stored | None:
         blob = self._blob(key)
         try:
-            data = blob.download_as_bytes(raw_download=True, checksum="crc32c", timeout=seconds, retry=None)
+            data = blob.download_as_bytes(raw_download=True, checksum="crc32c", timeout=call.timeout, retry=None)
         except NotFound as error:
             _require_absent_object(error)
             return None
         return Stored(data, _generation(blob))
 
-    def _list(self, prefix: str, seconds: float) -> list[str]:
+    def _list(self, prefix: str, call: _Call) -> list[str]:
         blobs = self._bucket.list_blobs(
-            prefix=self._root + prefix, fields="items(name),nextPageToken", timeout=seconds, retry=None
+            prefix=self._root + prefix, fields="items(name),nextPageToken", timeout=call.timeout, retry=None
         )
         keys = (blob.name.removeprefix(self._root) for blob in blobs)
         return sorted(key for key in keys if is_key(key))
 
-    def _date(self, seconds: float) -> datetime:
-        response = self._session.get(self._clock_url, params={"fields": "generation"}, timeout=seconds)
+    def _date(self, call: _Call) -> datetime:
+        response = self._session.get(self._clock_url, params={"fields": "generation"}, timeout=call.timeout)
         if response.status_code != http.client.NOT_FOUND or ABSENT not in response.text:
             raise from_http_response(response)
         date = response.headers.get("Date")

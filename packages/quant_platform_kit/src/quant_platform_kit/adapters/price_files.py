@@ -118,7 +118,8 @@ def _column_names(path: Path) -> list[str]:
 def _read_table(path: Path, names: Sequence[str]) -> Any:
     if path.suffix == ".csv":
         csv = _arrow("pyarrow.csv")
-        options = csv.ConvertOptions(include_columns=list(names))
+        text = {"symbol": _arrow("pyarrow").string()}
+        options = csv.ConvertOptions(include_columns=list(names), column_types=text, strings_can_be_null=False)
         return csv.read_csv(path, convert_options=options)
     with _arrow("pyarrow.parquet").ParquetFile(path) as file:
         return file.read(columns=list(names))
@@ -126,6 +127,8 @@ def _read_table(path: Path, names: Sequence[str]) -> Any:
 
 def _days(path: Path, column: Any) -> NDArray[np.datetime64]:
     arrow = _arrow("pyarrow")
+    if arrow.types.is_integer(column.type) or arrow.types.is_floating(column.type):
+        raise InvalidInput(f"{path}: column date holds numbers ({column.type}); write ISO dates such as 2023-12-29")
     try:
         if getattr(column.type, "tz", None):
             column = _arrow("pyarrow.compute").local_timestamp(column)

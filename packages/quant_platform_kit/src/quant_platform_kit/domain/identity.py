@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import date
 from enum import Enum
 
+from quant_platform_kit.domain.errors import InvalidInput
+
 __all__ = ["Mode", "RunKey", "client_order_id"]
 
 
@@ -42,6 +44,10 @@ class RunKey:
     session: date
     slot: str
     mode: Mode
+
+    def __post_init__(self) -> None:
+        if "|" in self.account_id or "|" in self.slot:
+            raise InvalidInput(f"account {self.account_id!r}, slot {self.slot!r}: a run's names do not contain '|'")
 
     @property
     def text(self) -> str:

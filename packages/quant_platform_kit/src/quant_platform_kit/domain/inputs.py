@@ -30,11 +30,11 @@ def build_context(
     known = history.until(session.date)
     inputs: dict[InputName, Any] = {}
     for name in manifest.required_inputs:
-        if name is InputName.PORTFOLIO_SNAPSHOT:
+        if name == InputName.PORTFOLIO_SNAPSHOT:
             inputs[name] = portfolio
-        elif name is InputName.DERIVED_INDICATORS:
+        elif name == InputName.DERIVED_INDICATORS:
             inputs[name] = _indicators(manifest, session, known)
-        elif name is InputName.FEATURE_SNAPSHOT:
+        elif name == InputName.FEATURE_SNAPSHOT:
             inputs[name] = features
         else:
             inputs[name] = known

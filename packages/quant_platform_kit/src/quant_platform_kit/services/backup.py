@@ -12,6 +12,7 @@ from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from itertools import islice
 from typing import Literal, TypeVar
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
@@ -111,7 +112,7 @@ def backup_lines(places: Places) -> Generator[bytes]:
     """
     store = places[Area.STORE]
     leases = _idle_leases(store)
-    keys = [(area, key) for area, place in places.items() for key in place.keys("")]  # noqa: SIM118
+    keys = [(area, key) for area, place in places.items() for key in place.keys("")]
     if not keys:
         raise Refused("the store holds nothing; check its address")
     digest = hashlib.sha256()
@@ -168,7 +169,7 @@ def check_backup(lines: Iterable[bytes], is_key: Callable[[str], bool]) -> Backu
     header: _Header | None = None
     trailer: _Trailer | None = None
     digest, keys, number = hashlib.sha256(), set[tuple[Area, str]](), 0
-    for number, line in enumerate(lines, start=1):  # noqa: B007
+    for number, line in enumerate(lines, start=1):
         if trailer is not None:
             raise InvalidInput(f"line {number}: there is more after the last line")
         if header is None:
@@ -227,26 +228,26 @@ def restore(operator: Operator, places: Places, lines: Lines, content: BackupCon
     """
     for area, place in places.items():
         if present := place.keys(""):
-            raise Refused(f"the {area.value} place holds {len(present)} objects, such as {present[0]}: use an empty one")
+            raise Refused(
+                f"the {area.value} place holds {len(present)} objects, such as {present[0]}: use an empty one"
+            )
     made = f"{content.created_at:%Y-%m-%d}"
     why = f"restored from a backup of {made}: reconcile first"
     operator.audit("ledger import", why, created_at=content.created_at, sha256=content.sha256)
-    for found in _objects(lines, halting=True):
+    for found in _objects(lines, content, halting=True):
         _put(places[found.area], found)
     for account in content.accounts:
         halts(operator.store).set(f"account-{account}", FlagEntry(True, operator.who, why, operator.store.now()))
-    for found in _objects(lines, halting=False):
+    for found in _objects(lines, content, halting=False):
         _put(places[found.area], found)
 
 
-def _objects(lines: Lines, *, halting: bool) -> Generator[_Object]:
+def _objects(lines: Lines, content: BackupContent, *, halting: bool) -> Generator[_Object]:
     """Yield the halts of a checked backup, or all its other objects."""
-    known: _Object | None = None
-    for number, line in enumerate(lines(), start=1):
-        if number > 1:
-            if known is not None and (known.area is Area.STORE and known.key.startswith("halts/")) is halting:
-                yield known
-            known = _read_object(line, number) if b'"area"' in line else None
+    for number, line in enumerate(islice(lines(), 1, 1 + sum(content.objects.values())), start=2):
+        found = _read_object(line, number)
+        if (found.area is Area.STORE and found.key.startswith("halts/")) is halting:
+            yield found
 
 
 def _put(place: VersionedStore, found: _Object) -> None:

@@ -187,7 +187,9 @@ class Execution:
         if needed <= available:
             return Revision({order.client_order_id: order.quantity for order in orders})
         factor = available / needed
-        return Revision({order.client_order_id: rules.whole(order.quantity * factor) for order in orders})
+        cut = {order.client_order_id: rules.whole(order.quantity * factor) for order in orders}
+        worth = {order.client_order_id: cut[order.client_order_id] * prices[order.symbol] for order in orders}
+        return Revision({name: q if worth[name] >= rules.minimum_notional else ZERO for name, q in cut.items()})
 
     def _keep(self, record: OrderRecord) -> None:
         self.records[record.order.client_order_id] = record

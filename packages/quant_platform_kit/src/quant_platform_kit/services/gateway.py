@@ -9,7 +9,7 @@ from typing import Protocol
 
 from quant_platform_kit.domain.boundaries import Boundary
 from quant_platform_kit.domain.cycle import ExecutionPolicy
-from quant_platform_kit.domain.errors import OrderRejected, StoreError
+from quant_platform_kit.domain.errors import OrderRejected
 from quant_platform_kit.domain.gates import notional_gate, price_age_gate, session_gate
 from quant_platform_kit.domain.identity import Mode
 from quant_platform_kit.domain.orders import ExecutionReport, Order, OrderState
@@ -51,7 +51,13 @@ class Gateway:
     reached: Reached
 
     def forbidden(self, order: Order, quotes: Mapping[str, Quote]) -> list[str]:
-        """Return why an order may not be sent now; empty if it may."""
+        """Return why an order may not be sent now; empty if it may.
+
+        Raises
+        ------
+        StoreError
+            The halts cannot be read, which is as good as halted: the run stays open.
+        """
         now, limits = self.clock.now(), self.policy.limits
         quote = quotes.get(order.symbol)
         if quote is None:
@@ -102,15 +108,12 @@ class Gateway:
         return Transition(state, self.lease.state.epoch, self.clock.now(), execution, note)
 
     def _switches(self) -> list[str]:
-        """Read halts and the allow-list; a store that cannot be read halts everything."""
+        """Read halts and the allow-list; a store that cannot be read raises, and nothing is sent."""
         if not self.mode.submits:
             return [f"mode {self.mode.value} sends nothing"]
         account = self.broker.account_id
-        try:
-            on = halts(self.store).on()
-            listed = self.mode is not Mode.LIVE or account in allowed(self.store).on()
-        except StoreError as error:
-            return [f"halted: the store cannot be read ({error})"]
+        on = halts(self.store).on()
+        listed = self.mode is not Mode.LIVE or account in allowed(self.store).on()
         scopes = ("all", f"service-{self.service}", f"account-{account}")
         reasons = [f"halted: {scope}; lift it with `quant resume`" for scope in scopes if scope in on]
         return reasons if listed else [*reasons, f"account {account} is not on the allow-list for live trading"]

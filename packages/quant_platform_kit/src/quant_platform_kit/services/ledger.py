@@ -2,7 +2,7 @@
 
 Below ``accounts/<account>/`` stand
 
-- ``runs/<run_id>/claim``, ``plan``, ``revision``, and per order and step ``orders/<client_order_id>/<n>``;
+- ``runs/<run_id>/claim``, ``plan``, ``revision``, and per order and step ``orders/<client_order_id>.<n>``;
 - ``decisions/<profile>/<mode>/<as_of>/<ACTION>``, and ``.../<as_of>/executed`` once it is;
 - ``lease``, the one object that is rewritten (`quant_platform_kit.services.leases`).
 
@@ -91,12 +91,12 @@ class RunLedger:
         for key in self._store.keys(f"{self._root}/orders/"):
             stored = self._store.get(key)
             if stored is not None:
-                steps[key.split("/")[-2]].append(_TRANSITION.validate_json(stored.data))
+                steps[key.rpartition("/")[2].partition(".")[0]].append(_TRANSITION.validate_json(stored.data))
         return {order.client_order_id: OrderRecord(order, tuple(steps[order.client_order_id])) for order in orders}
 
     def reread(self, record: OrderRecord) -> OrderRecord:
         """Return an order with the steps that the store has of it."""
-        steps = [self._store.get(key) for key in self._store.keys(f"{self._order(record.order)}/")]
+        steps = [self._store.get(key) for key in self._store.keys(f"{self._order(record.order)}.")]
         transitions = tuple(_TRANSITION.validate_json(stored.data) for stored in steps if stored is not None)
         return OrderRecord(record.order, transitions)
 
@@ -112,7 +112,7 @@ class RunLedger:
             Another worker recorded that step: it is at work on this run.
         """
         number = len(record.transitions) + 1
-        key = f"{self._order(record.order)}/{number:03}"
+        key = f"{self._order(record.order)}.{number:03}"
         data = canonical_json(step)
         try:
             self._store.create(key, data)

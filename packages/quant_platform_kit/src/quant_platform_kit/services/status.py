@@ -262,9 +262,7 @@ def _uncertain_order(run_id: str, record: OrderRecord) -> UncertainOrder:
 def _last_run(report: RunReport | None) -> LastRun | None:
     if report is None:
         return None
-    return LastRun(
-        report.run_id, report.key.session, report.as_of, report.outcome, report.reasons, report.finished_at
-    )
+    return LastRun(report.run_id, report.key.session, report.as_of, report.outcome, report.reasons, report.finished_at)
 
 
 # --- the carry rule, as the next run will apply it ----------------------------------------------------
@@ -366,19 +364,20 @@ def _needs(
     needs = [f"halted: {halt.scope}; lift it with `quant resume`" for halt in halted]
     if open_run and not open_run.worked_on:
         needs.append(f"run {open_run.run_id} is open and nobody works on it: run it again to finish it")
-    for run_id in dict.fromkeys([*(lease.uncertain_runs if lease else ()), *(order.run_id for order in uncertain)]):
-        orders = [order.client_order_id for order in uncertain if order.run_id == run_id]
-        left = f"UNKNOWN orders {', '.join(orders)}" if orders else "been settled in part"
-        needs.append(f"run {run_id} has {left}: settle them with `quant resolve`")
+    orders = [order.client_order_id for order in uncertain]
+    if orders:
+        needs.append(f"UNKNOWN orders: {', '.join(orders)}; settle them with `quant resolve`")
+    settled = {*(lease.uncertain_runs if lease else ())} - {order.run_id for order in uncertain}
+    needs += [f"run {run} is settled but not finished: repeat its last `quant resolve`" for run in sorted(settled)]
     needs += [f"behind target: the REBALANCE of {session} grew too old to be executed" for session in ruling.behind]
-    if report and not _dealt_with(report, lease):
+    if report and _stuck(report):
         needs.append(f"the last run {report.run_id} is {report.outcome.value}: {'; '.join(report.reasons)}")
+    if lease and lease.last_run and report is None:
+        needs.append(f"the last run {lease.last_run} has no report here: check the address of the reports")
     return tuple(needs)
 
 
-def _dealt_with(report: RunReport, lease: LeaseState | None) -> bool:
-    """Whether the last run ended well enough, or was blocked by orders of its own that were settled since."""
-    if report.outcome not in (Outcome.BLOCKED, Outcome.FAILED):
-        return True
+def _stuck(report: RunReport) -> bool:
+    """Whether a run ended badly for another reason than UNKNOWN orders of its own, which are named one by one."""
     unknown = any(order.state is OrderState.UNKNOWN for order in report.orders)
-    return unknown and not (lease and report.run_id in lease.uncertain_runs)
+    return report.outcome in (Outcome.BLOCKED, Outcome.FAILED) and not unknown

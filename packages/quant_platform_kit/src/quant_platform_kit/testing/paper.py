@@ -208,7 +208,11 @@ def _same_order(known: ExecutionReport, order: Order) -> ExecutionReport:
 
 @contextmanager
 def _locked(folder: Path) -> Generator[None]:
-    with (folder / "book.lock").open("ab") as lock:
+    try:
+        lock = (folder / "book.lock").open("ab")
+    except OSError as error:
+        raise BrokerError(f"paper account {folder}: {error.strerror} ({error.filename})") from error
+    with lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
