@@ -5,7 +5,7 @@ SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help setup demo test test-services check bench clean uv sync-check \
-	check-format check-lint check-types check-imports check-lock check-calendars
+	check-format check-lint check-types check-imports check-lock check-calendars check-docs
 
 UV := .tools/uv
 BIN := .venv/bin
@@ -42,7 +42,7 @@ test-services: uv ## run the tests that need servers, against private ones start
 	$(SYNC) --group test
 	@$(BIN)/python scripts/test_services.py
 
-check: check-format check-lint check-types check-imports check-lock check-calendars ## format, lint, types, imports, lock, calendar tables
+check: check-format check-lint check-types check-imports check-lock check-calendars check-docs ## format, lint, types, imports, lock, generated files
 	@echo "all checks passed"
 
 bench: uv ## run the benchmarks
@@ -78,6 +78,10 @@ check-lock: uv
 check-calendars: sync-check
 	@echo "== calendar tables"
 	$(BIN)/python scripts/generate_calendars.py --check
+
+check-docs: sync-check
+	@echo "== generated documents"
+	$(BIN)/python scripts/generate_execution_model.py --check
 
 # --- tools -------------------------------------------------------------------------------------
 

@@ -25,6 +25,7 @@ pytest.register_assert_rewrite("quant_platform_kit.testing.store_contract")
 Start = Callable[..., Server]
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark every test of this folder."""
     for item in items:

@@ -339,6 +339,13 @@ def test_nothing_but_the_endpoint_is_asked_whatever_the_environment_says(
     assert store._session.trust_env is False
 
 
+def test_a_redirection_is_not_followed(play: Play) -> None:
+    store, script = play(*[answer(302, Location="http://127.0.0.1:8/elsewhere")] * 1000, seconds=0.2)
+    with pytest.raises(StoreError, match="Exceeded 0 redirects"):
+        store.now()
+    assert {urlsplit(str(request.url)).netloc for request in script.sent} == {"127.0.0.1:9"}
+
+
 def test_without_credentials_the_way_to_them_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     def none(**_: Any) -> None:
         raise DefaultCredentialsError("Your default credentials were not found.\nSet them up.")

@@ -281,16 +281,20 @@ class GsStore:
 
 
 def _session(endpoint: str | None, seconds: float) -> AuthorizedSession:
-    if endpoint is not None:
-        session = AuthorizedSession(AnonymousCredentials())
-        session.trust_env = False
-        return session
+    credentials = _credentials() if endpoint is None else AnonymousCredentials()
+    session = AuthorizedSession(credentials, refresh_timeout=seconds)
+    session.trust_env = endpoint is None
+    # Neither Google's server nor an emulator sends anyone elsewhere.
+    session.max_redirects = 0
+    return session
+
+
+def _credentials() -> Any:
     find = cast(Callable[..., tuple[Any, Any]], google.auth.default)  # pyright: ignore[reportUnknownMemberType]
     try:
-        credentials, _ = find(scopes=[SCOPE])
+        return find(scopes=[SCOPE])[0]
     except GoogleAuthError as error:
         raise StoreError(f"no credentials for Cloud Storage: {_line(error)}") from error
-    return AuthorizedSession(credentials, refresh_timeout=seconds)
 
 
 def _generation(blob: Any) -> int:
@@ -310,13 +314,15 @@ def _require_absent_object(error: NotFound) -> None:
 
 
 def _can_pass(error: Exception) -> bool:
-    return error.code in PASSING if isinstance(error, GoogleAPICallError) else isinstance(error, LOST)
+    if isinstance(error, GoogleAPICallError):
+        return error.code in PASSING
+    return isinstance(error, LOST) or (isinstance(error, GoogleAuthError) and bool(getattr(error, "retryable", False)))
 
 
 def _reason(error: Exception) -> str:
     """Say in one line what failed: what the service said, where it said something."""
     if not isinstance(error, GoogleAPICallError):
-        return _line(error)
+        return _line(error)[:LONGEST_REASON]
     answered = cast(Any, error)
     try:
         said = answered.response.json()["error"]["message"]

@@ -128,7 +128,7 @@ def _read_table(path: Path, names: Sequence[str]) -> Any:
 def _days(path: Path, column: Any) -> NDArray[np.datetime64]:
     arrow = _arrow("pyarrow")
     if arrow.types.is_integer(column.type) or arrow.types.is_floating(column.type):
-        raise InvalidInput(f"{path}: column date holds numbers ({column.type}); write ISO dates such as 2023-12-29")
+        raise InvalidInput(f"{path}: column date is {column.type}; write ISO dates such as 2023-12-29")
     try:
         if getattr(column.type, "tz", None):
             column = _arrow("pyarrow.compute").local_timestamp(column)

@@ -47,6 +47,7 @@ ANSWERS_IN_ONE_CALL = 5
 """The most answers that one call waits for: two connections, two statements and a read-back."""
 
 STEP_BITS = 36
+MOST_GENERATION = 1 << 62
 BUSY_PAUSE_SECONDS = 0.02
 
 _OBJECTS = Table(
@@ -104,6 +105,9 @@ class SqlStore:
 
     def replace(self, key: str, data: bytes, generation: int) -> int:
         """Overwrite an object of a known generation; see `VersionedStore.replace`."""
+        if not 0 < generation < MOST_GENERATION:
+            check_key(key)
+            raise Conflict(f"{key} never has generation {generation}; generations begin with 1")
         return self._write(_REPLACE, key, data, generation)
 
     def get(self, key: str) -> Stored | None:
@@ -254,7 +258,12 @@ def _open_sqlite(address: URL, timeout_seconds: float) -> Engine:
         make_folders(folder)
     except OSError as error:
         raise StoreError(f"store folder {folder}: {error.strerror}") from error
-    engine = create_engine(address, isolation_level="AUTOCOMMIT", connect_args={"timeout": timeout_seconds})
+    engine = create_engine(
+        address,
+        isolation_level="AUTOCOMMIT",
+        pool_timeout=timeout_seconds,
+        connect_args={"timeout": timeout_seconds},
+    )
 
     def prepare(connection: sqlite3.Connection, _: Any) -> None:
         _use_write_ahead_log(connection, time.monotonic() + timeout_seconds)

@@ -1,9 +1,8 @@
-"""What an operator does by hand: `quant resolve`, `rerun`, `halt`, `resume`, `cancel`, `audit`; and naming the place."""
+"""What an operator does by hand: `quant resolve`, `rerun`, `halt`, `resume`, `cancel`, `audit`; naming the place."""
 
 from __future__ import annotations
 
 import getpass
-import re
 import shlex
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
@@ -12,8 +11,8 @@ from datetime import date, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
-from urllib.parse import urlsplit
+from typing import Annotated, TypeVar
+from urllib.parse import unquote, urlsplit
 
 import typer
 from pydantic import ValidationError
@@ -22,7 +21,7 @@ from rich.markup import escape
 from quant_platform_kit.adapters.clock import SystemClock
 from quant_platform_kit.adapters.stores import is_key, open_store
 from quant_platform_kit.cli.options import JsonOption, day, number
-from quant_platform_kit.cli.output import complain, console, print_json, table, units
+from quant_platform_kit.cli.output import complain, console, notice, print_json, table, units
 from quant_platform_kit.domain.digests import plain
 from quant_platform_kit.domain.errors import QuantError, Refused, StoreError
 from quant_platform_kit.domain.orders import ExecutionReport, Order
@@ -42,6 +41,7 @@ from quant_platform_kit.services.operations import (
     in_flight,
     rerun,
     resolve,
+    services_of,
     set_halt,
 )
 from quant_platform_kit.testing.paper import read_account
@@ -67,6 +67,8 @@ __all__ = [
 ]
 
 PAPER_TRAITS = BrokerTraits(settle_window=timedelta(seconds=2), timeout=timedelta(seconds=5))
+
+_T = TypeVar("_T")
 
 
 # --- the place --------------------------------------------------------------------------------------
@@ -132,6 +134,13 @@ class Place:
             raise typer.BadParameter("the run reports are needed: add --reports URL")
         return self.store, self.reports
 
+    @property
+    def any_account(self) -> tuple[str, ...]:
+        """Every account here; `Refused` where there is none, as at a mistyped address."""
+        if not (here := self.accounts):
+            raise Refused("the store has no account; check its address")
+        return here
+
     def known(self, account: str) -> str:
         """Return an account that is here; `Refused` lists those that are."""
         if account not in (here := self.accounts):
@@ -141,8 +150,16 @@ class Place:
         return account
 
 
-def open_place(book: Path | None, store: str | None, reports: str | None, account: str | None) -> Place:
-    """Open what the options name; a usage error unless it is a book, or a store."""
+def open_place(
+    book: Path | None, store: str | None, reports: str | None, account: str | None, *, new: bool = False
+) -> Place:
+    """Open what the options name; a usage error unless it is a book, or a store.
+
+    Parameters
+    ----------
+    new
+        Whether the store may have to be made.
+    """
     if (book is None) == (store is None):
         raise typer.BadParameter("give either --book FOLDER, or --store URL with --reports URL and --account ID")
     if book is not None:
@@ -155,6 +172,9 @@ def open_place(book: Path | None, store: str | None, reports: str | None, accoun
     assert store is not None
     if account is not None and not _is_name(account):
         raise typer.BadParameter(f"--account {account!r}: an account id is made of letters, digits and ._-")
+    for url in (store, reports):
+        if url is not None and not new:
+            _check_there(url)
     given = {"--store": _without_password(store), "--reports": reports and _without_password(reports)}
     options = shlex.join([part for name, url in given.items() if url for part in (name, url)])
     return Place(open_store(store), open_store(reports) if reports else None, account, options, is_book=False)
@@ -162,6 +182,13 @@ def open_place(book: Path | None, store: str | None, reports: str | None, accoun
 
 def _is_name(text: str) -> bool:
     return is_key(text) and "/" not in text
+
+
+def _check_there(url: str) -> None:
+    """Refuse a SQLite file that is not there: opening would make it, and an empty store looks as if all were well."""
+    parts = urlsplit(url)
+    if parts.scheme == "sqlite" and not (path := Path(unquote(parts.path[1:]))).is_file():
+        raise Refused(f"there is no store in {path}; check its address")
 
 
 def _without_password(url: str) -> str:
@@ -214,6 +241,11 @@ def resolve_command(
     json: JsonOption = False,
 ) -> None:
     """Settle an UNKNOWN order by what the broker's own records say; nothing is sent."""
+    filled = settlement is Settlement.FILLED
+    if filled and price is None:
+        raise typer.BadParameter("--as filled needs --price: what one unit was traded at")
+    if not filled and (quantity is not None or price is not None):
+        raise typer.BadParameter(f"--as {settlement.value} has no --quantity and no --price")
     with readable():
         place = open_place(book, store, reports, account)
         asked = Resolution(run, order, settlement, evidence, quantity, price)
@@ -302,11 +334,11 @@ def halt_command(
         scope, accounts = _scope(place, kind, name)
         switched = set_halt(operator(place, who), scope, reason, on=True)
         flights = [flight for flight in (in_flight(place.store, one) for one in accounts) if flight]
-    flights = [flight for flight in flights if kind is not ScopeKind.SERVICE or flight.service == name]
     cancelled: dict[str, list[ExecutionReport]] = {}
-    failed = _cancel_all(_working_accounts(kind, accounts, flights), paper_port, cancelled) if cancel_working else []
+    failed = _cancel_all(accounts, paper_port, cancelled) if cancel_working else []
     if json:
-        print_json({**_switch_document(switched), "in_flight": flights, "cancelled": cancelled, "failed": failed})
+        listed = [_flight_document(flight) for flight in flights]
+        print_json({**_switch_document(switched), "in_flight": listed, "cancelled": cancelled, "failed": failed})
     else:
         _show_switch(switched, "halted", "was halted already")
         _show_flights(flights)
@@ -341,28 +373,24 @@ def resume_command(
 
 
 def _scope(place: Place, kind: ScopeKind, name: str | None) -> tuple[str, tuple[str, ...]]:
-    """Return a switch's name, and the accounts that it may concern; a place where nothing runs is refused."""
-    if kind is ScopeKind.ALL:
-        if name is not None:
-            raise typer.BadParameter(f"'all' has no name; write: account {name}, or service {name}")
-        scope = "all"
-    elif kind is ScopeKind.ACCOUNT:
+    """Return a switch's name and the accounts that it concerns; a place where nothing runs is refused."""
+    if kind is ScopeKind.ACCOUNT:
         name = name or place.account
         if name is None:
             raise typer.BadParameter("name the account: account ID")
         return f"account-{place.known(name)}", (name,)
-    elif name is None or not _is_name(name):
+    if kind is ScopeKind.ALL:
+        if name or (place.account and not place.is_book):
+            one = name or place.account
+            raise typer.BadParameter(f"'all' means every account; for one, write: account {one}")
+        return "all", place.any_account
+    if name is None or not _is_name(name):
         raise typer.BadParameter(f"service {name or ''!r}: name one, with letters, digits and ._-")
-    else:
-        scope = f"service-{name}"
-    if not place.accounts:
-        raise Refused("the store has no account: nothing would be halted or resumed; check its address")
-    return scope, place.accounts
-
-
-def _working_accounts(kind: ScopeKind, accounts: Sequence[str], flights: Sequence[InFlight]) -> Sequence[str]:
-    """Return the accounts whose orders a halt cancels: for a service, those that it has an open run on."""
-    return [flight.account_id for flight in flights] if kind is ScopeKind.SERVICE else accounts
+    served = {account: services_of(place.store, account) for account in place.any_account}
+    if not any(name in services for services in served.values()):
+        known = ", ".join(sorted(frozenset[str]().union(*served.values()))) or "none"
+        notice(f"no account was run by service {name} last; those that were: {known}")
+    return f"service-{name}", tuple(account for account, services in served.items() if name in services)
 
 
 def _cancel_all(accounts: Sequence[str], port: int | None, cancelled: dict[str, list[ExecutionReport]]) -> list[str]:
@@ -380,7 +408,7 @@ def _cancel_all(accounts: Sequence[str], port: int | None, cancelled: dict[str, 
     return failed
 
 
-def _at_venue[T](port: int, account: str, use: Callable[[PaperClient], T]) -> T:
+def _at_venue(port: int, account: str, use: Callable[[PaperClient], _T]) -> _T:
     client = PaperClient(port, account, PAPER_TRAITS)
     try:
         return use(client)
@@ -390,6 +418,11 @@ def _at_venue[T](port: int, account: str, use: Callable[[PaperClient], T]) -> T:
 
 def _switch_document(switched: Switched) -> dict[str, object]:
     return {"scope": switched.scope, "changed": switched.changed, "entry": switched.entry}
+
+
+def _flight_document(flight: InFlight) -> dict[str, object]:
+    order = flight.order.outcome if flight.order else None
+    return {"account_id": flight.account_id, "run_id": flight.run_id, "service": flight.service, "order": order}
 
 
 def _show_switch(switched: Switched, done: str, before: str) -> None:
@@ -464,7 +497,8 @@ def audit_command(
     with readable():
         place = open_place(book, store, reports, account)
         entries = audit_entries(place.store, since)
-    entries = [e for e in entries if account is None or e.arguments.get("account", account) == account]
+        if not entries:
+            _ = place.any_account
     if json:
         print_json(entries)
         return

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import Enum
 
-__all__ = ["ExecutionReport", "Fill", "Order", "OrderState", "Side"]
+__all__ = ["TRANSITIONS", "ExecutionReport", "Fill", "Order", "OrderState", "Side"]
 
 
 class Side(Enum):
@@ -55,6 +56,17 @@ class OrderState(Enum):
 
 
 _TERMINAL = frozenset({OrderState.FILLED, OrderState.CANCELLED, OrderState.REJECTED, OrderState.EXPIRED})
+_ANSWERS = frozenset({OrderState.ACKNOWLEDGED, OrderState.PARTIALLY_FILLED, *_TERMINAL})
+
+TRANSITIONS: Mapping[OrderState, frozenset[OrderState]] = {
+    OrderState.RECORDED: frozenset({OrderState.SENT, OrderState.CANCELLED}),
+    OrderState.SENT: _ANSWERS | {OrderState.SENT, OrderState.UNKNOWN},
+    OrderState.UNKNOWN: _ANSWERS | {OrderState.SENT},
+    OrderState.ACKNOWLEDGED: _ANSWERS,
+    OrderState.PARTIALLY_FILLED: _ANSWERS - {OrderState.ACKNOWLEDGED},
+    **dict.fromkeys(_TERMINAL, frozenset[OrderState]()),
+}
+"""What may follow each state; the ledger records nothing else. SENT after SENT is the same order sent again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from quant_platform_kit.domain.carry import Evaluated
 from quant_platform_kit.domain.digests import canonical_json
 from quant_platform_kit.domain.errors import Conflict, LeaseLost, Refused
 from quant_platform_kit.domain.identity import Mode
-from quant_platform_kit.domain.orders import Order
+from quant_platform_kit.domain.orders import TRANSITIONS, Order
 from quant_platform_kit.domain.runs import OrderRecord, RecordedDecision, Revision, RunClaim, RunPlan, Transition
 from quant_platform_kit.domain.strategy import Action
 from quant_platform_kit.ports.versioned_store import VersionedStore
@@ -108,9 +108,15 @@ class RunLedger:
 
         Raises
         ------
+        Refused
+            The step may not follow the state the order is in.
         LeaseLost
             Another worker recorded that step: it is at work on this run.
         """
+        if step.state not in TRANSITIONS[record.state]:
+            raise Refused(
+                f"order {record.order.client_order_id} is {record.state.value}; it cannot become {step.state.value}"
+            )
         number = len(record.transitions) + 1
         key = f"{self._order(record.order)}.{number:03}"
         data = canonical_json(step)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
@@ -47,6 +47,7 @@ __all__ = [
     "recorded_run",
     "rerun",
     "resolve",
+    "services_of",
     "set_halt",
 ]
 
@@ -81,7 +82,7 @@ def recorded_run(store: VersionedStore, account_id: str, run_id: str) -> Recorde
     if claim is None or plan is None:
         return None
     revision = ledger.revision()
-    cut = revision.quantities if revision else {}
+    cut: Mapping[str, Decimal] = revision.quantities if revision else {}
     orders = [replace(order, quantity=cut.get(order.client_order_id, order.quantity)) for order in plan.plan.orders]
     return RecordedRun(claim, plan, ledger.orders(orders))
 
@@ -389,6 +390,14 @@ class InFlight:
     run_id: str
     service: str | None
     order: OrderRecord | None
+
+
+def services_of(store: VersionedStore, account_id: str) -> frozenset[str]:
+    """Return the services that have or had the account's open and last run."""
+    state = read_lease(store, account_id)
+    runs = [run for run in (state.open_run, state.last_run) if run] if state else []
+    claims = (RunLedger(store, account_id, run).known_claim() for run in runs)
+    return frozenset(claim.service for claim in claims if claim)
 
 
 def in_flight(store: VersionedStore, account_id: str) -> InFlight | None:

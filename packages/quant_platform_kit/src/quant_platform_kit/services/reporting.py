@@ -18,12 +18,19 @@ __all__ = ["decided_report", "executed_report", "undecided_report"]
 
 
 def undecided_report(
-    claim: RunClaim, outcome: Outcome, reasons: Sequence[str], broker: Broker, clock: Clock, last: RunReport | None
+    claim: RunClaim,
+    outcome: Outcome,
+    reasons: Sequence[str],
+    broker: Broker | None,
+    clock: Clock,
+    last: RunReport | None,
 ) -> RunReport:
     """Return the report of a run that ended before it decided.
 
     Parameters
     ----------
+    broker
+        Asked for the account; None leaves it out.
     last
         The account's last report: what it knows of who bought what is handed on.
     """
@@ -41,7 +48,7 @@ def undecided_report(
         plan=None,
         base=None,
         orders=(),
-        account=broker.account(),
+        account=broker.account() if broker else None,
         finished_at=clock.now(),
         bought_by=last.bought_by if last else {},
     )

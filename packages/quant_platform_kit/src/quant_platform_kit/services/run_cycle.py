@@ -20,6 +20,7 @@ from quant_platform_kit.services.gateway import Gateway
 from quant_platform_kit.services.leases import AccountLease, LeaseTerms
 from quant_platform_kit.services.ledger import DecisionLedger, RunLedger
 from quant_platform_kit.services.planning import Inputs, make_plan, take_inputs
+from quant_platform_kit.services.probe import probe
 from quant_platform_kit.services.reporting import decided_report, executed_report, undecided_report
 from quant_platform_kit.services.run_request import Handover, RunPorts, RunRequest, RunTerms
 
@@ -47,6 +48,8 @@ def run_cycle(
     terms = terms or RunTerms()
     if request.key.account_id != ports.broker.account_id:
         raise InvalidInput(f"the broker reports {ports.broker.account_id}; the run is for {request.key.account_id}")
+    if request.key.mode is Mode.PROBE:
+        return probe(request, _claim(request, ports), ports, policy)
     if report := _reported(request, ports):
         return report
     settle = ports.broker.traits.settle_window
@@ -80,6 +83,20 @@ def _check_claim(known: RunClaim, request: RunRequest) -> None:
         )
 
 
+def _claim(request: RunRequest, ports: RunPorts) -> RunClaim:
+    manifest, key = request.strategy.manifest, request.key
+    return RunClaim(
+        key=key,
+        profile=manifest.profile,
+        display_name=manifest.display_name,
+        input_mode=manifest.input_mode,
+        config=request.strategy.config_values,
+        as_of=ports.calendar.before(key.session),
+        service=request.service,
+        claimed_at=ports.clock.now(),
+    )
+
+
 @dataclass(slots=True)
 class _Run:
     """A run that holds the account's lease."""
@@ -105,7 +122,7 @@ class _Run:
         if self.lease.state.open_run != key.run_id:
             self.lease.open_run(key.run_id)
         ports.reached(Boundary.RUN_OPENED)
-        claim = self._ledger(key.run_id).claim(self._claim())
+        claim = self._ledger(key.run_id).claim(_claim(self.request, ports))
         _check_claim(claim, self.request)
         ports.reached(Boundary.CLAIMED)
         last = self._last_report()
@@ -114,19 +131,6 @@ class _Run:
         if halted := self._halted():
             return self._close(self._undecided(claim, Outcome.BLOCKED, halted, last))
         return self._decide_and_execute(claim, last)
-
-    def _claim(self) -> RunClaim:
-        manifest, key = self.request.strategy.manifest, self.request.key
-        return RunClaim(
-            key=key,
-            profile=manifest.profile,
-            display_name=manifest.display_name,
-            input_mode=manifest.input_mode,
-            config=self.request.strategy.config_values,
-            as_of=self.ports.calendar.before(key.session),
-            service=self.request.service,
-            claimed_at=self.ports.clock.now(),
-        )
 
     def _skipped(self) -> list[str]:
         """Return why there is nothing to decide now: no session, closed, or a trigger that is too old."""

@@ -343,7 +343,7 @@ def _newest_plan(store: VersionedStore, account_id: str) -> RunPlan | None:
 
 
 def _compared(lines: Sequence[PlanLine], report: RunReport | None) -> tuple[TargetLine, ...]:
-    held = report.account.quantities if report and report.account else {}
+    held: Mapping[str, Decimal] = report.account.quantities if report and report.account else {}
     targets = {line.symbol: line.target for line in lines}
     symbols = sorted({*targets, *held})
     compared = (TargetLine(symbol, targets.get(symbol), held.get(symbol, ZERO)) for symbol in symbols)

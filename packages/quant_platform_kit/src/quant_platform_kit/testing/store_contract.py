@@ -245,7 +245,7 @@ class StoreContract:
         assert {at.utcoffset() for at in told} == {timedelta(0)}
         assert told == sorted(told)
 
-    @pytest.mark.parametrize("generation", [0, -1])
+    @pytest.mark.parametrize("generation", [0, -1, 1 << 63])
     def test_a_replace_of_a_generation_that_nothing_has_conflicts(self, store: VersionedStore, generation: int) -> None:
         """S21: it is no way to create an object."""
         with pytest.raises(Conflict, match="lease"):

@@ -1,0 +1,148 @@
+"""`quant ledger`: a backup of everything that was recorded, and back from one."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import zlib
+from collections.abc import Generator, Iterable
+from pathlib import Path
+from typing import Annotated
+from uuid import uuid4
+
+import typer
+
+from quant_platform_kit.adapters.stores import is_key
+from quant_platform_kit.cli.operate import (
+    AccountOption,
+    BookOption,
+    Place,
+    ReportsOption,
+    StoreOption,
+    WhoOption,
+    open_place,
+    operator,
+    readable,
+    say,
+)
+from quant_platform_kit.cli.options import JsonOption
+from quant_platform_kit.cli.output import print_json
+from quant_platform_kit.domain.errors import InvalidInput, Refused
+from quant_platform_kit.services.backup import Area, BackupContent, Places, backup_lines, check_backup, restore
+
+__all__ = ["app"]
+
+app = typer.Typer(help="Back up what was recorded, and restore it.", no_args_is_help=True)
+
+
+@app.callback()
+def _group() -> None:
+    """Back up what was recorded, and restore it."""
+
+
+@app.command("export")
+def export_command(
+    out: Annotated[Path, typer.Option(metavar="FILE.jsonl.gz", help="The backup; it must not exist yet.")],
+    book: BookOption = None,
+    store: StoreOption = None,
+    reports: ReportsOption = None,
+    account: AccountOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Write every object of the store and of the reports to one file."""
+    with readable():
+        place = open_place(book, store, reports, account)
+        _write(out, backup_lines(_places(place)))
+        content = check_backup(_lines(out), is_key)
+    if json:
+        print_json(_document(out, content))
+    else:
+        say(f"{_counted(content)} in {out}")
+        say(f"  sha256 {content.sha256}")
+
+
+@app.command("import")
+def import_command(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A backup of `quant ledger export`.")],
+    book: BookOption = None,
+    store: StoreOption = None,
+    reports: ReportsOption = None,
+    account: AccountOption = None,
+    who: WhoOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Write a backup into an empty store and empty reports; every account in it is halted until `quant resume`."""
+    content = _checked(file)
+    with readable():
+        place = open_place(book, store, reports, account, new=True)
+        if place.account and place.account not in content.accounts:
+            held = ", ".join(content.accounts) or "none"
+            raise Refused(f"{file} has no account {place.account}; it has {held}")
+        restore(operator(place, who), _places(place), lambda: _lines(file), content)
+    if json:
+        print_json(_document(file, content))
+        return
+    say(f"{_counted(content)} out of {file}")
+    for restored in content.accounts:
+        say(f"  account {restored} is halted: reconcile it, then `quant resume account {restored} --reason TEXT`")
+    say(f"  it ends at {content.created_at:%Y-%m-%d %H:%M} UTC: what came later, new accounts too, is not in it")
+
+
+def _places(place: Place) -> Places:
+    store, reports = place.both
+    return {Area.STORE: store, Area.REPORTS: reports}
+
+
+def _document(file: Path, content: BackupContent) -> dict[str, object]:
+    return {
+        "file": str(file),
+        "created_at": content.created_at,
+        "objects": content.objects,
+        "accounts": content.accounts,
+        "sha256": content.sha256,
+    }
+
+
+def _counted(content: BackupContent) -> str:
+    store, reports = content.objects[Area.STORE], content.objects[Area.REPORTS]
+    return f"{store} objects and {reports} reports of {len(content.accounts)} accounts"
+
+
+def _checked(file: Path) -> BackupContent:
+    try:
+        return check_backup(_lines(file), is_key)
+    except InvalidInput as error:
+        raise InvalidInput(f"{file} is no backup, or damaged: {error}") from None
+
+
+def _lines(file: Path) -> Generator[bytes]:
+    """Yield the lines of a compressed file; a damage is named by the line that cannot be read."""
+    number = 1
+    try:
+        with gzip.open(file, "rb") as content:
+            for line in content:
+                yield line
+                number += 1
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise InvalidInput(f"line {number}: {error}") from None
+    except OSError as error:
+        raise InvalidInput(f"line {number}: {error.strerror or error}") from None
+
+
+def _write(out: Path, lines: Iterable[bytes]) -> None:
+    """Write a file that appears whole or not at all, and replaces nothing."""
+    temporary = out.with_name(f".{out.name}.{uuid4().hex}")
+    try:
+        if out.exists():
+            raise InvalidInput(f"--out {out} exists already; choose another name")
+        try:
+            with temporary.open("xb") as file:
+                with gzip.GzipFile(fileobj=file, mode="wb", filename="", mtime=0) as content:
+                    content.writelines(lines)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(out)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise InvalidInput(f"--out {out} cannot be written: {error.strerror or error}") from error

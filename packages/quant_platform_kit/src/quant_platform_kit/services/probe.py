@@ -1,0 +1,40 @@
+"""A run that looks and cannot touch: it sends nothing, records nothing and claims nothing."""
+
+from __future__ import annotations
+
+from quant_platform_kit.domain.carry import Due
+from quant_platform_kit.domain.cycle import ExecutionPolicy, decide
+from quant_platform_kit.domain.identity import RunKey
+from quant_platform_kit.domain.reconciliation import reconcile
+from quant_platform_kit.domain.runs import Outcome, RunClaim, RunReport
+from quant_platform_kit.services.deciding import Situation
+from quant_platform_kit.services.leases import read_lease
+from quant_platform_kit.services.planning import make_plan, take_inputs
+from quant_platform_kit.services.reporting import decided_report, undecided_report
+from quant_platform_kit.services.run_request import RunPorts, RunRequest
+
+__all__ = ["probe"]
+
+
+def probe(request: RunRequest, claim: RunClaim, ports: RunPorts, policy: ExecutionPolicy) -> RunReport:
+    """Take the inputs, decide and plan as a run would now, and report that; nothing of it is kept.
+
+    While a run is open on the account it reports just that: a login of its own would cut the run's connection.
+    """
+    key: RunKey = request.key
+    lease = read_lease(ports.store, key.account_id)
+    last = ports.reports.find(lease.last_run) if lease and lease.last_run else None
+    if lease and lease.open_run:
+        reasons = [f"run {lease.open_run} is open, held by {lease.holder}: probe again when it has ended"]
+        return undecided_report(claim, Outcome.SKIPPED, reasons, None, ports.clock, last)
+    ports.broker.connect()
+    manifest, session = request.strategy.manifest, ports.calendar.session(claim.as_of)
+    inputs = take_inputs(manifest, session, ports, last, sell_leftovers=False)
+    today = decide(request.strategy, inputs.observation, policy)
+    intent = today.decision.intent
+    situation = Situation(today, Due(session.date if intent else None, ()), intent, today.digest)
+    before = last.account if last and last.account else inputs.account
+    findings = reconcile(before, inputs.account, ports.broker.open_orders())
+    plan, refused = make_plan(key, situation, inputs, ports.market, policy, findings)
+    base = undecided_report(claim, Outcome.NO_ACTION, [], ports.broker, ports.clock, last)
+    return decided_report(base, situation, plan if plan and plan.plan.orders else None, refused, inputs)
