@@ -10,6 +10,7 @@ from quant_platform_kit.domain.boundaries import Boundary
 from quant_platform_kit.domain.cycle import ExecutionPolicy
 from quant_platform_kit.domain.errors import InvalidInput, LeaseLost, Refused, StoreError
 from quant_platform_kit.domain.gates import session_gate
+from quant_platform_kit.domain.identity import Mode
 from quant_platform_kit.domain.orders import OrderState
 from quant_platform_kit.domain.reconciliation import Finding, reconcile
 from quant_platform_kit.domain.runs import OrderRecord, Outcome, RunClaim, RunPlan, RunReport
