@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
+from multiprocessing.context import ForkProcess
 from pathlib import Path
 
 from quant_platform_kit.adapters.calendar_tables import load_calendar
@@ -75,7 +76,7 @@ class Lane:
         self.keys.append(key)
         control(self.campaign.port, op="fault", account=self.account, faults=self._faults())
         job = self.campaign.job(key)
-        stops = self.random.choice((2, 3, 3, 4))
+        stops = self.random.choice((3, 3, 4, 4))
         deadline = time.monotonic() + GIVE_UP_SECONDS
         while time.monotonic() < deadline:
             code = self._attempt(job, stop=stops > 0)
@@ -123,7 +124,7 @@ class Lane:
             self._code(second)
         return self._code(process)
 
-    def _outlive(self, stopped: multiprocessing.Process, job: Job) -> int:
+    def _outlive(self, stopped: ForkProcess, job: Job) -> int:
         """Let a successor run while a worker is stopped past its lease, then wake the worker."""
         time.sleep(self.random.uniform(0.0, 2 * self.campaign.place.lease.total_seconds()))
         if not stopped.is_alive():
@@ -135,12 +136,12 @@ class Lane:
         self._code(stopped)
         return code
 
-    def _start(self, job: Job) -> multiprocessing.Process:
+    def _start(self, job: Job) -> ForkProcess:
         process = FORK.Process(target=enter, args=(job, self.campaign.mutant))
         process.start()
         return process
 
-    def _code(self, process: multiprocessing.Process) -> int:
+    def _code(self, process: ForkProcess) -> int:
         process.join(60)
         if process.exitcode is None:
             self._kill(process)
@@ -148,7 +149,7 @@ class Lane:
         self.crashes += process.exitcode in (-signal.SIGKILL, -signal.SIGALRM)
         return process.exitcode if process.exitcode >= 0 else worker.RETRY
 
-    def _kill(self, process: multiprocessing.Process) -> None:
+    def _kill(self, process: ForkProcess) -> None:
         process.kill()
         process.join()
         self.crashes += process.exitcode == -signal.SIGKILL

@@ -8,7 +8,7 @@ run ended neither resolved nor blocked and reported.
 import argparse
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -22,6 +22,7 @@ from quant_platform_kit.domain.cycle import ExecutionPolicy
 from quant_platform_kit.domain.errors import BrokerError, InProgress, LeaseLost, StoreError
 from quant_platform_kit.domain.identity import Mode, RunKey
 from quant_platform_kit.domain.portfolio import Quote
+from quant_platform_kit.domain.prices import PriceHistory
 from quant_platform_kit.domain.runs import Outcome, RunReport
 from quant_platform_kit.ports.versioned_store import Stored, VersionedStore
 from quant_platform_kit.services.reports import ReportStore
@@ -89,13 +90,13 @@ class StaleMarket:
 
     market: FixedMarket
 
-    def history(self, symbols: Any, until: date, sessions: int) -> Any:
+    def history(self, symbols: Sequence[str], until: date, sessions: int) -> PriceHistory:
         """Return the history."""
         return self.market.history(symbols, until, sessions)
 
-    def quotes(self, symbols: Any) -> dict[str, Quote]:
+    def quotes(self, symbols: Collection[str]) -> dict[str, Quote]:
         """Return old quotes."""
-        fresh = self.market.quotes(list(symbols))
+        fresh = self.market.quotes(symbols)
         return {symbol: replace(quote, as_of=quote.as_of - timedelta(minutes=2)) for symbol, quote in fresh.items()}
 
 
@@ -171,7 +172,7 @@ def _verdict(report: RunReport, after: RunReport) -> str:
 
 def main() -> int:
     """Run every cell; print, or write, the table."""
-    parser = argparse.ArgumentParser(prog="python -m chaos.fault_matrix", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m chaos.fault_matrix", description="Every fault, on every store.")
     parser.add_argument("--write", type=Path, help="file to write the table to")
     parser.add_argument("--stores", nargs="+", choices=stores.KINDS, default=list(stores.KINDS))
     arguments = parser.parse_args()

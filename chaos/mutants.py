@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from quant_platform_kit.domain.boundaries import Boundary
 from quant_platform_kit.domain.errors import OrderRejected
 from quant_platform_kit.domain.orders import ExecutionReport, OrderState
 from quant_platform_kit.services import execution, gateway, leases, ledger
@@ -19,9 +20,9 @@ def send_before_record() -> None:
             answer = self.broker.submit(record.order)
         except OrderRejected as error:
             answer = ExecutionReport(record.order, OrderState.REJECTED, (), str(error))
-        self.reached(gateway.Boundary.ORDER_SENT)
+        self.reached(Boundary.ORDER_SENT)
         record = self.ledger.record(record, self.step(OrderState.SENT))
-        self.reached(gateway.Boundary.SENT_RECORDED)
+        self.reached(Boundary.SENT_RECORDED)
         return self.answer(record, answer)
 
     gateway.Gateway.send = send
@@ -40,7 +41,7 @@ def no_lease() -> None:
     """Let every worker take the account at once and believe that it has it."""
     original = leases.AccountLease.acquire.__func__
 
-    def acquire(cls: Any, store: Any, account_id: str, holder: str, terms: Any, clock: Any) -> Any:
+    def acquire(cls: Any, store: Any, account_id: str, holder: str, terms: Any, clock: Any, **more: Any) -> Any:
         key = leases._key(account_id)
         stored = store.get(key)
         if stored is not None:
@@ -49,9 +50,9 @@ def no_lease() -> None:
             lease._write(replace(known, holder=holder, epoch=known.epoch + 1))
             lease.took_over = True
             return lease
-        return original(cls, store, account_id, holder, terms, clock)
+        return original(cls, store, account_id, holder, terms, clock, **more)
 
-    leases.AccountLease.acquire = classmethod(acquire)
+    setattr(leases.AccountLease, "acquire", classmethod(acquire))  # noqa: B010  a defect, on purpose
     leases.AccountLease.require = lambda self, needed: None
 
 

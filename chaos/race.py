@@ -65,7 +65,7 @@ def _ask_until_done(job: object) -> None:
 
 def main() -> int:
     """Print one JSON line per store."""
-    parser = argparse.ArgumentParser(prog="python -m chaos.race", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m chaos.race", description="Fifty processes, one run.")
     parser.add_argument("--store", choices=stores.KINDS, default="file")
     parser.add_argument("--workers", type=int, default=50)
     arguments = parser.parse_args()

@@ -1,6 +1,7 @@
 """The strategy of the campaigns: new random weights in every session, so that every run has something to trade."""
 
 import hashlib
+from collections.abc import Collection, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
@@ -18,6 +19,7 @@ from quant_platform_kit.domain.strategy import (
     StrategyManifest,
     TargetMode,
 )
+from quant_platform_kit.ports.clock import Clock
 
 SYMBOLS = ("AAA", "BBB", "CCC", "DDD")
 PRICES = {"AAA": Decimal("40"), "BBB": Decimal("75"), "CCC": Decimal("110"), "DDD": Decimal("20")}
@@ -60,10 +62,10 @@ def bound(seed: int) -> BoundStrategy:
 class RunClock:
     """Real time, moved into a session: every worker of one run agrees on it."""
 
-    def __init__(self, session_instant: datetime, real_start: float, real_now: object) -> None:
+    def __init__(self, session_instant: datetime, real_start: float, real: Clock) -> None:
         self._instant = session_instant
         self._start = real_start
-        self._real_now = real_now
+        self._real = real
 
     def now(self) -> datetime:
         """Return the session's instant plus the real time since the run began."""
@@ -71,11 +73,11 @@ class RunClock:
 
     def monotonic(self) -> float:
         """Return the machine's seconds."""
-        return self._real_now.monotonic()
+        return self._real.monotonic()
 
     def sleep(self, seconds: float) -> None:
         """Wait."""
-        self._real_now.sleep(seconds)
+        self._real.sleep(seconds)
 
 
 class FixedMarket:
@@ -85,13 +87,13 @@ class FixedMarket:
         self._clock = clock
         self._calendar = calendar
 
-    def history(self, symbols: tuple[str, ...], until: date, sessions: int) -> PriceHistory:
+    def history(self, symbols: Sequence[str], until: date, sessions: int) -> PriceHistory:
         """Return two sessions of the same closes."""
         dates = np.array([self._calendar.before(until), until], dtype="datetime64[D]")
         row = [float(PRICES[symbol]) for symbol in symbols]
         return PriceHistory(PriceTable(dates, symbols, {"close": np.array([row, row])}))
 
-    def quotes(self, symbols: list[str]) -> dict[str, Quote]:
+    def quotes(self, symbols: Collection[str]) -> dict[str, Quote]:
         """Return the constant prices as of now."""
         now = self._clock.now()
         return {symbol: Quote(symbol, PRICES[symbol], now) for symbol in symbols if symbol in PRICES}

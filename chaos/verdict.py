@@ -1,6 +1,5 @@
 """What a campaign did to one account, counted from the venue's book, the ledger and the reports."""
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -96,11 +95,12 @@ def _judge_run(
 
 
 def _filled(dump: dict[str, Any]) -> dict[str, Decimal]:
-    filled: Counter[str] = Counter()
+    filled: dict[str, Decimal] = {}
     for report in dump["orders"]:
         for fill in report["fills"]:
-            filled[report["order"]["client_order_id"]] += Decimal(fill["quantity"])
-    return dict(filled)
+            identity = report["order"]["client_order_id"]
+            filled[identity] = filled.get(identity, Decimal(0)) + Decimal(fill["quantity"])
+    return filled
 
 
 def _executed(keys: Sequence[RunKey], store: VersionedStore) -> set[object]:

@@ -72,8 +72,10 @@ def _resolve_line(order: UncertainOrder, status: AccountStatus, place: Place) ->
 
 
 def _show(status: AccountStatus, place: Place) -> None:
-    run = f"mode {status.mode.value}, {escape(status.profile or '')} by {escape(status.service or '')}"
-    say(f"[bold]Account {status.account_id}[/bold]  {run if status.mode else 'no run yet'}")
+    run = "no run yet"
+    if status.mode:
+        run = f"mode {status.mode.value}, {escape(status.profile or '')} by {escape(status.service or '')}"
+    say(f"[bold]Account {status.account_id}[/bold]  {run}")
     for need in status.needs:
         _line("needs you", escape(need), "red")
     if not status.needs:
@@ -87,13 +89,17 @@ def _show(status: AccountStatus, place: Place) -> None:
         _line("last run", f"{last.run_id}: {last.outcome.value}, {last.finished_at:%Y-%m-%d %H:%M} UTC")
         for reason in last.reasons:
             _line("", escape(reason))
+    _show_decisions(status)
+    _show_targets(status)
+
+
+def _show_decisions(status: AccountStatus) -> None:
     if status.due:
         _line("due", f"the REBALANCE of {status.due}; the next run executes it")
     for session in status.behind:
         _line("behind", f"the REBALANCE of {session} grew too old to be executed")
     if status.next_decision:
         _line("decides next", status.next_decision.text)
-    _show_targets(status)
 
 
 def _line(name: str, text: str, style: str = "dim") -> None:

@@ -191,7 +191,7 @@ def _check_figures(asked: Resolution) -> None:
     for name, value in (("--price", asked.price), ("--quantity", asked.quantity)):
         if value is not None and not filled:
             raise InvalidInput(f"{name} is {value}, but an order that is {asked.settlement.value} has none")
-        if value is not None and not value > 0:
+        if value is not None and not (value.is_finite() and value > 0):
             raise InvalidInput(f"{name} is {value}; it is a positive number")
 
 
