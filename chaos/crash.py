@@ -170,7 +170,6 @@ class Campaign:
         self.place = place
         self.hits = folder / "boundaries"
         self.strategy = bound(self.seed)
-        self._due = Counter({boundary: 0 for boundary in Boundary})
 
     def job(self, key: RunKey) -> Job:
         """Return an unharmed job for a key, beginning now, an hour into its session."""
@@ -179,11 +178,10 @@ class Campaign:
         return Job(key, self.strategy, self.place, self.port, CALENDAR, instant, start, self.hits)
 
     def next_boundary(self, rng: random.Random) -> Boundary:
-        """Return one of the boundaries least often chosen so far."""
-        fewest = min(self._due.values())
-        boundary = rng.choice([b for b in Boundary if self._due[b] <= fewest + 2])
-        self._due[boundary] += 1
-        return boundary
+        """Return one of the boundaries at which workers were stopped least often so far."""
+        hits = self.boundaries()
+        fewest = min(hits.values())
+        return rng.choice([boundary for boundary in Boundary if hits[boundary.value] <= fewest + 2])
 
     def boundaries(self) -> dict[str, int]:
         """Return how often a worker was stopped at each boundary."""

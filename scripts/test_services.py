@@ -70,7 +70,7 @@ def main(arguments: list[str]) -> int:
         signal.signal(number, stop_run)
     environment = dict(os.environ)
     try:
-        with ExitStack() as servers:
+        with no_orphans(), ExitStack() as servers:
             environment |= servers.enter_context(postgresql(environment.get("TEST_POSTGRES_URL")))
             environment |= servers.enter_context(cloud_storage(environment.get("TEST_GS_ENDPOINT")))
             return run_tests(arguments, environment)
@@ -90,6 +90,21 @@ def say(line: str) -> None:
 def stop_run(number: int, frame: FrameType | None) -> None:
     """Leave by way of all clean-ups when asked to end."""
     raise SystemExit(128 + number)
+
+
+@contextmanager
+def no_orphans() -> Generator[None]:
+    """Be the parent of what pg_ctl leaves running, and take note of its end: in a container, process 1 may not."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    try:
+        yield
+    finally:
+        deadline = time.monotonic() + BURIAL_SECONDS
+        with undisturbed(), suppress(ChildProcessError):
+            while time.monotonic() < deadline:
+                if os.waitpid(-1, os.WNOHANG)[0] == 0:
+                    time.sleep(0.02)
 
 
 def run_tests(arguments: list[str], environment: Mapping[str, str]) -> int:
@@ -155,7 +170,6 @@ def postgresql(given: str | None) -> Generator[dict[str, str]]:
         yield {"TEST_POSTGRES_URL": given}
         return
     programs, user = find_programs() or install_programs(), owner()
-    adopt_orphans()
     folder = Path(tempfile.mkdtemp(prefix="quant-services-"))
     cluster = Cluster(programs, folder, user, secrets.token_hex(16))
     try:
@@ -170,7 +184,6 @@ def postgresql(given: str | None) -> Generator[dict[str, str]]:
     finally:
         with undisturbed():
             cluster.stop()
-            bury_orphans()
             shutil.rmtree(folder)
             say(f"PostgreSQL: stopped, {folder} removed")
 
@@ -266,21 +279,6 @@ class Cluster:
         if not self.log.exists():
             return ""
         return "\n".join(self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-LOG_LINES:])
-
-
-def adopt_orphans() -> None:
-    """Become the parent of what pg_ctl leaves running, on Linux: in a container, process 1 may care for nobody."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-
-
-def bury_orphans() -> None:
-    """Wait for the end of what was adopted, so that the system forgets it."""
-    deadline = time.monotonic() + BURIAL_SECONDS
-    with suppress(ChildProcessError):
-        while time.monotonic() < deadline:
-            if os.waitpid(-1, os.WNOHANG)[0] == 0:
-                time.sleep(0.02)
 
 
 def find_programs() -> Path | None:

@@ -76,6 +76,10 @@ Scripted = Callable[..., BoundStrategy]
 Tree = Callable[[Path], dict[str, bytes | None]]
 
 
+class Killed(BaseException):
+    """The process died here."""
+
+
 class Store(FileStore):
     """A file store that lives in the world's time."""
 
@@ -89,11 +93,12 @@ class Store(FileStore):
 
 
 class LossyBroker(PaperBroker):
-    """Loses every order of some symbols on the way, and may not be sent an order twice."""
+    """Loses or rejects every order of some symbols, and may not be sent an order twice."""
 
     def __init__(self, folder: Path, market: Any, clock: FrozenClock, lost: Collection[str]) -> None:
         super().__init__(folder, market, clock, POLICY.rules)
         self.lost = set(lost)
+        self.rejected: Collection[str] = ()
 
     @property
     def traits(self) -> BrokerTraits:
@@ -101,9 +106,11 @@ class LossyBroker(PaperBroker):
         return BrokerTraits(AfterSilence.BLOCK, timedelta(0))
 
     def submit(self, order: Order) -> ExecutionReport:
-        """Lose the order, or fill it."""
+        """Lose the order, reject it, or fill it."""
         if order.symbol in self.lost:
             raise BrokerError("no answer")
+        if order.symbol in self.rejected:
+            raise OrderRejected("not today")
         return super().submit(order)
 
 
@@ -123,9 +130,8 @@ class World:
         self.account_id = open_account(self.folder, CASH).book.account_id
         self.store = Store(self.folder / "store", self.clock)
         self.reports = ReportStore(Store(self.folder / "reports", self.clock))
-        market = FileMarketData(self.table, self.calendar, self.clock)
-        self.broker = LossyBroker(self.folder, market, self.clock, self.lost)
-        self.ports = RunPorts(self.broker, market, self.store, self.reports, self.clock, self.calendar)
+        self.market = FileMarketData(self.table, self.calendar, self.clock)
+        self.broker = LossyBroker(self.folder, self.market, self.clock, self.lost)
 
     @property
     def operator(self) -> Operator:
@@ -133,12 +139,26 @@ class World:
         self.clock.instant += timedelta(milliseconds=1)
         return Operator(self.store, self.clock, "mira")
 
-    def run(self, session: date, slot: str = "cli") -> RunReport:
+    def run(self, session: date, slot: str = "cli", mode: Mode = Mode.PAPER, **request: Any) -> RunReport:
         """Run in ``session``, at 15:00 in New York."""
         self.clock.instant = max(self.clock.instant, datetime(session.year, session.month, session.day, 20, tzinfo=UTC))
-        key = RunKey(self.account_id, session, slot, Mode.PAPER)
-        ports = replace(self.ports, reached=self.reached)
-        return run_cycle(RunRequest(self.strategy, key), ports, POLICY)
+        ports = RunPorts(
+            self.broker, self.market, self.store, self.reports, self.clock, self.calendar, reached=self.reached
+        )
+        key = RunKey(self.account_id, session, slot, mode)
+        return run_cycle(RunRequest(self.strategy, key, **request), ports, POLICY)
+
+    def die(self, boundary: Boundary, session: date = TUE, **request: Any) -> None:
+        """Run until ``boundary``, and no further."""
+
+        def reached(passed: Boundary) -> None:
+            if passed is boundary:
+                raise Killed
+
+        self.reached = reached
+        with pytest.raises(Killed):
+            self.run(session, **request)
+        self.reached = lambda boundary: None
 
     def lose(self, session: date = TUE) -> RunReport:
         """Run a session in which orders get lost, then mend the line."""
@@ -336,13 +356,7 @@ def test_figures_that_do_not_fit_change_nothing(
 
 
 def test_an_order_of_a_run_that_is_open_is_not_settled_by_hand(world: World, tree: Tree) -> None:
-    def die(boundary: Boundary) -> None:
-        if boundary is Boundary.BUYS_DONE:
-            raise Killed
-
-    world.reached = die
-    with pytest.raises(Killed):
-        world.run(TUE)
+    world.die(Boundary.BUYS_DONE)
     state = read_lease(world.store, world.account_id)
     assert state is not None
     assert state.open_run is not None
@@ -389,10 +403,6 @@ def test_of_two_operators_who_settle_at_once_one_does_and_the_other_is_told(worl
     assert said & {"FILLED", "CANCELLED"} == {states[-1].value}
     assert said & {"InProgress", "Refused"}
     assert (world.uncertain, world.executed) == ((), states[-1] is OrderState.FILLED)
-
-
-class Killed(BaseException):
-    """The process died here."""
 
 
 class FragileStore(Store):
@@ -533,14 +543,7 @@ def test_no_rerun_while_an_order_is_unknown_a_run_is_open_or_for_a_run_that_neve
         rerun(world.operator, world.account_id, "2023-11-28.never", "in doubt")
     assert tree(world.folder) == before
     world.resolve(lost, "BBB", NOT_SENT)
-
-    def die(boundary: Boundary) -> None:
-        if boundary is Boundary.PLAN_COMMITTED:
-            raise Killed
-
-    world.reached = die
-    with pytest.raises(Killed):
-        world.run(WED)
+    world.die(Boundary.PLAN_COMMITTED, WED)
     before = tree(world.folder)
     with pytest.raises(Refused, match=r"run 2023-11-29.* is open"):
         rerun(world.operator, world.account_id, lost.run_id, "in doubt")
@@ -577,14 +580,7 @@ def test_halting_and_resuming_twice_change_nothing_the_second_time(world: World,
 
 def test_the_call_that_a_halt_came_too_late_for_is_found(world: World) -> None:
     assert in_flight(world.store, world.account_id) is None
-
-    def die(boundary: Boundary) -> None:
-        if boundary is Boundary.SENT_RECORDED:
-            raise Killed
-
-    world.reached = die
-    with pytest.raises(Killed):
-        world.run(TUE)
+    world.die(Boundary.SENT_RECORDED)
     flight = in_flight(world.store, world.account_id)
     assert flight is not None
     assert flight.order is not None
@@ -594,13 +590,7 @@ def test_the_call_that_a_halt_came_too_late_for_is_found(world: World) -> None:
 
 
 def test_an_open_run_that_has_sent_nothing_is_named_without_an_order(world: World) -> None:
-    def die(boundary: Boundary) -> None:
-        if boundary is Boundary.LEASE_TAKEN:
-            raise Killed
-
-    world.reached = die
-    with pytest.raises(Killed):
-        world.run(TUE)
+    world.die(Boundary.LEASE_TAKEN)
     flight = in_flight(world.store, world.account_id)
     assert flight is not None
     assert (flight.order, flight.service) == (None, None)

@@ -18,20 +18,6 @@ from quant_platform_kit.domain.strategy import BoundStrategy
 __all__ = ["write_backtest"]
 
 
-_ORDER_COLUMNS = (
-    "as_of",
-    "session",
-    "client_order_id",
-    "symbol",
-    "side",
-    "quantity",
-    "quote",
-    "price",
-    "commission",
-    "cost",
-)
-
-
 def write_backtest(
     out: Path, result: BacktestResult, strategy: BoundStrategy, settings: Mapping[str, str], label: str | None = None
 ) -> list[str]:
@@ -98,34 +84,19 @@ def _equity(result: BacktestResult) -> dict[str, Any]:
 
 
 def _orders(result: BacktestResult) -> dict[str, Any]:
-    rows = [
-        {
-            "as_of": trade.as_of,
-            "session": trade.session,
-            "client_order_id": trade.fill.client_order_id,
-            "symbol": trade.fill.symbol,
-            "side": trade.fill.side.value,
-            "quantity": float(trade.fill.quantity),
-            "quote": float(trade.quote),
-            "price": float(trade.fill.price),
-            "commission": float(trade.fill.commission),
-            "cost": float(trade.cost),
-        }
-        for trade in result.trades
-    ]
-    names = (
-        "as_of",
-        "session",
-        "client_order_id",
-        "symbol",
-        "side",
-        "quantity",
-        "quote",
-        "price",
-        "commission",
-        "cost",
-    )
-    return {name: [row[name] for row in rows] for name in names}
+    trades = result.trades
+    return {
+        "as_of": [trade.as_of for trade in trades],
+        "session": [trade.session for trade in trades],
+        "client_order_id": [trade.fill.client_order_id for trade in trades],
+        "symbol": [trade.fill.symbol for trade in trades],
+        "side": [trade.fill.side.value for trade in trades],
+        "quantity": [float(trade.fill.quantity) for trade in trades],
+        "quote": [float(trade.quote) for trade in trades],
+        "price": [float(trade.fill.price) for trade in trades],
+        "commission": [float(trade.fill.commission) for trade in trades],
+        "cost": [float(trade.cost) for trade in trades],
+    }
 
 
 def _write_parquet(path: Path, columns: Mapping[str, Any]) -> None:

@@ -7,11 +7,10 @@ from collections.abc import Sequence
 from importlib.metadata import entry_points
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.domain.matrix import PlatformDescription
-from quant_platform_kit.domain.strategy import Adjustment, InputName, TargetMode
 
 __all__ = ["ENTRY_POINTS", "platforms", "read_platform"]
 
@@ -19,18 +18,7 @@ ENTRY_POINTS = "quant.platforms"
 """Entry point group: each loads a function that returns the path of a ``platform.toml``."""
 
 
-class _PlatformFile(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    name: str
-    display_name: str
-    native_mode: TargetMode
-    domains: frozenset[str]
-    target_modes: frozenset[TargetMode]
-    inputs: frozenset[InputName]
-    adjustments: frozenset[Adjustment]
-    capabilities: frozenset[str]
-    enabled: frozenset[str]
+_PLATFORM = TypeAdapter(PlatformDescription, config=ConfigDict(extra="forbid"))
 
 
 def read_platform(path: Path) -> PlatformDescription:
@@ -42,7 +30,7 @@ def read_platform(path: Path) -> PlatformDescription:
         The file cannot be read, or a key is missing, unknown or out of its values.
     """
     try:
-        content = _PlatformFile.model_validate(tomllib.loads(path.read_text("utf-8")))
+        return _PLATFORM.validate_python(tomllib.loads(path.read_text("utf-8")))
     except OSError as error:
         raise InvalidInput(f"{path}: {error.strerror}") from error
     except tomllib.TOMLDecodeError as error:
@@ -50,7 +38,6 @@ def read_platform(path: Path) -> PlatformDescription:
     except ValidationError as error:
         first = error.errors()[0]
         raise InvalidInput(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
-    return PlatformDescription(**{name: getattr(content, name) for name in _PlatformFile.model_fields})
 
 
 def platforms(folder: Path) -> Sequence[PlatformDescription]:

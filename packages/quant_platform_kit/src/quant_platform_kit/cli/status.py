@@ -95,7 +95,7 @@ def _show(status: AccountStatus, place: Place) -> None:
 
 def _show_decisions(status: AccountStatus) -> None:
     if status.due:
-        _line("due", f"the REBALANCE of {status.due}; the next run executes it")
+        _line("due", f"the REBALANCE of {status.due} is still to be executed")
     for session in status.behind:
         _line("behind", f"the REBALANCE of {session} grew too old to be executed")
     if status.next_decision:
