@@ -151,7 +151,7 @@ def test_an_unknown_order_is_named_until_it_is_settled(world: World) -> None:
 def test_a_run_blocked_for_another_reason_needs_an_operator(world: World, scripted: Scripted) -> None:
     world.strategy = scripted(lambda manifest, ctx: manifest.blocked(ctx, "no idea"))
     report = world.run(TUE)
-    assert world.status().needs == (f"the last run {report.run_id} is blocked: no idea",)
+    assert world.status().needs == (f"the last run {report.run_id} was blocked: no idea",)
 
 
 def test_a_run_that_was_missed_needs_an_operator_until_a_later_one_ends_well(world: World) -> None:
@@ -159,7 +159,7 @@ def test_a_run_that_was_missed_needs_an_operator_until_a_later_one_ends_well(wor
     world.die(Boundary.RUN_OPENED, WED)
     left, missed = world.status().needs
     assert left.startswith("run 2023-11-29.cli.paper.")
-    assert "is failed: it stopped before it had planned" in missed
+    assert "was failed: it stopped before it had planned" in missed
     world.run(WED)
     assert world.status().needs == ()
 

@@ -112,6 +112,7 @@ async def _read(reader: asyncio.StreamReader) -> bytes:
 async def proxying(target: Target, port: int) -> AsyncGenerator[Ports]:
     """Pass connections on to a target; yield the ports of the proxy and of its control endpoint."""
     book = FaultBook(lambda wanted, sent: wanted in sent)
+    passages: set[asyncio.Task[None]] = set()
 
     async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -120,7 +121,9 @@ async def proxying(target: Target, port: int) -> AsyncGenerator[Ports]:
             reset_on_close(writer.transport)
             writer.transport.abort()
             return
-        await _Passage(book, (reader, writer), server).run()
+        passage = asyncio.create_task(_Passage(book, (reader, writer), server).run())
+        passages.add(passage)
+        passage.add_done_callback(passages.discard)
 
     control = web.Application()
     control.add_routes(control_routes(book, KINDS))
@@ -130,6 +133,9 @@ async def proxying(target: Target, port: int) -> AsyncGenerator[Ports]:
             yield {"port": server.sockets[0].getsockname()[1], "control_port": control_port}
         finally:
             server.close()
+            for passage in passages:
+                passage.cancel()
+            await asyncio.gather(*passages, return_exceptions=True)
 
 
 def main() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from importlib.metadata import entry_points
 from pathlib import Path
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.domain.matrix import PlatformDescription
@@ -18,7 +18,7 @@ ENTRY_POINTS = "quant.platforms"
 """Entry point group: each loads a function that returns the path of a ``platform.toml``."""
 
 
-_PLATFORM = TypeAdapter(PlatformDescription, config=ConfigDict(extra="forbid"))
+_PLATFORM = TypeAdapter(PlatformDescription)
 
 
 def read_platform(path: Path) -> PlatformDescription:
@@ -30,7 +30,10 @@ def read_platform(path: Path) -> PlatformDescription:
         The file cannot be read, or a key is missing, unknown or out of its values.
     """
     try:
-        return _PLATFORM.validate_python(tomllib.loads(path.read_text("utf-8")))
+        content = tomllib.loads(path.read_text("utf-8"))
+        if unknown := sorted(content.keys() - PlatformDescription.__dataclass_fields__.keys()):
+            raise InvalidInput(f"{path}: {unknown[0]} is not known; remove it")
+        return _PLATFORM.validate_python(content)
     except OSError as error:
         raise InvalidInput(f"{path}: {error.strerror}") from error
     except tomllib.TOMLDecodeError as error:

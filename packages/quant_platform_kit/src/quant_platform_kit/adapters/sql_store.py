@@ -206,6 +206,7 @@ def _open_postgresql(address: URL, timeout_seconds: float) -> Engine:
         address.difference_update_query(["options"]),
         isolation_level="AUTOCOMMIT",
         pool_timeout=seconds,
+        use_native_hstore=False,
         connect_args={
             "connect_timeout": max(1, int(seconds)),
             "options": options,

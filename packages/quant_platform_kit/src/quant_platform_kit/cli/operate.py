@@ -29,6 +29,7 @@ from quant_platform_kit.domain.silence import BrokerTraits
 from quant_platform_kit.ports.versioned_store import VersionedStore
 from quant_platform_kit.services.audit import Operator, audit_entries
 from quant_platform_kit.services.flags import halts
+from quant_platform_kit.services.leases import read_lease
 from quant_platform_kit.services.operations import (
     InFlight,
     Resolution,
@@ -143,7 +144,7 @@ class Place:
 
     def known(self, account: str) -> str:
         """Return an account that is here; `Refused` lists those that are."""
-        if account not in (here := self.accounts):
+        if read_lease(self.store, account) is None and account not in (here := self.accounts):
             raise Refused(
                 f"account {account} is not in the store; it has {', '.join(here) or 'none: check its address'}"
             )

@@ -371,7 +371,7 @@ def _needs(
     needs += [f"run {run} is settled but not finished: repeat its last `quant resolve`" for run in sorted(settled)]
     needs += [f"behind target: the REBALANCE of {session} grew too old to be executed" for session in ruling.behind]
     if report and _stuck(report):
-        needs.append(f"the last run {report.run_id} is {report.outcome.value}: {'; '.join(report.reasons)}")
+        needs.append(f"the last run {report.run_id} was {report.outcome.value}: {'; '.join(report.reasons)}")
     if lease and lease.last_run and report is None:
         needs.append(f"the last run {lease.last_run} has no report here: check the address of the reports")
     return tuple(needs)
