@@ -166,6 +166,13 @@ def test_a_commit_is_on_the_disk_before_it_returns_whatever_the_url_says(databas
         assert connection.exec_driver_sql("SHOW synchronous_commit").scalar() == "on"
 
 
+def test_a_server_that_takes_no_writes_is_refused(database: URL) -> None:
+    """As a standby is, whose content may be old."""
+    standby = database.update_query_dict({"options": f"{database.query['options']} -cdefault_transaction_read_only=on"})
+    with pytest.raises(StoreError, match="session is read-only"):
+        SqlStore(text(standby))
+
+
 def test_clients_that_open_a_new_schema_at_once_all_succeed(database: URL, open_at: Open) -> None:
     start = threading.Barrier(8)
 

@@ -247,7 +247,7 @@ def test_a_backup_of_another_account_is_refused(
     before = tree(other)
     account = read_account(other).book.account_id
     assert_refused(
-        quant("ledger", "import", backup, "--book", other), f"{backup} has no account {account}; it has PAPER-"
+        quant("ledger", "import", backup, "--book", other), f"{backup} has no account {account}; accounts: PAPER-"
     )
     assert tree(other) == before
 

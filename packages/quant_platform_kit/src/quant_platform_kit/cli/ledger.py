@@ -57,7 +57,7 @@ def export_command(
     if json:
         print_json(_document(out, content))
     else:
-        say(f"{_counted(content)} in {out}")
+        say(f"{out} holds {_counted(content)}")
         say(f"  sha256 {content.sha256}")
 
 
@@ -76,13 +76,12 @@ def import_command(
     with readable():
         place = open_place(book, store, reports, account, new=True)
         if place.account and place.account not in content.accounts:
-            held = ", ".join(content.accounts) or "none"
-            raise Refused(f"{file} has no account {place.account}; it has {held}")
+            raise Refused(f"{file} has no account {place.account}; {_accounts(content)}")
         restore(operator(place, who), _places(place), lambda: _lines(file), content)
     if json:
         print_json(_document(file, content))
         return
-    say(f"{_counted(content)} out of {file}")
+    say(f"{file} is restored: {_counted(content)}")
     for restored in content.accounts:
         say(f"  account {restored} is halted: reconcile it, then `quant resume account {restored} --reason TEXT`")
     say(f"  it ends at {content.created_at:%Y-%m-%d %H:%M} UTC: what came later, new accounts too, is not in it")
@@ -105,7 +104,11 @@ def _document(file: Path, content: BackupContent) -> dict[str, object]:
 
 def _counted(content: BackupContent) -> str:
     store, reports = content.objects[Area.STORE], content.objects[Area.REPORTS]
-    return f"{store} objects and {reports} reports of {len(content.accounts)} accounts"
+    return f"{store + reports} objects, {store} of the store and {reports} of the reports; {_accounts(content)}"
+
+
+def _accounts(content: BackupContent) -> str:
+    return f"accounts: {', '.join(content.accounts) or 'none'}"
 
 
 def _checked(file: Path) -> BackupContent:
