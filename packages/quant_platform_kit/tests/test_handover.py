@@ -16,7 +16,6 @@ from quant_platform_kit.domain.identity import Mode
 from quant_platform_kit.domain.orders import OrderState, Side
 from quant_platform_kit.domain.prices import PriceTable
 from quant_platform_kit.domain.runs import Outcome, RunReport
-from quant_platform_kit.domain.sessions import Cadence
 from quant_platform_kit.domain.strategy import BoundStrategy, TargetMode
 from quant_platform_kit.services.run_request import Handover
 
@@ -36,13 +35,8 @@ def market(**changes: list[float]) -> PriceTable:
 FIRST = following({MON: {"AAA": 0.6, "BBB": 0.4}}, profile="first")
 
 
-def second(**manifest: Any) -> BoundStrategy:
-    return following(
-        {TUE: {"BBB": 0.5, "CCC": 0.5}},
-        profile="second",
-        managed=("BBB", "CCC"),
-        **{"cadence": Cadence.UNSTATED, **manifest},
-    )
+def second() -> BoundStrategy:
+    return following({TUE: {"BBB": 0.5, "CCC": 0.5}}, profile="second", managed=("BBB", "CCC"))
 
 
 def switched(table: PriceTable | None = None, strategy: BoundStrategy | None = None) -> World:

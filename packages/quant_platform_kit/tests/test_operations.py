@@ -475,6 +475,22 @@ def test_a_settlement_interrupted_at_any_write_is_finished_by_asking_again(
     assert at > 4
 
 
+def test_an_interrupted_settlement_is_not_finished_as_something_else(world: World, tree: Tree) -> None:
+    lost = world.lose()
+    fragile = FragileStore(world.folder / "store", world.clock, 4, late=False)
+    asked = Resolution(lost.run_id, id_of(lost, "BBB"), FILLED, "seen", price=Decimal(50))
+    with pytest.raises(Killed):
+        resolve(Operator(fragile, world.clock, "mira"), world.account_id, asked)
+    world.clock.instant += timedelta(minutes=5)
+    assert world.uncertain == (lost.run_id,)
+    before = tree(world.folder)
+    with pytest.raises(Refused, match="is FILLED, not UNKNOWN"):
+        world.resolve(lost, "BBB", NOT_SENT)
+    assert tree(world.folder) == before
+    done = resolve(world.operator, world.account_id, asked)
+    assert (done.changed, done.executed, world.uncertain) == (False, True, ())
+
+
 def test_a_settlement_is_audited_with_what_was_said(world: World) -> None:
     lost = world.lose()
     world.resolve(lost, "BBB", FILLED, quantity=Decimal(30), price=Decimal("50.50"))

@@ -237,6 +237,13 @@ def test_a_decision_stays_due_for_three_sessions_and_then_the_account_is_behind_
     assert status.needs == (f"behind target: the REBALANCE of {MON} grew too old to be executed",)
 
 
+def test_a_decision_newer_than_the_present_time_is_not_taken_for_an_old_one(world: World) -> None:
+    world.broker.rejected = ["BBB"]
+    world.run(TUE)
+    status = world.status(at(MON, 15))
+    assert (status.due, status.behind) == (MON, ())
+
+
 def test_a_hold_supersedes_what_was_due_in_a_profile_that_decides_every_session(make: Callable[..., World]) -> None:
     world = make(cadence=Cadence.SESSION)
     world.broker.rejected = ["BBB"]
