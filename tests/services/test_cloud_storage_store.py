@@ -222,7 +222,7 @@ def test_a_failure_that_stays_is_a_store_error_in_time(
         with pytest.raises(StoreError, match="of gs://ledger/live") as caught:
             call()
         assert not isinstance(caught.value, Conflict)
-        assert time.monotonic() - begin < 1.5
+        assert time.monotonic() - begin < 3.0
     emulator.clear()
     assert other.keys("") == (["lease"] if made else [])
 

@@ -224,7 +224,7 @@ def test_a_write_that_never_arrived_loses_to_another_made_meanwhile(
     behind_proxy: SqlStore, proxy: Server, store: SqlStore, write: Write, statement: str
 ) -> None:
     proxy.fault("down", operation=statement)
-    proxy.fault("slow", operation=statement, seconds=0.5)
+    proxy.fault("slow", operation=statement, seconds=1.0)
     with ThreadPoolExecutor(1) as pool:
         losing = pool.submit(write, behind_proxy, b"own")
         time.sleep(0.2)
@@ -332,6 +332,6 @@ def test_a_row_that_another_session_locks_is_a_store_error_in_time(
         begin = time.monotonic()
         with pytest.raises(StoreError, match="object lease: canceling statement due to statement timeout"):
             hurried.replace("lease", b"new", generation)
-        assert time.monotonic() - begin < 2.5
+        assert time.monotonic() - begin < 5
         connection.exec_driver_sql("ROLLBACK")
     assert store.get("lease") == Stored(b"old", generation)

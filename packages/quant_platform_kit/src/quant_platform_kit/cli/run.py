@@ -34,6 +34,7 @@ def run_command(
     ] = None,
     config: options.ConfigOption = None,
     execution: options.ExecutionOption = options.Execution.REALISTIC,
+    slot: Annotated[str, typer.Option(help="Name of the attempt: `quant rerun` opens another one.")] = "cli",
     json: options.JsonOption = False,
 ) -> None:
     """Decide on a completed session, trade at the next one's close; asked again, report the same and send nothing."""
@@ -42,7 +43,7 @@ def run_command(
     bound = options.bound_strategy(profile, strategy, config)
     file = read_prices(prices, ["close"] if price_field == "close" else ["close", price_field])
     policy = options.policy(execution, bound.manifest.target_mode)
-    report = run_on_paper(PaperRun(bound, file, price_field, as_of, book, cash, policy))
+    report = run_on_paper(PaperRun(bound, file, price_field, as_of, book, cash, policy), slot)
     if json:
         print_json(_document(report))
     else:
@@ -69,7 +70,7 @@ def show_report(report: RunReport) -> None:
     for session in report.behind:
         out.print(f"  [red]behind target[/red]: the REBALANCE of {session} grew too old to be executed")
     for reason in report.reasons:
-        out.print(f"  {reason}", soft_wrap=True)
+        out.print(f"  {reason}", soft_wrap=True, markup=False)
     out.print(f"  decision {report.decision_digest}", soft_wrap=True)
     if report.plan:
         _show_plan(report.plan)

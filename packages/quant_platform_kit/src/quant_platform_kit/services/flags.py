@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 from quant_platform_kit.domain.digests import canonical_json
 from quant_platform_kit.domain.errors import Conflict
 from quant_platform_kit.ports.versioned_store import VersionedStore
+from quant_platform_kit.services.decoding import decode
 
 __all__ = ["FlagEntry", "Flags", "allowed", "halts"]
 
@@ -57,8 +58,8 @@ class Flags:
 
     def entries(self, scope: str) -> list[FlagEntry]:
         """Return the history of a scope, oldest first."""
-        found = (self._store.get(key) for key in self._store.keys(f"{self._prefix}/{scope}/"))
-        return [_ENTRY.validate_json(stored.data) for stored in found if stored is not None]
+        found = {key: self._store.get(key) for key in self._store.keys(f"{self._prefix}/{scope}/")}
+        return [decode(_ENTRY, stored.data, key) for key, stored in found.items() if stored is not None]
 
 
 def halts(store: VersionedStore) -> Flags:

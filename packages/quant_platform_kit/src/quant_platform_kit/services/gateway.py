@@ -51,29 +51,27 @@ class Gateway:
     reached: Reached
 
     def forbidden(self, order: Order, quotes: Mapping[str, Quote]) -> list[str]:
-        """Return why an order may not be sent now; empty if it may.
-
-        Raises
-        ------
-        StoreError
-            The halts cannot be read, which is as good as halted: the run stays open.
-        """
+        """Return what of prices, hours and limits forbids an order now; the switches are read by `send` itself."""
         now, limits = self.clock.now(), self.policy.limits
         quote = quotes.get(order.symbol)
         if quote is None:
             return [f"no price for {order.symbol}"]
         return [
-            *self._switches(),
             *session_gate(self.calendar.name, self.calendar.hours(self.session), now),
             *price_age_gate([quote], now, limits.max_price_age),
             *notional_gate([order], quotes, limits.max_order_notional),
         ]
 
     def send(self, record: OrderRecord) -> OrderRecord:
-        """Record the intent to send, then send; what the broker answers is recorded too.
+        """Record the intent to send, read the switches, then send; what the broker answers is recorded too.
+
+        Halts are read last, after the intent is recorded: whoever sets one finds in the ledger every order that may
+        have passed it.
 
         Raises
         ------
+        StoreError
+            The switches cannot be read, which is as good as halted: nothing was sent, and the run stays open.
         BrokerError
             No answer: the record says SENT, and only a look-up may tell what became of it.
         LeaseLost
@@ -83,6 +81,8 @@ class Gateway:
         self.lease.require(2 * timeout)
         record = self.ledger.record(record, self.step(OrderState.SENT))
         self.reached(Boundary.SENT_RECORDED)
+        if switched_off := self._switches():
+            return self.settle_as(record, OrderState.CANCELLED, "not sent: " + "; ".join(switched_off))
         self.lease.require(timeout)
         try:
             execution = self.broker.submit(record.order)

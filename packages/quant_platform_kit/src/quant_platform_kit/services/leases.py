@@ -15,6 +15,7 @@ from quant_platform_kit.domain.digests import canonical_json
 from quant_platform_kit.domain.errors import Conflict, InProgress, LeaseLost
 from quant_platform_kit.ports.clock import Clock
 from quant_platform_kit.ports.versioned_store import VersionedStore
+from quant_platform_kit.services.decoding import decode
 
 __all__ = ["AccountLease", "LeaseState", "LeaseTerms", "read_lease"]
 
@@ -64,8 +65,9 @@ def _key(account_id: str) -> str:
 
 def read_lease(store: VersionedStore, account_id: str) -> LeaseState | None:
     """Return the account's lease, None before its first run."""
-    stored = store.get(_key(account_id))
-    return None if stored is None else _STATE.validate_json(stored.data)
+    key = _key(account_id)
+    stored = store.get(key)
+    return None if stored is None else decode(_STATE, stored.data, key)
 
 
 class AccountLease:
@@ -109,7 +111,7 @@ class AccountLease:
         if stored is None:
             lease = cls(store, key, LeaseState(holder, 0, None), 0, terms, clock)
         else:
-            known = _STATE.validate_json(stored.data)
+            known = decode(_STATE, stored.data, key)
             if known.expires_at is not None:
                 _check_free(known, known.expires_at + terms.settle_window - store.now())
             lease = cls(store, key, replace(known, holder=holder), stored.generation, terms, clock)

@@ -27,6 +27,7 @@ from quant_platform_kit.domain.orders import TRANSITIONS, Order
 from quant_platform_kit.domain.runs import OrderRecord, RecordedDecision, Revision, RunClaim, RunPlan, Transition
 from quant_platform_kit.domain.strategy import Action
 from quant_platform_kit.ports.versioned_store import VersionedStore
+from quant_platform_kit.services.decoding import decode
 
 __all__ = ["DecisionLedger", "RunLedger"]
 
@@ -90,14 +91,15 @@ class RunLedger:
         steps: dict[str, list[Transition]] = {order.client_order_id: [] for order in orders}
         for key in self._store.keys(f"{self._root}/orders/"):
             stored = self._store.get(key)
-            if stored is not None:
-                steps[key.rpartition("/")[2].partition(".")[0]].append(_TRANSITION.validate_json(stored.data))
+            identity = key.rpartition("/")[2].partition(".")[0]
+            if stored is not None and identity in steps:
+                steps[identity].append(decode(_TRANSITION, stored.data, key))
         return {order.client_order_id: OrderRecord(order, tuple(steps[order.client_order_id])) for order in orders}
 
     def reread(self, record: OrderRecord) -> OrderRecord:
         """Return an order with the steps that the store has of it."""
-        steps = [self._store.get(key) for key in self._store.keys(f"{self._order(record.order)}.")]
-        transitions = tuple(_TRANSITION.validate_json(stored.data) for stored in steps if stored is not None)
+        steps = {key: self._store.get(key) for key in self._store.keys(f"{self._order(record.order)}.")}
+        transitions = tuple(decode(_TRANSITION, stored.data, key) for key, stored in steps.items() if stored)
         return OrderRecord(record.order, transitions)
 
     def _order(self, order: Order) -> str:
@@ -139,7 +141,7 @@ class RunLedger:
 
     def _find(self, name: str, adapter: TypeAdapter[_T]) -> _T | None:
         stored = self._store.get(f"{self._root}/{name}")
-        return None if stored is None else adapter.validate_json(stored.data)
+        return None if stored is None else decode(adapter, stored.data, f"{self._root}/{name}")
 
 
 class DecisionLedger:
@@ -171,7 +173,7 @@ class DecisionLedger:
         stored = self._store.get(self._key(as_of, action))
         if stored is None:
             raise Refused(f"decision {action.value} of {as_of} is not in the ledger; restore it from a backup")
-        return _DECISION.validate_json(stored.data)
+        return decode(_DECISION, stored.data, self._key(as_of, action))
 
     def record_spent(self, as_of: date, run_id: str, amounts: Mapping[str, Decimal]) -> None:
         """Record what a run bought for the decision of a session: symbol -> amount."""
@@ -185,7 +187,7 @@ class DecisionLedger:
         total: dict[str, Decimal] = {}
         for key in self._store.keys(f"{self._root}/{as_of}/{_SPENT}"):
             stored = self._store.get(key)
-            for symbol, amount in _AMOUNTS.validate_json(stored.data).items() if stored else ():
+            for symbol, amount in decode(_AMOUNTS, stored.data, key).items() if stored else ():
                 total[symbol] = total.get(symbol, Decimal(0)) + amount
         return total
 

@@ -8,6 +8,7 @@ from quant_platform_kit.domain.digests import canonical_json
 from quant_platform_kit.domain.errors import Conflict
 from quant_platform_kit.domain.runs import RunReport
 from quant_platform_kit.ports.versioned_store import VersionedStore
+from quant_platform_kit.services.decoding import decode
 
 __all__ = ["ReportStore"]
 
@@ -23,7 +24,7 @@ class ReportStore:
     def find(self, run_id: str) -> RunReport | None:
         """Return the report of a run, None before it has ended."""
         stored = self._store.get(run_id)
-        return None if stored is None else _REPORT.validate_json(stored.data)
+        return None if stored is None else decode(_REPORT, stored.data, run_id)
 
     def publish(self, report: RunReport) -> RunReport:
         """Keep a report, and return the one that is kept: the first."""

@@ -223,7 +223,9 @@ class _Run:
         if all(record.executed for record in done):
             ledger.mark_executed(plan.executes, claim.key.run_id)
         else:
-            ledger.record_spent(plan.executes, claim.key.run_id, {r.order.symbol: r.bought for r in done if r.bought})
+            spent = {record.order.symbol: record.bought for record in done if record.bought}
+            if spent:
+                ledger.record_spent(plan.executes, claim.key.run_id, spent)
         self.ports.reached(Boundary.EXECUTED_RECORDED)
 
     def _recover(self, run_id: str) -> None:

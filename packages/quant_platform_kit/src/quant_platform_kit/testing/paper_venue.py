@@ -110,6 +110,8 @@ class PaperVenue:
     def handle(self, request: dict[str, Any]) -> _Answer:
         """Do what a request asks; requests of a superseded connection are refused."""
         operation = self._operations[request["op"]]
+        if request.get("account", "") not in {"", *self.accounts} and request["op"] != "fund":
+            return _Answer({"error": "rejected", "text": f"account {request['account']} is not known here"})
         connection = request.get("connection")
         if connection is not None and connection != self.accounts[request["account"]].connection:
             return _Answer({"error": "superseded", "text": "a newer login took this account's connection"})
