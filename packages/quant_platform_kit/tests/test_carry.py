@@ -584,6 +584,17 @@ def test_a_new_account_that_is_told_to_enter_now_executes_the_decision_still_in_
     assert world.run(DEC1).executes == NOV30
 
 
+def test_an_entry_that_was_blocked_goes_on_in_the_next_slot() -> None:
+    """BBB has no price in the first slot: the account has bought nothing yet, and asks to enter again."""
+    world = World(market(), following({OCT31: WEIGHTS}, cadence=Cadence.MONTH_END))
+    session, complete = date(2023, 11, 22), world.market
+    world.market = FileMarketData(market(BBB=holes(session)), CALENDAR, world.clock)
+    assert world.run(session, enter_now=True).outcome is Outcome.BLOCKED
+    world.market = complete
+    report = world.run(session, "again", enter_now=True)
+    assert (report.outcome, report.executes, world.held) == (Outcome.COMPLETED, OCT31, FULL)
+
+
 def test_entering_now_changes_nothing_for_an_account_that_has_decided_before() -> None:
     world = World(market(), following({OCT31: {"AAA": 1}}, cadence=Cadence.MONTH_END))
     world.run(date(2023, 11, 21))

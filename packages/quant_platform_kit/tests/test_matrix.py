@@ -128,7 +128,7 @@ def test_a_description_is_read_as_it_is_written(tmp_path: Path) -> None:
     ("old", "new", "words"),
     [
         ('name = "broker"', "", "name: Field required"),
-        ('name = "broker"', 'name = "broker"\ncolour = "red"', "colour: Extra inputs are not permitted"),
+        ('name = "broker"', 'name = "broker"\ncolour = "red"', "colour is not known; remove it"),
         ('"market_history"', '"gossip"', "inputs.*market_history"),
         ('native_mode = "value"', 'native_mode = "units"', "native_mode: .*'weight' or 'value'"),
         ('name = "broker"', "name broker", "is not TOML"),

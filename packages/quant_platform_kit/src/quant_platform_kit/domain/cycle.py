@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -101,13 +101,14 @@ def size(
     portfolio: PortfolioSnapshot,
     quotes: Mapping[str, Quote],
     policy: ExecutionPolicy,
+    closing: frozenset[str] = frozenset(),
 ) -> Sized:
-    """Translate an intent, plan its orders and judge the plan."""
+    """Translate an intent, plan its orders and judge the plan; ``closing`` is sold even where the intent only buys."""
     base = portfolio.base
     if base <= 0:
         empty = ExecutionTargets(intent.target_mode, base, intent.targets, intent.buy_only)
         return Sized(empty, None, (f"the base is {base:.2f} {portfolio.currency}; sizing needs a funded account",))
-    targets = translate(intent, base, policy.native_mode)
+    targets = replace(translate(intent, base, policy.native_mode), closing=closing)
     if blocked := missing_prices(targets, portfolio, quotes):
         return Sized(targets, None, tuple(blocked))
     plan = plan_orders(key, portfolio, targets, quotes, policy.rules)

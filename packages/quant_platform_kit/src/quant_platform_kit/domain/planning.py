@@ -174,7 +174,7 @@ def _wish(symbol: str, current: Decimal, value: Decimal, price: Decimal) -> _Mov
 
 def _settle(wish: _Move, targets: ExecutionTargets, rules: ExecutionRules) -> _Move:
     """Round a wish to what may be traded, and say why it shrank."""
-    if wish.delta < 0 and targets.buy_only:
+    if wish.delta < 0 and targets.buy_only and wish.symbol not in targets.closing:
         return replace(wish, delta=ZERO, why=Residual.BUY_ONLY)
     closes = not wish.target
     if closes:

@@ -17,6 +17,11 @@ class AfterSilence(Enum):
     BLOCK = "never resend: block with the candidates"
     RESEND_SAME_DAY = "resend on the same trading day only"
 
+    @property
+    def absence_proves(self) -> bool:
+        """Whether an order that the broker does not know after the settle window was never accepted."""
+        return self in (AfterSilence.RESEND, AfterSilence.RESEND_SAME_DAY)
+
 
 class Verdict(Enum):
     """What to do with an order that the broker does not know."""

@@ -22,12 +22,15 @@ class ExecutionTargets:
         What weights refer to, in the portfolio's currency.
     targets
         Every symbol of the intent, explicit zeros kept, never renormalised.
+    closing
+        Symbols that an earlier profile left and that are sold even where the intent only buys.
     """
 
     mode: TargetMode
     base: Decimal
     targets: Mapping[str, Decimal]
     buy_only: bool = False
+    closing: frozenset[str] = frozenset()
 
     @property
     def values(self) -> Mapping[str, Decimal]:

@@ -150,6 +150,8 @@ class _Simulation:
         self.holdings = np.zeros((len(sessions), len(self.symbols)))
         self.last_price: dict[str, Decimal] = {}
         self.pending: _Pending | None = None
+        self.entered = False
+        self.missed: list[Session] = []
         self.decisions: list[DecisionRecord] = []
         self.trades: list[TradedOrder] = []
 
@@ -161,7 +163,9 @@ class _Simulation:
         quotes = self._quotes(row, self.settings.fill.field, self.book.quantities, now)
         decided = self._decide(session, quotes, now)
         blocked = session_gate(self.calendar.name, hours, now)
-        self._note(decided)
+        if self.missed and decided.portfolio:
+            self._make_up(session, quotes, now)
+        self._note(session, decided)
         intent = self._due(session, decided)
         if intent and decided.portfolio and not blocked:
             blocked = self._trade(session, intent, decided.portfolio, quotes, row)
@@ -173,9 +177,20 @@ class _Simulation:
         seen = Observation(session, self.history, self.book.state(), quotes, now)
         return decide(self.strategy, seen, self.settings.policy)
 
-    def _note(self, decided: Decided) -> None:
+    def _make_up(self, session: Session, quotes: dict[str, Quote], now: datetime) -> None:
+        """Decide the sessions that were BLOCKED, as far as they may still be executed, with today's portfolio."""
+        missed = [past for past in self.missed if past.date < session.date][-CARRY_SESSIONS:]
+        self.missed = []
+        for past in missed:
+            self._note(past, self._decide(past, quotes, now))
+
+    def _note(self, session: Session, decided: Decided) -> None:
         """Remember a decision until it is executed, superseded or too old: the carry rule of live runs."""
         decision, portfolio = decided.decision, decided.portfolio
+        if decision.action is not Action.BLOCKED:
+            self.entered = True
+        elif self.entered:
+            self.missed.append(session)
         if decision.intent and portfolio:
             holdings = {position.symbol: position.value for position in portfolio.positions}
             self.pending = _Pending(decision.as_of, decision.intent, portfolio.base, holdings)

@@ -13,12 +13,14 @@ from quant_platform_kit.domain.sessions import ExchangeCalendar
 from quant_platform_kit.domain.strategy import Action, AllocationIntent, BoundStrategy
 from quant_platform_kit.services.ledger import DecisionLedger
 
-__all__ = ["Deciding", "Situation"]
+__all__ = ["MADE_UP_SESSIONS", "Deciding", "Situation"]
 
 MOST_MISSED = 45
 """Sessions back to which missed decisions are made up for; older ones could not be executed any more."""
 ENTRY_SESSIONS = 70
 """Sessions back to which `--enter-now` looks for the decision that would still be held."""
+MADE_UP_SESSIONS = max(MOST_MISSED, ENTRY_SESSIONS)
+"""Sessions of history beyond a rule's own, so that missed sessions see as much as they would have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,9 @@ class Deciding:
             self._record(decide(self.strategy, self._seen(missed, now_of), self.policy), made)
         self._record(today, made)
         ordered = sorted(made.values(), key=lambda decision: decision.as_of)
-        ruling = self._due(ordered, session.date, enter_now=enter_now and not known)
+        ruling = self._due(
+            ordered, session.date, enter_now=enter_now and not any(decision.executed for decision in known)
+        )
         if ruling.as_of is None or today.portfolio is None:
             return Situation(today, ruling, None, None)
         recorded = self.ledger.read(ruling.as_of, Action.REBALANCE)

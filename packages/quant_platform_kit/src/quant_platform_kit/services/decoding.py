@@ -26,4 +26,4 @@ def decode(adapter: TypeAdapter[_T], data: bytes, key: str) -> _T:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise StoreError(f"object {key} cannot be read: {where} {first['msg']}; restore it from a backup") from error
+        raise StoreError(f"object {key} is damaged: {where} {first['msg']}; restore it from a backup") from error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import TypeVar
@@ -44,6 +44,7 @@ class Execution:
     times: ExecutionTimes
     records: dict[str, OrderRecord]
     same_session: bool
+    switched_off: list[str] = field(default_factory=list[str])
 
     def run(self) -> Sequence[OrderRecord]:
         """Bring every order as far as it goes today; safe to call again after any interruption.
@@ -72,6 +73,7 @@ class Execution:
         if not unsettled:
             return
         quotes = self.market.quotes([self.records[identity].order.symbol for identity in unsettled])
+        self.switched_off = self.gateway.switches()
         for identity in unsettled:
             self._advance(self.records[identity], quotes)
         self._wait(unsettled)
@@ -93,7 +95,7 @@ class Execution:
             self._refresh(record.order.client_order_id)
 
     def _send_new(self, record: OrderRecord, quotes: Mapping[str, Quote]) -> None:
-        forbidden = self.gateway.forbidden(record.order, quotes)
+        forbidden = [*self.switched_off, *self.gateway.forbidden(record.order, quotes)]
         if not self.same_session:
             forbidden = ["its session is over: the decision carries"]
         if not record.order.quantity:
@@ -113,8 +115,10 @@ class Execution:
         except BrokerError:
             if tries == 1:
                 raise
+            traits = gateway.broker.traits
             gateway.broker.connect()
-            gateway.clock.sleep(gateway.broker.traits.settle_window.total_seconds())
+            gateway.lease.require(traits.settle_window + traits.timeout)
+            gateway.clock.sleep(traits.settle_window.total_seconds())
             self._look_up(gateway.ledger.reread(record), quotes, tries - 1)
 
     def _look_up(self, record: OrderRecord, quotes: Mapping[str, Quote], tries: int) -> None:
@@ -132,8 +136,11 @@ class Execution:
             if record.state is not OrderState.UNKNOWN:
                 record = gateway.settle_as(record, OrderState.UNKNOWN, note)
             self._keep(record)
-        elif forbidden := gateway.forbidden(record.order, quotes):
-            self._keep(gateway.settle_as(record, OrderState.CANCELLED, "not sent again: " + "; ".join(forbidden)))
+        elif forbidden := [*gateway.switches(), *gateway.forbidden(record.order, quotes)]:
+            proven = gateway.broker.traits.after_silence.absence_proves
+            state = OrderState.CANCELLED if proven else OrderState.UNKNOWN
+            note = "not sent again: " + "; ".join(forbidden)
+            self._keep(record if record.state is state else gateway.settle_as(record, state, note))
         else:
             self._send(record, quotes, tries)
 

@@ -81,7 +81,7 @@ class Gateway:
         self.lease.require(2 * timeout)
         record = self.ledger.record(record, self.step(OrderState.SENT))
         self.reached(Boundary.SENT_RECORDED)
-        if switched_off := self._switches():
+        if switched_off := self.switches():
             return self.settle_as(record, OrderState.CANCELLED, "not sent: " + "; ".join(switched_off))
         self.lease.require(timeout)
         try:
@@ -107,8 +107,8 @@ class Gateway:
         """Return a transition of now."""
         return Transition(state, self.lease.state.epoch, self.clock.now(), execution, note)
 
-    def _switches(self) -> list[str]:
-        """Read halts and the allow-list; a store that cannot be read raises, and nothing is sent."""
+    def switches(self) -> list[str]:
+        """Return which switches forbid sending now; a store that cannot be read raises, and nothing is sent."""
         if not self.mode.submits:
             return [f"mode {self.mode.value} sends nothing"]
         account = self.broker.account_id

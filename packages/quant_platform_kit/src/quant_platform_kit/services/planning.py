@@ -17,7 +17,7 @@ from quant_platform_kit.domain.runs import RunPlan, RunReport
 from quant_platform_kit.domain.sessions import Session
 from quant_platform_kit.domain.strategy import AllocationIntent, StrategyManifest, TargetMode
 from quant_platform_kit.ports.market_data import MarketData
-from quant_platform_kit.services.deciding import Situation
+from quant_platform_kit.services.deciding import MADE_UP_SESSIONS, Situation
 from quant_platform_kit.services.run_request import RunPorts
 
 __all__ = ["Inputs", "make_plan", "take_inputs"]
@@ -80,7 +80,9 @@ def take_inputs(
     valued = manifest.managed_set | frozenset(leftovers if sell_leftovers else ())
     return Inputs(
         session=session,
-        history=ports.market.history(manifest.history_symbols, session.date, manifest.history_sessions),
+        history=ports.market.history(
+            manifest.history_symbols, session.date, manifest.history_sessions + MADE_UP_SESSIONS
+        ),
         account=account,
         quotes=ports.market.quotes(sorted(held & valued)),
         taken_at=now,
@@ -107,7 +109,8 @@ def make_plan(
     quotes = {**inputs.quotes, **market.quotes(wanted)}
     if refused := _price_gates(quotes, inputs, policy):
         return None, refused
-    sized = size(key, intent, portfolio, quotes, policy)
+    closing = frozenset(inputs.leftovers) if inputs.sells_leftovers else frozenset[str]()
+    sized = size(key, intent, portfolio, quotes, policy, closing)
     if sized.plan is None:
         return None, list(sized.blocked)
     plan = RunPlan(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from quant_platform_kit.domain.carry import Due
 from quant_platform_kit.domain.cycle import ExecutionPolicy, decide
 from quant_platform_kit.domain.identity import RunKey
@@ -37,4 +39,5 @@ def probe(request: RunRequest, claim: RunClaim, ports: RunPorts, policy: Executi
     findings = reconcile(before, inputs.account, ports.broker.open_orders())
     plan, refused = make_plan(key, situation, inputs, ports.market, policy, findings)
     base = undecided_report(claim, Outcome.NO_ACTION, [], ports.broker, ports.clock, last)
+    base = replace(base, findings=tuple(findings))
     return decided_report(base, situation, plan if plan and plan.plan.orders else None, refused, inputs)

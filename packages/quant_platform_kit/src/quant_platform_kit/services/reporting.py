@@ -30,9 +30,10 @@ def undecided_report(
     Parameters
     ----------
     broker
-        Asked for the account; None leaves it out.
+        Asked for the account where there is no last report; None leaves it out.
     last
-        The account's last report: what it knows of who bought what is handed on.
+        The account's last report: what it knows of the account is handed on, so that what happened since is still
+        found by the next run that looks.
     """
     return RunReport(
         run_id=claim.key.run_id,
@@ -48,7 +49,7 @@ def undecided_report(
         plan=None,
         base=None,
         orders=(),
-        account=broker.account() if broker else None,
+        account=last.account if last else broker.account() if broker else None,
         finished_at=clock.now(),
         bought_by=last.bought_by if last else {},
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 from quant_platform_kit.domain.boundaries import Boundary
 from quant_platform_kit.domain.cycle import ExecutionPolicy
@@ -128,7 +129,8 @@ class _Run:
         ports.reached(Boundary.CLAIMED)
         last = self._last_report()
         if skipped := self._skipped():
-            return self._close(self._undecided(claim, Outcome.SKIPPED, skipped, last))
+            begun = self.lease.inherited == key.run_id
+            return self._close(self._undecided(claim, Outcome.FAILED if begun else Outcome.SKIPPED, skipped, last))
         if halted := self._halted():
             return self._close(self._undecided(claim, Outcome.BLOCKED, halted, last))
         return self._decide_and_execute(claim, last)
@@ -208,7 +210,7 @@ class _Run:
             self._ledger(claim.key.run_id),
             self.policy,
             self.request.service,
-            claim.key.mode,
+            claim.key.mode if self.request.key.mode.submits else self.request.key.mode,
             claim.key.session,
             ports.reached,
         )
@@ -246,6 +248,7 @@ class _Run:
 
     def _close(self, report: RunReport, *, uncertain: bool = False) -> RunReport:
         """Publish the report, then let go of the run."""
+        self.lease.require(timedelta(0))
         report = self.ports.reports.publish(report)
         self.ports.reached(Boundary.REPORT_PUBLISHED)
         self.lease.close_run(uncertain=uncertain, release=report.run_id == self.request.key.run_id)

@@ -1,0 +1,551 @@
+"""The paper venue as a process, and the client that speaks to it: over TCP, killed and started again.
+
+These tests connect to ports of 127.0.0.1 that they opened themselves, and to nothing else.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Generator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_socket
+from quant_platform_kit.domain.errors import BrokerError, OrderRejected, Superseded
+from quant_platform_kit.domain.identity import Mode, RunKey, client_order_id
+from quant_platform_kit.domain.orders import Order, OrderState, Side
+from quant_platform_kit.domain.silence import BrokerTraits
+from quant_platform_kit.testing.broker_contract import BrokerContract
+from quant_platform_kit.testing.paper_client import PaperClient, control
+from quant_platform_kit.testing.paper_venue import Fault
+
+pytestmark = pytest.mark.services
+
+ACCOUNT = "DUSBX001"
+CASH = Decimal(10_000)
+PRICE = Decimal("101.25")
+TRAITS = BrokerTraits(settle_window=timedelta(seconds=0.3), timeout=timedelta(seconds=0.5))
+DELAY = 0.25
+STOP_SECONDS = 2
+ACKNOWLEDGED, FILLED = OrderState.ACKNOWLEDGED, OrderState.FILLED
+CANCELLED, REJECTED = OrderState.CANCELLED, OrderState.REJECTED
+
+
+@pytest.fixture(autouse=True)
+def opened(monkeypatch: pytest.MonkeyPatch) -> set[int]:
+    """Let a test connect to the ports in the set this returns: those that were opened for it."""
+    ports: set[int] = set()
+    pytest_socket.enable_socket()
+
+    def guarded(connect: Callable[[socket.socket, Any], Any]) -> Callable[[socket.socket, Any], Any]:
+        def check(self: socket.socket, address: Any) -> Any:
+            if self.family != socket.AF_UNIX and (address[0] != "127.0.0.1" or address[1] not in ports):
+                pytest.fail(f"connection to {address}, which was not opened for this test")
+            return connect(self, address)
+
+        return check
+
+    for name in ("connect", "connect_ex"):
+        monkeypatch.setattr(socket.socket, name, guarded(getattr(socket.socket, name)))
+    return ports
+
+
+@dataclass
+class Venue:
+    """A venue process on a folder; it can be stopped in any way and started again."""
+
+    folder: Path
+    opened: set[int]
+    options: tuple[str, ...] = ()
+    port: int = 0
+    clients: list[PaperClient] = field(default_factory=list)
+
+    def start(self) -> None:
+        """Start the process and wait until it listens."""
+        command = [sys.executable, "-m", "quant_platform_kit.testing.paper_venue", "--folder", str(self.folder)]
+        command += ["--delay", str(DELAY), *self.options]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        assert self.process.stdout is not None
+        self.port = json.loads(self.process.stdout.readline())["port"]
+        self.opened.add(self.port)
+
+    def stop(self, number: int) -> float:
+        """Send the process a signal; return how many seconds it took to end."""
+        began = time.monotonic()
+        self.process.send_signal(number)
+        self.complaints = self.process.communicate(timeout=10)[1]
+        self.opened.discard(self.port)
+        return time.monotonic() - began
+
+    def ask(self, **request: object) -> dict[str, Any]:
+        """Send a control request."""
+        return control(self.port, **request)
+
+    def fund(self, cash: Decimal = CASH, account: str = ACCOUNT) -> None:
+        """Set the price, and open an account unless it is there."""
+        self.ask(op="prices", prices={"SPY": str(PRICE)})
+        self.ask(op="fund", account=account, cash=str(cash))
+
+    def client(self, account: str = ACCOUNT) -> PaperClient:
+        """Return a client that is logged in."""
+        client = PaperClient(self.port, account, TRAITS)
+        self.clients.append(client)
+        client.connect()
+        return client
+
+    def faults(self, *faults: Fault) -> None:
+        """Plan what goes wrong with the next orders."""
+        self.ask(op="fault", account=ACCOUNT, faults=[fault.value for fault in faults])
+
+    def dump(self) -> dict[str, Any]:
+        """Return every order and the account, as the venue has them."""
+        return self.ask(op="dump", account=ACCOUNT)
+
+
+@pytest.fixture
+def launch(tmp_path: Path, opened: set[int]) -> Generator[Callable[..., Venue]]:
+    """Return a function that starts a venue with a funded account."""
+    started: list[Venue] = []
+
+    def run(*options: str) -> Venue:
+        venue = Venue(tmp_path / f"venue-{len(started)}", opened, options)
+        started.append(venue)
+        venue.start()
+        venue.fund()
+        return venue
+
+    yield run
+    for venue in started:
+        for client in venue.clients:
+            client.close()
+        if venue.process.poll() is None:
+            venue.process.kill()
+        venue.process.communicate()
+
+
+@pytest.fixture
+def venue(launch: Callable[..., Venue]) -> Venue:
+    return launch()
+
+
+def order(number: int = 0, side: Side = Side.BUY, quantity: int = 4) -> Order:
+    key = RunKey(ACCOUNT, date(2023, 12, 1), "venue", Mode.PAPER)
+    return Order(client_order_id(key, "SPY", side.value, number), "SPY", side, Decimal(quantity))
+
+
+def held(venue: Venue) -> dict[str, str]:
+    return venue.dump()["state"]["quantities"]
+
+
+def until(condition: Callable[[], bool], seconds: float = 5) -> None:
+    """Wait for what has to come true soon."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it never came true"
+        time.sleep(0.01)
+
+
+# --- the contract ---------------------------------------------------------------------------------
+
+
+class TakingTurns(PaperClient):
+    """Logs in again whenever another client took the account's connection, as processes that take turns would."""
+
+    def _call(self, operation: str, **arguments: object) -> dict[str, Any]:
+        for _ in range(500):
+            try:
+                if self._socket is None:
+                    self.connect()
+                return super()._call(operation, **arguments)
+            except Superseded:
+                self.connect()
+        raise AssertionError("never had its turn")
+
+
+class TestPaperClient(BrokerContract):
+    """B1 to B25, at a venue that knows repeated ids."""
+
+    @pytest.fixture
+    def at(self, launch: Callable[..., Venue]) -> Venue:
+        return launch("--dedupe", "on")
+
+    @pytest.fixture
+    def reopen(self, at: Venue) -> Callable[[], PaperClient]:
+        def another() -> PaperClient:
+            client = TakingTurns(at.port, ACCOUNT, TRAITS)
+            at.clients.append(client)
+            return client
+
+        return another
+
+    @pytest.fixture
+    def broker(self, reopen: Callable[[], PaperClient]) -> PaperClient:
+        return reopen()
+
+    @pytest.fixture
+    def funding(self) -> Mapping[str, Decimal]:
+        return {"USD": CASH}
+
+    @pytest.fixture
+    def symbol(self) -> str:
+        return "SPY"
+
+    @pytest.fixture
+    def price(self) -> Decimal:
+        return PRICE
+
+
+# --- one connection per account -------------------------------------------------------------------
+
+
+def test_a_login_makes_every_older_connection_powerless(venue: Venue) -> None:
+    old = venue.client()
+    assert old.submit(order(0)).state is FILLED
+    new = venue.client()
+    calls: list[Callable[[], object]] = [
+        lambda: old.submit(order(1)),
+        lambda: old.find(order(0).client_order_id),
+        lambda: old.cancel(order(0).client_order_id),
+        old.account,
+        old.open_orders,
+    ]
+    for call in calls:
+        with pytest.raises(Superseded, match="a newer login took this account's connection"):
+            call()
+    assert held(venue) == {"SPY": "4"}
+    assert new.submit(order(1)).state is FILLED
+    assert held(venue) == {"SPY": "8"}
+
+
+def test_a_superseded_client_may_log_in_again_and_takes_the_connection_back(venue: Venue) -> None:
+    old, new = venue.client(), venue.client()
+    old.connect()
+    assert old.account().cash_by_currency == {"USD": CASH}
+    with pytest.raises(Superseded):
+        new.account()
+
+
+def test_accounts_do_not_supersede_each_other(venue: Venue) -> None:
+    venue.fund(account="DUSBX002")
+    one, two = venue.client(), venue.client("DUSBX002")
+    assert one.submit(order()).state is FILLED
+    assert two.account().quantities == {}
+    assert one.account().quantities == {"SPY": 4}
+
+
+def test_looking_from_outside_takes_nobodys_connection(venue: Venue) -> None:
+    client = venue.client()
+    venue.dump()
+    venue.fund()
+    assert client.account().quantities == {}
+
+
+def test_a_client_that_never_logged_in_is_no_client(venue: Venue) -> None:
+    client = PaperClient(venue.port, ACCOUNT, TRAITS)
+    with pytest.raises(BrokerError, match="not connected to the paper venue"):
+        client.account()
+
+
+def test_of_many_that_log_in_at_once_one_has_the_connection(venue: Venue) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        clients = list(pool.map(lambda _: venue.client(), range(8)))
+
+    def alive(client: PaperClient) -> bool:
+        try:
+            client.account()
+        except Superseded:
+            return False
+        return True
+
+    assert sum(alive(client) for client in clients) == 1
+
+
+# --- repeated ids ---------------------------------------------------------------------------------
+
+
+def test_with_dedupe_a_repeated_id_gets_the_first_answer(venue: Venue) -> None:
+    client = venue.client()
+    assert client.submit(order()) == client.submit(order())
+    assert (held(venue), len(venue.dump()["orders"])) == ({"SPY": "4"}, 1)
+
+
+def test_without_dedupe_a_repeated_id_is_filled_twice(launch: Callable[..., Venue]) -> None:
+    venue = launch("--dedupe", "off")
+    client = venue.client()
+    first, second = client.submit(order()), client.submit(order())
+    assert (first.state, second.state) == (FILLED, FILLED)
+    assert first.fills[0].execution_id != second.fills[0].execution_id
+    assert held(venue) == {"SPY": "8"}
+    orders = venue.dump()["orders"]
+    assert [o["order"]["client_order_id"] for o in orders] == [order().client_order_id] * 2
+
+
+# --- faults ---------------------------------------------------------------------------------------
+
+
+def silent(client: PaperClient, sent: Order) -> float:
+    """Submit an order that gets no answer; return how long that took."""
+    began = time.monotonic()
+    with pytest.raises(BrokerError, match="the paper venue did not answer submit"):
+        client.submit(sent)
+    took = time.monotonic() - began
+    client.connect()
+    return took
+
+
+def test_these_tests_know_every_fault() -> None:
+    assert {fault.value for fault in Fault} == {
+        *("lost_ack", "silent_drop", "delayed_accept", "duplicate_event", "late_fill", "partial_then_cancel"),
+        *("fill_races_cancel", "reject", "disconnect", "cash_short", "unfilled"),
+    }
+
+
+def test_a_lost_ack_fills_and_says_nothing(venue: Venue) -> None:
+    client = venue.client()
+    venue.faults(Fault.LOST_ACK)
+    assert silent(client, order()) >= 0.5
+    found = client.find(order().client_order_id)
+    assert found is not None
+    assert (found.state, found.filled_quantity, held(venue)) == (FILLED, 4, {"SPY": "4"})
+
+
+def test_a_silent_drop_does_nothing_and_says_nothing(venue: Venue) -> None:
+    client = venue.client()
+    venue.faults(Fault.SILENT_DROP)
+    assert silent(client, order()) >= 0.5
+    time.sleep(2 * DELAY)
+    assert client.find(order().client_order_id) is None
+    assert (held(venue), venue.dump()["orders"]) == ({}, [])
+    assert client.submit(order()).state is FILLED
+
+
+def test_a_delayed_accept_says_nothing_and_fills_after_the_delay(launch: Callable[..., Venue]) -> None:
+    venue = launch("--delay", "0.9")
+    client = venue.client()
+    venue.faults(Fault.DELAYED_ACCEPT)
+    silent(client, order())
+    assert client.find(order().client_order_id) is None
+    until(lambda: client.find(order().client_order_id) is not None)
+    found = client.find(order().client_order_id)
+    assert found is not None
+    assert (found.state, held(venue)) == (FILLED, {"SPY": "4"})
+
+
+def test_a_duplicate_event_tells_of_one_fill_twice_and_counts_once(venue: Venue) -> None:
+    client = venue.client()
+    venue.faults(Fault.DUPLICATE_EVENT)
+    report = client.submit(order())
+    assert (report.state, report.filled_quantity, len(report.fills)) == (FILLED, 4, 1)
+    assert held(venue) == {"SPY": "4"}
+    venue.faults(Fault.DUPLICATE_EVENT)
+    with socket.create_connection(("127.0.0.1", venue.port), 5) as wire, wire.makefile("rwb") as lines:
+        document = {"client_order_id": "qtwice", "symbol": "SPY", "side": "BUY", "quantity": "1"}
+        lines.write(json.dumps({"op": "submit", "account": ACCOUNT, "order": document}).encode() + b"\n")
+        lines.flush()
+        told = json.loads(lines.readline())["report"]["fills"]
+    assert len(told) == 2
+    assert told[0] == told[1], "on the wire it is there twice"
+
+
+def test_a_late_fill_is_acknowledged_first(venue: Venue) -> None:
+    client = venue.client()
+    venue.faults(Fault.LATE_FILL)
+    report = client.submit(order())
+    assert (report.state, report.fills) == (ACKNOWLEDGED, ())
+    assert [open_order.order for open_order in client.open_orders()] == [order()]
+    until(lambda: client.open_orders() == ())
+    found = client.find(order().client_order_id)
+    assert found is not None
+    assert (found.state, held(venue)) == (FILLED, {"SPY": "4"})
+
+
+def test_a_late_fill_does_not_come_after_a_cancel(venue: Venue) -> None:
+    client = venue.client()
+    venue.faults(Fault.LATE_FILL)
+    client.submit(order())
+    assert client.cancel(order().client_order_id).state is CANCELLED
+    time.sleep(2 * DELAY)
+    assert held(venue) == {}
+
+
+def test_a_partial_fill_then_a_cancel_ends_half_filled(venue: Venue) -> None:
+    client = venue.client()
+    venue.faults(Fault.PARTIAL_THEN_CANCEL)
+    report = client.submit(order())
+    assert (report.state, report.filled_quantity) == (CANCELLED, 2)
+    assert held(venue) == {"SPY": "2"}
+    assert client.open_orders() == ()
+    assert client.cancel(order().client_order_id) == report
+
+
+def test_a_fill_that_races_the_cancel_wins(venue: Venue) -> None:
+    client = venue.client()
+    venue.faults(Fault.FILL_RACES_CANCEL)
+    assert client.submit(order()).state is ACKNOWLEDGED
+    time.sleep(2 * DELAY)
+    assert held(venue) == {}
+    report = client.cancel(order().client_order_id)
+    assert (report.state, report.filled_quantity, held(venue)) == (FILLED, 4, {"SPY": "4"})
+    assert client.cancel(order().client_order_id) == report
+
+
+def test_an_unfilled_order_works_until_it_is_cancelled(venue: Venue) -> None:
+    client = venue.client()
+    venue.faults(Fault.UNFILLED)
+    assert client.submit(order()).state is ACKNOWLEDGED
+    time.sleep(2 * DELAY)
+    assert [open_order.order for open_order in client.open_orders()] == [order()]
+    assert client.cancel(order().client_order_id).state is CANCELLED
+    assert (client.open_orders(), held(venue)) == ((), {})
+
+
+@pytest.mark.parametrize(
+    ("fault", "text"), [(Fault.REJECT, "the venue does not like it"), (Fault.CASH_SHORT, "not enough cash")]
+)
+def test_a_rejection_says_why_and_changes_nothing(venue: Venue, fault: Fault, text: str) -> None:
+    client = venue.client()
+    venue.faults(fault)
+    with pytest.raises(OrderRejected, match=text):
+        client.submit(order())
+    found = client.find(order().client_order_id)
+    assert found is not None
+    assert (found.state, found.text, held(venue)) == (REJECTED, text, {})
+
+
+def test_a_disconnect_cuts_the_line_at_once_and_the_order_is_taken(venue: Venue) -> None:
+    client = venue.client()
+    venue.faults(Fault.DISCONNECT)
+    assert silent(client, order()) < 0.5
+    found = client.find(order().client_order_id)
+    assert found is not None
+    assert (found.state, held(venue)) == (FILLED, {"SPY": "4"})
+
+
+def test_every_fault_is_used_up_by_one_order_in_the_sequence_given(venue: Venue) -> None:
+    client = venue.client()
+    venue.faults(Fault.UNFILLED, Fault.REJECT, Fault.PARTIAL_THEN_CANCEL)
+    assert client.submit(order(0)).state is ACKNOWLEDGED
+    with pytest.raises(OrderRejected):
+        client.submit(order(1))
+    assert client.submit(order(2)).state is CANCELLED
+    assert client.submit(order(3)).state is FILLED
+    assert held(venue) == {"SPY": "6"}
+
+
+def test_what_arrives_after_a_timeout_is_not_taken_for_the_answer_to_something_else(venue: Venue) -> None:
+    """The client gives a connection up with the call that got no answer."""
+    client = venue.client()
+    venue.faults(Fault.LOST_ACK)
+    with pytest.raises(BrokerError):
+        client.submit(order())
+    with pytest.raises(BrokerError, match="not connected to the paper venue"):
+        client.account()
+
+
+def test_a_change_behind_the_platforms_back_shows_in_the_account(venue: Venue) -> None:
+    client = venue.client()
+    client.submit(order())
+    cash = client.account().cash_by_currency["USD"]
+    venue.ask(op="adjust", account=ACCOUNT, quantities={"SPY": "-4", "MINE": "7"}, cash="-12.5")
+    account = client.account()
+    assert (account.quantities, account.cash_by_currency["USD"]) == ({"MINE": 7}, cash - Decimal("12.5"))
+
+
+# --- killed, stopped, started again ---------------------------------------------------------------
+
+
+def test_everything_answered_survives_a_kill_and_a_restart(venue: Venue) -> None:
+    client = venue.client()
+    venue.faults(Fault.DUPLICATE_EVENT, Fault.PARTIAL_THEN_CANCEL, Fault.REJECT, Fault.UNFILLED)
+    client.submit(order(0))
+    client.submit(order(1))
+    with pytest.raises(OrderRejected):
+        client.submit(order(2))
+    client.submit(order(3))
+    venue.ask(op="adjust", account=ACCOUNT, quantities={"MINE": "7"}, cash="-12.5")
+    before, account = venue.dump(), client.account()
+    reports = [client.find(order(number).client_order_id) for number in range(4)]
+    venue.stop(signal.SIGKILL)
+    with pytest.raises(BrokerError):
+        client.account()
+    venue.start()
+    assert venue.dump() == before
+    again = venue.client()
+    assert again.account() == account
+    assert [again.find(order(number).client_order_id) for number in range(4)] == reports
+    assert [report.order for report in again.open_orders()] == [order(3)]
+    assert again.cancel(order(3).client_order_id).state is CANCELLED
+
+
+def test_an_id_used_before_a_kill_is_known_after_it(venue: Venue) -> None:
+    report = venue.client().submit(order())
+    venue.stop(signal.SIGKILL)
+    venue.start()
+    venue.fund()
+    assert venue.client().submit(order()) == report
+    assert held(venue) == {"SPY": "4"}
+
+
+def test_an_order_without_an_answer_survives_a_kill(venue: Venue) -> None:
+    client = venue.client()
+    venue.faults(Fault.LOST_ACK)
+    with pytest.raises(BrokerError):
+        client.submit(order())
+    venue.stop(signal.SIGKILL)
+    venue.start()
+    found = venue.client().find(order().client_order_id)
+    assert found is not None
+    assert found.state is FILLED
+
+
+def test_funding_an_account_again_after_a_restart_changes_nothing(venue: Venue) -> None:
+    venue.client().submit(order())
+    before = venue.dump()
+    venue.stop(signal.SIGKILL)
+    venue.start()
+    venue.fund(CASH * 2)
+    assert venue.dump() == before
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_venue_asked_to_stop_does_so_within_two_seconds_and_without_complaint(
+    venue: Venue, number: signal.Signals
+) -> None:
+    """With clients connected, one of which waits for an answer, and a fill still to come."""
+    idle, busy = venue.client(), venue.client()
+    venue.faults(Fault.LATE_FILL, Fault.SILENT_DROP)
+    busy.submit(order(0))
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(busy.submit, order(1))
+        time.sleep(0.1)
+        assert venue.stop(number) < STOP_SECONDS
+        with pytest.raises(BrokerError):
+            waiting.result()
+    assert (venue.process.returncode, venue.complaints) == (0, "")
+    with pytest.raises(BrokerError):
+        idle.account()
+
+
+def test_a_stopped_venue_has_everything_when_it_is_started_again(venue: Venue) -> None:
+    venue.client().submit(order())
+    before = venue.dump()
+    venue.stop(signal.SIGTERM)
+    venue.start()
+    assert venue.dump() == before
+
+
+def test_a_client_of_a_venue_that_is_not_there_says_so(venue: Venue, opened: set[int]) -> None:
+    venue.stop(signal.SIGKILL)
+    opened.add(venue.port)
+    with pytest.raises(BrokerError, match="the paper venue does not answer"):
+        PaperClient(venue.port, ACCOUNT, TRAITS).connect()
