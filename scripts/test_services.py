@@ -44,6 +44,8 @@ from venue_sandbox.launch import Server
 ROOT = Path(__file__).resolve().parent.parent
 PROGRAMS = ("initdb", "pg_ctl", "postgres")
 PLACES = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/postgresql*/bin", "/usr/local/pgsql/bin")
+SYSTEM_PLACES = ("/usr/sbin", "/sbin")
+"""Where runuser and apt-get's helpers are, also for a root whose path leaves them out."""
 CLUSTER_SETTINGS = Path("/etc/postgresql-common/createcluster.d")
 NO_POSTGRESQL = """\
 PostgreSQL is not on this machine, and cannot be installed from here. Do one of these and run again:

@@ -62,7 +62,7 @@ def reopen(store: FileStore) -> Callable[[], FileStore]:
 
 
 class TestFileStore(StoreContract):
-    """S1 to S20."""
+    """The cases that every store passes."""
 
 
 def test_of_processes_that_create_and_replace_at_once_exactly_one_wins(store: FileStore) -> None:

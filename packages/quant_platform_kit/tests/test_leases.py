@@ -8,21 +8,26 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from threading import Barrier, Event, Thread
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from quant_platform_kit.adapters.file_store import FileStore
+from quant_platform_kit.adapters.price_files import FileMarketData
 from quant_platform_kit.domain.boundaries import Boundary
-from quant_platform_kit.domain.errors import InProgress, LeaseLost, StoreError
-from quant_platform_kit.domain.orders import OrderState
+from quant_platform_kit.domain.errors import BrokerError, InProgress, LeaseLost, StoreError
+from quant_platform_kit.domain.orders import OrderState, Side
+from quant_platform_kit.domain.paper_book import PaperBook
 from quant_platform_kit.domain.runs import Outcome, RunReport
+from quant_platform_kit.domain.silence import BrokerTraits
 from quant_platform_kit.services.leases import AccountLease, LeaseState, LeaseTerms, read_lease
 from quant_platform_kit.testing.clock import FrozenClock
 
-from .exactly_once import ACCOUNT, MemoryStore, World, following, moment, prices
+from .exactly_once import ACCOUNT, CALENDAR, PLAIN, Bench, Desk, MemoryStore, Way, World, following, moment, prices
 
 START = moment("2023-11-28 15:00")
 TERMS = LeaseTerms(timedelta(seconds=60), timedelta(seconds=30))
@@ -453,6 +458,28 @@ def test_a_stopped_worker_does_not_publish_its_report_over_a_successors_orders(w
     assert world.desk.sent == {"AAA": 1, "BBB": 1}
     assert Counter(o.state for o in report.orders) == {OrderState.FILLED: 2}
     assert report.outcome is Outcome.COMPLETED
+
+
+@pytest.mark.parametrize("call", ["submit", "find"])
+def test_a_worker_that_was_stopped_in_a_call_to_the_broker_does_not_log_in_when_it_wakes_up(call: str) -> None:
+    """Its login would make the connection of its successor powerless, in the middle of a send."""
+    clock = FrozenClock(START)
+    market = FileMarketData(prices(MON, AAA=[100.0] * 3, BBB=[50.0] * 3), CALENDAR, clock)
+    book = PaperBook(ACCOUNT, "USD", Decimal(10_000))
+    desk = Desk(clock, market, book, PLAIN, BrokerTraits(), {"AAA": [Way.WORK]})
+    bench = Bench(clock, market, desk, MemoryStore(clock))
+    answer = getattr(desk, call)
+
+    def stopped(asked: Any) -> Any:
+        if not desk.received and call == "find":
+            return answer(asked)
+        clock.sleep(300)
+        raise BrokerError("connection reset")
+
+    setattr(desk, call, stopped)
+    with pytest.raises(LeaseLost):
+        bench.run(bench.order("AAA", Side.BUY, 7))
+    assert desk.logins == 0
 
 
 # --- a run that cannot go on ----------------------------------------------------------------------

@@ -18,6 +18,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import pytest_socket
@@ -31,25 +32,31 @@ from quant_platform_kit.testing.paper_venue import Fault
 
 pytestmark = pytest.mark.services
 
-ACCOUNT = "DUSBX001"
 CASH = Decimal(10_000)
 PRICE = Decimal("101.25")
-TRAITS = BrokerTraits(settle_window=timedelta(seconds=0.3), timeout=timedelta(seconds=0.5))
+PATIENT = BrokerTraits(settle_window=timedelta(seconds=0.3), timeout=timedelta(seconds=5))
+IMPATIENT_SECONDS = 0.4
+IMPATIENT = BrokerTraits(PATIENT.after_silence, PATIENT.settle_window, timedelta(seconds=IMPATIENT_SECONDS))
 DELAY = 0.25
 STOP_SECONDS = 2
 ACKNOWLEDGED, FILLED = OrderState.ACKNOWLEDGED, OrderState.FILLED
 CANCELLED, REJECTED = OrderState.CANCELLED, OrderState.REJECTED
 
 
+@pytest.fixture(scope="module")
+def opened() -> set[int]:
+    """Return the ports that were opened for these tests."""
+    return set()
+
+
 @pytest.fixture(autouse=True)
-def opened(monkeypatch: pytest.MonkeyPatch) -> set[int]:
-    """Let a test connect to the ports in the set this returns: those that were opened for it."""
-    ports: set[int] = set()
+def _guarded(opened: set[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a test connect to those ports and to nothing else."""
     pytest_socket.enable_socket()
 
     def guarded(connect: Callable[[socket.socket, Any], Any]) -> Callable[[socket.socket, Any], Any]:
         def check(self: socket.socket, address: Any) -> Any:
-            if self.family != socket.AF_UNIX and (address[0] != "127.0.0.1" or address[1] not in ports):
+            if self.family != socket.AF_UNIX and (address[0] != "127.0.0.1" or address[1] not in opened):
                 pytest.fail(f"connection to {address}, which was not opened for this test")
             return connect(self, address)
 
@@ -57,18 +64,17 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> set[int]:
 
     for name in ("connect", "connect_ex"):
         monkeypatch.setattr(socket.socket, name, guarded(getattr(socket.socket, name)))
-    return ports
 
 
 @dataclass
-class Venue:
+class Process:
     """A venue process on a folder; it can be stopped in any way and started again."""
 
     folder: Path
     opened: set[int]
     options: tuple[str, ...] = ()
     port: int = 0
-    clients: list[PaperClient] = field(default_factory=list)
+    complaints: str = ""
 
     def start(self) -> None:
         """Start the process and wait until it listens."""
@@ -87,40 +93,95 @@ class Venue:
         self.opened.discard(self.port)
         return time.monotonic() - began
 
-    def ask(self, **request: object) -> dict[str, Any]:
+    def close(self) -> None:
+        """Make sure that the process is gone."""
+        if self.process.poll() is None:
+            self.stop(signal.SIGKILL)
+
+
+@dataclass
+class Venue:
+    """A funded account at a venue process."""
+
+    process: Process
+    account: str
+    clients: list[PaperClient] = field(default_factory=list)
+
+    def ask(self, op: str, **request: object) -> dict[str, Any]:
         """Send a control request."""
-        return control(self.port, **request)
+        return control(self.process.port, op=op, **request)
 
-    def fund(self, cash: Decimal = CASH, account: str = ACCOUNT) -> None:
+    def fund(self, cash: Decimal = CASH, account: str = "") -> None:
         """Set the price, and open an account unless it is there."""
-        self.ask(op="prices", prices={"SPY": str(PRICE)})
-        self.ask(op="fund", account=account, cash=str(cash))
+        self.ask("prices", prices={"SPY": str(PRICE)})
+        self.ask("fund", account=account or self.account, cash=str(cash))
 
-    def client(self, account: str = ACCOUNT) -> PaperClient:
+    def client(self, account: str = "", traits: BrokerTraits = PATIENT) -> PaperClient:
         """Return a client that is logged in."""
-        client = PaperClient(self.port, account, TRAITS)
-        self.clients.append(client)
+        client = self.keep(PaperClient(self.process.port, account or self.account, traits))
         client.connect()
+        return client
+
+    def keep(self, client: PaperClient) -> PaperClient:
+        """Close a client after the test."""
+        self.clients.append(client)
         return client
 
     def faults(self, *faults: Fault) -> None:
         """Plan what goes wrong with the next orders."""
-        self.ask(op="fault", account=ACCOUNT, faults=[fault.value for fault in faults])
+        self.ask("fault", account=self.account, faults=[fault.value for fault in faults])
+
+    def silence(self, fault: Fault, sent: Order) -> tuple[float, PaperClient]:
+        """Submit an order that gets no answer; return how long that took, and a client that asks what became of it."""
+        client = self.client(traits=IMPATIENT)
+        self.faults(fault)
+        began = time.monotonic()
+        with pytest.raises(BrokerError, match="the paper venue did not answer submit"):
+            client.submit(sent)
+        return time.monotonic() - began, self.client()
 
     def dump(self) -> dict[str, Any]:
         """Return every order and the account, as the venue has them."""
-        return self.ask(op="dump", account=ACCOUNT)
+        return self.ask("dump", account=self.account)
+
+    @property
+    def held(self) -> dict[str, str]:
+        """Units by symbol."""
+        return self.dump()["state"]["quantities"]
+
+
+Launch = Callable[..., Venue]
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory, opened: set[int]) -> Generator[Process]:
+    """Return a process for all tests that neither stop it nor need options of their own."""
+    process = Process(tmp_path_factory.mktemp("venue"), opened)
+    process.start()
+    yield process
+    process.close()
 
 
 @pytest.fixture
-def launch(tmp_path: Path, opened: set[int]) -> Generator[Callable[..., Venue]]:
-    """Return a function that starts a venue with a funded account."""
+def venue(shared: Process) -> Generator[Venue]:
+    """Return an account of the test's own."""
+    venue = Venue(shared, f"DUSBX{uuid4().hex[:8].upper()}")
+    venue.fund()
+    yield venue
+    for client in venue.clients:
+        client.close()
+
+
+@pytest.fixture
+def launch(tmp_path: Path, opened: set[int]) -> Generator[Launch]:
+    """Return a function that starts a process of the test's own."""
     started: list[Venue] = []
 
     def run(*options: str) -> Venue:
-        venue = Venue(tmp_path / f"venue-{len(started)}", opened, options)
+        process = Process(tmp_path / f"venue-{len(started)}", opened, options)
+        process.start()
+        venue = Venue(process, "DUSBX001")
         started.append(venue)
-        venue.start()
         venue.fund()
         return venue
 
@@ -128,26 +189,25 @@ def launch(tmp_path: Path, opened: set[int]) -> Generator[Callable[..., Venue]]:
     for venue in started:
         for client in venue.clients:
             client.close()
-        if venue.process.poll() is None:
-            venue.process.kill()
-        venue.process.communicate()
+        venue.process.close()
 
 
 @pytest.fixture
-def venue(launch: Callable[..., Venue]) -> Venue:
+def own(launch: Launch) -> Venue:
     return launch()
 
 
 def order(number: int = 0, side: Side = Side.BUY, quantity: int = 4) -> Order:
-    key = RunKey(ACCOUNT, date(2023, 12, 1), "venue", Mode.PAPER)
+    key = RunKey("DUSBX001", date(2023, 12, 1), "venue", Mode.PAPER)
     return Order(client_order_id(key, "SPY", side.value, number), "SPY", side, Decimal(quantity))
 
 
-def held(venue: Venue) -> dict[str, str]:
-    return venue.dump()["state"]["quantities"]
+def state_of(client: PaperClient, number: int = 0) -> OrderState | None:
+    found = client.find(order(number).client_order_id)
+    return found.state if found else None
 
 
-def until(condition: Callable[[], bool], seconds: float = 5) -> None:
+def until(condition: Callable[[], bool], seconds: float = 10) -> None:
     """Wait for what has to come true soon."""
     deadline = time.monotonic() + seconds
     while not condition():
@@ -176,32 +236,28 @@ class TestPaperClient(BrokerContract):
     """B1 to B25, at a venue that knows repeated ids."""
 
     @pytest.fixture
-    def at(self, launch: Callable[..., Venue]) -> Venue:
-        return launch("--dedupe", "on")
-
-    @pytest.fixture
-    def reopen(self, at: Venue) -> Callable[[], PaperClient]:
-        def another() -> PaperClient:
-            client = TakingTurns(at.port, ACCOUNT, TRAITS)
-            at.clients.append(client)
-            return client
-
-        return another
+    def reopen(self, venue: Venue) -> Callable[[], PaperClient]:
+        """Return a maker of clients of one account."""
+        return lambda: venue.keep(TakingTurns(venue.process.port, venue.account, PATIENT))
 
     @pytest.fixture
     def broker(self, reopen: Callable[[], PaperClient]) -> PaperClient:
+        """Return the first of them."""
         return reopen()
 
     @pytest.fixture
     def funding(self) -> Mapping[str, Decimal]:
+        """Return the account's cash."""
         return {"USD": CASH}
 
     @pytest.fixture
     def symbol(self) -> str:
+        """Return what trades."""
         return "SPY"
 
     @pytest.fixture
     def price(self) -> Decimal:
+        """Return its quote."""
         return PRICE
 
 
@@ -222,9 +278,9 @@ def test_a_login_makes_every_older_connection_powerless(venue: Venue) -> None:
     for call in calls:
         with pytest.raises(Superseded, match="a newer login took this account's connection"):
             call()
-    assert held(venue) == {"SPY": "4"}
+    assert venue.held == {"SPY": "4"}
     assert new.submit(order(1)).state is FILLED
-    assert held(venue) == {"SPY": "8"}
+    assert venue.held == {"SPY": "8"}
 
 
 def test_a_superseded_client_may_log_in_again_and_takes_the_connection_back(venue: Venue) -> None:
@@ -236,8 +292,9 @@ def test_a_superseded_client_may_log_in_again_and_takes_the_connection_back(venu
 
 
 def test_accounts_do_not_supersede_each_other(venue: Venue) -> None:
-    venue.fund(account="DUSBX002")
-    one, two = venue.client(), venue.client("DUSBX002")
+    other = f"{venue.account}B"
+    venue.fund(account=other)
+    one, two = venue.client(), venue.client(other)
     assert one.submit(order()).state is FILLED
     assert two.account().quantities == {}
     assert one.account().quantities == {"SPY": 4}
@@ -251,7 +308,7 @@ def test_looking_from_outside_takes_nobodys_connection(venue: Venue) -> None:
 
 
 def test_a_client_that_never_logged_in_is_no_client(venue: Venue) -> None:
-    client = PaperClient(venue.port, ACCOUNT, TRAITS)
+    client = PaperClient(venue.process.port, venue.account, PATIENT)
     with pytest.raises(BrokerError, match="not connected to the paper venue"):
         client.account()
 
@@ -276,31 +333,21 @@ def test_of_many_that_log_in_at_once_one_has_the_connection(venue: Venue) -> Non
 def test_with_dedupe_a_repeated_id_gets_the_first_answer(venue: Venue) -> None:
     client = venue.client()
     assert client.submit(order()) == client.submit(order())
-    assert (held(venue), len(venue.dump()["orders"])) == ({"SPY": "4"}, 1)
+    assert (venue.held, len(venue.dump()["orders"])) == ({"SPY": "4"}, 1)
 
 
-def test_without_dedupe_a_repeated_id_is_filled_twice(launch: Callable[..., Venue]) -> None:
+def test_without_dedupe_a_repeated_id_is_filled_twice(launch: Launch) -> None:
     venue = launch("--dedupe", "off")
     client = venue.client()
     first, second = client.submit(order()), client.submit(order())
     assert (first.state, second.state) == (FILLED, FILLED)
     assert first.fills[0].execution_id != second.fills[0].execution_id
-    assert held(venue) == {"SPY": "8"}
+    assert venue.held == {"SPY": "8"}
     orders = venue.dump()["orders"]
     assert [o["order"]["client_order_id"] for o in orders] == [order().client_order_id] * 2
 
 
 # --- faults ---------------------------------------------------------------------------------------
-
-
-def silent(client: PaperClient, sent: Order) -> float:
-    """Submit an order that gets no answer; return how long that took."""
-    began = time.monotonic()
-    with pytest.raises(BrokerError, match="the paper venue did not answer submit"):
-        client.submit(sent)
-    took = time.monotonic() - began
-    client.connect()
-    return took
 
 
 def test_these_tests_know_every_fault() -> None:
@@ -311,34 +358,29 @@ def test_these_tests_know_every_fault() -> None:
 
 
 def test_a_lost_ack_fills_and_says_nothing(venue: Venue) -> None:
-    client = venue.client()
-    venue.faults(Fault.LOST_ACK)
-    assert silent(client, order()) >= 0.5
+    took, client = venue.silence(Fault.LOST_ACK, order())
+    assert took >= IMPATIENT_SECONDS
     found = client.find(order().client_order_id)
     assert found is not None
-    assert (found.state, found.filled_quantity, held(venue)) == (FILLED, 4, {"SPY": "4"})
+    assert (found.state, found.filled_quantity, venue.held) == (FILLED, 4, {"SPY": "4"})
 
 
 def test_a_silent_drop_does_nothing_and_says_nothing(venue: Venue) -> None:
-    client = venue.client()
-    venue.faults(Fault.SILENT_DROP)
-    assert silent(client, order()) >= 0.5
+    took, client = venue.silence(Fault.SILENT_DROP, order())
+    assert took >= IMPATIENT_SECONDS
     time.sleep(2 * DELAY)
-    assert client.find(order().client_order_id) is None
-    assert (held(venue), venue.dump()["orders"]) == ({}, [])
+    assert state_of(client) is None
+    assert (venue.held, venue.dump()["orders"]) == ({}, [])
     assert client.submit(order()).state is FILLED
 
 
-def test_a_delayed_accept_says_nothing_and_fills_after_the_delay(launch: Callable[..., Venue]) -> None:
-    venue = launch("--delay", "0.9")
-    client = venue.client()
-    venue.faults(Fault.DELAYED_ACCEPT)
-    silent(client, order())
-    assert client.find(order().client_order_id) is None
-    until(lambda: client.find(order().client_order_id) is not None)
-    found = client.find(order().client_order_id)
-    assert found is not None
-    assert (found.state, held(venue)) == (FILLED, {"SPY": "4"})
+def test_a_delayed_accept_says_nothing_and_fills_after_the_delay(launch: Launch) -> None:
+    venue = launch("--delay", "2")
+    took, client = venue.silence(Fault.DELAYED_ACCEPT, order())
+    assert took >= IMPATIENT_SECONDS
+    assert (state_of(client), venue.held) == (None, {})
+    until(lambda: state_of(client) is not None)
+    assert (state_of(client), venue.held) == (FILLED, {"SPY": "4"})
 
 
 def test_a_duplicate_event_tells_of_one_fill_twice_and_counts_once(venue: Venue) -> None:
@@ -346,15 +388,12 @@ def test_a_duplicate_event_tells_of_one_fill_twice_and_counts_once(venue: Venue)
     venue.faults(Fault.DUPLICATE_EVENT)
     report = client.submit(order())
     assert (report.state, report.filled_quantity, len(report.fills)) == (FILLED, 4, 1)
-    assert held(venue) == {"SPY": "4"}
+    assert venue.held == {"SPY": "4"}
     venue.faults(Fault.DUPLICATE_EVENT)
-    with socket.create_connection(("127.0.0.1", venue.port), 5) as wire, wire.makefile("rwb") as lines:
-        document = {"client_order_id": "qtwice", "symbol": "SPY", "side": "BUY", "quantity": "1"}
-        lines.write(json.dumps({"op": "submit", "account": ACCOUNT, "order": document}).encode() + b"\n")
-        lines.flush()
-        told = json.loads(lines.readline())["report"]["fills"]
-    assert len(told) == 2
-    assert told[0] == told[1], "on the wire it is there twice"
+    again = {"client_order_id": "qtwice", "symbol": "SPY", "side": "BUY", "quantity": "1"}
+    first, second = venue.ask("submit", account=venue.account, order=again)["report"]["fills"]
+    assert first == second, "on the wire it is there twice"
+    assert venue.held == {"SPY": "5"}
 
 
 def test_a_late_fill_is_acknowledged_first(venue: Venue) -> None:
@@ -362,20 +401,19 @@ def test_a_late_fill_is_acknowledged_first(venue: Venue) -> None:
     venue.faults(Fault.LATE_FILL)
     report = client.submit(order())
     assert (report.state, report.fills) == (ACKNOWLEDGED, ())
-    assert [open_order.order for open_order in client.open_orders()] == [order()]
     until(lambda: client.open_orders() == ())
-    found = client.find(order().client_order_id)
-    assert found is not None
-    assert (found.state, held(venue)) == (FILLED, {"SPY": "4"})
+    assert (state_of(client), venue.held) == (FILLED, {"SPY": "4"})
 
 
-def test_a_late_fill_does_not_come_after_a_cancel(venue: Venue) -> None:
+def test_a_late_fill_does_not_come_after_a_cancel(launch: Launch) -> None:
+    venue = launch("--delay", "1")
     client = venue.client()
     venue.faults(Fault.LATE_FILL)
     client.submit(order())
+    assert [working.order for working in client.open_orders()] == [order()]
     assert client.cancel(order().client_order_id).state is CANCELLED
-    time.sleep(2 * DELAY)
-    assert held(venue) == {}
+    time.sleep(1.2)
+    assert (state_of(client), venue.held) == (CANCELLED, {})
 
 
 def test_a_partial_fill_then_a_cancel_ends_half_filled(venue: Venue) -> None:
@@ -383,8 +421,7 @@ def test_a_partial_fill_then_a_cancel_ends_half_filled(venue: Venue) -> None:
     venue.faults(Fault.PARTIAL_THEN_CANCEL)
     report = client.submit(order())
     assert (report.state, report.filled_quantity) == (CANCELLED, 2)
-    assert held(venue) == {"SPY": "2"}
-    assert client.open_orders() == ()
+    assert (venue.held, client.open_orders()) == ({"SPY": "2"}, ())
     assert client.cancel(order().client_order_id) == report
 
 
@@ -393,9 +430,9 @@ def test_a_fill_that_races_the_cancel_wins(venue: Venue) -> None:
     venue.faults(Fault.FILL_RACES_CANCEL)
     assert client.submit(order()).state is ACKNOWLEDGED
     time.sleep(2 * DELAY)
-    assert held(venue) == {}
+    assert venue.held == {}
     report = client.cancel(order().client_order_id)
-    assert (report.state, report.filled_quantity, held(venue)) == (FILLED, 4, {"SPY": "4"})
+    assert (report.state, report.filled_quantity, venue.held) == (FILLED, 4, {"SPY": "4"})
     assert client.cancel(order().client_order_id) == report
 
 
@@ -404,9 +441,9 @@ def test_an_unfilled_order_works_until_it_is_cancelled(venue: Venue) -> None:
     venue.faults(Fault.UNFILLED)
     assert client.submit(order()).state is ACKNOWLEDGED
     time.sleep(2 * DELAY)
-    assert [open_order.order for open_order in client.open_orders()] == [order()]
+    assert [working.order for working in client.open_orders()] == [order()]
     assert client.cancel(order().client_order_id).state is CANCELLED
-    assert (client.open_orders(), held(venue)) == ((), {})
+    assert (client.open_orders(), venue.held) == ((), {})
 
 
 @pytest.mark.parametrize(
@@ -419,16 +456,13 @@ def test_a_rejection_says_why_and_changes_nothing(venue: Venue, fault: Fault, te
         client.submit(order())
     found = client.find(order().client_order_id)
     assert found is not None
-    assert (found.state, found.text, held(venue)) == (REJECTED, text, {})
+    assert (found.state, found.text, venue.held) == (REJECTED, text, {})
 
 
 def test_a_disconnect_cuts_the_line_at_once_and_the_order_is_taken(venue: Venue) -> None:
-    client = venue.client()
-    venue.faults(Fault.DISCONNECT)
-    assert silent(client, order()) < 0.5
-    found = client.find(order().client_order_id)
-    assert found is not None
-    assert (found.state, held(venue)) == (FILLED, {"SPY": "4"})
+    took, client = venue.silence(Fault.DISCONNECT, order())
+    assert took < IMPATIENT_SECONDS
+    assert (state_of(client), venue.held) == (FILLED, {"SPY": "4"})
 
 
 def test_every_fault_is_used_up_by_one_order_in_the_sequence_given(venue: Venue) -> None:
@@ -439,12 +473,12 @@ def test_every_fault_is_used_up_by_one_order_in_the_sequence_given(venue: Venue)
         client.submit(order(1))
     assert client.submit(order(2)).state is CANCELLED
     assert client.submit(order(3)).state is FILLED
-    assert held(venue) == {"SPY": "6"}
+    assert venue.held == {"SPY": "6"}
 
 
 def test_what_arrives_after_a_timeout_is_not_taken_for_the_answer_to_something_else(venue: Venue) -> None:
     """The client gives a connection up with the call that got no answer."""
-    client = venue.client()
+    client = venue.client(traits=IMPATIENT)
     venue.faults(Fault.LOST_ACK)
     with pytest.raises(BrokerError):
         client.submit(order())
@@ -456,7 +490,7 @@ def test_a_change_behind_the_platforms_back_shows_in_the_account(venue: Venue) -
     client = venue.client()
     client.submit(order())
     cash = client.account().cash_by_currency["USD"]
-    venue.ask(op="adjust", account=ACCOUNT, quantities={"SPY": "-4", "MINE": "7"}, cash="-12.5")
+    venue.ask("adjust", account=venue.account, quantities={"SPY": "-4", "MINE": "7"}, cash="-12.5")
     account = client.account()
     assert (account.quantities, account.cash_by_currency["USD"]) == ({"MINE": 7}, cash - Decimal("12.5"))
 
@@ -464,88 +498,72 @@ def test_a_change_behind_the_platforms_back_shows_in_the_account(venue: Venue) -
 # --- killed, stopped, started again ---------------------------------------------------------------
 
 
-def test_everything_answered_survives_a_kill_and_a_restart(venue: Venue) -> None:
-    client = venue.client()
-    venue.faults(Fault.DUPLICATE_EVENT, Fault.PARTIAL_THEN_CANCEL, Fault.REJECT, Fault.UNFILLED)
+def test_everything_answered_survives_a_kill_and_a_restart(own: Venue) -> None:
+    client = own.client()
+    own.faults(Fault.DUPLICATE_EVENT, Fault.PARTIAL_THEN_CANCEL, Fault.REJECT, Fault.UNFILLED)
     client.submit(order(0))
     client.submit(order(1))
     with pytest.raises(OrderRejected):
         client.submit(order(2))
     client.submit(order(3))
-    venue.ask(op="adjust", account=ACCOUNT, quantities={"MINE": "7"}, cash="-12.5")
-    before, account = venue.dump(), client.account()
+    own.ask("adjust", account=own.account, quantities={"MINE": "7"}, cash="-12.5")
+    before, account = own.dump(), client.account()
     reports = [client.find(order(number).client_order_id) for number in range(4)]
-    venue.stop(signal.SIGKILL)
+    assert [report.state for report in reports if report] == [FILLED, CANCELLED, REJECTED, ACKNOWLEDGED]
+    own.process.stop(signal.SIGKILL)
     with pytest.raises(BrokerError):
         client.account()
-    venue.start()
-    assert venue.dump() == before
-    again = venue.client()
+    own.process.start()
+    assert own.dump() == before
+    again = own.client()
     assert again.account() == account
     assert [again.find(order(number).client_order_id) for number in range(4)] == reports
     assert [report.order for report in again.open_orders()] == [order(3)]
     assert again.cancel(order(3).client_order_id).state is CANCELLED
 
 
-def test_an_id_used_before_a_kill_is_known_after_it(venue: Venue) -> None:
-    report = venue.client().submit(order())
-    venue.stop(signal.SIGKILL)
-    venue.start()
-    venue.fund()
-    assert venue.client().submit(order()) == report
-    assert held(venue) == {"SPY": "4"}
+def test_an_id_used_before_a_kill_is_known_after_it(own: Venue) -> None:
+    report = own.client().submit(order())
+    own.process.stop(signal.SIGKILL)
+    own.process.start()
+    own.fund(CASH * 2)
+    assert own.client().submit(order()) == report
+    assert own.held == {"SPY": "4"}
+    assert Decimal(own.dump()["state"]["cash_by_currency"]["USD"]) < CASH, "an account is funded once"
 
 
-def test_an_order_without_an_answer_survives_a_kill(venue: Venue) -> None:
-    client = venue.client()
-    venue.faults(Fault.LOST_ACK)
-    with pytest.raises(BrokerError):
-        client.submit(order())
-    venue.stop(signal.SIGKILL)
-    venue.start()
-    found = venue.client().find(order().client_order_id)
-    assert found is not None
-    assert found.state is FILLED
-
-
-def test_funding_an_account_again_after_a_restart_changes_nothing(venue: Venue) -> None:
-    venue.client().submit(order())
-    before = venue.dump()
-    venue.stop(signal.SIGKILL)
-    venue.start()
-    venue.fund(CASH * 2)
-    assert venue.dump() == before
+def test_an_order_without_an_answer_survives_a_kill(own: Venue) -> None:
+    own.silence(Fault.LOST_ACK, order())
+    own.process.stop(signal.SIGKILL)
+    own.process.start()
+    assert state_of(own.client()) is FILLED
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_venue_asked_to_stop_does_so_within_two_seconds_and_without_complaint(
-    venue: Venue, number: signal.Signals
+    own: Venue, number: signal.Signals
 ) -> None:
     """With clients connected, one of which waits for an answer, and a fill still to come."""
-    idle, busy = venue.client(), venue.client()
-    venue.faults(Fault.LATE_FILL, Fault.SILENT_DROP)
+    idle, busy = own.client(), own.client()
+    own.faults(Fault.LATE_FILL, Fault.SILENT_DROP)
     busy.submit(order(0))
+    before = own.dump()["orders"][0]["order"]
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(busy.submit, order(1))
         time.sleep(0.1)
-        assert venue.stop(number) < STOP_SECONDS
+        assert own.process.stop(number) < STOP_SECONDS
         with pytest.raises(BrokerError):
             waiting.result()
-    assert (venue.process.returncode, venue.complaints) == (0, "")
+    assert (own.process.process.returncode, own.process.complaints) == (0, "")
     with pytest.raises(BrokerError):
         idle.account()
+    own.process.start()
+    assert [o["order"] for o in own.dump()["orders"]] == [before]
 
 
-def test_a_stopped_venue_has_everything_when_it_is_started_again(venue: Venue) -> None:
-    venue.client().submit(order())
-    before = venue.dump()
-    venue.stop(signal.SIGTERM)
-    venue.start()
-    assert venue.dump() == before
-
-
-def test_a_client_of_a_venue_that_is_not_there_says_so(venue: Venue, opened: set[int]) -> None:
-    venue.stop(signal.SIGKILL)
-    opened.add(venue.port)
+def test_a_client_of_a_venue_that_is_not_there_says_so(own: Venue, opened: set[int]) -> None:
+    own.process.stop(signal.SIGKILL)
+    opened.add(own.process.port)
     with pytest.raises(BrokerError, match="the paper venue does not answer"):
-        PaperClient(venue.port, ACCOUNT, TRAITS).connect()
+        PaperClient(own.process.port, own.account, PATIENT).connect()
+    opened.discard(own.process.port)

@@ -236,6 +236,26 @@ def test_where_not_found_is_no_proof_a_halt_leaves_the_order_unknown() -> None:
     assert states(record) == [SENT, UNKNOWN]
 
 
+@pytest.mark.parametrize(("rule", "last"), [(AfterSilence.RESEND, CANCELLED), (AfterSilence.RESEND_SOON, UNKNOWN)])
+def test_a_halt_set_after_the_look_up_and_before_the_resend_forgets_nothing_of_the_first_send(
+    rule: AfterSilence, last: OrderState
+) -> None:
+    """The second send is what the halt stops; what became of the first is as open as before."""
+    desk = bench(rule, Way.DROP)
+    recorded: list[Boundary] = []
+
+    def halt(boundary: Boundary) -> None:
+        if boundary is Boundary.SENT_RECORDED:
+            recorded.append(boundary)
+            if len(recorded) == 2:
+                switch(desk.store, "all")
+
+    desk.reached = halt
+    (record,) = desk.run(desk.order("AAA", Side.BUY, 7))
+    assert desk.desk.sent == {"AAA": 1}
+    assert states(record) == [SENT, SENT, last]
+
+
 # --- a worker that died, and its successor --------------------------------------------------------
 
 
