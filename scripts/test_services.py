@@ -70,6 +70,7 @@ def main(arguments: list[str]) -> int:
     """Start the servers, run the tests, stop the servers; return the exit status."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, stop_run)
+    os.environ["PATH"] = os.pathsep.join((os.environ.get("PATH", os.defpath), *SYSTEM_PLACES))
     environment = dict(os.environ)
     try:
         with no_orphans(), ExitStack() as servers:
