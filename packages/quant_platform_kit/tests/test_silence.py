@@ -15,10 +15,26 @@ from quant_platform_kit.domain.boundaries import Boundary
 from quant_platform_kit.domain.errors import BrokerError, Superseded
 from quant_platform_kit.domain.orders import Order, OrderState, Side
 from quant_platform_kit.domain.paper_book import PaperBook
+from quant_platform_kit.domain.runs import Outcome
 from quant_platform_kit.domain.silence import AfterSilence, BrokerTraits, Verdict, verdict
 from quant_platform_kit.testing.clock import FrozenClock
 
-from .exactly_once import ACCOUNT, CALENDAR, PLAIN, Bench, Desk, Killed, MemoryStore, Way, date, moment, prices, switch
+from .exactly_once import (
+    ACCOUNT,
+    CALENDAR,
+    PLAIN,
+    Bench,
+    Desk,
+    Killed,
+    MemoryStore,
+    Way,
+    World,
+    date,
+    following,
+    moment,
+    prices,
+    switch,
+)
 
 SENT_AT = moment("2023-11-28 15:00")
 FILLED, SENT, UNKNOWN, CANCELLED = OrderState.FILLED, OrderState.SENT, OrderState.UNKNOWN, OrderState.CANCELLED
@@ -152,6 +168,7 @@ def test_the_replay_window_counts_from_the_first_send() -> None:
     desk = bench(AfterSilence.RESEND_SOON, Way.DROP, Way.DROP, replay_window=timedelta(seconds=80))
     (record,) = desk.run(desk.order("AAA", Side.BUY, 7))
     assert states(record) == [SENT, SENT, UNKNOWN]
+    assert record.transitions[-1].note.startswith("sent at 15:00:00 UTC, not known to the broker")
     assert desk.desk.sent == {"AAA": 2}
 
 
@@ -294,6 +311,33 @@ def test_a_successor_of_another_session_looks_up_and_sends_nothing(rule: AfterSi
     assert desk.desk.received == []
     assert (states(unknown), states(cancelled)) == ([SENT, UNKNOWN], [CANCELLED])
     assert cancelled.transitions[-1].note == "not sent: its session is over: the decision carries"
+
+
+@pytest.mark.parametrize("rule", AfterSilence)
+def test_a_successor_that_need_not_wait_for_the_lease_waits_for_the_settle_window(rule: AfterSilence) -> None:
+    """The broker went away after it took the order: the worker stopped and gave its lease back at once.
+
+    The order appears 45 s after it was sent; a look-up before that would prove nothing.
+    """
+    tuesday = date(2023, 11, 28)
+    table = prices(date(2023, 11, 27), AAA=[100.0] * 3, BBB=[50.0] * 3)
+    world = World(table, following({date(2023, 11, 27): {"AAA": 0.6}}))
+    desk, connect = world.desk, world.desk.connect
+    desk.traits, desk.dedupe = BrokerTraits(rule), False
+    desk.ways, desk.delay = {"AAA": [Way.DELAY]}, timedelta(seconds=45)
+
+    def away() -> None:
+        if desk.received:
+            raise BrokerError("the broker is away")
+
+    desk.connect = away  # type: ignore[method-assign]
+    with pytest.raises(BrokerError, match="the broker is away"):
+        world.run(tuesday)
+    assert world.lease().expires_at is None
+    desk.connect = connect  # type: ignore[method-assign]
+    report = world.run_now(tuesday)
+    assert (report.outcome, world.held) == (Outcome.COMPLETED, {"AAA": 60})
+    assert desk.sent == {"AAA": 1}
 
 
 def test_a_look_up_that_finds_an_unknown_order_settles_it_and_one_that_does_not_records_nothing() -> None:

@@ -178,7 +178,9 @@ class PaperVenue:
         name, order = request["account"], _ORDER.validate_python(request["order"])
         account = self.accounts[name]
         if self._dedupe and (known := account.find(order.client_order_id)) is not None:
-            return _Answer({"report": plain(account.orders[known])})
+            if account.orders[known].order != order:
+                return _Answer({"error": "rejected", "text": f"id {order.client_order_id} was used for another order"})
+            return _told(account.orders[known])
         fault = account.faults.popleft() if account.faults else None
         if fault is Fault.DELAYED_ACCEPT:
             asyncio.get_running_loop().call_later(self._delay, self._accept, name, order, None)
@@ -187,20 +189,15 @@ class PaperVenue:
         if fault in _SILENT:
             return _Answer(None, hang_up=fault is Fault.DISCONNECT)
         report = account.orders[-1]
-        if report.state is OrderState.REJECTED:
-            return _Answer({"error": "rejected", "text": report.text})
         if fault is Fault.DUPLICATE_EVENT:
             report = replace(report, fills=report.fills * 2)
-        return _Answer({"report": plain(report)})
+        return _told(report)
 
     def _accept(self, name: str, order: Order, fault: Fault | None) -> None:
         account = self.accounts[name]
         number = len(account.orders)
-        if fault is Fault.REJECT:
-            self._keep(name, number, ExecutionReport(order, OrderState.REJECTED, (), "the venue does not like it"))
-            return
-        if fault is Fault.CASH_SHORT:
-            self._keep(name, number, ExecutionReport(order, OrderState.REJECTED, (), "not enough cash"))
+        if refused := self._refusal(order, fault):
+            self._keep(name, number, ExecutionReport(order, OrderState.REJECTED, (), refused))
             return
         self._keep(name, number, ExecutionReport(order, OrderState.ACKNOWLEDGED))
         if fault is Fault.LATE_FILL:
@@ -212,6 +209,17 @@ class PaperVenue:
             self._keep(name, number, replace(account.orders[number], state=OrderState.CANCELLED))
         elif fault is not Fault.UNFILLED:
             self._fill(name, number)
+
+    def _refusal(self, order: Order, fault: Fault | None) -> str | None:
+        if order.symbol not in self.prices:
+            return f"no price for {order.symbol}"
+        if order.quantity <= 0 or self._rules.whole(order.quantity) != order.quantity:
+            return f"quantity {order.quantity}: it is a positive multiple of {self._rules.quantity_step}"
+        return (
+            {Fault.REJECT: "the venue does not like it", Fault.CASH_SHORT: "not enough cash"}.get(fault)
+            if fault
+            else None
+        )
 
     def _fill(self, name: str, number: int, share: Decimal = Decimal(1)) -> None:
         account = self.accounts[name]
@@ -258,6 +266,13 @@ class PaperVenue:
         account.orders[number : number + 1] = [report]
         for fill in report.fills[known:]:
             account.book.apply(fill)
+
+
+def _told(report: ExecutionReport) -> _Answer:
+    """Answer a submit with where the order stands."""
+    if report.state is OrderState.REJECTED:
+        return _Answer({"error": "rejected", "text": report.text})
+    return _Answer({"report": plain(report)})
 
 
 async def _serve(venue: PaperVenue, port: int) -> None:
