@@ -2,6 +2,10 @@
 
 Both start from loaded prices and end with a result in memory. ``bt`` is given the decisions; ``backtest()`` has to make
 them, with every gate and a digest per session. The bound is 8 times faster, the aim 12.
+
+The peer is ``bt`` 1.1.5 with the algos of its documentation (RunDaily, SelectAll, WeighTarget, Rebalance). Its later,
+compiled releases are faster; RESULTS.md says by how much. ``bt_bare_seconds`` is the same version without the first two
+algos, which only looks up weights.
 """
 
 # pyright: reportMissingImports=false
@@ -32,19 +36,20 @@ def measure() -> dict[str, Any]:
     result = backtest(strategy, prices, CALENDAR, settings(START, END))
     ours: list[float] = []
     theirs: list[float] = []
+    bare: list[float] = []
     for _ in range(ROUNDS):
         began = time.perf_counter()
         result = backtest(strategy, prices, CALENDAR, settings(START, END))
         ours.append(time.perf_counter() - began)
-        peer = _peer(result, prices)
-        began = time.perf_counter()
-        final = bt.run(peer).prices.iloc[-1, 0]
-        theirs.append(time.perf_counter() - began)
+        seconds, final = _run(_peer(result, prices, [bt.algos.RunDaily(), bt.algos.SelectAll()]))
+        theirs.append(seconds)
+        bare.append(_run(_peer(result, prices, []))[0])
     ratio = statistics.median(b / a for a, b in zip(ours, theirs, strict=True))
     return {
         "market": market,
         "seconds": round(statistics.median(ours), 3),
         "bt_seconds": round(statistics.median(theirs), 3),
+        "bt_bare_seconds": round(statistics.median(bare), 3),
         "times_faster": round(ratio, 1),
         "bound": BOUND,
         "aim": AIM,
@@ -54,7 +59,14 @@ def measure() -> dict[str, Any]:
     }
 
 
-def _peer(result: BacktestResult, prices: PriceTable) -> Any:
+def _run(peer: Any) -> tuple[float, float]:
+    """Return how long ``bt`` takes, and its final price of 100."""
+    began = time.perf_counter()
+    final = bt.run(peer).prices.iloc[-1, 0]
+    return time.perf_counter() - began, float(final)
+
+
+def _peer(result: BacktestResult, prices: PriceTable, first: list[Any]) -> Any:
     """Return a ``bt`` back-test that trades each decision's weights at the close of the session after it."""
     closes = pd.DataFrame(prices.fields["close"], index=pd.DatetimeIndex(prices.dates), columns=list(prices.symbols))
     closes = closes.loc[str(START) : str(END), list(result.symbols)]
@@ -64,6 +76,6 @@ def _peer(result: BacktestResult, prices: PriceTable) -> Any:
         if record.decision.intent
     }
     weights = pd.DataFrame.from_dict(rows, orient="index")
-    algos = [bt.algos.WeighTarget(weights), bt.algos.Rebalance()]
+    algos = [*first, bt.algos.WeighTarget(weights), bt.algos.Rebalance()]
     strategy = bt.Strategy("peer", algos)
     return bt.Backtest(strategy, closes, initial_capital=1_000_000.0, integer_positions=False, progress_bar=False)

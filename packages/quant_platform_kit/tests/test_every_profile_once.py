@@ -38,7 +38,7 @@ PROFILES = (
     "nasdaq_sp500_smart_dca",
 )
 SESSIONS = CALENDAR.between(date(2022, 1, 3), date(2023, 12, 28))
-EXAMPLES = settings(max_examples=15)
+EXAMPLES = settings(max_examples=25)
 sessions = st.sampled_from(SESSIONS)
 moves = st.sampled_from([Decimal("0.8"), Decimal("0.97"), Decimal(1), Decimal("1.03"), Decimal("1.25")])
 

@@ -5,7 +5,7 @@ The brokers of these tests do not know repeated ids: an order sent twice is fill
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -29,7 +29,6 @@ from .exactly_once import (
     MemoryStore,
     Way,
     World,
-    date,
     following,
     moment,
     prices,
