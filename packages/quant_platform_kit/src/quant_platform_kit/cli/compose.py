@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -37,6 +37,8 @@ class PaperRun:
         Folder of the account: its book, store and reports.
     cash
         Funds a new account, and must equal what an existing one was funded with.
+    accept_changes
+        Take note of what changed in the account outside the platform, and go on.
     """
 
     strategy: BoundStrategy
@@ -46,6 +48,7 @@ class PaperRun:
     book: Path
     cash: Decimal | None
     policy: ExecutionPolicy
+    accept_changes: bool = False
 
 
 def run_on_paper(run: PaperRun, slot: str = "cli") -> RunReport:
@@ -79,4 +82,7 @@ def run_on_paper(run: PaperRun, slot: str = "cli") -> RunReport:
         )
     broker = PaperBroker(run.book, market, clock, run.policy.rules)
     ports = RunPorts(broker, market, FileStore(run.book / "store"), reports, clock, calendar)
-    return run_cycle(RunRequest(run.strategy, key), ports, run.policy)
+    request = RunRequest(run.strategy, key)
+    if run.accept_changes:
+        request = replace(request, block_on=frozenset())
+    return run_cycle(request, ports, run.policy)

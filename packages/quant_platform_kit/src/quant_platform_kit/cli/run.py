@@ -35,6 +35,9 @@ def run_command(
     config: options.ConfigOption = None,
     execution: options.ExecutionOption = options.Execution.REALISTIC,
     slot: Annotated[str, typer.Option(help="Name of the attempt: `quant rerun` opens another one.")] = "cli",
+    accept_changes: Annotated[
+        bool, typer.Option("--accept-changes", help="Go on after a change of the account from outside that blocks.")
+    ] = False,
     json: options.JsonOption = False,
 ) -> None:
     """Decide on a completed session, trade at the next one's close; asked again, report the same and send nothing."""
@@ -43,7 +46,7 @@ def run_command(
     bound = options.bound_strategy(profile, strategy, config)
     file = read_prices(prices, ["close"] if price_field == "close" else ["close", price_field])
     policy = options.policy(execution, bound.manifest.target_mode)
-    report = run_on_paper(PaperRun(bound, file, price_field, as_of, book, cash, policy), slot)
+    report = run_on_paper(PaperRun(bound, file, price_field, as_of, book, cash, policy, accept_changes), slot)
     if json:
         print_json(_document(report))
     else:

@@ -88,7 +88,7 @@ def _position_findings(
     if not changed:
         text = f"cash moved by {moved} without an order: deposit, withdrawal, dividend or fee"
         return [Finding(Discrepancy.CASH_MOVEMENT, text)] if cash else []
-    if not any(actual.quantities.values()) and len(expected.quantities) > 1:
+    if expected.quantities and not any(actual.quantities.values()):
         text = f"every position is gone ({', '.join(changed)}), cash moved by {moved or 'nothing'}"
         return [Finding(Discrepancy.LIQUIDATION, text)]
     if not cash and all(_split_ratio(*quantities) for quantities in changed.values()):

@@ -251,6 +251,9 @@ class RunReport:
         What changed in the account without the platform, before the run and after it.
     bought_by
         symbol -> profile that bought it, for what is still held.
+    noted
+        The account as the platform has taken note of it: what differs from it the next run finds. It stays behind
+        ``account`` while something that happened outside the platform blocks, and in runs that only look.
     """
 
     run_id: str
@@ -272,3 +275,4 @@ class RunReport:
     behind: tuple[date, ...] = ()
     findings: tuple[Finding, ...] = ()
     bought_by: Mapping[str, str] = field(default_factory=dict[str, str])
+    noted: AccountState | None = None

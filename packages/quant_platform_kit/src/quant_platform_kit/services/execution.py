@@ -116,8 +116,8 @@ class Execution:
             if tries == 1:
                 raise
             traits = gateway.broker.traits
-            gateway.broker.connect()
             gateway.lease.require(traits.settle_window + traits.timeout)
+            gateway.broker.connect()
             gateway.clock.sleep(traits.settle_window.total_seconds())
             self._look_up(gateway.ledger.reread(record), quotes, tries - 1)
 
@@ -152,6 +152,7 @@ class Execution:
         except (Superseded, OrderRejected):
             raise
         except BrokerError:
+            self.gateway.lease.require(self.gateway.broker.traits.timeout)
             self.gateway.broker.connect()
             return question()
 

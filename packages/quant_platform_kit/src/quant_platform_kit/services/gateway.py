@@ -12,7 +12,7 @@ from quant_platform_kit.domain.cycle import ExecutionPolicy
 from quant_platform_kit.domain.errors import OrderRejected
 from quant_platform_kit.domain.gates import notional_gate, price_age_gate, session_gate
 from quant_platform_kit.domain.identity import Mode
-from quant_platform_kit.domain.orders import ExecutionReport, Order, OrderState
+from quant_platform_kit.domain.orders import TRANSITIONS, ExecutionReport, Order, OrderState
 from quant_platform_kit.domain.portfolio import Quote
 from quant_platform_kit.domain.runs import OrderRecord, Transition
 from quant_platform_kit.domain.sessions import ExchangeCalendar
@@ -82,7 +82,10 @@ class Gateway:
         record = self.ledger.record(record, self.step(OrderState.SENT))
         self.reached(Boundary.SENT_RECORDED)
         if switched_off := self.switches():
-            return self.settle_as(record, OrderState.CANCELLED, "not sent: " + "; ".join(switched_off))
+            never_sent = sum(step.state is OrderState.SENT for step in record.transitions) == 1
+            proven = never_sent or self.broker.traits.after_silence.absence_proves
+            state = OrderState.CANCELLED if proven else OrderState.UNKNOWN
+            return self.settle_as(record, state, "not sent: " + "; ".join(switched_off))
         self.lease.require(timeout)
         try:
             execution = self.broker.submit(record.order)
@@ -92,8 +95,9 @@ class Gateway:
         return self.answer(record, execution)
 
     def answer(self, record: OrderRecord, execution: ExecutionReport) -> OrderRecord:
-        """Record a broker's answer, if it says more than the ledger knows."""
-        if (record.state, record.execution) == (execution.state, execution):
+        """Record a broker's answer, if it says more than the ledger knows; an older one is passed over."""
+        known = (record.state, record.execution) == (execution.state, execution)
+        if known or execution.state not in TRANSITIONS[record.state]:
             return record
         record = self.ledger.record(record, self.step(execution.state, execution))
         self.reached(Boundary.ANSWER_RECORDED)

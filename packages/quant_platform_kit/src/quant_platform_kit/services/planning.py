@@ -36,7 +36,7 @@ class Inputs:
     bought_by
         symbol -> profile that bought it, for what is still held.
     leftovers
-        Holdings that an earlier profile bought and the present one does not manage.
+        Holdings that a profile bought, an earlier one or this one, and that this one does not manage now.
     """
 
     session: Session
@@ -75,8 +75,7 @@ def take_inputs(
     held = {symbol for symbol, quantity in account.quantities.items() if quantity}
     known: Mapping[str, str] = last.bought_by if last else {}
     bought_by = {symbol: profile for symbol, profile in known.items() if symbol in held}
-    others = (symbol for symbol, profile in bought_by.items() if profile != manifest.profile)
-    leftovers = tuple(sorted(symbol for symbol in others if symbol not in manifest.managed_set))
+    leftovers = tuple(sorted(symbol for symbol in bought_by if symbol not in manifest.managed_set))
     valued = manifest.managed_set | frozenset(leftovers if sell_leftovers else ())
     return Inputs(
         session=session,

@@ -35,7 +35,7 @@ def probe(request: RunRequest, claim: RunClaim, ports: RunPorts, policy: Executi
     today = decide(request.strategy, inputs.observation, policy)
     intent = today.decision.intent
     situation = Situation(today, Due(session.date if intent else None, ()), intent, today.digest)
-    before = last.account if last and last.account else inputs.account
+    before = last.noted if last and last.noted else inputs.account
     findings = reconcile(before, inputs.account, ports.broker.open_orders())
     plan, refused = make_plan(key, situation, inputs, ports.market, policy, findings)
     base = undecided_report(claim, Outcome.NO_ACTION, [], ports.broker, ports.clock, last)

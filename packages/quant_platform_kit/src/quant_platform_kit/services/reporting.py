@@ -30,10 +30,10 @@ def undecided_report(
     Parameters
     ----------
     broker
-        Asked for the account where there is no last report; None leaves it out.
+        Asked for the account; None leaves it out.
     last
-        The account's last report: what it knows of the account is handed on, so that what happened since is still
-        found by the next run that looks.
+        The account's last report: what it has noted is handed on, so that what happened since is still found by the
+        next run that decides.
     """
     return RunReport(
         run_id=claim.key.run_id,
@@ -49,9 +49,10 @@ def undecided_report(
         plan=None,
         base=None,
         orders=(),
-        account=last.account if last else broker.account() if broker else None,
+        account=broker.account() if broker else None,
         finished_at=clock.now(),
         bought_by=last.bought_by if last else {},
+        noted=last.noted if last else None,
     )
 
 
@@ -70,6 +71,7 @@ def decided_report(
         Why nothing may be sent; empty when nothing has to be.
     """
     today = situation.today
+    takes_note = base.key.mode.submits and not refused
     blocked = today.decision.action is Action.BLOCKED or bool(refused)
     outcome = Outcome.BLOCKED if blocked else Outcome.NO_ACTION
     reasons = [*today.decision.reasons, *refused]
@@ -88,6 +90,7 @@ def decided_report(
         executes=situation.due.as_of,
         behind=situation.due.behind,
         bought_by=inputs.bought_by,
+        noted=inputs.account if takes_note or base.noted is None else base.noted,
     )
 
 
@@ -114,6 +117,7 @@ def executed_report(base: RunReport, plan: RunPlan, done: Sequence[OrderRecord],
         behind=plan.behind,
         findings=findings,
         bought_by={symbol: p for symbol, p in {**plan.bought_by, **bought}.items() if symbol in held},
+        noted=account,
     )
 
 

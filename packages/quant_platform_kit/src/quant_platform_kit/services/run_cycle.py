@@ -155,7 +155,7 @@ class _Run:
         manifest, session = request.strategy.manifest, ports.calendar.session(claim.as_of)
         sell = request.handover is Handover.SELL
         inputs = take_inputs(manifest, session, ports, last, sell_leftovers=sell)
-        before = last.account if last and last.account else inputs.account
+        before = last.noted if last and last.noted else inputs.account
         findings = reconcile(before, inputs.account, ports.broker.open_orders())
         situation = self._situation(inputs)
         ports.reached(Boundary.DECISION_RECORDED)
