@@ -8,6 +8,7 @@ run ended neither resolved nor blocked and reported.
 import argparse
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Collection, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -48,12 +49,13 @@ class StoreFault(StoreError):
 
 @dataclass
 class FaultyStore:
-    """A store whose write to a chosen kind of key fails once, before or after it took effect."""
+    """A store whose write to a chosen kind of key fails once, before or after it took effect; or whose writes are slow."""
 
     store: VersionedStore
     fragment: str
     after: bool = False
     times: int = 1
+    delay: float = 0.0
 
     def create(self, key: str, data: bytes) -> int:
         """Create, or fail."""
@@ -76,6 +78,7 @@ class FaultyStore:
         return self.store.now()
 
     def _write(self, key: str, write: Callable[[], int]) -> int:
+        time.sleep(self.delay)
         if self.fragment not in key or not self.times:
             return write()
         self.times -= 1
@@ -118,6 +121,7 @@ CELLS = (
     Cell("store down after the send", store=lambda s: FaultyStore(s, ".002")),
     Cell("ambiguous commit of SENT", store=lambda s: FaultyStore(s, ".001", after=True)),
     Cell("ambiguous commit of the plan", store=lambda s: FaultyStore(s, "/plan", after=True)),
+    Cell("slow store", store=lambda s: FaultyStore(s, "", times=0, delay=0.08)),
 )
 
 

@@ -1,7 +1,7 @@
 """Fifty processes ask for one run at the same moment: one set of orders, fifty honest answers.
 
 ``python -m chaos.race --store KIND [--workers 50]`` prints one JSON line and fails when an order was sent twice, or a
-worker got neither the one report nor "in progress".
+worker got neither the one report nor the word to ask again (in progress, or interrupted by a busy store).
 """
 
 import argparse
@@ -46,7 +46,7 @@ def race(kind: str, workers: int) -> dict[str, object]:
             _ask_until_done(job)
             ledger, reports = place.open()
             count = judge([key], control(venue.port, op="dump", account=ACCOUNT), ledger, ReportStore(reports))
-            honest = answers["report"] + answers["in progress"] == workers
+            honest = sum(answers[name] for name in NAMES.values()) == workers
             line = {"store": kind, "workers": workers, "answers": dict(answers), "orders": count.orders}
             bad = count.duplicates + count.lost + count.unresolved
             return {**line, "duplicates": count.duplicates, "lost": count.lost, "ok": honest and not bad}
