@@ -49,7 +49,7 @@ class StoreFault(StoreError):
 
 @dataclass
 class FaultyStore:
-    """A store whose write to a chosen kind of key fails once, before or after it took effect; or whose writes are slow."""
+    """A store whose write to a chosen kind of key fails once, before or after it took effect; or that is slow."""
 
     store: VersionedStore
     fragment: str
