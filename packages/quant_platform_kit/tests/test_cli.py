@@ -848,3 +848,60 @@ def test_the_day_after_the_last_run_is_a_session_of_its_own(run: Callable[..., A
     ids = {run(**{"as-of": MONTH_END + timedelta(days=days)}).document["run_id"] for days in (0, 3, 4)}
     assert len(ids) == 3
     assert len(read_account(book).reports) == 1
+
+
+# --- entering, and a change of profile ------------------------------------------------------------
+
+
+def test_a_new_account_waits_for_a_month_end_unless_it_is_told_to_enter_now(
+    quant: Quant, prices: Path, tmp_path: Path
+) -> None:
+    common = ["run", "--prices", prices, "--profile", PROFILE, "--as-of", QUIET, "--cash", 10_000, "--json"]
+    waits = quant(*common, "--book", tmp_path / "waits").document
+    assert (waits["outcome"], waits["executes"], waits["orders"]) == ("no_action", None, [])
+    enters = quant(*common, "--book", tmp_path / "enters", "--enter-now").document
+    assert (enters["outcome"], enters["executes"]) == ("completed", MONTH_END.isoformat())
+    assert len(enters["orders"]) == 1
+
+
+BILLS = """
+from quant_platform_kit.domain.strategy import InputName, StrategyManifest, TargetMode
+from pydantic import BaseModel
+
+
+class Bills:
+    class Config(BaseModel):
+        pass
+
+    manifest = StrategyManifest(
+        profile="bills",
+        display_name="Bills",
+        target_mode=TargetMode.WEIGHT,
+        required_inputs=frozenset({InputName.MARKET_HISTORY}),
+        managed=("BIL",),
+        history_sessions=1,
+        sources=("test",),
+    )
+
+    def evaluate(self, ctx, config):
+        return self.manifest.rebalance(ctx, {"BIL": 1.0})
+"""
+
+
+def test_what_an_earlier_profile_bought_is_refused_kept_or_sold_as_asked(
+    quant: Quant, prices: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "bills.py").write_text(BILLS)
+    book = ["--prices", prices, "--book", tmp_path / "book", "--json"]
+    first = quant("run", *book, "--profile", PROFILE, "--as-of", MONTH_END, "--cash", 10_000).document
+    (bought,) = [order["symbol"] for order in first["orders"]]
+    assert bought != "BIL"
+    change = ["run", *book, "--strategy", f"{tmp_path / 'bills.py'}:Bills"]
+    refused = quant(*change, "--as-of", QUIET)
+    assert (refused.code, refused.document["orders"]) == (1, [])
+    assert f"an earlier profile bought {bought}: run with handover sell or keep" in refused.document["reasons"]
+    kept = quant(*change, "--as-of", QUIET, "--slot", "again", "--handover", "keep").document
+    assert bought in kept["account"]["quantities"]
+    sold = quant(*change, "--as-of", NEXT_MONTH_END, "--handover", "sell").document
+    assert [(order["side"], order["symbol"]) for order in sold["orders"]] == [("SELL", bought), ("BUY", "BIL")]
+    assert sorted(sold["account"]["quantities"]) == ["BIL"]

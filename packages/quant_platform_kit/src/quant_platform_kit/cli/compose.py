@@ -19,9 +19,9 @@ from quant_platform_kit.domain.runs import RunReport
 from quant_platform_kit.domain.strategy import BoundStrategy
 from quant_platform_kit.services.reports import ReportStore
 from quant_platform_kit.services.run_cycle import run_cycle
-from quant_platform_kit.services.run_request import RunPorts, RunRequest
+from quant_platform_kit.services.run_request import Handover, RunPorts, RunRequest
 from quant_platform_kit.testing.clock import FrozenClock
-from quant_platform_kit.testing.paper import PaperBroker, open_account
+from quant_platform_kit.testing.paper import PaperBroker, has_account, open_account, read_account
 from quant_platform_kit.testing.paper_platform import description
 
 __all__ = ["PaperRun", "run_on_paper"]
@@ -39,6 +39,8 @@ class PaperRun:
         Funds a new account, and must equal what an existing one was funded with.
     accept_changes
         Take note of what changed in the account outside the platform, and go on.
+    enter_now, handover
+        As in `RunRequest`.
     """
 
     strategy: BoundStrategy
@@ -49,6 +51,8 @@ class PaperRun:
     cash: Decimal | None
     policy: ExecutionPolicy
     accept_changes: bool = False
+    enter_now: bool = False
+    handover: Handover = Handover.REFUSE
 
 
 def run_on_paper(run: PaperRun, slot: str = "cli") -> RunReport:
@@ -65,7 +69,7 @@ def run_on_paper(run: PaperRun, slot: str = "cli") -> RunReport:
         raise Refused(f"{manifest.profile} cannot run on paper: {'; '.join(reasons)}")
     calendar = load_calendar("XNYS")
     session = calendar.session(run.as_of)
-    table = price_table(run.prices, manifest.symbols, run.price_field, calendar)
+    table = price_table(run.prices, _symbols(run), run.price_field, calendar)
     if session.next not in table.sessions:
         raise InvalidInput(
             f"--as-of {run.as_of} trades on {session.next}, which has no prices in {run.prices.path}; "
@@ -82,7 +86,13 @@ def run_on_paper(run: PaperRun, slot: str = "cli") -> RunReport:
         )
     broker = PaperBroker(run.book, market, clock, run.policy.rules)
     ports = RunPorts(broker, market, FileStore(run.book / "store"), reports, clock, calendar)
-    request = RunRequest(run.strategy, key)
+    request = RunRequest(run.strategy, key, enter_now=run.enter_now, handover=run.handover)
     if run.accept_changes:
         request = replace(request, block_on=frozenset())
     return run_cycle(request, ports, run.policy)
+
+
+def _symbols(run: PaperRun) -> set[str]:
+    """Return what prices are needed of: the profile's symbols, and what the account holds besides."""
+    held = read_account(run.book).book.quantities if has_account(run.book) else {}
+    return {*run.strategy.manifest.symbols, *(symbol for symbol in held if symbol in run.prices.symbols)}

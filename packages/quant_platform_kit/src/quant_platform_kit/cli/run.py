@@ -16,6 +16,7 @@ from quant_platform_kit.cli.output import amount, complain, console, print_json,
 from quant_platform_kit.domain.errors import Refused
 from quant_platform_kit.domain.planning import OrderPlan
 from quant_platform_kit.domain.runs import RunReport
+from quant_platform_kit.services.run_request import Handover
 
 __all__ = ["run_command", "show_report"]
 
@@ -38,6 +39,13 @@ def run_command(
     accept_changes: Annotated[
         bool, typer.Option("--accept-changes", help="Go on after a change of the account from outside that blocks.")
     ] = False,
+    enter_now: Annotated[
+        bool,
+        typer.Option("--enter-now", help="Let a new account execute the decision still in force, without waiting."),
+    ] = False,
+    handover: Annotated[
+        Handover, typer.Option(help="What to do with holdings that an earlier profile bought.")
+    ] = Handover.REFUSE,
     json: options.JsonOption = False,
 ) -> None:
     """Decide on a completed session, trade at the next one's close; asked again, report the same and send nothing."""
@@ -46,7 +54,9 @@ def run_command(
     bound = options.bound_strategy(profile, strategy, config)
     file = read_prices(prices, ["close"] if price_field == "close" else ["close", price_field])
     policy = options.policy(execution, bound.manifest.target_mode)
-    report = run_on_paper(PaperRun(bound, file, price_field, as_of, book, cash, policy, accept_changes), slot)
+    report = run_on_paper(
+        PaperRun(bound, file, price_field, as_of, book, cash, policy, accept_changes, enter_now, handover), slot
+    )
     if json:
         print_json(_document(report))
     else:

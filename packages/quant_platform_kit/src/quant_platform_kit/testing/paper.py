@@ -24,7 +24,7 @@ from quant_platform_kit.domain.silence import BrokerTraits
 from quant_platform_kit.ports.clock import Clock
 from quant_platform_kit.ports.market_data import MarketData
 
-__all__ = ["PaperAccount", "PaperBroker", "open_account", "read_account"]
+__all__ = ["PaperAccount", "PaperBroker", "has_account", "open_account", "read_account"]
 
 _JOURNAL = "book.jsonl"
 
@@ -56,6 +56,11 @@ class PaperAccount:
         return max((fill.executed_at for report in self.reports.values() for fill in report.fills), default=None)
 
 
+def has_account(folder: Path) -> bool:
+    """Whether there is an account in ``folder``."""
+    return (folder / _JOURNAL).exists()
+
+
 def open_account(folder: Path, cash: Decimal | None, currency: str = "USD") -> PaperAccount:
     """Open the account in ``folder``, or fund a new one with ``cash``.
 
@@ -68,7 +73,7 @@ def open_account(folder: Path, cash: Decimal | None, currency: str = "USD") -> P
     """
     if cash is not None and not (cash.is_finite() and cash > 0):
         raise InvalidInput(f"--cash is {cash}; a paper account is funded with a positive amount")
-    if not (folder / _JOURNAL).exists():
+    if not has_account(folder):
         if cash is None:
             raise InvalidInput(f"there is no paper account in {folder}; fund a new one with --cash")
         _fund(folder, cash, currency)
@@ -84,7 +89,7 @@ def _fund(folder: Path, cash: Decimal, currency: str) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with _locked(folder):
-            if not (folder / _JOURNAL).exists():
+            if not has_account(folder):
                 _append(folder, funding)
     except OSError as error:
         raise InvalidInput(
