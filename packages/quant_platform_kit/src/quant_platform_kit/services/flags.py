@@ -15,7 +15,7 @@ from quant_platform_kit.domain.errors import Conflict
 from quant_platform_kit.ports.versioned_store import VersionedStore
 from quant_platform_kit.services.decoding import decode
 
-__all__ = ["FlagEntry", "Flags", "allowed", "halts"]
+__all__ = ["FlagEntry", "Flags", "allowed", "halted", "halts"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +65,13 @@ class Flags:
 def halts(store: VersionedStore) -> Flags:
     """Return the halt switches: ``all``, ``service-<name>``, ``account-<id>``."""
     return Flags(store, "halts")
+
+
+def halted(store: VersionedStore, service: str, account_id: str) -> list[str]:
+    """Return which halts stop a service on an account, in words; one listing."""
+    on = halts(store).on()
+    scopes = ("all", f"service-{service}", f"account-{account_id}")
+    return [f"halted: {scope}; lift it with `quant resume`" for scope in scopes if scope in on]
 
 
 def allowed(store: VersionedStore) -> Flags:

@@ -19,7 +19,7 @@ from quant_platform_kit.domain.sessions import ExchangeCalendar
 from quant_platform_kit.ports.broker import Broker
 from quant_platform_kit.ports.clock import Clock
 from quant_platform_kit.ports.versioned_store import VersionedStore
-from quant_platform_kit.services.flags import allowed, halts
+from quant_platform_kit.services.flags import allowed, halted
 from quant_platform_kit.services.leases import AccountLease
 from quant_platform_kit.services.ledger import RunLedger
 
@@ -116,8 +116,6 @@ class Gateway:
         if not self.mode.submits:
             return [f"mode {self.mode.value} sends nothing"]
         account = self.broker.account_id
-        on = halts(self.store).on()
+        reasons = halted(self.store, self.service, account)
         listed = self.mode is not Mode.LIVE or account in allowed(self.store).on()
-        scopes = ("all", f"service-{self.service}", f"account-{account}")
-        reasons = [f"halted: {scope}; lift it with `quant resume`" for scope in scopes if scope in on]
         return reasons if listed else [*reasons, f"account {account} is not on the allow-list for live trading"]

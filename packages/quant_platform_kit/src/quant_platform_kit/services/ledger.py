@@ -29,7 +29,7 @@ from quant_platform_kit.domain.strategy import Action
 from quant_platform_kit.ports.versioned_store import VersionedStore
 from quant_platform_kit.services.decoding import decode
 
-__all__ = ["DecisionLedger", "RunLedger"]
+__all__ = ["DecisionLedger", "RunLedger", "refuse_another"]
 
 _CLAIM = TypeAdapter(RunClaim)
 _PLAN = TypeAdapter(RunPlan)
@@ -39,6 +39,15 @@ _DECISION = TypeAdapter(RecordedDecision)
 _T = TypeVar("_T")
 _AMOUNTS = TypeAdapter(dict[str, Decimal])
 _EXECUTED, _SPENT = "executed", "spent-"
+
+
+def refuse_another(known: RunClaim, asked: RunClaim) -> None:
+    """Raise `Refused` unless a run that is known was started for the same profile, configuration and session."""
+    if (known.profile, known.config, known.as_of) != (asked.profile, asked.config, asked.as_of):
+        raise Refused(
+            f"run {known.key.run_id} was started for {known.profile} {dict(known.config)} on {known.as_of}; asked was "
+            f"{asked.profile} {dict(asked.config)} on {asked.as_of}: use another account or slot"
+        )
 
 
 class RunLedger:
@@ -58,12 +67,7 @@ class RunLedger:
             The key belongs to a run of another profile, configuration or session.
         """
         known = self._once("claim", claim, _CLAIM)
-        asked = (claim.profile, claim.config, claim.as_of)
-        if (known.profile, known.config, known.as_of) != asked:
-            raise Refused(
-                f"run {self.run_id} was started for {known.profile} {dict(known.config)} on {known.as_of}; asked was "
-                f"{claim.profile} {dict(claim.config)} on {claim.as_of}: use another account or slot"
-            )
+        refuse_another(known, claim)
         return known
 
     def known_claim(self) -> RunClaim | None:

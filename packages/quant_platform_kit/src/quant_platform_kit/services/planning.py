@@ -12,15 +12,16 @@ from quant_platform_kit.domain.gates import move_gate, price_age_gate
 from quant_platform_kit.domain.identity import RunKey
 from quant_platform_kit.domain.portfolio import AccountState, Quote, quote_price
 from quant_platform_kit.domain.prices import PriceHistory
-from quant_platform_kit.domain.reconciliation import Finding, suspected_splits
+from quant_platform_kit.domain.reconciliation import Finding, reconcile, suspected_splits
 from quant_platform_kit.domain.runs import RunPlan, RunReport
 from quant_platform_kit.domain.sessions import Session
 from quant_platform_kit.domain.strategy import AllocationIntent, StrategyManifest, TargetMode
+from quant_platform_kit.ports.broker import Broker
 from quant_platform_kit.ports.market_data import MarketData
 from quant_platform_kit.services.deciding import MADE_UP_SESSIONS, Situation
 from quant_platform_kit.services.run_request import RunPorts
 
-__all__ = ["Inputs", "make_plan", "take_inputs"]
+__all__ = ["Inputs", "make_plan", "outside_changes", "take_inputs"]
 
 ZERO = Decimal(0)
 
@@ -89,6 +90,12 @@ def take_inputs(
         leftovers=leftovers,
         sells_leftovers=sell_leftovers,
     )
+
+
+def outside_changes(inputs: Inputs, broker: Broker, last: RunReport | None) -> list[Finding]:
+    """Name what changed in the account since the platform last took note of it, and orders that are not its own."""
+    before = last.noted if last and last.noted else inputs.account
+    return reconcile(before, inputs.account, broker.open_orders())
 
 
 def make_plan(

@@ -7,11 +7,10 @@ from dataclasses import replace
 from quant_platform_kit.domain.carry import Due
 from quant_platform_kit.domain.cycle import ExecutionPolicy, decide
 from quant_platform_kit.domain.identity import RunKey
-from quant_platform_kit.domain.reconciliation import reconcile
 from quant_platform_kit.domain.runs import Outcome, RunClaim, RunReport
 from quant_platform_kit.services.deciding import Situation
 from quant_platform_kit.services.leases import read_lease
-from quant_platform_kit.services.planning import make_plan, take_inputs
+from quant_platform_kit.services.planning import make_plan, outside_changes, take_inputs
 from quant_platform_kit.services.reporting import decided_report, undecided_report
 from quant_platform_kit.services.run_request import RunPorts, RunRequest
 
@@ -35,9 +34,8 @@ def probe(request: RunRequest, claim: RunClaim, ports: RunPorts, policy: Executi
     today = decide(request.strategy, inputs.observation, policy)
     intent = today.decision.intent
     situation = Situation(today, Due(session.date if intent else None, ()), intent, today.digest)
-    before = last.noted if last and last.noted else inputs.account
-    findings = reconcile(before, inputs.account, ports.broker.open_orders())
+    findings = outside_changes(inputs, ports.broker, last)
     plan, refused = make_plan(key, situation, inputs, ports.market, policy, findings)
-    base = undecided_report(claim, Outcome.NO_ACTION, [], ports.broker, ports.clock, last)
+    base = undecided_report(claim, Outcome.NO_ACTION, [], None, ports.clock, last)
     base = replace(base, findings=tuple(findings))
     return decided_report(base, situation, plan if plan and plan.plan.orders else None, refused, inputs)

@@ -9,19 +9,19 @@ from datetime import timedelta
 
 from quant_platform_kit.domain.boundaries import Boundary
 from quant_platform_kit.domain.cycle import ExecutionPolicy
-from quant_platform_kit.domain.errors import InvalidInput, LeaseLost, Refused, StoreError
+from quant_platform_kit.domain.errors import InvalidInput, LeaseLost, StoreError
 from quant_platform_kit.domain.gates import session_gate
 from quant_platform_kit.domain.identity import Mode
 from quant_platform_kit.domain.orders import OrderState
-from quant_platform_kit.domain.reconciliation import Finding, reconcile
+from quant_platform_kit.domain.reconciliation import Finding
 from quant_platform_kit.domain.runs import OrderRecord, Outcome, RunClaim, RunPlan, RunReport
 from quant_platform_kit.services.deciding import Deciding, Situation
 from quant_platform_kit.services.execution import Execution
-from quant_platform_kit.services.flags import halts
+from quant_platform_kit.services.flags import halted
 from quant_platform_kit.services.gateway import Gateway
 from quant_platform_kit.services.leases import AccountLease, LeaseTerms
-from quant_platform_kit.services.ledger import DecisionLedger, RunLedger
-from quant_platform_kit.services.planning import Inputs, make_plan, take_inputs
+from quant_platform_kit.services.ledger import DecisionLedger, RunLedger, refuse_another
+from quant_platform_kit.services.planning import Inputs, make_plan, outside_changes, take_inputs
 from quant_platform_kit.services.probe import probe
 from quant_platform_kit.services.reporting import decided_report, executed_report, undecided_report
 from quant_platform_kit.services.run_request import Handover, RunPorts, RunRequest, RunTerms
@@ -72,17 +72,8 @@ def _reported(request: RunRequest, ports: RunPorts) -> RunReport | None:
     if report is not None:
         claim = RunLedger(ports.store, request.key.account_id, request.key.run_id).known_claim()
         if claim is not None:
-            _check_claim(claim, request)
+            refuse_another(claim, _claim(request, ports))
     return report
-
-
-def _check_claim(known: RunClaim, request: RunRequest) -> None:
-    manifest = request.strategy.manifest
-    if (known.profile, known.config) != (manifest.profile, request.strategy.config_values):
-        raise Refused(
-            f"run {known.key.run_id} was started for {known.profile} {dict(known.config)}; asked was "
-            f"{manifest.profile} {dict(request.strategy.config_values)}: use another account or slot"
-        )
 
 
 def _claim(request: RunRequest, ports: RunPorts) -> RunClaim:
@@ -117,7 +108,7 @@ class _Run:
         if open_run := self.lease.inherited:
             known = self._ledger(key.run_id).known_claim() if open_run == key.run_id else None
             if known is not None:
-                _check_claim(known, self.request)
+                refuse_another(known, _claim(self.request, ports))
             self._recover(open_run)
             if report := ports.reports.find(key.run_id):
                 return report
@@ -125,14 +116,13 @@ class _Run:
             self.lease.open_run(key.run_id)
         ports.reached(Boundary.RUN_OPENED)
         claim = self._ledger(key.run_id).claim(_claim(self.request, ports))
-        _check_claim(claim, self.request)
         ports.reached(Boundary.CLAIMED)
         last = self._last_report()
         if skipped := self._skipped():
             begun = self.lease.inherited == key.run_id
             return self._close(self._undecided(claim, Outcome.FAILED if begun else Outcome.SKIPPED, skipped, last))
-        if halted := self._halted():
-            return self._close(self._undecided(claim, Outcome.BLOCKED, halted, last))
+        if halts := halted(ports.store, self.request.service, key.account_id):
+            return self._close(self._undecided(claim, Outcome.BLOCKED, halts, last))
         return self._decide_and_execute(claim, last)
 
     def _skipped(self) -> list[str]:
@@ -145,24 +135,19 @@ class _Run:
             return [f"the trigger was due at {due:%Y-%m-%d %H:%M} UTC, more than {self.terms.max_age} ago"]
         return session_gate(calendar.name, calendar.hours(key.session), now)
 
-    def _halted(self) -> list[str]:
-        on = halts(self.ports.store).on()
-        scopes = ("all", f"service-{self.request.service}", f"account-{self.request.key.account_id}")
-        return [f"halted: {scope}; lift it with `quant resume`" for scope in scopes if scope in on]
-
     def _decide_and_execute(self, claim: RunClaim, last: RunReport | None) -> RunReport:
         request, ports = self.request, self.ports
         manifest, session = request.strategy.manifest, ports.calendar.session(claim.as_of)
         sell = request.handover is Handover.SELL
         inputs = take_inputs(manifest, session, ports, last, sell_leftovers=sell)
-        before = last.noted if last and last.noted else inputs.account
-        findings = reconcile(before, inputs.account, ports.broker.open_orders())
+        findings = outside_changes(inputs, ports.broker, last)
         situation = self._situation(inputs)
         ports.reached(Boundary.DECISION_RECORDED)
         plan, refused = make_plan(request.key, situation, inputs, ports.market, self.policy, findings)
         refused = [*self._objections(inputs, findings), *refused]
         if plan is None or refused or not plan.plan.orders or not request.key.mode.submits:
-            base = replace(self._undecided(claim, Outcome.NO_ACTION, [], last), findings=tuple(findings))
+            base = undecided_report(claim, Outcome.NO_ACTION, [], None, ports.clock, last)
+            base = replace(base, findings=tuple(findings))
             report = decided_report(base, situation, plan if plan and plan.plan.orders else None, refused, inputs)
             if plan is not None and not plan.plan.orders and not refused:
                 self._settle_decision(claim, plan, ())
