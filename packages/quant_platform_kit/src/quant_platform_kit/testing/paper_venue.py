@@ -276,7 +276,10 @@ def _told(report: ExecutionReport) -> _Answer:
 
 
 async def _serve(venue: PaperVenue, port: int) -> None:
+    talking: dict[asyncio.Task[Any] | None, asyncio.StreamWriter] = {}
+
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        talking[asyncio.current_task()] = writer
         with suppress(ConnectionError, asyncio.IncompleteReadError):
             while line := await reader.readline():
                 answer = venue.handle(json.loads(line))
@@ -286,6 +289,7 @@ async def _serve(venue: PaperVenue, port: int) -> None:
                 if answer.hang_up:
                     break
         writer.close()
+        del talking[asyncio.current_task()]
 
     server = await asyncio.start_server(talk, "127.0.0.1", port, limit=2**20)
     stop = asyncio.Event()
@@ -295,6 +299,9 @@ async def _serve(venue: PaperVenue, port: int) -> None:
     sys.stdout.flush()
     await stop.wait()
     server.close()
+    for writer in talking.values():
+        writer.close()
+    await asyncio.gather(*filter(None, talking), return_exceptions=True)
 
 
 def main() -> None:
