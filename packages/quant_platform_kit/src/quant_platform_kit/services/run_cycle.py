@@ -15,6 +15,7 @@ from quant_platform_kit.domain.identity import Mode
 from quant_platform_kit.domain.orders import OrderState
 from quant_platform_kit.domain.reconciliation import Finding
 from quant_platform_kit.domain.runs import OrderRecord, Outcome, RunClaim, RunPlan, RunReport
+from quant_platform_kit.services.advice import what_to_do
 from quant_platform_kit.services.deciding import Deciding, Situation
 from quant_platform_kit.services.execution import Execution
 from quant_platform_kit.services.flags import halted
@@ -140,6 +141,9 @@ class _Run:
         manifest, session = request.strategy.manifest, ports.calendar.session(claim.as_of)
         sell = request.handover is Handover.SELL
         inputs = take_inputs(manifest, session, ports, last, sell_leftovers=sell)
+        digest = ports.reports.inputs.record(request.strategy, inputs.observation, self.policy)
+        inputs = replace(inputs, digest=digest)
+        ports.reached(Boundary.INPUTS_RECORDED)
         findings = outside_changes(inputs, ports.broker, last)
         situation = self._situation(inputs)
         ports.reached(Boundary.DECISION_RECORDED)
@@ -234,7 +238,7 @@ class _Run:
     def _close(self, report: RunReport, *, uncertain: bool = False) -> RunReport:
         """Publish the report, then let go of the run."""
         self.lease.require(timedelta(0))
-        report = self.ports.reports.publish(report)
+        report = self.ports.reports.publish(replace(report, todo=what_to_do(report)))
         self.ports.reached(Boundary.REPORT_PUBLISHED)
         self.lease.close_run(uncertain=uncertain, release=report.run_id == self.request.key.run_id)
         self.ports.reached(Boundary.RUN_CLOSED)
