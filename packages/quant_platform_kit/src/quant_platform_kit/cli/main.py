@@ -11,7 +11,19 @@ from importlib.metadata import entry_points
 import typer
 from typer.exceptions import Abort, Exit, TyperException
 
-from quant_platform_kit.cli import backtest, demo, ledger, operate, paper, prices, profiles, run, status
+from quant_platform_kit.cli import (
+    backtest,
+    demo,
+    ledger,
+    operate,
+    paper,
+    prices,
+    profiles,
+    replay,
+    run,
+    status,
+    watchdog,
+)
 from quant_platform_kit.cli.output import complain
 from quant_platform_kit.domain.errors import QuantError
 
@@ -38,6 +50,8 @@ app.command("halt")(operate.halt_command)
 app.command("resume")(operate.resume_command)
 app.command("cancel")(operate.cancel_command)
 app.command("audit")(operate.audit_command)
+app.command("replay")(replay.replay_command)
+app.command("watchdog")(watchdog.watchdog_command)
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(paper.app, name="paper")
 app.add_typer(prices.app, name="prices")

@@ -16,6 +16,7 @@ from quant_platform_kit.domain.reconciliation import Finding
 from quant_platform_kit.domain.strategy import Action, StrategyDecision
 
 __all__ = [
+    "Attempt",
     "InputSummary",
     "OrderOutcome",
     "OrderRecord",
@@ -66,6 +67,15 @@ class RunClaim:
     as_of: date
     service: str
     claimed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A worker's try at a run that did not end it: when (aware UTC), whose, and what stopped it."""
+
+    at: datetime
+    holder: str
+    error: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,8 @@
 
 Below ``accounts/<account>/`` stand
 
-- ``runs/<run_id>/claim``, ``plan``, ``revision``, and per order and step ``orders/<client_order_id>.<n>``;
+- ``runs/<run_id>/claim``, ``plan``, ``revision``, per order and step ``orders/<client_order_id>.<n>``, and
+  ``attempts/<epoch>`` for each worker that was stopped;
 - ``decisions/<profile>/<mode>/<as_of>/<ACTION>``, and ``.../<as_of>/executed`` once it is;
 - ``lease``, the one object that is rewritten (`quant_platform_kit.services.leases`).
 
@@ -13,6 +14,7 @@ else finds out by failing to.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import date
 from decimal import Decimal
 from typing import TypeVar
@@ -24,13 +26,22 @@ from quant_platform_kit.domain.digests import canonical_json
 from quant_platform_kit.domain.errors import Conflict, LeaseLost, Refused
 from quant_platform_kit.domain.identity import Mode
 from quant_platform_kit.domain.orders import TRANSITIONS, Order
-from quant_platform_kit.domain.runs import OrderRecord, RecordedDecision, Revision, RunClaim, RunPlan, Transition
+from quant_platform_kit.domain.runs import (
+    Attempt,
+    OrderRecord,
+    RecordedDecision,
+    Revision,
+    RunClaim,
+    RunPlan,
+    Transition,
+)
 from quant_platform_kit.domain.strategy import Action
 from quant_platform_kit.ports.versioned_store import VersionedStore
 from quant_platform_kit.services.decoding import decode
 
 __all__ = ["DecisionLedger", "RunLedger", "refuse_another"]
 
+_ATTEMPT = TypeAdapter(Attempt)
 _CLAIM = TypeAdapter(RunClaim)
 _PLAN = TypeAdapter(RunPlan)
 _REVISION = TypeAdapter(Revision)
@@ -73,6 +84,16 @@ class RunLedger:
     def known_claim(self) -> RunClaim | None:
         """Return the recorded claim, if there is one."""
         return self._find("claim", _CLAIM)
+
+    def record_attempt(self, attempt: Attempt, epoch: int) -> None:
+        """Record that the worker of a lease epoch was stopped, unless it is recorded."""
+        with suppress(Conflict):
+            self._store.create(f"{self._root}/attempts/{epoch:06}", canonical_json(attempt))
+
+    def attempts(self) -> tuple[Attempt, ...]:
+        """Return the recorded attempts, oldest first."""
+        found = {key: self._store.get(key) for key in self._store.keys(f"{self._root}/attempts/")}
+        return tuple(decode(_ATTEMPT, stored.data, key) for key, stored in found.items() if stored)
 
     def commit_plan(self, plan: RunPlan) -> RunPlan:
         """Record the plan, or return the one recorded before."""

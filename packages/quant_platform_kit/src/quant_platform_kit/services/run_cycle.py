@@ -9,12 +9,12 @@ from datetime import timedelta
 
 from quant_platform_kit.domain.boundaries import Boundary
 from quant_platform_kit.domain.cycle import ExecutionPolicy
-from quant_platform_kit.domain.errors import InvalidInput, LeaseLost, StoreError
+from quant_platform_kit.domain.errors import BrokerError, Interrupted, InvalidInput, LeaseLost, StoreError
 from quant_platform_kit.domain.gates import session_gate
 from quant_platform_kit.domain.identity import Mode
 from quant_platform_kit.domain.orders import OrderState
 from quant_platform_kit.domain.reconciliation import Finding
-from quant_platform_kit.domain.runs import OrderRecord, Outcome, RunClaim, RunPlan, RunReport
+from quant_platform_kit.domain.runs import Attempt, OrderRecord, Outcome, RunClaim, RunPlan, RunReport
 from quant_platform_kit.services.advice import what_to_do
 from quant_platform_kit.services.deciding import Deciding, Situation
 from quant_platform_kit.services.execution import Execution
@@ -47,6 +47,8 @@ def run_cycle(
         The broker or the store cannot answer: the run stays open, and the next one recovers it.
     LeaseLost
         Another worker took over: nothing more was sent.
+    Interrupted
+        From ``ports.reached`` or ``ports.clock``: the run stays open as after a crash, and the lease is given back.
     """
     terms = terms or RunTerms()
     if request.key.account_id != ports.broker.account_id:
@@ -62,6 +64,11 @@ def run_cycle(
     ports.reached(Boundary.LEASE_TAKEN)
     try:
         return _Run(request, ports, policy, terms, lease).go()
+    except (BrokerError, StoreError, Interrupted) as error:
+        with suppress(StoreError):
+            attempt = Attempt(ports.store.now(), request.holder, str(error))
+            RunLedger(ports.store, account, run_id).record_attempt(attempt, lease.state.epoch)
+        raise
     finally:
         with suppress(StoreError, LeaseLost):
             lease.release()
