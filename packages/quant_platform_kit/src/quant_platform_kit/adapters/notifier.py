@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from concurrent.futures import TimeoutError as TimedOut
 from typing import Any
 
@@ -38,15 +39,20 @@ class AppriseNotifier:
 
     def send(self, notification: Notification) -> None:
         """Deliver a message; see `quant_platform_kit.ports.notifier.Notifier`."""
-        pool = ThreadPoolExecutor(1, thread_name_prefix="notify")
+        outcome = Future[bool]()
+        threading.Thread(target=self._into, args=(outcome, notification), name="notify", daemon=True).start()
         try:
-            delivered = pool.submit(self._notify, notification).result(self._timeout)
+            delivered = outcome.result(self._timeout)
         except TimedOut:
             raise NotifyError(f"no answer to a notification within {self._timeout:g} s") from None
-        finally:
-            pool.shutdown(wait=False)
         if not delivered:
             raise NotifyError("a notification was not taken; the log of apprise says by whom")
+
+    def _into(self, outcome: Future[bool], notification: Notification) -> None:
+        try:
+            outcome.set_result(self._notify(notification))
+        except Exception as error:  # noqa: BLE001 - it is raised again where the result is waited for
+            outcome.set_exception(error)
 
     def _notify(self, notification: Notification) -> bool:
         kind = _KIND[notification.severity]

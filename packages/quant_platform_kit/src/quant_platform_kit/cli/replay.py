@@ -105,6 +105,7 @@ def _document(found: Sequence[Replay], strategy: str | None) -> dict[str, object
 
 def _show(found: Sequence[Replay], strategy: str | None) -> None:
     shown = table("Replay", "run", "profile", "as of", "decisions", "result", right=("decisions",))
+    shown.columns[1].overflow = "fold"
     for one in found:
         colour = _COLOURS.get(one.verdict, "red")
         result = f"[{colour}]{one.verdict}[/{colour}]"

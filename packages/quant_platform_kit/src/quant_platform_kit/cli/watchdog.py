@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -27,7 +27,6 @@ from quant_platform_kit.cli.operate import (
 from quant_platform_kit.cli.options import JsonOption, duration
 from quant_platform_kit.cli.output import complain, print_json
 from quant_platform_kit.domain.errors import InvalidInput, NotifyError, StoreError
-from quant_platform_kit.domain.redaction import hide
 from quant_platform_kit.ports.notifier import Notification, Notifier, Severity
 from quant_platform_kit.services.advice import PLACE
 from quant_platform_kit.services.reports import ReportStore
@@ -88,14 +87,77 @@ def watchdog_command(
     json: JsonOption = False,
 ) -> None:
     """Find runs that did not take place, old halts, and what was left undone; exit 1 if there is anything."""
-    due = Schedule(schedule, load_calendar(calendar))
-    present = now or SystemClock().now()
-    asked = Watch(
-        due,
-        present,
-        *(timedelta(**default) if given is None else given for given, default in zip((grace, since, hold_age), DEFAULTS)),
-    )
-    del asked
+    asked = _asked(schedule, calendar, now or SystemClock().now(), (grace, since, hold_age))
+    try:
+        with readable():
+            place = open_place(book, store, reports, account)
+            asked = replace(asked, place=place.options if place.is_book else PLACE, is_book=place.is_book)
+            alerts = watch(asked, _sources(place, asked, now), place.account)
+    except StoreError as error:
+        alerts = (unreadable("store", error),)
+    if json:
+        print_json(_document(asked, alerts))
+    else:
+        _show(asked, alerts)
+    if alerts:
+        raise typer.Exit(_tell(alerts, notify_by(AppriseNotifier(notify), asked.now) if notify else None))
 
 
-DEFAULTS = ({"minutes": 30}, {"days": 4}, {"hours": 24})
+def _asked(
+    schedule: str, calendar: str, now: datetime, given: tuple[timedelta | None, timedelta | None, timedelta | None]
+) -> Watch:
+    asked = Watch(Schedule(schedule, load_calendar(calendar)), now)
+    names = ("grace", "since", "hold_age")
+    asked = replace(asked, **{name: value for name, value in zip(names, given, strict=True) if value is not None})
+    if not asked.schedule.is_ever_due(now):
+        raise typer.BadParameter(f"--schedule {schedule!r} was never inside a session of {calendar} in the last year")
+    return asked
+
+
+def _sources(place: Place, asked: Watch, now: datetime | None) -> StatusSources:
+    """Return what to read; a paper account's own time is that of its price file."""
+    store, reports = place.both
+    manifests = {profile: strategy.manifest for profile, strategy in catalog().items()}
+    present = now if place.is_book else asked.now
+    return StatusSources(store, ReportStore(reports), asked.schedule.calendar, manifests, present)
+
+
+def _document(asked: Watch, alerts: Sequence[Alert]) -> dict[str, object]:
+    return {"quiet": not alerts, "alerts": alerts, "now": asked.now, "next_due": asked.schedule.next(asked.now)}
+
+
+def _show(asked: Watch, alerts: Sequence[Alert]) -> None:
+    for alert in alerts:
+        say(f"[red]{alert.kind}[/red]  {escape(alert.text)}")
+    if not alerts:
+        since = asked.now - asked.since
+        say(f"[green]all quiet[/green]: {len(asked.due)} due times since {since:%Y-%m-%d %H:%M} UTC, a report of each")
+    due, zone = asked.schedule.next(asked.now), asked.schedule.calendar.timezone
+    if due is None:
+        say("  when the next run is due is not known: the calendar ends before it; update quant-platform-kit")
+    else:
+        say(f"  the next run is due {due.astimezone(zone):%Y-%m-%d %H:%M} {zone.key}, {due:%H:%M} UTC")
+
+
+def notify_by(notifier: Notifier, now: datetime) -> Deliver:
+    """Return what tells people of alerts in one message."""
+
+    def deliver(alerts: Sequence[Alert]) -> None:
+        body = "\n".join(f"{alert.kind}: {alert.text}" for alert in alerts)
+        notifier.send(Notification(f"watchdog/{now:%Y%m%dT%H%M%S}", Severity.FAILURE, _counted(alerts), body))
+
+    return deliver
+
+
+def _tell(alerts: Sequence[Alert], deliver: Deliver | None) -> int:
+    """Deliver alerts; return the exit code."""
+    try:
+        if deliver is not None:
+            deliver(alerts)
+    except (NotifyError, InvalidInput) as error:
+        return complain(f"{_counted(alerts)}, and nobody was told: {error}", 1)
+    return complain(_counted(alerts), 1)
+
+
+def _counted(alerts: Sequence[Alert]) -> str:
+    return f"the watchdog found {len(alerts)} thing{'' if len(alerts) == 1 else 's'} to look at"

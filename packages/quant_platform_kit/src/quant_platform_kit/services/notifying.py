@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from pydantic import TypeAdapter
-
 from quant_platform_kit.domain.digests import canonical_json, sha256
 from quant_platform_kit.domain.errors import InvalidInput, NotifyError, StoreError
 from quant_platform_kit.domain.orders import OrderState
@@ -53,9 +51,6 @@ class Revision:
     stale_settings: tuple[str, ...]
 
 
-_DELIVERY = TypeAdapter(Delivery)
-
-
 class Notices:
     """Delivers each notification once, and remembers below ``notices/`` whether it got out."""
 
@@ -85,7 +80,7 @@ class Notices:
         for suffix in ("", ".failed"):
             key = f"notices/run/{run_id}{suffix}"
             if stored := self._store.get(key):
-                return decode(_DELIVERY, stored.data, key)
+                return decode(Delivery, stored.data, key)
         return None
 
     def _send(self, notifier: Notifier, notification: Notification) -> Delivery:

@@ -17,7 +17,6 @@ from datetime import date, datetime
 from decimal import Decimal
 
 import numpy as np
-from pydantic import TypeAdapter
 
 from quant_platform_kit.domain.cycle import ExecutionPolicy, Observation
 from quant_platform_kit.domain.digests import canonical_json, sha256
@@ -66,9 +65,6 @@ class RecordedInputs:
         return ExecutionPolicy(self.native_mode, currency=self.currency, allocation_fraction=self.allocation_fraction)
 
 
-_INPUTS = TypeAdapter(RecordedInputs)
-
-
 class InputStore:
     """Recorded inputs, by the digest of their document."""
 
@@ -100,7 +96,7 @@ class InputStore:
         StoreError
             An object is missing or was changed; the message names it.
         """
-        recorded = decode(_INPUTS, self._content(digest), _key(digest))
+        recorded = decode(RecordedInputs, self._content(digest), _key(digest))
         history = _history(self._content(recorded.history), _key(recorded.history))
         before, present, after = recorded.sessions
         session = Session(present, before, after)

@@ -233,7 +233,7 @@ def _forbidden(event: str, arguments: tuple[Any, ...]) -> str | None:
 
 def _named(arguments: tuple[Any, ...]) -> list[str]:
     """Return the first argument that says what is meant, such as an address; of a URL, nothing that may be secret."""
-    named = (str(argument) for argument in arguments if isinstance(argument, str | bytes | tuple))
+    named = (str(argument) for argument in arguments if type(argument) in (str, bytes, tuple))
     return [text.partition("?")[0] for text in named][:1]
 
 

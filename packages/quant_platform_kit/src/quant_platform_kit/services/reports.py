@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from datetime import date
 
-from pydantic import TypeAdapter
-
 from quant_platform_kit.domain.digests import canonical_json, sha256
 from quant_platform_kit.domain.errors import Conflict, StoreError
 from quant_platform_kit.domain.runs import RunReport
@@ -15,7 +13,6 @@ from quant_platform_kit.services.recording import InputStore
 
 __all__ = ["ReportStore"]
 
-_REPORT = TypeAdapter(RunReport)
 _RUNS = "runs/"
 _HEAD, _SEAL = b'{"report":', b',"sha256":"%s"}'
 _SEAL_SIZE = len(_SEAL) - 2 + 64
@@ -37,7 +34,7 @@ class ReportStore:
             It was changed after it was written.
         """
         stored = self._store.get(_RUNS + run_id)
-        return None if stored is None else decode(_REPORT, _unsealed(stored.data, run_id), _RUNS + run_id)
+        return None if stored is None else decode(RunReport, _unsealed(stored.data, run_id), _RUNS + run_id)
 
     def publish(self, report: RunReport) -> RunReport:
         """Keep a report, and return the one that is kept: the first."""

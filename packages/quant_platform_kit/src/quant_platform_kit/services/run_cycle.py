@@ -22,6 +22,7 @@ from quant_platform_kit.services.flags import halted
 from quant_platform_kit.services.gateway import Gateway
 from quant_platform_kit.services.leases import AccountLease, LeaseTerms
 from quant_platform_kit.services.ledger import DecisionLedger, RunLedger, refuse_another
+from quant_platform_kit.services.owners import require_ownership
 from quant_platform_kit.services.planning import Inputs, make_plan, outside_changes, take_inputs
 from quant_platform_kit.services.probe import probe
 from quant_platform_kit.services.reporting import decided_report, executed_report, undecided_report
@@ -40,7 +41,7 @@ def run_cycle(
     InvalidInput
         The account is another than the key's.
     Refused
-        The key belongs to a run of another profile, configuration or session.
+        The account belongs to another service, or the key to a run of another profile, configuration or session.
     InProgress
         Another worker is on the account.
     BrokerError, StoreError
@@ -57,9 +58,9 @@ def run_cycle(
         return probe(request, _claim(request, ports), ports, policy)
     if report := _reported(request, ports):
         return report
-    settle = ports.broker.traits.settle_window
-    lease_terms = LeaseTerms(terms.lease, settle)
     account, run_id = request.key.account_id, request.key.run_id
+    require_ownership(ports.store, account, request.service)
+    lease_terms = LeaseTerms(terms.lease, ports.broker.traits.settle_window)
     lease = AccountLease.acquire(ports.store, account, request.holder, lease_terms, ports.clock, opening=run_id)
     ports.reached(Boundary.LEASE_TAKEN)
     try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -19,14 +19,14 @@ from quant_platform_kit.domain.runs import Outcome
 from quant_platform_kit.domain.sessions import ExchangeCalendar
 from quant_platform_kit.services.advice import PLACE
 from quant_platform_kit.services.leases import read_lease
-from quant_platform_kit.services.operations import accounts_in
+from quant_platform_kit.services.owners import accounts_in
 from quant_platform_kit.services.status import AccountStatus, StatusSources, account_status
 
 __all__ = ["Alert", "Kind", "Schedule", "Watch", "cron", "slot_of", "unreadable", "watch"]
 
 FIELDS = "minute, hour, day-of-month, month, day-of-week"
-NEXT_DAYS = 370
-"""How far ahead the next due time is looked for."""
+YEAR = timedelta(days=370)
+"""Within which every schedule that makes sense is due."""
 MOST_SLOTS = 5
 """Missing slots that an alert names one by one."""
 
@@ -74,12 +74,16 @@ class Schedule:
                 yield time
 
     def next(self, now: datetime) -> datetime | None:
-        """Return the first due time after ``now``; None if there is none within a year, or the calendar ends."""
+        """Return the first due time after ``now``; None where the calendar ends before it."""
         first = now + timedelta(seconds=1)
         try:
-            return next(self.due(first, first + timedelta(days=NEXT_DAYS)), None)
+            return next(self.due(first, first + YEAR), None)
         except UnknownSession:
             return None
+
+    def is_ever_due(self, now: datetime) -> bool:
+        """Whether it was due in the year before ``now``."""
+        return any(True for _ in self.due(now - YEAR, now))
 
     def _times(self, first: datetime) -> Iterator[datetime]:
         """Yield every time of the expression from ``first`` on, in UTC."""
@@ -101,6 +105,7 @@ class Kind(StrEnum):
     """What an alert is about."""
 
     STORE = "store"
+    CALENDAR = "calendar"
     MISSING = "missing run"
     HALT = "halt"
     DUE = "not executed"
@@ -133,8 +138,10 @@ class Watch:
         How far back due times are looked at.
     hold_age
         How long a halt may be on.
-    where
-        The options that name an account's place in a command, by account id; of all accounts for None.
+    place
+        The options that name the stores in a command.
+    is_book
+        Whether they name the account too.
     """
 
     schedule: Schedule
@@ -142,17 +149,24 @@ class Watch:
     grace: timedelta = timedelta(minutes=30)
     since: timedelta = timedelta(days=4)
     hold_age: timedelta = timedelta(hours=24)
-    where: Callable[[str | None], str] = lambda account: f"--account {account} {PLACE}" if account else PLACE
+    place: str = PLACE
+    is_book: bool = False
 
     @property
     def due(self) -> tuple[datetime, ...]:
         """The times whose runs must have left a report by now."""
         return tuple(self.schedule.due(self.now - self.since, self.now - self.grace))
 
+    def where(self, account: str) -> str:
+        """Return the options that name an account in a command."""
+        return self.place if self.is_book else f"--account {account} {self.place}"
+
 
 def unreadable(what: str, error: StoreError) -> Alert:
     """Return the alert for a store that does not answer; nothing can be said of what it holds."""
-    text = f"the {what} does not answer, so that nothing can be watched and no order is sent: {error}; check its address"
+    text = (
+        f"the {what} does not answer, so that nothing can be watched and no order is sent: {error}; check its address"
+    )
     return Alert(Kind.STORE, None, text)
 
 
@@ -171,12 +185,11 @@ def watch(asked: Watch, sources: StatusSources, account: str | None = None) -> t
         known = accounts_in(sources.store)
     except StoreError as error:
         return (unreadable("store", error),)
-    if account not in known and (account or not known):
-        here = ", ".join(known) or "none"
-        text = f"account {account} has never run" if account else "no account has ever run"
-        advice = f"the store has {here}: check the id, the address of the store, and that the service is called"
-        return (Alert(Kind.MISSING, account, f"{text}; {advice}"),)
     watched = (account,) if account else known
+    if not watched or watched[0] not in known:
+        who = f"account {account} has never run" if account else "no account has ever run"
+        advice = f"the store knows {', '.join(known) or 'none'}: check its address, and that the service is called"
+        return (Alert(Kind.MISSING, account, f"{who}; {advice}"),)
     alerts = list(_missing(asked, sources, watched, named=account is not None))
     statuses: list[AccountStatus] = []
     for one in watched:
@@ -199,8 +212,8 @@ def _readable(account: str, alerts: list[Alert]) -> Generator[None]:
 def _missing(asked: Watch, sources: StatusSources, accounts: Sequence[str], *, named: bool) -> Iterator[Alert]:
     """Yield an alert per account with due times of which no run left a report."""
     calendar = asked.schedule.calendar
-    sessions = {due: calendar.local_date(due) for due in asked.due}
     try:
+        sessions = {due: calendar.local_date(due) for due in asked.due}
         reported = {run_id for session in set(sessions.values()) for run_id in sources.reports.ids(session)}
         for account in accounts:
             began = "" if named else _first_session(sources, account)
@@ -214,6 +227,8 @@ def _missing(asked: Watch, sources: StatusSources, accounts: Sequence[str], *, n
                 yield _missing_alert(asked, account, absent)
     except StoreError as error:
         yield unreadable("report store", error)
+    except UnknownSession as error:
+        yield Alert(Kind.CALENDAR, None, f"it is not known which runs were due: {error}")
 
 
 _MODES = tuple(mode for mode in Mode if mode is not Mode.PROBE)
@@ -243,7 +258,7 @@ def _halts(asked: Watch, statuses: Iterable[AccountStatus]) -> Iterator[Alert]:
             command = f"quant resume {kind} {name}".strip()
             text = (
                 f"{scope} is halted since {since} by {halt.who}: {' '.join(halt.why.split())}; lift it, when that is "
-                f"over, with `{command} --reason TEXT {asked.where(None)}`"
+                f"over, with `{command} --reason TEXT {asked.place}`"
             )
             yield Alert(Kind.HALT, name if kind == "account" else None, text)
 
@@ -259,7 +274,9 @@ def _of_account(asked: Watch, sources: StatusSources, status: AccountStatus) -> 
     yield from _unknown(status, where)
     if status.due and not busy:
         what = f"account {account} has not executed the REBALANCE of {status.due}"
-        advice = f"a run in the {CARRY_SESSIONS} sessions after its own still does; `quant status {where}` shows what is"
+        advice = (
+            f"a run in the {CARRY_SESSIONS} sessions after its own still does; `quant status {where}` shows what is"
+        )
         yield Alert(Kind.DUE, account, f"{what}; {advice} missing")
     for session in status.behind:
         what = f"account {account} is behind target, because the REBALANCE of {session} grew too old to be executed"
@@ -280,7 +297,7 @@ def _unknown(status: AccountStatus, where: str) -> Iterator[Alert]:
 
 
 def _last_run(sources: StatusSources, status: AccountStatus, where: str) -> Iterator[Alert]:
-    """Yield an alert for a last run that did not do all it should; UNKNOWN orders of its own are named by themselves."""
+    """Yield an alert for a last run that did not do all it should; UNKNOWN orders are named one by one instead."""
     account, last = status.account_id, status.last_run
     if last is None:
         lease = read_lease(sources.store, account)

@@ -11,7 +11,7 @@ from quant_platform_kit.domain.runs import Attempt, Outcome, RunClaim, RunReport
 from quant_platform_kit.services.leases import read_lease
 from quant_platform_kit.services.ledger import RunLedger
 from quant_platform_kit.services.notifying import Delivery, Notices
-from quant_platform_kit.services.operations import accounts_in
+from quant_platform_kit.services.owners import accounts_in
 from quant_platform_kit.web.service import Stores
 
 __all__ = ["OpenRun", "RunSummary", "find_open", "newest", "open_runs", "told_about"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import signal
 import socket
@@ -65,6 +66,8 @@ def main(compose: Callable[[], Service]) -> None:
     try:
         service = compose()
         start_logging(as_json=service.settings.log_format == "json")
+        gc.freeze()
+        gc.enable()
         serve(service)
     except QuantError as error:
         sys.stderr.write(f"quant: {' '.join(str(error).split())}\n")

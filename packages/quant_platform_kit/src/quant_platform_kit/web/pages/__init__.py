@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from decimal import Decimal
 from functools import cache
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from quant_platform_kit.domain.redaction import redact
+from quant_platform_kit.web.pages import texts, verdicts
 
 __all__ = ["render"]
 
@@ -19,20 +20,20 @@ def render(template: str, **values: object) -> str:
 
 @cache
 def _environment() -> Environment:
-    loader = PackageLoader("quant_platform_kit.web", "pages")
-    made = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    filters: dict[str, Any] = {"money": _money, "units": _units, "instant": _instant}
+    made = Environment(
+        loader=PackageLoader("quant_platform_kit.web", "pages"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_redacted,
+    )
+    filters: dict[str, Any] = {name: getattr(texts, name) for name in texts.__all__}
     made.filters.update(filters)  # pyright: ignore[reportUnknownMemberType]
+    made.globals.update({name: getattr(verdicts, name) for name in verdicts.__all__})  # pyright: ignore[reportUnknownMemberType]
     return made
 
 
-def _money(amount: Decimal | None) -> str:
-    return "-" if amount is None else f"{amount:,.2f}"
-
-
-def _units(quantity: Decimal) -> str:
-    return f"{quantity.normalize():,f}" if quantity else "0"
-
-
-def _instant(at: datetime | None) -> str:
-    return "-" if at is None else f"{at:%Y-%m-%d %H:%M:%S} UTC"
+def _redacted(value: object) -> object:
+    """Return what is printed without secrets: afterwards a secret that holds ``&`` is escaped and not recognised."""
+    return redact(value) if isinstance(value, str) else value

@@ -1,0 +1,102 @@
+"""How the pages write numbers, times and long texts."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from decimal import ROUND_HALF_EVEN, Decimal
+
+from quant_platform_kit.domain.digests import plain
+from quant_platform_kit.domain.redaction import redact
+
+__all__ = ["brief", "bps", "instant", "money", "number", "price", "seconds", "share", "short", "units"]
+
+NONE = "\N{EN DASH}"
+MINUS = "\N{MINUS SIGN}"
+ELLIPSIS = "\N{HORIZONTAL ELLIPSIS}"
+BRIEF = 140
+DIGEST = 12
+TARGET_DIGITS = Decimal("0.0001")
+MINUTE, HOUR = 60, 3600
+EXACT = 120
+"""Durations below so many seconds are written with a decimal."""
+
+
+def money(amount: Decimal | None, *, sign: bool = False) -> str:
+    """Return an amount with cents."""
+    return NONE if amount is None else _signed(amount, 2, sign=sign)
+
+
+def price(amount: Decimal | None) -> str:
+    """Return a price per unit: two decimals, up to four where it has them."""
+    if amount is None:
+        return NONE
+    text = _signed(amount, 4)
+    return text.removesuffix("0").removesuffix("0")
+
+
+def units(quantity: Decimal | None, *, rounded: bool = False) -> str:
+    """Return units, with no more decimals than they have; ``rounded`` to at most four."""
+    if quantity is None:
+        return NONE
+    if rounded:
+        quantity = quantity.quantize(TARGET_DIGITS, ROUND_HALF_EVEN)
+    return format(quantity.normalize(), ",f").replace("-", MINUS) if quantity else "0"
+
+
+def bps(value: Decimal | None) -> str:
+    """Return a share in basis points."""
+    return NONE if value is None else f"{_signed(value * 10_000, 1, sign=True)} bp"
+
+
+def share(value: Decimal | None) -> str:
+    """Return a share in percent."""
+    return NONE if value is None else f"{_signed(value * 100, 1)} %"
+
+
+def instant(at: datetime | None) -> str:
+    """Return an instant to the second."""
+    return NONE if at is None else f"{at:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def seconds(value: float | None) -> str:
+    """Return a duration: seconds with a decimal, minutes from two on, hours from one on."""
+    if value is None:
+        return NONE
+    if value < EXACT:
+        return f"{_signed(Decimal(value), 1)} s"
+    whole = round(value)
+    if whole < HOUR:
+        return f"{whole // MINUTE} min {whole % MINUTE} s"
+    return f"{whole // HOUR} h {whole % HOUR // MINUTE} min"
+
+
+def number(value: object) -> str:
+    """Return one of a strategy's numbers: six digits of a float, and structures as JSON."""
+    if value is None:
+        return "not finite"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:,.6g}".replace("-", MINUS)
+    if isinstance(value, Decimal):
+        return units(value)
+    return value if isinstance(value, str) else json.dumps(plain(value), ensure_ascii=False)
+
+
+def brief(text: str, most: int = BRIEF) -> str:
+    """Return the beginning of a text; secrets are removed first, for half a secret is not recognised."""
+    text = redact(text)
+    return text if len(text) <= most else text[: most - 1].rstrip() + ELLIPSIS
+
+
+def short(digest: str) -> str:
+    """Return the beginning of a digest."""
+    return digest if len(digest) <= DIGEST else digest[:DIGEST] + ELLIPSIS
+
+
+def _signed(value: Decimal, digits: int, *, sign: bool = False) -> str:
+    rounded = round(value, digits)
+    if not rounded:
+        return f"{0:.{digits}f}"
+    return format(rounded, f"{'+' if sign else ''},.{digits}f").replace("-", MINUS)
