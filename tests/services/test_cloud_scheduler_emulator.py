@@ -77,7 +77,7 @@ def target() -> Generator[Target]:
             self.send_header("Location", "/elsewhere")
             self.send_header("Content-Length", "5000")
             self.end_headers()
-            self.wfile.write(b"x" * 5000)
+            self.wfile.write(b"x" * 200_000)
 
         do_PUT = do_POST
 
@@ -170,7 +170,7 @@ def test_a_due_job_calls_its_target_with_the_schedulers_headers(scheduler: Sched
     }
     assert (execution["job"], execution["schedule_time"], execution["finished"]) == (NAME, DUE, True)
     (attempt,) = execution["attempts"]
-    assert (attempt["at"], attempt["status"], attempt["error"], attempt["body"]) == (DUE, 200, None, "x" * 2000)
+    assert (attempt["at"], attempt["status"], attempt["error"], attempt["body"]) == (DUE, 200, None, "x" * 100_000)
     assert attempt["seconds"] >= 0
     resource = scheduler.api("GET", NAME)
     assert (resource["lastAttemptTime"], resource["status"]) == (DUE, {})

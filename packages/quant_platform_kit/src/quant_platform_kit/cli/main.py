@@ -13,7 +13,6 @@ from typer.exceptions import Abort, Exit, TyperException
 
 from quant_platform_kit.cli import (
     backtest,
-    demo,
     ledger,
     operate,
     paper,
@@ -42,7 +41,6 @@ app = typer.Typer(
 app.command("profiles")(profiles.profiles)
 app.command("backtest")(backtest.backtest_command)
 app.command("run")(run.run_command)
-app.command("demo")(demo.demo)
 app.command("status")(status.status_command)
 app.command("resolve")(operate.resolve_command)
 app.command("rerun")(operate.rerun_command)

@@ -124,6 +124,8 @@ def _show(found: Sequence[Replay], strategy: str | None) -> None:
 
 
 def _show_decisions(one: Replay) -> None:
-    for decision in one.decisions:
+    """Print the digests of the newest decision, and of any that differ."""
+    differing = [decision for decision in one.decisions[:-1] if not decision.equal]
+    for decision in (*differing, *one.decisions[-1:]):
         say(f"  {decision.as_of}  recorded    {decision.recorded}")
         say(f"              re-decided  {decision.redecided}{'' if decision.equal else '  [red]differs[/red]'}")

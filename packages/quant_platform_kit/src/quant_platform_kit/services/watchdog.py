@@ -19,7 +19,7 @@ from quant_platform_kit.domain.runs import Outcome
 from quant_platform_kit.domain.sessions import ExchangeCalendar
 from quant_platform_kit.services.advice import PLACE
 from quant_platform_kit.services.leases import read_lease
-from quant_platform_kit.services.owners import accounts_in
+from quant_platform_kit.services.owners import accounts_in, owner_of
 from quant_platform_kit.services.status import AccountStatus, StatusSources, account_status
 
 __all__ = ["Alert", "Kind", "Schedule", "Watch", "cron", "slot_of", "unreadable", "watch"]
@@ -176,10 +176,10 @@ def watch(asked: Watch, sources: StatusSources, account: str | None = None) -> t
     Parameters
     ----------
     sources
-        What is read; its ``now`` is the instant that the carry rule is judged at.
+        What is read; its ``now`` is the instant at which the carry rule is judged.
     account
-        The one to watch, expected to have run throughout; None for every account in the store, each from the session
-        of its first run on.
+        The one to watch, expected to have run throughout; None for every account in the store, each expected to run
+        since it has belonged to its service.
     """
     try:
         known = accounts_in(sources.store)
@@ -216,11 +216,11 @@ def _missing(asked: Watch, sources: StatusSources, accounts: Sequence[str], *, n
         sessions = {due: calendar.local_date(due) for due in asked.due}
         reported = {run_id for session in set(sessions.values()) for run_id in sources.reports.ids(session)}
         for account in accounts:
-            began = "" if named else _first_session(sources, account)
+            owner = None if named else owner_of(sources.store, account)
             absent = [
                 slot_of(due)
                 for due, session in sessions.items()
-                if session.isoformat() >= began
+                if (owner is None or due >= owner.since)
                 and not any(RunKey(account, session, slot_of(due), mode).run_id in reported for mode in _MODES)
             ]
             if absent:
@@ -232,12 +232,6 @@ def _missing(asked: Watch, sources: StatusSources, accounts: Sequence[str], *, n
 
 
 _MODES = tuple(mode for mode in Mode if mode is not Mode.PROBE)
-
-
-def _first_session(sources: StatusSources, account: str) -> str:
-    """Return the session of an account's first run (ISO date), empty without any."""
-    runs = (key.split("/")[3] for key in sources.store.keys(f"accounts/{account}/runs/"))
-    return min((run_id[:10] for run_id in runs), default="")
 
 
 def _missing_alert(asked: Watch, account: str, absent: Sequence[str]) -> Alert:

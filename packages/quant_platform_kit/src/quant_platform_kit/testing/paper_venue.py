@@ -60,6 +60,7 @@ class Fault(StrEnum):
     UNFILLED = "unfilled"
 
 
+STANDARD_INPUT = 0
 _SILENT = frozenset({Fault.LOST_ACK, Fault.SILENT_DROP, Fault.DELAYED_ACCEPT, Fault.DISCONNECT})
 
 
@@ -336,7 +337,7 @@ def _told(report: ExecutionReport) -> _Answer:
     return _Answer({"report": plain(report)})
 
 
-async def _serve(venue: PaperVenue, port: int) -> None:
+async def _serve(venue: PaperVenue, port: int, *, stop_at_eof: bool) -> None:
     talking: dict[asyncio.Task[Any] | None, asyncio.StreamWriter] = {}
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -356,6 +357,8 @@ async def _serve(venue: PaperVenue, port: int) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    if stop_at_eof:
+        asyncio.get_running_loop().add_reader(STANDARD_INPUT, _at_end, stop)
     sys.stdout.write(json.dumps({"port": server.sockets[0].getsockname()[1]}) + "\n")
     sys.stdout.flush()
     await stop.wait()
@@ -363,6 +366,12 @@ async def _serve(venue: PaperVenue, port: int) -> None:
     for writer in talking.values():
         writer.close()
     await asyncio.gather(*filter(None, talking), return_exceptions=True)
+
+
+def _at_end(stop: asyncio.Event) -> None:
+    if not os.read(STANDARD_INPUT, 1 << 16):
+        stop.set()
+        asyncio.get_running_loop().remove_reader(STANDARD_INPUT)
 
 
 def main() -> None:
@@ -374,11 +383,12 @@ def main() -> None:
     parser.add_argument("--delay", type=float, default=0.1, help="seconds of a delayed accept or late fill")
     parser.add_argument("--prices", type=Path, help="price file to quote closes from")
     parser.add_argument("--price-field", default="adj_close", help="close or adj_close")
+    parser.add_argument("--stop-at-eof", action="store_true", help="stop when standard input ends")
     arguments = parser.parse_args()
     closes = Closes(arguments.prices, arguments.price_field) if arguments.prices else None
     dedupe = arguments.dedupe == "on"
     venue = PaperVenue(arguments.folder, dedupe=dedupe, delay=arguments.delay, rules=ExecutionRules(), closes=closes)
-    asyncio.run(_serve(venue, arguments.port))
+    asyncio.run(_serve(venue, arguments.port, stop_at_eof=arguments.stop_at_eof))
 
 
 if __name__ == "__main__":

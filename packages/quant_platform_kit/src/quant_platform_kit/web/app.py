@@ -227,4 +227,8 @@ def _mode(body: bytes) -> Mode | None:
 def _answered(answers: list[Answer]) -> Response:
     waits = [answer.retry_after for answer in answers if answer.retry_after]
     headers = {"Retry-After": str(max(1, round(max(waits).total_seconds())))} if waits else {}
-    return _json({"runs": answers}, status_of(answers), headers)
+    runs = [
+        {"account_id": answer.account_id, "status": answer.status, "report": answer.report, "error": answer.error}
+        for answer in answers
+    ]
+    return _json({"runs": runs}, status_of(answers), headers)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import gc
 import json
+import os
 import signal
 import socket
 import sys
+import threading
 from collections.abc import Callable
 from types import FrameType
 
@@ -22,6 +24,7 @@ from quant_platform_kit.web.stopping import StopSignal
 
 __all__ = ["main", "serve"]
 
+STANDARD_INPUT = 0
 STOP_SECONDS = 10
 """How long Cloud Run waits between SIGTERM and the end."""
 
@@ -61,8 +64,22 @@ def serve(service: Service, stop: StopSignal | None = None) -> None:
     server.run([listener])
 
 
+def _stop_at_eof() -> None:
+    while os.read(STANDARD_INPUT, 1 << 16):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
 def main(compose: Callable[[], Service]) -> None:
-    """Serve what an app composes; settings that cannot be meant end it with one line and status 1."""
+    """Serve what an app composes; settings that cannot be meant end it with one line and status 1.
+
+    With ``--stop-at-eof`` the end of standard input stops it too, as it does when the parent dies.
+    """
+    if arguments := sys.argv[1:]:
+        if arguments != ["--stop-at-eof"]:
+            sys.stderr.write("quant: a service takes its settings from the environment, and at most --stop-at-eof\n")
+            sys.exit(2)
+        threading.Thread(target=_stop_at_eof, daemon=True).start()
     try:
         service = compose()
         start_logging(as_json=service.settings.log_format == "json")

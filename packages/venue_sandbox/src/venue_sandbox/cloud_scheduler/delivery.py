@@ -23,7 +23,7 @@ DEFAULT_TYPE = "application/octet-stream"
 AGENT = "Google-Cloud-Scheduler"
 IGNORED = frozenset({"host", "content-length", "transfer-encoding", "connection", "expect"})
 IGNORED_PREFIXES = ("x-google-", "x-appengine-", "x-cloudscheduler")
-BODY_CHARACTERS = 2000
+BODY_CHARACTERS = 100_000
 BODY_BYTES = 4 * BODY_CHARACTERS
 MILLISECONDS = 3
 

@@ -8,6 +8,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from quant_platform_kit.domain.redaction import redact
+from quant_platform_kit.services.advice import PLACE
 from quant_platform_kit.web.pages import texts, verdicts
 
 __all__ = ["render"]
@@ -29,8 +30,9 @@ def _environment() -> Environment:
         finalize=_redacted,
     )
     filters: dict[str, Any] = {name: getattr(texts, name) for name in texts.__all__}
+    functions: dict[str, Any] = {name: getattr(verdicts, name) for name in verdicts.__all__}
     made.filters.update(filters)  # pyright: ignore[reportUnknownMemberType]
-    made.globals.update({name: getattr(verdicts, name) for name in verdicts.__all__})  # pyright: ignore[reportUnknownMemberType]
+    made.globals.update({**functions, "PLACE": PLACE})  # pyright: ignore[reportUnknownMemberType]
     return made
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Decimal
+from typing import cast
 
-from quant_platform_kit.domain.digests import plain
 from quant_platform_kit.domain.redaction import redact
 
-__all__ = ["brief", "bps", "instant", "money", "number", "price", "seconds", "share", "short", "units"]
+__all__ = ["bps", "brief", "instant", "money", "number", "price", "seconds", "share", "short", "slot", "units"]
 
 NONE = "\N{EN DASH}"
 MINUS = "\N{MINUS SIGN}"
@@ -72,7 +72,7 @@ def seconds(value: float | None) -> str:
 
 
 def number(value: object) -> str:
-    """Return one of a strategy's numbers: six digits of a float, and structures as JSON."""
+    """Return one of a strategy's numbers, a float with six digits, or several of them with their names."""
     if value is None:
         return "not finite"
     if isinstance(value, bool):
@@ -81,7 +81,12 @@ def number(value: object) -> str:
         return f"{value:,.6g}".replace("-", MINUS)
     if isinstance(value, Decimal):
         return units(value)
-    return value if isinstance(value, str) else json.dumps(plain(value), ensure_ascii=False)
+    if isinstance(value, Mapping):
+        named = cast("Mapping[object, object]", value)
+        return ", ".join(f"{name} {number(item)}" for name, item in named.items()) or "none"
+    if isinstance(value, list | tuple):
+        return ", ".join(number(item) for item in cast("Sequence[object]", value)) or "none"
+    return str(value)
 
 
 def brief(text: str, most: int = BRIEF) -> str:
@@ -93,6 +98,11 @@ def brief(text: str, most: int = BRIEF) -> str:
 def short(digest: str) -> str:
     """Return the beginning of a digest."""
     return digest if len(digest) <= DIGEST else digest[:DIGEST] + ELLIPSIS
+
+
+def slot(run_id: str) -> str:
+    """Return the part of a run's id that tells it from others of its session."""
+    return ".".join(run_id.split(".")[1:2])
 
 
 def _signed(value: Decimal, digits: int, *, sign: bool = False) -> str:

@@ -9,12 +9,23 @@ from enum import StrEnum
 
 from quant_platform_kit.domain.identity import Mode
 from quant_platform_kit.domain.orders import OrderState, Side
+from quant_platform_kit.domain.planning import OrderPlan, PlanLine
 from quant_platform_kit.domain.runs import OrderOutcome, Outcome, RunReport
 from quant_platform_kit.domain.strategy import Action
 from quant_platform_kit.services.notifying import Delivery
 from quant_platform_kit.web.reading import OpenRun, RunSummary
 
-__all__ = ["Level", "duration", "order_words", "overview", "slippage_rate", "summary_level", "totals", "verdict"]
+__all__ = [
+    "Level",
+    "duration",
+    "idle_lines",
+    "order_words",
+    "overview",
+    "slippage_rate",
+    "summary_level",
+    "totals",
+    "verdict",
+]
 
 ZERO = Decimal(0)
 NAMED = 4
@@ -107,7 +118,9 @@ def _traded(orders: Sequence[OrderOutcome]) -> str:
         sold = sum(order.side is Side.SELL for order in done)
         return f"{_count(sold, 'sale')} and {_count(len(done) - sold, 'purchase')}, all filled"
     words = {Side.BUY: "bought", Side.SELL: "sold"}
-    return ", ".join(f"{words[o.side]} {o.filled.normalize():,f} {o.symbol}" for o in done) or "nothing was left to trade"
+    return (
+        ", ".join(f"{words[o.side]} {o.filled.normalize():,f} {o.symbol}" for o in done) or "nothing was left to trade"
+    )
 
 
 def _incomplete(report: RunReport) -> str:
@@ -130,6 +143,11 @@ def _blocked(report: RunReport) -> str:
 
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def idle_lines(plan: OrderPlan) -> list[PlanLine]:
+    """Return the lines of symbols that were neither held nor wanted."""
+    return [line for line in plan.lines if not (line.current or line.target or line.order)]
 
 
 # --- orders ---------------------------------------------------------------------------------------
