@@ -422,14 +422,14 @@ def test_everything_a_run_knows_is_on_its_page(pages: dict[str, Page]) -> None:
         "Executes the decision of 2023-11-30",
         "b04db04db04d… " + "b04d" * 16,
         "SPY and GLD lead over 12 months",
-        "returns SPY 0.0834712, GLD -0.0124 risk_on yes",
-        "close_to_mean not finite",
+        "returns SPY 0.0834712, GLD -0.0124 risk on yes",
+        "close to mean not finite",
         "of a base of 75,210.55",
         "GLD 3 77.413 192.115 BUY 74 79.33 quantity step",
         "SPY 0 133.812 456.40 BUY 131 1,283.44 cash and buffer",
         "Neither held nor wanted: BIL.",
-        f"SELL TLT {ORDERS[0].client_order_id} 212 212 91.3517 91.37 +3.88 +2.0 bp 1.94 filled 0.7 s",
-        f"BUY SPY {ORDERS[2].client_order_id} 131 131 456.377 456.40 -3.01 -0.5 bp 5.98 filled 0.7 s",
+        f"SELL TLT {ORDERS[0].client_order_id} filled 212 212 91.3517 91.37 +3.88 +2.0 bp 1.94 0.7 s",
+        f"BUY SPY {ORDERS[2].client_order_id} filled 131 131 456.377 456.40 -3.01 -0.5 bp 5.98 0.7 s",
         "Turnover, USD 93,371.30 124.1 % of the base",
         "Slippage, USD +3.71 +0.4 bp",
         "Commission, USD 9.34",
@@ -491,6 +491,11 @@ def test_what_became_of_the_notification(show: Callable[..., Page]) -> None:
     alone = show(COMPLETED, None, notifier=None)
     assert "nobody to tell: NOTIFY_URLS is not set" in alone.text
     assert alone.verdict == "verdict good"
+
+
+def test_a_plan_of_nothing_names_its_symbols(show: Callable[..., Page]) -> None:
+    page = show(replace(REPORTS["no-action"], plan=OrderPlan(LINES[:1])))
+    assert "Plan Neither held nor wanted: BIL. Orders" in page.text
 
 
 def test_many_orders_are_counted_and_working_ones_named(show: Callable[..., Page]) -> None:
@@ -582,9 +587,9 @@ def test_the_list_begins_with_what_is_open(pages: dict[str, Page]) -> None:
 def test_the_list_has_a_line_for_each_run(pages: dict[str, Page]) -> None:
     text = pages["runs"].text
     line = "completed Global ETF rotation PAPER-7F3C21D0 paper 3 SPY and GLD lead over 12 months"
-    assert f"2023-12-01 2023-12-01T20-45-00Z {line}" in text
+    assert f"2023-12-01 20:45:00 UTC {line}" in text
     assert "blocked needs you Global ETF rotation" in text
-    assert "2023-12-01T20-45-00Z completed Global ETF rotation PAPER-7F3C21D0 LIVE 3" in text
+    assert "20:45:00 UTC completed Global ETF rotation PAPER-7F3C21D0 LIVE 3" in text
     assert pages["runs-none"].verdict == "verdict idle"
     assert "There is no run to show." in pages["runs-none"].text
 
@@ -683,6 +688,9 @@ def test_an_open_run_says_who_has_it_and_what_happens_next(pages: dict[str, Page
         (texts.number({}), "none"),
         (texts.brief("a" * 200, 5), "aaaa…"),
         (texts.short("abc"), "abc"),
+        (texts.slot("2023-12-01.2023-12-01T20-45-00Z.paper.k3j5tq2m"), "20:45:00 UTC"),
+        (texts.slot("2023-12-01.2023-12-02T00-15-00Z.paper.k3j5tq2m"), "2023-12-02 00:15:00 UTC"),
+        (texts.slot("2023-12-01.cli.paper.k3j5tq2m"), "cli"),
     ],
 )
 def test_how_values_are_written(written: str, expected: str) -> None:

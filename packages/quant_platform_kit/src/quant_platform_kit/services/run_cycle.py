@@ -232,6 +232,7 @@ class _Run:
         ports, ledger = self.ports, self._ledger(run_id)
         claim, plan = ledger.known_claim(), ledger.plan()
         if report := ports.reports.find(run_id):
+            ports.published(report)
             uncertain = any(order.state is OrderState.UNKNOWN for order in report.orders)
             self.lease.close_run(uncertain=uncertain, release=run_id == self.request.key.run_id)
         elif plan is not None and claim is not None:
@@ -247,6 +248,7 @@ class _Run:
         """Publish the report, then let go of the run."""
         self.lease.require(timedelta(0))
         report = self.ports.reports.publish(replace(report, todo=what_to_do(report)))
+        self.ports.published(report)
         self.ports.reached(Boundary.REPORT_PUBLISHED)
         self.lease.close_run(uncertain=uncertain, release=report.run_id == self.request.key.run_id)
         self.ports.reached(Boundary.RUN_CLOSED)

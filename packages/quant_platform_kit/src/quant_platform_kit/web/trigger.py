@@ -139,16 +139,31 @@ def _run(service: Service, account: Account, trigger: Trigger, stop: StopSignal)
     account_id = account.broker.account_id
     session = service.calendar.local_date(trigger.due)
     key = RunKey(account_id, session, trigger.slot, lowered(account.mode, trigger.mode))
+    closed: dict[str, RunReport] = {}
     with logger.contextualize(account=account_id, run=key.run_id):
         try:
-            return _ended(service, _cycle(service, account, trigger, key, stop))
+            report = _cycle(service, account, trigger, key, stop, closed)
+            closed[report.run_id] = report
         except UnknownSession as error:
-            return _ended(service, _outside_calendar(service, key, account.clock.now(), error))
+            report = _outside_calendar(service, key, account.clock.now(), error)
+            closed[report.run_id] = report
         except QuantError as error:
             return _stopped(service, account_id, error)
+        finally:
+            for ended in closed.values():
+                _tell_ended(service, ended)
+    return Answer(account_id, HTTPStatus.OK, report)
 
 
-def _cycle(service: Service, account: Account, trigger: Trigger, key: RunKey, stop: StopSignal) -> RunReport:
+def _cycle(
+    service: Service,
+    account: Account,
+    trigger: Trigger,
+    key: RunKey,
+    stop: StopSignal,
+    closed: dict[str, RunReport],
+) -> RunReport:
+    """Run once; ``closed`` gets every run that ended meanwhile, also one that was recovered before."""
     request = RunRequest(
         service.strategy,
         key,
@@ -166,6 +181,7 @@ def _cycle(service: Service, account: Account, trigger: Trigger, key: RunKey, st
         StoppableClock(account.clock, stop),
         service.calendar,
         stop.watched(service.reached),
+        lambda report: closed.update({report.run_id: report}),
     )
     return run_cycle(request, ports, service.policy, service.terms)
 
@@ -194,21 +210,20 @@ def _outside_calendar(service: Service, key: RunKey, now: datetime, error: Unkno
     )
 
 
-def _ended(service: Service, report: RunReport) -> Answer:
-    """Tell about a run that ended, and answer with its report."""
+def _tell_ended(service: Service, report: RunReport) -> None:
+    """Tell about a run that ended, unless that was done."""
     level = "INFO" if report.outcome.good else "ERROR"
     logger.log(level, "{}: {}", report.outcome.value, "; ".join(report.reasons) or "nothing to add")
     try:
         notices = Notices(service.stores.notices, service.notifier)
     except StoreError as error:
         logger.error("nobody was told: {}", error)
-        return Answer(report.key.account_id, HTTPStatus.OK, report)
+        return
     now = report.finished_at
     messages = [about_revision(_revision(service), report), about_run(report)]
     messages += [about_caution(service.name, text, now) for text in service.cautions()]
     for error in delivered([notices.deliver(message) for message in messages]):
         logger.error("a notification did not get out: {}", error)
-    return Answer(report.key.account_id, HTTPStatus.OK, report)
 
 
 def _stopped(service: Service, account_id: str, error: QuantError) -> Answer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Decimal
@@ -17,6 +18,7 @@ ELLIPSIS = "\N{HORIZONTAL ELLIPSIS}"
 BRIEF = 140
 DIGEST = 12
 TARGET_DIGITS = Decimal("0.0001")
+_TIME = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d)-(\d\d)-(\d\d)Z")
 MINUTE, HOUR = 60, 3600
 EXACT = 120
 """Durations below so many seconds are written with a decimal."""
@@ -101,8 +103,14 @@ def short(digest: str) -> str:
 
 
 def slot(run_id: str) -> str:
-    """Return the part of a run's id that tells it from others of its session."""
-    return ".".join(run_id.split(".")[1:2])
+    """Return the part of a run's id that tells it from others of its session: the time of its trigger, or a name."""
+    session, _, rest = run_id.partition(".")
+    name = rest.partition(".")[0]
+    time = _TIME.fullmatch(name)
+    if time is None:
+        return name
+    day = "" if time[1] == session else f"{time[1]} "
+    return f"{day}{time[2]}:{time[3]}:{time[4]} UTC"
 
 
 def _signed(value: Decimal, digits: int, *, sign: bool = False) -> str:
