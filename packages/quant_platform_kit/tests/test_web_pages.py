@@ -463,7 +463,7 @@ def test_what_is_to_do_comes_first_and_can_be_copied(pages: dict[str, Page]) -> 
 def test_a_run_that_never_decided_says_so(pages: dict[str, Page]) -> None:
     text = pages["run-skipped"].text
     for line in (
-        "Nothing was decided; the session to decide on was 2023-11-30.",
+        "Nothing was decided; the session to decide on was 2023-11-30 .",
         "No plan was made.",
         "No orders were sent.",
         "Not checked: the run ended before that.",
@@ -653,7 +653,7 @@ def test_an_open_run_says_who_has_it_and_what_happens_next(pages: dict[str, Page
         "Claimed 2023-12-01 20:45:02 UTC by service paper-etf-rotation",
         "Decides as of 2023-11-30",
         "2023-12-01 20:46:02 UTC paper-etf-rotation-1-140231-7 the store cannot be reached: 503",
-        "for 30 min 0 s",
+        "for 30 min; another one closes it as missed",
     ):
         assert line in text
     assert pages["open"].commands[0].startswith('quant status --account "PAPER-7F3C21D0" --store "$STORE_URL"')

@@ -89,6 +89,8 @@ class PaperPlatform:
         Of the catalog.
     settings
         Further settings of the service.
+    clock
+        ``virtual``: the scheduler fires when it is told to; ``real``: at the times of its job.
     """
 
     folder: Path
@@ -98,12 +100,14 @@ class PaperPlatform:
     price_field: str = "adj_close"
     settings: Mapping[str, str] = field(default_factory=dict[str, str])
     account: str = ACCOUNT
+    clock: str = "virtual"
 
     def __enter__(self) -> Self:
         self.folder.mkdir(parents=True, exist_ok=True)
         series = ("--prices", str(self.prices), "--price-field", self.price_field)
         self.venue = Server("quant_platform_kit.testing.paper_venue", "--folder", str(self.folder / "venue"), *series)
-        self.scheduler = Server("venue_sandbox.cloud_scheduler", "--clock", "virtual", "--backoff-scale", "0.2")
+        scale = ("--backoff-scale", "0.2") if self.clock == "virtual" else ()
+        self.scheduler = Server("venue_sandbox.cloud_scheduler", "--clock", self.clock, *scale)
         control(self.venue.port, op="fund", account=self.account, cash=str(self.cash))
         self._port = 0
         self.start_service()
@@ -148,7 +152,7 @@ class PaperPlatform:
     def fire(self, due: datetime, *, retries: int = 0) -> Delivered:
         """Let the scheduler fire the job for a schedule time, and wait for the end of its attempts."""
         self.set_clock(due + LATENCY)
-        self._set_job(retries)
+        self.schedule(retries)
         asked = {"job": "run", "schedule_time": due.astimezone(UTC).isoformat().replace("+00:00", "Z")}
         answer = self._ask("POST", "/_control/fire", asked)
         if not answer.good:
@@ -190,7 +194,7 @@ class PaperPlatform:
             time.sleep(0.05)
         raise Unhealthy(f"the service was not ready within {START_SECONDS:g} s; see {self.folder / 'service.log'}")
 
-    def _set_job(self, retries: int) -> None:
+    def schedule(self, retries: int = 3) -> None:
         """Point the scheduler's job at the service, whose port changes with every start."""
         job = {
             "name": JOB,

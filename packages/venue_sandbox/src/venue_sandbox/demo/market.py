@@ -17,7 +17,7 @@ from quant_platform_kit.domain.performance import BacktestResult
 from quant_platform_kit.domain.strategy import BoundStrategy
 from quant_platform_kit.testing.synthetic import LABEL, synthetic_prices
 
-__all__ = ["Market", "choose_market", "own_market"]
+__all__ = ["Market", "choose_market", "due_on", "invented", "own_market", "write_prices"]
 
 PROFILE = "dual_momentum"
 FIRST, LAST = date(2012, 1, 3), date(2023, 12, 29)
@@ -73,8 +73,7 @@ class Market:
 
     def due(self, as_of: date) -> datetime:
         """Return when the session after ``as_of`` is triggered, aware UTC."""
-        session = load_calendar("XNYS").after(as_of)
-        return datetime.combine(session, TRIGGER).astimezone(UTC)
+        return due_on(load_calendar("XNYS").after(as_of))
 
     def next(self, session: date) -> date:
         """Return the session after one."""
@@ -86,20 +85,32 @@ class Market:
 
     def file(self, path: Path) -> Path:
         """Return a price file: the one that was given, or the invented prices, written to ``path``."""
-        if self.label is None:
-            return self.prices.path
-        path.parent.mkdir(parents=True, exist_ok=True)
-        columns = self.prices.columns
-        rows = zip(np.datetime_as_string(self.prices.days), self.prices.codes, columns["close"], strict=True)
-        lines = (f"{day},{self.prices.symbols[code]},{close:.4f},{close:.4f}\n" for day, code, close in rows)
-        path.write_text("date,symbol,close,adj_close\n" + "".join(lines))
-        return path
+        return write_prices(self.prices, path) if self.label else self.prices.path
+
+
+def due_on(session: date) -> datetime:
+    """Return when a session is triggered, aware UTC."""
+    return datetime.combine(session, TRIGGER).astimezone(UTC)
+
+
+def invented(bound: BoundStrategy) -> LongPrices:
+    """Return invented prices of all that a strategy looks at."""
+    return synthetic_prices(bound.manifest.symbols, load_calendar("XNYS"), FIRST, LAST)
+
+
+def write_prices(prices: LongPrices, path: Path) -> Path:
+    """Write prices without dividends to a CSV file, and return its path."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rows = zip(np.datetime_as_string(prices.days), prices.codes, prices.columns["close"], strict=True)
+    lines = (f"{day},{prices.symbols[code]},{close:.4f},{close:.4f}\n" for day, code, close in rows)
+    path.write_text("date,symbol,close,adj_close\n" + "".join(lines))
+    return path
 
 
 def choose_market() -> Market:
     """Return the invented market."""
     bound = bind(find_strategy(PROFILE))
-    prices = synthetic_prices(bound.manifest.symbols, load_calendar("XNYS"), FIRST, LAST)
+    prices = invented(bound)
     return Market(prices, bound, _sessions(bound, prices), LABEL)
 
 

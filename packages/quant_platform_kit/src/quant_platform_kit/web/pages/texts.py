@@ -69,7 +69,7 @@ def seconds(value: float | None) -> str:
         return f"{_signed(Decimal(value), 1)} s"
     whole = round(value)
     if whole < HOUR:
-        return f"{whole // MINUTE} min {whole % MINUTE} s"
+        return f"{whole // MINUTE} min" + (f" {whole % MINUTE} s" if whole % MINUTE else "")
     return f"{whole // HOUR} h {whole % HOUR // MINUTE} min"
 
 
