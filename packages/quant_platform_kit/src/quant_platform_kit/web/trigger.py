@@ -90,13 +90,11 @@ def read_schedule_time(text: str) -> datetime:
     """Read a schedule time as Cloud Scheduler writes it, to the second; `InvalidInput` for anything else."""
     try:
         due = datetime.fromisoformat(text)
-    except ValueError:
-        due = None
-    if due is None or due.tzinfo is None:
-        raise InvalidInput(
-            f"X-CloudScheduler-ScheduleTime is {text[:60]!r}; it is an instant such as 2023-12-01T20:45:00Z"
-        )
-    return due.astimezone(UTC).replace(microsecond=0)
+        if due.tzinfo is not None:
+            return due.astimezone(UTC).replace(microsecond=0)
+    except (ValueError, OverflowError):
+        pass
+    raise InvalidInput(f"X-CloudScheduler-ScheduleTime is {text[:60]!r}; it is an instant such as 2023-12-01T20:45:00Z")
 
 
 def lowered(allowed: Mode, asked: Mode | None) -> Mode:
