@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 from quant_platform_kit.adapters.calendar_tables import load_calendar
 from quant_platform_kit.adapters.file_store import FileStore
-from quant_platform_kit.cli import operate, watchdog
+from quant_platform_kit.cli import place as place_module
+from quant_platform_kit.cli import watchdog
 from quant_platform_kit.domain.boundaries import Boundary
 from quant_platform_kit.domain.digests import canonical_json
 from quant_platform_kit.domain.errors import Conflict, InvalidInput, NotifyError, StoreError
@@ -517,7 +518,7 @@ def test_a_store_that_cannot_be_opened_is_an_alert(
     def refuse(url: str) -> Any:
         raise StoreError("no connection")
 
-    monkeypatch.setattr(operate, "open_store", refuse)
+    monkeypatch.setattr(place_module, "open_store", refuse)
     answer = quant()
     assert answer.code == 1
     assert answer.out.startswith("store  the store does not answer, so that nothing can be watched")

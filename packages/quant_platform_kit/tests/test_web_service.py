@@ -5,36 +5,26 @@ Monday's decision buys AAA and BBB in Tuesday's session, the one that is on.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from decimal import Decimal
-from io import StringIO
 from typing import Any
 
-import httpx
-import pytest
 from quant_platform_kit.adapters.platforms import read_platform
 from quant_platform_kit.adapters.price_files import FileMarketData
 from quant_platform_kit.domain.cycle import ExecutionPolicy
-from quant_platform_kit.domain.errors import NotifyError
-from quant_platform_kit.domain.identity import Mode, RunKey
+from quant_platform_kit.domain.identity import Mode
 from quant_platform_kit.domain.paper_book import PaperBook
-from quant_platform_kit.domain.sessions import ExchangeCalendar
 from quant_platform_kit.ports.notifier import Notification
 from quant_platform_kit.services.execution import ExecutionTimes
 from quant_platform_kit.services.reports import ReportStore
 from quant_platform_kit.services.run_request import RunTerms
 from quant_platform_kit.testing.clock import FrozenClock
 from quant_platform_kit.testing.paper_platform import description
-from quant_platform_kit.web.app import create_app
-from quant_platform_kit.web.service import Account, Service
+from quant_platform_kit.web.service import Service
 from quant_platform_kit.web.settings import ServiceSettings
 from quant_platform_kit.web.stopping import StopSignal
-from starlette.testclient import TestClient
 
-from .exactly_once import ACCOUNT, CALENDAR, PLAIN, Desk, MemoryStore, following, moment, prices
+from .exactly_once import CALENDAR, PLAIN, Desk, MemoryStore, following, moment, prices
 
 MON, TUE = date(2023, 11, 27), date(2023, 11, 28)
 DUE = "2023-11-28T20:45:00Z"

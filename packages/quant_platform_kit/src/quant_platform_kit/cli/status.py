@@ -8,7 +8,9 @@ from rich.markup import escape
 from quant_platform_kit.adapters.calendar_tables import load_calendar
 from quant_platform_kit.adapters.clock import SystemClock
 from quant_platform_kit.adapters.strategies import catalog
-from quant_platform_kit.cli.operate import (
+from quant_platform_kit.cli.options import JsonOption
+from quant_platform_kit.cli.output import complain, console, print_json, table, units
+from quant_platform_kit.cli.place import (
     AccountOption,
     BookOption,
     Place,
@@ -18,8 +20,6 @@ from quant_platform_kit.cli.operate import (
     readable,
     say,
 )
-from quant_platform_kit.cli.options import JsonOption
-from quant_platform_kit.cli.output import complain, console, print_json, table, units
 from quant_platform_kit.domain.digests import plain
 from quant_platform_kit.services.advice import resolve_line
 from quant_platform_kit.services.reports import ReportStore

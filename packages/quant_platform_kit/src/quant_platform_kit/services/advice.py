@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from quant_platform_kit.domain.identity import RunKey
 from quant_platform_kit.domain.orders import OrderState
 from quant_platform_kit.domain.runs import Outcome, RunReport
 
-__all__ = ["PLACE", "resolve_line", "what_to_do"]
+__all__ = ["PLACE", "accept_line", "resolve_line", "what_to_do"]
 
 PLACE = '--store "$STORE_URL" --reports "$REPORT_STORE_URL"'
 """Names the stores by the service's own settings: their addresses may hold passwords."""
@@ -30,6 +31,11 @@ def what_to_do(report: RunReport) -> tuple[str, ...]:
         for session in report.behind
     ]
     return tuple(todo)
+
+
+def accept_line(key: RunKey) -> str:
+    """Return the command that accepts what a run found and was blocked by."""
+    return f"quant accept {key.run_id} --reason TEXT --account {key.account_id} {PLACE}"
 
 
 def resolve_line(run_id: str, client_order_id: str, where: str) -> str:

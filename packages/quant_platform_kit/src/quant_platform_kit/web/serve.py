@@ -17,7 +17,7 @@ from fastapi import FastAPI
 from loguru import logger
 
 from quant_platform_kit.adapters.logs import start_logging
-from quant_platform_kit.domain.errors import QuantError
+from quant_platform_kit.domain.errors import InvalidInput, QuantError
 from quant_platform_kit.web.app import create_app
 from quant_platform_kit.web.service import Service
 from quant_platform_kit.web.settings import ServiceSettings
@@ -51,8 +51,12 @@ class _Server(uvicorn.Server):
 
 
 def listen(settings: ServiceSettings) -> socket.socket:
-    """Return a socket that listens where the settings say."""
-    return socket.create_server((settings.host, settings.port), backlog=128)
+    """Return a socket that listens where the settings say; `InvalidInput` where nobody can."""
+    try:
+        return socket.create_server((settings.host, settings.port), backlog=128)
+    except OSError as error:
+        place = f"HOST is {settings.host} and PORT {settings.port}"
+        raise InvalidInput(f"{place}: {error}; choose an address of this machine and a free port") from error
 
 
 def serve(service: Service, listener: socket.socket) -> None:
