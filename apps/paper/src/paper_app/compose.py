@@ -42,9 +42,10 @@ def _check_lease(settings: PaperSettings, traits: BrokerTraits) -> None:
     """Refuse a lease that runs out while the venue may still answer: no order would ever be sent under it."""
     needed = max(2 * traits.timeout, traits.settle_window + traits.timeout).total_seconds()
     if settings.lease_seconds <= needed:
+        given = f"{settings.paper_timeout_seconds:g} and PAPER_SETTLE_SECONDS {settings.paper_settle_seconds:g}"
         raise InvalidInput(
-            f"LEASE_SECONDS is {settings.lease_seconds:g}; with PAPER_TIMEOUT_SECONDS {settings.paper_timeout_seconds:g} "
-            f"and PAPER_SETTLE_SECONDS {settings.paper_settle_seconds:g} it has to be more than {needed:g}"
+            f"LEASE_SECONDS is {settings.lease_seconds:g}; with PAPER_TIMEOUT_SECONDS {given} it has to be more than "
+            f"{needed:g}"
         )
 
 
