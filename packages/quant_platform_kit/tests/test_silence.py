@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from quant_platform_kit.adapters.price_files import FileMarketData
 from quant_platform_kit.domain.boundaries import Boundary
-from quant_platform_kit.domain.errors import BrokerError, Superseded
+from quant_platform_kit.domain.errors import BrokerError, NeedsOperator, Superseded
 from quant_platform_kit.domain.orders import Order, OrderState, Side
 from quant_platform_kit.domain.paper_book import PaperBook
 from quant_platform_kit.domain.runs import Outcome
@@ -210,6 +210,33 @@ def test_a_refused_order_is_not_sent_again() -> None:
     (record,) = desk.run(desk.order("AAA", Side.BUY, 7))
     assert states(record) == [SENT, OrderState.REJECTED]
     assert record.outcome.text == "not today"
+    assert desk.desk.sent == {"AAA": 1}
+
+
+def test_an_answer_that_only_a_person_can_judge_leaves_the_order_unknown_and_sends_nothing_more() -> None:
+    desk = bench(AfterSilence.RESEND)
+
+    def refuse(order: Order) -> None:
+        raise NeedsOperator("103: duplicate order id; the broker shows no such order")
+
+    desk.desk.on_submit = refuse
+    first, second = desk.run(desk.order("AAA", Side.BUY, 7), desk.order("BBB", Side.BUY, 3))
+    assert states(first) == states(second) == [SENT, OrderState.UNKNOWN]
+    assert first.outcome.text == "103: duplicate order id; the broker shows no such order"
+
+
+def test_several_orders_that_could_be_the_lost_one_are_left_to_a_person_with_their_names(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    desk = bench(AfterSilence.RESEND, Way.LOST)
+
+    def find(identity: str) -> None:
+        raise NeedsOperator("orders 17 and 18 could both be it")
+
+    monkeypatch.setattr(desk.desk, "find", find)
+    (record,) = desk.run(desk.order("AAA", Side.BUY, 7))
+    assert states(record) == [SENT, OrderState.UNKNOWN]
+    assert record.outcome.text == "orders 17 and 18 could both be it"
     assert desk.desk.sent == {"AAA": 1}
 
 

@@ -12,7 +12,6 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
-import httpx
 import pytest
 from quant_platform_kit.adapters.platforms import read_platform
 from quant_platform_kit.adapters.price_files import FileMarketData
@@ -131,16 +130,16 @@ class House:
         app = create_app(self.service, self.stop)
         return TestClient(app, raise_server_exceptions=False, follow_redirects=False)
 
-    def ask(self, method: str, path: str, headers: Any = None, content: Any = None) -> httpx.Response:
+    def ask(self, method: str, path: str, headers: Any = None, content: Any = None) -> Any:
         """Send one request."""
         return self.door.request(method, path, headers=headers, content=content)
 
-    def run(self, due: str = DUE, mode: str | None = None, **headers: str) -> httpx.Response:
+    def run(self, due: str = DUE, mode: str | None = None, **headers: str) -> Any:
         """Trigger a run."""
         content = None if mode is None else json.dumps({"mode": mode})
         return self.ask("POST", "/run", {TIME: due, **headers}, content)
 
-    def get(self, path: str, **headers: str) -> httpx.Response:
+    def get(self, path: str, **headers: str) -> Any:
         """Read something."""
         return self.ask("GET", path, headers)
 
@@ -155,7 +154,7 @@ class House:
         return dict(self.stores.ledger.objects), dict(self.stores.notices.objects), desks, tuple(self.postbox.sent)
 
 
-def report_of(answer: httpx.Response) -> dict[str, Any]:
+def report_of(answer: Any) -> dict[str, Any]:
     """Return the report of the only account."""
     assert answer.status_code == 200, answer.text
     (run,) = answer.json()["runs"]
@@ -163,7 +162,7 @@ def report_of(answer: httpx.Response) -> dict[str, Any]:
     return run["report"]
 
 
-def outcomes(answers: Iterable[httpx.Response]) -> list[str]:
+def outcomes(answers: Iterable[Any]) -> list[str]:
     """Return how runs ended."""
     return [report_of(answer)["outcome"] for answer in answers]
 
@@ -324,7 +323,7 @@ def test_a_damaged_report_is_named_and_read_as_no_other() -> None:
     run_id = report_of(house.run())["run_id"]
     key = f"runs/{run_id}"
     stored = house.stores.notices.objects[key]
-    house.stores.notices.objects[key] = replace(stored, data=stored.data.replace(b"completed", b"no_action"))
+    house.stores.notices.objects[key] = stored._replace(data=stored.data.replace(b"completed", b"no_action"))
     answer = house.get(f"/runs/{run_id}")
     assert (answer.status_code, answer.json()) == (
         503,

@@ -12,6 +12,7 @@ QuantError                  anything this package raises on purpose
 │   └── Conflict            a precondition failed: the object exists already or has another generation
 └── BrokerError             the broker could not answer; what it did is unknown
     ├── Superseded          a newer login took the account's connection
+    ├── NeedsOperator       what became of an order cannot be told without a person
     └── OrderRejected       the broker answered: it will not take this order
 """
 
@@ -26,6 +27,7 @@ __all__ = [
     "Interrupted",
     "InvalidInput",
     "LeaseLost",
+    "NeedsOperator",
     "NotifyError",
     "OrderRejected",
     "QuantError",
@@ -89,6 +91,10 @@ class BrokerError(QuantError):
 
 class Superseded(BrokerError):
     """A newer login took the account's connection: nothing sent over the old one has any effect."""
+
+
+class NeedsOperator(BrokerError):
+    """What became of an order cannot be told without a person; the message says what the broker shows."""
 
 
 class OrderRejected(BrokerError):

@@ -20,7 +20,7 @@ class Side(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A market order for the day, recorded before it is sent.
+    """An order for the day, recorded before it is sent.
 
     Attributes
     ----------
@@ -28,12 +28,16 @@ class Order:
         FIX ClOrdID; see `quant_platform_kit.domain.identity.client_order_id`.
     quantity
         Units, positive.
+    limit_price
+        The worst price to trade at, in the instrument's currency; None for a market order, the only kind that plans
+        make.
     """
 
     client_order_id: str
     symbol: str
     side: Side
     quantity: Decimal
+    limit_price: Decimal | None = None
 
 
 class OrderState(Enum):

@@ -42,13 +42,21 @@ class Broker(Protocol):
         ------
         OrderRejected
             The broker refused; nothing was or will be traded.
+        NeedsOperator
+            The broker answered, and what it did cannot be told without a person.
         BrokerError
             No answer: the order may or may not exist. Ask with `find`, never send blindly again.
         """
         ...
 
     def find(self, client_order_id: str) -> ExecutionReport | None:
-        """Return what the broker knows of an order, None if it knows nothing of it."""
+        """Return what the broker knows of an order, None if it knows nothing of it.
+
+        Raises
+        ------
+        NeedsOperator
+            It shows several orders that could be this one; the message lists them.
+        """
         ...
 
     def cancel(self, client_order_id: str) -> ExecutionReport:

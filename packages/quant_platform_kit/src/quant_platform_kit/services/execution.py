@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import TypeVar
 
 from quant_platform_kit.domain.boundaries import Boundary
-from quant_platform_kit.domain.errors import BrokerError, OrderRejected, Superseded
+from quant_platform_kit.domain.errors import BrokerError, NeedsOperator, OrderRejected, Superseded
 from quant_platform_kit.domain.orders import OrderState, Side
 from quant_platform_kit.domain.portfolio import Quote
 from quant_platform_kit.domain.runs import OrderRecord, Revision, RunPlan
@@ -112,6 +112,8 @@ class Execution:
             self._keep(gateway.send(record))
         except Superseded:
             raise
+        except NeedsOperator as error:
+            self._leave_to_operator(gateway.ledger.reread(record), error)
         except BrokerError:
             if tries == 1:
                 raise
@@ -124,7 +126,11 @@ class Execution:
     def _look_up(self, record: OrderRecord, quotes: Mapping[str, Quote], tries: int) -> None:
         """Ask the broker what became of an order that was sent; send again only where that is safe."""
         gateway = self.gateway
-        found = self._ask(lambda: gateway.broker.find(record.order.client_order_id))
+        try:
+            found = self._ask(lambda: gateway.broker.find(record.order.client_order_id))
+        except NeedsOperator as error:
+            self._leave_to_operator(record, error)
+            return
         if found is not None:
             self._keep(gateway.answer(record, found))
             return
@@ -144,12 +150,17 @@ class Execution:
         else:
             self._send(record, quotes, tries)
 
+    def _leave_to_operator(self, record: OrderRecord, error: NeedsOperator) -> None:
+        """Record that only a person can tell what became of an order."""
+        known = record.state is OrderState.UNKNOWN
+        self._keep(record if known else self.gateway.settle_as(record, OrderState.UNKNOWN, str(error)))
+
     def _ask(self, question: Callable[[], _T]) -> _T:
         """Ask the broker something that changes nothing or may be repeated; over a new connection if one breaks."""
         self.gateway.lease.require(self.gateway.broker.traits.timeout)
         try:
             return question()
-        except (Superseded, OrderRejected):
+        except (Superseded, NeedsOperator, OrderRejected):
             raise
         except BrokerError:
             self.gateway.lease.require(self.gateway.broker.traits.timeout)
