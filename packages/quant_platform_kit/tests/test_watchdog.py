@@ -332,7 +332,7 @@ def test_unknown_orders_are_told_with_the_command_that_settles_them(world: World
     assert (
         f"account {world.account_id} has an UNKNOWN order, BUY 58 AAA; settle it with `quant resolve" in found[0].text
     )
-    assert f"{report.run_id} {order.client_order_id} --as \"filled|not-sent|cancelled\"" in found[0].text
+    assert f'{report.run_id} {order.client_order_id} --as "filled|not-sent|cancelled"' in found[0].text
     assert "has not executed the REBALANCE of 2023-11-27" in found[2].text
 
 

@@ -38,14 +38,14 @@ class StopSignal:
 
         def passed(boundary: Boundary) -> None:
             reached(boundary)
-            if boundary not in _ENDING:
+            if boundary not in _PASSED:
                 self.wait(0)
 
         return passed
 
 
-_ENDING = frozenset({Boundary.REPORT_PUBLISHED, Boundary.RUN_CLOSED})
-"""The run is over: letting it answer costs nothing."""
+_PASSED = frozenset({Boundary.LEASE_TAKEN, Boundary.REPORT_PUBLISHED, Boundary.RUN_CLOSED})
+"""At the first the lease would not be given back; at the others the run is over: letting it answer costs nothing."""
 
 
 class StoppableClock:
