@@ -83,30 +83,22 @@ class Server:
 
     def fault(self, kind: str, **fields: Any) -> None:
         """Arm a fault; see the server for its kinds and fields."""
-        self._control("POST", "faults", {"kind": kind, **fields})
+        self.control("POST", "faults", {"kind": kind, **fields})
 
     def clear(self) -> None:
         """Disarm every fault."""
-        self._control("DELETE", "faults")
+        self.control("DELETE", "faults")
 
     def requests(self) -> dict[str, int]:
         """Return the number of requests by operation."""
-        return json.loads(self._control("GET", "requests"))
+        return self.control("GET", "requests")
 
     def forget_requests(self) -> None:
         """Count requests from zero."""
-        self._control("DELETE", "requests")
+        self.control("DELETE", "requests")
 
-    def _ports(self) -> dict[str, int]:
-        assert self.process.stdout is not None
-        if not select.select([self.process.stdout], [], [], START_SECONDS)[0]:
-            raise Unhealthy(f"{self.name} did not listen within {START_SECONDS:g} s")
-        line = self.process.stdout.readline()
-        if not line:
-            raise Unhealthy(f"{self.name} ended with status {self.process.wait(STOP_SECONDS)} before it listened")
-        return json.loads(line)
-
-    def _control(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> bytes:
+    def control(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        """Ask the control endpoint; return the document it answers with, None if there is none."""
         connection = http.client.HTTPConnection("127.0.0.1", self.control_port, timeout=CONTROL_SECONDS)
         try:
             text = None if body is None else json.dumps(body)
@@ -117,7 +109,16 @@ class Server:
             connection.close()
         if response.status >= 300:
             raise Unhealthy(f"{self.name}: {method} {path} was answered {response.status}: {content.decode().strip()}")
-        return content
+        return json.loads(content) if content else None
+
+    def _ports(self) -> dict[str, int]:
+        assert self.process.stdout is not None
+        if not select.select([self.process.stdout], [], [], START_SECONDS)[0]:
+            raise Unhealthy(f"{self.name} did not listen within {START_SECONDS:g} s")
+        line = self.process.stdout.readline()
+        if not line:
+            raise Unhealthy(f"{self.name} ended with status {self.process.wait(STOP_SECONDS)} before it listened")
+        return json.loads(line)
 
     def _close(self) -> None:
         for stream in (self.process.stdin, self.process.stdout):
