@@ -43,6 +43,7 @@ class Problem(Enum):
     LOT = "quantity no multiple of the lot"
     LIMIT = "limit price missing or not positive"
     TICK = "limit price between two ticks"
+    FUNDS = "a change that is more than the account can settle"
 
 
 class InvalidTicket(ValueError):
@@ -145,13 +146,15 @@ class Exchange:
         Raises
         ------
         InvalidTicket
-            The values make no order, or less is left than was filled already.
+            The values make no order, more than the account can settle, or less than was filled already.
         """
         order = self.book.orders[number]
         instrument = self.listing.instruments[order.ticket.symbol]
         _check_numbers(instrument, quantity, limit, order.ticket.order_type)
         if quantity <= order.filled:
             raise InvalidTicket(Problem.QUANTITY)
+        if self._refusal(replace(order, quantity=quantity, limit=limit), instrument):
+            raise InvalidTicket(Problem.FUNDS)
         if (quantity, limit) != (order.quantity, order.limit):
             self._commit(events.Amended(number, quantity, limit))
         return self._told(number)
@@ -277,14 +280,15 @@ class Exchange:
         """Return why the account cannot pay or deliver; empty if it can."""
         account, symbol = order.ticket.account, instrument.symbol
         if order.ticket.side is Side.SELL:
-            promised = (other.remaining for other in self.book.live(account) if _sells(other, symbol))
+            others = (other for other in self.book.live(account) if other.number != order.number)
+            promised = (other.remaining for other in others if _sells(other, symbol))
             free = self.book.accounts[account].holding(symbol).quantity - sum(promised, ZERO)
-            if order.quantity > free:
-                return f"Sell of {order.quantity} {symbol} with {free} free to sell; short sales are not allowed"
+            if order.remaining > free:
+                return f"Sell of {order.remaining} {symbol} with {free} free to sell; short sales are not allowed"
             return ""
         if self.quote(symbol) is None:
             return f"There is no price for {symbol}"
-        cost, cash = self._cost(order), self.buying_power(account, instrument.currency)
+        cost, cash = self._cost(order), self.buying_power(account, instrument.currency, order.number)
         if cost > cash:
             return (
                 f"Your available funds are insufficient. Available {cash:.2f} {instrument.currency}, "
