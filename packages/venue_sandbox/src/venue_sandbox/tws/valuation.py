@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from decimal import ROUND_HALF_EVEN, Decimal
 
 from venue_sandbox.exchange.accounts import Account, converted
@@ -55,23 +55,20 @@ def account_values(exchange: Exchange, account: Account) -> list[Row]:
 
 def ledger_values(exchange: Exchange, account: Account) -> list[Row]:
     """Return the cash and stocks of every currency, and their sum under BASE."""
-    stocks, open_gain, realized = (
-        _stocks(exchange, account),
-        _open_gain(exchange, account),
-        _realized(exchange, account),
-    )
-    rows: list[Row] = []
-    for currency in dict.fromkeys([BASE, account.base, *account.cash, *stocks]):
-        rate = Decimal(1) if currency == BASE else converted(Decimal(1), currency, account.base)
-
-        def of(amounts: dict[str, Decimal], currency: str = currency) -> Decimal:
-            return _total(amounts.items(), account.base) if currency == BASE else amounts.get(currency, ZERO)
-
-        cash, market = of(account.cash), of(stocks)
-        values = (cash, cash, ZERO, market, cash + market, of(open_gain), of(realized))
-        texts = (*map(amount, values), str(rate.quantize(FINEST)), currency)
-        rows += [(tag, text, currency) for tag, text in zip(LEDGER_TAGS, texts, strict=True)]
+    columns = (account.cash, _stocks(exchange, account), _open_gain(exchange, account), _realized(exchange, account))
+    sums = [_total(column.items(), account.base) for column in columns]
+    rows = _ledger_rows(BASE, sums, Decimal(1))
+    for currency in dict.fromkeys([account.base, *account.cash, *columns[1]]):
+        amounts = [column.get(currency, ZERO) for column in columns]
+        rows += _ledger_rows(currency, amounts, converted(Decimal(1), currency, account.base))
     return rows
+
+
+def _ledger_rows(currency: str, amounts: Sequence[Decimal], rate: Decimal) -> list[Row]:
+    cash, stocks, open_gain, realized = amounts
+    values = (cash, cash, ZERO, stocks, cash + stocks, open_gain, realized)
+    texts = (*map(amount, values), str(rate.quantize(FINEST)), currency)
+    return [(tag, text, currency) for tag, text in zip(LEDGER_TAGS, texts, strict=True)]
 
 
 def _stocks(exchange: Exchange, account: Account) -> dict[str, Decimal]:
