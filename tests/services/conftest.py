@@ -144,8 +144,9 @@ def connect(sdk: ModuleType) -> Generator[Callable[..., Any]]:
     asyncio.set_event_loop(loop)
     clients: list[Any] = []
 
-    def run(server: Server, client: int = 1, **options: Any) -> Any:
+    def run(server: Server, client: int = 1, speaks: int | None = None, **options: Any) -> Any:
         ib = sdk.IB()
+        ib.client.MaxClientVersion = speaks or ib.client.MaxClientVersion
         ib.seen = []
         ib.errorEvent += lambda request, code, text, contract: ib.seen.append((request, code))
         clients.append(ib)

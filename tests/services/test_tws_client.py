@@ -104,6 +104,27 @@ def test_several_accounts_stand_under_one_login(gateway: Start, connect: Connect
     until(ib, lambda: (nameless.order.orderId, 435) in ib.seen)
 
 
+@pytest.mark.parametrize("version", [164, 165, 170])
+def test_an_older_client_is_served_in_its_own_version(
+    gateway: Start, connect: Connect, sdk: ModuleType, version: int
+) -> None:
+    ib = connect(gateway(), speaks=version)
+    assert ib.client.serverVersion() == version
+    spy = sdk.Stock("SPY", "SMART", "USD")
+    ib.qualifyContracts(spy)
+    filled, rejected = (ib.placeOrder(spy, order(sdk, "BUY", quantity)) for quantity in (5, 1_000_000))
+    until(ib, lambda: filled.orderStatus.status == "Filled" and (rejected.order.orderId, 201) in ib.seen)
+    assert [fill.execution.cumQty for fill in ib.reqExecutions()] == [5]
+    assert [fill.commissionReport.commission for fill in ib.fills()] == [1]
+    assert len(ib.reqCompletedOrders(False)) == 2
+    assert float(ib.whatIfOrder(spy, order(sdk, "BUY", 1000)).commission) == 5
+
+
+def test_a_client_too_old_is_refused(gateway: Start, connect: Connect) -> None:
+    with pytest.raises((ConnectionError, TimeoutError)):
+        connect(gateway(), speaks=163, timeout=1)
+
+
 # --- reference, history, quotes ------------------------------------------------------------------
 
 

@@ -373,7 +373,7 @@ def test_connectivity_is_lost_and_restored(ib: Any, server: Server) -> None:
 
 def test_start_up_requests_that_stay_silent_leave_an_empty_picture(server: Server, connect: Connect) -> None:
     server.fault("position", account="DUSBX1", symbol="TLT", quantity=7)
-    for operation in ("positions", "account", "account_multi", "executions"):
+    for operation in ("positions", "account", "account_multi"):
         server.fault("silent", operation=operation)
     ib = connect(server, timeout=0.5)
     assert ib.isConnected()
