@@ -13,7 +13,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any, Self
 
-__all__ = ["Server", "Unhealthy"]
+__all__ = ["Server", "Unhealthy", "ask_control"]
 
 START_SECONDS = 30.0
 STOP_SECONDS = 5.0
@@ -99,17 +99,7 @@ class Server:
 
     def control(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
         """Ask the control endpoint; return the document it answers with, None if there is none."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.control_port, timeout=CONTROL_SECONDS)
-        try:
-            text = None if body is None else json.dumps(body)
-            connection.request(method, f"/_control/{path}", text, {"Content-Type": "application/json"})
-            response = connection.getresponse()
-            content = response.read()
-        finally:
-            connection.close()
-        if response.status >= 300:
-            raise Unhealthy(f"{self.name}: {method} {path} was answered {response.status}: {content.decode().strip()}")
-        return json.loads(content) if content else None
+        return ask_control(self.name, self.control_port, method, path, body)
 
     def _ports(self) -> dict[str, int]:
         assert self.process.stdout is not None
@@ -124,3 +114,26 @@ class Server:
         for stream in (self.process.stdin, self.process.stdout):
             if stream is not None:
                 stream.close()
+
+
+def ask_control(name: str, port: int, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
+    """Ask the control endpoint of a server; return the document it answers with, None if there is none.
+
+    Raises
+    ------
+    Unhealthy
+        It answered with an error.
+    OSError
+        Nobody listens.
+    """
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=CONTROL_SECONDS)
+    try:
+        text = None if body is None else json.dumps(body)
+        connection.request(method, f"/_control/{path}", text, {"Content-Type": "application/json"})
+        response = connection.getresponse()
+        content = response.read()
+    finally:
+        connection.close()
+    if response.status >= 300:
+        raise Unhealthy(f"{name}: {method} {path} was answered {response.status}: {content.decode().strip()}")
+    return json.loads(content) if content else None

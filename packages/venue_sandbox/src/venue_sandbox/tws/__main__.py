@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager, closing
 from datetime import datetime
 from pathlib import Path
@@ -11,6 +11,7 @@ from pathlib import Path
 from quant_platform_kit.domain.errors import QuantError
 
 from venue_sandbox.exchange.accounts import AccountError, Funding, read_funding
+from venue_sandbox.exchange.address import write_ports
 from venue_sandbox.exchange.instruments import DEFAULT_SYMBOLS
 from venue_sandbox.exchange.journal import JournalError
 from venue_sandbox.exchange.opening import Plan, open_exchange
@@ -21,9 +22,11 @@ from venue_sandbox.tws.session import VERSIONS
 FILL_DELAY_SECONDS = 0.02
 
 
-def main() -> None:
-    """Read the command line and serve."""
-    options = _parser().parse_args()
+def main(words: Sequence[str] | None = None, program: str | None = None) -> None:
+    """Read a command line, by default that of the process, and serve."""
+    parser = _parser()
+    parser.prog = program or parser.prog
+    options = parser.parse_args(words)
     plan = Plan(
         folder=options.folder,
         fundings=tuple(options.account),
@@ -44,6 +47,7 @@ def main() -> None:
     async def serve() -> AsyncGenerator[Ports]:
         with closing(exchange.journal):
             async with serving(exchange, gateway) as ports:
+                write_ports(options.folder, ports)
                 yield ports
 
     run(serve, stop_at_eof=options.stop_at_eof)
