@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from quant_platform_kit.domain.errors import InvalidInput, Refused
 from typer.testing import CliRunner
-from venue_sandbox.cli import app
+from venue_sandbox.cli.main import app
 from venue_sandbox.launch import Server
 
 Run = Callable[..., str]

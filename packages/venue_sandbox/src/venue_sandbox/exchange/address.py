@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from venue_sandbox.serving import Ports
-
 __all__ = ["read_ports", "write_ports"]
 
 FILE = "ports.json"
 
+Ports = dict[str, int]
+
 
 def write_ports(folder: Path, ports: Ports) -> None:
-    """Leave the ports of a venue in its folder; they outlive it."""
+    """Leave the ports of a venue in its folder; the file outlives it."""
     (folder / FILE).write_text(json.dumps(ports) + "\n")
 
 

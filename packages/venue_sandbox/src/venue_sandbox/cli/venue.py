@@ -1,9 +1,10 @@
-"""`quant sandbox`: run a venue of the sandbox, look into it, and tell it what to do wrong."""
+"""`quant sandbox book|fault|prices`: look into a venue that is running, and tell it what to do wrong."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from http.client import HTTPException
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,34 +13,14 @@ from quant_platform_kit.cli.options import JsonOption
 from quant_platform_kit.cli.output import console, print_json, table, units
 from quant_platform_kit.domain.errors import InvalidInput, Refused
 
-from venue_sandbox.launch import Unhealthy, ask_control
+from venue_sandbox.exchange.address import read_ports
+from venue_sandbox.loopback import ask
 
-__all__ = ["app"]
-
-app = typer.Typer(help="Venues that speak the brokers' protocols, for tests and practice.", no_args_is_help=True)
-up = typer.Typer(help="Run a venue until it is stopped; it prints its ports.", no_args_is_help=True)
-app.add_typer(up, name="up")
-
-PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": list[str]()}
-"""The options of a venue are its own: it reads the rest of the command line."""
+__all__ = ["set_fault", "show_book", "show_prices"]
 
 FolderOption = Annotated[Path, typer.Option("--folder", help="Folder of a venue that is running.")]
 
 
-@up.callback()
-def _up() -> None:
-    """Run a venue until it is stopped; it prints its ports."""
-
-
-@up.command("tws", context_settings=PASSED_ON)
-def up_tws(context: typer.Context) -> None:
-    """Run Interactive Brokers' Gateway: --folder DIR --account DUSBX1=100000; --help lists all options."""
-    from venue_sandbox.tws.__main__ import main
-
-    main(context.args, "quant sandbox up tws")
-
-
-@app.command("book")
 def show_book(folder: FolderOption, json: JsonOption = False) -> None:
     """Show the accounts and orders of a venue."""
     document = _ask(folder, "GET", "book")
@@ -51,7 +32,6 @@ def show_book(folder: FolderOption, json: JsonOption = False) -> None:
     console().print(_orders(document["orders"]))
 
 
-@app.command("fault")
 def set_fault(
     folder: FolderOption,
     kind: Annotated[str | None, typer.Argument(help="What goes wrong, such as drop_after.")] = None,
@@ -69,7 +49,6 @@ def set_fault(
         _ask(folder, "POST", "faults", {"kind": kind, **_pairs(fields or [])})
 
 
-@app.command("prices")
 def show_prices(
     folder: FolderOption,
     prices: Annotated[list[str] | None, typer.Argument(metavar="[SYMBOL=PRICE]...", help="Prices to set.")] = None,
@@ -126,14 +105,13 @@ def _pairs(words: Sequence[str]) -> dict[str, Any]:
 
 
 def _ask(folder: Path, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
-    from venue_sandbox.exchange.address import read_ports
-
     ports = read_ports(folder)
     if ports is None:
         raise InvalidInput(f"no venue has run in {folder}; start one with quant sandbox up")
     try:
-        return ask_control("the venue", ports["control_port"], method, path, body)
-    except Unhealthy as error:
-        raise Refused(str(error)) from None
-    except OSError:
+        answer = ask(ports["control_port"], method, f"/_control/{path}", body)
+    except (OSError, HTTPException):
         raise InvalidInput(f"the venue of {folder} is not running; start it with quant sandbox up") from None
+    if not answer.good:
+        raise Refused(answer.body.decode().strip())
+    return answer.document if answer.body else None
