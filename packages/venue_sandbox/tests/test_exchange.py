@@ -9,6 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from quant_platform_kit.domain.errors import UnknownSession
 from quant_platform_kit.domain.strategy import Adjustment
 from venue_sandbox.exchange.accounts import AccountError, Funding, read_funding
 from venue_sandbox.exchange.clock import VenueClock
@@ -285,3 +286,21 @@ def test_only_accounts_of_the_sandbox_are_opened(text: str) -> None:
 def test_an_account_names_its_base_currency_first() -> None:
     funding = read_funding("DUSBX2=HKD:800000,USD:5000")
     assert (funding.account, funding.base, funding.cash) == ("DUSBX2", "HKD", {"HKD": D(800_000), "USD": D(5000)})
+
+
+def test_a_clock_beyond_the_calendar_is_refused(start: Open) -> None:
+    exchange = start()
+    with pytest.raises(UnknownSession):
+        exchange.set_clock(datetime(2040, 1, 2, tzinfo=UTC))
+    assert exchange.now() == NOON
+
+
+def test_two_splits_take_place_one_after_the_other(start: Open) -> None:
+    exchange = start()
+    exchange.set_holding("DUSBX1", "SPY", D(1))
+    exchange.announce_split("SPY", D(2), MONDAY)
+    exchange.announce_split("SPY", D(3), date(2023, 6, 6))
+    exchange.set_clock(datetime(2023, 6, 5, 15, tzinfo=UTC))
+    assert exchange.book.accounts["DUSBX1"].holding("SPY").quantity == 2
+    exchange.set_clock(datetime(2023, 6, 6, 15, tzinfo=UTC))
+    assert exchange.book.accounts["DUSBX1"].holding("SPY").quantity == 6

@@ -96,7 +96,8 @@ class Book:
         self.set_prices[event.symbol, event.session] = event.price
 
     def _split(self, event: events.Split) -> None:
-        self.announced[:] = [split for split in self.announced if split.symbol != event.symbol]
+        done = next(split for split in self.announced if (split.symbol, split.ratio) == (event.symbol, event.ratio))
+        self.announced.remove(done)
         self.split_ratios[event.symbol] = self.split_ratio(event.symbol) * event.ratio
         for (symbol, session), price in self.set_prices.items():
             if symbol == event.symbol:

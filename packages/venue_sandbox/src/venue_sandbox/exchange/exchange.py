@@ -207,7 +207,15 @@ class Exchange:
                 self.cancel(order.number, f"Expired at the close of {order.good_for}", OrderStatus.EXPIRED)
 
     def set_clock(self, instant: datetime) -> None:
-        """Set the venue's clock; it runs on from there, also after a restart."""
+        """Set the venue's clock; it runs on from there, also after a restart.
+
+        Raises
+        ------
+        UnknownSession
+            The calendar does not reach that far; nothing was changed.
+        """
+        self.hours.priced_session(instant)
+        self.hours.trading_session(instant)
         ahead = self.clock.ahead_at(instant)
         self._commit(events.ClockSet(ahead))
         self.clock.ahead = ahead

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from venue_sandbox.exchange.control import venue_control
@@ -104,12 +104,11 @@ class Gateway:
 async def serving(exchange: Exchange, options: Options) -> AsyncGenerator[Ports]:
     """Serve an exchange as a Gateway would; yield its port and that of its control endpoint."""
     gateway = Gateway(exchange, options)
-    async with listening(venue_control(exchange, gateway.desk), 0) as control_port:
-        pacing = asyncio.create_task(gateway.pacer.run())
+    async with listening(venue_control(exchange, gateway.desk), 0) as control_port, asyncio.TaskGroup() as group:
+        # In a group, so that a venue whose orders stand still ends with the reason instead of going on.
+        pacing = group.create_task(gateway.pacer.run())
         try:
             yield {"port": await gateway.listen(), "control_port": control_port}
         finally:
             pacing.cancel()
-            with suppress(asyncio.CancelledError):
-                await pacing
             await gateway.end()
