@@ -112,6 +112,17 @@ def test_silence_hides_an_order_until_it_is_asked_for(ib: Any, server: Server, s
     assert [fill.execution.orderRef for fill in ib.reqExecutions()] == ["ref"]
 
 
+def test_silence_ends_when_the_order_is_sent_again(ib: Any, server: Server, spy: Any, sdk: ModuleType) -> None:
+    server.fault("silent")
+    wish = buy(sdk, 10, 50.0)
+    trade = ib.placeOrder(spy, wish)
+    settled(ib, server, ("ref", "working", "0"))
+    assert trade.orderStatus.permId == 0
+    ib.client.placeOrder(wish.orderId, spy, wish)
+    until(ib, lambda: trade.orderStatus.status == "Submitted")
+    assert orders(server) == [("ref", "working", "0")]
+
+
 def test_a_silent_drop_leaves_nothing(ib: Any, server: Server, spy: Any, sdk: ModuleType) -> None:
     server.fault("silent_drop", account="DUSBX1", symbol="SPY")
     trade = ib.placeOrder(spy, buy(sdk))

@@ -129,6 +129,7 @@ def _modify(session: Session, standing: VenueOrder, ticket: Ticket) -> None:
     """Change a working order; the same order sent again changes nothing and is answered like a change."""
     if _kind(standing.ticket) != _kind(ticket):
         raise Refused(*MISMATCH)
+    session.silenced.discard(standing.number)
     session.exchange.amend(standing.number, ticket.quantity, ticket.limit)
 
 
@@ -156,6 +157,7 @@ def _cancel(session: Session, fields: Fields) -> Request:
         if order is None:
             session.error(order_id, NOT_FOUND[0], NOT_FOUND[1].format(order_id))
             return
+        session.silenced.discard(order.number)
         if isinstance(fault, FillRacesCancel):
             order = _fill(session, order)
         if order.status.done:

@@ -85,7 +85,7 @@ class Session:
     tickers
         Instruments by request id whose prices it hears of.
     silenced
-        Numbers of orders it never hears of unless it asks.
+        Numbers of orders it hears nothing of until it asks, changes or cancels.
     """
 
     venue: Venue
@@ -141,7 +141,7 @@ class Session:
 
     @contextmanager
     def muted(self) -> Generator[None]:
-        """Let nothing be written; orders that come up are never told of later either."""
+        """Let nothing be written."""
         self._muted = True
         try:
             yield
@@ -149,7 +149,7 @@ class Session:
             self._muted = False
 
     def hears(self, order: VenueOrder) -> bool:
-        """Whether the session is told what happens to an order."""
+        """Whether the session is told what happens to an order; one that comes up while it is muted is silenced."""
         if self._muted:
             self.silenced.add(order.number)
         return order.number not in self.silenced
