@@ -3,13 +3,15 @@
 import json
 import sys
 
-from bench import backtest_growth, backtest_vs_bt, import_cost, store_cost
+from bench import backtest_growth, backtest_vs_bt, import_cost, store_cost, web_no_action, web_start
 
 BENCHMARKS = {
     "backtest_vs_bt": backtest_vs_bt.measure,
     "backtest_growth": backtest_growth.measure,
     "import_cost": import_cost.measure,
     "store_cost": store_cost.measure,
+    "web_start": web_start.measure,
+    "web_no_action": web_no_action.measure,
 }
 
 

@@ -23,7 +23,7 @@ from typing import Any
 import pytest
 from quant_platform_kit.adapters.calendar_tables import load_calendar
 from quant_platform_kit.adapters.file_store import FileStore
-from quant_platform_kit.cli import operate
+from quant_platform_kit.cli import place as place_module
 from quant_platform_kit.cli.main import main
 from quant_platform_kit.domain.errors import BrokerError
 from quant_platform_kit.domain.orders import ExecutionReport, Order, Side
@@ -304,7 +304,7 @@ def test_a_damaged_object_of_the_store_is_one_line(
 def test_a_password_in_an_address_is_neither_printed_nor_recorded(
     quant: Quant, book: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(operate, "open_store", lambda url: FileStore(book / url.rpartition("/")[2]))
+    monkeypatch.setattr(place_module, "open_store", lambda url: FileStore(book / url.rpartition("/")[2]))
     place = [f"--{name}={'postgresql+psycopg://me:secret@host'}/{name}" for name in ("store", "reports")]
     shown = quant("status", *place)
     assert "postgresql+psycopg://me:***@host/store" in shown.out

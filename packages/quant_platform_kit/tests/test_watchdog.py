@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 from quant_platform_kit.adapters.calendar_tables import load_calendar
 from quant_platform_kit.adapters.file_store import FileStore
-from quant_platform_kit.cli import operate, watchdog
+from quant_platform_kit.cli import place as place_module
+from quant_platform_kit.cli import watchdog
 from quant_platform_kit.domain.boundaries import Boundary
 from quant_platform_kit.domain.digests import canonical_json
 from quant_platform_kit.domain.errors import Conflict, InvalidInput, NotifyError, StoreError
@@ -331,7 +332,7 @@ def test_unknown_orders_are_told_with_the_command_that_settles_them(world: World
     assert (
         f"account {world.account_id} has an UNKNOWN order, BUY 58 AAA; settle it with `quant resolve" in found[0].text
     )
-    assert f"{report.run_id} {order.client_order_id} --as filled|not-sent|cancelled" in found[0].text
+    assert f"{report.run_id} {order.client_order_id} --as \"filled|not-sent|cancelled\"" in found[0].text
     assert "has not executed the REBALANCE of 2023-11-27" in found[2].text
 
 
@@ -517,7 +518,7 @@ def test_a_store_that_cannot_be_opened_is_an_alert(
     def refuse(url: str) -> Any:
         raise StoreError("no connection")
 
-    monkeypatch.setattr(operate, "open_store", refuse)
+    monkeypatch.setattr(place_module, "open_store", refuse)
     answer = quant()
     assert answer.code == 1
     assert answer.out.startswith("store  the store does not answer, so that nothing can be watched")

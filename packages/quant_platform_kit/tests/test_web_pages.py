@@ -647,7 +647,7 @@ def test_an_open_run_says_who_has_it_and_what_happens_next(pages: dict[str, Page
     text = pages["open"].text
     assert pages["open"].verdict == "verdict look"
     for line in (
-        "The next trigger goes on with it; what was sent is not sent again.",
+        "The next trigger goes on with it; nothing is bought or sold twice.",
         "PAPER: no real money Global ETF rotation account PAPER-7F3C21D0 session 2023-12-01",
         "Held by paper-etf-rotation-1-140231-7",
         "Claimed 2023-12-01 20:45:02 UTC by service paper-etf-rotation",

@@ -7,6 +7,7 @@ from datetime import date, timedelta
 
 from quant_platform_kit.adapters.calendar_tables import load_calendar
 from quant_platform_kit.adapters.platforms import read_platform
+from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.domain.identity import Mode
 from quant_platform_kit.domain.portfolio import Quote
 from quant_platform_kit.domain.prices import PriceHistory
@@ -37,6 +38,17 @@ class _Market:
         return venue_quotes(self._port, self._account, symbols)
 
 
+def _check_lease(settings: PaperSettings, traits: BrokerTraits) -> None:
+    """Refuse a lease that runs out while the venue may still answer: no order would ever be sent under it."""
+    needed = max(2 * traits.timeout, traits.settle_window + traits.timeout).total_seconds()
+    if settings.lease_seconds <= needed:
+        given = f"{settings.paper_timeout_seconds:g} and PAPER_SETTLE_SECONDS {settings.paper_settle_seconds:g}"
+        raise InvalidInput(
+            f"LEASE_SECONDS is {settings.lease_seconds:g}; with PAPER_TIMEOUT_SECONDS {given} it has to be more than "
+            f"{needed:g}"
+        )
+
+
 def compose() -> Service:
     """Return the service that the environment describes; raises as `configured`."""
     settings = read_settings(PaperSettings)
@@ -46,6 +58,7 @@ def compose() -> Service:
         settle_window=timedelta(seconds=settings.paper_settle_seconds),
         timeout=timedelta(seconds=settings.paper_timeout_seconds),
     )
+    _check_lease(settings, traits)
 
     def accounts() -> tuple[Account, ...]:
         port, name = settings.paper_venue_port, settings.paper_account

@@ -62,4 +62,8 @@ class _Forward(logging.Handler):
         """Log a record."""
         known = record.levelname in ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
         level = record.levelname if known else record.levelno
-        logger.opt(depth=6, exception=record.exc_info).log(level, "{}", record.getMessage())
+        try:
+            text = record.getMessage()
+        except (TypeError, ValueError):
+            text = f"{record.msg} {record.args}"
+        logger.opt(depth=6, exception=record.exc_info).log(level, "{}", text)

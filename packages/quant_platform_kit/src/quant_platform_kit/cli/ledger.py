@@ -13,7 +13,9 @@ from uuid import uuid4
 import typer
 
 from quant_platform_kit.adapters.stores import is_key
-from quant_platform_kit.cli.operate import (
+from quant_platform_kit.cli.options import JsonOption
+from quant_platform_kit.cli.output import print_json
+from quant_platform_kit.cli.place import (
     AccountOption,
     BookOption,
     Place,
@@ -25,8 +27,6 @@ from quant_platform_kit.cli.operate import (
     readable,
     say,
 )
-from quant_platform_kit.cli.options import JsonOption
-from quant_platform_kit.cli.output import print_json
 from quant_platform_kit.domain.errors import InvalidInput, Refused
 from quant_platform_kit.services.backup import Area, BackupContent, Places, backup_lines, check_backup, restore
 

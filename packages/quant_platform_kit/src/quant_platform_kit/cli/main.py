@@ -12,9 +12,11 @@ import typer
 from typer.exceptions import Abort, Exit, TyperException
 
 from quant_platform_kit.cli import (
+    accept,
     backtest,
     ledger,
     operate,
+    owner,
     paper,
     prices,
     profiles,
@@ -47,6 +49,8 @@ app.command("rerun")(operate.rerun_command)
 app.command("halt")(operate.halt_command)
 app.command("resume")(operate.resume_command)
 app.command("cancel")(operate.cancel_command)
+app.command("accept")(accept.accept_command)
+app.command("owner")(owner.owner_command)
 app.command("audit")(operate.audit_command)
 app.command("replay")(replay.replay_command)
 app.command("watchdog")(watchdog.watchdog_command)

@@ -14,7 +14,9 @@ from quant_platform_kit.adapters.calendar_tables import load_calendar
 from quant_platform_kit.adapters.clock import SystemClock
 from quant_platform_kit.adapters.notifier import AppriseNotifier
 from quant_platform_kit.adapters.strategies import catalog
-from quant_platform_kit.cli.operate import (
+from quant_platform_kit.cli.options import JsonOption, duration
+from quant_platform_kit.cli.output import complain, print_json
+from quant_platform_kit.cli.place import (
     AccountOption,
     BookOption,
     Place,
@@ -24,8 +26,6 @@ from quant_platform_kit.cli.operate import (
     readable,
     say,
 )
-from quant_platform_kit.cli.options import JsonOption, duration
-from quant_platform_kit.cli.output import complain, print_json
 from quant_platform_kit.domain.errors import InvalidInput, NotifyError, StoreError
 from quant_platform_kit.ports.notifier import Notification, Notifier, Severity
 from quant_platform_kit.services.advice import PLACE

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+from quant_platform_kit.domain.identity import RunKey
 from quant_platform_kit.domain.orders import OrderState
-from quant_platform_kit.domain.runs import OrderOutcome, Outcome, RunReport
+from quant_platform_kit.domain.runs import Outcome, RunReport
 
-__all__ = ["PLACE", "what_to_do"]
+__all__ = ["PLACE", "accept_line", "resolve_line", "what_to_do"]
 
 PLACE = '--store "$STORE_URL" --reports "$REPORT_STORE_URL"'
 """Names the stores by the service's own settings: their addresses may hold passwords."""
 
 
 def what_to_do(report: RunReport) -> tuple[str, ...]:
-    """Return what is left to a person; empty when all is well or the platform goes on by itself."""
-    todo = [resolve_line(report, order) for order in report.orders if order.state is OrderState.UNKNOWN]
+    """Return what is left to a person; empty when all is well or the platform goes on by itself.
+
+    Parameters
+    ----------
+    report
+        Its own ``todo``, if it has one, says why a run was blocked.
+    """
+    account = f"--account {report.key.account_id} {PLACE}"
+    unknown = [order.client_order_id for order in report.orders if order.state is OrderState.UNKNOWN]
+    todo = [resolve_line(report.run_id, order, account) for order in unknown] or list(report.todo)
     if report.outcome in (Outcome.BLOCKED, Outcome.FAILED) and not todo:
         todo += report.reasons
     todo += [
@@ -24,7 +33,17 @@ def what_to_do(report: RunReport) -> tuple[str, ...]:
     return tuple(todo)
 
 
-def resolve_line(report: RunReport, order: OrderOutcome) -> str:
-    """Return the command that settles an order nobody knows the fate of."""
-    settled = "--as filled|not-sent|cancelled --evidence TEXT"
-    return f"quant resolve {report.run_id} {order.client_order_id} {settled} --account {report.key.account_id} {PLACE}"
+def accept_line(key: RunKey) -> str:
+    """Return the command that accepts what a run found and was blocked by."""
+    return f"quant accept {key.run_id} --reason TEXT --account {key.account_id} {PLACE}"
+
+
+def resolve_line(run_id: str, client_order_id: str, where: str) -> str:
+    """Return the command that settles an order nobody knows the fate of; the choice and the text are to be filled in.
+
+    Parameters
+    ----------
+    where
+        The options that name account and stores.
+    """
+    return f'quant resolve {run_id} {client_order_id} --as "filled|not-sent|cancelled" --evidence TEXT {where}'

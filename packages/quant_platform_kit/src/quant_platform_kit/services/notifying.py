@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import suppress
+import threading
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -65,15 +66,8 @@ class Notices:
         """
         if self._notifier is None:
             return None
-        try:
-            if self._store.get(_key(notification)) is not None:
-                return None
-            delivery = self._send(self._notifier, notification)
-        except StoreError as error:
-            return Delivery(None, f"whether it was sent before is not known: {error}")
-        with suppress(StoreError):
-            self._store.create(f"{_key(notification)}{'.failed' if delivery.error else ''}", canonical_json(delivery))
-        return delivery
+        with _alone(self._store, notification) as alone:
+            return self._deliver(self._notifier, notification) if alone else None
 
     def of_run(self, run_id: str) -> Delivery | None:
         """Return what became of a run's notification, None if none was tried."""
@@ -82,6 +76,17 @@ class Notices:
             if stored := self._store.get(key):
                 return decode(Delivery, stored.data, key)
         return None
+
+    def _deliver(self, notifier: Notifier, notification: Notification) -> Delivery | None:
+        try:
+            if self._store.get(_key(notification)) is not None:
+                return None
+            delivery = self._send(notifier, notification)
+        except StoreError as error:
+            return Delivery(None, f"whether it was sent before is not known: {error}")
+        with suppress(StoreError):
+            self._store.create(f"{_key(notification)}{'.failed' if delivery.error else ''}", canonical_json(delivery))
+        return delivery
 
     def _send(self, notifier: Notifier, notification: Notification) -> Delivery:
         now = self._store.now()
@@ -92,6 +97,24 @@ class Notices:
         except Exception as error:  # noqa: BLE001 - whatever a notification service does, the run stands
             return Delivery(now, redact(f"{type(error).__name__}: {error}"))
         return Delivery(now)
+
+
+_lock = threading.Lock()
+_sending: set[tuple[int, str]] = set()
+
+
+@contextmanager
+def _alone(store: VersionedStore, notification: Notification) -> Generator[bool]:
+    """Yield whether no other thread is sending the same: two triggers of one run come at the same time."""
+    mark = (id(store), notification.key)
+    with _lock:
+        alone = mark not in _sending
+        _sending.add(mark)
+    try:
+        yield alone
+    finally:
+        if alone:
+            _sending.discard(mark)
 
 
 def _key(notification: Notification) -> str:
@@ -148,15 +171,21 @@ def about_revision(revision: Revision, report: RunReport) -> Notification:
     return Notification(f"first/{digest}", severity, title, "\n".join(lines))
 
 
-def about_attempt(service: str, account_id: str, error: str, now: datetime) -> Notification:
-    """Return what is told about a run that could not go on and stays open; at most once in a quarter of an hour."""
+def about_attempt(service: str, account_id: str, error: str, now: datetime, *, goes_on: bool = True) -> Notification:
+    """Return what is told about a run that could not go on; at most once in a quarter of an hour.
+
+    Parameters
+    ----------
+    goes_on
+        Whether the next trigger may go on with it; otherwise it is up to a person.
+    """
     window = now.replace(minute=now.minute - now.minute % ATTEMPT_MINUTES)
-    body = f"{error}\nThe run stays open: nothing was lost, and the next trigger goes on with it."
+    left = "The run stays open: nothing was lost, and the next trigger goes on with it."
     return Notification(
         f"attempt/{account_id}-{window:%Y%m%dT%H%M}",
-        Severity.WARNING,
+        Severity.WARNING if goes_on else Severity.FAILURE,
         f"{service} on {account_id}: the run could not go on",
-        body,
+        f"{error}\n{left if goes_on else 'TO DO: nothing was sent, and no trigger changes that; see to the cause.'}",
     )
 
 

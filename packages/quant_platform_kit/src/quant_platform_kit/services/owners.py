@@ -8,6 +8,7 @@ from datetime import datetime
 from quant_platform_kit.domain.digests import canonical_json
 from quant_platform_kit.domain.errors import Conflict, Refused
 from quant_platform_kit.ports.versioned_store import VersionedStore
+from quant_platform_kit.services.audit import Operator
 from quant_platform_kit.services.decoding import decode
 
 __all__ = ["Owner", "accounts_in", "hand_over", "owner_of", "require_ownership"]
@@ -56,7 +57,7 @@ def require_ownership(store: VersionedStore, account_id: str, service: str) -> N
         )
 
 
-def hand_over(store: VersionedStore, account_id: str, service: str) -> Owner:
+def hand_over(operator: Operator, account_id: str, service: str, reason: str) -> Owner:
     """Give an account to another service; durable when it returns.
 
     Raises
@@ -64,9 +65,11 @@ def hand_over(store: VersionedStore, account_id: str, service: str) -> Owner:
     Refused
         The account is not known, or its owner changed at the same moment.
     """
+    store = operator.store
     stored = store.get(_PREFIX + account_id)
     if stored is None:
         raise Refused(f"account {account_id} is not in this store; it gets an owner with its first run")
+    operator.audit("owner", reason, account=account_id, service=service)
     owner = Owner(service, store.now())
     try:
         store.replace(_PREFIX + account_id, canonical_json(owner), stored.generation)

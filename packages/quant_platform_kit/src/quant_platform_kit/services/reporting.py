@@ -95,6 +95,7 @@ def decided_report(
         bought_by=inputs.bought_by,
         noted=inputs.account if takes_note or base.noted is None else base.noted,
         reasoning=reasoning(situation, inputs),
+        todo=(*refused, *base.todo) or (today.decision.reasons if blocked else ()),
     )
 
 

@@ -15,7 +15,8 @@ from quant_platform_kit.domain.identity import Mode
 from quant_platform_kit.domain.orders import OrderState
 from quant_platform_kit.domain.reconciliation import Finding
 from quant_platform_kit.domain.runs import Attempt, OrderRecord, Outcome, RunClaim, RunPlan, RunReport
-from quant_platform_kit.services.advice import what_to_do
+from quant_platform_kit.services.acceptance import is_accepted
+from quant_platform_kit.services.advice import accept_line, what_to_do
 from quant_platform_kit.services.deciding import Deciding, Situation
 from quant_platform_kit.services.execution import Execution
 from quant_platform_kit.services.flags import halted
@@ -159,7 +160,7 @@ class _Run:
         refused = [*self._objections(inputs, findings), *refused]
         if plan is None or refused or not plan.plan.orders or not request.key.mode.submits:
             base = undecided_report(claim, Outcome.NO_ACTION, [], None, ports.clock, last)
-            base = replace(base, findings=tuple(findings))
+            base = replace(base, findings=tuple(findings), todo=self._to_accept(findings))
             report = decided_report(base, situation, plan if plan and plan.plan.orders else None, refused, inputs)
             if plan is not None and not plan.plan.orders and not refused:
                 self._settle_decision(claim, plan, ())
@@ -171,12 +172,19 @@ class _Run:
     def _objections(self, inputs: Inputs, findings: Sequence[Finding]) -> list[str]:
         """Return what about the account forbids to trade."""
         objections = [finding.text for finding in findings if finding.kind in self.request.block_on]
+        if objections and is_accepted(self.ports.store, self.lease.state.last_run):
+            objections = []
         if inputs.leftovers and self.request.handover is Handover.REFUSE:
             names = ", ".join(inputs.leftovers)
             objections.append(f"an earlier profile bought {names}: run with handover sell or keep")
         for run_id in self.lease.state.uncertain_runs:
             objections.append(f"run {run_id} has UNKNOWN orders: settle them with `quant resolve` first")
         return objections
+
+    def _to_accept(self, findings: Sequence[Finding]) -> tuple[str, ...]:
+        """Return what lets the next run go on after findings that block."""
+        blocking = any(finding.kind in self.request.block_on for finding in findings)
+        return (accept_line(self.request.key),) if blocking else ()
 
     def _situation(self, inputs: Inputs) -> Situation:
         key, profile = self.request.key, self.request.strategy.manifest.profile

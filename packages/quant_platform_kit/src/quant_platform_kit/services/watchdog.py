@@ -17,7 +17,7 @@ from quant_platform_kit.domain.identity import Mode, RunKey
 from quant_platform_kit.domain.orders import OrderState
 from quant_platform_kit.domain.runs import Outcome
 from quant_platform_kit.domain.sessions import ExchangeCalendar
-from quant_platform_kit.services.advice import PLACE
+from quant_platform_kit.services.advice import PLACE, resolve_line
 from quant_platform_kit.services.leases import read_lease
 from quant_platform_kit.services.owners import accounts_in, owner_of
 from quant_platform_kit.services.status import AccountStatus, StatusSources, account_status
@@ -283,8 +283,8 @@ def _unknown(status: AccountStatus, where: str) -> Iterator[Alert]:
     account = status.account_id
     for order in status.uncertain:
         what = f"account {account} has an UNKNOWN order, {order.side.value} {order.quantity:f} {order.symbol}"
-        settle = f"quant resolve {order.run_id} {order.client_order_id} --as filled|not-sent|cancelled --evidence TEXT"
-        yield Alert(Kind.UNKNOWN, account, f"{what}; settle it with `{settle} {where}`")
+        settle = resolve_line(order.run_id, order.client_order_id, where)
+        yield Alert(Kind.UNKNOWN, account, f"{what}; settle it with `{settle}`")
     for run_id in sorted({*status.uncertain_runs} - {order.run_id for order in status.uncertain}):
         what = f"run {run_id} of account {account} is settled but not finished"
         yield Alert(Kind.UNKNOWN, account, f"{what}; repeat its last `quant resolve`, which finishes it")

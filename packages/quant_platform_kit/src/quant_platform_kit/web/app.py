@@ -13,6 +13,7 @@ from fastapi import Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from loguru import logger
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from quant_platform_kit.adapters.stores import is_key
 from quant_platform_kit.domain.digests import canonical_json
@@ -29,6 +30,7 @@ from quant_platform_kit.web.version import version_document
 __all__ = ["create_app"]
 
 LARGEST_BODY = 16 * 1024
+LONGEST_RUN_ID = 200
 SCHEDULE_TIME = "X-CloudScheduler-ScheduleTime"
 _STATUS: tuple[tuple[type[QuantError], HTTPStatus], ...] = (
     (Unauthenticated, HTTPStatus.UNAUTHORIZED),
@@ -58,7 +60,7 @@ def create_app(service: Service, stop: StopSignal | None = None) -> FastAPI:
     stop
         Set when the process is told to stop.
     """
-    app = FastAPI(title=service.name, docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(title=service.name, docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     stop = stop or StopSignal()
     _add_errors(app)
     _add_health(app, service, stop)
@@ -99,7 +101,8 @@ def _add_errors(app: FastAPI) -> None:
     async def query(_: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
         first = error.errors()[0]
-        return _error(f"{first['loc'][-1]} is {first.get('input')!r}: {first['msg']}", HTTPStatus.BAD_REQUEST)
+        given = str(first.get("input"))[:60]
+        return _error(f"{first['loc'][-1]} is {given!r}: {first['msg']}", HTTPStatus.BAD_REQUEST)
 
     async def defect(request: Request, error: Exception) -> Response:
         logger.opt(exception=error).error("{} {} failed", request.method, request.url.path)
@@ -147,7 +150,8 @@ def _add_runs(app: FastAPI, service: Service, identity: IdentityCheck, stop: Sto
         return _json({"runs": found, "open": still_open})
 
     def one_run(request: Request, run_id: str) -> Response:
-        report = service.stores.reports.find(run_id) if is_key(run_id) and "/" not in run_id else None
+        is_run_id = is_key(run_id) and "/" not in run_id and len(run_id) <= LONGEST_RUN_ID
+        report = service.stores.reports.find(run_id) if is_run_id else None
         if report is None:
             return _open_run(service, run_id, page=_wants_page(request))
         told = reading.told_about(service.stores, run_id)
@@ -187,21 +191,26 @@ def _page(template: str, service: Service, **values: object) -> Response:
 async def _trigger(request: Request) -> Trigger:
     """Read what a request to run asks for."""
     body = await _body(request)
-    time = request.headers.get(SCHEDULE_TIME)
-    if time is None:
+    times = request.headers.getlist(SCHEDULE_TIME)
+    if not times:
         raise InvalidInput(f"{SCHEDULE_TIME} is missing: runs are named by it; trigger them with Cloud Scheduler")
-    return Trigger(read_schedule_time(time), _mode(body))
+    if len(times) > 1:
+        raise InvalidInput(f"{SCHEDULE_TIME} is there {len(times)} times; a run has one")
+    return Trigger(read_schedule_time(times[0]), _mode(body))
 
 
 async def _body(request: Request) -> bytes:
     announced = request.headers.get("Content-Length", "0")
-    if not announced.isdecimal() or int(announced) > LARGEST_BODY:
+    if not announced.isdecimal() or len(announced) > 9 or int(announced) > LARGEST_BODY:
         raise _TooLarge(f"the body is {announced[:20]} bytes; at most {LARGEST_BODY} are read")
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > LARGEST_BODY:
-            raise _TooLarge(f"the body is longer than {LARGEST_BODY} bytes, which is the most that is read")
+    try:
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > LARGEST_BODY:
+                raise _TooLarge(f"the body is longer than {LARGEST_BODY} bytes, which is the most that is read")
+    except ClientDisconnect:
+        raise InvalidInput("the client went away before its body had come") from None
     return bytes(body)
 
 

@@ -77,7 +77,7 @@ class IdentityCheck:
                 issuer=list(ISSUERS),
                 options={"require": ["exp", "iat", "aud", "iss"]},
             )
-        except jwt.PyJWKClientConnectionError as error:
+        except (jwt.PyJWKClientConnectionError, jwt.PyJWKSetError, OSError, ValueError) as error:
             raise KeysUnavailable(f"the keys of identity tokens cannot be read: {error}") from error
         except jwt.PyJWTError as error:
             raise Unauthenticated(f"the identity token is not valid here: {error}") from error

@@ -17,12 +17,13 @@ from fastapi import FastAPI
 from loguru import logger
 
 from quant_platform_kit.adapters.logs import start_logging
-from quant_platform_kit.domain.errors import QuantError
+from quant_platform_kit.domain.errors import InvalidInput, QuantError
 from quant_platform_kit.web.app import create_app
 from quant_platform_kit.web.service import Service
+from quant_platform_kit.web.settings import ServiceSettings
 from quant_platform_kit.web.stopping import StopSignal
 
-__all__ = ["main", "serve"]
+__all__ = ["listen", "main", "serve"]
 
 STANDARD_INPUT = 0
 STOP_SECONDS = 10
@@ -49,15 +50,18 @@ class _Server(uvicorn.Server):
         super().handle_exit(sig, frame)
 
 
-def serve(service: Service, stop: StopSignal | None = None) -> None:
-    """Serve until SIGTERM or SIGINT; prints ``{"port": N}`` on standard output once it listens."""
-    stop = stop or StopSignal()
-    settings = service.settings
-    listener = socket.create_server((settings.host, settings.port), backlog=128)
-    port = listener.getsockname()[1]
-    logger.info("{} runs {} on port {}", service.name, service.strategy.manifest.display_name, port)
-    sys.stdout.write(json.dumps({"port": port}) + "\n")
-    sys.stdout.flush()
+def listen(settings: ServiceSettings) -> socket.socket:
+    """Return a socket that listens where the settings say; `InvalidInput` where nobody can."""
+    try:
+        return socket.create_server((settings.host, settings.port), backlog=128)
+    except OSError as error:
+        place = f"HOST is {settings.host} and PORT {settings.port}"
+        raise InvalidInput(f"{place}: {error}; choose an address of this machine and a free port") from error
+
+
+def serve(service: Service, listener: socket.socket) -> None:
+    """Serve on a socket that listens, until SIGTERM or SIGINT."""
+    stop = StopSignal()
     server = _Server(create_app(service, stop), stop)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, server.handle_exit)
@@ -71,7 +75,9 @@ def _stop_at_eof() -> None:
 
 
 def main(compose: Callable[[], Service]) -> None:
-    """Serve what an app composes; settings that cannot be meant end it with one line and status 1.
+    """Serve what an app composes, and print ``{"port": N}`` once it listens.
+
+    Settings that cannot be meant end it with one line and status 1.
 
     With ``--stop-at-eof`` the end of standard input stops it too, as it does when the parent dies.
     """
@@ -85,7 +91,12 @@ def main(compose: Callable[[], Service]) -> None:
         start_logging(as_json=service.settings.log_format == "json")
         gc.freeze()
         gc.enable()
-        serve(service)
+        listener = listen(service.settings)
+        port = listener.getsockname()[1]
+        logger.info("{} runs {} on port {}", service.name, service.strategy.manifest.display_name, port)
+        sys.stdout.write(json.dumps({"port": port}) + "\n")
+        sys.stdout.flush()
+        serve(service, listener)
     except QuantError as error:
         sys.stderr.write(f"quant: {' '.join(str(error).split())}\n")
         sys.exit(1)

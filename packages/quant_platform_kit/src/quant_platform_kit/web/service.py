@@ -14,7 +14,7 @@ from quant_platform_kit.adapters.stores import open_store
 from quant_platform_kit.adapters.strategies import bind, find_strategy, read_config
 from quant_platform_kit.domain.boundaries import Boundary
 from quant_platform_kit.domain.cycle import ExecutionPolicy
-from quant_platform_kit.domain.errors import Refused
+from quant_platform_kit.domain.errors import InvalidInput, Refused
 from quant_platform_kit.domain.gates import RiskLimits
 from quant_platform_kit.domain.identity import Mode
 from quant_platform_kit.domain.matrix import PlatformDescription, matrix
@@ -147,8 +147,7 @@ def configured(
     Refused
         The platform may not run it.
     """
-    items = [item for item in settings.strategy_config.split(",") if item]
-    bound = bind(find_strategy(settings.strategy_profile), read_config(items))
+    bound = _bound(settings)
     (row,) = matrix([bound.manifest], [platform])
     if not row.enabled:
         raise Refused(f"STRATEGY_PROFILE {row.profile} cannot run on {platform.name}: {'; '.join(row.reasons)}")
@@ -163,6 +162,18 @@ def configured(
         notifier=_notifier(settings),
         stale_settings=_stale(settings) if bound.manifest.input_mode == "direct" else (),
     )
+
+
+def _bound(settings: ServiceSettings) -> BoundStrategy:
+    """Return the strategy under these settings."""
+    try:
+        strategy = find_strategy(settings.strategy_profile)
+    except InvalidInput as error:
+        raise InvalidInput(f"STRATEGY_PROFILE: {error}") from error
+    try:
+        return bind(strategy, read_config([item for item in settings.strategy_config.split(",") if item]))
+    except InvalidInput as error:
+        raise InvalidInput(f"STRATEGY_CONFIG is {settings.strategy_config!r}: {error}") from error
 
 
 def _stale(settings: ServiceSettings) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ platform's own, such as ``IBKR_DRY_RUN_ONLY``.
 from __future__ import annotations
 
 import os
+import re
 from datetime import timedelta
 from decimal import Decimal
 from difflib import get_close_matches
@@ -20,10 +21,12 @@ from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.domain.redaction import hide
 from quant_platform_kit.services.run_request import Handover
 
-__all__ = ["ServiceSettings", "read_settings"]
+__all__ = ["NAME", "ServiceSettings", "read_settings"]
 
 _Settings = TypeVar("_Settings", bound="ServiceSettings")
 _Names = Annotated[tuple[str, ...], NoDecode]
+NAME = r"^[A-Za-z0-9_-][A-Za-z0-9._-]*$"
+"""A name that can be part of a key in a store."""
 
 
 class ServiceSettings(BaseSettings):
@@ -36,7 +39,7 @@ class ServiceSettings(BaseSettings):
 
     strategy_profile: str = Field(description="The profile to run, enabled for the platform.")
     strategy_config: str = Field("", description="Settings of the strategy, KEY=VALUE separated by commas.")
-    cloud_run_service: str = Field("local", description="Name of the service; it owns its accounts.")
+    cloud_run_service: str = Field("local", pattern=NAME, description="Name of the service; it owns its accounts.")
     store_url: SecretStr = Field(description="Ledger: file://, sqlite:///, postgresql+psycopg:// or gs://.")
     report_store_url: SecretStr = Field(description="Run reports and recorded inputs, an address as for STORE_URL.")
     storage_emulator_host: str | None = Field(None, description="Server of gs:// addresses instead of Google's.")
@@ -48,10 +51,14 @@ class ServiceSettings(BaseSettings):
     max_turnover: Decimal | None = Field(None, gt=0, description="Largest turnover of a run, as a share of the base.")
     max_weight: Decimal | None = Field(None, gt=0, le=1, description="Largest weight of one symbol.")
     max_price_move: Decimal | None = Field(None, gt=0, description="Largest move since the decision, as a share.")
-    max_price_age_seconds: float = Field(60, gt=0, description="Oldest price to trade at.")
-    run_max_age_minutes: float = Field(30, gt=0, description="Older triggers recover what is open and decide nothing.")
+    max_price_age_seconds: float = Field(60, gt=0, le=604_800, description="Oldest price to trade at.")
+    run_max_age_minutes: float = Field(
+        30, gt=0, le=1440, description="Older triggers recover what is open and decide nothing."
+    )
     fill_timeout_seconds: float = Field(120, gt=0, le=270, description="How long a phase waits for fills.")
-    lease_seconds: float = Field(60, ge=1, description="How long the right to act on an account lasts unrenewed.")
+    lease_seconds: float = Field(
+        60, ge=1, le=3600, description="How long the right to act on an account lasts unrenewed."
+    )
     notify_urls: SecretStr = Field(SecretStr(""), description="Whom to tell: Apprise URLs separated by spaces.")
     oidc_audience: str | None = Field(None, description="Requests need an identity token for this audience.")
     oidc_service_account: str | None = Field(None, description="Who may trigger runs, with OIDC_AUDIENCE.")
@@ -81,18 +88,47 @@ class ServiceSettings(BaseSettings):
 
     def secrets(self) -> list[str]:
         """Return every secret value among the settings, whole and in parts."""
-        found = [value.get_secret_value() for _, value in self if isinstance(value, SecretStr)]
-        urls = [part for text in found for part in text.split()]
-        parts = [urlsplit(url) for url in urls if "://" in url]
-        found = [text for text in found if "://" not in text]
-        for part in parts:
-            found += [unquote(part.password)] if part.password else []
-        found += [url for url in self.notify_urls.get_secret_value().split() if url]
-        return [text for text in found if text]
+        values = [value.get_secret_value().strip() for _, value in self if isinstance(value, SecretStr)]
+        notify = self.notify_urls.get_secret_value().split()
+        found = [text for text in values if "://" not in text] + notify
+        for url in (part for text in values for part in text.split() if "://" in part):
+            found += _passwords(url)
+        for url in notify:
+            found += [part for part in _DIVIDERS.split(url) if len(part) >= SHORTEST_TOKEN and "." not in part]
+        return [form for text in found for form in (text, unquote(text)) if text]
 
 
-_OWN = ("STRATEGY_", "REPORT_STORE_", "OIDC_", "NOTIFY_", "LIVE_TRADING", "RUN_MAX_", "MAX_ORDER_", "MAX_PRICE_")
+SHORTEST_TOKEN = 8
+"""Longer parts of a notification URL may be tokens; names of hosts have a dot."""
+_DIVIDERS = re.compile(r"[/?&=@:#]+")
+_PASSWORD = re.compile(r"[?&][^=&#]*pass[^=&#]*=([^&#]+)", re.IGNORECASE)
+
+
+def _passwords(url: str) -> list[str]:
+    """Return what may be a password in an address, however it is read: the last @ may end it, or the first."""
+    rest = url.partition("://")[2]
+    users = (rest.rpartition("@")[0], rest.partition("@")[0] if "@" in rest else "")
+    return [user.partition(":")[2] for user in users] + _PASSWORD.findall(url)
+
+
+_STORES = re.compile(r"(file://(localhost)?/|sqlite:///|postgresql\+psycopg://|gs://[^/]).+")
+_KEYS = re.compile(r"(https://|http://(localhost|127\.0\.0\.1)[:/])[^\s\[\]]+")
+_OWN = (
+    "ALLOCATION_",
+    "FILL_TIMEOUT",
+    "LEASE_",
+    "LIVE_TRADING",
+    "MAX_ORDER_",
+    "MAX_PRICE_",
+    "NOTIFY_",
+    "OIDC_",
+    "REPORT_STORE_",
+    "RUN_MAX_",
+    "STRATEGY_",
+)
 """What the names of settings begin with that no other program uses: an unknown one of these is a mistake."""
+CLOSE, LONG = 0.85, 7
+"""Other names are mistakes if they are so close to that of a setting, and so long."""
 
 
 def read_settings(kind: type[_Settings]) -> _Settings:
@@ -110,23 +146,50 @@ def read_settings(kind: type[_Settings]) -> _Settings:
     except ValidationError as error:
         raise _refused(kind, error) from None
     hide(settings.secrets())
+    _check_addresses(settings)
     if settings.oidc_audience and not settings.oidc_service_account:
         raise InvalidInput(
             f"OIDC_AUDIENCE is {settings.oidc_audience} and OIDC_SERVICE_ACCOUNT is not set: nobody could trigger a "
             "run; set it to the scheduler's service account"
         )
-    if settings.oidc_service_account and not settings.oidc_audience:
-        raise InvalidInput("OIDC_SERVICE_ACCOUNT is set and OIDC_AUDIENCE is not: set it to the service's own URL")
+    if not settings.oidc_audience and (settings.oidc_service_account or settings.oidc_readers):
+        name = "OIDC_SERVICE_ACCOUNT" if settings.oidc_service_account else "OIDC_READERS"
+        raise InvalidInput(f"{name} is set and OIDC_AUDIENCE is not: set it to the service's own URL")
     return settings
+
+
+def _check_addresses(settings: ServiceSettings) -> None:
+    """Refuse addresses that can be none; values are not shown, they may be secret."""
+    for name, url in (("STORE_URL", settings.store_url), ("REPORT_STORE_URL", settings.report_store_url)):
+        if not (_STORES.fullmatch(url.get_secret_value()) and _splits(url.get_secret_value())):
+            known = "file:///folder, sqlite:///file, postgresql+psycopg://user@host/database or gs://bucket/prefix"
+            raise InvalidInput(f"{name} is not the address of a store; write {known}")
+    for number, url in enumerate(settings.notify_urls.get_secret_value().split(), 1):
+        if "://" not in url:
+            raise InvalidInput(
+                f"NOTIFY_URLS: number {number} is no Apprise URL; write it as mailto://, slack://, json://"
+            )
+    if not _KEYS.fullmatch(settings.oidc_certs_url):
+        raise InvalidInput(f"OIDC_CERTS_URL is {settings.oidc_certs_url!r}; keys are read from an https:// address")
+
+
+def _splits(url: str) -> bool:
+    try:
+        return bool(urlsplit(url).scheme)
+    except ValueError:
+        return False
 
 
 def _refuse_unknown(kind: type[ServiceSettings]) -> None:
     known = {name.upper() for name in kind.model_fields}
     prefixes = (*_OWN, kind.platform_prefix) if kind.platform_prefix else _OWN
     for name in sorted(os.environ):  # noqa: TID251 - this is where it is read
-        if name.startswith(prefixes) and name not in known:
-            near = get_close_matches(name, known, 1)
-            meant = f"; did you mean {near[0]}?" if near else ""
+        if name.upper() in known:
+            continue
+        near = get_close_matches(name, known, 1, CLOSE)
+        if name.startswith(prefixes) or (near and len(name) >= LONG):
+            near = near or get_close_matches(name, known, 1)
+            meant = f"; did you mean {near[0]}?" if near else "."
             raise InvalidInput(f"{name} is not a setting of this service{meant} Remove or correct it")
 
 

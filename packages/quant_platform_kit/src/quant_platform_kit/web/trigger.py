@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
@@ -24,6 +25,7 @@ from quant_platform_kit.domain.errors import (
 )
 from quant_platform_kit.domain.identity import Mode, RunKey
 from quant_platform_kit.domain.runs import Outcome, RunReport
+from quant_platform_kit.ports.notifier import Notification
 from quant_platform_kit.services.notifying import (
     Notices,
     Revision,
@@ -90,13 +92,11 @@ def read_schedule_time(text: str) -> datetime:
     """Read a schedule time as Cloud Scheduler writes it, to the second; `InvalidInput` for anything else."""
     try:
         due = datetime.fromisoformat(text)
-    except ValueError:
-        due = None
-    if due is None or due.tzinfo is None:
-        raise InvalidInput(
-            f"X-CloudScheduler-ScheduleTime is {text[:60]!r}; it is an instant such as 2023-12-01T20:45:00Z"
-        )
-    return due.astimezone(UTC).replace(microsecond=0)
+        if due.tzinfo is not None:
+            return due.astimezone(UTC).replace(microsecond=0)
+    except (ValueError, OverflowError):
+        pass
+    raise InvalidInput(f"X-CloudScheduler-ScheduleTime is {text[:60]!r}; it is an instant such as 2023-12-01T20:45:00Z")
 
 
 def lowered(allowed: Mode, asked: Mode | None) -> Mode:
@@ -123,7 +123,8 @@ def pull(service: Service, trigger: Trigger, stop: StopSignal) -> list[Answer]:
     accounts = service.accounts()
     for account in accounts:
         lowered(account.mode, trigger.mode)
-        _check_time(trigger.due, account.clock.now())
+        with suppress(BrokerError):  # its own run says so, and the other accounts run
+            _check_time(trigger.due, account.clock.now())
     return [_run(service, account, trigger, stop) for account in accounts]
 
 
@@ -149,9 +150,11 @@ def _run(service: Service, account: Account, trigger: Trigger, stop: StopSignal)
             closed[report.run_id] = report
         except QuantError as error:
             return _stopped(service, account_id, error)
+        except Exception as error:  # noqa: BLE001 - a defect on one account never stops the others
+            return _broken(service, account_id, error)
         finally:
             for ended in closed.values():
-                _tell_ended(service, ended)
+                _tell_ended(service, ended, stop)
     return Answer(account_id, HTTPStatus.OK, report)
 
 
@@ -210,19 +213,32 @@ def _outside_calendar(service: Service, key: RunKey, now: datetime, error: Unkno
     )
 
 
-def _tell_ended(service: Service, report: RunReport) -> None:
-    """Tell about a run that ended, unless that was done."""
+def _tell_ended(service: Service, report: RunReport, stop: StopSignal) -> None:
+    """Tell about a run that ended, unless that was done; a process that was told to stop begins nothing more."""
     level = "INFO" if report.outcome.good else "ERROR"
     logger.log(level, "{}: {}", report.outcome.value, "; ".join(report.reasons) or "nothing to add")
     try:
         notices = Notices(service.stores.notices, service.notifier)
-    except StoreError as error:
+    except QuantError as error:
         logger.error("nobody was told: {}", error)
         return
-    now = report.finished_at
     messages = [about_revision(_revision(service), report), about_run(report)]
-    messages += [about_caution(service.name, text, now) for text in service.cautions()]
-    for error in delivered([notices.deliver(message) for message in messages]):
+    messages += [about_caution(service.name, text, report.finished_at) for text in _cautions(service)]
+    for message in messages:
+        if not stop.is_set:
+            _deliver(notices, message)
+
+
+def _cautions(service: Service) -> Sequence[str]:
+    try:
+        return service.cautions()
+    except Exception as error:  # noqa: BLE001 - the run ended, whatever is wrong with this
+        logger.error("what will need a person soon cannot be found out: {}: {}", type(error).__name__, error)
+        return ()
+
+
+def _deliver(notices: Notices, message: Notification) -> None:
+    for error in delivered([notices.deliver(message)]):
         logger.error("a notification did not get out: {}", error)
 
 
@@ -234,20 +250,29 @@ def _stopped(service: Service, account_id: str, error: QuantError) -> Answer:
     retryable = isinstance(error, BrokerError | StoreError | LeaseLost | Interrupted)
     logger.error("{}: {}", type(error).__name__, error)
     if not isinstance(error, Interrupted):
-        _tell_stopped(service, account_id, str(error))
+        _tell_stopped(service, account_id, str(error), goes_on=retryable)
     if retryable:
         wait = timedelta(seconds=RETRY_SECONDS)
         return Answer(account_id, HTTPStatus.SERVICE_UNAVAILABLE, error=str(error), retry_after=wait)
     return Answer(account_id, HTTPStatus.UNPROCESSABLE_ENTITY, error=str(error))
 
 
-def _tell_stopped(service: Service, account_id: str, error: str) -> None:
+def _broken(service: Service, account_id: str, error: Exception) -> Answer:
+    """Tell about a run that met a defect, and answer that."""
+    logger.opt(exception=error).error("a defect stopped the run")
+    text = "a defect in the service; its log has the details"
+    _tell_stopped(service, account_id, text, goes_on=True)
+    return Answer(account_id, HTTPStatus.INTERNAL_SERVER_ERROR, error=text)
+
+
+def _tell_stopped(service: Service, account_id: str, error: str, *, goes_on: bool) -> None:
     try:
         store = service.stores.notices
-        message = about_attempt(service.name, account_id, error, store.now())
-    except StoreError:
+        message = about_attempt(service.name, account_id, error, store.now(), goes_on=goes_on)
+    except QuantError as failed:
+        logger.error("nobody was told: {}", failed)
         return
-    Notices(store, service.notifier).deliver(message)
+    _deliver(Notices(store, service.notifier), message)
 
 
 def _revision(service: Service) -> Revision:
@@ -264,5 +289,10 @@ def _revision(service: Service) -> Revision:
 
 def status_of(answers: Sequence[Answer]) -> HTTPStatus:
     """Return the one status that stands for all: that of the account which most needs another try."""
-    order = (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY)
+    order = (
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        HTTPStatus.CONFLICT,
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+    )
     return next((status for status in order if any(answer.status is status for answer in answers)), HTTPStatus.OK)

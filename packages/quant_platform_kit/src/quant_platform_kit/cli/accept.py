@@ -1,0 +1,48 @@
+"""`quant accept`: going on after something that happened to an account outside the platform."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from quant_platform_kit.cli.options import JsonOption
+from quant_platform_kit.cli.output import print_json
+from quant_platform_kit.cli.place import (
+    AccountOption,
+    BookOption,
+    ReasonOption,
+    ReportsOption,
+    StoreOption,
+    WhoOption,
+    open_place,
+    operator,
+    readable,
+    say,
+)
+from quant_platform_kit.services.acceptance import accept
+from quant_platform_kit.services.reports import ReportStore
+
+__all__ = ["accept_command"]
+
+
+def accept_command(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="The blocked run, the last one of its account.")],
+    reason: ReasonOption,
+    book: BookOption = None,
+    store: StoreOption = None,
+    reports: ReportsOption = None,
+    account: AccountOption = None,
+    who: WhoOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Accept what a run found and was blocked by, such as a liquidation: the next run goes on from there."""
+    with readable():
+        place = open_place(book, store, reports, account)
+        accepted = accept(operator(place, who), ReportStore(place.both[1]), place.one_account, run, reason)
+    if json:
+        print_json({"run_id": run, "accepted": accepted})
+        return
+    say(f"accepted of run {run}; the next run goes on from there:")
+    for finding in accepted:
+        say(f"  {finding.text}")

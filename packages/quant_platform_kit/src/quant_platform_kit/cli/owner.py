@@ -1,0 +1,54 @@
+"""`quant owner`: which service an account belongs to, and handing it over."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from quant_platform_kit.cli.options import JsonOption
+from quant_platform_kit.cli.output import print_json
+from quant_platform_kit.cli.place import (
+    AccountOption,
+    BookOption,
+    StoreOption,
+    WhoOption,
+    is_name,
+    open_place,
+    operator,
+    readable,
+    say,
+    words,
+)
+from quant_platform_kit.services.owners import hand_over, owner_of
+
+__all__ = ["owner_command"]
+
+
+def owner_command(
+    to: Annotated[str | None, typer.Option(metavar="SERVICE", help="Hand the account over to this service.")] = None,
+    reason: Annotated[
+        str | None, typer.Option(parser=words, metavar="TEXT", help="Why, for the audit; required with --to.")
+    ] = None,
+    book: BookOption = None,
+    store: StoreOption = None,
+    account: AccountOption = None,
+    who: WhoOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Show which service each account belongs to, or hand one over; two services never trade one account."""
+    with readable():
+        place = open_place(book, store, None, account)
+        if to is not None:
+            if not is_name(to):
+                raise typer.BadParameter(f"--to {to!r}: a service name is made of letters, digits and ._-")
+            if reason is None:
+                raise typer.BadParameter("say why, for the audit: add --reason TEXT")
+            hand_over(operator(place, who), place.one_account, to, reason)
+        accounts = place.any_account if place.account is None else (place.one_account,)
+        owners = {one: owner_of(place.store, one) for one in accounts}
+    if json:
+        print_json({"owners": owners})
+        return
+    for one, owner in owners.items():
+        say(f"{one}  {owner.service} since {owner.since:%Y-%m-%d %H:%M} UTC" if owner else f"{one}  nobody yet")

@@ -1,0 +1,183 @@
+"""Where an operator's command works: the options that name store, reports and account, and what they open."""
+
+from __future__ import annotations
+
+import getpass
+import shlex
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import unquote, urlsplit
+
+import typer
+from pydantic import ValidationError
+
+from quant_platform_kit.adapters.clock import SystemClock
+from quant_platform_kit.adapters.stores import is_key, open_store
+from quant_platform_kit.cli.output import console
+from quant_platform_kit.domain.errors import Refused, StoreError
+from quant_platform_kit.ports.versioned_store import VersionedStore
+from quant_platform_kit.services.audit import Operator
+from quant_platform_kit.services.leases import read_lease
+from quant_platform_kit.services.owners import accounts_in
+from quant_platform_kit.testing.paper import read_account
+
+__all__ = [
+    "AccountOption",
+    "BookOption",
+    "Place",
+    "ReasonOption",
+    "ReportsOption",
+    "StoreOption",
+    "WhoOption",
+    "is_name",
+    "open_place",
+    "operator",
+    "readable",
+    "say",
+]
+
+
+def words(text: str) -> str:
+    """Read a text that says something, on one line."""
+    if not (said := " ".join(text.split())):
+        raise typer.BadParameter("it is empty; say in a few words what it is about")
+    return said
+
+
+BookOption = Annotated[Path | None, typer.Option("--book", help="Folder of a paper account, instead of the three.")]
+StoreOption = Annotated[str | None, typer.Option("--store", metavar="URL", help="Store: file:, sqlite:, gs:, ...")]
+ReportsOption = Annotated[str | None, typer.Option("--reports", metavar="URL", help="Store of the run reports.")]
+AccountOption = Annotated[str | None, typer.Option("--account", metavar="ID", help="Account in that store.")]
+WhoOption = Annotated[
+    str | None, typer.Option("--who", parser=words, metavar="NAME", help="Who does it; the login name if absent.")
+]
+ReasonOption = Annotated[str, typer.Option("--reason", parser=words, metavar="TEXT", help="Why, for the audit.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a command works.
+
+    Attributes
+    ----------
+    reports
+        None when it was not named.
+    account
+        None for every account in the store.
+    options
+        The options that name the place, to be typed again; without a password.
+    """
+
+    store: VersionedStore
+    reports: VersionedStore | None
+    account: str | None
+    options: str
+    is_book: bool
+
+    @property
+    def accounts(self) -> tuple[str, ...]:
+        """Every account that can be meant here, ascending."""
+        own = [self.account] if self.is_book and self.account else []
+        return tuple(sorted({*accounts_in(self.store), *own}))
+
+    @property
+    def one_account(self) -> str:
+        """The account; a usage error without one, `Refused` for one that is not here."""
+        if self.account is None:
+            raise typer.BadParameter("name the account: add --account ID")
+        return self.known(self.account)
+
+    @property
+    def both(self) -> tuple[VersionedStore, VersionedStore]:
+        """The store and the reports; a usage error without the latter."""
+        if self.reports is None:
+            raise typer.BadParameter("the run reports are needed: add --reports URL")
+        return self.store, self.reports
+
+    @property
+    def any_account(self) -> tuple[str, ...]:
+        """Every account here; `Refused` where there is none, as at a mistyped address."""
+        if not (here := self.accounts):
+            raise Refused("the store has no account; check its address")
+        return here
+
+    def known(self, account: str) -> str:
+        """Return an account that is here; `Refused` lists those that are."""
+        if read_lease(self.store, account) is None and account not in (here := self.accounts):
+            raise Refused(
+                f"account {account} is not in the store; it has {', '.join(here) or 'none: check its address'}"
+            )
+        return account
+
+
+def open_place(
+    book: Path | None, store: str | None, reports: str | None, account: str | None, *, new: bool = False
+) -> Place:
+    """Open what the options name; a usage error unless it is a book, or a store.
+
+    Parameters
+    ----------
+    new
+        Whether the store may have to be made.
+    """
+    if (book is None) == (store is None):
+        raise typer.BadParameter("give either --book FOLDER, or --store URL with --reports URL and --account ID")
+    if book is not None:
+        if reports is not None or account is not None:
+            raise typer.BadParameter("--book names reports and account too; leave out --reports and --account")
+        account = read_account(book).book.account_id
+        root = book.absolute().as_uri()
+        options = shlex.join(["--book", str(book)])
+        return Place(open_store(f"{root}/store"), open_store(f"{root}/reports"), account, options, is_book=True)
+    assert store is not None
+    if account is not None and not is_name(account):
+        raise typer.BadParameter(f"--account {account!r}: an account id is made of letters, digits and ._-")
+    for url in (store, reports):
+        if url is not None and not new:
+            _check_there(url)
+    given = {"--store": _without_password(store), "--reports": reports and _without_password(reports)}
+    options = shlex.join([part for name, url in given.items() if url for part in (name, url)])
+    return Place(open_store(store), open_store(reports) if reports else None, account, options, is_book=False)
+
+
+def is_name(text: str) -> bool:
+    """Whether a text can name an account or a service."""
+    return is_key(text) and "/" not in text
+
+
+def _check_there(url: str) -> None:
+    """Refuse a SQLite file that is not there: opening would make it, and an empty store looks as if all were well."""
+    parts = urlsplit(url)
+    if parts.scheme == "sqlite" and not (path := Path(unquote(parts.path[1:]))).is_file():
+        raise Refused(f"there is no store in {path}; check its address")
+
+
+def _without_password(url: str) -> str:
+    password = urlsplit(url).password
+    return url.replace(f":{password}@", ":***@") if password else url
+
+
+@contextmanager
+def readable() -> Generator[None]:
+    """Turn an object of the store that cannot be read into one line."""
+    try:
+        yield
+    except ValidationError as error:
+        raise StoreError(f"an object of the store is damaged ({error.title}); restore it from a backup") from error
+
+
+def operator(place: Place, who: str | None) -> Operator:
+    """Return who is at work: ``--who``, or the login name."""
+    try:
+        name = who or words(getpass.getuser())
+    except (KeyError, OSError):
+        raise typer.BadParameter("your login name is not known here: add --who NAME") from None
+    return Operator(place.store, SystemClock(), name)
+
+
+def say(text: str) -> None:
+    """Print one line; rich markup is taken as such."""
+    console().print(text, soft_wrap=True)
