@@ -6,9 +6,14 @@ in front of it, and nothing else.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 from collections.abc import Callable, Generator
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -109,3 +114,49 @@ def database() -> Generator[URL]:
 def proxy(database: URL, start: Start) -> Server:
     """Return a proxy in front of the PostgreSQL server."""
     return start("fault_proxy", "--to", f"{database.host}:{database.port or 5432}")
+
+
+@pytest.fixture(scope="session")
+def sdk() -> ModuleType:
+    """Return the client library of Interactive Brokers: ib_async, or ib_insync where only that is installed."""
+    return import_module("ib_async" if find_spec("ib_async") else "ib_insync")
+
+
+@pytest.fixture
+def gateway(start: Start, tmp_path: Path) -> Start:
+    """Return a function that starts a Gateway with the account DUSBX1, or starts it again with all it has kept.
+
+    Its clock begins on a Friday, an hour and a half after the open; more options follow, and win.
+    """
+
+    def run(*options: str) -> Server:
+        given = ("--folder", str(tmp_path / "venue"), "--clock", "2023-06-02T15:00:00+00:00", *options)
+        funding = () if "--account" in options else ("--account", "DUSBX1=100000")
+        return start("tws", *given, *funding)
+
+    return run
+
+
+@pytest.fixture
+def connect(sdk: ModuleType) -> Generator[Callable[..., Any]]:
+    """Return a function that connects a client of the library to a Gateway; it notes its errors in ``seen``."""
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    clients: list[Any] = []
+
+    def run(server: Server, client: int = 1, speaks: int | None = None, **options: Any) -> Any:
+        ib = sdk.IB()
+        ib.client.MaxClientVersion = speaks or ib.client.MaxClientVersion
+        ib.seen = []
+        ib.errorEvent += lambda request, code, text, contract: ib.seen.append((request, code))
+        clients.append(ib)
+        return ib.connect("127.0.0.1", server.port, clientId=client, **options)
+
+    yield run
+    # A client that has not noticed yet that its connection is gone fails to close it.
+    loop.run_until_complete(asyncio.sleep(0.01))
+    for ib in clients:
+        ib.disconnect()
+    loop.run_until_complete(asyncio.sleep(0.01))
+    loop.close()
+    asyncio.set_event_loop(None)

@@ -10,6 +10,7 @@ import asyncio
 import json
 import socket
 import struct
+from collections import Counter
 from collections.abc import Callable, Collection
 
 from aiohttp import web
@@ -17,7 +18,7 @@ from aiohttp.typedefs import Handler, Middleware
 
 from venue_sandbox.faults import Fault, FaultBook, FaultError, FaultKind
 
-__all__ = ["CONTROL", "Refuse", "control_routes", "faulty", "reset_on_close"]
+__all__ = ["CONTROL", "Refuse", "control_routes", "fault_routes", "faulty", "reset_on_close"]
 
 CONTROL = "/_control/"
 RATE_LIMIT_STATUS = 429
@@ -29,30 +30,47 @@ Refuse = Callable[[web.Request, int], web.StreamResponse]
 def control_routes(book: FaultBook, kinds: Collection[FaultKind] = tuple(FaultKind)) -> list[web.RouteDef]:
     """Return the routes of the control endpoint of a server that knows some kinds of faults."""
 
-    async def arm(request: web.Request) -> web.Response:
+    def arm(document: object) -> None:
+        fault = Fault.read(document)
+        if fault.kind not in kinds:
+            raise FaultError(f"this server has no fault {fault.kind}; it has {', '.join(kinds)}")
+        book.add(fault)
+
+    return fault_routes(arm, book.clear, book.requests)
+
+
+def fault_routes(
+    arm: Callable[[object], None], disarm: Callable[[], None], requests: Counter[str]
+) -> list[web.RouteDef]:
+    """Return the routes that every control endpoint has.
+
+    Parameters
+    ----------
+    arm
+        Arms the fault of a JSON document; `FaultError` if it makes no sense.
+    """
+
+    async def add(request: web.Request) -> web.Response:
         try:
-            fault = Fault.read(await request.json())
-            if fault.kind not in kinds:
-                raise FaultError(f"this server has no fault {fault.kind}; it has {', '.join(kinds)}")
-            book.add(fault)
+            arm(await request.json())
         except (FaultError, json.JSONDecodeError, TypeError) as error:
             return web.Response(status=400, text=f"{error}\n")
         return web.Response(status=204)
 
-    async def disarm(request: web.Request) -> web.Response:
-        book.clear()
+    async def clear(request: web.Request) -> web.Response:
+        disarm()
         return web.Response(status=204)
 
     async def count(request: web.Request) -> web.Response:
-        return web.json_response(book.requests)
+        return web.json_response(requests)
 
     async def count_from_zero(request: web.Request) -> web.Response:
-        book.requests.clear()
+        requests.clear()
         return web.Response(status=204)
 
     return [
-        web.post(f"{CONTROL}faults", arm),
-        web.delete(f"{CONTROL}faults", disarm),
+        web.post(f"{CONTROL}faults", add),
+        web.delete(f"{CONTROL}faults", clear),
         web.get(f"{CONTROL}requests", count),
         web.delete(f"{CONTROL}requests", count_from_zero),
     ]

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 import operator
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from enum import StrEnum
-from typing import Any, cast
+from typing import Any, Generic, Protocol, TypeVar, cast
 
-__all__ = ["ANY", "Fault", "FaultBook", "FaultError", "FaultKind"]
+__all__ = ["ANY", "Armory", "Fault", "FaultBook", "FaultError", "FaultKind", "Repeated"]
 
 ANY = "*"
 """The operation of a fault that strikes every operation."""
@@ -99,11 +99,59 @@ class Fault:
             raise FaultError(f"seconds is a number from 0 on, not {self.seconds!r}")
 
 
+class Repeated(Protocol):
+    """A fault that strikes ``times`` requests (None: all) after it has let ``skip`` pass."""
+
+    @property
+    def times(self) -> int | None: ...  # noqa: D102
+
+    @property
+    def skip(self) -> int: ...  # noqa: D102
+
+
+F = TypeVar("F", bound=Repeated)
+
+
 @dataclass(slots=True)
-class _Armed:
-    fault: Fault
+class _Armed(Generic[F]):
+    fault: F
     skip: int
     times: float
+
+
+class Armory(Generic[F]):
+    """The faults that are still to strike, in the order in which they were armed."""
+
+    def __init__(self) -> None:
+        self._armed: list[_Armed[F]] = []
+
+    def add(self, fault: F) -> None:
+        """Arm a fault, behind those that are armed already."""
+        self._armed.append(_Armed(fault, fault.skip, math.inf if fault.times is None else fault.times))
+
+    def clear(self) -> None:
+        """Disarm every fault."""
+        self._armed.clear()
+
+    def take(self, strikes: Callable[[F], bool]) -> F | None:
+        """Return the fault that strikes a request: the first one meant for it that skips no more."""
+        return next(self._striking(strikes), None)
+
+    def take_all(self, strikes: Callable[[F], bool]) -> list[F]:
+        """Return every fault that strikes a request."""
+        return list(self._striking(strikes))
+
+    def _striking(self, strikes: Callable[[F], bool]) -> Iterator[F]:
+        for armed in list(self._armed):
+            if not strikes(armed.fault):
+                continue
+            if armed.skip:
+                armed.skip -= 1
+                continue
+            armed.times -= 1
+            if armed.times == 0:
+                self._armed.remove(armed)
+            yield armed.fault
 
 
 class FaultBook:
@@ -118,26 +166,16 @@ class FaultBook:
     def __init__(self, strikes: Callable[[str, str], bool] = operator.eq) -> None:
         self.requests: Counter[str] = Counter()
         self._strikes = strikes
-        self._armed: list[_Armed] = []
+        self._armory: Armory[Fault] = Armory()
 
     def add(self, fault: Fault) -> None:
         """Arm a fault, behind those that are armed already."""
-        self._armed.append(_Armed(fault, fault.skip, math.inf if fault.times is None else fault.times))
+        self._armory.add(fault)
 
     def clear(self) -> None:
         """Disarm every fault."""
-        self._armed.clear()
+        self._armory.clear()
 
     def take(self, operation: str) -> Fault | None:
         """Return the fault that strikes a request: the first one armed for it that skips no more."""
-        for armed in self._armed:
-            if armed.fault.operation != ANY and not self._strikes(armed.fault.operation, operation):
-                continue
-            if armed.skip:
-                armed.skip -= 1
-                continue
-            armed.times -= 1
-            if armed.times == 0:
-                self._armed.remove(armed)
-            return armed.fault
-        return None
+        return self._armory.take(lambda fault: fault.operation == ANY or self._strikes(fault.operation, operation))

@@ -95,19 +95,27 @@ class Server:
 
     def fault(self, kind: str, **fields: Any) -> None:
         """Arm a fault; see the server for its kinds and fields."""
-        self._control("POST", "faults", {"kind": kind, **fields})
+        self.control("POST", "faults", {"kind": kind, **fields})
 
     def clear(self) -> None:
         """Disarm every fault."""
-        self._control("DELETE", "faults")
+        self.control("DELETE", "faults")
 
     def requests(self) -> dict[str, int]:
         """Return the number of requests by operation."""
-        return json.loads(self._control("GET", "requests"))
+        return self.control("GET", "requests")
 
     def forget_requests(self) -> None:
         """Count requests from zero."""
-        self._control("DELETE", "requests")
+        self.control("DELETE", "requests")
+
+    def control(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        """Ask the control endpoint; return the document it answers with, None if there is none."""
+        answer = ask(self.control_port, method, f"/_control/{path}", body, timeout=CONTROL_SECONDS)
+        if not answer.good:
+            said = answer.body.decode().strip()
+            raise Unhealthy(f"{self.name}: {method} {path} was answered {answer.status}: {said}")
+        return answer.document if answer.body else None
 
     def _ports(self) -> dict[str, int]:
         assert self.process.stdout is not None
@@ -117,13 +125,6 @@ class Server:
         if not line:
             raise Unhealthy(f"{self.name} ended with status {self.process.wait(STOP_SECONDS)} before it listened")
         return json.loads(line)
-
-    def _control(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> bytes:
-        answer = ask(self.control_port, method, f"/_control/{path}", body, timeout=CONTROL_SECONDS)
-        if not answer.good:
-            said = answer.body.decode().strip()
-            raise Unhealthy(f"{self.name}: {method} {path} was answered {answer.status}: {said}")
-        return answer.body
 
     def _close(self) -> None:
         for stream in (self.process.stdin, self.process.stdout):
