@@ -75,7 +75,7 @@ def target() -> Generator[Target]:
             self.send_response(status)
             self.send_header("Retry-After", "3600")
             self.send_header("Location", "/elsewhere")
-            self.send_header("Content-Length", "5000")
+            self.send_header("Content-Length", "200000")
             self.end_headers()
             self.wfile.write(b"x" * 200_000)
 

@@ -37,7 +37,7 @@ from .exactly_once import ACCOUNT, CALENDAR, PLAIN, Desk, MemoryStore, following
 MON, TUE, WED = date(2023, 11, 27), date(2023, 11, 28), date(2023, 11, 29)
 DUE = "2023-11-28T20:45:00Z"
 TIME = "X-CloudScheduler-ScheduleTime"
-CLOSES = {"AAA": [100.0, 102.0, 104.0, 103.0, 105.0], "BBB": [50.0, 50.0, 51.0, 51.5, 53.0]}
+CLOSES = {"AAA": [100.0, 102.0, 104.0, 103.0, 105.0, 105.0], "BBB": [50.0, 50.0, 51.0, 51.5, 53.0, 53.0]}
 DECISIONS = {MON: {"AAA": 0.6, "BBB": 0.4}, TUE: {"AAA": 0.2, "BBB": 0.8}}
 PRIVATE = {
     "cache-control": "no-store",
