@@ -1,7 +1,7 @@
 """Order ids that survive: each order's id is in the store before the order is sent, and none is given twice.
 
-``ibkr/client-<id>/next`` says up to where ids are reserved; a process reserves a hundred at a time, so that the object is
-rewritten rarely. ``ibkr/client-<id>/orders/<client order id>`` holds the id of one order, and what it was.
+``ibkr/client-<id>/next`` says up to where ids are reserved; a process reserves a hundred at a time, so that this object
+is rewritten rarely. ``ibkr/client-<id>/orders/<client order id>`` holds the id of one order, and what it was.
 """
 
 from __future__ import annotations
@@ -68,7 +68,9 @@ class OrderIds:
             except Conflict:
                 return self.reserve(account_id, order, least)
         if (known.account_id, known.order) != (account_id, order):
-            raise OrderRejected(f"client order id {order.client_order_id} was used for {known.order}; ids are used once")
+            raise OrderRejected(
+                f"client order id {order.client_order_id} was used for {known.order}; ids are used once"
+            )
         return known
 
     def _take(self, least: int) -> int:

@@ -18,7 +18,9 @@ class IbkrSettings(ServiceSettings):
     ibkr_dry_run_only: bool = Field(True, description="The first switch: nothing is sent while it is true.")
     ibkr_gateway_host: str = Field("127.0.0.1", description="Where TWS or IB Gateway runs.")
     ibkr_gateway_port: int = Field(4002, ge=1, le=65535, description="4002 Gateway paper, 4001 live; TWS 7497, 7496.")
-    ibkr_client_id: int = Field(17, ge=1, le=999, description="Stable: orders are recovered under the id that sent them.")
+    ibkr_client_id: int = Field(
+        17, ge=1, le=999, description="Stable: orders are recovered under the id that sent them."
+    )
     ibkr_timeout_seconds: float = Field(20, gt=0, le=25, description="How long the Gateway may take to answer.")
     ibkr_settle_seconds: float = Field(30, ge=0, description="How long an order may take to appear after it was sent.")
     account_group: str = Field("", description="Which accounts of the group configuration; none: the only account.")

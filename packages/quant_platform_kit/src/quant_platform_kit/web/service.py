@@ -34,6 +34,9 @@ from quant_platform_kit.web.settings import ServiceSettings
 __all__ = ["Account", "Service", "Stores", "configured"]
 
 
+def _leave() -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Account:
     """One account as a run needs it, made anew for every run.
@@ -44,12 +47,15 @@ class Account:
         How far its runs may go: what the switches allow, see `ServiceSettings`.
     clock
         What its broker's time is.
+    close
+        Called when the run is over, however it ended.
     """
 
     broker: Broker
     market: MarketData
     clock: Clock
     mode: Mode
+    close: Callable[[], None] = _leave
 
 
 class Stores:

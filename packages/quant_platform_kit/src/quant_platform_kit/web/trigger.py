@@ -121,11 +121,15 @@ def pull(service: Service, trigger: Trigger, stop: StopSignal) -> list[Answer]:
         Which accounts there are cannot be found out.
     """
     accounts = service.accounts()
-    for account in accounts:
-        lowered(account.mode, trigger.mode)
-        with suppress(BrokerError):  # its own run says so, and the other accounts run
-            _check_time(trigger.due, account.clock.now())
-    return [_run(service, account, trigger, stop) for account in accounts]
+    try:
+        for account in accounts:
+            lowered(account.mode, trigger.mode)
+            with suppress(BrokerError):  # its own run says so, and the other accounts run
+                _check_time(trigger.due, account.clock.now())
+        return [_run(service, account, trigger, stop) for account in accounts]
+    finally:
+        for account in accounts:
+            account.close()
 
 
 def _check_time(due: datetime, now: datetime) -> None:

@@ -1,0 +1,240 @@
+"""One account at Interactive Brokers, as the kit's `Broker`.
+
+An order's id is in the store before the order leaves; acknowledged means that the broker's own id was seen, and silence
+means nothing. An order sent again goes out under the same client id, order id and reference, with the same parameters.
+"""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+from typing import Any
+
+from quant_platform_kit.adapters.ibkr_inputs import account_state
+from quant_platform_kit.domain.errors import BrokerError, NeedsOperator, OrderRejected, Refused
+from quant_platform_kit.domain.orders import ExecutionReport, Order, OrderState
+from quant_platform_kit.domain.portfolio import AccountState
+from quant_platform_kit.domain.silence import AfterSilence, BrokerTraits
+
+from ibkr_app.connection import Connection
+from ibkr_app.contracts import Contracts
+from ibkr_app.mapping import order_state
+from ibkr_app.order_ids import OrderIds, Reserved
+from ibkr_app.tracking import Tracked, order_of
+
+__all__ = ["IbkrBroker"]
+
+SOON_SECONDS = 0.25
+"""How long a submit that was acknowledged waits for its fill, which at most hours comes at once."""
+CANCEL_SECONDS = 5.0
+
+
+class IbkrBroker:
+    """An account behind a login.
+
+    Parameters
+    ----------
+    ids
+        Where order ids are recorded.
+    settle
+        How long an order may take to appear after it was sent.
+    """
+
+    def __init__(
+        self, connection: Connection, contracts: Contracts, account_id: str, ids: OrderIds, settle: timedelta
+    ) -> None:
+        self._connection, self._contracts, self._account_id, self._ids = connection, contracts, account_id, ids
+        self._traits = BrokerTraits(AfterSilence.RESEND, settle, timeout=timedelta(seconds=connection.address.timeout))
+
+    @property
+    def account_id(self) -> str:
+        """The account's id."""
+        return self._account_id
+
+    @property
+    def traits(self) -> BrokerTraits:
+        """After the settle window, an order that is not found was never accepted."""
+        return self._traits
+
+    def connect(self) -> None:
+        """Log in anew; the Gateway refuses a second session under the client id while an older one lives.
+
+        Raises
+        ------
+        BrokerError
+            The Gateway is not available.
+        Refused
+            The account is not behind this login.
+        """
+        self._connection.connect()
+        accounts = self._connection.accounts
+        if self._account_id not in accounts:
+            raise Refused(
+                f"account {self._account_id} is not among those of this login, {', '.join(accounts) or 'none'}: "
+                "correct ACCOUNT_GROUP, or log the Gateway in as its user"
+            )
+
+    def account(self) -> AccountState:
+        """Return cash per currency and units, asked for now."""
+        name = self._account_id
+
+        async def fetch(ib: Any) -> tuple[list[Any], list[Any]]:
+            await ib.reqAccountUpdatesMultiAsync(name)
+            positions = await ib.reqPositionsAsync()
+            return ib.accountValues(name), positions
+
+        values, positions = self._connection.ask(fetch, "the account")
+        return account_state(name, values, positions)
+
+    def submit(self, order: Order) -> ExecutionReport:
+        """Send an order once; see `quant_platform_kit.ports.broker.Broker.submit`."""
+        _check(order)
+        contract = self._contracts.qualified(order.symbol)
+        if contract is None:
+            raise OrderRejected(f"{order.symbol} is not known to Interactive Brokers as a stock or ETF in USD")
+        known = self._ids.known(order.client_order_id)
+        reserved = self._ids.reserve(self._account_id, order, self._least_id())
+        if known is not None and (found := self.find(order.client_order_id)) is not None:
+            return _answered(found)
+        self._place(contract, reserved)
+        return self._acknowledged(order)
+
+    def find(self, client_order_id: str) -> ExecutionReport | None:
+        """Return what the broker knows of an order: working, executed or completed, under any client id."""
+        tracker = self._connection.tracker
+        tracked = tracker.get(client_order_id)
+        if tracked is None or not tracked.settled(time.monotonic()):
+            self._look_up()
+            tracked = tracker.get(client_order_id)
+        if tracked is None or tracked.account_id not in ("", self._account_id) or tracked.order is None:
+            return None
+        if _only_duplicate(tracked):
+            raise _judge(tracked)
+        reserved = self._ids.known(client_order_id)
+        if reserved is not None:
+            tracked.order = reserved.order
+        tracker.wait(client_order_id, lambda each: not each.awaits_commission, SOON_SECONDS)
+        return tracked.report(time.monotonic())
+
+    def cancel(self, client_order_id: str) -> ExecutionReport:
+        """Cancel a working order, and return where it stands; fills that came first count."""
+        found = self.find(client_order_id)
+        if found is None:
+            raise BrokerError(f"order {client_order_id} is not known to Interactive Brokers")
+        if found.state.terminal:
+            return found
+        tracker = self._connection.tracker
+        tracked = tracker.get(client_order_id)
+        order_id = tracked.order_id if tracked else 0
+        self._connection.do(lambda ib: ib.cancelOrder(self._connection.sdk.Order(orderId=order_id)), "a cancel")
+        seconds = min(CANCEL_SECONDS, self._connection.address.timeout)
+        tracker.wait(client_order_id, lambda each: each.settled(time.monotonic()), seconds)
+        return self.find(client_order_id) or found
+
+    def open_orders(self) -> tuple[ExecutionReport, ...]:
+        """Return every working order of the account, whoever sent it."""
+
+        async def fetch(ib: Any) -> list[Any]:
+            return await ib.reqAllOpenOrdersAsync()
+
+        trades = self._connection.ask(fetch, "all open orders")
+        mine = [trade for trade in trades if trade.order.account == self._account_id]
+        return tuple(_open_report(trade) for trade in mine if not order_state(trade.orderStatus.status).terminal)
+
+    def close(self) -> None:
+        """Log out."""
+        self._connection.close()
+
+    # --- sending ----------------------------------------------------------------------------------
+
+    def _least_id(self) -> int:
+        """Return the lowest order id that the Gateway takes now."""
+        return self._connection.do(lambda ib: ib.client.getReqId(), "the next order id")
+
+    def _place(self, contract: Any, reserved: Reserved) -> None:
+        order = reserved.order
+        self._connection.tracker.expect(order, reserved.order_id, self._account_id)
+        kind = "MKT" if order.limit_price is None else "LMT"
+        prices = {} if order.limit_price is None else {"lmtPrice": float(order.limit_price)}
+        built = self._connection.sdk.Order(
+            orderId=reserved.order_id,
+            action=order.side.value,
+            totalQuantity=float(order.quantity),
+            orderType=kind,
+            tif="DAY",
+            account=self._account_id,
+            orderRef=order.client_order_id,
+            **prices,
+        )
+
+        def place(ib: Any) -> None:
+            ib.client.updateReqId(reserved.order_id + 1)
+            ib.placeOrder(contract, built)
+
+        self._connection.do(place, f"order {reserved.order_id}")
+
+    def _acknowledged(self, order: Order) -> ExecutionReport:
+        """Wait until the broker has said what it does with an order."""
+        tracker, reference = self._connection.tracker, order.client_order_id
+        if not tracker.wait(reference, lambda each: each.acknowledged, self._connection.address.timeout):
+            raise BrokerError(f"no acknowledgement of order {reference} within {self._connection.address.timeout:g} s")
+        tracker.wait(reference, lambda each: each.settled(time.monotonic()), SOON_SECONDS)
+        tracked = tracker.get(reference)
+        assert tracked is not None, "what was acknowledged is known"
+        if _only_duplicate(tracked):
+            self._look_up()
+            if _only_duplicate(tracked):
+                raise _judge(tracked)
+        return _answered(tracked.report(time.monotonic()))
+
+    # --- looking up -------------------------------------------------------------------------------
+
+    def _look_up(self) -> None:
+        """Ask for working, executed and completed orders; the tracker takes what comes."""
+        tracker = self._connection.tracker
+
+        async def fetch(ib: Any) -> None:
+            for trade in await ib.reqAllOpenOrdersAsync():
+                tracker.on_trade(trade)
+            await ib.reqExecutionsAsync()
+            for fill in ib.fills():
+                tracker.on_execution(None, fill)
+            for trade in await ib.reqCompletedOrdersAsync(False):
+                tracker.on_trade(trade)
+
+        self._connection.ask(fetch, "its orders")
+
+
+def _check(order: Order) -> None:
+    """Refuse what the API would not refuse clearly."""
+    if order.quantity <= 0 or order.quantity != order.quantity.to_integral_value():
+        raise OrderRejected(f"quantity {order.quantity} of {order.symbol}: it is a positive whole number")
+    limit = order.limit_price
+    if limit is not None and not (limit.is_finite() and limit > 0):
+        raise OrderRejected(f"limit {limit} for {order.symbol}: a limit is positive and finite")
+
+
+def _answered(report: ExecutionReport) -> ExecutionReport:
+    """Return an answer, or raise it when it is a rejection."""
+    if report.state is OrderState.REJECTED:
+        raise OrderRejected(report.text or "rejected without a reason")
+    return report
+
+
+def _only_duplicate(tracked: Tracked) -> bool:
+    """Whether all that is known of an order is that its id was used before."""
+    return tracked.duplicate and not tracked.perm_id and not tracked.executions
+
+
+def _judge(tracked: Tracked) -> NeedsOperator:
+    said = tracked.told[1] if tracked.told else ""
+    return NeedsOperator(
+        f"order id {tracked.order_id} was used before (103: {said}), and the broker shows no order with reference "
+        f"{tracked.reference}: look at the account's orders and executions of the day"
+    )
+
+
+def _open_report(trade: Any) -> ExecutionReport:
+    """Return a working order as the library describes it, also one that was made by hand."""
+    reference = trade.order.orderRef or f"ib-{trade.order.permId}"
+    return ExecutionReport(order_of(reference, trade), OrderState.ACKNOWLEDGED)

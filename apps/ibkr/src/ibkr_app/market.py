@@ -1,0 +1,88 @@
+"""Prices at Interactive Brokers: daily bars and snapshots."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
+from datetime import date
+from typing import Any
+
+from quant_platform_kit.adapters.ibkr_inputs import duration, price_history, quote
+from quant_platform_kit.domain.errors import BrokerError
+from quant_platform_kit.domain.portfolio import Quote
+from quant_platform_kit.domain.prices import PriceHistory
+from quant_platform_kit.domain.sessions import ExchangeCalendar
+from quant_platform_kit.domain.strategy import Adjustment
+from quant_platform_kit.ports.clock import Clock
+
+from ibkr_app.connection import Connection
+from ibkr_app.contracts import Contracts
+
+__all__ = ["WHAT_TO_SHOW", "IbkrMarket"]
+
+WHAT_TO_SHOW = {Adjustment.TOTAL_RETURN: "ADJUSTED_LAST", Adjustment.SPLIT: "TRADES"}
+"""The series of the API by the adjustment it carries."""
+DELAYED_IF_NOT_LIVE = 3
+
+
+class IbkrMarket:
+    """`MarketData` over a login.
+
+    Parameters
+    ----------
+    adjustment
+        What the history is to carry; quotes are raw.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        contracts: Contracts,
+        adjustment: Adjustment,
+        calendar: ExchangeCalendar,
+        clock: Clock,
+    ) -> None:
+        self._connection, self._contracts, self._calendar, self._clock = connection, contracts, calendar, clock
+        self._what = WHAT_TO_SHOW[adjustment]
+
+    def history(self, symbols: Sequence[str], until: date, sessions: int) -> PriceHistory:
+        """Return daily closes; a symbol without any is a column of NaN.
+
+        Raises
+        ------
+        BrokerError
+            The Gateway does not answer, or has no bars at all.
+        """
+        contracts = self._contracts.all(symbols)
+        back = len(self._calendar.between(until, self._calendar.local_date(self._clock.now())))
+        span = duration(sessions + back)
+
+        async def fetch(ib: Any) -> list[Any]:
+            asked = (
+                ib.reqHistoricalDataAsync(contract, "", span, "1 day", self._what, True, 1)
+                for contract in contracts.values()
+            )
+            return await asyncio.gather(*asked)
+
+        answers = self._connection.ask(fetch, "daily bars")
+        bars = {symbol: list(found or ()) for symbol, found in zip(contracts, answers, strict=True)}
+        if not any(bars.values()):
+            raise BrokerError(f"Interactive Brokers has no daily bars of {', '.join(symbols)}")
+        return price_history(bars, symbols, until, sessions, self._calendar)
+
+    def quotes(self, symbols: Collection[str]) -> Mapping[str, Quote]:
+        """Return snapshots; one that does not come in time is absent. Delayed prices are dated, and so too old."""
+        contracts = self._contracts.all(sorted(symbols))
+        seconds = 0.8 * self._connection.address.timeout
+
+        async def fetch(ib: Any) -> list[Any]:
+            ib.reqMarketDataType(DELAYED_IF_NOT_LIVE)
+            asked = [asyncio.ensure_future(ib.reqTickersAsync(contract)) for contract in contracts.values()]
+            done, late = await asyncio.wait(asked, timeout=seconds) if asked else (set[Any](), set[Any]())
+            for task in late:
+                task.cancel()
+            return [task.result()[0] for task in asked if task in done]
+
+        now = self._clock.now()
+        found = (quote(ticker, now) for ticker in self._connection.ask(fetch, "quotes"))
+        return {one.symbol: one for one in found if one is not None}

@@ -1,0 +1,229 @@
+"""What is known of orders, out of the events of a connection, in any sequence and any number of times."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from quant_platform_kit.domain.orders import ExecutionReport, Fill, Order, OrderState, Side
+
+from ibkr_app.mapping import ErrorMeaning, meaning, order_state
+
+__all__ = ["Tracked", "Tracker", "order_of"]
+
+COMMISSION_SECONDS = 2.0
+"""How long a fill may wait for its commission report before it counts as free of commission."""
+
+
+@dataclass(slots=True)
+class Tracked:
+    """One order as events tell it.
+
+    Attributes
+    ----------
+    perm_id
+        The broker's own id, 0 until it has one: seen means acknowledged.
+    executions
+        By execution id without its number of corrections; a correction replaces what it corrects.
+    told
+        The last error about it, with its code.
+    """
+
+    reference: str
+    order_id: int = 0
+    perm_id: int = 0
+    account_id: str = ""
+    status: str = ""
+    order: Order | None = None
+    executions: dict[str, Any] = field(default_factory=dict[str, Any])
+    commissions: dict[str, Decimal] = field(default_factory=dict[str, Decimal])
+    told: tuple[int, str] | None = None
+    filled_since: float = 0.0
+
+    @property
+    def acknowledged(self) -> bool:
+        """Whether the broker has said anything of the order that only one it knows can have."""
+        return bool(self.perm_id or self.executions) or self.rejected or self.duplicate
+
+    @property
+    def rejected(self) -> bool:
+        """Whether it will not trade."""
+        by_error = self.told is not None and meaning(self.told[0]) is ErrorMeaning.REJECTED
+        return by_error or order_state(self.status) is OrderState.REJECTED
+
+    @property
+    def duplicate(self) -> bool:
+        """Whether the broker says that its id was used before."""
+        return self.told is not None and meaning(self.told[0]) is ErrorMeaning.DUPLICATE
+
+    @property
+    def awaits_commission(self) -> bool:
+        """Whether it is filled, and the commission of a fill is still to come."""
+        return self._whole and not self.executions.keys() <= self.commissions.keys()
+
+    @property
+    def _whole(self) -> bool:
+        return self.order is not None and self._filled() >= self.order.quantity
+
+    def settled(self, now: float) -> bool:
+        """Whether nothing more can be told of it: it is over, and every fill has its commission."""
+        return self.state(now).terminal
+
+    def state(self, now: float) -> OrderState:
+        """Return where the order stands; a fill counts when its commission is known, or does not come."""
+        state = order_state(self.status)
+        filled = self._filled()
+        if self._whole:
+            late = now - self.filled_since > COMMISSION_SECONDS
+            return OrderState.FILLED if late or not self.awaits_commission else OrderState.PARTIALLY_FILLED
+        if self.rejected and not filled:
+            return OrderState.REJECTED
+        if state in (OrderState.FILLED, OrderState.SENT):
+            return _working(filled) if self.acknowledged else OrderState.SENT
+        if state is OrderState.REJECTED:
+            return OrderState.CANCELLED
+        return _working(filled) if state is OrderState.ACKNOWLEDGED else state
+
+    def report(self, now: float) -> ExecutionReport:
+        """Return the broker's answer about the order."""
+        assert self.order is not None, "an order is reported after its parameters are known"
+        text = "" if self.told is None else f"{self.told[0]}: {self.told[1]}"
+        return ExecutionReport(self.order, self.state(now), self._fills(self.order), text if self.rejected else "")
+
+    def _filled(self) -> Decimal:
+        return sum((Decimal(str(execution.shares)) for execution in self.executions.values()), Decimal(0))
+
+    def _fills(self, order: Order) -> tuple[Fill, ...]:
+        ordered = sorted(self.executions.items(), key=lambda item: (item[1].time, item[0]))
+        return tuple(_fill(order, identity, execution, self.commissions) for identity, execution in ordered)
+
+
+def _working(filled: Decimal) -> OrderState:
+    return OrderState.PARTIALLY_FILLED if filled else OrderState.ACKNOWLEDGED
+
+
+def _fill(order: Order, identity: str, execution: Any, commissions: dict[str, Decimal]) -> Fill:
+    return Fill(
+        client_order_id=order.client_order_id,
+        symbol=order.symbol,
+        side=order.side,
+        quantity=Decimal(str(execution.shares)),
+        price=Decimal(str(execution.price)),
+        commission=commissions.get(identity, Decimal(0)),
+        executed_at=_utc(execution.time),
+        execution_id=str(execution.execId),
+    )
+
+
+def _utc(at: datetime) -> datetime:
+    return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+class Tracker:
+    """Every order that a connection has told of; written by its thread, read by others."""
+
+    def __init__(self) -> None:
+        self._orders: dict[str, Tracked] = {}
+        self._references: dict[int, str] = {}
+        self._changed = threading.Condition()
+
+    def expect(self, order: Order, order_id: int, account_id: str) -> None:
+        """Begin to follow an order that is about to be sent."""
+        with self._changed:
+            tracked = self._of(order.client_order_id)
+            tracked.order, tracked.order_id, tracked.account_id = order, order_id, account_id
+            tracked.told = None
+            self._references[order_id] = order.client_order_id
+
+    def get(self, reference: str) -> Tracked | None:
+        """Return an order, None if nothing was told of it."""
+        with self._changed:
+            tracked = self._orders.get(reference)
+            return tracked if tracked is not None and tracked.acknowledged else None
+
+    def all(self) -> list[Tracked]:
+        """Return every order that was told of."""
+        with self._changed:
+            return [tracked for tracked in self._orders.values() if tracked.acknowledged]
+
+    def wait(self, reference: str, condition: Callable[[Tracked], bool], seconds: float) -> bool:
+        """Wait until a condition holds of an order; return whether it does."""
+        end = time.monotonic() + seconds
+        with self._changed:
+            while not condition(self._of(reference)):
+                if (left := end - time.monotonic()) <= 0:
+                    return False
+                self._changed.wait(left)
+            return True
+
+    # --- events, in the connection's thread -------------------------------------------------------
+
+    def on_trade(self, trade: Any) -> None:
+        """Take an open order, a status or a completed order."""
+        reference = trade.order.orderRef
+        if not reference:
+            return
+        with self._changed:
+            tracked = self._of(reference)
+            tracked.perm_id = trade.order.permId or trade.orderStatus.permId or tracked.perm_id
+            tracked.order_id = trade.order.orderId or tracked.order_id
+            tracked.account_id = trade.order.account or tracked.account_id
+            if trade.orderStatus.status and not (order_state(tracked.status).terminal and tracked.status != "Inactive"):
+                tracked.status = trade.orderStatus.status
+            tracked.order = tracked.order or order_of(reference, trade)
+            self._changed.notify_all()
+
+    def on_execution(self, _: Any, fill: Any) -> None:
+        """Take a fill, and its commission if that is known already."""
+        reference = fill.execution.orderRef
+        if not reference:
+            return
+        with self._changed:
+            tracked = self._of(reference)
+            tracked.perm_id = fill.execution.permId or tracked.perm_id
+            tracked.account_id = fill.execution.acctNumber or tracked.account_id
+            tracked.executions[_identity(fill.execution.execId)] = fill.execution
+            tracked.filled_since = time.monotonic()
+            self._take_commission(tracked, fill.commissionReport)
+            self._changed.notify_all()
+
+    def on_commission(self, _: Any, fill: Any, report: Any) -> None:
+        """Take the commission of a fill."""
+        with self._changed:
+            reference = fill.execution.orderRef
+            if reference:
+                self._take_commission(self._of(reference), report)
+                self._changed.notify_all()
+
+    def on_error(self, request: int, code: int, text: str, *_: object) -> None:
+        """Take an error that is about an order."""
+        with self._changed:
+            reference = self._references.get(request)
+            if reference is not None and meaning(code) not in (ErrorMeaning.INFORMATION, ErrorMeaning.OTHER):
+                self._of(reference).told = (code, " ".join(text.split()))
+                self._changed.notify_all()
+
+    def _of(self, reference: str) -> Tracked:
+        return self._orders.setdefault(reference, Tracked(reference))
+
+    @staticmethod
+    def _take_commission(tracked: Tracked, report: Any) -> None:
+        if report is not None and report.execId:
+            tracked.commissions[_identity(report.execId)] = Decimal(str(report.commission))
+
+
+def _identity(execution_id: str) -> str:
+    """Return an execution id without the number at its end, which counts corrections."""
+    return execution_id.rpartition(".")[0] or execution_id
+
+
+def order_of(reference: str, trade: Any) -> Order:
+    """Return the order that a trade of the library describes."""
+    quantity = trade.order.totalQuantity or trade.order.filledQuantity or trade.orderStatus.filled
+    limit = Decimal(str(trade.order.lmtPrice)) if trade.order.orderType == "LMT" else None
+    return Order(reference, trade.contract.symbol, Side(trade.order.action), Decimal(str(quantity)), limit)
