@@ -33,10 +33,11 @@ from quant_platform_kit.testing.paper_client import PaperClient, control
 from quant_platform_kit.testing.paper_venue import Fault
 
 from chaos import stores
+from chaos.brokers import PAPER_TRAITS, fills_on_paper
 from chaos.strategy import PRICES, FixedMarket, RunClock, bound
 from chaos.venue import PaperVenueProcess
 from chaos.verdict import judge
-from chaos.worker import TIMES, TRAITS
+from chaos.worker import TIMES
 
 CALENDAR = load_calendar("XNYS")
 SESSIONS = CALENDAR.between(date(2023, 3, 1), date(2023, 3, 10))
@@ -138,7 +139,7 @@ def run_cell(cell: Cell, place: stores.StorePlace, port: int, account: str) -> s
             control(port, op="fault", account=account, faults=[cell.venue.value])
         told.append(_run(cell if faulty else Cell("none"), key, place, port))
     ledger, reports = place.open()
-    count = judge(keys, control(port, op="dump", account=account), ledger, ReportStore(reports))
+    count = judge(keys, fills_on_paper(port, account), ledger, ReportStore(reports))
     if count.duplicates or count.lost or count.unresolved:
         raise SystemExit(f"{cell.name} on {place.ledger}: {count}")
     return _verdict(told[1], told[2])
@@ -150,7 +151,7 @@ def _run(cell: Cell, key: RunKey, place: stores.StorePlace, port: int) -> RunRep
     ledger, reports = place.open()
     market = FixedMarket(clock, CALENDAR)
     ports = RunPorts(
-        broker=PaperClient(port, key.account_id, TRAITS),
+        broker=PaperClient(port, key.account_id, PAPER_TRAITS),
         market=StaleMarket(market) if cell.stale else market,
         store=cell.store(ledger) if cell.store else ledger,
         reports=ReportStore(reports),

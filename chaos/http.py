@@ -39,21 +39,20 @@ from quant_platform_kit.web.trigger import Trigger
 from venue_sandbox.loopback import ask
 
 from chaos import stores
+from chaos.brokers import CASH, PAPER_TRAITS, fills_on_paper, paper_faults
 from chaos.crash import (
     CALENDAR,
-    CASH,
     FORK,
     GIVE_UP_SECONDS,
     SESSIONS,
     boundaries,
     campaign_folder,
-    planned_faults,
     rarest,
 )
 from chaos.strategy import PRICES, FixedMarket, bound
 from chaos.venue import PaperVenueProcess
 from chaos.verdict import Count, judge
-from chaos.worker import TIMES, TRAITS, note
+from chaos.worker import TIMES, note
 
 LANES = 12
 CLIENTS = 4
@@ -98,7 +97,7 @@ def service(place: Place, account: str, stop: Stop | None) -> Service:
 
     def accounts() -> tuple[Account, ...]:
         clock = VenueClock(place.venue_port, account)
-        client = PaperClient(place.venue_port, account, TRAITS)
+        client = PaperClient(place.venue_port, account, PAPER_TRAITS)
         return (Account(client, FixedMarket(clock, CALENDAR), clock, Mode.PAPER),)
 
     return Service(
@@ -155,7 +154,7 @@ class Lane:
         trigger = Trigger(CALENDAR.hours(session).open + timedelta(hours=1))
         self.keys.append(RunKey(self.account, session, trigger.slot, Mode.PAPER))
         port = self.place.venue_port
-        control(port, op="fault", account=self.account, faults=planned_faults(self.random))
+        control(port, op="fault", account=self.account, faults=paper_faults(self.random))
         control(port, op="clock", account=self.account, instant=trigger.due.isoformat())
         over = threading.Event()
         with ThreadPoolExecutor(CLIENTS) as pool:
@@ -259,8 +258,8 @@ def _line(done: list[Lane], place: Place) -> dict[str, object]:
     count, answers = Count(), dict[int, int]()
     store, reports = place.store.open()
     for lane in done:
-        dump = control(place.venue_port, op="dump", account=lane.account)
-        count = count + judge(lane.keys, dump, store, ReportStore(reports))
+        filled = fills_on_paper(place.venue_port, lane.account)
+        count = count + judge(lane.keys, filled, store, ReportStore(reports))
         for status, number in lane.answers.items():
             answers[status] = answers.get(status, 0) + number
     kills = sum(lane.kills for lane in done)

@@ -19,7 +19,8 @@ from quant_platform_kit.services.reports import ReportStore
 from quant_platform_kit.testing.paper_client import control
 
 from chaos import stores
-from chaos.crash import CALENDAR, CASH, FORK, Campaign, enter
+from chaos.brokers import CASH, PaperDesk, fills_on_paper
+from chaos.crash import CALENDAR, FORK, Campaign, enter
 from chaos.strategy import PRICES
 from chaos.venue import PaperVenueProcess
 from chaos.verdict import judge
@@ -36,7 +37,7 @@ def race(kind: str, workers: int) -> dict[str, object]:
         with stores.serve(kind, Path(name)) as place:
             control(venue.port, op="prices", prices={symbol: str(price) for symbol, price in PRICES.items()})
             control(venue.port, op="fund", account=ACCOUNT, cash=str(CASH))
-            job = Campaign(Namespace(seed=7, mutant=None), venue.port, place, Path(name)).job(key)
+            job = Campaign(Namespace(seed=7, mutant=None), PaperDesk(venue.port), place, Path(name)).job(key)
             racers = [FORK.Process(target=enter, args=(job, None)) for _ in range(workers)]
             for racer in racers:
                 racer.start()
@@ -45,7 +46,7 @@ def race(kind: str, workers: int) -> dict[str, object]:
             answers = Counter(NAMES.get(racer.exitcode or 0, f"exit {racer.exitcode}") for racer in racers)
             _ask_until_done(job)
             ledger, reports = place.open()
-            count = judge([key], control(venue.port, op="dump", account=ACCOUNT), ledger, ReportStore(reports))
+            count = judge([key], fills_on_paper(venue.port, ACCOUNT), ledger, ReportStore(reports))
             honest = sum(answers[name] for name in NAMES.values()) == workers
             line = {"store": kind, "workers": workers, "answers": dict(answers), "orders": count.orders}
             bad = count.duplicates + count.lost + count.unresolved

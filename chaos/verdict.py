@@ -1,9 +1,8 @@
 """What a campaign did to one account, counted from the venue's book, the ledger and the reports."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
 
 from quant_platform_kit.domain.identity import RunKey
 from quant_platform_kit.domain.orders import OrderState
@@ -49,14 +48,13 @@ class Count:
         }
 
 
-def judge(keys: Sequence[RunKey], dump: dict[str, Any], store: VersionedStore, reports: ReportStore) -> Count:
-    """Count one account.
+def judge(keys: Sequence[RunKey], filled: Mapping[str, Decimal], store: VersionedStore, reports: ReportStore) -> Count:
+    """Count one account; ``filled`` is what its broker filled by client order id.
 
     duplicates: orders filled beyond their intent, or fills that no ledger intended; lost: intents neither at the
     broker nor terminal and reported; blocked: runs reported so; unresolved: runs without a report, orders not
     terminal in it, and runs left open; executed: runs whose decision the ledger marks as executed.
     """
-    filled = _filled(dump)
     count = Count(runs=len(keys))
     intended: set[str] = set()
     executed = _executed(keys, store)
@@ -70,7 +68,7 @@ def judge(keys: Sequence[RunKey], dump: dict[str, Any], store: VersionedStore, r
 
 
 def _judge_run(
-    key: RunKey, filled: dict[str, Decimal], store: VersionedStore, reports: ReportStore, intended: set[str]
+    key: RunKey, filled: Mapping[str, Decimal], store: VersionedStore, reports: ReportStore, intended: set[str]
 ) -> Count:
     report = reports.find(key.run_id)
     ledger = RunLedger(store, key.account_id, key.run_id)
@@ -92,15 +90,6 @@ def _judge_run(
             unresolved=told is not None and told.state is OrderState.UNKNOWN,
         )
     return count + Count(unresolved=report is None)
-
-
-def _filled(dump: dict[str, Any]) -> dict[str, Decimal]:
-    filled: dict[str, Decimal] = {}
-    for report in dump["orders"]:
-        for fill in report["fills"]:
-            identity = report["order"]["client_order_id"]
-            filled[identity] = filled.get(identity, Decimal(0)) + Decimal(fill["quantity"])
-    return filled
 
 
 def _executed(keys: Sequence[RunKey], store: VersionedStore) -> set[object]:

@@ -12,19 +12,17 @@ from quant_platform_kit.domain.cycle import ExecutionPolicy
 from quant_platform_kit.domain.errors import BrokerError, InProgress, LeaseLost, QuantError, StoreError
 from quant_platform_kit.domain.identity import RunKey
 from quant_platform_kit.domain.sessions import ExchangeCalendar
-from quant_platform_kit.domain.silence import BrokerTraits
 from quant_platform_kit.domain.strategy import BoundStrategy
 from quant_platform_kit.services.execution import ExecutionTimes
 from quant_platform_kit.services.reports import ReportStore
 from quant_platform_kit.services.run_cycle import run_cycle
 from quant_platform_kit.services.run_request import RunPorts, RunRequest, RunTerms
-from quant_platform_kit.testing.paper_client import PaperClient
 
+from chaos.brokers import Desk
 from chaos.stores import StorePlace
 from chaos.strategy import FixedMarket, RunClock
 
 DONE, RETRY, BUSY, DEFECT = 0, 10, 11, 12
-TRAITS = BrokerTraits(settle_window=timedelta(seconds=0.3), timeout=timedelta(seconds=0.25))
 TIMES = ExecutionTimes(timedelta(seconds=0.4), timedelta(seconds=0.04))
 
 
@@ -43,7 +41,7 @@ class Job:
     key: RunKey
     strategy: BoundStrategy
     place: StorePlace
-    port: int
+    desk: Desk
     calendar: ExchangeCalendar
     instant: datetime
     real_start: float
@@ -70,7 +68,7 @@ def work(job: Job) -> int:
 
     store, reports = job.place.open()
     ports = RunPorts(
-        broker=PaperClient(job.port, job.key.account_id, TRAITS),
+        broker=job.desk.broker(job.key.account_id, store),
         market=FixedMarket(clock, job.calendar),
         store=store,
         reports=ReportStore(reports),
