@@ -13,6 +13,7 @@ from ibkr_app.broker import IbkrBroker
 from ibkr_app.connection import Address, Connection
 from ibkr_app.contracts import Contracts
 from ibkr_app.order_ids import OrderIds
+from ibkr_app.sdk import load_sdk
 from quant_platform_kit.domain.silence import BrokerTraits
 from quant_platform_kit.ports.broker import Broker
 from quant_platform_kit.ports.versioned_store import VersionedStore
@@ -27,7 +28,8 @@ __all__ = ["BROKERS", "CASH", "PAPER_TRAITS", "Desk", "fills_on_paper", "paper_f
 
 CASH = Decimal(100_000)
 PAPER_TRAITS = BrokerTraits(settle_window=timedelta(seconds=0.3), timeout=timedelta(seconds=0.25))
-IBKR_TIMEOUT_SECONDS, IBKR_SETTLE = 1.5, timedelta(seconds=0.5)
+IBKR_TIMEOUT_SECONDS, IBKR_SETTLE = 1.0, timedelta(seconds=0.4)
+IBKR_LEASE = timedelta(seconds=3)
 RECOVERABLE = (
     Fault.LOST_ACK,
     Fault.SILENT_DROP,
@@ -42,6 +44,11 @@ VENUE_DAY = "2023-06-02T14:30:00+00:00"
 
 class Desk(Protocol):
     """A venue that runs, for the accounts of a campaign."""
+
+    @property
+    def lease(self) -> timedelta:
+        """The shortest lease that the broker's timeouts fit into."""
+        ...
 
     def arm(self, account: str, rng: random.Random) -> bool:
         """Plan what goes wrong with the next run of an account; return whether that may rightly end in a block."""
@@ -91,6 +98,7 @@ class PaperDesk:
     """The paper venue, which fills a repeated client order id twice."""
 
     port: int
+    lease: timedelta = timedelta(0)
 
     def arm(self, account: str, rng: random.Random) -> bool:
         """Plan faults; none of them may block."""
@@ -122,6 +130,7 @@ IBKR_FAULTS: tuple[tuple[float, dict[str, Any]], ...] = (
     (0.10, {"kind": "drop_after", "operation": "submit"}),
     (0.10, {"kind": "drop_before", "operation": "submit"}),
     (0.08, {"kind": "delayed_accept", "operation": "submit", "seconds": 0.15}),
+    (0.05, {"kind": "delayed_accept", "operation": "submit", "seconds": 1.6}),
     (0.08, {"kind": "silent_drop", "operation": "submit"}),
     (0.08, {"kind": "duplicate_event"}),
     (0.08, {"kind": "late_fill", "seconds": 0.15}),
@@ -140,7 +149,7 @@ class IbkrDesk:
     control_port: int
     venue: Server
     client_ids: Mapping[str, int]
-    new_client_id: bool = False
+    lease: timedelta = IBKR_LEASE
 
     def arm(self, account: str, rng: random.Random) -> bool:
         """Plan faults; a duplicate id (103) and a roll-back of ids may block."""
@@ -178,10 +187,11 @@ class IbkrDesk:
 @contextmanager
 def ibkr(folder: Path, accounts: Sequence[str]) -> Generator[IbkrDesk]:
     """Run a TWS venue on which every symbol of the campaign has one price."""
+    load_sdk()  # before workers are forked
     prices = folder / "prices.csv"
     days = ("2023-05-31", "2023-06-01", "2023-06-02", "2023-06-05")
-    rows = (f"{day},{symbol},{PRICES[symbol]},{PRICES[symbol]}\n" for day in days for symbol in SYMBOLS)
-    prices.write_text("date,symbol,close,adj_close\n" + "".join(rows))
+    rows = (f"{day},{symbol}{f',{PRICES[symbol]}' * 3}\n" for day in days for symbol in SYMBOLS)
+    prices.write_text("date,symbol,open,close,adj_close\n" + "".join(rows))
     funded = [word for account in accounts for word in ("--account", f"{account}={CASH}")]
     options = ("--folder", str(folder / "tws"), "--prices", str(prices), "--clock", VENUE_DAY, *funded)
     with Server("venue_sandbox.tws", *options) as venue:

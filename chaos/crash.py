@@ -149,7 +149,7 @@ class Campaign:
 
     def __init__(self, arguments: argparse.Namespace, desk: Desk, place: stores.StorePlace, folder: Path) -> None:
         self.seed, self.mutant, self.desk = arguments.seed, arguments.mutant, desk
-        self.place = place
+        self.place = replace(place, lease=max(place.lease, desk.lease))
         self.hits = folder / "boundaries"
         self.strategy = bound(self.seed)
 

@@ -1,9 +1,11 @@
 """Deliberate defects: a campaign that does not catch each of them proves nothing."""
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from ibkr_app import connection
 from quant_platform_kit.domain.boundaries import Boundary
 from quant_platform_kit.domain.errors import OrderRejected
 from quant_platform_kit.domain.orders import ExecutionReport, OrderState
@@ -78,9 +80,21 @@ def replan_on_resume() -> None:
     ledger.RunLedger.commit_plan = commit_plan
 
 
+def new_client_id() -> None:
+    """Log in at Interactive Brokers under another client id every time: the same order id is then another order."""
+    original = connection.Connection.connect
+
+    def connect(self: Any) -> None:
+        self.address = replace(self.address, client_id=100 + int.from_bytes(os.urandom(2), "big") % 900)
+        original(self)
+
+    connection.Connection.connect = connect
+
+
 MUTANTS: dict[str, Callable[[], None]] = {
     "send-before-record": send_before_record,
     "resend-unknown": resend_unknown,
     "no-lease": no_lease,
     "replan-on-resume": replan_on_resume,
+    "new-client-id": new_client_id,
 }

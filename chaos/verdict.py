@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from quant_platform_kit.domain.identity import RunKey
 from quant_platform_kit.domain.orders import OrderState
-from quant_platform_kit.domain.runs import Outcome
+from quant_platform_kit.domain.runs import OrderOutcome, Outcome
 from quant_platform_kit.ports.versioned_store import VersionedStore
 from quant_platform_kit.services.leases import read_lease
 from quant_platform_kit.services.ledger import DecisionLedger, RunLedger
@@ -85,11 +85,16 @@ def _judge_run(
         terminal = told is not None and told.state.terminal
         count += Count(
             duplicates=filled.get(identity, Decimal(0)) > quantity,
-            lost=(not terminal and identity not in filled)
+            lost=(not terminal and not _unknown(told) and identity not in filled)
             or (told is not None and told.filled != filled.get(identity, Decimal(0))),
             unresolved=told is not None and told.state is OrderState.UNKNOWN,
         )
     return count + Count(unresolved=report is None)
+
+
+def _unknown(told: OrderOutcome | None) -> bool:
+    """Whether a report says that nobody knows: that counts as blocked and unresolved, and as nothing else."""
+    return told is not None and told.state is OrderState.UNKNOWN
 
 
 def _executed(keys: Sequence[RunKey], store: VersionedStore) -> set[object]:

@@ -178,7 +178,7 @@ class IbkrBroker:
         tracker, reference = self._connection.tracker, order.client_order_id
         if not tracker.wait(reference, lambda each: each.acknowledged, self._connection.address.timeout):
             raise BrokerError(f"no acknowledgement of order {reference} within {self._connection.address.timeout:g} s")
-        tracker.wait(reference, lambda each: each.settled(time.monotonic()), SOON_SECONDS)
+        tracker.wait(reference, lambda each: each.explained and each.settled(time.monotonic()), SOON_SECONDS)
         tracked = tracker.get(reference)
         assert tracked is not None, "what was acknowledged is known"
         if _only_duplicate(tracked):

@@ -57,6 +57,11 @@ class Tracked:
         return by_error or order_state(self.status) is OrderState.REJECTED
 
     @property
+    def explained(self) -> bool:
+        """Whether it is known why it was rejected, if it was: status and reason come in either sequence."""
+        return self.told is not None or not self.rejected
+
+    @property
     def duplicate(self) -> bool:
         """Whether the broker says that its id was used before."""
         return self.told is not None and meaning(self.told[0]) is ErrorMeaning.DUPLICATE
