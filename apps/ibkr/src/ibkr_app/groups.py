@@ -30,7 +30,7 @@ def accounts_of(group: str, configuration: str) -> tuple[str, ...]:
     except ValueError as error:
         raise InvalidInput(f"IB_ACCOUNT_GROUP_CONFIG is not JSON: {error}") from None
     if not isinstance(document, dict):
-        raise InvalidInput('IB_ACCOUNT_GROUP_CONFIG is no JSON object; write it as {"growth": ["U1234567"]}')
+        raise InvalidInput('IB_ACCOUNT_GROUP_CONFIG is no JSON object; write it as {"growth": ["ACCOUNT"]}')
     groups = cast("dict[str, object]", document)
     if group not in groups:
         raise InvalidInput(
