@@ -4,7 +4,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo test test-services check bench clean uv sync-check \
+.PHONY: help setup demo test test-services contract check bench clean uv sync-check \
 	check-format check-lint check-types check-imports check-lock check-calendars check-docs
 
 UV := .tools/uv
@@ -41,6 +41,10 @@ test: uv ## run the tests that need no servers; PYTEST_ADDOPTS is honoured
 test-services: uv ## run the tests that need servers, against private ones started for them
 	$(SYNC) --group test
 	@$(BIN)/python scripts/test_services.py
+
+contract: uv ## run the broker contract on every broker and client library; writes its page
+	$(SYNC) --group test
+	$(BIN)/python scripts/broker_contract.py
 
 check: check-format check-lint check-types check-imports check-lock check-calendars check-docs ## format, lint, types, imports, lock, generated files
 	@echo "all checks passed"

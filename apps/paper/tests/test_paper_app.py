@@ -135,8 +135,8 @@ def test_a_price_file_that_is_gone_or_damaged_is_tried_again_later(tmp_path: Pat
 
 def test_symbols_that_the_file_does_not_have_are_named(environment: dict[str, str]) -> None:
     (account,) = compose().accounts()
-    with pytest.raises(Exception, match="TLT"):
-        account.market.history(("SPY", "TLT"), date(2022, 2, 28), 10)
+    with pytest.raises(BrokerError, match="PAPER_PRICES has no prices of IEF, TLT: add them to the file"):
+        account.market.history(("TLT", "SPY", "IEF"), date(2022, 2, 28), 10)
 
 
 # --- what stops the start -----------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ from quant_platform_kit.adapters.price_files import LongPrices
 from quant_platform_kit.adapters.strategies import catalog
 from quant_platform_kit.cli.main import main
 from quant_platform_kit.testing.paper import read_account
-from quant_platform_kit.testing.synthetic import LABEL, synthetic_prices
+from quant_platform_kit.testing.synthetic import synthetic_prices
 
 FIRST, LAST = date(2021, 1, 4), date(2022, 6, 30)
 MONTH_END, NEXT_MONTH_END, QUIET = date(2022, 4, 29), date(2022, 5, 31), date(2022, 5, 3)
@@ -766,52 +766,6 @@ def test_a_price_check_of_no_price_file_is_refused(quant: Quant, tmp_path: Path)
     assert_refused(quant("prices", "check", tmp_path / "text.csv"), "has no column date, symbol, close; it has a, b")
     assert_refused(quant("prices", "check", tmp_path / "none.csv"), "none.csv")
     assert_refused(quant("prices", "check", tmp_path / "text.csv", "--profile", "nobody"), "'nobody' is not known")
-
-
-# --- the demo ---------------------------------------------------------------------------------------
-
-
-def test_the_demo_runs_from_prices_to_a_filled_book_and_can_be_repeated(quant: Quant, tree: Tree) -> None:
-    first = quant("demo", "--out", "tour")
-    assert (first.code, first.err) == (0, "")
-    assert LABEL in first.out
-    assert "the same report, run" in first.out
-    account = read_account(Path("tour/account"))
-    assert account.book.quantities
-    report = Path("tour/backtest/report.html").read_text()
-    assert LABEL in report
-    Path("tour/mine.txt").write_text("keep")
-    again = quant("demo", "--out", "tour")
-    assert again.code == 0
-    assert Path("tour/mine.txt").read_text() == "keep"
-    assert read_account(Path("tour/account")).book.quantities == account.book.quantities
-
-
-def test_the_demo_on_ones_own_prices_is_not_labelled_as_invented(quant: Quant, calendar: Any, tmp_path: Path) -> None:
-    own = synthetic_prices(NEEDED, calendar, date(2019, 1, 2), date(2022, 6, 30))
-    answer = quant("demo", "--prices", save(tmp_path / "own.parquet", long(own)), "--out", tmp_path / "tour")
-    assert (answer.code, answer.err) == (0, "")
-    assert LABEL not in answer.out
-    assert LABEL not in (tmp_path / "tour" / "backtest" / "report.html").read_text()
-
-
-@pytest.mark.parametrize("fault", ["symbol", "short", "column", "absent"])
-def test_the_demo_on_prices_that_do_not_fit_leaves_an_earlier_one_as_it_is(
-    quant: Quant, prices: Path, damaged: Callable[..., Path], tmp_path: Path, tree: Tree, fault: str
-) -> None:
-    paths = {
-        "symbol": lambda: damaged(without="EFA"),
-        "short": lambda: prices,
-        "column": lambda: damaged(without="adj_close"),
-        "absent": lambda: tmp_path / "absent.parquet",
-    }
-    for name in ("account", "backtest"):
-        (tmp_path / "tour" / name).mkdir(parents=True)
-        (tmp_path / "tour" / name / "file").write_text("of an earlier demo")
-    before = tree(tmp_path / "tour")
-    answer = quant("demo", "--prices", paths[fault](), "--out", tmp_path / "tour")
-    assert (answer.code, answer.err.count("\n")) == (1, 1), answer
-    assert tree(tmp_path / "tour") == before
 
 
 # --- the process ------------------------------------------------------------------------------------

@@ -6,18 +6,24 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from threading import Barrier
+from typing import ClassVar
 
+import numpy as np
 import pytest
+from quant_platform_kit.adapters.price_files import FileMarketData
 from quant_platform_kit.domain.errors import BrokerError, InvalidInput, OrderRejected, Refused
 from quant_platform_kit.domain.orders import Fill, Order, OrderState, Side
 from quant_platform_kit.domain.planning import IDEAL, ExecutionRules
 from quant_platform_kit.domain.portfolio import Quote
+from quant_platform_kit.domain.prices import PriceHistory, PriceTable
+from quant_platform_kit.domain.sessions import ExchangeCalendar
+from quant_platform_kit.domain.strategy import Adjustment
 from quant_platform_kit.testing.broker_contract import BrokerContract
 from quant_platform_kit.testing.clock import FrozenClock
 from quant_platform_kit.testing.paper import PaperBroker, open_account, read_account
@@ -102,8 +108,93 @@ def funding() -> dict[str, Decimal]:
     return {"USD": CASH}
 
 
+class Listed(Market):
+    """A price file's history, and the quotes that a test sets; also what a contract test arranges."""
+
+    def __init__(self, prices: Mapping[str, str], file: FileMarketData) -> None:
+        super().__init__(prices)
+        self.file = file
+
+    def history(self, symbols: Sequence[str], until: date, sessions: int) -> PriceHistory:
+        """Return what the file has."""
+        return self.file.history(symbols, until, sessions)
+
+    def now(self) -> datetime:
+        """Return the instant at which all happens."""
+        return NOW
+
+    def move(self, symbol: str, price: Decimal) -> None:
+        """Set a quote."""
+        self.prices[symbol] = str(price)
+
+
+ALL_OR_NOTHING = "an order fills whole or waits for its limit"
+NO_WIRE = "a call cannot get lost: there is no wire"
+
+
 class TestPaperBroker(BrokerContract):
-    """B1 to B25."""
+    """The account in a folder, in this process."""
+
+    not_applicable: ClassVar = {
+        "B28": "a price file's quotes are as old as the clock says",
+        "B31": "whoever writes the price file adjusts it",
+        **dict.fromkeys(("B38", "B39", "B40"), ALL_OR_NOTHING),
+        **dict.fromkeys(("B41", "B42", "B44", "B45"), NO_WIRE),
+        "B46": "there are no sessions: every call locks the account",
+        "B47": "the run's own session gate is the only one",
+        **dict.fromkeys(("B48", "B49", "B50"), "an account holds one currency"),
+        "B51": "total-return prices have no splits",
+    }
+
+    @pytest.fixture
+    def market(self, calendar: ExchangeCalendar, market_table: PriceTable) -> Listed:
+        """Return a price file of SPY, quoted at the newest close."""
+        return Listed({"SPY": "100"}, FileMarketData(market_table, calendar, FrozenClock(NOW)))
+
+    @pytest.fixture
+    def venue(self, market: Listed) -> Listed:
+        """Return what sets its quotes."""
+        return market
+
+    @pytest.fixture
+    def adjustment(self) -> Adjustment:
+        """Return that of the default price field."""
+        return Adjustment.TOTAL_RETURN
+
+    @pytest.fixture
+    def market_table(self, calendar: ExchangeCalendar) -> PriceTable:
+        """Return 40 closes of SPY, the newest one that of the session under way."""
+        sessions = calendar.between(NOW.date() - timedelta(days=70), NOW.date())[-40:]
+        closes = np.linspace(80, 100, 40).reshape(-1, 1)
+        return PriceTable(np.array(sessions, dtype="datetime64[D]"), ("SPY",), {"close": closes})
+
+
+def test_a_limit_order_waits_for_its_price_across_processes_and_spends_nothing_before(
+    reopen: Callable[[], PaperBroker], market: Market
+) -> None:
+    reopen().submit(Order("qlimit", "SPY", Side.BUY, Decimal(10), Decimal(95)))
+    assert reopen().account().cash_by_currency == {"USD": CASH}
+    market.prices["SPY"] = "94"
+    # 94 x 1.0002 = 94.0188; 10 of it and a basis point of commission: 940.188 + 0.0940188.
+    found = reopen().find("qlimit")
+    assert found is not None
+    assert [fill.price for fill in found.fills] == [Decimal("94.0188")]
+    market.prices["SPY"] = "50"
+    assert reopen().account().cash_by_currency == {"USD": CASH - Decimal("940.2820188")}
+    assert reopen().open_orders() == ()
+
+
+def test_slippage_ends_at_the_limit(broker: PaperBroker) -> None:
+    report = broker.submit(Order("qlimit", "SPY", Side.BUY, Decimal(10), Decimal("100.01")))
+    assert [fill.price for fill in report.fills] == [Decimal("100.01")]
+
+
+def test_a_waiting_order_whose_cash_is_gone_waits_on(broker: PaperBroker, market: Market) -> None:
+    broker.submit(Order("qlimit", "SPY", Side.BUY, Decimal(90), Decimal(95)))
+    broker.submit(BUY)
+    broker.submit(Order("qmore", "SPY", Side.BUY, Decimal(80)))
+    market.prices["SPY"] = "94"
+    assert [report.order.client_order_id for report in broker.open_orders()] == ["qlimit"]
 
 
 def test_a_buy_pays_two_basis_points_more_than_the_quote_and_one_of_commission(broker: PaperBroker) -> None:

@@ -11,23 +11,28 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from uuid import uuid4
 
 import pytest
 import pytest_socket
+from quant_platform_kit.adapters.calendar_tables import load_calendar
+from quant_platform_kit.adapters.price_files import price_table, read_prices
 from quant_platform_kit.domain.errors import BrokerError, OrderRejected, Superseded
 from quant_platform_kit.domain.identity import Mode, RunKey, client_order_id
 from quant_platform_kit.domain.orders import Order, OrderState, Side
+from quant_platform_kit.domain.portfolio import Quote
+from quant_platform_kit.domain.prices import PriceHistory, PriceTable
 from quant_platform_kit.domain.silence import BrokerTraits
-from quant_platform_kit.testing.broker_contract import BrokerContract
-from quant_platform_kit.testing.paper_client import PaperClient, control
+from quant_platform_kit.domain.strategy import Adjustment
+from quant_platform_kit.testing.broker_contract import HKD_FUNDING, BrokerContract
+from quant_platform_kit.testing.paper_client import PaperClient, control, venue_quotes
 from quant_platform_kit.testing.paper_venue import Fault
 
 pytestmark = pytest.mark.services
@@ -76,10 +81,10 @@ class Process:
     port: int = 0
     complaints: str = ""
 
-    def start(self) -> None:
-        """Start the process and wait until it listens."""
+    def start(self, port: int = 0) -> None:
+        """Start the process, on a free port unless one is given, and wait until it listens."""
         command = [sys.executable, "-m", "quant_platform_kit.testing.paper_venue", "--folder", str(self.folder)]
-        command += ["--delay", str(DELAY), *self.options]
+        command += ["--delay", str(DELAY), "--port", str(port), *self.options]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         assert self.process.stdout is not None
         self.port = json.loads(self.process.stdout.readline())["port"]
@@ -218,10 +223,20 @@ def until(condition: Callable[[], bool], seconds: float = 10) -> None:
 # --- the contract ---------------------------------------------------------------------------------
 
 
+CALENDAR = load_calendar("XNYS")
+SESSION = date(2023, 12, 1)
+OPEN, CLOSED = datetime(2023, 12, 1, 19, tzinfo=UTC), datetime(2023, 12, 1, 22, tzinfo=UTC)
+BRISK = BrokerTraits(PATIENT.after_silence, PATIENT.settle_window, timedelta(seconds=2))
+
+
 class TakingTurns(PaperClient):
     """Logs in again whenever another client took the account's connection, as processes that take turns would."""
 
+    turns = True
+
     def _call(self, operation: str, **arguments: object) -> dict[str, Any]:
+        if not self.turns:
+            return super()._call(operation, **arguments)
         for _ in range(500):
             try:
                 if self._socket is None:
@@ -232,18 +247,149 @@ class TakingTurns(PaperClient):
         raise AssertionError("never had its turn")
 
 
+class Listed(Venue):
+    """An account at a venue with a price file, and what contract tests arrange there."""
+
+    @property
+    def port(self) -> int:
+        """Where the venue listens."""
+        return self.process.port
+
+    def open(self, account: str, **funding: object) -> None:
+        """Open an account whose clock stands in a session."""
+        self.ask("fund", account=account, **funding)
+        self.ask("clock", account=account, instant=OPEN.isoformat())
+
+    def now(self) -> datetime:
+        """Return the account's time."""
+        return datetime.fromisoformat(self.ask("time", account=self.account)["now"])
+
+    def price(self, symbol: str) -> Decimal:
+        """Return the quote."""
+        return venue_quotes(self.port, self.account, [symbol])[symbol].price
+
+    def move(self, symbol: str, price: Decimal) -> None:
+        """Set the account's own quote."""
+        self.ask("prices", account=self.account, prices={symbol: str(price)})
+
+    def partial(self, order: Order, share: Decimal) -> None:
+        """Arrange a partial fill."""
+        self.ask("arrange", account=self.account, client_order_id=order.client_order_id, share=str(share))
+
+    def rest(self, order: Order) -> None:
+        """Arrange no fill."""
+        self.partial(order, Decimal(0))
+
+    def release(self) -> None:
+        """Let orders fill."""
+        self.ask("release", account=self.account)
+
+    def lose_acknowledgement(self, order: Order) -> None:
+        """Lose the next answer."""
+        self.faults(Fault.LOST_ACK)
+
+    def drop(self, order: Order) -> None:
+        """Lose the next order."""
+        self.faults(Fault.SILENT_DROP)
+
+    def stale(self, symbol: str, age: timedelta) -> None:
+        """Age the quotes."""
+        self.ask("stale", account=self.account, symbol=symbol, seconds=age.total_seconds())
+
+    def close_session(self) -> None:
+        """Move on to the evening."""
+        self.ask("clock", account=self.account, instant=CLOSED.isoformat())
+
+    def open_session(self) -> None:
+        """Move back into the session."""
+        self.ask("clock", account=self.account, instant=OPEN.isoformat())
+
+    def split(self, symbol: str, ratio: Decimal) -> None:
+        """Split in this account."""
+        self.ask("split", account=self.account, symbol=symbol, ratio=str(ratio))
+
+    def drop_connections(self) -> None:
+        """Cut all."""
+        self.ask("cut")
+
+    def restart(self) -> None:
+        """Stop in order and start on the same port."""
+        port = self.port
+        self.process.stop(signal.SIGTERM)
+        self.process.start(port)
+
+
+class Market:
+    """The history of a price file, and the venue's quotes, as the paper service has them."""
+
+    def __init__(self, table: PriceTable, venue: Listed) -> None:
+        self.table, self.venue = table, venue
+
+    def history(self, symbols: Sequence[str], until: date, sessions: int) -> PriceHistory:
+        """Return what the file has."""
+        return PriceHistory(self.table.select(symbols)).until(until)
+
+    def quotes(self, symbols: Collection[str]) -> Mapping[str, Quote]:
+        """Return what the venue quotes."""
+        return venue_quotes(self.venue.port, self.venue.account, symbols)
+
+
+@pytest.fixture(scope="module")
+def price_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a file of SPY that ends with the session in which the contract is tested."""
+    sessions = CALENDAR.between(SESSION - timedelta(days=70), SESSION)
+    rows = [f"{day},SPY,{PRICE - len(sessions) + 1 + number}" for number, day in enumerate(sessions)]
+    path = tmp_path_factory.mktemp("prices") / "prices.csv"
+    path.write_text("\n".join(["date,symbol,close", *rows]) + "\n")
+    return path
+
+
+@pytest.fixture(scope="module")
+def listing(price_file: Path, tmp_path_factory: pytest.TempPathFactory, opened: set[int]) -> Generator[Process]:
+    """Return a process with a price file, for all cases of the contract."""
+    options = ("--prices", str(price_file), "--price-field", "close")
+    process = Process(tmp_path_factory.mktemp("listing"), opened, options)
+    process.start()
+    yield process
+    process.close()
+
+
 class TestPaperClient(BrokerContract):
-    """B1 to B25, at a venue that knows repeated ids."""
+    """The paper venue in a process of its own, which knows repeated ids."""
+
+    not_applicable: ClassVar = {"B31": "whoever writes the price file adjusts it"}
 
     @pytest.fixture
-    def reopen(self, venue: Venue) -> Callable[[], PaperClient]:
+    def venue(self, listing: Process) -> Generator[Listed]:
+        """Return an account of the test's own."""
+        venue = Listed(listing, f"DUSBX{uuid4().hex[:8].upper()}")
+        venue.open(venue.account, cash=str(CASH))
+        yield venue
+        for client in venue.clients:
+            client.close()
+
+    @pytest.fixture
+    def reopen(self, venue: Listed) -> Callable[[], PaperClient]:
         """Return a maker of clients of one account."""
-        return lambda: venue.keep(TakingTurns(venue.process.port, venue.account, PATIENT))
+        return lambda: venue.keep(TakingTurns(venue.port, venue.account, BRISK))
 
     @pytest.fixture
     def broker(self, reopen: Callable[[], PaperClient]) -> PaperClient:
         """Return the first of them."""
         return reopen()
+
+    @pytest.fixture
+    def second_client(self, broker: TakingTurns, venue: Listed) -> PaperClient:
+        """Return another one; from now on neither takes turns."""
+        broker.turns = False
+        return venue.keep(PaperClient(venue.port, venue.account, BRISK))
+
+    @pytest.fixture
+    def hkd_broker(self, venue: Listed) -> PaperClient:
+        """Return a client of an account that holds HKD beside the USD it trades in."""
+        account = f"{venue.account}H"
+        venue.open(account, cash=str(HKD_FUNDING["USD"]), other_cash={"HKD": str(HKD_FUNDING["HKD"])})
+        return venue.client(account)
 
     @pytest.fixture
     def funding(self) -> Mapping[str, Decimal]:
@@ -259,6 +405,103 @@ class TestPaperClient(BrokerContract):
     def price(self) -> Decimal:
         """Return its quote."""
         return PRICE
+
+    @pytest.fixture
+    def market(self, venue: Listed, price_file: Path) -> Market:
+        """Return the history of the file and the venue's quotes."""
+        return Market(price_table(read_prices(price_file, ["close"]), ["SPY"], "close", CALENDAR), venue)
+
+    @pytest.fixture
+    def adjustment(self) -> Adjustment:
+        """Return that of the price field."""
+        return Adjustment.SPLIT
+
+
+# --- limit orders, arrangements, a market of one's own --------------------------------------------
+
+
+def limit_order(limit: str, number: int = 0, quantity: int = 4) -> Order:
+    made = order(number, quantity=quantity)
+    return Order(made.client_order_id, made.symbol, made.side, made.quantity, Decimal(limit))
+
+
+def test_a_waiting_limit_order_survives_a_kill_and_fills_when_the_price_comes(own: Venue) -> None:
+    own.client().submit(limit_order("100"))
+    own.process.stop(signal.SIGKILL)
+    own.process.start()
+    client = own.client()
+    assert [report.order for report in client.open_orders()] == [limit_order("100")]
+    own.ask("prices", prices={"SPY": "99.99"})
+    found = client.find(limit_order("100").client_order_id)
+    assert found is not None
+    # 99.99 and two basis points of slippage are 100.009998: the limit is less.
+    assert [fill.price for fill in found.fills] == [Decimal(100)]
+
+
+def test_an_order_that_is_held_does_not_fill_when_the_price_comes(venue: Venue) -> None:
+    client = venue.client()
+    venue.faults(Fault.UNFILLED)
+    client.submit(limit_order("100"))
+    venue.ask("prices", account=venue.account, prices={"SPY": "90"})
+    assert (state_of(client), venue.held) == (ACKNOWLEDGED, {})
+    venue.ask("release", account=venue.account)
+    assert (state_of(client), venue.held) == (FILLED, {"SPY": "4"})
+
+
+def test_a_released_limit_order_still_waits_for_its_price(venue: Venue) -> None:
+    client = venue.client()
+    client.submit(limit_order("90"))
+    venue.ask("release", account=venue.account)
+    assert (state_of(client), venue.held) == (ACKNOWLEDGED, {})
+
+
+def test_a_cancel_that_a_fill_should_race_wins_when_the_price_is_not_there(venue: Venue) -> None:
+    client = venue.client()
+    venue.faults(Fault.FILL_RACES_CANCEL)
+    client.submit(limit_order("90"))
+    assert client.cancel(limit_order("90").client_order_id).state is CANCELLED
+
+
+def test_prices_and_ages_of_one_account_are_not_those_of_another(venue: Venue) -> None:
+    other = f"{venue.account}B"
+    venue.fund(account=other)
+    venue.ask("prices", account=venue.account, prices={"SPY": "90"})
+    venue.ask("stale", account=venue.account, symbol="SPY", seconds=60)
+    mine = venue_quotes(venue.process.port, venue.account, ["SPY"])["SPY"]
+    theirs = venue_quotes(venue.process.port, other, ["SPY"])["SPY"]
+    assert (mine.price, theirs.price) == (Decimal(90), PRICE)
+    assert theirs.as_of - mine.as_of > timedelta(seconds=59)
+
+
+def test_a_split_ends_the_orders_that_wait_and_survives_a_restart(own: Venue) -> None:
+    client = own.client()
+    client.submit(order())
+    client.submit(limit_order("100", 1))
+    own.ask("split", account=own.account, symbol="SPY", ratio="3")
+    found = client.find(order(1).client_order_id)
+    assert found is not None
+    assert (found.state, found.text, own.held) == (CANCELLED, "SPY was split", {"SPY": "12"})
+    own.process.stop(signal.SIGTERM)
+    own.process.start()
+    own.fund()
+    assert own.held == {"SPY": "12"}
+    assert venue_quotes(own.process.port, own.account, ["SPY"])["SPY"].price == Decimal("33.75")
+
+
+def test_cash_in_another_currency_survives_a_restart_and_is_never_spent(own: Venue) -> None:
+    own.ask("fund", account="DUSBXHK", cash="500", other_cash={"HKD": "780000"})
+    own.process.stop(signal.SIGTERM)
+    own.process.start()
+    own.fund()
+    client = own.client("DUSBXHK")
+    assert client.account().cash_by_currency == {"HKD": 780000, "USD": 500}
+    with pytest.raises(OrderRejected, match="in cash"):
+        client.submit(order(quantity=5))
+
+
+def test_without_a_price_file_there_are_no_hours(venue: Venue) -> None:
+    venue.ask("clock", account=venue.account, instant=CLOSED.isoformat())
+    assert venue.client().submit(order()).state is FILLED
 
 
 # --- one connection per account -------------------------------------------------------------------

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 
 from quant_platform_kit.adapters.calendar_tables import load_calendar
 from quant_platform_kit.adapters.platforms import read_platform
-from quant_platform_kit.domain.errors import InvalidInput
+from quant_platform_kit.domain.errors import BrokerError, InvalidInput
 from quant_platform_kit.domain.identity import Mode
 from quant_platform_kit.domain.portfolio import Quote
 from quant_platform_kit.domain.prices import PriceHistory
@@ -31,7 +31,10 @@ class _Market:
 
     def history(self, symbols: Sequence[str], until: date, sessions: int) -> PriceHistory:
         """Return all the file has of ``symbols`` up to ``until``."""
-        return PriceHistory(self._prices.table().select(symbols)).until(until)
+        table = self._prices.table()
+        if absent := sorted(set(symbols) - set(table.symbols)):
+            raise BrokerError(f"PAPER_PRICES has no prices of {', '.join(absent)}: add them to the file")
+        return PriceHistory(table.select(symbols)).until(until)
 
     def quotes(self, symbols: Collection[str]) -> Mapping[str, Quote]:
         """Return what the venue quotes."""

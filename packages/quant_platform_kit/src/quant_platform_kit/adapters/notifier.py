@@ -14,12 +14,13 @@ from quant_platform_kit.ports.notifier import Notification, Severity
 
 __all__ = ["AppriseNotifier"]
 
-TIMEOUT_SECONDS = 10.0
+TIMEOUT_SECONDS = 8.0
+"""Less than a service has left after it was told to stop."""
 _KIND = {Severity.INFO: "info", Severity.WARNING: "warning", Severity.FAILURE: "failure"}
 
 
 class AppriseNotifier:
-    """A `Notifier` for a list of Apprise URLs; a message that not every one of them took within 10 s has failed.
+    """A `Notifier` for a list of Apprise URLs; a message that not every one of them took within 8 s has failed.
 
     Parameters
     ----------

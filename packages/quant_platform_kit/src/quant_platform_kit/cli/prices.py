@@ -1,25 +1,41 @@
-"""`quant prices`: what is in a price file."""
+"""`quant prices`: what is in a price file, and making one out of what a platform delivers."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from quant_platform_kit.adapters.calendar_tables import load_calendar
+from quant_platform_kit.adapters.clock import SystemClock
 from quant_platform_kit.adapters.price_check import PriceCheck, check_prices
+from quant_platform_kit.adapters.price_sources import price_source
+from quant_platform_kit.adapters.price_writer import check_target, columns_of, write_prices
 from quant_platform_kit.cli.options import JsonOption, ProfileOption
-from quant_platform_kit.cli.output import complain, console, print_json, table
+from quant_platform_kit.cli.output import complain, console, notice, print_json, progress, table
+from quant_platform_kit.domain.errors import InvalidInput
+from quant_platform_kit.domain.strategy import Adjustment
+from quant_platform_kit.ports.price_source import DailyBar, PriceSource
 
 __all__ = ["app"]
 
-app = typer.Typer(help="Look at price files.", no_args_is_help=True)
+SYMBOL = re.compile(r"[A-Z0-9][A-Z0-9. -]{0,19}")
+CARRIED = {
+    Adjustment.RAW: "closes as they were traded: over a split the file cannot be used",
+    Adjustment.SPLIT: "closes adjusted for splits",
+    Adjustment.TOTAL_RETURN: "closes adjusted for splits and dividends",
+}
+
+app = typer.Typer(help="Look at price files, and make them.", no_args_is_help=True)
 
 
 @app.callback()
 def _group() -> None:
-    """Look at price files."""
+    """Look at price files, and make them."""
 
 
 @app.command("check")
@@ -50,3 +66,81 @@ def _show(result: PriceCheck) -> None:
     for use in result.profiles:
         verdict = "[green]usable[/green]  " if use.usable else "[yellow]not usable[/yellow]"
         out.print(f"{verdict} {use.profile}: {use.remark}")
+
+
+@app.command("pull")
+def pull(
+    platform: Annotated[str, typer.Option(help="Whose prices; its settings are read from the environment.")],
+    symbols: Annotated[str, typer.Option(metavar="A,B", help="Symbols to pull.")],
+    years: Annotated[int, typer.Option(min=1, max=30, help="How many years back.")],
+    out: Annotated[Path, typer.Option(help="File to write, .parquet or .csv.")],
+    adjusted: Annotated[bool, typer.Option("--adjusted", help="Refuse prices without total return.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace the file if it exists.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Pull daily prices up to the last finished session into a price file; written whole or not at all."""
+    wanted = _symbols(symbols)
+    check_target(out, replace=force)
+    with price_source(platform)() as source:
+        bars = _pull(source, platform, wanted, years)
+        carried = source.adjustment
+    missing = [symbol for symbol, series in bars.items() if any(bar.adj_close is None for bar in series)]
+    if missing and adjusted:
+        raise InvalidInput(
+            f"{platform} delivers no total return (adj_close) of {', '.join(missing)}; leave out --adjusted to take "
+            f"{CARRIED[carried]}"
+        )
+    write_prices(out, bars)
+    if missing:
+        notice(f"no adj_close of {', '.join(missing)}: {CARRIED[carried]}; use --price-field close")
+    elif carried is Adjustment.RAW:
+        notice(CARRIED[carried])
+    _tell(out, platform, carried, bars, as_json=json)
+
+
+def _symbols(text: str) -> list[str]:
+    """Read symbols between commas; one named twice counts once."""
+    read = [symbol.strip() for symbol in text.split(",")]
+    if wrong := [symbol for symbol in read if not SYMBOL.fullmatch(symbol)]:
+        raise typer.BadParameter(f"--symbols: {wrong[0]!r} is not a symbol; write them as SPY,AGG,BRK B")
+    return list(dict.fromkeys(read))
+
+
+def _pull(source: PriceSource, platform: str, wanted: Sequence[str], years: int) -> dict[str, list[DailyBar]]:
+    """Pull one symbol after the other, so that progress shows."""
+    until, found = _last_finished_session(), dict[str, list[DailyBar]]()
+    with progress("Pulling prices") as shown:
+        for symbol in shown.track(wanted):
+            series = source.daily([symbol], years, until).get(symbol, ())
+            found[symbol] = sorted((bar for bar in series if bar.day <= until), key=lambda bar: bar.day)
+    if empty := [symbol for symbol, series in found.items() if not series]:
+        raise InvalidInput(f"{platform} has no daily prices of {', '.join(empty)}; nothing was written")
+    return found
+
+
+def _last_finished_session() -> date:
+    calendar, now = load_calendar("XNYS"), SystemClock().now()
+    today = calendar.local_date(now)
+    if calendar.is_session(today) and now > calendar.hours(today).close:
+        return today
+    return calendar.before(today)
+
+
+def _tell(
+    out: Path, platform: str, carried: Adjustment, bars: Mapping[str, Sequence[DailyBar]], *, as_json: bool
+) -> None:
+    series = [
+        {"symbol": symbol, "first": bars[symbol][0].day, "last": bars[symbol][-1].day, "bars": len(bars[symbol])}
+        for symbol in sorted(bars)
+    ]
+    columns = columns_of(bars)
+    if as_json:
+        print_json(
+            {"file": str(out), "platform": platform, "adjustment": carried, "columns": columns, "series": series}
+        )
+        return
+    shown = table(str(out), "symbol", "first", "last", "bars", right=("bars",))
+    for row in series:
+        shown.add_row(*map(str, row.values()))
+    console().print(shown)
+    console().print(f"columns  {', '.join(columns)}")

@@ -12,27 +12,54 @@ from quant_platform_kit.domain.orders import Fill, Order, Side
 from quant_platform_kit.domain.planning import ExecutionRules
 from quant_platform_kit.domain.portfolio import AccountState
 
-__all__ = ["PaperBook"]
+__all__ = ["PaperBook", "marketable", "refuse_bad_limit"]
 
 ZERO = Decimal(0)
 _CENT = Decimal("0.01")
 
 
+def refuse_bad_limit(order: Order) -> None:
+    """Raise `OrderRejected` for a limit that is no price."""
+    limit = order.limit_price
+    if limit is not None and not (limit.is_finite() and limit > 0):
+        raise OrderRejected(f"limit {limit} of {order.symbol}: a limit is a positive price")
+
+
+def marketable(order: Order, price: Decimal) -> bool:
+    """Whether ``order`` may trade at the quote ``price``; a market order always may."""
+    if order.limit_price is None:
+        return True
+    return price <= order.limit_price if order.side is Side.BUY else price >= order.limit_price
+
+
 @dataclass(slots=True)
 class PaperBook:
-    """A cash account that fills market orders at the quote, plus slippage and commission."""
+    """A cash account that fills orders at the quote, plus slippage and commission.
+
+    Attributes
+    ----------
+    currency, cash
+        What is traded with.
+    other_cash
+        Cash in other currencies: reported, never spent, never converted.
+    """
 
     account_id: str
     currency: str
     cash: Decimal
     quantities: dict[str, Decimal] = field(default_factory=dict[str, Decimal])
+    other_cash: Mapping[str, Decimal] = field(default_factory=dict[str, Decimal])
 
     def state(self) -> AccountState:
         """Return the account as a broker would report it."""
-        return AccountState(self.account_id, {self.currency: self.cash}, dict(self.quantities), self.cash)
+        cash = {self.currency: self.cash, **self.other_cash}
+        return AccountState(self.account_id, cash, dict(self.quantities), self.cash)
 
     def match(self, order: Order, price: Decimal, rules: ExecutionRules, at: datetime) -> Fill:
         """Return the fill ``order`` would get at the quote ``price``; the book is not changed.
+
+        The fill is never beyond a limit: of an order that is not `marketable` yet it is the fill at the limit, which
+        tells whether the account may place it.
 
         Raises
         ------
@@ -47,7 +74,7 @@ class PaperBook:
         held = self.quantities.get(order.symbol, ZERO)
         if order.side is Side.SELL and order.quantity > held:
             raise OrderRejected(f"sell {order.quantity} {order.symbol} with {held} held: short sales are not allowed")
-        fill_price = rules.fill_price(order.side, price)
+        fill_price = _within_limit(order, rules.fill_price(order.side, price))
         commission = order.quantity * fill_price * rules.commission_rate
         fill = Fill(order.client_order_id, order.symbol, order.side, order.quantity, fill_price, commission, at)
         left = self.cash + _cash_effect(fill)
@@ -68,6 +95,12 @@ class PaperBook:
     def equity(self, prices: Mapping[str, Decimal]) -> Decimal:
         """Return cash + units x prices; KeyError for a holding without a price."""
         return sum((units * prices[symbol] for symbol, units in self.quantities.items()), self.cash)
+
+
+def _within_limit(order: Order, price: Decimal) -> Decimal:
+    if order.limit_price is None:
+        return price
+    return min(price, order.limit_price) if order.side is Side.BUY else max(price, order.limit_price)
 
 
 def _cash_effect(fill: Fill) -> Decimal:

@@ -1,4 +1,7 @@
-"""A broker without a counterparty: a durable book that fills market orders at given quotes."""
+"""A broker without a counterparty: a durable book that fills orders at given quotes.
+
+A limit order that the quote does not allow works on; it meets the quotes of every later look at the account.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import fcntl
 import os
 from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -17,7 +20,7 @@ from pydantic import TypeAdapter, ValidationError
 from quant_platform_kit.domain.digests import canonical_json
 from quant_platform_kit.domain.errors import BrokerError, InvalidInput, OrderRejected, Refused
 from quant_platform_kit.domain.orders import ExecutionReport, Order, OrderState
-from quant_platform_kit.domain.paper_book import PaperBook
+from quant_platform_kit.domain.paper_book import PaperBook, marketable, refuse_bad_limit
 from quant_platform_kit.domain.planning import REALISTIC, ExecutionRules
 from quant_platform_kit.domain.portfolio import AccountState
 from quant_platform_kit.domain.silence import BrokerTraits
@@ -31,7 +34,7 @@ _JOURNAL = "book.jsonl"
 
 @dataclass(frozen=True, slots=True)
 class _Funding:
-    """The journal's first line; every other line is an `ExecutionReport`."""
+    """The journal's first line; every other line is an `ExecutionReport`, the newest of an order counts."""
 
     account_id: str
     cash: Decimal
@@ -44,11 +47,23 @@ _REPORT = TypeAdapter(ExecutionReport)
 
 @dataclass(slots=True)
 class PaperAccount:
-    """A book and every answer it ever gave, by client order id."""
+    """A book and the newest answer about every order it was given, by client order id."""
 
     book: PaperBook
     funded: Decimal
     reports: dict[str, ExecutionReport] = field(default_factory=dict[str, ExecutionReport])
+
+    def record(self, report: ExecutionReport) -> None:
+        """Take over an answer, and book the fills that are new in it."""
+        known = self.reports.get(report.order.client_order_id)
+        self.reports[report.order.client_order_id] = report
+        for fill in report.fills[len(known.fills) if known else 0 :]:
+            self.book.apply(fill)
+
+    @property
+    def working(self) -> tuple[ExecutionReport, ...]:
+        """The orders that may still trade."""
+        return tuple(report for report in self.reports.values() if not report.state.terminal)
 
     @property
     def last_traded(self) -> datetime | None:
@@ -118,9 +133,7 @@ def read_account(folder: Path) -> PaperAccount:
         raise InvalidInput(f"paper account {folder / _JOURNAL} is damaged: {error.title}; restore a backup") from error
     account = PaperAccount(PaperBook(funding.account_id, funding.currency, funding.cash), funding.cash)
     for report in reports:
-        account.reports[report.order.client_order_id] = report
-        for fill in report.fills:
-            account.book.apply(fill)
+        account.record(report)
     return account
 
 
@@ -149,7 +162,7 @@ class PaperBroker:
 
     @property
     def traits(self) -> BrokerTraits:
-        """Everything is settled when a call returns."""
+        """Everything a call does is done when it returns."""
         return BrokerTraits(settle_window=timedelta(0))
 
     def connect(self) -> None:
@@ -157,11 +170,11 @@ class PaperBroker:
 
     def account(self) -> AccountState:
         """Return cash and units."""
-        return read_account(self._folder).book.state()
+        return self._up_to_date().book.state()
 
     def find(self, client_order_id: str) -> ExecutionReport | None:
-        """Return the answer given to an order, None if it never arrived."""
-        return read_account(self._folder).reports.get(client_order_id)
+        """Return where an order stands, None if it never arrived."""
+        return self._up_to_date().reports.get(client_order_id)
 
     def submit(self, order: Order) -> ExecutionReport:
         """Fill ``order`` at the present quote, durably before answering; an id seen before gets its old answer.
@@ -169,8 +182,9 @@ class PaperBroker:
         Raises
         ------
         OrderRejected
-            The id was used with other parameters, no price, a short sale, or not enough cash.
+            The id was used with other parameters, no price, a short sale, a limit that is none, or not enough cash.
         """
+        refuse_bad_limit(order)
         with _locked(self._folder):
             account = read_account(self._folder)
             if known := account.reports.get(order.client_order_id):
@@ -182,15 +196,33 @@ class PaperBroker:
         return report
 
     def cancel(self, client_order_id: str) -> ExecutionReport:
-        """Return where the order stands: nothing works here, so there is nothing to cancel."""
-        known = self.find(client_order_id)
-        if known is None:
-            raise OrderRejected(f"order {client_order_id} is not known")
+        """Cancel a working order, and return where it stands."""
+        with _locked(self._folder):
+            known = read_account(self._folder).reports.get(client_order_id)
+            if known is None:
+                raise OrderRejected(f"order {client_order_id} is not known")
+            if not known.state.terminal:
+                known = replace(known, state=OrderState.CANCELLED)
+                _append(self._folder, known)
         return known
 
     def open_orders(self) -> tuple[ExecutionReport, ...]:
-        """Return nothing: every order is terminal when it is answered."""
-        return ()
+        """Return the limit orders that wait for their price."""
+        return self._up_to_date().working
+
+    def _up_to_date(self) -> PaperAccount:
+        """Return the account after its working orders have met the present quotes."""
+        account = read_account(self._folder)
+        if not account.working:
+            return account
+        with _locked(self._folder):
+            account = read_account(self._folder)
+            for working in account.working:
+                report = self._match(account.book, working.order)
+                if report.state is OrderState.FILLED:
+                    _append(self._folder, report)
+                    account.record(report)
+        return account
 
     def _match(self, book: PaperBook, order: Order) -> ExecutionReport:
         quote = self._market.quotes([order.symbol]).get(order.symbol)
@@ -200,6 +232,8 @@ class PaperBroker:
             fill = book.match(order, quote.price, self._rules, self._clock.now())
         except OrderRejected as error:
             return ExecutionReport(order, OrderState.REJECTED, (), str(error))
+        if not marketable(order, quote.price):
+            return ExecutionReport(order, OrderState.ACKNOWLEDGED)
         return ExecutionReport(order, OrderState.FILLED, (fill,))
 
 

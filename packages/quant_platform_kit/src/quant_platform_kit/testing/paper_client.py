@@ -15,6 +15,7 @@ from quant_platform_kit.adapters.clock import SystemClock
 from quant_platform_kit.domain.digests import canonical_json, plain
 from quant_platform_kit.domain.errors import BrokerError, OrderRejected, Superseded
 from quant_platform_kit.domain.orders import ExecutionReport, Order
+from quant_platform_kit.domain.paper_book import refuse_bad_limit
 from quant_platform_kit.domain.portfolio import AccountState, Quote
 from quant_platform_kit.domain.silence import BrokerTraits
 
@@ -70,7 +71,8 @@ class PaperClient:
         return _STATE.validate_python(self._call("account")["state"])
 
     def submit(self, order: Order) -> ExecutionReport:
-        """Send an order."""
+        """Send an order; a limit that is no price is refused here, as the wire has no words for it."""
+        refuse_bad_limit(order)
         return _report(self._call("submit", order=plain(order))["report"])
 
     def find(self, client_order_id: str) -> ExecutionReport | None:
@@ -142,8 +144,9 @@ class VenueClock:
 def venue_quotes(port: int, account_id: str, symbols: Collection[str]) -> dict[str, Quote]:
     """Return what a paper venue quotes an account; a symbol it has no price of is absent."""
     answer = control(port, op="quotes", account=account_id, symbols=sorted(symbols))
+    as_of = {symbol: datetime.fromisoformat(instant) for symbol, instant in answer["as_of"].items()}
     now = datetime.fromisoformat(answer["now"])
-    return {symbol: Quote(symbol, Decimal(price), now) for symbol, price in answer["prices"].items()}
+    return {s: Quote(s, Decimal(price), as_of.get(s, now)) for s, price in answer["prices"].items()}
 
 
 def control(port: int, **request: object) -> dict[str, Any]:

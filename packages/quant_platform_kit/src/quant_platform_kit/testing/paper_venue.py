@@ -5,7 +5,9 @@ speaks one JSON object a line. A login makes every older connection of the accou
 repeated client order id makes a second order, as at a broker that does not know such ids.
 
 The venue tells the time, of each account on its own: real time, or moved by as much as ``clock`` was told. With a price
-file it quotes the close of the session the account is in; ``prices`` overrides.
+file it quotes the close of the session the account is in, and refuses orders outside its hours. ``prices`` overrides
+the file: for all accounts, or for the ``account`` named. Prices that were set, ages of quotes and what was arranged for
+orders are forgotten when the process ends; all else is kept.
 """
 
 from __future__ import annotations
@@ -19,95 +21,40 @@ import sys
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter
 
-from quant_platform_kit.adapters.calendar_tables import load_calendar
 from quant_platform_kit.adapters.clock import SystemClock
-from quant_platform_kit.adapters.price_files import FileMarketData, price_table, read_prices
 from quant_platform_kit.domain.digests import canonical_json, plain
 from quant_platform_kit.domain.errors import OrderRejected
 from quant_platform_kit.domain.orders import ExecutionReport, Order, OrderState
-from quant_platform_kit.domain.paper_book import PaperBook
+from quant_platform_kit.domain.paper_book import marketable, refuse_bad_limit
 from quant_platform_kit.domain.planning import ExecutionRules
-from quant_platform_kit.testing.clock import FrozenClock
+from quant_platform_kit.testing.venue_accounts import ONE, Fault, VenueAccount
+from quant_platform_kit.testing.venue_prices import Closes
 
-__all__ = ["Closes", "Fault", "PaperVenue", "VenueAccount", "main"]
+__all__ = ["Fault", "PaperVenue", "main"]
 
 _ORDER = TypeAdapter(Order)
-_REPORT = TypeAdapter(ExecutionReport)
-
-
-class Fault(StrEnum):
-    """What may go wrong with one order; each is used up by the next submit of the account."""
-
-    LOST_ACK = "lost_ack"
-    SILENT_DROP = "silent_drop"
-    DELAYED_ACCEPT = "delayed_accept"
-    DUPLICATE_EVENT = "duplicate_event"
-    LATE_FILL = "late_fill"
-    PARTIAL_THEN_CANCEL = "partial_then_cancel"
-    FILL_RACES_CANCEL = "fill_races_cancel"
-    REJECT = "reject"
-    DISCONNECT = "disconnect"
-    CASH_SHORT = "cash_short"
-    UNFILLED = "unfilled"
 
 
 STANDARD_INPUT = 0
+_FAULTY = {Fault.REJECT: "the venue does not like it", Fault.CASH_SHORT: "not enough cash"}
 _SILENT = frozenset({Fault.LOST_ACK, Fault.SILENT_DROP, Fault.DELAYED_ACCEPT, Fault.DISCONNECT})
-
-
-@dataclass(slots=True)
-class VenueAccount:
-    """One account: its book, every order in the sequence of arrival, its live connection, planned faults and time.
-
-    Attributes
-    ----------
-    ahead
-        By how much its time is ahead of the machine's.
-    """
-
-    book: PaperBook
-    orders: list[ExecutionReport] = field(default_factory=list[ExecutionReport])
-    connection: int = 0
-    faults: deque[Fault] = field(default_factory=deque[Fault])
-    races: set[int] = field(default_factory=set[int])
-    ahead: timedelta = timedelta(0)
-
-    def find(self, client_order_id: str) -> int | None:
-        """Return the number of the first order with an id."""
-        numbers = (n for n, report in enumerate(self.orders) if report.order.client_order_id == client_order_id)
-        return next(numbers, None)
 
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """What a request gets: a document, silence, or a cut connection."""
+    """What a request gets: a document, silence, or a cut connection; and whether every other connection is cut."""
 
     document: dict[str, Any] | None
     hang_up: bool = False
-
-
-class Closes:
-    """The closes of a price file, by the XNYS session that an instant lies in."""
-
-    def __init__(self, path: Path, field: str) -> None:
-        prices = read_prices(path, sorted({"close", field}))
-        self._calendar = load_calendar("XNYS")
-        self._table = price_table(prices, prices.symbols, field, self._calendar)
-
-    def at(self, instant: datetime, symbol: str) -> Decimal | None:
-        """Return the close of the session at an instant, None without a bar."""
-        market = FileMarketData(self._table, self._calendar, FrozenClock(instant))
-        quote = market.quotes([symbol]).get(symbol)
-        return quote.price if quote else None
+    cut_others: bool = False
 
 
 class PaperVenue:
@@ -130,6 +77,11 @@ class PaperVenue:
             "prices": self._set_prices,
             "fault": self._plan_faults,
             "adjust": self._adjust,
+            "arrange": self._arrange,
+            "release": self._release,
+            "split": self._split,
+            "stale": self._age_quotes,
+            "cut": self._cut,
             "clock": self._set_clock,
             "time": self._time,
             "quotes": self._quotes,
@@ -155,13 +107,23 @@ class PaperVenue:
     # --- control ---------------------------------------------------------------------------------
 
     def _fund(self, request: dict[str, Any]) -> _Answer:
+        """Open an account, unless it is there; ``other_cash`` is cash in other currencies."""
         event = {"event": "FUNDED", "account": request["account"], "cash": request["cash"]}
+        if other_cash := request.get("other_cash"):
+            event["other_cash"] = other_cash
         if request["account"] not in self.accounts:
             self._commit(event)
         return _Answer({})
 
     def _set_prices(self, request: dict[str, Any]) -> _Answer:
-        self.prices |= {symbol: Decimal(price) for symbol, price in request["prices"].items()}
+        """Set prices of all accounts or, with an ``account``, of one."""
+        prices = {symbol: Decimal(price) for symbol, price in request["prices"].items()}
+        if name := request.get("account"):
+            self.accounts[name].prices |= prices
+        else:
+            self.prices |= prices
+        for each in [name] if name else self.accounts:
+            self._meet_prices(each)
         return _Answer({})
 
     def _plan_faults(self, request: dict[str, Any]) -> _Answer:
@@ -174,27 +136,67 @@ class PaperVenue:
         self._commit({"event": "ADJUSTED", **{name: request[name] for name in ("account", "quantities", "cash")}})
         return _Answer({})
 
+    def _arrange(self, request: dict[str, Any]) -> _Answer:
+        """Have the order of an id fill to a share only, when it comes, and then wait until it is released."""
+        self.accounts[request["account"]].shares[request["client_order_id"]] = Decimal(request["share"])
+        return _Answer({})
+
+    def _release(self, request: dict[str, Any]) -> _Answer:
+        """Fill every working order that the prices allow."""
+        account = self.accounts[request["account"]]
+        account.held.clear()
+        for number in account.working:
+            self._fill(request["account"], number)
+        return _Answer({})
+
+    def _split(self, request: dict[str, Any]) -> _Answer:
+        """Split a symbol in an account, as over night: its working orders end, units and price change."""
+        name, symbol = request["account"], request["symbol"]
+        account = self.accounts[name]
+        for number in account.working:
+            if account.orders[number].order.symbol == symbol:
+                ended = replace(account.orders[number], state=OrderState.CANCELLED, text=f"{symbol} was split")
+                self._keep(name, number, ended)
+        self._commit({"event": "SPLIT", "account": name, "symbol": symbol, "ratio": request["ratio"]})
+        return _Answer({})
+
+    def _age_quotes(self, request: dict[str, Any]) -> _Answer:
+        """Have an account's quotes of a symbol be older than now."""
+        self.accounts[request["account"]].ages[request["symbol"]] = timedelta(seconds=request["seconds"])
+        return _Answer({})
+
+    def _cut(self, request: dict[str, Any]) -> _Answer:
+        return _Answer({}, cut_others=True)
+
     def _set_clock(self, request: dict[str, Any]) -> _Answer:
         """Set an account's time to an instant, from which it runs on."""
         ahead = datetime.fromisoformat(request["instant"]) - self._clock.now()
         self._commit({"event": "CLOCK", "account": request["account"], "ahead": ahead.total_seconds()})
+        self._meet_prices(request["account"])
         return _Answer({})
 
     def _time(self, request: dict[str, Any]) -> _Answer:
         return _Answer({"now": self._now(request["account"]).isoformat()})
 
     def _quotes(self, request: dict[str, Any]) -> _Answer:
+        """Tell prices, the time, and of which symbols they are older."""
+        now, ages = self._now(request["account"]), self.accounts[request["account"]].ages
         prices = {symbol: self._price(request["account"], symbol) for symbol in request["symbols"]}
         known = {symbol: str(price) for symbol, price in prices.items() if price is not None}
-        return _Answer({"prices": known, "now": self._now(request["account"]).isoformat()})
+        as_of = {symbol: (now - ages[symbol]).isoformat() for symbol in known if symbol in ages}
+        return _Answer({"prices": known, "as_of": as_of, "now": now.isoformat()})
 
     def _now(self, account: str) -> datetime:
         return self._clock.now() + self.accounts[account].ahead
 
-    def _price(self, account: str, symbol: str) -> Decimal | None:
-        if symbol in self.prices or self._closes is None:
-            return self.prices.get(symbol)
-        return self._closes.at(self._now(account), symbol)
+    def _price(self, name: str, symbol: str) -> Decimal | None:
+        account = self.accounts[name]
+        if symbol in account.prices:
+            return account.prices[symbol]
+        price = self.prices.get(symbol)
+        if price is None and self._closes is not None:
+            price = self._closes.at(self._now(name), symbol)
+        return None if price is None else account.after_splits(symbol, price)
 
     def _dump(self, request: dict[str, Any]) -> _Answer:
         account = self.accounts[request["account"]]
@@ -227,7 +229,7 @@ class PaperVenue:
         if number in account.races:
             account.races.discard(number)
             self._fill(request["account"], number)
-        elif not account.orders[number].state.terminal:
+        if not account.orders[number].state.terminal:
             self._keep(request["account"], number, replace(account.orders[number], state=OrderState.CANCELLED))
         return _Answer({"report": plain(account.orders[number])})
 
@@ -257,37 +259,55 @@ class PaperVenue:
             self._keep(name, number, ExecutionReport(order, OrderState.REJECTED, (), refused))
             return
         self._keep(name, number, ExecutionReport(order, OrderState.ACKNOWLEDGED))
-        if fault is Fault.LATE_FILL:
+        share = account.shares.pop(order.client_order_id, None)
+        if share is not None:
+            self._fill(name, number, share)
+        if share is not None or fault is Fault.UNFILLED:
+            account.held.add(number)
+        elif fault is Fault.LATE_FILL:
             asyncio.get_running_loop().call_later(self._delay, self._fill, name, number)
         elif fault is Fault.FILL_RACES_CANCEL:
             account.races.add(number)
         elif fault is Fault.PARTIAL_THEN_CANCEL:
             self._fill(name, number, share=Decimal("0.5"))
             self._keep(name, number, replace(account.orders[number], state=OrderState.CANCELLED))
-        elif fault is not Fault.UNFILLED:
+        else:
             self._fill(name, number)
 
     def _refusal(self, name: str, order: Order, fault: Fault | None) -> str | None:
-        if self._price(name, order.symbol) is None:
+        """Return why an order is not taken, None if it is."""
+        now, price = self._now(name), self._price(name, order.symbol)
+        if self._closes is not None and not self._closes.is_open(now):
+            return f"the session is closed at {now:%Y-%m-%d %H:%M} UTC"
+        if price is None:
             return f"no price for {order.symbol}"
         if order.quantity <= 0 or self._rules.whole(order.quantity) != order.quantity:
             return f"quantity {order.quantity}: it is a positive multiple of {self._rules.quantity_step}"
-        return (
-            {Fault.REJECT: "the venue does not like it", Fault.CASH_SHORT: "not enough cash"}.get(fault)
-            if fault
-            else None
-        )
+        try:
+            refuse_bad_limit(order)
+            if not marketable(order, price):
+                self.accounts[name].book.match(order, price, self._rules, now)
+        except OrderRejected as error:
+            return str(error)
+        return _FAULTY.get(fault) if fault else None
 
-    def _fill(self, name: str, number: int, share: Decimal = Decimal(1)) -> None:
+    def _meet_prices(self, name: str) -> None:
+        """Fill the limit orders that wait for the price that is there now."""
+        account = self.accounts[name]
+        for number in account.working:
+            if account.orders[number].order.limit_price is not None and number not in account.held | account.races:
+                self._fill(name, number)
+
+    def _fill(self, name: str, number: int, share: Decimal = ONE) -> None:
+        """Fill a share of what is left of an order, if the price allows; an order that cannot be paid ends."""
         account = self.accounts[name]
         report = account.orders[number]
         left = report.order.quantity - report.filled_quantity
         quantity = self._rules.whole(left * share)
-        if report.state.terminal or not quantity:
+        price = self._price(name, report.order.symbol)
+        if report.state.terminal or not quantity or price is None or not marketable(report.order, price):
             return
         part = replace(report.order, quantity=quantity)
-        price = self._price(name, part.symbol)
-        assert price is not None, "an order without a price is rejected when it arrives"
         try:
             fill = account.book.match(part, price, self._rules, self._now(name))
         except OrderRejected as error:
@@ -308,26 +328,10 @@ class PaperVenue:
         self._apply(event)
 
     def _apply(self, event: dict[str, Any]) -> None:
-        name = event["account"]
         if event["event"] == "FUNDED":
-            self.accounts[name] = VenueAccount(PaperBook(name, "USD", Decimal(event["cash"])))
-            return
-        account = self.accounts[name]
-        if event["event"] == "CLOCK":
-            account.ahead = timedelta(seconds=event["ahead"])
-            return
-        if event["event"] == "ADJUSTED":
-            account.book.cash += Decimal(event["cash"])
-            held = {s: account.book.quantities.get(s, Decimal(0)) + Decimal(q) for s, q in event["quantities"].items()}
-            account.book.quantities |= held
-            account.book.quantities = {s: q for s, q in account.book.quantities.items() if q}
-            return
-        number: int = event["number"]
-        report = _REPORT.validate_python(event["report"])
-        known = len(account.orders[number].fills) if number < len(account.orders) else 0
-        account.orders[number : number + 1] = [report]
-        for fill in report.fills[known:]:
-            account.book.apply(fill)
+            self.accounts[event["account"]] = VenueAccount.funded(event)
+        else:
+            self.accounts[event["account"]].apply(event)
 
 
 def _told(report: ExecutionReport) -> _Answer:
@@ -348,6 +352,9 @@ async def _serve(venue: PaperVenue, port: int, *, stop_at_eof: bool) -> None:
                 if answer.document is not None:
                     writer.write(canonical_json(answer.document) + b"\n")
                     await writer.drain()
+                for other in list(talking.values()) if answer.cut_others else ():
+                    if other is not writer:
+                        other.close()
                 if answer.hang_up:
                     break
         writer.close()

@@ -100,3 +100,5 @@ def main(compose: Callable[[], Service]) -> None:
     except QuantError as error:
         sys.stderr.write(f"quant: {' '.join(str(error).split())}\n")
         sys.exit(1)
+    sys.stderr.flush()
+    os._exit(0)  # no thread keeps a process alive that has stopped, such as one of a notification that hangs

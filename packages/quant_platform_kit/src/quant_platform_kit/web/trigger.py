@@ -270,6 +270,8 @@ def _broken(service: Service, account_id: str, error: Exception) -> Answer:
 
 
 def _tell_stopped(service: Service, account_id: str, error: str, *, goes_on: bool) -> None:
+    if service.notifier is None:
+        return
     try:
         store = service.stores.notices
         message = about_attempt(service.name, account_id, error, store.now(), goes_on=goes_on)

@@ -11,7 +11,7 @@ from quant_platform_kit.cli.output import console
 
 from venue_sandbox.demo.market import choose_market, own_market
 from venue_sandbox.demo.proof import replay_step
-from venue_sandbox.demo.tour import backtest_step, scheduled_step
+from venue_sandbox.demo.tour import backtest_step, broker_step, scheduled_step
 from venue_sandbox.demo.trouble import block_step, crash_step
 from venue_sandbox.paper_platform import PaperPlatform
 
@@ -21,7 +21,7 @@ app = typer.Typer(invoke_without_command=True)
 
 SETTINGS = {"LEASE_SECONDS": "6", "PAPER_TIMEOUT_SECONDS": "2", "PAPER_SETTLE_SECONDS": "1"}
 """Short times, so that a recovery takes seconds here and not a minute."""
-OWN = ("account", "backtest", "prices.csv")
+OWN = ("account", "backtest", "ibkr", "prices.csv")
 
 
 @app.callback()
@@ -39,7 +39,8 @@ def demo(
     result = backtest_step(market, out / "backtest")
     with PaperPlatform(out / "account", market.file(out / "prices.csv"), market.profile, settings=SETTINGS) as platform:
         first, second, third, *_ = market.turns(result)
-        scheduled_step(platform, market, result, first)
+        digest = scheduled_step(platform, market, result, first)
+        broker_step(out / "ibkr", market, platform.prices, first, digest)
         crash_step(platform, market, first, second)
         block_step(platform, market, second, third)
         replay_step(platform)

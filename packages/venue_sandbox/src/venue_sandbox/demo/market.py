@@ -84,8 +84,8 @@ class Market:
         return load_calendar("XNYS").between(first, last)[1:-1]
 
     def file(self, path: Path) -> Path:
-        """Return a price file: the one that was given, or the invented prices, written to ``path``."""
-        return write_prices(self.prices, path) if self.label else self.prices.path
+        """Write the prices to a file that every venue reads; return its path."""
+        return write_prices(self.prices, path)
 
 
 def due_on(session: date) -> datetime:
@@ -99,12 +99,19 @@ def invented(bound: BoundStrategy) -> LongPrices:
 
 
 def write_prices(prices: LongPrices, path: Path) -> Path:
-    """Write prices without dividends to a CSV file, and return its path."""
+    """Write prices to a CSV file that every venue reads, and return its path; without opens, closes stand for them."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    rows = zip(np.datetime_as_string(prices.days), prices.codes, prices.columns["close"], strict=True)
-    lines = (f"{day},{prices.symbols[code]},{close:.4f},{close:.4f}\n" for day, code, close in rows)
-    path.write_text("date,symbol,close,adj_close\n" + "".join(lines))
+    close = prices.columns["close"]
+    series = [prices.columns.get(name, close) for name in ("open", "close", "adj_close")]
+    rows = zip(np.datetime_as_string(prices.days), prices.codes, *series, strict=True)
+    lines = (f"{day},{prices.symbols[code]},{','.join(map(_number, values))}\n" for day, code, *values in rows)
+    path.write_text("date,symbol,open,close,adj_close\n" + "".join(lines))
     return path
+
+
+def _number(value: float) -> str:
+    """Return a price in full, and nothing where there is none."""
+    return "" if np.isnan(value) else repr(float(value))
 
 
 def choose_market() -> Market:

@@ -13,14 +13,16 @@ from quant_platform_kit.cli.output import console
 from quant_platform_kit.cli.run import show_report
 from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.domain.performance import BacktestResult
-from quant_platform_kit.domain.runs import RunReport
+from quant_platform_kit.domain.runs import Outcome, RunReport
 from quant_platform_kit.services.backtest import BacktestSettings, FillAt
 from quant_platform_kit.services.reports import ReportStore
 
 from venue_sandbox.demo.market import Market
-from venue_sandbox.paper_platform import Delivered, PaperPlatform
+from venue_sandbox.ibkr_platform import IbkrPlatform
+from venue_sandbox.paper_platform import PaperPlatform
+from venue_sandbox.platform import Delivered, Platform
 
-__all__ = ["backtest_step", "check", "report_of", "scheduled_step"]
+__all__ = ["backtest_step", "broker_step", "check", "report_of", "scheduled_step"]
 
 
 def backtest_step(market: Market, folder: Path) -> BacktestResult:
@@ -38,8 +40,8 @@ def backtest_step(market: Market, folder: Path) -> BacktestResult:
     return result
 
 
-def scheduled_step(platform: PaperPlatform, market: Market, result: BacktestResult, as_of: date) -> None:
-    """Let the scheduler trigger the service over HTTP, and then trigger it again."""
+def scheduled_step(platform: PaperPlatform, market: Market, result: BacktestResult, as_of: date) -> str:
+    """Let the scheduler trigger the service over HTTP, and then trigger it again; return the decision's digest."""
     say = console()
     say.rule("2  The same decision, triggered by a scheduler over HTTP")
     due = market.due(as_of)
@@ -55,12 +57,26 @@ def scheduled_step(platform: PaperPlatform, market: Market, result: BacktestResu
     again = report_of(platform, platform.fire(due))
     check(again == report, "the second trigger was answered with another report")
     check(len(platform.orders()) == before, "the second trigger sent an order")
-    say.print(
-        f"the scheduler fires the trigger again: the same report; orders at the venue before and after: {before}\n"
-    )
+    say.print("the scheduler fires the trigger again: the same report, and no other order at the venue\n")
+    return tested
 
 
-def report_of(platform: PaperPlatform, delivered: Delivered) -> RunReport:
+def broker_step(folder: Path, market: Market, prices: Path, as_of: date, digest: str | None) -> None:
+    """Let the same trigger reach Interactive Brokers: its real client, over its own protocol, against a venue here."""
+    say = console()
+    say.rule("3  The same decision at Interactive Brokers, through ib_async")
+    due = market.due(as_of)
+    with IbkrPlatform(folder, prices, market.profile, opens_at=due.isoformat()) as platform:
+        say.print(f"venue     TWS protocol on 127.0.0.1:{platform.venue.port}, account {platform.account}")
+        say.print(f"client    ibkr-service on 127.0.0.1:{platform.service.port}, ib_async unmodified")
+        report = report_of(platform, platform.fire(due))
+        show_report(report)
+        check(report.outcome is Outcome.COMPLETED, "the run at Interactive Brokers did not complete")
+        check(report.decision_digest == digest, "the service decided otherwise than on paper")
+        say.print("[green]one decision[/green]: back-test, paper and Interactive Brokers have the same digest\n")
+
+
+def report_of(platform: Platform, delivered: Delivered) -> RunReport:
     """Return the report that a trigger ended with."""
     report = ReportStore(FileStore(platform.folder / "reports")).find(delivered.run_id)
     assert report is not None, "a trigger is answered after the report was kept"

@@ -20,7 +20,8 @@ from venue_sandbox.demo.command_line import quant
 from venue_sandbox.demo.market import Market
 from venue_sandbox.demo.tour import check, report_of
 from venue_sandbox.launch import Unhealthy
-from venue_sandbox.paper_platform import Delivered, PaperPlatform
+from venue_sandbox.paper_platform import PaperPlatform
+from venue_sandbox.platform import Delivered
 
 __all__ = ["block_step", "crash_step"]
 
@@ -31,7 +32,7 @@ RETRIES = 5
 def crash_step(platform: PaperPlatform, market: Market, last: date, as_of: date) -> None:
     """Kill the service after the venue has an order and before the service knows, and let the scheduler go on."""
     say = console()
-    say.rule("3  kill -9 between an order and its acknowledgement")
+    say.rule("4  kill -9 between an order and its acknowledgement")
     _pass_days(platform, market, last, as_of)
     before = len(platform.orders())
     platform.fault(Fault.LOST_ACK)
@@ -61,7 +62,7 @@ def crash_step(platform: PaperPlatform, market: Market, last: date, as_of: date)
 def block_step(platform: PaperPlatform, market: Market, last: date, as_of: date) -> None:
     """Let an order vanish and the day pass: nobody can know any more, so a person has to."""
     say = console()
-    say.rule("4  An order whose fate nobody knows")
+    say.rule("5  An order whose fate nobody knows")
     _pass_days(platform, market, last, as_of)
     before = len(platform.orders())
     platform.fault(Fault.SILENT_DROP)
