@@ -54,6 +54,20 @@ RECOVERABLE = (
 COSTLY = (Fault.PARTIAL_THEN_CANCEL, Fault.REJECT, Fault.UNFILLED, Fault.CASH_SHORT, Fault.FILL_RACES_CANCEL)
 
 
+def planned_faults(rng: random.Random) -> list[str]:
+    """Return what the venue is to do wrong with the next orders of an account."""
+    chosen: list[str] = []
+    for _ in range(6):
+        drawn = rng.random()
+        if drawn < 0.25:
+            chosen.append(rng.choice(RECOVERABLE).value)
+        elif drawn < 0.26:
+            chosen.append(rng.choice(COSTLY).value)
+        else:
+            chosen.append(Fault.LATE_FILL.value if drawn > 0.95 else "")
+    return [fault or Fault.DUPLICATE_EVENT.value for fault in chosen]
+
+
 class Lane:
     """One account and its runs, one session after the other."""
 
@@ -74,7 +88,7 @@ class Lane:
     def _one_run(self, session: date) -> None:
         key = RunKey(self.account, session, "chaos", Mode.PAPER)
         self.keys.append(key)
-        control(self.campaign.port, op="fault", account=self.account, faults=self._faults())
+        control(self.campaign.port, op="fault", account=self.account, faults=planned_faults(self.random))
         job = self.campaign.job(key)
         stops = self.random.choice((3, 3, 4, 4))
         deadline = time.monotonic() + GIVE_UP_SECONDS
@@ -86,18 +100,6 @@ class Lane:
                 time.sleep(0.1)
             else:
                 stops -= 1
-
-    def _faults(self) -> list[str]:
-        chosen: list[str] = []
-        for _ in range(6):
-            drawn = self.random.random()
-            if drawn < 0.25:
-                chosen.append(self.random.choice(RECOVERABLE).value)
-            elif drawn < 0.26:
-                chosen.append(self.random.choice(COSTLY).value)
-            else:
-                chosen.append(Fault.LATE_FILL.value if drawn > 0.95 else "")
-        return [fault or Fault.DUPLICATE_EVENT.value for fault in chosen]
 
     def _attempt(self, job: Job, *, stop: bool) -> int:
         """Start a worker, and now and then a second one for the same key; kill, stop or leave it."""
@@ -179,18 +181,25 @@ class Campaign:
 
     def next_boundary(self, rng: random.Random) -> Boundary:
         """Return one of the boundaries at which workers were stopped least often so far."""
-        hits = self.boundaries()
-        fewest = min(hits.values())
-        return rng.choice([boundary for boundary in Boundary if hits[boundary.value] <= fewest + 2])
+        return rarest(self.hits, rng)
 
-    def boundaries(self) -> dict[str, int]:
-        """Return how often a worker was stopped at each boundary."""
-        seen = Counter(self.hits.read_text().split()) if self.hits.exists() else Counter[str]()
-        return {boundary.value: seen[boundary.value] for boundary in Boundary}
+
+def boundaries(hits: Path) -> dict[str, int]:
+    """Return how often a worker was stopped at each boundary, as noted in a file."""
+    seen = Counter(hits.read_text().split()) if hits.exists() else Counter[str]()
+    return {boundary.value: seen[boundary.value] for boundary in Boundary}
+
+
+def rarest(hits: Path, rng: random.Random) -> Boundary:
+    """Return one of the boundaries at which workers were stopped least often."""
+    known = boundaries(hits)
+    fewest = min(known.values())
+    return rng.choice([boundary for boundary in Boundary if known[boundary.value] <= fewest + 2])
 
 
 @contextmanager
-def _folder(keep: Path | None) -> Generator[Path]:
+def campaign_folder(keep: Path | None) -> Generator[Path]:
+    """Yield the folder of a campaign: a new one to keep, or one that is removed."""
     if keep is not None:
         keep.mkdir(parents=True)
         yield keep
@@ -201,7 +210,7 @@ def _folder(keep: Path | None) -> Generator[Path]:
 
 def run(arguments: argparse.Namespace) -> dict[str, object]:
     """Run a campaign and return its line."""
-    with _folder(arguments.keep) as folder, PaperVenueProcess(folder) as venue:
+    with campaign_folder(arguments.keep) as folder, PaperVenueProcess(folder) as venue:
         with stores.serve(arguments.store, folder) as place:
             control(venue.port, op="prices", prices={symbol: str(price) for symbol, price in PRICES.items()})
             campaign = Campaign(arguments, venue.port, place, folder)
@@ -214,7 +223,7 @@ def run(arguments: argparse.Namespace) -> dict[str, object]:
             for lane in done:
                 dump = control(venue.port, op="dump", account=lane.account)
                 count = count + judge(lane.keys, dump, store, ReportStore(reports))
-            line = count.line(crashes=sum(lane.crashes for lane in done), boundaries=campaign.boundaries())
+            line = count.line(crashes=sum(lane.crashes for lane in done), boundaries=boundaries(campaign.hits))
             return {"broker": arguments.broker, "store": arguments.store, "mutant": arguments.mutant, **line}
 
 

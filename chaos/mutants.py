@@ -7,7 +7,9 @@ from typing import Any
 from quant_platform_kit.domain.boundaries import Boundary
 from quant_platform_kit.domain.errors import OrderRejected
 from quant_platform_kit.domain.orders import ExecutionReport, OrderState
+from quant_platform_kit.domain.runs import RunPlan
 from quant_platform_kit.services import execution, gateway, leases, ledger
+from quant_platform_kit.services.decoding import decode
 
 __all__ = ["MUTANTS"]
 
@@ -45,7 +47,7 @@ def no_lease() -> None:
         key = leases._key(account_id)
         stored = store.get(key)
         if stored is not None:
-            known = leases._STATE.validate_json(stored.data)
+            known = decode(leases.LeaseState, stored.data, key)
             lease = cls(store, key, replace(known, expires_at=None), stored.generation, terms, clock)
             lease._write(replace(known, holder=holder, epoch=known.epoch + 1))
             lease.took_over = True
@@ -63,7 +65,7 @@ def replan_on_resume() -> None:
 
     def commit_plan(self: Any, plan: Any) -> Any:
         if find(self) is None:
-            return self._once("plan", plan, ledger._PLAN)
+            return self._once("plan", plan, RunPlan)
         stamp = f"{plan.committed_at.timestamp():.6f}"[-8:]
         lines = tuple(
             replace(line, order=replace(line.order, client_order_id=f"{line.order.client_order_id}-{stamp}"))

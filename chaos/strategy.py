@@ -83,7 +83,7 @@ class RunClock:
 class FixedMarket:
     """Constant prices, quoted now."""
 
-    def __init__(self, clock: RunClock, calendar: ExchangeCalendar) -> None:
+    def __init__(self, clock: Clock, calendar: ExchangeCalendar) -> None:
         self._clock = clock
         self._calendar = calendar
 

@@ -62,7 +62,7 @@ def work(job: Job) -> int:
     def reached(boundary: Boundary) -> None:
         passed[boundary] = passed.get(boundary, 0) + 1
         if boundary is job.stop_at and passed[boundary] == job.occurrence:
-            _note(job.hits, boundary.value)
+            note(job.hits, boundary.value)
             if job.later:
                 signal.setitimer(signal.ITIMER_REAL, job.later)
             else:
@@ -84,15 +84,15 @@ def work(job: Job) -> int:
     except InProgress:
         return BUSY
     except (BrokerError, StoreError, LeaseLost) as error:
-        _note(job.hits.with_name("interruptions"), f"{job.key.run_id} {type(error).__name__}: {error}")
+        note(job.hits.with_name("interruptions"), f"{job.key.run_id} {type(error).__name__}: {error}")
         return RETRY
     except QuantError as error:
-        _note(job.hits.with_name("defects"), f"{job.key.run_id} {type(error).__name__}: {error}")
+        note(job.hits.with_name("defects"), f"{job.key.run_id} {type(error).__name__}: {error}")
         return DEFECT
     return DONE
 
 
-def _note(path: Path, line: str) -> None:
+def note(path: Path, line: str) -> None:
     """Write one line that outlives a kill."""
     handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     os.write(handle, f"{line}\n".encode())

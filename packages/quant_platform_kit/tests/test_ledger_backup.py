@@ -163,7 +163,7 @@ def test_a_backup_goes_from_one_kind_of_store_into_another(
     done = quant("ledger", "import", backup, *place, "--json")
     assert done.code == 0
     document = json.loads(done.out)
-    assert document["objects"]["reports"] == 1
+    assert document["objects"]["reports"] == 3
     assert document["accounts"] == [read_account(book).book.account_id]
     stored = content(open_store(f"sqlite:///{tmp_path}/store.db"))
     assert content(FileStore(book / "store")).items() <= stored.items()
@@ -233,7 +233,7 @@ def test_a_place_that_is_not_empty_is_refused(quant: Quant, book: Path, empty: P
     assert tree(book) == before
     shutil.copytree(book / "reports", empty / "reports")
     before = tree(empty)
-    assert_refused(quant("ledger", "import", backup, "--book", empty), "the reports place holds 1 objects")
+    assert_refused(quant("ledger", "import", backup, "--book", empty), "the reports place holds 3 objects")
     assert tree(empty) == before
 
 

@@ -49,7 +49,6 @@ from quant_platform_kit.services.operations import (
     Resolution,
     Resolved,
     Settlement,
-    accounts_in,
     cancel_open,
     cancel_order,
     in_flight,
@@ -59,6 +58,7 @@ from quant_platform_kit.services.operations import (
     services_of,
     set_halt,
 )
+from quant_platform_kit.services.owners import accounts_in
 from quant_platform_kit.services.reports import ReportStore
 from quant_platform_kit.services.run_cycle import run_cycle
 from quant_platform_kit.services.run_request import RunPorts, RunRequest

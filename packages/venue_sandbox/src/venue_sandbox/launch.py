@@ -5,13 +5,16 @@ Needs the standard library only.
 
 from __future__ import annotations
 
-import http.client
 import json
 import select
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import nullcontext
+from pathlib import Path
 from typing import Any, Self
+
+from venue_sandbox.loopback import ask
 
 __all__ = ["Server", "Unhealthy", "ask_control"]
 
@@ -33,6 +36,10 @@ class Server:
         What ``python -m`` runs, such as ``venue_sandbox.cloud_storage``.
     options
         Further words of its command line.
+    env
+        Its whole environment, for a program that takes its settings from there; this process's own if not given.
+    log
+        File that its standard error is appended to; this process's own if not given.
 
     Attributes
     ----------
@@ -42,15 +49,20 @@ class Server:
         Where its control endpoint listens; the same as ``port`` where the server speaks HTTP.
     """
 
-    def __init__(self, module: str, *options: str) -> None:
+    def __init__(
+        self, module: str, *options: str, env: Mapping[str, str] | None = None, log: Path | None = None
+    ) -> None:
         self.name = module
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", module, "--stop-at-eof", *options],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
+        with nullcontext() if log is None else log.open("a") as errors:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", module, "--stop-at-eof", *options],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+                start_new_session=True,
+                env=env,
+            )
         try:
             ports = self._ports()
         except BaseException:
@@ -126,14 +138,7 @@ def ask_control(name: str, port: int, method: str, path: str, body: Mapping[str,
     OSError
         Nobody listens.
     """
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=CONTROL_SECONDS)
-    try:
-        text = None if body is None else json.dumps(body)
-        connection.request(method, f"/_control/{path}", text, {"Content-Type": "application/json"})
-        response = connection.getresponse()
-        content = response.read()
-    finally:
-        connection.close()
-    if response.status >= 300:
-        raise Unhealthy(f"{name}: {method} {path} was answered {response.status}: {content.decode().strip()}")
-    return json.loads(content) if content else None
+    answer = ask(port, method, f"/_control/{path}", body, timeout=CONTROL_SECONDS)
+    if not answer.good:
+        raise Unhealthy(f"{name}: {method} {path} was answered {answer.status}: {answer.body.decode().strip()}")
+    return answer.document if answer.body else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, time
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
@@ -38,10 +38,10 @@ def load_calendar(name: str) -> ExchangeCalendar:
     InvalidInput
         The package has no table of that name.
     """
-    folder = files("quant_platform_kit.adapters").joinpath("calendars")
-    table = folder.joinpath(f"{name}.json")
+    folder = Path(__file__).with_name("calendars")
+    table = folder / f"{name}.json"
     if not table.is_file():
-        known = ", ".join(sorted(entry.name.removesuffix(".json") for entry in folder.iterdir()))
+        known = ", ".join(sorted(entry.stem for entry in folder.iterdir()))
         raise InvalidInput(f"calendar {name!r} is not known; known: {known}")
     content = _CalendarFile.model_validate_json(table.read_bytes())
     values = content.model_dump(exclude={"calendar", "source"})

@@ -11,7 +11,18 @@ from importlib.metadata import entry_points
 import typer
 from typer.exceptions import Abort, Exit, TyperException
 
-from quant_platform_kit.cli import backtest, demo, ledger, operate, paper, prices, profiles, run, status
+from quant_platform_kit.cli import (
+    backtest,
+    ledger,
+    operate,
+    paper,
+    prices,
+    profiles,
+    replay,
+    run,
+    status,
+    watchdog,
+)
 from quant_platform_kit.cli.output import complain
 from quant_platform_kit.domain.errors import QuantError
 
@@ -30,7 +41,6 @@ app = typer.Typer(
 app.command("profiles")(profiles.profiles)
 app.command("backtest")(backtest.backtest_command)
 app.command("run")(run.run_command)
-app.command("demo")(demo.demo)
 app.command("status")(status.status_command)
 app.command("resolve")(operate.resolve_command)
 app.command("rerun")(operate.rerun_command)
@@ -38,6 +48,8 @@ app.command("halt")(operate.halt_command)
 app.command("resume")(operate.resume_command)
 app.command("cancel")(operate.cancel_command)
 app.command("audit")(operate.audit_command)
+app.command("replay")(replay.replay_command)
+app.command("watchdog")(watchdog.watchdog_command)
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(paper.app, name="paper")
 app.add_typer(prices.app, name="prices")

@@ -36,7 +36,6 @@ from quant_platform_kit.services.operations import (
     Resolved,
     Settlement,
     Switched,
-    accounts_in,
     cancel_open,
     cancel_order,
     in_flight,
@@ -45,6 +44,7 @@ from quant_platform_kit.services.operations import (
     services_of,
     set_halt,
 )
+from quant_platform_kit.services.owners import accounts_in
 from quant_platform_kit.testing.paper import read_account
 from quant_platform_kit.testing.paper_client import PaperClient
 

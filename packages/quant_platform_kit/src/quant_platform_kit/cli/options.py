@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import date
+import re
+from datetime import date, timedelta
 from decimal import Decimal, InvalidOperation
 from enum import Enum
 from pathlib import Path
@@ -28,6 +29,7 @@ __all__ = [
     "StrategyOption",
     "bound_strategy",
     "day",
+    "duration",
     "number",
     "policy",
 ]
@@ -57,6 +59,18 @@ def number(text: str) -> Decimal:
     if not value.is_finite():
         raise typer.BadParameter(f"{text!r} is not a number; write it as 100000 or 0.5")
     return value
+
+
+_DURATION = re.compile(r"([0-9]{1,5})([smhd])")
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+def duration(text: str) -> timedelta:
+    """Read a length of time: a whole number and its unit."""
+    read = _DURATION.fullmatch(text)
+    if read is None:
+        raise typer.BadParameter(f"{text!r} is not a length of time; write it as 90s, 30m, 24h or 7d")
+    return timedelta(**{_UNITS[read[2]]: int(read[1])})
 
 
 def price_field(text: str) -> str:

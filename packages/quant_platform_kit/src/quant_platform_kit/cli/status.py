@@ -21,6 +21,7 @@ from quant_platform_kit.cli.operate import (
 from quant_platform_kit.cli.options import JsonOption
 from quant_platform_kit.cli.output import complain, console, print_json, table, units
 from quant_platform_kit.domain.digests import plain
+from quant_platform_kit.services.advice import resolve_line
 from quant_platform_kit.services.reports import ReportStore
 from quant_platform_kit.services.status import AccountStatus, OpenRun, StatusSources, UncertainOrder, account_status
 
@@ -67,8 +68,7 @@ def _document(status: AccountStatus, place: Place) -> dict[str, object]:
 def _resolve_line(order: UncertainOrder, status: AccountStatus, place: Place) -> str:
     """Return the command that settles an order."""
     where = place.options if place.is_book else f"{place.options} --account {status.account_id}"
-    settled = "--as filled|not-sent|cancelled --evidence TEXT"
-    return f"quant resolve {order.run_id} {order.client_order_id} {settled} {where}"
+    return resolve_line(order.run_id, order.client_order_id, where)
 
 
 def _show(status: AccountStatus, place: Place) -> None:

@@ -12,6 +12,7 @@ class Boundary(StrEnum):
     CONNECTED = "connected"
     RUN_OPENED = "run-opened"
     CLAIMED = "claimed"
+    INPUTS_RECORDED = "inputs-recorded"
     DECISION_RECORDED = "decision-recorded"
     PLAN_COMMITTED = "plan-committed"
     SENT_RECORDED = "sent-recorded"

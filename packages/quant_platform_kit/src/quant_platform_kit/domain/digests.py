@@ -52,7 +52,10 @@ def _fields(value: Any) -> dict[str, Any]:
 def _digits(value: Decimal) -> str:
     if not value.is_finite():
         raise ValueError(f"{value} has no canonical form; numbers are finite")
-    return format(value.normalize(), "f") if value else "0"
+    if not value:
+        return "0"
+    text = format(value, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def _object(value: Mapping[object, object]) -> dict[str, Any]:

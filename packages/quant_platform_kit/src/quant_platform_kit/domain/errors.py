@@ -6,6 +6,8 @@ QuantError                  anything this package raises on purpose
 ├── Refused                 the input is right, but the recorded state forbids it
 ├── InProgress              another worker is on the account; ask again later
 ├── LeaseLost               this worker may no longer act on the account
+├── Interrupted             this process was told to stop; the run stays open, and the next worker finishes it
+├── NotifyError             a notification could not be delivered
 ├── StoreError              the store could not answer
 │   └── Conflict            a precondition failed: the object exists already or has another generation
 └── BrokerError             the broker could not answer; what it did is unknown
@@ -15,12 +17,16 @@ QuantError                  anything this package raises on purpose
 
 from datetime import timedelta
 
+from quant_platform_kit.domain.redaction import redact
+
 __all__ = [
     "BrokerError",
     "Conflict",
     "InProgress",
+    "Interrupted",
     "InvalidInput",
     "LeaseLost",
+    "NotifyError",
     "OrderRejected",
     "QuantError",
     "Refused",
@@ -31,7 +37,10 @@ __all__ = [
 
 
 class QuantError(Exception):
-    """Root of the tree above. Its message is one line, fit to be shown to the user."""
+    """Root of the tree above. Its message is one line, fit to be shown to the user, without any secret."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(redact(message))
 
 
 class InvalidInput(QuantError):
@@ -56,6 +65,14 @@ class InProgress(QuantError):
 
 class LeaseLost(QuantError):
     """The worker may no longer act on the account; another one recovers what it left."""
+
+
+class Interrupted(QuantError):
+    """The process was told to stop. The run stays open; the next worker finishes it."""
+
+
+class NotifyError(QuantError):
+    """A notification could not be delivered."""
 
 
 class StoreError(QuantError):

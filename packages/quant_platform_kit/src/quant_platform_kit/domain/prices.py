@@ -136,6 +136,12 @@ class PriceHistory:
         """Return the first ``sessions`` of this history."""
         return PriceHistory(self._table, min(sessions, self.stop))
 
+    def newest(self, sessions: int) -> PriceHistory:
+        """Return the last ``sessions`` of this history as a table of their own."""
+        start = max(0, self.stop - sessions)
+        fields = {name: grid[start : self.stop] for name, grid in self._table.fields.items()}
+        return PriceHistory(PriceTable(self.dates[start:], self.symbols, fields))
+
     def columns(self, symbols: Sequence[str]) -> list[int]:
         """Return the column numbers of ``symbols``; KeyError for one the history does not hold."""
         column = self._table.column

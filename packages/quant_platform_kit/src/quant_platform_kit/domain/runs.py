@@ -16,9 +16,12 @@ from quant_platform_kit.domain.reconciliation import Finding
 from quant_platform_kit.domain.strategy import Action, StrategyDecision
 
 __all__ = [
+    "Attempt",
+    "InputSummary",
     "OrderOutcome",
     "OrderRecord",
     "Outcome",
+    "Reasoning",
     "RecordedDecision",
     "Revision",
     "RunClaim",
@@ -64,6 +67,57 @@ class RunClaim:
     as_of: date
     service: str
     claimed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A worker's try at a run that did not end it: when (aware UTC), whose, and what stopped it."""
+
+    at: datetime
+    holder: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class InputSummary:
+    """What a run decided on, in short.
+
+    Attributes
+    ----------
+    digest
+        Of the recorded inputs, by which they are read back; None where nothing was recorded.
+    history_until
+        The newest session of the history, ``sessions`` long, None when it was empty.
+    missing
+        Symbols without a bar in the session decided on.
+    taken_at
+        When account and quotes were taken, aware UTC.
+    """
+
+    digest: str | None
+    history_until: date | None
+    sessions: int
+    symbols: int
+    missing: tuple[str, ...]
+    quotes: int
+    taken_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Reasoning:
+    """How a run came to its decision.
+
+    Attributes
+    ----------
+    digests
+        Digest of every decision evaluated in the run by the session it is for (ISO date), missed sessions included.
+    diagnostics
+        The strategy's own numbers behind the decision of the newest session; None in place of what is not finite.
+    """
+
+    inputs: InputSummary
+    digests: Mapping[str, str]
+    diagnostics: Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +172,7 @@ class RunPlan:
     findings: tuple[Finding, ...]
     bought_by: Mapping[str, str]
     committed_at: datetime
+    reasoning: Reasoning | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +262,8 @@ class OrderRecord:
             average_price=paid / self.filled if self.filled else None,
             commission=sum((fill.commission for fill in fills), ZERO),
             text=note or (self.execution.text if self.execution else ""),
+            sent_at=self.first_sent,
+            ended_at=self.transitions[-1].at if self.transitions else None,
         )
 
 
@@ -220,6 +277,12 @@ class OrderOutcome:
         Of its fills, None without any; ``commission`` is their sum.
     text
         The broker's own words, or the ledger's note.
+    decision_price
+        The price it was planned at.
+    slippage
+        What its fills cost more than at the decision price, in the instrument's currency; negative when less.
+    sent_at, ended_at
+        When it was sent first, and when its last step was recorded (aware UTC).
     """
 
     client_order_id: str
@@ -231,6 +294,10 @@ class OrderOutcome:
     average_price: Decimal | None
     commission: Decimal
     text: str = ""
+    decision_price: Decimal | None = None
+    slippage: Decimal | None = None
+    sent_at: datetime | None = None
+    ended_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,6 +321,14 @@ class RunReport:
     noted
         The account as the platform has taken note of it: what differs from it the next run finds. It stays behind
         ``account`` while something that happened outside the platform blocks, and in runs that only look.
+    service
+        The service that claimed the run.
+    started_at, planned_at
+        When it was claimed, and when its plan was committed (aware UTC).
+    reasoning
+        None when it ended before it decided.
+    todo
+        What an operator has to do now, each a sentence or a command; empty when nothing.
     """
 
     run_id: str
@@ -276,3 +351,8 @@ class RunReport:
     findings: tuple[Finding, ...] = ()
     bought_by: Mapping[str, str] = field(default_factory=dict[str, str])
     noted: AccountState | None = None
+    service: str = ""
+    started_at: datetime | None = None
+    planned_at: datetime | None = None
+    reasoning: Reasoning | None = None
+    todo: tuple[str, ...] = ()

@@ -11,12 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from pydantic import TypeAdapter
-
 from quant_platform_kit.domain.digests import canonical_json, plain
 from quant_platform_kit.domain.errors import Conflict
 from quant_platform_kit.ports.clock import Clock
 from quant_platform_kit.ports.versioned_store import VersionedStore
+from quant_platform_kit.services.decoding import decode
 
 __all__ = ["AuditEntry", "Operator", "audit_entries"]
 
@@ -40,9 +39,6 @@ class AuditEntry:
     command: str
     arguments: Mapping[str, str]
     why: str
-
-
-_ENTRY = TypeAdapter(AuditEntry)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,5 +65,5 @@ class Operator:
 def audit_entries(store: VersionedStore, since: date | None = None) -> list[AuditEntry]:
     """Return the entries from a UTC date on, oldest first; all of them without one."""
     first = f"{_PREFIX}{since.isoformat()}" if since else _PREFIX
-    found = (store.get(key) for key in store.keys(_PREFIX) if key >= first)
-    return [_ENTRY.validate_json(stored.data) for stored in found if stored is not None]
+    found = {key: store.get(key) for key in store.keys(_PREFIX) if key >= first}
+    return [decode(AuditEntry, stored.data, key) for key, stored in found.items() if stored is not None]

@@ -24,7 +24,7 @@ from quant_platform_kit.ports.versioned_store import VersionedStore
 from quant_platform_kit.services.audit import Operator
 from quant_platform_kit.services.flags import FlagEntry, halts
 from quant_platform_kit.services.leases import LeaseState, LeaseTerms, read_lease
-from quant_platform_kit.services.operations import accounts_in
+from quant_platform_kit.services.owners import accounts_in
 
 __all__ = ["Area", "BackupContent", "Places", "backup_lines", "check_backup", "restore"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -35,12 +36,17 @@ class Situation:
         Which decision is to be executed, and which grew too old.
     intent
         What to execute, in today's terms; None when nothing is due.
+    digest
+        Of the decision that is due.
+    digests
+        Of every decision evaluated now, by the session it is for (ISO date).
     """
 
     today: Decided
     due: Due
     intent: AllocationIntent | None
     digest: str | None
+    digests: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,17 +69,23 @@ class Deciding:
         known = self.ledger.history()
         made = {decision.as_of: decision for decision in known}
         today = decide(self.strategy, now_of, self.policy)
-        for missed in self._missed(session.date, known, enter_now=enter_now):
-            self._record(decide(self.strategy, self._seen(missed, now_of), self.policy), made)
-        self._record(today, made)
+        evaluated = [
+            decide(self.strategy, self._seen(missed, now_of), self.policy)
+            for missed in self._missed(session.date, known, enter_now=enter_now)
+        ]
+        evaluated.append(today)
+        for decided in evaluated:
+            self._record(decided, made)
+        digests = {decided.decision.as_of.isoformat(): decided.digest for decided in evaluated}
         ordered = sorted(made.values(), key=lambda decision: decision.as_of)
         ruling = self._due(
             ordered, session.date, enter_now=enter_now and not any(decision.executed for decision in known)
         )
         if ruling.as_of is None or today.portfolio is None:
-            return Situation(today, ruling, None, None)
+            return Situation(today, ruling, None, None, digests)
         recorded = self.ledger.read(ruling.as_of, Action.REBALANCE)
-        return Situation(today, ruling, self._in_todays_terms(recorded, session.date, today.portfolio), recorded.digest)
+        intent = self._in_todays_terms(recorded, session.date, today.portfolio)
+        return Situation(today, ruling, intent, recorded.digest, digests)
 
     def _missed(self, as_of: date, known: list[Evaluated], *, enter_now: bool) -> tuple[date, ...]:
         if known:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from functools import cache
+from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -13,8 +14,14 @@ __all__ = ["decode"]
 _T = TypeVar("_T")
 
 
-def decode(adapter: TypeAdapter[_T], data: bytes, key: str) -> _T:
-    """Return the value that an object holds.
+@cache
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    """Return the adapter of a type, made when it is first needed: making all of them would double a cold start."""
+    return TypeAdapter(kind)
+
+
+def decode(kind: type[_T], data: bytes, key: str) -> _T:
+    """Return the value of a type that an object holds.
 
     Raises
     ------
@@ -22,7 +29,7 @@ def decode(adapter: TypeAdapter[_T], data: bytes, key: str) -> _T:
         The object is damaged, or of another version.
     """
     try:
-        return adapter.validate_json(data)
+        return _adapter(kind).validate_json(data)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])

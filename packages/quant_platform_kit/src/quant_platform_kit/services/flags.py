@@ -8,8 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from pydantic import TypeAdapter
-
 from quant_platform_kit.domain.digests import canonical_json
 from quant_platform_kit.domain.errors import Conflict
 from quant_platform_kit.ports.versioned_store import VersionedStore
@@ -28,7 +26,6 @@ class FlagEntry:
     at: datetime
 
 
-_ENTRY = TypeAdapter(FlagEntry)
 _OFF, _ON = "-0-off", "-1-on"
 
 
@@ -59,7 +56,7 @@ class Flags:
     def entries(self, scope: str) -> list[FlagEntry]:
         """Return the history of a scope, oldest first."""
         found = {key: self._store.get(key) for key in self._store.keys(f"{self._prefix}/{scope}/")}
-        return [decode(_ENTRY, stored.data, key) for key, stored in found.items() if stored is not None]
+        return [decode(FlagEntry, stored.data, key) for key, stored in found.items() if stored is not None]
 
 
 def halts(store: VersionedStore) -> Flags:

@@ -9,8 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from pydantic import TypeAdapter
-
 from quant_platform_kit.domain.digests import canonical_json
 from quant_platform_kit.domain.errors import Conflict, InProgress, LeaseLost
 from quant_platform_kit.ports.clock import Clock
@@ -56,9 +54,6 @@ class LeaseState:
     uncertain_runs: tuple[str, ...] = ()
 
 
-_STATE = TypeAdapter(LeaseState)
-
-
 def _key(account_id: str) -> str:
     return f"accounts/{account_id}/lease"
 
@@ -67,7 +62,7 @@ def read_lease(store: VersionedStore, account_id: str) -> LeaseState | None:
     """Return the account's lease, None before its first run."""
     key = _key(account_id)
     stored = store.get(key)
-    return None if stored is None else decode(_STATE, stored.data, key)
+    return None if stored is None else decode(LeaseState, stored.data, key)
 
 
 class AccountLease:
@@ -111,7 +106,7 @@ class AccountLease:
         if stored is None:
             lease = cls(store, key, LeaseState(holder, 0, None), 0, terms, clock)
         else:
-            known = decode(_STATE, stored.data, key)
+            known = decode(LeaseState, stored.data, key)
             if known.expires_at is not None:
                 _check_free(known, known.expires_at + terms.settle_window - store.now())
             lease = cls(store, key, replace(known, holder=holder), stored.generation, terms, clock)

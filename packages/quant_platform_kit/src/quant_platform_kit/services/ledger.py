@@ -2,7 +2,8 @@
 
 Below ``accounts/<account>/`` stand
 
-- ``runs/<run_id>/claim``, ``plan``, ``revision``, and per order and step ``orders/<client_order_id>.<n>``;
+- ``runs/<run_id>/claim``, ``plan``, ``revision``, per order and step ``orders/<client_order_id>.<n>``, and
+  ``attempts/<epoch>`` for each worker that was stopped;
 - ``decisions/<profile>/<mode>/<as_of>/<ACTION>``, and ``.../<as_of>/executed`` once it is;
 - ``lease``, the one object that is rewritten (`quant_platform_kit.services.leases`).
 
@@ -13,31 +14,32 @@ else finds out by failing to.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import date
 from decimal import Decimal
 from typing import TypeVar
-
-from pydantic import TypeAdapter
 
 from quant_platform_kit.domain.carry import Evaluated
 from quant_platform_kit.domain.digests import canonical_json
 from quant_platform_kit.domain.errors import Conflict, LeaseLost, Refused
 from quant_platform_kit.domain.identity import Mode
 from quant_platform_kit.domain.orders import TRANSITIONS, Order
-from quant_platform_kit.domain.runs import OrderRecord, RecordedDecision, Revision, RunClaim, RunPlan, Transition
+from quant_platform_kit.domain.runs import (
+    Attempt,
+    OrderRecord,
+    RecordedDecision,
+    Revision,
+    RunClaim,
+    RunPlan,
+    Transition,
+)
 from quant_platform_kit.domain.strategy import Action
 from quant_platform_kit.ports.versioned_store import VersionedStore
 from quant_platform_kit.services.decoding import decode
 
 __all__ = ["DecisionLedger", "RunLedger", "refuse_another"]
 
-_CLAIM = TypeAdapter(RunClaim)
-_PLAN = TypeAdapter(RunPlan)
-_REVISION = TypeAdapter(Revision)
-_TRANSITION = TypeAdapter(Transition)
-_DECISION = TypeAdapter(RecordedDecision)
 _T = TypeVar("_T")
-_AMOUNTS = TypeAdapter(dict[str, Decimal])
 _EXECUTED, _SPENT = "executed", "spent-"
 
 
@@ -66,29 +68,39 @@ class RunLedger:
         Refused
             The key belongs to a run of another profile, configuration or session.
         """
-        known = self._once("claim", claim, _CLAIM)
+        known = self._once("claim", claim, RunClaim)
         refuse_another(known, claim)
         return known
 
     def known_claim(self) -> RunClaim | None:
         """Return the recorded claim, if there is one."""
-        return self._find("claim", _CLAIM)
+        return self._find("claim", RunClaim)
+
+    def record_attempt(self, attempt: Attempt, epoch: int) -> None:
+        """Record that the worker of a lease epoch was stopped, unless it is recorded."""
+        with suppress(Conflict):
+            self._store.create(f"{self._root}/attempts/{epoch:06}", canonical_json(attempt))
+
+    def attempts(self) -> tuple[Attempt, ...]:
+        """Return the recorded attempts, oldest first."""
+        found = {key: self._store.get(key) for key in self._store.keys(f"{self._root}/attempts/")}
+        return tuple(decode(Attempt, stored.data, key) for key, stored in found.items() if stored)
 
     def commit_plan(self, plan: RunPlan) -> RunPlan:
         """Record the plan, or return the one recorded before."""
-        return self._once("plan", plan, _PLAN)
+        return self._once("plan", plan, RunPlan)
 
     def plan(self) -> RunPlan | None:
         """Return the recorded plan, if there is one."""
-        return self._find("plan", _PLAN)
+        return self._find("plan", RunPlan)
 
     def commit_revision(self, revision: Revision) -> Revision:
         """Record the revision of the buys, or return the one recorded before."""
-        return self._once("revision", revision, _REVISION)
+        return self._once("revision", revision, Revision)
 
     def revision(self) -> Revision | None:
         """Return the recorded revision, if there is one."""
-        return self._find("revision", _REVISION)
+        return self._find("revision", Revision)
 
     def orders(self, orders: Sequence[Order]) -> dict[str, OrderRecord]:
         """Return every order of a plan with its recorded steps, by client order id."""
@@ -97,13 +109,13 @@ class RunLedger:
             stored = self._store.get(key)
             identity = key.rpartition("/")[2].partition(".")[0]
             if stored is not None and identity in steps:
-                steps[identity].append(decode(_TRANSITION, stored.data, key))
+                steps[identity].append(decode(Transition, stored.data, key))
         return {order.client_order_id: OrderRecord(order, tuple(steps[order.client_order_id])) for order in orders}
 
     def reread(self, record: OrderRecord) -> OrderRecord:
         """Return an order with the steps that the store has of it."""
         steps = {key: self._store.get(key) for key in self._store.keys(f"{self._order(record.order)}.")}
-        transitions = tuple(decode(_TRANSITION, stored.data, key) for key, stored in steps.items() if stored)
+        transitions = tuple(decode(Transition, stored.data, key) for key, stored in steps.items() if stored)
         return OrderRecord(record.order, transitions)
 
     def _order(self, order: Order) -> str:
@@ -134,18 +146,18 @@ class RunLedger:
                 raise LeaseLost(f"another worker recorded step {number} of {record.order.client_order_id}") from error
         return OrderRecord(record.order, (*record.transitions, step))
 
-    def _once(self, name: str, value: _T, adapter: TypeAdapter[_T]) -> _T:
+    def _once(self, name: str, value: _T, kind: type[_T]) -> _T:
         try:
             self._store.create(f"{self._root}/{name}", canonical_json(value))
         except Conflict:
-            known = self._find(name, adapter)
+            known = self._find(name, kind)
             assert known is not None, f"{name} exists and is never deleted"
             return known
         return value
 
-    def _find(self, name: str, adapter: TypeAdapter[_T]) -> _T | None:
+    def _find(self, name: str, kind: type[_T]) -> _T | None:
         stored = self._store.get(f"{self._root}/{name}")
-        return None if stored is None else decode(adapter, stored.data, f"{self._root}/{name}")
+        return None if stored is None else decode(kind, stored.data, f"{self._root}/{name}")
 
 
 class DecisionLedger:
@@ -177,7 +189,7 @@ class DecisionLedger:
         stored = self._store.get(self._key(as_of, action))
         if stored is None:
             raise Refused(f"decision {action.value} of {as_of} is not in the ledger; restore it from a backup")
-        return decode(_DECISION, stored.data, self._key(as_of, action))
+        return decode(RecordedDecision, stored.data, self._key(as_of, action))
 
     def record_spent(self, as_of: date, run_id: str, amounts: Mapping[str, Decimal]) -> None:
         """Record what a run bought for the decision of a session: symbol -> amount."""
@@ -191,7 +203,7 @@ class DecisionLedger:
         total: dict[str, Decimal] = {}
         for key in self._store.keys(f"{self._root}/{as_of}/{_SPENT}"):
             stored = self._store.get(key)
-            for symbol, amount in decode(_AMOUNTS, stored.data, key).items() if stored else ():
+            for symbol, amount in decode(dict[str, Decimal], stored.data, key).items() if stored else ():
                 total[symbol] = total.get(symbol, Decimal(0)) + amount
         return total
 

@@ -9,8 +9,6 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
-from pydantic import TypeAdapter
-
 from quant_platform_kit.domain.digests import canonical_json
 from quant_platform_kit.domain.errors import (
     BrokerError,
@@ -28,6 +26,7 @@ from quant_platform_kit.domain.runs import OrderRecord, RunClaim, RunPlan, Trans
 from quant_platform_kit.ports.broker import Broker
 from quant_platform_kit.ports.versioned_store import VersionedStore
 from quant_platform_kit.services.audit import Operator
+from quant_platform_kit.services.decoding import decode
 from quant_platform_kit.services.flags import FlagEntry, halts
 from quant_platform_kit.services.leases import AccountLease, LeaseTerms, read_lease
 from quant_platform_kit.services.ledger import DecisionLedger, RunLedger
@@ -40,7 +39,6 @@ __all__ = [
     "Resolved",
     "Settlement",
     "Switched",
-    "accounts_in",
     "cancel_open",
     "cancel_order",
     "in_flight",
@@ -68,11 +66,6 @@ class RecordedRun:
     def unknown(self) -> tuple[OrderRecord, ...]:
         """The orders whose fate nobody knows."""
         return tuple(record for record in self.records.values() if record.state is OrderState.UNKNOWN)
-
-
-def accounts_in(store: VersionedStore) -> tuple[str, ...]:
-    """Return every account that the store knows, ascending."""
-    return tuple(sorted({key.split("/")[1] for key in store.keys("accounts/")}))
 
 
 def recorded_run(store: VersionedStore, account_id: str, run_id: str) -> RecordedRun | None:
@@ -313,9 +306,6 @@ class _Opened:
     at: datetime
 
 
-_OPENED = TypeAdapter(_Opened)
-
-
 def rerun(operator: Operator, account_id: str, run_id: str, reason: str) -> Attempt:
     """Open one more attempt of a run, ``reruns/<run_id>/<n>``; the last one, if nobody has used it yet.
 
@@ -339,7 +329,7 @@ def rerun(operator: Operator, account_id: str, run_id: str, reason: str) -> Atte
     number = max((int(key.rpartition("/")[2]) for key in store.keys(f"reruns/{run_id}/")), default=0)
     known = store.get(f"reruns/{run_id}/{number}") if number else None
     if known is not None:
-        opened = _OPENED.validate_json(known.data)
+        opened = decode(_Opened, known.data, f"reruns/{run_id}/{number}")
         key = replace(claim.key, slot=opened.slot)
         if RunLedger(store, account_id, key.run_id).known_claim() is None:
             return Attempt(key, opened=False, who=opened.who, why=opened.why)

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
+from typing import cast
 
 from quant_platform_kit.domain.cycle import ExecutionPolicy, Observation, size
+from quant_platform_kit.domain.digests import plain
 from quant_platform_kit.domain.gates import move_gate, price_age_gate
 from quant_platform_kit.domain.identity import RunKey
 from quant_platform_kit.domain.portfolio import AccountState, Quote, quote_price
 from quant_platform_kit.domain.prices import PriceHistory
 from quant_platform_kit.domain.reconciliation import Finding, reconcile, suspected_splits
-from quant_platform_kit.domain.runs import RunPlan, RunReport
+from quant_platform_kit.domain.runs import InputSummary, Reasoning, RunPlan, RunReport
 from quant_platform_kit.domain.sessions import Session
 from quant_platform_kit.domain.strategy import AllocationIntent, StrategyManifest, TargetMode
 from quant_platform_kit.ports.broker import Broker
@@ -21,7 +24,7 @@ from quant_platform_kit.ports.market_data import MarketData
 from quant_platform_kit.services.deciding import MADE_UP_SESSIONS, Situation
 from quant_platform_kit.services.run_request import RunPorts
 
-__all__ = ["Inputs", "make_plan", "outside_changes", "take_inputs"]
+__all__ = ["Inputs", "make_plan", "outside_changes", "reasoning", "take_inputs"]
 
 ZERO = Decimal(0)
 
@@ -38,6 +41,8 @@ class Inputs:
         symbol -> profile that bought it, for what is still held.
     leftovers
         Holdings that a profile bought, an earlier one or this one, and that this one does not manage now.
+    digest
+        By which they can be read back, once they are recorded.
     """
 
     session: Session
@@ -48,6 +53,7 @@ class Inputs:
     bought_by: Mapping[str, str]
     leftovers: tuple[str, ...]
     sells_leftovers: bool
+    digest: str | None = None
 
     @property
     def observation(self) -> Observation:
@@ -72,6 +78,7 @@ def take_inputs(
         The account's last report: it knows which profile bought what.
     """
     now = ports.clock.now()
+    wanted = manifest.history_sessions + MADE_UP_SESSIONS
     account = ports.broker.account()
     held = {symbol for symbol, quantity in account.quantities.items() if quantity}
     known: Mapping[str, str] = last.bought_by if last else {}
@@ -80,9 +87,7 @@ def take_inputs(
     valued = manifest.managed_set | frozenset(leftovers if sell_leftovers else ())
     return Inputs(
         session=session,
-        history=ports.market.history(
-            manifest.history_symbols, session.date, manifest.history_sessions + MADE_UP_SESSIONS
-        ),
+        history=ports.market.history(manifest.history_symbols, session.date, wanted).newest(wanted),
         account=account,
         quotes=ports.market.quotes(sorted(held & valued)),
         taken_at=now,
@@ -90,6 +95,31 @@ def take_inputs(
         leftovers=leftovers,
         sells_leftovers=sell_leftovers,
     )
+
+
+def reasoning(situation: Situation, inputs: Inputs) -> Reasoning:
+    """Return how a decision came about, for the report."""
+    history = inputs.history
+    summary = InputSummary(
+        digest=inputs.digest,
+        history_until=history.last_session,
+        sessions=len(history),
+        symbols=len(history.symbols),
+        missing=tuple(history.without_bar(inputs.session.date, history.symbols)),
+        quotes=len(inputs.quotes),
+        taken_at=inputs.taken_at,
+    )
+    diagnostics = {name: _recordable(value) for name, value in situation.today.decision.diagnostics.items()}
+    return Reasoning(summary, situation.digests, diagnostics)
+
+
+def _recordable(value: object) -> object:
+    """Return a diagnostic out of JSON's own types, with None for a number that is not finite."""
+    if isinstance(value, Mapping):
+        return {str(name): _recordable(item) for name, item in cast("Mapping[object, object]", value).items()}
+    if isinstance(value, float | Decimal):
+        return float(value) if math.isfinite(value) else None
+    return plain(value)
 
 
 def outside_changes(inputs: Inputs, broker: Broker, last: RunReport | None) -> list[Finding]:
@@ -134,6 +164,7 @@ def make_plan(
         findings=tuple(findings),
         bought_by=inputs.bought_by,
         committed_at=inputs.taken_at,
+        reasoning=reasoning(situation, inputs),
     )
     return plan, []
 

@@ -33,7 +33,8 @@ def probe(request: RunRequest, claim: RunClaim, ports: RunPorts, policy: Executi
     inputs = take_inputs(manifest, session, ports, last, sell_leftovers=False)
     today = decide(request.strategy, inputs.observation, policy)
     intent = today.decision.intent
-    situation = Situation(today, Due(session.date if intent else None, ()), intent, today.digest)
+    due = Due(session.date if intent else None, ())
+    situation = Situation(today, due, intent, today.digest, {session.date.isoformat(): today.digest})
     findings = outside_changes(inputs, ports.broker, last)
     plan, refused = make_plan(key, situation, inputs, ports.market, policy, findings)
     base = undecided_report(claim, Outcome.NO_ACTION, [], None, ports.clock, last)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from decimal import Decimal
 
 from quant_platform_kit.domain.orders import OrderState, Side
 from quant_platform_kit.domain.reconciliation import expected_account, reconcile
-from quant_platform_kit.domain.runs import OrderRecord, Outcome, RunClaim, RunPlan, RunReport
+from quant_platform_kit.domain.runs import OrderOutcome, OrderRecord, Outcome, RunClaim, RunPlan, RunReport
 from quant_platform_kit.domain.strategy import Action
 from quant_platform_kit.ports.broker import Broker
 from quant_platform_kit.ports.clock import Clock
 from quant_platform_kit.services.deciding import Situation
-from quant_platform_kit.services.planning import Inputs
+from quant_platform_kit.services.planning import Inputs, reasoning
 
 __all__ = ["decided_report", "executed_report", "undecided_report"]
 
@@ -53,6 +54,8 @@ def undecided_report(
         finished_at=clock.now(),
         bought_by=last.bought_by if last else {},
         noted=last.noted if last else None,
+        service=claim.service,
+        started_at=claim.claimed_at,
     )
 
 
@@ -91,6 +94,8 @@ def decided_report(
         behind=situation.due.behind,
         bought_by=inputs.bought_by,
         noted=inputs.account if takes_note or base.noted is None else base.noted,
+        reasoning=reasoning(situation, inputs),
+        todo=tuple(refused) or (today.decision.reasons if blocked else ()),
     )
 
 
@@ -112,13 +117,24 @@ def executed_report(base: RunReport, plan: RunPlan, done: Sequence[OrderRecord],
         decision_digest=plan.digest,
         plan=plan.plan,
         base=plan.base,
-        orders=tuple(record.outcome for record in done),
+        orders=tuple(_priced(record, plan.prices.get(record.order.symbol)) for record in done),
         executes=plan.executes,
         behind=plan.behind,
         findings=findings,
         bought_by={symbol: p for symbol, p in {**plan.bought_by, **bought}.items() if symbol in held},
         noted=account,
+        planned_at=plan.committed_at,
+        reasoning=plan.reasoning,
     )
+
+
+def _priced(record: OrderRecord, price: Decimal | None) -> OrderOutcome:
+    """Return an order's outcome with what its fills cost more than at the price it was planned at."""
+    outcome = record.outcome
+    if price is None or outcome.average_price is None:
+        return replace(outcome, decision_price=price)
+    more = outcome.filled * (outcome.average_price - price)
+    return replace(outcome, decision_price=price, slippage=more if outcome.side is Side.BUY else -more)
 
 
 def _outcome(done: Sequence[OrderRecord]) -> Outcome:

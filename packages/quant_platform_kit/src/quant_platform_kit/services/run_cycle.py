@@ -9,18 +9,20 @@ from datetime import timedelta
 
 from quant_platform_kit.domain.boundaries import Boundary
 from quant_platform_kit.domain.cycle import ExecutionPolicy
-from quant_platform_kit.domain.errors import InvalidInput, LeaseLost, StoreError
+from quant_platform_kit.domain.errors import BrokerError, Interrupted, InvalidInput, LeaseLost, StoreError
 from quant_platform_kit.domain.gates import session_gate
 from quant_platform_kit.domain.identity import Mode
 from quant_platform_kit.domain.orders import OrderState
 from quant_platform_kit.domain.reconciliation import Finding
-from quant_platform_kit.domain.runs import OrderRecord, Outcome, RunClaim, RunPlan, RunReport
+from quant_platform_kit.domain.runs import Attempt, OrderRecord, Outcome, RunClaim, RunPlan, RunReport
+from quant_platform_kit.services.advice import what_to_do
 from quant_platform_kit.services.deciding import Deciding, Situation
 from quant_platform_kit.services.execution import Execution
 from quant_platform_kit.services.flags import halted
 from quant_platform_kit.services.gateway import Gateway
 from quant_platform_kit.services.leases import AccountLease, LeaseTerms
 from quant_platform_kit.services.ledger import DecisionLedger, RunLedger, refuse_another
+from quant_platform_kit.services.owners import require_ownership
 from quant_platform_kit.services.planning import Inputs, make_plan, outside_changes, take_inputs
 from quant_platform_kit.services.probe import probe
 from quant_platform_kit.services.reporting import decided_report, executed_report, undecided_report
@@ -39,13 +41,15 @@ def run_cycle(
     InvalidInput
         The account is another than the key's.
     Refused
-        The key belongs to a run of another profile, configuration or session.
+        The account belongs to another service, or the key to a run of another profile, configuration or session.
     InProgress
         Another worker is on the account.
     BrokerError, StoreError
         The broker or the store cannot answer: the run stays open, and the next one recovers it.
     LeaseLost
         Another worker took over: nothing more was sent.
+    Interrupted
+        From ``ports.reached`` or ``ports.clock``: the run stays open as after a crash, and the lease is given back.
     """
     terms = terms or RunTerms()
     if request.key.account_id != ports.broker.account_id:
@@ -54,13 +58,18 @@ def run_cycle(
         return probe(request, _claim(request, ports), ports, policy)
     if report := _reported(request, ports):
         return report
-    settle = ports.broker.traits.settle_window
-    lease_terms = LeaseTerms(terms.lease, settle)
     account, run_id = request.key.account_id, request.key.run_id
+    require_ownership(ports.store, account, request.service)
+    lease_terms = LeaseTerms(terms.lease, ports.broker.traits.settle_window)
     lease = AccountLease.acquire(ports.store, account, request.holder, lease_terms, ports.clock, opening=run_id)
     ports.reached(Boundary.LEASE_TAKEN)
     try:
         return _Run(request, ports, policy, terms, lease).go()
+    except (BrokerError, StoreError, Interrupted) as error:
+        with suppress(StoreError):
+            attempt = Attempt(ports.store.now(), request.holder, str(error))
+            RunLedger(ports.store, account, run_id).record_attempt(attempt, lease.state.epoch)
+        raise
     finally:
         with suppress(StoreError, LeaseLost):
             lease.release()
@@ -140,6 +149,9 @@ class _Run:
         manifest, session = request.strategy.manifest, ports.calendar.session(claim.as_of)
         sell = request.handover is Handover.SELL
         inputs = take_inputs(manifest, session, ports, last, sell_leftovers=sell)
+        digest = ports.reports.inputs.record(request.strategy, inputs.observation, self.policy)
+        inputs = replace(inputs, digest=digest)
+        ports.reached(Boundary.INPUTS_RECORDED)
         findings = outside_changes(inputs, ports.broker, last)
         situation = self._situation(inputs)
         ports.reached(Boundary.DECISION_RECORDED)
@@ -220,6 +232,7 @@ class _Run:
         ports, ledger = self.ports, self._ledger(run_id)
         claim, plan = ledger.known_claim(), ledger.plan()
         if report := ports.reports.find(run_id):
+            ports.published(report)
             uncertain = any(order.state is OrderState.UNKNOWN for order in report.orders)
             self.lease.close_run(uncertain=uncertain, release=run_id == self.request.key.run_id)
         elif plan is not None and claim is not None:
@@ -234,7 +247,8 @@ class _Run:
     def _close(self, report: RunReport, *, uncertain: bool = False) -> RunReport:
         """Publish the report, then let go of the run."""
         self.lease.require(timedelta(0))
-        report = self.ports.reports.publish(report)
+        report = self.ports.reports.publish(replace(report, todo=what_to_do(report)))
+        self.ports.published(report)
         self.ports.reached(Boundary.REPORT_PUBLISHED)
         self.lease.close_run(uncertain=uncertain, release=report.run_id == self.request.key.run_id)
         self.ports.reached(Boundary.RUN_CLOSED)

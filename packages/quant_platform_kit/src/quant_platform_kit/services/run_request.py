@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -9,6 +10,7 @@ from enum import StrEnum
 from quant_platform_kit.domain.boundaries import Boundary
 from quant_platform_kit.domain.identity import RunKey
 from quant_platform_kit.domain.reconciliation import Discrepancy
+from quant_platform_kit.domain.runs import RunReport
 from quant_platform_kit.domain.sessions import ExchangeCalendar
 from quant_platform_kit.domain.strategy import BoundStrategy
 from quant_platform_kit.ports.broker import Broker
@@ -69,9 +71,21 @@ def _nothing(boundary: Boundary) -> None:
     del boundary
 
 
+def _nobody(report: RunReport) -> None:
+    del report
+
+
 @dataclass(frozen=True, slots=True)
 class RunPorts:
-    """Everything of the world a run touches; ``reached`` is told every `Boundary`."""
+    """Everything of the world a run touches.
+
+    Attributes
+    ----------
+    reached
+        Told every `Boundary`.
+    published
+        Told every report that is published, of runs that were recovered too.
+    """
 
     broker: Broker
     market: MarketData
@@ -80,3 +94,4 @@ class RunPorts:
     clock: Clock
     calendar: ExchangeCalendar
     reached: Reached = _nothing
+    published: Callable[[RunReport], None] = _nobody

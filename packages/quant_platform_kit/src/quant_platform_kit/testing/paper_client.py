@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 import socket
+from collections.abc import Collection
+from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from pydantic import TypeAdapter
 
+from quant_platform_kit.adapters.clock import SystemClock
 from quant_platform_kit.domain.digests import canonical_json, plain
 from quant_platform_kit.domain.errors import BrokerError, OrderRejected, Superseded
 from quant_platform_kit.domain.orders import ExecutionReport, Order
-from quant_platform_kit.domain.portfolio import AccountState
+from quant_platform_kit.domain.portfolio import AccountState, Quote
 from quant_platform_kit.domain.silence import BrokerTraits
 
-__all__ = ["PaperClient", "control"]
+__all__ = ["PaperClient", "VenueClock", "control", "venue_quotes"]
 
 _REPORT = TypeAdapter(ExecutionReport)
 _STATE = TypeAdapter(AccountState)
@@ -115,9 +119,50 @@ def _report(document: dict[str, Any]) -> ExecutionReport:
     return ExecutionReport(report.order, report.state, fills, report.text)
 
 
+class VenueClock:
+    """An account's time as its venue tells it; waiting takes real time."""
+
+    def __init__(self, port: int, account_id: str) -> None:
+        self._port, self._account_id = port, account_id
+        self._real = SystemClock()
+
+    def now(self) -> datetime:
+        """Return the account's present instant, aware UTC."""
+        return datetime.fromisoformat(control(self._port, op="time", account=self._account_id)["now"])
+
+    def monotonic(self) -> float:
+        """Return the machine's seconds."""
+        return self._real.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+        self._real.sleep(seconds)
+
+
+def venue_quotes(port: int, account_id: str, symbols: Collection[str]) -> dict[str, Quote]:
+    """Return what a paper venue quotes an account; a symbol it has no price of is absent."""
+    answer = control(port, op="quotes", account=account_id, symbols=sorted(symbols))
+    now = datetime.fromisoformat(answer["now"])
+    return {symbol: Quote(symbol, Decimal(price), now) for symbol, price in answer["prices"].items()}
+
+
 def control(port: int, **request: object) -> dict[str, Any]:
-    """Send one control request to a paper venue and return its answer."""
-    with socket.create_connection(("127.0.0.1", port), 5) as connection:
-        connection.sendall(canonical_json(request) + b"\n")
-        with connection.makefile("rb") as lines:
-            return json.loads(lines.readline())
+    """Send one control request to a paper venue and return its answer.
+
+    Raises
+    ------
+    BrokerError
+        It does not answer, or refuses.
+    """
+    try:
+        with socket.create_connection(("127.0.0.1", port), 5) as connection:
+            connection.sendall(canonical_json(request) + b"\n")
+            with connection.makefile("rb") as lines:
+                answer = json.loads(lines.readline() or b"null")
+    except OSError as error:
+        raise BrokerError(f"the paper venue does not answer: {error}") from error
+    if answer is None:
+        raise BrokerError(f"the paper venue hung up on {request['op']}")
+    if "error" in answer:
+        raise BrokerError(answer["text"])
+    return answer

@@ -3,6 +3,9 @@
 ``python -m quant_platform_kit.testing.paper_venue --folder DIR`` binds a free loopback port, prints ``{"port": N}`` and
 speaks one JSON object a line. A login makes every older connection of the account powerless. With ``--dedupe off`` a
 repeated client order id makes a second order, as at a broker that does not know such ids.
+
+The venue tells the time, of each account on its own: real time, or moved by as much as ``clock`` was told. With a price
+file it quotes the close of the session the account is in; ``prices`` overrides.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
@@ -24,14 +28,17 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from quant_platform_kit.adapters.calendar_tables import load_calendar
 from quant_platform_kit.adapters.clock import SystemClock
+from quant_platform_kit.adapters.price_files import FileMarketData, price_table, read_prices
 from quant_platform_kit.domain.digests import canonical_json, plain
 from quant_platform_kit.domain.errors import OrderRejected
 from quant_platform_kit.domain.orders import ExecutionReport, Order, OrderState
 from quant_platform_kit.domain.paper_book import PaperBook
 from quant_platform_kit.domain.planning import ExecutionRules
+from quant_platform_kit.testing.clock import FrozenClock
 
-__all__ = ["Fault", "PaperVenue", "VenueAccount", "main"]
+__all__ = ["Closes", "Fault", "PaperVenue", "VenueAccount", "main"]
 
 _ORDER = TypeAdapter(Order)
 _REPORT = TypeAdapter(ExecutionReport)
@@ -53,18 +60,26 @@ class Fault(StrEnum):
     UNFILLED = "unfilled"
 
 
+STANDARD_INPUT = 0
 _SILENT = frozenset({Fault.LOST_ACK, Fault.SILENT_DROP, Fault.DELAYED_ACCEPT, Fault.DISCONNECT})
 
 
 @dataclass(slots=True)
 class VenueAccount:
-    """One account: its book, every order in the sequence of arrival, its live connection and planned faults."""
+    """One account: its book, every order in the sequence of arrival, its live connection, planned faults and time.
+
+    Attributes
+    ----------
+    ahead
+        By how much its time is ahead of the machine's.
+    """
 
     book: PaperBook
     orders: list[ExecutionReport] = field(default_factory=list[ExecutionReport])
     connection: int = 0
     faults: deque[Fault] = field(default_factory=deque[Fault])
     races: set[int] = field(default_factory=set[int])
+    ahead: timedelta = timedelta(0)
 
     def find(self, client_order_id: str) -> int | None:
         """Return the number of the first order with an id."""
@@ -80,12 +95,29 @@ class _Answer:
     hang_up: bool = False
 
 
+class Closes:
+    """The closes of a price file, by the XNYS session that an instant lies in."""
+
+    def __init__(self, path: Path, field: str) -> None:
+        prices = read_prices(path, sorted({"close", field}))
+        self._calendar = load_calendar("XNYS")
+        self._table = price_table(prices, prices.symbols, field, self._calendar)
+
+    def at(self, instant: datetime, symbol: str) -> Decimal | None:
+        """Return the close of the session at an instant, None without a bar."""
+        market = FileMarketData(self._table, self._calendar, FrozenClock(instant))
+        quote = market.quotes([symbol]).get(symbol)
+        return quote.price if quote else None
+
+
 class PaperVenue:
     """Accounts, prices and faults; every change is on disk before it is answered."""
 
-    def __init__(self, folder: Path, *, dedupe: bool, delay: float, rules: ExecutionRules) -> None:
+    def __init__(
+        self, folder: Path, *, dedupe: bool, delay: float, rules: ExecutionRules, closes: Closes | None = None
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self._dedupe, self._delay, self._rules = dedupe, delay, rules
+        self._dedupe, self._delay, self._rules, self._closes = dedupe, delay, rules, closes
         self._clock = SystemClock()
         self.accounts: dict[str, VenueAccount] = {}
         self.prices: dict[str, Decimal] = {}
@@ -98,6 +130,9 @@ class PaperVenue:
             "prices": self._set_prices,
             "fault": self._plan_faults,
             "adjust": self._adjust,
+            "clock": self._set_clock,
+            "time": self._time,
+            "quotes": self._quotes,
             "dump": self._dump,
             "login": self._login,
             "submit": self._submit,
@@ -138,6 +173,28 @@ class PaperVenue:
         """Change a holding or the cash behind the platform's back."""
         self._commit({"event": "ADJUSTED", **{name: request[name] for name in ("account", "quantities", "cash")}})
         return _Answer({})
+
+    def _set_clock(self, request: dict[str, Any]) -> _Answer:
+        """Set an account's time to an instant, from which it runs on."""
+        ahead = datetime.fromisoformat(request["instant"]) - self._clock.now()
+        self._commit({"event": "CLOCK", "account": request["account"], "ahead": ahead.total_seconds()})
+        return _Answer({})
+
+    def _time(self, request: dict[str, Any]) -> _Answer:
+        return _Answer({"now": self._now(request["account"]).isoformat()})
+
+    def _quotes(self, request: dict[str, Any]) -> _Answer:
+        prices = {symbol: self._price(request["account"], symbol) for symbol in request["symbols"]}
+        known = {symbol: str(price) for symbol, price in prices.items() if price is not None}
+        return _Answer({"prices": known, "now": self._now(request["account"]).isoformat()})
+
+    def _now(self, account: str) -> datetime:
+        return self._clock.now() + self.accounts[account].ahead
+
+    def _price(self, account: str, symbol: str) -> Decimal | None:
+        if symbol in self.prices or self._closes is None:
+            return self.prices.get(symbol)
+        return self._closes.at(self._now(account), symbol)
 
     def _dump(self, request: dict[str, Any]) -> _Answer:
         account = self.accounts[request["account"]]
@@ -196,7 +253,7 @@ class PaperVenue:
     def _accept(self, name: str, order: Order, fault: Fault | None) -> None:
         account = self.accounts[name]
         number = len(account.orders)
-        if refused := self._refusal(order, fault):
+        if refused := self._refusal(name, order, fault):
             self._keep(name, number, ExecutionReport(order, OrderState.REJECTED, (), refused))
             return
         self._keep(name, number, ExecutionReport(order, OrderState.ACKNOWLEDGED))
@@ -210,8 +267,8 @@ class PaperVenue:
         elif fault is not Fault.UNFILLED:
             self._fill(name, number)
 
-    def _refusal(self, order: Order, fault: Fault | None) -> str | None:
-        if order.symbol not in self.prices:
+    def _refusal(self, name: str, order: Order, fault: Fault | None) -> str | None:
+        if self._price(name, order.symbol) is None:
             return f"no price for {order.symbol}"
         if order.quantity <= 0 or self._rules.whole(order.quantity) != order.quantity:
             return f"quantity {order.quantity}: it is a positive multiple of {self._rules.quantity_step}"
@@ -229,8 +286,10 @@ class PaperVenue:
         if report.state.terminal or not quantity:
             return
         part = replace(report.order, quantity=quantity)
+        price = self._price(name, part.symbol)
+        assert price is not None, "an order without a price is rejected when it arrives"
         try:
-            fill = account.book.match(part, self.prices[part.symbol], self._rules, self._clock.now())
+            fill = account.book.match(part, price, self._rules, self._now(name))
         except OrderRejected as error:
             self._keep(name, number, replace(report, state=OrderState.REJECTED, text=str(error)))
             return
@@ -254,6 +313,9 @@ class PaperVenue:
             self.accounts[name] = VenueAccount(PaperBook(name, "USD", Decimal(event["cash"])))
             return
         account = self.accounts[name]
+        if event["event"] == "CLOCK":
+            account.ahead = timedelta(seconds=event["ahead"])
+            return
         if event["event"] == "ADJUSTED":
             account.book.cash += Decimal(event["cash"])
             held = {s: account.book.quantities.get(s, Decimal(0)) + Decimal(q) for s, q in event["quantities"].items()}
@@ -275,7 +337,7 @@ def _told(report: ExecutionReport) -> _Answer:
     return _Answer({"report": plain(report)})
 
 
-async def _serve(venue: PaperVenue, port: int) -> None:
+async def _serve(venue: PaperVenue, port: int, *, stop_at_eof: bool) -> None:
     talking: dict[asyncio.Task[Any] | None, asyncio.StreamWriter] = {}
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -295,6 +357,8 @@ async def _serve(venue: PaperVenue, port: int) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    if stop_at_eof:
+        asyncio.get_running_loop().add_reader(STANDARD_INPUT, _at_end, stop)
     sys.stdout.write(json.dumps({"port": server.sockets[0].getsockname()[1]}) + "\n")
     sys.stdout.flush()
     await stop.wait()
@@ -304,6 +368,12 @@ async def _serve(venue: PaperVenue, port: int) -> None:
     await asyncio.gather(*filter(None, talking), return_exceptions=True)
 
 
+def _at_end(stop: asyncio.Event) -> None:
+    if not os.read(STANDARD_INPUT, 1 << 16):
+        stop.set()
+        asyncio.get_running_loop().remove_reader(STANDARD_INPUT)
+
+
 def main() -> None:
     """Run the venue until SIGTERM."""
     parser = argparse.ArgumentParser(prog="paper_venue", description="A paper broker on a loopback port.")
@@ -311,10 +381,14 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--dedupe", choices=("on", "off"), default="on")
     parser.add_argument("--delay", type=float, default=0.1, help="seconds of a delayed accept or late fill")
+    parser.add_argument("--prices", type=Path, help="price file to quote closes from")
+    parser.add_argument("--price-field", default="adj_close", help="close or adj_close")
+    parser.add_argument("--stop-at-eof", action="store_true", help="stop when standard input ends")
     arguments = parser.parse_args()
-    rules = ExecutionRules()
-    venue = PaperVenue(arguments.folder, dedupe=arguments.dedupe == "on", delay=arguments.delay, rules=rules)
-    asyncio.run(_serve(venue, arguments.port))
+    closes = Closes(arguments.prices, arguments.price_field) if arguments.prices else None
+    dedupe = arguments.dedupe == "on"
+    venue = PaperVenue(arguments.folder, dedupe=dedupe, delay=arguments.delay, rules=ExecutionRules(), closes=closes)
+    asyncio.run(_serve(venue, arguments.port, stop_at_eof=arguments.stop_at_eof))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,55 @@
+"""Where concrete classes meet: the paper venue, a price file, and the service every app shares."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import date, timedelta
+
+from quant_platform_kit.adapters.calendar_tables import load_calendar
+from quant_platform_kit.adapters.platforms import read_platform
+from quant_platform_kit.domain.identity import Mode
+from quant_platform_kit.domain.portfolio import Quote
+from quant_platform_kit.domain.prices import PriceHistory
+from quant_platform_kit.domain.silence import BrokerTraits
+from quant_platform_kit.testing.paper_client import PaperClient, VenueClock, venue_quotes
+from quant_platform_kit.testing.paper_platform import description
+from quant_platform_kit.web.service import Account, Service, configured
+from quant_platform_kit.web.settings import read_settings
+
+from paper_app.history import PriceFile
+from paper_app.settings import PaperSettings
+
+__all__ = ["compose"]
+
+
+class _Market:
+    """History out of a price file, quotes from the venue."""
+
+    def __init__(self, prices: PriceFile, settings: PaperSettings) -> None:
+        self._prices, self._port, self._account = prices, settings.paper_venue_port, settings.paper_account
+
+    def history(self, symbols: Sequence[str], until: date, sessions: int) -> PriceHistory:
+        """Return all the file has of ``symbols`` up to ``until``."""
+        return PriceHistory(self._prices.table().select(symbols)).until(until)
+
+    def quotes(self, symbols: Collection[str]) -> Mapping[str, Quote]:
+        """Return what the venue quotes."""
+        return venue_quotes(self._port, self._account, symbols)
+
+
+def compose() -> Service:
+    """Return the service that the environment describes; raises as `configured`."""
+    settings = read_settings(PaperSettings)
+    calendar = load_calendar("XNYS")
+    prices = PriceFile(settings.paper_prices, settings.paper_price_field, calendar)
+    traits = BrokerTraits(
+        settle_window=timedelta(seconds=settings.paper_settle_seconds),
+        timeout=timedelta(seconds=settings.paper_timeout_seconds),
+    )
+
+    def accounts() -> tuple[Account, ...]:
+        port, name = settings.paper_venue_port, settings.paper_account
+        clock = VenueClock(port, name)
+        return (Account(PaperClient(port, name, traits), _Market(prices, settings), clock, Mode.PAPER),)
+
+    return configured(settings, read_platform(description()), accounts)

@@ -1,0 +1,65 @@
+"""Logging: JSON lines where a collector reads them, colours on a terminal, secrets in neither (extra ``web``)."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from typing import TYPE_CHECKING, TextIO
+
+from loguru import logger
+
+from quant_platform_kit.domain.redaction import redact
+
+if TYPE_CHECKING:
+    from loguru import Message
+
+__all__ = ["start_logging"]
+
+_TERMINAL = "<dim>{time:HH:mm:ss.SSS}</dim> <level>{level: <8}</level> {message}"
+
+
+def start_logging(*, as_json: bool, level: str = "INFO", stream: TextIO | None = None) -> None:
+    """Send everything that is logged, also through the standard library, to one place.
+
+    Parameters
+    ----------
+    as_json
+        One JSON object a line, with ``severity`` and ``time`` as Cloud Logging reads them; otherwise text.
+    stream
+        Standard error if not given.
+    """
+    out = stream or sys.stderr
+    logger.remove()
+
+    def write(message: Message) -> None:
+        out.write(redact(_as_json(message) if as_json else str(message)))
+        out.flush()
+
+    colours = not as_json and out.isatty()
+    logger.add(write, level=level, format=_TERMINAL, colorize=colours, backtrace=False, diagnose=False)
+    logging.basicConfig(handlers=[_Forward()], level=level, force=True)
+
+
+def _as_json(message: Message) -> str:
+    record = message.record
+    document = {
+        "severity": record["level"].name,
+        "time": record["time"].isoformat(),
+        "message": record["message"],
+        "module": record["name"],
+        **{str(name): str(value) for name, value in record["extra"].items()},
+    }
+    if record["exception"] is not None:
+        document["exception"] = str(message).partition("\n")[2]
+    return json.dumps(document) + "\n"
+
+
+class _Forward(logging.Handler):
+    """Hands records of the standard library over to Loguru."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Log a record."""
+        known = record.levelname in ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+        level = record.levelname if known else record.levelno
+        logger.opt(depth=6, exception=record.exc_info).log(level, "{}", record.getMessage())

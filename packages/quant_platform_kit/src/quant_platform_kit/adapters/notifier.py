@@ -1,0 +1,75 @@
+"""Notifications over Apprise: mail, chat and push services by URL (extra ``notify``)."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as TimedOut
+from typing import Any
+
+from quant_platform_kit.domain.errors import InvalidInput, NotifyError
+from quant_platform_kit.domain.redaction import redact
+from quant_platform_kit.ports.notifier import Notification, Severity
+
+__all__ = ["AppriseNotifier"]
+
+TIMEOUT_SECONDS = 10.0
+_KIND = {Severity.INFO: "info", Severity.WARNING: "warning", Severity.FAILURE: "failure"}
+
+
+class AppriseNotifier:
+    """A `Notifier` for a list of Apprise URLs; a message that not every one of them took within 10 s has failed.
+
+    Parameters
+    ----------
+    urls
+        As Apprise writes them, such as ``mailto://``, ``slack://``, ``json://``; they hold secrets.
+
+    Raises
+    ------
+    InvalidInput
+        A URL that Apprise does not know, or the extra ``notify`` is not installed.
+    """
+
+    def __init__(self, urls: Sequence[str], *, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
+        self._urls = tuple(urls)
+        self._timeout = timeout_seconds
+        self._made: Any = None
+
+    def send(self, notification: Notification) -> None:
+        """Deliver a message; see `quant_platform_kit.ports.notifier.Notifier`."""
+        outcome = Future[bool]()
+        threading.Thread(target=self._into, args=(outcome, notification), name="notify", daemon=True).start()
+        try:
+            delivered = outcome.result(self._timeout)
+        except TimedOut:
+            raise NotifyError(f"no answer to a notification within {self._timeout:g} s") from None
+        if not delivered:
+            raise NotifyError("a notification was not taken; the log of apprise says by whom")
+
+    def _into(self, outcome: Future[bool], notification: Notification) -> None:
+        try:
+            outcome.set_result(self._notify(notification))
+        except Exception as error:  # noqa: BLE001 - it is raised again where the result is waited for
+            outcome.set_exception(error)
+
+    def _notify(self, notification: Notification) -> bool:
+        kind = _KIND[notification.severity]
+        title, body = redact(notification.title), redact(notification.body)
+        return bool(self._apprise().notify(title=title, body=body, notify_type=kind))
+
+    def _apprise(self) -> Any:
+        """Return the Apprise object, made at the first message: importing it takes longer than everything else."""
+        if self._made is None:
+            try:
+                from apprise import Apprise
+            except ImportError as error:
+                raise InvalidInput("NOTIFY_URLS needs apprise: install quant-platform-kit[notify]") from error
+            made: Any = Apprise()
+            for number, url in enumerate(self._urls, 1):
+                if not made.add(url):
+                    scheme = url.partition(":")[0]
+                    raise NotifyError(f"NOTIFY_URLS: Apprise does not know URL {number}, which starts {scheme!r}")
+            self._made = made
+        return self._made

@@ -1,0 +1,163 @@
+"""`quant watchdog`: whether every run that was due took place, and what waits for an operator."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from quant_platform_kit.adapters.calendar_tables import load_calendar
+from quant_platform_kit.adapters.clock import SystemClock
+from quant_platform_kit.adapters.notifier import AppriseNotifier
+from quant_platform_kit.adapters.strategies import catalog
+from quant_platform_kit.cli.operate import (
+    AccountOption,
+    BookOption,
+    Place,
+    ReportsOption,
+    StoreOption,
+    open_place,
+    readable,
+    say,
+)
+from quant_platform_kit.cli.options import JsonOption, duration
+from quant_platform_kit.cli.output import complain, print_json
+from quant_platform_kit.domain.errors import InvalidInput, NotifyError, StoreError
+from quant_platform_kit.ports.notifier import Notification, Notifier, Severity
+from quant_platform_kit.services.advice import PLACE
+from quant_platform_kit.services.reports import ReportStore
+from quant_platform_kit.services.status import StatusSources
+from quant_platform_kit.services.watchdog import Alert, Schedule, Watch, cron, unreadable, watch
+
+__all__ = ["Deliver", "notify_by", "watchdog_command"]
+
+Deliver = Callable[[Sequence[Alert]], None]
+"""Tells people of alerts; raises `NotifyError` when it did not reach them."""
+
+
+def instant(text: str) -> datetime:
+    """Read an instant with its offset from UTC."""
+    try:
+        read = datetime.fromisoformat(text)
+    except ValueError:
+        read = None
+    if read is None or read.tzinfo is None:
+        raise typer.BadParameter(f"{text!r} is not an instant; write it as 2023-12-29T21:15:00Z")
+    return read.astimezone(UTC)
+
+
+def cron_option(text: str) -> str:
+    """Read a cron expression."""
+    try:
+        return cron(text)
+    except InvalidInput as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+def watchdog_command(
+    schedule: Annotated[
+        str, typer.Option(parser=cron_option, metavar="CRON", help="When runs are due, in the exchange's own time.")
+    ],
+    calendar: Annotated[str, typer.Option(metavar="CODE", help="Exchange, by its market code.")] = "XNYS",
+    grace: Annotated[
+        timedelta | None,
+        typer.Option(parser=duration, metavar="TIME", help="How late a report may be; 30m if absent."),
+    ] = None,
+    book: BookOption = None,
+    store: StoreOption = None,
+    reports: ReportsOption = None,
+    account: AccountOption = None,
+    since: Annotated[
+        timedelta | None, typer.Option(parser=duration, metavar="TIME", help="How far to look back; 4d if absent.")
+    ] = None,
+    hold_age: Annotated[
+        timedelta | None, typer.Option(parser=duration, metavar="TIME", help="How long a halt may last; 24h if absent.")
+    ] = None,
+    now: Annotated[
+        datetime | None,
+        typer.Option(parser=instant, metavar="ISO", help="Watch as of this instant instead of the present."),
+    ] = None,
+    notify: Annotated[
+        list[str] | None, typer.Option(metavar="URL", help="Tell of alerts here too, as Apprise writes it; repeatable.")
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Find runs that did not take place, old halts, and what was left undone; exit 1 if there is anything."""
+    asked = _asked(schedule, calendar, now or SystemClock().now(), (grace, since, hold_age))
+    try:
+        with readable():
+            place = open_place(book, store, reports, account)
+            asked = replace(asked, place=place.options if place.is_book else PLACE, is_book=place.is_book)
+            alerts = watch(asked, _sources(place, asked, now), place.account)
+    except StoreError as error:
+        alerts = (unreadable("store", error),)
+    if json:
+        print_json(_document(asked, alerts))
+    else:
+        _show(asked, alerts)
+    if alerts:
+        raise typer.Exit(_tell(alerts, notify_by(AppriseNotifier(notify), asked.now) if notify else None))
+
+
+def _asked(
+    schedule: str, calendar: str, now: datetime, given: tuple[timedelta | None, timedelta | None, timedelta | None]
+) -> Watch:
+    asked = Watch(Schedule(schedule, load_calendar(calendar)), now)
+    names = ("grace", "since", "hold_age")
+    asked = replace(asked, **{name: value for name, value in zip(names, given, strict=True) if value is not None})
+    if not asked.schedule.is_ever_due(now):
+        raise typer.BadParameter(f"--schedule {schedule!r} was never inside a session of {calendar} in the last year")
+    return asked
+
+
+def _sources(place: Place, asked: Watch, now: datetime | None) -> StatusSources:
+    """Return what to read; a paper account's own time is that of its price file."""
+    store, reports = place.both
+    manifests = {profile: strategy.manifest for profile, strategy in catalog().items()}
+    present = now if place.is_book else asked.now
+    return StatusSources(store, ReportStore(reports), asked.schedule.calendar, manifests, present)
+
+
+def _document(asked: Watch, alerts: Sequence[Alert]) -> dict[str, object]:
+    return {"quiet": not alerts, "alerts": alerts, "now": asked.now, "next_due": asked.schedule.next(asked.now)}
+
+
+def _show(asked: Watch, alerts: Sequence[Alert]) -> None:
+    for alert in alerts:
+        say(f"[red]{alert.kind}[/red]  {escape(alert.text)}")
+    if not alerts:
+        since = asked.now - asked.since
+        say(f"[green]all quiet[/green]: {len(asked.due)} due times since {since:%Y-%m-%d %H:%M} UTC, a report of each")
+    due, zone = asked.schedule.next(asked.now), asked.schedule.calendar.timezone
+    if due is None:
+        say("  when the next run is due is not known: the calendar ends before it; update quant-platform-kit")
+    else:
+        say(f"  the next run is due {due.astimezone(zone):%Y-%m-%d %H:%M} {zone.key}, {due:%H:%M} UTC")
+
+
+def notify_by(notifier: Notifier, now: datetime) -> Deliver:
+    """Return what tells people of alerts in one message."""
+
+    def deliver(alerts: Sequence[Alert]) -> None:
+        body = "\n".join(f"{alert.kind}: {alert.text}" for alert in alerts)
+        notifier.send(Notification(f"watchdog/{now:%Y%m%dT%H%M%S}", Severity.FAILURE, _counted(alerts), body))
+
+    return deliver
+
+
+def _tell(alerts: Sequence[Alert], deliver: Deliver | None) -> int:
+    """Deliver alerts; return the exit code."""
+    try:
+        if deliver is not None:
+            deliver(alerts)
+    except (NotifyError, InvalidInput) as error:
+        return complain(f"{_counted(alerts)}, and nobody was told: {error}", 1)
+    return complain(_counted(alerts), 1)
+
+
+def _counted(alerts: Sequence[Alert]) -> str:
+    return f"the watchdog found {len(alerts)} thing{'' if len(alerts) == 1 else 's'} to look at"

@@ -1,0 +1,1 @@
+"""The HTTP surface that every app shares (extra ``web``)."""

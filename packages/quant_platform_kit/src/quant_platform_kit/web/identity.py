@@ -1,0 +1,91 @@
+"""Who asks: Google's identity tokens, verified by the service itself if the settings ask for it (extra ``oidc``)."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+from quant_platform_kit.domain.errors import InvalidInput, QuantError
+from quant_platform_kit.web.settings import ServiceSettings
+
+__all__ = ["Forbidden", "IdentityCheck", "Unauthenticated"]
+
+ISSUERS = ("https://accounts.google.com", "accounts.google.com")
+CERTS_SECONDS = 10
+
+
+class Unauthenticated(QuantError):
+    """The request has no identity token, or one that is not valid here."""
+
+
+class Forbidden(QuantError):
+    """The token is valid, and whose it is may not do this."""
+
+
+class KeysUnavailable(QuantError):
+    """Whose token it is cannot be found out now."""
+
+
+class IdentityCheck:
+    """Lets the scheduler's service account trigger runs, and it and the named readers read reports."""
+
+    def __init__(self, settings: ServiceSettings) -> None:
+        self._settings = settings
+        if self.required:
+            _ = self._keys
+
+    @property
+    def required(self) -> bool:
+        """Whether requests need a token at all."""
+        return self._settings.oidc_audience is not None
+
+    def may_trigger(self, authorization: str | None) -> None:
+        """Check a request that would start a run.
+
+        Raises
+        ------
+        Unauthenticated, Forbidden
+            It may not.
+        """
+        self._check(authorization, {self._settings.oidc_service_account})
+
+    def may_read(self, authorization: str | None) -> None:
+        """Check a request that reads reports; raises as `may_trigger`."""
+        self._check(authorization, {self._settings.oidc_service_account, *self._settings.oidc_readers})
+
+    def _check(self, authorization: str | None, accounts: set[str | None]) -> None:
+        if not self.required:
+            return
+        scheme, _, token = (authorization or "").partition(" ")
+        if scheme.lower() != "bearer" or not token:
+            raise Unauthenticated("the request has no identity token; send it as Authorization: Bearer TOKEN")
+        claims = self._claims(token.strip())
+        email = claims.get("email")
+        if not claims.get("email_verified") or email not in accounts:
+            raise Forbidden(f"the token is of {email or 'nobody'}, who may not do this")
+
+    def _claims(self, token: str) -> dict[str, Any]:
+        import jwt
+
+        try:
+            key = self._keys.get_signing_key_from_jwt(token)
+            return jwt.decode(
+                token,
+                key,
+                algorithms=["RS256"],
+                audience=self._settings.oidc_audience,
+                issuer=list(ISSUERS),
+                options={"require": ["exp", "iat", "aud", "iss"]},
+            )
+        except jwt.PyJWKClientConnectionError as error:
+            raise KeysUnavailable(f"the keys of identity tokens cannot be read: {error}") from error
+        except jwt.PyJWTError as error:
+            raise Unauthenticated(f"the identity token is not valid here: {error}") from error
+
+    @cached_property
+    def _keys(self) -> Any:
+        try:
+            from jwt import PyJWKClient
+        except ImportError as error:
+            raise InvalidInput("OIDC_AUDIENCE needs PyJWT: install quant-platform-kit[oidc]") from error
+        return PyJWKClient(self._settings.oidc_certs_url, timeout=CERTS_SECONDS)

@@ -1,0 +1,98 @@
+"""Serving an application until the process is told to stop."""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable
+from types import FrameType
+
+import uvicorn
+from fastapi import FastAPI
+from loguru import logger
+
+from quant_platform_kit.adapters.logs import start_logging
+from quant_platform_kit.domain.errors import QuantError
+from quant_platform_kit.web.app import create_app
+from quant_platform_kit.web.service import Service
+from quant_platform_kit.web.settings import ServiceSettings
+from quant_platform_kit.web.stopping import StopSignal
+
+__all__ = ["listen", "main", "serve"]
+
+STANDARD_INPUT = 0
+STOP_SECONDS = 10
+"""How long Cloud Run waits between SIGTERM and the end."""
+
+
+class _Server(uvicorn.Server):
+    """Tells runs to stop as soon as a signal comes, not when the last connection has gone.
+
+    Its handler is installed before uvicorn's own, which afterwards repeats the signal to whoever had it before: so a
+    service that was asked to stop ends with status 0.
+    """
+
+    def __init__(self, app: FastAPI, stop: StopSignal) -> None:
+        config = uvicorn.Config(
+            app, log_config=None, access_log=False, timeout_graceful_shutdown=STOP_SECONDS, lifespan="off"
+        )
+        super().__init__(config)
+        self._stop = stop
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Begin to stop."""
+        self._stop.set()
+        super().handle_exit(sig, frame)
+
+
+def listen(settings: ServiceSettings) -> socket.socket:
+    """Return a socket that listens where the settings say."""
+    return socket.create_server((settings.host, settings.port), backlog=128)
+
+
+def serve(service: Service, listener: socket.socket) -> None:
+    """Serve on a socket that listens, until SIGTERM or SIGINT."""
+    stop = StopSignal()
+    server = _Server(create_app(service, stop), stop)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, server.handle_exit)
+    server.run([listener])
+
+
+def _stop_at_eof() -> None:
+    while os.read(STANDARD_INPUT, 1 << 16):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def main(compose: Callable[[], Service]) -> None:
+    """Serve what an app composes, and print ``{"port": N}`` once it listens.
+
+    Settings that cannot be meant end it with one line and status 1.
+
+    With ``--stop-at-eof`` the end of standard input stops it too, as it does when the parent dies.
+    """
+    if arguments := sys.argv[1:]:
+        if arguments != ["--stop-at-eof"]:
+            sys.stderr.write("quant: a service takes its settings from the environment, and at most --stop-at-eof\n")
+            sys.exit(2)
+        threading.Thread(target=_stop_at_eof, daemon=True).start()
+    try:
+        service = compose()
+        start_logging(as_json=service.settings.log_format == "json")
+        gc.freeze()
+        gc.enable()
+        listener = listen(service.settings)
+        port = listener.getsockname()[1]
+        logger.info("{} runs {} on port {}", service.name, service.strategy.manifest.display_name, port)
+        sys.stdout.write(json.dumps({"port": port}) + "\n")
+        sys.stdout.flush()
+        serve(service, listener)
+    except QuantError as error:
+        sys.stderr.write(f"quant: {' '.join(str(error).split())}\n")
+        sys.exit(1)

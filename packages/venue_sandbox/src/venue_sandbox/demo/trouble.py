@@ -1,0 +1,152 @@
+"""When things go wrong: the service dies between sending an order and hearing of it, and an order nobody knows of."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import date
+
+from quant_platform_kit.adapters.file_store import FileStore
+from quant_platform_kit.cli.output import console, progress, units
+from quant_platform_kit.cli.run import show_report
+from quant_platform_kit.domain.runs import OrderRecord, Outcome
+from quant_platform_kit.services.leases import read_lease
+from quant_platform_kit.services.ledger import RunLedger
+from quant_platform_kit.services.reports import ReportStore
+from quant_platform_kit.testing.paper_venue import Fault
+
+from venue_sandbox.demo.command_line import quant
+from venue_sandbox.demo.market import Market
+from venue_sandbox.demo.tour import check, report_of
+from venue_sandbox.launch import Unhealthy
+from venue_sandbox.paper_platform import Delivered, PaperPlatform
+
+__all__ = ["block_step", "crash_step"]
+
+WAIT_SECONDS = 20
+RETRIES = 5
+
+
+def crash_step(platform: PaperPlatform, market: Market, last: date, as_of: date) -> None:
+    """Kill the service after the venue has an order and before the service knows, and let the scheduler go on."""
+    say = console()
+    say.rule("3  kill -9 between an order and its acknowledgement")
+    _pass_days(platform, market, last, as_of)
+    before = len(platform.orders())
+    platform.fault(Fault.LOST_ACK)
+    with ThreadPoolExecutor(1) as pool:
+        trigger = pool.submit(platform.fire, market.due(as_of), retries=RETRIES)
+        _until(lambda: len(platform.orders()) > before, trigger)
+        reached = platform.orders()[-1]
+        record = _under_way(platform)[0]
+        platform.kill_service()
+        say.print(f"ledger    {_named(record)}: {_path(record)}")
+        say.print(f"venue     has the order, {reached['state']}; its answer is lost on the way")
+        say.print("[red]kill -9[/red]   the service dies and has not heard of it")
+        platform.start_service()
+        say.print("service   starts again, and knows nothing but the ledger")
+        delivered = trigger.result()
+    _show_attempts(delivered)
+    report = report_of(platform, delivered)
+    records = _records(platform, report.run_id)
+    say.print(f"ledger    {_named(records[0])}: {_path(records[0])}, found at the venue and not sent again")
+    show_report(report)
+    sent = [order["order"]["client_order_id"] for order in platform.orders()[before:]]
+    check(len(sent) == len(set(sent)) == len(report.orders), "an order reached the venue twice, or not at all")
+    check(report.outcome is Outcome.COMPLETED, "the run did not complete")
+    say.print(f"[green]orders planned {len(report.orders)}, orders at the venue {len(sent)}[/green]\n")
+
+
+def block_step(platform: PaperPlatform, market: Market, last: date, as_of: date) -> None:
+    """Let an order vanish and the day pass: nobody can know any more, so a person has to."""
+    say = console()
+    say.rule("4  An order whose fate nobody knows")
+    _pass_days(platform, market, last, as_of)
+    before = len(platform.orders())
+    platform.fault(Fault.SILENT_DROP)
+    with ThreadPoolExecutor(1) as pool:
+        trigger = pool.submit(platform.fire, market.due(as_of))
+        _until(lambda: any(record.first_sent for record in _under_way(platform)), trigger)
+        record = _under_way(platform)[0]
+        platform.kill_service()
+        trigger.result()
+    say.print(f"ledger    {_named(record)}: {_path(record)}")
+    say.print("venue     says nothing, and does not know the order")
+    say.print("[red]kill -9[/red]   and the service is not back before the next day")
+    platform.start_service()
+    following = market.due(market.next(as_of))
+    delivered = platform.fire(following, retries=RETRIES)
+    _show_attempts(delivered)
+    blocked = ReportStore(FileStore(platform.folder / "reports")).find(_closed_before(platform, delivered))
+    assert blocked is not None, "a run that was recovered has a report"
+    show_report(blocked)
+    check(blocked.outcome is Outcome.BLOCKED, "the run was not blocked")
+    check(len(platform.orders()) == before, "something was sent although an order's fate was not known")
+    say.print("nothing is sent for this account until a person has looked at the broker's own records and says:\n")
+    (line,) = blocked.todo
+    say.print(f"  [bold]{line}[/bold]\n", soft_wrap=True)
+    answered = line.replace("filled|not-sent|cancelled", "not-sent").replace("TEXT", '"not in the order list"')
+    settled = quant(platform, answered.removeprefix("quant "))
+    check(settled.returncode == 0, f"the order could not be settled: {settled.stderr}")
+    say.print(f'done, with --as not-sent --evidence "not in the order list":\n{settled.stdout}', soft_wrap=True)
+    report = report_of(platform, platform.fire(market.due(market.next(market.next(as_of))), retries=RETRIES))
+    show_report(report)
+    check(report.outcome is Outcome.COMPLETED, "the decision was not carried out after it was settled")
+    say.print(f"[green]the decision of {as_of} was still due, and is carried out[/green]\n")
+
+
+def _pass_days(platform: PaperPlatform, market: Market, last: date, as_of: date) -> None:
+    """Trigger every session between two decisions, as a scheduler does."""
+    days = market.between(last, as_of)
+    with progress("sessions") as bar:
+        task = bar.add_task("", total=len(days))
+        outcomes: dict[str, int] = {}
+        for day in days:
+            outcome = report_of(platform, platform.fire(market.due(day))).outcome.value
+            outcomes[outcome] = outcomes.get(outcome, 0) + 1
+            bar.advance(task)
+    counted = ", ".join(f"{count} {outcome}" for outcome, count in sorted(outcomes.items()))
+    console().print(f"the scheduler fires {len(days)} sessions: {counted or 'none between'}")
+    due = market.due(as_of)
+    console().print(f"trigger   {due:%Y-%m-%d %H:%M} UTC, decides as of {as_of}")
+
+
+def _until(happened: Callable[[], bool], trigger: Future[Delivered]) -> None:
+    deadline = time.monotonic() + WAIT_SECONDS
+    while not happened():
+        if trigger.done() or time.monotonic() > deadline:
+            raise Unhealthy("the run ended before it could be interrupted")
+        time.sleep(0.01)
+
+
+def _under_way(platform: PaperPlatform) -> list[OrderRecord]:
+    """Return the orders of the account's open run, empty before it has a plan."""
+    lease = read_lease(FileStore(platform.folder / "store"), platform.account)
+    return _records(platform, lease.open_run) if lease and lease.open_run else []
+
+
+def _records(platform: PaperPlatform, run_id: str) -> list[OrderRecord]:
+    ledger = RunLedger(FileStore(platform.folder / "store"), platform.account, run_id)
+    plan = ledger.plan()
+    return list(ledger.orders(plan.plan.orders).values()) if plan else []
+
+
+def _closed_before(platform: PaperPlatform, delivered: Delivered) -> str:
+    """Return the run that a trigger recovered before its own."""
+    return sorted(run["run_id"] for run in platform.get("/runs")["runs"] if run["run_id"] < delivered.run_id)[-1]
+
+
+def _named(record: OrderRecord) -> str:
+    order = record.order
+    return f"{order.side.value} {units(order.quantity)} {order.symbol}"
+
+
+def _path(record: OrderRecord) -> str:
+    return " -> ".join(["RECORDED", *(step.state.value for step in record.transitions)])
+
+
+def _show_attempts(delivered: Delivered) -> None:
+    for number, attempt in enumerate(delivered.attempts):
+        what = "trigger  " if number == 0 else f"retry {number}  "
+        console().print(f"{what} {attempt.said}", soft_wrap=True, markup=False)
