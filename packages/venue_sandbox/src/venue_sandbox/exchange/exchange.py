@@ -123,6 +123,10 @@ class Exchange:
 
     # --- orders --------------------------------------------------------------------------------------
 
+    def check(self, ticket: Ticket) -> None:
+        """Raise `InvalidTicket` if a ticket makes no order; nothing is recorded."""
+        self._check(ticket)
+
     def submit(self, ticket: Ticket, *, hold: Hold | None = None, reject: str = "") -> VenueOrder:
         """Enter an order; it is rejected if the account cannot pay or deliver, or for the reason given.
 
