@@ -232,3 +232,43 @@ def schwab_client(schwab: ModuleType, redirect: Callable[..., None], tmp_path: P
     yield run
     for session in sessions:
         session.close()
+
+
+@pytest.fixture(scope="session", params=["longbridge", "longport"])
+def openapi(request: pytest.FixtureRequest) -> ModuleType:
+    """Return the client library of LongBridge under its present and its former name."""
+    return pytest.importorskip(f"{request.param}.openapi", exc_type=ImportError)
+
+
+@pytest.fixture
+def longbridge_venue(start: Start, tmp_path: Path) -> Start:
+    """Return a function that starts LongBridge with the account DUSBX1, or starts it again with all it has kept.
+
+    Its clock begins at noon of a Friday; more options follow, and win.
+    """
+
+    def run(*options: str) -> Server:
+        given = ("--folder", str(tmp_path / "longbridge"), "--clock", "2023-06-02T16:00:00+00:00", *options)
+        funding = () if "--account" in options else ("--account", "DUSBX1=HKD:780000,USD:100000")
+        return start("longbridge", *given, *funding)
+
+    return run
+
+
+@pytest.fixture
+def longbridge_config(openapi: ModuleType) -> Callable[..., Any]:
+    """Return a function that makes the library's configuration for an account of a venue."""
+
+    def run(server: Server, account: str = "DUSBX1", **changes: str) -> Any:
+        login = server.control("GET", "login")
+        keys = {"app_key": login["key"], "app_secret": login["secret"], "access_token": login["tokens"][account]}
+        address = f"127.0.0.1:{server.port}"
+        urls = {
+            "http_url": f"http://{address}",
+            "quote_ws_url": f"ws://{address}/ws/quote",
+            "trade_ws_url": f"ws://{address}/ws/trade",
+        }
+        make = getattr(openapi.Config, "from_apikey", openapi.Config)
+        return make(**{**keys, **urls, **changes}, enable_print_quote_packages=False)
+
+    return run
