@@ -445,6 +445,87 @@ def test_half_open_connections_hold_up_the_socket_and_one_request_of_the_process
     assert within(10, ask)
 
 
+@pytest.mark.parametrize("kind", ["drop_before", "drop_after"])
+def test_a_socket_that_is_lost_during_a_question_is_opened_anew(
+    openapi: ModuleType, server: Server, longbridge_config: Config, can_wait: None, kind: str
+) -> None:
+    config = longbridge_config(server)
+
+    async def ask() -> Any:
+        quotes = openapi.AsyncQuoteContext.create(config)
+        assert await quotes.quote(["SPY.US"])
+        server.fault(kind, operation="quotes")
+        return await quotes.quote(["SPY.US"])
+
+    assert within(10, ask)
+    assert server.requests()["reconnect"] == 1
+    assert server.requests()["quotes"] == 3, "the library asks again by itself"
+
+
+def test_a_question_that_is_answered_late_is_waited_for(
+    openapi: ModuleType, server: Server, longbridge_config: Config
+) -> None:
+    quotes = openapi.QuoteContext(longbridge_config(server))
+    assert quotes.quote(["SPY.US"])
+    server.fault("delayed_accept", operation="quotes", seconds=0.3, cut=False)
+    begun = time.monotonic()
+    assert quotes.quote(["SPY.US"])
+    assert time.monotonic() - begun > 0.25
+
+
+@pytest.mark.parametrize("kind", ["silent", "silent_drop"])
+def test_a_question_that_is_never_answered_holds_up_those_after_it(
+    openapi: ModuleType, server: Server, longbridge_config: Config, can_wait: None, kind: str
+) -> None:
+    config = longbridge_config(server)
+
+    async def ask() -> Any:
+        quotes = openapi.AsyncQuoteContext.create(config)
+        assert await quotes.quote(["SPY.US"])
+        server.fault(kind, operation="quotes")
+        for _ in range(2):
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(quotes.quote(["SPY.US"]), 0.5)
+        assert server.requests()["quotes"] == 2, "the second question was not even sent"
+        return await openapi.AsyncQuoteContext.create(config).quote(["SPY.US"])
+
+    assert within(10, ask)
+
+
+@pytest.mark.parametrize("kind", ["half_open", "dead_socket"])
+def test_the_venue_ends_at_once_whatever_hangs(
+    openapi: ModuleType, server: Server, longbridge_config: Config, can_wait: None, kind: str
+) -> None:
+    config = longbridge_config(server)
+
+    async def ask() -> Any:
+        assert await openapi.AsyncQuoteContext.create(config).quote(["SPY.US"])
+        server.fault("silent")
+        return await openapi.AsyncTradeContext.create(config).submit_order(**wish(openapi))
+
+    with pytest.raises(TimeoutError):
+        within(1, ask)
+    server.fault(kind)
+    begun = time.monotonic()
+    server.stop()
+    assert server.process.returncode == 0
+    assert time.monotonic() - begun < 2
+
+
+def test_a_request_id_is_known_after_a_crash(
+    openapi: ModuleType,
+    server: Server,
+    trading: Any,
+    longbridge_config: Config,
+    longbridge_venue: Start,
+    can_wait: None,
+) -> None:
+    order = trading.submit_order(**wish(openapi, client_request_id="q1")).order_id
+    server.kill()
+    again = openapi.TradeContext(longbridge_config(longbridge_venue()))
+    assert again.submit_order(**wish(openapi, client_request_id="q1")).order_id == order
+
+
 @pytest.mark.parametrize("library", ["longbridge", "longport"])
 def test_a_dead_quote_socket_holds_up_a_synchronous_call_in_its_own_process_only(
     longbridge_venue: Start, library: str

@@ -130,6 +130,19 @@ def test_a_half_open_connection_stays_silent_and_a_new_one_is_served(
     assert listed(client, account) == [], "over a new connection"
 
 
+@pytest.mark.parametrize("kind", ["silent", "silent_drop"])
+def test_the_venue_ends_at_once_whatever_hangs(server: Server, client: Any, account: str, buy: Any, kind: str) -> None:
+    client.set_timeout(0.2)
+    server.fault(kind)
+    with pytest.raises(httpx.ReadTimeout):
+        client.place_order(account, buy())
+    server.fault("half_open")
+    begun = time.monotonic()
+    server.stop()
+    assert server.process.returncode == 0
+    assert time.monotonic() - begun < 2
+
+
 @pytest.mark.parametrize("graceful", [True, False])
 def test_idle_connections_are_lost_unseen(server: Server, client: Any, account: str, graceful: bool) -> None:
     server.fault("disconnect", graceful=graceful)
