@@ -7,8 +7,11 @@ in front of it, and nothing else.
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import socket
+import time
+import warnings
 from collections.abc import Callable, Generator
 from importlib import import_module
 from importlib.util import find_spec
@@ -160,3 +163,112 @@ def connect(sdk: ModuleType) -> Generator[Callable[..., Any]]:
     loop.run_until_complete(asyncio.sleep(0.01))
     loop.close()
     asyncio.set_event_loop(None)
+
+
+@pytest.fixture(scope="session")
+def schwab() -> ModuleType:
+    """Return schwab-py, with the parts of it that tests use."""
+    import_module("authlib.deprecate")  # it has its own warnings shown always, in front of other filters
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The httpx module is deprecated")
+        warnings.filterwarnings("ignore", "websockets.legacy is deprecated")
+        warnings.filterwarnings("ignore", r"websockets\.\w+.* is deprecated")
+        for part in ("auth", "orders.equities", "orders.common", "utils"):
+            import_module(f"schwab.{part}")
+        return import_module("schwab")
+
+
+@pytest.fixture
+def schwab_venue(start: Start, tmp_path: Path) -> Start:
+    """Return a function that starts Schwab with the account DUSBX1, or starts it again with all it has kept.
+
+    Its clock begins at noon of a Friday; more options follow, and win.
+    """
+
+    def run(*options: str) -> Server:
+        given = ("--folder", str(tmp_path / "schwab"), "--clock", "2023-06-02T16:00:00+00:00", *options)
+        funding = () if "--account" in options else ("--account", "DUSBX1=100000")
+        return start("schwab", *given, *funding)
+
+    return run
+
+
+@pytest.fixture
+def redirect() -> Callable[..., None]:
+    """Return a function that sends all that a session asks of Schwab to a venue, and lets it ask nobody else."""
+
+    def run(session: Any, server: Server) -> None:
+        def to_venue(request: Any) -> None:
+            if request.url.host not in ("api.schwabapi.com", "127.0.0.1"):
+                raise RuntimeError(f"a request for {request.url.host}, which is not Schwab")
+            request.url = request.url.copy_with(scheme="http", host="127.0.0.1", port=server.port)
+
+        async def to_venue_async(request: Any) -> None:
+            to_venue(request)
+
+        is_async = hasattr(session, "aclose")
+        session.event_hooks = {"request": [to_venue_async if is_async else to_venue]}
+
+    return run
+
+
+@pytest.fixture
+def schwab_client(schwab: ModuleType, redirect: Callable[..., None], tmp_path: Path) -> Generator[Callable[..., Any]]:
+    """Return a function that logs in at a venue and makes a client of schwab-py with the token file of it."""
+    sessions: list[Any] = []
+
+    def run(server: Server, expires_in: float | None = None, **options: Any) -> Any:
+        token = server.control("POST", "login")
+        if expires_in is not None:
+            token["token"]["expires_at"] = int(time.time() + expires_in)
+        path = tmp_path / "token.json"
+        path.write_text(json.dumps(token))
+        client = schwab.auth.client_from_token_file(path, "sandbox-key", "sandbox-secret", **options)
+        redirect(client.session, server)
+        if not options.get("asyncio"):
+            sessions.append(client.session)
+        return client
+
+    yield run
+    for session in sessions:
+        session.close()
+
+
+@pytest.fixture(scope="session", params=["longbridge", "longport"])
+def openapi(request: pytest.FixtureRequest) -> ModuleType:
+    """Return the client library of LongBridge under its present and its former name."""
+    return pytest.importorskip(f"{request.param}.openapi", exc_type=ImportError)
+
+
+@pytest.fixture
+def longbridge_venue(start: Start, tmp_path: Path) -> Start:
+    """Return a function that starts LongBridge with the account DUSBX1, or starts it again with all it has kept.
+
+    Its clock begins at noon of a Friday; more options follow, and win.
+    """
+
+    def run(*options: str) -> Server:
+        given = ("--folder", str(tmp_path / "longbridge"), "--clock", "2023-06-02T16:00:00+00:00", *options)
+        funding = () if "--account" in options else ("--account", "DUSBX1=HKD:780000,USD:100000")
+        return start("longbridge", *given, *funding)
+
+    return run
+
+
+@pytest.fixture
+def longbridge_config(openapi: ModuleType) -> Callable[..., Any]:
+    """Return a function that makes the library's configuration for an account of a venue."""
+
+    def run(server: Server, account: str = "DUSBX1", **changes: str) -> Any:
+        login = server.control("GET", "login")
+        keys = {"app_key": login["key"], "app_secret": login["secret"], "access_token": login["tokens"][account]}
+        address = f"127.0.0.1:{server.port}"
+        urls = {
+            "http_url": f"http://{address}",
+            "quote_ws_url": f"ws://{address}/ws/quote",
+            "trade_ws_url": f"ws://{address}/ws/trade",
+        }
+        make = getattr(openapi.Config, "from_apikey", openapi.Config)
+        return make(**{**keys, **urls, **changes}, enable_print_quote_packages=False)
+
+    return run

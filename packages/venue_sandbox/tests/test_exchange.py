@@ -14,6 +14,7 @@ from quant_platform_kit.domain.strategy import Adjustment
 from venue_sandbox.exchange.accounts import AccountError, Funding, read_funding
 from venue_sandbox.exchange.clock import VenueClock
 from venue_sandbox.exchange.exchange import Exchange, InvalidTicket, Problem
+from venue_sandbox.exchange.instruments import Listing
 from venue_sandbox.exchange.opening import Plan, open_exchange
 from venue_sandbox.exchange.orders import (
     Hold,
@@ -155,6 +156,27 @@ def test_open_orders_use_up_cash_and_holdings(start: Open) -> None:
     assert exchange.submit(ticket(Side.SELL, 5)).status is OrderStatus.REJECTED
     exchange.cancel(waiting.number, "")
     assert exchange.submit(ticket(quantity=200)).status is OrderStatus.ACCEPTED
+
+
+def test_an_open_order_uses_up_cash_of_its_own_currency(start: Open) -> None:
+    funding = Funding("DUSBX2", {"HKD": D(800_000), "USD": D(5_000)})
+    exchange = start(fundings=(funding,))
+    exchange.submit(ticket(quantity=10, limit=D(90), account="DUSBX2"))
+    assert exchange.buying_power("DUSBX2", "HKD") == 800_000
+    assert exchange.buying_power("DUSBX2", "USD") == 5_000 - 901
+
+
+def test_a_ticket_can_be_checked_without_an_order(start: Open) -> None:
+    exchange = start()
+    exchange.check(ticket())
+    with pytest.raises(InvalidTicket):
+        exchange.check(ticket(quantity=0))
+    assert exchange.book.orders == {}
+
+
+def test_a_symbol_of_hong_kong_trades_in_its_own_dollars_and_lots() -> None:
+    instrument = Listing(["700.HK"]).instruments["700.HK"]
+    assert (instrument.currency, instrument.lot, instrument.in_lots(D(250))) == ("HKD", 100, 200)
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,8 @@ class Book:
         The product of a symbol's splits so far.
     announced
         Splits still to come.
+    past_splits
+        Splits that took place, with the sessions at whose begin they were due.
     """
 
     def __init__(self, listing: Listing) -> None:
@@ -45,6 +47,7 @@ class Book:
         self.set_prices: dict[tuple[str, date], Decimal] = {}
         self.split_ratios: dict[str, Decimal] = {}
         self.announced: list[events.SplitAnnounced] = []
+        self.past_splits: list[events.SplitAnnounced] = []
         self.notes: dict[str, str] = {}
         self._rules: dict[type, Callable[[Any], None]] = {
             events.Founded: self._founded,
@@ -98,6 +101,7 @@ class Book:
     def _split(self, event: events.Split) -> None:
         done = next(split for split in self.announced if (split.symbol, split.ratio) == (event.symbol, event.ratio))
         self.announced.remove(done)
+        self.past_splits.append(done)
         self.split_ratios[event.symbol] = self.split_ratio(event.symbol) * event.ratio
         for (symbol, session), price in self.set_prices.items():
             if symbol == event.symbol:

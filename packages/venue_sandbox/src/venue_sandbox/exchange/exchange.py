@@ -118,10 +118,16 @@ class Exchange:
     def buying_power(self, account: str, currency: str, beside: int | None = None) -> Decimal:
         """Return the cash of a currency that no open buy needs; ``beside`` leaves one order out of these."""
         orders = (order for order in self.book.live(account) if order.number != beside)
-        needed = sum((self._cost(order) for order in orders if order.ticket.side is Side.BUY), ZERO)
+        buys = (order for order in orders if order.ticket.side is Side.BUY)
+        paid_in_it = (o for o in buys if self.listing.instruments[o.ticket.symbol].currency == currency)
+        needed = sum(map(self._cost, paid_in_it), ZERO)
         return self.book.accounts[account].cash.get(currency, ZERO) - needed
 
     # --- orders --------------------------------------------------------------------------------------
+
+    def check(self, ticket: Ticket) -> None:
+        """Raise `InvalidTicket` if a ticket makes no order; nothing is recorded."""
+        self._check(ticket)
 
     def submit(self, ticket: Ticket, *, hold: Hold | None = None, reject: str = "") -> VenueOrder:
         """Enter an order; it is rejected if the account cannot pay or deliver, or for the reason given.

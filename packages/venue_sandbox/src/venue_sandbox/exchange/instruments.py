@@ -20,6 +20,8 @@ STOCKS = frozenset({"AAPL", "AMZN", "GOOGL", "META", "MSFT", "NVDA"})
 DEFAULT_SYMBOLS = ETFS | STOCKS
 """What a venue with a synthetic market lists."""
 
+HONG_KONG = ".HK"
+"""A symbol that ends so is one of Hong Kong: in its dollars, and in lots of 100."""
 FIRST_CONTRACT_ID = 100_000
 CONTRACT_IDS = 900_000_000
 
@@ -70,6 +72,8 @@ class Listing:
 
 def _instrument(symbol: str) -> Instrument:
     contract_id = FIRST_CONTRACT_ID + zlib.crc32(symbol.encode()) % CONTRACT_IDS
+    if symbol.endswith(HONG_KONG):
+        return Instrument(symbol, contract_id, Kind.STOCK, "SEHK", "HKD", lot=Decimal(100))
     if symbol in STOCKS:
         return Instrument(symbol, contract_id, Kind.STOCK, "NASDAQ")
     return Instrument(symbol, contract_id, Kind.ETF, "ARCA")
