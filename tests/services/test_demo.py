@@ -22,13 +22,15 @@ LONGEST_SECONDS = 90
 STEPS = (
     "1  Back-test",
     "2  The same decision, triggered by a scheduler over HTTP",
-    "3  kill -9 between an order and its acknowledgement",
-    "4  An order whose fate nobody knows",
-    "5  Replay: every decision again, from recorded inputs, with sockets denied",
+    "3  The same decision at Interactive Brokers, through ib_async",
+    "4  kill -9 between an order and its acknowledgement",
+    "5  An order whose fate nobody knows",
+    "6  Replay: every decision again, from recorded inputs, with sockets denied",
 )
 SAID = (
     "one decision: the back-test of ",
     "the scheduler fires the trigger again: the same report; orders at the venue before and after: 1",
+    "one decision: back-test, paper and Interactive Brokers have the same digest",
     "kill -9   the service dies and has not heard of it",
     "RECORDED -> SENT -> FILLED, found at the venue and not sent again",
     "orders planned 2, orders at the venue 2",
@@ -102,7 +104,8 @@ def test_the_demo_shows_every_step_in_time_and_leaves_foreign_files_alone(tmp_pa
     assert ran.stdout.startswith(LABEL)
     assert LABEL in (tmp_path / "tour" / "backtest" / "report.html").read_text("utf-8")
     assert (mine.read_text(), old.exists()) == ("keep", False)
-    assert sorted(path.name for path in (tmp_path / "tour").iterdir()) == ["account", "backtest", "notes", "prices.csv"]
+    made = {"account", "backtest", "ibkr", "prices.csv"}
+    assert {path.name for path in (tmp_path / "tour").iterdir()} == {*made, "notes"}
     assert {path.name for path in tmp_path.iterdir()} == {"tour"}
 
 
@@ -137,7 +140,7 @@ def test_the_demo_on_prices_that_do_not_fit_says_so_and_leaves_an_earlier_one_as
     tmp_path: Path, make: Callable[[Path], Path], words: str
 ) -> None:
     make(tmp_path / "own.csv")
-    for name in ("account", "backtest"):
+    for name in ("account", "backtest", "ibkr"):
         (tmp_path / "tour" / name).mkdir(parents=True)
         (tmp_path / "tour" / name / "file").write_text("of an earlier demo")
     before = picture(tmp_path / "tour")

@@ -26,7 +26,8 @@ import pytest
 from quant_platform_kit.adapters.calendar_tables import load_calendar
 from quant_platform_kit.testing.paper_venue import Fault
 from quant_platform_kit.testing.synthetic import synthetic_prices
-from venue_sandbox import paper_platform, platform
+from venue_sandbox import paper_platform
+from venue_sandbox import platform as base_platform
 from venue_sandbox.launch import Server
 from venue_sandbox.loopback import Answer, ask
 from venue_sandbox.paper_platform import PaperPlatform
@@ -108,7 +109,7 @@ def opened(ports: set[int], monkeypatch: pytest.MonkeyPatch) -> None:
         ports.update((server.port, server.control_port))
         return server
 
-    for module in (paper_platform, platform):
+    for module in (paper_platform, base_platform):
         monkeypatch.setattr(module, "Server", started)
 
 

@@ -226,7 +226,7 @@ def until(condition: Callable[[], bool], seconds: float = 10) -> None:
 CALENDAR = load_calendar("XNYS")
 SESSION = date(2023, 12, 1)
 OPEN, CLOSED = datetime(2023, 12, 1, 19, tzinfo=UTC), datetime(2023, 12, 1, 22, tzinfo=UTC)
-BRISK = BrokerTraits(PATIENT.after_silence, PATIENT.settle_window, timedelta(seconds=2))
+BRISK = BrokerTraits(PATIENT.after_silence, PATIENT.settle_window, timedelta(seconds=3))
 
 
 class TakingTurns(PaperClient):

@@ -285,6 +285,7 @@ HIDDEN = {
     "a password with a slash": ("STORE_URL", "postgresql+psycopg://quant:pw/word@db.example/ledger", "pw/word"),
     "a password with an at sign": ("STORE_URL", "postgresql+psycopg://quant:pw@word@db.example/ledger", "pw@word"),
     "a password among the options": ("STORE_URL", f"postgresql+psycopg://db.example/l?password={CANARY}&x=1", CANARY),
+    "a password before another at sign": ("STORE_URL", f"postgresql+psycopg://q:{CANARY}@db/l?options=a@b", CANARY),
     "a notification URL": ("NOTIFY_URLS", f"json://ana:{CANARY}@127.0.0.1/", f"json://ana:{CANARY}@127.0.0.1/"),
     "its password": ("NOTIFY_URLS", f"mailto://ana:{CANARY}@example.com", CANARY),
     "its token": ("NOTIFY_URLS", "slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ", "TIiajkdnlazkcOXrIdevi7FQ"),

@@ -169,6 +169,7 @@ def test_a_method_that_is_refused_names_the_one_that_is_served() -> None:
 def test_the_id_of_a_run_is_no_path_into_a_folder(tmp_path: Any) -> None:
     house = House()
     (tmp_path / "secret").write_bytes(b"1\nsecret")
+    (tmp_path / "reports" / "runs").mkdir(parents=True)
     house.stores.notices = FileStore(tmp_path / "reports")  # pyright: ignore[reportAttributeAccessIssue]
     for run_id in ("..%2fsecret", "%2e%2e%2fsecret", "..", "x" * 3000):
         answer = house.get(f"/runs/{run_id}")

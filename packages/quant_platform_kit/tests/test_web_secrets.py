@@ -12,11 +12,13 @@ from typing import Any
 
 import pytest
 from loguru import logger
+from markupsafe import escape
 from quant_platform_kit.adapters.logs import start_logging
 from quant_platform_kit.adapters.notifier import AppriseNotifier
 from quant_platform_kit.domain import redaction
 from quant_platform_kit.domain.errors import BrokerError, NotifyError, OrderRejected, StoreError
 from quant_platform_kit.domain.orders import Order
+from quant_platform_kit.domain.redaction import hide
 from quant_platform_kit.domain.strategy import StrategyContext, StrategyManifest
 from quant_platform_kit.web.settings import ServiceSettings, read_settings
 
@@ -225,6 +227,18 @@ def test_a_secret_that_a_request_brings_is_not_given_back(everything: Everything
     everything.answers.append(everything.house.get(f"/runs?limit={CANARY}"))
     everything.answers.append(everything.house.get(f"/{IN_URL}"))
     everything.check()
+
+
+def test_a_run_from_before_the_secret_was_known_is_shown_without_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(redaction, "_known", [])
+    secret = "a&b<c>\"d'e-secret"
+    house = House(strategy=rule(lambda manifest, ctx: manifest.hold(ctx, f"token {secret}")))
+    house.run()
+    hide([secret])
+    for headers in ({}, BROWSER):
+        answer = house.ask("GET", f"/runs/{house.run_id()}", headers)
+        assert "token ***" in answer.text
+        assert not any(form in answer.text for form in (secret, str(escape(secret)), json.dumps(secret)[1:-1]))
 
 
 def test_a_run_where_nothing_goes_wrong_has_nothing_to_hide(everything: Everything) -> None:

@@ -20,13 +20,15 @@ from ibkr_app.connection import Connection
 from ibkr_app.contracts import Contracts
 from ibkr_app.mapping import order_state
 from ibkr_app.order_ids import OrderIds, Reserved
-from ibkr_app.tracking import Tracked, order_of
+from ibkr_app.tracking import Tracked, Tracker, order_of
 
 __all__ = ["IbkrBroker"]
 
 SOON_SECONDS = 0.25
-"""How long a submit that was acknowledged waits for its fill, which at most hours comes at once."""
+"""How long the second half of a message pair may take: the reason of a rejection, the commission of a fill."""
 CANCEL_SECONDS = 5.0
+ASK_AGAIN_SECONDS = 5.0
+"""How long events alone are trusted to tell what becomes of an order that was acknowledged."""
 
 
 class IbkrBroker:
@@ -44,6 +46,7 @@ class IbkrBroker:
         self, connection: Connection, contracts: Contracts, account_id: str, ids: OrderIds, settle: timedelta
     ) -> None:
         self._connection, self._contracts, self._account_id, self._ids = connection, contracts, account_id, ids
+        self._looked_up: tuple[Tracker | None, float] = (None, 0.0)
         self._traits = BrokerTraits(AfterSilence.RESEND, settle, timeout=timedelta(seconds=connection.address.timeout))
 
     @property
@@ -103,7 +106,7 @@ class IbkrBroker:
         """Return what the broker knows of an order: working, executed or completed, under any client id."""
         tracker = self._connection.tracker
         tracked = tracker.get(client_order_id)
-        if tracked is None or not tracked.settled(time.monotonic()):
+        if tracked is None or not (tracked.settled(time.monotonic()) or self._followed()):
             self._look_up()
             tracked = tracker.get(client_order_id)
         if tracked is None or tracked.account_id not in ("", self._account_id) or tracked.order is None:
@@ -178,7 +181,7 @@ class IbkrBroker:
         tracker, reference = self._connection.tracker, order.client_order_id
         if not tracker.wait(reference, lambda each: each.acknowledged, self._connection.address.timeout):
             raise BrokerError(f"no acknowledgement of order {reference} within {self._connection.address.timeout:g} s")
-        tracker.wait(reference, lambda each: each.explained and each.settled(time.monotonic()), SOON_SECONDS)
+        tracker.wait(reference, lambda each: each.explained, SOON_SECONDS)
         tracked = tracker.get(reference)
         assert tracked is not None, "what was acknowledged is known"
         if _only_duplicate(tracked):
@@ -203,6 +206,12 @@ class IbkrBroker:
                 tracker.on_trade(trade)
 
         self._connection.ask(fetch, "its orders")
+        self._looked_up = (tracker, time.monotonic())
+
+    def _followed(self) -> bool:
+        """Whether the events of this login are enough: it has been asked for all orders, and that not long ago."""
+        tracker, at = self._looked_up
+        return tracker is self._connection.tracker and time.monotonic() - at < ASK_AGAIN_SECONDS
 
 
 def _check(order: Order) -> None:

@@ -17,6 +17,8 @@ __all__ = ["Address", "Connection"]
 
 _T = TypeVar("_T")
 CLIENT_ID_IN_USE = 326
+MOST_REQUESTS = 50
+"""The Gateway takes so many messages a second, and cuts the connection after more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,13 @@ class Address:
 
 
 class Connection:
-    """A login, made anew by every `connect`; the same client id every time, so that its orders are found again."""
+    """A login, made anew by every `connect`; the same client id every time, so that its orders are found again.
+
+    Attributes
+    ----------
+    tracker, tickers
+        What this login was told of orders, and the prices it is subscribed to by symbol.
+    """
 
     def __init__(self, address: Address) -> None:
         self.address = address
@@ -40,6 +48,7 @@ class Connection:
         self._ib: Any = None
         self._refused: list[str] = []
         self._fresh = False
+        self.tickers: dict[str, Any] = {}
 
     @property
     def sdk(self) -> Any:
@@ -68,7 +77,7 @@ class Connection:
             self._loop = LoopThread()
             self._sdk = self._loop.run(_loaded, self.address.timeout, "the import of its library")
         self._drop()
-        self.tracker, self._refused = Tracker(), []
+        self.tracker, self._refused, self.tickers = Tracker(), [], {}
         try:
             self._loop.run(self._login, 2 * self.address.timeout, "a login")
         except BrokerError as error:
@@ -117,6 +126,7 @@ class Connection:
     async def _login(self) -> None:
         ib = self._sdk.IB()
         ib.RaiseRequestErrors = False
+        ib.client.MaxRequests = MOST_REQUESTS
         tracker = self.tracker
         ib.openOrderEvent += tracker.on_trade
         ib.orderStatusEvent += tracker.on_trade

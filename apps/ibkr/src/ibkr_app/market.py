@@ -23,6 +23,7 @@ __all__ = ["WHAT_TO_SHOW", "IbkrMarket"]
 WHAT_TO_SHOW = {Adjustment.TOTAL_RETURN: "ADJUSTED_LAST", Adjustment.SPLIT: "TRADES"}
 """The series of the API by the adjustment it carries."""
 DELAYED_IF_NOT_LIVE = 3
+PAUSE_SECONDS = 0.005
 
 
 class IbkrMarket:
@@ -71,18 +72,32 @@ class IbkrMarket:
         return price_history(bars, symbols, until, sessions, self._calendar)
 
     def quotes(self, symbols: Collection[str]) -> Mapping[str, Quote]:
-        """Return snapshots; one that does not come in time is absent. Delayed prices are dated, and so too old."""
+        """Return prices as they stand; one that does not come in time is absent.
+
+        A symbol is subscribed to when it is first asked for, and read from then on without a further request: the
+        Gateway takes fifty a second. Delayed prices are dated as such, and so too old to trade at.
+        """
         contracts = self._contracts.all(sorted(symbols))
+        new = {symbol: contract for symbol, contract in contracts.items() if symbol not in self._tickers()}
         seconds = 0.8 * self._connection.address.timeout
 
-        async def fetch(ib: Any) -> list[Any]:
-            ib.reqMarketDataType(DELAYED_IF_NOT_LIVE)
-            asked = [asyncio.ensure_future(ib.reqTickersAsync(contract)) for contract in contracts.values()]
-            done, late = await asyncio.wait(asked, timeout=seconds) if asked else (set[Any](), set[Any]())
-            for task in late:
-                task.cancel()
-            return [task.result()[0] for task in asked if task in done]
+        async def fetch(ib: Any) -> None:
+            if new:
+                ib.reqMarketDataType(DELAYED_IF_NOT_LIVE)
+            self._tickers().update({symbol: ib.reqMktData(contract) for symbol, contract in new.items()})
+            until = asyncio.get_running_loop().time() + seconds
+            while asyncio.get_running_loop().time() < until and not all(map(_complete, new)):
+                await asyncio.sleep(PAUSE_SECONDS)
 
+        def _complete(symbol: str) -> bool:
+            ticker = self._tickers()[symbol]
+            return ticker.last == ticker.last and ticker.bid == ticker.bid and ticker.ask == ticker.ask
+
+        self._connection.ask(fetch, "quotes")
         now = self._clock.now()
-        found = (quote(ticker, now) for ticker in self._connection.ask(fetch, "quotes"))
+        found = (quote(self._tickers()[symbol], now) for symbol in contracts)
         return {one.symbol: one for one in found if one is not None}
+
+    def _tickers(self) -> dict[str, Any]:
+        """Return what this login has subscribed to."""
+        return self._connection.tickers

@@ -28,10 +28,17 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True)
 class ExecutionTimes:
-    """How long a phase waits for fills before it cancels, and how often it looks."""
+    """How long a phase waits for fills before it cancels, and how often it looks.
+
+    Attributes
+    ----------
+    first_poll, poll
+        The first pause between two looks, and the longest; each is twice as long as the one before.
+    """
 
     fill_timeout: timedelta = timedelta(seconds=120)
     poll: timedelta = timedelta(milliseconds=250)
+    first_poll: timedelta = timedelta(milliseconds=20)
 
 
 @dataclass(slots=True)
@@ -175,8 +182,10 @@ class Execution:
     def _wait(self, identities: Sequence[str]) -> None:
         clock = self.gateway.clock
         deadline = clock.monotonic() + self.times.fill_timeout.total_seconds()
+        pause, longest = self.times.first_poll.total_seconds(), self.times.poll.total_seconds()
         while (working := self._working(identities)) and clock.monotonic() < deadline:
-            clock.sleep(self.times.poll.total_seconds())
+            clock.sleep(min(pause, longest))
+            pause *= 2
             for identity in working:
                 self._refresh(identity)
 
