@@ -25,13 +25,16 @@ from quant_platform_kit.adapters.calendar_tables import load_calendar
 from quant_platform_kit.adapters.clock import SystemClock
 from quant_platform_kit.domain.boundaries import Boundary
 from quant_platform_kit.domain.identity import Mode, RunKey
+from quant_platform_kit.domain.orders import OrderState
 from quant_platform_kit.domain.runs import Outcome
+from quant_platform_kit.services.audit import Operator
+from quant_platform_kit.services.operations import Resolution, Settlement, resolve
 from quant_platform_kit.services.reports import ReportStore
 
 from chaos import stores, worker
 from chaos.brokers import BROKERS, Desk
 from chaos.mutants import MUTANTS
-from chaos.strategy import bound
+from chaos.strategy import PRICES, bound
 from chaos.verdict import Count, judge
 from chaos.worker import BUSY, DONE, Job
 
@@ -75,11 +78,27 @@ class Lane:
         while time.monotonic() < deadline:
             code = self._attempt(job, stop=stops > 0)
             if code == DONE:
+                self._settle(key)
                 return
             if code == BUSY:
                 time.sleep(0.1)
             else:
                 stops -= 1
+
+    def _settle(self, key: RunKey) -> None:
+        """Settle as an operator would, by the venue's own records, what a run rightly left to one."""
+        store, reports = self.campaign.place.open()
+        report = ReportStore(reports).find(key.run_id)
+        unknown = [order for order in report.orders if order.state is OrderState.UNKNOWN] if report else []
+        if key.run_id not in self.excused:
+            return
+        filled = self.campaign.desk.filled(self.account)
+        for order in unknown:
+            units = filled.get(order.client_order_id)
+            what = Settlement.FILLED if units else Settlement.NOT_SENT
+            price = PRICES[order.symbol] if units else None
+            said = Resolution(key.run_id, order.client_order_id, what, "the venue's book", units, price)
+            resolve(Operator(store, SystemClock(), "campaign"), self.account, said)
 
     def _attempt(self, job: Job, *, stop: bool) -> int:
         """Start a worker, and now and then a second one for the same key; kill, stop or leave it."""
