@@ -86,6 +86,7 @@ check-calendars: sync-check
 check-docs: sync-check
 	@echo "== generated documents"
 	$(BIN)/python scripts/generate_execution_model.py --check
+	$(BIN)/python scripts/generate_settings_reference.py --check
 
 # --- tools -------------------------------------------------------------------------------------
 

@@ -135,14 +135,16 @@ class IbkrBroker:
         return self.find(client_order_id) or found
 
     def open_orders(self) -> tuple[ExecutionReport, ...]:
-        """Return every working order of the account, whoever sent it."""
+        """Return every working order of the account, whoever sent it, with what it has filled."""
+        mine = [trade for trade in self._look_up() if trade.order.account == self._account_id]
+        return tuple(self._open(trade) for trade in mine if not order_state(trade.orderStatus.status).terminal)
 
-        async def fetch(ib: Any) -> list[Any]:
-            return await ib.reqAllOpenOrdersAsync()
-
-        trades = self._connection.ask(fetch, "all open orders")
-        mine = [trade for trade in trades if trade.order.account == self._account_id]
-        return tuple(_open_report(trade) for trade in mine if not order_state(trade.orderStatus.status).terminal)
+    def _open(self, trade: Any) -> ExecutionReport:
+        tracked = self._connection.tracker.get(trade.order.orderRef) if trade.order.orderRef else None
+        if tracked is None:
+            made_by_hand = order_of(trade.order.orderRef or f"ib-{trade.order.permId}", trade)
+            return ExecutionReport(made_by_hand, OrderState.ACKNOWLEDGED)
+        return tracked.report(time.monotonic())
 
     def close(self) -> None:
         """Log out."""
@@ -192,21 +194,24 @@ class IbkrBroker:
 
     # --- looking up -------------------------------------------------------------------------------
 
-    def _look_up(self) -> None:
-        """Ask for working, executed and completed orders; the tracker takes what comes."""
+    def _look_up(self) -> list[Any]:
+        """Ask for working, executed and completed orders, which the tracker takes; return the working ones."""
         tracker = self._connection.tracker
 
-        async def fetch(ib: Any) -> None:
-            for trade in await ib.reqAllOpenOrdersAsync():
+        async def fetch(ib: Any) -> list[Any]:
+            working = await ib.reqAllOpenOrdersAsync()
+            for trade in working:
                 tracker.on_trade(trade)
             await ib.reqExecutionsAsync()
             for fill in ib.fills():
                 tracker.on_execution(None, fill)
             for trade in await ib.reqCompletedOrdersAsync(False):
                 tracker.on_trade(trade)
+            return working
 
-        self._connection.ask(fetch, "its orders")
+        working = self._connection.ask(fetch, "its orders")
         self._looked_up = (tracker, time.monotonic())
+        return working
 
     def _followed(self) -> bool:
         """Whether the events of this login are enough: it has been asked for all orders, and that not long ago."""
@@ -241,9 +246,3 @@ def _judge(tracked: Tracked) -> NeedsOperator:
         f"order id {tracked.order_id} was used before (103: {said}), and the broker shows no order with reference "
         f"{tracked.reference}: look at the account's orders and executions of the day"
     )
-
-
-def _open_report(trade: Any) -> ExecutionReport:
-    """Return a working order as the library describes it, also one that was made by hand."""
-    reference = trade.order.orderRef or f"ib-{trade.order.permId}"
-    return ExecutionReport(order_of(reference, trade), OrderState.ACKNOWLEDGED)

@@ -22,7 +22,9 @@ class IbkrSettings(ServiceSettings):
         17, ge=1, le=999, description="Stable: orders are recovered under the id that sent them."
     )
     ibkr_timeout_seconds: float = Field(20, gt=0, le=25, description="How long the Gateway may take to answer.")
-    ibkr_settle_seconds: float = Field(30, ge=0, description="How long an order may take to appear after it was sent.")
+    ibkr_settle_seconds: float = Field(
+        30, ge=0, le=60, description="How long an order may take to appear after it was sent."
+    )
     account_group: str = Field("", description="Which accounts of the group configuration; none: the only account.")
     ib_account_group_config: SecretStr = Field(
         SecretStr(""), description='Accounts by group, as JSON: {"growth": ["U1234567"]}.'

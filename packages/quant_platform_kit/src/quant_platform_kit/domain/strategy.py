@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import ROUND_HALF_EVEN, Decimal
 from enum import Enum, StrEnum
@@ -20,6 +20,7 @@ from quant_platform_kit.domain.digests import canonical_json, plain, sha256
 from quant_platform_kit.domain.errors import InvalidInput, QuantError
 from quant_platform_kit.domain.portfolio import PortfolioSnapshot
 from quant_platform_kit.domain.prices import PriceHistory
+from quant_platform_kit.domain.redaction import redact
 from quant_platform_kit.domain.sessions import Cadence, Session
 
 __all__ = [
@@ -379,7 +380,7 @@ class BoundStrategy:
             raise InvalidInput(f"{decision.profile}: {decision.action.value} does not fit its intent")
         if decision.intent:
             self._check_intent(decision.intent)
-        return decision
+        return replace(decision, reasons=tuple(map(redact, decision.reasons)))
 
     def _evaluate(self, ctx: StrategyContext) -> StrategyDecision:
         try:

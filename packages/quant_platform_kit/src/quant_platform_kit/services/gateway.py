@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Protocol
 
@@ -14,6 +14,7 @@ from quant_platform_kit.domain.gates import notional_gate, price_age_gate, sessi
 from quant_platform_kit.domain.identity import Mode
 from quant_platform_kit.domain.orders import TRANSITIONS, ExecutionReport, Order, OrderState
 from quant_platform_kit.domain.portfolio import Quote
+from quant_platform_kit.domain.redaction import redact
 from quant_platform_kit.domain.runs import OrderRecord, Transition
 from quant_platform_kit.domain.sessions import ExchangeCalendar
 from quant_platform_kit.ports.broker import Broker
@@ -96,6 +97,7 @@ class Gateway:
 
     def answer(self, record: OrderRecord, execution: ExecutionReport) -> OrderRecord:
         """Record a broker's answer, if it says more than the ledger knows; an older one is passed over."""
+        execution = replace(execution, text=redact(execution.text))
         known = (record.state, record.execution) == (execution.state, execution)
         if known or execution.state not in TRANSITIONS[record.state]:
             return record

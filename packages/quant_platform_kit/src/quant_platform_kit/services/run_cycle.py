@@ -9,11 +9,12 @@ from datetime import timedelta
 
 from quant_platform_kit.domain.boundaries import Boundary
 from quant_platform_kit.domain.cycle import ExecutionPolicy
-from quant_platform_kit.domain.errors import BrokerError, Interrupted, InvalidInput, LeaseLost, StoreError
+from quant_platform_kit.domain.errors import InvalidInput, LeaseLost, StoreError
 from quant_platform_kit.domain.gates import session_gate
 from quant_platform_kit.domain.identity import Mode
 from quant_platform_kit.domain.orders import OrderState
 from quant_platform_kit.domain.reconciliation import Finding
+from quant_platform_kit.domain.redaction import redact
 from quant_platform_kit.domain.runs import Attempt, OrderRecord, Outcome, RunClaim, RunPlan, RunReport
 from quant_platform_kit.services.acceptance import is_accepted
 from quant_platform_kit.services.advice import accept_line, what_to_do
@@ -63,12 +64,12 @@ def run_cycle(
     require_ownership(ports.store, account, request.service)
     lease_terms = LeaseTerms(terms.lease, ports.broker.traits.settle_window)
     lease = AccountLease.acquire(ports.store, account, request.holder, lease_terms, ports.clock, opening=run_id)
-    ports.reached(Boundary.LEASE_TAKEN)
     try:
+        ports.reached(Boundary.LEASE_TAKEN)
         return _Run(request, ports, policy, terms, lease).go()
-    except (BrokerError, StoreError, Interrupted) as error:
+    except Exception as error:
         with suppress(StoreError):
-            attempt = Attempt(ports.store.now(), request.holder, str(error))
+            attempt = Attempt(ports.store.now(), request.holder, redact(str(error)))
             RunLedger(ports.store, account, run_id).record_attempt(attempt, lease.state.epoch)
         raise
     finally:

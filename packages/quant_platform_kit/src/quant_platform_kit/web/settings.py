@@ -55,7 +55,7 @@ class ServiceSettings(BaseSettings):
     run_max_age_minutes: float = Field(
         30, gt=0, le=1440, description="Older triggers recover what is open and decide nothing."
     )
-    fill_timeout_seconds: float = Field(120, gt=0, le=270, description="How long a phase waits for fills.")
+    fill_timeout_seconds: float = Field(120, gt=0, le=130, description="How long a phase waits for fills.")
     lease_seconds: float = Field(
         60, ge=1, le=3600, description="How long the right to act on an account lasts unrenewed."
     )

@@ -8,10 +8,11 @@ from typing import Annotated
 
 import typer
 from quant_platform_kit.cli.output import console
+from quant_platform_kit.domain.errors import InvalidInput
 
 from venue_sandbox.demo.market import choose_market, own_market
 from venue_sandbox.demo.proof import replay_step
-from venue_sandbox.demo.tour import backtest_step, broker_step, scheduled_step
+from venue_sandbox.demo.tour import backtest_step, broker_step, scheduled_step, tested
 from venue_sandbox.demo.trouble import block_step, crash_step
 from venue_sandbox.paper_platform import PaperPlatform
 
@@ -33,12 +34,13 @@ def demo(
 ) -> None:
     """Back-test, trade on schedule, crash, block and prove: everything on this machine, nothing sent anywhere."""
     market = own_market(prices) if prices else choose_market()
-    _empty(out)
+    result = tested(market)
+    first, second, third = market.turns(result)
+    _empty(out, prices)
     if market.label:
         console().print(f"[bold yellow]{market.label}[/bold yellow]\n")
-    result = backtest_step(market, out / "backtest")
+    backtest_step(market, result, out / "backtest")
     with PaperPlatform(out / "account", market.file(out / "prices.csv"), market.profile, settings=SETTINGS) as platform:
-        first, second, third, *_ = market.turns(result)
         digest = scheduled_step(platform, market, result, first)
         broker_step(out / "ibkr", market, platform.prices, first, digest)
         crash_step(platform, market, first, second)
@@ -47,8 +49,10 @@ def demo(
     _next_steps(out)
 
 
-def _empty(out: Path) -> None:
+def _empty(out: Path, prices: Path | None) -> None:
     """Remove what an earlier demo left, and nothing else."""
+    if prices and prices.resolve().is_relative_to(out.resolve()):
+        raise InvalidInput(f"--prices {prices} lies in --out {out}, which is emptied first: choose another folder")
     for name in OWN:
         path = out / name
         if path.is_dir():

@@ -22,22 +22,24 @@ from venue_sandbox.ibkr_platform import IbkrPlatform
 from venue_sandbox.paper_platform import PaperPlatform
 from venue_sandbox.platform import Delivered, Platform
 
-__all__ = ["backtest_step", "broker_step", "check", "report_of", "scheduled_step"]
+__all__ = ["backtest_step", "broker_step", "check", "report_of", "scheduled_step", "tested"]
 
 
-def backtest_step(market: Market, folder: Path) -> BacktestResult:
-    """Back-test, show the figures and write the report."""
+def tested(market: Market) -> BacktestResult:
+    """Return the back-test of a market."""
+    sessions, rules = market.tested, policy(Execution.REALISTIC, market.strategy.manifest.target_mode)
+    settings = BacktestSettings(sessions[0], sessions[-1], PaperPlatform.cash, FillAt.NEXT_CLOSE, rules, "SPY")
+    return run_backtest(market.strategy, market.prices, "adj_close", settings)
+
+
+def backtest_step(market: Market, result: BacktestResult, folder: Path) -> None:
+    """Show the figures of a back-test and write its report."""
     say = console()
     say.rule("1  Back-test")
-    cash = PaperPlatform.cash
-    tested, rules = market.tested, policy(Execution.REALISTIC, market.strategy.manifest.target_mode)
-    settings = BacktestSettings(tested[0], tested[-1], cash, FillAt.NEXT_CLOSE, rules, "SPY")
-    result = run_backtest(market.strategy, market.prices, "adj_close", settings)
     show_figures(result)
-    listed = {"Fill": "next-close", "Execution": "realistic", "Starting cash": f"{cash:,}"}
+    listed = {"Fill": "next-close", "Execution": "realistic", "Starting cash": f"{PaperPlatform.cash:,}"}
     write_backtest(folder, result, market.strategy, listed, market.label)
     say.print(f"report  {folder / 'report.html'}\n", soft_wrap=True)
-    return result
 
 
 def scheduled_step(platform: PaperPlatform, market: Market, result: BacktestResult, as_of: date) -> str:
@@ -50,15 +52,15 @@ def scheduled_step(platform: PaperPlatform, market: Market, result: BacktestResu
     say.print(f"trigger   POST /run, X-CloudScheduler-ScheduleTime {due:%Y-%m-%dT%H:%M:%SZ}")
     report = report_of(platform, platform.fire(due))
     show_report(report)
-    tested = next(record.digest for record in result.decisions if record.decision.as_of == as_of)
-    check(report.decision_digest == tested, "the service decided otherwise than the back-test")
+    digest = next(record.digest for record in result.decisions if record.decision.as_of == as_of)
+    check(report.decision_digest == digest, "the service decided otherwise than the back-test")
     say.print(f"[green]one decision[/green]: the back-test of {as_of} has the same digest\n")
     before = len(platform.orders())
     again = report_of(platform, platform.fire(due))
     check(again == report, "the second trigger was answered with another report")
     check(len(platform.orders()) == before, "the second trigger sent an order")
     say.print("the scheduler fires the trigger again: the same report, and no other order at the venue\n")
-    return tested
+    return digest
 
 
 def broker_step(folder: Path, market: Market, prices: Path, as_of: date, digest: str | None) -> None:
