@@ -97,7 +97,7 @@ def test_the_results_of_a_subject_are_written_case_by_case(tmp_path: Path) -> No
     (tmp_path / "test_subject.py").write_text(SUBJECT)
     (tmp_path / "pytest.ini").write_text("[pytest]\n")
     environment = {
-        **os.environ,  # noqa: TID251 - for the process of the test
+        **os.environ,
         "BROKER_CONTRACT_RESULTS": str(tmp_path / "results"),
         "BROKER_CONTRACT_SUBJECT": "mine@1",
         "BROKER_CONTRACT_LIBRARY": "pytest",

@@ -43,7 +43,7 @@ from .test_cli_operate import market as prices_and_strategy  # noqa: F401 -- a f
 from .test_operations import CLOSE, MON, THU, TUE, WED, Market, Scripted, Tree, World
 from .test_recording import CHANGES, Spoil, spoil_object
 
-DATA_DIR = Path(os.environ.get("TEST_DATA_DIR") or Path(__file__).resolve().parents[4] / "shared" / "data")  # noqa: TID251
+DATA_DIR = Path(os.environ.get("TEST_DATA_DIR") or Path(__file__).resolve().parents[4] / "shared" / "data")
 FRI = date(2023, 12, 1)
 
 Rule = Callable[[Any, Any], Any]

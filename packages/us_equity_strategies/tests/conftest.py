@@ -20,7 +20,7 @@ from quant_platform_kit.domain.prices import PriceHistory, PriceTable
 from quant_platform_kit.domain.sessions import ExchangeCalendar
 
 CHECKOUT = Path(__file__).resolve().parents[3]
-DATA_DIR = Path(os.environ.get("TEST_DATA_DIR") or CHECKOUT.parent / "shared" / "data")  # noqa: TID251 -- read once
+DATA_DIR = Path(os.environ.get("TEST_DATA_DIR") or CHECKOUT.parent / "shared" / "data")
 
 Closes = float | Sequence[float]
 
