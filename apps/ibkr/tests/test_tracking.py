@@ -104,7 +104,14 @@ def test_silence_is_no_acknowledgement() -> None:
 
 def test_a_status_of_filled_waits_for_the_fills() -> None:
     assert report(status("Submitted"), status("Filled")).state is OrderState.ACKNOWLEDGED
-    assert report(status("Filled"), executed(2, 1)).state is OrderState.PARTIALLY_FILLED
+    assert report(status("Filled"), executed(2, 1), commission(1)).state is OrderState.PARTIALLY_FILLED
+
+
+def test_a_cancel_waits_for_the_commission_of_what_came_first() -> None:
+    tracked = told(status("Submitted"), executed(2, 1), status("Cancelled")).get("q1")
+    assert tracked is not None
+    assert tracked.state(tracked.filled_since) is OrderState.ACKNOWLEDGED
+    assert tracked.state(tracked.filled_since + COMMISSION_SECONDS * 2) is OrderState.CANCELLED
 
 
 def test_a_fill_waits_a_while_for_its_commission_and_then_counts_without() -> None:
@@ -112,7 +119,7 @@ def test_a_fill_waits_a_while_for_its_commission_and_then_counts_without() -> No
     tracked = tracker.get("q1")
     assert tracked is not None
     since = tracked.filled_since
-    assert tracked.state(since + COMMISSION_SECONDS / 2) is OrderState.PARTIALLY_FILLED
+    assert tracked.state(since + COMMISSION_SECONDS / 2) is OrderState.ACKNOWLEDGED
     assert tracked.state(since + COMMISSION_SECONDS * 2) is OrderState.FILLED
 
 

@@ -68,12 +68,12 @@ class Tracked:
 
     @property
     def awaits_commission(self) -> bool:
-        """Whether it is filled, and the commission of a fill is still to come."""
-        return self._whole and not self.executions.keys() <= self.commissions.keys()
+        """Whether the commission of a fill is still to come."""
+        return not self.executions.keys() <= self.commissions.keys()
 
     @property
     def _whole(self) -> bool:
-        return self.order is not None and self._filled() >= self.order.quantity
+        return self.order is not None and self._filled(self.executions) >= self.order.quantity
 
     def settled(self, now: float) -> bool:
         """Whether nothing more can be told of it: it is over, and every fill has its commission."""
@@ -81,12 +81,13 @@ class Tracked:
 
     def state(self, now: float) -> OrderState:
         """Return where the order stands; a fill counts when its commission is known, or does not come."""
-        state = order_state(self.status)
-        filled = self._filled()
+        state, counted = order_state(self.status), self._counted(now)
+        filled = self._filled(counted)
+        if len(counted) < len(self.executions):
+            return _working(filled)
         if self._whole:
-            late = now - self.filled_since > COMMISSION_SECONDS
-            return OrderState.FILLED if late or not self.awaits_commission else OrderState.PARTIALLY_FILLED
-        if self.rejected and not filled:
+            return OrderState.FILLED
+        if self.rejected and not self.executions:
             return OrderState.REJECTED
         if state in (OrderState.FILLED, OrderState.SENT):
             return _working(filled) if self.acknowledged else OrderState.SENT
@@ -98,14 +99,19 @@ class Tracked:
         """Return the broker's answer about the order."""
         assert self.order is not None, "an order is reported after its parameters are known"
         text = "" if self.told is None else f"{self.told[0]}: {self.told[1]}"
-        return ExecutionReport(self.order, self.state(now), self._fills(self.order), text if self.rejected else "")
+        ordered = sorted(self._counted(now).items(), key=lambda item: (item[1].time, item[0]))
+        fills = tuple(_fill(self.order, identity, execution, self.commissions) for identity, execution in ordered)
+        return ExecutionReport(self.order, self.state(now), fills, text if self.rejected else "")
 
-    def _filled(self) -> Decimal:
-        return sum((Decimal(str(execution.shares)) for execution in self.executions.values()), Decimal(0))
+    def _counted(self, now: float) -> dict[str, Any]:
+        """Return the executions whose commission is known; all of them when it has not come for long."""
+        if now - self.filled_since > COMMISSION_SECONDS:
+            return self.executions
+        return {identity: each for identity, each in self.executions.items() if identity in self.commissions}
 
-    def _fills(self, order: Order) -> tuple[Fill, ...]:
-        ordered = sorted(self.executions.items(), key=lambda item: (item[1].time, item[0]))
-        return tuple(_fill(order, identity, execution, self.commissions) for identity, execution in ordered)
+    @staticmethod
+    def _filled(executions: dict[str, Any]) -> Decimal:
+        return sum((Decimal(str(execution.shares)) for execution in executions.values()), Decimal(0))
 
 
 def _working(filled: Decimal) -> OrderState:
