@@ -17,11 +17,10 @@ from quant_platform_kit.ports.clock import Clock
 
 from ibkr_app.connection import Connection
 from ibkr_app.contracts import Contracts
+from ibkr_app.history import daily_bars
 
-__all__ = ["WHAT_TO_SHOW", "IbkrMarket"]
+__all__ = ["IbkrMarket"]
 
-WHAT_TO_SHOW = {Adjustment.TOTAL_RETURN: "ADJUSTED_LAST", Adjustment.SPLIT: "TRADES"}
-"""The series of the API by the adjustment it carries."""
 DELAYED_IF_NOT_LIVE = 3
 PAUSE_SECONDS = 0.005
 
@@ -44,7 +43,7 @@ class IbkrMarket:
         clock: Clock,
     ) -> None:
         self._connection, self._contracts, self._calendar, self._clock = connection, contracts, calendar, clock
-        self._what = WHAT_TO_SHOW[adjustment]
+        self._adjustment = adjustment
 
     def history(self, symbols: Sequence[str], until: date, sessions: int) -> PriceHistory:
         """Return daily closes; a symbol without any is a column of NaN.
@@ -57,16 +56,7 @@ class IbkrMarket:
         contracts = self._contracts.all(symbols)
         back = len(self._calendar.between(until, self._calendar.local_date(self._clock.now())))
         span = duration(sessions + back)
-
-        async def fetch(ib: Any) -> list[Any]:
-            asked = (
-                ib.reqHistoricalDataAsync(contract, "", span, "1 day", self._what, True, 1)
-                for contract in contracts.values()
-            )
-            return await asyncio.gather(*asked)
-
-        answers = self._connection.ask(fetch, "daily bars")
-        bars = {symbol: list(found or ()) for symbol, found in zip(contracts, answers, strict=True)}
+        bars = daily_bars(self._connection, contracts, span, self._adjustment)
         if not any(bars.values()):
             raise BrokerError(f"Interactive Brokers has no daily bars of {', '.join(symbols)}")
         return price_history(bars, symbols, until, sessions, self._calendar)

@@ -5,23 +5,31 @@ from __future__ import annotations
 from typing import ClassVar
 
 from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
 from quant_platform_kit.web.settings import ServiceSettings
 
-__all__ = ["IbkrSettings"]
+__all__ = ["GatewaySettings", "IbkrSettings"]
 
 
-class IbkrSettings(ServiceSettings):
-    """What this service can be told beyond what every service can."""
+class GatewaySettings(BaseSettings):
+    """Where the Gateway is."""
 
-    platform_prefix: ClassVar[str] = "IBKR_"
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
 
-    ibkr_dry_run_only: bool = Field(True, description="The first switch: nothing is sent while it is true.")
     ibkr_gateway_host: str = Field("127.0.0.1", description="Where TWS or IB Gateway runs.")
     ibkr_gateway_port: int = Field(4002, ge=1, le=65535, description="4002 Gateway paper, 4001 live; TWS 7497, 7496.")
     ibkr_client_id: int = Field(
         17, ge=1, le=999, description="Stable: orders are recovered under the id that sent them."
     )
     ibkr_timeout_seconds: float = Field(20, gt=0, le=25, description="How long the Gateway may take to answer.")
+
+
+class IbkrSettings(GatewaySettings, ServiceSettings):
+    """What this service can be told beyond what every service can."""
+
+    platform_prefix: ClassVar[str] = "IBKR_"
+
+    ibkr_dry_run_only: bool = Field(True, description="The first switch: nothing is sent while it is true.")
     ibkr_settle_seconds: float = Field(
         30, ge=0, le=60, description="How long an order may take to appear after it was sent."
     )

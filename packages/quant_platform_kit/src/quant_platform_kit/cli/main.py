@@ -13,6 +13,7 @@ from typer.exceptions import Abort, Exit, TyperException
 
 from quant_platform_kit.cli import (
     accept,
+    allow,
     backtest,
     ledger,
     operate,
@@ -50,6 +51,7 @@ app.command("halt")(operate.halt_command)
 app.command("resume")(operate.resume_command)
 app.command("cancel")(operate.cancel_command)
 app.command("accept")(accept.accept_command)
+app.command("allow")(allow.allow_command)
 app.command("owner")(owner.owner_command)
 app.command("audit")(operate.audit_command)
 app.command("replay")(replay.replay_command)
