@@ -28,8 +28,6 @@ from sqlalchemy.engine import URL
 from sqlalchemy.pool import NullPool
 from venue_sandbox.launch import Server
 
-pytest.register_assert_rewrite("quant_platform_kit.testing.store_contract")
-
 Start = Callable[..., Server]
 
 

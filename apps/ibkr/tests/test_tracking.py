@@ -185,3 +185,15 @@ def test_each_error_code_means_one_thing(code: int, expected: ErrorMeaning) -> N
 
 def test_a_status_nobody_knows_is_no_acknowledgement() -> None:
     assert order_state("Teleported") is OrderState.SENT
+
+
+@pytest.mark.parametrize("code", [10147, 10148, 10349])
+def test_an_end_that_only_the_library_claims_is_doubted_and_asked_for(code: int) -> None:
+    """After such errors the library calls the order cancelled, which the broker never said."""
+    tracker = told(status("Submitted"), status("Cancelled"), error(code))
+    tracked = tracker.get("q1")
+    assert tracked is not None
+    assert (tracked.state(NOW), tracked.doubted) == (OrderState.ACKNOWLEDGED, True)
+    status("Cancelled")(tracker)
+    tracker.believe()
+    assert (tracked.state(NOW), tracked.doubted) == (OrderState.CANCELLED, False)

@@ -11,16 +11,11 @@ import numpy as np
 import pytest
 from hypothesis import settings
 from pydantic import BaseModel, ConfigDict
-
-pytest.register_assert_rewrite(
-    "quant_platform_kit.testing.store_contract", "quant_platform_kit.testing.broker_contract"
-)
-
-from quant_platform_kit.adapters.calendar_tables import load_calendar  # noqa: E402
-from quant_platform_kit.adapters.strategies import bind  # noqa: E402
-from quant_platform_kit.domain.prices import PriceTable  # noqa: E402
-from quant_platform_kit.domain.sessions import ExchangeCalendar  # noqa: E402
-from quant_platform_kit.domain.strategy import (  # noqa: E402
+from quant_platform_kit.adapters.calendar_tables import load_calendar
+from quant_platform_kit.adapters.strategies import bind
+from quant_platform_kit.domain.prices import PriceTable
+from quant_platform_kit.domain.sessions import ExchangeCalendar
+from quant_platform_kit.domain.strategy import (
     BoundStrategy,
     InputName,
     StrategyContext,

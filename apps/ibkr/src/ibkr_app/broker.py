@@ -106,7 +106,7 @@ class IbkrBroker:
         """Return what the broker knows of an order: working, executed or completed, under any client id."""
         tracker = self._connection.tracker
         tracked = tracker.get(client_order_id)
-        if tracked is None or not (tracked.settled(time.monotonic()) or self._followed()):
+        if tracked is None or tracked.doubted or not (tracked.settled(time.monotonic()) or self._followed()):
             self._look_up()
             tracked = tracker.get(client_order_id)
         if tracked is None or tracked.account_id not in ("", self._account_id) or tracked.order is None:
@@ -131,7 +131,7 @@ class IbkrBroker:
         order_id = tracked.order_id if tracked else 0
         self._connection.do(lambda ib: ib.cancelOrder(self._connection.sdk.Order(orderId=order_id)), "a cancel")
         seconds = min(CANCEL_SECONDS, self._connection.address.timeout)
-        tracker.wait(client_order_id, lambda each: each.settled(time.monotonic()), seconds)
+        tracker.wait(client_order_id, lambda each: each.doubted or each.settled(time.monotonic()), seconds)
         return self.find(client_order_id) or found
 
     def open_orders(self) -> tuple[ExecutionReport, ...]:
@@ -211,6 +211,7 @@ class IbkrBroker:
 
         working = self._connection.ask(fetch, "its orders")
         self._looked_up = (tracker, time.monotonic())
+        tracker.believe()
         return working
 
     def _followed(self) -> bool:

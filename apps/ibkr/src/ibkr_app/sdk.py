@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from importlib import import_module
 from typing import Any
 
@@ -21,6 +22,7 @@ def load_sdk() -> Any:
         None is installed.
     """
     for name in LIBRARIES:
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # what it complains of is in our own errors
         try:
             return import_module(name)
         except ModuleNotFoundError as error:

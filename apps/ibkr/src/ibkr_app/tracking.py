@@ -32,6 +32,10 @@ class Tracked:
         By execution id without its number of corrections; a correction replaces what it corrects.
     told
         The last error about it, with its code.
+    working_status
+        The last status that was not an end.
+    doubted
+        Whether its end has to be asked for: after errors that end nothing, the library calls an order cancelled.
     """
 
     reference: str
@@ -43,6 +47,8 @@ class Tracked:
     executions: dict[str, Any] = field(default_factory=dict[str, Any])
     commissions: dict[str, Decimal] = field(default_factory=dict[str, Decimal])
     told: tuple[int, str] | None = None
+    working_status: str = "Submitted"
+    doubted: bool = False
     filled_since: float = 0.0
 
     @property
@@ -162,6 +168,12 @@ class Tracker:
         with self._changed:
             return [tracked for tracked in self._orders.values() if tracked.acknowledged]
 
+    def believe(self) -> None:
+        """Take it that every order stands as it was last told: the broker has just been asked."""
+        with self._changed:
+            for tracked in self._orders.values():
+                tracked.doubted = False
+
     def wait(self, reference: str, condition: Callable[[Tracked], bool], seconds: float) -> bool:
         """Wait until a condition holds of an order; return whether it does."""
         end = time.monotonic() + seconds
@@ -186,6 +198,8 @@ class Tracker:
             tracked.account_id = trade.order.account or tracked.account_id
             if trade.orderStatus.status and not (order_state(tracked.status).terminal and tracked.status != "Inactive"):
                 tracked.status = trade.orderStatus.status
+                if not order_state(tracked.status).terminal:
+                    tracked.working_status = tracked.status
             tracked.order = tracked.order or order_of(reference, trade)
             self._changed.notify_all()
 
@@ -215,9 +229,14 @@ class Tracker:
         """Take an error that is about an order."""
         with self._changed:
             reference = self._references.get(request)
-            if reference is not None and meaning(code) not in (ErrorMeaning.INFORMATION, ErrorMeaning.OTHER):
-                self._of(reference).told = (code, " ".join(text.split()))
-                self._changed.notify_all()
+            if reference is None:
+                return
+            tracked, said = self._of(reference), meaning(code)
+            if said in (ErrorMeaning.INFORMATION, ErrorMeaning.NOTHING_TO_CANCEL):
+                tracked.status, tracked.doubted = tracked.working_status, True
+            elif said is not ErrorMeaning.OTHER:
+                tracked.told = (code, " ".join(text.split()))
+            self._changed.notify_all()
 
     def _of(self, reference: str) -> Tracked:
         return self._orders.setdefault(reference, Tracked(reference))

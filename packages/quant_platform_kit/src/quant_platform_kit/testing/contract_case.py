@@ -6,11 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-import pytest
-
 __all__ = ["Case", "case", "case_of", "cases"]
-
-pytest.register_assert_rewrite("quant_platform_kit.testing.market_contract")
 
 _Test = TypeVar("_Test", bound=Callable[..., None])
 _MARK = "contract_case"
