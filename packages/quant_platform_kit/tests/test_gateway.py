@@ -94,7 +94,7 @@ def mentions(source: str, path: str) -> Iterator[Mention]:
 def deployed() -> dict[str, str]:
     """Return the source of every module that is deployed by its path in the checkout; the sandbox never is."""
     packages = [root for root in CHECKOUT.glob("packages/*/src") if root.parent.name != "venue_sandbox"]
-    roots = [*packages, CHECKOUT / "apps", CHECKOUT / "release"]
+    roots = [*packages, *CHECKOUT.glob("apps/*/src"), CHECKOUT / "release"]
     files = [file for root in roots for file in sorted(root.rglob("*.py"))]
     return {file.relative_to(CHECKOUT).as_posix(): file.read_text("utf-8") for file in files}
 

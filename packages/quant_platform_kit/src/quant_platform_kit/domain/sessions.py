@@ -9,9 +9,9 @@ from datetime import UTC, date, datetime, time, timedelta
 from enum import Enum
 from functools import cached_property
 from typing import TypeVar
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from quant_platform_kit.domain.errors import UnknownSession
+from quant_platform_kit.domain.errors import InvalidInput, UnknownSession
 
 __all__ = ["Cadence", "CalendarTable", "ExchangeCalendar", "Session", "SessionHours"]
 
@@ -117,7 +117,10 @@ class ExchangeCalendar:
     def __init__(self, table: CalendarTable) -> None:
         self.table = table
         self.name = table.name
-        self.timezone = ZoneInfo(table.timezone)
+        try:
+            self.timezone = ZoneInfo(table.timezone)
+        except ZoneInfoNotFoundError:
+            raise InvalidInput(f"time zone {table.timezone} is not known on this machine: install tzdata") from None
 
     @cached_property
     def sessions(self) -> tuple[date, ...]:
