@@ -90,6 +90,19 @@ def test_a_retry_gets_the_same_report_and_another_slot_finds_nothing_to_do(tmp_p
         assert len(ibkr.sent()) == 1
 
 
+def test_a_reconciliation_is_left_where_the_setting_says(tmp_path: Path) -> None:
+    place = tmp_path / "books"
+    with IbkrPlatform(
+        tmp_path, PRICES, "dual_momentum", settings={"IBKR_RECONCILIATION_OUTPUT_PATH": str(place)}
+    ) as ibkr:
+        told = report(ibkr.fire(DUE))
+        report(ibkr.fire(DUE))
+    (file,) = place.rglob(f"{told['run_id']}.json")
+    written = json.loads(file.read_bytes().partition(b"\n")[2] or file.read_bytes())
+    assert (written["run_id"], written["findings"]) == (told["run_id"], told["findings"])
+    assert written["account"] == told["account"]
+
+
 def test_a_dry_run_is_what_happens_unless_it_is_switched_off(tmp_path: Path) -> None:
     with IbkrPlatform(tmp_path, PRICES, "dual_momentum", settings={"IBKR_DRY_RUN_ONLY": "true"}) as ibkr:
         told = report(ibkr.fire(DUE))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 from quant_platform_kit.adapters.calendar_tables import load_calendar
@@ -21,6 +22,7 @@ from ibkr_app.mapping import is_paper
 from ibkr_app.market import IbkrMarket
 from ibkr_app.order_ids import OrderIds
 from ibkr_app.platform import description
+from ibkr_app.reconciliations import reconciliation_writer
 from ibkr_app.settings import IbkrSettings
 
 __all__ = ["compose", "mode_of"]
@@ -38,6 +40,8 @@ def compose() -> Service:
         return tuple(_account(service, settings, connection, name, calendar) for name in names)
 
     service = configured(settings, read_platform(description()), accounts)
+    if settings.ibkr_reconciliation_output_path:
+        service = replace(service, ended=reconciliation_writer(settings.ibkr_reconciliation_output_path))
     return service
 
 

@@ -18,6 +18,7 @@ from quant_platform_kit.domain.errors import InvalidInput, Refused
 from quant_platform_kit.domain.gates import RiskLimits
 from quant_platform_kit.domain.identity import Mode
 from quant_platform_kit.domain.matrix import PlatformDescription, matrix
+from quant_platform_kit.domain.runs import RunReport
 from quant_platform_kit.domain.sessions import ExchangeCalendar
 from quant_platform_kit.domain.strategy import BoundStrategy
 from quant_platform_kit.ports.broker import Broker
@@ -102,6 +103,10 @@ def _nobody() -> tuple[str, ...]:
     return ()
 
 
+def _nobody_else(report: RunReport) -> None:
+    del report
+
+
 def _nothing(boundary: Boundary) -> None:
     del boundary
 
@@ -120,6 +125,8 @@ class Service:
         Names of settings in the environment that the profile does not use.
     reached
         Told every boundary of a run.
+    ended
+        Given the report of every run that ended, and again when it is asked for again.
     """
 
     settings: ServiceSettings
@@ -134,6 +141,7 @@ class Service:
     cautions: Callable[[], Sequence[str]] = _nobody
     stale_settings: tuple[str, ...] = ()
     reached: Reached = _nothing
+    ended: Callable[[RunReport], None] = _nobody_else
 
     @property
     def name(self) -> str:

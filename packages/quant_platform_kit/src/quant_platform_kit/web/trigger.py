@@ -222,6 +222,10 @@ def _tell_ended(service: Service, report: RunReport, stop: StopSignal) -> None:
     level = "INFO" if report.outcome.good else "ERROR"
     logger.log(level, "{}: {}", report.outcome.value, "; ".join(report.reasons) or "nothing to add")
     try:
+        service.ended(report)
+    except Exception as error:  # noqa: BLE001 - the run ended, whatever is wrong with this
+        logger.error("the report was not handed on: {}: {}", type(error).__name__, error)
+    try:
         notices = Notices(service.stores.notices, service.notifier)
     except QuantError as error:
         logger.error("nobody was told: {}", error)
