@@ -92,13 +92,13 @@ def test_a_retry_gets_the_same_report_and_another_slot_finds_nothing_to_do(tmp_p
 
 def test_a_reconciliation_is_left_where_the_setting_says(tmp_path: Path) -> None:
     place = tmp_path / "books"
-    with IbkrPlatform(
-        tmp_path, PRICES, "dual_momentum", settings={"IBKR_RECONCILIATION_OUTPUT_PATH": str(place)}
-    ) as ibkr:
+    settings = {"IBKR_RECONCILIATION_OUTPUT_PATH": str(place)}
+    with IbkrPlatform(tmp_path, PRICES, "dual_momentum", settings=settings) as ibkr:
         told = report(ibkr.fire(DUE))
         report(ibkr.fire(DUE))
-    (file,) = place.rglob(f"{told['run_id']}.json")
-    written = json.loads(file.read_bytes().partition(b"\n")[2] or file.read_bytes())
+    (file,) = place.iterdir()
+    assert file.name == f"{told['run_id']}.json"
+    written = json.loads(file.read_bytes())
     assert (written["run_id"], written["findings"]) == (told["run_id"], told["findings"])
     assert written["account"] == told["account"]
 
