@@ -3,7 +3,16 @@
 import json
 import sys
 
-from bench import backtest_growth, backtest_vs_bt, ibkr_run, import_cost, store_cost, web_no_action, web_start
+from bench import (
+    backtest_growth,
+    backtest_vs_bt,
+    ibkr_run,
+    ibkr_start,
+    import_cost,
+    store_cost,
+    web_no_action,
+    web_start,
+)
 
 BENCHMARKS = {
     "backtest_vs_bt": backtest_vs_bt.measure,
@@ -13,6 +22,7 @@ BENCHMARKS = {
     "web_start": web_start.measure,
     "web_no_action": web_no_action.measure,
     "ibkr_run": ibkr_run.measure,
+    "ibkr_start": ibkr_start.measure,
 }
 
 

@@ -35,15 +35,17 @@ uvicorn.Server(uvicorn.Config(app, log_config=None)).run([listener])
 
 
 def measure() -> dict[str, Any]:
-    """Return the median ratios of start and memory."""
+    """Return the median ratios of start and memory of the paper service."""
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
-        folder = Path(name)
-        hello = [sys.executable, "-c", HELLO]
-        service = [sys.executable, "-m", "paper_app"]
-        environment = _environment(folder)
-        for command in (hello, service):
-            _start(command, environment)
-        pairs = [(_start(hello, environment), _start(service, environment)) for _ in range(ROUNDS)]
+        return compare(HELLO, "paper_app", environment(Path(name)))
+
+
+def compare(hello: str, module: str, settings: dict[str, str]) -> dict[str, Any]:
+    """Return the median ratios of start and memory of a service to those of a small program."""
+    theirs_command, ours_command = [sys.executable, "-c", hello], [sys.executable, "-m", module]
+    for command in (theirs_command, ours_command):
+        _start(command, settings)
+    pairs = [(_start(theirs_command, settings), _start(ours_command, settings)) for _ in range(ROUNDS)]
     seconds = statistics.median(ours[0] / theirs[0] for theirs, ours in pairs)
     memory = statistics.median(ours[1] / theirs[1] for theirs, ours in pairs)
     return {
@@ -58,7 +60,7 @@ def measure() -> dict[str, Any]:
     }
 
 
-def _environment(folder: Path) -> dict[str, str]:
+def environment(folder: Path) -> dict[str, str]:
     """Return settings that start a service; compiled modules are kept, as in an image."""
     return {
         "PATH": os.defpath,
@@ -72,10 +74,10 @@ def _environment(folder: Path) -> dict[str, str]:
     }
 
 
-def _start(command: list[str], environment: dict[str, str]) -> tuple[float, float]:
+def _start(command: list[str], settings: dict[str, str]) -> tuple[float, float]:
     """Return seconds to the first answer, and resident megabytes then."""
     began = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=settings)
     try:
         assert process.stdout is not None
         port = json.loads(process.stdout.readline())["port"]
