@@ -6,12 +6,12 @@ import json
 import time
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
+from http import HTTPStatus
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-import httpx
 import pytest
 from venue_sandbox.launch import Server
 
@@ -355,4 +355,4 @@ def test_the_asynchronous_client_is_served_too(server: Server, schwab_client: Cl
         await client.close_async_session()
         return response.status_code
 
-    assert asyncio.run(run()) == httpx.codes.OK
+    assert asyncio.run(run()) == HTTPStatus.OK

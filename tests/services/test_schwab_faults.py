@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
+from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
 
-import httpx
 import pytest
 from venue_sandbox.launch import Server, Unhealthy
 
@@ -16,6 +17,8 @@ Start = Callable[..., Server]
 Client = Callable[..., Any]
 
 NOON = datetime(2023, 6, 2, 16, tzinfo=UTC)
+httpx = import_module("httpx2" if find_spec("httpx2") else "httpx")
+"""What schwab-py's own library for OAuth uses: the newer one where it is installed."""
 LOST = (httpx.RemoteProtocolError, httpx.ReadError)
 
 
