@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Generator
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -139,14 +139,14 @@ class Connection:
         LoginEnded
             The login is too old, or was ended.
         """
-        wait, renewed = FIRST_WAIT, False
+        pause, renewed = FIRST_WAIT, False
         while True:
             try:
                 response = self.send(question, what, deadline)
             except LoginEnded:
                 raise
             except _Broken as broken:
-                why, pause = str(broken), 0.0
+                why, asked = str(broken), 0.0
             else:
                 if response.status_code == 401 and not renewed:
                     renewed = True
@@ -156,11 +156,11 @@ class Connection:
                     raise LoginEnded(f"Schwab refuses the login for {what}: {LOGIN_AGAIN}")
                 if response.status_code not in BUSY:
                     return response
-                why, pause = f"HTTP {response.status_code}", _retry_after(response)
-            if max(wait, pause) >= deadline.left(what):
+                why, asked = f"HTTP {response.status_code}", _retry_after(response)
+            if max(pause, asked) >= deadline.left(what):
                 raise BrokerError(f"Schwab did not answer {what}: {why}")
-            time.sleep(max(wait, pause))
-            wait = min(2 * wait, LONGEST_WAIT)
+            time.sleep(max(pause, asked))
+            pause = min(2 * pause, LONGEST_WAIT)
 
     def send(self, action: Callable[[Any], Any], what: str, deadline: Deadline) -> Any:
         """Do one request, whatever it changes, exactly once; return its response.
@@ -178,7 +178,7 @@ class Connection:
         left = deadline.left(what)
         client = self._ready(left)
         try:
-            return _within(left, lambda: action(client))
+            return _within(left, lambda: action(client), client.session.close)
         except TimeoutError:
             self._client = None
             raise BrokerError(f"Schwab did not answer {what} within {self.timeout:g} s") from None
@@ -261,8 +261,8 @@ def said(response: Any) -> str:
     return f": {' '.join(str(text).split())[:200]}" if text else ""
 
 
-def _within(seconds: float, call: Callable[[], Any]) -> Any:
-    """Return what a call returns, in a thread that is left alone when it takes longer; `TimeoutError` then."""
+def _within(seconds: float, call: Callable[[], Any], late: Callable[[], None]) -> Any:
+    """Return what a call returns; `TimeoutError` when it takes longer, and ``late`` is called when it has ended."""
     future: Future[Any] = Future()
 
     def work() -> None:
@@ -272,7 +272,10 @@ def _within(seconds: float, call: Callable[[], Any]) -> Any:
             future.set_exception(error)
 
     threading.Thread(target=work, name="schwab", daemon=True).start()
-    return future.result(seconds)
+    if not wait([future], seconds).done:
+        future.add_done_callback(lambda _: late())
+        raise TimeoutError
+    return future.result()
 
 
 def _retry_after(response: Any) -> float:

@@ -22,7 +22,6 @@ def load_sdk() -> Any:
 
 
 def load_httpx() -> Any:
-    """Return the HTTP client that the library is made of."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        return import_module("httpx")
+    """Return the HTTP library that its sessions are made of: ``httpx``, or ``httpx2`` where Authlib has found that."""
+    bases = [base.__module__.partition(".")[0] for base in load_sdk().auth.OAuth2Client.__mro__]
+    return import_module(next(name for name in bases if name.startswith("httpx")))
