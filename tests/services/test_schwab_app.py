@@ -3,29 +3,45 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Generator
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, ClassVar
 
 import pytest
 from quant_platform_kit.adapters.calendar_tables import load_calendar
 from quant_platform_kit.adapters.file_store import FileStore
 from quant_platform_kit.adapters.server_clock import ServerClock
+from quant_platform_kit.adapters.strategies import bind
+from quant_platform_kit.cli.backtest import run_backtest
+from quant_platform_kit.cli.options import Execution, policy
 from quant_platform_kit.domain.errors import BrokerError, InvalidInput, NeedsOperator, OrderRejected, Refused
 from quant_platform_kit.domain.orders import ExecutionReport, Order, OrderState, Side
+from quant_platform_kit.domain.runs import Outcome
 from quant_platform_kit.domain.strategy import Adjustment
+from quant_platform_kit.services.backtest import BacktestSettings, FillAt
 from schwab_app.broker import SchwabBroker
 from schwab_app.connection import Connection, Deadline, Login, LoginEnded
 from schwab_app.intents import Intents
+from schwab_app.login import exchange, schwab_command
 from schwab_app.market import SchwabMarket
 from schwab_app.pacing import Pacer
+from schwab_app.settings import read_access
 from schwab_app.tokens import TokenFile
+from venue_sandbox.demo.market import choose_market
+from venue_sandbox.demo.tour import report_of
 from venue_sandbox.launch import Server
+from venue_sandbox.loopback import ask
+from venue_sandbox.platform import Platform
+from venue_sandbox.schwab_platform import SchwabPlatform
 
 Start = Callable[..., Server]
 D = Decimal
@@ -454,3 +470,159 @@ def test_another_account_is_refused(server: Server, tmp_path: Path) -> None:
 
 def test_the_clock_is_the_venue_s(app: App) -> None:
     assert abs(app.clock.now() - datetime(2023, 6, 2, 16, tzinfo=UTC)) < timedelta(minutes=2)
+
+
+# --- the service ---------------------------------------------------------------------------------
+
+STRATEGY = """
+from dataclasses import replace
+from quant_platform_kit.domain.runs import Outcome
+from quant_platform_kit.domain.strategy import Adjustment
+from quant_platform_kit.services.backtest import BacktestSettings, FillAt
+from us_equity_strategies.dual_momentum import DualMomentum
+
+class SplitMomentum(DualMomentum):
+    manifest = replace(DualMomentum.manifest, profile="split_momentum", adjustment=Adjustment.SPLIT)
+
+CATALOG = {"split_momentum": SplitMomentum()}
+"""
+SERVICE = """
+from pathlib import Path
+from quant_platform_kit.web.serve import main
+from schwab_app import compose
+
+compose.description = lambda: Path(__file__).with_name("platform.toml")
+main(compose.compose)
+"""
+ENTRY = "[quant.strategies]\nsplit = split_strategy:CATALOG\n"
+
+
+class SplitPlatform(SchwabPlatform):
+    """Schwab with a strategy that takes prices adjusted for splits, enabled."""
+
+    app: ClassVar[str] = "split_service"
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a folder of modules with that strategy and a service that may run it."""
+    folder = tmp_path / "site"
+    installed = folder / "split_strategy-1.dist-info"
+    installed.mkdir(parents=True)
+    (folder / "split_strategy.py").write_text(STRATEGY)
+    (folder / "split_service.py").write_text(SERVICE)
+    (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: split-strategy\nVersion: 1\n")
+    (installed / "entry_points.txt").write_text(ENTRY)
+    described = Path("apps/schwab/platform.toml").read_text()
+    assert "enabled = []" in described
+    (folder / "platform.toml").write_text(described.replace("enabled = []", 'enabled = ["split_momentum"]'))
+    monkeypatch.syspath_prepend(str(folder))
+    return folder
+
+
+def opened(platform: Platform, ports: set[int]) -> None:
+    for server in (platform.venue, platform.scheduler, platform.service):
+        ports.update((server.port, server.control_port))
+
+
+def test_the_service_decides_as_the_back_test_and_trades(site: Path, tmp_path: Path, ports: set[int]) -> None:
+    market = choose_market()
+    as_of = date(2023, 5, 31)
+    prices, due = market.file(tmp_path / "prices.csv"), market.due(as_of)
+    strategy = bind(import_module("split_strategy").CATALOG["split_momentum"])
+    rules = policy(Execution.REALISTIC, strategy.manifest.target_mode)
+    terms = BacktestSettings(market.tested[0], market.tested[-1], D(100_000), FillAt.NEXT_CLOSE, rules, "SPY")
+    tested = {one.decision.as_of: one.digest for one in run_backtest(strategy, market.prices, "close", terms).decisions}
+    settings = {"ENTER_NOW": "true", "PYTHONPATH": str(site)}
+    with SplitPlatform(
+        tmp_path / "schwab", prices, "split_momentum", settings=settings, opens_at=due.isoformat()
+    ) as platform:
+        opened(platform, ports)
+        report = report_of(platform, platform.fire(due))
+        assert report.outcome is Outcome.COMPLETED, report.reasons
+        assert [order.state for order in report.orders] == [OrderState.FILLED]
+        assert report.decision_digest == tested[as_of]
+        assert report_of(platform, platform.fire(due)) == report
+        assert len(platform.sent()) == 1
+
+
+def test_two_orders_for_one_block_the_run_with_the_candidates(site: Path, tmp_path: Path, ports: set[int]) -> None:
+    market = choose_market()
+    prices, due = market.file(tmp_path / "prices.csv"), market.due(date(2023, 5, 31))
+    settings = {"ENTER_NOW": "true", "PYTHONPATH": str(site), "ALLOCATION_FRACTION": "0.4"}
+    with SplitPlatform(
+        tmp_path / "schwab", prices, "split_momentum", settings=settings, opens_at=due.isoformat()
+    ) as platform:
+        opened(platform, ports)
+        platform.venue.fault("duplicate_order", operation="submit")
+        report = report_of(platform, platform.fire(due))
+        assert report.outcome is Outcome.BLOCKED
+        assert len(platform.sent()) == 2
+        assert "may be any of these at Schwab" in str(report)
+        assert any("quant resolve" in line for line in report.todo), report.todo
+
+
+def test_a_lost_order_blocks_and_names_what_to_do(site: Path, tmp_path: Path, ports: set[int]) -> None:
+    market = choose_market()
+    prices, due = market.file(tmp_path / "prices.csv"), market.due(date(2023, 5, 31))
+    settings = {"ENTER_NOW": "true", "PYTHONPATH": str(site)}
+    with SplitPlatform(
+        tmp_path / "schwab", prices, "split_momentum", settings=settings, opens_at=due.isoformat()
+    ) as platform:
+        opened(platform, ports)
+        platform.venue.fault("drop_before", operation="submit")
+        report = report_of(platform, platform.fire(due))
+        assert report.outcome is Outcome.BLOCKED
+        assert any("quant resolve" in line for line in report.todo), report.todo
+        assert platform.sent() == []
+
+
+def test_no_profile_of_the_catalog_runs_without_a_price_source(server: Server) -> None:
+    environment = {
+        "PATH": "/usr/bin:/bin",
+        "STRATEGY_PROFILE": "dual_momentum",
+        "STORE_URL": "file:///nowhere",
+        "REPORT_STORE_URL": "file:///nowhere",
+        "SCHWAB_APP_KEY": "sandbox-key",
+        "SCHWAB_APP_SECRET": "sandbox-secret",
+        "SCHWAB_TOKEN_PATH": "/nowhere",
+    }
+    ran = subprocess.run(
+        [sys.executable, "-m", "schwab_app"], env=environment, capture_output=True, text=True, timeout=30, check=False
+    )
+    assert ran.returncode == 1
+    assert "needs total_return prices, delivered: split; configure a price source" in ran.stderr
+
+
+# --- quant login schwab --------------------------------------------------------------------------
+
+
+def test_a_login_is_made_and_kept(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = tmp_path / "token.json"
+    settings = {
+        "SCHWAB_APP_KEY": "sandbox-key",
+        "SCHWAB_APP_SECRET": "sandbox-secret",
+        "SCHWAB_TOKEN_PATH": str(place),
+        "SCHWAB_API_URL": f"http://127.0.0.1:{server.port}",
+    }
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+
+    def browser(text: str, **_: object) -> str:
+        address = next(word for word in said if word.startswith("https://api.schwabapi.com/v1/oauth/authorize"))
+        path = address.removeprefix("https://api.schwabapi.com")
+        return ask(server.port, "GET", path).headers["Location"]
+
+    said: list[str] = []
+    monkeypatch.setattr("schwab_app.login.typer.prompt", browser)
+    monkeypatch.setattr(
+        "schwab_app.login.console",
+        lambda: SimpleNamespace(print=lambda text, **_: said.extend(text.split())),
+    )
+    schwab_command()
+    app = App(server, tmp_path)
+    app.broker.connect()
+    assert app.broker.account().cash_by_currency == {"USD": 100_000}
+    app.connection.close()
+    with pytest.raises(InvalidInput, match="has to begin with"):
+        exchange(read_access(), None, "https://example.com/?code=1")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from quant_platform_kit.adapters.longbridge_inputs import account_state, market_symbol
@@ -16,6 +16,7 @@ from quant_platform_kit.domain.errors import BrokerError, NeedsOperator, OrderRe
 from quant_platform_kit.domain.orders import ExecutionReport, Order, OrderState
 from quant_platform_kit.domain.portfolio import AccountState
 from quant_platform_kit.domain.silence import AfterSilence, BrokerTraits
+from quant_platform_kit.ports.clock import Clock
 
 from longbridge_app.instruments import Instruments
 from longbridge_app.mapping import described, order_state, report
@@ -28,7 +29,7 @@ REPLAY_WINDOW = timedelta(minutes=10)
 CURRENCY = "USD"
 FRESH_SECONDS = 1.0
 """How long a list of orders is good for: 30 requests in 30 seconds are allowed."""
-DAYS_BACK = 5
+DAYS_BACK = timedelta(days=5)
 CANCEL_SECONDS, POLL_SECONDS = 5.0, 0.2
 
 
@@ -47,8 +48,10 @@ class LongBridgeBroker:
         How long an order may take to appear after it was sent.
     """
 
-    def __init__(self, worker: Worker, instruments: Instruments, account_id: str, settle: timedelta) -> None:
-        self._worker, self._instruments, self._account_id = worker, instruments, account_id
+    def __init__(
+        self, worker: Worker, instruments: Instruments, account_id: str, clock: Clock, settle: timedelta
+    ) -> None:
+        self._worker, self._instruments, self._account_id, self._clock = worker, instruments, account_id, clock
         self._traits = traits_of(worker.library, settle, worker.timeout)
         self._listed: tuple[float, Sequence[OrderRow]] | None = None
         self._told: dict[OrderRow, ExecutionReport] = {}
@@ -193,13 +196,17 @@ class LongBridgeBroker:
         rows = _by_id(row for row in self._today(deadline) if row.remark == client_order_id)
         if not rows and history:
             before: Sequence[OrderRow] = self._worker.look(
-                "before", DAYS_BACK, what="earlier orders", deadline=deadline
+                "before", *self._days_back(), what="earlier orders", deadline=deadline
             )
             rows = _by_id(row for row in before if row.remark == client_order_id)
         if len(rows) > 1:
             listed = "; ".join(map(described, rows.values()))
             raise NeedsOperator(f"order {client_order_id} may be any of these at LongBridge: {listed}")
         return next(iter(rows.values()), None)
+
+    def _days_back(self) -> tuple[datetime, datetime]:
+        now = self._clock.now()
+        return now - DAYS_BACK, now
 
     def _find(self, client_order_id: str, deadline: Deadline, *, history: bool) -> ExecutionReport | None:
         row = self._row(client_order_id, deadline, history=history)

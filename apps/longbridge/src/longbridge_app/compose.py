@@ -56,7 +56,7 @@ def compose() -> Service:
             quote.kill()
 
         account = Account(
-            broker=LongBridgeBroker(trade, Instruments(quote), account_id, settle),
+            broker=LongBridgeBroker(trade, Instruments(quote), account_id, clock, settle),
             market=LongBridgeMarket(quote, service.strategy.manifest.adjustment, calendar, clock),
             clock=clock,
             mode=mode_of(settings, account_id),

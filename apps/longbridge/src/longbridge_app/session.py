@@ -102,10 +102,9 @@ class Session:
         """Return today's orders."""
         return tuple(map(_order, self._trade.today_orders()))
 
-    def before(self, days: int) -> tuple[OrderRow, ...]:
+    def before(self, since: datetime, until: datetime) -> tuple[OrderRow, ...]:
         """Return orders of earlier days."""
-        now = datetime.now(UTC)  # noqa: TID251 - a generous bound
-        return tuple(map(_order, self._trade.history_orders(start_at=now - timedelta(days=days), end_at=now)))
+        return tuple(map(_order, self._trade.history_orders(start_at=since, end_at=until)))
 
     def order(self, order_id: str) -> tuple[OrderRow, Decimal]:
         """Return an order, and what it has cost beside its price."""
