@@ -389,7 +389,7 @@ def test_the_clock_is_the_venue_s(app: App) -> None:
 # --- the service ---------------------------------------------------------------------------------
 
 
-def test_the_service_decides_as_on_paper_and_trades(tmp_path: Path, ports: set[int]) -> None:
+def test_the_service_decides_as_on_paper_and_trades(tmp_path: Path, reachable: None) -> None:
     market = choose_market()
     prices, due = market.file(tmp_path / "prices.csv"), market.due(date(2023, 5, 31))
     now = {"ENTER_NOW": "true"}
@@ -400,8 +400,6 @@ def test_the_service_decides_as_on_paper_and_trades(tmp_path: Path, ports: set[i
     ]
     for kind, options in kinds:
         with kind(tmp_path / kind.name, prices, market.profile, settings=now, **options) as platform:
-            ports.update((platform.venue.port, platform.venue.control_port, platform.scheduler.port))
-            ports.update((platform.service.port, platform.scheduler.control_port))
             report = report_of(platform, platform.fire(due))
             assert report.outcome is Outcome.COMPLETED, report.reasons
             assert [order.state for order in report.orders] == [OrderState.FILLED]
@@ -411,13 +409,11 @@ def test_the_service_decides_as_on_paper_and_trades(tmp_path: Path, ports: set[i
     assert digests[0] == digests[1]
 
 
-def test_a_dead_quote_socket_ends_a_run_in_time_and_the_next_trigger_runs(tmp_path: Path, ports: set[int]) -> None:
+def test_a_dead_quote_socket_ends_a_run_in_time_and_the_next_trigger_runs(tmp_path: Path, reachable: None) -> None:
     market = choose_market()
     prices, due = market.file(tmp_path / "prices.csv"), market.due(date(2023, 5, 31))
     options = {"settings": {"ENTER_NOW": "true"}, "opens_at": due.isoformat()}
     with LongBridgePlatform(tmp_path / "longbridge", prices, market.profile, **options) as platform:
-        ports.update((platform.venue.port, platform.venue.control_port, platform.scheduler.port))
-        ports.update((platform.service.port, platform.scheduler.control_port))
         platform.venue.fault("silent_drop", operation="quotes", times=None)
         begun = time.monotonic()
         (attempt,) = platform.fire(due).attempts

@@ -40,7 +40,6 @@ from venue_sandbox.demo.market import choose_market
 from venue_sandbox.demo.tour import report_of
 from venue_sandbox.launch import Server
 from venue_sandbox.loopback import ask
-from venue_sandbox.platform import Platform
 from venue_sandbox.schwab_platform import SchwabPlatform
 
 Start = Callable[..., Server]
@@ -375,10 +374,10 @@ def test_a_look_up_is_repeated_over_a_new_connection(app: App, server: Server) -
 
 def test_a_server_that_never_answers_holds_nobody_up(app: App, server: Server) -> None:
     server.fault("silent_drop", operation="*", times=None)
-    for ask in (app.broker.account, app.broker.connect, app.broker.open_orders):
+    for call in (app.broker.account, app.broker.connect, app.broker.open_orders):
         begun = time.monotonic()
         with pytest.raises(BrokerError, match="did not answer"):
-            ask()
+            call()
         assert time.monotonic() - begun < app.timeout + 1
     server.clear()
     app.broker.connect()
@@ -520,12 +519,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def opened(platform: Platform, ports: set[int]) -> None:
-    for server in (platform.venue, platform.scheduler, platform.service):
-        ports.update((server.port, server.control_port))
-
-
-def test_the_service_decides_as_the_back_test_and_trades(site: Path, tmp_path: Path, ports: set[int]) -> None:
+def test_the_service_decides_as_the_back_test_and_trades(site: Path, tmp_path: Path, reachable: None) -> None:
     market = choose_market()
     as_of = date(2023, 5, 31)
     prices, due = market.file(tmp_path / "prices.csv"), market.due(as_of)
@@ -537,7 +531,6 @@ def test_the_service_decides_as_the_back_test_and_trades(site: Path, tmp_path: P
     with SplitPlatform(
         tmp_path / "schwab", prices, "split_momentum", settings=settings, opens_at=due.isoformat()
     ) as platform:
-        opened(platform, ports)
         report = report_of(platform, platform.fire(due))
         assert report.outcome is Outcome.COMPLETED, report.reasons
         assert [order.state for order in report.orders] == [OrderState.FILLED]
@@ -546,14 +539,13 @@ def test_the_service_decides_as_the_back_test_and_trades(site: Path, tmp_path: P
         assert len(platform.sent()) == 1
 
 
-def test_two_orders_for_one_block_the_run_with_the_candidates(site: Path, tmp_path: Path, ports: set[int]) -> None:
+def test_two_orders_for_one_block_the_run_with_the_candidates(site: Path, tmp_path: Path, reachable: None) -> None:
     market = choose_market()
     prices, due = market.file(tmp_path / "prices.csv"), market.due(date(2023, 5, 31))
     settings = {"ENTER_NOW": "true", "PYTHONPATH": str(site), "ALLOCATION_FRACTION": "0.4"}
     with SplitPlatform(
         tmp_path / "schwab", prices, "split_momentum", settings=settings, opens_at=due.isoformat()
     ) as platform:
-        opened(platform, ports)
         platform.venue.fault("duplicate_order", operation="submit")
         report = report_of(platform, platform.fire(due))
         assert report.outcome is Outcome.BLOCKED
@@ -562,14 +554,13 @@ def test_two_orders_for_one_block_the_run_with_the_candidates(site: Path, tmp_pa
         assert any("quant resolve" in line for line in report.todo), report.todo
 
 
-def test_a_lost_order_blocks_and_names_what_to_do(site: Path, tmp_path: Path, ports: set[int]) -> None:
+def test_a_lost_order_blocks_and_names_what_to_do(site: Path, tmp_path: Path, reachable: None) -> None:
     market = choose_market()
     prices, due = market.file(tmp_path / "prices.csv"), market.due(date(2023, 5, 31))
     settings = {"ENTER_NOW": "true", "PYTHONPATH": str(site)}
     with SplitPlatform(
         tmp_path / "schwab", prices, "split_momentum", settings=settings, opens_at=due.isoformat()
     ) as platform:
-        opened(platform, ports)
         platform.venue.fault("drop_before", operation="submit")
         report = report_of(platform, platform.fire(due))
         assert report.outcome is Outcome.BLOCKED
