@@ -422,3 +422,18 @@ def test_a_dead_quote_socket_ends_a_run_in_time_and_the_next_trigger_runs(tmp_pa
         platform.venue.clear()
         report = report_of(platform, platform.fire(due))
         assert report.outcome is Outcome.COMPLETED
+
+
+@pytest.mark.parametrize("kind", ["drop_before", "drop_after", "silent", "silent_drop", "delayed_accept"])
+def test_a_run_whose_order_is_not_answered_completes_with_one_order(tmp_path: Path, reachable: None, kind: str) -> None:
+    market = choose_market()
+    prices, due = market.file(tmp_path / "prices.csv"), market.due(date(2023, 5, 31))
+    settings = {"ENTER_NOW": "true", "LONGBRIDGE_TIMEOUT_SECONDS": "3"}
+    with LongBridgePlatform(
+        tmp_path / "longbridge", prices, market.profile, settings=settings, opens_at=due.isoformat()
+    ) as platform:
+        platform.venue.fault(kind, operation="submit")
+        report = report_of(platform, platform.fire(due))
+        assert report.outcome is Outcome.COMPLETED, report.reasons
+        assert [order.state for order in report.orders] == [OrderState.FILLED]
+        assert len(platform.sent()) == 1

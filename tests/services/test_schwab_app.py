@@ -617,3 +617,62 @@ def test_a_login_is_made_and_kept(server: Server, tmp_path: Path, monkeypatch: p
     app.connection.close()
     with pytest.raises(InvalidInput, match="has to begin with"):
         exchange(read_access(), None, "https://example.com/?code=1")
+
+
+@pytest.mark.parametrize("kind", ["drop_after", "silent", "delayed_accept", "missing_location", "wrong_location"])
+def test_a_run_whose_order_is_not_answered_completes_with_one_order(
+    site: Path, tmp_path: Path, reachable: None, kind: str
+) -> None:
+    market = choose_market()
+    prices, due = market.file(tmp_path / "prices.csv"), market.due(date(2023, 5, 31))
+    settings = {"ENTER_NOW": "true", "PYTHONPATH": str(site), "SCHWAB_TIMEOUT_SECONDS": "3"}
+    with SplitPlatform(
+        tmp_path / "schwab", prices, "split_momentum", settings=settings, opens_at=due.isoformat()
+    ) as platform:
+        platform.venue.fault(kind, operation="submit")
+        report = report_of(platform, platform.fire(due))
+        assert report.outcome is Outcome.COMPLETED, report.reasons
+        assert [order.state for order in report.orders] == [OrderState.FILLED]
+        assert len(platform.sent()) == 1
+
+
+def test_a_service_killed_after_its_order_left_finds_it_and_sends_no_other(
+    site: Path, tmp_path: Path, reachable: None
+) -> None:
+    market = choose_market()
+    prices, due = market.file(tmp_path / "prices.csv"), market.due(date(2023, 5, 31))
+    settings = {"ENTER_NOW": "true", "PYTHONPATH": str(site), "LEASE_SECONDS": "12"}
+    with SplitPlatform(
+        tmp_path / "schwab", prices, "split_momentum", settings=settings, opens_at=due.isoformat()
+    ) as platform:
+        platform.venue.fault("silent", operation="submit")
+        trigger = threading.Thread(target=lambda: platform.fire(due))
+        trigger.start()
+        end = time.monotonic() + 20
+        while not platform.sent():
+            assert time.monotonic() < end
+            time.sleep(0.02)
+        platform.kill_service()
+        trigger.join()
+        platform.start_service()
+        time.sleep(12)
+        report = report_of(platform, platform.fire(due, retries=5))
+        assert report.outcome is Outcome.COMPLETED, report.reasons
+        assert [order.state for order in report.orders] == [OrderState.FILLED]
+        assert len(platform.sent()) == 1
+
+
+def test_a_login_that_ended_is_503_until_somebody_logs_in(site: Path, tmp_path: Path, reachable: None) -> None:
+    market = choose_market()
+    prices, due = market.file(tmp_path / "prices.csv"), market.due(date(2023, 5, 31))
+    settings = {"ENTER_NOW": "true", "PYTHONPATH": str(site)}
+    with SplitPlatform(
+        tmp_path / "schwab", prices, "split_momentum", settings=settings, opens_at=due.isoformat()
+    ) as platform:
+        platform.venue.fault("expire_access")
+        platform.venue.fault("age_login")
+        (attempt,) = platform.fire(due).attempts
+        assert attempt.status == 503
+        assert "quant login schwab" in attempt.body
+        TokenFile(platform.folder / "token.json").write(platform.venue.control("POST", "login"))
+        assert report_of(platform, platform.fire(due)).outcome is Outcome.COMPLETED
