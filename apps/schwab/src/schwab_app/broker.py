@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from quant_platform_kit.domain.errors import BrokerError, NeedsOperator, OrderRejected
+from quant_platform_kit.domain.errors import BrokerError, Conflict, NeedsOperator, OrderRejected
 from quant_platform_kit.domain.orders import ExecutionReport, Order, OrderState, Side
 from quant_platform_kit.domain.portfolio import AccountState
 from quant_platform_kit.domain.silence import AfterSilence, BrokerTraits
@@ -101,7 +101,12 @@ class SchwabBroker:
             known = tuple(int(document["orderId"]) for document in self._listed(SNAPSHOT, deadline))
             self._pacer.take()
             intent = Intent(order, self._clock.now(), known)
-            self._intents.record(intent)
+            try:
+                self._intents.record(intent)
+            except Conflict:  # another process sends it at this moment
+                known_now = self._intents.known(order.client_order_id)
+                assert known_now is not None, "what exists already can be read"
+                return self._sent_before(known_now, order, deadline)
             return _answered(self._placed(intent, deadline))
 
     def find(self, client_order_id: str) -> ExecutionReport | None:
@@ -144,7 +149,9 @@ class SchwabBroker:
             raise OrderRejected(
                 f"client order id {order.client_order_id} was used for {intent.order}; ids are used once"
             )
-        found = self._found(intent, deadline)
+        end = time.monotonic() + self._connection.timeout / 2
+        while (found := self._found(intent, deadline)) is None and time.monotonic() < end:
+            time.sleep(POLL_SECONDS)  # another process may be sending it
         if found is None:
             raise NeedsOperator(f"order {_sent(intent)} is not shown by Schwab, and is never sent again")
         return _answered(found)

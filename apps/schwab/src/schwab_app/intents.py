@@ -7,6 +7,7 @@ says whose an order of Schwab is, and ``placed/<client order id>`` what became o
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -82,7 +83,7 @@ class Intents:
         """Record that an order is about to be sent; `Conflict` if that was done."""
         identity = intent.order.client_order_id
         alike = f"{self._alike(intent.order, intent.sent_at)}{identity}"
-        if self._store.get(alike) is None:
+        with suppress(Conflict):
             self._store.create(alike, canonical_json(_Owner(identity)))
         self._store.create(f"{self._root}/orders/{identity}", canonical_json(intent))
         self._intents[identity] = intent
