@@ -58,7 +58,7 @@ async def serving(exchange: Exchange, options: Options) -> AsyncGenerator[Ports]
     exchange.observers = (Pusher(desk, sockets), Cutter(venue), pacer)
     control = venue_control(exchange, venue.desk)
     control.add_routes(_logins(desk))
-    async with front_serving(_application(desk, sockets), control, pacer, options.port) as ports:
+    async with front_serving(_application(desk, sockets), control, exchange, pacer, options.port) as ports:
         yield ports
 
 

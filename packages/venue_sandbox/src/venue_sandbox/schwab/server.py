@@ -66,7 +66,7 @@ async def serving(exchange: Exchange, options: Options) -> AsyncGenerator[Ports]
     exchange.observers = (Cutter(venue), pacer)
     control = venue_control(exchange, venue.desk)
     control.add_routes([web.post(f"{CONTROL}login", _log_in(logins))])
-    async with front_serving(_application(desk, options.application), control, pacer, options.port) as ports:
+    async with front_serving(_application(desk, options.application), control, exchange, pacer, options.port) as ports:
         yield ports
 
 

@@ -1,0 +1,81 @@
+"""What the words of the OpenAPI mean in the kit's terms."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from quant_platform_kit.adapters.longbridge_inputs import plain_symbol
+from quant_platform_kit.domain.orders import ExecutionReport, Fill, Order, OrderState, Side
+
+from longbridge_app.rows import FillRow, OrderRow
+
+__all__ = ["described", "order_of", "order_state", "report"]
+
+_STATES = {
+    "Filled": OrderState.FILLED,
+    "Rejected": OrderState.REJECTED,
+    "Canceled": OrderState.CANCELLED,
+    "PartialWithdrawal": OrderState.CANCELLED,
+    "Expired": OrderState.EXPIRED,
+    "PartialFilled": OrderState.PARTIALLY_FILLED,
+}
+"""Every other status is that of an order that lives."""
+CENT = Decimal("0.0001")
+
+
+def order_state(row: OrderRow) -> OrderState:
+    """Return the state that a status stands for."""
+    state = _STATES.get(row.status, OrderState.ACKNOWLEDGED)
+    if state is OrderState.ACKNOWLEDGED and row.executed_quantity:
+        return OrderState.PARTIALLY_FILLED
+    return OrderState.CANCELLED if state is OrderState.REJECTED and row.executed_quantity else state
+
+
+def order_of(row: OrderRow) -> Order:
+    """Return the order that a row describes, under its remark; one made by hand has LongBridge's id."""
+    limit = None if row.order_type == "MO" else row.price
+    reference = row.remark or f"longbridge-{row.order_id}"
+    side = Side.BUY if row.side == "Buy" else Side.SELL
+    return Order(reference, plain_symbol(row.symbol), side, row.quantity, limit)
+
+
+def report(row: OrderRow, fills: Sequence[FillRow], cost: Decimal) -> ExecutionReport:
+    """Return where an order stands.
+
+    Parameters
+    ----------
+    cost
+        Commission and fees of the whole order, which LongBridge does not tell by execution: they are divided by units.
+    """
+    order, state = order_of(row), order_state(row)
+    known = sorted({fill.trade_id: fill for fill in fills}.values(), key=lambda fill: (fill.at, fill.trade_id))
+    filled = sum((fill.quantity for fill in known), Decimal(0))
+    if state is OrderState.FILLED and filled < order.quantity:
+        state = OrderState.PARTIALLY_FILLED if filled else OrderState.ACKNOWLEDGED
+    if state is OrderState.PARTIALLY_FILLED and not filled:
+        state = OrderState.ACKNOWLEDGED
+    shares = _divided(cost, [fill.quantity for fill in known])
+    made = tuple(
+        Fill(order.client_order_id, order.symbol, order.side, each.quantity, each.price, share, each.at, each.trade_id)
+        for each, share in zip(known, shares, strict=True)
+    )
+    rejected = state is OrderState.REJECTED
+    return ExecutionReport(order, state, made, (row.message or "rejected without a reason") if rejected else "")
+
+
+def described(row: OrderRow) -> str:
+    """Return an order in words, for an operator."""
+    order = order_of(row)
+    kind = "market" if order.limit_price is None else f"limit {order.limit_price}"
+    return (
+        f"{row.order_id} ({order.side.value} {row.quantity} {order.symbol} {kind}, {row.status}, "
+        f"entered {row.submitted_at:%H:%M:%S} UTC)"
+    )
+
+
+def _divided(cost: Decimal, quantities: Sequence[Decimal]) -> list[Decimal]:
+    """Return shares of a cost by quantity, whose sum is the cost."""
+    whole = sum(quantities, Decimal(0))
+    shares = [(cost * quantity / whole).quantize(CENT) for quantity in quantities[:-1]]
+    return [*shares, cost - sum(shares, Decimal(0))] if quantities else []

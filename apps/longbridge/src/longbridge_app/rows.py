@@ -1,0 +1,106 @@
+"""What crosses from the worker process: plain values, whichever library they came from; instants are aware UTC."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+__all__ = ["Balance", "Cash", "Credentials", "DayBar", "FillRow", "Holding", "Instrument", "LastPrice", "OrderRow"]
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """How to log in; without URLs at LongBridge itself. ``library`` is ``longbridge`` or ``longport``."""
+
+    library: str
+    app_key: str
+    app_secret: str
+    access_token: str
+    http_url: str | None = None
+    quote_ws_url: str | None = None
+    trade_ws_url: str | None = None
+
+    def __repr__(self) -> str:
+        return f"Credentials({self.library})"
+
+
+@dataclass(frozen=True, slots=True)
+class Cash:
+    """Cash of one currency."""
+
+    currency: str
+    available_cash: Decimal
+    frozen_cash: Decimal
+    settling_cash: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """An account's cash, and what it can buy for in its base currency."""
+
+    cash: tuple[Cash, ...]
+    currency: str
+    buy_power: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """One holding."""
+
+    symbol: str
+    quantity: Decimal
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRow:
+    """An order; ``side``, ``order_type`` and ``status`` are the library's names, ``price`` None for a market order."""
+
+    order_id: str
+    remark: str
+    symbol: str
+    side: str
+    order_type: str
+    status: str
+    quantity: Decimal
+    executed_quantity: Decimal
+    price: Decimal | None
+    submitted_at: datetime
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class FillRow:
+    """One execution."""
+
+    trade_id: str
+    quantity: Decimal
+    price: Decimal
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Instrument:
+    """Lot and currency of a symbol."""
+
+    symbol: str
+    currency: str
+    lot_size: int
+
+
+@dataclass(frozen=True, slots=True)
+class LastPrice:
+    """The last price of a symbol, and whether it trades."""
+
+    symbol: str
+    last_done: Decimal
+    timestamp: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class DayBar:
+    """A daily candlestick."""
+
+    close: Decimal
+    timestamp: datetime

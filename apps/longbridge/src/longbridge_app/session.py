@@ -1,0 +1,168 @@
+"""The login inside the worker process: the only place that touches the client library.
+
+Its calls block, hold the interpreter's lock, and may never return: nothing else lives in this process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from functools import cached_property
+from importlib import import_module
+from typing import Any
+
+from longbridge_app.rows import (
+    Balance,
+    Cash,
+    Credentials,
+    DayBar,
+    FillRow,
+    Holding,
+    Instrument,
+    LastPrice,
+    OrderRow,
+)
+
+__all__ = ["Session"]
+
+MARKET, LIMIT = "MO", "LO"
+
+
+class Session:
+    """Calls of the library by name, with plain values in and out."""
+
+    def __init__(self, credentials: Credentials) -> None:
+        self._credentials = credentials
+        self._sdk: Any = import_module(f"{credentials.library}.openapi")
+
+    @cached_property
+    def _config(self) -> Any:
+        known = self._credentials
+        make: Callable[..., Any] = getattr(self._sdk.Config, "from_apikey", self._sdk.Config)
+        urls = {
+            name: value
+            for name in ("http_url", "quote_ws_url", "trade_ws_url")
+            if (value := getattr(known, name)) is not None
+        }
+        return make(known.app_key, known.app_secret, known.access_token, **urls, enable_print_quote_packages=False)
+
+    @cached_property
+    def _trade(self) -> Any:
+        return self._sdk.TradeContext(self._config)
+
+    @cached_property
+    def _quote(self) -> Any:
+        return self._sdk.QuoteContext(self._config)
+
+    # --- the account ------------------------------------------------------------------------------
+
+    def member_id(self) -> int:
+        """Return whose login it is."""
+        return int(self._quote.member_id())
+
+    def balance(self) -> Balance:
+        """Return cash by currency."""
+        (balance,) = self._trade.account_balance()
+        cash = tuple(
+            Cash(row.currency, row.available_cash, row.frozen_cash, row.settling_cash) for row in balance.cash_infos
+        )
+        return Balance(cash, balance.currency, balance.buy_power)
+
+    def positions(self) -> tuple[Holding, ...]:
+        """Return what is held."""
+        channels = self._trade.stock_positions().channels
+        return tuple(
+            Holding(row.symbol, row.quantity, row.currency) for channel in channels for row in channel.positions
+        )
+
+    # --- orders -----------------------------------------------------------------------------------
+
+    def submit(self, symbol: str, side: str, quantity: Decimal, limit: Decimal | None, reference: str) -> str:
+        """Send an order for the day, and return its id; the reference is its remark, and its request id if it can."""
+        sdk = self._sdk
+        again = {"client_request_id": reference} if self._credentials.library == "longbridge" else {}
+        response = self._trade.submit_order(
+            symbol=symbol,
+            order_type=sdk.OrderType.MO if limit is None else sdk.OrderType.LO,
+            side=sdk.OrderSide.Buy if side == "BUY" else sdk.OrderSide.Sell,
+            submitted_quantity=quantity,
+            time_in_force=sdk.TimeInForceType.Day,
+            submitted_price=limit,
+            remark=reference,
+            **again,
+        )
+        return str(response.order_id)
+
+    def cancel(self, order_id: str) -> None:
+        """Ask to cancel an order."""
+        self._trade.cancel_order(order_id)
+
+    def today(self) -> tuple[OrderRow, ...]:
+        """Return today's orders."""
+        return tuple(map(_order, self._trade.today_orders()))
+
+    def before(self, since: datetime, until: datetime) -> tuple[OrderRow, ...]:
+        """Return orders of earlier days."""
+        return tuple(map(_order, self._trade.history_orders(start_at=since, end_at=until)))
+
+    def order(self, order_id: str) -> tuple[OrderRow, Decimal]:
+        """Return an order, and what it has cost beside its price."""
+        shown = self._trade.order_detail(order_id)
+        charges = shown.charge_detail
+        return _order(shown), Decimal(0) if charges is None else charges.total_amount
+
+    def fills(self, order_id: str, symbol: str, submitted_at: datetime) -> tuple[FillRow, ...]:
+        """Return the executions of an order, also of an earlier day."""
+        rows = self._trade.today_executions(order_id=order_id)
+        if not rows:
+            begin, end = submitted_at - timedelta(hours=1), submitted_at + timedelta(days=3)
+            found = self._trade.history_executions(symbol=symbol, start_at=begin, end_at=end)
+            rows = [row for row in found if row.order_id == order_id]
+        return tuple(FillRow(row.trade_id, row.quantity, row.price, _utc(row.trade_done_at)) for row in rows)
+
+    # --- prices -----------------------------------------------------------------------------------
+
+    def instruments(self, symbols: Sequence[str]) -> tuple[Instrument, ...]:
+        """Return lots and currencies; symbols that are not known are left out."""
+        rows = self._quote.static_info(list(symbols))
+        return tuple(Instrument(row.symbol, row.currency, int(row.lot_size)) for row in rows)
+
+    def quotes(self, symbols: Sequence[str]) -> tuple[LastPrice, ...]:
+        """Return last prices; symbols that are not known are left out."""
+        return tuple(
+            LastPrice(row.symbol, row.last_done, _utc(row.timestamp)) for row in self._quote.quote(list(symbols))
+        )
+
+    def bars(self, symbol: str, count: int, adjusted: bool) -> tuple[DayBar, ...]:
+        """Return the newest daily candlesticks, adjusted forward or as they were traded."""
+        sdk = self._sdk
+        kind = sdk.AdjustType.ForwardAdjust if adjusted else sdk.AdjustType.NoAdjust
+        rows = self._quote.candlesticks(symbol, sdk.Period.Day, count, kind)
+        return tuple(DayBar(row.close, _utc(row.timestamp)) for row in rows)
+
+
+def _order(row: Any) -> OrderRow:
+    return OrderRow(
+        order_id=row.order_id,
+        remark=row.remark or "",
+        symbol=row.symbol,
+        side=_name(row.side),
+        order_type=_name(row.order_type),
+        status=_name(row.status),
+        quantity=row.quantity,
+        executed_quantity=row.executed_quantity,
+        price=row.price,
+        submitted_at=_utc(row.submitted_at),
+        message=row.msg or "",
+    )
+
+
+def _name(value: object) -> str:
+    """Return the name of an enumeration's member: ``Filled`` of ``OrderStatus.Filled``."""
+    return str(value).rpartition(".")[2]
+
+
+def _utc(at: datetime) -> datetime:
+    """Return an instant in UTC; a time without a zone is this process's, which is UTC."""
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)

@@ -1,0 +1,35 @@
+"""The settings of the LongBridge service."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from pydantic import Field, SecretStr
+from quant_platform_kit.web.settings import ServiceSettings
+
+__all__ = ["LongBridgeSettings"]
+
+
+class LongBridgeSettings(ServiceSettings):
+    """What this service can be told beyond what every service can."""
+
+    platform_prefix: ClassVar[str] = "LONGBRIDGE_"
+
+    longbridge_dry_run_only: bool = Field(True, description="The first switch: nothing is sent while it is true.")
+    account_prefix: Literal["HK", "SG"] = Field(description="What the account's id begins with in ledger and reports.")
+    account_region: Literal["HK", "SG"] = Field(description="Where the account is kept; the same as ACCOUNT_PREFIX.")
+    longbridge_account: str = Field(
+        "", pattern=r"^[A-Za-z0-9_-]*$", description="The account's number: LongBridge tells it to nobody who asks."
+    )
+    longport_secret_name: str = Field("", description="Secret with app_key, app_secret and access_token, as JSON.")
+    longport_app_key: SecretStr = Field(SecretStr(""), description="Key of the application, without a secret.")
+    longport_app_secret: SecretStr = Field(SecretStr(""), description="Its secret.")
+    longport_access_token: SecretStr = Field(SecretStr(""), description="The account's access token.")
+    longbridge_http_url: str = Field("", description="A venue of the sandbox on this machine instead of LongBridge.")
+    longbridge_quote_ws_url: str = Field("", description="Its websocket of quotes.")
+    longbridge_trade_ws_url: str = Field("", description="Its websocket of orders.")
+    longbridge_timeout_seconds: float = Field(20, gt=0, le=25, description="How long LongBridge may take to answer.")
+    longbridge_settle_seconds: float = Field(30, ge=0, description="How long an order may take to appear.")
+    longbridge_feature_snapshot_path: str = Field("", description="Features of a snapshot-backed profile.")
+    longbridge_feature_snapshot_manifest_path: str = Field("", description="Manifest of those features.")
+    longbridge_strategy_config_path: str = Field("", description="Configuration file of a profile that needs one.")

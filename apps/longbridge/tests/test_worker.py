@@ -1,0 +1,72 @@
+"""A process that hangs is killed, and one whose owner died kills itself."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+
+import pytest
+from longbridge_app import worker as module
+from longbridge_app.rows import Credentials
+from longbridge_app.worker import Deadline, LongBridgeError, Worker
+
+CREDENTIALS = Credentials("json", "key", "secret", "token")
+"""A library that has no ``openapi``: the process starts, and every call of it fails."""
+
+
+def test_an_error_of_the_process_is_told_and_it_lives_on() -> None:
+    worker = Worker(CREDENTIALS, "test", 10)
+    for _ in range(2):
+        with worker.turn("a test") as deadline, pytest.raises(LongBridgeError, match="ModuleNotFoundError"):
+            worker.call("today", what="a test", deadline=deadline)
+    worker.kill()
+    assert worker.pid is None
+
+
+def test_a_process_that_does_not_answer_is_killed() -> None:
+    worker = Worker(CREDENTIALS, "test", 10)
+    with worker.turn("a test") as deadline, pytest.raises(LongBridgeError):
+        worker.call("today", what="a test", deadline=deadline)
+    process = worker.pid
+    assert process is not None
+    os.kill(process, 19)  # stopped: it answers nothing any more
+    begun = time.monotonic()
+    with pytest.raises(LongBridgeError, match=r"did not answer a test within 0\.5 s"):
+        worker.call("today", what="a test", deadline=Deadline(0.5))
+    assert time.monotonic() - begun < 2
+    with pytest.raises(ProcessLookupError):
+        os.kill(process, 0)
+    worker.kill()
+
+
+def test_nobody_waits_longer_for_another_than_for_an_answer() -> None:
+    worker, said = Worker(CREDENTIALS, "test", 0.2), list[str]()
+
+    def ask() -> None:
+        try:
+            with worker.turn("a test"):
+                said.append("its turn")
+        except LongBridgeError as error:
+            said.append(str(error))
+
+    with worker.turn("another"):
+        thread = threading.Thread(target=ask)
+        thread.start()
+        thread.join()
+    assert said == ["LongBridge did not answer a test within 0.2 s"]
+    ask()
+    assert said[1:] == ["its turn"]
+
+
+def test_the_surroundings_say_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LONGBRIDGE_HTTP_URL", "http://elsewhere")
+    monkeypatch.setenv("LONGPORT_ACCESS_TOKEN", "other")
+    monkeypatch.setenv("TZ", "Asia/Hong_Kong")
+    monkeypatch.setattr(os, "chdir", lambda _: None)
+    module._forget_surroundings()
+    left = {name: value for name, value in os.environ.items() if name.startswith(("LONGBRIDGE_", "LONGPORT_", "TZ"))}  # noqa: TID251
+    zone = time.tzname[0]
+    monkeypatch.undo()
+    time.tzset()
+    assert (left, zone) == ({"TZ": "UTC"}, "UTC")

@@ -1,0 +1,1 @@
+"""The service of Charles Schwab."""

@@ -1,0 +1,301 @@
+"""One account at Schwab, as the kit's `Broker`.
+
+Schwab knows no client order id. So what is about to be sent is in the store before it leaves, with the ids of the
+orders that are there already; after silence the new orders that look the same are the candidates. One is ours; with
+several, or none, nothing is ever sent again.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from quant_platform_kit.domain.errors import BrokerError, Conflict, NeedsOperator, OrderRejected
+from quant_platform_kit.domain.orders import ExecutionReport, Order, OrderState, Side
+from quant_platform_kit.domain.portfolio import AccountState
+from quant_platform_kit.domain.silence import AfterSilence, BrokerTraits
+from quant_platform_kit.ports.clock import Clock
+
+from schwab_app.connection import Connection, Deadline, LoginEnded, NotSent, good, said
+from schwab_app.intents import Fingerprint, Intent, Intents
+from schwab_app.mapping import account_state, described, entered_at, fingerprint, order_state, report
+from schwab_app.pacing import Pacer
+from schwab_app.sdk import load_sdk
+
+__all__ = ["SchwabBroker"]
+
+SKEW = timedelta(seconds=60)
+"""How far Schwab's clock may be from this one."""
+SNAPSHOT, WORKING = timedelta(days=1), timedelta(days=59)
+"""How far back orders are looked at: Schwab shows 60 days."""
+CANCEL_SECONDS, POLL_SECONDS = 5.0, 0.1
+
+Document = Mapping[str, Any]
+
+
+class SchwabBroker:
+    """An account behind a login.
+
+    Parameters
+    ----------
+    settle
+        How long an order may take to appear after it was sent.
+    """
+
+    def __init__(
+        self, connection: Connection, account_id: str, intents: Intents, clock: Clock, pacer: Pacer, settle: timedelta
+    ) -> None:
+        self._connection, self._account_id, self._intents = connection, account_id, intents
+        self._clock, self._pacer = clock, pacer
+        self._traits = BrokerTraits(AfterSilence.BLOCK, settle, timeout=timedelta(seconds=connection.timeout))
+
+    @property
+    def account_id(self) -> str:
+        """The account's number."""
+        return self._account_id
+
+    @property
+    def traits(self) -> BrokerTraits:
+        """An order that is not found may be there all the same: nothing is sent again."""
+        return self._traits
+
+    def connect(self) -> None:
+        """Begin a new session, and find the account.
+
+        Raises
+        ------
+        BrokerError
+            Schwab does not answer, or takes the login no more.
+        Refused
+            The account is not behind this login.
+        """
+        self._connection.connect()
+        self._connection.hash_of(self._account_id)
+
+    def close(self) -> None:
+        """End the session."""
+        self._connection.close()
+
+    def account(self) -> AccountState:
+        """Return cash and units, asked for now."""
+        with self._connection.turn("the account") as deadline:
+            account = self._connection.hash_of(self._account_id)
+
+            def ask(client: Any) -> Any:
+                return client.get_account(account, fields=client.Account.Fields.POSITIONS)
+
+            response = good(self._connection.look(ask, "the account", deadline), "the account")
+            return account_state(self._account_id, response.json(parse_float=Decimal))
+
+    def submit(self, order: Order) -> ExecutionReport:
+        """Send an order once; see `quant_platform_kit.ports.broker.Broker.submit`."""
+        _check(order)
+        with self._connection.turn("an order") as deadline:
+            if (intent := self._intents.known(order.client_order_id)) is not None:
+                return self._sent_before(intent, order, deadline)
+            self._refuse_alike(order)
+            known = tuple(int(document["orderId"]) for document in self._listed(SNAPSHOT, deadline))
+            self._pacer.take()
+            intent = Intent(order, self._clock.now(), known)
+            try:
+                self._intents.record(intent)
+            except Conflict:  # another process sends it at this moment
+                known_now = self._intents.known(order.client_order_id)
+                assert known_now is not None, "what exists already can be read"
+                return self._sent_before(known_now, order, deadline)
+            return _answered(self._placed(intent, deadline))
+
+    def find(self, client_order_id: str) -> ExecutionReport | None:
+        """Return where an order stands; one that was never answered is looked for by all that tells it apart."""
+        intent = self._intents.known(client_order_id)
+        if intent is None:
+            return None
+        with self._connection.turn("an order") as deadline:
+            return self._found(intent, deadline)
+
+    def cancel(self, client_order_id: str) -> ExecutionReport:
+        """Cancel a working order, and return where it stands; fills that came first count."""
+        found = self.find(client_order_id)
+        if found is None:
+            raise BrokerError(f"order {client_order_id} is not known to Schwab")
+        placed = self._intents.placed(client_order_id)
+        if found.state.terminal or placed is None:
+            return found
+        account = self._connection.hash_of(self._account_id)
+        with self._connection.turn("a cancel") as deadline:
+            self._pacer.take()
+            self._connection.look(lambda client: client.cancel_order(placed.order_id, account), "a cancel", deadline)
+        end = time.monotonic() + min(CANCEL_SECONDS, self._connection.timeout / 2)
+        while not (found := self.find(client_order_id) or found).state.terminal and time.monotonic() < end:
+            time.sleep(POLL_SECONDS)
+        return found
+
+    def open_orders(self) -> tuple[ExecutionReport, ...]:
+        """Return every working order of the account, whoever sent it."""
+        with self._connection.turn("its orders") as deadline:
+            listed = self._listed(WORKING, deadline)
+        live = [document for document in listed if not order_state(str(document["status"])).terminal]
+        return tuple(self._told(document) for document in reversed(live))
+
+    # --- sending ----------------------------------------------------------------------------------
+
+    def _sent_before(self, intent: Intent, order: Order, deadline: Deadline) -> ExecutionReport:
+        """Answer for an id that was used: what became of it, and never a second order."""
+        if intent.order != order:
+            raise OrderRejected(
+                f"client order id {order.client_order_id} was used for {intent.order}; ids are used once"
+            )
+        end = time.monotonic() + self._connection.timeout / 2
+        while (found := self._found(intent, deadline)) is None and time.monotonic() < end:
+            time.sleep(POLL_SECONDS)  # another process may be sending it
+        if found is None:
+            raise NeedsOperator(f"order {_sent(intent)} is not shown by Schwab, and is never sent again")
+        return _answered(found)
+
+    def _refuse_alike(self, order: Order) -> None:
+        """Refuse an order that could not be told apart from one whose fate is not known."""
+        others = self._intents.unsettled(order, self._clock.now())
+        if others:
+            raise OrderRejected(
+                f"not sent: order {', '.join(others)} of today looks the same, and what became of it is not known"
+            )
+
+    def _placed(self, intent: Intent, deadline: Deadline) -> ExecutionReport:
+        """Send an order, and find out under which id Schwab has it."""
+        identity, account = intent.order.client_order_id, self._connection.hash_of(self._account_id)
+        specification = _specification(intent.order)
+        try:
+            response = self._connection.send(
+                lambda client: client.place_order(account, specification), f"order {identity}", deadline
+            )
+        except (NotSent, LoginEnded) as error:
+            self._intents.refuse(identity, f"not sent: {error}")
+            raise OrderRejected(f"not sent: {error}") from error
+        if 400 <= response.status_code < 500 and response.status_code not in (408, 429):
+            why = f"HTTP {response.status_code}{said(response)}"
+            self._intents.refuse(identity, why)
+            raise OrderRejected(why)
+        if response.status_code not in (200, 201):
+            raise BrokerError(f"Schwab answered order {identity} with HTTP {response.status_code}{said(response)}")
+        return self._acknowledged(intent, _told_id(response, account), deadline)
+
+    def _acknowledged(self, intent: Intent, told: int | None, deadline: Deadline) -> ExecutionReport:
+        """Take over the order that was made: what the answer names is compared with what Schwab shows."""
+        if (found := self._candidate(intent, deadline)) is None and told is not None and told not in intent.known:
+            shown = self._shown(told, deadline)
+            found = shown if shown is not None and _is_same(shown, intent) else None
+        if found is None:
+            raise BrokerError(f"Schwab took order {_sent(intent)}, and does not show it yet")
+        self._intents.adopt(intent.order.client_order_id, int(found["orderId"]))
+        return report(found, intent.order)
+
+    # --- looking up -------------------------------------------------------------------------------
+
+    def _found(self, intent: Intent, deadline: Deadline) -> ExecutionReport | None:
+        order = intent.order
+        placed = self._intents.placed(order.client_order_id)
+        if placed is None:
+            candidate = self._candidate(intent, deadline)
+            if candidate is None:
+                return None
+            self._intents.adopt(order.client_order_id, int(candidate["orderId"]))
+            return report(candidate, order)
+        if not placed.order_id:
+            return ExecutionReport(order, OrderState.REJECTED, (), placed.refused)
+        shown = self._shown(placed.order_id, deadline)
+        if shown is None:
+            raise BrokerError(f"Schwab does not show its order {placed.order_id} any more")
+        return report(shown, order)
+
+    def _candidate(self, intent: Intent, deadline: Deadline) -> Document | None:
+        """Return the one new order that looks like ours and is nobody else's.
+
+        Raises
+        ------
+        NeedsOperator
+            There are several.
+        """
+        until = intent.sent_at + self._traits.settle_window + self._traits.timeout + SKEW
+        alike = [
+            document
+            for document in self._listed(self._clock.now() - intent.sent_at + SKEW, deadline)
+            if int(document["orderId"]) not in intent.known
+            and _is_same(document, intent)
+            and intent.sent_at - SKEW <= entered_at(document) <= until
+            and self._intents.owner(int(document["orderId"])) in (None, intent.order.client_order_id)
+        ]
+        if len(alike) > 1:
+            listed = "; ".join(described(document) for document in reversed(alike))
+            raise NeedsOperator(f"order {_sent(intent)} may be any of these at Schwab: {listed}")
+        return alike[0] if alike else None
+
+    def _listed(self, back: timedelta, deadline: Deadline) -> Sequence[Document]:
+        """Return the account's orders that were entered so long ago or later, the newest first."""
+        account, now = self._connection.hash_of(self._account_id), self._clock.now().astimezone(UTC)
+        since = max(now - max(back, SKEW), now - WORKING)
+
+        def ask(client: Any) -> Any:
+            return client.get_orders_for_account(
+                account, from_entered_datetime=since, to_entered_datetime=now + SNAPSHOT
+            )
+
+        response = good(self._connection.look(ask, "its orders", deadline), "its orders")
+        return response.json(parse_float=Decimal)
+
+    def _shown(self, order_id: int, deadline: Deadline) -> Document | None:
+        account = self._connection.hash_of(self._account_id)
+        response = self._connection.look(lambda client: client.get_order(order_id, account), "an order", deadline)
+        return None if response.status_code == 404 else good(response, "an order").json(parse_float=Decimal)
+
+    def _told(self, document: Document) -> ExecutionReport:
+        """Return a working order under its client order id, or under Schwab's if it is not ours."""
+        owner = self._intents.owner(int(document["orderId"]))
+        intent = None if owner is None else self._intents.known(owner)
+        return report(document, None if intent is None else intent.order, f"schwab-{document['orderId']}")
+
+
+def _check(order: Order) -> None:
+    """Refuse what the API would not refuse clearly."""
+    if order.quantity <= 0 or order.quantity != order.quantity.to_integral_value():
+        raise OrderRejected(f"quantity {order.quantity} of {order.symbol}: it is a positive whole number")
+    limit = order.limit_price
+    if limit is not None and not (limit.is_finite() and limit > 0):
+        raise OrderRejected(f"limit {limit} for {order.symbol}: a limit is positive and finite")
+
+
+def _specification(order: Order) -> Any:
+    """Return an order as the library writes it: for the day, in regular hours."""
+    equities = load_sdk().orders.equities
+    units = int(order.quantity)
+    if order.limit_price is None:
+        make = equities.equity_buy_market if order.side is Side.BUY else equities.equity_sell_market
+        return make(order.symbol, units)
+    make = equities.equity_buy_limit if order.side is Side.BUY else equities.equity_sell_limit
+    return make(order.symbol, units, f"{order.limit_price:f}")
+
+
+def _is_same(document: Document, intent: Intent) -> bool:
+    return fingerprint(document) == Fingerprint.of(intent.order)
+
+
+def _told_id(response: Any, account: str) -> int | None:
+    """Return the order id that an answer names, None if it names none of this account."""
+    location = response.headers.get("Location", "")
+    found = re.search(rf"/accounts/{re.escape(account)}/orders/(\d+)/?$", location)
+    return int(found[1]) if found else None
+
+
+def _answered(found: ExecutionReport) -> ExecutionReport:
+    """Return an answer, or raise it when it is a rejection."""
+    if found.state is OrderState.REJECTED:
+        raise OrderRejected(found.text or "rejected without a reason")
+    return found
+
+
+def _sent(intent: Intent) -> str:
+    at: datetime = intent.sent_at.astimezone(UTC)
+    return f"{intent.order.client_order_id} ({Fingerprint.of(intent.order)}, sent at {at:%H:%M:%S} UTC)"

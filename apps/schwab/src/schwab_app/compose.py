@@ -1,0 +1,83 @@
+"""Where concrete classes meet: a login at Schwab, its accounts, and the service every app shares."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+from quant_platform_kit.adapters.calendar_tables import load_calendar
+from quant_platform_kit.adapters.clock import SystemClock
+from quant_platform_kit.adapters.platforms import read_platform
+from quant_platform_kit.adapters.server_clock import ServerClock
+from quant_platform_kit.domain.errors import InvalidInput
+from quant_platform_kit.domain.identity import Mode
+from quant_platform_kit.web.service import Account, Service, configured
+from quant_platform_kit.web.settings import read_settings
+
+from schwab_app.broker import SchwabBroker
+from schwab_app.connection import Connection, Login
+from schwab_app.intents import Intents
+from schwab_app.market import SchwabMarket
+from schwab_app.pacing import Pacer
+from schwab_app.platform import description
+from schwab_app.redirect import SANDBOX_PREFIX, sandbox_of
+from schwab_app.settings import SchwabSettings
+from schwab_app.tokens import Tokens, caution, tokens_of
+
+__all__ = ["compose", "mode_of"]
+
+
+def compose() -> Service:
+    """Return the service that the environment describes; raises as `configured`."""
+    settings = read_settings(SchwabSettings)
+    tokens, sandbox = tokens_of(settings), sandbox_of(settings.schwab_api_url)
+    login = Login(
+        settings.schwab_app_key.get_secret_value(), settings.schwab_app_secret.get_secret_value(), tokens, sandbox
+    )
+    calendar, pacers = load_calendar("XNYS"), dict[str, Pacer]()
+
+    def accounts() -> tuple[Account, ...]:
+        connection = Connection(login, settings.schwab_timeout_seconds)
+        name = settings.schwab_account or _only_account(connection)
+        seconds = settings.schwab_timeout_seconds
+        clock = ServerClock(settings.schwab_api_url, seconds) if sandbox else SystemClock()
+        intents, pacer = Intents(service.stores.ledger, name), pacers.setdefault(name, Pacer())
+        settle = timedelta(seconds=settings.schwab_settle_seconds)
+        account = Account(
+            broker=SchwabBroker(connection, name, intents, clock, pacer, settle),
+            market=SchwabMarket(connection, service.strategy.manifest.adjustment, calendar),
+            clock=clock,
+            mode=mode_of(settings, name),
+            close=connection.close,
+        )
+        return (account,)
+
+    service = configured(settings, read_platform(description()), accounts)
+    return replace(service, cautions=lambda: _cautions(tokens))
+
+
+def mode_of(settings: SchwabSettings, account_id: str) -> Mode:
+    """Return how far runs of an account may go: live needs both switches, an account of the sandbox the first.
+
+    Schwab itself has no paper accounts.
+    """
+    if settings.schwab_dry_run_only:
+        return Mode.DRY_RUN
+    if settings.schwab_api_url and account_id.startswith(SANDBOX_PREFIX):
+        return Mode.PAPER
+    return Mode.LIVE if settings.live_trading else Mode.DRY_RUN
+
+
+def _cautions(tokens: Tokens) -> tuple[str, ...]:
+    told = caution(tokens.read(), SystemClock().now())
+    return () if told is None else (told,)
+
+
+def _only_account(connection: Connection) -> str:
+    """Return the account behind a login that has only one."""
+    connection.connect()
+    accounts = connection.accounts
+    if len(accounts) != 1:
+        connection.close()
+        raise InvalidInput(f"the login has {len(accounts)} accounts: choose one with SCHWAB_ACCOUNT")
+    return accounts[0]

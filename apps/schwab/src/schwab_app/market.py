@@ -1,0 +1,75 @@
+"""Prices at Schwab: daily candles, adjusted for splits only, and quotes."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from http import HTTPStatus
+from typing import Any
+
+from quant_platform_kit.adapters.daily_closes import closes_history
+from quant_platform_kit.domain.errors import BrokerError, InvalidInput
+from quant_platform_kit.domain.portfolio import Quote
+from quant_platform_kit.domain.prices import PriceHistory
+from quant_platform_kit.domain.sessions import ExchangeCalendar
+from quant_platform_kit.domain.strategy import Adjustment
+
+from schwab_app.connection import Connection, good
+from schwab_app.mapping import quote
+
+__all__ = ["SchwabMarket"]
+
+SPARE = timedelta(days=10)
+
+
+class SchwabMarket:
+    """`MarketData` over a login; `InvalidInput` for any adjustment but that for splits."""
+
+    def __init__(self, connection: Connection, adjustment: Adjustment, calendar: ExchangeCalendar) -> None:
+        if adjustment is not Adjustment.SPLIT:
+            raise InvalidInput(
+                f"Schwab's history is adjusted for splits, the strategy needs {adjustment.value} prices; configure a "
+                "price source"
+            )
+        self._connection, self._calendar = connection, calendar
+
+    def history(self, symbols: Sequence[str], until: date, sessions: int) -> PriceHistory:
+        """Return daily closes; a symbol without any is a column of NaN.
+
+        Raises
+        ------
+        BrokerError
+            Schwab does not answer, or has no candles at all.
+        """
+        rows = self._calendar.between(self._calendar.table.first, until)[-sessions:]
+        begin = datetime.combine((rows or (until,))[0], time(), UTC) - SPARE
+        end = datetime.combine(until, time(), UTC) + timedelta(days=1)
+        closes = {symbol: self._candles(symbol, begin, end) for symbol in symbols}
+        if not any(closes.values()):
+            raise BrokerError(f"Schwab has no daily candles of {', '.join(symbols)}")
+        return closes_history("Schwab", closes, symbols, until, sessions, self._calendar)
+
+    def quotes(self, symbols: Collection[str]) -> Mapping[str, Quote]:
+        """Return present quotes; a symbol that is unknown, or whose quote is delayed, is absent."""
+        wanted = sorted(symbols)
+        if not wanted:
+            return {}
+        with self._connection.turn("quotes") as deadline:
+            response = self._connection.look(lambda client: client.get_quotes(wanted), "quotes", deadline)
+        documents: dict[str, Any] = good(response, "quotes").json()
+        found = (quote(symbol, documents[symbol]) for symbol in wanted if symbol in documents)
+        return {one.symbol: one for one in found if one is not None}
+
+    def _candles(self, symbol: str, begin: datetime, end: datetime) -> list[tuple[date, float]]:
+        def ask(client: Any) -> Any:
+            return client.get_price_history_every_day(
+                symbol, start_datetime=begin, end_datetime=end, need_extended_hours_data=False
+            )
+
+        with self._connection.turn("daily candles") as deadline:
+            response = self._connection.look(ask, "daily candles", deadline)
+        if response.status_code in (HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND):
+            return []
+        candles: list[Any] = good(response, "daily candles").json().get("candles") or []
+        local = self._calendar.local_date
+        return [(local(datetime.fromtimestamp(each["datetime"] / 1000, UTC)), float(each["close"])) for each in candles]

@@ -1,0 +1,56 @@
+"""The settings of the Schwab service, and the part of them that a login needs."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from quant_platform_kit.domain.errors import InvalidInput
+from quant_platform_kit.domain.redaction import hide
+from quant_platform_kit.web.settings import ServiceSettings
+
+__all__ = ["SchwabAccess", "SchwabSettings", "read_access"]
+
+
+class SchwabAccess(BaseSettings):
+    """How Schwab is reached: the registered application, and where the login's token is kept."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
+
+    schwab_app_key: SecretStr = Field(description="Key of the application registered with Schwab.")
+    schwab_app_secret: SecretStr = Field(description="Its secret.")
+    schwab_callback_url: str = Field("https://127.0.0.1:8182", description="Its callback, exactly as registered.")
+    schwab_token_path: str = Field("", description="File that holds the login's token, and is written back.")
+    schwab_token_secret_name: str = Field("", description="Secret that holds it instead: projects/P/secrets/S.")
+    schwab_api_url: str = Field("", description="A venue of the sandbox on this machine instead of Schwab.")
+
+
+class SchwabSettings(SchwabAccess, ServiceSettings):
+    """What this service can be told beyond what every service can."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True, hide_input_in_errors=False)
+
+    platform_prefix: ClassVar[str] = "SCHWAB_"
+
+    schwab_dry_run_only: bool = Field(True, description="The first switch: nothing is sent while it is true.")
+    schwab_account: str = Field("", description="Account number to run on; none: the login's only account.")
+    schwab_timeout_seconds: float = Field(20, gt=0, le=25, description="How long Schwab may take to answer.")
+    schwab_settle_seconds: float = Field(
+        30, ge=0, description="How long an order may take to appear after it was sent."
+    )
+    schwab_feature_snapshot_path: str = Field("", description="Features of a snapshot-backed profile.")
+    schwab_feature_snapshot_manifest_path: str = Field("", description="Manifest of those features.")
+    schwab_strategy_config_path: str = Field("", description="Configuration file of a profile that needs one.")
+
+
+def read_access() -> SchwabAccess:
+    """Read what a login needs from the environment; `InvalidInput` names a setting that is missing."""
+    try:
+        access = SchwabAccess()  # pyright: ignore[reportCallIssue] - the fields come from the environment
+    except ValidationError as error:
+        name = str(error.errors()[0]["loc"][0])
+        meant = SchwabAccess.model_fields[name].description
+        raise InvalidInput(f"{name.upper()} is not set. {meant} Set it in the environment") from None
+    hide([access.schwab_app_key.get_secret_value(), access.schwab_app_secret.get_secret_value()])
+    return access

@@ -1,0 +1,174 @@
+"""What is durable about orders, how they are told apart, and what Schwab's documents mean."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from quant_platform_kit.adapters.file_store import FileStore
+from quant_platform_kit.domain.errors import Conflict, InvalidInput, NeedsOperator
+from quant_platform_kit.domain.orders import Order, OrderState, Side
+from schwab_app.intents import Fingerprint, Intent, Intents, Placed
+from schwab_app.mapping import account_state, described, entered_at, fingerprint, quote, report
+from schwab_app.pacing import BURST, PER_MINUTE, Pacer
+
+D = Decimal
+AT = datetime(2023, 6, 2, 16, tzinfo=UTC)
+ORDER = Order("q1", "SPY", Side.BUY, D(3))
+LIMITED = Order("q2", "BRK/B", Side.SELL, D(3), D("50.10"))
+
+
+def document(order: Order = ORDER, status: str = "WORKING", **more: Any) -> dict[str, Any]:
+    leg = {"instruction": order.side.value, "quantity": float(order.quantity), "instrument": {"symbol": order.symbol}}
+    kind = {"orderType": "MARKET"} if order.limit_price is None else {"orderType": "LIMIT", "price": 50.1}
+    times = {"enteredTime": "2023-06-02T16:00:00+0000"}
+    return {"orderId": 77, "status": status, "orderLegCollection": [leg], **kind, **times, **more}
+
+
+def execution(identity: int, quantity: float, price: float = 10.0) -> dict[str, Any]:
+    leg = {"legId": 1, "quantity": quantity, "price": price, "time": "2023-06-02T16:00:01+0000"}
+    return {"activityType": "EXECUTION", "activityId": identity, "executionLegs": [leg]}
+
+
+# --- the store -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> FileStore:
+    return FileStore(tmp_path)
+
+
+def test_an_intent_is_there_for_the_next_process_and_is_recorded_once(store: FileStore) -> None:
+    intent = Intent(LIMITED, AT, (5, 6))
+    Intents(store, "DUSBX1").record(intent)
+    assert Intents(store, "DUSBX1").known("q2") == intent
+    assert Intents(store, "DUSBX2").known("q2") is None
+    with pytest.raises(Conflict):
+        Intents(store, "DUSBX1").record(intent)
+
+
+def test_orders_that_look_the_same_are_unsettled_until_it_is_known_what_became_of_them(store: FileStore) -> None:
+    intents = Intents(store, "DUSBX1")
+    intents.record(Intent(ORDER, AT, ()))
+    same, other = replace(ORDER, client_order_id="q3"), replace(ORDER, client_order_id="q3", quantity=D(4))
+    assert intents.unsettled(same, AT) == ["q1"]
+    assert intents.unsettled(ORDER, AT) == []
+    assert intents.unsettled(other, AT) == []
+    assert intents.unsettled(same, AT + timedelta(days=1)) == []
+    intents.adopt("q1", 77)
+    assert Intents(store, "DUSBX1").unsettled(same, AT) == []
+    assert (intents.placed("q1"), intents.owner(77)) == (Placed(77), "q1")
+
+
+def test_an_order_of_schwab_is_one_order_of_ours(store: FileStore) -> None:
+    intents = Intents(store, "DUSBX1")
+    intents.adopt("q1", 77)
+    intents.adopt("q1", 77)
+    with pytest.raises(NeedsOperator, match="is q1, and looks like q2"):
+        intents.adopt("q2", 77)
+    with pytest.raises(NeedsOperator, match="was recorded as"):
+        intents.adopt("q1", 78)
+
+
+def test_a_refusal_is_kept(store: FileStore) -> None:
+    Intents(store, "DUSBX1").refuse("q1", "no")
+    assert Intents(store, "DUSBX1").placed("q1") == Placed(0, "no")
+
+
+# --- documents -----------------------------------------------------------------------------------
+
+
+def test_what_tells_an_order_apart() -> None:
+    assert fingerprint(document()) == Fingerprint.of(ORDER)
+    assert fingerprint(document(LIMITED)) == Fingerprint.of(LIMITED)
+    assert fingerprint(document()) != fingerprint(document(replace(ORDER, side=Side.SELL)))
+    assert fingerprint(document(orderType="STOP")) is None
+    assert fingerprint(document(orderLegCollection=[])) is None
+    assert entered_at(document()) == AT
+    assert described(document()) == "77 (BUY 3 SPY market, WORKING, entered 16:00:00 UTC)"
+
+
+@pytest.mark.parametrize(
+    ("status", "fills", "state"),
+    [
+        ("PENDING_ACTIVATION", [], OrderState.ACKNOWLEDGED),
+        ("WORKING", [], OrderState.ACKNOWLEDGED),
+        ("SOMETHING_NEW", [], OrderState.ACKNOWLEDGED),
+        ("WORKING", [execution(1, 1)], OrderState.PARTIALLY_FILLED),
+        ("FILLED", [execution(1, 1), execution(2, 2)], OrderState.FILLED),
+        ("FILLED", [], OrderState.ACKNOWLEDGED),
+        ("FILLED", [execution(1, 1), execution(1, 1)], OrderState.PARTIALLY_FILLED),
+        ("CANCELED", [execution(1, 1)], OrderState.CANCELLED),
+        ("REPLACED", [], OrderState.CANCELLED),
+        ("EXPIRED", [], OrderState.EXPIRED),
+        ("REJECTED", [], OrderState.REJECTED),
+        ("REJECTED", [execution(1, 1)], OrderState.CANCELLED),
+    ],
+)
+def test_states(status: str, fills: list[dict[str, Any]], state: OrderState) -> None:
+    told = report(document(status=status, orderActivityCollection=fills), ORDER)
+    assert told.state is state
+    assert bool(told.text) is (state is OrderState.REJECTED)
+
+
+def test_an_order_of_somebody_else_is_described() -> None:
+    assert report(document(LIMITED), None, "schwab-77").order == replace(
+        LIMITED, client_order_id="schwab-77", limit_price=D("50.1")
+    )
+    assert report(document(orderType="STOP", quantity=2.0), None, "schwab-77").order.quantity == 2
+
+
+def test_an_account_tells_shares_and_what_is_none() -> None:
+    def position(symbol: str, kind: str, units: float, short: float = 0.0) -> dict[str, Any]:
+        return {"instrument": {"symbol": symbol, "assetType": kind}, "longQuantity": units, "shortQuantity": short}
+
+    held = [
+        position("SPY", "COLLECTIVE_INVESTMENT", 3.0),
+        position("AAPL", "EQUITY", 0.0, 2.0),
+        position("SWVXX", "MUTUAL_FUND", 10.5),
+        position("GONE", "EQUITY", 0.0),
+    ]
+    balances = {"cashBalance": D("1000.25"), "cashAvailableForTrading": D(900)}
+    state = account_state("1", {"securitiesAccount": {"currentBalances": balances, "positions": held}})
+    assert state.cash_by_currency == {"USD": D("1000.25")}
+    assert state.quantities == {"SPY": 3, "AAPL": -2, "SWVXX MUTUAL_FUND": D("10.5")}
+    assert state.buying_power == 900
+    with pytest.raises(InvalidInput, match="no cashBalance"):
+        account_state("1", {})
+
+
+def test_a_quote_is_the_last_price_else_the_middle_and_never_a_delayed_one() -> None:
+    made = int(AT.timestamp() * 1000)
+    prices = {"lastPrice": 10.0, "tradeTime": made, "bidPrice": 8.0, "askPrice": 9.0, "quoteTime": made + 1000}
+    last = quote("SPY", {"realtime": True, "quote": prices})
+    assert last is not None
+    assert (last.price, last.as_of) == (D("10.000000"), AT)
+    middle = quote("SPY", {"realtime": True, "quote": {**prices, "lastPrice": 0}})
+    assert middle is not None
+    assert (middle.price, middle.as_of) == (D("8.500000"), AT + timedelta(seconds=1))
+    assert quote("SPY", {"realtime": False, "quote": prices}) is None
+    assert quote("SPY", {"realtime": True, "quote": {}}) is None
+
+
+# --- pacing --------------------------------------------------------------------------------------
+
+
+def test_orders_wait_instead_of_being_refused() -> None:
+    now, waits = [0.0], list[float]()
+
+    def sleep(seconds: float) -> None:
+        waits.append(seconds)
+        now[0] += seconds
+
+    pacer = Pacer(lambda: now[0], sleep)
+    times: list[float] = []
+    for _ in range(300):
+        pacer.take()
+        times.append(now[0])
+    assert max(sum(1 for at in times if begin <= at < begin + 60) for begin in times) <= 120
+    assert max(waits) <= 60 / PER_MINUTE + 1e-9
+    assert times[BURST - 1] == 0

@@ -1,0 +1,110 @@
+"""LongBridge's portfolio and prices in the terms of the kit: currencies apart, other markets never managed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+import pytest
+from quant_platform_kit.adapters.calendar_tables import load_calendar
+from quant_platform_kit.adapters.longbridge_inputs import account_state, closes, market_symbol, plain_symbol, quote
+from quant_platform_kit.domain.errors import InvalidInput
+from quant_platform_kit.domain.portfolio import value_portfolio
+
+D = Decimal
+ZERO = D(0)
+AT = datetime(2023, 6, 2, 16, tzinfo=UTC)
+
+
+@dataclass
+class Cash:
+    """Cash of one currency."""
+
+    currency: str
+    available_cash: Decimal
+    frozen_cash: Decimal = ZERO
+    settling_cash: Decimal = ZERO
+
+
+@dataclass
+class Holding:
+    """One holding."""
+
+    symbol: str
+    quantity: Decimal
+    currency: str = "USD"
+
+
+@dataclass
+class Price:
+    """A last price."""
+
+    symbol: str
+    last_done: Decimal
+    timestamp: datetime = AT
+
+
+@dataclass
+class Bar:
+    """A candlestick."""
+
+    close: Decimal
+    timestamp: datetime
+
+
+def test_currencies_stand_apart_and_are_never_summed() -> None:
+    state = account_state("HK-1", [Cash("HKD", D(780_000)), Cash("USD", D("5000.50"))], [], D(6000))
+    assert state.cash_by_currency == {"HKD": 780_000, "USD": D("5000.50")}
+    assert (state.account_id, state.buying_power) == ("HK-1", 6000)
+
+
+def test_cash_is_what_is_free_and_held_for_orders_and_still_to_settle() -> None:
+    state = account_state("SG-1", [Cash("USD", D(100), D(20), D(3))], [])
+    assert state.cash_by_currency == {"USD": 123}
+
+
+def test_an_account_without_usd_has_none_and_is_not_sized_by_another_currency() -> None:
+    state = account_state("HK-1", [Cash("HKD", D(780_000)), Cash("CNH", D(0))], [])
+    assert state.cash_by_currency == {"HKD": 780_000, "USD": 0}
+    assert value_portfolio(state, {}, ["SPY"], as_of=AT).base == 0
+
+
+@pytest.mark.parametrize("rows", [[], [Cash("USD", D(1)), Cash("USD", D(2))]])
+def test_cash_that_cannot_be_told_is_refused(rows: list[Cash]) -> None:
+    with pytest.raises(InvalidInput, match="LongBridge"):
+        account_state("HK-1", rows, [])
+
+
+def test_shares_in_usd_lose_their_market_and_no_other() -> None:
+    held = [
+        Holding("SPY.US", D(3)),
+        Holding("SPY.US", D("1.5")),
+        Holding("BRK.B.US", D(2)),
+        Holding("700.HK", D(100), "HKD"),
+        Holding("D05.SG", D(10), "SGD"),
+        Holding("EFA.US", D(0)),
+    ]
+    state = account_state("HK-1", [Cash("USD", D(0))], held)
+    assert state.quantities == {"SPY": D("4.5"), "BRK.B": 2, "700.HK": 100, "D05.SG": 10}
+    assert value_portfolio(state, {}, ["EFA"], as_of=AT).unmanaged.keys() == {"SPY", "BRK.B", "700.HK", "D05.SG"}
+
+
+@pytest.mark.parametrize(
+    ("kit", "longbridge"), [("SPY", "SPY.US"), ("BRK.B", "BRK.B.US"), ("700.HK", "700.HK"), ("D05.SG", "D05.SG")]
+)
+def test_symbols_there_and_back(kit: str, longbridge: str) -> None:
+    assert (market_symbol(kit), plain_symbol(longbridge)) == (longbridge, kit)
+
+
+def test_a_quote_has_six_decimals_and_its_own_time() -> None:
+    told = quote(Price("SPY.US", D("331.3")))
+    assert told is not None
+    assert (told.symbol, str(told.price), told.as_of) == ("SPY", "331.300000", AT)
+    assert quote(Price("SPY.US", D(0))) is None
+
+
+def test_candlesticks_are_dated_where_the_exchange_is() -> None:
+    midnight = datetime(2023, 6, 2, 4, tzinfo=UTC)  # in New York
+    found = closes({"SPY": [Bar(D("331.3"), midnight)]}, load_calendar("XNYS"))
+    assert found == {"SPY": [(date(2023, 6, 2), 331.3)]}
