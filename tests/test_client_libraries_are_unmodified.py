@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 CHECKOUT = Path(__file__).resolve().parents[1]
+PUBLIC = ("event_hooks",)
+"""What a library offers to be set, on an object of one's own."""
 LIBRARIES = ("ib_async", "ib_insync", "schwab", "longbridge", "longport", "tqsdk")
 ROOTS = [*CHECKOUT.glob("apps/*/src"), *CHECKOUT.glob("packages/*/src"), *CHECKOUT.glob("apps/*/tests")]
 
@@ -21,10 +23,11 @@ def patches(source: str) -> Iterator[str]:
         targets = node.targets if isinstance(node, ast.Assign) else []
         targets += [node.target] if isinstance(node, ast.AugAssign | ast.AnnAssign) else []
         targets += node.targets if isinstance(node, ast.Delete) else []
-        yield from (ast.unparse(each) for each in targets if isinstance(each, ast.Attribute) and _root(each) in names)
+        written = (each for each in targets if isinstance(each, ast.Attribute) and each.attr not in PUBLIC)
+        yield from (ast.unparse(each) for each in written if _root(each) in names)
         if isinstance(node, ast.Call) and "setattr" in ast.unparse(node.func) and node.args:
-            written = ast.unparse(node.args[0]).strip("'\"")
-            if written.split(".")[0] in names | set(LIBRARIES) or ".sdk" in written:
+            name = ast.unparse(node.args[0]).strip("'\"")
+            if name.split(".")[0] in names | set(LIBRARIES) or ".sdk" in name:
                 yield ast.unparse(node)
 
 

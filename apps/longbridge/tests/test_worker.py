@@ -65,7 +65,7 @@ def test_the_surroundings_say_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TZ", "Asia/Hong_Kong")
     monkeypatch.setattr(os, "chdir", lambda _: None)
     module._forget_surroundings()
-    left = {name: value for name, value in os.environ.items() if name.startswith(("LONGBRIDGE_", "LONGPORT_", "TZ"))}  # noqa: TID251
+    left = {name: value for name, value in os.environ.items() if name.startswith(("LONGBRIDGE_", "LONGPORT_", "TZ"))}
     zone = time.tzname[0]
     monkeypatch.undo()
     time.tzset()

@@ -60,6 +60,7 @@ NO_ORDERS = {
 }
 """Modules that may name ``submit``, and why no order of a run goes through them; nothing deployed imports them."""
 WORDS = {
+    "apps/longbridge/src/longbridge_app/broker.py": "what the worker process is asked to do, in submit",
     "packages/quant_platform_kit/src/quant_platform_kit/testing/paper_client.py": "the request on the wire, in submit",
     "packages/quant_platform_kit/src/quant_platform_kit/testing/paper_venue.py": "the venue's own table of requests",
 }
