@@ -197,7 +197,7 @@ class LongBridgeBroker:
                 raise OrderRejected(f"client order id {order.client_order_id} was used for {found.order}")
             if time.monotonic() > end:
                 raise NeedsOperator(
-                    f"order {order.client_order_id} was sent before, and LongBridge does not show it: it is never sent again"
+                    f"order {order.client_order_id} was sent before, is not shown, and is never sent again"
                 )
             time.sleep(POLL_SECONDS)
 
