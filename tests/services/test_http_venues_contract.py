@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Generator
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -11,6 +10,7 @@ from typing import Any, ClassVar
 
 import pytest
 from longbridge_app.broker import LongBridgeBroker
+from longbridge_app.claims import Claims
 from longbridge_app.instruments import Instruments
 from longbridge_app.market import LongBridgeMarket
 from longbridge_app.rows import Credentials
@@ -94,6 +94,8 @@ class Venue:
 
 
 class _Contract(BrokerContract):
+    """What the subjects have in common."""
+
     @pytest.fixture
     def symbol(self) -> str:
         return "SPY"
@@ -175,6 +177,8 @@ class TestSchwab(_Contract):
 
 
 class _LongBridge(_Contract):
+    """LongBridge's app on one of its libraries."""
+
     library: ClassVar[str]
 
     @pytest.fixture
@@ -186,9 +190,10 @@ class _LongBridge(_Contract):
         return Adjustment.TOTAL_RETURN
 
     @pytest.fixture
-    def make(self, venue: Venue) -> Generator[Callable[..., Any]]:
+    def make(self, venue: Venue, tmp_path: Path) -> Generator[Callable[..., Any]]:
         pytest.importorskip(f"{self.library}.openapi", exc_type=ImportError)
         opened: list[Worker] = []
+        store = FileStore(tmp_path / "store")
 
         def run(account: str) -> Any:
             login, address = venue.server.control("GET", "login"), f"127.0.0.1:{venue.server.port}"
@@ -198,7 +203,7 @@ class _LongBridge(_Contract):
             trade, quote = Worker(credentials, "trade", TIMEOUT), Worker(credentials, "quote", TIMEOUT)
             opened.extend((trade, quote))
             clock = ServerClock(urls[0], TIMEOUT)
-            broker = LongBridgeBroker(trade, Instruments(quote), account, clock, SETTLE)
+            broker = LongBridgeBroker(trade, Instruments(quote), Claims(store, account), account, clock, SETTLE)
             market = LongBridgeMarket(quote, Adjustment.TOTAL_RETURN, load_calendar("XNYS"), clock)
             market.quotes(["SPY"])
             return broker, market
@@ -220,6 +225,3 @@ class TestLongPort(_LongBridge):
 
     library = "longport"
     not_applicable: ClassVar[dict[str, str]] = {"B46": "access tokens do not end one another"}
-
-
-assert time

@@ -46,11 +46,11 @@ def test_states(status: str, executed: int, state: OrderState) -> None:
     assert order_state(replace(ROW, status=status, executed_quantity=D(executed))) is state
 
 
-def test_costs_are_divided_by_units_and_executions_counted_once() -> None:
+def test_costs_stand_with_the_first_execution_and_executions_count_once() -> None:
     fills = [FillRow("b", D(2), D(10), AT), FillRow("a", D(1), D(11), AT), FillRow("b", D(2), D(10), AT)]
     told = report(replace(ROW, status="Filled", executed_quantity=D(3)), fills, D("1.00"))
     assert told.state is OrderState.FILLED
-    assert [(fill.execution_id, fill.commission) for fill in told.fills] == [("a", D("0.3333")), ("b", D("0.6667"))]
+    assert [(fill.execution_id, fill.commission) for fill in told.fills] == [("a", D("1.00")), ("b", D(0))]
     assert sum(fill.commission for fill in told.fills) == 1
 
 

@@ -18,6 +18,7 @@ from quant_platform_kit.domain.portfolio import AccountState
 from quant_platform_kit.domain.silence import AfterSilence, BrokerTraits
 from quant_platform_kit.ports.clock import Clock
 
+from longbridge_app.claims import Claims
 from longbridge_app.instruments import Instruments
 from longbridge_app.mapping import described, order_state, report
 from longbridge_app.rows import Balance, FillRow, Holding, OrderRow
@@ -44,14 +45,17 @@ class LongBridgeBroker:
 
     Parameters
     ----------
+    claims
+        Which orders were sent; used where silence blocks, so that none is ever sent twice.
     settle
         How long an order may take to appear after it was sent.
     """
 
     def __init__(
-        self, worker: Worker, instruments: Instruments, account_id: str, clock: Clock, settle: timedelta
+        self, worker: Worker, instruments: Instruments, claims: Claims, account_id: str, clock: Clock, settle: timedelta
     ) -> None:
         self._worker, self._instruments, self._account_id, self._clock = worker, instruments, account_id, clock
+        self._claims = claims
         self._traits = traits_of(worker.library, settle, worker.timeout)
         self._listed: tuple[float, Sequence[OrderRow]] | None = None
         self._told: dict[OrderRow, ExecutionReport] = {}
@@ -164,6 +168,8 @@ class LongBridgeBroker:
     def _send(self, order: Order, deadline: Deadline) -> ExecutionReport:
         if not deadline.left():
             raise self._unsent(BrokerError("no time is left to send it"))
+        if self._traits.after_silence is AfterSilence.BLOCK and not self._claims.take(order):
+            return self._sent_before(order, deadline)
         self._changed()
         arguments = (market_symbol(order.symbol), order.side.value, order.quantity, order.limit_price)
         what = f"order {order.client_order_id}"
@@ -178,6 +184,22 @@ class LongBridgeBroker:
             return self._reported(row, deadline)
         except BrokerError:
             return ExecutionReport(order, OrderState.ACKNOWLEDGED)  # it has an id: that is an answer
+
+    def _sent_before(self, order: Order, deadline: Deadline) -> ExecutionReport:
+        """Answer for an order that was sent before, by this process or another, and never send it again."""
+        end = time.monotonic() + deadline.left() / 2
+        while True:
+            self._changed()
+            found = self._find(order.client_order_id, deadline, history=True)
+            if found is not None and found.order == order:
+                return found
+            if found is not None:
+                raise OrderRejected(f"client order id {order.client_order_id} was used for {found.order}")
+            if time.monotonic() > end:
+                raise NeedsOperator(
+                    f"order {order.client_order_id} was sent before, is not shown, and is never sent again"
+                )
+            time.sleep(POLL_SECONDS)
 
     # --- looking up -------------------------------------------------------------------------------
 

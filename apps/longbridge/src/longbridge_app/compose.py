@@ -20,6 +20,7 @@ from quant_platform_kit.web.settings import read_settings
 
 from longbridge_app.addresses import SANDBOX_PREFIX, check_addresses
 from longbridge_app.broker import LongBridgeBroker
+from longbridge_app.claims import Claims
 from longbridge_app.instruments import Instruments
 from longbridge_app.market import LongBridgeMarket
 from longbridge_app.platform import description
@@ -51,12 +52,14 @@ def compose() -> Service:
         clock = ServerClock(settings.longbridge_http_url, seconds) if sandbox else SystemClock()
         settle = timedelta(seconds=settings.longbridge_settle_seconds)
 
+        claims = Claims(service.stores.ledger, account_id)
+
         def close() -> None:
             trade.kill()
             quote.kill()
 
         account = Account(
-            broker=LongBridgeBroker(trade, Instruments(quote), account_id, clock, settle),
+            broker=LongBridgeBroker(trade, Instruments(quote), claims, account_id, clock, settle),
             market=LongBridgeMarket(quote, service.strategy.manifest.adjustment, calendar, clock),
             clock=clock,
             mode=mode_of(settings, account_id),

@@ -21,7 +21,6 @@ _STATES = {
     "PartialFilled": OrderState.PARTIALLY_FILLED,
 }
 """Every other status is that of an order that lives."""
-CENT = Decimal("0.0001")
 
 
 def order_state(row: OrderRow) -> OrderState:
@@ -46,7 +45,8 @@ def report(row: OrderRow, fills: Sequence[FillRow], cost: Decimal) -> ExecutionR
     Parameters
     ----------
     cost
-        Commission and fees of the whole order, which LongBridge does not tell by execution: they are divided by units.
+        Commission and fees of the whole order so far, which LongBridge does not tell by execution: they stand with the
+        first one.
     """
     order, state = order_of(row), order_state(row)
     known = sorted({fill.trade_id: fill for fill in fills}.values(), key=lambda fill: (fill.at, fill.trade_id))
@@ -55,10 +55,10 @@ def report(row: OrderRow, fills: Sequence[FillRow], cost: Decimal) -> ExecutionR
         state = OrderState.PARTIALLY_FILLED if filled else OrderState.ACKNOWLEDGED
     if state is OrderState.PARTIALLY_FILLED and not filled:
         state = OrderState.ACKNOWLEDGED
-    shares = _divided(cost, [fill.quantity for fill in known])
+    costs = [cost, *[Decimal(0)] * len(known)]
     made = tuple(
-        Fill(order.client_order_id, order.symbol, order.side, each.quantity, each.price, share, each.at, each.trade_id)
-        for each, share in zip(known, shares, strict=True)
+        Fill(order.client_order_id, order.symbol, order.side, each.quantity, each.price, paid, each.at, each.trade_id)
+        for each, paid in zip(known, costs, strict=False)
     )
     rejected = state is OrderState.REJECTED
     return ExecutionReport(order, state, made, (row.message or "rejected without a reason") if rejected else "")
@@ -72,10 +72,3 @@ def described(row: OrderRow) -> str:
         f"{row.order_id} ({order.side.value} {row.quantity} {order.symbol} {kind}, {row.status}, "
         f"entered {row.submitted_at:%H:%M:%S} UTC)"
     )
-
-
-def _divided(cost: Decimal, quantities: Sequence[Decimal]) -> list[Decimal]:
-    """Return shares of a cost by quantity, whose sum is the cost."""
-    whole = sum(quantities, Decimal(0))
-    shares = [(cost * quantity / whole).quantize(CENT) for quantity in quantities[:-1]]
-    return [*shares, cost - sum(shares, Decimal(0))] if quantities else []

@@ -1,0 +1,28 @@
+"""Which orders were sent, for the library that cannot tell LongBridge that it sends one again.
+
+``longbridge/<account>/sent/<client order id>`` is written once, before an order leaves.
+"""
+
+from __future__ import annotations
+
+from quant_platform_kit.domain.digests import canonical_json
+from quant_platform_kit.domain.errors import Conflict
+from quant_platform_kit.domain.orders import Order
+from quant_platform_kit.ports.versioned_store import VersionedStore
+
+__all__ = ["Claims"]
+
+
+class Claims:
+    """The right to send an order, which is there once."""
+
+    def __init__(self, store: VersionedStore, account_id: str) -> None:
+        self._store, self._root = store, f"longbridge/{account_id}/sent"
+
+    def take(self, order: Order) -> bool:
+        """Take the right to send an order; False if it was taken before, by whomever."""
+        try:
+            self._store.create(f"{self._root}/{order.client_order_id}", canonical_json(order))
+        except Conflict:
+            return False
+        return True
