@@ -14,14 +14,21 @@ from typing import Any, Literal, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Lt, MinLen
 from ibkr_app.settings import IbkrSettings
+from longbridge_app.settings import LongBridgeSettings
 from paper_app.settings import PaperSettings
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 from quant_platform_kit.web.settings import CLOSE, SHORTEST_TOKEN, ServiceSettings
+from schwab_app.settings import SchwabSettings
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "reference" / "settings.md"
 
-APPS: dict[str, type[ServiceSettings]] = {"Paper": PaperSettings, "Interactive Brokers": IbkrSettings}
+APPS: dict[str, type[ServiceSettings]] = {
+    "Paper": PaperSettings,
+    "Interactive Brokers": IbkrSettings,
+    "Charles Schwab": SchwabSettings,
+    "LongBridge": LongBridgeSettings,
+}
 """Every app with settings of its own, by the name of its platform."""
 
 KINDS = {bool: "`true` or `false`", int: "whole number", float: "number", Decimal: "number", str: "text", Path: "path"}
