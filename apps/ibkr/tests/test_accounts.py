@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from ibkr_app.compose import mode_of
+from ibkr_app.compose import _configuration, mode_of
 from ibkr_app.groups import accounts_of
 from ibkr_app.settings import IbkrSettings
 from quant_platform_kit.domain.errors import InvalidInput
@@ -66,3 +66,33 @@ def test_live_takes_both_switches_and_a_paper_account_the_first(
         live_trading=live_trading,
     )
     assert mode_of(settings, account) is mode
+
+
+class Kept:
+    """Secrets with one value."""
+
+    def read(self, name: str) -> str:
+        """Return it."""
+        return f'{{"of {name}": ["DU1"]}}'
+
+    def add(self, name: str, value: str) -> None:
+        """Nobody does."""
+        raise AssertionError
+
+
+def settings_of(**values: str) -> IbkrSettings:
+    return IbkrSettings(strategy_profile="dual_momentum", store_url="file:///-", report_store_url="file:///-", **values)
+
+
+def test_the_configuration_comes_from_the_secret_that_is_named() -> None:
+    named = settings_of(ib_account_group_config_secret_name="projects/p/secrets/groups")
+    assert accounts_of("of projects/p/secrets/groups", _configuration(named, Kept())) == ("DU1",)
+    assert _configuration(settings_of(ib_account_group_config=CONFIGURATION), Kept()) == CONFIGURATION
+
+
+def test_a_configuration_that_is_given_twice_is_refused() -> None:
+    both = settings_of(
+        ib_account_group_config=CONFIGURATION, ib_account_group_config_secret_name="projects/p/secrets/s"
+    )
+    with pytest.raises(InvalidInput, match="both set"):
+        _configuration(both, Kept())

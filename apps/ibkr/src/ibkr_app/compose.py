@@ -7,9 +7,11 @@ from datetime import timedelta
 
 from quant_platform_kit.adapters.calendar_tables import load_calendar
 from quant_platform_kit.adapters.platforms import read_platform
+from quant_platform_kit.adapters.secrets import GoogleSecrets
 from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.domain.identity import Mode
 from quant_platform_kit.domain.sessions import ExchangeCalendar
+from quant_platform_kit.ports.secrets import Secrets
 from quant_platform_kit.web.service import Account, Service, configured
 from quant_platform_kit.web.settings import read_settings
 
@@ -31,7 +33,7 @@ __all__ = ["compose", "mode_of"]
 def compose() -> Service:
     """Return the service that the environment describes; raises as `configured`."""
     settings = read_settings(IbkrSettings)
-    group = accounts_of(settings.account_group, settings.ib_account_group_config.get_secret_value())
+    group = accounts_of(settings.account_group, _configuration(settings, GoogleSecrets()))
     calendar = load_calendar("XNYS")
 
     def accounts() -> tuple[Account, ...]:
@@ -52,6 +54,16 @@ def mode_of(settings: IbkrSettings, account_id: str) -> Mode:
     if is_paper(account_id):
         return Mode.PAPER
     return Mode.LIVE if settings.live_trading else Mode.DRY_RUN
+
+
+def _configuration(settings: IbkrSettings, secrets: Secrets) -> str:
+    """Return the group configuration, from the settings or from the secret that they name."""
+    given, name = settings.ib_account_group_config.get_secret_value(), settings.ib_account_group_config_secret_name
+    if given and name:
+        raise InvalidInput(
+            "IB_ACCOUNT_GROUP_CONFIG and IB_ACCOUNT_GROUP_CONFIG_SECRET_NAME are both set: remove one of them"
+        )
+    return secrets.read(name) if name else given
 
 
 def _address(settings: IbkrSettings) -> Address:

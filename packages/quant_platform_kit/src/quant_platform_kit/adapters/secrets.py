@@ -44,9 +44,11 @@ class GoogleSecrets:
         self._ask("add_secret_version", name, {"parent": secret, "payload": {"data": value.encode()}})
 
     def _ask(self, method: str, name: str, request: dict[str, Any]) -> Any:
-        from google.api_core.exceptions import GoogleAPIError
-        from google.auth.exceptions import GoogleAuthError
-
+        try:
+            from google.api_core.exceptions import GoogleAPIError
+            from google.auth.exceptions import GoogleAuthError
+        except ImportError as error:
+            raise InvalidInput(f"secret {name} needs quant-platform-kit[gcp]: install it") from error
         try:
             self._client = self._client or self._made()
             return getattr(self._client, method)(request=request, timeout=SECONDS, retry=None)
