@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from venue_sandbox.http_front.command_line import run_venue, venue_parser
+from venue_sandbox.exchange.command_line import run_venue, venue_parser
 from venue_sandbox.longbridge.server import Options, serving
 from venue_sandbox.longbridge.tokens import Credentials
 

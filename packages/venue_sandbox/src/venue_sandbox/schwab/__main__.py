@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from venue_sandbox.http_front.command_line import run_venue, venue_parser
+from venue_sandbox.exchange.command_line import run_venue, venue_parser
 from venue_sandbox.schwab.oauth import Application
 from venue_sandbox.schwab.server import Options, serving
 

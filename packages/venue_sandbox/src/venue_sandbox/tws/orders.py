@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from decimal import Decimal
 
 from venue_sandbox.exchange.exchange import InvalidTicket
 from venue_sandbox.exchange.faults import (
     DuplicateEvent,
     FillRacesCancel,
-    LateFill,
-    PartialFill,
     Reject,
     RequestFacts,
-    Unfilled,
     VenueFault,
 )
 from venue_sandbox.exchange.matching import commission
-from venue_sandbox.exchange.orders import Hold, OrderStatus, Ticket, VenueOrder
+from venue_sandbox.exchange.order_faults import cuts_connections, enter, fill_at_once
+from venue_sandbox.exchange.orders import OrderStatus, Ticket, VenueOrder
 from venue_sandbox.tws.codec import Fields
 from venue_sandbox.tws.contracts import named, resolve
 from venue_sandbox.tws.ids import client_of
@@ -79,11 +76,8 @@ def _submit(session: Session, ticket: Ticket, fault: VenueFault | None, *, tif_w
     venue, order_id = session.venue, int(ticket.client_order)
     if isinstance(fault, DuplicateEvent):
         venue.twice.add((ticket.client, ticket.client_order))
-    reject = fault.reason if isinstance(fault, Reject) else ""
-    order = venue.exchange.submit(ticket, hold=_hold(fault, ticket.quantity), reject=reject)
-    if isinstance(fault, LateFill):
-        venue.pacer.hold_back(order.number, fault.seconds)
-    if isinstance(fault, PartialFill) and fault.then == "disconnect":
+    order = enter(venue.exchange, venue.pacer, ticket, fault)
+    if cuts_connections(fault):
         venue.cut.add(order.number)
     told = venue.owner(order) or session
     if order.status is OrderStatus.REJECTED:
@@ -93,14 +87,6 @@ def _submit(session: Session, ticket: Ticket, fault: VenueFault | None, *, tif_w
         told.error(order_id, *TIF_PRESET)
     if not venue.exchange.is_open():
         told.error(order_id, *_market_closed(told, order))
-
-
-def _hold(fault: VenueFault | None, quantity: Decimal) -> Hold | None:
-    if isinstance(fault, Unfilled):
-        return Hold(Decimal(0))
-    if isinstance(fault, PartialFill):
-        return Hold(quantity * fault.share // 1, then_cancel=fault.then == "cancel")
-    return None
 
 
 def _tell_rejection(session: Session, order: VenueOrder, *, error_first: bool) -> None:
@@ -159,24 +145,13 @@ def _cancel(session: Session, fields: Fields) -> Request:
             return
         session.silenced.discard(order.number)
         if isinstance(fault, FillRacesCancel):
-            order = _fill(session, order)
+            order = fill_at_once(session.exchange, order.number)
         if order.status.done:
             session.error(order_id, NOT_CANCELLABLE[0], NOT_CANCELLABLE[1].format(order_id, STATUSES[order.status]))
         else:
             session.exchange.cancel(order.number, BY_CLIENT)
 
     return Request(RequestFacts("cancel", *chosen), run, order_id)
-
-
-def _fill(session: Session, order: VenueOrder) -> VenueOrder:
-    """Let an order trade all it can before a cancel reaches it."""
-    exchange = session.exchange
-    if not order.status.done:
-        exchange.release(order.number)
-        exchange.work(order.number)
-        while not exchange.book.orders[order.number].status.done and exchange.match(order.number):
-            pass
-    return exchange.book.orders[order.number]
 
 
 def _cancel_all(session: Session, fields: Fields) -> Request:

@@ -1,4 +1,4 @@
-"""The command line that the HTTP venues share."""
+"""The command line that every venue on the exchange core shares."""
 
 from __future__ import annotations
 
