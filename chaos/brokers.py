@@ -13,7 +13,6 @@ from ibkr_app.broker import IbkrBroker
 from ibkr_app.connection import Address, Connection
 from ibkr_app.contracts import Contracts
 from ibkr_app.order_ids import OrderIds
-from ibkr_app.sdk import load_sdk
 from quant_platform_kit.domain.silence import BrokerTraits
 from quant_platform_kit.ports.broker import Broker
 from quant_platform_kit.ports.versioned_store import VersionedStore
@@ -24,7 +23,7 @@ from venue_sandbox.launch import Server
 from chaos.strategy import PRICES, SYMBOLS
 from chaos.venue import PaperVenueProcess
 
-__all__ = ["BROKERS", "CASH", "PAPER_TRAITS", "Desk", "fills_on_paper", "paper_faults"]
+__all__ = ["BROKERS", "CASH", "PAPER_TRAITS", "SDKS", "Desk", "Door", "fills_on_paper", "paper_faults"]
 
 CASH = Decimal(100_000)
 PAPER_TRAITS = BrokerTraits(settle_window=timedelta(seconds=0.3), timeout=timedelta(seconds=0.25))
@@ -42,8 +41,21 @@ COSTLY = (Fault.PARTIAL_THEN_CANCEL, Fault.REJECT, Fault.UNFILLED, Fault.CASH_SH
 VENUE_DAY = "2023-06-02T14:30:00+00:00"
 
 
+class Door(Protocol):
+    """How a worker reaches the venue: all that goes to its process."""
+
+    def broker(self, account: str, store: VersionedStore) -> Broker:
+        """Return a client of an account, as a process that has just started has it."""
+        ...
+
+
 class Desk(Protocol):
     """A venue that runs, for the accounts of a campaign."""
+
+    @property
+    def door(self) -> Door:
+        """How workers reach it."""
+        ...
 
     @property
     def lease(self) -> timedelta:
@@ -54,16 +66,17 @@ class Desk(Protocol):
         """Plan what goes wrong with the next run of an account; return whether that may rightly end in a block."""
         ...
 
-    def broker(self, account: str, store: VersionedStore) -> Broker:
-        """Return a client of an account, as a process that has just started has it."""
-        ...
-
     def filled(self, account: str) -> Mapping[str, Decimal]:
         """Return units filled by client order id."""
         ...
 
 
-Serve = Callable[[Path, Sequence[str]], Any]
+@dataclass(frozen=True)
+class Side:
+    """A kind of broker: how its venue is served for a folder and accounts, and how many accounts trade at a time."""
+
+    serve: Callable[[Path, Sequence[str]], Any]
+    lanes: int
 
 
 def paper_faults(rng: random.Random) -> list[str]:
@@ -94,20 +107,32 @@ def fills_on_paper(port: int, account: str) -> dict[str, Decimal]:
 
 
 @dataclass(frozen=True)
+class PaperDoor:
+    """The paper venue's port."""
+
+    port: int
+
+    def broker(self, account: str, store: VersionedStore) -> Broker:
+        """Return a client."""
+        return PaperClient(self.port, account, PAPER_TRAITS)
+
+
+@dataclass(frozen=True)
 class PaperDesk:
     """The paper venue, which fills a repeated client order id twice."""
 
     port: int
     lease: timedelta = timedelta(0)
 
+    @property
+    def door(self) -> PaperDoor:
+        """Its port."""
+        return PaperDoor(self.port)
+
     def arm(self, account: str, rng: random.Random) -> bool:
         """Plan faults; none of them may block."""
         control(self.port, op="fault", account=account, faults=paper_faults(rng))
         return False
-
-    def broker(self, account: str, store: VersionedStore) -> Broker:
-        """Return a client."""
-        return PaperClient(self.port, account, PAPER_TRAITS)
 
     def filled(self, account: str) -> Mapping[str, Decimal]:
         """Return units filled."""
@@ -142,13 +167,25 @@ RESTART, ROLL_BACK = 0.01, 0.01
 
 
 @dataclass(frozen=True)
-class IbkrDesk:
-    """The TWS venue, and the client id of each account."""
+class IbkrDoor:
+    """The TWS venue's port, and the client id of each account."""
 
     port: int
-    control_port: int
-    venue: Server
     client_ids: Mapping[str, int]
+
+    def broker(self, account: str, store: VersionedStore) -> Broker:
+        """Return a client that has not logged in."""
+        client_id = self.client_ids[account]
+        connection = Connection(Address("127.0.0.1", self.port, client_id, IBKR_TIMEOUT_SECONDS))
+        return IbkrBroker(connection, Contracts(connection), account, OrderIds(store, client_id), IBKR_SETTLE)
+
+
+@dataclass(frozen=True)
+class IbkrDesk:
+    """The TWS venue."""
+
+    venue: Server
+    door: IbkrDoor
     lease: timedelta = IBKR_LEASE
 
     def arm(self, account: str, rng: random.Random) -> bool:
@@ -164,12 +201,6 @@ class IbkrDesk:
         if rng.random() < ROLL_BACK:
             self._fault(kind="id_rollback")
         return blocks
-
-    def broker(self, account: str, store: VersionedStore) -> Broker:
-        """Return a client that has not logged in."""
-        client_id = self.client_ids[account]
-        connection = Connection(Address("127.0.0.1", self.port, client_id, IBKR_TIMEOUT_SECONDS))
-        return IbkrBroker(connection, Contracts(connection), account, OrderIds(store, client_id), IBKR_SETTLE)
 
     def filled(self, account: str) -> Mapping[str, Decimal]:
         """Return units filled."""
@@ -187,7 +218,6 @@ class IbkrDesk:
 @contextmanager
 def ibkr(folder: Path, accounts: Sequence[str]) -> Generator[IbkrDesk]:
     """Run a TWS venue on which every symbol of the campaign has one price."""
-    load_sdk()  # before workers are forked
     prices = folder / "prices.csv"
     days = ("2023-05-31", "2023-06-01", "2023-06-02", "2023-06-05")
     rows = (f"{day},{symbol}{f',{PRICES[symbol]}' * 3}\n" for day in days for symbol in SYMBOLS)
@@ -196,7 +226,9 @@ def ibkr(folder: Path, accounts: Sequence[str]) -> Generator[IbkrDesk]:
     options = ("--folder", str(folder / "tws"), "--prices", str(prices), "--clock", VENUE_DAY, *funded)
     with Server("venue_sandbox.tws", *options) as venue:
         ids = {account: number for number, account in enumerate(accounts, 1)}
-        yield IbkrDesk(venue.port, venue.control_port, venue, ids)
+        yield IbkrDesk(venue, IbkrDoor(venue.port, ids))
 
 
+SDKS = ("ib_async",)
+"""What a worker's parent imports before it forks."""
 BROKERS: Mapping[str, Serve] = {"paper": paper, "ibkr": ibkr}

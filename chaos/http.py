@@ -8,6 +8,7 @@ have a report; all of them have to get the same one.
 import argparse
 import http.client
 import json
+import multiprocessing
 import os
 import random
 import signal
@@ -40,9 +41,7 @@ from venue_sandbox.loopback import ask
 
 from chaos import stores
 from chaos.brokers import CASH, PAPER_TRAITS, fills_on_paper, paper_faults
-from chaos.crash import (
-    CALENDAR,
-    FORK,
+from chaos.crash.campaign import (
     GIVE_UP_SECONDS,
     SESSIONS,
     boundaries,
@@ -52,8 +51,9 @@ from chaos.crash import (
 from chaos.strategy import PRICES, FixedMarket, bound
 from chaos.venue import PaperVenueProcess
 from chaos.verdict import Count, judge
-from chaos.worker import TIMES, note
+from chaos.worker import CALENDAR, TIMES, note
 
+FORK = multiprocessing.get_context("fork")
 LANES = 12
 CLIENTS = 4
 STOP_SECONDS = 10.0

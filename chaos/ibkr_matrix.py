@@ -55,7 +55,7 @@ def _several(*arms: Arm) -> Arm:
 
 def _occupied(desk: IbkrDesk) -> None:
     """Hold the client id for a second, as a session that was not ended does."""
-    other = Connection(Address("127.0.0.1", desk.port, desk.client_ids[ACCOUNT], 2.0))
+    other = Connection(Address("127.0.0.1", desk.door.port, desk.door.client_ids[ACCOUNT], 2.0))
     other.connect()
     threading.Timer(1.0, other.close).start()
 
@@ -137,7 +137,7 @@ def _run(desk: IbkrDesk, folder: Path, session: date) -> tuple[RunReport, int]:
     clock = RunClock(CALENDAR.hours(session).open + timedelta(hours=1), real.monotonic(), real)
     store = FileStore(folder / "store")
     for tries in range(1, MOST_TRIES + 1):
-        broker = desk.broker(ACCOUNT, store)
+        broker = desk.door.broker(ACCOUNT, store)
         market = FixedMarket(clock, CALENDAR)
         ports = RunPorts(broker, market, store, ReportStore(FileStore(folder / "reports")), clock, CALENDAR)
         try:

@@ -20,11 +20,11 @@ from quant_platform_kit.testing.paper_client import control
 
 from chaos import stores
 from chaos.brokers import CASH, PaperDesk, fills_on_paper
-from chaos.crash import CALENDAR, FORK, Campaign, enter
+from chaos.crash.campaign import Campaign
 from chaos.strategy import PRICES
 from chaos.venue import PaperVenueProcess
 from chaos.verdict import judge
-from chaos.worker import BUSY, DONE, RETRY
+from chaos.worker import BUSY, CALENDAR, DONE, RETRY, Job
 
 ACCOUNT = "DUSBXRACE"
 NAMES = {DONE: "report", BUSY: "in progress", RETRY: "interrupted"}
@@ -38,9 +38,7 @@ def race(kind: str, workers: int) -> dict[str, object]:
             control(venue.port, op="prices", prices={symbol: str(price) for symbol, price in PRICES.items()})
             control(venue.port, op="fund", account=ACCOUNT, cash=str(CASH))
             job = Campaign(Namespace(seed=7, mutant=None), PaperDesk(venue.port), place, Path(name)).job(key)
-            racers = [FORK.Process(target=enter, args=(job, None)) for _ in range(workers)]
-            for racer in racers:
-                racer.start()
+            racers = [job.start() for _ in range(workers)]
             for racer in racers:
                 racer.join(60)
             answers = Counter(NAMES.get(racer.exitcode or 0, f"exit {racer.exitcode}") for racer in racers)
@@ -53,11 +51,10 @@ def race(kind: str, workers: int) -> dict[str, object]:
             return {**line, "duplicates": count.duplicates, "lost": count.lost, "ok": honest and not bad}
 
 
-def _ask_until_done(job: object) -> None:
+def _ask_until_done(job: Job) -> None:
     """Ask once more, as a scheduler's retry would: the answer is the report."""
     for _ in range(50):
-        process = FORK.Process(target=enter, args=(job, None))
-        process.start()
+        process = job.start()
         process.join(60)
         if process.exitcode == DONE:
             return

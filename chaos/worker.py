@@ -1,28 +1,37 @@
-"""One worker process of a campaign: runs once, and is killed or stopped where the campaign says."""
+"""One worker process of a campaign: runs once, and is killed or stopped where the campaign says.
 
+Workers are forked by a warmed process that has one thread: of a fork among threads, a lock may never be released.
+"""
+
+import multiprocessing
 import os
 import signal
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+from quant_platform_kit.adapters.calendar_tables import load_calendar
 from quant_platform_kit.adapters.clock import SystemClock
 from quant_platform_kit.domain.boundaries import Boundary
 from quant_platform_kit.domain.cycle import ExecutionPolicy
 from quant_platform_kit.domain.errors import BrokerError, InProgress, LeaseLost, QuantError, StoreError
 from quant_platform_kit.domain.identity import RunKey
-from quant_platform_kit.domain.sessions import ExchangeCalendar
 from quant_platform_kit.domain.strategy import BoundStrategy
 from quant_platform_kit.services.execution import ExecutionTimes
 from quant_platform_kit.services.reports import ReportStore
 from quant_platform_kit.services.run_cycle import run_cycle
 from quant_platform_kit.services.run_request import RunPorts, RunRequest, RunTerms
 
-from chaos.brokers import Desk
+from chaos.brokers import SDKS, Door
+from chaos.mutants import MUTANTS
 from chaos.stores import StorePlace
 from chaos.strategy import FixedMarket, RunClock
 
 DONE, RETRY, BUSY, DEFECT = 0, 10, 11, 12
+CALENDAR = load_calendar("XNYS")
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload([__name__, *SDKS])
 TIMES = ExecutionTimes(timedelta(seconds=0.4), timedelta(seconds=0.04))
 
 
@@ -36,13 +45,14 @@ class Job:
         At the n-th passing of a boundary the worker sends itself a signal; None for no such stop.
     later
         Seconds after the boundary at which the worker is killed instead, in the middle of what follows it.
+    mutant
+        Name of the defect that it has, if any.
     """
 
     key: RunKey
     strategy: BoundStrategy
     place: StorePlace
-    desk: Desk
-    calendar: ExchangeCalendar
+    door: Door
     instant: datetime
     real_start: float
     hits: Path
@@ -50,6 +60,19 @@ class Job:
     occurrence: int = 1
     signal_number: int = signal.SIGKILL
     later: float = 0.0
+    mutant: str | None = None
+
+    def start(self) -> BaseProcess:
+        """Start a process that does it and exits with its code."""
+        process = FORKS.Process(target=_enter, args=(self,))
+        process.start()
+        return process
+
+
+def _enter(job: Job) -> None:
+    if job.mutant:
+        MUTANTS[job.mutant]()
+    os._exit(work(job))
 
 
 def work(job: Job) -> int:
@@ -68,12 +91,12 @@ def work(job: Job) -> int:
 
     store, reports = job.place.open()
     ports = RunPorts(
-        broker=job.desk.broker(job.key.account_id, store),
-        market=FixedMarket(clock, job.calendar),
+        broker=job.door.broker(job.key.account_id, store),
+        market=FixedMarket(clock, CALENDAR),
         store=store,
         reports=ReportStore(reports),
         clock=clock,
-        calendar=job.calendar,
+        calendar=CALENDAR,
         reached=reached,
     )
     request = RunRequest(job.strategy, job.key, holder=f"worker-{os.getpid()}")

@@ -1,15 +1,9 @@
-"""The crash campaign: runs that are killed, stopped, doubled and lied to, and a count of what went wrong.
-
-Workers are forked from a warmed parent. The venue is a process of its own that fills a repeated client order id twice.
-"""
+"""Runs that are killed, stopped, doubled and lied to, and a count of what went wrong."""
 
 import argparse
-import json
-import multiprocessing
 import os
 import random
 import signal
-import sys
 import tempfile
 import time
 from collections import Counter
@@ -18,10 +12,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date, timedelta
-from multiprocessing.context import ForkProcess
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-from quant_platform_kit.adapters.calendar_tables import load_calendar
 from quant_platform_kit.adapters.clock import SystemClock
 from quant_platform_kit.domain.boundaries import Boundary
 from quant_platform_kit.domain.identity import Mode, RunKey
@@ -33,15 +26,11 @@ from quant_platform_kit.services.reports import ReportStore
 
 from chaos import stores, worker
 from chaos.brokers import BROKERS, Desk
-from chaos.mutants import MUTANTS
 from chaos.strategy import PRICES, bound
 from chaos.verdict import Count, judge
-from chaos.worker import BUSY, DONE, Job
+from chaos.worker import BUSY, CALENDAR, DONE, Job
 
-LANES = 24
 GIVE_UP_SECONDS = 240
-FORK = multiprocessing.get_context("fork")
-CALENDAR = load_calendar("XNYS")
 SESSIONS = CALENDAR.between(date(2005, 1, 3), date(2023, 12, 29))
 
 
@@ -105,44 +94,39 @@ class Lane:
         kind = self.random.random() if stop else 1.0
         if kind < 0.2:
             later = self.random.uniform(0.003, 0.08)
-            process = self._start(replace(job, stop_at=Boundary.SENT_RECORDED, occurrence=1, later=later))
+            process = replace(job, stop_at=Boundary.SENT_RECORDED, occurrence=1, later=later).start()
             return self._code(process)
         if kind < 0.70:
             number = signal.SIGKILL if kind < 0.55 else signal.SIGSTOP
             boundary = self.campaign.next_boundary(self.random)
             job = replace(job, stop_at=boundary, occurrence=self.random.choice((1, 1, 1, 1, 2)), signal_number=number)
-            process = self._start(job)
+            process = job.start()
             if number == signal.SIGSTOP:
                 return self._outlive(process, replace(job, stop_at=None))
             return self._code(process)
-        process = self._start(job)
+        process = job.start()
         if kind < 0.85:
             time.sleep(self.random.uniform(0.0, 0.25))
             self._kill(process)
             return worker.RETRY
         if kind < 1.0:
-            second = self._start(job)
+            second = job.start()
             self._code(second)
         return self._code(process)
 
-    def _outlive(self, stopped: ForkProcess, job: Job) -> int:
+    def _outlive(self, stopped: BaseProcess, job: Job) -> int:
         """Let a successor run while a worker is stopped past its lease, then wake the worker."""
         time.sleep(self.random.uniform(0.0, 2 * self.campaign.place.lease.total_seconds()))
         if not stopped.is_alive():
             return self._code(stopped)
-        code = self._code(self._start(job))
+        code = self._code(job.start())
         self.crashes += 1
         if stopped.is_alive():
             os.kill(stopped.pid or 0, signal.SIGCONT)
         self._code(stopped)
         return code
 
-    def _start(self, job: Job) -> ForkProcess:
-        process = FORK.Process(target=enter, args=(job, self.campaign.mutant))
-        process.start()
-        return process
-
-    def _code(self, process: ForkProcess) -> int:
+    def _code(self, process: BaseProcess) -> int:
         process.join(60)
         if process.exitcode is None:
             self._kill(process)
@@ -150,17 +134,10 @@ class Lane:
         self.crashes += process.exitcode in (-signal.SIGKILL, -signal.SIGALRM)
         return process.exitcode if process.exitcode >= 0 else worker.RETRY
 
-    def _kill(self, process: ForkProcess) -> None:
+    def _kill(self, process: BaseProcess) -> None:
         process.kill()
         process.join()
         self.crashes += process.exitcode == -signal.SIGKILL
-
-
-def enter(job: Job, mutant: str | None) -> None:
-    """Be a worker process, with a defect if one is wanted."""
-    if mutant:
-        MUTANTS[mutant]()
-    os._exit(worker.work(job))
 
 
 class Campaign:
@@ -176,7 +153,7 @@ class Campaign:
         """Return an unharmed job for a key, beginning now, an hour into its session."""
         instant = CALENDAR.hours(key.session).open + timedelta(hours=1)
         start = SystemClock().monotonic()
-        return Job(key, self.strategy, self.place, self.desk, CALENDAR, instant, start, self.hits)
+        return Job(key, self.strategy, self.place, self.desk.door, instant, start, self.hits, mutant=self.mutant)
 
     def next_boundary(self, rng: random.Random) -> Boundary:
         """Return one of the boundaries at which workers were stopped least often so far."""
@@ -209,9 +186,10 @@ def campaign_folder(keep: Path | None) -> Generator[Path]:
 
 def run(arguments: argparse.Namespace) -> dict[str, object]:
     """Run a campaign and return its line."""
-    lanes = min(LANES, arguments.runs)
+    side = BROKERS[arguments.broker]
+    lanes = min(side.lanes, arguments.runs)
     accounts = [account_name(arguments.seed, number) for number in range(lanes)]
-    with campaign_folder(arguments.keep) as folder, BROKERS[arguments.broker](folder, accounts) as desk:
+    with campaign_folder(arguments.keep) as folder, side.serve(folder, accounts) as desk:
         with stores.serve(arguments.store, folder) as place:
             campaign = Campaign(arguments, desk, place, folder)
             shares = [arguments.runs // lanes + (n < arguments.runs % lanes) for n in range(lanes)]
@@ -230,24 +208,3 @@ def run(arguments: argparse.Namespace) -> dict[str, object]:
 def _blocked(reports: ReportStore, run_id: str) -> bool:
     report = reports.find(run_id)
     return report is not None and report.outcome is Outcome.BLOCKED
-
-
-def main() -> int:
-    """Print one JSON line; return 1 when something was lost, doubled, blocked or left open."""
-    parser = argparse.ArgumentParser(prog="python -m chaos.crash", description=__doc__)
-    parser.add_argument("--broker", choices=tuple(BROKERS), default="paper")
-    parser.add_argument("--store", choices=stores.KINDS, default="file")
-    parser.add_argument("--runs", type=int, default=1000)
-    parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--mutant", choices=tuple(MUTANTS))
-    parser.add_argument("--keep", type=Path, help="keep stores, reports and the venue's journal in this new folder")
-    arguments = parser.parse_args()
-    line = run(arguments)
-    sys.stdout.write(json.dumps(line) + "\n")
-    bad = any(line[name] for name in ("duplicates", "lost"))
-    blocked = line["blocked"] != line["blocked_with_cause"] or line["unresolved"] != line["blocked_with_cause"]
-    return 1 if bad or blocked else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
