@@ -15,7 +15,7 @@ from typing import Any
 
 import ib_async
 from ibkr_app.broker import IbkrBroker
-from ibkr_app.clock import GatewayClock
+from ibkr_app.clock import gateway_clock
 from ibkr_app.connection import Address, Connection
 from ibkr_app.contracts import Contracts
 from ibkr_app.market import IbkrMarket
@@ -124,7 +124,7 @@ def _script(port: int, account: str) -> None:
 def _run(port: int, account: str, folder: Path) -> None:
     """Run a strategy that buys twenty symbols."""
     connection = Connection(Address("127.0.0.1", port, CLIENT_ID, 20))
-    contracts, clock = Contracts(connection), GatewayClock(connection)
+    contracts, clock = Contracts(connection), gateway_clock(connection)
     store, reports = FileStore(folder / "store"), ReportStore(FileStore(folder / "reports"))
     broker = IbkrBroker(connection, contracts, account, OrderIds(store, CLIENT_ID), timedelta(seconds=1))
     market = IbkrMarket(connection, contracts, Adjustment.SPLIT, CALENDAR, clock)

@@ -75,13 +75,19 @@ COMMON = (
     *("pytest>=9", "pytest-socket>=0.7"),
 )
 KIT_TESTS, IBKR_TESTS = "packages/quant_platform_kit/tests", "apps/ibkr/tests/test_ibkr_contract.py"
+HTTP_TESTS = "tests/services/test_http_venues_contract.py"
 ASYNC, INSYNC = ("-e", "apps/ibkr[async]"), ("-e", "apps/ibkr[insync]")
+LONGBRIDGE, LONGPORT = "apps/longbridge[longbridge]", "apps/longbridge[longport]"
+HTTP = ("-e", "packages/quant_platform_kit[sql]", "-e", "apps/schwab", "-e")
 SUBJECTS = (
     Subject("paper", f"{KIT_TESTS}/test_paper_venue.py::TestPaperClient"),
     Subject("paper-book", f"{KIT_TESTS}/test_paper_broker.py::TestPaperBroker"),
     Subject("ib_async@176", IBKR_TESTS, "ib_async", ASYNC, "ib_async", {"CONTRACT_SERVER_VERSION": "176"}),
     Subject("ib_async@178", IBKR_TESTS, "ib_async", ASYNC, "ib_async", {"CONTRACT_SERVER_VERSION": "178"}),
     Subject("ib_insync@176", IBKR_TESTS, "ib_insync", INSYNC, "ib_insync", {"CONTRACT_SERVER_VERSION": "176"}),
+    Subject("schwab", f"{HTTP_TESTS}::TestSchwab", "schwab-py", (*HTTP, "apps/longbridge"), "schwab"),
+    Subject("longbridge", f"{HTTP_TESTS}::TestLongBridge", "longbridge", (*HTTP, LONGBRIDGE), "longbridge"),
+    Subject("longport", f"{HTTP_TESTS}::TestLongPort", "longport", (*HTTP, LONGPORT), "longport"),
 )
 
 

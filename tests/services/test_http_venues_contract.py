@@ -17,7 +17,7 @@ from longbridge_app.rows import Credentials
 from longbridge_app.worker import Worker
 from quant_platform_kit.adapters.calendar_tables import load_calendar
 from quant_platform_kit.adapters.file_store import FileStore
-from quant_platform_kit.adapters.server_clock import ServerClock
+from quant_platform_kit.adapters.server_clock import ServerClock, http_time
 from quant_platform_kit.domain.orders import Order
 from quant_platform_kit.domain.strategy import Adjustment
 from quant_platform_kit.ports.broker import Broker
@@ -167,7 +167,7 @@ class TestSchwab(_Contract):
             address = ("127.0.0.1", venue.server.port)
             connection = Connection(Login("sandbox-key", "sandbox-secret", tokens, address), TIMEOUT)
             opened.append(connection)
-            clock = ServerClock(f"http://127.0.0.1:{venue.server.port}", TIMEOUT)
+            clock = ServerClock(http_time(f"http://127.0.0.1:{venue.server.port}", TIMEOUT))
             broker = SchwabBroker(connection, account, Intents(store, account), clock, Pacer(), SETTLE)
             return broker, SchwabMarket(connection, Adjustment.SPLIT, load_calendar("XNYS"))
 
@@ -202,7 +202,7 @@ class _LongBridge(_Contract):
             credentials = Credentials(self.library, *keys, *urls)
             trade, quote = Worker(credentials, "trade", TIMEOUT), Worker(credentials, "quote", TIMEOUT)
             opened.extend((trade, quote))
-            clock = ServerClock(urls[0], TIMEOUT)
+            clock = ServerClock(http_time(urls[0], TIMEOUT))
             broker = LongBridgeBroker(trade, Instruments(quote), Claims(store, account), account, clock, SETTLE)
             market = LongBridgeMarket(quote, Adjustment.TOTAL_RETURN, load_calendar("XNYS"), clock)
             market.quotes(["SPY"])

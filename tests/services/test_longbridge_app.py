@@ -22,7 +22,7 @@ from longbridge_app.rows import Credentials
 from longbridge_app.worker import LongBridgeError, Worker
 from quant_platform_kit.adapters.calendar_tables import load_calendar
 from quant_platform_kit.adapters.file_store import FileStore
-from quant_platform_kit.adapters.server_clock import ServerClock
+from quant_platform_kit.adapters.server_clock import ServerClock, http_time
 from quant_platform_kit.domain.errors import BrokerError, InvalidInput, NeedsOperator, OrderRejected
 from quant_platform_kit.domain.orders import ExecutionReport, Order, OrderState, Side
 from quant_platform_kit.domain.runs import Outcome
@@ -55,7 +55,7 @@ class App:
         urls = (f"http://{address}", f"ws://{address}/ws/quote", f"ws://{address}/ws/trade")
         credentials = Credentials(library, *keys, *urls)
         self.trade, self.quote = Worker(credentials, "trade", timeout), Worker(credentials, "quote", timeout)
-        self.clock = ServerClock(urls[0], 2)
+        self.clock = ServerClock(http_time(urls[0], 2))
         claims = Claims(self.store, account)
         self.broker = LongBridgeBroker(self.trade, Instruments(self.quote), claims, account, self.clock, SETTLE)
         self.market = LongBridgeMarket(self.quote, Adjustment.TOTAL_RETURN, load_calendar("XNYS"), self.clock)

@@ -19,7 +19,7 @@ from typing import Any, ClassVar
 import pytest
 from quant_platform_kit.adapters.calendar_tables import load_calendar
 from quant_platform_kit.adapters.file_store import FileStore
-from quant_platform_kit.adapters.server_clock import ServerClock
+from quant_platform_kit.adapters.server_clock import ServerClock, http_time
 from quant_platform_kit.adapters.strategies import bind
 from quant_platform_kit.cli.backtest import run_backtest
 from quant_platform_kit.cli.options import Execution, policy
@@ -63,7 +63,7 @@ class App:
             self.connection.close()
         address = ("127.0.0.1", self.server.port)
         self.connection = Connection(Login("sandbox-key", "sandbox-secret", self.tokens, address), self.timeout)
-        self.clock = ServerClock(f"http://127.0.0.1:{self.server.port}", 2)
+        self.clock = ServerClock(http_time(f"http://127.0.0.1:{self.server.port}", 2))
         store = FileStore(self.folder / "store")
         self.broker = SchwabBroker(
             self.connection, self.account, Intents(store, self.account), self.clock, Pacer(), SETTLE

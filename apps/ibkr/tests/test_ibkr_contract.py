@@ -20,7 +20,7 @@ from typing import Any, ClassVar
 import pytest
 import pytest_socket
 from ibkr_app.broker import IbkrBroker
-from ibkr_app.clock import GatewayClock
+from ibkr_app.clock import gateway_clock
 from ibkr_app.connection import Address, Connection
 from ibkr_app.contracts import Contracts
 from ibkr_app.market import IbkrMarket
@@ -280,5 +280,5 @@ class TestIbkr(BrokerContract):
         connection = Connection(Address("127.0.0.1", venue.server.port, CLIENT_ID + 1, TIMEOUT_SECONDS))
         venue.opened.append(connection)
         connection.connect()
-        clock = GatewayClock(connection)
+        clock = gateway_clock(connection)
         return IbkrMarket(connection, Contracts(connection), adjustment, CALENDAR, clock)

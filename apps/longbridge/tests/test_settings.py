@@ -7,8 +7,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from longbridge_app.addresses import check_addresses
-from longbridge_app.compose import credentials_of, mode_of
+from longbridge_app.addresses import check_account, check_addresses
+from longbridge_app.compose import mode_of
+from longbridge_app.credentials import credentials_of
 from longbridge_app.settings import LongBridgeSettings
 from pydantic import SecretStr, ValidationError
 from quant_platform_kit.domain.errors import InvalidInput
@@ -42,9 +43,11 @@ def settings(**changes: Any) -> LongBridgeSettings:
 
 
 def test_the_venue_of_the_sandbox_is_on_this_machine_and_for_its_accounts_only() -> None:
-    assert check_addresses(LOCAL, "DUSBX1")
-    assert not check_addresses(NONE, "H123")
-    assert not check_addresses(NONE, "")
+    assert check_addresses(LOCAL) is True
+    check_account(True, "DUSBX1")
+    assert check_addresses(NONE) is False
+    check_account(False, "H123")
+    check_account(False, "")
 
 
 @pytest.mark.parametrize(
@@ -62,7 +65,7 @@ def test_the_venue_of_the_sandbox_is_on_this_machine_and_for_its_accounts_only()
 )
 def test_nothing_else_is_taken(urls: dict[str, str], account: str, words: str) -> None:
     with pytest.raises(InvalidInput, match=words):
-        check_addresses(urls, account)
+        check_account(check_addresses(urls), account)
 
 
 def test_a_region_is_one_of_two() -> None:

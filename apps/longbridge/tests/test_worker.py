@@ -24,6 +24,20 @@ def test_an_error_of_the_process_is_told_and_it_lives_on() -> None:
     assert worker.pid is None
 
 
+@pytest.mark.parametrize(
+    ("code", "refused", "passing"),
+    [
+        *((None, False, True), (429002, False, True), (301606, False, True), (504, False, True)),
+        *((301600, False, False), (401003, True, False), (602001, True, False)),
+    ],
+)
+def test_an_error_says_whether_it_had_an_effect_and_whether_to_ask_again(
+    code: int | None, refused: bool, passing: bool
+) -> None:
+    error = LongBridgeError("it failed", code)
+    assert (error.refused, error.passing) == (refused, passing)
+
+
 def test_a_process_that_does_not_answer_is_killed() -> None:
     worker = Worker(CREDENTIALS, "test", 10)
     with worker.turn("a test") as deadline, pytest.raises(LongBridgeError):

@@ -100,7 +100,7 @@ def test_what_was_delivered_is_in_the_file_and_back_tests_can_read_it(
 ) -> None:
     code, out, err = quant(tmp_path / name)
     assert (code, err) == (0, "")
-    assert "date, symbol, close, adj_close, open" in out
+    assert "date, symbol, close, adj_close, open, adjustment" in out
     read = read_prices(tmp_path / name, ["close", "adj_close", "open"])
     assert read.symbols == ("AGG", "SPY")
     assert price_table(read, ["SPY"], "close", calendar).fields["close"][:, 0].tolist() == [450, 451.5, 452]
@@ -112,7 +112,11 @@ def test_what_was_delivered_is_in_the_file_and_back_tests_can_read_it(
 
 def test_the_csv_file_is_readable_by_eye(quant: Quant, tmp_path: Path) -> None:
     quant(tmp_path / "prices.csv", symbols="AGG")
-    lines = ['"date","symbol","close","adj_close","open"', '2023-11-24,"AGG",90,45,89', '2023-11-27,"AGG",91,45.5,90']
+    lines = [
+        '"date","symbol","close","adj_close","open","adjustment"',
+        '2023-11-24,"AGG",90,45,89,"split"',
+        '2023-11-27,"AGG",91,45.5,90,"split"',
+    ]
     assert (tmp_path / "prices.csv").read_text().splitlines() == lines
 
 
@@ -124,7 +128,7 @@ def test_json_tells_what_was_written(quant: Quant, tmp_path: Path) -> None:
             "file": str(tmp_path / "prices.parquet"),
             "platform": "fake",
             "adjustment": "split",
-            "columns": ["date", "symbol", "close", "adj_close", "open"],
+            "columns": ["date", "symbol", "close", "adj_close", "open", "adjustment"],
             "series": [
                 {"symbol": "AGG", "first": "2023-11-24", "last": "2023-11-27", "bars": 2},
                 {"symbol": "SPY", "first": "2023-11-24", "last": "2023-11-28", "bars": 3},
@@ -140,12 +144,14 @@ def test_a_source_of_split_adjusted_closes_only_writes_these_and_says_so(
     code, _, err = quant(tmp_path / "prices.csv", symbols="SPY")
     assert code == 0
     assert err == "quant: note: no adj_close of SPY: closes adjusted for splits; use --price-field close\n"
-    assert (tmp_path / "prices.csv").read_text().splitlines()[0] == '"date","symbol","close"'
+    assert (tmp_path / "prices.csv").read_text().splitlines()[0] == '"date","symbol","close","adjustment"'
 
 
 def test_closes_as_traded_are_called_that(quant: Quant, source: Source, tmp_path: Path) -> None:
     source.adjustment = Adjustment.RAW
     assert "over a split the file cannot be used" in quant(tmp_path / "prices.csv")[2]
+    rows = (tmp_path / "prices.csv").read_text().splitlines()[1:]
+    assert {row.rpartition(",")[2] for row in rows} == {'"raw"'}
 
 
 @pytest.mark.parametrize(
@@ -231,7 +237,7 @@ def test_a_file_that_cannot_be_made_leaves_what_was_there(tmp_path: Path, tree: 
     (tmp_path / "file").write_text("text")
     before: dict[str, Any] = tree(tmp_path)
     with pytest.raises(InvalidInput, match="cannot be written"):
-        write_prices(tmp_path / "file" / "prices.csv", {"SPY": bars(9.0)})
+        write_prices(tmp_path / "file" / "prices.csv", {"SPY": bars(9.0)}, Adjustment.SPLIT)
     assert tree(tmp_path) == before
 
 

@@ -14,7 +14,6 @@ from venue_sandbox.cloud_scheduler import firing
 from venue_sandbox.cloud_scheduler.board import Board
 from venue_sandbox.cloud_scheduler.clock import RealClock, VirtualClock
 from venue_sandbox.cloud_scheduler.delivery import headers
-from venue_sandbox.cloud_scheduler.errors import ApiError, error_for
 from venue_sandbox.cloud_scheduler.executions import Attempt, Entry, Execution
 from venue_sandbox.cloud_scheduler.faults import DeliveryFault, DeliveryFaults, DeliveryKind
 from venue_sandbox.cloud_scheduler.fields import normal, updated
@@ -24,6 +23,7 @@ from venue_sandbox.cloud_scheduler.schedule import Schedule
 from venue_sandbox.cloud_scheduler.tokens import Tokens
 from venue_sandbox.cloud_scheduler.values import duration_text, read_duration, read_time, time_text
 from venue_sandbox.faults import FaultError
+from venue_sandbox.google_rest import ApiError, error_for
 
 PARENT = "projects/p/locations/us-east1"
 NAME = f"{PARENT}/jobs/close"

@@ -16,7 +16,7 @@ from quant_platform_kit.web.service import Account, Service, configured
 from quant_platform_kit.web.settings import read_settings
 
 from ibkr_app.broker import IbkrBroker
-from ibkr_app.clock import GatewayClock
+from ibkr_app.clock import gateway_clock
 from ibkr_app.connection import Address, Connection
 from ibkr_app.contracts import Contracts
 from ibkr_app.groups import accounts_of
@@ -90,7 +90,7 @@ def _only_account(connection: Connection) -> str:
 def _account(
     service: Service, settings: IbkrSettings, connection: Connection, name: str, calendar: ExchangeCalendar
 ) -> Account:
-    contracts, clock = Contracts(connection), GatewayClock(connection)
+    contracts, clock = Contracts(connection), gateway_clock(connection)
     adjustment = service.strategy.manifest.adjustment
     ids = OrderIds(service.stores.ledger, settings.ibkr_client_id)
     settle = timedelta(seconds=settings.ibkr_settle_seconds)

@@ -2,36 +2,29 @@
 
 from __future__ import annotations
 
-import json
 from datetime import timedelta
-from typing import cast
 
 from quant_platform_kit.adapters.calendar_tables import load_calendar
 from quant_platform_kit.adapters.clock import SystemClock
 from quant_platform_kit.adapters.platforms import read_platform
 from quant_platform_kit.adapters.secrets import GoogleSecrets
-from quant_platform_kit.adapters.server_clock import ServerClock
+from quant_platform_kit.adapters.server_clock import ServerClock, http_time
 from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.domain.identity import Mode
-from quant_platform_kit.domain.redaction import hide
-from quant_platform_kit.ports.secrets import Secrets
 from quant_platform_kit.web.service import Account, Service, configured
 from quant_platform_kit.web.settings import read_settings
 
-from longbridge_app.addresses import SANDBOX_PREFIX, check_addresses
+from longbridge_app.addresses import SANDBOX_PREFIX, check_account
 from longbridge_app.broker import LongBridgeBroker
 from longbridge_app.claims import Claims
+from longbridge_app.credentials import credentials_of, is_sandbox
 from longbridge_app.instruments import Instruments
 from longbridge_app.market import LongBridgeMarket
 from longbridge_app.platform import description
-from longbridge_app.rows import Credentials
-from longbridge_app.sdk import installed_library
 from longbridge_app.settings import LongBridgeSettings
 from longbridge_app.worker import Worker
 
-__all__ = ["compose", "credentials_of", "mode_of"]
-
-KEYS = ("app_key", "app_secret", "access_token")
+__all__ = ["compose", "mode_of"]
 
 
 def compose() -> Service:
@@ -49,7 +42,7 @@ def compose() -> Service:
         )
         name = settings.longbridge_account or _member(quote)
         account_id = name if sandbox else f"{settings.account_prefix}-{name}"
-        clock = ServerClock(settings.longbridge_http_url, seconds) if sandbox else SystemClock()
+        clock = ServerClock(http_time(settings.longbridge_http_url, seconds)) if sandbox else SystemClock()
         settle = timedelta(seconds=settings.longbridge_settle_seconds)
 
         claims = Claims(service.stores.ledger, account_id)
@@ -83,36 +76,6 @@ def mode_of(settings: LongBridgeSettings, account_id: str) -> Mode:
     return Mode.LIVE if settings.live_trading else Mode.DRY_RUN
 
 
-def credentials_of(settings: LongBridgeSettings, secrets: Secrets) -> Credentials:
-    """Return how to log in, from the secret or from the settings.
-
-    Raises
-    ------
-    InvalidInput
-        Both are given, or neither whole.
-    StoreError
-        The secret cannot be read.
-    """
-    given = {name: getattr(settings, f"longport_{name}").get_secret_value() for name in KEYS}
-    secret = settings.longport_secret_name
-    if secret and any(given.values()):
-        raise InvalidInput("LONGPORT_SECRET_NAME is set, and LONGPORT_APP_KEY and its like too: set one of them")
-    if secret:
-        given = _parsed(secret, secrets.read(secret))
-    absent = [name for name in KEYS if not given.get(name)]
-    if absent:
-        where = f"secret {secret} lacks" if secret else "set LONGPORT_SECRET_NAME, or for this machine LONGPORT_"
-        raise InvalidInput(
-            f"{where} {', '.join(absent)}" if secret else where + ", LONGPORT_".join(map(str.upper, KEYS))
-        )
-    hide([given[name] for name in KEYS])
-    urls = (settings.longbridge_http_url, settings.longbridge_quote_ws_url, settings.longbridge_trade_ws_url)
-    http, quote, trade = (url or None for url in urls)
-    return Credentials(
-        installed_library(), given["app_key"], given["app_secret"], given["access_token"], http, quote, trade
-    )
-
-
 def _check(settings: LongBridgeSettings) -> bool:
     """Refuse settings that contradict each other; return whether the venue is the sandbox's."""
     if settings.account_prefix != settings.account_region:
@@ -120,22 +83,9 @@ def _check(settings: LongBridgeSettings) -> bool:
             f"ACCOUNT_PREFIX is {settings.account_prefix} and ACCOUNT_REGION {settings.account_region}: one account is "
             "in one region"
         )
-    urls = {
-        "LONGBRIDGE_HTTP_URL": settings.longbridge_http_url,
-        "LONGBRIDGE_QUOTE_WS_URL": settings.longbridge_quote_ws_url,
-        "LONGBRIDGE_TRADE_WS_URL": settings.longbridge_trade_ws_url,
-    }
-    return check_addresses(urls, settings.longbridge_account)
-
-
-def _parsed(name: str, text: str) -> dict[str, str]:
-    try:
-        read = json.loads(text)
-    except ValueError:
-        read = None
-    if not isinstance(read, dict):
-        raise InvalidInput(f"secret {name} is no JSON object with {', '.join(KEYS)}")
-    return {key: str(value) for key, value in cast("dict[str, object]", read).items()}
+    sandbox = is_sandbox(settings)
+    check_account(sandbox, settings.longbridge_account)
+    return sandbox
 
 
 def _member(worker: Worker) -> str:

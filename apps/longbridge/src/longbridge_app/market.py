@@ -14,15 +14,14 @@ from quant_platform_kit.domain.sessions import ExchangeCalendar
 from quant_platform_kit.domain.strategy import Adjustment
 from quant_platform_kit.ports.clock import Clock
 
-from longbridge_app.rows import DayBar, LastPrice
-from longbridge_app.worker import LongBridgeError, Worker
+from longbridge_app.history import MOST, newest_bars
+from longbridge_app.rows import LastPrice
+from longbridge_app.worker import Worker
 
 __all__ = ["ADJUSTED", "LongBridgeMarket"]
 
 ADJUSTED = {Adjustment.TOTAL_RETURN: True, Adjustment.RAW: False}
 """Whether candlesticks are asked for with forward adjustment; it counts as total return."""
-MOST = 1000
-NOT_LISTED = 301600
 
 
 class LongBridgeMarket:
@@ -56,7 +55,7 @@ class LongBridgeMarket:
             raise InvalidInput(
                 f"{sessions} sessions up to {until} are {count} candlesticks; LongBridge has {MOST} at most"
             )
-        bars = {symbol: self._bars(symbol, count) for symbol in symbols}
+        bars = {symbol: newest_bars(self._worker, symbol, count, self._adjusted) for symbol in symbols}
         if not any(bars.values()):
             raise BrokerError(f"LongBridge has no daily candlesticks of {', '.join(symbols)}")
         found = closes(bars, self._calendar)
@@ -71,14 +70,3 @@ class LongBridgeMarket:
             rows: Sequence[LastPrice] = self._worker.look("quotes", wanted, what="quotes", deadline=deadline)
         found = (quote(row) for row in rows)
         return {one.symbol: one for one in found if one is not None}
-
-    def _bars(self, symbol: str, count: int) -> Sequence[DayBar]:
-        with self._worker.turn("daily candlesticks") as deadline:
-            try:
-                return self._worker.look(
-                    "bars", market_symbol(symbol), count, self._adjusted, what="daily candlesticks", deadline=deadline
-                )
-            except LongBridgeError as error:
-                if error.code == NOT_LISTED:
-                    return ()
-                raise

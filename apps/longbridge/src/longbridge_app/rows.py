@@ -102,5 +102,6 @@ class LastPrice:
 class DayBar:
     """A daily candlestick."""
 
+    open: Decimal
     close: Decimal
     timestamp: datetime

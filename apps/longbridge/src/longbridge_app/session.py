@@ -6,7 +6,7 @@ Its calls block, hold the interpreter's lock, and may never return: nothing else
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
 from importlib import import_module
@@ -136,10 +136,16 @@ class Session:
 
     def bars(self, symbol: str, count: int, adjusted: bool) -> tuple[DayBar, ...]:
         """Return the newest daily candlesticks, adjusted forward or as they were traded."""
-        sdk = self._sdk
-        kind = sdk.AdjustType.ForwardAdjust if adjusted else sdk.AdjustType.NoAdjust
-        rows = self._quote.candlesticks(symbol, sdk.Period.Day, count, kind)
-        return tuple(DayBar(row.close, _utc(row.timestamp)) for row in rows)
+        rows = self._quote.candlesticks(symbol, self._sdk.Period.Day, count, self._kind(adjusted))
+        return tuple(map(_bar, rows))
+
+    def bars_between(self, symbol: str, first: date, last: date, adjusted: bool) -> tuple[DayBar, ...]:
+        """Return the daily candlesticks between two days, both included; of more than 1000 the newest."""
+        rows = self._quote.history_candlesticks_by_date(symbol, self._sdk.Period.Day, self._kind(adjusted), first, last)
+        return tuple(map(_bar, rows))
+
+    def _kind(self, adjusted: bool) -> Any:
+        return self._sdk.AdjustType.ForwardAdjust if adjusted else self._sdk.AdjustType.NoAdjust
 
 
 def _order(row: Any) -> OrderRow:
@@ -156,6 +162,10 @@ def _order(row: Any) -> OrderRow:
         submitted_at=_utc(row.submitted_at),
         message=row.msg or "",
     )
+
+
+def _bar(row: Any) -> DayBar:
+    return DayBar(row.open, row.close, _utc(row.timestamp))
 
 
 def _name(value: object) -> str:

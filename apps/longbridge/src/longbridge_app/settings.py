@@ -1,16 +1,33 @@
-"""The settings of the LongBridge service."""
+"""The settings of the LongBridge service, and the part of them that prices need."""
 
 from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.web.settings import ServiceSettings
 
-__all__ = ["LongBridgeSettings"]
+__all__ = ["LongBridgeAccess", "LongBridgeSettings", "read_access"]
 
 
-class LongBridgeSettings(ServiceSettings):
+class LongBridgeAccess(BaseSettings):
+    """How LongBridge is reached: with which keys, and where."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
+
+    longport_secret_name: str = Field("", description="Secret with app_key, app_secret and access_token, as JSON.")
+    longport_app_key: SecretStr = Field(SecretStr(""), description="Key of the application, without a secret.")
+    longport_app_secret: SecretStr = Field(SecretStr(""), description="Its secret.")
+    longport_access_token: SecretStr = Field(SecretStr(""), description="The account's access token.")
+    longbridge_http_url: str = Field("", description="A venue of the sandbox on this machine instead of LongBridge.")
+    longbridge_quote_ws_url: str = Field("", description="Its websocket of quotes.")
+    longbridge_trade_ws_url: str = Field("", description="Its websocket of orders.")
+    longbridge_timeout_seconds: float = Field(20, gt=0, le=25, description="How long LongBridge may take to answer.")
+
+
+class LongBridgeSettings(LongBridgeAccess, ServiceSettings):
     """What this service can be told beyond what every service can."""
 
     platform_prefix: ClassVar[str] = "LONGBRIDGE_"
@@ -21,15 +38,16 @@ class LongBridgeSettings(ServiceSettings):
     longbridge_account: str = Field(
         "", pattern=r"^[A-Za-z0-9_-]*$", description="The account's number: LongBridge tells it to nobody who asks."
     )
-    longport_secret_name: str = Field("", description="Secret with app_key, app_secret and access_token, as JSON.")
-    longport_app_key: SecretStr = Field(SecretStr(""), description="Key of the application, without a secret.")
-    longport_app_secret: SecretStr = Field(SecretStr(""), description="Its secret.")
-    longport_access_token: SecretStr = Field(SecretStr(""), description="The account's access token.")
-    longbridge_http_url: str = Field("", description="A venue of the sandbox on this machine instead of LongBridge.")
-    longbridge_quote_ws_url: str = Field("", description="Its websocket of quotes.")
-    longbridge_trade_ws_url: str = Field("", description="Its websocket of orders.")
-    longbridge_timeout_seconds: float = Field(20, gt=0, le=25, description="How long LongBridge may take to answer.")
     longbridge_settle_seconds: float = Field(30, ge=0, description="How long an order may take to appear.")
     longbridge_feature_snapshot_path: str = Field("", description="Features of a snapshot-backed profile.")
     longbridge_feature_snapshot_manifest_path: str = Field("", description="Manifest of those features.")
     longbridge_strategy_config_path: str = Field("", description="Configuration file of a profile that needs one.")
+
+
+def read_access() -> LongBridgeAccess:
+    """Read that part from the environment; `InvalidInput` names a setting that is out of its values."""
+    try:
+        return LongBridgeAccess()  # pyright: ignore[reportCallIssue] - the fields come from the environment
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise InvalidInput(f"{str(first['loc'][0]).upper()} is {first['input']!r}: {first['msg']}") from None

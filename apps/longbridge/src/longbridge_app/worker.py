@@ -28,6 +28,8 @@ GRACE_SECONDS = 2.0
 FIRST_WAIT, LONGEST_WAIT = 0.25, 4.0
 BUSY = (429, 500, 502, 503, 504)
 REFUSING = (401, 403, 602, 603)
+TOO_MANY = 301606
+"""The answer of the websocket of quotes to more than 10 requests a second."""
 
 
 class LongBridgeError(BrokerError):
@@ -55,7 +57,7 @@ class LongBridgeError(BrokerError):
     @property
     def passing(self) -> bool:
         """Whether asking again may help."""
-        return self.code is None or self._family in BUSY
+        return self.code in (None, TOO_MANY) or self._family in BUSY
 
 
 class Deadline:

@@ -8,7 +8,7 @@ from datetime import timedelta
 from quant_platform_kit.adapters.calendar_tables import load_calendar
 from quant_platform_kit.adapters.clock import SystemClock
 from quant_platform_kit.adapters.platforms import read_platform
-from quant_platform_kit.adapters.server_clock import ServerClock
+from quant_platform_kit.adapters.server_clock import ServerClock, http_time
 from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.domain.identity import Mode
 from quant_platform_kit.web.service import Account, Service, configured
@@ -40,7 +40,7 @@ def compose() -> Service:
         connection = Connection(login, settings.schwab_timeout_seconds)
         name = settings.schwab_account or _only_account(connection)
         seconds = settings.schwab_timeout_seconds
-        clock = ServerClock(settings.schwab_api_url, seconds) if sandbox else SystemClock()
+        clock = ServerClock(http_time(settings.schwab_api_url, seconds)) if sandbox else SystemClock()
         intents, pacer = Intents(service.stores.ledger, name), pacers.setdefault(name, Pacer())
         settle = timedelta(seconds=settings.schwab_settle_seconds)
         account = Account(

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import UTC, date, datetime, time, timedelta
-from http import HTTPStatus
+from datetime import date
 from typing import Any
 
 from quant_platform_kit.adapters.daily_closes import closes_history
@@ -15,11 +14,10 @@ from quant_platform_kit.domain.sessions import ExchangeCalendar
 from quant_platform_kit.domain.strategy import Adjustment
 
 from schwab_app.connection import Connection, good
+from schwab_app.history import daily_candles
 from schwab_app.mapping import quote
 
 __all__ = ["SchwabMarket"]
-
-SPARE = timedelta(days=10)
 
 
 class SchwabMarket:
@@ -42,9 +40,8 @@ class SchwabMarket:
             Schwab does not answer, or has no candles at all.
         """
         rows = self._calendar.between(self._calendar.table.first, until)[-sessions:]
-        begin = datetime.combine((rows or (until,))[0], time(), UTC) - SPARE
-        end = datetime.combine(until, time(), UTC) + timedelta(days=1)
-        closes = {symbol: self._candles(symbol, begin, end) for symbol in symbols}
+        first = (rows or (until,))[0]
+        closes = {symbol: self._closes(symbol, first, until) for symbol in symbols}
         if not any(closes.values()):
             raise BrokerError(f"Schwab has no daily candles of {', '.join(symbols)}")
         return closes_history("Schwab", closes, symbols, until, sessions, self._calendar)
@@ -60,16 +57,6 @@ class SchwabMarket:
         found = (quote(symbol, documents[symbol]) for symbol in wanted if symbol in documents)
         return {one.symbol: one for one in found if one is not None}
 
-    def _candles(self, symbol: str, begin: datetime, end: datetime) -> list[tuple[date, float]]:
-        def ask(client: Any) -> Any:
-            return client.get_price_history_every_day(
-                symbol, start_datetime=begin, end_datetime=end, need_extended_hours_data=False
-            )
-
-        with self._connection.turn("daily candles") as deadline:
-            response = self._connection.look(ask, "daily candles", deadline)
-        if response.status_code in (HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND):
-            return []
-        candles: list[Any] = good(response, "daily candles").json().get("candles") or []
-        local = self._calendar.local_date
-        return [(local(datetime.fromtimestamp(each["datetime"] / 1000, UTC)), float(each["close"])) for each in candles]
+    def _closes(self, symbol: str, first: date, last: date) -> list[tuple[date, float]]:
+        candles = daily_candles(self._connection, symbol, first, last, self._calendar)
+        return [(each.day, each.close) for each in candles]

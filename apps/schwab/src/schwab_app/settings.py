@@ -1,4 +1,4 @@
-"""The settings of the Schwab service, and the part of them that a login needs."""
+"""The settings of the Schwab service, and the part of them that a login and prices need."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ class SchwabAccess(BaseSettings):
     schwab_token_path: str = Field("", description="File that holds the login's token, and is written back.")
     schwab_token_secret_name: str = Field("", description="Secret that holds it instead: projects/P/secrets/S.")
     schwab_api_url: str = Field("", description="A venue of the sandbox on this machine instead of Schwab.")
+    schwab_timeout_seconds: float = Field(20, gt=0, le=25, description="How long Schwab may take to answer.")
 
 
 class SchwabSettings(SchwabAccess, ServiceSettings):
@@ -35,7 +36,6 @@ class SchwabSettings(SchwabAccess, ServiceSettings):
 
     schwab_dry_run_only: bool = Field(True, description="The first switch: nothing is sent while it is true.")
     schwab_account: str = Field("", description="Account number to run on; none: the login's only account.")
-    schwab_timeout_seconds: float = Field(20, gt=0, le=25, description="How long Schwab may take to answer.")
     schwab_settle_seconds: float = Field(
         30, ge=0, description="How long an order may take to appear after it was sent."
     )
@@ -45,11 +45,14 @@ class SchwabSettings(SchwabAccess, ServiceSettings):
 
 
 def read_access() -> SchwabAccess:
-    """Read what a login needs from the environment; `InvalidInput` names a setting that is missing."""
+    """Read that part from the environment; `InvalidInput` names a setting that is missing or out of its values."""
     try:
         access = SchwabAccess()  # pyright: ignore[reportCallIssue] - the fields come from the environment
     except ValidationError as error:
-        name = str(error.errors()[0]["loc"][0])
+        first = error.errors()[0]
+        name = str(first["loc"][0])
+        if first["type"] != "missing":
+            raise InvalidInput(f"{name.upper()} is {first['input']!r}: {first['msg']}") from None
         meant = SchwabAccess.model_fields[name].description
         raise InvalidInput(f"{name.upper()} is not set. {meant} Set it in the environment") from None
     hide([access.schwab_app_key.get_secret_value(), access.schwab_app_secret.get_secret_value()])

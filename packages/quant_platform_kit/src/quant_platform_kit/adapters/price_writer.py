@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from quant_platform_kit.domain.errors import InvalidInput
+from quant_platform_kit.domain.strategy import Adjustment
 from quant_platform_kit.ports.price_source import DailyBar
 
 __all__ = ["SUFFIXES", "check_target", "columns_of", "write_prices"]
@@ -36,11 +37,16 @@ def columns_of(bars: Bars) -> tuple[str, ...]:
     """Return the columns a file of ``bars`` has: what was delivered of any of them."""
     every = [bar for series in bars.values() for bar in series]
     delivered = (name for name in OPTIONAL if any(getattr(bar, name) is not None for bar in every))
-    return ("date", "symbol", "close", *delivered)
+    return ("date", "symbol", "close", *delivered, "adjustment")
 
 
-def write_prices(path: Path, bars: Bars) -> None:
+def write_prices(path: Path, bars: Bars, carried: Adjustment) -> None:
     """Write a file in the format of its suffix; it is made beside ``path`` and moved there.
+
+    Parameters
+    ----------
+    carried
+        What closes and opens carry: the column ``adjustment`` says so in every row.
 
     Raises
     ------
@@ -53,7 +59,7 @@ def write_prices(path: Path, bars: Bars) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(prefix=".prices-", dir=path.parent) as folder:
             made = Path(folder) / path.name
-            _write(made, bars)
+            _write(made, bars, carried)
             os.replace(made, path)
     except OSError as error:
         raise InvalidInput(f"{path} cannot be written: {error.strerror}; choose another place") from error
@@ -73,15 +79,16 @@ def _check(symbol: str, series: Sequence[DailyBar]) -> None:
                 )
 
 
-def _write(path: Path, bars: Bars) -> None:
+def _write(path: Path, bars: Bars, carried: Adjustment) -> None:
     arrow = _arrow("pyarrow")
     rows = sorted((bar.day, symbol, bar) for symbol, series in bars.items() for bar in series)
     columns: dict[str, Any] = {
         "date": arrow.array([day for day, _, _ in rows], arrow.date32()),
         "symbol": arrow.array([symbol for _, symbol, _ in rows], arrow.string()),
     }
-    for name in columns_of(bars)[2:]:
+    for name in columns_of(bars)[2:-1]:
         columns[name] = arrow.array([getattr(bar, name) for _, _, bar in rows], arrow.float64())
+    columns["adjustment"] = arrow.array([carried.value] * len(rows), arrow.string())
     table = arrow.table(columns)
     if path.suffix == ".csv":
         _arrow("pyarrow.csv").write_csv(table, path)

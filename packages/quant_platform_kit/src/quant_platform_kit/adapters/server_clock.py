@@ -1,7 +1,8 @@
-"""The time of an HTTP server: this machine's, corrected by how far the server's is from it."""
+"""The time of a server: this machine's, corrected by how far the server's is from it."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http.client import HTTPConnection, HTTPException
@@ -10,28 +11,30 @@ from urllib.parse import urlsplit
 from quant_platform_kit.adapters.clock import SystemClock
 from quant_platform_kit.domain.errors import BrokerError
 
-__all__ = ["ServerClock"]
+__all__ = ["ServerClock", "http_time"]
 
 TOLERANCE = timedelta(seconds=2)
-"""The server tells whole seconds; a difference within this is none."""
+"""Servers tell whole seconds; a difference within this is none."""
 
 
 class ServerClock:
-    """A clock that asks a server on this machine once, for the ``Date`` of an answer.
+    """A clock that asks a server once, when it is first read.
 
-    For venues of the sandbox, whose time is not this machine's. A real broker's is, and a clock that asked for it would
-    be one more thing to fail.
+    Parameters
+    ----------
+    ask
+        Returns what time it is at the server, aware, in whole seconds; raises `BrokerError` while it does not answer.
     """
 
-    def __init__(self, url: str, seconds: float) -> None:
-        self._url, self._seconds = url, seconds
+    def __init__(self, ask: Callable[[], datetime]) -> None:
+        self._ask = ask
         self._real = SystemClock()
         self._ahead: timedelta | None = None
 
     def now(self) -> datetime:
-        """Return the present instant, aware UTC; raises `BrokerError` while the server does not answer."""
+        """Return the present instant, aware UTC; raises as ``ask``."""
         if self._ahead is None:
-            ahead = self._told() - self._real.now()
+            ahead = self._ask() - self._real.now()
             self._ahead = ahead if abs(ahead) > TOLERANCE else timedelta(0)
         return self._real.now() + self._ahead
 
@@ -43,14 +46,24 @@ class ServerClock:
         """Wait."""
         self._real.sleep(seconds)
 
-    def _told(self) -> datetime:
-        parts = urlsplit(self._url)
-        connection = HTTPConnection(parts.hostname or "", parts.port, timeout=self._seconds)
+
+def http_time(url: str, seconds: float) -> Callable[[], datetime]:
+    """Return what asks an HTTP server for the ``Date`` of an answer, and waits no longer than some seconds for it.
+
+    For venues of the sandbox, whose time is not this machine's. A real broker's is, and a clock that asked for it would
+    be one more thing to fail.
+    """
+
+    def ask() -> datetime:
+        parts = urlsplit(url)
+        connection = HTTPConnection(parts.hostname or "", parts.port, timeout=seconds)
         try:
             connection.request("HEAD", "/")
             told = connection.getresponse().headers["Date"]
             return parsedate_to_datetime(told or "").astimezone(UTC)
         except (OSError, HTTPException, ValueError) as error:
-            raise BrokerError(f"{self._url} does not tell its time: {error or type(error).__name__}") from error
+            raise BrokerError(f"{url} does not tell its time: {error or type(error).__name__}") from error
         finally:
             connection.close()
+
+    return ask

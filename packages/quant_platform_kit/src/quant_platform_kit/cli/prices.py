@@ -90,7 +90,7 @@ def pull(
             f"{platform} delivers no total return (adj_close) of {', '.join(missing)}; leave out --adjusted to take "
             f"{CARRIED[carried]}"
         )
-    write_prices(out, bars)
+    write_prices(out, bars, carried)
     if missing:
         notice(f"no adj_close of {', '.join(missing)}: {CARRIED[carried]}; use --price-field close")
     elif carried is Adjustment.RAW:

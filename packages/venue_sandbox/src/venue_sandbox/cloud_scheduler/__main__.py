@@ -13,12 +13,12 @@ from venue_sandbox.cloud_scheduler.board import Board
 from venue_sandbox.cloud_scheduler.clock import Clock, RealClock, VirtualClock
 from venue_sandbox.cloud_scheduler.control import Control
 from venue_sandbox.cloud_scheduler.delivery import Courier, session
-from venue_sandbox.cloud_scheduler.errors import ApiError
 from venue_sandbox.cloud_scheduler.faults import DeliveryFaults
 from venue_sandbox.cloud_scheduler.firing import Firing
 from venue_sandbox.cloud_scheduler.tokens import Tokens
 from venue_sandbox.cloud_scheduler.values import read_time
 from venue_sandbox.faults import FaultBook
+from venue_sandbox.google_rest import ApiError
 from venue_sandbox.serving import Ports, arguments, listening, run
 
 

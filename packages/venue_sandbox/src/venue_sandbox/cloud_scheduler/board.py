@@ -5,11 +5,12 @@ from __future__ import annotations
 import uuid
 
 from venue_sandbox.cloud_scheduler.clock import Clock
-from venue_sandbox.cloud_scheduler.errors import exists, invalid, no_job, wrong_state
+from venue_sandbox.cloud_scheduler.errors import exists, no_job, wrong_state
 from venue_sandbox.cloud_scheduler.executions import Entry, State
 from venue_sandbox.cloud_scheduler.fields import normal, updated
 from venue_sandbox.cloud_scheduler.jobs import Job
 from venue_sandbox.cloud_scheduler.tokens import Tokens
+from venue_sandbox.google_rest import invalid
 
 __all__ = ["Board"]
 

@@ -13,7 +13,6 @@ from aiohttp import web
 
 from venue_sandbox.cloud_scheduler.board import Board
 from venue_sandbox.cloud_scheduler.clock import Clock
-from venue_sandbox.cloud_scheduler.errors import ApiError, invalid
 from venue_sandbox.cloud_scheduler.faults import DeliveryFault, DeliveryFaults, DeliveryKind
 from venue_sandbox.cloud_scheduler.firing import Firing
 from venue_sandbox.cloud_scheduler.jobs import Identity
@@ -21,6 +20,7 @@ from venue_sandbox.cloud_scheduler.tokens import Tokens
 from venue_sandbox.cloud_scheduler.values import read_time, time_text
 from venue_sandbox.control import CONTROL
 from venue_sandbox.faults import Fault, FaultBook, FaultError, FaultKind
+from venue_sandbox.google_rest import ApiError, invalid
 
 __all__ = ["Control"]
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, cast
 
-from venue_sandbox.cloud_scheduler.errors import ApiError, invalid
+from venue_sandbox.google_rest import ApiError, invalid
 
 __all__ = ["Document", "Fields", "normal", "updated"]
 

@@ -11,10 +11,10 @@ from datetime import datetime, timedelta
 from venue_sandbox.cloud_scheduler.board import Board
 from venue_sandbox.cloud_scheduler.clock import Clock, VirtualClock
 from venue_sandbox.cloud_scheduler.delivery import Courier
-from venue_sandbox.cloud_scheduler.errors import ApiError, invalid
 from venue_sandbox.cloud_scheduler.executions import Entry, Execution
 from venue_sandbox.cloud_scheduler.faults import DeliveryFaults, DeliveryKind
 from venue_sandbox.cloud_scheduler.values import time_text
+from venue_sandbox.google_rest import ApiError, invalid
 
 __all__ = ["Firing"]
 

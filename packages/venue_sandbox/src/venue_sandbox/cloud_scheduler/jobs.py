@@ -11,11 +11,11 @@ from typing import Any, cast
 
 from yarl import URL
 
-from venue_sandbox.cloud_scheduler.errors import ApiError, invalid
 from venue_sandbox.cloud_scheduler.fields import Document, Fields
 from venue_sandbox.cloud_scheduler.retries import Retries
 from venue_sandbox.cloud_scheduler.schedule import Schedule
 from venue_sandbox.cloud_scheduler.values import duration_text, read_duration
+from venue_sandbox.google_rest import ApiError, invalid
 
 __all__ = ["Identity", "Job", "Target"]
 

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
 
-from venue_sandbox.cloud_scheduler.errors import invalid
+from venue_sandbox.google_rest import invalid
 
 __all__ = ["Schedule"]
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from venue_sandbox.cloud_scheduler.errors import unserved
 from venue_sandbox.cloud_scheduler.jobs import Identity
+from venue_sandbox.google_rest import unserved
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 
-from venue_sandbox.cloud_scheduler.errors import invalid
+from venue_sandbox.google_rest import invalid
 
 __all__ = ["duration_text", "read_duration", "read_time", "time_text"]
 
