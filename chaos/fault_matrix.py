@@ -33,7 +33,7 @@ from quant_platform_kit.testing.paper_client import PaperClient, control
 from quant_platform_kit.testing.paper_venue import Fault
 
 from chaos import stores
-from chaos.brokers import PAPER_TRAITS, fills_on_paper
+from chaos.brokers.paper import PAPER_TRAITS, fills_on_paper
 from chaos.strategy import PRICES, FixedMarket, RunClock, bound
 from chaos.venue import PaperVenueProcess
 from chaos.verdict import judge

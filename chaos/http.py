@@ -40,7 +40,8 @@ from quant_platform_kit.web.trigger import Trigger
 from venue_sandbox.loopback import ask
 
 from chaos import stores
-from chaos.brokers import CASH, PAPER_TRAITS, fills_on_paper, paper_faults
+from chaos.brokers.desk import CASH
+from chaos.brokers.paper import PAPER_TRAITS, fills_on_paper, paper_faults
 from chaos.crash.campaign import (
     GIVE_UP_SECONDS,
     SESSIONS,

@@ -28,7 +28,7 @@ from quant_platform_kit.services.reports import ReportStore
 from quant_platform_kit.services.run_cycle import run_cycle
 from quant_platform_kit.services.run_request import RunPorts, RunRequest, RunTerms
 
-from chaos.brokers import IBKR_LEASE, IbkrDesk, ibkr
+from chaos.brokers.ibkr import IBKR_LEASE, IbkrDesk, ibkr
 from chaos.strategy import FixedMarket, RunClock, bound
 from chaos.verdict import judge
 from chaos.worker import TIMES
@@ -42,7 +42,7 @@ Arm = Callable[[IbkrDesk], None]
 
 
 def _fault(kind: str, **fields: object) -> Arm:
-    return lambda desk: desk.venue.fault(kind, **fields)
+    return lambda desk: desk.venues[ACCOUNT].fault(kind, **fields)
 
 
 def _several(*arms: Arm) -> Arm:
@@ -55,21 +55,21 @@ def _several(*arms: Arm) -> Arm:
 
 def _occupied(desk: IbkrDesk) -> None:
     """Hold the client id for a second, as a session that was not ended does."""
-    other = Connection(Address("127.0.0.1", desk.door.port, desk.door.client_ids[ACCOUNT], 2.0))
+    other = Connection(Address("127.0.0.1", desk.door.ports[ACCOUNT], desk.door.client_ids[ACCOUNT], 2.0))
     other.connect()
     threading.Timer(1.0, other.close).start()
 
 
 def _closed_for_a_while(desk: IbkrDesk) -> None:
     """Close the market, and open it again after a second."""
-    desk.venue.fault("market", state="closed")
-    threading.Timer(1.0, lambda: desk.venue.fault("market", state="open")).start()
+    desk.venues[ACCOUNT].fault("market", state="closed")
+    threading.Timer(1.0, lambda: desk.venues[ACCOUNT].fault("market", state="open")).start()
 
 
 def _lost_connectivity(desk: IbkrDesk) -> None:
     """Tell 1100 when an order comes, and 1102 with the next one."""
-    desk.venue.fault("message", code=1100, operation="submit")
-    desk.venue.fault("message", code=1102, operation="submit", skip=1)
+    desk.venues[ACCOUNT].fault("message", code=1100, operation="submit")
+    desk.venues[ACCOUNT].fault("message", code=1102, operation="submit", skip=1)
 
 
 SUBMIT = {"operation": "submit"}
@@ -116,11 +116,11 @@ def run_fault(arm: Arm, folder: Path) -> Ended:
         arm(desk)
         report, tries = _run(desk, folder, SESSIONS[2])
         with suppress(BrokerError):
-            desk.venue.fault("market", state="open")
+            desk.venues[ACCOUNT].fault("market", state="open")
         after, _ = _run(desk, folder, SESSIONS[3])
         keys = [_key(session) for session in SESSIONS[1:4]]
         reports = ReportStore(FileStore(folder / "reports"))
-        count = judge(keys, desk.filled(ACCOUNT), FileStore(folder / "store"), reports)
+        count = judge(keys, desk.filled(ACCOUNT, ()), FileStore(folder / "store"), reports)
     explained = report.outcome is Outcome.BLOCKED and bool(report.todo)
     return Ended(
         _words(report, tries, after), bool(count.duplicates or count.lost) or (count.unresolved > 0) > explained

@@ -19,7 +19,8 @@ from quant_platform_kit.services.reports import ReportStore
 from quant_platform_kit.testing.paper_client import control
 
 from chaos import stores
-from chaos.brokers import CASH, PaperDesk, fills_on_paper
+from chaos.brokers.desk import CASH
+from chaos.brokers.paper import PaperDesk, fills_on_paper
 from chaos.crash.campaign import Campaign
 from chaos.strategy import PRICES
 from chaos.venue import PaperVenueProcess

@@ -1,18 +1,18 @@
 """What a campaign did to one account, counted from the venue's book, the ledger and the reports."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from quant_platform_kit.domain.identity import RunKey
-from quant_platform_kit.domain.orders import OrderState
-from quant_platform_kit.domain.runs import OrderOutcome, Outcome
+from quant_platform_kit.domain.orders import Order, OrderState
+from quant_platform_kit.domain.runs import OrderOutcome, Outcome, RunReport
 from quant_platform_kit.ports.versioned_store import VersionedStore
 from quant_platform_kit.services.leases import read_lease
 from quant_platform_kit.services.ledger import DecisionLedger, RunLedger
 from quant_platform_kit.services.reports import ReportStore
 
-__all__ = ["Count", "judge"]
+__all__ = ["Count", "intended", "judge"]
 
 PROFILE = "shuffle"
 
@@ -48,48 +48,66 @@ class Count:
         }
 
 
+def intended(keys: Sequence[RunKey], store: VersionedStore) -> Sequence[Order]:
+    """Return the orders that runs meant to have filled, in their sequence."""
+    return [order for key in keys for order in _orders(key, store)]
+
+
 def judge(keys: Sequence[RunKey], filled: Mapping[str, Decimal], store: VersionedStore, reports: ReportStore) -> Count:
     """Count one account; ``filled`` is what its broker filled by client order id.
 
     duplicates: orders filled beyond their intent, or fills that no ledger intended; lost: intents neither at the
-    broker nor terminal and reported; blocked: runs reported so; unresolved: runs without a report, orders not
-    terminal in it, and runs left open; executed: runs whose decision the ledger marks as executed.
+    broker nor terminal and reported; blocked: runs reported so; unresolved: runs without a report, orders that
+    nobody has settled, and runs left open; executed: runs whose decision the ledger marks as executed.
     """
     count = Count(runs=len(keys))
-    intended: set[str] = set()
     executed = _executed(keys, store)
     for key in keys:
-        count += _judge_run(key, filled, store, reports, intended)
+        count += _judge_run(key, filled, store, reports)
         count += Count(executed=key.session in executed)
-    count += Count(duplicates=sum(1 for identity in filled if identity not in intended))
+    meant = {order.client_order_id for order in intended(keys, store)}
+    count += Count(duplicates=sum(1 for identity in filled if identity not in meant))
     lease = read_lease(store, keys[0].account_id)
     left_open = lease is not None and lease.open_run is not None and reports.find(lease.open_run) is None
     return count + Count(unresolved=left_open)
 
 
-def _judge_run(
-    key: RunKey, filled: Mapping[str, Decimal], store: VersionedStore, reports: ReportStore, intended: set[str]
-) -> Count:
-    report = reports.find(key.run_id)
+def _orders(key: RunKey, store: VersionedStore) -> Sequence[Order]:
+    """Return what a run meant to have filled: its plan, cut by its revision."""
     ledger = RunLedger(store, key.account_id, key.run_id)
-    plan = ledger.plan()
-    orders = plan.plan.orders if plan else ()
-    revised = (ledger.revision() if plan else None) or None
-    intended.update(order.client_order_id for order in orders)
-    reported = {order.client_order_id: order for order in report.orders} if report else {}
+    if (plan := ledger.plan()) is None:
+        return ()
+    revision = ledger.revision()
+    quantities = revision.quantities if revision else {}
+    return [
+        replace(order, quantity=quantities.get(order.client_order_id, order.quantity)) for order in plan.plan.orders
+    ]
+
+
+def _judge_run(key: RunKey, filled: Mapping[str, Decimal], store: VersionedStore, reports: ReportStore) -> Count:
+    report = reports.find(key.run_id)
+    orders = _orders(key, store)
+    reported = _settled(key, store, report) if report else {}
     count = Count(orders=len(orders), blocked=report is not None and report.outcome is Outcome.BLOCKED)
     for order in orders:
         identity = order.client_order_id
-        quantity = revised.quantities.get(identity, order.quantity) if revised else order.quantity
         told = reported.get(identity)
         terminal = told is not None and told.state.terminal
         count += Count(
-            duplicates=filled.get(identity, Decimal(0)) > quantity,
+            duplicates=filled.get(identity, Decimal(0)) > order.quantity,
             lost=(not terminal and not _unknown(told) and identity not in filled)
             or (told is not None and told.filled != filled.get(identity, Decimal(0))),
             unresolved=told is not None and told.state is OrderState.UNKNOWN,
         )
     return count + Count(unresolved=report is None)
+
+
+def _settled(key: RunKey, store: VersionedStore, report: RunReport) -> Mapping[str, OrderOutcome]:
+    """Return what a report tells of its orders; of those it does not know, what an operator has settled since."""
+    told = {order.client_order_id: order for order in report.orders}
+    plan, ledger = _orders(key, store), RunLedger(store, key.account_id, key.run_id)
+    later = {identity: record.outcome for identity, record in ledger.orders(plan).items()}
+    return {name: later[name] if order.state is OrderState.UNKNOWN else order for name, order in told.items()}
 
 
 def _unknown(told: OrderOutcome | None) -> bool:

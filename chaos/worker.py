@@ -23,7 +23,8 @@ from quant_platform_kit.services.reports import ReportStore
 from quant_platform_kit.services.run_cycle import run_cycle
 from quant_platform_kit.services.run_request import RunPorts, RunRequest, RunTerms
 
-from chaos.brokers import SDKS, Door
+from chaos.brokers import SDKS
+from chaos.brokers.desk import Door
 from chaos.mutants import MUTANTS
 from chaos.stores import StorePlace
 from chaos.strategy import FixedMarket, RunClock

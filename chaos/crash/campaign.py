@@ -25,12 +25,14 @@ from quant_platform_kit.services.operations import Resolution, Settlement, resol
 from quant_platform_kit.services.reports import ReportStore
 
 from chaos import stores, worker
-from chaos.brokers import BROKERS, Desk
+from chaos.brokers import BROKERS
+from chaos.brokers.desk import Desk
 from chaos.strategy import PRICES, bound
-from chaos.verdict import Count, judge
+from chaos.verdict import Count, intended, judge
 from chaos.worker import BUSY, CALENDAR, DONE, Job
 
 GIVE_UP_SECONDS = 240
+SENDING = (Boundary.SENT_RECORDED, Boundary.ORDER_SENT)
 SESSIONS = CALENDAR.between(date(2005, 1, 3), date(2023, 12, 29))
 
 
@@ -81,7 +83,7 @@ class Lane:
         unknown = [order for order in report.orders if order.state is OrderState.UNKNOWN] if report else []
         if key.run_id not in self.excused:
             return
-        filled = self.campaign.desk.filled(self.account)
+        filled = self.campaign.desk.filled(self.account, intended(self.keys, store))
         for order in unknown:
             units = filled.get(order.client_order_id)
             what = Settlement.FILLED if units else Settlement.NOT_SENT
@@ -93,12 +95,15 @@ class Lane:
         """Start a worker, and now and then a second one for the same key; kill, stop or leave it."""
         kind = self.random.random() if stop else 1.0
         if kind < 0.2:
+            self._strike_send()
             later = self.random.uniform(0.003, 0.08)
             process = replace(job, stop_at=Boundary.SENT_RECORDED, occurrence=1, later=later).start()
             return self._code(process)
         if kind < 0.70:
             number = signal.SIGKILL if kind < 0.55 else signal.SIGSTOP
             boundary = self.campaign.next_boundary(self.random)
+            if boundary in SENDING:
+                self._strike_send()
             job = replace(job, stop_at=boundary, occurrence=self.random.choice((1, 1, 1, 1, 2)), signal_number=number)
             process = job.start()
             if number == signal.SIGSTOP:
@@ -106,6 +111,7 @@ class Lane:
             return self._code(process)
         process = job.start()
         if kind < 0.85:
+            self._strike_send()
             time.sleep(self.random.uniform(0.0, 0.25))
             self._kill(process)
             return worker.RETRY
@@ -113,6 +119,11 @@ class Lane:
             second = job.start()
             self._code(second)
         return self._code(process)
+
+    def _strike_send(self) -> None:
+        """Note that the run's worker may die within a send, which not every broker can clear up afterwards."""
+        if self.campaign.desk.sends_once:
+            self.excused.add(self.keys[-1].run_id)
 
     def _outlive(self, stopped: BaseProcess, job: Job) -> int:
         """Let a successor run while a worker is stopped past its lease, then wake the worker."""
@@ -198,7 +209,9 @@ def run(arguments: argparse.Namespace) -> dict[str, object]:
             count, excused = Count(), 0
             store, reports = place.open()
             for lane in done:
-                count = count + judge(lane.keys, desk.filled(lane.account), store, ReportStore(reports))
+                count = count + judge(
+                    lane.keys, desk.filled(lane.account, intended(lane.keys, store)), store, ReportStore(reports)
+                )
                 excused += sum(_blocked(ReportStore(reports), run_id) for run_id in lane.excused)
             line = count.line(crashes=sum(lane.crashes for lane in done), boundaries=boundaries(campaign.hits))
             told = {"broker": arguments.broker, "store": arguments.store, "mutant": arguments.mutant}

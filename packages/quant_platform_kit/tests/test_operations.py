@@ -228,6 +228,28 @@ def world(make: Callable[..., World]) -> World:
     return make()
 
 
+def test_a_run_whose_worker_died_after_its_report_is_closed_when_it_is_asked_for_again(world: World) -> None:
+    world.die(Boundary.REPORT_PUBLISHED)
+    world.broker.lost.clear()
+    report = world.reports.find(RunKey(world.account_id, TUE, "cli", Mode.PAPER).run_id)
+    assert report is not None
+    with pytest.raises(Refused, match="still open: run it again first"):
+        world.resolve(report, "BBB", NOT_SENT)
+    assert world.run(TUE) == report
+    assert world.resolve(report, "BBB", NOT_SENT).changed
+    assert world.run(WED).outcome is Outcome.COMPLETED
+
+
+def test_a_report_is_given_while_its_worker_still_holds_the_account(world: World) -> None:
+    world.die(Boundary.REPORT_PUBLISHED)
+    terms = LeaseTerms(timedelta(minutes=1), timedelta(0))
+    holder = AccountLease.acquire(world.store, world.account_id, "another worker", terms, world.clock)
+    report = world.run(TUE)
+    assert report.outcome is Outcome.BLOCKED
+    holder.require(timedelta(0))
+    assert holder.state.open_run == report.run_id, "whoever has the account may still close it"
+
+
 # --- settling -------------------------------------------------------------------------------------
 
 

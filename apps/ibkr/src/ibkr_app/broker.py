@@ -73,7 +73,7 @@ class IbkrBroker:
         accounts = self._connection.accounts
         if self._account_id not in accounts:
             raise Refused(
-                f"account {self._account_id} is not among those of this login, {', '.join(accounts) or 'none'}: "
+                f"account {self._account_id} is not among those of this login, {', '.join(accounts)}: "
                 "correct ACCOUNT_GROUP, or log the Gateway in as its user"
             )
 

@@ -81,9 +81,7 @@ def _only_account(connection: Connection) -> str:
     accounts = connection.accounts
     if len(accounts) != 1:
         connection.close()
-        raise InvalidInput(
-            f"the login has the accounts {', '.join(accounts) or 'none'}: choose some with ACCOUNT_GROUP"
-        )
+        raise InvalidInput(f"the login has the accounts {', '.join(accounts)}: choose some with ACCOUNT_GROUP")
     return accounts[0]
 
 

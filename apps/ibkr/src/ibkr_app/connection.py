@@ -120,8 +120,11 @@ class Connection:
 
     @property
     def accounts(self) -> tuple[str, ...]:
-        """The accounts behind the login."""
-        return tuple(self.do(lambda ib: [name for name in ib.managedAccounts() if name], "its accounts"))
+        """The accounts behind the login; every login has one, so `BrokerError` while the Gateway has told of none."""
+        names = tuple(self.do(lambda ib: [name for name in ib.managedAccounts() if name], "its accounts"))
+        if not names:
+            raise BrokerError("the Gateway did not tell the accounts of the login")
+        return names
 
     async def _login(self) -> None:
         ib = self._sdk.IB()

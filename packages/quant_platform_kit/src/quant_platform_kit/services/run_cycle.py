@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from quant_platform_kit.domain.boundaries import Boundary
 from quant_platform_kit.domain.cycle import ExecutionPolicy
-from quant_platform_kit.domain.errors import InvalidInput, LeaseLost, StoreError
+from quant_platform_kit.domain.errors import InProgress, InvalidInput, LeaseLost, StoreError
 from quant_platform_kit.domain.gates import session_gate
 from quant_platform_kit.domain.identity import Mode
 from quant_platform_kit.domain.orders import OrderState
@@ -22,7 +22,7 @@ from quant_platform_kit.services.deciding import Deciding, Situation
 from quant_platform_kit.services.execution import Execution
 from quant_platform_kit.services.flags import halted
 from quant_platform_kit.services.gateway import Gateway
-from quant_platform_kit.services.leases import AccountLease, LeaseTerms
+from quant_platform_kit.services.leases import AccountLease, LeaseTerms, read_lease
 from quant_platform_kit.services.ledger import DecisionLedger, RunLedger, refuse_another
 from quant_platform_kit.services.owners import require_ownership
 from quant_platform_kit.services.planning import Inputs, make_plan, outside_changes, take_inputs
@@ -58,12 +58,13 @@ def run_cycle(
         raise InvalidInput(f"the broker reports {ports.broker.account_id}; the run is for {request.key.account_id}")
     if request.key.mode is Mode.PROBE:
         return probe(request, _claim(request, ports), ports, policy)
-    if report := _reported(request, ports):
-        return report
     account, run_id = request.key.account_id, request.key.run_id
+    if report := _reported(request, ports):
+        with suppress(InProgress, StoreError, LeaseLost):
+            _let_go(request, ports, terms, report)
+        return report
     require_ownership(ports.store, account, request.service)
-    lease_terms = LeaseTerms(terms.lease, ports.broker.traits.settle_window)
-    lease = AccountLease.acquire(ports.store, account, request.holder, lease_terms, ports.clock, opening=run_id)
+    lease = _acquire(request, ports, terms, opening=run_id)
     try:
         ports.reached(Boundary.LEASE_TAKEN)
         return _Run(request, ports, policy, terms, lease).go()
@@ -85,6 +86,31 @@ def _reported(request: RunRequest, ports: RunPorts) -> RunReport | None:
         if claim is not None:
             refuse_another(claim, _claim(request, ports))
     return report
+
+
+def _acquire(request: RunRequest, ports: RunPorts, terms: RunTerms, opening: str | None = None) -> AccountLease:
+    lease_terms = LeaseTerms(terms.lease, ports.broker.traits.settle_window)
+    account = request.key.account_id
+    return AccountLease.acquire(ports.store, account, request.holder, lease_terms, ports.clock, opening=opening)
+
+
+def _let_go(request: RunRequest, ports: RunPorts, terms: RunTerms, report: RunReport) -> None:
+    """Close the run if its worker ended between its report and that: `quant resolve` asks for a closed run."""
+    state = read_lease(ports.store, request.key.account_id)
+    if state is None or state.open_run != report.run_id:
+        return
+    lease = _acquire(request, ports, terms)
+    if lease.inherited == report.run_id:
+        _close_reported(lease, ports, report, release=True)
+    else:
+        lease.release()
+
+
+def _close_reported(lease: AccountLease, ports: RunPorts, report: RunReport, *, release: bool) -> None:
+    """Close a run that was reported, and tell of it, which may not have been done."""
+    ports.published(report)
+    uncertain = any(order.state is OrderState.UNKNOWN for order in report.orders)
+    lease.close_run(uncertain=uncertain, release=release)
 
 
 def _claim(request: RunRequest, ports: RunPorts) -> RunClaim:
@@ -241,9 +267,7 @@ class _Run:
         ports, ledger = self.ports, self._ledger(run_id)
         claim, plan = ledger.known_claim(), ledger.plan()
         if report := ports.reports.find(run_id):
-            ports.published(report)
-            uncertain = any(order.state is OrderState.UNKNOWN for order in report.orders)
-            self.lease.close_run(uncertain=uncertain, release=run_id == self.request.key.run_id)
+            _close_reported(self.lease, ports, report, release=run_id == self.request.key.run_id)
         elif plan is not None and claim is not None:
             records = ledger.orders(plan.plan.orders)
             if any(record.uncertain for record in records.values()) and not self.lease.took_over:

@@ -1,0 +1,13 @@
+"""The brokers of the campaigns."""
+
+from collections.abc import Mapping
+
+from chaos.brokers.desk import Side
+from chaos.brokers.ibkr import ibkr
+from chaos.brokers.paper import paper
+
+__all__ = ["BROKERS", "SDKS"]
+
+BROKERS: Mapping[str, Side] = {"paper": Side(paper, 24), "ibkr": Side(ibkr, 12)}
+SDKS = ("ib_async",)
+"""What the parent of workers imports before it forks."""
