@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from ibkr_app import connection
+from ibkr_app import connection, order_ids
 from quant_platform_kit.domain.boundaries import Boundary
 from quant_platform_kit.domain.errors import OrderRejected
 from quant_platform_kit.domain.orders import ExecutionReport, OrderState
@@ -33,12 +33,17 @@ def send_before_record() -> None:
 
 
 def resend_unknown() -> None:
-    """After silence send again without asking."""
+    """After silence send again without asking, neither in the kit nor in an adapter that knows what it sent."""
 
     def look_up(self: Any, record: Any, quotes: Any, tries: int) -> None:
         self._send(record, quotes, tries)
 
+    def reserve(self: Any, account_id: str, order: Any, least: int) -> Any:
+        return order_ids.Reserved(self._take(least), account_id, order)
+
     execution.Execution._look_up = look_up
+    order_ids.OrderIds.known = lambda self, client_order_id: None
+    order_ids.OrderIds.reserve = reserve
 
 
 def no_lease() -> None:

@@ -87,10 +87,11 @@ def arm_each(venue: Server, account: str, faults: Faults, rng: random.Random) ->
 
 
 def filled_by_remark(venue: Server, account: str) -> Mapping[str, Decimal]:
-    """Return units filled at a venue whose orders carry the client order id."""
+    """Return units filled at a venue whose orders carry the client order id; a second order of one id stands apart."""
     filled: dict[str, Decimal] = {}
     for order in venue.control("GET", "book")["orders"]:
-        ticket = order["ticket"]
-        if ticket["account"] == account and Decimal(order["filled"]):
-            filled[ticket["reference"]] = filled.get(ticket["reference"], Decimal(0)) + Decimal(order["filled"])
-    return filled
+        if order["ticket"]["account"] != account:
+            continue
+        name = order["ticket"]["reference"]
+        filled[f"{name} again, number {order['number']}" if name in filled else name] = Decimal(order["filled"])
+    return {name: units for name, units in filled.items() if units or " again" in name}

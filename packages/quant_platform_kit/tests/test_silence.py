@@ -179,6 +179,28 @@ def test_where_nothing_may_be_sent_again_a_lost_order_is_unknown_and_the_others_
     assert desk.desk.sent == {"AAA": 1, "BBB": 1}
 
 
+@pytest.mark.parametrize("left", [False, True])
+def test_where_nothing_may_be_sent_again_an_order_that_never_left_is_sent(
+    monkeypatch: pytest.MonkeyPatch, left: bool
+) -> None:
+    desk = bench(AfterSilence.BLOCK)
+    order = desk.order("AAA", Side.BUY, 7)
+    die_before_sending(desk, order)
+    monkeypatch.setattr(desk.desk, "may_have_left", lambda identity: left, raising=False)
+    (record,) = desk.run(order)
+    assert states(record) == ([SENT, UNKNOWN] if left else [SENT, SENT, FILLED])
+    assert desk.desk.sent == ({} if left else {"AAA": 1})
+
+
+def test_an_order_of_yesterday_is_not_sent_even_if_it_never_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = bench(AfterSilence.BLOCK)
+    order = desk.order("AAA", Side.BUY, 7)
+    die_before_sending(desk, order)
+    monkeypatch.setattr(desk.desk, "may_have_left", lambda identity: False, raising=False)
+    (record,) = desk.run(order, same_session=False)
+    assert (states(record), desk.desk.sent) == ([SENT, UNKNOWN], {})
+
+
 def test_an_order_lost_three_times_leaves_the_run_to_the_next_worker() -> None:
     desk = bench(AfterSilence.RESEND, Way.DROP, Way.DROP, Way.DROP, **QUICK)
     order = desk.order("AAA", Side.BUY, 7)

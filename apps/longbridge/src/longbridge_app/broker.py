@@ -119,6 +119,10 @@ class LongBridgeBroker:
         with self._worker.turn("an order") as deadline:
             return self._find(client_order_id, deadline, history=True)
 
+    def may_have_left(self, client_order_id: str) -> bool:
+        """Whether the order was claimed, which it is before it leaves wherever silence blocks."""
+        return self._traits.after_silence is not AfterSilence.BLOCK or self._claims.taken(client_order_id)
+
     def cancel(self, client_order_id: str) -> ExecutionReport:
         """Cancel a working order, and return where it stands; fills that came first count."""
         with self._worker.turn("a cancel") as deadline:

@@ -22,7 +22,14 @@ class Claims:
     def take(self, order: Order) -> bool:
         """Take the right to send an order; False if it was taken before, by whomever."""
         try:
-            self._store.create(f"{self._root}/{order.client_order_id}", canonical_json(order))
+            self._store.create(self._key(order.client_order_id), canonical_json(order))
         except Conflict:
             return False
         return True
+
+    def taken(self, client_order_id: str) -> bool:
+        """Whether somebody took the right to send an order."""
+        return self._store.get(self._key(client_order_id)) is not None
+
+    def _key(self, client_order_id: str) -> str:
+        return f"{self._root}/{client_order_id}"

@@ -117,6 +117,10 @@ class SchwabBroker:
         with self._connection.turn("an order") as deadline:
             return self._found(intent, deadline)
 
+    def may_have_left(self, client_order_id: str) -> bool:
+        """Whether the order is in the store, which it is before it leaves."""
+        return self._intents.known(client_order_id) is not None
+
     def cancel(self, client_order_id: str) -> ExecutionReport:
         """Cancel a working order, and return where it stands; fills that came first count."""
         found = self.find(client_order_id)

@@ -1,12 +1,12 @@
 """What the services ask of a broker."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from quant_platform_kit.domain.orders import ExecutionReport, Order
 from quant_platform_kit.domain.portfolio import AccountState
 from quant_platform_kit.domain.silence import BrokerTraits
 
-__all__ = ["Broker"]
+__all__ = ["Broker", "RecordsSends"]
 
 
 class Broker(Protocol):
@@ -65,4 +65,13 @@ class Broker(Protocol):
 
     def open_orders(self) -> tuple[ExecutionReport, ...]:
         """Return every working order of the account, whoever sent it."""
+        ...
+
+
+@runtime_checkable
+class RecordsSends(Protocol):
+    """What the adapter of a broker that cannot tell adds: it records every order, once and for all, before it leaves."""
+
+    def may_have_left(self, client_order_id: str) -> bool:
+        """Whether the order may be on its way; False only if ``submit`` would now send it for the first time."""
         ...

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TypeVar
 
@@ -14,6 +14,7 @@ from quant_platform_kit.domain.orders import OrderState, Side
 from quant_platform_kit.domain.portfolio import Quote
 from quant_platform_kit.domain.runs import OrderRecord, Revision, RunPlan
 from quant_platform_kit.domain.silence import Verdict, verdict
+from quant_platform_kit.ports.broker import RecordsSends
 from quant_platform_kit.ports.market_data import MarketData
 from quant_platform_kit.services.gateway import Gateway
 
@@ -143,8 +144,7 @@ class Execution:
             return
         first_sent = record.first_sent
         assert first_sent is not None, "an order is looked up only after it was sent"
-        ruling = verdict(gateway.broker.traits, first_sent, gateway.clock.now(), same_session=self.same_session)
-        if ruling is Verdict.BLOCK:
+        if self._ruling(record.order.client_order_id, first_sent) is Verdict.BLOCK:
             note = f"sent at {first_sent:%H:%M:%S} UTC, not known to the broker, and may not be sent again"
             if record.state is not OrderState.UNKNOWN:
                 record = gateway.settle_as(record, OrderState.UNKNOWN, note)
@@ -156,6 +156,13 @@ class Execution:
             self._keep(record if record.state is state else gateway.settle_as(record, state, note))
         else:
             self._send(record, quotes, tries)
+
+    def _ruling(self, identity: str, first_sent: datetime) -> Verdict:
+        """Decide about an order that the broker does not know; one that never left is as good as not sent."""
+        broker = self.gateway.broker
+        if self.same_session and isinstance(broker, RecordsSends) and not broker.may_have_left(identity):
+            return Verdict.RESEND
+        return verdict(broker.traits, first_sent, self.gateway.clock.now(), same_session=self.same_session)
 
     def _leave_to_operator(self, record: OrderRecord, error: NeedsOperator) -> None:
         """Record that only a person can tell what became of an order."""

@@ -33,7 +33,7 @@ class Connections:
         for transport in set(self._known) - set(self._dead):
             if graceful:
                 transport.close()
-            else:
+            elif not transport.is_closing():
                 _reset(transport)
 
     def deaden(self) -> None:

@@ -1,0 +1,107 @@
+"""Charles Schwab, which knows no client order id: an order whose send was struck may be left to an operator."""
+
+import json
+import random
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+
+from quant_platform_kit.adapters.server_clock import ServerClock, http_time
+from quant_platform_kit.domain.orders import Order
+from quant_platform_kit.ports.broker import Broker
+from quant_platform_kit.ports.versioned_store import VersionedStore
+from schwab_app.broker import SchwabBroker
+from schwab_app.connection import Connection, Login
+from schwab_app.intents import Intents
+from schwab_app.pacing import Pacer
+from schwab_app.tokens import TokenFile
+from venue_sandbox.launch import Server
+
+from chaos.brokers.desk import Faults, arm_each, options
+
+__all__ = ["SCHWAB_LEASE", "SchwabDesk", "schwab"]
+
+TIMEOUT_SECONDS, SETTLE = 1.5, timedelta(seconds=0.4)
+SCHWAB_LEASE = timedelta(seconds=4)
+RECOVERABLE: Faults = (
+    (0.10, {"kind": "drop_after", "operation": "submit"}),
+    (0.08, {"kind": "missing_location", "operation": "submit"}),
+    (0.08, {"kind": "wrong_location", "operation": "submit"}),
+    (0.08, {"kind": "delayed_accept", "operation": "submit", "seconds": 0.15}),
+    (0.06, {"kind": "http_error", "operation": "submit", "status": 502, "applied": True}),
+    (0.03, {"kind": "silent", "operation": "submit"}),
+    (0.08, {"kind": "late_fill", "seconds": 0.15}),
+    (0.08, {"kind": "http_error", "operation": "orders", "status": 503}),
+    (0.05, {"kind": "http_error", "operation": "account", "status": 429, "retry_after": 0}),
+    (0.05, {"kind": "drop_before", "operation": "order"}),
+    (0.02, {"kind": "partial_fill", "share": "0.5", "then": "cancel"}),
+    (0.01, {"kind": "reject", "operation": "submit"}),
+)
+"""A send that is struck by one of these leaves an order that can be found, or none."""
+BLOCKING: Faults = (
+    (0.015, {"kind": "drop_before", "operation": "submit"}),
+    (0.01, {"kind": "silent_drop", "operation": "submit"}),
+    (0.01, {"kind": "delayed_accept", "operation": "submit", "seconds": 2.5}),
+    (0.01, {"kind": "http_error", "operation": "submit", "status": 504}),
+)
+"""A send that is struck by one of these leaves an order that is not to be found."""
+OF_ALL = ((0.03, "expire_access"), (0.02, "disconnect"), (0.01, "half_open"))
+
+
+@dataclass(frozen=True)
+class SchwabDoor:
+    """The venue's port, and the file with the login's token."""
+
+    port: int
+    token: Path
+
+    def broker(self, account: str, store: VersionedStore) -> Broker:
+        """Return a client that has not logged in."""
+        login = Login("sandbox-key", "sandbox-secret", TokenFile(self.token), ("127.0.0.1", self.port))
+        clock = ServerClock(http_time(f"http://127.0.0.1:{self.port}", TIMEOUT_SECONDS))
+        connection = Connection(login, TIMEOUT_SECONDS)
+        return SchwabBroker(connection, account, Intents(store, account), clock, Pacer(), SETTLE)
+
+
+@dataclass(frozen=True)
+class SchwabDesk:
+    """The Schwab venue."""
+
+    venue: Server
+    door: SchwabDoor
+    lease: timedelta = SCHWAB_LEASE
+    sends_once: bool = True
+
+    def arm(self, account: str, rng: random.Random) -> bool:
+        """Plan faults; some of those that strike a send may block."""
+        arm_each(self.venue, account, RECOVERABLE, rng)
+        for share, kind in OF_ALL:
+            if rng.random() < share:
+                self.venue.fault(kind)
+        return arm_each(self.venue, account, BLOCKING, rng)
+
+    def filled(self, account: str, intended: Sequence[Order]) -> Mapping[str, Decimal]:
+        """Return units filled; an order there is the first intended one that looks like it, and is not taken yet."""
+        open_, filled = [*intended], dict[str, Decimal]()
+        for order in sorted(self.venue.control("GET", "book")["orders"], key=lambda order: order["number"]):
+            ticket = order["ticket"]
+            if ticket["account"] != account or not Decimal(order["filled"]):
+                continue
+            looks = (ticket["symbol"], ticket["side"], Decimal(ticket["quantity"]))
+            own = next((one for one in open_ if (one.symbol, one.side.value, one.quantity) == looks), None)
+            if own is not None:
+                open_.remove(own)
+            filled[own.client_order_id if own else f"schwab-{order['number']}"] = Decimal(order["filled"])
+        return filled
+
+
+@contextmanager
+def schwab(folder: Path, accounts: Sequence[str]) -> Generator[SchwabDesk]:
+    """Run a Schwab venue, with one login for all accounts."""
+    with Server("venue_sandbox.schwab", *options(folder, "schwab", accounts)) as venue:
+        token = folder / "token.json"
+        token.write_text(json.dumps(venue.control("POST", "login")))
+        yield SchwabDesk(venue, SchwabDoor(venue.port, token))
