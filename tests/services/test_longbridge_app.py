@@ -288,6 +288,15 @@ def test_an_order_that_is_accepted_late_and_sent_again_is_one(app: App, server: 
     assert len(orders(server)) == 1
 
 
+def test_an_order_that_has_appeared_since_the_list_was_asked_for_is_found(app: App, server: Server) -> None:
+    other = App(server, app.library, app.store)
+    other.warm()
+    assert app.broker.open_orders() == ()
+    other.broker.submit(buy(limit="50"))
+    assert app.broker.find("q1") is not None
+    other.close()
+
+
 def test_two_orders_for_one_are_listed_for_an_operator(app: App, server: Server, library: str) -> None:
     if library == "longbridge":
         pytest.skip("a client_request_id makes one order")
