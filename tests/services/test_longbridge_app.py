@@ -431,21 +431,6 @@ def test_the_service_decides_as_on_paper_and_trades(tmp_path: Path, reachable: N
     assert digests[0] == digests[1]
 
 
-def test_a_dead_quote_socket_ends_a_run_in_time_and_the_next_trigger_runs(tmp_path: Path, reachable: None) -> None:
-    market = choose_market()
-    prices, due = market.file(tmp_path / "prices.csv"), market.due(date(2023, 5, 31))
-    options = {"settings": {"ENTER_NOW": "true"}, "opens_at": due.isoformat()}
-    with LongBridgePlatform(tmp_path / "longbridge", prices, market.profile, **options) as platform:
-        platform.venue.fault("silent_drop", operation="quotes", times=None)
-        begun = time.monotonic()
-        (attempt,) = platform.fire(due).attempts
-        assert attempt.status == 503
-        assert time.monotonic() - begun < 30
-        platform.venue.clear()
-        report = report_of(platform, platform.fire(due))
-        assert report.outcome is Outcome.COMPLETED
-
-
 @pytest.mark.parametrize("kind", ["drop_before", "drop_after", "silent", "silent_drop", "delayed_accept"])
 def test_a_run_whose_order_is_not_answered_completes_with_one_order(tmp_path: Path, reachable: None, kind: str) -> None:
     market = choose_market()
