@@ -288,6 +288,15 @@ def test_an_order_that_is_accepted_late_and_sent_again_is_one(app: App, server: 
     assert len(orders(server)) == 1
 
 
+def test_an_order_that_has_appeared_since_the_list_was_asked_for_is_found(app: App, server: Server) -> None:
+    other = App(server, app.library, app.store)
+    other.warm()
+    assert app.broker.open_orders() == ()
+    other.broker.submit(buy(limit="50"))
+    assert app.broker.find("q1") is not None
+    other.close()
+
+
 def test_two_orders_for_one_are_listed_for_an_operator(app: App, server: Server, library: str) -> None:
     if library == "longbridge":
         pytest.skip("a client_request_id makes one order")
@@ -420,21 +429,6 @@ def test_the_service_decides_as_on_paper_and_trades(tmp_path: Path, reachable: N
             assert len(platform.sent()) == 1
             digests.append(report.decision_digest)
     assert digests[0] == digests[1]
-
-
-def test_a_dead_quote_socket_ends_a_run_in_time_and_the_next_trigger_runs(tmp_path: Path, reachable: None) -> None:
-    market = choose_market()
-    prices, due = market.file(tmp_path / "prices.csv"), market.due(date(2023, 5, 31))
-    options = {"settings": {"ENTER_NOW": "true"}, "opens_at": due.isoformat()}
-    with LongBridgePlatform(tmp_path / "longbridge", prices, market.profile, **options) as platform:
-        platform.venue.fault("silent_drop", operation="quotes", times=None)
-        begun = time.monotonic()
-        (attempt,) = platform.fire(due).attempts
-        assert attempt.status == 503
-        assert time.monotonic() - begun < 30
-        platform.venue.clear()
-        report = report_of(platform, platform.fire(due))
-        assert report.outcome is Outcome.COMPLETED
 
 
 @pytest.mark.parametrize("kind", ["drop_before", "drop_after", "silent", "silent_drop", "delayed_accept"])

@@ -172,7 +172,7 @@ def test_a_limit_of_requests_is_waited_out(longbridge: Server, quant: Quant, tmp
     [
         ("SCHWAB_TOKEN_PATH", "", "one place holds the login"),
         ("SCHWAB_APP_KEY", "", "SCHWAB_APP_KEY is not set"),
-        ("SCHWAB_API_URL", "http://example.com:80", "leave it unset for Schwab"),
+        ("SCHWAB_API_URL", "http://example.com:80", "it is for a venue of the sandbox only"),
         ("SCHWAB_TIMEOUT_SECONDS", "60", "SCHWAB_TIMEOUT_SECONDS is '60': Input should be less than or equal to 25"),
     ],
 )

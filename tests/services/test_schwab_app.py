@@ -393,10 +393,23 @@ def test_half_open_connections_are_given_up(app: App, server: Server) -> None:
     assert app.broker.account().cash_by_currency == {"USD": 100_000}
 
 
+@pytest.mark.parametrize("kind", ["silent_drop", "http_error"])
+def test_an_order_whose_surroundings_cannot_be_seen_is_not_sent_and_says_so(
+    app: App, server: Server, kind: str
+) -> None:
+    server.fault(kind, operation="orders", times=None, **({"status": 502} if kind == "http_error" else {}))
+    with pytest.raises(OrderRejected, match="not sent: Schwab did not answer its orders"):
+        app.broker.submit(buy())
+    server.clear()
+    assert orders(server) == []
+    assert app.broker.find("q1") is None, "nothing is left that an operator would have to settle"
+
+
 def test_a_venue_that_is_gone_took_nothing(app: App, server: Server, schwab_venue: Start) -> None:
+    app.clock.now()
     app.connection.close()
     server.kill()
-    with pytest.raises(BrokerError):
+    with pytest.raises(OrderRejected, match="not sent"):
         app.broker.submit(buy())
     assert Intents(FileStore(app.folder / "store"), ACCOUNT).known("q1") is None, "it never got so far"
 

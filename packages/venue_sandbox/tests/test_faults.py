@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import socket
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from venue_sandbox.control import reset_on_close
 from venue_sandbox.faults import Fault, FaultBook, FaultError, FaultKind
 
 
@@ -81,3 +84,11 @@ def test_a_document_that_is_no_fault_is_refused_with_the_reason(document: Any, c
 def test_a_document_is_read_whole() -> None:
     read = Fault.read({"kind": "slow", "operation": "get", "times": None, "skip": 3, "seconds": 2, "status": 500})
     assert read == Fault(FaultKind.SLOW, "get", None, 3, 500, 2)
+
+
+def test_a_connection_that_has_ended_is_not_reset() -> None:
+    here, there = socket.socketpair()
+    here.close()
+    there.close()
+    transport = SimpleNamespace(get_extra_info=lambda name: here)
+    reset_on_close(transport)  # pyright: ignore[reportArgumentType]

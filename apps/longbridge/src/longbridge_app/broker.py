@@ -219,7 +219,11 @@ class LongBridgeBroker:
         return self._listed[1]
 
     def _row(self, client_order_id: str, deadline: Deadline, *, history: bool) -> OrderRow | None:
+        told_before = self._listed
         rows = _by_id(row for row in self._today(deadline) if row.remark == client_order_id)
+        if not rows and history and self._listed is told_before:  # "not found" counts as of now only
+            self._changed()
+            rows = _by_id(row for row in self._today(deadline) if row.remark == client_order_id)
         if not rows and history:
             before: Sequence[OrderRow] = self._worker.look(
                 "before", *self._days_back(), what="earlier orders", deadline=deadline

@@ -98,7 +98,10 @@ class SchwabBroker:
             if (intent := self._intents.known(order.client_order_id)) is not None:
                 return self._sent_before(intent, order, deadline)
             self._refuse_alike(order)
-            known = tuple(int(document["orderId"]) for document in self._listed(SNAPSHOT, deadline))
+            try:
+                known = tuple(int(document["orderId"]) for document in self._listed(SNAPSHOT, deadline))
+            except BrokerError as error:  # nothing was recorded, so nothing can have left or will leave
+                raise OrderRejected(f"not sent: {error}") from error
             self._pacer.take()
             intent = Intent(order, self._clock.now(), known)
             try:

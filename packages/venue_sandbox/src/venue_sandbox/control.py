@@ -129,7 +129,7 @@ def _cut(request: web.Request) -> web.Response:
 
 
 def reset_on_close(transport: asyncio.BaseTransport) -> None:
-    """Have the connection reset, not closed in order, when its transport closes."""
+    """Have the connection reset, not closed in order, when its transport closes; one that has ended stays so."""
     connection: socket.socket | None = transport.get_extra_info("socket")
-    if connection is not None:
+    if connection is not None and connection.fileno() >= 0:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)

@@ -10,7 +10,17 @@ from typing import ClassVar
 from venue_sandbox.launch import Server
 from venue_sandbox.platform import Platform
 
-__all__ = ["IbkrPlatform"]
+__all__ = ["IbkrPlatform", "settings_at"]
+
+
+def settings_at(venue: Server) -> dict[str, str]:
+    """Return the settings that lead the app to a TWS venue; a paper account needs no other switch than the first."""
+    return {
+        "IBKR_GATEWAY_PORT": str(venue.port),
+        "IBKR_DRY_RUN_ONLY": "false",
+        "IBKR_SETTLE_SECONDS": "1",
+        "IBKR_TIMEOUT_SECONDS": "5",
+    }
 
 
 @dataclass
@@ -34,13 +44,8 @@ class IbkrPlatform(Platform):
         return Server("venue_sandbox.tws", "--folder", str(self.folder / "venue"), *funded)
 
     def venue_settings(self) -> Mapping[str, str]:
-        """Return where the Gateway is, and the first switch: a paper account needs no other."""
-        return {
-            "IBKR_GATEWAY_PORT": str(self.venue.port),
-            "IBKR_DRY_RUN_ONLY": "false",
-            "IBKR_SETTLE_SECONDS": "1",
-            "IBKR_TIMEOUT_SECONDS": "5",
-        }
+        """Return where the Gateway is."""
+        return settings_at(self.venue)
 
     def set_clock(self, instant: datetime) -> None:
         """Set the venue's time."""

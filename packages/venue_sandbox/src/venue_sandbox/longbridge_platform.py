@@ -10,7 +10,30 @@ from typing import ClassVar
 from venue_sandbox.launch import Server
 from venue_sandbox.platform import Platform
 
-__all__ = ["LongBridgePlatform"]
+__all__ = ["LongBridgePlatform", "settings_at"]
+
+
+def settings_at(venue: Server, account: str) -> dict[str, str]:
+    """Return the settings that lead the app to an account of a LongBridge venue.
+
+    An account of the sandbox needs no other switch than the first.
+    """
+    login = venue.control("GET", "login")
+    address = f"127.0.0.1:{venue.port}"
+    return {
+        "ACCOUNT_PREFIX": "HK",
+        "ACCOUNT_REGION": "HK",
+        "LONGBRIDGE_ACCOUNT": account,
+        "LONGBRIDGE_HTTP_URL": f"http://{address}",
+        "LONGBRIDGE_QUOTE_WS_URL": f"ws://{address}/ws/quote",
+        "LONGBRIDGE_TRADE_WS_URL": f"ws://{address}/ws/trade",
+        "LONGPORT_APP_KEY": login["key"],
+        "LONGPORT_APP_SECRET": login["secret"],
+        "LONGPORT_ACCESS_TOKEN": login["tokens"][account],
+        "LONGBRIDGE_DRY_RUN_ONLY": "false",
+        "LONGBRIDGE_SETTLE_SECONDS": "1",
+        "LONGBRIDGE_TIMEOUT_SECONDS": "5",
+    }
 
 
 @dataclass
@@ -34,23 +57,8 @@ class LongBridgePlatform(Platform):
         return Server("venue_sandbox.longbridge", "--folder", str(self.folder / "venue"), *funded)
 
     def venue_settings(self) -> Mapping[str, str]:
-        """Return where the venue is, and the first switch: an account of the sandbox needs no other."""
-        login = self.venue.control("GET", "login")
-        address = f"127.0.0.1:{self.venue.port}"
-        return {
-            "ACCOUNT_PREFIX": "HK",
-            "ACCOUNT_REGION": "HK",
-            "LONGBRIDGE_ACCOUNT": self.account,
-            "LONGBRIDGE_HTTP_URL": f"http://{address}",
-            "LONGBRIDGE_QUOTE_WS_URL": f"ws://{address}/ws/quote",
-            "LONGBRIDGE_TRADE_WS_URL": f"ws://{address}/ws/trade",
-            "LONGPORT_APP_KEY": login["key"],
-            "LONGPORT_APP_SECRET": login["secret"],
-            "LONGPORT_ACCESS_TOKEN": login["tokens"][self.account],
-            "LONGBRIDGE_DRY_RUN_ONLY": "false",
-            "LONGBRIDGE_SETTLE_SECONDS": "1",
-            "LONGBRIDGE_TIMEOUT_SECONDS": "5",
-        }
+        """Return where the venue is."""
+        return settings_at(self.venue, self.account)
 
     def set_clock(self, instant: datetime) -> None:
         """Set the venue's time."""

@@ -70,7 +70,7 @@ class Broker(Protocol):
 
 @runtime_checkable
 class RecordsSends(Protocol):
-    """What the adapter of a broker that cannot tell adds: it records every order, once and for all, before it leaves."""
+    """What the adapter of a broker that cannot tell adds: it records each order once, before it leaves."""
 
     def may_have_left(self, client_order_id: str) -> bool:
         """Whether the order may be on its way; False only if ``submit`` would now send it for the first time."""

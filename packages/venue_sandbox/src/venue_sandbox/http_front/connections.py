@@ -33,7 +33,7 @@ class Connections:
         for transport in set(self._known) - set(self._dead):
             if graceful:
                 transport.close()
-            elif not transport.is_closing():
+            else:
                 _reset(transport)
 
     def deaden(self) -> None:

@@ -54,7 +54,7 @@ def token_document(login: Login) -> dict[str, Any]:
         "scope": "api",
         "refresh_token": login.refresh_token,
         "access_token": list(login.access)[-1],
-        "id_token": "sandbox",
+        "id_token": "sandbox-id-token",
     }
 
 

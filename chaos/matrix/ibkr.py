@@ -1,0 +1,101 @@
+"""Interactive Brokers: the faults of the TWS venue."""
+
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from pathlib import Path
+
+from ibkr_app.broker import IbkrBroker
+from ibkr_app.clock import gateway_clock
+from ibkr_app.connection import Address, Connection
+from ibkr_app.contracts import Contracts
+from ibkr_app.market import IbkrMarket
+from ibkr_app.order_ids import OrderIds
+from quant_platform_kit.domain.strategy import Adjustment
+from quant_platform_kit.ports.versioned_store import VersionedStore
+from quant_platform_kit.services.execution import ExecutionTimes
+from venue_sandbox.launch import Server
+
+from chaos.matrix.stand import ACCOUNT, CALENDAR, Process, Row, fault, on_price_file, set_clock, together
+
+__all__ = ["IBKR_ROWS", "ibkr"]
+
+CLIENT_ID, TIMEOUT, SETTLE = 1, 1.0, timedelta(seconds=0.4)
+
+
+@dataclass(frozen=True)
+class IbkrStand:
+    """A TWS venue."""
+
+    venue: Server
+    times: ExecutionTimes = field(default=ExecutionTimes(timedelta(seconds=0.4), timedelta(seconds=0.04)))
+    lease: timedelta = timedelta(seconds=3)
+
+    def begin(self, session: date) -> None:
+        """Set the venue's clock."""
+        set_clock(self.venue, session)
+
+    def process(self, store: VersionedStore) -> Process:
+        """Return a login that was not made yet."""
+        connection = Connection(Address("127.0.0.1", self.venue.port, CLIENT_ID, TIMEOUT))
+        contracts, clock = Contracts(connection), gateway_clock(connection)
+        broker = IbkrBroker(connection, contracts, ACCOUNT, OrderIds(store, CLIENT_ID), SETTLE)
+        market = IbkrMarket(connection, contracts, Adjustment.TOTAL_RETURN, CALENDAR, clock)
+        return Process(broker, market, clock, connection.close)
+
+
+@contextmanager
+def ibkr(folder: Path) -> Generator[IbkrStand]:
+    """Run a TWS venue."""
+    with Server("venue_sandbox.tws", *on_price_file(folder)) as venue:
+        yield IbkrStand(venue)
+
+
+def _occupied(stand: IbkrStand) -> None:
+    """Hold the client id for a second, as a session that was not ended does."""
+    other = Connection(Address("127.0.0.1", stand.venue.port, CLIENT_ID, 2.0))
+    other.connect()
+    threading.Timer(1.0, other.close).start()
+
+
+def _closed_for_a_while(stand: IbkrStand) -> None:
+    """Close the market, and open it again after a second."""
+    stand.venue.fault("market", state="closed")
+    threading.Timer(1.0, lambda: stand.venue.fault("market", state="open")).start()
+
+
+def _lost_connectivity(stand: IbkrStand) -> None:
+    """Tell 1100 when an order comes, and 1102 with the next one."""
+    stand.venue.fault("message", code=1100, operation="submit")
+    stand.venue.fault("message", code=1102, operation="submit", skip=1)
+
+
+SUBMIT = {"operation": "submit"}
+IBKR_ROWS = (
+    Row("lost acknowledgement, connection cut", fault("drop_after", **SUBMIT)),
+    Row("lost acknowledgement, connection open", fault("silent", **SUBMIT)),
+    Row("silent drop", fault("silent_drop", **SUBMIT)),
+    Row("connection cut before the order", fault("drop_before", **SUBMIT)),
+    Row("delayed accept, within the settle window", fault("delayed_accept", seconds=0.2, **SUBMIT)),
+    Row("delayed accept, after the settle window", fault("delayed_accept", seconds=1.8, **SUBMIT)),
+    Row("duplicate event", fault("duplicate_event")),
+    Row("late fill", fault("late_fill", seconds=0.2)),
+    Row("partial fill, then the connection is lost", fault("partial_fill", share="0.5", then="disconnect")),
+    Row("partial fill, then cancelled", fault("partial_fill", share="0.5", then="cancel")),
+    Row("unfilled at the deadline", fault("unfilled")),
+    Row("a fill overtakes the cancel (10148)", together(fault("unfilled"), fault("fill_races_cancel"))),
+    Row("201, status first", fault("reject", **SUBMIT)),
+    Row("201, error first", fault("reject", error_first=True, **SUBMIT)),
+    Row("399, market closed for a while", _closed_for_a_while),
+    Row("10349 beside an order", fault("error", code=10349, **SUBMIT)),
+    Row("10147, a cancel is not known", together(fault("unfilled"), fault("error", code=10147, operation="cancel"))),
+    Row("103, duplicate order id", fault("error", code=103, **SUBMIT)),
+    Row("ids are rolled back", fault("id_rollback")),
+    Row("326, client id in use for a while", _occupied),
+    Row("1100, 1102 connectivity", _lost_connectivity),
+    Row("start-up requests stay silent", fault("silent_drop", operation="positions", times=2)),
+    Row("Gateway restart", fault("restart", seconds=0.5)),
+    Row("Gateway restart when an order comes", fault("restart", seconds=0.5, **SUBMIT)),
+)

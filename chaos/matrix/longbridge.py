@@ -1,0 +1,115 @@
+"""LongBridge: the faults of its venue, over either of its libraries."""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from functools import partial
+from pathlib import Path
+
+from longbridge_app.broker import LongBridgeBroker
+from longbridge_app.claims import Claims
+from longbridge_app.instruments import Instruments
+from longbridge_app.market import LongBridgeMarket
+from longbridge_app.rows import Credentials
+from longbridge_app.worker import Worker
+from quant_platform_kit.adapters.server_clock import ServerClock, http_time
+from quant_platform_kit.domain.strategy import Adjustment
+from quant_platform_kit.ports.versioned_store import VersionedStore
+from quant_platform_kit.services.execution import ExecutionTimes
+from venue_sandbox.launch import Server
+
+from chaos.matrix.stand import ACCOUNT, CALENDAR, Process, Row, fault, on_price_file, set_clock, together
+
+__all__ = ["LONGBRIDGE_ROWS", "longbridge", "longport"]
+
+TIMEOUT, SETTLE = 3.0, timedelta(seconds=0.6)
+
+
+@dataclass(frozen=True)
+class LongBridgeStand:
+    """A LongBridge venue."""
+
+    venue: Server
+    library: str
+    times: ExecutionTimes = field(default=ExecutionTimes(timedelta(seconds=1), timedelta(seconds=0.1)))
+    lease: timedelta = timedelta(seconds=10)
+
+    def begin(self, session: date) -> None:
+        """Set the venue's clock."""
+        set_clock(self.venue, session)
+
+    def process(self, store: VersionedStore) -> Process:
+        """Return two connections that were not made yet."""
+        login, address = self.venue.control("GET", "login"), f"127.0.0.1:{self.venue.port}"
+        keys = (login["key"], login["secret"], login["tokens"][ACCOUNT])
+        urls = (f"http://{address}", f"ws://{address}/ws/quote", f"ws://{address}/ws/trade")
+        credentials = Credentials(self.library, *keys, *urls)
+        trade, quote = Worker(credentials, "trade", TIMEOUT), Worker(credentials, "quote", TIMEOUT)
+        clock = ServerClock(http_time(urls[0], TIMEOUT))
+        broker = LongBridgeBroker(trade, Instruments(quote), Claims(store, ACCOUNT), ACCOUNT, clock, SETTLE)
+        market = LongBridgeMarket(quote, Adjustment.TOTAL_RETURN, CALENDAR, clock)
+
+        def close() -> None:
+            trade.kill()
+            quote.kill()
+
+        return Process(broker, market, clock, close)
+
+
+@contextmanager
+def _serve(library: str, folder: Path) -> Generator[LongBridgeStand]:
+    with Server("venue_sandbox.longbridge", *on_price_file(folder)) as venue:
+        yield LongBridgeStand(venue, library)
+
+
+longbridge, longport = partial(_serve, "longbridge"), partial(_serve, "longport")
+
+RENEWED = (lambda stand: stand.venue.control("POST", "login", {}), "there is another token")
+BACK = (lambda stand: stand.venue.clear(), "it answers again")
+LONGBRIDGE_ROWS = (
+    Row("lost acknowledgement, connection cut", fault("drop_after")),
+    Row("lost acknowledgement, connection open", fault("silent")),
+    Row("silent drop", fault("silent_drop")),
+    Row("connection cut before the order", fault("drop_before")),
+    Row("delayed accept, within the settle window", fault("delayed_accept", seconds=0.3)),
+    Row("delayed accept, after the settle window", fault("delayed_accept", seconds=7)),
+    Row("duplicate event", fault("duplicate_event", times=4)),
+    Row("late fill", fault("late_fill", seconds=0.3)),
+    Row("partial fill, then the connection is lost", fault("partial_fill", share="0.5", then="disconnect")),
+    Row("partial fill, then cancelled", fault("partial_fill", share="0.5", then="cancel")),
+    Row("unfilled at the deadline", fault("unfilled")),
+    Row("a fill overtakes the cancel", together(fault("unfilled"), fault("fill_races_cancel"))),
+    Row("rejected", fault("reject")),
+    Row("401: the token has expired", fault("expire_token"), *RENEWED),
+    Row("401 on an order: the token expires", fault("expire_token", operation="submit"), *RENEWED),
+    Row("websocket sessions have expired", together(fault("expire_sessions"), fault("disconnect", operation="quotes"))),
+    Row("429 on an order, with a body", fault("http_error", status=429)),
+    Row("429 on an order, without", fault("http_error", status=429, body="")),
+    Row("429 on a look-up, with a body", fault("http_error", operation="orders", status=429, times=2)),
+    Row("429 on a look-up, without", fault("http_error", operation="account", status=429, body="", times=2)),
+    Row("301606 on quotes: too many requests", fault("error", operation="quotes", code=301606, times=2)),
+    *(
+        Row(
+            f"{status} on an order{', which is taken' if applied else ''}",
+            fault("http_error", status=status, applied=applied),
+        )
+        for status in (500, 502, 504)
+        for applied in (False, True)
+    ),
+    *(
+        Row(f"{status} on look-ups", fault("http_error", operation="orders", status=status, times=2))
+        for status in (500, 502, 504)
+    ),
+    Row("dead websocket of quotes", fault("dead_socket", socket="quote", operation="quotes")),
+    Row("dead websocket of orders", fault("dead_socket", socket="trade", operation="quotes")),
+    Row("dead websockets, when an order comes", fault("dead_socket", operation="submit")),
+    Row("a question on a websocket is never answered", fault("silent_drop", operation="quotes")),
+    Row("never answers history", fault("silent_drop", operation="candlesticks", times=None), *BACK),
+    Row("never answers anything", fault("silent_drop", operation="*", times=None), *BACK),
+    Row("never answers after an order", fault("silent_drop", operation="order", times=None), *BACK),
+    Row("gzip frames", fault("gzip")),
+    Row("half-open connections, when an order comes", fault("half_open", operation="submit")),
+    Row("half-open connections, when quotes are asked for", fault("half_open", operation="quotes")),
+    Row("connections reset", fault("disconnect", operation="quotes")),
+)

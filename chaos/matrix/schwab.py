@@ -1,0 +1,128 @@
+"""Charles Schwab: the faults of its venue."""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from pathlib import Path
+
+from quant_platform_kit.adapters.server_clock import ServerClock, http_time
+from quant_platform_kit.domain.strategy import Adjustment
+from quant_platform_kit.ports.versioned_store import VersionedStore
+from quant_platform_kit.services.execution import ExecutionTimes
+from schwab_app.broker import SchwabBroker
+from schwab_app.connection import Connection, Login
+from schwab_app.intents import Intents
+from schwab_app.market import SchwabMarket
+from schwab_app.pacing import Pacer
+from schwab_app.tokens import TokenFile
+from venue_sandbox.launch import Server
+
+from chaos.matrix.stand import ACCOUNT, CALENDAR, Process, Row, fault, on_price_file, set_clock, together
+
+__all__ = ["SCHWAB_ROWS", "schwab"]
+
+TIMEOUT, SETTLE = 1.5, timedelta(seconds=0.6)
+
+
+@dataclass(frozen=True)
+class SchwabStand:
+    """A Schwab venue, and the token file of a login."""
+
+    venue: Server
+    tokens: TokenFile
+    times: ExecutionTimes = field(default=ExecutionTimes(timedelta(seconds=1), timedelta(seconds=0.1)))
+    lease: timedelta = timedelta(seconds=6)
+
+    def log_in(self) -> None:
+        """Log in, as someone does every week."""
+        self.tokens.write(self.venue.control("POST", "login"))
+
+    def begin(self, session: date) -> None:
+        """Set the venue's clock."""
+        set_clock(self.venue, session)
+
+    def process(self, store: VersionedStore) -> Process:
+        """Return a session that has not begun."""
+        connection = Connection(
+            Login("sandbox-key", "sandbox-secret", self.tokens, ("127.0.0.1", self.venue.port)), TIMEOUT
+        )
+        clock = ServerClock(http_time(f"http://127.0.0.1:{self.venue.port}", TIMEOUT))
+        broker = SchwabBroker(connection, ACCOUNT, Intents(store, ACCOUNT), clock, Pacer(), SETTLE)
+        return Process(broker, SchwabMarket(connection, Adjustment.SPLIT, CALENDAR), clock, connection.close)
+
+
+@contextmanager
+def schwab(folder: Path) -> Generator[SchwabStand]:
+    """Run a Schwab venue, and log in at it."""
+    with Server("venue_sandbox.schwab", *on_price_file(folder)) as venue:
+        stand = SchwabStand(venue, TokenFile(folder / "token.json"))
+        stand.log_in()
+        yield stand
+
+
+def _wrong_location(stand: SchwabStand) -> None:
+    """Have the answer name the newest order of the day before."""
+    newest = max(int(order["number"]) for order in stand.venue.control("GET", "book")["orders"])
+    stand.venue.fault("wrong_location", order_id=newest)
+
+
+LOGIN = (SchwabStand.log_in, "someone has logged in again")
+BACK = (lambda stand: stand.venue.clear(), "it answers again")
+ALWAYS = {"operation": "*", "times": None}
+SCHWAB_ROWS = (
+    Row("lost acknowledgement, connection cut", fault("drop_after")),
+    Row("lost acknowledgement, connection open", fault("silent")),
+    Row("silent drop", fault("silent_drop")),
+    Row("connection cut before the order", fault("drop_before")),
+    Row("delayed accept, within the settle window", fault("delayed_accept", seconds=0.3)),
+    Row("delayed accept, after the settle window", fault("delayed_accept", seconds=4)),
+    Row("duplicate event", fault("duplicate_event", times=4)),
+    Row("late fill", fault("late_fill", seconds=0.3)),
+    Row("partial fill, then the connection is lost", fault("partial_fill", share="0.5", then="disconnect")),
+    Row("partial fill, then cancelled", fault("partial_fill", share="0.5", then="cancel")),
+    Row("unfilled at the deadline", fault("unfilled")),
+    Row("a fill overtakes the cancel", together(fault("unfilled"), fault("fill_races_cancel"))),
+    Row("rejected", fault("reject")),
+    Row("no Location", fault("missing_location", times=4)),
+    Row("Location names an order that nobody has", fault("wrong_location")),
+    Row("Location names another order of ours", _wrong_location),
+    Row("401 on a look-up: the access token ended", fault("expire_access")),
+    Row("401 on an order: the access token ended", fault("expire_access", operation="submit")),
+    Row("401, and the refresh fails once", together(fault("expire_access"), fault("refresh_failure"))),
+    Row(
+        "401, and every refresh fails",
+        together(fault("expire_access"), fault("refresh_failure", times=None)),
+        together(BACK[0], SchwabStand.log_in),
+        "someone has logged in again",
+    ),
+    Row("the login is 7 days old", together(fault("expire_access"), fault("age_login")), *LOGIN),
+    Row(
+        "the login ends between two orders",
+        together(fault("expire_access", operation="submit"), fault("age_login", operation="submit")),
+        *LOGIN,
+    ),
+    Row("429 on an order, with a body", fault("http_error", status=429)),
+    Row("429 on an order, without", fault("http_error", status=429, body="")),
+    Row("429 on a look-up, with Retry-After", fault("http_error", operation="orders", status=429, retry_after=1)),
+    Row("429 on a look-up, without a body", fault("http_error", operation="account", status=429, body="", times=2)),
+    *(
+        Row(
+            f"{status} on an order{', which is taken' if applied else ''}",
+            fault("http_error", status=status, applied=applied),
+        )
+        for status in (500, 502, 504)
+        for applied in (False, True)
+    ),
+    *(
+        Row(f"{status} on look-ups", fault("http_error", operation="orders", status=status, times=2))
+        for status in (500, 502, 504)
+    ),
+    Row("never answers quotes", fault("silent_drop", operation="quotes", times=None), *BACK),
+    Row("never answers anything", fault("silent_drop", **ALWAYS), *BACK),
+    Row("orders are not shown before one is sent", fault("silent_drop", operation="orders", times=None, skip=1), *BACK),
+    Row("orders are not shown after one was sent", fault("silent_drop", operation="orders", times=None, skip=2), *BACK),
+    Row("half-open connections, when an order comes", fault("half_open", operation="submit")),
+    Row("half-open connections, when its state is asked for", fault("half_open", operation="order")),
+    Row("connections reset", fault("disconnect", operation="quotes")),
+)
