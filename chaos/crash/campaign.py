@@ -32,6 +32,8 @@ from chaos.verdict import Count, intended, judge
 from chaos.worker import BUSY, CALENDAR, DONE, Job
 
 GIVE_UP_SECONDS = 240
+OPERATOR_SECONDS = 4
+"""How long an operator waits before looking at the venue: longer than any accept is delayed."""
 SENDING = (Boundary.SENT_RECORDED, Boundary.ORDER_SENT)
 SESSIONS = CALENDAR.between(date(2005, 1, 3), date(2023, 12, 29))
 
@@ -81,8 +83,9 @@ class Lane:
         store, reports = self.campaign.place.open()
         report = ReportStore(reports).find(key.run_id)
         unknown = [order for order in report.orders if order.state is OrderState.UNKNOWN] if report else []
-        if key.run_id not in self.excused:
+        if key.run_id not in self.excused or not unknown:
             return
+        time.sleep(OPERATOR_SECONDS)
         filled = self.campaign.desk.filled(self.account, intended(self.keys, store))
         for order in unknown:
             units = filled.get(order.client_order_id)

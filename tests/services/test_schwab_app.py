@@ -595,7 +595,7 @@ def test_no_profile_of_the_catalog_runs_without_a_price_source(server: Server) -
         [sys.executable, "-m", "schwab_app"], env=environment, capture_output=True, text=True, timeout=30, check=False
     )
     assert ran.returncode == 1
-    assert "needs total_return prices, delivered: split; configure a price source" in ran.stderr
+    assert "set PRICE_HISTORY_PATH to a price file" in ran.stderr
 
 
 # --- quant login schwab --------------------------------------------------------------------------

@@ -76,7 +76,7 @@ def test_an_eligible_profile_that_is_not_listed_is_not_enabled(manifest: Strateg
         ),
         (
             {"adjustment": Adjustment.RAW},
-            "needs raw prices, delivered: total_return; configure a price source",
+            "needs raw prices, delivered: total_return",
         ),
         ({"required_capabilities": frozenset({"shorts", "auctions"})}, "capabilities missing: auctions, shorts"),
     ],
@@ -97,7 +97,7 @@ def test_every_reason_is_given_at_once(manifest: StrategyManifest) -> None:
         "domain cn_futures is not served",
         "target mode value cannot be translated",
         "inputs not available: market_history",
-        "needs total_return prices, delivered: none; configure a price source",
+        "needs total_return prices, delivered: none",
         "capabilities missing: market_orders",
     ]
 

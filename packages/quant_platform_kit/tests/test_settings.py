@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import ClassVar
 
 import pytest
 from pydantic import Field, SecretStr, ValidationError
+from quant_platform_kit.adapters.file_history import FileHistory
 from quant_platform_kit.adapters.notifier import AppriseNotifier
 from quant_platform_kit.domain import redaction
 from quant_platform_kit.domain.errors import InvalidInput, Refused
+from quant_platform_kit.domain.identity import Mode
 from quant_platform_kit.domain.redaction import redact
+from quant_platform_kit.domain.strategy import Adjustment
 from quant_platform_kit.services.run_request import Handover
 from quant_platform_kit.testing.paper_platform import description
-from quant_platform_kit.web.service import configured
+from quant_platform_kit.web.service import Account, configured
 from quant_platform_kit.web.settings import ServiceSettings, read_settings
 
+from .test_file_history import Quoted
 from .test_web_service import House
 
 CANARY = "canary-7f3a-secret!"
@@ -372,8 +377,6 @@ def test_a_strategy_that_is_not_known_or_not_configured_so_is_named_with_the_set
 def test_a_profile_that_the_platform_does_not_enable_is_refused_with_the_reason(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from dataclasses import replace
-
     platform = replace(House().service.platform, enabled=())
     with pytest.raises(Refused, match=r"STRATEGY_PROFILE dual_momentum cannot run on paper: .+"):
         configured(read_settings(ServiceSettings), platform, lambda: ())
@@ -385,3 +388,32 @@ def test_settings_that_a_profile_does_not_use_are_stale(monkeypatch: pytest.Monk
     monkeypatch.setenv("ACME_FEATURE_SNAPSHOT_PATH", "/snapshots")
     service = configured(read_settings(BrokerSettings), House().service.platform, lambda: ())
     assert service.stale_settings == ("ACME_FEATURE_SNAPSHOT_PATH",)
+
+
+# --- a price source ---------------------------------------------------------------------------------------
+
+SPLIT_ONLY = frozenset({Adjustment.SPLIT})
+
+
+def test_a_profile_whose_prices_the_platform_does_not_deliver_asks_for_a_price_file(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    platform = replace(
+        House().service.platform, adjustments=SPLIT_ONLY, price_source=frozenset({Adjustment.TOTAL_RETURN})
+    )
+    with pytest.raises(InvalidInput, match="needs total_return prices, which paper does not deliver: set PRICE_HIST"):
+        configured(read_settings(ServiceSettings), platform, lambda: ())
+    monkeypatch.setenv("PRICE_HISTORY_PATH", "/data/prices.parquet")
+    house = House()
+    service = configured(
+        read_settings(ServiceSettings), platform, lambda: (Account(house.desk, Quoted(), house.clock, Mode.PAPER),)
+    )
+    (account,) = service.accounts()
+    assert isinstance(account.market, FileHistory)
+    assert account.broker is house.desk
+
+
+def test_a_price_file_for_a_platform_that_takes_none_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PRICE_HISTORY_PATH", "/data/prices.parquet")
+    with pytest.raises(InvalidInput, match="PRICE_HISTORY_PATH is set, but paper takes no total_return prices"):
+        configured(read_settings(ServiceSettings), House().service.platform, lambda: ())

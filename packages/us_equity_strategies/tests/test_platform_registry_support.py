@@ -12,7 +12,7 @@ from quant_platform_kit.domain.strategy import Adjustment, InputName, Status, Ta
 from us_equity_strategies.catalog import CATALOG
 
 TRADED = ("paper", "ibkr", "longbridge")
-NEEDS_TOTAL_RETURN = "needs total_return prices, delivered: split; configure a price source"
+NEEDS_TOTAL_RETURN = "needs total_return prices, delivered: split"
 MANIFESTS = [strategy.manifest for strategy in CATALOG.values()]
 EVERY_PROFILE = pytest.mark.parametrize("profile", list(CATALOG))
 
@@ -50,25 +50,25 @@ def test_a_profile_is_eligible_and_enabled_on(
 
 
 @EVERY_PROFILE
-def test_no_profile_is_eligible_on_schwab_until_a_source_of_total_return_prices_is_configured(
+def test_every_profile_runs_on_schwab_with_a_price_source_and_says_that_it_needs_one(
     profile: str, rows: dict[tuple[str, str], MatrixRow], described: dict[str, PlatformDescription]
 ) -> None:
     row = rows[profile, "schwab"]
-    assert (row.eligible, row.enabled, row.reasons) == (False, False, (NEEDS_TOTAL_RETURN,))
+    assert (row.eligible, row.enabled, row.needs_source, row.reasons) == (True, True, True, ())
+    assert not any(rows[profile, name].needs_source for name in TRADED)
 
-    with_source = replace(described["schwab"], adjustments=frozenset({Adjustment.SPLIT, Adjustment.TOTAL_RETURN}))
-    row = one(profile, with_source)
-    assert (row.eligible, row.enabled, row.reasons) == (True, False, ("not enabled in platform.toml",))
+    row = one(profile, replace(described["schwab"], price_source=frozenset()))
+    assert (row.eligible, row.enabled, row.needs_source, row.reasons) == (False, False, False, (NEEDS_TOTAL_RETURN,))
 
-    row = one(profile, replace(with_source, enabled=frozenset({profile})))
-    assert (row.eligible, row.enabled, row.reasons) == (True, True, ())
+    own = replace(described["schwab"], adjustments=frozenset({Adjustment.SPLIT, Adjustment.TOTAL_RETURN}))
+    assert not one(profile, own).needs_source
 
 
 @EVERY_PROFILE
 def test_being_listed_does_not_enable_a_profile_that_is_not_eligible(
     profile: str, described: dict[str, PlatformDescription]
 ) -> None:
-    row = one(profile, replace(described["schwab"], enabled=frozenset(CATALOG)))
+    row = one(profile, replace(described["schwab"], price_source=frozenset()))
     assert (row.eligible, row.enabled) == (False, False)
 
 
@@ -100,7 +100,7 @@ def test_every_obstacle_is_named_at_once(profile: str, described: dict[str, Plat
         "domain us_equity is not served",
         f"target mode {manifest.target_mode.value} cannot be translated",
         f"inputs not available: {', '.join(sorted(name.value for name in manifest.required_inputs))}",
-        "needs total_return prices, delivered: none; configure a price source",
+        "needs total_return prices, delivered: none",
         "capabilities missing: options",
     )
 

@@ -11,6 +11,7 @@ from quant_platform_kit.adapters.platforms import read_platform
 from quant_platform_kit.adapters.server_clock import ServerClock, http_time
 from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.domain.identity import Mode
+from quant_platform_kit.domain.strategy import Adjustment
 from quant_platform_kit.web.service import Account, Service, configured
 from quant_platform_kit.web.settings import read_settings
 
@@ -45,7 +46,7 @@ def compose() -> Service:
         settle = timedelta(seconds=settings.schwab_settle_seconds)
         account = Account(
             broker=SchwabBroker(connection, name, intents, clock, pacer, settle),
-            market=SchwabMarket(connection, service.strategy.manifest.adjustment, calendar),
+            market=SchwabMarket(connection, _history_of(service), calendar),
             clock=clock,
             mode=mode_of(settings, name),
             close=connection.close,
@@ -66,6 +67,11 @@ def mode_of(settings: SchwabSettings, account_id: str) -> Mode:
     if settings.schwab_api_url and account_id.startswith(SANDBOX_PREFIX):
         return Mode.PAPER
     return Mode.LIVE if settings.live_trading else Mode.DRY_RUN
+
+
+def _history_of(service: Service) -> Adjustment:
+    """Return what Schwab's own history has to carry: with a price source it is not used."""
+    return Adjustment.SPLIT if service.settings.price_history_path else service.strategy.manifest.adjustment
 
 
 def _cautions(tokens: Tokens) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from quant_platform_kit.domain.matrix import MatrixRow, matrix
 
 __all__ = ["profiles"]
 
+NEEDS_SOURCE = "* with a price source: set PRICE_HISTORY_PATH to a file of `quant prices pull`"
 RootOption = Annotated[
     Path | None, typer.Option("--root", help="Checkout whose apps/*/platform.toml are read; found from here if absent.")
 ]
@@ -36,7 +37,8 @@ def profiles(json: JsonOption = False, root: RootOption = None) -> None:
     console().print(shown)
     remarks: dict[str, list[str]] = {}
     for row in rows:
-        for reason in row.reasons:
+        notes = (NEEDS_SOURCE,) if row.needs_source else ()
+        for reason in (*row.reasons, *notes):
             remarks.setdefault(f"{row.platform}: {reason}", []).append(row.profile)
     for remark, concerned in remarks.items():
         who = "every profile" if len(concerned) == len(by_profile) else ", ".join(concerned)
@@ -44,9 +46,10 @@ def profiles(json: JsonOption = False, root: RootOption = None) -> None:
 
 
 def _cell(row: MatrixRow) -> str:
+    mark = "*" if row.needs_source else ""
     if row.enabled:
-        return "[green]enabled[/green]"
-    return "eligible" if row.eligible else "no"
+        return f"{mark}[green]enabled[/green]"
+    return f"{mark}eligible" if row.eligible else "no"
 
 
 def _checkout(here: Path) -> Path:

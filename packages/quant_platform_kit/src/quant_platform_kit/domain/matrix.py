@@ -19,9 +19,11 @@ class PlatformDescription:
     native_mode
         The target mode its adapter speaks; the kit translates the other.
     adjustments
-        Price adjustments its own history delivers, or that of its configured price source.
+        Price adjustments its own history delivers.
     enabled
         Profiles an operator may select on it.
+    price_source
+        Adjustments that a configured price source may deliver in place of its own history.
     """
 
     name: str
@@ -33,11 +35,20 @@ class PlatformDescription:
     adjustments: frozenset[Adjustment]
     capabilities: frozenset[str]
     enabled: frozenset[str]
+    price_source: frozenset[Adjustment] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class MatrixRow:
-    """One profile on one platform; ``reasons`` say why it is not eligible, or eligible and not enabled."""
+    """One profile on one platform.
+
+    Attributes
+    ----------
+    reasons
+        Why it is not eligible, or eligible and not enabled.
+    needs_source
+        Whether it can run only with a configured price source, as the platform's own history carries other prices.
+    """
 
     profile: str
     platform: str
@@ -46,6 +57,7 @@ class MatrixRow:
     target_mode: str
     input_mode: str
     reasons: tuple[str, ...]
+    needs_source: bool = False
 
 
 def reasons_against(manifest: StrategyManifest, platform: PlatformDescription) -> list[str]:
@@ -59,9 +71,9 @@ def reasons_against(manifest: StrategyManifest, platform: PlatformDescription) -
         reasons.append(f"target mode {manifest.target_mode.value} cannot be translated")
     if absent := sorted(name.value for name in manifest.required_inputs - platform.inputs):
         reasons.append(f"inputs not available: {', '.join(absent)}")
-    if manifest.adjustment not in platform.adjustments:
-        delivered = ", ".join(sorted(a.value for a in platform.adjustments)) or "none"
-        reasons.append(f"needs {manifest.adjustment.value} prices, delivered: {delivered}; configure a price source")
+    if manifest.adjustment not in platform.adjustments | platform.price_source:
+        delivered = ", ".join(sorted(a.value for a in platform.adjustments | platform.price_source)) or "none"
+        reasons.append(f"needs {manifest.adjustment.value} prices, delivered: {delivered}")
     if absent := sorted(manifest.required_capabilities - platform.capabilities):
         reasons.append(f"capabilities missing: {', '.join(absent)}")
     return reasons
@@ -87,4 +99,5 @@ def _row(manifest: StrategyManifest, platform: PlatformDescription) -> MatrixRow
         target_mode=manifest.target_mode.value,
         input_mode=manifest.input_mode,
         reasons=tuple(reasons),
+        needs_source=eligible and manifest.adjustment not in platform.adjustments,
     )

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cached_property
+from pathlib import Path
 
 from quant_platform_kit.adapters.calendar_tables import load_calendar
+from quant_platform_kit.adapters.file_history import FileHistory
 from quant_platform_kit.adapters.notifier import AppriseNotifier
 from quant_platform_kit.adapters.stores import open_store
 from quant_platform_kit.adapters.strategies import bind, find_strategy, read_config
@@ -20,7 +22,7 @@ from quant_platform_kit.domain.identity import Mode
 from quant_platform_kit.domain.matrix import PlatformDescription, matrix
 from quant_platform_kit.domain.runs import RunReport
 from quant_platform_kit.domain.sessions import ExchangeCalendar
-from quant_platform_kit.domain.strategy import BoundStrategy
+from quant_platform_kit.domain.strategy import Adjustment, BoundStrategy
 from quant_platform_kit.ports.broker import Broker
 from quant_platform_kit.ports.clock import Clock
 from quant_platform_kit.ports.market_data import MarketData
@@ -157,7 +159,7 @@ def configured(
     Raises
     ------
     InvalidInput
-        The profile is not known, or its configuration is not valid.
+        The profile is not known, its configuration is not valid, or it lacks a price source.
     Refused
         The platform may not run it.
     """
@@ -165,17 +167,38 @@ def configured(
     (row,) = matrix([bound.manifest], [platform])
     if not row.enabled:
         raise Refused(f"STRATEGY_PROFILE {row.profile} cannot run on {platform.name}: {'; '.join(row.reasons)}")
+    needed = bound.manifest.adjustment
+    if row.needs_source and not settings.price_history_path:
+        raise InvalidInput(
+            f"STRATEGY_PROFILE {row.profile} needs {needed.value} prices, which {platform.name} does not deliver: set "
+            "PRICE_HISTORY_PATH to a price file that has them, as `quant prices pull` makes one"
+        )
+    if settings.price_history_path and needed not in platform.price_source:
+        raise InvalidInput(f"PRICE_HISTORY_PATH is set, but {platform.name} takes no {needed.value} prices from a file")
     return Service(
         settings=settings,
         platform=platform,
         strategy=bound,
-        accounts=accounts,
+        accounts=_sourced(settings, needed, accounts) if settings.price_history_path else accounts,
         stores=Stores(settings),
         policy=_policy(settings, platform),
         terms=_terms(settings),
         notifier=_notifier(settings),
         stale_settings=_stale(settings) if bound.manifest.input_mode == "direct" else (),
     )
+
+
+def _sourced(
+    settings: ServiceSettings, needed: Adjustment, accounts: Callable[[], Sequence[Account]]
+) -> Callable[[], Sequence[Account]]:
+    """Return the accounts with the history of the price file."""
+    path, calendar = Path(settings.price_history_path), load_calendar("XNYS")
+
+    def sourced() -> Sequence[Account]:
+        made = accounts()
+        return [replace(each, market=FileHistory(path, needed, calendar, each.market)) for each in made]
+
+    return sourced
 
 
 def _bound(settings: ServiceSettings) -> BoundStrategy:

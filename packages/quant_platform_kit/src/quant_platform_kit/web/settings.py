@@ -44,6 +44,7 @@ class ServiceSettings(BaseSettings):
     report_store_url: SecretStr = Field(description="Run reports and recorded inputs, an address as for STORE_URL.")
     storage_emulator_host: str | None = Field(None, description="Server of gs:// addresses instead of Google's.")
     live_trading: bool = Field(False, description="The second switch of live trading; the first is the platform's.")
+    price_history_path: str = Field("", description="Price file whose history is used instead of the broker's.")
     allocation_fraction: Decimal = Field(Decimal(1), gt=0, le=1, description="Share of the account to manage.")
     handover: Handover = Field(Handover.REFUSE, description="Holdings that an earlier profile bought.")
     enter_now: bool = Field(False, description="A new account executes the decision in force, without waiting.")
