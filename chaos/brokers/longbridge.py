@@ -34,7 +34,7 @@ FAULTS: Faults = (
     (0.04, {"kind": "silent_drop", "operation": "submit"}),
     (0.05, {"kind": "http_error", "operation": "submit", "status": 502}),
     (0.05, {"kind": "http_error", "operation": "submit", "status": 504, "applied": True}),
-    (0.05, {"kind": "http_error", "operation": "today_orders", "status": 500}),
+    (0.05, {"kind": "http_error", "operation": "orders", "status": 500}),
     (0.08, {"kind": "duplicate_event"}),
     (0.08, {"kind": "late_fill", "seconds": 0.15}),
     (0.02, {"kind": "partial_fill", "share": "0.5", "then": "cancel"}),

@@ -22,18 +22,21 @@ LONGEST_SECONDS = 90
 STEPS = (
     "1  Back-test",
     "2  The same decision, triggered by a scheduler over HTTP",
-    "3  The same decision at Interactive Brokers, through ib_async",
-    "4  kill -9 between an order and its acknowledgement",
-    "5  An order whose fate nobody knows",
-    "6  Replay: every decision again, from recorded inputs, with sockets denied",
+    "3  The same decision at three brokers, through their own client libraries",
+    "4  kill -9 between an order and its acknowledgement, at Interactive Brokers",
+    "5  A lost acknowledgement at Schwab, and two orders that could be it",
+    "6  An order whose fate nobody knows",
+    "7  Replay: every decision again, from recorded inputs, with sockets denied",
 )
 SAID = (
     "one decision: the back-test of ",
     "the scheduler fires the trigger again: the same report, and no other order at the venue",
-    "one decision: back-test, paper and Interactive Brokers have the same digest",
+    "one decision: back-test, paper and three brokers have the same digest, and one book",
     "kill -9   the service dies and has not heard of it",
     "RECORDED -> SENT -> FILLED, found at the venue and not sent again",
     "orders planned 2, orders at the venue 2",
+    "may be any of these at Schwab: ",
+    "nothing is sent again, and nothing more for this account until a person has looked",
     "nothing is sent for this account until a person has looked",
     '--as "filled|not-sent|cancelled" --evidence TEXT --account DUSBX000001 --store "$STORE_URL"',
     "was still due, and is carried out",
@@ -104,7 +107,7 @@ def test_the_demo_shows_every_step_in_time_and_leaves_foreign_files_alone(tmp_pa
     assert ran.stdout.startswith(LABEL)
     assert LABEL in (tmp_path / "tour" / "backtest" / "report.html").read_text("utf-8")
     assert (mine.read_text(), old.exists()) == ("keep", False)
-    made = {"account", "backtest", "ibkr", "prices.csv"}
+    made = {"account", "backtest", "ibkr", "longbridge", "prices.csv", "schwab"}
     assert {path.name for path in (tmp_path / "tour").iterdir()} == {*made, "notes"}
     assert {path.name for path in tmp_path.iterdir()} == {"tour"}
 

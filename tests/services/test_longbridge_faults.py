@@ -379,6 +379,16 @@ def test_a_session_that_has_expired_needs_another_password(openapi: ModuleType, 
     assert server.requests()["socket_token"] == server.requests()["auth"] == 2
 
 
+def test_a_socket_that_is_open_goes_on_when_no_session_can_be_taken_up_again(
+    openapi: ModuleType, server: Server, trading: Any
+) -> None:
+    trading.subscribe([openapi.TopicType.Private])
+    server.fault("expire_sessions")
+    trading.unsubscribe([openapi.TopicType.Private])
+    trading.subscribe([openapi.TopicType.Private])
+    assert server.requests()["auth"] == 1
+
+
 def _wait_for(server: Server, operation: str, count: int, seconds: float = 6.0) -> None:
     end = time.monotonic() + seconds
     while server.requests().get(operation, 0) < count:

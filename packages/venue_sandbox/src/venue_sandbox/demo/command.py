@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import ExitStack
+from datetime import date
 from pathlib import Path
 from typing import Annotated
 
@@ -10,19 +12,25 @@ import typer
 from quant_platform_kit.cli.output import console
 from quant_platform_kit.domain.errors import InvalidInput
 
-from venue_sandbox.demo.market import choose_market, own_market
+from venue_sandbox.demo.market import Market, choose_market, own_market
 from venue_sandbox.demo.proof import replay_step
-from venue_sandbox.demo.tour import backtest_step, broker_step, scheduled_step, tested
-from venue_sandbox.demo.trouble import block_step, crash_step
+from venue_sandbox.demo.tour import backtest_step, brokers_step, scheduled_step, tested
+from venue_sandbox.demo.trouble import block_step, candidates_step, crash_step
+from venue_sandbox.ibkr_platform import IbkrPlatform
+from venue_sandbox.longbridge_platform import LongBridgePlatform
 from venue_sandbox.paper_platform import PaperPlatform
+from venue_sandbox.schwab_platform import SchwabPlatform
 
 __all__ = ["app"]
 
 app = typer.Typer(invoke_without_command=True)
 
-SETTINGS = {"LEASE_SECONDS": "6", "PAPER_TIMEOUT_SECONDS": "2", "PAPER_SETTLE_SECONDS": "1"}
+LEASE = {"LEASE_SECONDS": "6"}
 """Short times, so that a recovery takes seconds here and not a minute."""
-OWN = ("account", "backtest", "ibkr", "prices.csv")
+PAPER = {**LEASE, "PAPER_TIMEOUT_SECONDS": "2", "PAPER_SETTLE_SECONDS": "1"}
+IBKR, SCHWAB = {**LEASE, "IBKR_TIMEOUT_SECONDS": "2"}, {**LEASE, "SCHWAB_TIMEOUT_SECONDS": "2.5"}
+LONGBRIDGE = {**LEASE, "LONGBRIDGE_TIMEOUT_SECONDS": "2.5"}
+OWN = ("account", "backtest", "ibkr", "longbridge", "prices.csv", "schwab")
 
 
 @app.callback()
@@ -40,13 +48,32 @@ def demo(
     if market.label:
         console().print(f"[bold yellow]{market.label}[/bold yellow]\n")
     backtest_step(market, result, out / "backtest")
-    with PaperPlatform(out / "account", market.file(out / "prices.csv"), market.profile, settings=SETTINGS) as platform:
-        digest = scheduled_step(platform, market, result, first)
-        broker_step(out / "ibkr", market, platform.prices, first, digest)
-        crash_step(platform, market, first, second)
-        block_step(platform, market, second, third)
-        replay_step(platform)
+    prices_file = market.file(out / "prices.csv")
+    with PaperPlatform(out / "account", prices_file, market.profile, settings=PAPER) as paper:
+        digest = scheduled_step(paper, market, result, first)
+        with ExitStack() as running:
+            ibkr, schwab, longbridge = (
+                running.enter_context(platform) for platform in _brokers(out, prices_file, market, first)
+            )
+            brokers_step((ibkr, schwab, longbridge), market, first, digest)
+            crash_step(ibkr, market, second)
+            candidates_step(schwab, market, second)
+        block_step(paper, market, first, third)
+        replay_step(paper)
     _next_steps(out)
+
+
+def _brokers(
+    out: Path, prices: Path, market: Market, first: date
+) -> tuple[IbkrPlatform, SchwabPlatform, LongBridgePlatform]:
+    """Return the brokers, each with a folder of its own; at Schwab the history comes from the price file."""
+    opens, profile = market.due(first).isoformat(), market.profile
+    sourced = {**SCHWAB, "PRICE_HISTORY_PATH": str(prices.resolve())}
+    return (
+        IbkrPlatform(out / "ibkr", prices, profile, settings=IBKR, opens_at=opens),
+        SchwabPlatform(out / "schwab", prices, profile, settings=sourced, opens_at=opens),
+        LongBridgePlatform(out / "longbridge", prices, profile, settings=LONGBRIDGE, opens_at=opens),
+    )
 
 
 def _empty(out: Path, prices: Path | None) -> None:

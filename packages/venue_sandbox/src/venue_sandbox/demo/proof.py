@@ -18,7 +18,7 @@ REPLAY = 'replay --all --reports "$REPORT_STORE_URL"'
 def replay_step(platform: PaperPlatform) -> None:
     """Replay every run, then again with one byte of one recorded input changed."""
     say = console()
-    say.rule("6  Replay: every decision again, from recorded inputs, with sockets denied")
+    say.rule("7  Replay: every decision again, from recorded inputs, with sockets denied")
     say.print(f"quant {REPLAY}")
     replayed = quant(platform, REPLAY)
     say.print(replayed.stdout.strip().splitlines()[-1], soft_wrap=True)

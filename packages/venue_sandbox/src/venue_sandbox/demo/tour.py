@@ -1,15 +1,18 @@
-"""When all goes well: a back-test, a scheduled run, and the same trigger again."""
+"""When all goes well: a back-test, a scheduled run, the same trigger again, and the same decision at every broker."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import date
+from decimal import Decimal
+from importlib.util import find_spec
 from pathlib import Path
 
 from quant_platform_kit.adapters.backtest_files import write_backtest
 from quant_platform_kit.adapters.file_store import FileStore
 from quant_platform_kit.cli.backtest import run_backtest, show_figures
 from quant_platform_kit.cli.options import Execution, policy
-from quant_platform_kit.cli.output import console
+from quant_platform_kit.cli.output import console, progress, table, units
 from quant_platform_kit.cli.run import show_report
 from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.domain.performance import BacktestResult
@@ -18,11 +21,13 @@ from quant_platform_kit.services.backtest import BacktestSettings, FillAt
 from quant_platform_kit.services.reports import ReportStore
 
 from venue_sandbox.demo.market import Market
-from venue_sandbox.ibkr_platform import IbkrPlatform
 from venue_sandbox.paper_platform import PaperPlatform
 from venue_sandbox.platform import Delivered, Platform
 
-__all__ = ["backtest_step", "broker_step", "check", "report_of", "scheduled_step", "tested"]
+__all__ = ["backtest_step", "brokers_step", "check", "report_of", "scheduled_step", "tested"]
+
+
+CLIENTS = {"ibkr": ("ib_async", "ib_insync"), "schwab": ("schwab-py",), "longbridge": ("longbridge", "longport")}
 
 
 def tested(market: Market) -> BacktestResult:
@@ -63,19 +68,38 @@ def scheduled_step(platform: PaperPlatform, market: Market, result: BacktestResu
     return digest
 
 
-def broker_step(folder: Path, market: Market, prices: Path, as_of: date, digest: str | None) -> None:
-    """Let the same trigger reach Interactive Brokers: its real client, over its own protocol, against a venue here."""
+def brokers_step(platforms: Sequence[Platform], market: Market, as_of: date, digest: str | None) -> None:
+    """Let the same trigger reach every broker: its real client, over its own protocol, against a venue here."""
     say = console()
-    say.rule("3  The same decision at Interactive Brokers, through ib_async")
+    say.rule("3  The same decision at three brokers, through their own client libraries")
     due = market.due(as_of)
-    with IbkrPlatform(folder, prices, market.profile, opens_at=due.isoformat()) as platform:
-        say.print(f"venue     TWS protocol on 127.0.0.1:{platform.venue.port}, account {platform.account}")
-        say.print(f"client    ibkr-service on 127.0.0.1:{platform.service.port}, ib_async unmodified")
-        report = report_of(platform, platform.fire(due))
-        show_report(report)
-        check(report.outcome is Outcome.COMPLETED, "the run at Interactive Brokers did not complete")
-        check(report.decision_digest == digest, "the service decided otherwise than on paper")
-        say.print("[green]one decision[/green]: back-test, paper and Interactive Brokers have the same digest\n")
+    shown = table("", "service", "client library", "outcome", "book", "decision")
+    books: list[Mapping[str, str]] = []
+    with progress("brokers") as bar:
+        task = bar.add_task("", total=len(platforms))
+        for platform in platforms:
+            report = report_of(platform, platform.fire(due))
+            check(report.outcome is Outcome.COMPLETED, f"the run of {platform.name} did not complete")
+            check(report.decision_digest == digest, f"the service of {platform.name} decided otherwise than on paper")
+            books.append(_held(platform))
+            told = ", ".join(f"{count} {symbol}" for symbol, count in books[-1].items())
+            client = f"{_client(platform)}, unmodified"
+            shown.add_row(platform.name, client, report.outcome.value, told, (report.decision_digest or "")[:12])
+            bar.advance(task)
+    say.print(shown)
+    check(all(book == books[0] for book in books), "the books of the brokers differ")
+    say.print("[green]one decision[/green]: back-test, paper and three brokers have the same digest, and one book\n")
+
+
+def _client(platform: Platform) -> str:
+    """Return the name of the library that is installed for a platform."""
+    return next(name for name in CLIENTS[platform.name] if find_spec(name.replace("-py", "")) is not None)
+
+
+def _held(platform: Platform) -> Mapping[str, str]:
+    """Return what the venue's own book holds."""
+    (account,) = platform.venue.control("GET", "book")["accounts"]
+    return {symbol: units(Decimal(each["quantity"])) for symbol, each in sorted(account["holdings"].items())}
 
 
 def report_of(platform: Platform, delivered: Delivered) -> RunReport:

@@ -1,4 +1,4 @@
-"""When things go wrong: the service dies between sending an order and hearing of it, and an order nobody knows of."""
+"""When things go wrong: a service that dies between an order and its answer, and orders nobody can be sure of."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from datetime import date
 from quant_platform_kit.adapters.file_store import FileStore
 from quant_platform_kit.cli.output import console, progress, units
 from quant_platform_kit.cli.run import show_report
+from quant_platform_kit.domain.orders import OrderState
 from quant_platform_kit.domain.runs import OrderRecord, Outcome
 from quant_platform_kit.services.leases import read_lease
 from quant_platform_kit.services.ledger import RunLedger
@@ -19,31 +20,32 @@ from quant_platform_kit.testing.paper_venue import Fault
 from venue_sandbox.demo.command_line import quant
 from venue_sandbox.demo.market import Market
 from venue_sandbox.demo.tour import check, report_of
+from venue_sandbox.ibkr_platform import IbkrPlatform
 from venue_sandbox.launch import Unhealthy
 from venue_sandbox.paper_platform import PaperPlatform
-from venue_sandbox.platform import Delivered
+from venue_sandbox.platform import Delivered, Platform
+from venue_sandbox.schwab_platform import SchwabPlatform
 
-__all__ = ["block_step", "crash_step"]
+__all__ = ["block_step", "candidates_step", "crash_step"]
 
 WAIT_SECONDS = 20
 RETRIES = 5
 
 
-def crash_step(platform: PaperPlatform, market: Market, last: date, as_of: date) -> None:
-    """Kill the service after the venue has an order and before the service knows, and let the scheduler go on."""
+def crash_step(platform: IbkrPlatform, market: Market, as_of: date) -> None:
+    """Kill the service after the Gateway has an order and before the service knows, and let the scheduler go on."""
     say = console()
-    say.rule("4  kill -9 between an order and its acknowledgement")
-    _pass_days(platform, market, last, as_of)
-    before = len(platform.orders())
-    platform.fault(Fault.LOST_ACK)
+    say.rule("4  kill -9 between an order and its acknowledgement, at Interactive Brokers")
+    _say_due(market, as_of)
+    before = len(platform.sent())
+    platform.venue.fault("silent", operation="submit")
     with ThreadPoolExecutor(1) as pool:
         trigger = pool.submit(platform.fire, market.due(as_of), retries=RETRIES)
-        _until(lambda: len(platform.orders()) > before, trigger)
-        reached = platform.orders()[-1]
+        _until(lambda: len(platform.sent()) > before, trigger)
         record = _under_way(platform)[0]
         platform.kill_service()
         say.print(f"ledger    {_named(record)}: {_path(record)}")
-        say.print(f"venue     has the order, {reached['state']}; its answer is lost on the way")
+        say.print("venue     has the order; its answer never comes")
         say.print("[red]kill -9[/red]   the service dies and has not heard of it")
         platform.start_service()
         say.print("service   starts again, and knows nothing but the ledger")
@@ -53,16 +55,35 @@ def crash_step(platform: PaperPlatform, market: Market, last: date, as_of: date)
     records = _records(platform, report.run_id)
     say.print(f"ledger    {_named(records[0])}: {_path(records[0])}, found at the venue and not sent again")
     show_report(report)
-    sent = [order["order"]["client_order_id"] for order in platform.orders()[before:]]
+    sent = platform.sent()[before:]
     check(len(sent) == len(set(sent)) == len(report.orders), "an order reached the venue twice, or not at all")
     check(report.outcome is Outcome.COMPLETED, "the run did not complete")
     say.print(f"[green]orders planned {len(report.orders)}, orders at the venue {len(sent)}[/green]\n")
 
 
+def candidates_step(platform: SchwabPlatform, market: Market, as_of: date) -> None:
+    """Lose an acknowledgement where orders carry no id of ours, while the broker shows two that look the same."""
+    say = console()
+    say.rule("5  A lost acknowledgement at Schwab, and two orders that could be it")
+    _say_due(market, as_of)
+    before = len(platform.sent())
+    platform.venue.fault("duplicate_order", operation="submit", answered=False)
+    delivered = platform.fire(market.due(as_of), retries=RETRIES)
+    say.print("gateway   entered the order twice, and its answer is lost; Schwab knows no client order id")
+    _show_attempts(delivered)
+    report = report_of(platform, delivered)
+    lost = next(order for order in report.orders if order.state is OrderState.UNKNOWN)
+    say.print(f"ledger    {lost.side.value} {units(lost.quantity)} {lost.symbol}: {lost.text}", soft_wrap=True)
+    check(report.outcome is Outcome.BLOCKED, "the run was not blocked")
+    check(len(platform.sent()) - before == len(report.orders) + 1, "an order was sent again, or not at all")
+    say.print("nothing is sent again, and nothing more for this account until a person has looked and says:\n")
+    say.print(f"  [bold]{report.todo[0]}[/bold]\n", soft_wrap=True)
+
+
 def block_step(platform: PaperPlatform, market: Market, last: date, as_of: date) -> None:
     """Let an order vanish and the day pass: nobody can know any more, so a person has to."""
     say = console()
-    say.rule("5  An order whose fate nobody knows")
+    say.rule("6  An order whose fate nobody knows")
     _pass_days(platform, market, last, as_of)
     before = len(platform.orders())
     platform.fault(Fault.SILENT_DROP)
@@ -109,6 +130,10 @@ def _pass_days(platform: PaperPlatform, market: Market, last: date, as_of: date)
             bar.advance(task)
     counted = ", ".join(f"{count} {outcome}" for outcome, count in sorted(outcomes.items()))
     console().print(f"the scheduler fires {len(days)} sessions: {counted or 'none between'}")
+    _say_due(market, as_of)
+
+
+def _say_due(market: Market, as_of: date) -> None:
     due = market.due(as_of)
     console().print(f"trigger   {due:%Y-%m-%d %H:%M} UTC, decides as of {as_of}")
 
@@ -121,13 +146,13 @@ def _until(happened: Callable[[], bool], trigger: Future[Delivered]) -> None:
         time.sleep(0.01)
 
 
-def _under_way(platform: PaperPlatform) -> list[OrderRecord]:
+def _under_way(platform: Platform) -> list[OrderRecord]:
     """Return the orders of the account's open run, empty before it has a plan."""
     lease = read_lease(FileStore(platform.folder / "store"), platform.account)
     return _records(platform, lease.open_run) if lease and lease.open_run else []
 
 
-def _records(platform: PaperPlatform, run_id: str) -> list[OrderRecord]:
+def _records(platform: Platform, run_id: str) -> list[OrderRecord]:
     ledger = RunLedger(FileStore(platform.folder / "store"), platform.account, run_id)
     plan = ledger.plan()
     return list(ledger.orders(plan.plan.orders).values()) if plan else []

@@ -32,9 +32,13 @@ class HttpError(RequestFault):
 
 
 class DuplicateOrder(RequestFault):
-    """The order is entered twice, as after a gateway that sent it again; the answer tells of the second."""
+    """The order is entered twice, as after a gateway that sent it again.
+
+    The answer tells of the second; unless ``answered``, the connection is reset instead.
+    """
 
     kind: Literal["duplicate_order"]
+    answered: bool = True
 
 
 class HalfOpen(Change):

@@ -11,6 +11,7 @@ from venue_sandbox.exchange.exchange import InvalidTicket
 from venue_sandbox.exchange.faults import DuplicateEvent, FillRacesCancel, RequestFacts, VenueFault
 from venue_sandbox.exchange.order_faults import cuts_connections, enter, fill_at_once
 from venue_sandbox.exchange.orders import Execution, Ticket, VenueOrder
+from venue_sandbox.http_front.connections import cut
 from venue_sandbox.http_front.faults import DuplicateOrder
 from venue_sandbox.http_front.front import Endpoint, Refused
 from venue_sandbox.longbridge.context import Desk, data, order_id
@@ -93,6 +94,8 @@ class Orders:
             order = self._enter(ticket, fault)
             if isinstance(fault, DuplicateOrder) and not ticket.client_order:
                 order = self._enter(ticket, None)
+                if not fault.answered:
+                    return cut(request)
         return data({"order_id": order_id(self._desk.exchange, order.number)})
 
     async def change(self, request: web.Request, fault: VenueFault | None) -> web.Response:

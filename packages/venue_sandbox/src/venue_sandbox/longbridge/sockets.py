@@ -72,8 +72,8 @@ class Socket:
 
     Attributes
     ----------
-    session
-        Its session; None until it has said who it is.
+    account
+        The account of its session, which it keeps when sessions can be taken up no more; empty before there is one.
     subscribed
         Topics, or symbols, that it hears of.
     dead
@@ -84,15 +84,10 @@ class Socket:
     kind: Kind
     request: web.Request
     wire: web.WebSocketResponse
-    session: str | None = None
+    account: str = ""
     subscribed: set[str] = field(default_factory=set[str])
     dead: bool = False
     _outgoing: asyncio.Queue[bytes] = field(default_factory=asyncio.Queue[bytes])
-
-    @property
-    def account(self) -> str:
-        """The account of its session; empty before there is one."""
-        return "" if self.session is None else self.desk.sessions.account(self.session)
 
     def push(self, command: int, body: bytes) -> None:
         """Write a message that answers nothing."""
@@ -211,7 +206,7 @@ def _answer(socket: Socket, command: Command, request: frames.Request) -> None:
 
 def _run(socket: Socket, command: Command, request: frames.Request) -> Answered | Denied:
     try:
-        if socket.session is None and request.command not in _LOGIN:
+        if not socket.account and request.command not in _LOGIN:
             raise Denied(NOT_GOOD, "not authenticated", UNAUTHENTICATED)
         return command.run(socket, command.request.decode(request.body))
     except Denied as denied:
@@ -234,7 +229,7 @@ def _reconnect(socket: Socket, values: Values) -> Answered:
 def _opened(socket: Socket, session: str | None) -> Answered:
     if session is None:
         raise Denied(NOT_GOOD, "the password or session is not good", UNAUTHENTICATED)
-    socket.session = session
+    socket.account = socket.desk.sessions.account(session)
     expires = socket.desk.sessions.expires(session)
     return Answered(messages.SESSION, {"session_id": session, "expires": expires, "limit": 10, "online": 1})
 

@@ -11,6 +11,7 @@ from venue_sandbox.exchange.exchange import InvalidTicket
 from venue_sandbox.exchange.faults import DuplicateEvent, FillRacesCancel, RequestFacts, VenueFault
 from venue_sandbox.exchange.order_faults import cuts_connections, enter, fill_at_once
 from venue_sandbox.exchange.orders import Ticket, VenueOrder
+from venue_sandbox.http_front.connections import cut
 from venue_sandbox.http_front.faults import DuplicateOrder
 from venue_sandbox.http_front.front import Endpoint, Refused, named
 from venue_sandbox.schwab.context import Desk, account_hash, order_id
@@ -77,6 +78,8 @@ class Orders:
         order = self._enter(ticket, fault)
         if isinstance(fault, DuplicateOrder):
             order = self._enter(ticket, None)
+            if not fault.answered:
+                return cut(request)
         return self._created(order, fault)
 
     async def cancel(self, request: web.Request, fault: VenueFault | None) -> web.Response:
