@@ -52,10 +52,10 @@ def demo(
     with PaperPlatform(out / "account", prices_file, market.profile, settings=PAPER) as paper:
         digest = scheduled_step(paper, market, result, first)
         with ExitStack() as running:
-            ibkr, schwab, longbridge = (
-                running.enter_context(platform) for platform in _brokers(out, prices_file, market, first)
-            )
-            brokers_step((ibkr, schwab, longbridge), market, first, digest)
+            ibkr, schwab, longbridge = brokers = _brokers(out, prices_file, market, first)
+            for platform in brokers:
+                running.enter_context(platform)
+            brokers_step(brokers, market, first, digest)
             crash_step(ibkr, market, second)
             candidates_step(schwab, market, second)
         block_step(paper, market, first, third)
