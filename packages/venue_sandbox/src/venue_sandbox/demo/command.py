@@ -52,7 +52,7 @@ def demo(
     with PaperPlatform(out / "account", prices_file, market.profile, settings=PAPER) as paper:
         digest = scheduled_step(paper, market, result, first)
         with ExitStack() as running:
-            ibkr, schwab, longbridge = brokers = _brokers(out, prices_file, market, first)
+            ibkr, schwab, _ = brokers = _brokers(out, prices_file, market, first)
             for platform in brokers:
                 running.enter_context(platform)
             brokers_step(brokers, market, first, digest)
