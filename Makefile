@@ -87,6 +87,7 @@ check-docs: sync-check
 	@echo "== generated documents"
 	$(BIN)/python scripts/generate_execution_model.py --check
 	$(BIN)/python scripts/generate_settings_reference.py --check
+	$(BIN)/python scripts/generate_eligibility.py --check
 
 # --- tools -------------------------------------------------------------------------------------
 

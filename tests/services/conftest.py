@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import socket
 import time
 import warnings
@@ -26,6 +27,7 @@ import pytest_socket
 from sqlalchemy import create_engine, make_url
 from sqlalchemy.engine import URL
 from sqlalchemy.pool import NullPool
+from us_equity_strategies.catalog import CATALOG
 from venue_sandbox.launch import Server
 
 Start = Callable[..., Server]
@@ -115,6 +117,53 @@ def database() -> Generator[URL]:
 def proxy(database: URL, start: Start) -> Server:
     """Return a proxy in front of the PostgreSQL server."""
     return start("fault_proxy", "--to", f"{database.host}:{database.port or 5432}")
+
+
+SPLIT_CATALOG = """
+from dataclasses import replace
+from quant_platform_kit.domain.strategy import Adjustment
+from us_equity_strategies.catalog import CATALOG as CATALOG_OF_THE_HOUSE
+
+def split(strategy):
+    manifest = replace(
+        strategy.manifest, profile=f"split_{strategy.manifest.profile}", adjustment=Adjustment.SPLIT
+    )
+    return type(strategy.__class__.__name__, (strategy.__class__,), {"manifest": manifest})()
+
+CATALOG = {f"split_{name}": split(strategy) for name, strategy in CATALOG_OF_THE_HOUSE.items()}
+"""
+SPLIT_SERVICE = """
+from pathlib import Path
+from quant_platform_kit.web.serve import main
+from APP_app import compose
+
+compose.description = lambda: Path(__file__).with_name("APP.toml")
+main(compose.compose)
+"""
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a folder of modules: every profile as one that takes prices adjusted for splits, called ``split_...``.
+
+    The services ``split_paper``, ``split_ibkr`` and ``split_schwab`` there may run them.
+    """
+    folder = tmp_path / "site"
+    installed = folder / "split_strategy-1.dist-info"
+    installed.mkdir(parents=True)
+    (folder / "split_strategy.py").write_text(SPLIT_CATALOG)
+    (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: split-strategy\nVersion: 1\n")
+    (installed / "entry_points.txt").write_text("[quant.strategies]\nsplit = split_strategy:CATALOG\n")
+    names = json.dumps([f"split_{name}" for name in CATALOG])
+    platforms = {"paper": "quant_platform_kit.testing.paper_platform"}
+    for app in ("paper", "ibkr", "schwab"):
+        described: Path = import_module(platforms.get(app, f"{app}_app.platform")).description()
+        (folder / f"split_{app}.py").write_text(SPLIT_SERVICE.replace("APP", app))
+        enabled = re.subn(r"enabled = \[[^\]]*\]", f"enabled = {names}", described.read_text())
+        assert enabled[1] == 1
+        (folder / f"{app}.toml").write_text(enabled[0])
+    monkeypatch.syspath_prepend(str(folder))
+    return folder
 
 
 @pytest.fixture(scope="session")
@@ -281,5 +330,5 @@ def reachable(ports: set[int], monkeypatch: pytest.MonkeyPatch) -> None:
         ports.update((server.port, server.control_port))
         return server
 
-    for name in ("platform", "paper_platform", "schwab_platform", "longbridge_platform"):
+    for name in ("platform", "paper_platform", "ibkr_platform", "schwab_platform", "longbridge_platform"):
         monkeypatch.setattr(import_module(f"venue_sandbox.{name}"), "Server", started)

@@ -486,63 +486,24 @@ def test_the_clock_is_the_venue_s(app: App) -> None:
 
 # --- the service ---------------------------------------------------------------------------------
 
-STRATEGY = """
-from dataclasses import replace
-from quant_platform_kit.domain.runs import Outcome
-from quant_platform_kit.domain.strategy import Adjustment
-from quant_platform_kit.services.backtest import BacktestSettings, FillAt
-from us_equity_strategies.dual_momentum import DualMomentum
-
-class SplitMomentum(DualMomentum):
-    manifest = replace(DualMomentum.manifest, profile="split_momentum", adjustment=Adjustment.SPLIT)
-
-CATALOG = {"split_momentum": SplitMomentum()}
-"""
-SERVICE = """
-from pathlib import Path
-from quant_platform_kit.web.serve import main
-from schwab_app import compose
-
-compose.description = lambda: Path(__file__).with_name("platform.toml")
-main(compose.compose)
-"""
-ENTRY = "[quant.strategies]\nsplit = split_strategy:CATALOG\n"
-
 
 class SplitPlatform(SchwabPlatform):
     """Schwab with a strategy that takes prices adjusted for splits, enabled."""
 
-    app: ClassVar[str] = "split_service"
-
-
-@pytest.fixture
-def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return a folder of modules with that strategy and a service that may run it."""
-    folder = tmp_path / "site"
-    installed = folder / "split_strategy-1.dist-info"
-    installed.mkdir(parents=True)
-    (folder / "split_strategy.py").write_text(STRATEGY)
-    (folder / "split_service.py").write_text(SERVICE)
-    (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: split-strategy\nVersion: 1\n")
-    (installed / "entry_points.txt").write_text(ENTRY)
-    described = Path("apps/schwab/platform.toml").read_text()
-    assert "enabled = []" in described
-    (folder / "platform.toml").write_text(described.replace("enabled = []", 'enabled = ["split_momentum"]'))
-    monkeypatch.syspath_prepend(str(folder))
-    return folder
+    app: ClassVar[str] = "split_schwab"
 
 
 def test_the_service_decides_as_the_back_test_and_trades(site: Path, tmp_path: Path, reachable: None) -> None:
     market = choose_market()
     as_of = date(2023, 5, 31)
     prices, due = market.file(tmp_path / "prices.csv"), market.due(as_of)
-    strategy = bind(import_module("split_strategy").CATALOG["split_momentum"])
+    strategy = bind(import_module("split_strategy").CATALOG["split_dual_momentum"])
     rules = policy(Execution.REALISTIC, strategy.manifest.target_mode)
     terms = BacktestSettings(market.tested[0], market.tested[-1], D(100_000), FillAt.NEXT_CLOSE, rules, "SPY")
     tested = {one.decision.as_of: one.digest for one in run_backtest(strategy, market.prices, "close", terms).decisions}
     settings = {"ENTER_NOW": "true", "PYTHONPATH": str(site)}
     with SplitPlatform(
-        tmp_path / "schwab", prices, "split_momentum", settings=settings, opens_at=due.isoformat()
+        tmp_path / "schwab", prices, "split_dual_momentum", settings=settings, opens_at=due.isoformat()
     ) as platform:
         report = report_of(platform, platform.fire(due))
         assert report.outcome is Outcome.COMPLETED, report.reasons
@@ -557,7 +518,7 @@ def test_two_orders_for_one_block_the_run_with_the_candidates(site: Path, tmp_pa
     prices, due = market.file(tmp_path / "prices.csv"), market.due(date(2023, 5, 31))
     settings = {"ENTER_NOW": "true", "PYTHONPATH": str(site), "ALLOCATION_FRACTION": "0.4"}
     with SplitPlatform(
-        tmp_path / "schwab", prices, "split_momentum", settings=settings, opens_at=due.isoformat()
+        tmp_path / "schwab", prices, "split_dual_momentum", settings=settings, opens_at=due.isoformat()
     ) as platform:
         platform.venue.fault("duplicate_order", operation="submit")
         report = report_of(platform, platform.fire(due))
@@ -572,7 +533,7 @@ def test_a_lost_order_blocks_and_names_what_to_do(site: Path, tmp_path: Path, re
     prices, due = market.file(tmp_path / "prices.csv"), market.due(date(2023, 5, 31))
     settings = {"ENTER_NOW": "true", "PYTHONPATH": str(site)}
     with SplitPlatform(
-        tmp_path / "schwab", prices, "split_momentum", settings=settings, opens_at=due.isoformat()
+        tmp_path / "schwab", prices, "split_dual_momentum", settings=settings, opens_at=due.isoformat()
     ) as platform:
         platform.venue.fault("drop_before", operation="submit")
         report = report_of(platform, platform.fire(due))
@@ -640,7 +601,7 @@ def test_a_run_whose_order_is_not_answered_completes_with_one_order(
     prices, due = market.file(tmp_path / "prices.csv"), market.due(date(2023, 5, 31))
     settings = {"ENTER_NOW": "true", "PYTHONPATH": str(site), "SCHWAB_TIMEOUT_SECONDS": "3"}
     with SplitPlatform(
-        tmp_path / "schwab", prices, "split_momentum", settings=settings, opens_at=due.isoformat()
+        tmp_path / "schwab", prices, "split_dual_momentum", settings=settings, opens_at=due.isoformat()
     ) as platform:
         platform.venue.fault(kind, operation="submit")
         report = report_of(platform, platform.fire(due))
@@ -656,7 +617,7 @@ def test_a_service_killed_after_its_order_left_finds_it_and_sends_no_other(
     prices, due = market.file(tmp_path / "prices.csv"), market.due(date(2023, 5, 31))
     settings = {"ENTER_NOW": "true", "PYTHONPATH": str(site), "LEASE_SECONDS": "12"}
     with SplitPlatform(
-        tmp_path / "schwab", prices, "split_momentum", settings=settings, opens_at=due.isoformat()
+        tmp_path / "schwab", prices, "split_dual_momentum", settings=settings, opens_at=due.isoformat()
     ) as platform:
         platform.venue.fault("silent", operation="submit")
         trigger = threading.Thread(target=lambda: platform.fire(due))
@@ -680,7 +641,7 @@ def test_a_login_that_ended_is_503_until_somebody_logs_in(site: Path, tmp_path: 
     prices, due = market.file(tmp_path / "prices.csv"), market.due(date(2023, 5, 31))
     settings = {"ENTER_NOW": "true", "PYTHONPATH": str(site)}
     with SplitPlatform(
-        tmp_path / "schwab", prices, "split_momentum", settings=settings, opens_at=due.isoformat()
+        tmp_path / "schwab", prices, "split_dual_momentum", settings=settings, opens_at=due.isoformat()
     ) as platform:
         platform.venue.fault("expire_access")
         platform.venue.fault("age_login")

@@ -1,0 +1,68 @@
+#!/usr/bin/env python3
+"""Write docs/reference/eligibility.md out of manifests and platforms; ``--check`` fails where it is out of date."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from quant_platform_kit.adapters.platforms import platforms
+from quant_platform_kit.adapters.strategies import catalog
+from quant_platform_kit.domain.matrix import MatrixRow, PlatformDescription, matrix
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGE = ROOT / "docs" / "reference" / "eligibility.md"
+HEAD = """\
+# Which profile runs where
+
+Generated from the strategies' manifests and the platforms' `platform.toml` by `scripts/generate_eligibility.py`; the
+repository's check fails when it is out of date. `quant profiles` shows the same of an installation.
+
+A profile runs where everything it needs is delivered; what is missing most is the
+[price adjustment](../adr/0003-price-adjustment.md). Where it runs, it decides the same from the same portfolio:
+`tests/services/test_one_decision_everywhere.py` compares the digests of every profile across the platforms and the
+back-test, each with its broker's own prices; at Schwab with the same rules on split-adjusted prices.
+"""
+
+
+def page() -> str:
+    """Return the page."""
+    described = platforms(ROOT)
+    strategies = catalog()
+    rows = {
+        (row.profile, row.platform): row for row in matrix([each.manifest for each in strategies.values()], described)
+    }
+    head = ["profile", "mode", "prices", *(f"{each.display_name} ({each.native_mode.value})" for each in described)]
+    lines = [head, ["---"] * len(head)]
+    for name, strategy in strategies.items():
+        needs = [f"`{name}`", strategy.manifest.target_mode.value, strategy.manifest.adjustment.value]
+        lines.append([*needs, *(_cell(rows[name, each.name]) for each in described)])
+    lines.append(["prices delivered", "", "", *(_delivered(each) for each in described)])
+    return HEAD + "\n" + "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
+
+
+def _delivered(platform: PlatformDescription) -> str:
+    return ", ".join(sorted(adjustment.value for adjustment in platform.adjustments))
+
+
+def _cell(row: MatrixRow) -> str:
+    return "yes" if row.enabled else f"no: {'; '.join(row.reasons)}"
+
+
+def main() -> int:
+    """Write or check the page."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--check", action="store_true", help="write nothing; fail where the page differs")
+    text = page()
+    if parser.parse_args().check:
+        if PAGE.exists() and PAGE.read_text("utf-8") == text:
+            return 0
+        print(f"{PAGE} is out of date; run python scripts/generate_eligibility.py", file=sys.stderr)
+        return 1
+    PAGE.write_text(text, "utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
