@@ -20,15 +20,16 @@ Generated from the strategies' manifests and the platforms' `platform.toml` by `
 repository's check fails when it is out of date. `quant profiles` shows the same of an installation.
 
 A profile runs where everything it needs is delivered; what is missing most is the
-[price adjustment](../adr/0003-price-adjustment.md). Where it runs, it decides the same from the same portfolio:
-`tests/services/test_one_decision_everywhere.py` compares the digests of every profile across the platforms and the
-back-test, each with its broker's own prices; at Schwab with the same rules on split-adjusted prices.
+[price adjustment](../adr/0003-price-adjustment.md), which a price source (`PRICE_HISTORY_PATH`) can deliver instead of
+the broker. Where a profile runs, it decides the same from the same portfolio: the test
+`tests/services/test_one_decision_everywhere.py` compares its digests across the platforms and the back-test, each with
+its broker's own prices, and at Schwab also under the same rules on split-adjusted prices.
 """
 
 
 def page() -> str:
     """Return the page."""
-    described = platforms(ROOT)
+    described = sorted(platforms(ROOT), key=lambda each: each.name)
     strategies = catalog()
     rows = {
         (row.profile, row.platform): row for row in matrix([each.manifest for each in strategies.values()], described)
@@ -47,7 +48,9 @@ def _delivered(platform: PlatformDescription) -> str:
 
 
 def _cell(row: MatrixRow) -> str:
-    return "yes" if row.enabled else f"no: {'; '.join(row.reasons)}"
+    if not row.enabled:
+        return f"no: {'; '.join(row.reasons)}"
+    return "with a price source" if row.needs_source else "yes"
 
 
 def main() -> int:

@@ -84,7 +84,9 @@ TOTAL_RETURN: Mapping[str, type[Platform]] = {
     "paper": PaperPlatform,
     "ibkr": IbkrPlatform,
     "longbridge": LongBridgePlatform,
+    "schwab": SchwabPlatform,
 }
+"""Schwab with a price source, as its own history is adjusted for splits only."""
 SPLIT: Mapping[str, type[Platform]] = {"paper": SplitPaper, "ibkr": SplitIbkr, "schwab": SplitSchwab}
 
 
@@ -145,6 +147,11 @@ def decided(strategy: Strategy, market: LongPrices, as_of: date, field: str, hel
     return decide(bound, seen, ExecutionPolicy(bound.manifest.target_mode)).digest
 
 
+def sourced(platform: str, file: Path) -> dict[str, Any]:
+    """Return the settings of a platform for total-return profiles."""
+    return {"settings": {"PRICE_HISTORY_PATH": str(file)}} if platform == "schwab" else {}
+
+
 def traded(report: RunReport) -> str:
     assert report.outcome is Outcome.COMPLETED, report.reasons
     assert report.orders
@@ -158,14 +165,16 @@ def test_these_are_all_the_profiles_and_platforms() -> None:
 
 
 @pytest.mark.parametrize("profile", DECIDES)
-def test_total_return_platforms_and_the_back_test_decide_the_same(profile: str, market: LongPrices, fire: Fire) -> None:
+def test_total_return_platforms_and_the_back_test_decide_the_same(
+    profile: str, market: LongPrices, file: Path, fire: Fire
+) -> None:
     as_of = DECIDES[profile]
-    digests = {name: traded(fire(kind, profile, as_of)) for name, kind in TOTAL_RETURN.items()}
+    digests = {name: traded(fire(kind, profile, as_of, **sourced(name, file))) for name, kind in TOTAL_RETURN.items()}
     digests["back-test"] = back_tested(CATALOG[profile], market, as_of, "adj_close")
     assert len(set(digests.values())) == 1, digests
 
 
-@pytest.mark.parametrize("profile", DECIDES)
+@pytest.mark.parametrize("profile", ["tqqq_growth_income", "dual_momentum"])
 def test_split_adjusted_platforms_and_the_back_test_decide_the_same(
     profile: str, market: LongPrices, fire: Fire, site: Path
 ) -> None:
@@ -184,16 +193,19 @@ HELD = {"TQQQ": 40, "QQQ": 60, "BIL": 25, "SPY": 30}
 """What an account holds: of some profiles something they manage, of others not."""
 
 
-@pytest.mark.parametrize("profile", DECIDES)
-def test_the_same_holdings_lead_to_the_same_decision(profile: str, market: LongPrices, fire: Fire, site: Path) -> None:
+@pytest.mark.parametrize("profile", ["tqqq_growth_income", "nasdaq_sp500_smart_dca", "global_etf_rotation"])
+def test_the_same_holdings_lead_to_the_same_decision(
+    profile: str, market: LongPrices, file: Path, fire: Fire, site: Path
+) -> None:
     as_of, split = DECIDES[profile], f"split_{profile}"
-    ours = {name: fire(TOTAL_RETURN[name], profile, as_of, HELD).decision_digest for name in ("ibkr", "longbridge")}
+    ours = {
+        name: fire(TOTAL_RETURN[name], profile, as_of, HELD, **sourced(name, file)).decision_digest
+        for name in ("ibkr", "longbridge", "schwab")
+    }
     ours["shared step"] = decided(CATALOG[profile], market, as_of, "adj_close", HELD)
     assert len(set(ours.values())) == 1, ours
     settings = {"PYTHONPATH": str(site)}
-    theirs = {
-        name: fire(SPLIT[name], split, as_of, HELD, settings=settings).decision_digest for name in ("ibkr", "schwab")
-    }
+    theirs = {"schwab": fire(SPLIT["schwab"], split, as_of, HELD, settings=settings).decision_digest}
     theirs["shared step"] = decided(import_module("split_strategy").CATALOG[split], market, as_of, "close", HELD)
     assert len(set(theirs.values())) == 1, theirs
 
@@ -211,20 +223,17 @@ def test_the_convention_of_prices_decides(market: LongPrices, site: Path) -> Non
 
 
 @pytest.mark.parametrize("profile", DECIDES)
-def test_what_may_not_run_says_why(profile: str, site: Path) -> None:
+def test_what_needs_a_price_source_says_so(profile: str, site: Path) -> None:
     described = {platform.name: platform for platform in platforms(Path.cwd())}
     manifests = [CATALOG[profile].manifest, import_module("split_strategy").CATALOG[f"split_{profile}"].manifest]
     rows = {(row.profile, row.platform): row for row in matrix(manifests, described.values())}
-    assert [name for name in described if not rows[profile, name].eligible] == ["schwab"]
-    assert rows[profile, "schwab"].reasons == ("needs total_return prices, delivered: split; configure a price source",)
-    assert [name for name in described if not rows[f"split_{profile}", name].eligible] == ["longbridge"]
-    assert rows[f"split_{profile}", "longbridge"].reasons == (
-        "needs split prices, delivered: raw, total_return; configure a price source",
-    )
+    assert all(row.eligible for row in rows.values())
+    assert [name for name in described if rows[profile, name].needs_source] == ["schwab"]
+    assert [name for name in described if rows[f"split_{profile}", name].needs_source] == ["longbridge"]
 
 
-@pytest.mark.parametrize("profile", DECIDES)
-def test_schwab_s_service_does_not_start_with_a_profile_that_needs_total_return(profile: str) -> None:
+@pytest.mark.parametrize("profile", ["dual_momentum"])
+def test_schwab_s_service_does_not_start_without_the_price_source_that_a_profile_needs(profile: str) -> None:
     environment = {
         "PATH": os.defpath,
         "STRATEGY_PROFILE": profile,
@@ -238,4 +247,4 @@ def test_schwab_s_service_does_not_start_with_a_profile_that_needs_total_return(
         [sys.executable, "-m", "schwab_app"], env=environment, capture_output=True, text=True, timeout=30, check=False
     )
     assert ran.returncode == 1
-    assert f"STRATEGY_PROFILE {profile} cannot run on schwab: needs total_return prices, delivered: split" in ran.stderr
+    assert f"STRATEGY_PROFILE {profile} needs total_return prices, which schwab does not deliver" in ran.stderr
