@@ -1,0 +1,229 @@
+"""Git, through its command line: the only module that knows its options."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from quant_platform_kit.domain.errors import QuantError
+
+from quant_release.settings import child_environment
+
+__all__ = ["Git", "GitError", "Remote"]
+
+REMOTE = "origin"
+
+
+class GitError(QuantError):
+    """A git command failed."""
+
+
+class Remote(NamedTuple):
+    """What the origin has: the commit of the branch, None without it, and the commit of every tag."""
+
+    head: str | None
+    tags: Mapping[str, str]
+
+
+class Git:
+    """A checkout.
+
+    Parameters
+    ----------
+    hold
+        File descriptors that every git process keeps open: a lock in them lasts until the last one has ended.
+    """
+
+    def __init__(self, root: Path, hold: Sequence[int] = ()) -> None:
+        self.root, self.hold = root, tuple(hold)
+        self._environment = child_environment(GIT_TERMINAL_PROMPT="0", LC_ALL="C")
+
+    def run(self, *arguments: str, stdin: bytes = b"", accept: Sequence[int] = (0,)) -> bytes:
+        """Run a command and return its output; `GitError` with its complaint on any other exit code."""
+        return self._call(arguments, stdin, accept).stdout
+
+    def text(self, *arguments: str) -> str:
+        """Run a command and return its output without the last line's end."""
+        return self.run(*arguments).decode("utf-8", "replace").rstrip("\n")
+
+    def succeeds(self, *arguments: str) -> bool:
+        """Whether a command that answers with its exit code says yes."""
+        return self._call(arguments, b"", (0, 1)).returncode == 0
+
+    def _call(
+        self, arguments: Sequence[str], stdin: bytes, accept: Sequence[int]
+    ) -> subprocess.CompletedProcess[bytes]:
+        try:
+            done = subprocess.run(
+                ["git", *arguments],
+                cwd=self.root,
+                input=stdin,
+                capture_output=True,
+                env=self._environment,
+                pass_fds=self.hold,
+                check=False,
+            )
+        except FileNotFoundError:
+            raise GitError(f"git, or the folder {self.root}, is not there: install git, or name the checkout") from None
+        if done.returncode not in accept:
+            said = " ".join(done.stderr.decode("utf-8", "replace").split()) or f"exit code {done.returncode}"
+            raise GitError(f"git {' '.join(arguments[:3])}: {said}")
+        return done
+
+    # --- where things are ----------------------------------------------------------------------
+
+    @classmethod
+    def at(cls, folder: Path) -> Git:
+        """Return the checkout that a folder is in."""
+        return cls(Path(cls(folder).text("rev-parse", "--show-toplevel")))
+
+    def own_folder(self) -> Path:
+        """Return the folder of the release tool inside the git folder of this checkout."""
+        return self.root / self.text("rev-parse", "--git-path", "quant-release")
+
+    def origin_or_none(self) -> str | None:
+        """Return the address of the origin as it was given, None without one."""
+        done = self._call(("remote", "get-url", REMOTE), b"", (0, 2, 128))
+        return done.stdout.decode().strip() if done.returncode == 0 else None
+
+    def where(self) -> tuple[Path, str, str]:
+        """Return root, commit of HEAD and branch of the checkout that this folder is in, asked for at once."""
+        root, commit, ref = self.text("rev-parse", "--show-toplevel", "HEAD", "--symbolic-full-name", "HEAD").split("\n")
+        return Path(root), commit, ref.removeprefix("refs/heads/")
+
+    def branch(self) -> str:
+        """Return the branch that is checked out; `GitError` when there is none."""
+        return self.text("symbolic-ref", "--short", "HEAD")
+
+    def commit(self, revision: str = "HEAD") -> str:
+        """Return the commit that a revision names."""
+        return self.text("rev-parse", "--verify", f"{revision}^{{commit}}")
+
+    # --- refs ----------------------------------------------------------------------------------
+
+    def tags(self) -> dict[str, str]:
+        """Return the commit of every local tag."""
+        lines = self.text("for-each-ref", "--format=%(refname:strip=2) %(objectname) %(*objectname)", "refs/tags")
+        found = (line.split() for line in lines.splitlines())
+        return {name: objects[-1] for name, *objects in found}
+
+    def remote(self, branch: str) -> Remote:
+        """Ask the origin for the branch and its tags."""
+        names: dict[str, str] = {}
+        for line in self.text("ls-remote", REMOTE, f"refs/heads/{branch}", "refs/tags/*").splitlines():
+            commit, name = line.split("\t")
+            names[name.removesuffix("^{}")] = commit  # the peeled line follows that of the tag object
+        tags = {name.removeprefix("refs/tags/"): commit for name, commit in names.items() if "/tags/" in name}
+        return Remote(names.get(f"refs/heads/{branch}"), tags)
+
+    def has(self, commit: str) -> bool:
+        """Whether a commit is in this repository."""
+        return not self.run("cat-file", "--batch-check", stdin=f"{commit}\n".encode()).endswith(b" missing\n")
+
+    def fetch(self, ref: str) -> None:
+        """Fetch what a ref of the origin leads to; no local ref but the remote-tracking one moves."""
+        self.run("fetch", "--quiet", "--no-tags", REMOTE, ref)
+
+    def contains(self, descendant: str, commit: str) -> bool:
+        """Whether one commit has another in its history, or is it."""
+        return descendant == commit or self.succeeds("merge-base", "--is-ancestor", commit, descendant)
+
+    # --- contents ------------------------------------------------------------------------------
+
+    def files(self, revision: str, *paths: str) -> list[str]:
+        """Return the paths of files below some paths at a revision."""
+        return self.run("ls-tree", "-r", "-z", "--name-only", revision, "--", *paths).decode().split("\0")[:-1]
+
+    def blobs(self, revision: str, *paths: str) -> dict[str, str]:
+        """Return the object of each file below some paths at a revision."""
+        lines = self.run("ls-tree", "-r", "-z", revision, "--", *paths).decode().split("\0")[:-1]
+        return {line.partition("\t")[2]: line.partition("\t")[0].split()[2] for line in lines}
+
+    def read(self, names: Iterable[str]) -> dict[str, bytes | None]:
+        """Return the contents behind names such as ``HEAD:uv.lock``, in one process; None for what is not there."""
+        wanted = list(names)
+        rest = memoryview(self.run("cat-file", "--batch", stdin="".join(f"{name}\n" for name in wanted).encode()))
+        found: dict[str, bytes | None] = {}
+        for name in wanted:
+            end = bytes(rest[: len(name) + 200]).index(b"\n")
+            head = bytes(rest[:end]).decode()
+            if head.endswith((" missing", " ambiguous")):
+                found[name], rest = None, rest[end + 1 :]
+                continue
+            size = int(head.rpartition(" ")[2])
+            found[name], rest = bytes(rest[end + 1 : end + 1 + size]), rest[end + size + 2 :]
+        return found
+
+    def hash_of(self, data: bytes) -> str:
+        """Return the object name that some content has as a file."""
+        return self.run("hash-object", "--stdin", stdin=data).decode().strip()
+
+    def archive(self, revision: str, *paths: str) -> bytes:
+        """Return files of a revision as a tar archive."""
+        return self.run("archive", "--format=tar", revision, "--", *paths)
+
+    # --- the working tree ----------------------------------------------------------------------
+
+    def changed(self, *paths: str) -> list[str]:
+        """Return the paths below some paths that differ from HEAD, staged or not, untracked ones included."""
+        status = self.run("status", "--porcelain", "-z", "--no-renames", "--untracked-files=all", "--", *paths)
+        return [entry[3:] for entry in status.decode().split("\0")[:-1]]
+
+    def staged(self) -> list[str]:
+        """Return the paths whose staged content differs from HEAD."""
+        return self.run("diff", "--cached", "--name-only", "--no-renames", "-z").decode().split("\0")[:-1]
+
+    def whitespace(self, *arguments: str) -> str | None:
+        """Return what ``git diff --check`` finds, None for nothing."""
+        found = self.run("diff", "--check", *arguments, accept=(0, 2)).decode("utf-8", "replace")
+        return next((line for line in found.splitlines() if not line.startswith("+")), None)
+
+    def log(self, since: str, until: str) -> list[tuple[str, str, tuple[str, ...]]]:
+        """Return commit, subject and touched paths of every commit since another one, newest first."""
+        text = self.run("log", "--format=%x01%H%x02%s", "--name-only", "--no-renames", f"{since}..{until}").decode()
+        found: list[tuple[str, str, tuple[str, ...]]] = []
+        for entry in text.split("\x01")[1:]:
+            head, *paths = entry.splitlines()
+            commit, _, subject = head.partition("\x02")
+            found.append((commit, subject, tuple(path for path in paths if path)))
+        return found
+
+    def last_touching(self, revision: str, *paths: str) -> str:
+        """Return the last commit that changed some paths."""
+        return self.text("rev-list", "--max-count=1", revision, "--", *paths)
+
+    # --- changes -------------------------------------------------------------------------------
+
+    def stage(self, contents: Mapping[str, bytes]) -> None:
+        """Stage contents under paths, whatever the working tree has there."""
+        lines: list[str] = []
+        for path, data in contents.items():
+            blob = self.run("hash-object", "-w", "--stdin", stdin=data).decode().strip()
+            lines.append(f"100644 {blob}\t{path}\n")
+        self.run("update-index", "--add", "--index-info", stdin="".join(lines).encode())
+
+    def commit_staged(self, message: str) -> None:
+        """Commit what is staged."""
+        self.run("commit", "--quiet", "--message", message)
+
+    def tag(self, name: str, commit: str, message: str) -> None:
+        """Make an annotated tag, which must not exist."""
+        self.run("tag", "--annotate", name, commit, "--message", message)
+
+    def untag(self, name: str) -> None:
+        """Delete a local tag."""
+        self.run("tag", "--delete", name)
+
+    def push(self, *refs: str) -> None:
+        """Push HEAD and some tags: all of it arrives, or nothing."""
+        self.run("push", "--quiet", "--atomic", REMOTE, "HEAD", *refs)
+
+    def drop_last_commit(self, expected: str) -> None:
+        """Move the branch to the parent of its last commit; index and working tree stay."""
+        self.run("update-ref", "-m", "release: taken back", "HEAD", f"{expected}~1", expected)
+
+    def unstage(self, *paths: str) -> None:
+        """Forget what is staged below some paths."""
+        self.run("reset", "--quiet", "HEAD", "--", *paths)

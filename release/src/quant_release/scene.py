@@ -1,0 +1,113 @@
+"""What is there at one instant: HEAD, working tree, local tags, and the origin; each asked for once, when needed."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+
+from quant_platform_kit.domain.errors import Refused
+
+from quant_release.git import Git, GitError, Remote
+from quant_release.pins import address
+from quant_release.workspace import Package, Workspace, read_workspace
+
+__all__ = ["Scene"]
+
+
+class Scene:
+    """A reading of a checkout and its origin."""
+
+    def __init__(self, git: Git) -> None:
+        self.git = git
+        self._known: dict[str, bytes | None] = {}
+        self._manifests: dict[str, Package | None] = {}
+
+    @cached_property
+    def branch(self) -> str:
+        """The branch that is checked out."""
+        try:
+            return self.git.branch()
+        except GitError:
+            raise Refused("no branch is checked out here; check out the one that is released from") from None
+
+    @cached_property
+    def head(self) -> str:
+        """The commit of HEAD."""
+        return self.git.commit()
+
+    @cached_property
+    def workspace(self) -> Workspace:
+        """Packages and apps as HEAD has them."""
+        return read_workspace(self.git)
+
+    @cached_property
+    def tags(self) -> dict[str, str]:
+        """Local tags."""
+        return self.git.tags()
+
+    @cached_property
+    def remote(self) -> Remote:
+        """The origin, with the commits of its branch fetched."""
+        if self._origin is None:
+            raise Refused("this checkout has no origin; add the one that services install from: git remote add origin")
+        remote = self.git.remote(self.branch)
+        if remote.head is not None and not self.git.has(remote.head):
+            self.git.fetch(f"refs/heads/{self.branch}")
+        return remote
+
+    @cached_property
+    def remote_head(self) -> str:
+        """The commit of the origin's branch."""
+        if self.remote.head is None:
+            raise Refused(f"the origin has no branch {self.branch}; push it first: git push origin {self.branch}")
+        return self.remote.head
+
+    @cached_property
+    def url(self) -> str:
+        """The address of the origin, as requirements name it."""
+        return address(self._origin or "")
+
+    @cached_property
+    def _origin(self) -> str | None:
+        return self.git.origin_or_none()
+
+    @cached_property
+    def changed(self) -> frozenset[str]:
+        """Paths that differ from HEAD."""
+        return frozenset(self.git.changed())
+
+    @cached_property
+    def staged(self) -> tuple[str, ...]:
+        """Paths that are staged."""
+        return tuple(self.git.staged())
+
+    def at(self, revision: str, *paths: str) -> dict[str, bytes]:
+        """Return contents of files at a revision; what is not there is left out."""
+        names = {path: f"{revision}:{path}" for path in paths}
+        unread = [name for name in names.values() if name not in self._known]
+        if unread:
+            self._known.update(self.git.read(unread))
+        return {path: data for path, name in names.items() if (data := self._known[name]) is not None}
+
+    def on_disk(self, path: str) -> bytes | None:
+        """Return the content of a file of the working tree, None if it is not there."""
+        try:
+            return (self.git.root / path).read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+    def tagged(self, tag: str, package: str) -> Package | None:
+        """Return a package as the commit of a tag at the origin has it, None without such a commit or package."""
+        commit = self.remote.tags.get(tag)
+        if commit is None:
+            return None
+        if commit not in self._manifests:
+            if not self.git.has(commit):
+                self.git.fetch(f"refs/tags/{tag}")
+            self._manifests[commit] = read_workspace(self.git, commit).packages.get(package)
+        return self._manifests[commit]
+
+    @property
+    def root(self) -> Path:
+        """The folder of the checkout."""
+        return self.git.root
