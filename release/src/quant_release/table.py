@@ -48,6 +48,7 @@ class Guard(Enum):
     DEPENDENCIES = "the packages it depends on are published in the versions of the bundle"
     PACKAGES = "every package of the bundle is published: tag at the origin, its commit on the branch"
     FITTING = "the packages were released for each other, in the versions of the bundle"
+    BUILDER = "somebody is named to build images"
     PINS = "the published branch pins the app to the tags of the bundle"
 
 
@@ -164,7 +165,7 @@ TABLE: tuple[Row, ...] = (
         Action.PUSH_PINS,
         Undo.NEVER,
     ),
-    Row("image", _I, Stage.START, Stage.BUILT, (Guard.PINS, Guard.PACKAGES), Action.BUILD, Undo.NOTHING),
+    Row("image", _I, Stage.START, Stage.BUILT, (Guard.BUILDER, Guard.PINS, Guard.PACKAGES), Action.BUILD, Undo.NOTHING),
 )
 
 

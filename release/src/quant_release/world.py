@@ -126,6 +126,8 @@ class GitWorld:
 
     def missing(self, guard: Guard, subject: Subject) -> str | None:
         """Return what is missing for a guard to hold."""
+        if guard is Guard.BUILDER:
+            return None if self.tools.builder else "nobody is: add --builder docker, buildah or gcloud"
         return self.checks.missing(guard, subject)
 
     # --- what is done --------------------------------------------------------------------------
@@ -198,8 +200,7 @@ class GitWorld:
 
     def _build(self, subject: Subject) -> None:
         builder = self.tools.builder
-        if builder is None:
-            raise Refused(f"{subject}: nobody was named to build it; add --builder docker, buildah or gcloud")
+        assert builder is not None  # the row is guarded
         app = self.scene.workspace.apps[self.targets.app_of(subject)]
         commit, pins = self.targets.image_commit(app.name), self.targets.pins(app.name)
         reference = builder.find(subject.name, commit)
