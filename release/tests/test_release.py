@@ -45,7 +45,7 @@ def test_every_app_is_pinned_to_both_tags_of_the_origin(rehearsal: Rehearsal, pl
     apply(place, BUNDLE)
     for app in APPS:
         path = f"apps/{app}/requirements.txt"
-        pins = read_pins(rehearsal.origin.read([f"main:{path}"])[f"main:{path}"] or b"", path)
+        pins = read_pins(rehearsal.origin.read("main", [path])[path] or b"", path)
         assert [str(pin) for pin in pins.values()] == [
             f"{KIT}[gcp,web] @ git+file://{rehearsal.origin.root}@{KIT}-v0.7.10#subdirectory=packages/quant_platform_kit",
             f"{STRATEGIES} @ git+file://{rehearsal.origin.root}@{STRATEGIES}-v0.7.13"
@@ -131,7 +131,7 @@ def test_unrelated_edits_stay_and_are_not_published(rehearsal: Rehearsal, place:
     rehearsal.write("uv.lock", lock)
     apply(place, BUNDLE)
     assert rehearsal.git.changed() == ["README.md", "uv.lock"]
-    assert b"1.17.0" in (rehearsal.origin.read(["main:uv.lock"])["main:uv.lock"] or b"")
+    assert b"1.17.0" in (rehearsal.origin.read("main", ["uv.lock"])["uv.lock"] or b"")
     left = (rehearsal.root / "uv.lock").read_text()
     assert "1.18.0" in left
     assert 'name = "quant-platform-kit"\nversion = "0.7.10"' in left

@@ -165,6 +165,10 @@ def check_bundle(bundle: Bundle, workspace: Workspace, root: Path) -> None:
                 f"bundle {bundle.name}: platform {platform!r} is no app that is pinned; "
                 f"there are: {', '.join(workspace.apps) or 'none'}"
             )
+    owners: dict[str, str] = {}
+    for platform, image in bundle.images:
+        if owners.setdefault(image, platform) != platform:
+            raise InvalidInput(f"bundle {bundle.name}: image {image} is of {owners[image]} and of {platform}; give two")
     manifests = {profile: strategy.manifest for profile, strategy in catalog().items()} if bundle.services else {}
     for name, service in bundle.services.items():
         if service.platform not in bundle.platforms:

@@ -89,7 +89,7 @@ class Checks:
 
     def _changelog(self, subject: Subject) -> str | None:
         package, version = self.scene.workspace.packages[subject.name], self.bundle.version(subject.name)
-        history = self.scene.at("HEAD", package.history).get(package.history, b"")
+        history = self.scene.at(self.scene.head, package.history).get(package.history, b"")
         if has_entry(history, version):
             return None
         return f"{package.history} has no entry for {version}: add '## Unreleased' with what changed, and commit it"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ from quant_release.settings import child_environment
 __all__ = ["Git", "GitError", "Remote"]
 
 REMOTE = "origin"
+_COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 
 
 class GitError(QuantError):
@@ -39,18 +41,28 @@ class Git:
     def __init__(self, root: Path, hold: Sequence[int] = ()) -> None:
         self.root, self.hold = root, tuple(hold)
         self._environment = child_environment(GIT_TERMINAL_PROMPT="0", LC_ALL="C")
+        self._answers: dict[tuple[tuple[str, ...], bytes], bytes] = {}
+        self._present: set[str] = set()
 
     def run(self, *arguments: str, stdin: bytes = b"", accept: Sequence[int] = (0,)) -> bytes:
         """Run a command and return its output; `GitError` with its complaint on any other exit code."""
         return self._call(arguments, stdin, accept).stdout
+
+    def about(self, revision: str, *arguments: str, stdin: bytes = b"") -> bytes:
+        """Run a command whose answer depends on a revision only; a commit's is remembered, for it never changes."""
+        if _COMMIT.fullmatch(revision) is None:
+            return self.run(*arguments, stdin=stdin)
+        if (arguments, stdin) not in self._answers:
+            self._answers[arguments, stdin] = self.run(*arguments, stdin=stdin)
+        return self._answers[arguments, stdin]
 
     def text(self, *arguments: str) -> str:
         """Run a command and return its output without the last line's end."""
         return self.run(*arguments).decode("utf-8", "replace").rstrip("\n")
 
     def succeeds(self, *arguments: str) -> bool:
-        """Whether a command that answers with its exit code says yes."""
-        return self._call(arguments, b"", (0, 1)).returncode == 0
+        """Whether a command that answers with its exit code says yes; not knowing an object is a no."""
+        return self._call(arguments, b"", (0, 1, 128)).returncode == 0
 
     def _call(
         self, arguments: Sequence[str], stdin: bytes, accept: Sequence[int]
@@ -120,7 +132,9 @@ class Git:
 
     def has(self, commit: str) -> bool:
         """Whether a commit is in this repository."""
-        return not self.run("cat-file", "--batch-check", stdin=f"{commit}\n".encode()).endswith(b" missing\n")
+        if commit not in self._present and self.succeeds("cat-file", "-e", f"{commit}^{{commit}}"):
+            self._present.add(commit)
+        return commit in self._present
 
     def fetch(self, ref: str) -> None:
         """Fetch what a ref of the origin leads to; no local ref but the remote-tracking one moves."""
@@ -128,37 +142,38 @@ class Git:
 
     def contains(self, descendant: str, commit: str) -> bool:
         """Whether one commit has another in its history, or is it."""
-        return descendant == commit or self.succeeds("merge-base", "--is-ancestor", commit, descendant)
+        if descendant == commit:
+            return True
+        found = self.about(descendant, "rev-list", "--max-count=1", commit, f"^{descendant}")
+        return not found
 
     # --- contents ------------------------------------------------------------------------------
 
     def files(self, revision: str, *paths: str) -> list[str]:
         """Return the paths of files below some paths at a revision."""
-        return self.run("ls-tree", "-r", "-z", "--name-only", revision, "--", *paths).decode().split("\0")[:-1]
+        listed = self.about(revision, "ls-tree", "-r", "-z", "--name-only", revision, "--", *paths)
+        return listed.decode().split("\0")[:-1]
 
     def blobs(self, revision: str, *paths: str) -> dict[str, str]:
         """Return the object of each file below some paths at a revision."""
-        lines = self.run("ls-tree", "-r", "-z", revision, "--", *paths).decode().split("\0")[:-1]
+        lines = self.about(revision, "ls-tree", "-r", "-z", revision, "--", *paths).decode().split("\0")[:-1]
         return {line.partition("\t")[2]: line.partition("\t")[0].split()[2] for line in lines}
 
-    def read(self, names: Iterable[str]) -> dict[str, bytes | None]:
-        """Return the contents behind names such as ``HEAD:uv.lock``, in one process; None for what is not there."""
-        wanted = list(names)
-        rest = memoryview(self.run("cat-file", "--batch", stdin="".join(f"{name}\n" for name in wanted).encode()))
+    def read(self, revision: str, paths: Iterable[str]) -> dict[str, bytes | None]:
+        """Return the contents of files at a revision, in one process; None for what is not there."""
+        wanted = {path: f"{revision}:{path}" for path in paths}
+        stdin = "".join(f"{name}\n" for name in wanted.values()).encode()
+        rest = memoryview(self.about(revision, "cat-file", "--batch", stdin=stdin))
         found: dict[str, bytes | None] = {}
-        for name in wanted:
+        for path, name in wanted.items():
             end = bytes(rest[: len(name) + 200]).index(b"\n")
             head = bytes(rest[:end]).decode()
             if head.endswith((" missing", " ambiguous")):
-                found[name], rest = None, rest[end + 1 :]
+                found[path], rest = None, rest[end + 1 :]
                 continue
             size = int(head.rpartition(" ")[2])
-            found[name], rest = bytes(rest[end + 1 : end + 1 + size]), rest[end + size + 2 :]
+            found[path], rest = bytes(rest[end + 1 : end + 1 + size]), rest[end + size + 2 :]
         return found
-
-    def hash_of(self, data: bytes) -> str:
-        """Return the object name that some content has as a file."""
-        return self.run("hash-object", "--stdin", stdin=data).decode().strip()
 
     def archive(self, revision: str, *paths: str) -> bytes:
         """Return files of a revision as a tar archive."""
@@ -192,7 +207,7 @@ class Git:
 
     def last_touching(self, revision: str, *paths: str) -> str:
         """Return the last commit that changed some paths."""
-        return self.text("rev-list", "--max-count=1", revision, "--", *paths)
+        return self.about(revision, "rev-list", "--max-count=1", revision, "--", *paths).decode().strip()
 
     # --- changes -------------------------------------------------------------------------------
 

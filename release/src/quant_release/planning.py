@@ -65,7 +65,7 @@ def refusals(world: GitWorld, subjects: Sequence[Subject]) -> list[str]:
 def _diff(world: GitWorld, row: Row, subject: Subject) -> str:
     if row.action not in (Action.BUMP, Action.PIN):
         return ""
-    present = world.scene.at("HEAD", *world.targets.files(subject))
+    present = world.scene.at(world.scene.head, *world.targets.files(subject))
     lines: list[str] = []
     for path, data in world.targets.files(subject).items():
         before = present.get(path, b"").decode("utf-8", "replace").splitlines(keepends=True)

@@ -19,8 +19,6 @@ class Scene:
 
     def __init__(self, git: Git) -> None:
         self.git = git
-        self._known: dict[str, bytes | None] = {}
-        self._manifests: dict[str, Package | None] = {}
 
     @cached_property
     def branch(self) -> str:
@@ -38,7 +36,7 @@ class Scene:
     @cached_property
     def workspace(self) -> Workspace:
         """Packages and apps as HEAD has them."""
-        return read_workspace(self.git)
+        return read_workspace(self.git, self.head)
 
     @cached_property
     def tags(self) -> dict[str, str]:
@@ -81,13 +79,9 @@ class Scene:
         """Paths that are staged."""
         return tuple(self.git.staged())
 
-    def at(self, revision: str, *paths: str) -> dict[str, bytes]:
-        """Return contents of files at a revision; what is not there is left out."""
-        names = {path: f"{revision}:{path}" for path in paths}
-        unread = [name for name in names.values() if name not in self._known]
-        if unread:
-            self._known.update(self.git.read(unread))
-        return {path: data for path, name in names.items() if (data := self._known[name]) is not None}
+    def at(self, commit: str, *paths: str) -> dict[str, bytes]:
+        """Return contents of files at a commit; what is not there is left out."""
+        return {path: data for path, data in self.git.read(commit, paths).items() if data is not None}
 
     def on_disk(self, path: str) -> bytes | None:
         """Return the content of a file of the working tree, None if it is not there."""
@@ -101,11 +95,9 @@ class Scene:
         commit = self.remote.tags.get(tag)
         if commit is None:
             return None
-        if commit not in self._manifests:
-            if not self.git.has(commit):
-                self.git.fetch(f"refs/tags/{tag}")
-            self._manifests[commit] = read_workspace(self.git, commit).packages.get(package)
-        return self._manifests[commit]
+        if not self.git.has(commit):
+            self.git.fetch(f"refs/tags/{tag}")
+        return read_workspace(self.git, commit).packages.get(package)
 
     @property
     def root(self) -> Path:

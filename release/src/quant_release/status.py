@@ -26,7 +26,7 @@ def read_status(folder: Path) -> dict[str, Any]:
     """
     root, head, branch = Git(folder).where()
     git = Git(root)
-    workspace = read_workspace(git)
+    workspace = read_workspace(git, head)
     if not workspace.packages:
         raise Refused(f"{root} has no package with a table [tool.release] below packages/; name the checkout with --root")
     origin = git.origin_or_none()
@@ -70,15 +70,14 @@ class _Reading:
     def _requires(self, git: Git) -> dict[str, Mapping[str, str]]:
         """Return what each pinned tag's package declares of the other packages, exactly."""
         packages = self.workspace.packages
-        pinned = {
-            pin.tag: packages[name]
-            for app in self.workspace.apps.values()
-            for name, pin in (app.pins or {}).items()
-            if name in packages and packages[name].requires
-        }
-        read = git.read(f"{tag}:{package.manifest}" for tag, package in pinned.items()) if pinned else {}
-        found = {name.partition(":")[0]: data for name, data in read.items() if data is not None}
-        return {tag: requirements_of(data, tag, set(packages)) for tag, data in found.items()}
+        found: dict[str, Mapping[str, str]] = {}
+        pins = {pin.tag: pin for app in self.workspace.apps.values() for pin in (app.pins or {}).values()}
+        for tag, pin in pins.items():
+            if tag in self.tags and pin.package in packages and packages[pin.package].requires:
+                manifest = packages[pin.package].manifest
+                data = git.read(self.tags[tag], [manifest])[manifest]
+                found[tag] = {} if data is None else requirements_of(data, f"{tag}:{manifest}", set(packages))
+        return found
 
     def package(self, package: Package) -> dict[str, Any]:
         """Return what is shown of a package."""

@@ -57,7 +57,7 @@ class Targets:
 
     def _package_files(self, name: str) -> Mapping[str, bytes]:
         package = self.scene.workspace.packages[name]
-        files = self.scene.at("HEAD", package.manifest, package.history, LOCK)
+        files = self.scene.at(self.scene.head, package.manifest, package.history, LOCK)
         return prepared(package, files, self.versions[name], self.versions, self.on)
 
     def _app_files(self, name: str) -> Mapping[str, bytes]:
@@ -81,7 +81,7 @@ class Targets:
     def committed(self, name: str) -> bool:
         """Whether HEAD has a package as it is to be."""
         files = self.files(Subject(Scope.PACKAGE, name))
-        return self.scene.at("HEAD", *files) == files
+        return self.scene.at(self.scene.head, *files) == files
 
     def written(self, subject: Subject) -> bool:
         """Whether the working tree has a subject's files as they are to be."""
@@ -96,7 +96,7 @@ class Targets:
 
     def release_commit(self, name: str) -> str:
         """Return the last commit of HEAD that changed a package: the one to tag, once the release is committed."""
-        return self.scene.git.last_touching("HEAD", *self.scene.workspace.packages[name].paths)
+        return self.scene.git.last_touching(self.scene.head, *self.scene.workspace.packages[name].paths)
 
     def pinned_at(self, revision: str, name: str) -> bool:
         """Whether a revision pins an app as the bundle says."""
@@ -126,16 +126,16 @@ class Targets:
     def checked_key(self, name: str) -> str:
         """Return the digest of all that a package's tests ran on: its tree as it is tagged, and what it depends on."""
         package = self.scene.workspace.packages[name]
-        blobs = self.scene.git.blobs("HEAD", *package.paths)
+        blobs = self.scene.git.blobs(self.scene.head, *package.paths)
         files = self.files(Subject(Scope.PACKAGE, name))
-        blobs |= {path: self.scene.git.hash_of(data) for path, data in files.items() if path != LOCK}
+        blobs |= {path: sha256(data) for path, data in files.items() if path != LOCK}
         return self._key("package", name, blobs, package.requires)
 
     def tested_key(self, name: str) -> str:
         """Return the digest of all that an app's tests ran on: its tree, its pins, and the commits of the tags."""
         app = self.scene.workspace.apps[name]
-        blobs = self.scene.git.blobs("HEAD", app.folder, *app.beside)
-        blobs[app.requirements] = self.scene.git.hash_of(write_pins(self.pins(name)))
+        blobs = self.scene.git.blobs(self.scene.head, app.folder, *app.beside)
+        blobs[app.requirements] = sha256(write_pins(self.pins(name)))
         return self._key("app", name, blobs, app.uses)
 
     def _key(self, kind: str, name: str, blobs: Mapping[str, str], on: Iterable[str]) -> str:

@@ -102,7 +102,7 @@ class Workspace(NamedTuple):
     locked: Mapping[str, str | None]
 
 
-def read_workspace(git: Git, revision: str = "HEAD") -> Workspace:
+def read_workspace(git: Git, revision: str) -> Workspace:
     """Read packages, apps, pins and lock entries of a revision.
 
     Raises
@@ -113,8 +113,8 @@ def read_workspace(git: Git, revision: str = "HEAD") -> Workspace:
     paths = [path for path in git.files(revision, "packages", "apps") if path.count("/") == 2]
     manifests = [path for path in paths if path.endswith("/pyproject.toml")]
     pinned = [path for path in paths if path.startswith("apps/") and path.endswith("/requirements.txt")]
-    read = git.read(f"{revision}:{path}" for path in (*manifests, *pinned, LOCK))
-    contents = {name.partition(":")[2]: data for name, data in read.items() if data is not None}
+    read = git.read(revision, (*manifests, *pinned, LOCK))
+    contents = {path: data for path, data in read.items() if data is not None}
     documents = {path: _toml(contents[path], path) for path in manifests}
     released = {path: document for path, document in documents.items() if "release" in document.get("tool", {})}
     of_packages = {path: document for path, document in released.items() if path.startswith("packages/")}

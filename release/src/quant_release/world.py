@@ -89,7 +89,7 @@ class GitWorld:
     def _app_stage(self, subject: Subject) -> Stage:
         if self.targets.pinned_at(self.scene.remote_head, subject.name):
             return Stage.PUBLISHED
-        committed = self.targets.pinned_at("HEAD", subject.name)
+        committed = self.targets.pinned_at(self.scene.head, subject.name)
         if not committed and not self.targets.written(subject):
             return Stage.START
         if not self._passed(self.targets.tested_key(subject.name)):
@@ -231,7 +231,7 @@ class GitWorld:
 
     def _restore(self, subject: Subject) -> None:
         paths = tuple(self.targets.files(subject))
-        at_head = self.scene.at("HEAD", *paths)
+        at_head = self.scene.at(self.scene.head, *paths)
         self.tools.git.unstage(*(path for path in paths if path in self.scene.staged))
         for path in paths:
             if path == LOCK:
@@ -261,7 +261,7 @@ class GitWorld:
     def _last_own_commit(self, subject: Subject) -> str:
         if subject.scope is Scope.PACKAGE:
             return self.targets.release_commit(subject.name)
-        return self.tools.git.last_touching("HEAD", *self.targets.files(subject))
+        return self.tools.git.last_touching(self.scene.head, *self.targets.files(subject))
 
     def _untag(self, subject: Subject) -> None:
         self.tools.git.untag(tag_name(subject.name, self.targets.versions[subject.name]))

@@ -80,7 +80,7 @@ def make_origin(git: Git, origin: Path, bundle: str) -> None:
     for package, text in RELEASES:
         versions[package] = Version.read(text)
         _release(git, package, versions)
-    workspace = read_workspace(git)
+    workspace = read_workspace(git, "HEAD")
     for app, pinned in PINS.items():
         pins = [
             Pin.to(name, Version.read(text), address(str(origin)), workspace.packages[name].folder, extras)
@@ -97,7 +97,7 @@ def make_origin(git: Git, origin: Path, bundle: str) -> None:
 
 
 def _release(git: Git, name: str, versions: Mapping[str, Version]) -> None:
-    workspace = read_workspace(git)
+    workspace = read_workspace(git, "HEAD")
     package, version = workspace.packages[name], versions[name]
     _add_entry(git.root / package.history, f"What came with {version}.")
     paths = [path for path in (package.manifest, package.history, LOCK) if (git.root / path).exists()]
