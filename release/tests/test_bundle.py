@@ -8,8 +8,8 @@ import pytest
 from quant_platform_kit.domain.errors import InvalidInput
 from quant_release.bundle import check_bundle, find_bundle, read_bundle
 from quant_release.git import Git
-from quant_release.rehearsal.baseline import BUNDLE
-from quant_release.testing.workspace import Rehearsal, bundle_text
+from quant_release.rehearsal.baseline import BUNDLE, bundle_text
+from quant_release.testing.workspace import Rehearsal
 from quant_release.workspace import Workspace, read_workspace
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -42,8 +42,16 @@ def test_a_bundle_of_one_app_with_two_services_builds_its_image_once(
         (f'name = "{BUNDLE}"', 'name = "other"', "its name is 'other'; name it 'first-bundle', as the file"),
         ("[packages]", "colour = 1\n[packages]", "colour is 1: Extra inputs are not permitted"),
         ("[packages]\n", "[packages\n", "is not TOML"),
-        ("us-equity-strategies = ", "numpy = ", "'numpy' is no package that is released; there are: quant-platform-kit"),
-        ('us-equity-strategies = "0.7.13"\n', "", "gives no version of us-equity-strategies; name every shared package"),
+        (
+            "us-equity-strategies = ",
+            "numpy = ",
+            "'numpy' is no package that is released; there are: quant-platform-kit",
+        ),
+        (
+            'us-equity-strategies = "0.7.13"\n',
+            "",
+            "gives no version of us-equity-strategies; name every shared package",
+        ),
         ('platforms = ["ibkr"', 'platforms = ["paper"', "platform 'paper' is no app that is pinned; there are: ibkr"),
         ('["ibkr", "schwab"', '["ibkr"', "service schwab-service runs on 'schwab', which is not among its platforms"),
         ('profile = "global_etf_rotation"', 'profile = "gold"', "service ibkr-service: profile 'gold' is not known"),

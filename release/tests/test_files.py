@@ -14,7 +14,9 @@ from quant_release.workspace import Package, locked_version, read_workspace
 
 PACKAGE = Package("us-equity-strategies", "packages/s", Version(1, 0, 0), {"quant-platform-kit": None}, (), ())
 MANIFEST = '[project]\nname = "us-equity-strategies"\nversion = "1.0.0"\ndependencies = ["quant-platform-kit==1.0.0"]\n'
-LOCK = b'[[package]]\nname = "us-equity-strategies"\nversion = "1.0.0"\n\n[[package]]\nname = "six"\nversion = "1.0.0"\n'
+LOCK = (
+    b'[[package]]\nname = "us-equity-strategies"\nversion = "1.0.0"\n\n[[package]]\nname = "six"\nversion = "1.0.0"\n'
+)
 
 
 def release(manifest: str = MANIFEST, history: str = "# H\n\n## Unreleased\n\n- x\n") -> dict[str, str]:
@@ -113,7 +115,12 @@ def test_the_address_of_an_origin_is_a_url_without_a_secret(origin: str, url: st
     [
         ("packages/quant_platform_kit", '"0.7.8"', '"0.7.8rc1"', "version is '0.7.8rc1': a version is three numbers"),
         ("packages/quant_platform_kit", "[project]", "[project", "is not TOML"),
-        ("packages/quant_platform_kit", 'tests = ["tests"]', "speed = 1", r"\[tool.release\] has 'speed'; known: tests"),
+        (
+            "packages/quant_platform_kit",
+            'tests = ["tests"]',
+            "speed = 1",
+            r"\[tool.release\] has 'speed'; known: tests",
+        ),
         ("apps/ibkr", "[web]", "[web]>=1", "bounds a shared package; its version stands in the pins"),
         ("apps/ibkr", 'extras = ["deploy"]', 'extras = ["x"]', "names 'x', which the project does not have"),
     ],

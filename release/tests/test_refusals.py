@@ -15,10 +15,10 @@ from quant_release.git import Git, GitError
 from quant_release.holding import hold_checkout, hold_store
 from quant_release.journal import Journal, RunWatcher
 from quant_release.machine import Boundary, Subject, advance
-from quant_release.rehearsal.baseline import BUNDLE, KIT, STRATEGIES
+from quant_release.rehearsal.baseline import BUNDLE, KIT, STRATEGIES, bundle_text
 from quant_release.releasing import Place, Site, apply
 from quant_release.table import Row, Scope
-from quant_release.testing.workspace import Rehearsal, bundle_text
+from quant_release.testing.workspace import Rehearsal
 
 
 def refused(rehearsal: Rehearsal, place: Place, match: str, **options: bool) -> None:

@@ -12,10 +12,10 @@ from quant_release.holding import LEASE
 from quant_release.journal import Journal
 from quant_release.pins import read_pins
 from quant_release.planning import plan
-from quant_release.rehearsal.baseline import BUNDLE, KIT, STRATEGIES
+from quant_release.rehearsal.baseline import BUNDLE, KIT, STRATEGIES, bundle_text
 from quant_release.releasing import Place, abandon, apply, look
 from quant_release.table import TABLE
-from quant_release.testing.workspace import Rehearsal, bundle_text
+from quant_release.testing.workspace import Rehearsal
 from quant_release.workspace import read_workspace
 
 APPS = ("ibkr", "schwab", "longbridge")
@@ -147,15 +147,17 @@ def test_tests_that_fail_stop_the_release_before_its_first_commit(rehearsal: Reh
     apply(place, BUNDLE, resume=True)
 
 
-def test_tests_that_passed_do_not_count_for_a_package_that_changed_since(
-    rehearsal: Rehearsal, place: Place
-) -> None:
+def test_tests_that_passed_do_not_count_for_a_package_that_changed_since(rehearsal: Rehearsal, place: Place) -> None:
     apply(place, BUNDLE, until="preflight:quant-platform-kit")
     rehearsal.commit("packages/quant_platform_kit/src/quant_platform_kit/new.py", "x = 1\n")
     rehearsal.git.push()
-    checks = rehearsal.log_of("uv").count("build --quiet --wheel --no-sources packages/quant_platform_kit --out-dir wheels")
+    checks = rehearsal.log_of("uv").count(
+        "build --quiet --wheel --no-sources packages/quant_platform_kit --out-dir wheels"
+    )
     apply(place, BUNDLE, until="push:quant-platform-kit", resume=True)
-    again = rehearsal.log_of("uv").count("build --quiet --wheel --no-sources packages/quant_platform_kit --out-dir wheels")
+    again = rehearsal.log_of("uv").count(
+        "build --quiet --wheel --no-sources packages/quant_platform_kit --out-dir wheels"
+    )
     assert (checks, again) == (1, 2)
 
 

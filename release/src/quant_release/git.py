@@ -102,7 +102,9 @@ class Git:
 
     def where(self) -> tuple[Path, str, str]:
         """Return root, commit of HEAD and branch of the checkout that this folder is in, asked for at once."""
-        root, commit, ref = self.text("rev-parse", "--show-toplevel", "HEAD", "--symbolic-full-name", "HEAD").split("\n")
+        root, commit, ref = self.text("rev-parse", "--show-toplevel", "HEAD", "--symbolic-full-name", "HEAD").split(
+            "\n"
+        )
         return Path(root), commit, ref.removeprefix("refs/heads/")
 
     def branch(self) -> str:

@@ -28,7 +28,9 @@ def read_status(folder: Path) -> dict[str, Any]:
     git = Git(root)
     workspace = read_workspace(git, head)
     if not workspace.packages:
-        raise Refused(f"{root} has no package with a table [tool.release] below packages/; name the checkout with --root")
+        raise Refused(
+            f"{root} has no package with a table [tool.release] below packages/; name the checkout with --root"
+        )
     origin = git.origin_or_none()
     remote = git.remote(branch) if origin is not None else Remote(None, {})
     reading = _Reading(git, workspace, git.tags(), remote, None if origin is None else address(origin))

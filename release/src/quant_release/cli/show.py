@@ -24,7 +24,7 @@ from quant_release.releasing import Place, Site, look
 from quant_release.status import read_status
 from quant_release.table import rows_of
 
-__all__ = ["drift_command", "plan_command", "print_plan", "say", "status_command", "verify_command"]
+__all__ = ["drift_command", "plan_command", "print_plan", "say", "show_status", "status_command", "verify_command"]
 
 HERE = Path()
 
@@ -41,7 +41,7 @@ def status_command(root: RootOption = HERE, store: StoreOption = None, json: Jso
     if json:
         print_json({**status, "images": images} if images is not None else status)
     else:
-        _show_status(status, images)
+        show_status(status, images)
     raise typer.Exit(0 if status["well"] else 1)
 
 
@@ -54,7 +54,8 @@ def _images(place: Place) -> list[dict[str, Any]] | None:
     return [{"app": one.app, "commit": one.commit, "reference": one.reference, "at": one.at} for one in last.values()]
 
 
-def _show_status(status: dict[str, Any], images: list[dict[str, Any]] | None) -> None:
+def show_status(status: dict[str, Any], images: list[dict[str, Any]] | None = None) -> None:
+    """Print a status for people."""
     say(f"[bold]{escape(status['branch'])}[/bold] {status['head'][:12]}  origin {escape(str(status['origin']))}")
     packages = table("Packages", "package", "version", "tag at the origin", "lock", "requires")
     for one in status["packages"]:

@@ -19,7 +19,7 @@ from quant_release.versions import Version, tag_name
 from quant_release.workshop import extracted
 from quant_release.workspace import LOCK, read_workspace
 
-__all__ = ["BUNDLE", "KIT", "PINS", "STRATEGIES", "TARGET", "copy_of", "make_origin"]
+__all__ = ["BUNDLE", "KIT", "PINS", "STRATEGIES", "TARGET", "bundle_text", "copy_of", "make_origin"]
 
 KIT, STRATEGIES = "quant-platform-kit", "us-equity-strategies"
 RELEASES: Sequence[tuple[str, str]] = (
@@ -36,8 +36,27 @@ PINS: Mapping[str, tuple[str, str]] = {
 }
 TARGET: Mapping[str, str] = {KIT: "0.7.10", STRATEGIES: "0.7.13"}
 BUNDLE = "first-bundle"
+_PROFILE = 'profile = "global_etf_rotation"\n'
 DAY = date(2026, 1, 2)
 _ENTRY = "## Unreleased\n\n### Changed\n\n- {}\n\n"
+
+
+def bundle_text(kit: str = TARGET[KIT], strategies: str = TARGET[STRATEGIES], more: str = "") -> str:
+    """Return a bundle of all three platforms, with two services of LongBridge; Schwab's keeps the profile it has."""
+    services = "".join(
+        f'\n[services.{name}]\nplatform = "{platform}"\nregion = "europe-west1"\nproject = "rehearsal"\n'
+        f'image = "registry.invalid/rehearsal/{platform}"\n{profile}'
+        for name, platform, profile in (
+            ("ibkr-service", "ibkr", _PROFILE),
+            ("schwab-service", "schwab", ""),
+            ("longbridge-hk", "longbridge", _PROFILE),
+            ("longbridge-sg", "longbridge", _PROFILE),
+        )
+    )
+    return (
+        f'name = "{BUNDLE}"\nplatforms = ["ibkr", "schwab", "longbridge"]\n{more}\n'
+        f'[packages]\n{KIT} = "{kit}"\n{STRATEGIES} = "{strategies}"\n{services}'
+    )
 
 
 def copy_of(source: Path, folder: Path) -> Git:

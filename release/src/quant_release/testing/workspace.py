@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from quant_release.git import Git
-from quant_release.rehearsal.baseline import BUNDLE, KIT, STRATEGIES, make_origin, new_repository
+from quant_release.rehearsal.baseline import KIT, STRATEGIES, bundle_text, make_origin, new_repository
 
-__all__ = ["Rehearsal", "bundle_text", "make_rehearsal", "make_tools"]
+__all__ = ["Rehearsal", "make_rehearsal", "make_tools"]
 
 _PROJECT = """\
 [project]
@@ -127,24 +127,6 @@ class Rehearsal:
         """Return the command lines that a tool was called with."""
         file = self.tools / f"{tool}.log"
         return file.read_text().splitlines() if file.exists() else []
-
-
-def bundle_text(kit: str = "0.7.10", strategies: str = "0.7.13", more: str = "") -> str:
-    """Return a bundle of all three platforms with one service each, and two of LongBridge."""
-    services = "".join(
-        f'\n[services.{name}]\nplatform = "{platform}"\nregion = "europe-west1"\nproject = "rehearsal"\n'
-        f'image = "registry.invalid/rehearsal/{platform}"\nprofile = "global_etf_rotation"\n'
-        for name, platform in (
-            ("ibkr-service", "ibkr"),
-            ("schwab-service", "schwab"),
-            ("longbridge-hk", "longbridge"),
-            ("longbridge-sg", "longbridge"),
-        )
-    )
-    return (
-        f'name = "{BUNDLE}"\nplatforms = ["ibkr", "schwab", "longbridge"]\n{more}\n'
-        f'[packages]\n{KIT} = "{kit}"\n{STRATEGIES} = "{strategies}"\n{services}'
-    )
 
 
 def make_tools(folder: Path) -> Path:
