@@ -127,7 +127,7 @@ class GitWorld:
     def missing(self, guard: Guard, subject: Subject) -> str | None:
         """Return what is missing for a guard to hold."""
         if guard is Guard.BUILDER:
-            return None if self.tools.builder else "nobody is: add --builder docker, buildah or gcloud"
+            return None if self.tools.builder else "nobody is named to build it: add --builder docker, buildah or gcloud"
         return self.checks.missing(guard, subject)
 
     # --- what is done --------------------------------------------------------------------------
