@@ -124,7 +124,7 @@ def test_an_app_without_a_dockerfile_that_takes_the_commit_is_not_built(rehearsa
     app = read_workspace(rehearsal.git, "HEAD").apps["ibkr"]
     commit = rehearsal.commit("apps/ibkr/Dockerfile", "FROM scratch\n")
     with (
-        pytest.raises(Refused, match="the Dockerfile has 0 lines 'ARG COMMIT_SHA=...'; it needs one"),
+        pytest.raises(Refused, match=r"the Dockerfile has 0 lines 'ARG COMMIT_SHA=...'; it needs one"),
         image_context(rehearsal.git, app, commit, ()),
     ):
         pass

@@ -64,7 +64,10 @@ def test_people_read_tables_and_sentences(run: Run) -> None:
     code, out, _ = run("plan", BUNDLE)
     assert code == 1
     assert "git push --atomic origin HEAD quant-platform-kit-v0.7.10" in out
-    assert "refused  image of image registry.invalid/rehearsal/ibkr: nobody is named to build it: add --builder docker" in out
+    assert (
+        "refused  image of image registry.invalid/rehearsal/ibkr: nobody is named to build it: add --builder docker"
+        in out
+    )
     code, _, err = run("apply", BUNDLE, "--builder", "docker", "--local", "--until", f"tag:{KIT}")
     assert (code, err.count("done")) == (0, 4)
     code, out, _ = run("history")
@@ -90,7 +93,11 @@ def test_a_dry_run_prints_the_plan_and_changes_nothing(run: Run, rehearsal: Rehe
     ("arguments", "code", "said"),
     [
         (("apply", "gone", "--local"), 1, "release: bundle 'gone' is not in release/bundles; there are: first-bundle"),
-        (("apply", BUNDLE), 1, "release: file: is a store of this machine; an operator on another one would not be seen"),
+        (
+            ("apply", BUNDLE),
+            1,
+            "release: file: is a store of this machine; an operator on another one would not be seen",
+        ),
         (("apply", BUNDLE, "--local"), 1, "nobody is named to build it: add --builder docker, buildah or gcloud"),
         (("drift", BUNDLE), 1, "release: bundle first-bundle, as it is now, was never released to its end"),
         (("history", "20260101T000000Z-x"), 1, "release: run 20260101T000000Z-x is not in the journal"),

@@ -90,7 +90,9 @@ def test_only_the_environment_is_taken_over_from_the_build(final: Instructions) 
 
 
 def test_only_files_of_the_context_are_copied(instructions: Instructions) -> None:
-    copied = {part for name, value in instructions if name == "COPY" and "--from" not in value for part in value.split()[:-1]}
+    copied = {
+        part for name, value in instructions if name == "COPY" and "--from" not in value for part in value.split()[:-1]
+    }
     assert copied == {"requirements.txt", "constraints.txt", "app.txt", "app"}
 
 
@@ -99,7 +101,9 @@ def test_nothing_is_added_downloaded_or_left_behind_that_a_linter_forbids(instru
     runs = [value for name, value in instructions if name == "RUN"]
     assert names <= {"FROM", "RUN", "WORKDIR", "COPY", "ENV", "ARG", "LABEL", "USER", "EXPOSE", "ENTRYPOINT"}
     assert all(value.startswith("/") for name, value in instructions if name == "WORKDIR")
-    assert not [run for run in runs if re.search(r"\b(sudo|curl|wget|apt |cd )\b", run) or re.search(r"[^|]\|[^|]", run)]
+    assert not [
+        run for run in runs if re.search(r"\b(sudo|curl|wget|apt |cd )\b", run) or re.search(r"[^|]\|[^|]", run)
+    ]
     for run in runs:
         if "apt-get install" in run:
             assert "--no-install-recommends" in run

@@ -47,7 +47,7 @@ def test_a_version_elsewhere_in_the_manifest_is_left_alone() -> None:
 def test_a_manifest_that_cannot_be_edited_is_refused() -> None:
     with pytest.raises(InvalidInput, match=r"no line 'version = "):
         release(MANIFEST.replace('version = "1.0.0"\n', ""))
-    with pytest.raises(InvalidInput, match="does not pin quant-platform-kit as quant-platform-kit==X.Y.Z"):
+    with pytest.raises(InvalidInput, match=r"does not pin quant-platform-kit as quant-platform-kit==X.Y.Z"):
         release(MANIFEST.replace("==1.0.0", ">=1"))
 
 

@@ -154,7 +154,7 @@ def test_an_origin_that_moves_between_plan_and_push_is_not_overtaken(
         if (at, row.step, subject.name) == (Boundary.ACTED, "tag", KIT):
             push_from_elsewhere(rehearsal, tmp_path / "other")
 
-    with pytest.raises(error, match="moved to|failed to push"):
+    with pytest.raises(error, match=r"moved to|failed to push"):
         apply(place, BUNDLE, reached=interfere if boundary is Boundary.RECORDED else interfere_before)
     assert f"{KIT}-v0.7.10" not in rehearsal.origin.tags()
     assert rehearsal.origin.text("log", "--format=%s", "--max-count=1", "main") == "Faster"

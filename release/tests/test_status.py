@@ -50,7 +50,7 @@ def test_a_repository_without_tags_says_so_and_has_no_mismatch(rehearsal: Rehear
     assert status["well"]
     assert status["notes"] == [
         "this checkout has no origin: nothing can be released, and no app can be pinned",
-        "no package of this repository has a tag yet, so that no app is pinned: the first release makes the tags",
+        "no package of this repository has a tag yet, and no app is pinned: the first release makes the tags",
     ]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -67,22 +67,33 @@ class Git:
     def _call(
         self, arguments: Sequence[str], stdin: bytes, accept: Sequence[int]
     ) -> subprocess.CompletedProcess[bytes]:
+        return self._finish(self._begin(arguments), arguments, stdin, accept)
+
+    def _begin(self, arguments: Sequence[str]) -> subprocess.Popen[bytes]:
+        pipe = subprocess.PIPE
         try:
-            done = subprocess.run(
+            return subprocess.Popen(
                 ["git", *arguments],
                 cwd=self.root,
-                input=stdin,
-                capture_output=True,
+                stdin=pipe,
+                stdout=pipe,
+                stderr=pipe,
                 env=self._environment,
                 pass_fds=self.hold,
-                check=False,
             )
         except FileNotFoundError:
             raise GitError(f"git, or the folder {self.root}, is not there: install git, or name the checkout") from None
-        if done.returncode not in accept:
-            said = " ".join(done.stderr.decode("utf-8", "replace").split()) or f"exit code {done.returncode}"
+
+    @staticmethod
+    def _finish(
+        process: subprocess.Popen[bytes], arguments: Sequence[str], stdin: bytes, accept: Sequence[int]
+    ) -> subprocess.CompletedProcess[bytes]:
+        with process:
+            out, complaint = process.communicate(stdin)
+        if process.returncode not in accept:
+            said = " ".join(complaint.decode("utf-8", "replace").split()) or f"exit code {process.returncode}"
             raise GitError(f"git {' '.join(arguments[:3])}: {said}")
-        return done
+        return subprocess.CompletedProcess(arguments, process.returncode, out, complaint)
 
     # --- where things are ----------------------------------------------------------------------
 
@@ -125,8 +136,17 @@ class Git:
 
     def remote(self, branch: str) -> Remote:
         """Ask the origin for the branch and its tags."""
+        return self.remote_soon(branch)()
+
+    def remote_soon(self, branch: str) -> Callable[[], Remote]:
+        """Begin to ask the origin, which may be far away; call what is returned for the answer."""
+        arguments = ("ls-remote", REMOTE, f"refs/heads/{branch}", "refs/tags/*")
+        process = self._begin(arguments)
+        return lambda: self._remote(branch, self._finish(process, arguments, b"", (0,)).stdout.decode())
+
+    def _remote(self, branch: str, listed: str) -> Remote:
         names: dict[str, str] = {}
-        for line in self.text("ls-remote", REMOTE, f"refs/heads/{branch}", "refs/tags/*").splitlines():
+        for line in listed.splitlines():
             commit, name = line.split("\t")
             names[name.removesuffix("^{}")] = commit  # the peeled line follows that of the tag object
         tags = {name.removeprefix("refs/tags/"): commit for name, commit in names.items() if "/tags/" in name}
@@ -163,18 +183,24 @@ class Git:
 
     def read(self, revision: str, paths: Iterable[str]) -> dict[str, bytes | None]:
         """Return the contents of files at a revision, in one process; None for what is not there."""
-        wanted = {path: f"{revision}:{path}" for path in paths}
-        stdin = "".join(f"{name}\n" for name in wanted.values()).encode()
-        rest = memoryview(self.about(revision, "cat-file", "--batch", stdin=stdin))
-        found: dict[str, bytes | None] = {}
-        for path, name in wanted.items():
-            end = bytes(rest[: len(name) + 200]).index(b"\n")
-            head = bytes(rest[:end]).decode()
-            if head.endswith((" missing", " ambiguous")):
-                found[path], rest = None, rest[end + 1 :]
+        wanted = list(paths)
+        return dict(zip(wanted, self.objects(revision, [f"{revision}:{path}" for path in wanted]), strict=True))
+
+    def objects(self, revision: str, names: Sequence[str]) -> list[bytes | None]:
+        """Return the contents behind names such as ``HEAD:uv.lock``; None for what is not there."""
+        stdin = "".join(f"{name}\n" for name in names).encode()
+        batch = self.about(revision, "cat-file", "--batch", stdin=stdin)
+        found: list[bytes | None] = []
+        at = 0
+        for _ in names:
+            end = batch.index(b"\n", at)
+            head, at = batch[at:end], end + 1
+            if head.endswith((b" missing", b" ambiguous")):
+                found.append(None)
                 continue
-            size = int(head.rpartition(" ")[2])
-            found[path], rest = bytes(rest[end + 1 : end + 1 + size]), rest[end + size + 2 :]
+            size = int(head.rpartition(b" ")[2])
+            found.append(batch[at : at + size])
+            at += size + 1
         return found
 
     def archive(self, revision: str, *paths: str) -> bytes:

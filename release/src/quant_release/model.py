@@ -8,6 +8,7 @@ so that nothing but the guards keeps the order.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -188,7 +189,7 @@ class ModelWorld:
 
 
 def _committed(state: State, subject: Subject) -> State:
-    foreign = state.stray or state.staged != {subject}
+    foreign = state.stray or state.staged != frozenset({subject})
     commit = (subject, state.commits, foreign)
     return replace(state, log=(*state.log, commit), commits=state.commits + 1, staged=frozenset(), stray=False)
 
@@ -227,9 +228,7 @@ def _apps_behind(state: State, subjects: Sequence[Subject]) -> bool:
 def _in_order(state: State, subjects: Sequence[Subject]) -> bool:
     tagged = {one for one, _ in state.origin_tags}
     packages = [one for one in subjects if one.scope is Scope.PACKAGE]
-    return all(
-        later not in tagged or state.is_published(first) for first, later in zip(packages, packages[1:], strict=False)
-    )
+    return all(later not in tagged or state.is_published(first) for first, later in itertools.pairwise(packages))
 
 
 def _commits_own(state: State, _subjects: Sequence[Subject]) -> bool:
@@ -248,7 +247,7 @@ def _images_behind(state: State, _subjects: Sequence[Subject]) -> bool:
 Invariant = Callable[[State, Sequence[Subject]], bool]
 
 INVARIANTS: Mapping[str, Invariant] = {
-    "no app is pinned, in a working tree, a commit or at the origin, to a tag that the origin does not have": _pins_exist,
+    "no app is pinned, in a working tree, a commit or at the origin, to a tag that the origin lacks": _pins_exist,
     "no app is ahead of its packages: pins are published after tags and their commits": _apps_behind,
     "no package is published before those it depends on": _in_order,
     "no commit has anything in it but its subject's own paths": _commits_own,

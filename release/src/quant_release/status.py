@@ -26,14 +26,17 @@ def read_status(folder: Path) -> dict[str, Any]:
     """
     root, head, branch = Git(folder).where()
     git = Git(root)
-    workspace = read_workspace(git, head)
+    origin = git.origin_or_none()
+    asked = git.remote_soon(branch) if origin is not None else lambda: Remote(None, {})
+    try:
+        workspace, tags = read_workspace(git, head), git.tags()
+    finally:
+        remote = asked()
     if not workspace.packages:
         raise Refused(
             f"{root} has no package with a table [tool.release] below packages/; name the checkout with --root"
         )
-    origin = git.origin_or_none()
-    remote = git.remote(branch) if origin is not None else Remote(None, {})
-    reading = _Reading(git, workspace, git.tags(), remote, None if origin is None else address(origin))
+    reading = _Reading(git, workspace, tags, remote, None if origin is None else address(origin))
     mismatches = list(reading.mismatches())
     return {
         "root": str(root),
@@ -72,14 +75,15 @@ class _Reading:
     def _requires(self, git: Git) -> dict[str, Mapping[str, str]]:
         """Return what each pinned tag's package declares of the other packages, exactly."""
         packages = self.workspace.packages
-        found: dict[str, Mapping[str, str]] = {}
         pins = {pin.tag: pin for app in self.workspace.apps.values() for pin in (app.pins or {}).values()}
-        for tag, pin in pins.items():
-            if tag in self.tags and pin.package in packages and packages[pin.package].requires:
-                manifest = packages[pin.package].manifest
-                data = git.read(self.tags[tag], [manifest])[manifest]
-                found[tag] = {} if data is None else requirements_of(data, f"{tag}:{manifest}", set(packages))
-        return found
+        of_tags = {
+            tag: f"{self.tags[tag]}:{packages[pin.package].manifest}"
+            for tag, pin in pins.items()
+            if tag in self.tags and pin.package in packages and packages[pin.package].requires
+        }
+        read = git.objects("", list(of_tags.values())) if of_tags else []
+        found = {name: data for name, data in zip(of_tags, read, strict=True) if data is not None}
+        return {tag: requirements_of(data, of_tags[tag], set(packages)) for tag, data in found.items()}
 
     def package(self, package: Package) -> dict[str, Any]:
         """Return what is shown of a package."""
@@ -101,9 +105,7 @@ class _Reading:
         elif self.remote.head is None:
             yield "the branch is not at the origin yet"
         if not self.has_tags:
-            yield (
-                "no package of this repository has a tag yet, so that no app is pinned: the first release makes the tags"
-            )
+            yield "no package of this repository has a tag yet, and no app is pinned: the first release makes the tags"
 
     def mismatches(self) -> Iterator[Mismatch]:
         """Yield what does not fit."""
@@ -153,8 +155,8 @@ class _Reading:
     def _of_fit(self, app: App, pins: Mapping[str, Pin]) -> Iterator[Mismatch]:
         for name, pin in pins.items():
             for other, wanted in self.requires.get(pin.tag, {}).items():
-                if other in pins and _shown(pins[other]) != wanted:
-                    text = f"{app.name} is pinned to {name} {_shown(pin)} for {other} {wanted}, and to {_shown(pins[other])}"
+                if other in pins and (has := _shown(pins[other])) != wanted:
+                    text = f"{app.name} is pinned to {name} {_shown(pin)} for {other} {wanted}, and to {has}"
                     yield _mismatch("unfitting", app.name, text)
 
 

@@ -131,8 +131,9 @@ def read_workspace(git: Git, revision: str) -> Workspace:
 
 def locked_version(lock: bytes, package: str) -> str | None:
     """Return the version of a member's own entry in ``uv.lock``, None without one."""
-    found = re.search(rb'^name = "%s"\nversion = "([^"]*)"$' % re.escape(package.encode()), lock, re.MULTILINE)
-    return found[1].decode() if found else None
+    head = b'\nname = "%s"\nversion = "' % package.encode()
+    begins = lock.find(head)
+    return None if begins < 0 else lock[begins + len(head) :].partition(b'"')[0].decode()
 
 
 def requirements_of(manifest: bytes, path: str, names: set[str]) -> dict[str, str]:
@@ -154,11 +155,12 @@ def _exact(project: dict[str, Any], path: str, names: set[str]) -> dict[str, str
 def _toml(data: bytes, path: str) -> dict[str, Any]:
     try:
         document = tomllib.loads(data.decode())
-        str(document["project"]["name"]), str(document["project"]["version"])
+        if missing := sorted({"name", "version"} - document["project"].keys()):
+            raise InvalidInput(f"{path} lacks {missing[0]!r} of its project; add it")
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InvalidInput(f"{path} is not TOML: {error}") from error
     except KeyError as error:
-        raise InvalidInput(f"{path} lacks {error} of its project; add it") from None
+        raise InvalidInput(f"{path} lacks the table {error}; add it") from None
     return document
 
 

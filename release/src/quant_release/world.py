@@ -118,8 +118,8 @@ class GitWorld:
             return "no image" if built is None else built.reference
         path = self.scene.workspace.apps[subject.name].requirements
         content = self.scene.at(self.scene.remote_head, path).get(path)
-        pins = {} if content is None else read_pins(content, path)
-        return f"pins {' '.join(pin.tag for pin in pins.values())}" if pins else "no pins"
+        tags = [] if content is None else [pin.tag for pin in read_pins(content, path).values()]
+        return f"pins {' '.join(tags)}" if tags else "no pins"
 
     def _passed(self, key: str) -> bool:
         return self.tools.journal is not None and self.tools.journal.passed(key)
@@ -127,7 +127,9 @@ class GitWorld:
     def missing(self, guard: Guard, subject: Subject) -> str | None:
         """Return what is missing for a guard to hold."""
         if guard is Guard.BUILDER:
-            return None if self.tools.builder else "nobody is named to build it: add --builder docker, buildah or gcloud"
+            return (
+                None if self.tools.builder else "nobody is named to build it: add --builder docker, buildah or gcloud"
+            )
         return self.checks.missing(guard, subject)
 
     # --- what is done --------------------------------------------------------------------------

@@ -9,10 +9,11 @@ from typing import Any
 
 from quant_release.builders import VenvBuilder
 from quant_release.git import Git
+from quant_release.journal import Told
 from quant_release.machine import StepFailed
 from quant_release.planning import plan
 from quant_release.rehearsal.baseline import BUNDLE, TARGET, bundle_text, copy_of, make_origin
-from quant_release.releasing import Place, Site, Told, apply, look
+from quant_release.releasing import Place, Site, apply, look
 from quant_release.status import read_status
 from quant_release.table import Scope
 from quant_release.versions import tag_name
