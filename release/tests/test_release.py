@@ -187,6 +187,29 @@ def test_pins_that_were_not_published_can_be_taken_back_and_published_packages_s
     assert rehearsal.git.changed() == []
 
 
+def test_a_version_that_was_committed_by_hand_is_tested_and_tagged_without_another_commit(
+    rehearsal: Rehearsal, place: Place
+) -> None:
+    for folder, name, version in (
+        ("quant_platform_kit", KIT, "0.7.10"),
+        ("us_equity_strategies", STRATEGIES, "0.7.13"),
+    ):
+        manifest = rehearsal.root / f"packages/{folder}/pyproject.toml"
+        history, lock = rehearsal.root / f"docs/history/{name}.md", rehearsal.root / "uv.lock"
+        old = "0.7.8" if name == KIT else "0.7.11"
+        manifest.write_text(manifest.read_text().replace(f'"{old}"', f'"{version}"').replace("==0.7.8", "==0.7.10"))
+        lock.write_text(lock.read_text().replace(f'"{old}"', f'"{version}"'))
+        history.write_text(history.read_text().replace("## Unreleased", f"## {version} - 2026-01-03", 1))
+    rehearsal.git.run("commit", "--quiet", "--all", "--message", "Versions by hand")
+    rehearsal.git.push()
+    commit = rehearsal.git.commit()
+    apply(place, BUNDLE, until=f"push:{STRATEGIES}")
+    assert (rehearsal.git.commit(), rehearsal.origin.commit("main")) == (commit, commit)
+    tags = rehearsal.origin.tags()
+    assert tags[f"{KIT}-v0.7.10"] == tags[f"{STRATEGIES}-v0.7.13"] == commit
+    assert len([line for line in rehearsal.log_of("uv") if line.startswith("build")]) == 2
+
+
 def test_a_rollback_pins_earlier_tags_and_releases_no_package(rehearsal: Rehearsal, place: Place) -> None:
     apply(place, BUNDLE)
     text = bundle_text("0.7.8", "0.7.11", "rollback = true").replace(BUNDLE, "back")

@@ -40,7 +40,7 @@ class Guard(Enum):
 
     ALIGNED = "origin is where this release left it: its branch is contained in HEAD, and HEAD adds only this release"
     UNSTAGED = "nothing is staged but this subject's own paths"
-    CLEAN = "the subject's own paths have no uncommitted edits"
+    CLEAN = "the subject's own paths have no uncommitted edits but those of this release"
     WHITESPACE = "`git diff --check` finds nothing, in the working tree and since the last tag"
     FORWARD = "the version goes forward"
     CHANGELOG = "the package's history has an entry for the version"
