@@ -7,6 +7,7 @@ from datetime import date
 import pytest
 from quant_platform_kit.domain.errors import InvalidInput
 from quant_release.edits import has_entry, locked_at, prepared
+from quant_release.git import GitError
 from quant_release.pins import Pin, address, read_pins, write_pins
 from quant_release.testing.workspace import Rehearsal
 from quant_release.versions import Version
@@ -108,6 +109,14 @@ def test_a_line_that_is_no_pin_is_refused(text: bytes, message: str) -> None:
 )
 def test_the_address_of_an_origin_is_a_url_without_a_secret(origin: str, url: str) -> None:
     assert address(origin) == url
+
+
+def test_the_password_of_an_origin_is_in_no_message(rehearsal: Rehearsal) -> None:
+    rehearsal.git.run("remote", "set-url", "origin", "https://ana:hunter2hunter2@127.0.0.1:9/platform.git")
+    assert rehearsal.git.origin_or_none() is not None
+    with pytest.raises(GitError) as error:
+        rehearsal.git.remote("main")
+    assert "hunter2" not in str(error.value)
 
 
 @pytest.mark.parametrize(

@@ -176,6 +176,33 @@ def test_what_was_not_published_can_be_taken_back(rehearsal: Rehearsal, place: P
     apply(place, BUNDLE)
 
 
+def test_a_bump_that_was_interrupted_is_taken_back_and_an_edit_by_hand_stays(
+    rehearsal: Rehearsal, place: Place
+) -> None:
+    apply(place, BUNDLE, until=f"preflight:{KIT}")
+    manifest = "packages/quant_platform_kit/pyproject.toml"
+    text = (rehearsal.root / manifest).read_text()
+    rehearsal.write(manifest, text.replace("0.7.8", "0.7.10"))
+    rehearsal.write(f"docs/history/{KIT}.md", "Edited by hand.\n")
+    abandon(place, BUNDLE)
+    assert rehearsal.git.changed() == [f"docs/history/{KIT}.md"]
+    assert (rehearsal.root / manifest).read_text() == text
+
+
+def test_a_tag_that_is_public_is_not_taken_back(rehearsal: Rehearsal, place: Place) -> None:
+    apply(place, BUNDLE, until=f"tag:{KIT}")
+    rehearsal.git.run("push", "--quiet", "origin", f"{KIT}-v0.7.10")
+    with pytest.raises(Refused, match="is at the origin; what is published stays: push its commit, too"):
+        abandon(place, BUNDLE)
+    assert f"{KIT}-v0.7.10" in rehearsal.git.tags()
+
+
+def test_a_release_that_is_beyond_the_step_to_stop_at_takes_no_other(rehearsal: Rehearsal, place: Place) -> None:
+    apply(place, BUNDLE, until=f"commit:{KIT}")
+    apply(place, BUNDLE, until=f"preflight:{KIT}", resume=True)
+    assert f"{KIT}-v0.7.10" not in rehearsal.git.tags()
+
+
 @pytest.mark.parametrize("until", ["pin:ibkr", "test:ibkr", "commit-pins:ibkr"])
 def test_pins_that_were_not_published_can_be_taken_back_and_published_packages_stay(
     rehearsal: Rehearsal, place: Place, until: str

@@ -21,7 +21,10 @@ from quant_release.machine import StepFailed
 __all__ = ["BUILDERS", "Builder", "VenvBuilder", "builder"]
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
-_ABSENT = re.compile(r"not found|no such|manifest unknown|name unknown|NOT_FOUND|does not exist", re.IGNORECASE)
+_ABSENT = re.compile(
+    r"(?<!host )not found|no such (image|manifest)|manifest unknown|name unknown|NOT_FOUND|does not exist",
+    re.IGNORECASE,
+)
 
 
 class Builder(Protocol):

@@ -7,8 +7,10 @@ import subprocess
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 from quant_platform_kit.domain.errors import QuantError
+from quant_platform_kit.domain.redaction import hide
 
 from quant_release.settings import child_environment
 
@@ -109,7 +111,11 @@ class Git:
     def origin_or_none(self) -> str | None:
         """Return the address of the origin as it was given, None without one."""
         done = self._call(("remote", "get-url", REMOTE), b"", (0, 2, 128))
-        return done.stdout.decode().strip() if done.returncode == 0 else None
+        if done.returncode != 0:
+            return None
+        url = done.stdout.decode().strip()
+        hide([urlsplit(url).password or ""])  # git's complaints quote the address
+        return url
 
     def where(self) -> tuple[Path, str, str]:
         """Return root, commit of HEAD and branch of the checkout that this folder is in, asked for at once."""

@@ -61,7 +61,7 @@ class Event:
     Attributes
     ----------
     what
-        ``begins``, ``ended`` or ``failed``, or ``finished``, ``abandoned`` and ``resumed`` of the run.
+        ``begins``, ``ended``, ``failed`` or ``undone``, or ``finished``, ``abandoned`` and ``resumed`` of the run.
     """
 
     at: datetime
@@ -185,7 +185,7 @@ def _image_key(app: str, repository: str, commit: str) -> str:
 
 
 Told = Callable[[str, Row, Subject], None]
-"""Somebody who looks on: is told ``begins``, ``ended`` or ``failed``."""
+"""Somebody who looks on: is told what happened to a step, as in `Event.what`."""
 
 
 class RunWatcher:
@@ -205,6 +205,10 @@ class RunWatcher:
     def failed(self, row: Row, subject: Subject, error: QuantError) -> None:
         """Record why a step did not."""
         self._note("failed", row, subject, str(error))
+
+    def undone(self, row: Row, subject: Subject) -> None:
+        """Record that a step was taken back."""
+        self._note("undone", row, subject)
 
     def _note(self, what: str, row: Row, subject: Subject, text: str = "") -> None:
         self._journal.note(self._run, what, row.step, str(subject), text)

@@ -82,6 +82,10 @@ class Watcher(Protocol):
         """Record that a step was refused or failed."""
         ...
 
+    def undone(self, row: Row, subject: Subject) -> None:
+        """Record that a step was taken back."""
+        ...
+
 
 def next_row(reader: Reader, subject: Subject) -> Row | None:
     """Return the row that a subject is to take next, None at its end."""
@@ -122,7 +126,7 @@ def advance(
         A step did not come to what it makes.
     """
     for subject in subjects:
-        while (row := next_row(world, subject)) is not None:
+        while (row := next_row(world, subject)) is not None and not _is_beyond(row, subject, until):
             reached(Boundary.CHOSEN, row, subject)
             try:
                 _take(world, row, subject, watcher, reached)
@@ -133,6 +137,11 @@ def advance(
                 return
         if until is not None and until[1] == subject:
             return
+
+
+def _is_beyond(row: Row, subject: Subject, until: tuple[Row, Subject] | None) -> bool:
+    """Whether a step comes after the one to stop at."""
+    return until is not None and until[1] == subject and TABLE.index(row) > TABLE.index(until[0])
 
 
 def _take(
@@ -174,8 +183,10 @@ def take_back(world: World, subjects: Sequence[Subject], watcher: Watcher) -> No
         while (row := _last_row(world, subject)) is not None and row.undo is not Undo.NEVER:
             if row.undo is Undo.NOTHING:
                 break
-            watcher.begins(row, subject)
             world.undo(row.undo, subject)
+            watcher.undone(row, subject)
+            if row.undo is Undo.TIDY:
+                break
             if world.stage(subject) is row.makes:
                 raise StepFailed(f"{row.undo.value}: {subject} is still {row.makes.value}")
 

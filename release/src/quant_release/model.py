@@ -178,12 +178,14 @@ class ModelWorld:
     def undone(self, undo: Undo, subject: Subject) -> State | None:
         """Return the state after a row was taken back, None where that is refused."""
         state, one = self.state, frozenset({subject})
+        if undo is Undo.TIDY:
+            return replace(state, half=state.half - one) if subject in state.half else None
         if undo is Undo.RESTORE:
             return replace(state, half=state.half - one, written=state.written - one, staged=state.staged - one)
         if undo is Undo.UNCOMMIT:
             is_last = bool(state.log) and state.log[-1][0] == subject and state.published < len(state.log)
             return replace(state, log=state.log[:-1]) if is_last else None
-        if undo is Undo.UNTAG:
+        if undo is Undo.UNTAG and not any(tag[0] == subject for tag in state.origin_tags):
             return replace(state, tags=frozenset(tag for tag in state.tags if tag[0] != subject))
         return None
 

@@ -131,7 +131,7 @@ def apply(
     until
         The step after which to stop; the run stays open.
     told
-        Is called with ``begins``, ``ended`` or ``failed`` for every step.
+        Is told about every step.
     reached
         Is called at every boundary of every step.
 

@@ -71,6 +71,7 @@ class Undo(Enum):
     """How a row is taken back, as long as nothing of it was published."""
 
     NOTHING = "nothing to take back"
+    TIDY = "restore what an interrupted bump wrote"
     RESTORE = "restore the files as they are at HEAD"
     UNCOMMIT = "remove the commit, if it is the last one and not at the origin"
     UNTAG = "delete the local tag, if it is not at the origin"
@@ -115,7 +116,7 @@ TABLE: tuple[Row, ...] = (
             Guard.DEPENDENCIES,
         ),
         Action.CHECK,
-        Undo.NOTHING,
+        Undo.TIDY,
     ),
     Row("bump", _P, Stage.CHECKED, Stage.BUMPED, (Guard.TAG_FREE, Guard.CLEAN), Action.BUMP, Undo.RESTORE),
     Row(

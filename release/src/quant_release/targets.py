@@ -124,17 +124,17 @@ class Targets:
     # --- what tests stand for ------------------------------------------------------------------
 
     def checked_key(self, name: str) -> str:
-        """Return the digest of all that a package's tests ran on: its tree as it is tagged, and what it depends on."""
+        """Return the digest of all that a package's tests ran on: tree as tagged, lock, what it depends on."""
         package = self.scene.workspace.packages[name]
         blobs = self.scene.git.blobs(self.scene.head, *package.paths)
         files = self.files(Subject(Scope.PACKAGE, name))
-        blobs |= {path: sha256(data) for path, data in files.items() if path != LOCK}
+        blobs |= {path: sha256(data) for path, data in files.items()}
         return self._key("package", name, blobs, package.requires)
 
     def tested_key(self, name: str) -> str:
-        """Return the digest of all that an app's tests ran on: its tree, its pins, and the commits of the tags."""
+        """Return the digest of all that an app's tests ran on: tree, pins, lock, commits of the tags."""
         app = self.scene.workspace.apps[name]
-        blobs = self.scene.git.blobs(self.scene.head, app.folder, *app.beside)
+        blobs = self.scene.git.blobs(self.scene.head, app.folder, *app.beside, LOCK)
         blobs[app.requirements] = sha256(write_pins(self.pins(name)))
         return self._key("app", name, blobs, app.uses)
 

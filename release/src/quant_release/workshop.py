@@ -115,7 +115,8 @@ def extracted(archive: bytes, folder: Path) -> None:
     """Unpack a tar archive that git made into a new folder."""
     folder.mkdir(parents=True)
     with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
-        tar.extractall(folder, filter="data")
+        tar.extraction_filter = getattr(tarfile, "data_filter", None)  # Python has it since 3.11.4
+        tar.extractall(folder)
 
 
 def installed_in(python: Path, folder: Path, packages: Sequence[str] | Mapping[str, str]) -> dict[str, Installed]:

@@ -17,7 +17,7 @@ from quant_release.context import image_context
 from quant_release.edits import locked_at
 from quant_release.git import Git, GitError
 from quant_release.journal import ImageRecord, Journal
-from quant_release.machine import Subject
+from quant_release.machine import StepFailed, Subject
 from quant_release.pins import read_pins
 from quant_release.scene import Scene
 from quant_release.table import Action, Guard, Scope, Stage, Undo
@@ -172,13 +172,14 @@ class GitWorld:
 
     def _place(self, path: str, data: bytes) -> None:
         """Write a file of the working tree: whole or not at all, and without a trace of the attempt in the tree."""
-        own = self.tools.git.own_folder()
-        own.mkdir(parents=True, exist_ok=True)
-        temporary = own / uuid4().hex
-        target = self.scene.root / path
-        temporary.write_bytes(data)
-        temporary.chmod(target.stat().st_mode if target.exists() else 0o644)
-        os.replace(temporary, target)
+        temporary, target = self.tools.git.own_folder() / uuid4().hex, self.scene.root / path
+        try:
+            temporary.parent.mkdir(parents=True, exist_ok=True)
+            temporary.write_bytes(data)
+            temporary.chmod(target.stat().st_mode if target.exists() else 0o644)
+            os.replace(temporary, target)
+        except OSError as error:
+            raise StepFailed(f"{path} cannot be written by way of {temporary.parent}: {error.strerror}") from error
 
     def _commit(self, subject: Subject) -> None:
         is_package = subject.scope is Scope.PACKAGE
@@ -224,6 +225,7 @@ class GitWorld:
     def undo(self, undo: Undo, subject: Subject) -> None:
         """Take a row back."""
         undoes: Mapping[Undo, Callable[[Subject], None]] = {
+            Undo.TIDY: self._restore,
             Undo.RESTORE: self._restore,
             Undo.UNCOMMIT: self._uncommit,
             Undo.UNTAG: self._untag,
@@ -232,7 +234,9 @@ class GitWorld:
         self.refresh()
 
     def _restore(self, subject: Subject) -> None:
-        paths = tuple(self.targets.files(subject))
+        """Restore the files that have what this release wrote; those with anything else in them stay."""
+        wrote = self.targets.rewritten(subject)
+        paths = tuple(path for path, data in wrote.items() if self.scene.on_disk(path) == data)
         at_head = self.scene.at(self.scene.head, *paths)
         self.tools.git.unstage(*(path for path in paths if path in self.scene.staged))
         for path in paths:
@@ -266,4 +270,7 @@ class GitWorld:
         return self.tools.git.last_touching(self.scene.head, *self.targets.files(subject))
 
     def _untag(self, subject: Subject) -> None:
-        self.tools.git.untag(tag_name(subject.name, self.targets.versions[subject.name]))
+        tag = tag_name(subject.name, self.targets.versions[subject.name])
+        if tag in self.scene.remote.tags:
+            raise Refused(f"tag {tag} is at the origin; what is published stays: push its commit, too")
+        self.tools.git.untag(tag)
