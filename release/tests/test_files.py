@@ -113,7 +113,7 @@ def test_the_address_of_an_origin_is_a_url_without_a_secret(origin: str, url: st
 
 def test_the_password_of_an_origin_is_in_no_message(rehearsal: Rehearsal) -> None:
     rehearsal.git.run("remote", "set-url", "origin", "https://ana:hunter2hunter2@127.0.0.1:9/platform.git")
-    assert rehearsal.git.origin_or_none() is not None
+    assert rehearsal.git.origin is not None
     with pytest.raises(GitError) as error:
         rehearsal.git.remote("main")
     assert "hunter2" not in str(error.value)

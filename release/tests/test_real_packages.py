@@ -61,13 +61,13 @@ def test_two_packages_tagged_at_different_commits_install_together_from_their_ta
     assert wanted[KIT] != wanted[STRATEGIES]
     check_commits(found, wanted)
     assert {name: one.version for name, one in found.items()} == {KIT: "0.7.10", STRATEGIES: "0.7.13"}
-    assert {one.url for one in found.values()} == {f"file://{released.origin_or_none()}"}
+    assert {one.url for one in found.values()} == {f"file://{released.origin}"}
 
 
 def test_plain_pip_installs_a_tag(released: Git, tmp_path: Path) -> None:
     venv.create(tmp_path / "environment", with_pip=True, symlinks=True)
     python = tmp_path / "environment" / "bin" / "python"
-    address = f"git+file://localhost{released.origin_or_none()}@{TAGS[KIT]}#subdirectory=packages/quant_platform_kit"
+    address = f"git+file://localhost{released.origin}@{TAGS[KIT]}#subdirectory=packages/quant_platform_kit"
     install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     subprocess.run([*install, f"{KIT} @ {address}"], check=True)
     said = subprocess.run([str(python.with_name("quant")), "--help"], check=True, capture_output=True, text=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -108,8 +109,9 @@ class Git:
         """Return the folder of the release tool inside the git folder of this checkout."""
         return self.root / self.text("rev-parse", "--git-path", "quant-release")
 
-    def origin_or_none(self) -> str | None:
-        """Return the address of the origin as it was given, None without one."""
+    @cached_property
+    def origin(self) -> str | None:
+        """The address of the origin as it was given, None without one."""
         done = self._call(("remote", "get-url", REMOTE), b"", (0, 2, 128))
         if done.returncode != 0:
             return None
@@ -117,16 +119,10 @@ class Git:
         hide([urlsplit(url).password or ""])  # git's complaints quote the address
         return url
 
-    def where(self) -> tuple[Path, str, str]:
-        """Return root, commit of HEAD and branch of the checkout that this folder is in, asked for at once."""
-        root, commit, ref = self.text("rev-parse", "--show-toplevel", "HEAD", "--symbolic-full-name", "HEAD").split(
-            "\n"
-        )
-        return Path(root), commit, ref.removeprefix("refs/heads/")
-
-    def branch(self) -> str:
-        """Return the branch that is checked out; `GitError` when there is none."""
-        return self.text("symbolic-ref", "--short", "HEAD")
+    def where(self) -> tuple[str, str | None]:
+        """Return the commit of HEAD and the branch that is checked out, None without one."""
+        commit, ref = self.text("rev-parse", "HEAD", "--symbolic-full-name", "HEAD").split("\n")
+        return commit, ref.removeprefix("refs/heads/") if ref != "HEAD" else None
 
     def commit(self, revision: str = "HEAD") -> str:
         """Return the commit that a revision names."""

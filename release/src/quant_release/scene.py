@@ -7,7 +7,7 @@ from pathlib import Path
 
 from quant_platform_kit.domain.errors import Refused
 
-from quant_release.git import Git, GitError, Remote
+from quant_release.git import Git, Remote
 from quant_release.pins import address
 from quant_release.workspace import Package, Workspace, read_workspace
 
@@ -20,18 +20,22 @@ class Scene:
     def __init__(self, git: Git) -> None:
         self.git = git
 
-    @cached_property
+    @property
     def branch(self) -> str:
         """The branch that is checked out."""
-        try:
-            return self.git.branch()
-        except GitError:
-            raise Refused("no branch is checked out here; check out the one that is released from") from None
+        branch = self._where[1]
+        if branch is None:
+            raise Refused("no branch is checked out here; check out the one that is released from")
+        return branch
 
-    @cached_property
+    @property
     def head(self) -> str:
         """The commit of HEAD."""
-        return self.git.commit()
+        return self._where[0]
+
+    @cached_property
+    def _where(self) -> tuple[str, str | None]:
+        return self.git.where()
 
     @cached_property
     def workspace(self) -> Workspace:
@@ -46,7 +50,7 @@ class Scene:
     @cached_property
     def remote(self) -> Remote:
         """The origin, with the commits of its branch fetched."""
-        if self._origin is None:
+        if self.git.origin is None:
             raise Refused("this checkout has no origin; add the one that services install from: git remote add origin")
         remote = self.git.remote(self.branch)
         if remote.head is not None and not self.git.has(remote.head):
@@ -63,11 +67,7 @@ class Scene:
     @cached_property
     def url(self) -> str:
         """The address of the origin, as requirements name it."""
-        return address(self._origin or "")
-
-    @cached_property
-    def _origin(self) -> str | None:
-        return self.git.origin_or_none()
+        return address(self.git.origin or "")
 
     @cached_property
     def changed(self) -> frozenset[str]:

@@ -24,22 +24,21 @@ def read_status(folder: Path) -> dict[str, Any]:
 
     Versions, pins and lock entries are those of HEAD.
     """
-    root, head, branch = Git(folder).where()
-    git = Git(root)
-    origin = git.origin_or_none()
-    asked = git.remote_soon(branch) if origin is not None else lambda: Remote(None, {})
+    git = Git.at(folder)
+    head, branch = git.where()
+    asked = git.remote_soon(branch or "HEAD") if git.origin is not None else lambda: Remote(None, {})
     try:
         workspace, tags = read_workspace(git, head), git.tags()
     finally:
         remote = asked()
     if not workspace.packages:
         raise Refused(
-            f"{root} has no package with a table [tool.release] below packages/; name the checkout with --root"
+            f"{git.root} has no package with a table [tool.release] below packages/; name the checkout with --root"
         )
-    reading = _Reading(git, workspace, tags, remote, None if origin is None else address(origin))
+    reading = _Reading(git, workspace, tags, remote, None if git.origin is None else address(git.origin))
     mismatches = list(reading.mismatches())
     return {
-        "root": str(root),
+        "root": str(git.root),
         "origin": reading.url,
         "branch": branch,
         "head": head,
@@ -103,7 +102,7 @@ class _Reading:
         if self.url is None:
             yield "this checkout has no origin: nothing can be released, and no app can be pinned"
         elif self.remote.head is None:
-            yield "the branch is not at the origin yet"
+            yield "the branch is not at the origin yet, or none is checked out"
         if not self.has_tags:
             yield "no package of this repository has a tag yet, and no app is pinned: the first release makes the tags"
 

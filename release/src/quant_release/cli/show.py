@@ -56,12 +56,14 @@ def _images(place: Place) -> list[dict[str, Any]] | None:
 
 def show_status(status: dict[str, Any], images: list[dict[str, Any]] | None = None) -> None:
     """Print a status for people."""
-    say(f"[bold]{escape(status['branch'])}[/bold] {status['head'][:12]}  origin {escape(str(status['origin']))}")
-    packages = table("Packages", "package", "version", "tag at the origin", "lock", "requires")
+    say(
+        f"[bold]{escape(status['branch'] or 'no branch')}[/bold] {status['head'][:12]}  origin {escape(str(status['origin']))}"
+    )
+    packages = table("Packages", "package", "version", "tag", "requires")
     for one in status["packages"]:
         requires = ", ".join(f"{name} {version}" for name, version in one["requires"].items())
-        tag = one["tag_at_origin"]
-        packages.add_row(one["name"], one["version"], tag[:12] if tag else "none", one["locked"] or "-", requires)
+        tag = "at the origin" if one["tag_at_origin"] else "here only" if one["tag_here"] else "none"
+        packages.add_row(one["name"], one["version"], tag, requires)
     console().print(packages)
     names = [one["name"] for one in status["packages"]]
     apps = table("Pins", "app", *names)

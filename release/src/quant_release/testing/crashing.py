@@ -7,6 +7,7 @@ import os
 import signal
 from collections import Counter
 from collections.abc import Callable, Collection
+from multiprocessing.context import ForkProcess
 from pathlib import Path
 
 from quant_platform_kit.adapters.stores import open_store
@@ -27,6 +28,7 @@ __all__ = [
     "place_of",
     "release_in_child",
     "release_to_the_end",
+    "start_release",
 ]
 
 _FORK = multiprocessing.get_context("fork")
@@ -47,6 +49,13 @@ def place_of(rehearsal: Rehearsal) -> Place:
     return Place(rehearsal.root, "ana", rehearsal.store, local=True, builder="docker")
 
 
+def start_release(rehearsal: Rehearsal, reached: Reached | None = None) -> ForkProcess:
+    """Begin or resume a release in a process of its own."""
+    child = _FORK.Process(target=_release, args=(rehearsal, reached))
+    child.start()
+    return child
+
+
 def release_in_child(rehearsal: Rehearsal, reached: Reached | None = None, *, kill_after: float | None = None) -> int:
     """Begin or resume a release in a process of its own, perhaps kill it; return its exit code.
 
@@ -55,8 +64,7 @@ def release_in_child(rehearsal: Rehearsal, reached: Reached | None = None, *, ki
     kill_after
         Seconds after which the process is killed; commands that it started live on.
     """
-    child = _FORK.Process(target=_release, args=(rehearsal, reached))
-    child.start()
+    child = start_release(rehearsal, reached)
     if kill_after is not None:
         child.join(kill_after)
         child.kill()
