@@ -189,6 +189,14 @@ def test_a_bump_that_was_interrupted_is_taken_back_and_an_edit_by_hand_stays(
     assert (rehearsal.root / manifest).read_text() == text
 
 
+def test_abandoning_leaves_what_somebody_else_staged(rehearsal: Rehearsal, place: Place) -> None:
+    apply(place, BUNDLE, until=f"bump:{KIT}")
+    rehearsal.write("README.md", "Staged meanwhile.\n")
+    rehearsal.git.run("add", "README.md")
+    abandon(place, BUNDLE)
+    assert (rehearsal.git.staged(), rehearsal.git.changed()) == (["README.md"], ["README.md"])
+
+
 def test_a_tag_that_is_public_is_not_taken_back(rehearsal: Rehearsal, place: Place) -> None:
     apply(place, BUNDLE, until=f"tag:{KIT}")
     rehearsal.git.run("push", "--quiet", "origin", f"{KIT}-v0.7.10")
@@ -234,6 +242,8 @@ def test_a_version_that_was_committed_by_hand_is_tested_and_tagged_without_anoth
     assert (rehearsal.git.commit(), rehearsal.origin.commit("main")) == (commit, commit)
     tags = rehearsal.origin.tags()
     assert tags[f"{KIT}-v0.7.10"] == tags[f"{STRATEGIES}-v0.7.13"] == commit
+    abandon(place, BUNDLE)
+    assert rehearsal.git.commit() == commit
     assert len([line for line in rehearsal.log_of("uv") if line.startswith("build")]) == 2
 
 

@@ -113,9 +113,8 @@ class Checks:
 
     def _versions(self, package: str) -> list[Version]:
         """Return the versions of a package that have a tag, here or at the origin."""
-        head = f"{package}-v"
-        names = {name.removeprefix(head) for name in (*self.scene.tags, *self.scene.remote.tags) if head in name}
-        return [Version.read(name) for name in names if name.replace(".", "").isdigit() and name.count(".") == 2]
+        found = (Version.of_tag(package, tag) for tag in {*self.scene.tags, *self.scene.remote.tags})
+        return [version for version in found if version is not None]
 
     # --- packages and apps ---------------------------------------------------------------------
 

@@ -116,7 +116,8 @@ class Git:
         if done.returncode != 0:
             return None
         url = done.stdout.decode().strip()
-        hide([urlsplit(url).password or ""])  # git's complaints quote the address
+        if (parts := urlsplit(url)).scheme in ("http", "https"):
+            hide([parts.username or "", parts.password or ""])  # git's complaints quote the address
         return url
 
     def where(self) -> tuple[str, str | None]:
@@ -271,4 +272,6 @@ class Git:
 
     def unstage(self, *paths: str) -> None:
         """Forget what is staged below some paths."""
+        if not paths:
+            return  # for git, no path would mean every path
         self.run("reset", "--quiet", "HEAD", "--", *paths)

@@ -62,8 +62,8 @@ class World(Reader, Protocol):
         """Do what a row says; done again after a crash, it has no effect twice."""
         ...
 
-    def undo(self, undo: Undo, subject: Subject) -> None:
-        """Take a row back."""
+    def undo(self, undo: Undo, subject: Subject) -> bool:
+        """Take a row back; return whether there was anything that could be."""
         ...
 
 
@@ -181,9 +181,8 @@ def take_back(world: World, subjects: Sequence[Subject], watcher: Watcher) -> No
     """
     for subject in reversed(subjects):
         while (row := _last_row(world, subject)) is not None and row.undo is not Undo.NEVER:
-            if row.undo is Undo.NOTHING:
+            if row.undo is Undo.NOTHING or not world.undo(row.undo, subject):
                 break
-            world.undo(row.undo, subject)
             watcher.undone(row, subject)
             if row.undo is Undo.TIDY:
                 break

@@ -37,13 +37,7 @@ class Pin(NamedTuple):
     @property
     def version(self) -> Version | None:
         """The version that the tag names, None for a tag of another form."""
-        head = f"{self.package}-v"
-        if not self.tag.startswith(head):
-            return None
-        try:
-            return Version.read(self.tag.removeprefix(head))
-        except InvalidInput:
-            return None
+        return Version.of_tag(self.package, self.tag)
 
     def __str__(self) -> str:
         extras = f"[{','.join(self.extras)}]" if self.extras else ""

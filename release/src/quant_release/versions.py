@@ -27,6 +27,12 @@ class Version(NamedTuple):
             raise InvalidInput(f"{what} is {text!r}: a version is three numbers, such as 0.7.10")
         return cls(*map(int, found.groups()))
 
+    @classmethod
+    def of_tag(cls, package: str, tag: str) -> Version | None:
+        """Return the version that a tag of a package names, None for a tag of another form."""
+        found = _VERSION.fullmatch(tag.removeprefix(f"{package}-v"))
+        return cls(*map(int, found.groups())) if found and tag.startswith(f"{package}-v") else None
+
     def __str__(self) -> str:
         return f"{self.major}.{self.minor}.{self.patch}"
 

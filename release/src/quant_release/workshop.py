@@ -45,8 +45,8 @@ class Workshop:
     def __init__(self, git: Git) -> None:
         self.git = git
 
-    def check_package(self, package: Package, files: Mapping[str, bytes], pins: Sequence[Pin]) -> None:
-        """Build a package's wheel from HEAD with some files changed, install it and run its pre-tag tests.
+    def check_package(self, package: Package, commit: str, files: Mapping[str, bytes], pins: Sequence[Pin]) -> None:
+        """Build a package's wheel from a commit with some files changed, install it and run its pre-tag tests.
 
         Parameters
         ----------
@@ -58,7 +58,7 @@ class Workshop:
         StepFailed
             The wheel cannot be built or installed without sources, or a test fails.
         """
-        with self._tree("HEAD", files) as tree:
+        with self._tree(commit, files) as tree:
             call(["uv", "build", "--quiet", "--wheel", "--no-sources", package.folder, "--out-dir", "wheels"], tree)
             (wheel,) = (tree / "wheels").glob("*.whl")
             extras = f"[{','.join(package.extras)}]" if package.extras else ""
@@ -66,7 +66,7 @@ class Workshop:
             python = self._environment(tree, package.name, ["--all-extras"], package.manifest, wanted)
             _test(tree, python, package.tests)
 
-    def test_app(self, app: App, requirements: bytes, tags: Mapping[str, str]) -> None:
+    def test_app(self, app: App, commit: str, requirements: bytes, tags: Mapping[str, str]) -> None:
         """Install an app from its pins and run its tests.
 
         Parameters
@@ -79,7 +79,7 @@ class Workshop:
         StepFailed
             It cannot be installed without sources, what is installed is not the tags' commits, or a test fails.
         """
-        with self._tree("HEAD", {app.requirements: requirements}) as tree:
+        with self._tree(commit, {app.requirements: requirements}) as tree:
             extras = [part for extra in app.extras for part in ("--extra", extra)]
             wanted = ["-r", app.requirements, f"./{app.installs}", *(f"./{folder}" for folder in app.beside)]
             python = self._environment(tree, app.distribution, extras, f"{app.folder}/pyproject.toml", wanted)

@@ -155,14 +155,14 @@ class GitWorld:
         package = self.scene.workspace.packages[subject.name]
         key = self.targets.checked_key(subject.name)
         pins = self.targets.pins_of(subject.name)
-        self.tools.workshop.check_package(package, self.targets.files(subject), pins)
+        self.tools.workshop.check_package(package, self.scene.head, self.targets.files(subject), pins)
         self._journal.record_passed(key, f"{subject} {self.bundle.version(subject.name)}")
 
     def _test(self, subject: Subject) -> None:
         app, targets = self.scene.workspace.apps[subject.name], self.targets
         key = targets.tested_key(subject.name)
         tags = {name: self.scene.remote.tags[tag_name(name, targets.versions[name])] for name in app.uses}
-        self.tools.workshop.test_app(app, targets.files(subject)[app.requirements], tags)
+        self.tools.workshop.test_app(app, self.scene.head, targets.files(subject)[app.requirements], tags)
         self._journal.record_passed(key, f"{subject} {' '.join(sorted(tags))}")
 
     def _write(self, subject: Subject) -> None:
@@ -222,18 +222,19 @@ class GitWorld:
 
     # --- what is taken back --------------------------------------------------------------------
 
-    def undo(self, undo: Undo, subject: Subject) -> None:
-        """Take a row back."""
-        undoes: Mapping[Undo, Callable[[Subject], None]] = {
+    def undo(self, undo: Undo, subject: Subject) -> bool:
+        """Take a row back; return whether there was anything that could be."""
+        undoes: Mapping[Undo, Callable[[Subject], bool]] = {
             Undo.TIDY: self._restore,
             Undo.RESTORE: self._restore,
             Undo.UNCOMMIT: self._uncommit,
             Undo.UNTAG: self._untag,
         }
-        undoes[undo](subject)
+        done = undoes[undo](subject)
         self.refresh()
+        return done
 
-    def _restore(self, subject: Subject) -> None:
+    def _restore(self, subject: Subject) -> bool:
         """Restore the files that have what this release wrote; those with anything else in them stay."""
         wrote = self.targets.rewritten(subject)
         paths = tuple(path for path, data in wrote.items() if self.scene.on_disk(path) == data)
@@ -246,6 +247,7 @@ class GitWorld:
                 self._place(path, at_head[path])
             else:
                 (self.scene.root / path).unlink(missing_ok=True)
+        return True
 
     def _restore_lock(self, subject: Subject) -> None:
         on_disk = self.scene.on_disk(LOCK)
@@ -253,24 +255,26 @@ class GitWorld:
             version = self.scene.workspace.packages[subject.name].version
             self._place(LOCK, locked_at(on_disk, subject.name, version))
 
-    def _uncommit(self, subject: Subject) -> None:
+    def _uncommit(self, subject: Subject) -> bool:
         commit = self._last_own_commit(subject)
+        if self.tools.git.contains(self.scene.remote_head, commit):
+            return False
         if commit != self.scene.head:
             raise Refused(
                 f"{commit[:12]} is not the last commit of {self.scene.branch}; take back what follows it first"
             )
-        if self.tools.git.contains(self.scene.remote_head, commit):
-            raise Refused(f"{commit[:12]} is at the origin; what is published stays: release a newer version")
         self.tools.git.drop_last_commit(commit)
         self.tools.git.unstage(*self.targets.files(subject))
+        return True
 
     def _last_own_commit(self, subject: Subject) -> str:
         if subject.scope is Scope.PACKAGE:
             return self.targets.release_commit(subject.name)
         return self.tools.git.last_touching(self.scene.head, *self.targets.files(subject))
 
-    def _untag(self, subject: Subject) -> None:
+    def _untag(self, subject: Subject) -> bool:
         tag = tag_name(subject.name, self.targets.versions[subject.name])
         if tag in self.scene.remote.tags:
             raise Refused(f"tag {tag} is at the origin; what is published stays: push its commit, too")
         self.tools.git.untag(tag)
+        return True

@@ -56,9 +56,8 @@ def _images(place: Place) -> list[dict[str, Any]] | None:
 
 def show_status(status: dict[str, Any], images: list[dict[str, Any]] | None = None) -> None:
     """Print a status for people."""
-    say(
-        f"[bold]{escape(status['branch'] or 'no branch')}[/bold] {status['head'][:12]}  origin {escape(str(status['origin']))}"
-    )
+    branch, origin = escape(status["branch"] or "no branch"), escape(str(status["origin"]))
+    say(f"[bold]{branch}[/bold] {status['head'][:12]}  origin {origin}")
     packages = table("Packages", "package", "version", "tag", "requires")
     for one in status["packages"]:
         requires = ", ".join(f"{name} {version}" for name, version in one["requires"].items())
