@@ -4,7 +4,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo test test-services contract check bench clean uv sync-check \
+.PHONY: help setup demo demo-release test test-services contract check bench clean uv sync-check \
 	check-format check-lint check-types check-imports check-lock check-calendars check-docs
 
 UV := .tools/uv
@@ -32,6 +32,10 @@ setup: uv ## install everything for work on the code into .venv
 demo: uv ## run the demo; PRICES=file.parquet takes your own prices
 	$(SYNC)
 	$(BIN)/quant demo $(if $(PRICES),--prices "$(PRICES)")
+
+demo-release: uv ## release a bundle for real, on a copy of this repository and to an origin in a temporary folder
+	$(SYNC) --group release
+	PATH="$(CURDIR)/.tools:$$PATH" $(BIN)/release demo
 
 test: uv ## run the tests that need no servers; PYTEST_ADDOPTS is honoured
 	$(SYNC) --group test
@@ -88,6 +92,7 @@ check-docs: sync-check
 	$(BIN)/python scripts/generate_execution_model.py --check
 	$(BIN)/python scripts/generate_settings_reference.py --check
 	$(BIN)/python scripts/generate_eligibility.py --check
+	$(BIN)/python scripts/generate_release_reference.py --check
 
 # --- tools -------------------------------------------------------------------------------------
 

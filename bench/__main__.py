@@ -9,6 +9,7 @@ from bench import (
     ibkr_run,
     ibkr_start,
     import_cost,
+    release_status,
     store_cost,
     web_no_action,
     web_start,
@@ -23,6 +24,7 @@ BENCHMARKS = {
     "web_no_action": web_no_action.measure,
     "ibkr_run": ibkr_run.measure,
     "ibkr_start": ibkr_start.measure,
+    "release_status": release_status.measure,
 }
 
 

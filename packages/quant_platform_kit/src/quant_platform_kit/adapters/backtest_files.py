@@ -9,7 +9,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from quant_platform_kit.adapters.backtest_report import render_report
 from quant_platform_kit.domain.digests import canonical_json
 from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.domain.performance import BacktestResult, DecisionRecord, drawdown
@@ -32,7 +31,7 @@ def write_backtest(
     Raises
     ------
     InvalidInput
-        ``out`` cannot be written.
+        ``out`` cannot be written, or the extra that renders the report is not installed.
     """
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -56,13 +55,21 @@ def _write_all(
     texts = {
         "summary.json": canonical_json(result.summary) + b"\n",
         "decisions.jsonl": b"".join(_decision_line(record, strategy) for record in result.decisions),
-        "report.html": render_report(result, settings=settings, label=label).encode(),
+        "report.html": _report(result, settings, label),
     }
     for name, content in texts.items():
         (folder / name).write_bytes(content)
     _write_parquet(folder / "equity.parquet", _equity(result))
     _write_parquet(folder / "orders.parquet", _orders(result))
     return sorted(folder.iterdir())
+
+
+def _report(result: BacktestResult, settings: Mapping[str, str], label: str | None) -> bytes:
+    try:
+        from quant_platform_kit.adapters.backtest_report import render_report
+    except ImportError as error:
+        raise InvalidInput(f"the report needs {error.name}: install quant-platform-kit[report]") from error
+    return render_report(result, settings=settings, label=label).encode()
 
 
 def _decision_line(record: DecisionRecord, strategy: BoundStrategy) -> bytes:

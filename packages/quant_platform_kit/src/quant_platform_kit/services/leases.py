@@ -1,4 +1,4 @@
-"""One worker per account: a lease in the store, with an epoch that only grows.
+"""One worker at a time, per account or per anything else under a key: a lease with an epoch that only grows.
 
 The lease object is the only thing in the store that is rewritten. It also names the account's open run, so that an
 account has at most one, and whoever takes the lease over finds what was left unfinished.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Self
 
 from quant_platform_kit.domain.digests import canonical_json
 from quant_platform_kit.domain.errors import Conflict, InProgress, LeaseLost
@@ -15,7 +16,7 @@ from quant_platform_kit.ports.clock import Clock
 from quant_platform_kit.ports.versioned_store import VersionedStore
 from quant_platform_kit.services.decoding import decode
 
-__all__ = ["AccountLease", "LeaseState", "LeaseTerms", "read_lease"]
+__all__ = ["AccountLease", "Lease", "LeaseState", "LeaseTerms", "lease_at", "read_lease"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +61,17 @@ def _key(account_id: str) -> str:
 
 def read_lease(store: VersionedStore, account_id: str) -> LeaseState | None:
     """Return the account's lease, None before its first run."""
-    key = _key(account_id)
+    return lease_at(store, _key(account_id))
+
+
+def lease_at(store: VersionedStore, key: str) -> LeaseState | None:
+    """Return the lease under a key, None before it was first taken."""
     stored = store.get(key)
     return None if stored is None else decode(LeaseState, stored.data, key)
 
 
-class AccountLease:
-    """The right to act on an account, for as long as it lasts."""
+class Lease:
+    """The right to work on what a key of the store stands for, for as long as it lasts."""
 
     def __init__(
         self, store: VersionedStore, key: str, state: LeaseState, generation: int, terms: LeaseTerms, clock: Clock
@@ -79,17 +84,17 @@ class AccountLease:
         self.inherited = state.open_run
 
     @classmethod
-    def acquire(
+    def take(
         cls,
         store: VersionedStore,
-        account_id: str,
+        key: str,
         holder: str,
         terms: LeaseTerms,
         clock: Clock,
         *,
         opening: str | None = None,
-    ) -> AccountLease:
-        """Take the account's lease when it is free, or when its holder is gone for longer than the settle window.
+    ) -> Self:
+        """Take the lease when it is free, or when its holder is gone for longer than the settle window.
 
         Parameters
         ----------
@@ -101,7 +106,6 @@ class AccountLease:
         InProgress
             Another worker holds it, or took it at the same moment.
         """
-        key = _key(account_id)
         stored = store.get(key)
         if stored is None:
             lease = cls(store, key, LeaseState(holder, 0, None), 0, terms, clock)
@@ -177,6 +181,24 @@ class AccountLease:
         except Conflict as error:
             raise LeaseLost(f"another worker took the account over from {state.holder}") from error
         self.state = state
+
+
+class AccountLease(Lease):
+    """The right to act on an account."""
+
+    @classmethod
+    def acquire(
+        cls,
+        store: VersionedStore,
+        account_id: str,
+        holder: str,
+        terms: LeaseTerms,
+        clock: Clock,
+        *,
+        opening: str | None = None,
+    ) -> Self:
+        """Take the lease of an account; see `Lease.take`."""
+        return cls.take(store, _key(account_id), holder, terms, clock, opening=opening)
 
 
 def _check_free(known: LeaseState, remaining: timedelta) -> None:

@@ -1,0 +1,214 @@
+"""A release bundle: which versions, on which platforms, for which services; ``release/bundles/<name>.toml``."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from quant_platform_kit.adapters.platforms import read_platform
+from quant_platform_kit.adapters.strategies import catalog
+from quant_platform_kit.domain.digests import sha256
+from quant_platform_kit.domain.errors import InvalidInput
+from quant_platform_kit.domain.matrix import matrix
+from quant_platform_kit.domain.strategy import StrategyManifest
+
+from quant_release.versions import Version
+from quant_release.workspace import Workspace
+
+__all__ = ["Bundle", "Service", "Snapshot", "check_bundle", "find_bundle", "read_bundle"]
+
+FOLDER = Path("release/bundles")
+
+_Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+_Flag = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]*$")]
+_Text = Annotated[str, StringConstraints(min_length=1, pattern=r"^\S+$")]
+
+
+def _version_text(text: str) -> str:
+    try:
+        return str(Version.read(text))
+    except InvalidInput as error:
+        raise ValueError(str(error)) from None
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Snapshot(_Model):
+    """Where a snapshot-backed profile finds its inputs.
+
+    Attributes
+    ----------
+    reconciliation_output
+        Of platforms that own it.
+    """
+
+    path: _Text
+    manifest: _Text
+    strategy_config: _Text | None = None
+    reconciliation_output: _Text | None = None
+
+
+class Service(_Model):
+    """One service of a platform; its name never changes in a switch.
+
+    Attributes
+    ----------
+    image
+        Repository of its image, without tag.
+    profile
+        What it is to run; None leaves the one it has.
+    secrets
+        Names of secrets by setting, never their values.
+    flags
+        Settings that this bundle may change; every other one stays as it is.
+    """
+
+    platform: _Name
+    region: _Name
+    project: _Name
+    image: _Text
+    profile: str | None = None
+    account_prefix: str | None = None
+    account_region: str | None = None
+    snapshot: Snapshot | None = None
+    secrets: Mapping[_Flag, _Text] = {}
+    flags: Mapping[_Flag, str] = {}
+
+
+class Bundle(_Model):
+    """What a release leads to.
+
+    Attributes
+    ----------
+    packages
+        Target version of every shared package.
+    platforms
+        Apps whose pins follow.
+    services
+        By name; several may share one platform.
+    rollback
+        Pins may go back to tags that exist; no package is released.
+    """
+
+    name: _Name
+    packages: Mapping[str, Annotated[str, AfterValidator(_version_text)]] = Field(min_length=1)
+    platforms: Annotated[tuple[_Name, ...], Field(min_length=1)]
+    services: Mapping[_Name, Service] = {}
+    rollback: bool = False
+
+    def version(self, package: str) -> Version:
+        """Return the target version of a package."""
+        return Version.read(self.packages[package])
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of all it says."""
+        return sha256(self.model_dump_json().encode())
+
+    @property
+    def images(self) -> tuple[tuple[str, str], ...]:
+        """App and repository of every image, each once, in the order of the services."""
+        return tuple(dict.fromkeys((service.platform, service.image) for service in self.services.values()))
+
+
+def find_bundle(root: Path, name: str) -> Path:
+    """Return the file of a bundle: a path as it is, a name below ``release/bundles``."""
+    if name.endswith(".toml"):
+        return Path(name)
+    path = root / FOLDER / f"{name}.toml"
+    if not path.is_file():
+        known = sorted(one.stem for one in (root / FOLDER).glob("*.toml"))
+        raise InvalidInput(f"bundle {name!r} is not in {FOLDER}; there are: {', '.join(known) or 'none'}")
+    return path
+
+
+def read_bundle(path: Path) -> Bundle:
+    """Read a bundle.
+
+    Raises
+    ------
+    InvalidInput
+        The file cannot be read, or says something a bundle cannot say.
+    """
+    try:
+        bundle = Bundle.model_validate(tomllib.loads(path.read_text("utf-8")))
+    except OSError as error:
+        raise InvalidInput(f"bundle {path}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InvalidInput(f"bundle {path} is not TOML: {error}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise InvalidInput(f"bundle {path}: {where} is {first['input']!r}: {first['msg']}") from None
+    if bundle.name != path.stem:
+        raise InvalidInput(f"bundle {path}: its name is {bundle.name!r}; name it {path.stem!r}, as the file")
+    return bundle
+
+
+def check_bundle(bundle: Bundle, workspace: Workspace, root: Path) -> None:
+    """Make sure that a bundle fits the packages, the apps, their ``platform.toml`` and the matrix of profiles.
+
+    Raises
+    ------
+    InvalidInput
+        It names what is not there, or a profile that a platform does not run.
+    """
+    _check_packages(bundle, workspace)
+    for platform in bundle.platforms:
+        if platform not in workspace.apps:
+            raise InvalidInput(
+                f"bundle {bundle.name}: platform {platform!r} is no app that is pinned; "
+                f"there are: {', '.join(workspace.apps) or 'none'}"
+            )
+    owners: dict[str, str] = {}
+    for platform, image in bundle.images:
+        if owners.setdefault(image, platform) != platform:
+            raise InvalidInput(f"bundle {bundle.name}: image {image} is of {owners[image]} and of {platform}; give two")
+    manifests = {profile: strategy.manifest for profile, strategy in catalog().items()} if bundle.services else {}
+    for name, service in bundle.services.items():
+        if service.platform not in bundle.platforms:
+            raise InvalidInput(
+                f"bundle {bundle.name}: service {name} runs on {service.platform!r}, "
+                f"which is not among its platforms: {', '.join(bundle.platforms)}"
+            )
+        problems = _service_problems(name, service, manifests, root / workspace.apps[service.platform].folder)
+        if problems:
+            raise InvalidInput(f"bundle {bundle.name}: service {name}: {'; '.join(problems)}")
+
+
+def _check_packages(bundle: Bundle, workspace: Workspace) -> None:
+    if unknown := sorted(bundle.packages.keys() - workspace.packages.keys()):
+        raise InvalidInput(
+            f"bundle {bundle.name}: {unknown[0]!r} is no package that is released; "
+            f"there are: {', '.join(workspace.packages)}"
+        )
+    if absent := [name for name in workspace.packages if name not in bundle.packages]:
+        raise InvalidInput(f"bundle {bundle.name} gives no version of {', '.join(absent)}; name every shared package")
+
+
+def _service_problems(
+    name: str, service: Service, manifests: Mapping[str, StrategyManifest], folder: Path
+) -> Sequence[str]:
+    platform = read_platform(folder / "platform.toml")
+    problems: list[str] = []
+    if (service.account_prefix is None) != (service.account_region is None):
+        problems.append("account_prefix and account_region go together")
+    if service.profile is None:
+        return [*problems, *(["snapshot without a profile"] if service.snapshot else [])]
+    manifest = manifests.get(service.profile)
+    if manifest is None:
+        return [*problems, f"profile {service.profile!r} is not known; known: {', '.join(manifests)}"]
+    (row,) = matrix([manifest], [platform])
+    if not row.enabled:
+        return [*problems, f"profile {service.profile} is not enabled on {platform.name}: {', '.join(row.reasons)}"]
+    backed = manifest.input_mode == "snapshot"
+    if backed and service.snapshot is None:
+        problems.append(f"profile {service.profile} needs a snapshot: add path and manifest")
+    if not backed and service.snapshot is not None:
+        problems.append(f"profile {service.profile} takes no snapshot; remove the table")
+    return problems

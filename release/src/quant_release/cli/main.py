@@ -1,0 +1,45 @@
+"""Where the `release` command begins.
+
+Exit codes: 0 done, well; 1 refused, failed, or something does not fit; 2 usage.
+
+``release status --json`` is answered with git alone, without loading the command line: it is what monitors call.
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+
+gc.disable()  # what imports make is no garbage; `main` enables it again
+
+import json  # noqa: E402
+from pathlib import Path  # noqa: E402
+
+from quant_platform_kit.domain.errors import QuantError  # noqa: E402
+
+from quant_release.status import read_status  # noqa: E402
+
+__all__ = ["main"]
+
+
+def main() -> None:
+    """Run the command line; a user's error becomes one line, never a traceback."""
+    try:
+        code = _status() if sys.argv[1:] == ["status", "--json"] else _command_line()
+    except QuantError as error:
+        sys.stderr.write(f"release: {' '.join(str(error).split())}\n")
+        code = 1
+    sys.exit(code)
+
+
+def _status() -> int:
+    status = read_status(Path.cwd())
+    sys.stdout.write(json.dumps(status, sort_keys=True, separators=(",", ":"), ensure_ascii=False) + "\n")
+    return 0 if status["well"] else 1
+
+
+def _command_line() -> int:
+    gc.enable()
+    from quant_release.cli.app import run
+
+    return run()

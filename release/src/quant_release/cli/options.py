@@ -1,0 +1,46 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+import getpass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from quant_release.releasing import Place
+from quant_release.settings import store_url
+
+__all__ = [
+    "BuilderOption",
+    "BundleArgument",
+    "JsonOption",
+    "LocalOption",
+    "RootOption",
+    "StoreOption",
+    "WhoOption",
+    "place_of",
+]
+
+BundleArgument = Annotated[str, typer.Argument(metavar="BUNDLE", help="Name below release/bundles, or a .toml file.")]
+RootOption = Annotated[Path, typer.Option("--root", help="The checkout; the one around this folder if absent.")]
+StoreOption = Annotated[
+    str | None, typer.Option("--store", metavar="URL", help="Store of the journal; STORE_URL if absent.")
+]
+LocalOption = Annotated[bool, typer.Option("--local", help="Take a store that only this machine sees: a rehearsal.")]
+BuilderOption = Annotated[
+    str | None, typer.Option("--builder", metavar="NAME", help="Who builds images: docker, buildah or gcloud.")
+]
+WhoOption = Annotated[str | None, typer.Option("--who", metavar="NAME", help="Who does it; the login name if absent.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+
+
+def place_of(
+    root: Path, store: str | None, who: str | None = None, builder: str | None = None, *, local: bool = False
+) -> Place:
+    """Return where and as whom a command works."""
+    try:
+        name = who or getpass.getuser()
+    except (KeyError, OSError):
+        raise typer.BadParameter("your login name is not known here: add --who NAME") from None
+    return Place(root, " ".join(name.split()), store or store_url(), local, builder)

@@ -1,0 +1,23 @@
+"""`release demo`: the first bundle, released from a copy of this checkout to an origin in a temporary folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.markup import escape
+
+from quant_release.cli.options import RootOption
+from quant_release.cli.perform import Teller
+from quant_release.cli.show import say, show_status
+from quant_release.rehearsal.tour import tour
+
+__all__ = ["demo_command"]
+
+HERE = Path()
+
+
+def demo_command(root: RootOption = HERE) -> None:
+    """Release the first bundle on a copy of this checkout: status, plan, apply, and what each app then has."""
+    teller = Teller()
+    with teller.at_work:
+        tour(root, show_status, lambda text: say(f"[bold]{escape(text)}[/bold]"), teller)

@@ -1,0 +1,1 @@
+"""Releases without consequences: an origin in a folder, with the baseline of the first bundle."""

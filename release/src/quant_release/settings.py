@@ -1,0 +1,23 @@
+"""What the environment says, read here and nowhere else."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+__all__ = ["child_environment", "store_url"]
+
+_OF_A_HOOK = ("GIT_DIR", "GIT_INDEX_FILE", "GIT_WORK_TREE", "GIT_PREFIX", "GIT_OBJECT_DIRECTORY")
+_OF_THIS_PYTHON = ("VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME", "UV_PROJECT_ENVIRONMENT")
+
+
+def store_url() -> str | None:
+    """Return ``STORE_URL``: where the journal and the lease of releases are."""
+    return os.environ.get("STORE_URL") or None  # noqa: TID251 - this is where it is read
+
+
+def child_environment(**extra: str) -> Mapping[str, str]:
+    """Return the environment of a command: this one, without what a hook or a virtual environment left in it."""
+    left_out = (*_OF_A_HOOK, *_OF_THIS_PYTHON)
+    whole = os.environ  # noqa: TID251 - handed on, not read
+    return {name: value for name, value in whole.items() if name not in left_out} | extra

@@ -1,0 +1,175 @@
+"""The transition table of a release: the one description of what happens, in which order, under which guards.
+
+Execution, ``release plan``, the reference page and the model check all read `TABLE`. A row takes one subject of its
+scope from one stage to the next. Later rows for services (hold, deploy, change the environment, probe) join the same
+table.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+__all__ = ["TABLE", "Action", "Guard", "Row", "Scope", "Stage", "Undo", "rows_of"]
+
+
+class Scope(Enum):
+    """What a row works on."""
+
+    PACKAGE = "package"
+    APP = "app"
+    IMAGE = "image"
+
+
+class Stage(Enum):
+    """How far a subject has come; what a stage means can be observed, or is in the journal."""
+
+    START = "start"
+    CHECKED = "checked"
+    BUMPED = "bumped"
+    PINNED = "pinned"
+    TESTED = "tested"
+    COMMITTED = "committed"
+    TAGGED = "tagged"
+    PUBLISHED = "published"
+    BUILT = "built"
+
+
+class Guard(Enum):
+    """What must hold before a row acts."""
+
+    ALIGNED = "origin is where this release left it: its branch is contained in HEAD, and HEAD adds only this release"
+    UNSTAGED = "nothing is staged but this subject's own paths"
+    CLEAN = "the subject's own paths have no uncommitted edits but those of this release"
+    WHITESPACE = "`git diff --check` finds nothing, in the working tree and since the last tag"
+    FORWARD = "the version goes forward"
+    CHANGELOG = "the package's history has an entry for the version"
+    TAG_FREE = "the tag does not exist, or is this release's own"
+    DEPENDENCIES = "the packages it depends on are published in the versions of the bundle"
+    PACKAGES = "every package of the bundle is published: tag at the origin, its commit on the branch"
+    FITTING = "the packages were released for each other, in the versions of the bundle"
+    BUILDER = "somebody is named to build images"
+    PINS = "the published branch pins the app to the tags of the bundle"
+
+
+class Action(Enum):
+    """What a row does."""
+
+    CHECK = "build the wheel of the tree to be tagged, install it without sources in a clean environment, run its tests"
+    BUMP = "write version, pins on other packages, changelog heading and own lock entry"
+    COMMIT = 'commit "Prepare vX.Y.Z release": the package\'s own paths and nothing else'
+    TAG = "tag `<package>-vX.Y.Z` on that commit"
+    PUSH = "`git push --atomic origin HEAD <tag>`, then ask the origin"
+    PIN = "write `requirements.txt`"
+    TEST = "install from the tags without sources in a clean environment, run the app's tests"
+    COMMIT_PINS = 'commit "Bump shared strategy package pins": `requirements.txt` and nothing else'
+    PUSH_PINS = "`git push --atomic origin HEAD`, then ask the origin"
+    BUILD = "build and push the image from `git archive` of the published commit; record its digest"
+
+
+class Undo(Enum):
+    """How a row is taken back, as long as nothing of it was published."""
+
+    NOTHING = "nothing to take back"
+    TIDY = "restore what an interrupted bump wrote"
+    RESTORE = "restore the files as they are at HEAD"
+    UNCOMMIT = "remove the commit, if it is the last one and not at the origin"
+    UNTAG = "delete the local tag, if it is not at the origin"
+    NEVER = "never: what is published stays; release a newer version"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One transition.
+
+    Attributes
+    ----------
+    makes
+        The stage the row leads to; that the subject is there afterwards is its verification.
+    """
+
+    step: str
+    scope: Scope
+    takes: Stage
+    makes: Stage
+    guards: tuple[Guard, ...]
+    action: Action
+    undo: Undo
+
+
+_P, _A, _I = Scope.PACKAGE, Scope.APP, Scope.IMAGE
+
+TABLE: tuple[Row, ...] = (
+    Row(
+        "preflight",
+        _P,
+        Stage.START,
+        Stage.CHECKED,
+        (
+            Guard.TAG_FREE,
+            Guard.FORWARD,
+            Guard.ALIGNED,
+            Guard.UNSTAGED,
+            Guard.CLEAN,
+            Guard.WHITESPACE,
+            Guard.CHANGELOG,
+            Guard.DEPENDENCIES,
+        ),
+        Action.CHECK,
+        Undo.TIDY,
+    ),
+    Row("bump", _P, Stage.CHECKED, Stage.BUMPED, (Guard.TAG_FREE, Guard.CLEAN), Action.BUMP, Undo.RESTORE),
+    Row(
+        "commit",
+        _P,
+        Stage.BUMPED,
+        Stage.COMMITTED,
+        (Guard.ALIGNED, Guard.UNSTAGED, Guard.CLEAN, Guard.DEPENDENCIES),
+        Action.COMMIT,
+        Undo.UNCOMMIT,
+    ),
+    Row("tag", _P, Stage.COMMITTED, Stage.TAGGED, (Guard.TAG_FREE, Guard.ALIGNED), Action.TAG, Undo.UNTAG),
+    Row(
+        "push",
+        _P,
+        Stage.TAGGED,
+        Stage.PUBLISHED,
+        (Guard.TAG_FREE, Guard.ALIGNED, Guard.DEPENDENCIES),
+        Action.PUSH,
+        Undo.NEVER,
+    ),
+    Row(
+        "pin",
+        _A,
+        Stage.START,
+        Stage.PINNED,
+        (Guard.PACKAGES, Guard.FITTING, Guard.FORWARD, Guard.ALIGNED, Guard.UNSTAGED, Guard.CLEAN),
+        Action.PIN,
+        Undo.RESTORE,
+    ),
+    Row("test", _A, Stage.PINNED, Stage.TESTED, (Guard.PACKAGES,), Action.TEST, Undo.RESTORE),
+    Row(
+        "commit-pins",
+        _A,
+        Stage.TESTED,
+        Stage.COMMITTED,
+        (Guard.PACKAGES, Guard.ALIGNED, Guard.UNSTAGED, Guard.CLEAN),
+        Action.COMMIT_PINS,
+        Undo.UNCOMMIT,
+    ),
+    Row(
+        "push-pins",
+        _A,
+        Stage.COMMITTED,
+        Stage.PUBLISHED,
+        (Guard.PACKAGES, Guard.ALIGNED),
+        Action.PUSH_PINS,
+        Undo.NEVER,
+    ),
+    Row("image", _I, Stage.START, Stage.BUILT, (Guard.BUILDER, Guard.PINS, Guard.PACKAGES), Action.BUILD, Undo.NOTHING),
+)
+
+
+def rows_of(scope: Scope) -> tuple[Row, ...]:
+    """Return the rows of a scope, in order."""
+    return tuple(row for row in TABLE if row.scope is scope)

@@ -1,0 +1,43 @@
+"""A small workspace at the baseline of the first bundle, with stand-ins for uv and docker on PATH."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from quant_release.machine import Subject
+from quant_release.rehearsal.baseline import BUNDLE, KIT, STRATEGIES
+from quant_release.releasing import Place, Site, look
+from quant_release.table import Scope
+from quant_release.testing.workspace import Rehearsal, make_rehearsal
+
+
+@pytest.fixture
+def rehearsal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Rehearsal:
+    made = make_rehearsal(tmp_path)
+    monkeypatch.setenv("PATH", f"{made.tools}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.delenv("STORE_URL", raising=False)
+    return made
+
+
+@pytest.fixture
+def place(rehearsal: Rehearsal) -> Place:
+    return Place(rehearsal.root, "ana", rehearsal.store, local=True, builder="docker")
+
+
+@pytest.fixture
+def site(place: Place) -> Callable[[], Site]:
+    """Return a maker of sites: what is there at the time of the call."""
+    return lambda: look(place, BUNDLE)
+
+
+@pytest.fixture
+def kit() -> Subject:
+    return Subject(Scope.PACKAGE, KIT)
+
+
+@pytest.fixture
+def strategies() -> Subject:
+    return Subject(Scope.PACKAGE, STRATEGIES)

@@ -1,0 +1,93 @@
+"""Bundles: what they may say, and what they are checked against."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from quant_platform_kit.domain.errors import InvalidInput
+from quant_release.bundle import check_bundle, find_bundle, read_bundle
+from quant_release.git import Git
+from quant_release.rehearsal.baseline import BUNDLE, bundle_text
+from quant_release.testing.workspace import Rehearsal
+from quant_release.workspace import Workspace, read_workspace
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def workspace(rehearsal: Rehearsal) -> Workspace:
+    return read_workspace(rehearsal.git, "HEAD")
+
+
+def check(rehearsal: Rehearsal, workspace: Workspace, text: str) -> None:
+    path = rehearsal.root / "release" / "bundles" / f"{BUNDLE}.toml"
+    path.write_text(text)
+    check_bundle(read_bundle(path), workspace, rehearsal.root)
+
+
+def test_a_bundle_of_one_app_with_two_services_builds_its_image_once(
+    rehearsal: Rehearsal, workspace: Workspace
+) -> None:
+    check(rehearsal, workspace, bundle_text())
+    bundle = read_bundle(find_bundle(rehearsal.root, BUNDLE))
+    assert [app for app, _ in bundle.images] == ["ibkr", "schwab", "longbridge"]
+    assert bundle.services.keys() == {"ibkr-service", "schwab-service", "longbridge-hk", "longbridge-sg"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('"0.7.10"', '"0.7"', "packages.quant-platform-kit is '0.7'.*a version is three numbers"),
+        (f'name = "{BUNDLE}"', 'name = "other"', "its name is 'other'; name it 'first-bundle', as the file"),
+        ("[packages]", "colour = 1\n[packages]", "colour is 1: Extra inputs are not permitted"),
+        ("[packages]\n", "[packages\n", "is not TOML"),
+        (
+            "us-equity-strategies = ",
+            "numpy = ",
+            "'numpy' is no package that is released; there are: quant-platform-kit",
+        ),
+        (
+            'us-equity-strategies = "0.7.13"\n',
+            "",
+            "gives no version of us-equity-strategies; name every shared package",
+        ),
+        ('platforms = ["ibkr"', 'platforms = ["paper"', "platform 'paper' is no app that is pinned; there are: ibkr"),
+        ('["ibkr", "schwab"', '["ibkr"', "service schwab-service runs on 'schwab', which is not among its platforms"),
+        ('profile = "global_etf_rotation"', 'profile = "gold"', "service ibkr-service: profile 'gold' is not known"),
+        ('profile = "global_etf_rotation"', 'profile = "dual_momentum"', "not enabled in platform.toml"),
+        (
+            'profile = "global_etf_rotation"\n',
+            'profile = "global_etf_rotation"\nsnapshot = { path = "gs://a/b", manifest = "gs://a/c" }\n',
+            "takes no snapshot; remove the table",
+        ),
+        (
+            'profile = "global_etf_rotation"\n',
+            'snapshot = { path = "gs://a/b", manifest = "gs://a/c" }\n',
+            "snapshot without a profile",
+        ),
+        (
+            'profile = "global_etf_rotation"\n',
+            'profile = "global_etf_rotation"\naccount_region = "HK"\n',
+            "account_prefix and account_region go together",
+        ),
+        ("rehearsal/schwab", "rehearsal/ibkr", "image registry.invalid/rehearsal/ibkr is of ibkr and of schwab"),
+    ],
+)
+def test_a_bundle_that_does_not_fit_is_refused_with_what_is_wrong(
+    rehearsal: Rehearsal, workspace: Workspace, old: str, new: str, message: str
+) -> None:
+    text = bundle_text()
+    assert old in text
+    with pytest.raises(InvalidInput, match=message):
+        check(rehearsal, workspace, text.replace(old, new, 1))
+
+
+def test_a_bundle_that_is_not_there_is_refused_with_those_that_are(rehearsal: Rehearsal) -> None:
+    with pytest.raises(InvalidInput, match="bundle 'gone' is not in release/bundles; there are: first-bundle"):
+        find_bundle(rehearsal.root, "gone")
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "release" / "bundles").glob("*.toml")), ids=lambda path: path.stem)
+def test_the_bundles_of_this_repository_fit_its_apps_and_profiles(path: Path) -> None:
+    check_bundle(read_bundle(path), read_workspace(Git(ROOT), "HEAD"), ROOT)

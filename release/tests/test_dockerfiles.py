@@ -1,0 +1,120 @@
+"""The Dockerfiles of the services: the rules of the field's linter that matter here, and those of this house."""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dockerfile_parse import DockerfileParser
+
+ROOT = Path(__file__).resolve().parents[2]
+APPS = ("ibkr", "longbridge", "schwab")
+Instructions = list[tuple[str, str]]
+
+
+def read(app: str) -> Instructions:
+    """Return instructions and their values, continuation lines joined."""
+    parser = DockerfileParser(fileobj=io.BytesIO((ROOT / f"apps/{app}/Dockerfile").read_bytes()))
+    structure: list[dict[str, Any]] = parser.structure
+    return [(one["instruction"], one["value"]) for one in structure if one["instruction"] != "COMMENT"]
+
+
+@pytest.fixture(params=APPS)
+def app(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def instructions(app: str) -> Instructions:
+    return read(app)
+
+
+@pytest.fixture
+def final(instructions: Instructions) -> Instructions:
+    """Return the instructions of the last stage: what is deployed."""
+    last = max(number for number, (name, _) in enumerate(instructions) if name == "FROM")
+    return instructions[last:]
+
+
+def test_every_stage_begins_with_one_base_of_a_version_and_a_digest(instructions: Instructions) -> None:
+    bases = {value.split(" AS ")[0] for name, value in instructions if name == "FROM"}
+    assert len(bases) == 1
+    assert re.fullmatch(r"python:3\.\d+\.\d+-slim-bookworm@sha256:[0-9a-f]{64}", bases.pop())
+
+
+def test_uv_is_the_one_that_the_workspace_pins(instructions: Instructions) -> None:
+    spec = importlib.util.spec_from_file_location("bootstrap", ROOT / "scripts" / "bootstrap.py")
+    assert spec is not None
+    assert spec.loader is not None
+    bootstrap = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(bootstrap)
+    runs = " ".join(value for name, value in instructions if name == "RUN")
+    assert f"uv=={bootstrap.VERSION} " in runs
+    known = {bootstrap.WHEELS[f"Linux {machine} glibc"].sha256 for machine in ("x86_64", "aarch64")}
+    assert set(re.findall(r"--hash=sha256:([0-9a-f]{64})", runs)) == known
+    assert "pip install --no-cache-dir --require-hashes" in runs
+
+
+def test_what_is_deployed_is_installed_from_pins_and_hashed_constraints_without_sources(
+    instructions: Instructions,
+) -> None:
+    (install,) = (value for name, value in instructions if name == "RUN" and "uv pip install" in value)
+    assert "--no-sources -c constraints.txt -r requirements.txt -r app.txt" in install
+
+
+def test_the_service_runs_without_root_and_without_a_shell(final: Instructions, app: str) -> None:
+    names = [name for name, _ in final]
+    assert names.count("USER") == 1
+    assert names.index("USER") > max(number for number, name in enumerate(names) if name in ("RUN", "COPY"))
+    user = dict(final)["USER"]
+    assert user.isdigit()
+    assert int(user) > 0
+    assert dict(final)["ENTRYPOINT"] == f'["python", "-m", "{app}_app"]'
+    assert "CMD" not in names
+
+
+def test_commit_and_pins_are_labels_and_the_service_knows_its_commit(final: Instructions) -> None:
+    assert [value for name, value in final if name == "ARG"] == ['COMMIT_SHA="unknown"', 'PINS="unknown"']
+    labels = dict(final)["LABEL"]
+    assert 'org.opencontainers.image.revision="${COMMIT_SHA}"' in labels
+    assert 'quant-platform.pins="${PINS}"' in labels
+    assert 'COMMIT_SHA="${COMMIT_SHA}"' in dict(final)["ENV"]
+
+
+def test_only_the_environment_is_taken_over_from_the_build(final: Instructions) -> None:
+    assert [value for name, value in final if name == "COPY"] == ["--from=build /opt/service /opt/service"]
+
+
+def test_only_files_of_the_context_are_copied(instructions: Instructions) -> None:
+    copied = {
+        part for name, value in instructions if name == "COPY" and "--from" not in value for part in value.split()[:-1]
+    }
+    assert copied == {"requirements.txt", "constraints.txt", "app.txt", "app"}
+
+
+def test_nothing_is_added_downloaded_or_left_behind_that_a_linter_forbids(instructions: Instructions) -> None:
+    names = {name for name, _ in instructions}
+    runs = [value for name, value in instructions if name == "RUN"]
+    assert names <= {"FROM", "RUN", "WORKDIR", "COPY", "ENV", "ARG", "LABEL", "USER", "EXPOSE", "ENTRYPOINT"}
+    assert all(value.startswith("/") for name, value in instructions if name == "WORKDIR")
+    assert not [
+        run for run in runs if re.search(r"\b(sudo|curl|wget|apt |cd )\b", run) or re.search(r"[^|]\|[^|]", run)
+    ]
+    for run in runs:
+        if "apt-get install" in run:
+            assert "--no-install-recommends" in run
+            assert "rm -rf /var/lib/apt/lists/*" in run
+
+
+def test_no_secret_has_a_place_in_an_image(instructions: Instructions) -> None:
+    values = " ".join(value for name, value in instructions if name in ("ENV", "ARG"))
+    assert not re.search(r"(?i)secret|password|token|key", values)
+
+
+def test_the_dockerfiles_differ_in_the_name_of_the_app_only() -> None:
+    texts = {(ROOT / f"apps/{app}/Dockerfile").read_text().replace(app, "APP") for app in APPS}
+    assert len(texts) == 1

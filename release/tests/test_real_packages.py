@@ -1,0 +1,80 @@
+"""The packages of this repository, tagged in a copy, installed from its origin: by uv and by plain pip."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import venv
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from quant_release.git import Git
+from quant_release.rehearsal.baseline import BUNDLE, KIT, STRATEGIES, bundle_text, copy_of, make_origin
+from quant_release.releasing import Place, apply
+from quant_release.status import read_status
+from quant_release.workshop import Installed, check_commits, installed_in
+
+pytestmark = pytest.mark.services
+ROOT = Path(__file__).resolve().parents[2]
+TAGS = {KIT: f"{KIT}-v0.7.10", STRATEGIES: f"{STRATEGIES}-v0.7.13"}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def uv() -> None:
+    """Put the uv of the checkout on PATH where there is no other."""
+    if shutil.which("uv") is None:
+        os.environ["PATH"] = f"{ROOT / '.tools'}{os.pathsep}{os.environ['PATH']}"
+
+
+@pytest.fixture(scope="module")
+def released(tmp_path_factory: pytest.TempPathFactory) -> Git:
+    """Return a copy of this repository whose first bundle is released up to the pins of Interactive Brokers."""
+    folder = tmp_path_factory.mktemp("released")
+    git = copy_of(ROOT, folder / "work")
+    make_origin(git, folder / "origin.git", bundle_text())
+    place = Place(git.root, "ana", f"file://{folder}/store", local=True, builder=f"venv:{folder}/images")
+    apply(place, BUNDLE, until="push-pins:ibkr")
+    return git
+
+
+def commits(git: Git) -> Mapping[str, str]:
+    return {name: git.tags()[tag] for name, tag in TAGS.items()}
+
+
+def uv_install(folder: Path, *requirements: str) -> Mapping[str, Installed]:
+    subprocess.run(["uv", "venv", "--quiet", "--python", sys.executable, str(folder)], check=True)
+    python = folder / "bin" / "python"
+    install = ["uv", "pip", "install", "--quiet", "--no-sources", "--python", str(python)]
+    subprocess.run([*install, *requirements], check=True)
+    return installed_in(python, folder, list(TAGS))
+
+
+def test_two_packages_tagged_at_different_commits_install_together_from_their_tags(
+    released: Git, tmp_path: Path
+) -> None:
+    requirements = released.root / "apps" / "ibkr" / "requirements.txt"
+    found = uv_install(tmp_path / "environment", "-r", str(requirements))
+    wanted = commits(released)
+    assert wanted[KIT] != wanted[STRATEGIES]
+    check_commits(found, wanted)
+    assert {name: one.version for name, one in found.items()} == {KIT: "0.7.10", STRATEGIES: "0.7.13"}
+    assert {one.url for one in found.values()} == {f"file://{released.origin}"}
+
+
+def test_plain_pip_installs_a_tag(released: Git, tmp_path: Path) -> None:
+    venv.create(tmp_path / "environment", with_pip=True, symlinks=True)
+    python = tmp_path / "environment" / "bin" / "python"
+    address = f"git+file://localhost{released.origin}@{TAGS[KIT]}#subdirectory=packages/quant_platform_kit"
+    install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*install, f"{KIT} @ {address}"], check=True)
+    said = subprocess.run([str(python.with_name("quant")), "--help"], check=True, capture_output=True, text=True)
+    assert "Systematic strategies" in said.stdout
+    assert installed_in(python, tmp_path, [KIT])[KIT].commit == commits(released)[KIT]
+
+
+def test_the_status_of_the_copy_names_the_apps_that_are_still_behind(released: Git) -> None:
+    behind = {one["subject"] for one in read_status(released.root)["mismatches"]}
+    assert behind == {"schwab", "longbridge"}
