@@ -13,7 +13,7 @@ from quant_platform_kit.adapters.server_clock import ServerClock, http_time
 from quant_platform_kit.domain.orders import Order
 from quant_platform_kit.ports.broker import Broker
 from quant_platform_kit.ports.versioned_store import VersionedStore
-from schwab_app.broker import SchwabBroker
+from schwab_app.broker import Delays, SchwabBroker
 from schwab_app.connection import Connection, Login
 from schwab_app.intents import Intents
 from schwab_app.pacing import Pacer
@@ -24,7 +24,7 @@ from chaos.brokers.desk import Faults, arm_each, options
 
 __all__ = ["SCHWAB_LEASE", "SchwabDesk", "schwab"]
 
-TIMEOUT_SECONDS, SETTLE = 1.5, timedelta(seconds=0.4)
+TIMEOUT_SECONDS, SETTLE, SKEW = 1.5, timedelta(seconds=0.4), timedelta(seconds=1)
 SCHWAB_LEASE = timedelta(seconds=4)
 RECOVERABLE: Faults = (
     (0.10, {"kind": "drop_after", "operation": "submit"}),
@@ -63,7 +63,7 @@ class SchwabDoor:
         login = Login("sandbox-key", "sandbox-secret", TokenFile(self.token), ("127.0.0.1", self.port))
         clock = ServerClock(http_time(f"http://127.0.0.1:{self.port}", TIMEOUT_SECONDS))
         connection = Connection(login, TIMEOUT_SECONDS)
-        return SchwabBroker(connection, account, Intents(store, account), clock, Pacer(), SETTLE)
+        return SchwabBroker(connection, account, Intents(store, account), clock, Pacer(), Delays(SETTLE, SKEW))
 
 
 @dataclass(frozen=True)

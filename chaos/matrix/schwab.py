@@ -10,7 +10,7 @@ from quant_platform_kit.adapters.server_clock import ServerClock, http_time
 from quant_platform_kit.domain.strategy import Adjustment
 from quant_platform_kit.ports.versioned_store import VersionedStore
 from quant_platform_kit.services.execution import ExecutionTimes
-from schwab_app.broker import SchwabBroker
+from schwab_app.broker import Delays, SchwabBroker
 from schwab_app.connection import Connection, Login
 from schwab_app.intents import Intents
 from schwab_app.market import SchwabMarket
@@ -48,7 +48,7 @@ class SchwabStand:
             Login("sandbox-key", "sandbox-secret", self.tokens, ("127.0.0.1", self.venue.port)), TIMEOUT
         )
         clock = ServerClock(http_time(f"http://127.0.0.1:{self.venue.port}", TIMEOUT))
-        broker = SchwabBroker(connection, ACCOUNT, Intents(store, ACCOUNT), clock, Pacer(), SETTLE)
+        broker = SchwabBroker(connection, ACCOUNT, Intents(store, ACCOUNT), clock, Pacer(), Delays(SETTLE))
         return Process(broker, SchwabMarket(connection, Adjustment.SPLIT, CALENDAR), clock, connection.close)
 
 

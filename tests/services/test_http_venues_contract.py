@@ -23,7 +23,7 @@ from quant_platform_kit.domain.strategy import Adjustment
 from quant_platform_kit.ports.broker import Broker
 from quant_platform_kit.ports.market_data import MarketData
 from quant_platform_kit.testing.broker_contract import HKD_FUNDING, BrokerContract
-from schwab_app.broker import SchwabBroker
+from schwab_app.broker import Delays, SchwabBroker
 from schwab_app.connection import Connection, Login
 from schwab_app.intents import Intents
 from schwab_app.market import SchwabMarket
@@ -168,7 +168,7 @@ class TestSchwab(_Contract):
             connection = Connection(Login("sandbox-key", "sandbox-secret", tokens, address), TIMEOUT)
             opened.append(connection)
             clock = ServerClock(http_time(f"http://127.0.0.1:{venue.server.port}", TIMEOUT))
-            broker = SchwabBroker(connection, account, Intents(store, account), clock, Pacer(), SETTLE)
+            broker = SchwabBroker(connection, account, Intents(store, account), clock, Pacer(), Delays(SETTLE))
             return broker, SchwabMarket(connection, Adjustment.SPLIT, load_calendar("XNYS"))
 
         yield run

@@ -28,7 +28,7 @@ from quant_platform_kit.domain.orders import ExecutionReport, Order, OrderState,
 from quant_platform_kit.domain.runs import Outcome
 from quant_platform_kit.domain.strategy import Adjustment
 from quant_platform_kit.services.backtest import BacktestSettings, FillAt
-from schwab_app.broker import SchwabBroker
+from schwab_app.broker import Delays, SchwabBroker
 from schwab_app.connection import Connection, Deadline, Login, LoginEnded
 from schwab_app.intents import Intents
 from schwab_app.login import exchange, schwab_command
@@ -45,14 +45,16 @@ from venue_sandbox.schwab_platform import SchwabPlatform
 Start = Callable[..., Server]
 D = Decimal
 ACCOUNT = "DUSBX1"
-SETTLE = timedelta(seconds=1)
+DELAYS = Delays(timedelta(seconds=1))
 
 
 class App:
     """A process of the app: a broker, its market, and how to begin another process on the same store and token."""
 
-    def __init__(self, server: Server, folder: Path, timeout: float = 2.0, account: str = ACCOUNT) -> None:
-        self.server, self.folder, self.timeout, self.account = server, folder, timeout, account
+    def __init__(
+        self, server: Server, folder: Path, timeout: float = 2.0, account: str = ACCOUNT, delays: Delays = DELAYS
+    ) -> None:
+        self.server, self.folder, self.timeout, self.account, self.delays = server, folder, timeout, account, delays
         self.tokens = TokenFile(folder / "token.json")
         if not (folder / "token.json").exists():
             self.tokens.write(server.control("POST", "login"))
@@ -66,7 +68,7 @@ class App:
         self.clock = ServerClock(http_time(f"http://127.0.0.1:{self.server.port}", 2))
         store = FileStore(self.folder / "store")
         self.broker = SchwabBroker(
-            self.connection, self.account, Intents(store, self.account), self.clock, Pacer(), SETTLE
+            self.connection, self.account, Intents(store, self.account), self.clock, Pacer(), self.delays
         )
         self.market = SchwabMarket(self.connection, Adjustment.SPLIT, load_calendar("XNYS"))
 
@@ -412,6 +414,29 @@ def test_a_venue_that_is_gone_took_nothing(app: App, server: Server, schwab_venu
     with pytest.raises(OrderRejected, match="not sent"):
         app.broker.submit(buy())
     assert Intents(FileStore(app.folder / "store"), ACCOUNT).known("q1") is None, "it never got so far"
+
+
+def test_an_order_that_looks_like_a_lost_one_is_sent_when_that_one_can_appear_no_more(
+    server: Server, tmp_path: Path
+) -> None:
+    app = App(server, tmp_path, timeout=0.5, delays=Delays(timedelta(seconds=0.2), timedelta(seconds=0.2)))
+    app.broker.connect()
+    server.fault("silent_drop")
+    silent(app, buy())
+    with pytest.raises(OrderRejected, match="looks the same"):
+        app.broker.submit(buy(reference="q2"))
+    time.sleep(1.2)
+    app.broker.submit(buy(reference="q3"))
+    assert until(app, "q3", OrderState.FILLED).filled_quantity == 3
+    assert len(orders(server)) == 1
+    app.connection.close()
+
+
+def test_an_order_is_sent_again_under_a_new_access_token_when_the_old_one_is_refused(app: App, server: Server) -> None:
+    server.fault("expire_access", operation="submit")
+    app.broker.submit(buy())
+    assert until(app, "q1", OrderState.FILLED).filled_quantity == 3
+    assert len(orders(server)) == 1
 
 
 # --- the login -----------------------------------------------------------------------------------

@@ -55,7 +55,7 @@ def test_orders_that_look_the_same_are_unsettled_until_it_is_known_what_became_o
     intents = Intents(store, "DUSBX1")
     intents.record(Intent(ORDER, AT, ()))
     same, other = replace(ORDER, client_order_id="q3"), replace(ORDER, client_order_id="q3", quantity=D(4))
-    assert intents.unsettled(same, AT) == ["q1"]
+    assert [each.order.client_order_id for each in intents.unsettled(same, AT)] == ["q1"]
     assert intents.unsettled(ORDER, AT) == []
     assert intents.unsettled(other, AT) == []
     assert intents.unsettled(same, AT + timedelta(days=1)) == []

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -26,10 +27,8 @@ from schwab_app.mapping import account_state, described, entered_at, fingerprint
 from schwab_app.pacing import Pacer
 from schwab_app.sdk import load_sdk
 
-__all__ = ["SchwabBroker"]
+__all__ = ["Delays", "SchwabBroker"]
 
-SKEW = timedelta(seconds=60)
-"""How far Schwab's clock may be from this one."""
 SNAPSHOT, WORKING = timedelta(days=1), timedelta(days=59)
 """How far back orders are looked at: Schwab shows 60 days."""
 CANCEL_SECONDS, POLL_SECONDS = 5.0, 0.1
@@ -37,21 +36,23 @@ CANCEL_SECONDS, POLL_SECONDS = 5.0, 0.1
 Document = Mapping[str, Any]
 
 
-class SchwabBroker:
-    """An account behind a login.
+@dataclass(frozen=True, slots=True)
+class Delays:
+    """How long an order may take to appear after it was sent, and how far Schwab's clock may be from this one."""
 
-    Parameters
-    ----------
-    settle
-        How long an order may take to appear after it was sent.
-    """
+    settle: timedelta
+    skew: timedelta = timedelta(seconds=60)
+
+
+class SchwabBroker:
+    """An account behind a login."""
 
     def __init__(
-        self, connection: Connection, account_id: str, intents: Intents, clock: Clock, pacer: Pacer, settle: timedelta
+        self, connection: Connection, account_id: str, intents: Intents, clock: Clock, pacer: Pacer, delays: Delays
     ) -> None:
         self._connection, self._account_id, self._intents = connection, account_id, intents
-        self._clock, self._pacer = clock, pacer
-        self._traits = BrokerTraits(AfterSilence.BLOCK, settle, timeout=timedelta(seconds=connection.timeout))
+        self._clock, self._pacer, self._skew = clock, pacer, delays.skew
+        self._traits = BrokerTraits(AfterSilence.BLOCK, delays.settle, timeout=timedelta(seconds=connection.timeout))
 
     @property
     def account_id(self) -> str:
@@ -164,8 +165,13 @@ class SchwabBroker:
         return _answered(found)
 
     def _refuse_alike(self, order: Order) -> None:
-        """Refuse an order that could not be told apart from one whose fate is not known."""
-        others = self._intents.unsettled(order, self._clock.now())
+        """Refuse an order that could not be told apart from one whose fate is not known and that may still appear."""
+        now = self._clock.now()
+        others = [
+            other.order.client_order_id
+            for other in self._intents.unsettled(order, now)
+            if now <= self._appears_until(other) + self._skew
+        ]
         if others:
             raise OrderRejected(
                 f"not sent: order {', '.join(others)} of today looks the same, and what became of it is not known"
@@ -176,7 +182,7 @@ class SchwabBroker:
         identity, account = intent.order.client_order_id, self._connection.hash_of(self._account_id)
         specification = _specification(intent.order)
         try:
-            response = self._connection.send(
+            response = self._connection.send_authorized(
                 lambda client: client.place_order(account, specification), f"order {identity}", deadline
             )
         except (NotSent, LoginEnded) as error:
@@ -226,13 +232,12 @@ class SchwabBroker:
         NeedsOperator
             There are several.
         """
-        until = intent.sent_at + self._traits.settle_window + self._traits.timeout + SKEW
         alike = [
             document
-            for document in self._listed(self._clock.now() - intent.sent_at + SKEW, deadline)
+            for document in self._listed(self._clock.now() - intent.sent_at + self._skew, deadline)
             if int(document["orderId"]) not in intent.known
             and _is_same(document, intent)
-            and intent.sent_at - SKEW <= entered_at(document) <= until
+            and intent.sent_at - self._skew <= entered_at(document) <= self._appears_until(intent)
             and self._intents.owner(int(document["orderId"])) in (None, intent.order.client_order_id)
         ]
         if len(alike) > 1:
@@ -240,10 +245,14 @@ class SchwabBroker:
             raise NeedsOperator(f"order {_sent(intent)} may be any of these at Schwab: {listed}")
         return alike[0] if alike else None
 
+    def _appears_until(self, intent: Intent) -> datetime:
+        """Return the latest time at which an order can have been entered."""
+        return intent.sent_at + self._traits.settle_window + self._traits.timeout + self._skew
+
     def _listed(self, back: timedelta, deadline: Deadline) -> Sequence[Document]:
         """Return the account's orders that were entered so long ago or later, the newest first."""
         account, now = self._connection.hash_of(self._account_id), self._clock.now().astimezone(UTC)
-        since = max(now - max(back, SKEW), now - WORKING)
+        since = max(now - max(back, self._skew), now - WORKING)
 
         def ask(client: Any) -> Any:
             return client.get_orders_for_account(

@@ -15,7 +15,7 @@ from quant_platform_kit.domain.strategy import Adjustment
 from quant_platform_kit.web.service import Account, Service, configured
 from quant_platform_kit.web.settings import read_settings
 
-from schwab_app.broker import SchwabBroker
+from schwab_app.broker import Delays, SchwabBroker
 from schwab_app.connection import Connection, Login
 from schwab_app.intents import Intents
 from schwab_app.market import SchwabMarket
@@ -45,7 +45,7 @@ def compose() -> Service:
         intents, pacer = Intents(service.stores.ledger, name), pacers.setdefault(name, Pacer())
         settle = timedelta(seconds=settings.schwab_settle_seconds)
         account = Account(
-            broker=SchwabBroker(connection, name, intents, clock, pacer, settle),
+            broker=SchwabBroker(connection, name, intents, clock, pacer, Delays(settle)),
             market=SchwabMarket(connection, _history_of(service), calendar),
             clock=clock,
             mode=mode_of(settings, name),

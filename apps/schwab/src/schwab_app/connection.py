@@ -193,6 +193,14 @@ class Connection:
         except Exception as error:
             raise self._ended(error) from error
 
+    def send_authorized(self, action: Callable[[Any], Any], what: str, deadline: Deadline) -> Any:
+        """Do one request as `send` does; 401 says that it had no effect, and it is done under a new access token."""
+        response = self.send(action, what, deadline)
+        if response.status_code != 401:
+            return response
+        self._renew(what, deadline)
+        return self.send(action, what, deadline)
+
     def _ready(self, left: float) -> Any:
         if self._client is None:
             self._client = self._made()

@@ -88,14 +88,16 @@ class Intents:
         self._store.create(f"{self._root}/orders/{identity}", canonical_json(intent))
         self._intents[identity] = intent
 
-    def unsettled(self, order: Order, now: datetime) -> list[str]:
+    def unsettled(self, order: Order, now: datetime) -> list[Intent]:
         """Return other orders of the day that look the same, and of which it is not known what became of them."""
         keys = self._store.keys(self._alike(order, now))
         others = (key.rpartition("/")[2] for key in keys)
         return [
-            other
+            intent
             for other in others
-            if other != order.client_order_id and self.known(other) is not None and self.placed(other) is None
+            if other != order.client_order_id
+            and (intent := self.known(other)) is not None
+            and self.placed(other) is None
         ]
 
     def placed(self, client_order_id: str) -> Placed | None:
