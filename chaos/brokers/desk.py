@@ -55,7 +55,7 @@ class Desk(Protocol):
         """Plan what goes wrong with the next run of an account; return whether that may rightly end in a block."""
         ...
 
-    def filled(self, account: str, intended: Sequence[Order]) -> Mapping[str, Decimal]:
+    def filled(self, account: str, intended: Sequence[Order], store: VersionedStore) -> Mapping[str, Decimal]:
         """Return units filled by client order id; what no intended order explains is under another name."""
         ...
 

@@ -72,7 +72,7 @@ class IbkrDesk:
             venue.fault("id_rollback")
         return arm_each(venue, account, DUPLICATE_ID, rng)
 
-    def filled(self, account: str, intended: Sequence[Order]) -> Mapping[str, Decimal]:
+    def filled(self, account: str, intended: Sequence[Order], store: VersionedStore) -> Mapping[str, Decimal]:
         """Return units filled, by what the orders say they are."""
         return filled_by_remark(self.venues[account], account)
 

@@ -74,7 +74,7 @@ class LongBridgeDesk:
                 self.venue.fault(kind)
         return False
 
-    def filled(self, account: str, intended: Sequence[Order]) -> Mapping[str, Decimal]:
+    def filled(self, account: str, intended: Sequence[Order], store: VersionedStore) -> Mapping[str, Decimal]:
         """Return units filled, by what the orders say they are."""
         return filled_by_remark(self.venue, account)
 

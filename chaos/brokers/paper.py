@@ -86,7 +86,7 @@ class PaperDesk:
         control(self.port, op="fault", account=account, faults=paper_faults(rng))
         return False
 
-    def filled(self, account: str, intended: Sequence[Order]) -> Mapping[str, Decimal]:
+    def filled(self, account: str, intended: Sequence[Order], store: VersionedStore) -> Mapping[str, Decimal]:
         """Return units filled."""
         return fills_on_paper(self.port, account)
 

@@ -5,7 +5,7 @@ import random
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from quant_platform_kit.ports.broker import Broker
 from quant_platform_kit.ports.versioned_store import VersionedStore
 from schwab_app.broker import Delays, SchwabBroker
 from schwab_app.connection import Connection, Login
-from schwab_app.intents import Intents
+from schwab_app.intents import Intent, Intents
 from schwab_app.pacing import Pacer
 from schwab_app.tokens import TokenFile
 from venue_sandbox.launch import Server
@@ -42,12 +42,14 @@ RECOVERABLE: Faults = (
 )
 """A send that is struck by one of these leaves an order that can be found, or none."""
 BLOCKING: Faults = (
-    (0.015, {"kind": "drop_before", "operation": "submit"}),
-    (0.01, {"kind": "silent_drop", "operation": "submit"}),
-    (0.01, {"kind": "delayed_accept", "operation": "submit", "seconds": 2.5}),
-    (0.01, {"kind": "http_error", "operation": "submit", "status": 504}),
+    (0.010, {"kind": "drop_before", "operation": "submit"}),
+    (0.005, {"kind": "silent_drop", "operation": "submit"}),
+    (0.005, {"kind": "delayed_accept", "operation": "submit", "seconds": 2.5}),
+    (0.005, {"kind": "http_error", "operation": "submit", "status": 504}),
 )
 """A send that is struck by one of these leaves an order that is not to be found."""
+EARLY, LATE = timedelta(seconds=-2), timedelta(seconds=5)
+"""How long after it was sent an order may be entered, by clocks that differ by up to two seconds."""
 OF_ALL = ((0.03, "expire_access"), (0.02, "disconnect"), (0.01, "half_open"))
 
 
@@ -83,19 +85,29 @@ class SchwabDesk:
                 self.venue.fault(kind)
         return arm_each(self.venue, account, BLOCKING, rng)
 
-    def filled(self, account: str, intended: Sequence[Order]) -> Mapping[str, Decimal]:
-        """Return units filled; an order there is the first intended one that looks like it, and is not taken yet."""
-        open_, filled = [*intended], dict[str, Decimal]()
+    def filled(self, account: str, intended: Sequence[Order], store: VersionedStore) -> Mapping[str, Decimal]:
+        """Return units filled; an order there is the first one that looks like it and was sent shortly before."""
+        intents, filled = Intents(store, account), dict[str, Decimal]()
+        sent = [intent for order in intended if (intent := intents.known(order.client_order_id)) is not None]
         for order in sorted(self.venue.control("GET", "book")["orders"], key=lambda order: order["number"]):
             ticket = order["ticket"]
-            if ticket["account"] != account or not Decimal(order["filled"]):
+            if ticket["account"] != account:
                 continue
             looks = (ticket["symbol"], ticket["side"], Decimal(ticket["quantity"]))
-            own = next((one for one in open_ if (one.symbol, one.side.value, one.quantity) == looks), None)
+            entered = datetime.fromisoformat(order["entered_at"])
+            fitting = (
+                intent for intent in sent if _looks(intent) == looks and EARLY <= entered - intent.sent_at <= LATE
+            )
+            own = next(fitting, None)
             if own is not None:
-                open_.remove(own)
-            filled[own.client_order_id if own else f"schwab-{order['number']}"] = Decimal(order["filled"])
-        return filled
+                sent.remove(own)
+            name = own.order.client_order_id if own else f"schwab-{order['number']}"
+            filled[name] = Decimal(order["filled"])
+        return {name: units for name, units in filled.items() if units or name.startswith("schwab-")}
+
+
+def _looks(intent: Intent) -> tuple[str, str, Decimal]:
+    return intent.order.symbol, intent.order.side.value, intent.order.quantity
 
 
 @contextmanager

@@ -86,7 +86,7 @@ class Lane:
         if key.run_id not in self.excused or not unknown:
             return
         time.sleep(OPERATOR_SECONDS)
-        filled = self.campaign.desk.filled(self.account, intended(self.keys, store))
+        filled = self.campaign.desk.filled(self.account, intended(self.keys, store), store)
         for order in unknown:
             units = filled.get(order.client_order_id)
             what = Settlement.FILLED if units else Settlement.NOT_SENT
@@ -213,7 +213,7 @@ def run(arguments: argparse.Namespace) -> dict[str, object]:
             store, reports = place.open()
             for lane in done:
                 count = count + judge(
-                    lane.keys, desk.filled(lane.account, intended(lane.keys, store)), store, ReportStore(reports)
+                    lane.keys, desk.filled(lane.account, intended(lane.keys, store), store), store, ReportStore(reports)
                 )
                 excused += sum(_blocked(ReportStore(reports), run_id) for run_id in lane.excused)
             line = count.line(crashes=sum(lane.crashes for lane in done), boundaries=boundaries(campaign.hits))
