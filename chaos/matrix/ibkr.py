@@ -32,6 +32,7 @@ class IbkrStand:
     venue: Server
     times: ExecutionTimes = field(default=ExecutionTimes(timedelta(seconds=0.4), timedelta(seconds=0.04)))
     lease: timedelta = timedelta(seconds=3)
+    timeout: float = TIMEOUT
 
     def begin(self, session: date) -> None:
         """Set the venue's clock."""
@@ -39,7 +40,7 @@ class IbkrStand:
 
     def process(self, store: VersionedStore) -> Process:
         """Return a login that was not made yet."""
-        connection = Connection(Address("127.0.0.1", self.venue.port, CLIENT_ID, TIMEOUT))
+        connection = Connection(Address("127.0.0.1", self.venue.port, CLIENT_ID, self.timeout))
         contracts, clock = Contracts(connection), gateway_clock(connection)
         broker = IbkrBroker(connection, contracts, ACCOUNT, OrderIds(store, CLIENT_ID), SETTLE)
         market = IbkrMarket(connection, contracts, Adjustment.TOTAL_RETURN, CALENDAR, clock)

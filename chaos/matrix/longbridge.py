@@ -34,6 +34,7 @@ class LongBridgeStand:
     library: str
     times: ExecutionTimes = field(default=ExecutionTimes(timedelta(seconds=1), timedelta(seconds=0.1)))
     lease: timedelta = timedelta(seconds=10)
+    timeout: float = TIMEOUT
 
     def begin(self, session: date) -> None:
         """Set the venue's clock."""
@@ -45,8 +46,8 @@ class LongBridgeStand:
         keys = (login["key"], login["secret"], login["tokens"][ACCOUNT])
         urls = (f"http://{address}", f"ws://{address}/ws/quote", f"ws://{address}/ws/trade")
         credentials = Credentials(self.library, *keys, *urls)
-        trade, quote = Worker(credentials, "trade", TIMEOUT), Worker(credentials, "quote", TIMEOUT)
-        clock = ServerClock(http_time(urls[0], TIMEOUT))
+        trade, quote = Worker(credentials, "trade", self.timeout), Worker(credentials, "quote", self.timeout)
+        clock = ServerClock(http_time(urls[0], self.timeout))
         broker = LongBridgeBroker(trade, Instruments(quote), Claims(store, ACCOUNT), ACCOUNT, clock, SETTLE)
         market = LongBridgeMarket(quote, Adjustment.TOTAL_RETURN, CALENDAR, clock)
 

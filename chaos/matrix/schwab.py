@@ -33,6 +33,7 @@ class SchwabStand:
     tokens: TokenFile
     times: ExecutionTimes = field(default=ExecutionTimes(timedelta(seconds=1), timedelta(seconds=0.1)))
     lease: timedelta = timedelta(seconds=6)
+    timeout: float = TIMEOUT
 
     def log_in(self) -> None:
         """Log in, as someone does every week."""
@@ -45,9 +46,9 @@ class SchwabStand:
     def process(self, store: VersionedStore) -> Process:
         """Return a session that has not begun."""
         connection = Connection(
-            Login("sandbox-key", "sandbox-secret", self.tokens, ("127.0.0.1", self.venue.port)), TIMEOUT
+            Login("sandbox-key", "sandbox-secret", self.tokens, ("127.0.0.1", self.venue.port)), self.timeout
         )
-        clock = ServerClock(http_time(f"http://127.0.0.1:{self.venue.port}", TIMEOUT))
+        clock = ServerClock(http_time(f"http://127.0.0.1:{self.venue.port}", self.timeout))
         broker = SchwabBroker(connection, ACCOUNT, Intents(store, ACCOUNT), clock, Pacer(), Delays(SETTLE))
         return Process(broker, SchwabMarket(connection, Adjustment.SPLIT, CALENDAR), clock, connection.close)
 

@@ -24,7 +24,7 @@ from quant_platform_kit.adapters.calendar_tables import load_calendar
 from quant_platform_kit.adapters.file_store import FileStore
 from quant_platform_kit.adapters.server_clock import ServerClock, http_time
 from quant_platform_kit.domain.errors import BrokerError, InvalidInput, NeedsOperator, OrderRejected
-from quant_platform_kit.domain.orders import ExecutionReport, Order, OrderState, Side
+from quant_platform_kit.domain.orders import Order, OrderState, Side
 from quant_platform_kit.domain.runs import Outcome
 from quant_platform_kit.domain.silence import AfterSilence
 from quant_platform_kit.domain.strategy import Adjustment
@@ -35,6 +35,8 @@ from venue_sandbox.launch import Server
 from venue_sandbox.longbridge_platform import LongBridgePlatform
 from venue_sandbox.paper_platform import PaperPlatform
 from venue_sandbox.platform import Platform
+
+from .app_frame import buy, orders, silent, until
 
 Start = Callable[..., Server]
 D = Decimal
@@ -87,28 +89,6 @@ def app(server: Server, library: str, tmp_path: Path) -> Generator[App]:
     made.warm()
     yield made
     made.close()
-
-
-def buy(quantity: int = 3, reference: str = "q1", limit: str | None = None, side: Side = Side.BUY) -> Order:
-    return Order(reference, "SPY", side, D(quantity), None if limit is None else D(limit))
-
-
-def until(app: App, reference: str, state: OrderState, seconds: float = 6.0) -> ExecutionReport:
-    end = time.monotonic() + seconds
-    while (found := app.broker.find(reference)) is None or found.state is not state:
-        assert time.monotonic() < end, found
-        time.sleep(0.05)
-    return found
-
-
-def orders(server: Server) -> list[dict[str, Any]]:
-    return server.control("GET", "book")["orders"]
-
-
-def silent(app: App, order: Order) -> None:
-    with pytest.raises(BrokerError) as silence:
-        app.broker.submit(order)
-    assert not isinstance(silence.value, OrderRejected | NeedsOperator), silence.value
 
 
 # --- nothing fails -------------------------------------------------------------------------------

@@ -24,7 +24,7 @@ from quant_platform_kit.adapters.strategies import bind
 from quant_platform_kit.cli.backtest import run_backtest
 from quant_platform_kit.cli.options import Execution, policy
 from quant_platform_kit.domain.errors import BrokerError, InvalidInput, NeedsOperator, OrderRejected, Refused
-from quant_platform_kit.domain.orders import ExecutionReport, Order, OrderState, Side
+from quant_platform_kit.domain.orders import Order, OrderState, Side
 from quant_platform_kit.domain.runs import Outcome
 from quant_platform_kit.domain.strategy import Adjustment
 from quant_platform_kit.services.backtest import BacktestSettings, FillAt
@@ -41,6 +41,8 @@ from venue_sandbox.demo.tour import report_of
 from venue_sandbox.launch import Server
 from venue_sandbox.loopback import ask
 from venue_sandbox.schwab_platform import SchwabPlatform
+
+from .app_frame import buy, orders, silent, until
 
 Start = Callable[..., Server]
 D = Decimal
@@ -84,22 +86,6 @@ def app(server: Server, tmp_path: Path) -> Generator[App]:
     made.broker.connect()
     yield made
     made.connection.close()
-
-
-def buy(quantity: int = 3, reference: str = "q1", limit: str | None = None, side: Side = Side.BUY) -> Order:
-    return Order(reference, "SPY", side, D(quantity), None if limit is None else D(limit))
-
-
-def until(app: App, reference: str, state: OrderState, seconds: float = 5.0) -> ExecutionReport:
-    end = time.monotonic() + seconds
-    while (found := app.broker.find(reference)) is None or found.state is not state:
-        assert time.monotonic() < end, found
-        time.sleep(0.02)
-    return found
-
-
-def orders(server: Server) -> list[dict[str, Any]]:
-    return server.control("GET", "book")["orders"]
 
 
 # --- nothing fails -------------------------------------------------------------------------------
@@ -251,12 +237,6 @@ def test_no_other_adjustment_is_served(app: App) -> None:
 
 
 # --- an order that is not answered ---------------------------------------------------------------
-
-
-def silent(app: App, order: Order) -> None:
-    with pytest.raises(BrokerError) as silence:
-        app.broker.submit(order)
-    assert not isinstance(silence.value, OrderRejected | NeedsOperator), silence.value
 
 
 @pytest.mark.parametrize("kind", ["drop_after", "silent"])

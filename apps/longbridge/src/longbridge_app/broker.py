@@ -28,8 +28,11 @@ __all__ = ["REPLAY_WINDOW", "LongBridgeBroker", "traits_of"]
 
 REPLAY_WINDOW = timedelta(minutes=10)
 CURRENCY = "USD"
-FRESH_SECONDS = 1.0
-"""How long a list of orders is good for: 30 requests in 30 seconds are allowed."""
+FIRST_FRESH, LONGEST_FRESH = 0.05, 1.0
+"""How long a list of orders is good for, in seconds: each is twice as long as the one before, until something is sent.
+
+Most orders are filled soon after they were sent, and 30 requests in 30 seconds are allowed.
+"""
 DAYS_BACK = timedelta(days=5)
 CANCEL_SECONDS, POLL_SECONDS = 5.0, 0.2
 
@@ -58,6 +61,7 @@ class LongBridgeBroker:
         self._claims = claims
         self._traits = traits_of(worker.library, settle, worker.timeout)
         self._listed: tuple[float, Sequence[OrderRow]] | None = None
+        self._fresh = FIRST_FRESH
         self._told: dict[OrderRow, ExecutionReport] = {}
 
     @property
@@ -73,6 +77,7 @@ class LongBridgeBroker:
     def connect(self) -> None:
         """Kill the connection there is, and log in anew; raises `BrokerError` when that does not work."""
         self._worker.kill()
+        self._instruments.prepare()
         with self._worker.turn("a login") as deadline:
             self._changed()
             self._today(deadline)
@@ -209,12 +214,13 @@ class LongBridgeBroker:
 
     def _changed(self) -> None:
         """Ask anew the next time."""
-        self._listed = None
+        self._listed, self._fresh = None, FIRST_FRESH
 
     def _today(self, deadline: Deadline) -> Sequence[OrderRow]:
         """Return today's orders, the newest first."""
-        if self._listed is None or time.monotonic() - self._listed[0] > FRESH_SECONDS:
+        if self._listed is None or time.monotonic() - self._listed[0] > self._fresh:
             rows = self._worker.look("today", what="today's orders", deadline=deadline)
+            self._fresh = self._fresh if self._listed is None else min(2 * self._fresh, LONGEST_FRESH)
             self._listed = (time.monotonic(), rows)
         return self._listed[1]
 
@@ -222,7 +228,7 @@ class LongBridgeBroker:
         told_before = self._listed
         rows = _by_id(row for row in self._today(deadline) if row.remark == client_order_id)
         if not rows and history and self._listed is told_before:  # "not found" counts as of now only
-            self._changed()
+            self._listed = None
             rows = _by_id(row for row in self._today(deadline) if row.remark == client_order_id)
         if not rows and history:
             before: Sequence[OrderRow] = self._worker.look(

@@ -25,6 +25,10 @@ class Instruments:
         self._worker = worker
         self._known: dict[str, Instrument] = {}
 
+    def prepare(self) -> None:
+        """Have the connection started, while another one is, for the first question to it."""
+        self._worker.start()
+
     def of(self, symbol: str, deadline: Deadline) -> Instrument | None:
         """Return lot and currency of a symbol of the kit, None if it is not known; raises as a look-up."""
         name = market_symbol(symbol)

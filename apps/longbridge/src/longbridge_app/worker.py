@@ -148,6 +148,11 @@ class Worker:
             time.sleep(wait)
             wait = min(2 * wait, LONGEST_WAIT)
 
+    def start(self) -> None:
+        """Start the process, and do not wait for it; without this, the first call does."""
+        with self._turn:
+            self._ready()
+
     def kill(self) -> None:
         """End the process at once; nothing it was about to do takes place."""
         process, pipe = self._process, self._pipe

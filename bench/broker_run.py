@@ -1,25 +1,20 @@
-"""A run of 20 orders at Interactive Brokers against a bare script that places the same orders with the same library.
+"""A run of 20 orders at a broker against a bare script that places the same orders with the same library.
 
-Both log in, place twenty market orders and end when all are filled, at the same venue. The script keeps nothing and
-checks nothing; the run takes its inputs, plans, records every step durably, reconciles and reports. Bound: 1.5 times.
+Both log in, place twenty market orders and end when all are filled, at the same venue, which holds both to the broker's
+limits. The script keeps nothing and checks nothing; the run takes its inputs, plans, records every step durably,
+reconciles and reports. Bound: 1.5 times.
 """
 
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Collection, Sequence
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import ib_async
-from ibkr_app.broker import IbkrBroker
-from ibkr_app.clock import gateway_clock
-from ibkr_app.connection import Address, Connection
-from ibkr_app.contracts import Contracts
-from ibkr_app.market import IbkrMarket
-from ibkr_app.order_ids import OrderIds
 from pydantic import BaseModel
 from quant_platform_kit.adapters.calendar_tables import load_calendar
 from quant_platform_kit.adapters.file_store import FileStore
@@ -28,7 +23,6 @@ from quant_platform_kit.domain.cycle import ExecutionPolicy
 from quant_platform_kit.domain.identity import Mode, RunKey
 from quant_platform_kit.domain.runs import Outcome
 from quant_platform_kit.domain.strategy import (
-    Adjustment,
     InputName,
     StrategyContext,
     StrategyDecision,
@@ -38,16 +32,24 @@ from quant_platform_kit.domain.strategy import (
 from quant_platform_kit.services.reports import ReportStore
 from quant_platform_kit.services.run_cycle import run_cycle
 from quant_platform_kit.services.run_request import RunPorts, RunRequest
+from schwab_app.tokens import TokenFile
 from venue_sandbox.launch import Server
+
+from bench.bare_orders import BARE, Bare
+from chaos.matrix.ibkr import IbkrStand
+from chaos.matrix.longbridge import LongBridgeStand
+from chaos.matrix.schwab import SchwabStand
+from chaos.matrix.stand import ACCOUNT, Stand
+
+__all__ = ["measure"]
 
 ORDERS, ROUNDS = 20, 7
 BOUND = 1.5
 SYMBOLS = tuple(f"S{n:02}" for n in range(ORDERS))
+UNITS, LONG = 900, 20.0
 CALENDAR = load_calendar("XNYS")
 OPENS = datetime(2023, 6, 2, 14, tzinfo=UTC)
 SESSION = date(2023, 6, 2)
-CLIENT_ID = 17
-ACCOUNT = "DUSBX1"
 
 
 class _Twenty:
@@ -64,7 +66,6 @@ class _Twenty:
         managed=SYMBOLS,
         history_sessions=1,
         sources=("benchmark",),
-        adjustment=Adjustment.SPLIT,
     )
 
     def evaluate(self, ctx: StrategyContext, config: object) -> StrategyDecision:
@@ -72,14 +73,35 @@ class _Twenty:
         return self.manifest.rebalance(ctx, dict.fromkeys(self.manifest.managed, 0.045))
 
 
-def measure() -> dict[str, Any]:
+@dataclass(frozen=True)
+class Side:
+    """A venue, the script, and how the platform reaches the venue."""
+
+    venue: str
+    bare: Bare
+    stand: Callable[[Server, Path], Stand]
+
+
+SIDES = {
+    "ibkr": Side("tws", BARE["ibkr"], lambda venue, folder: IbkrStand(venue, timeout=LONG)),
+    "schwab": Side("schwab", BARE["schwab"], lambda venue, folder: SchwabStand(venue, _tokens(folder), timeout=LONG)),
+    "longbridge": Side(
+        "longbridge", BARE["longbridge"], lambda venue, folder: LongBridgeStand(venue, "longbridge", timeout=LONG)
+    ),
+    "longport": Side(
+        "longbridge", BARE["longport"], lambda venue, folder: LongBridgeStand(venue, "longport", timeout=LONG)
+    ),
+}
+
+
+def measure(broker: str) -> dict[str, Any]:
     """Return the median ratio of a run to the bare script."""
-    pairs: list[tuple[float, float]] = []
+    side, pairs = SIDES[broker], list[tuple[float, float]]()
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         prices = _prices(Path(name))
         for n in range(ROUNDS + 1):
-            bare = _at_venue(Path(name) / f"{n}-script", prices, lambda port, _: _script(port, ACCOUNT))
-            ours = _at_venue(Path(name) / f"{n}-run", prices, lambda port, folder: _run(port, ACCOUNT, folder))
+            bare = _at_venue(side, Path(name) / f"{n}-script", prices, _script)
+            ours = _at_venue(side, Path(name) / f"{n}-run", prices, _run)
             pairs.append((bare, ours))
     ratio = statistics.median(ours / bare for bare, ours in pairs[1:])
     return {
@@ -91,13 +113,19 @@ def measure() -> dict[str, Any]:
     }
 
 
-def _at_venue(folder: Path, prices: Path, work: Callable[[int, Path], None]) -> float:
+def _at_venue(side: Side, folder: Path, prices: Path, work: Callable[[Side, Server, Path], None]) -> float:
     """Return the seconds that something takes at a venue of its own."""
     options = ("--folder", str(folder / "venue"), "--prices", str(prices), "--clock", OPENS.isoformat())
-    with Server("venue_sandbox.tws", *options, "--account", f"{ACCOUNT}=1000000") as venue:
+    with Server(f"venue_sandbox.{side.venue}", *options, "--account", f"{ACCOUNT}=1000000") as venue:
+        if side.venue == "schwab":
+            _tokens(folder).write(venue.control("POST", "login"))
         began = time.perf_counter()
-        work(venue.port, folder)
+        work(side, venue, folder)
         return time.perf_counter() - began
+
+
+def _tokens(folder: Path) -> TokenFile:
+    return TokenFile(folder / "token.json")
 
 
 def _prices(folder: Path) -> Path:
@@ -108,32 +136,22 @@ def _prices(folder: Path) -> Path:
     return path
 
 
-def _script(port: int, account: str) -> None:
+def _script(side: Side, venue: Server, folder: Path) -> None:
     """Place twenty orders and wait until they are filled."""
-    ib = ib_async.IB()
-    ib.connect("127.0.0.1", port, clientId=99)
-    contracts: Sequence[Any] = [ib_async.Stock(symbol, "SMART", "USD") for symbol in SYMBOLS]
-    ib.qualifyContracts(*contracts)
-    orders = (ib_async.MarketOrder("BUY", 900, tif="DAY", account=account) for _ in contracts)
-    trades = [ib.placeOrder(contract, order) for contract, order in zip(contracts, orders, strict=True)]
-    while not all(trade.orderStatus.status == "Filled" for trade in trades):
-        ib.sleep(0.005)
-    ib.disconnect()
+    side.bare(venue, folder, SYMBOLS, UNITS)
 
 
-def _run(port: int, account: str, folder: Path) -> None:
+def _run(side: Side, venue: Server, folder: Path) -> None:
     """Run a strategy that buys twenty symbols."""
-    connection = Connection(Address("127.0.0.1", port, CLIENT_ID, 20))
-    contracts, clock = Contracts(connection), gateway_clock(connection)
     store, reports = FileStore(folder / "store"), ReportStore(FileStore(folder / "reports"))
-    broker = IbkrBroker(connection, contracts, account, OrderIds(store, CLIENT_ID), timedelta(seconds=1))
-    market = IbkrMarket(connection, contracts, Adjustment.SPLIT, CALENDAR, clock)
-    key = RunKey(account, SESSION, "bench", Mode.PAPER)
+    stand = side.stand(venue, folder)
+    process = stand.process(store)
+    key = RunKey(ACCOUNT, SESSION, "bench", Mode.PAPER)
     try:
-        ports = RunPorts(broker, market, store, reports, clock, CALENDAR)
+        ports = RunPorts(process.broker, process.market, store, reports, process.clock, CALENDAR)
         report = run_cycle(RunRequest(bind(_Twenty()), key), ports, ExecutionPolicy(TargetMode.WEIGHT))
     finally:
-        connection.close()
+        process.close()
     filled = [order for order in report.orders if order.filled]
     assert report.outcome is Outcome.COMPLETED, report.reasons
     assert len(filled) == ORDERS
