@@ -32,6 +32,8 @@ __all__ = ["Delays", "SchwabBroker"]
 SNAPSHOT, WORKING = timedelta(days=1), timedelta(days=59)
 """How far back orders are looked at: Schwab shows 60 days."""
 CANCEL_SECONDS, POLL_SECONDS = 5.0, 0.1
+FRESH_SECONDS, SNAPSHOT_SECONDS = 0.05, 2.0
+"""How old a list of orders may be that tells where one stands, and one that tells which were there before another."""
 
 Document = Mapping[str, Any]
 
@@ -44,6 +46,23 @@ class Delays:
     skew: timedelta = timedelta(seconds=60)
 
 
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Orders as Schwab listed them, the newest first, and when it was asked (`time.monotonic`)."""
+
+    asked_at: float
+    documents: Sequence[Document]
+
+    @property
+    def ids(self) -> tuple[int, ...]:
+        """Their ids."""
+        return tuple(int(document["orderId"]) for document in self.documents)
+
+    def find(self, order_id: int) -> Document | None:
+        """Return one of them."""
+        return next((document for document in self.documents if int(document["orderId"]) == order_id), None)
+
+
 class SchwabBroker:
     """An account behind a login."""
 
@@ -52,6 +71,8 @@ class SchwabBroker:
     ) -> None:
         self._connection, self._account_id, self._intents = connection, account_id, intents
         self._clock, self._pacer, self._skew = clock, pacer, delays.skew
+        self._last: Listing | None = None
+        self._changed_at = 0.0
         self._traits = BrokerTraits(AfterSilence.BLOCK, delays.settle, timeout=timedelta(seconds=connection.timeout))
 
     @property
@@ -100,7 +121,7 @@ class SchwabBroker:
                 return self._sent_before(intent, order, deadline)
             self._refuse_alike(order)
             try:
-                known = tuple(int(document["orderId"]) for document in self._listed(SNAPSHOT, deadline))
+                known = self._listing(time.monotonic() - SNAPSHOT_SECONDS, deadline).ids
             except BrokerError as error:  # nothing was recorded, so nothing can have left or will leave
                 raise OrderRejected(f"not sent: {error}") from error
             self._pacer.take()
@@ -137,6 +158,7 @@ class SchwabBroker:
         with self._connection.turn("a cancel") as deadline:
             self._pacer.take()
             self._connection.look(lambda client: client.cancel_order(placed.order_id, account), "a cancel", deadline)
+            self._changed_at = time.monotonic()
         end = time.monotonic() + min(CANCEL_SECONDS, self._connection.timeout / 2)
         while not (found := self.find(client_order_id) or found).state.terminal and time.monotonic() < end:
             time.sleep(POLL_SECONDS)
@@ -219,7 +241,8 @@ class SchwabBroker:
             return report(candidate, order)
         if not placed.order_id:
             return ExecutionReport(order, OrderState.REJECTED, (), placed.refused)
-        shown = self._shown(placed.order_id, deadline)
+        shown = self._listing(self._recently, deadline).find(placed.order_id)
+        shown = shown or self._shown(placed.order_id, deadline)
         if shown is None:
             raise BrokerError(f"Schwab does not show its order {placed.order_id} any more")
         return report(shown, order)
@@ -232,9 +255,12 @@ class SchwabBroker:
         NeedsOperator
             There are several.
         """
+        back = self._clock.now() - intent.sent_at + self._skew
+        recent = back < SNAPSHOT
+        documents = self._listing(time.monotonic(), deadline).documents if recent else self._listed(back, deadline)
         alike = [
             document
-            for document in self._listed(self._clock.now() - intent.sent_at + self._skew, deadline)
+            for document in documents
             if int(document["orderId"]) not in intent.known
             and _is_same(document, intent)
             and intent.sent_at - self._skew <= entered_at(document) <= self._appears_until(intent)
@@ -248,6 +274,18 @@ class SchwabBroker:
     def _appears_until(self, intent: Intent) -> datetime:
         """Return the latest time at which an order can have been entered."""
         return intent.sent_at + self._traits.settle_window + self._traits.timeout + self._skew
+
+    @property
+    def _recently(self) -> float:
+        """Since when a list must have been asked for that tells where orders stand: lately, after the last change."""
+        return max(self._changed_at, time.monotonic() - FRESH_SECONDS)
+
+    def _listing(self, since: float, deadline: Deadline) -> Listing:
+        """Return the account's orders of the last day, by a list asked for since an instant (`time.monotonic`)."""
+        if self._last is None or self._last.asked_at < since:
+            asked_at = time.monotonic()
+            self._last = Listing(asked_at, self._listed(SNAPSHOT, deadline))
+        return self._last
 
     def _listed(self, back: timedelta, deadline: Deadline) -> Sequence[Document]:
         """Return the account's orders that were entered so long ago or later, the newest first."""
