@@ -120,10 +120,12 @@ class Git:
             hide([parts.username or "", parts.password or ""])  # git's complaints quote the address
         return url
 
-    def where(self) -> tuple[str, str | None]:
-        """Return the commit of HEAD and the branch that is checked out, None without one."""
-        commit, ref = self.text("rev-parse", "HEAD", "--symbolic-full-name", "HEAD").split("\n")
-        return commit, ref.removeprefix("refs/heads/") if ref != "HEAD" else None
+    def where(self) -> tuple[Path, str, str | None]:
+        """Return the root, the commit of HEAD, and the branch that is checked out, None without one."""
+        root, commit, ref = self.text("rev-parse", "--show-toplevel", "HEAD", "--symbolic-full-name", "HEAD").split(
+            "\n"
+        )
+        return Path(root), commit, ref.removeprefix("refs/heads/") if ref != "HEAD" else None
 
     def commit(self, revision: str = "HEAD") -> str:
         """Return the commit that a revision names."""

@@ -24,8 +24,8 @@ def read_status(folder: Path) -> dict[str, Any]:
 
     Versions, pins and lock entries are those of HEAD.
     """
-    git = Git.at(folder)
-    head, branch = git.where()
+    root, head, branch = Git(folder).where()
+    git = Git(root)
     asked = git.remote_soon(branch or "HEAD") if git.origin is not None else lambda: Remote(None, {})
     try:
         workspace, tags = read_workspace(git, head), git.tags()
