@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,12 +12,23 @@ from quant_release.machine import Subject
 from quant_release.rehearsal.baseline import BUNDLE, KIT, STRATEGIES
 from quant_release.releasing import Place, Site, look
 from quant_release.table import Scope
-from quant_release.testing.workspace import Rehearsal, make_rehearsal
+from quant_release.testing.workspace import Rehearsal, make_rehearsal, rehearsal_in
+
+
+@pytest.fixture(scope="session")
+def baseline(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with the workspace, made once; a copy beside it is what each test begins with."""
+    folder = tmp_path_factory.mktemp("rehearsal") / "place"
+    make_rehearsal(folder)
+    shutil.copytree(folder, folder.with_name("pristine"))
+    return folder
 
 
 @pytest.fixture
-def rehearsal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Rehearsal:
-    made = make_rehearsal(tmp_path)
+def rehearsal(baseline: Path, monkeypatch: pytest.MonkeyPatch) -> Rehearsal:
+    shutil.rmtree(baseline)
+    shutil.copytree(baseline.with_name("pristine"), baseline)
+    made = rehearsal_in(baseline)
     monkeypatch.setenv("PATH", f"{made.tools}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.delenv("STORE_URL", raising=False)
     return made

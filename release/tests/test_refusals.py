@@ -16,7 +16,7 @@ from quant_release.holding import hold_checkout, hold_store
 from quant_release.journal import Journal, RunWatcher
 from quant_release.machine import Boundary, Subject, advance
 from quant_release.rehearsal.baseline import BUNDLE, KIT, STRATEGIES, bundle_text
-from quant_release.releasing import Place, Site, apply
+from quant_release.releasing import Place, Site, abandon, apply
 from quant_release.table import Row, Scope
 from quant_release.testing.workspace import Rehearsal
 
@@ -121,7 +121,7 @@ def test_a_tag_without_its_commit_at_the_origin_is_not_a_release(rehearsal: Rehe
     rehearsal.git.run("push", "--quiet", "origin", f"{KIT}-v0.7.10")
     refused(rehearsal, place, "its commit [0-9a-f]{12} was not pushed to origin/main: git push origin", resume=True)
     rehearsal.git.push()
-    apply(place, BUNDLE, resume=True)
+    apply(place, BUNDLE, until=f"push:{KIT}", resume=True)
 
 
 def test_a_tag_on_a_side_branch_is_not_a_release(rehearsal: Rehearsal, place: Place, tmp_path: Path) -> None:
@@ -181,7 +181,8 @@ def test_a_version_does_not_go_backwards(
 
 
 def test_pins_do_not_go_backwards_unless_the_bundle_says_so(rehearsal: Rehearsal, place: Place) -> None:
-    apply(place, BUNDLE)
+    apply(place, BUNDLE, until="push-pins:ibkr")
+    abandon(place, BUNDLE)
     rehearsal.write(f"release/bundles/{BUNDLE}.toml", bundle_text("0.7.8", "0.7.11"))
     refused(rehearsal, place, "goes backwards, from 0.7.10 to 0.7.8: choose a newer one, or say rollback = true")
 
@@ -208,7 +209,7 @@ def test_a_second_operator_is_told_who_is_at_work_and_since_when(
     clock = SystemClock()
     with hold_checkout(other.own_folder(), clock), hold_store(store, "bob", other, clock):
         refused(rehearsal, place, r"bob in \S+/other \(\w+\) since \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC is at work")
-    apply(place, BUNDLE)
+    apply(place, BUNDLE, until=f"tag:{KIT}")
 
 
 def test_a_second_release_of_the_same_checkout_is_refused(

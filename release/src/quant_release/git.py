@@ -32,6 +32,9 @@ class Remote(NamedTuple):
     tags: Mapping[str, str]
 
 
+_Answer = Callable[..., subprocess.CompletedProcess[bytes]]
+
+
 class Git:
     """A checkout.
 
@@ -70,12 +73,13 @@ class Git:
     def _call(
         self, arguments: Sequence[str], stdin: bytes, accept: Sequence[int]
     ) -> subprocess.CompletedProcess[bytes]:
-        return self._finish(self._begin(arguments), arguments, stdin, accept)
+        return self._soon(arguments, accept)(stdin)
 
-    def _begin(self, arguments: Sequence[str]) -> subprocess.Popen[bytes]:
+    def _soon(self, arguments: Sequence[str], accept: Sequence[int]) -> _Answer:
+        """Begin a command; call what is returned, perhaps with its input, for what it says."""
         pipe = subprocess.PIPE
         try:
-            return subprocess.Popen(
+            process = subprocess.Popen(
                 ["git", *arguments],
                 cwd=self.root,
                 stdin=pipe,
@@ -87,16 +91,15 @@ class Git:
         except FileNotFoundError:
             raise GitError(f"git, or the folder {self.root}, is not there: install git, or name the checkout") from None
 
-    @staticmethod
-    def _finish(
-        process: subprocess.Popen[bytes], arguments: Sequence[str], stdin: bytes, accept: Sequence[int]
-    ) -> subprocess.CompletedProcess[bytes]:
-        with process:
-            out, complaint = process.communicate(stdin)
-        if process.returncode not in accept:
-            said = " ".join(complaint.decode("utf-8", "replace").split()) or f"exit code {process.returncode}"
-            raise GitError(f"git {' '.join(arguments[:3])}: {said}")
-        return subprocess.CompletedProcess(arguments, process.returncode, out, complaint)
+        def answer(stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+            with process:
+                out, complaint = process.communicate(stdin)
+            if process.returncode not in accept:
+                said = " ".join(complaint.decode("utf-8", "replace").split()) or f"exit code {process.returncode}"
+                raise GitError(f"git {' '.join(arguments[:3])}: {said}")
+            return subprocess.CompletedProcess(arguments, process.returncode, out, complaint)
+
+        return answer
 
     # --- where things are ----------------------------------------------------------------------
 
@@ -120,10 +123,12 @@ class Git:
             hide([parts.username or "", parts.password or ""])  # git's complaints quote the address
         return url
 
-    def where(self) -> tuple[str, str | None]:
-        """Return the commit of HEAD and the branch that is checked out, None without one."""
-        commit, ref = self.text("rev-parse", "HEAD", "--symbolic-full-name", "HEAD").split("\n")
-        return commit, ref.removeprefix("refs/heads/") if ref != "HEAD" else None
+    def where(self) -> tuple[Path, str, str | None]:
+        """Return the root, the commit of HEAD, and the branch that is checked out, None without one."""
+        root, commit, ref = self.text("rev-parse", "--show-toplevel", "HEAD", "--symbolic-full-name", "HEAD").split(
+            "\n"
+        )
+        return Path(root), commit, ref.removeprefix("refs/heads/") if ref != "HEAD" else None
 
     def commit(self, revision: str = "HEAD") -> str:
         """Return the commit that a revision names."""
@@ -133,9 +138,13 @@ class Git:
 
     def tags(self) -> dict[str, str]:
         """Return the commit of every local tag."""
-        lines = self.text("for-each-ref", "--format=%(refname:strip=2) %(objectname) %(*objectname)", "refs/tags")
-        found = (line.split() for line in lines.splitlines())
-        return {name: objects[-1] for name, *objects in found}
+        return self.tags_soon()()
+
+    def tags_soon(self) -> Callable[[], dict[str, str]]:
+        """Begin to list the local tags; call what is returned for them."""
+        format_ = "--format=%(refname:strip=2) %(objectname) %(*objectname)"
+        listed = self._soon(("for-each-ref", format_, "refs/tags"), (0,))
+        return lambda: {name: objects[-1] for name, *objects in map(str.split, listed().stdout.decode().splitlines())}
 
     def remote(self, branch: str) -> Remote:
         """Ask the origin for the branch and its tags."""
@@ -143,9 +152,8 @@ class Git:
 
     def remote_soon(self, branch: str) -> Callable[[], Remote]:
         """Begin to ask the origin, which may be far away; call what is returned for the answer."""
-        arguments = ("ls-remote", REMOTE, f"refs/heads/{branch}", "refs/tags/*")
-        process = self._begin(arguments)
-        return lambda: self._remote(branch, self._finish(process, arguments, b"", (0,)).stdout.decode())
+        asked = self._soon(("ls-remote", REMOTE, f"refs/heads/{branch}", "refs/tags/*"), (0,))
+        return lambda: self._remote(branch, asked().stdout.decode())
 
     def _remote(self, branch: str, listed: str) -> Remote:
         names: dict[str, str] = {}

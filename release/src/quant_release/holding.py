@@ -88,7 +88,8 @@ def hold_store(store: VersionedStore, who: str, checkout: Git, clock: Clock) -> 
     place = f"{who} in {socket.gethostname()}:{checkout.root} ({_name_of(checkout.own_folder())})"
     known = lease_at(store, LEASE)
     is_own = known is not None and known.holder.partition(_SINCE)[0] == place
-    terms = LeaseTerms(TERMS.duration, -TERMS.duration) if is_own else TERMS  # the lock proves that the holder is gone
+    # the lock proves that the own holder is gone: no lease of it, however new, is waited for
+    terms = LeaseTerms(TERMS.duration, -2 * TERMS.duration) if is_own else TERMS
     holder = f"{place}{_SINCE}{store.now():%Y-%m-%d %H:%M:%S} UTC"
     try:
         lease = Lease.take(store, LEASE, holder, terms, clock)

@@ -23,7 +23,7 @@ class Scene:
     @property
     def branch(self) -> str:
         """The branch that is checked out."""
-        branch = self._where[1]
+        branch = self._where[2]
         if branch is None:
             raise Refused("no branch is checked out here; check out the one that is released from")
         return branch
@@ -31,10 +31,10 @@ class Scene:
     @property
     def head(self) -> str:
         """The commit of HEAD."""
-        return self._where[0]
+        return self._where[1]
 
     @cached_property
-    def _where(self) -> tuple[str, str | None]:
+    def _where(self) -> tuple[Path, str, str | None]:
         return self.git.where()
 
     @cached_property

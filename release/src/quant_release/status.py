@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from quant_platform_kit.domain.errors import Refused
 
-from quant_release.git import Git, Remote
+from quant_release.git import Git, GitError, Remote
 from quant_release.pins import Pin, address
 from quant_release.versions import tag_name
 from quant_release.workspace import App, Package, Workspace, read_workspace, requirements_of
@@ -24,13 +24,13 @@ def read_status(folder: Path) -> dict[str, Any]:
 
     Versions, pins and lock entries are those of HEAD.
     """
-    git = Git.at(folder)
-    head, branch = git.where()
-    asked = git.remote_soon(branch or "HEAD") if git.origin is not None else lambda: Remote(None, {})
+    root, head, branch = Git(folder).where()
+    git = Git(root)
+    listed, asked = git.tags_soon(), git.remote_soon(branch or "HEAD")
     try:
-        workspace, tags = read_workspace(git, head), git.tags()
+        workspace = read_workspace(git, head)
     finally:
-        remote = asked()
+        tags, remote = listed(), _answer(git, asked)
     if not workspace.packages:
         raise Refused(
             f"{git.root} has no package with a table [tool.release] below packages/; name the checkout with --root"
@@ -49,6 +49,16 @@ def read_status(folder: Path) -> dict[str, Any]:
         "mismatches": mismatches,
         "well": not mismatches,
     }
+
+
+def _answer(git: Git, asked: Callable[[], Remote]) -> Remote:
+    """Return what the origin has: nothing, where there is none."""
+    try:
+        return asked()
+    except GitError:
+        if git.origin is None:
+            return Remote(None, {})
+        raise
 
 
 def _app(app: App) -> dict[str, Any]:

@@ -68,7 +68,7 @@ def copy_of(source: Path, folder: Path) -> Git:
 def new_repository(folder: Path) -> Git:
     """Make a repository of one commit out of a folder."""
     git = Git(folder)
-    git.run("init", "--quiet", "--initial-branch=main")
+    git.run("init", "--quiet", "--template=", "--initial-branch=main")
     for name, value in {
         "user.name": "Rehearsal",
         "user.email": "rehearsal@localhost",
@@ -93,7 +93,7 @@ def make_origin(git: Git, origin: Path, bundle: str) -> None:
         What ``release/bundles/first-bundle.toml`` is to say.
     """
     origin.mkdir(parents=True)
-    Git(origin).run("init", "--quiet", "--bare", "--initial-branch=main")
+    Git(origin).run("init", "--quiet", "--bare", "--template=", "--initial-branch=main")
     git.run("remote", "add", "origin", str(origin))
     versions = {name: Version(0, 0, 0) for name, _ in RELEASES}
     for package, text in RELEASES:

@@ -10,7 +10,7 @@ from pathlib import Path
 from quant_release.git import Git
 from quant_release.rehearsal.baseline import KIT, STRATEGIES, bundle_text, make_origin, new_repository
 
-__all__ = ["Rehearsal", "make_rehearsal", "make_tools"]
+__all__ = ["Rehearsal", "make_rehearsal", "make_tools", "rehearsal_in"]
 
 _PROJECT = """\
 [project]
@@ -147,7 +147,13 @@ def make_rehearsal(folder: Path) -> Rehearsal:
         (root / path).write_text(text, "utf-8")
     git = new_repository(root)
     make_origin(git, folder / "origin.git", bundle_text())
-    return Rehearsal(git, Git(folder / "origin.git"), make_tools(folder / "tools"), f"file://{folder}/store")
+    make_tools(folder / "tools")
+    return rehearsal_in(folder)
+
+
+def rehearsal_in(folder: Path) -> Rehearsal:
+    """Return the small workspace that is in a folder."""
+    return Rehearsal(Git(folder / "work"), Git(folder / "origin.git"), folder / "tools", f"file://{folder}/store")
 
 
 def _files() -> list[tuple[str, str]]:
