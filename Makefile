@@ -39,7 +39,7 @@ demo-release: uv ## release a bundle for real, on a copy of this repository and 
 
 test: uv ## run the tests that need no servers; PYTEST_ADDOPTS is honoured
 	$(SYNC) --group test
-	$(BIN)/pytest -m "not services"
+	$(BIN)/pytest -m "not services" -n auto --dist loadfile
 	@$(LIST_SERVICE_TESTS)
 
 test-services: uv ## run the tests that need servers, against private ones started for them

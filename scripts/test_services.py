@@ -112,7 +112,7 @@ def no_orphans() -> Generator[None]:
 
 def run_tests(arguments: list[str], environment: Mapping[str, str]) -> int:
     """Run pytest and return its exit status; it has ended when this returns, in whatever way."""
-    side_by_side = ("-n", "2", "--dist", "loadfile")
+    side_by_side = ("-n", "3", "--dist", "loadfile")
     command = [sys.executable, "-m", "pytest", "-m", "services", *side_by_side, *arguments]
     process = subprocess.Popen(command, cwd=ROOT, env=environment)
     try:

@@ -56,7 +56,7 @@ def _images(place: Place) -> list[dict[str, Any]] | None:
 
 def show_status(status: dict[str, Any], images: list[dict[str, Any]] | None = None) -> None:
     """Print a status for people."""
-    branch, origin = escape(status["branch"] or "no branch"), escape(str(status["origin"]))
+    branch, origin = escape(status["branch"] or "no branch"), escape(status["origin"] or "none")
     say(f"[bold]{branch}[/bold] {status['head'][:12]}  origin {origin}")
     packages = table("Packages", "package", "version", "tag", "requires")
     for one in status["packages"]:
