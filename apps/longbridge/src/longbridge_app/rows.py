@@ -74,6 +74,7 @@ class OrderRow:
 class FillRow:
     """One execution."""
 
+    order_id: str
     trade_id: str
     quantity: Decimal
     price: Decimal

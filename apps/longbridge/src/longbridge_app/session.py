@@ -106,20 +106,19 @@ class Session:
         """Return orders of earlier days."""
         return tuple(map(_order, self._trade.history_orders(start_at=since, end_at=until)))
 
-    def order(self, order_id: str) -> tuple[OrderRow, Decimal]:
-        """Return an order, and what it has cost beside its price."""
-        shown = self._trade.order_detail(order_id)
-        charges = shown.charge_detail
-        return _order(shown), Decimal(0) if charges is None else charges.total_amount
+    def cost(self, order_id: str) -> Decimal:
+        """Return what an order has cost beside its price."""
+        charges = self._trade.order_detail(order_id).charge_detail
+        return Decimal(0) if charges is None else charges.total_amount
 
-    def fills(self, order_id: str, symbol: str, submitted_at: datetime) -> tuple[FillRow, ...]:
-        """Return the executions of an order, also of an earlier day."""
-        rows = self._trade.today_executions(order_id=order_id)
-        if not rows:
-            begin, end = submitted_at - timedelta(hours=1), submitted_at + timedelta(days=3)
-            found = self._trade.history_executions(symbol=symbol, start_at=begin, end_at=end)
-            rows = [row for row in found if row.order_id == order_id]
-        return tuple(FillRow(row.trade_id, row.quantity, row.price, _utc(row.trade_done_at)) for row in rows)
+    def fills(self) -> tuple[FillRow, ...]:
+        """Return today's executions."""
+        return tuple(map(_fill, self._trade.today_executions()))
+
+    def fills_before(self, symbol: str, submitted_at: datetime) -> tuple[FillRow, ...]:
+        """Return the executions of a symbol on earlier days, in the three days after an order was submitted."""
+        begin, end = submitted_at - timedelta(hours=1), submitted_at + timedelta(days=3)
+        return tuple(map(_fill, self._trade.history_executions(symbol=symbol, start_at=begin, end_at=end)))
 
     # --- prices -----------------------------------------------------------------------------------
 
@@ -162,6 +161,10 @@ def _order(row: Any) -> OrderRow:
         submitted_at=_utc(row.submitted_at),
         message=row.msg or "",
     )
+
+
+def _fill(row: Any) -> FillRow:
+    return FillRow(row.order_id, row.trade_id, row.quantity, row.price, _utc(row.trade_done_at))
 
 
 def _bar(row: Any) -> DayBar:
