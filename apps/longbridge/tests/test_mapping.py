@@ -47,7 +47,7 @@ def test_states(status: str, executed: int, state: OrderState) -> None:
 
 
 def test_costs_stand_with_the_first_execution_and_executions_count_once() -> None:
-    fills = [FillRow("b", D(2), D(10), AT), FillRow("a", D(1), D(11), AT), FillRow("b", D(2), D(10), AT)]
+    fills = [FillRow("7", "b", D(2), D(10), AT), FillRow("7", "a", D(1), D(11), AT), FillRow("7", "b", D(2), D(10), AT)]
     told = report(replace(ROW, status="Filled", executed_quantity=D(3)), fills, D("1.00"))
     assert told.state is OrderState.FILLED
     assert [(fill.execution_id, fill.commission) for fill in told.fills] == [("a", D("1.00")), ("b", D(0))]
@@ -57,7 +57,7 @@ def test_costs_stand_with_the_first_execution_and_executions_count_once() -> Non
 def test_filled_means_that_every_execution_is_known() -> None:
     row = replace(ROW, status="Filled", executed_quantity=D(3))
     assert report(row, [], D(1)).state is OrderState.ACKNOWLEDGED
-    assert report(row, [FillRow("a", D(1), D(11), AT)], D(1)).state is OrderState.PARTIALLY_FILLED
+    assert report(row, [FillRow("7", "a", D(1), D(11), AT)], D(1)).state is OrderState.PARTIALLY_FILLED
 
 
 def test_a_rejection_says_why() -> None:

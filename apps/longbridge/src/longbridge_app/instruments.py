@@ -27,8 +27,8 @@ class Instruments:
         self._expected: set[str] = set()
 
     def prepare(self) -> None:
-        """Have the connection started, while another one is, for the first question to it."""
-        self._worker.start()
+        """Have the connection made, while another one is, for the first question to it."""
+        self._worker.start("member_id")
 
     def expect(self, symbols: Iterable[str]) -> None:
         """Learn which symbols of the kit may be asked for: the first question is about all of them."""

@@ -132,6 +132,7 @@ class Worker:
         self._credentials, self.timeout = credentials, timeout
         self._pace = pace or Pace(0)
         self._process: _Process | None = None
+        self._unheard = False
         self._turn = threading.RLock()
 
     @property
@@ -180,10 +181,7 @@ class Worker:
     def call_now(self, method: str, *arguments: Any, what: str, deadline: Deadline) -> Any:
         """Call a method for which a turn was taken; raises as `call`."""
         try:
-            process = self._ready()
-            seconds = deadline.left()
-            process.send((method, arguments, seconds + GRACE_SECONDS))
-            answer = process.answer(seconds)
+            answer = self._asked(method, arguments, deadline)
         except (OSError, EOFError, pickle.UnpicklingError) as error:
             self.kill()
             raise LongBridgeError(f"the process that asks LongBridge ended during {what}") from error
@@ -208,21 +206,38 @@ class Worker:
             time.sleep(wait)
             wait = min(2 * wait, LONGEST_WAIT)
 
-    def start(self) -> None:
-        """Start the process, and do not wait for it; without this, the first call does."""
+    def start(self, method: str) -> None:
+        """Start the process and have it call a method that changes nothing, and do not wait for it.
+
+        Without this, the first call starts it. What the method says is passed over: a call after it fails likewise.
+        """
         with self._turn:
-            self._ready()
+            if self._process is None:
+                self._send(method, (), self.timeout)
+                self._unheard = True
 
     def kill(self) -> None:
         """End the process at once; nothing it was about to do takes place."""
-        process, self._process = self._process, None
+        process, self._process, self._unheard = self._process, None, False
         if process is not None:
             process.kill()
 
-    def _ready(self) -> _Process:
+    def _asked(self, method: str, arguments: tuple[Any, ...], deadline: Deadline) -> Any:
+        """Return what a method answers, None if that takes too long."""
+        if self._unheard:
+            if self._heard(deadline) is None:
+                return None
+            self._unheard = False
+        self._send(method, arguments, deadline.left())
+        return self._heard(deadline)
+
+    def _send(self, method: str, arguments: tuple[Any, ...], seconds: float) -> None:
         if self._process is None:
             self._process = _Process.started(self._credentials)
-        return self._process
+        self._process.send((method, arguments, seconds + GRACE_SECONDS))
+
+    def _heard(self, deadline: Deadline) -> Any:
+        return None if self._process is None else self._process.answer(deadline.left())
 
     def _silent(self, what: str, deadline: Deadline) -> LongBridgeError:
         return LongBridgeError(f"LongBridge did not answer {what} within {deadline.seconds:g} s")

@@ -34,7 +34,8 @@ class ExecutionTimes:
     Attributes
     ----------
     first_poll, poll
-        The first pause between two looks, and the longest; each is twice as long as the one before.
+        The first pause between two looks, and the longest; each is twice as long as the one before, until an order
+        comes to its end.
     """
 
     fill_timeout: timedelta = timedelta(seconds=120)
@@ -189,12 +190,14 @@ class Execution:
     def _wait(self, identities: Sequence[str]) -> None:
         clock = self.gateway.clock
         deadline = clock.monotonic() + self.times.fill_timeout.total_seconds()
-        pause, longest = self.times.first_poll.total_seconds(), self.times.poll.total_seconds()
-        while (working := self._working(identities)) and clock.monotonic() < deadline:
+        first, longest = self.times.first_poll.total_seconds(), self.times.poll.total_seconds()
+        working, pause = self._working(identities), first
+        while working and clock.monotonic() < deadline:
             clock.sleep(min(pause, longest))
-            pause *= 2
             for identity in working:
                 self._refresh(identity)
+            still = self._working(working)
+            working, pause = still, 2 * pause if still == working else first
 
     def _cancel(self, identity: str) -> None:
         """Cancel what still works at the deadline; a fill that came first counts."""
