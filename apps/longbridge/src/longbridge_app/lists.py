@@ -11,9 +11,9 @@ from longbridge_app.worker import Deadline
 __all__ = ["Listed"]
 
 FIRST_FRESH, LONGEST_FRESH = 0.01, 2.0
-"""How long a list is good for, in seconds: each is twice as long as the one before, until something is sent.
+"""How long a list is good for, in seconds: each twice as long as the one before, until something is sent or changes.
 
-Most orders are filled soon after they were sent, and calls are few.
+Most orders are filled soon after they were sent, one soon after another, and calls are few.
 """
 
 _Row = TypeVar("_Row")
@@ -42,8 +42,9 @@ class Listed(Generic[_Row]):
         """Ask anew if the list is too old; return whether it was."""
         if self._at is not None and time.monotonic() - self._at <= self._fresh:
             return False
-        self._fresh = self._fresh if self._at is None else min(2 * self._fresh, LONGEST_FRESH)
+        known, first = self.rows, self._at is None
         self.ask(deadline)
+        self._fresh = FIRST_FRESH if first or self.rows != known else min(2 * self._fresh, LONGEST_FRESH)
         return True
 
     def ask(self, deadline: Deadline) -> None:

@@ -66,7 +66,7 @@ class LongBridgeMarket:
             raise InvalidInput(
                 f"{sessions} sessions up to {until} are {count} candlesticks; LongBridge has {MOST} at most"
             )
-        bars = {symbol: newest_bars(self._worker, symbol, count, self._adjusted) for symbol in symbols}
+        bars = newest_bars(self._worker, symbols, count, self._adjusted)
         if not any(bars.values()):
             raise BrokerError(f"LongBridge has no daily candlesticks of {', '.join(symbols)}")
         found = closes(bars, self._calendar)

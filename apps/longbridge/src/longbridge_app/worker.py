@@ -7,7 +7,6 @@ more, the kernel does: before each call the process arms an alarm that nothing i
 
 from __future__ import annotations
 
-import os
 import pickle
 import select
 import subprocess
@@ -16,8 +15,7 @@ import threading
 import time
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import Any
 
 from quant_platform_kit.domain.errors import BrokerError
 
@@ -64,7 +62,12 @@ class LongBridgeError(BrokerError):
 
 
 class NoTurn(LongBridgeError):
-    """Nothing was asked: others have made as many calls as LongBridge takes."""
+    """Nothing was asked: as many calls were made as LongBridge takes, and another one would have come too late."""
+
+    @property
+    def passing(self) -> bool:
+        """False: the time that there was is over."""
+        return False
 
 
 class Deadline:
@@ -79,42 +82,34 @@ class Deadline:
         return max(0.0, self._end - time.monotonic())
 
 
-@dataclass(frozen=True, slots=True)
 class _Process:
-    """A process, and the two pipes to it."""
+    """A process that asks LongBridge, and what is said to it and by it."""
 
-    process: subprocess.Popen[bytes]
-    requests: BinaryIO
-    answers: BinaryIO
+    def __init__(self, credentials: Credentials) -> None:
+        command = (sys.executable, "-P", "-c", CODE)
+        self._popen = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.send(credentials)
 
-    @classmethod
-    def started(cls, credentials: Credentials) -> _Process:
-        theirs, requests = os.pipe()
-        answers, ours = os.pipe()
-        command = [sys.executable, "-P", "-c", CODE, str(theirs), str(ours)]
-        process = subprocess.Popen(command, pass_fds=(theirs, ours), stdin=subprocess.DEVNULL)
-        os.close(theirs)
-        os.close(ours)
-        made = cls(process, os.fdopen(requests, "wb"), os.fdopen(answers, "rb"))
-        made.send(credentials)
-        return made
+    @property
+    def pid(self) -> int:
+        """Its number."""
+        return self._popen.pid
 
     def send(self, message: object) -> None:
-        pickle.dump(message, self.requests)
-        self.requests.flush()
+        assert self._popen.stdin is not None
+        pickle.dump(message, self._popen.stdin)
+        self._popen.stdin.flush()
 
     def answer(self, seconds: float) -> Any:
         """Return the next answer, None if there is none within some seconds."""
+        assert self._popen.stdout is not None
         poll = select.poll()
-        poll.register(self.answers, select.POLLIN)
-        return pickle.load(self.answers) if poll.poll(seconds * 1000) else None
+        poll.register(self._popen.stdout, select.POLLIN)
+        return pickle.load(self._popen.stdout) if poll.poll(seconds * 1000) else None
 
     def kill(self) -> None:
-        self.process.kill()
-        self.process.wait()
-        for pipe in (self.requests, self.answers):
-            with suppress(OSError):
-                pipe.close()
+        with suppress(OSError), self._popen:  # an error is about what it was not told any more
+            self._popen.kill()
 
 
 class Worker:
@@ -143,7 +138,7 @@ class Worker:
     @property
     def pid(self) -> int | None:
         """The process, None while there is none."""
-        return None if self._process is None else self._process.process.pid
+        return None if self._process is None else self._process.pid
 
     @contextmanager
     def turn(self, what: str) -> Generator[Deadline]:
@@ -172,7 +167,7 @@ class Worker:
     def take_turn(self, what: str, deadline: Deadline) -> None:
         """Wait until there may be a call; raises `NoTurn`."""
         if not self._pace.take(deadline.left()):
-            raise NoTurn(f"not asked for {what}: LongBridge had taken its most calls for the {deadline.seconds:g} s")
+            raise NoTurn(f"not asked for {what}: LongBridge takes no more calls within {deadline.seconds:g} s")
 
     def has_room(self) -> bool:
         """Whether a call that can wait may be made now, and hold up nobody."""
@@ -233,7 +228,7 @@ class Worker:
 
     def _send(self, method: str, arguments: tuple[Any, ...], seconds: float) -> None:
         if self._process is None:
-            self._process = _Process.started(self._credentials)
+            self._process = _Process(self._credentials)
         self._process.send((method, arguments, seconds + GRACE_SECONDS))
 
     def _heard(self, deadline: Deadline) -> Any:
