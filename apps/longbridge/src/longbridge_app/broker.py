@@ -24,7 +24,7 @@ from quant_platform_kit.ports.clock import Clock
 from longbridge_app.claims import Claims
 from longbridge_app.instruments import Instruments
 from longbridge_app.lists import Listed
-from longbridge_app.mapping import described, order_state, report
+from longbridge_app.mapping import described, order_of, order_state, report
 from longbridge_app.rows import Balance, FillRow, Holding, OrderRow
 from longbridge_app.worker import Deadline, LongBridgeError, Worker
 
@@ -62,7 +62,7 @@ class LongBridgeBroker:
         self._traits = traits_of(worker.library, settle, worker.timeout)
         self._orders = Listed[OrderRow](lambda deadline: worker.look("today", what=ORDERS, deadline=deadline))
         self._fills = Listed[FillRow](lambda deadline: worker.look("fills", what=FILLS, deadline=deadline))
-        self._told: dict[OrderRow, ExecutionReport] = {}
+        self._told: dict[str, tuple[OrderRow, ExecutionReport]] = {}
 
     @property
     def account_id(self) -> str:
@@ -154,7 +154,7 @@ class LongBridgeBroker:
         with self._worker.turn("its orders") as deadline:
             self._orders.ask(deadline)
             live = [row for row in self._orders.rows if not order_state(row).terminal]
-            return tuple(self._reported(row, deadline) for row in reversed(live))
+            return tuple(self._reported(row, deadline, insist=True) for row in reversed(live))
 
     # --- sending ----------------------------------------------------------------------------------
 
@@ -254,29 +254,35 @@ class LongBridgeBroker:
         return None if row is None else self._reported(row, deadline, insist=insist)
 
     def _reported(self, row: OrderRow, deadline: Deadline, *, insist: bool = False) -> ExecutionReport:
-        """Return where an order stands.
+        """Return where an order stands, or where it stood until all its executions and its cost are told.
 
         Parameters
         ----------
         insist
             Whether to wait for a turn to ask what it cost; otherwise that is asked when there is room for it.
         """
-        if row not in self._told:
-            fills = self._fills_of(row, deadline) if row.executed_quantity else ()
-            whole, ended = _units(fills) >= row.executed_quantity, order_state(row).terminal
-            cost: Decimal | None = None
-            if fills and whole and ended and (insist or self._worker.has_room()):
-                cost = self._worker.look("cost", row.order_id, what=_named(row), deadline=deadline)
-            made = report(row, fills, cost)
-            if not whole or made.state.terminal is not ended:
-                return made  # executions, or its cost, are still to be told
-            self._told[row] = made
-        return self._told[row]
+        known = self._told.get(row.order_id)
+        if known is not None and known[0] == row:
+            return known[1]
+        fills = self._fills_of(row, deadline) if row.executed_quantity else ()
+        whole = sum((fill.quantity for fill in fills), Decimal(0)) >= row.executed_quantity
+        cost = self._cost(row, deadline, insist=insist) if fills and whole else Decimal(0)
+        if whole and cost is not None:
+            self._told[row.order_id] = row, report(row, fills, cost)
+            return self._told[row.order_id][1]
+        return ExecutionReport(order_of(row), OrderState.ACKNOWLEDGED) if known is None else known[1]
+
+    def _cost(self, row: OrderRow, deadline: Deadline, *, insist: bool) -> Decimal | None:
+        """Return what an order cost so far, None if that has to wait, as while it goes on being filled."""
+        may_ask = self._worker.has_room() and (order_state(row).terminal or self._orders.steady)
+        if not (insist or may_ask):
+            return None
+        return self._worker.look("cost", row.order_id, what=_named(row), deadline=deadline)
 
     def _fills_of(self, row: OrderRow, deadline: Deadline) -> Sequence[FillRow]:
         """Return the executions of an order, asked for when more are known to be there."""
         fills = _of(row, self._fills.rows)
-        if _units(fills) < row.executed_quantity and self._fills.refresh(deadline):
+        if sum(fill.quantity for fill in fills) < row.executed_quantity and self._fills.refresh(deadline):
             fills = _of(row, self._fills.rows)
         if not fills and row.submitted_at.date() < self._clock.now().date():
             earlier = self._worker.look(
@@ -288,10 +294,6 @@ class LongBridgeBroker:
 
 def _of(row: OrderRow, fills: Iterable[FillRow]) -> Sequence[FillRow]:
     return list({fill.trade_id: fill for fill in fills if fill.order_id == row.order_id}.values())
-
-
-def _units(fills: Iterable[FillRow]) -> Decimal:
-    return sum((fill.quantity for fill in fills), Decimal(0))
 
 
 def _named(row: OrderRow) -> str:

@@ -10,7 +10,7 @@ from longbridge_app.worker import Deadline
 
 __all__ = ["Listed"]
 
-FIRST_FRESH, LONGEST_FRESH = 0.01, 2.0
+FIRST_FRESH, LONGEST_FRESH = 0.01, 3.0
 """How long a list is good for, in seconds: each twice as long as the one before, until something is sent or changes.
 
 Most orders are filled soon after they were sent, one soon after another, and calls are few.
@@ -31,6 +31,11 @@ class Listed(Generic[_Row]):
     def __init__(self, ask: Callable[[Deadline], Sequence[_Row]]) -> None:
         self._ask = ask
         self.forget()
+
+    @property
+    def steady(self) -> bool:
+        """Whether the last two lists were the same."""
+        return self._fresh > FIRST_FRESH
 
     def forget(self) -> None:
         """Know nothing any more: something was sent, which no list that was asked for before can show."""

@@ -39,24 +39,23 @@ def order_of(row: OrderRow) -> Order:
     return Order(reference, plain_symbol(row.symbol), side, row.quantity, limit)
 
 
-def report(row: OrderRow, fills: Sequence[FillRow], cost: Decimal | None) -> ExecutionReport:
+def report(row: OrderRow, fills: Sequence[FillRow], cost: Decimal) -> ExecutionReport:
     """Return where an order stands.
 
     Parameters
     ----------
     cost
-        Commission and fees of the whole order, which LongBridge does not tell by execution: they stand with the first
-        one. None while they are not known; until then an order that was filled has not come to its end.
+        Commission and fees of the whole order so far, which LongBridge does not tell by execution: they stand with the
+        first one.
     """
     order, state = order_of(row), order_state(row)
     known = sorted({fill.trade_id: fill for fill in fills}.values(), key=lambda fill: (fill.at, fill.trade_id))
     filled = sum((fill.quantity for fill in known), Decimal(0))
-    told = filled >= row.executed_quantity and (cost is not None or not known)
-    if (state.terminal and not told) or (state is OrderState.FILLED and filled < order.quantity):
-        state = OrderState.PARTIALLY_FILLED
+    if state is OrderState.FILLED and filled < order.quantity:
+        state = OrderState.PARTIALLY_FILLED if filled else OrderState.ACKNOWLEDGED
     if state is OrderState.PARTIALLY_FILLED and not filled:
         state = OrderState.ACKNOWLEDGED
-    costs = [cost or Decimal(0), *[Decimal(0)] * len(known)]
+    costs = [cost, *[Decimal(0)] * len(known)]
     made = tuple(
         Fill(order.client_order_id, order.symbol, order.side, each.quantity, each.price, paid, each.at, each.trade_id)
         for each, paid in zip(known, costs, strict=False)

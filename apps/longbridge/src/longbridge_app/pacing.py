@@ -20,8 +20,8 @@ RESERVE = 5
 class Pace:
     """At most so many calls of one account in any window, by everybody who shares this.
 
-    Two thirds of them may come at once. While so many lie within the last window, the others come one by one, a tenth
-    of the window apart for LongBridge's own limit: nobody ever waits for a whole window, as after a burst of all.
+    Half of them may come at once. While so many lie within the last window, the others come one by one, spread over a
+    window: so nobody ever waits for long, as everybody would after a burst of all.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ class Pace:
     ) -> None:
         self._now, self._sleep = now, sleep
         self._lock = threading.Lock()
-        self._at_once = 2 * calls // 3
+        self._at_once = calls // 2
         self._apart = WINDOW_SECONDS / (calls - self._at_once) if calls else 0.0
         self._limited = bool(calls)
         self._made: deque[float] = deque()
