@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,9 @@ from quant_platform_kit.adapters.calendar_tables import load_calendar
 from quant_platform_kit.adapters.file_store import FileStore
 from quant_platform_kit.adapters.strategies import bind
 from quant_platform_kit.domain.cycle import ExecutionPolicy
+from quant_platform_kit.domain.errors import BrokerError, OrderRejected
 from quant_platform_kit.domain.identity import Mode, RunKey
-from quant_platform_kit.domain.orders import OrderState
+from quant_platform_kit.domain.orders import Order, OrderState, Side
 from quant_platform_kit.domain.runs import Outcome, RunReport
 from quant_platform_kit.domain.strategy import (
     InputName,
@@ -29,7 +31,7 @@ from quant_platform_kit.services.run_cycle import run_cycle
 from quant_platform_kit.services.run_request import RunPorts, RunRequest
 from venue_sandbox.launch import Server
 
-from .app_frame import orders
+from .app_frame import orders, until
 from .test_longbridge_app import ACCOUNT, App
 
 Start = Callable[..., Server]
@@ -119,6 +121,49 @@ def test_the_venue_holds_a_client_without_a_pace_to_the_limit(
         app.broker.open_orders()
     assert server.control("GET", "requests")["too_many"] >= 1
     app.close()
+
+
+def test_an_order_whose_turn_does_not_come_in_time_is_not_sent_nor_claimed(
+    venue: Callable[..., Server], library: str, tmp_path: Path
+) -> None:
+    server = venue()
+    app = App(server, library, FileStore(tmp_path / "store"), timeout=2, pace=Pace(2))
+    app.broker.connect()
+    order = Order("q1", SYMBOLS[0], Side.BUY, Decimal(1))
+    with pytest.raises(BrokerError, match="takes no more calls within 2 s") as told:
+        app.broker.submit(order)
+    assert isinstance(told.value, OrderRejected) is (library == "longport"), "where silence blocks, it is a rejection"
+    assert not app.broker.may_have_left("q1")
+    assert sent(server) == []
+    app.close()
+
+
+def test_an_order_takes_one_call_to_be_sent_and_one_for_its_cost(
+    venue: Callable[..., Server], library: str, tmp_path: Path
+) -> None:
+    server = venue()
+    app = App(server, library, FileStore(tmp_path / "store"), timeout=10)
+    app.broker.connect()
+    app.market.quotes(SYMBOLS)
+    before = server.control("GET", "requests")
+    made = [Order(f"q{n}", symbol, Side.BUY, Decimal(1)) for n, symbol in enumerate(SYMBOLS)]
+    for order in made:
+        assert not app.broker.may_have_left(order.client_order_id)
+        assert app.broker.submit(order).state is OrderState.ACKNOWLEDGED
+        assert app.broker.may_have_left(order.client_order_id)
+    assert _asked(server, before) == {"submit": len(made), "static_info": 1}
+    for order in made:
+        until(app, order.client_order_id, OrderState.FILLED)
+    calls = _asked(server, before)
+    assert calls["order"] == len(made)
+    assert calls["orders"] + calls["executions"] < len(made)
+    app.close()
+
+
+def _asked(server: Server, before: Mapping[str, int]) -> dict[str, int]:
+    """Return the requests that the venue got since."""
+    now = server.control("GET", "requests")
+    return {name: count - before.get(name, 0) for name, count in now.items() if count != before.get(name, 0)}
 
 
 @pytest.mark.parametrize("body", [None, ""])
