@@ -52,7 +52,7 @@ class LongBridgeDoor:
 
     def broker(self, account: str, store: VersionedStore) -> Broker:
         """Return a client that has not logged in."""
-        trade, quote = (Worker(self.logins[account], name, TIMEOUT_SECONDS) for name in ("trade", "quote"))
+        trade, quote = (Worker(self.logins[account], TIMEOUT_SECONDS) for _ in range(2))
         clock = ServerClock(http_time(self.url, TIMEOUT_SECONDS))
         return LongBridgeBroker(trade, Instruments(quote), Claims(store, account), account, clock, SETTLE)
 

@@ -46,10 +46,11 @@ class LongBridgeStand:
         keys = (login["key"], login["secret"], login["tokens"][ACCOUNT])
         urls = (f"http://{address}", f"ws://{address}/ws/quote", f"ws://{address}/ws/trade")
         credentials = Credentials(self.library, *keys, *urls)
-        trade, quote = Worker(credentials, "trade", self.timeout), Worker(credentials, "quote", self.timeout)
+        trade, quote = Worker(credentials, self.timeout), Worker(credentials, self.timeout)
+        instruments = Instruments(quote)
         clock = ServerClock(http_time(urls[0], self.timeout))
-        broker = LongBridgeBroker(trade, Instruments(quote), Claims(store, ACCOUNT), ACCOUNT, clock, SETTLE)
-        market = LongBridgeMarket(quote, Adjustment.TOTAL_RETURN, CALENDAR, clock)
+        broker = LongBridgeBroker(trade, instruments, Claims(store, ACCOUNT), ACCOUNT, clock, SETTLE)
+        market = LongBridgeMarket(quote, Adjustment.TOTAL_RETURN, CALENDAR, clock, instruments)
 
         def close() -> None:
             trade.kill()

@@ -200,11 +200,11 @@ class _LongBridge(_Contract):
             keys = (login["key"], login["secret"], login["tokens"][account])
             urls = (f"http://{address}", f"ws://{address}/ws/quote", f"ws://{address}/ws/trade")
             credentials = Credentials(self.library, *keys, *urls)
-            trade, quote = Worker(credentials, "trade", TIMEOUT), Worker(credentials, "quote", TIMEOUT)
+            trade, quote = Worker(credentials, TIMEOUT), Worker(credentials, TIMEOUT)
             opened.extend((trade, quote))
-            clock = ServerClock(http_time(urls[0], TIMEOUT))
-            broker = LongBridgeBroker(trade, Instruments(quote), Claims(store, account), account, clock, SETTLE)
-            market = LongBridgeMarket(quote, Adjustment.TOTAL_RETURN, load_calendar("XNYS"), clock)
+            clock, instruments = ServerClock(http_time(urls[0], TIMEOUT)), Instruments(quote)
+            broker = LongBridgeBroker(trade, instruments, Claims(store, account), account, clock, SETTLE)
+            market = LongBridgeMarket(quote, Adjustment.TOTAL_RETURN, load_calendar("XNYS"), clock, instruments)
             market.quotes(["SPY"])
             return broker, market
 

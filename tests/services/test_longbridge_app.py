@@ -18,6 +18,7 @@ from longbridge_app.broker import LongBridgeBroker
 from longbridge_app.claims import Claims
 from longbridge_app.instruments import Instruments
 from longbridge_app.market import LongBridgeMarket
+from longbridge_app.pacing import Pace
 from longbridge_app.rows import Credentials
 from longbridge_app.worker import LongBridgeError, Worker
 from quant_platform_kit.adapters.calendar_tables import load_calendar
@@ -49,18 +50,27 @@ class App:
     """A process of the app: a broker, its market, and the two processes behind them."""
 
     def __init__(
-        self, server: Server, library: str, store: VersionedStore, account: str = ACCOUNT, timeout: float = TIMEOUT
+        self,
+        server: Server,
+        library: str,
+        store: VersionedStore,
+        account: str = ACCOUNT,
+        timeout: float = TIMEOUT,
+        pace: Pace | None = None,
     ) -> None:
         self.server, self.library, self.store = server, library, store
         login, address = server.control("GET", "login"), f"127.0.0.1:{server.port}"
         keys = (login["key"], login["secret"], login["tokens"][account])
         urls = (f"http://{address}", f"ws://{address}/ws/quote", f"ws://{address}/ws/trade")
         credentials = Credentials(library, *keys, *urls)
-        self.trade, self.quote = Worker(credentials, "trade", timeout), Worker(credentials, "quote", timeout)
+        self.trade, self.quote = Worker(credentials, timeout, pace), Worker(credentials, timeout)
         self.clock = ServerClock(http_time(urls[0], 2))
         claims = Claims(self.store, account)
-        self.broker = LongBridgeBroker(self.trade, Instruments(self.quote), claims, account, self.clock, SETTLE)
-        self.market = LongBridgeMarket(self.quote, Adjustment.TOTAL_RETURN, load_calendar("XNYS"), self.clock)
+        instruments = Instruments(self.quote)
+        self.broker = LongBridgeBroker(self.trade, instruments, claims, account, self.clock, SETTLE)
+        self.market = LongBridgeMarket(
+            self.quote, Adjustment.TOTAL_RETURN, load_calendar("XNYS"), self.clock, instruments
+        )
 
     def warm(self) -> None:
         """Start both processes, so that a test's time is not theirs."""

@@ -77,7 +77,7 @@ def workers(pid: int) -> list[str]:
 
 def _works(pid: str) -> bool:
     with suppress(OSError):
-        return b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        return b"worker_process" in Path(f"/proc/{pid}/cmdline").read_bytes()
     return False
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -21,7 +20,7 @@ ROW = OrderRow("7", "q1", "SPY.US", "Buy", "MO", "New", D(3), D(0), None, AT, ""
 
 def test_orders_are_described_as_they_were_sent() -> None:
     assert order_of(ROW) == Order("q1", "SPY", Side.BUY, D(3))
-    limited = replace(ROW, remark="", order_type="LO", side="Sell", price=D(50))
+    limited = ROW._replace(remark="", order_type="LO", side="Sell", price=D(50))
     assert order_of(limited) == Order("longbridge-7", "SPY", Side.SELL, D(3), D(50))
     assert described(limited) == "7 (SELL 3 SPY limit 50, New, entered 16:00:00 UTC)"
 
@@ -43,26 +42,26 @@ def test_orders_are_described_as_they_were_sent() -> None:
     ],
 )
 def test_states(status: str, executed: int, state: OrderState) -> None:
-    assert order_state(replace(ROW, status=status, executed_quantity=D(executed))) is state
+    assert order_state(ROW._replace(status=status, executed_quantity=D(executed))) is state
 
 
 def test_costs_stand_with_the_first_execution_and_executions_count_once() -> None:
-    fills = [FillRow("b", D(2), D(10), AT), FillRow("a", D(1), D(11), AT), FillRow("b", D(2), D(10), AT)]
-    told = report(replace(ROW, status="Filled", executed_quantity=D(3)), fills, D("1.00"))
+    fills = [FillRow("7", "b", D(2), D(10), AT), FillRow("7", "a", D(1), D(11), AT), FillRow("7", "b", D(2), D(10), AT)]
+    told = report(ROW._replace(status="Filled", executed_quantity=D(3)), fills, D("1.00"))
     assert told.state is OrderState.FILLED
     assert [(fill.execution_id, fill.commission) for fill in told.fills] == [("a", D("1.00")), ("b", D(0))]
     assert sum(fill.commission for fill in told.fills) == 1
 
 
 def test_filled_means_that_every_execution_is_known() -> None:
-    row = replace(ROW, status="Filled", executed_quantity=D(3))
+    row = ROW._replace(status="Filled", executed_quantity=D(3))
     assert report(row, [], D(1)).state is OrderState.ACKNOWLEDGED
-    assert report(row, [FillRow("a", D(1), D(11), AT)], D(1)).state is OrderState.PARTIALLY_FILLED
+    assert report(row, [FillRow("7", "a", D(1), D(11), AT)], D(1)).state is OrderState.PARTIALLY_FILLED
 
 
 def test_a_rejection_says_why() -> None:
-    assert report(replace(ROW, status="Rejected", message="no money"), [], D(0)).text == "no money"
-    assert report(replace(ROW, status="Rejected"), [], D(0)).text
+    assert report(ROW._replace(status="Rejected", message="no money"), [], D(0)).text == "no money"
+    assert report(ROW._replace(status="Rejected"), [], D(0)).text
 
 
 @pytest.mark.parametrize(

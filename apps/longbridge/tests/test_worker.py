@@ -7,7 +7,7 @@ import threading
 import time
 
 import pytest
-from longbridge_app import worker as module
+from longbridge_app import worker_process as module
 from longbridge_app.rows import Credentials
 from longbridge_app.worker import Deadline, LongBridgeError, Worker
 
@@ -16,7 +16,7 @@ CREDENTIALS = Credentials("json", "key", "secret", "token")
 
 
 def test_an_error_of_the_process_is_told_and_it_lives_on() -> None:
-    worker = Worker(CREDENTIALS, "test", 10)
+    worker = Worker(CREDENTIALS, 10)
     for _ in range(2):
         with worker.turn("a test") as deadline, pytest.raises(LongBridgeError, match="ModuleNotFoundError"):
             worker.call("today", what="a test", deadline=deadline)
@@ -39,7 +39,7 @@ def test_an_error_says_whether_it_had_an_effect_and_whether_to_ask_again(
 
 
 def test_a_process_that_does_not_answer_is_killed() -> None:
-    worker = Worker(CREDENTIALS, "test", 10)
+    worker = Worker(CREDENTIALS, 10)
     with worker.turn("a test") as deadline, pytest.raises(LongBridgeError):
         worker.call("today", what="a test", deadline=deadline)
     process = worker.pid
@@ -55,7 +55,7 @@ def test_a_process_that_does_not_answer_is_killed() -> None:
 
 
 def test_nobody_waits_longer_for_another_than_for_an_answer() -> None:
-    worker, said = Worker(CREDENTIALS, "test", 0.2), list[str]()
+    worker, said = Worker(CREDENTIALS, 0.2), list[str]()
 
     def ask() -> None:
         try:

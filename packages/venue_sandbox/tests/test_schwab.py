@@ -17,13 +17,13 @@ from venue_sandbox.exchange.market import Bar
 from venue_sandbox.exchange.opening import Plan, open_exchange
 from venue_sandbox.exchange.orders import OrderStatus, OrderType, Side, Ticket, TimeInForce
 from venue_sandbox.http_front.front import Refused
+from venue_sandbox.http_front.rate_limit import RateLimit
 from venue_sandbox.schwab.accounts import account_document
 from venue_sandbox.schwab.context import account_hash, order_id
 from venue_sandbox.schwab.history import candle_time, period_begin
 from venue_sandbox.schwab.logins import ACCESS_SECONDS, Logins
 from venue_sandbox.schwab.order_documents import REPLACED, order_document, status_of
 from venue_sandbox.schwab.order_request import read_spec, ticket_of
-from venue_sandbox.schwab.rate_limit import RateLimit
 
 D = Decimal
 NOON = datetime(2023, 6, 2, 16, tzinfo=UTC)
@@ -128,14 +128,14 @@ def test_a_code_is_good_once_for_its_address_and_a_short_time(start: Callable[[]
 
 
 def test_any_minute_has_so_many_orders_of_an_account(clock: Seconds) -> None:
-    limit = RateLimit(2, clock)
+    limit = RateLimit(2, 60, clock)
     assert [limit.admits("DUSBX1") for _ in range(3)] == [True, True, False]
     assert limit.admits("DUSBX2")
     clock.now = 59.9
     assert not limit.admits("DUSBX1")
     clock.now = 60
     assert limit.admits("DUSBX1")
-    assert all(RateLimit(0, clock).admits("DUSBX1") for _ in range(999))
+    assert all(RateLimit(0, 60, clock).admits("DUSBX1") for _ in range(999))
 
 
 # --- orders --------------------------------------------------------------------------------------

@@ -1,12 +1,11 @@
 """``python -m longbridge_app`` serves until SIGTERM."""
 
-if __name__ == "__main__":  # worker processes import this module too
-    import gc
+import gc
 
-    gc.disable()  # what imports make is no garbage, and looking for it is a sixth of a cold start; `main` enables it
+gc.disable()  # what imports make is no garbage, and looking for it is a sixth of a cold start; `main` enables it again
 
-    from quant_platform_kit.web.serve import main
+from quant_platform_kit.web.serve import main  # noqa: E402
 
-    from longbridge_app.compose import compose
+from longbridge_app.compose import compose  # noqa: E402
 
-    main(compose)
+main(compose)

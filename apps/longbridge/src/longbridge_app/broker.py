@@ -2,6 +2,9 @@
 
 Every order carries its client order id as its remark, by which it is found again among the orders of the day. Over
 ``longbridge`` the id is the request's too: for ten minutes the same id returns the order there is.
+
+LongBridge takes 30 calls in 30 seconds. An order takes one to be sent, and one to learn what it cost once it is done;
+all that is between is answered for every order from one list of orders and one of executions.
 """
 
 from __future__ import annotations
@@ -20,7 +23,8 @@ from quant_platform_kit.ports.clock import Clock
 
 from longbridge_app.claims import Claims
 from longbridge_app.instruments import Instruments
-from longbridge_app.mapping import described, order_state, report
+from longbridge_app.lists import Listed
+from longbridge_app.mapping import described, order_of, order_state, report
 from longbridge_app.rows import Balance, FillRow, Holding, OrderRow
 from longbridge_app.worker import Deadline, LongBridgeError, Worker
 
@@ -28,13 +32,9 @@ __all__ = ["REPLAY_WINDOW", "LongBridgeBroker", "traits_of"]
 
 REPLAY_WINDOW = timedelta(minutes=10)
 CURRENCY = "USD"
-FIRST_FRESH, LONGEST_FRESH = 0.05, 1.0
-"""How long a list of orders is good for, in seconds: each is twice as long as the one before, until something is sent.
-
-Most orders are filled soon after they were sent, and 30 requests in 30 seconds are allowed.
-"""
 DAYS_BACK = timedelta(days=5)
 CANCEL_SECONDS, POLL_SECONDS = 5.0, 0.2
+ORDERS, FILLS = "today's orders", "today's executions"
 
 
 def traits_of(library: str, settle: timedelta, timeout: float) -> BrokerTraits:
@@ -49,7 +49,7 @@ class LongBridgeBroker:
     Parameters
     ----------
     claims
-        Which orders were sent; used where silence blocks, so that none is ever sent twice.
+        Which orders were sent. One that was not is sent at once; one that may have been is looked for first.
     settle
         How long an order may take to appear after it was sent.
     """
@@ -60,9 +60,9 @@ class LongBridgeBroker:
         self._worker, self._instruments, self._account_id, self._clock = worker, instruments, account_id, clock
         self._claims = claims
         self._traits = traits_of(worker.library, settle, worker.timeout)
-        self._listed: tuple[float, Sequence[OrderRow]] | None = None
-        self._fresh = FIRST_FRESH
-        self._told: dict[OrderRow, ExecutionReport] = {}
+        self._orders = Listed[OrderRow](lambda deadline: worker.look("today", what=ORDERS, deadline=deadline))
+        self._fills = Listed[FillRow](lambda deadline: worker.look("fills", what=FILLS, deadline=deadline))
+        self._told: dict[str, tuple[OrderRow, ExecutionReport]] = {}
 
     @property
     def account_id(self) -> str:
@@ -79,8 +79,8 @@ class LongBridgeBroker:
         self._worker.kill()
         self._instruments.prepare()
         with self._worker.turn("a login") as deadline:
-            self._changed()
-            self._today(deadline)
+            self._orders.ask(deadline)
+            self._forget()
 
     def close(self) -> None:
         """End the connection."""
@@ -94,27 +94,27 @@ class LongBridgeBroker:
         return account_state(self._account_id, balance.cash, held, balance.buy_power)
 
     def submit(self, order: Order) -> ExecutionReport:
-        """Send an order once; see `quant_platform_kit.ports.broker.Broker.submit`."""
+        """Send an order once; see `quant_platform_kit.ports.broker.Broker.submit`.
+
+        An order that LongBridge took is acknowledged: whether it rejected or filled it then, `find` tells.
+        """
         _check(order)
         with self._worker.turn("an order") as deadline:
             try:
                 self._check_instrument(order, deadline)
-                self._changed()
-                found = self._find(order.client_order_id, deadline, history=False)
-            except (OrderRejected, NeedsOperator):
+                self._take_turn(order, deadline)
+            except OrderRejected:
                 raise
             except BrokerError as error:
                 raise self._unsent(error) from error
-            if found is None:
-                return _answered(self._send(order, deadline))
-            if found.order != order:
-                raise OrderRejected(
-                    f"client order id {order.client_order_id} was used for {found.order}; ids are used once"
-                )
-            return _answered(found)
+            if self._claims.take(order):
+                return self._send(order, deadline)
+            return self._sent_before(order, deadline)
 
     def find(self, client_order_id: str) -> ExecutionReport | None:
         """Return where an order stands, found by its remark among the orders of today and the last days.
+
+        One that was filled has not come to its end before it is known what it cost.
 
         Raises
         ------
@@ -122,29 +122,29 @@ class LongBridgeBroker:
             Several have the remark.
         """
         with self._worker.turn("an order") as deadline:
-            return self._find(client_order_id, deadline, history=True)
+            return self._find(client_order_id, deadline)
 
     def may_have_left(self, client_order_id: str) -> bool:
-        """Whether the order was claimed, which it is before it leaves wherever silence blocks."""
-        return self._traits.after_silence is not AfterSilence.BLOCK or self._claims.taken(client_order_id)
+        """Whether the order was claimed, which it is before it leaves."""
+        return self._claims.taken(client_order_id)
 
     def cancel(self, client_order_id: str) -> ExecutionReport:
         """Cancel a working order, and return where it stands; fills that came first count."""
         with self._worker.turn("a cancel") as deadline:
-            row = self._row(client_order_id, deadline, history=True)
+            row = self._row(client_order_id, deadline)
             if row is None:
                 raise BrokerError(f"order {client_order_id} is not known to LongBridge")
             if order_state(row).terminal:
-                return self._reported(row, deadline)
+                return self._reported(row, deadline, insist=True)
             try:
                 self._worker.look("cancel", row.order_id, what="a cancel", deadline=deadline)
             except LongBridgeError as error:
                 if not error.refused:
                     raise
+            self._forget()
             end = time.monotonic() + min(CANCEL_SECONDS, deadline.left() / 2)
             while True:
-                self._changed()
-                found = self._find(client_order_id, deadline, history=True)
+                found = self._find(client_order_id, deadline, insist=True)
                 if found is not None and (found.state.terminal or time.monotonic() > end):
                     return found
                 time.sleep(POLL_SECONDS)
@@ -152,9 +152,9 @@ class LongBridgeBroker:
     def open_orders(self) -> tuple[ExecutionReport, ...]:
         """Return every working order of the account, whoever sent it."""
         with self._worker.turn("its orders") as deadline:
-            self._changed()
-            live = [row for row in self._today(deadline) if not order_state(row).terminal]
-            return tuple(self._reported(row, deadline) for row in reversed(live))
+            self._orders.ask(deadline)
+            live = [row for row in self._orders.rows if not order_state(row).terminal]
+            return tuple(self._reported(row, deadline, insist=True) for row in reversed(live))
 
     # --- sending ----------------------------------------------------------------------------------
 
@@ -174,36 +174,42 @@ class LongBridgeBroker:
             return OrderRejected(f"not sent: {error}")
         return error
 
-    def _send(self, order: Order, deadline: Deadline) -> ExecutionReport:
+    def _take_turn(self, order: Order, deadline: Deadline) -> None:
+        """Wait until the order may be sent; nothing of it is recorded before."""
+        self._worker.take_turn(f"order {order.client_order_id}", deadline)
         if not deadline.left():
-            raise self._unsent(BrokerError("no time is left to send it"))
-        if self._traits.after_silence is AfterSilence.BLOCK and not self._claims.take(order):
-            return self._sent_before(order, deadline)
-        self._changed()
+            raise BrokerError("no time is left to send it")
+
+    def _send(self, order: Order, deadline: Deadline) -> ExecutionReport:
+        self._forget()
         arguments = (market_symbol(order.symbol), order.side.value, order.quantity, order.limit_price)
         what = f"order {order.client_order_id}"
         try:
-            order_id: str = self._worker.call("submit", *arguments, order.client_order_id, what=what, deadline=deadline)
+            self._worker.call_now("submit", *arguments, order.client_order_id, what=what, deadline=deadline)
         except LongBridgeError as error:
             if error.refused:
                 raise OrderRejected(str(error)) from error
             raise
-        try:
-            row, _ = self._worker.look("order", order_id, what=what, deadline=deadline)
-            return self._reported(row, deadline)
-        except BrokerError:
-            return ExecutionReport(order, OrderState.ACKNOWLEDGED)  # it has an id: that is an answer
+        return ExecutionReport(order, OrderState.ACKNOWLEDGED)
 
     def _sent_before(self, order: Order, deadline: Deadline) -> ExecutionReport:
-        """Answer for an order that was sent before, by this process or another, and never send it again."""
+        """Answer for an order that was claimed before, by this process or another, and may have been sent.
+
+        Where LongBridge recognises it, it may be sent again; elsewhere it never is.
+        """
         end = time.monotonic() + deadline.left() / 2
         while True:
-            self._changed()
-            found = self._find(order.client_order_id, deadline, history=True)
+            self._forget()
+            found = self._find(order.client_order_id, deadline)
             if found is not None and found.order == order:
-                return found
+                return _answered(found)
             if found is not None:
-                raise OrderRejected(f"client order id {order.client_order_id} was used for {found.order}")
+                raise OrderRejected(
+                    f"client order id {order.client_order_id} was used for {found.order}; ids are used once"
+                )
+            if self._traits.after_silence is not AfterSilence.BLOCK:
+                self._take_turn(order, deadline)
+                return self._send(order, deadline)
             if time.monotonic() > end:
                 raise NeedsOperator(
                     f"order {order.client_order_id} was sent before, is not shown, and is never sent again"
@@ -212,25 +218,21 @@ class LongBridgeBroker:
 
     # --- looking up -------------------------------------------------------------------------------
 
-    def _changed(self) -> None:
+    def _forget(self) -> None:
         """Ask anew the next time."""
-        self._listed, self._fresh = None, FIRST_FRESH
+        self._orders.forget()
+        self._fills.forget()
 
-    def _today(self, deadline: Deadline) -> Sequence[OrderRow]:
-        """Return today's orders, the newest first."""
-        if self._listed is None or time.monotonic() - self._listed[0] > self._fresh:
-            rows = self._worker.look("today", what="today's orders", deadline=deadline)
-            self._fresh = self._fresh if self._listed is None else min(2 * self._fresh, LONGEST_FRESH)
-            self._listed = (time.monotonic(), rows)
-        return self._listed[1]
-
-    def _row(self, client_order_id: str, deadline: Deadline, *, history: bool) -> OrderRow | None:
-        told_before = self._listed
-        rows = _by_id(row for row in self._today(deadline) if row.remark == client_order_id)
-        if not rows and history and self._listed is told_before:  # "not found" counts as of now only
-            self._listed = None
-            rows = _by_id(row for row in self._today(deadline) if row.remark == client_order_id)
-        if not rows and history:
+    def _row(self, client_order_id: str, deadline: Deadline) -> OrderRow | None:
+        """Return an order by its remark; one that has ended is as it was, and every other one as of a moment ago."""
+        rows = self._rows(client_order_id)
+        if not (rows and all(order_state(row).terminal for row in rows.values())):
+            asked = self._orders.refresh(deadline)
+            rows = self._rows(client_order_id)
+            if not rows and not asked:  # "not found" counts as of now only
+                self._orders.ask(deadline)
+                rows = self._rows(client_order_id)
+        if not rows:
             before: Sequence[OrderRow] = self._worker.look(
                 "before", *self._days_back(), what="earlier orders", deadline=deadline
             )
@@ -240,30 +242,62 @@ class LongBridgeBroker:
             raise NeedsOperator(f"order {client_order_id} may be any of these at LongBridge: {listed}")
         return next(iter(rows.values()), None)
 
+    def _rows(self, client_order_id: str) -> Mapping[str, OrderRow]:
+        return _by_id(row for row in self._orders.rows if row.remark == client_order_id)
+
     def _days_back(self) -> tuple[datetime, datetime]:
         now = self._clock.now()
         return now - DAYS_BACK, now
 
-    def _find(self, client_order_id: str, deadline: Deadline, *, history: bool) -> ExecutionReport | None:
-        row = self._row(client_order_id, deadline, history=history)
-        return None if row is None else self._reported(row, deadline)
+    def _find(self, client_order_id: str, deadline: Deadline, *, insist: bool = False) -> ExecutionReport | None:
+        row = self._row(client_order_id, deadline)
+        return None if row is None else self._reported(row, deadline, insist=insist)
 
-    def _reported(self, row: OrderRow, deadline: Deadline) -> ExecutionReport:
-        """Return where an order stands; its fills and costs are asked for when they have changed."""
-        if row not in self._told:
-            fills: Sequence[FillRow] = ()
-            cost = Decimal(0)
-            if row.executed_quantity:
-                what = f"order {row.remark or row.order_id}"
-                fills = self._worker.look(
-                    "fills", row.order_id, row.symbol, row.submitted_at, what=what, deadline=deadline
-                )
-                _, cost = self._worker.look("order", row.order_id, what=what, deadline=deadline)
-            made = report(row, fills, cost)
-            if made.filled_quantity < row.executed_quantity:
-                return made  # executions are still to be told
-            self._told[row] = made
-        return self._told[row]
+    def _reported(self, row: OrderRow, deadline: Deadline, *, insist: bool = False) -> ExecutionReport:
+        """Return where an order stands, or where it stood until all its executions and its cost are told.
+
+        Parameters
+        ----------
+        insist
+            Whether to wait for a turn to ask what it cost; otherwise that is asked when there is room for it.
+        """
+        known = self._told.get(row.order_id)
+        if known is not None and known[0] == row:
+            return known[1]
+        fills = self._fills_of(row, deadline) if row.executed_quantity else ()
+        whole = sum((fill.quantity for fill in fills), Decimal(0)) >= row.executed_quantity
+        cost = self._cost(row, deadline, insist=insist) if fills and whole else Decimal(0)
+        if whole and cost is not None:
+            self._told[row.order_id] = row, report(row, fills, cost)
+            return self._told[row.order_id][1]
+        return ExecutionReport(order_of(row), OrderState.ACKNOWLEDGED) if known is None else known[1]
+
+    def _cost(self, row: OrderRow, deadline: Deadline, *, insist: bool) -> Decimal | None:
+        """Return what an order cost so far, None if that has to wait, as while it goes on being filled."""
+        may_ask = self._worker.has_room() and (order_state(row).terminal or self._orders.steady)
+        if not (insist or may_ask):
+            return None
+        return self._worker.look("cost", row.order_id, what=_named(row), deadline=deadline)
+
+    def _fills_of(self, row: OrderRow, deadline: Deadline) -> Sequence[FillRow]:
+        """Return the executions of an order, asked for when more are known to be there."""
+        fills = _of(row, self._fills.rows)
+        if sum(fill.quantity for fill in fills) < row.executed_quantity and self._fills.refresh(deadline):
+            fills = _of(row, self._fills.rows)
+        if not fills and row.submitted_at.date() < self._clock.now().date():
+            earlier = self._worker.look(
+                "fills_before", row.symbol, row.submitted_at, what=_named(row), deadline=deadline
+            )
+            fills = _of(row, earlier)
+        return fills
+
+
+def _of(row: OrderRow, fills: Iterable[FillRow]) -> Sequence[FillRow]:
+    return list({fill.trade_id: fill for fill in fills if fill.order_id == row.order_id}.values())
+
+
+def _named(row: OrderRow) -> str:
+    return f"order {row.remark or row.order_id}"
 
 
 def _by_id(rows: Iterable[OrderRow]) -> Mapping[str, OrderRow]:

@@ -1,4 +1,4 @@
-"""Which orders were sent, for the library that cannot tell LongBridge that it sends one again.
+"""Which orders were sent, so that one that may have been sent before is looked for before it is sent, or never is.
 
 ``longbridge/<account>/sent/<client order id>`` is written once, before an order leaves.
 """

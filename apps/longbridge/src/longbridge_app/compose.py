@@ -20,6 +20,7 @@ from longbridge_app.claims import Claims
 from longbridge_app.credentials import credentials_of, is_sandbox
 from longbridge_app.instruments import Instruments
 from longbridge_app.market import LongBridgeMarket
+from longbridge_app.pacing import Pace
 from longbridge_app.platform import description
 from longbridge_app.settings import LongBridgeSettings
 from longbridge_app.worker import Worker
@@ -31,19 +32,17 @@ def compose() -> Service:
     """Return the service that the environment describes; raises as `configured`."""
     settings = read_settings(LongBridgeSettings)
     sandbox = _check(settings)
-    calendar = load_calendar("XNYS")
+    calendar, paces = load_calendar("XNYS"), dict[str, Pace]()
 
     def accounts() -> tuple[Account, ...]:
         seconds = settings.longbridge_timeout_seconds
         credentials = credentials_of(settings, GoogleSecrets())
-        trade, quote = (
-            Worker(credentials, "longbridge-trade", seconds),
-            Worker(credentials, "longbridge-quote", seconds),
-        )
+        quote = Worker(credentials, seconds)
         name = settings.longbridge_account or _member(quote)
         account_id = name if sandbox else f"{settings.account_prefix}-{name}"
         clock = ServerClock(http_time(settings.longbridge_http_url, seconds)) if sandbox else SystemClock()
-        settle = timedelta(seconds=settings.longbridge_settle_seconds)
+        trade = Worker(credentials, seconds, paces.setdefault(account_id, Pace()))
+        instruments, settle = Instruments(quote), timedelta(seconds=settings.longbridge_settle_seconds)
 
         claims = Claims(service.stores.ledger, account_id)
 
@@ -52,8 +51,8 @@ def compose() -> Service:
             quote.kill()
 
         account = Account(
-            broker=LongBridgeBroker(trade, Instruments(quote), claims, account_id, clock, settle),
-            market=LongBridgeMarket(quote, service.strategy.manifest.adjustment, calendar, clock),
+            broker=LongBridgeBroker(trade, instruments, claims, account_id, clock, settle),
+            market=LongBridgeMarket(quote, service.strategy.manifest.adjustment, calendar, clock, instruments),
             clock=clock,
             mode=mode_of(settings, account_id),
             close=close,

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
 
 from quant_platform_kit.adapters.longbridge_inputs import market_symbol
 
 from longbridge_app.rows import DayBar
-from longbridge_app.worker import LongBridgeError, Worker
+from longbridge_app.worker import Worker
 
 __all__ = ["MOST", "bars_between", "newest_bars"]
 
@@ -17,30 +17,31 @@ MOST = 1000
 """Candlesticks that LongBridge tells at once."""
 PAGE = timedelta(days=1200)
 """Fewer sessions than `MOST`."""
-NOT_LISTED = 301600
+AT_ONCE = 20
+"""Symbols that the worker process is asked for at a time; LongBridge takes 10 questions a second."""
 WHAT = "daily candlesticks"
 
 
-def newest_bars(worker: Worker, symbol: str, count: int, adjusted: bool) -> Sequence[DayBar]:
-    """Return the newest candlesticks, none for a symbol that is not listed; raises as `Worker.look`."""
-    return _asked(worker, "bars", symbol, count, adjusted)
+def newest_bars(worker: Worker, symbols: Sequence[str], count: int, adjusted: bool) -> Mapping[str, Sequence[DayBar]]:
+    """Return the newest candlesticks by symbol, none of one that is not listed; raises as `Worker.look`."""
+    found: dict[str, Sequence[DayBar]] = {}
+    for start in range(0, len(symbols), AT_ONCE):
+        chunk = symbols[start : start + AT_ONCE]
+        bars: Sequence[Sequence[DayBar]] = _asked(worker, "bars", [*map(market_symbol, chunk)], count, adjusted)
+        found.update(zip(chunk, bars, strict=True))
+    return found
 
 
 def bars_between(worker: Worker, symbol: str, first: date, last: date, adjusted: bool) -> Sequence[DayBar]:
-    """Return the candlesticks between two days, both included, ascending; else as `newest_bars`."""
+    """Return the candlesticks of a symbol between two days, both included, ascending; else as `newest_bars`."""
     found: list[DayBar] = []
     while first <= last:
         end = min(first + PAGE, last)
-        found += _asked(worker, "bars_between", symbol, first, end, adjusted)
+        found += _asked(worker, "bars_between", market_symbol(symbol), first, end, adjusted)
         first = end + timedelta(days=1)
     return found
 
 
-def _asked(worker: Worker, method: str, symbol: str, *arguments: Any) -> Sequence[DayBar]:
+def _asked(worker: Worker, method: str, *arguments: Any) -> Any:
     with worker.turn(WHAT) as deadline:
-        try:
-            return worker.look(method, market_symbol(symbol), *arguments, what=WHAT, deadline=deadline)
-        except LongBridgeError as error:
-            if error.code == NOT_LISTED:
-                return ()
-            raise
+        return worker.look(method, *arguments, what=WHAT, deadline=deadline)

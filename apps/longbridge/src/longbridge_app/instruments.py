@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from quant_platform_kit.adapters.longbridge_inputs import market_symbol
 
@@ -24,18 +24,25 @@ class Instruments:
     def __init__(self, worker: Worker) -> None:
         self._worker = worker
         self._known: dict[str, Instrument] = {}
+        self._expected: set[str] = set()
 
     def prepare(self) -> None:
-        """Have the connection started, while another one is, for the first question to it."""
-        self._worker.start()
+        """Have the connection made, while another one is, for the first question to it."""
+        self._worker.start("member_id")
+
+    def expect(self, symbols: Iterable[str]) -> None:
+        """Learn which symbols of the kit may be asked for: the first question is about all of them."""
+        self._expected.update(map(market_symbol, symbols))
 
     def of(self, symbol: str, deadline: Deadline) -> Instrument | None:
         """Return lot and currency of a symbol of the kit, None if it is not known; raises as a look-up."""
         name = market_symbol(symbol)
         if name not in self._known:
+            wanted = sorted({name} | self._expected - self._known.keys())
             with self._worker.turn("lots and currencies"):
                 found: Sequence[Instrument] = self._worker.look(
-                    "instruments", [name], what="lots and currencies", deadline=deadline
+                    "instruments", wanted, what="lots and currencies", deadline=deadline
                 )
+            self._expected.clear()
             self._known.update({one.symbol: one for one in found})
         return self._known.get(name)

@@ -15,6 +15,7 @@ from quant_platform_kit.domain.strategy import Adjustment
 from quant_platform_kit.ports.clock import Clock
 
 from longbridge_app.history import MOST, newest_bars
+from longbridge_app.instruments import Instruments
 from longbridge_app.rows import LastPrice
 from longbridge_app.worker import Worker
 
@@ -31,12 +32,22 @@ class LongBridgeMarket:
     ----------
     adjustment
         What the history is to carry; quotes are raw.
+    instruments
+        Told which symbols are quoted: they may be traded next.
     """
 
-    def __init__(self, worker: Worker, adjustment: Adjustment, calendar: ExchangeCalendar, clock: Clock) -> None:
+    def __init__(
+        self,
+        worker: Worker,
+        adjustment: Adjustment,
+        calendar: ExchangeCalendar,
+        clock: Clock,
+        instruments: Instruments,
+    ) -> None:
         if adjustment not in ADJUSTED:
             raise InvalidInput(f"LongBridge's history is total_return or raw, the strategy needs {adjustment.value}")
         self._worker, self._calendar, self._clock = worker, calendar, clock
+        self._instruments = instruments
         self._adjusted = ADJUSTED[adjustment]
 
     def history(self, symbols: Sequence[str], until: date, sessions: int) -> PriceHistory:
@@ -55,7 +66,7 @@ class LongBridgeMarket:
             raise InvalidInput(
                 f"{sessions} sessions up to {until} are {count} candlesticks; LongBridge has {MOST} at most"
             )
-        bars = {symbol: newest_bars(self._worker, symbol, count, self._adjusted) for symbol in symbols}
+        bars = newest_bars(self._worker, symbols, count, self._adjusted)
         if not any(bars.values()):
             raise BrokerError(f"LongBridge has no daily candlesticks of {', '.join(symbols)}")
         found = closes(bars, self._calendar)
@@ -69,4 +80,6 @@ class LongBridgeMarket:
         with self._worker.turn("quotes") as deadline:
             rows: Sequence[LastPrice] = self._worker.look("quotes", wanted, what="quotes", deadline=deadline)
         found = (quote(row) for row in rows)
-        return {one.symbol: one for one in found if one is not None}
+        quoted = {one.symbol: one for one in found if one is not None}
+        self._instruments.expect(quoted)
+        return quoted

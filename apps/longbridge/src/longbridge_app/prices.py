@@ -26,7 +26,7 @@ def open_prices() -> Generator[LongBridgePrices]:
     """Open a connection of quotes with the keys that the environment names."""
     access = read_access()
     is_sandbox(access)
-    worker = Worker(credentials_of(access, GoogleSecrets()), "longbridge-prices", access.longbridge_timeout_seconds)
+    worker = Worker(credentials_of(access, GoogleSecrets()), access.longbridge_timeout_seconds)
     try:
         yield LongBridgePrices(worker)
     finally:

@@ -1,16 +1,18 @@
-"""What crosses from the worker process: plain values, whichever library they came from; instants are aware UTC."""
+"""What crosses from the worker process: plain values, whichever library they came from; instants are aware UTC.
+
+Named tuples, because the process imports them each time that it starts.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import NamedTuple
 
 __all__ = ["Balance", "Cash", "Credentials", "DayBar", "FillRow", "Holding", "Instrument", "LastPrice", "OrderRow"]
 
 
-@dataclass(frozen=True, slots=True)
-class Credentials:
+class Credentials(NamedTuple):
     """How to log in; without URLs at LongBridge itself. ``library`` is ``longbridge`` or ``longport``."""
 
     library: str
@@ -25,8 +27,7 @@ class Credentials:
         return f"Credentials({self.library})"
 
 
-@dataclass(frozen=True, slots=True)
-class Cash:
+class Cash(NamedTuple):
     """Cash of one currency."""
 
     currency: str
@@ -35,8 +36,7 @@ class Cash:
     settling_cash: Decimal
 
 
-@dataclass(frozen=True, slots=True)
-class Balance:
+class Balance(NamedTuple):
     """An account's cash, and what it can buy for in its base currency."""
 
     cash: tuple[Cash, ...]
@@ -44,8 +44,7 @@ class Balance:
     buy_power: Decimal
 
 
-@dataclass(frozen=True, slots=True)
-class Holding:
+class Holding(NamedTuple):
     """One holding."""
 
     symbol: str
@@ -53,8 +52,7 @@ class Holding:
     currency: str
 
 
-@dataclass(frozen=True, slots=True)
-class OrderRow:
+class OrderRow(NamedTuple):
     """An order; ``side``, ``order_type`` and ``status`` are the library's names, ``price`` None for a market order."""
 
     order_id: str
@@ -70,18 +68,17 @@ class OrderRow:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class FillRow:
+class FillRow(NamedTuple):
     """One execution."""
 
+    order_id: str
     trade_id: str
     quantity: Decimal
     price: Decimal
     at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Instrument:
+class Instrument(NamedTuple):
     """Lot and currency of a symbol."""
 
     symbol: str
@@ -89,8 +86,7 @@ class Instrument:
     lot_size: int
 
 
-@dataclass(frozen=True, slots=True)
-class LastPrice:
+class LastPrice(NamedTuple):
     """The last price of a symbol, and whether it trades."""
 
     symbol: str
@@ -98,8 +94,7 @@ class LastPrice:
     timestamp: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class DayBar:
+class DayBar(NamedTuple):
     """A daily candlestick."""
 
     open: Decimal

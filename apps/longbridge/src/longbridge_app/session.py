@@ -26,7 +26,7 @@ from longbridge_app.rows import (
 
 __all__ = ["Session"]
 
-MARKET, LIMIT = "MO", "LO"
+NOT_LISTED = 301600
 
 
 class Session:
@@ -106,20 +106,19 @@ class Session:
         """Return orders of earlier days."""
         return tuple(map(_order, self._trade.history_orders(start_at=since, end_at=until)))
 
-    def order(self, order_id: str) -> tuple[OrderRow, Decimal]:
-        """Return an order, and what it has cost beside its price."""
-        shown = self._trade.order_detail(order_id)
-        charges = shown.charge_detail
-        return _order(shown), Decimal(0) if charges is None else charges.total_amount
+    def cost(self, order_id: str) -> Decimal:
+        """Return what an order has cost beside its price."""
+        charges = self._trade.order_detail(order_id).charge_detail
+        return Decimal(0) if charges is None else charges.total_amount
 
-    def fills(self, order_id: str, symbol: str, submitted_at: datetime) -> tuple[FillRow, ...]:
-        """Return the executions of an order, also of an earlier day."""
-        rows = self._trade.today_executions(order_id=order_id)
-        if not rows:
-            begin, end = submitted_at - timedelta(hours=1), submitted_at + timedelta(days=3)
-            found = self._trade.history_executions(symbol=symbol, start_at=begin, end_at=end)
-            rows = [row for row in found if row.order_id == order_id]
-        return tuple(FillRow(row.trade_id, row.quantity, row.price, _utc(row.trade_done_at)) for row in rows)
+    def fills(self) -> tuple[FillRow, ...]:
+        """Return today's executions."""
+        return tuple(map(_fill, self._trade.today_executions()))
+
+    def fills_before(self, symbol: str, submitted_at: datetime) -> tuple[FillRow, ...]:
+        """Return the executions of a symbol on earlier days, in the three days after an order was submitted."""
+        begin, end = submitted_at - timedelta(hours=1), submitted_at + timedelta(days=3)
+        return tuple(map(_fill, self._trade.history_executions(symbol=symbol, start_at=begin, end_at=end)))
 
     # --- prices -----------------------------------------------------------------------------------
 
@@ -134,15 +133,25 @@ class Session:
             LastPrice(row.symbol, row.last_done, _utc(row.timestamp)) for row in self._quote.quote(list(symbols))
         )
 
-    def bars(self, symbol: str, count: int, adjusted: bool) -> tuple[DayBar, ...]:
-        """Return the newest daily candlesticks, adjusted forward or as they were traded."""
-        rows = self._quote.candlesticks(symbol, self._sdk.Period.Day, count, self._kind(adjusted))
-        return tuple(map(_bar, rows))
+    def bars(self, symbols: Sequence[str], count: int, adjusted: bool) -> tuple[tuple[DayBar, ...], ...]:
+        """Return the newest daily candlesticks of symbols, adjusted forward or as they were traded."""
+        quote, period, kind = self._quote, self._sdk.Period.Day, self._kind(adjusted)
+        return tuple(self._bars(quote.candlesticks, symbol, period, count, kind) for symbol in symbols)
 
     def bars_between(self, symbol: str, first: date, last: date, adjusted: bool) -> tuple[DayBar, ...]:
         """Return the daily candlesticks between two days, both included; of more than 1000 the newest."""
-        rows = self._quote.history_candlesticks_by_date(symbol, self._sdk.Period.Day, self._kind(adjusted), first, last)
-        return tuple(map(_bar, rows))
+        ask, period = self._quote.history_candlesticks_by_date, self._sdk.Period.Day
+        return self._bars(ask, symbol, period, self._kind(adjusted), first, last)
+
+    def _bars(self, ask: Callable[..., Any], symbol: str, *arguments: Any) -> tuple[DayBar, ...]:
+        """Return candlesticks, none for a symbol that is not listed."""
+        try:
+            rows = ask(symbol, *arguments)
+        except self._sdk.OpenApiException as error:
+            if error.code == NOT_LISTED:
+                return ()
+            raise
+        return tuple(DayBar(row.open, row.close, _utc(row.timestamp)) for row in rows)
 
     def _kind(self, adjusted: bool) -> Any:
         return self._sdk.AdjustType.ForwardAdjust if adjusted else self._sdk.AdjustType.NoAdjust
@@ -164,8 +173,8 @@ def _order(row: Any) -> OrderRow:
     )
 
 
-def _bar(row: Any) -> DayBar:
-    return DayBar(row.open, row.close, _utc(row.timestamp))
+def _fill(row: Any) -> FillRow:
+    return FillRow(row.order_id, row.trade_id, row.quantity, row.price, _utc(row.trade_done_at))
 
 
 def _name(value: object) -> str:

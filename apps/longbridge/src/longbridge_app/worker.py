@@ -7,22 +7,22 @@ more, the kernel does: before each call the process arms an alarm that nothing i
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import signal
+import pickle
+import select
+import subprocess
+import sys
 import threading
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import contextmanager, suppress
-from multiprocessing.connection import Connection as Pipe
-from multiprocessing.process import BaseProcess
 from typing import Any
 
 from quant_platform_kit.domain.errors import BrokerError
 
+from longbridge_app.pacing import Pace
 from longbridge_app.rows import Credentials
 
-__all__ = ["Deadline", "LongBridgeError", "Worker"]
+__all__ = ["Deadline", "LongBridgeError", "NoTurn", "Worker"]
 
 GRACE_SECONDS = 2.0
 FIRST_WAIT, LONGEST_WAIT = 0.25, 4.0
@@ -30,6 +30,7 @@ BUSY = (429, 500, 502, 503, 504)
 REFUSING = (401, 403, 602, 603)
 TOO_MANY = 301606
 """The answer of the websocket of quotes to more than 10 requests a second."""
+CODE = "from longbridge_app.worker_process import run; run()"
 
 
 class LongBridgeError(BrokerError):
@@ -60,6 +61,15 @@ class LongBridgeError(BrokerError):
         return self.code in (None, TOO_MANY) or self._family in BUSY
 
 
+class NoTurn(LongBridgeError):
+    """Nothing was asked: as many calls were made as LongBridge takes, and another one would have come too late."""
+
+    @property
+    def passing(self) -> bool:
+        """False: the time that there was is over."""
+        return False
+
+
 class Deadline:
     """Seconds that several calls have together."""
 
@@ -72,21 +82,52 @@ class Deadline:
         return max(0.0, self._end - time.monotonic())
 
 
+class _Process:
+    """A process that asks LongBridge, and what is said to it and by it."""
+
+    def __init__(self, credentials: Credentials) -> None:
+        command = (sys.executable, "-P", "-c", CODE)
+        self._popen = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.send(credentials)
+
+    @property
+    def pid(self) -> int:
+        """Its number."""
+        return self._popen.pid
+
+    def send(self, message: object) -> None:
+        assert self._popen.stdin is not None
+        pickle.dump(message, self._popen.stdin)
+        self._popen.stdin.flush()
+
+    def answer(self, seconds: float) -> Any:
+        """Return the next answer, None if there is none within some seconds."""
+        assert self._popen.stdout is not None
+        poll = select.poll()
+        poll.register(self._popen.stdout, select.POLLIN)
+        return pickle.load(self._popen.stdout) if poll.poll(seconds * 1000) else None
+
+    def kill(self) -> None:
+        with suppress(OSError), self._popen:  # an error is about what it was not told any more
+            self._popen.kill()
+
+
 class Worker:
     """One connection in a process of its own, started when it is first needed and again after it was killed.
 
     Parameters
     ----------
-    name
-        What to call it.
     timeout
         Seconds that one call of the kit may take.
+    pace
+        How many calls LongBridge takes over this connection; None for that of quotes, which the library itself paces.
     """
 
-    def __init__(self, credentials: Credentials, name: str, timeout: float) -> None:
-        self._credentials, self._name, self.timeout = credentials, name, timeout
-        self._process: BaseProcess | None = None
-        self._pipe: Pipe | None = None
+    def __init__(self, credentials: Credentials, timeout: float, pace: Pace | None = None) -> None:
+        self._credentials, self.timeout = credentials, timeout
+        self._pace = pace or Pace(0)
+        self._process: _Process | None = None
+        self._unheard = False
         self._turn = threading.RLock()
 
     @property
@@ -111,26 +152,38 @@ class Worker:
             self._turn.release()
 
     def call(self, method: str, *arguments: Any, what: str, deadline: Deadline) -> Any:
-        """Call a method of the `Session` once.
+        """Call a method of the `Session` once, when it is this account's turn.
 
         Raises
         ------
+        NoTurn
+            It was not in time.
         LongBridgeError
             It failed, or did not return in time: then the process is killed.
         """
-        pipe = self._ready()
-        seconds = deadline.left()
+        self.take_turn(what, deadline)
+        return self.call_now(method, *arguments, what=what, deadline=deadline)
+
+    def take_turn(self, what: str, deadline: Deadline) -> None:
+        """Wait until there may be a call; raises `NoTurn`."""
+        if not self._pace.take(deadline.left()):
+            raise NoTurn(f"not asked for {what}: LongBridge takes no more calls within {deadline.seconds:g} s")
+
+    def has_room(self) -> bool:
+        """Whether a call that can wait may be made now, and hold up nobody."""
+        return self._pace.has_room()
+
+    def call_now(self, method: str, *arguments: Any, what: str, deadline: Deadline) -> Any:
+        """Call a method for which a turn was taken; raises as `call`."""
         try:
-            pipe.send((method, arguments, seconds + GRACE_SECONDS))
-            if not pipe.poll(seconds):
-                raise self._silent(what, deadline)
-            worked, value = pipe.recv()
-        except LongBridgeError:
-            self.kill()
-            raise
-        except (OSError, EOFError) as error:
+            answer = self._asked(method, arguments, deadline)
+        except (OSError, EOFError, pickle.UnpicklingError) as error:
             self.kill()
             raise LongBridgeError(f"the process that asks LongBridge ended during {what}") from error
+        if answer is None:
+            self.kill()
+            raise self._silent(what, deadline)
+        worked, value = answer
         if worked:
             return value
         message, code = value
@@ -148,75 +201,38 @@ class Worker:
             time.sleep(wait)
             wait = min(2 * wait, LONGEST_WAIT)
 
-    def start(self) -> None:
-        """Start the process, and do not wait for it; without this, the first call does."""
+    def start(self, method: str) -> None:
+        """Start the process and have it call a method that changes nothing, and do not wait for it.
+
+        Without this, the first call starts it. What the method says is passed over: a call after it fails likewise.
+        """
         with self._turn:
-            self._ready()
+            if self._process is None:
+                self._send(method, (), self.timeout)
+                self._unheard = True
 
     def kill(self) -> None:
         """End the process at once; nothing it was about to do takes place."""
-        process, pipe = self._process, self._pipe
-        self._process = self._pipe = None
-        if pipe is not None:
-            pipe.close()
+        process, self._process, self._unheard = self._process, None, False
         if process is not None:
             process.kill()
-            process.join()
-            process.close()
 
-    def _ready(self) -> Pipe:
-        if self._pipe is None:
-            context = multiprocessing.get_context("spawn")
-            mine, other = context.Pipe()
-            process = context.Process(target=_work, args=(other, self._credentials), name=self._name, daemon=True)
-            process.start()
-            other.close()
-            self._process, self._pipe = process, mine
-        return self._pipe
+    def _asked(self, method: str, arguments: tuple[Any, ...], deadline: Deadline) -> Any:
+        """Return what a method answers, None if that takes too long."""
+        if self._unheard:
+            if self._heard(deadline) is None:
+                return None
+            self._unheard = False
+        self._send(method, arguments, deadline.left())
+        return self._heard(deadline)
+
+    def _send(self, method: str, arguments: tuple[Any, ...], seconds: float) -> None:
+        if self._process is None:
+            self._process = _Process(self._credentials)
+        self._process.send((method, arguments, seconds + GRACE_SECONDS))
+
+    def _heard(self, deadline: Deadline) -> Any:
+        return None if self._process is None else self._process.answer(deadline.left())
 
     def _silent(self, what: str, deadline: Deadline) -> LongBridgeError:
         return LongBridgeError(f"LongBridge did not answer {what} within {deadline.seconds:g} s")
-
-
-def _work(pipe: Pipe, credentials: Credentials) -> None:
-    """Answer calls until the other end is closed."""
-    _forget_surroundings()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)
-    from longbridge_app.session import Session
-
-    session: Session | None = None
-    with suppress(EOFError, OSError):
-        while True:
-            method, arguments, seconds = pipe.recv()
-            signal.setitimer(signal.ITIMER_REAL, seconds)
-            try:
-                session = session or Session(credentials)
-                answer: tuple[bool, Any] = True, _called(getattr(session, method), arguments)
-            except Exception as error:  # noqa: BLE001 - whoever asked gets it
-                answer = False, _told(error)
-            signal.setitimer(signal.ITIMER_REAL, 0)
-            pipe.send(answer)
-
-
-def _called(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
-    return function(*arguments)
-
-
-def _told(error: Exception) -> tuple[str, int | None]:
-    """Return message and code of an error; one that is not LongBridge's says what it is."""
-    message = " ".join(str(getattr(error, "message", "") or error).split())[:300]
-    code = getattr(error, "code", None)
-    known = type(error).__name__ == "OpenApiException"
-    return (message if known else f"{type(error).__name__}: {message}"), code if isinstance(code, int) else None
-
-
-def _forget_surroundings() -> None:
-    """Make the library see its arguments only: it reads variables and ``.env``, and tells times in the local zone."""
-    os.chdir("/")
-    for name in list(os.environ):  # noqa: TID251 - removed, not read
-        if name.startswith(("LONGBRIDGE_", "LONGPORT_")):
-            del os.environ[name]  # noqa: TID251
-    os.environ["TZ"] = "UTC"  # noqa: TID251
-    time.tzset()

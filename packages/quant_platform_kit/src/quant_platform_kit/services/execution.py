@@ -34,7 +34,8 @@ class ExecutionTimes:
     Attributes
     ----------
     first_poll, poll
-        The first pause between two looks, and the longest; each is twice as long as the one before.
+        The first pause before a look, and the longest; each is twice as long as the one before, until an order comes
+        to its end.
     """
 
     fill_timeout: timedelta = timedelta(seconds=120)
@@ -82,9 +83,10 @@ class Execution:
             return
         quotes = self.market.quotes([self.records[identity].order.symbol for identity in unsettled])
         self.switched_off = self.gateway.switches()
+        began = self.gateway.clock.monotonic()
         for identity in unsettled:
             self._advance(self.records[identity], quotes)
-        self._wait(unsettled)
+        self._wait(unsettled, began)
         for identity in self._working(unsettled):
             self._cancel(identity)
 
@@ -186,15 +188,20 @@ class Execution:
         if found is not None:
             self._keep(self.gateway.answer(self.records[identity], found))
 
-    def _wait(self, identities: Sequence[str]) -> None:
+    def _wait(self, identities: Sequence[str], began: float) -> None:
+        """Look until every order has come to its end; first when a pause has passed since sending began."""
         clock = self.gateway.clock
         deadline = clock.monotonic() + self.times.fill_timeout.total_seconds()
-        pause, longest = self.times.first_poll.total_seconds(), self.times.poll.total_seconds()
-        while (working := self._working(identities)) and clock.monotonic() < deadline:
-            clock.sleep(min(pause, longest))
-            pause *= 2
+        first, longest = self.times.first_poll.total_seconds(), self.times.poll.total_seconds()
+        pause, wait = first, max(0.0, first - (clock.monotonic() - began))
+        working = self._working(identities)
+        while working and clock.monotonic() < deadline:
+            clock.sleep(wait)
             for identity in working:
                 self._refresh(identity)
+            before, working = working, self._working(working)
+            pause = first if working != before else pause
+            wait, pause = min(pause, longest), 2 * pause
 
     def _cancel(self, identity: str) -> None:
         """Cancel what still works at the deadline; a fill that came first counts."""

@@ -14,6 +14,7 @@ from aiohttp import web
 from venue_sandbox.exchange.exchange import Exchange
 from venue_sandbox.exchange.orders import VenueOrder
 from venue_sandbox.http_front.front import Refused, Venue
+from venue_sandbox.http_front.rate_limit import RateLimit
 from venue_sandbox.longbridge.sessions import Sessions
 from venue_sandbox.longbridge.signing import SIGNATURE, Parts, signature
 from venue_sandbox.longbridge.tokens import Credentials, Tokens
@@ -23,6 +24,9 @@ __all__ = ["Desk", "data", "order_id", "seconds", "text"]
 ORDER_IDS = 700_000_000_000_000_000
 SEEDS = 900
 ORDERS_PER_SEED = 1_000_000
+TRADE_CALLS = ("/v1/trade/", "/v1/asset/")
+REFUSED = "too_many"
+"""The operation under which requests over the limit are counted once more."""
 
 
 @dataclass(slots=True)
@@ -32,6 +36,7 @@ class Desk:
     venue: Venue
     credentials: Credentials
     tokens: Tokens
+    limit: RateLimit
     sessions: Sessions = field(default_factory=Sessions)
     gzip: bool = False
 
@@ -45,7 +50,7 @@ class Desk:
         return self.tokens.owner(request.headers.get("Authorization", "")) or ""
 
     async def admit(self, request: web.Request) -> None:
-        """Refuse a request that is not signed, or whose token is not good."""
+        """Refuse a request that is not signed, or whose token is not good, and a trade call over the limit."""
         headers = {name.lower(): value for name, value in request.headers.items()}
         url, body = request.rel_url, await request.read()
         parts = Parts(request.method, url.raw_path, url.raw_query_string, headers, body)
@@ -56,6 +61,9 @@ class Desk:
         account = self.named_account(request)
         if not account or self.tokens.is_expired(account):
             raise Refused(401, "token expired", 401003)
+        if url.path.startswith(TRADE_CALLS) and not self.limit.admits(account):
+            self.venue.desk.requests[REFUSED] += 1
+            raise Refused(429, "api request is limited, please slow down request frequency", 429002)
 
     def order_of(self, request: web.Request, wanted: str) -> VenueOrder:
         """Return the order with an id; `Refused` if the request's account has none."""

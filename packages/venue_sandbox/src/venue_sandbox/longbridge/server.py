@@ -17,6 +17,7 @@ from venue_sandbox.exchange.pacing import Pacer
 from venue_sandbox.faults import FaultError
 from venue_sandbox.http_front.faults import HalfOpen
 from venue_sandbox.http_front.front import Answer, Endpoint, Front, Refused, Venue, named
+from venue_sandbox.http_front.rate_limit import RateLimit
 from venue_sandbox.http_front.serving import front_serving
 from venue_sandbox.http_front.watching import Cutter, change_front
 from venue_sandbox.longbridge.assets import asset_endpoints
@@ -32,16 +33,18 @@ from venue_sandbox.serving import Ports
 __all__ = ["Options", "serving"]
 
 SOCKETS = "/ws/"
+LIMIT_SECONDS = 30.0
 CODES = {401: 401003, 403: 403201, 429: 429002, 500: 500000}
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How the server is set up: whose signature is good."""
+    """How the server is set up: whose signature is good, and how many trade calls an account has in 30 s (0: any)."""
 
     credentials: Credentials
     port: int = 0
     fill_delay: float = 0.02
+    trade_calls: int = 0
 
 
 @asynccontextmanager
@@ -53,7 +56,7 @@ async def serving(exchange: Exchange, options: Options) -> AsyncGenerator[Ports]
         _change(desk, sockets, fault)
 
     venue = Venue(exchange, pacer, FaultDesk(LONGBRIDGE_FAULTS, change))
-    desk = Desk(venue, options.credentials, Tokens(exchange))
+    desk = Desk(venue, options.credentials, Tokens(exchange), RateLimit(options.trade_calls, LIMIT_SECONDS))
     sockets = Sockets(desk, COMMANDS)
     exchange.observers = (Pusher(desk, sockets), Cutter(venue), pacer)
     control = venue_control(exchange, venue.desk)

@@ -12,8 +12,8 @@ from venue_sandbox.exchange.exchange import Exchange
 from venue_sandbox.exchange.faults import RequestFacts
 from venue_sandbox.exchange.orders import VenueOrder
 from venue_sandbox.http_front.front import Refused, Venue
+from venue_sandbox.http_front.rate_limit import RateLimit
 from venue_sandbox.schwab.logins import Logins
-from venue_sandbox.schwab.rate_limit import RateLimit
 
 __all__ = ["Desk", "account_hash", "number", "order_id"]
 

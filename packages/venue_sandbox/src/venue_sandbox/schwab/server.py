@@ -16,6 +16,7 @@ from venue_sandbox.exchange.exchange import Exchange
 from venue_sandbox.exchange.faults import FaultDesk, VenueFault
 from venue_sandbox.exchange.pacing import Pacer
 from venue_sandbox.http_front.front import Front, Refused, Venue
+from venue_sandbox.http_front.rate_limit import RateLimit
 from venue_sandbox.http_front.serving import front_serving
 from venue_sandbox.http_front.watching import Cutter, change_front
 from venue_sandbox.schwab.accounts import account_endpoints
@@ -28,13 +29,13 @@ from venue_sandbox.schwab.market_hours import hours_endpoints
 from venue_sandbox.schwab.oauth import OAUTH, Application, oauth_endpoints, token_document
 from venue_sandbox.schwab.orders import order_endpoints
 from venue_sandbox.schwab.quotes import quote_endpoints
-from venue_sandbox.schwab.rate_limit import RateLimit
 from venue_sandbox.serving import Ports
 
 __all__ = ["Options", "serving"]
 
 TRADER = "/trader/"
 BEARER = "Bearer "
+MINUTE = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ async def serving(exchange: Exchange, options: Options) -> AsyncGenerator[Ports]
                 change_front(venue, fault)
 
     venue = Venue(exchange, pacer, FaultDesk(SCHWAB_FAULTS, change))
-    desk = Desk(venue, logins, RateLimit(options.orders_per_minute))
+    desk = Desk(venue, logins, RateLimit(options.orders_per_minute, MINUTE))
     exchange.observers = (Cutter(venue), pacer)
     control = venue_control(exchange, venue.desk)
     control.add_routes([web.post(f"{CONTROL}login", _log_in(logins))])

@@ -1,4 +1,4 @@
-"""How many orders an account may send, change and cancel in a minute of real time."""
+"""How many requests an account may send within some seconds of real time."""
 
 from __future__ import annotations
 
@@ -8,14 +8,12 @@ from collections.abc import Callable
 
 __all__ = ["RateLimit"]
 
-WINDOW_SECONDS = 60.0
-
 
 class RateLimit:
-    """At most so many requests of an account in any minute; zero means no limit."""
+    """At most so many requests of an account in any so many seconds; zero requests mean no limit."""
 
-    def __init__(self, per_minute: int, now: Callable[[], float] = time.monotonic) -> None:
-        self._most = per_minute
+    def __init__(self, most: int, seconds: float, now: Callable[[], float] = time.monotonic) -> None:
+        self._most, self._seconds = most, seconds
         self._now = now
         self._taken: dict[str, deque[float]] = {}
 
@@ -24,7 +22,7 @@ class RateLimit:
         if not self._most:
             return True
         now, taken = self._now(), self._taken.setdefault(account, deque())
-        while taken and taken[0] <= now - WINDOW_SECONDS:
+        while taken and taken[0] <= now - self._seconds:
             taken.popleft()
         if len(taken) >= self._most:
             return False
