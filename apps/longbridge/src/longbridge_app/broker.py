@@ -106,7 +106,7 @@ class LongBridgeBroker:
             except OrderRejected:
                 raise
             except BrokerError as error:
-                raise self._unsent(error) from error
+                raise self._unsent(order, error) from error
             if self._claims.take(order):
                 return self._send(order, deadline)
             return self._sent_before(order, deadline)
@@ -168,9 +168,9 @@ class LongBridgeBroker:
         if order.quantity % max(found.lot_size, 1):
             raise OrderRejected(f"quantity {order.quantity} of {order.symbol}: a lot is {found.lot_size}")
 
-    def _unsent(self, error: BrokerError) -> BrokerError:
-        """Return what to raise when an order was not even sent: where silence blocks, a rejection, which is true."""
-        if self._traits.after_silence is AfterSilence.BLOCK:
+    def _unsent(self, order: Order, error: BrokerError) -> BrokerError:
+        """Return what to raise when an order was not sent: where silence blocks, a rejection, if it never was."""
+        if self._traits.after_silence is AfterSilence.BLOCK and not self._claims.taken(order.client_order_id):
             return OrderRejected(f"not sent: {error}")
         return error
 
