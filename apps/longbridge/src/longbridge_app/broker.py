@@ -60,8 +60,12 @@ class LongBridgeBroker:
         self._worker, self._instruments, self._account_id, self._clock = worker, instruments, account_id, clock
         self._claims = claims
         self._traits = traits_of(worker.library, settle, worker.timeout)
-        self._orders = Listed[OrderRow](lambda deadline: worker.look("today", what=ORDERS, deadline=deadline))
-        self._fills = Listed[FillRow](lambda deadline: worker.look("fills", what=FILLS, deadline=deadline))
+        self._orders = Listed[OrderRow](
+            lambda deadline: worker.look("today", what=ORDERS, deadline=deadline), worker.has_room
+        )
+        self._fills = Listed[FillRow](
+            lambda deadline: worker.look("fills", what=FILLS, deadline=deadline), worker.has_room
+        )
         self._told: dict[str, tuple[OrderRow, ExecutionReport]] = {}
 
     @property
