@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from longbridge_app import compose
 from longbridge_app.addresses import check_account, check_addresses
 from longbridge_app.compose import mode_of
 from longbridge_app.credentials import credentials_of
@@ -105,6 +106,15 @@ def test_a_secret_that_lacks_something_says_so_and_not_what_it_holds(text: str) 
 def test_live_takes_both_switches(dry_run_only: bool, live_trading: bool, url: str, account: str, mode: Mode) -> None:
     known = SimpleNamespace(longbridge_dry_run_only=dry_run_only, live_trading=live_trading, longbridge_http_url=url)
     assert mode_of(known, account) is mode  # pyright: ignore[reportArgumentType]
+
+
+def test_any_number_of_calls_is_for_the_sandbox_only() -> None:
+    assert settings().longbridge_trade_calls == 30
+    with pytest.raises(InvalidInput, match="LONGBRIDGE_TRADE_CALLS is 0"):
+        compose._check(settings(longbridge_trade_calls=0))
+    for wrong in (-1, 31):
+        with pytest.raises(ValidationError):
+            settings(longbridge_trade_calls=wrong)
 
 
 def test_nothing_is_sent_unless_it_is_said() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from pathlib import Path
 
 import pytest
 from longbridge_app import worker_process as module
@@ -51,6 +52,36 @@ def test_a_process_that_does_not_answer_is_killed() -> None:
     assert time.monotonic() - begun < 2
     with pytest.raises(ProcessLookupError):
         os.kill(process, 0)
+    worker.kill()
+
+
+LIBRARY = """
+class Config:
+    def __init__(self, *keys, **options): pass
+
+class QuoteContext:
+    def __init__(self, config): pass
+    def member_id(self):
+        print("a library may print")
+        return 7
+    def static_info(self, symbols): return []
+"""
+
+
+def test_what_was_asked_ahead_is_no_answer_to_what_is_asked_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "fake").mkdir()
+    (tmp_path / "fake" / "openapi.py").write_text(LIBRARY)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    worker = Worker(Credentials("fake", "key", "secret", "token"), 10)
+    worker.start("member_id")
+    process = worker.pid
+    with worker.turn("a test") as deadline:
+        assert worker.call("instruments", ["SPY.US"], what="a test", deadline=deadline) == ()
+        assert worker.call("member_id", what="a test", deadline=deadline) == 7
+    worker.start("member_id")
+    assert worker.pid == process, "one that runs is not started again"
     worker.kill()
 
 

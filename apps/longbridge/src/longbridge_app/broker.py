@@ -60,8 +60,12 @@ class LongBridgeBroker:
         self._worker, self._instruments, self._account_id, self._clock = worker, instruments, account_id, clock
         self._claims = claims
         self._traits = traits_of(worker.library, settle, worker.timeout)
-        self._orders = Listed[OrderRow](lambda deadline: worker.look("today", what=ORDERS, deadline=deadline))
-        self._fills = Listed[FillRow](lambda deadline: worker.look("fills", what=FILLS, deadline=deadline))
+        self._orders = Listed[OrderRow](
+            lambda deadline: worker.look("today", what=ORDERS, deadline=deadline), worker.has_room
+        )
+        self._fills = Listed[FillRow](
+            lambda deadline: worker.look("fills", what=FILLS, deadline=deadline), worker.has_room
+        )
         self._told: dict[str, tuple[OrderRow, ExecutionReport]] = {}
 
     @property
@@ -106,7 +110,7 @@ class LongBridgeBroker:
             except OrderRejected:
                 raise
             except BrokerError as error:
-                raise self._unsent(error) from error
+                raise self._unsent(order, error) from error
             if self._claims.take(order):
                 return self._send(order, deadline)
             return self._sent_before(order, deadline)
@@ -168,9 +172,9 @@ class LongBridgeBroker:
         if order.quantity % max(found.lot_size, 1):
             raise OrderRejected(f"quantity {order.quantity} of {order.symbol}: a lot is {found.lot_size}")
 
-    def _unsent(self, error: BrokerError) -> BrokerError:
-        """Return what to raise when an order was not even sent: where silence blocks, a rejection, which is true."""
-        if self._traits.after_silence is AfterSilence.BLOCK:
+    def _unsent(self, order: Order, error: BrokerError) -> BrokerError:
+        """Return what to raise when an order was not sent: where silence blocks, a rejection, if it never was."""
+        if self._traits.after_silence is AfterSilence.BLOCK and not self._claims.taken(order.client_order_id):
             return OrderRejected(f"not sent: {error}")
         return error
 

@@ -41,7 +41,7 @@ def compose() -> Service:
         name = settings.longbridge_account or _member(quote)
         account_id = name if sandbox else f"{settings.account_prefix}-{name}"
         clock = ServerClock(http_time(settings.longbridge_http_url, seconds)) if sandbox else SystemClock()
-        trade = Worker(credentials, seconds, paces.setdefault(account_id, Pace()))
+        trade = Worker(credentials, seconds, paces.setdefault(account_id, Pace(settings.longbridge_trade_calls)))
         instruments, settle = Instruments(quote), timedelta(seconds=settings.longbridge_settle_seconds)
 
         claims = Claims(service.stores.ledger, account_id)
@@ -84,6 +84,8 @@ def _check(settings: LongBridgeSettings) -> bool:
         )
     sandbox = is_sandbox(settings)
     check_account(sandbox, settings.longbridge_account)
+    if not (sandbox or settings.longbridge_trade_calls):
+        raise InvalidInput("LONGBRIDGE_TRADE_CALLS is 0: at LongBridge it is from 1 to 30")
     return sandbox
 
 

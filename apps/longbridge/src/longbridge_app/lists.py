@@ -26,10 +26,12 @@ class Listed(Generic[_Row]):
     ----------
     ask
         Returns them as of now; raises as a look-up.
+    has_room
+        Whether a call that can wait may be made; while there is none, a list is good for as long as any ever is.
     """
 
-    def __init__(self, ask: Callable[[Deadline], Sequence[_Row]]) -> None:
-        self._ask = ask
+    def __init__(self, ask: Callable[[Deadline], Sequence[_Row]], has_room: Callable[[], bool]) -> None:
+        self._ask, self._has_room = ask, has_room
         self.forget()
 
     @property
@@ -45,8 +47,10 @@ class Listed(Generic[_Row]):
 
     def refresh(self, deadline: Deadline) -> bool:
         """Ask anew if the list is too old; return whether it was."""
-        if self._at is not None and time.monotonic() - self._at <= self._fresh:
-            return False
+        if self._at is not None:
+            age = time.monotonic() - self._at
+            if age <= (self._fresh if self._has_room() else LONGEST_FRESH):
+                return False
         known, first = self.rows, self._at is None
         self.ask(deadline)
         self._fresh = FIRST_FRESH if first or self.rows != known else min(2 * self._fresh, LONGEST_FRESH)

@@ -39,6 +39,13 @@ class LongBridgeSettings(LongBridgeAccess, ServiceSettings):
         "", pattern=r"^[A-Za-z0-9_-]*$", description="The account's number: LongBridge tells it to nobody who asks."
     )
     longbridge_settle_seconds: float = Field(30, ge=0, description="How long an order may take to appear.")
+    longbridge_trade_calls: int = Field(
+        30,
+        ge=0,
+        le=30,
+        description="Calls about orders and the account in 30 seconds; fewer where another program makes some of the "
+        "30 that LongBridge takes. 0, for a venue of the sandbox only: any number.",
+    )
     longbridge_feature_snapshot_path: str = Field("", description="Features of a snapshot-backed profile.")
     longbridge_feature_snapshot_manifest_path: str = Field("", description="Manifest of those features.")
     longbridge_strategy_config_path: str = Field("", description="Configuration file of a profile that needs one.")

@@ -33,6 +33,7 @@ def settings_at(venue: Server, account: str) -> dict[str, str]:
         "LONGBRIDGE_DRY_RUN_ONLY": "false",
         "LONGBRIDGE_SETTLE_SECONDS": "1",
         "LONGBRIDGE_TIMEOUT_SECONDS": "5",
+        "LONGBRIDGE_TRADE_CALLS": "0",
     }
 
 
