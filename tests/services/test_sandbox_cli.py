@@ -76,24 +76,32 @@ def test_up_hands_its_options_to_the_venue(run: Run, name: str) -> None:
     assert "the following arguments are required: --folder" in run("up", name)
 
 
+def _hears_interrupts() -> None:
+    """Let a process be stopped by Ctrl-C also where whoever runs the tests ignores it, as in the background."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize(("name", "platform"), [("tws", "ibkr"), ("schwab", "schwab"), ("longbridge", "longbridge")])
 def test_up_tells_the_settings_that_lead_the_app_to_the_venue(
     name: str, platform: str, tmp_path: Path, ports: set[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     words = ("sandbox", "up", name, "--folder", str(tmp_path / "venue"), "--account", FUNDING[name])
     command = [str(Path(sys.executable).with_name("quant")), *words, "--clock", "2023-06-02T16:00:00+00:00"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as up:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, preexec_fn=_hears_interrupts) as up:
         assert up.stdout is not None
         ports.update(json.loads(up.stdout.readline()).values())
-        for line in iter(up.stdout.readline, ""):
-            ((_, setting, value),) = [(word, *pair.split("=", 1)) for word, pair in [shlex.split(line)]]
-            monkeypatch.setenv(setting, value)
-            if setting.endswith("TIMEOUT_SECONDS"):
-                break
-        with price_source(platform)() as source:
-            bars = source.daily(["SPY"], 1, date(2023, 6, 1))["SPY"]
-        up.send_signal(signal.SIGINT)
-        assert up.wait(10) == 0
+        try:
+            for line in iter(up.stdout.readline, ""):
+                ((_, setting, value),) = [(word, *pair.split("=", 1)) for word, pair in [shlex.split(line)]]
+                monkeypatch.setenv(setting, value)
+                if setting.endswith("TIMEOUT_SECONDS"):
+                    break
+            with price_source(platform)() as source:
+                bars = source.daily(["SPY"], 1, date(2023, 6, 1))["SPY"]
+            up.send_signal(signal.SIGINT)
+            assert up.wait(20) == 0
+        finally:
+            up.kill()
     assert bars[-1].day == date(2023, 6, 1)
 
 
