@@ -1,9 +1,10 @@
 """The strategy of the campaigns: new random weights in every session, so that every run has something to trade."""
 
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 
 import numpy as np
 from pydantic import BaseModel
@@ -52,6 +53,13 @@ class Shuffle:
         total = sum(parts) or 1
         weights = {symbol: 0.9 * part / total for symbol, part in zip(SYMBOLS, parts, strict=True)}
         return self.manifest.rebalance(ctx, weights, "shuffled")
+
+
+def write_prices(path: Path, days: Iterable[date | str]) -> Path:
+    """Write a price file for a venue, with the constant prices on every day; return its path."""
+    rows = (f"{day},{symbol}{f',{PRICES[symbol]}' * 3}\n" for day in days for symbol in SYMBOLS)
+    path.write_text("date,symbol,open,close,adj_close\n" + "".join(rows))
+    return path
 
 
 def bound(seed: int) -> BoundStrategy:

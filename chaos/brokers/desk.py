@@ -14,7 +14,7 @@ from quant_platform_kit.ports.broker import Broker
 from quant_platform_kit.ports.versioned_store import VersionedStore
 from venue_sandbox.launch import Server
 
-from chaos.strategy import PRICES, SYMBOLS
+from chaos.strategy import write_prices
 
 __all__ = ["CASH", "VENUE_DAY", "Desk", "Door", "Side", "arm_each", "filled_by_remark", "options"]
 
@@ -70,10 +70,7 @@ class Side:
 
 def options(folder: Path, name: str, accounts: Iterable[str]) -> tuple[str, ...]:
     """Return the command line of a venue in a subfolder, at which every symbol of the campaign has one price."""
-    prices = folder / "prices.csv"
-    days = ("2023-05-31", "2023-06-01", "2023-06-02", "2023-06-05")
-    rows = (f"{day},{symbol}{f',{PRICES[symbol]}' * 3}\n" for day in days for symbol in SYMBOLS)
-    prices.write_text("date,symbol,open,close,adj_close\n" + "".join(rows))
+    prices = write_prices(folder / "prices.csv", ("2023-05-31", "2023-06-01", "2023-06-02", "2023-06-05"))
     funded = [word for account in accounts for word in ("--account", f"{account}={CASH}")]
     return ("--folder", str(folder / name), "--prices", str(prices), "--clock", VENUE_DAY, *funded)
 

@@ -15,7 +15,7 @@ from quant_platform_kit.ports.versioned_store import VersionedStore
 from quant_platform_kit.services.execution import ExecutionTimes
 from venue_sandbox.launch import Server
 
-from chaos.strategy import PRICES, SYMBOLS
+from chaos.strategy import write_prices
 
 __all__ = ["ACCOUNT", "CALENDAR", "CASH", "SESSIONS", "Arm", "Process", "Row", "Serve", "Stand", "fault"]
 __all__ += ["on_price_file", "set_clock", "together"]
@@ -102,13 +102,7 @@ def together(*arms: Arm) -> Arm:
 
 def on_price_file(folder: Path) -> tuple[str, ...]:
     """Return the options of a venue with one funded account at which every symbol always has one price."""
-    prices = folder / "prices.csv"
-    rows = (
-        f"{day},{symbol}{f',{PRICES[symbol]}' * 3}\n"
-        for day in CALENDAR.between(date(2023, 5, 15), date(2023, 6, 5))
-        for symbol in SYMBOLS
-    )
-    prices.write_text("date,symbol,open,close,adj_close\n" + "".join(rows))
+    prices = write_prices(folder / "prices.csv", CALENDAR.between(date(2023, 5, 15), date(2023, 6, 5)))
     opens = CALENDAR.hours(SESSIONS[0]).open.isoformat()
     money = ("--account", f"{ACCOUNT}={CASH}")
     return ("--folder", str(folder / "venue"), "--prices", str(prices), "--clock", opens, *money)
