@@ -1,14 +1,15 @@
 """A run of 20 orders at a broker against a bare script that places the same orders with the same library.
 
 Both log in, place twenty market orders and end when all are filled, at the same venue, which holds both to the broker's
-limits. The script keeps nothing and checks nothing; the run takes its inputs, plans, records every step durably,
-reconciles and reports. Bound: 1.5 times.
+limits. The script keeps nothing and checks nothing; the run takes its inputs, plans, records every step durably in a
+SQLite file, which is open as a service has it, reconciles and reports. Bound: 1.5 times.
 """
 
 import statistics
 import tempfile
 import time
 from collections.abc import Callable, Collection
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -17,7 +18,7 @@ from typing import Any
 
 from pydantic import BaseModel
 from quant_platform_kit.adapters.calendar_tables import load_calendar
-from quant_platform_kit.adapters.file_store import FileStore
+from quant_platform_kit.adapters.sql_store import SqlStore
 from quant_platform_kit.adapters.strategies import bind
 from quant_platform_kit.domain.cycle import ExecutionPolicy
 from quant_platform_kit.domain.identity import Mode, RunKey
@@ -82,6 +83,8 @@ class Side:
     stand: Callable[[Server, Path], Stand]
 
 
+Work = Callable[[Side, Server, Path, SqlStore], None]
+
 SIDES = {
     "ibkr": Side("tws", BARE["ibkr"], lambda venue, folder: IbkrStand(venue, timeout=LONG)),
     "schwab": Side("schwab", BARE["schwab"], lambda venue, folder: SchwabStand(venue, _tokens(folder), timeout=LONG)),
@@ -113,15 +116,16 @@ def measure(broker: str) -> dict[str, Any]:
     }
 
 
-def _at_venue(side: Side, folder: Path, prices: Path, work: Callable[[Side, Server, Path], None]) -> float:
+def _at_venue(side: Side, folder: Path, prices: Path, work: Work) -> float:
     """Return the seconds that something takes at a venue of its own."""
     options = ("--folder", str(folder / "venue"), "--prices", str(prices), "--clock", OPENS.isoformat())
     with Server(f"venue_sandbox.{side.venue}", *options, "--account", f"{ACCOUNT}=1000000") as venue:
         if side.venue == "schwab":
             _tokens(folder).write(venue.control("POST", "login"))
-        began = time.perf_counter()
-        work(side, venue, folder)
-        return time.perf_counter() - began
+        with closing(SqlStore(f"sqlite:///{folder}/store.db")) as store:
+            began = time.perf_counter()
+            work(side, venue, folder, store)
+            return time.perf_counter() - began
 
 
 def _tokens(folder: Path) -> TokenFile:
@@ -136,19 +140,18 @@ def _prices(folder: Path) -> Path:
     return path
 
 
-def _script(side: Side, venue: Server, folder: Path) -> None:
+def _script(side: Side, venue: Server, folder: Path, store: SqlStore) -> None:
     """Place twenty orders and wait until they are filled."""
     side.bare(venue, folder, SYMBOLS, UNITS)
 
 
-def _run(side: Side, venue: Server, folder: Path) -> None:
+def _run(side: Side, venue: Server, folder: Path, store: SqlStore) -> None:
     """Run a strategy that buys twenty symbols."""
-    store, reports = FileStore(folder / "store"), ReportStore(FileStore(folder / "reports"))
     stand = side.stand(venue, folder)
     process = stand.process(store)
     key = RunKey(ACCOUNT, SESSION, "bench", Mode.PAPER)
     try:
-        ports = RunPorts(process.broker, process.market, store, reports, process.clock, CALENDAR)
+        ports = RunPorts(process.broker, process.market, store, ReportStore(store), process.clock, CALENDAR)
         report = run_cycle(RunRequest(bind(_Twenty()), key), ports, ExecutionPolicy(TargetMode.WEIGHT))
     finally:
         process.close()

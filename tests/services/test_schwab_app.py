@@ -202,10 +202,8 @@ def test_what_cannot_be_paid_is_rejected_with_the_reason(app: App) -> None:
 
 def test_a_rejected_order_says_so(app: App, server: Server) -> None:
     server.fault("reject", reason="not allowed here")
-    with pytest.raises(OrderRejected, match="not allowed here"):
-        app.broker.submit(buy())
-    found = app.broker.find("q1")
-    assert found is not None
+    app.broker.submit(buy())
+    found = until(app, "q1", OrderState.REJECTED)
     assert (found.state, found.text) == (OrderState.REJECTED, "not allowed here")
 
 
@@ -294,11 +292,10 @@ def test_a_location_that_names_another_order_is_not_believed(app: App, server: S
 
 def test_two_orders_for_one_are_listed_for_an_operator(app: App, server: Server) -> None:
     server.fault("duplicate_order")
+    assert app.broker.submit(buy()).state is OrderState.ACKNOWLEDGED
     with pytest.raises(NeedsOperator, match=r"may be any of these at Schwab: \d+ \(BUY 3 SPY market.*; \d+ \(") as told:
-        app.broker.submit(buy())
-    with pytest.raises(NeedsOperator, match="may be any of these") as again:
         app.broker.find("q1")
-    assert str(again.value).count("entered") == str(told.value).count("entered") == 2
+    assert str(told.value).count("entered") == 2
     assert len(orders(server)) == 2
 
 

@@ -53,15 +53,30 @@ def test_an_intent_is_there_for_the_next_process_and_is_recorded_once(store: Fil
 
 def test_orders_that_look_the_same_are_unsettled_until_it_is_known_what_became_of_them(store: FileStore) -> None:
     intents = Intents(store, "DUSBX1")
-    intents.record(Intent(ORDER, AT, ()))
+    first = Intent(ORDER, AT, ())
+    intents.record(first)
     same, other = replace(ORDER, client_order_id="q3"), replace(ORDER, client_order_id="q3", quantity=D(4))
-    assert [each.order.client_order_id for each in intents.unsettled(same, AT)] == ["q1"]
-    assert intents.unsettled(ORDER, AT) == []
-    assert intents.unsettled(other, AT) == []
-    assert intents.unsettled(same, AT + timedelta(days=1)) == []
+    assert intents.of_today(same, AT) == (None, [first])
+    assert intents.of_today(ORDER, AT) == (first, [])
+    assert intents.of_today(other, AT) == (None, [])
+    assert intents.of_today(same, AT + timedelta(days=1)) == (None, [])
     intents.adopt("q1", 77)
-    assert Intents(store, "DUSBX1").unsettled(same, AT) == []
+    assert Intents(store, "DUSBX1").of_today(same, AT) == (None, [])
     assert (intents.placed("q1"), intents.owner(77)) == (Placed(77), "q1")
+
+
+def test_an_id_is_found_whatever_order_it_was_used_for(store: FileStore) -> None:
+    first = Intent(LIMITED, AT, ())
+    Intents(store, "DUSBX1").record(first)
+    again = replace(LIMITED, quantity=D(9))
+    assert Intents(store, "DUSBX1").of_today(again, AT) == (first, [])
+
+
+def test_a_limit_is_not_the_beginning_of_another(store: FileStore) -> None:
+    intents = Intents(store, "DUSBX1")
+    intents.record(Intent(replace(ORDER, limit_price=D("12.5")), AT, ()))
+    for limit in (D(12), D(5), D("2.5")):
+        assert intents.of_today(replace(ORDER, client_order_id="q3", limit_price=limit), AT) == (None, [])
 
 
 def test_an_order_of_schwab_is_one_order_of_ours(store: FileStore) -> None:

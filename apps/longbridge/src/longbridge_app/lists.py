@@ -10,8 +10,8 @@ from longbridge_app.worker import Deadline
 
 __all__ = ["Listed"]
 
-FIRST_FRESH, LONGEST_FRESH = 0.01, 3.0
-"""How long a list is good for, in seconds: each twice as long as the one before, until something is sent or changes.
+FIRST_FRESH, LONGEST_FRESH, GROWS = 0.01, 3.0, 1.5
+"""How long a list is good for, in seconds: each half as long again as the one before, until one is sent or changes.
 
 Most orders are filled soon after they were sent, one soon after another, and calls are few.
 """
@@ -53,7 +53,7 @@ class Listed(Generic[_Row]):
                 return False
         known, first = self.rows, self._at is None
         self.ask(deadline)
-        self._fresh = FIRST_FRESH if first or self.rows != known else min(2 * self._fresh, LONGEST_FRESH)
+        self._fresh = FIRST_FRESH if first or self.rows != known else min(GROWS * self._fresh, LONGEST_FRESH)
         return True
 
     def ask(self, deadline: Deadline) -> None:

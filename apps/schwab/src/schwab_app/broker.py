@@ -3,6 +3,9 @@
 Schwab knows no client order id. So what is about to be sent is in the store before it leaves, with the ids of the
 orders that are there already; after silence the new orders that look the same are the candidates. One is ours; with
 several, or none, nothing is ever sent again.
+
+An answer names the order it made. That is not taken on trust: the first look-up finds the order among those that
+Schwab lists, and only then is it recorded whose it is.
 """
 
 from __future__ import annotations
@@ -10,7 +13,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -32,8 +35,11 @@ __all__ = ["Delays", "SchwabBroker"]
 SNAPSHOT, WORKING = timedelta(days=1), timedelta(days=59)
 """How far back orders are looked at: Schwab shows 60 days."""
 CANCEL_SECONDS, POLL_SECONDS = 5.0, 0.1
-FRESH_SECONDS, SNAPSHOT_SECONDS = 0.05, 2.0
-"""How old a list of orders may be that tells where one stands, and one that tells which were there before another."""
+FRESH_SECONDS, SNAPSHOT_SECONDS = 0.25, 2.0
+"""How old a list of orders may be that tells where one stands, and one that tells which were there before another.
+
+No list tells of one order twice: who asks again wants to know what is new.
+"""
 
 Document = Mapping[str, Any]
 
@@ -48,10 +54,19 @@ class Delays:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """Orders as Schwab listed them, the newest first, and when it was asked (`time.monotonic`)."""
+    """Orders as Schwab listed them, the newest first.
+
+    Attributes
+    ----------
+    asked_at
+        When (`time.monotonic`).
+    told
+        Client order ids of the orders it was looked at for.
+    """
 
     asked_at: float
     documents: Sequence[Document]
+    told: set[str] = field(default_factory=set[str])
 
     @property
     def ids(self) -> tuple[int, ...]:
@@ -73,6 +88,7 @@ class SchwabBroker:
         self._clock, self._pacer, self._skew = clock, pacer, delays.skew
         self._last: Listing | None = None
         self._changed_at = 0.0
+        self._named: dict[str, int] = {}
         self._traits = BrokerTraits(AfterSilence.BLOCK, delays.settle, timeout=timedelta(seconds=connection.timeout))
 
     @property
@@ -117,11 +133,14 @@ class SchwabBroker:
         """Send an order once; see `quant_platform_kit.ports.broker.Broker.submit`."""
         _check(order)
         with self._connection.turn("an order") as deadline:
-            if (intent := self._intents.known(order.client_order_id)) is not None:
-                return self._sent_before(intent, order, deadline)
-            self._refuse_alike(order)
+            sent, unsettled = self._intents.of_today(order, self._clock.now())
+            if sent is not None:
+                return self._sent_before(sent, order, deadline)
             try:
-                known = self._listing(time.monotonic() - SNAPSHOT_SECONDS, deadline).ids
+                self._refuse_alike(unsettled, deadline)
+                known = self._listed_since(time.monotonic() - SNAPSHOT_SECONDS, deadline).ids
+            except OrderRejected:
+                raise
             except BrokerError as error:  # nothing was recorded, so nothing can have left or will leave
                 raise OrderRejected(f"not sent: {error}") from error
             self._pacer.take()
@@ -186,13 +205,13 @@ class SchwabBroker:
             raise NeedsOperator(f"order {_sent(intent)} is not shown by Schwab, and is never sent again")
         return _answered(found)
 
-    def _refuse_alike(self, order: Order) -> None:
-        """Refuse an order that could not be told apart from one whose fate is not known and that may still appear."""
+    def _refuse_alike(self, unsettled: Sequence[Intent], deadline: Deadline) -> None:
+        """Refuse an order that could not be told apart from one that Schwab does not show, and may still show."""
         now = self._clock.now()
         others = [
             other.order.client_order_id
-            for other in self._intents.unsettled(order, now)
-            if now <= self._appears_until(other) + self._skew
+            for other in unsettled
+            if now <= self._appears_until(other) + self._skew and self._found(other, deadline) is None
         ]
         if others:
             raise OrderRejected(
@@ -210,23 +229,26 @@ class SchwabBroker:
         except (NotSent, LoginEnded) as error:
             self._intents.refuse(identity, f"not sent: {error}")
             raise OrderRejected(f"not sent: {error}") from error
+        finally:
+            self._changed_at = time.monotonic()
         if 400 <= response.status_code < 500 and response.status_code not in (408, 429):
             why = f"HTTP {response.status_code}{said(response)}"
             self._intents.refuse(identity, why)
             raise OrderRejected(why)
         if response.status_code not in (200, 201):
             raise BrokerError(f"Schwab answered order {identity} with HTTP {response.status_code}{said(response)}")
-        return self._acknowledged(intent, _told_id(response, account), deadline)
+        return self._acknowledged(intent, _named_id(response, account), deadline)
 
-    def _acknowledged(self, intent: Intent, told: int | None, deadline: Deadline) -> ExecutionReport:
-        """Take over the order that was made: what the answer names is compared with what Schwab shows."""
-        if (found := self._candidate(intent, deadline)) is None and told is not None and told not in intent.known:
-            shown = self._shown(told, deadline)
-            found = shown if shown is not None and _is_same(shown, intent) else None
+    def _acknowledged(self, intent: Intent, named: int | None, deadline: Deadline) -> ExecutionReport:
+        """Take over the order that was made; one that the answer does not name is looked for at once."""
+        order = intent.order
+        if named is not None and named not in (*intent.known, *self._named.values()):
+            self._named[order.client_order_id] = named
+            return ExecutionReport(order, OrderState.ACKNOWLEDGED)
+        found = self._found(intent, deadline)
         if found is None:
             raise BrokerError(f"Schwab took order {_sent(intent)}, and does not show it yet")
-        self._intents.adopt(intent.order.client_order_id, int(found["orderId"]))
-        return report(found, intent.order)
+        return found
 
     # --- looking up -------------------------------------------------------------------------------
 
@@ -241,7 +263,7 @@ class SchwabBroker:
             return report(candidate, order)
         if not placed.order_id:
             return ExecutionReport(order, OrderState.REJECTED, (), placed.refused)
-        shown = self._listing(self._recently, deadline).find(placed.order_id)
+        shown = self._listing(order, deadline).find(placed.order_id)
         shown = shown or self._shown(placed.order_id, deadline)
         if shown is None:
             raise BrokerError(f"Schwab does not show its order {placed.order_id} any more")
@@ -253,34 +275,47 @@ class SchwabBroker:
         Raises
         ------
         NeedsOperator
-            There are several.
+            There are several: even if the answer named one, the others are orders that nobody meant to send.
         """
         back = self._clock.now() - intent.sent_at + self._skew
         recent = back < SNAPSHOT
-        documents = self._listing(time.monotonic(), deadline).documents if recent else self._listed(back, deadline)
-        alike = [
-            document
-            for document in documents
-            if int(document["orderId"]) not in intent.known
-            and _is_same(document, intent)
-            and intent.sent_at - self._skew <= entered_at(document) <= self._appears_until(intent)
-            and self._intents.owner(int(document["orderId"])) in (None, intent.order.client_order_id)
-        ]
+        documents = self._listing(intent.order, deadline).documents if recent else self._listed(back, deadline)
+        first, last = intent.sent_at - self._skew, self._appears_until(intent)
+        alike = [each for each in documents if first <= entered_at(each) <= last and self._may_be(each, intent)]
         if len(alike) > 1:
             listed = "; ".join(described(document) for document in reversed(alike))
             raise NeedsOperator(f"order {_sent(intent)} may be any of these at Schwab: {listed}")
-        return alike[0] if alike else None
+        return alike[0] if alike else self._named_by_answer(intent, deadline)
+
+    def _named_by_answer(self, intent: Intent, deadline: Deadline) -> Document | None:
+        """Return the order that Schwab's answer named, if it is there and can be the one that was sent."""
+        named = self._named.get(intent.order.client_order_id)
+        shown = None if named is None else self._shown(named, deadline)
+        return shown if shown is not None and self._may_be(shown, intent) else None
+
+    def _may_be(self, document: Document, intent: Intent) -> bool:
+        """Whether an order at Schwab is new, looks like the one that was sent, and is nobody else's."""
+        order_id = int(document["orderId"])
+        return (
+            order_id not in intent.known
+            and fingerprint(document) == Fingerprint.of(intent.order)
+            and self._intents.owner(order_id) in (None, intent.order.client_order_id)
+        )
 
     def _appears_until(self, intent: Intent) -> datetime:
         """Return the latest time at which an order can have been entered."""
         return intent.sent_at + self._traits.settle_window + self._traits.timeout + self._skew
 
-    @property
-    def _recently(self) -> float:
-        """Since when a list must have been asked for that tells where orders stand: lately, after the last change."""
-        return max(self._changed_at, time.monotonic() - FRESH_SECONDS)
+    def _listing(self, order: Order, deadline: Deadline) -> Listing:
+        """Return the account's orders of the last day, by a list that was asked for lately and not for this order."""
+        since = max(self._changed_at, time.monotonic() - FRESH_SECONDS)
+        if self._last is not None and order.client_order_id in self._last.told:
+            since = time.monotonic()
+        listing = self._listed_since(since, deadline)
+        listing.told.add(order.client_order_id)
+        return listing
 
-    def _listing(self, since: float, deadline: Deadline) -> Listing:
+    def _listed_since(self, since: float, deadline: Deadline) -> Listing:
         """Return the account's orders of the last day, by a list asked for since an instant (`time.monotonic`)."""
         if self._last is None or self._last.asked_at < since:
             asked_at = time.monotonic()
@@ -332,11 +367,7 @@ def _specification(order: Order) -> Any:
     return make(order.symbol, units, f"{order.limit_price:f}")
 
 
-def _is_same(document: Document, intent: Intent) -> bool:
-    return fingerprint(document) == Fingerprint.of(intent.order)
-
-
-def _told_id(response: Any, account: str) -> int | None:
+def _named_id(response: Any, account: str) -> int | None:
     """Return the order id that an answer names, None if it names none of this account."""
     location = response.headers.get("Location", "")
     found = re.search(rf"/accounts/{re.escape(account)}/orders/(\d+)/?$", location)

@@ -9,6 +9,7 @@ from concurrent.futures import Future, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from queue import SimpleQueue
 from typing import Any, cast
 
 from loguru import logger
@@ -69,6 +70,7 @@ class Connection:
     def __init__(self, login: Login, timeout: float) -> None:
         self._login, self.timeout = login, timeout
         self._client: Any = None
+        self._caller = _Caller()
         self._hashes: dict[str, str] = {}
         self._turn = threading.RLock()
 
@@ -96,6 +98,8 @@ class Connection:
         client, self._client = self._client, None
         if client is not None:
             client.session.close()
+        caller, self._caller = self._caller, _Caller()
+        caller.end()
 
     @property
     def accounts(self) -> tuple[str, ...]:
@@ -178,9 +182,9 @@ class Connection:
         left = deadline.left(what)
         client = self._ready(left)
         try:
-            return _within(left, lambda: action(client), client.session.close)
+            return self._caller.call(lambda: action(client), left, client.session.close)
         except TimeoutError:
-            self._client = None
+            self._client, self._caller = None, _Caller()
             raise BrokerError(f"Schwab did not answer {what} within {self.timeout:g} s") from None
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
             raise _NoConnection(f"no connection for {what}: {_words(error)}") from error
@@ -240,6 +244,45 @@ class Connection:
         )
 
 
+class _Caller:
+    """A thread that makes one call after another, started with the first; nobody has to wait for it to end."""
+
+    def __init__(self) -> None:
+        self._calls = SimpleQueue[tuple[Callable[[], Any], Future[Any]] | None]()
+        self._started = False
+
+    def call(self, call: Callable[[], Any], seconds: float, late: Callable[[], None]) -> Any:
+        """Return what a call returns.
+
+        Raises
+        ------
+        TimeoutError
+            It takes longer: this is the last call, and ``late`` is called when it has ended.
+        """
+        if not self._started:
+            self._started = True
+            threading.Thread(target=self._work, name="schwab", daemon=True).start()
+        future: Future[Any] = Future()
+        self._calls.put((call, future))
+        if not wait([future], seconds).done:
+            future.add_done_callback(lambda _: late())
+            self.end()
+            raise TimeoutError
+        return future.result()
+
+    def end(self) -> None:
+        """End the thread when its call has ended."""
+        self._calls.put(None)
+
+    def _work(self) -> None:
+        while (asked := self._calls.get()) is not None:
+            call, future = asked
+            try:
+                future.set_result(call())
+            except BaseException as error:  # noqa: BLE001 - whoever waits gets it
+                future.set_exception(error)
+
+
 class _Broken(BrokerError):
     """A connection broke: a look-up is repeated."""
 
@@ -267,23 +310,6 @@ def said(response: Any) -> str:
     if isinstance(text, dict):
         text = cast("dict[str, Any]", text).get("detail")
     return f": {' '.join(str(text).split())[:200]}" if text else ""
-
-
-def _within(seconds: float, call: Callable[[], Any], late: Callable[[], None]) -> Any:
-    """Return what a call returns; `TimeoutError` when it takes longer, and ``late`` is called when it has ended."""
-    future: Future[Any] = Future()
-
-    def work() -> None:
-        try:
-            future.set_result(call())
-        except BaseException as error:  # noqa: BLE001 - whoever waits gets it
-            future.set_exception(error)
-
-    threading.Thread(target=work, name="schwab", daemon=True).start()
-    if not wait([future], seconds).done:
-        future.add_done_callback(lambda _: late())
-        raise TimeoutError
-    return future.result()
 
 
 def _retry_after(response: Any) -> float:

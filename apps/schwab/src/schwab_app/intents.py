@@ -1,15 +1,15 @@
 """What is durable about orders at a broker that knows no client order id.
 
-Below ``schwab/<account>/``: ``orders/<client order id>`` is written before an order leaves, with the ids of the orders
-that were there; ``alike/<day>-<fingerprint>/<client order id>`` finds orders that look the same; ``taken/<order id>``
-says whose an order of Schwab is, and ``placed/<client order id>`` what became of ours. Each is written once.
+Below ``schwab/<account>/``: ``orders/<UTC day>/<client order id>.<fingerprint>`` is written before an order leaves,
+with the ids of the orders that were there: one list of a day tells which orders left, and which look the same.
+``taken/<order id>`` says whose an order of Schwab is, and ``placed/<client order id>`` what became of ours. Each is
+written once.
 """
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 
 from quant_platform_kit.domain.digests import canonical_json
@@ -71,34 +71,29 @@ class Intents:
         self._placed: dict[str, Placed] = {}
 
     def known(self, client_order_id: str) -> Intent | None:
-        """Return what was to be sent, None if that never was."""
+        """Return what was to be sent, on whatever day, None if that never was."""
         if client_order_id not in self._intents:
-            key = f"{self._root}/orders/{client_order_id}"
-            if (stored := self._store.get(key)) is None:
-                return None
-            self._intents[client_order_id] = decode(Intent, stored.data, key)
+            keys = self._store.keys(f"{self._root}/orders/")
+            key = next((key for key in keys if _identity(key) == client_order_id), None)
+            return None if key is None else self._read(key)
         return self._intents[client_order_id]
 
     def record(self, intent: Intent) -> None:
         """Record that an order is about to be sent; `Conflict` if that was done."""
-        identity = intent.order.client_order_id
-        alike = f"{self._alike(intent.order, intent.sent_at)}{identity}"
-        with suppress(Conflict):
-            self._store.create(alike, canonical_json(_Owner(identity)))
-        self._store.create(f"{self._root}/orders/{identity}", canonical_json(intent))
-        self._intents[identity] = intent
+        key = f"{self._day(intent.sent_at)}{intent.order.client_order_id}.{_name(intent.order)}"
+        self._store.create(key, canonical_json(intent))
+        self._intents[intent.order.client_order_id] = intent
 
-    def unsettled(self, order: Order, now: datetime) -> list[Intent]:
-        """Return other orders of the day that look the same, and of which it is not known what became of them."""
-        keys = self._store.keys(self._alike(order, now))
-        others = (key.rpartition("/")[2] for key in keys)
-        return [
-            intent
-            for other in others
-            if other != order.client_order_id
-            and (intent := self.known(other)) is not None
-            and self.placed(other) is None
-        ]
+    def of_today(self, order: Order, now: datetime) -> tuple[Intent | None, list[Intent]]:
+        """Return what was to be sent under an order's id today, and what of today looks the same and is not settled.
+
+        Ids are used on one day only: the ledger sends no order of an earlier session.
+        """
+        keys = self._store.keys(self._day(now))
+        own = next((key for key in keys if _identity(key) == order.client_order_id), None)
+        alike = (key for key in keys if key != own and key.endswith(f".{_name(order)}"))
+        unsettled = [self._read(key) for key in alike if self.placed(_identity(key)) is None]
+        return None if own is None else self._read(own), unsettled
 
     def placed(self, client_order_id: str) -> Placed | None:
         """Return what became of an order, None while that is not known."""
@@ -138,7 +133,25 @@ class Intents:
             if (known := self.placed(client_order_id)) != placed:
                 raise NeedsOperator(f"order {client_order_id} is {placed}, and was recorded as {known}") from None
 
-    def _alike(self, order: Order, at: datetime) -> str:
-        limit = "MKT" if order.limit_price is None else f"{order.limit_price.normalize():f}"
-        name = f"{at:%Y%m%d}-{order.symbol}-{order.side.value}-{order.quantity.normalize():f}-{limit}"
-        return f"{self._root}/alike/{''.join(c if c.isalnum() or c in '._-' else '_' for c in name)}/"
+    def _read(self, key: str) -> Intent:
+        identity = _identity(key)
+        if identity not in self._intents:
+            stored = self._store.get(key)
+            assert stored is not None, "what is listed is never deleted"
+            self._intents[identity] = decode(Intent, stored.data, key)
+        return self._intents[identity]
+
+    def _day(self, at: datetime) -> str:
+        return f"{self._root}/orders/{at.astimezone(UTC):%Y%m%d}/"
+
+
+def _identity(key: str) -> str:
+    """Return the client order id in the key of an intent."""
+    return key.rpartition("/")[2].partition(".")[0]
+
+
+def _name(order: Order) -> str:
+    """Return what tells an order apart, as the end of a key."""
+    limit = "MKT" if order.limit_price is None else f"{order.limit_price.normalize():f}"
+    name = f"{order.symbol}-{order.side.value}-{order.quantity.normalize():f}-{limit}"
+    return "".join(c if c.isalnum() or c in "._-" else "_" for c in name)

@@ -25,6 +25,7 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
+    bindparam,
     create_engine,
     event,
     inspect,
@@ -67,6 +68,9 @@ _REPLACE = text(
     "UPDATE versioned_objects SET data = :data, generation = :own, updated_at = CURRENT_TIMESTAMP "
     "WHERE key = :key AND generation = :expected"
 )
+_GET = select(_OBJECTS.c.data, _OBJECTS.c.generation).where(_OBJECTS.c.key == bindparam("key"))
+_KEYS = select(_OBJECTS.c.key).order_by(_OBJECTS.c.key)
+_KEYS_BETWEEN = _KEYS.where(_OBJECTS.c.key >= bindparam("prefix"), _OBJECTS.c.key < bindparam("behind"))
 _NOW = {
     "postgresql": text("SELECT clock_timestamp()"),
     "sqlite": text("SELECT strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now')"),
@@ -113,8 +117,7 @@ class SqlStore:
     def get(self, key: str) -> Stored | None:
         """Return an object; see `VersionedStore.get`."""
         check_key(key)
-        statement = select(_OBJECTS.c.data, _OBJECTS.c.generation).where(_OBJECTS.c.key == key)
-        row = self._ask(f"object {key}", lambda connection: connection.execute(statement).one_or_none())
+        row = self._ask(f"object {key}", lambda connection: connection.execute(_GET, {"key": key}).one_or_none())
         return None if row is None else Stored(bytes(row.data), row.generation)
 
     def now(self) -> datetime:
@@ -127,11 +130,12 @@ class SqlStore:
     def keys(self, prefix: str) -> list[str]:
         """Return every key with a prefix; see `VersionedStore.keys`."""
         check_prefix(prefix)
-        statement = select(_OBJECTS.c.key).order_by(_OBJECTS.c.key)
+        statement, values = _KEYS, dict[str, str]()
         if prefix:
-            behind = prefix[:-1] + chr(ord(prefix[-1]) + 1)
-            statement = statement.where(_OBJECTS.c.key >= prefix, _OBJECTS.c.key < behind)
-        return list(self._ask(f"keys {prefix}*", lambda connection: connection.execute(statement).scalars().all()))
+            statement, values = _KEYS_BETWEEN, {"prefix": prefix, "behind": prefix[:-1] + chr(ord(prefix[-1]) + 1)}
+        return list(
+            self._ask(f"keys {prefix}*", lambda connection: connection.execute(statement, values).scalars().all())
+        )
 
     def _write(self, statement: Executable, key: str, data: bytes, expected: int) -> int:
         """Write an object that must have an expected generation, 0 for none; return the new one."""

@@ -66,11 +66,14 @@ TRANSITIONS: Mapping[OrderState, frozenset[OrderState]] = {
     OrderState.RECORDED: frozenset({OrderState.SENT, OrderState.CANCELLED}),
     OrderState.SENT: _ANSWERS | {OrderState.SENT, OrderState.UNKNOWN},
     OrderState.UNKNOWN: _ANSWERS | {OrderState.SENT},
-    OrderState.ACKNOWLEDGED: _ANSWERS,
-    OrderState.PARTIALLY_FILLED: _ANSWERS - {OrderState.ACKNOWLEDGED},
+    OrderState.ACKNOWLEDGED: _ANSWERS | {OrderState.UNKNOWN},
+    OrderState.PARTIALLY_FILLED: _ANSWERS - {OrderState.ACKNOWLEDGED} | {OrderState.UNKNOWN},
     **dict.fromkeys(_TERMINAL, frozenset[OrderState]()),
 }
-"""What may follow each state; the ledger records nothing else. SENT after SENT is the same order sent again."""
+"""What may follow each state; the ledger records nothing else. SENT after SENT is the same order sent again.
+
+An order becomes UNKNOWN when the broker does not answer, or does not show any more what it acknowledged.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -221,6 +221,11 @@ class OrderRecord:
         return next((t.at for t in self.transitions if t.state is OrderState.SENT), None)
 
     @property
+    def acknowledged(self) -> bool:
+        """Whether the broker ever said that it has the order, which is then never sent again."""
+        return any(t.execution is not None for t in self.transitions)
+
+    @property
     def execution(self) -> ExecutionReport | None:
         """The broker's newest answer."""
         return next((t.execution for t in reversed(self.transitions) if t.execution), None)

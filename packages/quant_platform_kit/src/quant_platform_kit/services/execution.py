@@ -23,6 +23,7 @@ __all__ = ["Execution", "ExecutionTimes"]
 ZERO = Decimal(0)
 MOST_SENDS = 3
 """How often one worker sends one order before it leaves the run open for the next."""
+PAUSE_GROWS = 1.5
 
 _T = TypeVar("_T")
 
@@ -34,13 +35,13 @@ class ExecutionTimes:
     Attributes
     ----------
     first_poll, poll
-        The first pause before a look, and the longest; each is twice as long as the one before, until an order comes
-        to its end.
+        The first pause before a look, and the longest; each is half as long again as the one before, until an order
+        comes to its end.
     """
 
     fill_timeout: timedelta = timedelta(seconds=120)
     poll: timedelta = timedelta(milliseconds=250)
-    first_poll: timedelta = timedelta(milliseconds=20)
+    first_poll: timedelta = timedelta(milliseconds=10)
 
 
 @dataclass(slots=True)
@@ -123,7 +124,7 @@ class Execution:
         except Superseded:
             raise
         except NeedsOperator as error:
-            self._leave_to_operator(gateway.ledger.reread(record), error)
+            self._leave_to_operator(gateway.ledger.reread(record), str(error))
         except BrokerError:
             if tries == 1:
                 raise
@@ -139,18 +140,14 @@ class Execution:
         try:
             found = self._ask(lambda: gateway.broker.find(record.order.client_order_id))
         except NeedsOperator as error:
-            self._leave_to_operator(record, error)
+            self._leave_to_operator(record, str(error))
             return
         if found is not None:
             self._keep(gateway.answer(record, found))
             return
-        first_sent = record.first_sent
-        assert first_sent is not None, "an order is looked up only after it was sent"
-        if self._ruling(record.order.client_order_id, first_sent) is Verdict.BLOCK:
-            note = f"sent at {first_sent:%H:%M:%S} UTC, not known to the broker, and may not be sent again"
-            if record.state is not OrderState.UNKNOWN:
-                record = gateway.settle_as(record, OrderState.UNKNOWN, note)
-            self._keep(record)
+        if self._ruling(record) is Verdict.BLOCK:
+            sent = f"sent at {_first_sent(record):%H:%M:%S} UTC"
+            self._leave_to_operator(record, f"{sent}, not known to the broker, and may not be sent again")
         elif forbidden := [*gateway.switches(), *gateway.forbidden(record.order, quotes)]:
             proven = gateway.broker.traits.after_silence.absence_proves
             state = OrderState.CANCELLED if proven else OrderState.UNKNOWN
@@ -159,17 +156,19 @@ class Execution:
         else:
             self._send(record, quotes, tries)
 
-    def _ruling(self, identity: str, first_sent: datetime) -> Verdict:
+    def _ruling(self, record: OrderRecord) -> Verdict:
         """Decide about an order that the broker does not know; one that never left is as good as not sent."""
-        broker = self.gateway.broker
+        broker, identity = self.gateway.broker, record.order.client_order_id
+        if record.acknowledged:
+            return Verdict.BLOCK
         if self.same_session and isinstance(broker, RecordsSends) and not broker.may_have_left(identity):
             return Verdict.RESEND
-        return verdict(broker.traits, first_sent, self.gateway.clock.now(), same_session=self.same_session)
+        return verdict(broker.traits, _first_sent(record), self.gateway.clock.now(), same_session=self.same_session)
 
-    def _leave_to_operator(self, record: OrderRecord, error: NeedsOperator) -> None:
+    def _leave_to_operator(self, record: OrderRecord, note: str) -> None:
         """Record that only a person can tell what became of an order."""
         known = record.state is OrderState.UNKNOWN
-        self._keep(record if known else self.gateway.settle_as(record, OrderState.UNKNOWN, str(error)))
+        self._keep(record if known else self.gateway.settle_as(record, OrderState.UNKNOWN, note))
 
     def _ask(self, question: Callable[[], _T]) -> _T:
         """Ask the broker something that changes nothing or may be repeated; over a new connection if one breaks."""
@@ -184,28 +183,39 @@ class Execution:
             return question()
 
     def _refresh(self, identity: str) -> None:
-        found = self._ask(lambda: self.gateway.broker.find(identity))
+        """Look where a working order stands; one that the broker does not show in time is for a person."""
+        record, gateway = self.records[identity], self.gateway
+        try:
+            found = self._ask(lambda: gateway.broker.find(identity))
+        except NeedsOperator as error:
+            self._leave_to_operator(record, str(error))
+            return
         if found is not None:
-            self._keep(self.gateway.answer(self.records[identity], found))
+            self._keep(gateway.answer(record, found))
+        elif gateway.clock.now() - record.transitions[-1].at > gateway.broker.traits.settle_window:
+            self._leave_to_operator(record, "the broker acknowledged it, and does not show it any more")
 
     def _wait(self, identities: Sequence[str], began: float) -> None:
         """Look until every order has come to its end; first when a pause has passed since sending began."""
-        clock = self.gateway.clock
+        clock, first, longest = self.gateway.clock, self.times.first_poll, self.times.poll
         deadline = clock.monotonic() + self.times.fill_timeout.total_seconds()
-        first, longest = self.times.first_poll.total_seconds(), self.times.poll.total_seconds()
-        pause, wait = first, max(0.0, first - (clock.monotonic() - began))
+        pause, wait = first, max(0.0, first.total_seconds() - (clock.monotonic() - began))
         working = self._working(identities)
         while working and clock.monotonic() < deadline:
             clock.sleep(wait)
             for identity in working:
                 self._refresh(identity)
             before, working = working, self._working(working)
-            pause = first if working != before else pause
-            wait, pause = min(pause, longest), 2 * pause
+            pause = first if working != before else min(PAUSE_GROWS * pause, longest)
+            wait = pause.total_seconds()
 
     def _cancel(self, identity: str) -> None:
         """Cancel what still works at the deadline; a fill that came first counts."""
-        execution = self._ask(lambda: self.gateway.broker.cancel(identity))
+        try:
+            execution = self._ask(lambda: self.gateway.broker.cancel(identity))
+        except NeedsOperator as error:
+            self._leave_to_operator(self.records[identity], str(error))
+            return
         self._keep(self.gateway.answer(self.records[identity], execution))
         if not execution.state.terminal:
             raise BrokerError(f"order {identity} is {execution.state.value} after its cancel; the run stays open")
@@ -235,3 +245,8 @@ class Execution:
 
     def _keep(self, record: OrderRecord) -> None:
         self.records[record.order.client_order_id] = record
+
+
+def _first_sent(record: OrderRecord) -> datetime:
+    assert record.first_sent is not None, "an order is looked up only after it was sent"
+    return record.first_sent
