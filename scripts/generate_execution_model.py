@@ -33,9 +33,9 @@ OUTCOMES = {
     Outcome.FAILED: "it stopped before it had planned, and sent nothing",
 }
 SILENCE = {
-    AfterSilence.RESEND: "paper; Interactive Brokers (not built yet)",
-    AfterSilence.RESEND_SOON: "LongBridge with `longbridge` (not built yet)",
-    AfterSilence.BLOCK: "Schwab; LongBridge with `longport` (not built yet)",
+    AfterSilence.RESEND: "paper; Interactive Brokers",
+    AfterSilence.RESEND_SOON: "LongBridge with `longbridge`",
+    AfterSilence.BLOCK: "Schwab; LongBridge with `longport`",
     AfterSilence.RESEND_SAME_DAY: "TqSDK (not built yet)",
 }
 MODES = {
@@ -55,7 +55,8 @@ def page() -> str:
         "## Order states",
         _states(),
         "SENT after SENT is the same order, under the same id, sent again after a look-up did not find it. UNKNOWN is "
-        "left only by a look-up or by `quant resolve`.",
+        "left only by a look-up or by `quant resolve`. An order that was acknowledged becomes UNKNOWN when the broker "
+        "does not show it for a settle window, or shows several that could be it; it is never sent again.",
         "## What may follow",
         _table(("state", "terminal", "may become"), _transitions()),
         "## Boundaries",

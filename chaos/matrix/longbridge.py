@@ -74,6 +74,7 @@ LONGBRIDGE_ROWS = (
     Row("lost acknowledgement, connection open", fault("silent")),
     Row("silent drop", fault("silent_drop")),
     Row("connection cut before the order", fault("drop_before")),
+    Row("acknowledged, and never there", fault("phantom_order")),
     Row("delayed accept, within the settle window", fault("delayed_accept", seconds=0.3)),
     Row("delayed accept, after the settle window", fault("delayed_accept", seconds=7)),
     Row("duplicate event", fault("duplicate_event", times=4)),

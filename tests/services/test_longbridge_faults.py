@@ -252,6 +252,13 @@ def test_an_order_is_entered_twice(openapi: ModuleType, server: Server, trading:
     assert order in {shown.order_id for shown in trading.today_orders()}
 
 
+def test_an_order_is_acknowledged_and_never_there(openapi: ModuleType, server: Server, trading: Any) -> None:
+    server.fault("phantom_order")
+    order = trading.submit_order(**wish(openapi)).order_id
+    assert order not in {shown.order_id for shown in trading.today_orders()}
+    settled(server)
+
+
 def test_an_order_is_rejected(openapi: ModuleType, server: Server, trading: Any) -> None:
     server.fault("reject", reason="Not allowed today")
     shown = trading.order_detail(trading.submit_order(**wish(openapi)).order_id)

@@ -515,6 +515,23 @@ def test_the_service_decides_as_the_back_test_and_trades(site: Path, tmp_path: P
         assert len(platform.sent()) == 1
 
 
+def test_an_acknowledged_order_that_is_never_there_blocks_and_names_what_to_do(
+    site: Path, tmp_path: Path, reachable: None
+) -> None:
+    market = choose_market()
+    prices, due = market.file(tmp_path / "prices.csv"), market.due(date(2023, 5, 31))
+    settings = {"ENTER_NOW": "true", "PYTHONPATH": str(site), "SCHWAB_SETTLE_SECONDS": "1"}
+    with SplitPlatform(
+        tmp_path / "schwab", prices, "split_dual_momentum", settings=settings, opens_at=due.isoformat()
+    ) as platform:
+        platform.venue.fault("phantom_order")
+        report = report_of(platform, platform.fire(due))
+        assert report.outcome is Outcome.BLOCKED
+        assert [order.text for order in report.orders] == ["the broker acknowledged it, and does not show it any more"]
+        assert any("quant resolve" in line for line in report.todo), report.todo
+        assert platform.sent() == []
+
+
 def test_two_orders_for_one_block_the_run_with_the_candidates(site: Path, tmp_path: Path, reachable: None) -> None:
     market = choose_market()
     prices, due = market.file(tmp_path / "prices.csv"), market.due(date(2023, 5, 31))

@@ -162,6 +162,15 @@ def test_an_order_is_entered_twice(
     assert client.get_order(told, account).status_code == 200
 
 
+def test_an_order_is_acknowledged_and_never_there(
+    server: Server, client: Any, account: str, buy: Any, order_id: Callable[[Any], int | None]
+) -> None:
+    server.fault("phantom_order")
+    told = order_id(client.place_order(account, buy()))
+    assert client.get_order(told, account).status_code == 404
+    settled(client, account)
+
+
 # --- an order that is answered badly -------------------------------------------------------------
 
 

@@ -13,7 +13,7 @@ import pytest
 from quant_platform_kit.adapters.price_files import FileMarketData
 from quant_platform_kit.domain.boundaries import Boundary
 from quant_platform_kit.domain.errors import BrokerError, NeedsOperator, Superseded
-from quant_platform_kit.domain.orders import Order, OrderState, Side
+from quant_platform_kit.domain.orders import ExecutionReport, Order, OrderState, Side
 from quant_platform_kit.domain.paper_book import PaperBook
 from quant_platform_kit.domain.runs import Outcome
 from quant_platform_kit.domain.silence import AfterSilence, BrokerTraits, Verdict, verdict
@@ -37,6 +37,7 @@ from .exactly_once import (
 
 SENT_AT = moment("2023-11-28 15:00")
 FILLED, SENT, UNKNOWN, CANCELLED = OrderState.FILLED, OrderState.SENT, OrderState.UNKNOWN, OrderState.CANCELLED
+ACKNOWLEDGED = OrderState.ACKNOWLEDGED
 QUICK = {"settle_window": timedelta(seconds=2), "timeout": timedelta(seconds=1)}
 
 
@@ -400,3 +401,97 @@ def test_a_look_up_that_finds_an_unknown_order_settles_it_and_one_that_does_not_
     desk.lease = desk.take()
     assert states(desk.run(order)[0]) == [SENT, UNKNOWN, FILLED]
     assert desk.desk.sent == {"AAA": 1}
+
+
+# --- orders that were acknowledged ----------------------------------------------------------------
+
+
+def vanish(desk: Desk) -> None:
+    """Make the broker forget every order it has."""
+    desk.entries.clear()
+
+
+@pytest.mark.parametrize("rule", AfterSilence)
+def test_an_acknowledged_order_that_the_broker_does_not_show_any_more_is_for_a_person(rule: AfterSilence) -> None:
+    desk = bench(rule, Way.WORK, settle_window=timedelta(seconds=5))
+    lost, other = desk.order("AAA", Side.BUY, 7), desk.order("BBB", Side.BUY, 3)
+    submit = desk.desk.submit
+
+    def forgetful(order: Order) -> ExecutionReport:
+        try:
+            return submit(order)
+        finally:
+            if order is lost:
+                vanish(desk.desk)
+
+    desk.desk.submit = forgetful  # type: ignore[method-assign]
+    first, second = desk.run(lost, other)
+    assert states(first) == [SENT, ACKNOWLEDGED, UNKNOWN]
+    assert first.outcome.text == "the broker acknowledged it, and does not show it any more"
+    assert states(second) == [SENT, FILLED]
+    since = first.transitions[2].at - first.transitions[1].at
+    assert timedelta(seconds=5) < since < timedelta(seconds=6), "the settle window was waited for, and not for fills"
+    assert states(desk.run(lost, other)[0]) == [SENT, ACKNOWLEDGED, UNKNOWN]
+    assert desk.desk.sent == {"AAA": 1, "BBB": 1}, "what was acknowledged is never sent again"
+
+
+def test_an_acknowledged_order_that_is_shown_again_in_time_goes_on() -> None:
+    desk = bench(AfterSilence.BLOCK, Way.LATE, delay=3)
+    find, hidden_until = desk.desk.find, SENT_AT + timedelta(seconds=2)
+
+    def late(identity: str) -> ExecutionReport | None:
+        return find(identity) if desk.clock.now() > hidden_until or not desk.desk.entries else None
+
+    submit = desk.desk.submit
+
+    def acknowledged(order: Order) -> ExecutionReport:
+        desk.desk.find = find  # type: ignore[method-assign]
+        try:
+            return submit(order)
+        finally:
+            desk.desk.find = late  # type: ignore[method-assign]
+
+    desk.desk.submit = acknowledged  # type: ignore[method-assign]
+    (record,) = desk.run(desk.order("AAA", Side.BUY, 7))
+    assert states(record) == [SENT, ACKNOWLEDGED, FILLED]
+
+
+@pytest.mark.parametrize("method", ["find", "cancel"])
+def test_candidates_shown_after_the_acknowledgement_are_left_to_a_person(
+    monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    desk = bench(AfterSilence.BLOCK, Way.WORK)
+
+    def refuse(identity: str) -> None:
+        raise NeedsOperator("orders 17 and 18 could both be it")
+
+    submit = desk.desk.submit
+
+    def acknowledged(order: Order) -> ExecutionReport:
+        report = submit(order)
+        monkeypatch.setattr(desk.desk, method, refuse)
+        return report
+
+    monkeypatch.setattr(desk.desk, "submit", acknowledged)
+    (record,) = desk.run(desk.order("AAA", Side.BUY, 7))
+    assert states(record) == [SENT, ACKNOWLEDGED, UNKNOWN]
+    assert record.outcome.text == "orders 17 and 18 could both be it"
+    assert desk.desk.sent == {"AAA": 1}
+
+
+def test_a_halt_does_not_make_an_acknowledged_order_one_that_never_was() -> None:
+    desk = bench(AfterSilence.RESEND, Way.WORK, settle_window=timedelta(seconds=1))
+    order = desk.order("AAA", Side.BUY, 7)
+    submit = desk.desk.submit
+
+    def forgetful(order: Order) -> ExecutionReport:
+        try:
+            return submit(order)
+        finally:
+            vanish(desk.desk)
+
+    desk.desk.submit = forgetful  # type: ignore[method-assign]
+    desk.run(order)
+    switch(desk.store, "all")
+    (record,) = desk.run(order)
+    assert record.state is UNKNOWN

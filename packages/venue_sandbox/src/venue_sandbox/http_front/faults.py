@@ -8,7 +8,10 @@ from pydantic import Field
 
 from venue_sandbox.exchange.faults import Change, RequestFault
 
-__all__ = ["HTTP_FAULTS", "DuplicateOrder", "HalfOpen", "HttpError"]
+__all__ = ["HTTP_FAULTS", "PHANTOM", "DuplicateOrder", "HalfOpen", "HttpError", "PhantomOrder"]
+
+PHANTOM = 500_000
+"""How far from the newest order's number an order's is that nobody has."""
 
 
 class HttpError(RequestFault):
@@ -41,6 +44,12 @@ class DuplicateOrder(RequestFault):
     answered: bool = True
 
 
+class PhantomOrder(RequestFault):
+    """The order is acknowledged under an id of its own, and is never there."""
+
+    kind: Literal["phantom_order"]
+
+
 class HalfOpen(Change):
     """Every connection there is goes dead without an end: nothing is read or written on it any more.
 
@@ -50,4 +59,4 @@ class HalfOpen(Change):
     kind: Literal["half_open"]
 
 
-HTTP_FAULTS = (HttpError, DuplicateOrder, HalfOpen)
+HTTP_FAULTS = (HttpError, DuplicateOrder, PhantomOrder, HalfOpen)

@@ -12,7 +12,7 @@ from venue_sandbox.exchange.faults import DuplicateEvent, FillRacesCancel, Reque
 from venue_sandbox.exchange.order_faults import cuts_connections, enter, fill_at_once
 from venue_sandbox.exchange.orders import Execution, Ticket, VenueOrder
 from venue_sandbox.http_front.connections import cut
-from venue_sandbox.http_front.faults import DuplicateOrder
+from venue_sandbox.http_front.faults import PHANTOM, DuplicateOrder, PhantomOrder
 from venue_sandbox.http_front.front import Endpoint, Refused
 from venue_sandbox.longbridge.context import Desk, data, order_id
 from venue_sandbox.longbridge.order_documents import execution_document, order_detail, order_document, status_of
@@ -90,6 +90,8 @@ class Orders:
         wish = read_body(Submission, await request.read())
         ticket = ticket_of(wish, self._desk.named_account(request))
         order = self._replayed(ticket)
+        if isinstance(fault, PhantomOrder):
+            return data({"order_id": order_id(self._desk.exchange, PHANTOM)})
         if order is None:
             order = self._enter(ticket, fault)
             if isinstance(fault, DuplicateOrder) and not ticket.client_order:

@@ -12,7 +12,7 @@ from venue_sandbox.exchange.faults import DuplicateEvent, FillRacesCancel, Reque
 from venue_sandbox.exchange.order_faults import cuts_connections, enter, fill_at_once
 from venue_sandbox.exchange.orders import Ticket, VenueOrder
 from venue_sandbox.http_front.connections import cut
-from venue_sandbox.http_front.faults import DuplicateOrder
+from venue_sandbox.http_front.faults import PHANTOM, DuplicateOrder, PhantomOrder
 from venue_sandbox.http_front.front import Endpoint, Refused, named
 from venue_sandbox.schwab.context import Desk, account_hash, order_id
 from venue_sandbox.schwab.faults import MissingLocation, WrongLocation
@@ -26,7 +26,6 @@ LOCATION = "https://api.schwabapi.com/trader/v1/accounts/{}/orders/{}"
 """Clients look for the production host in it, wherever they sent the order."""
 BY_CLIENT = "Cancelled by the client"
 MOST_ORDERS = 3000
-NOBODYS_ORDER = 500_000
 
 Facts = Callable[[web.Request], Awaitable[RequestFacts]]
 
@@ -75,6 +74,8 @@ class Orders:
         account = self._desk.account_of(request)
         self._count(account)
         ticket = ticket_of(read_spec(await request.read()), account)
+        if isinstance(fault, PhantomOrder):
+            return self._told(account, order_id(self._desk.exchange, PHANTOM))
         order = self._enter(ticket, fault)
         if isinstance(fault, DuplicateOrder):
             order = self._enter(ticket, None)
@@ -143,10 +144,13 @@ class Orders:
     def _created(self, order: VenueOrder, fault: VenueFault | None) -> web.Response:
         told = order_id(self._desk.exchange, order.number)
         if isinstance(fault, WrongLocation):
-            told = fault.order_id or told + NOBODYS_ORDER
-        location = LOCATION.format(account_hash(self._desk.exchange, order.ticket.account), told)
-        headers = {} if isinstance(fault, MissingLocation) else {"Location": location}
-        return web.Response(status=201, headers=headers)
+            told = fault.order_id or told + PHANTOM
+        return self._told(order.ticket.account, None if isinstance(fault, MissingLocation) else told)
+
+    def _told(self, account: str, told: int | None) -> web.Response:
+        """Say that an order was made, and which."""
+        location = LOCATION.format(account_hash(self._desk.exchange, account), told)
+        return web.Response(status=201, headers={} if told is None else {"Location": location})
 
     def _refuse_if_done(self, order: VenueOrder, done: str) -> None:
         if order.status.done:
