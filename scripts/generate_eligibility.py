@@ -3,16 +3,13 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
-from pathlib import Path
 
 from quant_platform_kit.adapters.platforms import platforms
 from quant_platform_kit.adapters.strategies import catalog
 from quant_platform_kit.domain.matrix import MatrixRow, PlatformDescription, matrix
+from reference_pages import ROOT, write_or_check
 
-ROOT = Path(__file__).resolve().parent.parent
-PAGE = ROOT / "docs" / "reference" / "eligibility.md"
 HEAD = """\
 # Which profile runs where
 
@@ -53,19 +50,5 @@ def _cell(row: MatrixRow) -> str:
     return "with a price source" if row.needs_source else "yes"
 
 
-def main() -> int:
-    """Write or check the page."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--check", action="store_true", help="write nothing; fail where the page differs")
-    text = page()
-    if parser.parse_args().check:
-        if PAGE.exists() and PAGE.read_text("utf-8") == text:
-            return 0
-        print(f"{PAGE} is out of date; run python scripts/generate_eligibility.py", file=sys.stderr)
-        return 1
-    PAGE.write_text(text, "utf-8")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(write_or_check("eligibility.md", page()))

@@ -3,12 +3,10 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Iterable
 from dataclasses import fields
 from datetime import timedelta
-from pathlib import Path
 
 from quant_platform_kit.domain.boundaries import Boundary
 from quant_platform_kit.domain.carry import CARRY_SESSIONS
@@ -20,8 +18,7 @@ from quant_platform_kit.domain.runs import Outcome
 from quant_platform_kit.domain.silence import AfterSilence, BrokerTraits
 from quant_platform_kit.services import ledger
 from quant_platform_kit.services.run_request import Handover, RunTerms
-
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "reference" / "execution-model.md"
+from reference_pages import table, write_or_check
 
 OUTCOMES = {
     Outcome.COMPLETED: "every order filled, or cut to nothing by a recorded revision; in a mode that sends nothing, "
@@ -58,23 +55,23 @@ def page() -> str:
         "left only by a look-up or by `quant resolve`. An order that was acknowledged becomes UNKNOWN when the broker "
         "does not show it for a settle window, or shows several that could be it; it is never sent again.",
         "## What may follow",
-        _table(("state", "terminal", "may become"), _transitions()),
+        table(("state", "terminal", "may become"), _transitions()),
         "## Boundaries",
         "The instants of a run between which a crash must not matter, in order. The crash campaign stops workers at "
         "each of them.",
-        _table(("number", "boundary"), ((str(n), f"`{b.value}`") for n, b in enumerate(Boundary, 1))),
+        table(("number", "boundary"), ((str(n), f"`{b.value}`") for n, b in enumerate(Boundary, 1))),
         "## Modes",
-        _table(("mode", "sends", "meaning"), ((m.value, _yes(m.submits), MODES[m]) for m in Mode)),
+        table(("mode", "sends", "meaning"), ((m.value, _yes(m.submits), MODES[m]) for m in Mode)),
         "## Outcomes",
-        _table(("outcome", "exit code", "when"), ((o.value, "0" if o.good else "1", OUTCOMES[o]) for o in Outcome)),
+        table(("outcome", "exit code", "when"), ((o.value, "0" if o.good else "1", OUTCOMES[o]) for o in Outcome)),
         "## After silence",
         "What may be done about an order that was sent and not answered, once the settle window is over and the broker "
         "does not know it. An order of an earlier session is never sent again.",
-        _table(("rule", "brokers"), ((rule.value, SILENCE[rule]) for rule in AfterSilence)),
+        table(("rule", "brokers"), ((rule.value, SILENCE[rule]) for rule in AfterSilence)),
         "## Windows and limits",
-        _table(("name", "default"), _defaults()),
+        table(("name", "default"), _defaults()),
         "## Discrepancies",
-        _table(("kind", "blocks by default"), _discrepancies()),
+        table(("kind", "blocks by default"), _discrepancies()),
         "## Handover after a change of profile",
         ", ".join(f"`{choice.value}`" for choice in Handover) + "; the default is `refuse`.",
         "## Keys of the ledger",
@@ -127,24 +124,5 @@ def _yes(value: bool) -> str:
     return "yes" if value else "no"
 
 
-def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
-    lines = [head, tuple("---" for _ in head), *rows]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
-
-
-def main() -> int:
-    """Write or check the page."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--check", action="store_true", help="write nothing; fail where the page differs")
-    text = page()
-    if parser.parse_args().check:
-        if PAGE.exists() and PAGE.read_text("utf-8") == text:
-            return 0
-        print(f"{PAGE} is out of date; run python scripts/generate_execution_model.py", file=sys.stderr)
-        return 1
-    PAGE.write_text(text, "utf-8")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(write_or_check("execution-model.md", page()))

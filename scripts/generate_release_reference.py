@@ -3,10 +3,8 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 import typer.main
@@ -15,8 +13,8 @@ from quant_release.builders import BUILDERS
 from quant_release.cli.app import app
 from quant_release.model import INVARIANTS
 from quant_release.table import Guard, Row, Scope, rows_of
+from reference_pages import table, write_or_check
 
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "reference" / "release.md"
 TITLES = {
     Scope.PACKAGE: "Of a package, each after those it depends on",
     Scope.APP: "Of an app, once every package is published",
@@ -43,7 +41,7 @@ def page() -> str:
         "to be at its stage. Stages are read from git and the origin, and from the journal what git cannot know.",
         *(part for scope in Scope for part in _steps(scope)),
         "## Guards",
-        _table(("guard", "what must hold"), ((f"`{guard.name.lower()}`", guard.value) for guard in Guard)),
+        table(("guard", "what must hold"), ((f"`{guard.name.lower()}`", guard.value) for guard in Guard)),
         "## What can never be",
         "Every state that the table allows is explored in the tests: subjects in any order, a crash after each durable "
         "effect, undo, and other people who push, stage files or publish a tag alone. In none of them is any of these "
@@ -62,7 +60,7 @@ def _commands() -> Iterable[str]:
         options = [one for one in command.params if one.param_type_name == "option" and one.name != "help"]
         yield f"### `{' '.join(['release', name, *(str(one.metavar) for one in arguments)])}`"
         yield str(command.help)
-        yield _table(("option", "meaning"), ((f"`{_option(one)}`", str(one.help)) for one in options))
+        yield table(("option", "meaning"), ((f"`{_option(one)}`", str(one.help)) for one in options))
 
 
 def _option(option: Any) -> str:
@@ -77,7 +75,7 @@ def _steps(scope: Scope) -> Iterable[str]:
         + [f"    {row.takes.value} --> {row.makes.value}: {row.step}" for row in rows]
         + [f"    {rows[-1].makes.value} --> [*]", "```"]
     )
-    yield _table(("step", "guards", "action", "taken back by"), (_row(row) for row in rows))
+    yield table(("step", "guards", "action", "taken back by"), (_row(row) for row in rows))
 
 
 def _row(row: Row) -> tuple[str, ...]:
@@ -85,25 +83,5 @@ def _row(row: Row) -> tuple[str, ...]:
     return f"`{row.step}`", guards, row.action.value, row.undo.value
 
 
-def _table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    heads = tuple(heads)
-    lines = [heads, ("---",) * len(heads), *rows]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
-
-
-def main() -> int:
-    """Write the page, or check it; return 1 if it is out of date."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true")
-    text = page()
-    if not parser.parse_args().check:
-        PAGE.write_text(text, "utf-8")
-        return 0
-    if PAGE.exists() and PAGE.read_text("utf-8") == text:
-        return 0
-    print(f"{PAGE} is out of date; run scripts/generate_release_reference.py", file=sys.stderr)
-    return 1
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(write_or_check("release.md", page()))

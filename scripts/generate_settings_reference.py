@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Iterable
 from decimal import Decimal
@@ -19,9 +18,8 @@ from paper_app.settings import PaperSettings
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 from quant_platform_kit.web.settings import CLOSE, SHORTEST_TOKEN, ServiceSettings
+from reference_pages import table, write_or_check
 from schwab_app.settings import SchwabSettings
-
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "reference" / "settings.md"
 
 APPS: dict[str, type[ServiceSettings]] = {
     "Paper": PaperSettings,
@@ -85,9 +83,7 @@ def _own(kind: type[ServiceSettings]) -> Iterable[tuple[str, FieldInfo]]:
 
 def _table(fields: Iterable[tuple[str, FieldInfo]]) -> str:
     rows = [(f"`{name.upper()}`", _default(field), _values(field), field.description or "") for name, field in fields]
-    head = ("setting", "default", "values", "meaning")
-    lines = [head, tuple("---" for _ in head), *rows]
-    return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |" for cells in lines)
+    return table(("setting", "default", "values", "meaning"), rows)
 
 
 def _default(field: FieldInfo) -> str:
@@ -131,19 +127,5 @@ def _bounds(field: FieldInfo) -> Iterable[str]:
             yield f"as `{pattern}`"
 
 
-def main() -> int:
-    """Write or check the page."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--check", action="store_true", help="write nothing; fail where the page differs")
-    text = page()
-    if parser.parse_args().check:
-        if PAGE.exists() and PAGE.read_text("utf-8") == text:
-            return 0
-        print(f"{PAGE} is out of date; run python scripts/generate_settings_reference.py", file=sys.stderr)
-        return 1
-    PAGE.write_text(text, "utf-8")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(write_or_check("settings.md", page()))
