@@ -39,7 +39,7 @@ MODES = {
     Mode.LIVE: "real money: both switches off dry run, and the account on the allow-list in the store",
     Mode.PAPER: "a broker's paper account, or the paper broker",
     Mode.DRY_RUN: "everything but sending",
-    Mode.PROBE: "a dry run that records no decision",
+    Mode.PROBE: "what the next run would do, and what would keep it from sending; nothing is recorded",
 }
 
 

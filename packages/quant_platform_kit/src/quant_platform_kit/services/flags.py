@@ -10,10 +10,11 @@ from datetime import datetime
 
 from quant_platform_kit.domain.digests import canonical_json
 from quant_platform_kit.domain.errors import Conflict
+from quant_platform_kit.domain.identity import Mode
 from quant_platform_kit.ports.versioned_store import VersionedStore
 from quant_platform_kit.services.decoding import decode
 
-__all__ = ["FlagEntry", "Flags", "allowed", "halted", "halts"]
+__all__ = ["FlagEntry", "Flags", "allowed", "halted", "halts", "switched_off"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,3 +75,10 @@ def halted(store: VersionedStore, service: str, account_id: str) -> list[str]:
 def allowed(store: VersionedStore) -> Flags:
     """Return the allow-list: account ids that may trade live."""
     return Flags(store, "allowed")
+
+
+def switched_off(store: VersionedStore, service: str, account_id: str, mode: Mode) -> list[str]:
+    """Return which switches forbid a service to send orders of an account in a mode that sends, in words."""
+    reasons = halted(store, service, account_id)
+    listed = mode is not Mode.LIVE or account_id in allowed(store).on()
+    return reasons if listed else [*reasons, f"account {account_id} is not on the allow-list for live trading"]

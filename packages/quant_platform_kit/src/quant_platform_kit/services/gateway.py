@@ -20,7 +20,7 @@ from quant_platform_kit.domain.sessions import ExchangeCalendar
 from quant_platform_kit.ports.broker import Broker
 from quant_platform_kit.ports.clock import Clock
 from quant_platform_kit.ports.versioned_store import VersionedStore
-from quant_platform_kit.services.flags import allowed, halted
+from quant_platform_kit.services.flags import switched_off
 from quant_platform_kit.services.leases import AccountLease
 from quant_platform_kit.services.ledger import RunLedger
 
@@ -117,7 +117,4 @@ class Gateway:
         """Return which switches forbid sending now; a store that cannot be read raises, and nothing is sent."""
         if not self.mode.submits:
             return [f"mode {self.mode.value} sends nothing"]
-        account = self.broker.account_id
-        reasons = halted(self.store, self.service, account)
-        listed = self.mode is not Mode.LIVE or account in allowed(self.store).on()
-        return reasons if listed else [*reasons, f"account {account} is not on the allow-list for live trading"]
+        return switched_off(self.store, self.service, self.broker.account_id, self.mode)

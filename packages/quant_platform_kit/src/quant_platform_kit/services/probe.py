@@ -4,23 +4,27 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from quant_platform_kit.domain.carry import Due
-from quant_platform_kit.domain.cycle import ExecutionPolicy, decide
+from quant_platform_kit.domain.cycle import ExecutionPolicy
 from quant_platform_kit.domain.identity import RunKey
 from quant_platform_kit.domain.runs import Outcome, RunClaim, RunReport
-from quant_platform_kit.services.deciding import Situation
+from quant_platform_kit.services.deciding import Deciding
+from quant_platform_kit.services.flags import switched_off
 from quant_platform_kit.services.leases import read_lease
+from quant_platform_kit.services.ledger import DecisionLedger
+from quant_platform_kit.services.objections import objections
 from quant_platform_kit.services.planning import make_plan, outside_changes, take_inputs
 from quant_platform_kit.services.reporting import decided_report, undecided_report
-from quant_platform_kit.services.run_request import RunPorts, RunRequest
+from quant_platform_kit.services.run_request import Handover, RunPorts, RunRequest
+from quant_platform_kit.services.scratch import Scratch
 
 __all__ = ["probe"]
 
 
 def probe(request: RunRequest, claim: RunClaim, ports: RunPorts, policy: ExecutionPolicy) -> RunReport:
-    """Take the inputs, decide and plan as a run would now, and report that; nothing of it is kept.
+    """Take the inputs, decide and plan as the next run of ``request.ahead_of`` would now; nothing of it is kept.
 
-    While a run is open on the account it reports just that: a login of its own would cut the run's connection.
+    It goes on with the decisions of those runs, and reports all that would keep them from sending. While a run is open
+    on the account it reports just that: a login of its own would cut the run's connection.
     """
     key: RunKey = request.key
     lease = read_lease(ports.store, key.account_id)
@@ -30,13 +34,15 @@ def probe(request: RunRequest, claim: RunClaim, ports: RunPorts, policy: Executi
         return undecided_report(claim, Outcome.SKIPPED, reasons, None, ports.clock, last)
     ports.broker.connect()
     manifest, session = request.strategy.manifest, ports.calendar.session(claim.as_of)
-    inputs = take_inputs(manifest, session, ports, last, sell_leftovers=False)
-    today = decide(request.strategy, inputs.observation, policy)
-    intent = today.decision.intent
-    due = Due(session.date if intent else None, ())
-    situation = Situation(today, due, intent, today.digest, {session.date.isoformat(): today.digest})
+    inputs = take_inputs(manifest, session, ports, last, sell_leftovers=request.handover is Handover.SELL)
+    ledger = DecisionLedger(Scratch(ports.store), key.account_id, manifest.profile, request.ahead_of)
+    deciding = Deciding(request.strategy, policy, ports.calendar, ledger, key.run_id)
+    situation = deciding.situation(inputs.observation, enter_now=request.enter_now)
     findings = outside_changes(inputs, ports.broker, last)
     plan, refused = make_plan(key, situation, inputs, ports.market, policy, findings)
+    refused = [*objections(request, ports.store, lease, inputs, findings), *refused]
+    if request.ahead_of.submits:
+        refused += switched_off(ports.store, request.service, key.account_id, request.ahead_of)
     base = undecided_report(claim, Outcome.NO_ACTION, [], None, ports.clock, last)
     base = replace(base, findings=tuple(findings))
     return decided_report(base, situation, plan if plan and plan.plan.orders else None, refused, inputs)

@@ -13,10 +13,8 @@ from quant_platform_kit.domain.errors import InProgress, InvalidInput, LeaseLost
 from quant_platform_kit.domain.gates import session_gate
 from quant_platform_kit.domain.identity import Mode
 from quant_platform_kit.domain.orders import OrderState
-from quant_platform_kit.domain.reconciliation import Finding
 from quant_platform_kit.domain.redaction import redact
 from quant_platform_kit.domain.runs import Attempt, OrderRecord, Outcome, RunClaim, RunPlan, RunReport
-from quant_platform_kit.services.acceptance import is_accepted
 from quant_platform_kit.services.advice import accept_line, what_to_do
 from quant_platform_kit.services.deciding import Deciding, Situation
 from quant_platform_kit.services.execution import Execution
@@ -24,6 +22,7 @@ from quant_platform_kit.services.flags import halted
 from quant_platform_kit.services.gateway import Gateway
 from quant_platform_kit.services.leases import AccountLease, LeaseTerms, read_lease
 from quant_platform_kit.services.ledger import DecisionLedger, RunLedger, refuse_another
+from quant_platform_kit.services.objections import blocking, objections
 from quant_platform_kit.services.owners import require_ownership
 from quant_platform_kit.services.planning import Inputs, make_plan, outside_changes, take_inputs
 from quant_platform_kit.services.probe import probe
@@ -184,10 +183,11 @@ class _Run:
         situation = self._situation(inputs)
         ports.reached(Boundary.DECISION_RECORDED)
         plan, refused = make_plan(request.key, situation, inputs, ports.market, self.policy, findings)
-        refused = [*self._objections(inputs, findings), *refused]
+        refused = [*objections(request, ports.store, self.lease.state, inputs, findings), *refused]
         if plan is None or refused or not plan.plan.orders or not request.key.mode.submits:
             base = undecided_report(claim, Outcome.NO_ACTION, [], None, ports.clock, last)
-            base = replace(base, findings=tuple(findings), todo=self._to_accept(findings))
+            todo = (accept_line(request.key),) if blocking(request, findings) else ()
+            base = replace(base, findings=tuple(findings), todo=todo)
             report = decided_report(base, situation, plan if plan and plan.plan.orders else None, refused, inputs)
             if plan is not None and not plan.plan.orders and not refused:
                 self._settle_decision(claim, plan, ())
@@ -195,23 +195,6 @@ class _Run:
         plan = self._ledger(request.key.run_id).commit_plan(plan)
         ports.reached(Boundary.PLAN_COMMITTED)
         return self._execute(claim, plan, {order.client_order_id: OrderRecord(order) for order in plan.plan.orders})
-
-    def _objections(self, inputs: Inputs, findings: Sequence[Finding]) -> list[str]:
-        """Return what about the account forbids to trade."""
-        objections = [finding.text for finding in findings if finding.kind in self.request.block_on]
-        if objections and is_accepted(self.ports.store, self.lease.state.last_run):
-            objections = []
-        if inputs.leftovers and self.request.handover is Handover.REFUSE:
-            names = ", ".join(inputs.leftovers)
-            objections.append(f"an earlier profile bought {names}: run with handover sell or keep")
-        for run_id in self.lease.state.uncertain_runs:
-            objections.append(f"run {run_id} has UNKNOWN orders: settle them with `quant resolve` first")
-        return objections
-
-    def _to_accept(self, findings: Sequence[Finding]) -> tuple[str, ...]:
-        """Return what lets the next run go on after findings that block."""
-        blocking = any(finding.kind in self.request.block_on for finding in findings)
-        return (accept_line(self.request.key),) if blocking else ()
 
     def _situation(self, inputs: Inputs) -> Situation:
         key, profile = self.request.key, self.request.strategy.manifest.profile

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from quant_platform_kit.domain.boundaries import Boundary
-from quant_platform_kit.domain.identity import RunKey
+from quant_platform_kit.domain.identity import Mode, RunKey
 from quant_platform_kit.domain.reconciliation import Discrepancy
 from quant_platform_kit.domain.runs import RunReport
 from quant_platform_kit.domain.sessions import ExchangeCalendar
@@ -46,6 +46,8 @@ class RunRequest:
         Let a new account execute the decision that would still be held, instead of waiting for the next.
     block_on
         Discrepancies of the account that block the run; all are reported.
+    ahead_of
+        Of a probe: the mode of the runs that it looks ahead to.
     """
 
     strategy: BoundStrategy
@@ -56,6 +58,7 @@ class RunRequest:
     enter_now: bool = False
     handover: Handover = Handover.REFUSE
     block_on: frozenset[Discrepancy] = frozenset({Discrepancy.UNKNOWN_ORDER, Discrepancy.LIQUIDATION})
+    ahead_of: Mode = Mode.PAPER
 
 
 @dataclass(frozen=True, slots=True)

@@ -179,6 +179,7 @@ def _cycle(
         scheduled_at=trigger.due,
         enter_now=service.settings.enter_now,
         handover=service.settings.handover,
+        ahead_of=account.mode,
     )
     ports = RunPorts(
         account.broker,
