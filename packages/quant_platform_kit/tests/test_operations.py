@@ -42,24 +42,16 @@ from quant_platform_kit.domain.sessions import ExchangeCalendar
 from quant_platform_kit.domain.silence import AfterSilence, BrokerTraits
 from quant_platform_kit.domain.strategy import BoundStrategy, TargetMode
 from quant_platform_kit.services.audit import Operator, audit_entries
+from quant_platform_kit.services.cancelling import cancel_open, cancel_order
 from quant_platform_kit.services.flags import halts
+from quant_platform_kit.services.halting import in_flight, services_of, set_halt
 from quant_platform_kit.services.leases import AccountLease, LeaseTerms, read_lease
 from quant_platform_kit.services.ledger import DecisionLedger
-from quant_platform_kit.services.operations import (
-    Resolution,
-    Resolved,
-    Settlement,
-    cancel_open,
-    cancel_order,
-    in_flight,
-    recorded_run,
-    rerun,
-    resolve,
-    services_of,
-    set_halt,
-)
 from quant_platform_kit.services.owners import accounts_in
+from quant_platform_kit.services.recorded_run import recorded_run
 from quant_platform_kit.services.reports import ReportStore
+from quant_platform_kit.services.rerunning import rerun
+from quant_platform_kit.services.resolving import Resolution, Resolved, Settlement, resolve
 from quant_platform_kit.services.run_cycle import run_cycle
 from quant_platform_kit.services.run_request import RunPorts, RunRequest
 from quant_platform_kit.testing.clock import FrozenClock

@@ -35,7 +35,7 @@ from quant_platform_kit.domain.identity import Mode
 from quant_platform_kit.domain.runs import Outcome, RunReport
 from quant_platform_kit.domain.sessions import ExchangeCalendar
 from quant_platform_kit.domain.strategy import BoundStrategy
-from quant_platform_kit.services.operations import set_halt
+from quant_platform_kit.services.halting import set_halt
 from quant_platform_kit.services.replay import Finder, Replay, Verdict, isolated, replay_run
 
 from .test_cli_operate import HALVES, Answer, assert_refused, call, trade

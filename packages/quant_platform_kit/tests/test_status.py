@@ -19,8 +19,9 @@ from quant_platform_kit.domain.boundaries import Boundary
 from quant_platform_kit.domain.identity import Mode, RunKey
 from quant_platform_kit.domain.runs import Outcome, RunReport
 from quant_platform_kit.domain.sessions import Cadence, ExchangeCalendar
-from quant_platform_kit.services.operations import Resolution, Settlement, resolve, set_halt
+from quant_platform_kit.services.halting import set_halt
 from quant_platform_kit.services.reports import ReportStore
+from quant_platform_kit.services.resolving import Resolution, Settlement, resolve
 from quant_platform_kit.services.status import AccountStatus, StatusSources, account_status
 
 from . import test_operations as operations

@@ -23,8 +23,8 @@ from quant_platform_kit.domain.runs import Outcome, RunClaim
 from quant_platform_kit.domain.sessions import ExchangeCalendar
 from quant_platform_kit.ports.notifier import Notification, Severity
 from quant_platform_kit.services.flags import FlagEntry, halts
+from quant_platform_kit.services.halting import set_halt
 from quant_platform_kit.services.ledger import RunLedger
-from quant_platform_kit.services.operations import set_halt
 from quant_platform_kit.services.owners import Owner
 from quant_platform_kit.services.reporting import undecided_report
 from quant_platform_kit.services.reports import ReportStore

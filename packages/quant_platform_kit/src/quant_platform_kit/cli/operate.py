@@ -33,21 +33,11 @@ from quant_platform_kit.domain.errors import QuantError, Refused
 from quant_platform_kit.domain.orders import ExecutionReport, Order
 from quant_platform_kit.domain.silence import BrokerTraits
 from quant_platform_kit.services.audit import audit_entries
+from quant_platform_kit.services.cancelling import cancel_open, cancel_order
 from quant_platform_kit.services.flags import halts
-from quant_platform_kit.services.operations import (
-    InFlight,
-    Resolution,
-    Resolved,
-    Settlement,
-    Switched,
-    cancel_open,
-    cancel_order,
-    in_flight,
-    rerun,
-    resolve,
-    services_of,
-    set_halt,
-)
+from quant_platform_kit.services.halting import InFlight, Switched, in_flight, services_of, set_halt
+from quant_platform_kit.services.rerunning import rerun
+from quant_platform_kit.services.resolving import Resolution, Resolved, Settlement, resolve
 from quant_platform_kit.testing.paper_client import PaperClient
 
 __all__ = [
