@@ -18,10 +18,7 @@ from quant_platform_kit.adapters.file_store import FileStore
 from quant_platform_kit.adapters.price_files import FileMarketData
 from quant_platform_kit.domain.boundaries import Boundary
 from quant_platform_kit.domain.cycle import ExecutionPolicy
-from quant_platform_kit.domain.errors import (
-    BrokerError,
-    OrderRejected,
-)
+from quant_platform_kit.domain.errors import BrokerError, OrderRejected
 from quant_platform_kit.domain.identity import Mode, RunKey
 from quant_platform_kit.domain.orders import ExecutionReport, Order
 from quant_platform_kit.domain.planning import REALISTIC

@@ -8,11 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from quant_platform_kit.domain.errors import (
-    BrokerError,
-    OrderRejected,
-    Refused,
-)
+from quant_platform_kit.domain.errors import BrokerError, OrderRejected, Refused
 from quant_platform_kit.domain.orders import ExecutionReport, Order, OrderState, Side
 from quant_platform_kit.services.cancelling import cancel_open, cancel_order
 

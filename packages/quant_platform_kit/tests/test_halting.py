@@ -7,9 +7,7 @@ from dataclasses import replace
 
 import pytest
 from quant_platform_kit.domain.boundaries import Boundary
-from quant_platform_kit.domain.errors import (
-    StoreError,
-)
+from quant_platform_kit.domain.errors import StoreError
 from quant_platform_kit.domain.orders import OrderState
 from quant_platform_kit.domain.runs import Outcome
 from quant_platform_kit.services.audit import Operator

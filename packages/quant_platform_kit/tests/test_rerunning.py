@@ -9,9 +9,7 @@ from threading import Barrier
 
 import pytest
 from quant_platform_kit.domain.boundaries import Boundary
-from quant_platform_kit.domain.errors import (
-    Refused,
-)
+from quant_platform_kit.domain.errors import Refused
 from quant_platform_kit.domain.runs import Outcome
 from quant_platform_kit.services.audit import Operator
 from quant_platform_kit.services.rerunning import rerun

@@ -1,4 +1,4 @@
-"""`quant halt` and `quant resume`: no order is sent from one to the other."""
+"""`quant halt` and `quant resume`: no order is sent between the two."""
 
 from __future__ import annotations
 
