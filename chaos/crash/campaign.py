@@ -21,8 +21,8 @@ from quant_platform_kit.domain.identity import Mode, RunKey
 from quant_platform_kit.domain.orders import OrderState
 from quant_platform_kit.domain.runs import Outcome
 from quant_platform_kit.services.audit import Operator
-from quant_platform_kit.services.operations import Resolution, Settlement, resolve
 from quant_platform_kit.services.reports import ReportStore
+from quant_platform_kit.services.resolving import Resolution, Settlement, resolve
 
 from chaos import stores, worker
 from chaos.brokers import BROKERS

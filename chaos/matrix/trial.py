@@ -16,8 +16,9 @@ from quant_platform_kit.domain.orders import OrderState, Side
 from quant_platform_kit.domain.runs import OrderOutcome, OrderRecord, Outcome, RunReport
 from quant_platform_kit.services.audit import Operator
 from quant_platform_kit.services.notifying import about_run
-from quant_platform_kit.services.operations import Resolution, Settlement, recorded_run, resolve
+from quant_platform_kit.services.recorded_run import recorded_run
 from quant_platform_kit.services.reports import ReportStore
+from quant_platform_kit.services.resolving import Resolution, Settlement, resolve
 from quant_platform_kit.services.run_cycle import run_cycle
 from quant_platform_kit.services.run_request import RunPorts, RunRequest, RunTerms
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import os
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ from quant_platform_kit.domain.strategy import (
     StrategyManifest,
     TargetMode,
 )
+
+from .lossy_account import CLOSE, MON, World
 
 settings.register_profile("repeatable", deadline=None, derandomize=True, max_examples=200)
 settings.load_profile("repeatable")
@@ -100,3 +103,34 @@ def tree() -> Callable[[Path], dict[str, bytes | None]]:
         }
 
     return picture
+
+
+@pytest.fixture
+def no_power_cuts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Do not wait for the disk: processes die here, machines do not."""
+    monkeypatch.setattr(os, "fsync", lambda handle: None)
+
+
+@pytest.fixture
+def make_world(
+    tmp_path: Path,
+    market: Callable[..., PriceTable],
+    calendar: ExchangeCalendar,
+    scripted: Callable[..., BoundStrategy],
+    no_power_cuts: None,
+) -> Callable[..., World]:
+    """Return a maker of accounts whose broker loses the orders of some symbols; keywords overwrite the manifest's."""
+
+    def make(lost: Collection[str] = ("BBB",), **manifest: Any) -> World:
+        def decide(manifest: Any, ctx: Any) -> Any:
+            return manifest.rebalance(ctx, {"AAA": 0.6, "BBB": 0.4}) if ctx.as_of == MON else manifest.hold(ctx, "-")
+
+        return World(tmp_path / "book", market(MON, CLOSE), calendar, scripted(decide, **manifest), lost)
+
+    return make
+
+
+@pytest.fixture
+def world(make_world: Callable[..., World]) -> World:
+    """Return an account whose broker loses the order for BBB."""
+    return make_world()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
-import os
 import shutil
 import sys
 from collections.abc import Callable
@@ -32,15 +31,11 @@ from quant_platform_kit.testing.synthetic import synthetic_prices
 
 from .test_cli_operate import Answer, Quant, Tree, assert_refused, call
 
+pytestmark = pytest.mark.usefixtures("no_power_cuts")
+
 PROFILE = "dual_momentum"
 NEEDED = ("AGG", "BIL", "EFA", "SPY")
 MONTH_END, QUIET = date(2022, 4, 29), date(2022, 5, 2)
-
-
-@pytest.fixture(autouse=True)
-def _no_power_cuts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Do not wait for the disk."""
-    monkeypatch.setattr(os, "fsync", lambda handle: None)
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -23,6 +22,8 @@ from quant_platform_kit.domain.sessions import ExchangeCalendar
 from quant_platform_kit.domain.strategy import BoundStrategy, TargetMode
 from quant_platform_kit.services.recording import InputStore
 
+pytestmark = pytest.mark.usefixtures("no_power_cuts")
+
 NAN = float("nan")
 MON, WED = date(2023, 11, 27), date(2023, 11, 29)
 CLOSE = {"AAA": [100.1, NAN, 104.3], "BBB": [5e-324, 1 / 3, 1.7976931348623157e308]}
@@ -31,12 +32,6 @@ POLICY = ExecutionPolicy(TargetMode.VALUE, currency="USD", allocation_fraction=D
 ACCOUNT = AccountState("ACC", {"USD": Decimal("100000.123456789"), "EUR": Decimal(-5)}, {"AAA": Decimal("10.5")})
 
 Spoil = Callable[[bytes], bytes]
-
-
-@pytest.fixture(autouse=True)
-def _no_power_cuts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Do not wait for the disk: processes die here, machines do not."""
-    monkeypatch.setattr(os, "fsync", lambda handle: None)
 
 
 @pytest.fixture

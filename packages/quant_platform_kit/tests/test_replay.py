@@ -35,24 +35,20 @@ from quant_platform_kit.domain.identity import Mode
 from quant_platform_kit.domain.runs import Outcome, RunReport
 from quant_platform_kit.domain.sessions import ExchangeCalendar
 from quant_platform_kit.domain.strategy import BoundStrategy
-from quant_platform_kit.services.operations import set_halt
+from quant_platform_kit.services.halting import set_halt
 from quant_platform_kit.services.replay import Finder, Replay, Verdict, isolated, replay_run
 
+from .lossy_account import CLOSE, MON, THU, TUE, WED, Market, Scripted, Tree, World
 from .test_cli_operate import HALVES, Answer, assert_refused, call, trade
 from .test_cli_operate import market as prices_and_strategy  # noqa: F401 -- a fixture
-from .test_operations import CLOSE, MON, THU, TUE, WED, Market, Scripted, Tree, World
 from .test_recording import CHANGES, Spoil, spoil_object
+
+pytestmark = pytest.mark.usefixtures("no_power_cuts")
 
 DATA_DIR = Path(os.environ.get("TEST_DATA_DIR") or Path(__file__).resolve().parents[4] / "shared" / "data")
 FRI = date(2023, 12, 1)
 
 Rule = Callable[[Any, Any], Any]
-
-
-@pytest.fixture(autouse=True)
-def _no_power_cuts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Do not wait for the disk: processes die here, machines do not."""
-    monkeypatch.setattr(os, "fsync", lambda handle: None)
 
 
 def buying(first: float) -> Rule:

@@ -7,7 +7,6 @@ in Wednesday's: a sale and a buy.
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -36,6 +35,8 @@ from quant_platform_kit.services.run_cycle import run_cycle
 from quant_platform_kit.services.run_request import RunPorts, RunRequest
 from quant_platform_kit.testing.clock import FrozenClock
 from quant_platform_kit.testing.paper import PaperBroker, open_account, read_account
+
+pytestmark = pytest.mark.usefixtures("no_power_cuts")
 
 NAN = float("nan")
 MON, TUE, WED, THU, FRI = (date(2023, 11, 27 + n) if n < 4 else date(2023, 12, 1) for n in range(5))
@@ -133,12 +134,6 @@ def following(scripted: Scripted) -> Callable[..., BoundStrategy]:
         )
 
     return make
-
-
-@pytest.fixture(autouse=True)
-def _no_power_cuts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Do not wait for the disk: processes die here, machines do not."""
-    monkeypatch.setattr(os, "fsync", lambda handle: None)
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ Monday's decision buys AAA and BBB in Tuesday's session; later sessions hold.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -19,30 +18,27 @@ from quant_platform_kit.domain.boundaries import Boundary
 from quant_platform_kit.domain.identity import Mode, RunKey
 from quant_platform_kit.domain.runs import Outcome, RunReport
 from quant_platform_kit.domain.sessions import Cadence, ExchangeCalendar
-from quant_platform_kit.services.operations import Resolution, Settlement, resolve, set_halt
+from quant_platform_kit.services.halting import set_halt
 from quant_platform_kit.services.reports import ReportStore
+from quant_platform_kit.services.resolving import Resolution, Settlement, resolve
 from quant_platform_kit.services.status import AccountStatus, StatusSources, account_status
 
-from . import test_operations as operations
-from .test_operations import CLOSE, MON, THU, TUE, WED, Killed, Market, Scripted, Tree
+from . import lossy_account
+from .lossy_account import CLOSE, MON, THU, TUE, WED, Killed, Market, Scripted, Tree
+
+pytestmark = pytest.mark.usefixtures("no_power_cuts")
 
 FRI = date(2023, 12, 1)
 MONTH_END = THU
 
 
-class World(operations.World):
+class World(lossy_account.World):
     """An account in the middle of Tuesday's session."""
 
     def status(self, now: datetime | None = None, *, installed: bool = True) -> AccountStatus:
         """Say where the account stands."""
         manifests = {"scripted": self.strategy.manifest} if installed else {}
         return account_status(StatusSources(self.store, self.reports, self.calendar, manifests, now), self.account_id)
-
-
-@pytest.fixture(autouse=True)
-def _no_power_cuts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Do not wait for the disk: processes die here, machines do not."""
-    monkeypatch.setattr(os, "fsync", lambda handle: None)
 
 
 @pytest.fixture
@@ -183,7 +179,7 @@ def test_halts_are_named_with_who_why_and_since_when_and_only_those_that_apply(w
 
 
 def test_a_run_under_way_is_shown_and_one_that_was_left_needs_an_operator(world: World) -> None:
-    class Dead(operations.Store):
+    class Dead(lossy_account.Store):
         dead = False
 
         def replace(self, key: str, data: bytes, generation: int) -> int:

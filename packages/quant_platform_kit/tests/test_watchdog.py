@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -23,8 +22,8 @@ from quant_platform_kit.domain.runs import Outcome, RunClaim
 from quant_platform_kit.domain.sessions import ExchangeCalendar
 from quant_platform_kit.ports.notifier import Notification, Severity
 from quant_platform_kit.services.flags import FlagEntry, halts
+from quant_platform_kit.services.halting import set_halt
 from quant_platform_kit.services.ledger import RunLedger
-from quant_platform_kit.services.operations import set_halt
 from quant_platform_kit.services.owners import Owner
 from quant_platform_kit.services.reporting import undecided_report
 from quant_platform_kit.services.reports import ReportStore
@@ -32,18 +31,14 @@ from quant_platform_kit.services.status import StatusSources
 from quant_platform_kit.services.watchdog import Alert, Kind, Schedule, Watch, cron, slot_of, watch
 from quant_platform_kit.testing.clock import FrozenClock
 
+from .lossy_account import CLOSE, MON, TUE, WED, Market, Scripted, Tree, World
 from .test_cli_operate import Answer, assert_refused, call
-from .test_operations import CLOSE, MON, TUE, WED, Market, Scripted, Tree, World
+
+pytestmark = pytest.mark.usefixtures("no_power_cuts")
 
 XNYS = load_calendar("XNYS")
 AFTERNOON = "45 15 * * 1-5"
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
-
-
-@pytest.fixture(autouse=True)
-def _no_power_cuts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Do not wait for the disk: processes die here, machines do not."""
-    monkeypatch.setattr(os, "fsync", lambda handle: None)
 
 
 def utc(text: str) -> datetime:

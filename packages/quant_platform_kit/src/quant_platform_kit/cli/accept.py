@@ -17,7 +17,6 @@ from quant_platform_kit.cli.place import (
     WhoOption,
     open_place,
     operator,
-    readable,
     say,
 )
 from quant_platform_kit.services.acceptance import accept
@@ -37,8 +36,7 @@ def accept_command(
     json: JsonOption = False,
 ) -> None:
     """Accept what a run found and was blocked by, such as a liquidation: the next run goes on from there."""
-    with readable():
-        place = open_place(book, store, reports, account)
+    with open_place(book, store, reports, account) as place:
         accepted = accept(operator(place, who), ReportStore(place.both[1]), place.one_account, run, reason)
     if json:
         print_json({"run_id": run, "accepted": accepted})

@@ -14,7 +14,6 @@ from quant_platform_kit.cli.place import (
     is_name,
     open_place,
     operator,
-    readable,
     say,
     words,
 )
@@ -37,8 +36,7 @@ def allow_command(
     json: JsonOption = False,
 ) -> None:
     """Let an account trade live: the third of three switches, beside the two in its service's environment."""
-    with readable():
-        place = open_place(None, store, None, None)
+    with open_place(None, store, None, None) as place:
         changed = False
         if account is not None:
             if not is_name(account):

@@ -24,7 +24,6 @@ from quant_platform_kit.cli.place import (
     WhoOption,
     open_place,
     operator,
-    readable,
     say,
 )
 from quant_platform_kit.domain.errors import InvalidInput, Refused
@@ -50,8 +49,7 @@ def export_command(
     json: JsonOption = False,
 ) -> None:
     """Write every object of the store and of the reports to one file."""
-    with readable():
-        place = open_place(book, store, reports, account)
+    with open_place(book, store, reports, account) as place:
         _write(out, backup_lines(_places(place)))
         content = check_backup(_lines(out), is_key)
     if json:
@@ -73,8 +71,7 @@ def import_command(
 ) -> None:
     """Write a backup into an empty store and empty reports; every account in it is halted until `quant resume`."""
     content = _checked(file)
-    with readable():
-        place = open_place(book, store, reports, account, new=True)
+    with open_place(book, store, reports, account, new=True) as place:
         if place.account and place.account not in content.accounts:
             raise Refused(f"{file} has no account {place.account}; {_accounts(content)}")
         restore(operator(place, who), _places(place), lambda: _lines(file), content)

@@ -14,14 +14,18 @@ from typer.exceptions import Abort, Exit, TyperException
 from quant_platform_kit.cli import (
     accept,
     allow,
+    audit,
     backtest,
+    cancel,
+    halt,
     ledger,
-    operate,
     owner,
     paper,
     prices,
     profiles,
     replay,
+    rerun,
+    resolve,
     run,
     status,
     watchdog,
@@ -45,15 +49,15 @@ app.command("profiles")(profiles.profiles)
 app.command("backtest")(backtest.backtest_command)
 app.command("run")(run.run_command)
 app.command("status")(status.status_command)
-app.command("resolve")(operate.resolve_command)
-app.command("rerun")(operate.rerun_command)
-app.command("halt")(operate.halt_command)
-app.command("resume")(operate.resume_command)
-app.command("cancel")(operate.cancel_command)
+app.command("resolve")(resolve.resolve_command)
+app.command("rerun")(rerun.rerun_command)
+app.command("halt")(halt.halt_command)
+app.command("resume")(halt.resume_command)
+app.command("cancel")(cancel.cancel_command)
 app.command("accept")(accept.accept_command)
 app.command("allow")(allow.allow_command)
 app.command("owner")(owner.owner_command)
-app.command("audit")(operate.audit_command)
+app.command("audit")(audit.audit_command)
 app.command("replay")(replay.replay_command)
 app.command("watchdog")(watchdog.watchdog_command)
 app.add_typer(ledger.app, name="ledger")

@@ -7,12 +7,14 @@ from decimal import Decimal
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from quant_platform_kit.domain.digests import canonical_json
+from quant_platform_kit.domain.orders import Order
 
-__all__ = ["amount", "complain", "console", "notice", "print_json", "progress", "table", "units"]
+__all__ = ["amount", "complain", "console", "notice", "order_text", "print_json", "progress", "table", "units"]
 
 
 def console() -> Console:
@@ -60,3 +62,8 @@ def amount(value: Decimal | float | None) -> str:
 def units(value: Any) -> str:
     """Write a quantity without trailing zeros."""
     return f"{Decimal(value).normalize():,f}" if value else "0"
+
+
+def order_text(order: Order) -> str:
+    """Write what an order is for, as markup."""
+    return f"{order.side.value} {units(order.quantity)} {escape(order.symbol)}"

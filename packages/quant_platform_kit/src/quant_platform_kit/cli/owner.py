@@ -16,7 +16,6 @@ from quant_platform_kit.cli.place import (
     is_name,
     open_place,
     operator,
-    readable,
     say,
     words,
 )
@@ -37,16 +36,14 @@ def owner_command(
     json: JsonOption = False,
 ) -> None:
     """Show which service each account belongs to, or hand one over; two services never trade one account."""
-    with readable():
-        place = open_place(book, store, None, account)
+    with open_place(book, store, None, account) as place:
         if to is not None:
             if not is_name(to):
                 raise typer.BadParameter(f"--to {to!r}: a service name is made of letters, digits and ._-")
             if reason is None:
                 raise typer.BadParameter("say why, for the audit: add --reason TEXT")
             hand_over(operator(place, who), place.one_account, to, reason)
-        accounts = place.any_account if place.account is None else (place.one_account,)
-        owners = {one: owner_of(place.store, one) for one in accounts}
+        owners = {one: owner_of(place.store, one) for one in place.chosen}
     if json:
         print_json({"owners": owners})
         return

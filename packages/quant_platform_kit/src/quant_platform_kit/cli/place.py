@@ -35,7 +35,6 @@ __all__ = [
     "is_name",
     "open_place",
     "operator",
-    "readable",
     "say",
 ]
 
@@ -104,6 +103,11 @@ class Place:
             raise Refused("the store has no account; check its address")
         return here
 
+    @property
+    def chosen(self) -> tuple[str, ...]:
+        """The account, or every account here if none was named."""
+        return self.any_account if self.account is None else (self.one_account,)
+
     def known(self, account: str) -> str:
         """Return an account that is here; `Refused` lists those that are."""
         if read_lease(self.store, account) is None and account not in (here := self.accounts):
@@ -113,16 +117,26 @@ class Place:
         return account
 
 
+@contextmanager
 def open_place(
     book: Path | None, store: str | None, reports: str | None, account: str | None, *, new: bool = False
-) -> Place:
+) -> Generator[Place]:
     """Open what the options name; a usage error unless it is a book, or a store.
+
+    An object there that cannot be read is one line, whoever reads it.
 
     Parameters
     ----------
     new
         Whether the store may have to be made.
     """
+    try:
+        yield _place(book, store, reports, account, new)
+    except ValidationError as error:
+        raise StoreError(f"an object of the store is damaged ({error.title}); restore it from a backup") from error
+
+
+def _place(book: Path | None, store: str | None, reports: str | None, account: str | None, new: bool) -> Place:
     if (book is None) == (store is None):
         raise typer.BadParameter("give either --book FOLDER, or --store URL with --reports URL and --account ID")
     if book is not None:
@@ -158,15 +172,6 @@ def _check_there(url: str) -> None:
 def _without_password(url: str) -> str:
     password = urlsplit(url).password
     return url.replace(f":{password}@", ":***@") if password else url
-
-
-@contextmanager
-def readable() -> Generator[None]:
-    """Turn an object of the store that cannot be read into one line."""
-    try:
-        yield
-    except ValidationError as error:
-        raise StoreError(f"an object of the store is damaged ({error.title}); restore it from a backup") from error
 
 
 def operator(place: Place, who: str | None) -> Operator:

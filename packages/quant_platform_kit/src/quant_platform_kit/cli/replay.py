@@ -6,7 +6,6 @@ import platform
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from importlib.metadata import entry_points, version
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -16,7 +15,7 @@ from quant_platform_kit.adapters.calendar_tables import load_calendar
 from quant_platform_kit.adapters.strategies import ENTRY_POINTS, bind, catalog, load_strategy_file
 from quant_platform_kit.cli.options import JsonOption, StrategyOption
 from quant_platform_kit.cli.output import complain, console, print_json, progress, table
-from quant_platform_kit.cli.place import BookOption, ReportsOption, open_place, readable, say
+from quant_platform_kit.cli.place import BookOption, ReportsOption, open_place, say
 from quant_platform_kit.domain.digests import plain
 from quant_platform_kit.domain.errors import InvalidInput, Refused
 from quant_platform_kit.domain.strategy import BoundStrategy
@@ -41,8 +40,11 @@ def replay_command(
     if bool(runs) == every:
         raise typer.BadParameter("name the runs, or give --all")
     sessions, find = load_calendar(calendar), _finder(strategy)
-    with readable():
-        store = _report_store(book, reports)
+    if (book is None) == (reports is None):
+        raise typer.BadParameter("give either --book FOLDER or --reports URL")
+    # An address of reports is opened as the one store there is.
+    with open_place(book, reports, None, None) as place:
+        store = ReportStore(place.reports or place.store)
         ids = list(dict.fromkeys(runs)) if runs else store.ids()
         if not ids:
             raise Refused("there is no run report here; check the address")
@@ -57,14 +59,6 @@ def replay_command(
     if bad := [f"{one.run_id} {one.verdict}: {one.why}" for one in found if not _good(one)]:
         more = f", and {len(bad) - 1} more" if len(bad) > 1 else ""
         raise typer.Exit(complain(f"{bad[0]}{more}", 1))
-
-
-def _report_store(book: Path | None, reports: str | None) -> ReportStore:
-    if (book is None) == (reports is None):
-        raise typer.BadParameter("give either --book FOLDER or --reports URL")
-    if book is not None:
-        return ReportStore(open_place(book, None, None, None).both[1])
-    return ReportStore(open_place(None, reports, None, None).store)
 
 
 def _finder(reference: str | None) -> Finder:

@@ -17,7 +17,6 @@ from quant_platform_kit.cli.place import (
     ReportsOption,
     StoreOption,
     open_place,
-    readable,
     say,
 )
 from quant_platform_kit.domain.digests import plain
@@ -36,11 +35,9 @@ def status_command(
     json: JsonOption = False,
 ) -> None:
     """Show where one account stands, or every account in the store; exit 1 if something needs an operator."""
-    with readable():
-        place = open_place(book, store, reports, account)
+    with open_place(book, store, reports, account) as place:
         sources = _sources(place)
-        accounts = place.any_account if place.account is None else (place.one_account,)
-        found = [account_status(sources, one) for one in accounts]
+        found = [account_status(sources, one) for one in place.chosen]
     needs = [f"{status.account_id} {need}" for status in found for need in status.needs]
     if json:
         print_json({"well": not needs, "accounts": [_document(status, place) for status in found]})

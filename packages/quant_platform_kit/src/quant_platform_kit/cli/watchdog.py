@@ -23,7 +23,6 @@ from quant_platform_kit.cli.place import (
     ReportsOption,
     StoreOption,
     open_place,
-    readable,
     say,
 )
 from quant_platform_kit.domain.errors import InvalidInput, NotifyError, StoreError
@@ -89,8 +88,7 @@ def watchdog_command(
     """Find runs that did not take place, old halts, and what was left undone; exit 1 if there is anything."""
     asked = _asked(schedule, calendar, now or SystemClock().now(), (grace, since, hold_age))
     try:
-        with readable():
-            place = open_place(book, store, reports, account)
+        with open_place(book, store, reports, account) as place:
             asked = replace(asked, place=place.options if place.is_book else PLACE, is_book=place.is_book)
             alerts = watch(asked, _sources(place, asked, now), place.account)
     except StoreError as error:

@@ -19,7 +19,7 @@ from quant_platform_kit.ports.versioned_store import VersionedStore
 from quant_platform_kit.services.flags import halts
 from quant_platform_kit.services.leases import LeaseState, read_lease
 from quant_platform_kit.services.ledger import DecisionLedger, RunLedger
-from quant_platform_kit.services.operations import recorded_run
+from quant_platform_kit.services.recorded_run import recorded_run
 from quant_platform_kit.services.reports import ReportStore
 
 __all__ = [

@@ -1,86 +1,28 @@
-"""What an operator does to an account by hand: settle, run again, halt, resume, cancel; audited before it happens."""
+"""Settling an UNKNOWN order by what an operator found out, and with it the run and its decision."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
-from quant_platform_kit.domain.digests import canonical_json
-from quant_platform_kit.domain.errors import (
-    BrokerError,
-    Conflict,
-    InProgress,
-    InvalidInput,
-    LeaseLost,
-    OrderRejected,
-    Refused,
-    StoreError,
-)
-from quant_platform_kit.domain.identity import RunKey
+from quant_platform_kit.domain.errors import InProgress, InvalidInput, LeaseLost, Refused, StoreError
 from quant_platform_kit.domain.orders import ExecutionReport, Fill, OrderState
-from quant_platform_kit.domain.runs import OrderRecord, RunClaim, RunPlan, Transition
-from quant_platform_kit.ports.broker import Broker
+from quant_platform_kit.domain.runs import OrderRecord, Transition
 from quant_platform_kit.ports.versioned_store import VersionedStore
 from quant_platform_kit.services.audit import Operator
-from quant_platform_kit.services.decoding import decode
-from quant_platform_kit.services.flags import FlagEntry, halts
 from quant_platform_kit.services.leases import AccountLease, LeaseTerms, read_lease
 from quant_platform_kit.services.ledger import DecisionLedger, RunLedger
+from quant_platform_kit.services.recorded_run import RecordedRun, recorded_run
 
-__all__ = [
-    "Attempt",
-    "InFlight",
-    "RecordedRun",
-    "Resolution",
-    "Resolved",
-    "Settlement",
-    "Switched",
-    "cancel_open",
-    "cancel_order",
-    "in_flight",
-    "recorded_run",
-    "rerun",
-    "resolve",
-    "services_of",
-    "set_halt",
-]
+__all__ = ["Resolution", "Resolved", "Settlement", "resolve"]
 
 ZERO = Decimal(0)
 STEP = timedelta(seconds=20)
 """How long the lease must still last before a step is recorded."""
-
-
-@dataclass(frozen=True, slots=True)
-class RecordedRun:
-    """A planned run as the ledger has it; buys have the quantities that its revision cut them to."""
-
-    claim: RunClaim
-    plan: RunPlan
-    records: dict[str, OrderRecord]
-
-    @property
-    def unknown(self) -> tuple[OrderRecord, ...]:
-        """The orders whose fate nobody knows."""
-        return tuple(record for record in self.records.values() if record.state is OrderState.UNKNOWN)
-
-
-def recorded_run(store: VersionedStore, account_id: str, run_id: str) -> RecordedRun | None:
-    """Return a run with its orders, None unless it was planned."""
-    ledger = RunLedger(store, account_id, run_id)
-    claim, plan = ledger.known_claim(), ledger.plan()
-    if claim is None or plan is None:
-        return None
-    revision = ledger.revision()
-    cut: Mapping[str, Decimal] = revision.quantities if revision else {}
-    orders = [replace(order, quantity=cut.get(order.client_order_id, order.quantity)) for order in plan.plan.orders]
-    return RecordedRun(claim, plan, ledger.orders(orders))
-
-
-# --- settling an order ------------------------------------------------------------------------------
 
 
 class Settlement(StrEnum):
@@ -275,178 +217,3 @@ def _leased(operator: Operator, account_id: str) -> Generator[AccountLease]:
     finally:
         with suppress(StoreError, LeaseLost):
             lease.release()
-
-
-# --- running again ----------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """Leave to run once more, under a slot of its own.
-
-    Attributes
-    ----------
-    key
-        Of the new run.
-    opened
-        False when this attempt was opened before and is not used yet.
-    """
-
-    key: RunKey
-    opened: bool
-    who: str
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Opened:
-    slot: str
-    who: str
-    why: str
-    at: datetime
-
-
-def rerun(operator: Operator, account_id: str, run_id: str, reason: str) -> Attempt:
-    """Open one more attempt of a run, ``reruns/<run_id>/<n>``; the last one, if nobody has used it yet.
-
-    Nothing is run here. A decision that was executed is never planned again, whatever is asked for.
-
-    Raises
-    ------
-    Refused
-        The run is not known, a run is open, or an order of the account is UNKNOWN; nothing was changed.
-    """
-    store = operator.store
-    claim = RunLedger(store, account_id, run_id).known_claim()
-    if claim is None:
-        raise Refused(f"account {account_id} has no run {run_id}; `quant status` names the last one")
-    state = read_lease(store, account_id)
-    if state is not None and state.open_run:
-        raise Refused(f"run {state.open_run} is open: ask for it again, it is finished first")
-    if state is not None and state.uncertain_runs:
-        runs = ", ".join(state.uncertain_runs)
-        raise Refused(f"run {runs} has UNKNOWN orders: settle them with `quant resolve` first")
-    number = max((int(key.rpartition("/")[2]) for key in store.keys(f"reruns/{run_id}/")), default=0)
-    known = store.get(f"reruns/{run_id}/{number}") if number else None
-    if known is not None:
-        opened = decode(_Opened, known.data, f"reruns/{run_id}/{number}")
-        key = replace(claim.key, slot=opened.slot)
-        if RunLedger(store, account_id, key.run_id).known_claim() is None:
-            return Attempt(key, opened=False, who=opened.who, why=opened.why)
-    slot = f"{claim.key.slot}+{number + 1}"
-    entry = operator.audit("rerun", reason, account=account_id, run=run_id, slot=slot)
-    try:
-        opened = _Opened(slot, operator.who, reason, entry.at)
-        store.create(f"reruns/{run_id}/{number + 1}", canonical_json(opened))
-    except Conflict:
-        return rerun(operator, account_id, run_id, reason)
-    return Attempt(replace(claim.key, slot=slot), opened=True, who=operator.who, why=reason)
-
-
-# --- halting ----------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Switched:
-    """Where a switch stands; ``entry`` is its newest, None when it was never set."""
-
-    scope: str
-    changed: bool
-    entry: FlagEntry | None
-
-
-def set_halt(operator: Operator, scope: str, reason: str, *, on: bool) -> Switched:
-    """Halt a scope or lift its halt; one that stands so already is left as it is.
-
-    Parameters
-    ----------
-    scope
-        ``all``, ``service-<name>`` or ``account-<id>``.
-    """
-    switches = halts(operator.store)
-    if (scope in switches.on()) == on:
-        return Switched(scope, changed=False, entry=next(reversed(switches.entries(scope)), None))
-    asked = operator.audit("halt" if on else "resume", reason, scope=scope)
-    entry = FlagEntry(on, operator.who, reason, asked.at)
-    switches.set(scope, entry)
-    return Switched(scope, changed=True, entry=entry)
-
-
-@dataclass(frozen=True, slots=True)
-class InFlight:
-    """An open run, and its order that was sent last and has no answer yet: None if there is none."""
-
-    account_id: str
-    run_id: str
-    service: str | None
-    order: OrderRecord | None
-
-
-def services_of(store: VersionedStore, account_id: str) -> frozenset[str]:
-    """Return the services that have or had the account's open and last run."""
-    state = read_lease(store, account_id)
-    runs = [run for run in (state.open_run, state.last_run) if run] if state else []
-    claims = (RunLedger(store, account_id, run).known_claim() for run in runs)
-    return frozenset(claim.service for claim in claims if claim)
-
-
-def in_flight(store: VersionedStore, account_id: str) -> InFlight | None:
-    """Return the run that is open on an account with the one call that a halt may come too late for."""
-    state = read_lease(store, account_id)
-    if state is None or state.open_run is None:
-        return None
-    claim = RunLedger(store, account_id, state.open_run).known_claim()
-    run = recorded_run(store, account_id, state.open_run)
-    sent = [record for record in run.records.values() if record.state is OrderState.SENT] if run else []
-    newest = max(sent, key=lambda record: record.transitions[-1].at, default=None)
-    return InFlight(account_id, state.open_run, claim.service if claim else None, newest)
-
-
-# --- cancelling -------------------------------------------------------------------------------------
-
-
-def cancel_open(broker: Broker) -> list[ExecutionReport]:
-    """Cancel every working order of an account over a new connection; return where each stands.
-
-    Nothing is recorded: the run that sent an order, or its recovery, asks the broker and records the answer.
-
-    Raises
-    ------
-    BrokerError
-        The broker did not answer, twice.
-    """
-    broker.connect()
-    return [_cancel(broker, report.order.client_order_id) for report in broker.open_orders()]
-
-
-def cancel_order(operator: Operator, broker: Broker, order_id: str, reason: str) -> ExecutionReport:
-    """Cancel one working order over a new connection; return where it stands.
-
-    Raises
-    ------
-    Refused
-        The broker does not know the order, or it works no more.
-    BrokerError
-        The broker did not answer.
-    """
-    broker.connect()
-    if order_id not in {report.order.client_order_id for report in broker.open_orders()}:
-        found = broker.find(order_id)
-        stands = f"is {found.state.value}" if found else "is not known to the broker"
-        raise Refused(f"order {order_id} {stands}: there is nothing to cancel")
-    operator.audit("cancel", reason, account=broker.account_id, order=order_id)
-    return _cancel(broker, order_id)
-
-
-def _cancel(broker: Broker, order_id: str) -> ExecutionReport:
-    """Cancel, over a new connection if the first one breaks; a cancel may be repeated."""
-    try:
-        return broker.cancel(order_id)
-    except OrderRejected:
-        found = broker.find(order_id)
-        if found is None:
-            raise
-        return found
-    except BrokerError:
-        broker.connect()
-        return broker.cancel(order_id)

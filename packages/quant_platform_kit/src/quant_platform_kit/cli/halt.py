@@ -1,0 +1,145 @@
+"""`quant halt` and `quant resume`: no order is sent between the two."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from quant_platform_kit.cli.cancel import PortOption, cancel_all, show_cancelled
+from quant_platform_kit.cli.options import JsonOption
+from quant_platform_kit.cli.output import complain, notice, order_text, print_json
+from quant_platform_kit.cli.place import (
+    AccountOption,
+    BookOption,
+    Place,
+    ReasonOption,
+    ReportsOption,
+    StoreOption,
+    WhoOption,
+    is_name,
+    open_place,
+    operator,
+    say,
+)
+from quant_platform_kit.services.flags import halts
+from quant_platform_kit.services.halting import InFlight, Switched, in_flight, services_of, set_halt
+
+__all__ = ["halt_command", "resume_command"]
+
+
+class ScopeKind(StrEnum):
+    """What is halted."""
+
+    ALL = "all"
+    SERVICE = "service"
+    ACCOUNT = "account"
+
+
+KindArgument = Annotated[ScopeKind, typer.Argument(help="What: everything, one service, one account.")]
+NameArgument = Annotated[str | None, typer.Argument(metavar="[NAME]", help="Of the service or the account.")]
+
+
+def halt_command(
+    reason: ReasonOption,
+    kind: KindArgument = ScopeKind.ALL,
+    name: NameArgument = None,
+    cancel_working: Annotated[
+        bool, typer.Option("--cancel-open", help="Cancel the working orders too; needs a broker.")
+    ] = False,
+    paper_port: PortOption = None,
+    book: BookOption = None,
+    store: StoreOption = None,
+    reports: ReportsOption = None,
+    account: AccountOption = None,
+    who: WhoOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Stop sending orders, at once and until `quant resume`; look-ups and cancels go on."""
+    with open_place(book, store, reports, account) as place:
+        scope, accounts = _scope(place, kind, name)
+        switched = set_halt(operator(place, who), scope, reason, on=True)
+        flights = [flight for flight in (in_flight(place.store, one) for one in accounts) if flight]
+    cancelled, failed = cancel_all(accounts, paper_port) if cancel_working else ({}, [])
+    if json:
+        listed = [_flight_document(flight) for flight in flights]
+        print_json({**_switch_document(switched), "in_flight": listed, "cancelled": cancelled, "failed": failed})
+    else:
+        _show_switch(switched, "halted", "was halted already")
+        _show_flights(flights)
+        show_cancelled(cancelled)
+    if failed:
+        raise typer.Exit(complain(f"the halt is set, but open orders were not cancelled: {'; '.join(failed)}", 1))
+
+
+def resume_command(
+    reason: ReasonOption,
+    kind: KindArgument = ScopeKind.ALL,
+    name: NameArgument = None,
+    book: BookOption = None,
+    store: StoreOption = None,
+    reports: ReportsOption = None,
+    account: AccountOption = None,
+    who: WhoOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Lift a halt; other halts that are set stay."""
+    with open_place(book, store, reports, account) as place:
+        scope, _ = _scope(place, kind, name)
+        switched = set_halt(operator(place, who), scope, reason, on=False)
+        left = sorted(halts(place.store).on())
+    if json:
+        print_json({**_switch_document(switched), "still_halted": left})
+        return
+    _show_switch(switched, "resumed", "was not halted")
+    for other in left:
+        say(f"  still halted: {other}")
+
+
+def _scope(place: Place, kind: ScopeKind, name: str | None) -> tuple[str, tuple[str, ...]]:
+    """Return a switch's name and the accounts that it concerns; a place where nothing runs is refused."""
+    if kind is ScopeKind.ACCOUNT:
+        name = name or place.account
+        if name is None:
+            raise typer.BadParameter("name the account: account ID")
+        return f"account-{place.known(name)}", (name,)
+    if kind is ScopeKind.ALL:
+        if name or (place.account and not place.is_book):
+            one = name or place.account
+            raise typer.BadParameter(f"'all' means every account; for one, write: account {one}")
+        return "all", place.any_account
+    if name is None or not is_name(name):
+        raise typer.BadParameter(f"service {name or ''!r}: name one, with letters, digits and ._-")
+    served = {account: services_of(place.store, account) for account in place.any_account}
+    if not any(name in services for services in served.values()):
+        known = ", ".join(sorted(frozenset[str]().union(*served.values()))) or "none"
+        notice(f"no account was run by service {name} last; those that were: {known}")
+    return f"service-{name}", tuple(account for account, services in served.items() if name in services)
+
+
+def _switch_document(switched: Switched) -> dict[str, object]:
+    return {"scope": switched.scope, "changed": switched.changed, "entry": switched.entry}
+
+
+def _flight_document(flight: InFlight) -> dict[str, object]:
+    order = flight.order.outcome if flight.order else None
+    return {"account_id": flight.account_id, "run_id": flight.run_id, "service": flight.service, "order": order}
+
+
+def _show_switch(switched: Switched, done: str, before: str) -> None:
+    entry = switched.entry
+    by = f" by {escape(entry.who)}, {entry.at:%Y-%m-%d %H:%M:%S} UTC: {escape(entry.why)}" if entry else ""
+    say(f"{switched.scope} {done if switched.changed else before}{by}")
+
+
+def _show_flights(flights: Sequence[InFlight]) -> None:
+    for flight in flights:
+        if flight.order is None:
+            say(f"  run {flight.run_id} is open; one order may have passed the switch at this moment")
+        else:
+            at = flight.order.transitions[-1].at
+            order = f"{flight.order.order.client_order_id} ({order_text(flight.order.order)})"
+            say(f"  in flight: order {order} of run {flight.run_id}, sent {at:%H:%M:%S} UTC, has no answer yet")
