@@ -7,19 +7,15 @@ from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
 
-from longbridge_app.broker import LongBridgeBroker
-from longbridge_app.claims import Claims
-from longbridge_app.instruments import Instruments
-from longbridge_app.market import LongBridgeMarket
-from longbridge_app.rows import Credentials
+from longbridge_app.compose import account_of
 from longbridge_app.worker import Worker
-from quant_platform_kit.adapters.server_clock import ServerClock, http_time
-from quant_platform_kit.domain.strategy import Adjustment
 from quant_platform_kit.ports.versioned_store import VersionedStore
 from quant_platform_kit.services.execution import ExecutionTimes
+from quant_platform_kit.web.service import Account
 from venue_sandbox.launch import Server
 
-from chaos.matrix.stand import ACCOUNT, CALENDAR, Process, Row, fault, on_price_file, set_clock, together
+from chaos.brokers.longbridge import credentials_at
+from chaos.matrix.stand import ACCOUNT, Row, fault, on_price_file, set_clock, together
 
 __all__ = ["LONGBRIDGE_ROWS", "longbridge", "longport"]
 
@@ -40,23 +36,11 @@ class LongBridgeStand:
         """Set the venue's clock."""
         set_clock(self.venue, session)
 
-    def process(self, store: VersionedStore) -> Process:
-        """Return two connections that were not made yet."""
-        login, address = self.venue.control("GET", "login"), f"127.0.0.1:{self.venue.port}"
-        keys = (login["key"], login["secret"], login["tokens"][ACCOUNT])
-        urls = (f"http://{address}", f"ws://{address}/ws/quote", f"ws://{address}/ws/trade")
-        credentials = Credentials(self.library, *keys, *urls)
+    def account(self, store: VersionedStore) -> Account:
+        """Return the account over two connections that were not made yet."""
+        credentials = credentials_at(self.venue, self.library, ACCOUNT)
         trade, quote = Worker(credentials, self.timeout), Worker(credentials, self.timeout)
-        instruments = Instruments(quote)
-        clock = ServerClock(http_time(urls[0], self.timeout))
-        broker = LongBridgeBroker(trade, instruments, Claims(store, ACCOUNT), ACCOUNT, clock, SETTLE)
-        market = LongBridgeMarket(quote, Adjustment.TOTAL_RETURN, CALENDAR, clock, instruments)
-
-        def close() -> None:
-            trade.kill()
-            quote.kill()
-
-        return Process(broker, market, clock, close)
+        return account_of(trade, quote, ACCOUNT, store, SETTLE)
 
 
 @contextmanager

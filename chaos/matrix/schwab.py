@@ -6,19 +6,16 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
 
-from quant_platform_kit.adapters.server_clock import ServerClock, http_time
-from quant_platform_kit.domain.strategy import Adjustment
 from quant_platform_kit.ports.versioned_store import VersionedStore
 from quant_platform_kit.services.execution import ExecutionTimes
-from schwab_app.broker import Delays, SchwabBroker
+from quant_platform_kit.web.service import Account
+from schwab_app.broker import Delays
+from schwab_app.compose import account_of
 from schwab_app.connection import Connection, Login
-from schwab_app.intents import Intents
-from schwab_app.market import SchwabMarket
-from schwab_app.pacing import Pacer
 from schwab_app.tokens import TokenFile
 from venue_sandbox.launch import Server
 
-from chaos.matrix.stand import ACCOUNT, CALENDAR, Process, Row, fault, on_price_file, set_clock, together
+from chaos.matrix.stand import ACCOUNT, Row, fault, on_price_file, set_clock, together
 
 __all__ = ["SCHWAB_ROWS", "schwab"]
 
@@ -43,14 +40,10 @@ class SchwabStand:
         """Set the venue's clock."""
         set_clock(self.venue, session)
 
-    def process(self, store: VersionedStore) -> Process:
-        """Return a session that has not begun."""
-        connection = Connection(
-            Login("sandbox-key", "sandbox-secret", self.tokens, ("127.0.0.1", self.venue.port)), self.timeout
-        )
-        clock = ServerClock(http_time(f"http://127.0.0.1:{self.venue.port}", self.timeout))
-        broker = SchwabBroker(connection, ACCOUNT, Intents(store, ACCOUNT), clock, Pacer(), Delays(SETTLE))
-        return Process(broker, SchwabMarket(connection, Adjustment.SPLIT, CALENDAR), clock, connection.close)
+    def account(self, store: VersionedStore) -> Account:
+        """Return the account in a session that has not begun."""
+        login = Login("sandbox-key", "sandbox-secret", self.tokens, ("127.0.0.1", self.venue.port))
+        return account_of(Connection(login, self.timeout), ACCOUNT, store, Delays(SETTLE))
 
 
 @contextmanager

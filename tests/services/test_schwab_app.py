@@ -17,9 +17,7 @@ from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import pytest
-from quant_platform_kit.adapters.calendar_tables import load_calendar
 from quant_platform_kit.adapters.file_store import FileStore
-from quant_platform_kit.adapters.server_clock import ServerClock, http_time
 from quant_platform_kit.adapters.strategies import bind
 from quant_platform_kit.cli.backtest import run_backtest
 from quant_platform_kit.cli.options import Execution, policy
@@ -28,12 +26,11 @@ from quant_platform_kit.domain.orders import Order, OrderState, Side
 from quant_platform_kit.domain.runs import Outcome
 from quant_platform_kit.domain.strategy import Adjustment
 from quant_platform_kit.services.backtest import BacktestSettings, FillAt
-from schwab_app.broker import Delays, SchwabBroker
+from schwab_app.broker import Delays
+from schwab_app.compose import account_of
 from schwab_app.connection import Connection, Deadline, Login, LoginEnded
 from schwab_app.intents import Intents
 from schwab_app.login import exchange, schwab_command
-from schwab_app.market import SchwabMarket
-from schwab_app.pacing import Pacer
 from schwab_app.settings import read_access
 from schwab_app.tokens import TokenFile
 from venue_sandbox.demo.market import choose_market
@@ -67,12 +64,8 @@ class App:
             self.connection.close()
         address = ("127.0.0.1", self.server.port)
         self.connection = Connection(Login("sandbox-key", "sandbox-secret", self.tokens, address), self.timeout)
-        self.clock = ServerClock(http_time(f"http://127.0.0.1:{self.server.port}", 2))
-        store = FileStore(self.folder / "store")
-        self.broker = SchwabBroker(
-            self.connection, self.account, Intents(store, self.account), self.clock, Pacer(), self.delays
-        )
-        self.market = SchwabMarket(self.connection, Adjustment.SPLIT, load_calendar("XNYS"))
+        made = account_of(self.connection, self.account, FileStore(self.folder / "store"), self.delays)
+        self.broker, self.market, self.clock = made.broker, made.market, made.clock
 
 
 @pytest.fixture
@@ -231,7 +224,7 @@ def test_history_ends_before_the_unfinished_bar_and_is_adjusted_for_splits(app: 
 
 def test_no_other_adjustment_is_served(app: App) -> None:
     with pytest.raises(InvalidInput, match="configure a price source"):
-        SchwabMarket(app.connection, Adjustment.TOTAL_RETURN, load_calendar("XNYS"))
+        account_of(app.connection, ACCOUNT, FileStore(app.folder), DELAYS, history=Adjustment.TOTAL_RETURN)
 
 
 # --- an order that is not answered ---------------------------------------------------------------
