@@ -15,6 +15,7 @@ from quant_platform_kit.web.service import Account
 from venue_sandbox.launch import Server
 
 from chaos.brokers.longbridge import credentials_at
+from chaos.matrix.over_http import SERVER_ERRORS, order_rows
 from chaos.matrix.stand import ACCOUNT, Row, fault, on_price_file, set_clock, together
 
 __all__ = ["LONGBRIDGE_ROWS", "longbridge", "longport"]
@@ -54,20 +55,7 @@ longbridge, longport = partial(_serve, "longbridge"), partial(_serve, "longport"
 RENEWED = (lambda stand: stand.venue.control("POST", "login", {}), "there is another token")
 BACK = (lambda stand: stand.venue.clear(), "it answers again")
 LONGBRIDGE_ROWS = (
-    Row("lost acknowledgement, connection cut", fault("drop_after")),
-    Row("lost acknowledgement, connection open", fault("silent")),
-    Row("silent drop", fault("silent_drop")),
-    Row("connection cut before the order", fault("drop_before")),
-    Row("acknowledged, and never there", fault("phantom_order")),
-    Row("delayed accept, within the settle window", fault("delayed_accept", seconds=0.3)),
-    Row("delayed accept, after the settle window", fault("delayed_accept", seconds=7)),
-    Row("duplicate event", fault("duplicate_event", times=4)),
-    Row("late fill", fault("late_fill", seconds=0.3)),
-    Row("partial fill, then the connection is lost", fault("partial_fill", share="0.5", then="disconnect")),
-    Row("partial fill, then cancelled", fault("partial_fill", share="0.5", then="cancel")),
-    Row("unfilled at the deadline", fault("unfilled")),
-    Row("a fill overtakes the cancel", together(fault("unfilled"), fault("fill_races_cancel"))),
-    Row("rejected", fault("reject")),
+    *order_rows(late=7),
     Row("401: the token has expired", fault("expire_token"), *RENEWED),
     Row("401 on an order: the token expires", fault("expire_token", operation="submit"), *RENEWED),
     Row("websocket sessions have expired", together(fault("expire_sessions"), fault("disconnect", operation="quotes"))),
@@ -76,18 +64,7 @@ LONGBRIDGE_ROWS = (
     Row("429 on a look-up, with a body", fault("http_error", operation="orders", status=429, times=2)),
     Row("429 on a look-up, without", fault("http_error", operation="account", status=429, body="", times=2)),
     Row("301606 on quotes: too many requests", fault("error", operation="quotes", code=301606, times=2)),
-    *(
-        Row(
-            f"{status} on an order{', which is taken' if applied else ''}",
-            fault("http_error", status=status, applied=applied),
-        )
-        for status in (500, 502, 504)
-        for applied in (False, True)
-    ),
-    *(
-        Row(f"{status} on look-ups", fault("http_error", operation="orders", status=status, times=2))
-        for status in (500, 502, 504)
-    ),
+    *SERVER_ERRORS,
     Row("dead websocket of quotes", fault("dead_socket", socket="quote", operation="quotes")),
     Row("dead websocket of orders", fault("dead_socket", socket="trade", operation="quotes")),
     Row("dead websockets, when an order comes", fault("dead_socket", operation="submit")),
