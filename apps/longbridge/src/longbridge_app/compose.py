@@ -60,7 +60,7 @@ def account_of(
     settle: timedelta,
     history: Adjustment = Adjustment.TOTAL_RETURN,
 ) -> Account:
-    """Return an account over two connections, its orders recorded in a store; its runs are dry until someone says more.
+    """Return an account over two connections, its claims in a store; its runs are dry until someone says otherwise.
 
     Raises
     ------
