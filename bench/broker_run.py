@@ -148,13 +148,13 @@ def _script(side: Side, venue: Server, folder: Path, store: SqlStore) -> None:
 def _run(side: Side, venue: Server, folder: Path, store: SqlStore) -> None:
     """Run a strategy that buys twenty symbols."""
     stand = side.stand(venue, folder)
-    process = stand.process(store)
+    account = stand.account(store)
     key = RunKey(ACCOUNT, SESSION, "bench", Mode.PAPER)
     try:
-        ports = RunPorts(process.broker, process.market, store, ReportStore(store), process.clock, CALENDAR)
+        ports = RunPorts(account.broker, account.market, store, ReportStore(store), account.clock, CALENDAR)
         report = run_cycle(RunRequest(bind(_Twenty()), key), ports, ExecutionPolicy(TargetMode.WEIGHT))
     finally:
-        process.close()
+        account.close()
     filled = [order for order in report.orders if order.filled]
     assert report.outcome is Outcome.COMPLETED, report.reasons
     assert len(filled) == ORDERS

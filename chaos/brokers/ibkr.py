@@ -8,10 +8,8 @@ from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
-from ibkr_app.broker import IbkrBroker
+from ibkr_app.compose import account_of
 from ibkr_app.connection import Address, Connection
-from ibkr_app.contracts import Contracts
-from ibkr_app.order_ids import OrderIds
 from quant_platform_kit.domain.orders import Order
 from quant_platform_kit.ports.broker import Broker
 from quant_platform_kit.ports.versioned_store import VersionedStore
@@ -48,9 +46,8 @@ class IbkrDoor:
 
     def broker(self, account: str, store: VersionedStore) -> Broker:
         """Return a client that has not logged in."""
-        client_id = self.client_ids[account]
-        connection = Connection(Address("127.0.0.1", self.ports[account], client_id, IBKR_TIMEOUT_SECONDS))
-        return IbkrBroker(connection, Contracts(connection), account, OrderIds(store, client_id), IBKR_SETTLE)
+        address = Address("127.0.0.1", self.ports[account], self.client_ids[account], IBKR_TIMEOUT_SECONDS)
+        return account_of(Connection(address), account, store, IBKR_SETTLE).broker
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,9 @@ from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
-from longbridge_app.broker import LongBridgeBroker
-from longbridge_app.claims import Claims
-from longbridge_app.instruments import Instruments
+from longbridge_app.compose import account_of
 from longbridge_app.rows import Credentials
 from longbridge_app.worker import Worker
-from quant_platform_kit.adapters.server_clock import ServerClock, http_time
 from quant_platform_kit.domain.orders import Order
 from quant_platform_kit.ports.broker import Broker
 from quant_platform_kit.ports.versioned_store import VersionedStore
@@ -21,7 +18,7 @@ from venue_sandbox.launch import Server
 
 from chaos.brokers.desk import Faults, arm_each, filled_by_remark, options
 
-__all__ = ["LONGBRIDGE_LEASE", "LongBridgeDesk", "longbridge"]
+__all__ = ["LONGBRIDGE_LEASE", "LongBridgeDesk", "credentials_at", "longbridge"]
 
 TIMEOUT_SECONDS, SETTLE = 2.5, timedelta(seconds=0.4)
 LONGBRIDGE_LEASE = timedelta(seconds=6)
@@ -47,14 +44,12 @@ OF_ALL = ((0.03, "disconnect"), (0.02, "dead_socket"), (0.02, "half_open"), (0.0
 class LongBridgeDoor:
     """How each account logs in at the venue."""
 
-    url: str
     logins: Mapping[str, Credentials]
 
     def broker(self, account: str, store: VersionedStore) -> Broker:
         """Return a client that has not logged in."""
         trade, quote = (Worker(self.logins[account], TIMEOUT_SECONDS) for _ in range(2))
-        clock = ServerClock(http_time(self.url, TIMEOUT_SECONDS))
-        return LongBridgeBroker(trade, Instruments(quote), Claims(store, account), account, clock, SETTLE)
+        return account_of(trade, quote, account, store, SETTLE).broker
 
 
 @dataclass(frozen=True)
@@ -83,10 +78,12 @@ class LongBridgeDesk:
 def longbridge(folder: Path, accounts: Sequence[str]) -> Generator[LongBridgeDesk]:
     """Run a LongBridge venue."""
     with Server("venue_sandbox.longbridge", *options(folder, "longbridge", accounts)) as venue:
-        login, address = venue.control("GET", "login"), f"127.0.0.1:{venue.port}"
-        urls = f"http://{address}", f"ws://{address}/ws/quote", f"ws://{address}/ws/trade"
-        logins = {
-            account: Credentials("longbridge", login["key"], login["secret"], login["tokens"][account], *urls)
-            for account in accounts
-        }
-        yield LongBridgeDesk(venue, LongBridgeDoor(urls[0], logins))
+        logins = {account: credentials_at(venue, "longbridge", account) for account in accounts}
+        yield LongBridgeDesk(venue, LongBridgeDoor(logins))
+
+
+def credentials_at(venue: Server, library: str, account: str) -> Credentials:
+    """Return how an account logs in at a venue, with one of the libraries."""
+    login, address = venue.control("GET", "login"), f"127.0.0.1:{venue.port}"
+    urls = f"http://{address}", f"ws://{address}/ws/quote", f"ws://{address}/ws/trade"
+    return Credentials(library, login["key"], login["secret"], login["tokens"][account], *urls)

@@ -9,14 +9,13 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
-from quant_platform_kit.adapters.server_clock import ServerClock, http_time
 from quant_platform_kit.domain.orders import Order
 from quant_platform_kit.ports.broker import Broker
 from quant_platform_kit.ports.versioned_store import VersionedStore
-from schwab_app.broker import Delays, SchwabBroker
+from schwab_app.broker import Delays
+from schwab_app.compose import account_of
 from schwab_app.connection import Connection, Login
 from schwab_app.intents import Intent, Intents
-from schwab_app.pacing import Pacer
 from schwab_app.tokens import TokenFile
 from venue_sandbox.launch import Server
 
@@ -63,9 +62,7 @@ class SchwabDoor:
     def broker(self, account: str, store: VersionedStore) -> Broker:
         """Return a client that has not logged in."""
         login = Login("sandbox-key", "sandbox-secret", TokenFile(self.token), ("127.0.0.1", self.port))
-        clock = ServerClock(http_time(f"http://127.0.0.1:{self.port}", TIMEOUT_SECONDS))
-        connection = Connection(login, TIMEOUT_SECONDS)
-        return SchwabBroker(connection, account, Intents(store, account), clock, Pacer(), Delays(SETTLE, SKEW))
+        return account_of(Connection(login, TIMEOUT_SECONDS), account, store, Delays(SETTLE, SKEW)).broker
 
 
 @dataclass(frozen=True)

@@ -7,18 +7,14 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
 
-from ibkr_app.broker import IbkrBroker
-from ibkr_app.clock import gateway_clock
+from ibkr_app.compose import account_of
 from ibkr_app.connection import Address, Connection
-from ibkr_app.contracts import Contracts
-from ibkr_app.market import IbkrMarket
-from ibkr_app.order_ids import OrderIds
-from quant_platform_kit.domain.strategy import Adjustment
 from quant_platform_kit.ports.versioned_store import VersionedStore
 from quant_platform_kit.services.execution import ExecutionTimes
+from quant_platform_kit.web.service import Account
 from venue_sandbox.launch import Server
 
-from chaos.matrix.stand import ACCOUNT, CALENDAR, Process, Row, fault, on_price_file, set_clock, together
+from chaos.matrix.stand import ACCOUNT, Row, fault, on_price_file, set_clock, together
 
 __all__ = ["IBKR_ROWS", "ibkr"]
 
@@ -38,13 +34,10 @@ class IbkrStand:
         """Set the venue's clock."""
         set_clock(self.venue, session)
 
-    def process(self, store: VersionedStore) -> Process:
-        """Return a login that was not made yet."""
+    def account(self, store: VersionedStore) -> Account:
+        """Return the account over a login that was not made yet."""
         connection = Connection(Address("127.0.0.1", self.venue.port, CLIENT_ID, self.timeout))
-        contracts, clock = Contracts(connection), gateway_clock(connection)
-        broker = IbkrBroker(connection, contracts, ACCOUNT, OrderIds(store, CLIENT_ID), SETTLE)
-        market = IbkrMarket(connection, contracts, Adjustment.TOTAL_RETURN, CALENDAR, clock)
-        return Process(broker, market, clock, connection.close)
+        return account_of(connection, ACCOUNT, store, SETTLE)
 
 
 @contextmanager

@@ -7,19 +7,16 @@ from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
 
-from longbridge_app.broker import LongBridgeBroker
-from longbridge_app.claims import Claims
-from longbridge_app.instruments import Instruments
-from longbridge_app.market import LongBridgeMarket
-from longbridge_app.rows import Credentials
+from longbridge_app.compose import account_of
 from longbridge_app.worker import Worker
-from quant_platform_kit.adapters.server_clock import ServerClock, http_time
-from quant_platform_kit.domain.strategy import Adjustment
 from quant_platform_kit.ports.versioned_store import VersionedStore
 from quant_platform_kit.services.execution import ExecutionTimes
+from quant_platform_kit.web.service import Account
 from venue_sandbox.launch import Server
 
-from chaos.matrix.stand import ACCOUNT, CALENDAR, Process, Row, fault, on_price_file, set_clock, together
+from chaos.brokers.longbridge import credentials_at
+from chaos.matrix.over_http import SERVER_ERRORS, order_rows
+from chaos.matrix.stand import ACCOUNT, Row, fault, on_price_file, set_clock, together
 
 __all__ = ["LONGBRIDGE_ROWS", "longbridge", "longport"]
 
@@ -40,23 +37,11 @@ class LongBridgeStand:
         """Set the venue's clock."""
         set_clock(self.venue, session)
 
-    def process(self, store: VersionedStore) -> Process:
-        """Return two connections that were not made yet."""
-        login, address = self.venue.control("GET", "login"), f"127.0.0.1:{self.venue.port}"
-        keys = (login["key"], login["secret"], login["tokens"][ACCOUNT])
-        urls = (f"http://{address}", f"ws://{address}/ws/quote", f"ws://{address}/ws/trade")
-        credentials = Credentials(self.library, *keys, *urls)
+    def account(self, store: VersionedStore) -> Account:
+        """Return the account over two connections that were not made yet."""
+        credentials = credentials_at(self.venue, self.library, ACCOUNT)
         trade, quote = Worker(credentials, self.timeout), Worker(credentials, self.timeout)
-        instruments = Instruments(quote)
-        clock = ServerClock(http_time(urls[0], self.timeout))
-        broker = LongBridgeBroker(trade, instruments, Claims(store, ACCOUNT), ACCOUNT, clock, SETTLE)
-        market = LongBridgeMarket(quote, Adjustment.TOTAL_RETURN, CALENDAR, clock, instruments)
-
-        def close() -> None:
-            trade.kill()
-            quote.kill()
-
-        return Process(broker, market, clock, close)
+        return account_of(trade, quote, ACCOUNT, store, SETTLE)
 
 
 @contextmanager
@@ -70,20 +55,7 @@ longbridge, longport = partial(_serve, "longbridge"), partial(_serve, "longport"
 RENEWED = (lambda stand: stand.venue.control("POST", "login", {}), "there is another token")
 BACK = (lambda stand: stand.venue.clear(), "it answers again")
 LONGBRIDGE_ROWS = (
-    Row("lost acknowledgement, connection cut", fault("drop_after")),
-    Row("lost acknowledgement, connection open", fault("silent")),
-    Row("silent drop", fault("silent_drop")),
-    Row("connection cut before the order", fault("drop_before")),
-    Row("acknowledged, and never there", fault("phantom_order")),
-    Row("delayed accept, within the settle window", fault("delayed_accept", seconds=0.3)),
-    Row("delayed accept, after the settle window", fault("delayed_accept", seconds=7)),
-    Row("duplicate event", fault("duplicate_event", times=4)),
-    Row("late fill", fault("late_fill", seconds=0.3)),
-    Row("partial fill, then the connection is lost", fault("partial_fill", share="0.5", then="disconnect")),
-    Row("partial fill, then cancelled", fault("partial_fill", share="0.5", then="cancel")),
-    Row("unfilled at the deadline", fault("unfilled")),
-    Row("a fill overtakes the cancel", together(fault("unfilled"), fault("fill_races_cancel"))),
-    Row("rejected", fault("reject")),
+    *order_rows(late=7),
     Row("401: the token has expired", fault("expire_token"), *RENEWED),
     Row("401 on an order: the token expires", fault("expire_token", operation="submit"), *RENEWED),
     Row("websocket sessions have expired", together(fault("expire_sessions"), fault("disconnect", operation="quotes"))),
@@ -92,18 +64,7 @@ LONGBRIDGE_ROWS = (
     Row("429 on a look-up, with a body", fault("http_error", operation="orders", status=429, times=2)),
     Row("429 on a look-up, without", fault("http_error", operation="account", status=429, body="", times=2)),
     Row("301606 on quotes: too many requests", fault("error", operation="quotes", code=301606, times=2)),
-    *(
-        Row(
-            f"{status} on an order{', which is taken' if applied else ''}",
-            fault("http_error", status=status, applied=applied),
-        )
-        for status in (500, 502, 504)
-        for applied in (False, True)
-    ),
-    *(
-        Row(f"{status} on look-ups", fault("http_error", operation="orders", status=status, times=2))
-        for status in (500, 502, 504)
-    ),
+    *SERVER_ERRORS,
     Row("dead websocket of quotes", fault("dead_socket", socket="quote", operation="quotes")),
     Row("dead websocket of orders", fault("dead_socket", socket="trade", operation="quotes")),
     Row("dead websockets, when an order comes", fault("dead_socket", operation="submit")),

@@ -6,19 +6,17 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
 
-from quant_platform_kit.adapters.server_clock import ServerClock, http_time
-from quant_platform_kit.domain.strategy import Adjustment
 from quant_platform_kit.ports.versioned_store import VersionedStore
 from quant_platform_kit.services.execution import ExecutionTimes
-from schwab_app.broker import Delays, SchwabBroker
+from quant_platform_kit.web.service import Account
+from schwab_app.broker import Delays
+from schwab_app.compose import account_of
 from schwab_app.connection import Connection, Login
-from schwab_app.intents import Intents
-from schwab_app.market import SchwabMarket
-from schwab_app.pacing import Pacer
 from schwab_app.tokens import TokenFile
 from venue_sandbox.launch import Server
 
-from chaos.matrix.stand import ACCOUNT, CALENDAR, Process, Row, fault, on_price_file, set_clock, together
+from chaos.matrix.over_http import SERVER_ERRORS, order_rows
+from chaos.matrix.stand import ACCOUNT, Row, fault, on_price_file, set_clock, together
 
 __all__ = ["SCHWAB_ROWS", "schwab"]
 
@@ -43,14 +41,10 @@ class SchwabStand:
         """Set the venue's clock."""
         set_clock(self.venue, session)
 
-    def process(self, store: VersionedStore) -> Process:
-        """Return a session that has not begun."""
-        connection = Connection(
-            Login("sandbox-key", "sandbox-secret", self.tokens, ("127.0.0.1", self.venue.port)), self.timeout
-        )
-        clock = ServerClock(http_time(f"http://127.0.0.1:{self.venue.port}", self.timeout))
-        broker = SchwabBroker(connection, ACCOUNT, Intents(store, ACCOUNT), clock, Pacer(), Delays(SETTLE))
-        return Process(broker, SchwabMarket(connection, Adjustment.SPLIT, CALENDAR), clock, connection.close)
+    def account(self, store: VersionedStore) -> Account:
+        """Return the account in a session that has not begun."""
+        login = Login("sandbox-key", "sandbox-secret", self.tokens, ("127.0.0.1", self.venue.port))
+        return account_of(Connection(login, self.timeout), ACCOUNT, store, Delays(SETTLE))
 
 
 @contextmanager
@@ -72,20 +66,7 @@ LOGIN = (SchwabStand.log_in, "someone has logged in again")
 BACK = (lambda stand: stand.venue.clear(), "it answers again")
 ALWAYS = {"operation": "*", "times": None}
 SCHWAB_ROWS = (
-    Row("lost acknowledgement, connection cut", fault("drop_after")),
-    Row("lost acknowledgement, connection open", fault("silent")),
-    Row("silent drop", fault("silent_drop")),
-    Row("connection cut before the order", fault("drop_before")),
-    Row("acknowledged, and never there", fault("phantom_order")),
-    Row("delayed accept, within the settle window", fault("delayed_accept", seconds=0.3)),
-    Row("delayed accept, after the settle window", fault("delayed_accept", seconds=4)),
-    Row("duplicate event", fault("duplicate_event", times=4)),
-    Row("late fill", fault("late_fill", seconds=0.3)),
-    Row("partial fill, then the connection is lost", fault("partial_fill", share="0.5", then="disconnect")),
-    Row("partial fill, then cancelled", fault("partial_fill", share="0.5", then="cancel")),
-    Row("unfilled at the deadline", fault("unfilled")),
-    Row("a fill overtakes the cancel", together(fault("unfilled"), fault("fill_races_cancel"))),
-    Row("rejected", fault("reject")),
+    *order_rows(late=4),
     Row("no Location", fault("missing_location", times=4)),
     Row("Location names an order that nobody has", fault("wrong_location")),
     Row("Location names another order of ours", _wrong_location),
@@ -108,18 +89,7 @@ SCHWAB_ROWS = (
     Row("429 on an order, without", fault("http_error", status=429, body="")),
     Row("429 on a look-up, with Retry-After", fault("http_error", operation="orders", status=429, retry_after=1)),
     Row("429 on a look-up, without a body", fault("http_error", operation="account", status=429, body="", times=2)),
-    *(
-        Row(
-            f"{status} on an order{', which is taken' if applied else ''}",
-            fault("http_error", status=status, applied=applied),
-        )
-        for status in (500, 502, 504)
-        for applied in (False, True)
-    ),
-    *(
-        Row(f"{status} on look-ups", fault("http_error", operation="orders", status=status, times=2))
-        for status in (500, 502, 504)
-    ),
+    *SERVER_ERRORS,
     Row("never answers quotes", fault("silent_drop", operation="quotes", times=None), *BACK),
     Row("never answers anything", fault("silent_drop", **ALWAYS), *BACK),
     Row("orders are not shown before one is sent", fault("silent_drop", operation="orders", times=None, skip=1), *BACK),

@@ -1,4 +1,4 @@
-"""What a matrix knows of a broker: a venue of its own with one account, and what a process of the service has of it."""
+"""What a matrix knows of a broker: a venue of its own with one account, and how a process of the service reaches it."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -8,32 +8,20 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from quant_platform_kit.adapters.calendar_tables import load_calendar
-from quant_platform_kit.ports.broker import Broker
-from quant_platform_kit.ports.clock import Clock
-from quant_platform_kit.ports.market_data import MarketData
 from quant_platform_kit.ports.versioned_store import VersionedStore
 from quant_platform_kit.services.execution import ExecutionTimes
+from quant_platform_kit.web.service import Account
 from venue_sandbox.launch import Server
 
 from chaos.strategy import write_prices
 
-__all__ = ["ACCOUNT", "CALENDAR", "CASH", "SESSIONS", "Arm", "Process", "Row", "Serve", "Stand", "fault"]
-__all__ += ["on_price_file", "set_clock", "together"]
+__all__ = ["ACCOUNT", "CALENDAR", "CASH", "SESSIONS", "Arm", "Row", "Serve", "Stand", "fault", "on_price_file"]
+__all__ += ["set_clock", "together"]
 
 CALENDAR = load_calendar("XNYS")
 ACCOUNT, CASH = "DUSBX1", 100_000
 SESSIONS = CALENDAR.between(date(2023, 5, 31), date(2023, 6, 2))
 """One without a fault, one with it, one to carry what was left."""
-
-
-@dataclass(frozen=True)
-class Process:
-    """A process that has just started: it has logged in nowhere yet."""
-
-    broker: Broker
-    market: MarketData
-    clock: Clock
-    close: Callable[[], None]
 
 
 class Stand(Protocol):
@@ -58,8 +46,8 @@ class Stand(Protocol):
         """Make it an hour after the open of a session."""
         ...
 
-    def process(self, store: VersionedStore) -> Process:
-        """Return what a new process has."""
+    def account(self, store: VersionedStore) -> Account:
+        """Return the account as a process has it that has just started: it has logged in nowhere yet."""
         ...
 
 

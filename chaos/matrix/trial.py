@@ -79,9 +79,9 @@ class _Trial:
         for tries in range(1, MOST_TRIES + 1):
             if row is not None and row.mend is not None and tries == MENDED_AFTER + 1:
                 row.mend(self.stand)
-            process = self.stand.process(self.store)
+            account = self.stand.account(self.store)
             reports = ReportStore(self.reports)
-            ports = RunPorts(process.broker, process.market, self.store, reports, process.clock, CALENDAR)
+            ports = RunPorts(account.broker, account.market, self.store, reports, account.clock, CALENDAR)
             request = RunRequest(bound(1), _key(session))
             try:
                 terms = RunTerms(self.stand.times, self.stand.lease)
@@ -90,7 +90,7 @@ class _Trial:
                 said = f"{type(error).__name__}: {error}"
                 SystemClock().sleep(PAUSE_SECONDS)
             finally:
-                process.close()
+                account.close()
         raise Unreported(f"no report of {session} after {MOST_TRIES} tries: {said}")
 
     def settle(self, report: RunReport) -> list[Settlement]:

@@ -12,7 +12,7 @@ from quant_platform_kit.domain.orders import ExecutionReport, Order, OrderState,
 from quant_platform_kit.ports.broker import Broker
 from venue_sandbox.launch import Server
 
-__all__ = ["App", "buy", "orders", "silent", "until"]
+__all__ = ["App", "buy", "longbridge_login", "orders", "silent", "until"]
 
 
 class App(Protocol):
@@ -34,6 +34,14 @@ def until(app: App, reference: str, state: OrderState, seconds: float = 6.0) -> 
         assert time.monotonic() < end, found
         time.sleep(0.02)
     return found
+
+
+def longbridge_login(server: Server, account: str) -> dict[str, str]:
+    """Return the keys of an account at a LongBridge venue, and the venue's addresses."""
+    login, address = server.control("GET", "login"), f"127.0.0.1:{server.port}"
+    keys = {"app_key": login["key"], "app_secret": login["secret"], "access_token": login["tokens"][account]}
+    sockets = {f"{kind}_ws_url": f"ws://{address}/ws/{kind}" for kind in ("quote", "trade")}
+    return {**keys, "http_url": f"http://{address}", **sockets}
 
 
 def orders(server: Server) -> list[dict[str, Any]]:

@@ -30,6 +30,8 @@ from sqlalchemy.pool import NullPool
 from us_equity_strategies.catalog import CATALOG
 from venue_sandbox.launch import Server
 
+from .app_frame import longbridge_login
+
 Start = Callable[..., Server]
 
 
@@ -307,16 +309,8 @@ def longbridge_config(openapi: ModuleType) -> Callable[..., Any]:
     """Return a function that makes the library's configuration for an account of a venue."""
 
     def run(server: Server, account: str = "DUSBX1", **changes: str) -> Any:
-        login = server.control("GET", "login")
-        keys = {"app_key": login["key"], "app_secret": login["secret"], "access_token": login["tokens"][account]}
-        address = f"127.0.0.1:{server.port}"
-        urls = {
-            "http_url": f"http://{address}",
-            "quote_ws_url": f"ws://{address}/ws/quote",
-            "trade_ws_url": f"ws://{address}/ws/trade",
-        }
         make = getattr(openapi.Config, "from_apikey", openapi.Config)
-        return make(**{**keys, **urls, **changes}, enable_print_quote_packages=False)
+        return make(**{**longbridge_login(server, account), **changes}, enable_print_quote_packages=False)
 
     return run
 

@@ -3,35 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from contextlib import ExitStack
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import pytest
-from longbridge_app.broker import LongBridgeBroker
-from longbridge_app.claims import Claims
-from longbridge_app.instruments import Instruments
-from longbridge_app.market import LongBridgeMarket
+from longbridge_app import compose as longbridge
 from longbridge_app.rows import Credentials
 from longbridge_app.worker import Worker
-from quant_platform_kit.adapters.calendar_tables import load_calendar
 from quant_platform_kit.adapters.file_store import FileStore
-from quant_platform_kit.adapters.server_clock import ServerClock, http_time
 from quant_platform_kit.domain.orders import Order
 from quant_platform_kit.domain.strategy import Adjustment
 from quant_platform_kit.ports.broker import Broker
 from quant_platform_kit.ports.market_data import MarketData
 from quant_platform_kit.testing.broker_contract import HKD_FUNDING, BrokerContract
-from schwab_app.broker import Delays, SchwabBroker
+from quant_platform_kit.web.service import Account
+from schwab_app import compose as schwab
+from schwab_app.broker import Delays
 from schwab_app.connection import Connection, Login
-from schwab_app.intents import Intents
-from schwab_app.market import SchwabMarket
-from schwab_app.pacing import Pacer
 from schwab_app.tokens import TokenFile
 from venue_sandbox.launch import Server
 
+from .app_frame import longbridge_login
+
 Start = Callable[..., Server]
+Make = Callable[[str], Account]
 SETTLE = timedelta(seconds=1)
 TIMEOUT = 3.0
 BASE, HKD = "DUSBX1", "DUSBX2"
@@ -109,32 +107,37 @@ class _Contract(BrokerContract):
         return {"USD": Decimal(100_000)}
 
     @pytest.fixture
+    def opened(self) -> Generator[ExitStack]:
+        with ExitStack() as stack:
+            yield stack
+
+    @pytest.fixture
     def broker(self, reopen: Callable[..., Broker]) -> Broker:
         return reopen()
 
     @pytest.fixture
-    def second_client(self, make: Callable[..., Any]) -> Broker:
-        return make(BASE)[0]
+    def second_client(self, make: Make) -> Broker:
+        return make(BASE).broker
 
     @pytest.fixture
-    def hkd_broker(self, make: Callable[..., Any]) -> Broker:
+    def hkd_broker(self, make: Make) -> Broker:
         assert HKD_FUNDING == {"HKD": 780_000, "USD": 5_000}
-        made = make(HKD)[0]
+        made = make(HKD).broker
         made.connect()
         return made
 
     @pytest.fixture
-    def reopen(self, make: Callable[..., Any]) -> Callable[[], Broker]:
+    def reopen(self, make: Make) -> Callable[[], Broker]:
         def run() -> Broker:
-            made = make(BASE)[0]
+            made = make(BASE).broker
             made.connect()
             return made
 
         return run
 
     @pytest.fixture
-    def market(self, make: Callable[..., Any]) -> MarketData:
-        return make(BASE)[1]
+    def market(self, make: Make) -> MarketData:
+        return make(BASE).market
 
 
 class TestSchwab(_Contract):
@@ -158,22 +161,17 @@ class TestSchwab(_Contract):
         return Adjustment.SPLIT
 
     @pytest.fixture
-    def make(self, venue: Venue, tmp_path: Path) -> Generator[Callable[..., Any]]:
+    def make(self, venue: Venue, tmp_path: Path, opened: ExitStack) -> Make:
         tokens, store = TokenFile(tmp_path / "token.json"), FileStore(tmp_path / "store")
         tokens.write(venue.server.control("POST", "login"))
-        opened: list[Connection] = []
+        login = Login("sandbox-key", "sandbox-secret", tokens, ("127.0.0.1", venue.server.port))
 
-        def run(account: str) -> Any:
-            address = ("127.0.0.1", venue.server.port)
-            connection = Connection(Login("sandbox-key", "sandbox-secret", tokens, address), TIMEOUT)
-            opened.append(connection)
-            clock = ServerClock(http_time(f"http://127.0.0.1:{venue.server.port}", TIMEOUT))
-            broker = SchwabBroker(connection, account, Intents(store, account), clock, Pacer(), Delays(SETTLE))
-            return broker, SchwabMarket(connection, Adjustment.SPLIT, load_calendar("XNYS"))
+        def run(name: str) -> Account:
+            made = schwab.account_of(Connection(login, TIMEOUT), name, store, Delays(SETTLE))
+            opened.callback(made.close)
+            return made
 
-        yield run
-        for connection in opened:
-            connection.close()
+        return run
 
 
 class _LongBridge(_Contract):
@@ -190,27 +188,19 @@ class _LongBridge(_Contract):
         return Adjustment.TOTAL_RETURN
 
     @pytest.fixture
-    def make(self, venue: Venue, tmp_path: Path) -> Generator[Callable[..., Any]]:
+    def make(self, venue: Venue, tmp_path: Path, opened: ExitStack) -> Make:
         pytest.importorskip(f"{self.library}.openapi", exc_type=ImportError)
-        opened: list[Worker] = []
         store = FileStore(tmp_path / "store")
 
-        def run(account: str) -> Any:
-            login, address = venue.server.control("GET", "login"), f"127.0.0.1:{venue.server.port}"
-            keys = (login["key"], login["secret"], login["tokens"][account])
-            urls = (f"http://{address}", f"ws://{address}/ws/quote", f"ws://{address}/ws/trade")
-            credentials = Credentials(self.library, *keys, *urls)
+        def run(name: str) -> Account:
+            credentials = Credentials(self.library, **longbridge_login(venue.server, name))
             trade, quote = Worker(credentials, TIMEOUT), Worker(credentials, TIMEOUT)
-            opened.extend((trade, quote))
-            clock, instruments = ServerClock(http_time(urls[0], TIMEOUT)), Instruments(quote)
-            broker = LongBridgeBroker(trade, instruments, Claims(store, account), account, clock, SETTLE)
-            market = LongBridgeMarket(quote, Adjustment.TOTAL_RETURN, load_calendar("XNYS"), clock, instruments)
-            market.quotes(["SPY"])
-            return broker, market
+            made = longbridge.account_of(trade, quote, name, store, SETTLE)
+            opened.callback(made.close)
+            made.market.quotes(["SPY"])
+            return made
 
-        yield run
-        for worker in opened:
-            worker.kill()
+        return run
 
 
 class TestLongBridge(_LongBridge):

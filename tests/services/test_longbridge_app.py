@@ -14,21 +14,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from longbridge_app.broker import LongBridgeBroker
-from longbridge_app.claims import Claims
-from longbridge_app.instruments import Instruments
-from longbridge_app.market import LongBridgeMarket
+from longbridge_app.compose import account_of
 from longbridge_app.pacing import Pace
 from longbridge_app.rows import Credentials
 from longbridge_app.worker import LongBridgeError, Worker
-from quant_platform_kit.adapters.calendar_tables import load_calendar
 from quant_platform_kit.adapters.file_store import FileStore
-from quant_platform_kit.adapters.server_clock import ServerClock, http_time
 from quant_platform_kit.domain.errors import BrokerError, InvalidInput, NeedsOperator, OrderRejected
 from quant_platform_kit.domain.orders import Order, OrderState, Side
 from quant_platform_kit.domain.runs import Outcome
 from quant_platform_kit.domain.silence import AfterSilence
-from quant_platform_kit.domain.strategy import Adjustment
 from quant_platform_kit.ports.versioned_store import VersionedStore
 from venue_sandbox.demo.market import choose_market
 from venue_sandbox.demo.tour import report_of
@@ -37,7 +31,7 @@ from venue_sandbox.longbridge_platform import LongBridgePlatform
 from venue_sandbox.paper_platform import PaperPlatform
 from venue_sandbox.platform import Platform
 
-from .app_frame import buy, orders, silent, until
+from .app_frame import buy, longbridge_login, orders, silent, until
 
 Start = Callable[..., Server]
 D = Decimal
@@ -59,27 +53,15 @@ class App:
         pace: Pace | None = None,
     ) -> None:
         self.server, self.library, self.store = server, library, store
-        login, address = server.control("GET", "login"), f"127.0.0.1:{server.port}"
-        keys = (login["key"], login["secret"], login["tokens"][account])
-        urls = (f"http://{address}", f"ws://{address}/ws/quote", f"ws://{address}/ws/trade")
-        credentials = Credentials(library, *keys, *urls)
+        credentials = Credentials(library, **longbridge_login(server, account))
         self.trade, self.quote = Worker(credentials, timeout, pace), Worker(credentials, timeout)
-        self.clock = ServerClock(http_time(urls[0], 2))
-        claims = Claims(self.store, account)
-        instruments = Instruments(self.quote)
-        self.broker = LongBridgeBroker(self.trade, instruments, claims, account, self.clock, SETTLE)
-        self.market = LongBridgeMarket(
-            self.quote, Adjustment.TOTAL_RETURN, load_calendar("XNYS"), self.clock, instruments
-        )
+        made = account_of(self.trade, self.quote, account, store, SETTLE)
+        self.broker, self.market, self.clock, self.close = made.broker, made.market, made.clock, made.close
 
     def warm(self) -> None:
         """Start both processes, so that a test's time is not theirs."""
         self.broker.connect()
         self.market.quotes(["SPY"])
-
-    def close(self) -> None:
-        self.trade.kill()
-        self.quote.kill()
 
 
 @pytest.fixture

@@ -248,3 +248,4 @@ def test_schwab_s_service_does_not_start_without_the_price_source_that_a_profile
     )
     assert ran.returncode == 1
     assert f"STRATEGY_PROFILE {profile} needs total_return prices, which schwab does not deliver" in ran.stderr
+    assert "set PRICE_HISTORY_PATH to a price file" in ran.stderr

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Generator
@@ -17,9 +15,7 @@ from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import pytest
-from quant_platform_kit.adapters.calendar_tables import load_calendar
 from quant_platform_kit.adapters.file_store import FileStore
-from quant_platform_kit.adapters.server_clock import ServerClock, http_time
 from quant_platform_kit.adapters.strategies import bind
 from quant_platform_kit.cli.backtest import run_backtest
 from quant_platform_kit.cli.options import Execution, policy
@@ -28,12 +24,11 @@ from quant_platform_kit.domain.orders import Order, OrderState, Side
 from quant_platform_kit.domain.runs import Outcome
 from quant_platform_kit.domain.strategy import Adjustment
 from quant_platform_kit.services.backtest import BacktestSettings, FillAt
-from schwab_app.broker import Delays, SchwabBroker
+from schwab_app.broker import Delays
+from schwab_app.compose import account_of
 from schwab_app.connection import Connection, Deadline, Login, LoginEnded
 from schwab_app.intents import Intents
 from schwab_app.login import exchange, schwab_command
-from schwab_app.market import SchwabMarket
-from schwab_app.pacing import Pacer
 from schwab_app.settings import read_access
 from schwab_app.tokens import TokenFile
 from venue_sandbox.demo.market import choose_market
@@ -47,6 +42,7 @@ from .app_frame import buy, orders, silent, until
 Start = Callable[..., Server]
 D = Decimal
 ACCOUNT = "DUSBX1"
+AS_OF = date(2023, 5, 31)
 DELAYS = Delays(timedelta(seconds=1))
 
 
@@ -67,12 +63,8 @@ class App:
             self.connection.close()
         address = ("127.0.0.1", self.server.port)
         self.connection = Connection(Login("sandbox-key", "sandbox-secret", self.tokens, address), self.timeout)
-        self.clock = ServerClock(http_time(f"http://127.0.0.1:{self.server.port}", 2))
-        store = FileStore(self.folder / "store")
-        self.broker = SchwabBroker(
-            self.connection, self.account, Intents(store, self.account), self.clock, Pacer(), self.delays
-        )
-        self.market = SchwabMarket(self.connection, Adjustment.SPLIT, load_calendar("XNYS"))
+        made = account_of(self.connection, self.account, FileStore(self.folder / "store"), self.delays)
+        self.broker, self.market, self.clock = made.broker, made.market, made.clock
 
 
 @pytest.fixture
@@ -231,7 +223,7 @@ def test_history_ends_before_the_unfinished_bar_and_is_adjusted_for_splits(app: 
 
 def test_no_other_adjustment_is_served(app: App) -> None:
     with pytest.raises(InvalidInput, match="configure a price source"):
-        SchwabMarket(app.connection, Adjustment.TOTAL_RETURN, load_calendar("XNYS"))
+        account_of(app.connection, ACCOUNT, FileStore(app.folder), DELAYS, history=Adjustment.TOTAL_RETURN)
 
 
 # --- an order that is not answered ---------------------------------------------------------------
@@ -495,35 +487,45 @@ class SplitPlatform(SchwabPlatform):
     app: ClassVar[str] = "split_schwab"
 
 
-def test_the_service_decides_as_the_back_test_and_trades(site: Path, tmp_path: Path, reachable: None) -> None:
+Serve = Callable[..., SplitPlatform]
+
+
+@pytest.fixture
+def due() -> datetime:
+    return choose_market().due(AS_OF)
+
+
+@pytest.fixture
+def serve(site: Path, tmp_path: Path, reachable: None, due: datetime) -> Serve:
+    """Return what makes a service, with settings of a test's own, and a venue where it is due."""
+    prices = choose_market().file(tmp_path / "prices.csv")
+
+    def run(**settings: str) -> SplitPlatform:
+        given = {"ENTER_NOW": "true", "PYTHONPATH": str(site), **settings}
+        return SplitPlatform(
+            tmp_path / "schwab", prices, "split_dual_momentum", settings=given, opens_at=due.isoformat()
+        )
+
+    return run
+
+
+def test_the_service_decides_as_the_back_test_and_trades(serve: Serve, due: datetime) -> None:
     market = choose_market()
-    as_of = date(2023, 5, 31)
-    prices, due = market.file(tmp_path / "prices.csv"), market.due(as_of)
     strategy = bind(import_module("split_strategy").CATALOG["split_dual_momentum"])
     rules = policy(Execution.REALISTIC, strategy.manifest.target_mode)
     terms = BacktestSettings(market.tested[0], market.tested[-1], D(100_000), FillAt.NEXT_CLOSE, rules, "SPY")
     tested = {one.decision.as_of: one.digest for one in run_backtest(strategy, market.prices, "close", terms).decisions}
-    settings = {"ENTER_NOW": "true", "PYTHONPATH": str(site)}
-    with SplitPlatform(
-        tmp_path / "schwab", prices, "split_dual_momentum", settings=settings, opens_at=due.isoformat()
-    ) as platform:
+    with serve() as platform:
         report = report_of(platform, platform.fire(due))
         assert report.outcome is Outcome.COMPLETED, report.reasons
         assert [order.state for order in report.orders] == [OrderState.FILLED]
-        assert report.decision_digest == tested[as_of]
+        assert report.decision_digest == tested[AS_OF]
         assert report_of(platform, platform.fire(due)) == report
         assert len(platform.sent()) == 1
 
 
-def test_an_acknowledged_order_that_is_never_there_blocks_and_names_what_to_do(
-    site: Path, tmp_path: Path, reachable: None
-) -> None:
-    market = choose_market()
-    prices, due = market.file(tmp_path / "prices.csv"), market.due(date(2023, 5, 31))
-    settings = {"ENTER_NOW": "true", "PYTHONPATH": str(site), "SCHWAB_SETTLE_SECONDS": "1"}
-    with SplitPlatform(
-        tmp_path / "schwab", prices, "split_dual_momentum", settings=settings, opens_at=due.isoformat()
-    ) as platform:
+def test_an_acknowledged_order_that_is_never_there_blocks_and_names_what_to_do(serve: Serve, due: datetime) -> None:
+    with serve(SCHWAB_SETTLE_SECONDS="1") as platform:
         platform.venue.fault("phantom_order")
         report = report_of(platform, platform.fire(due))
         assert report.outcome is Outcome.BLOCKED
@@ -532,13 +534,8 @@ def test_an_acknowledged_order_that_is_never_there_blocks_and_names_what_to_do(
         assert platform.sent() == []
 
 
-def test_two_orders_for_one_block_the_run_with_the_candidates(site: Path, tmp_path: Path, reachable: None) -> None:
-    market = choose_market()
-    prices, due = market.file(tmp_path / "prices.csv"), market.due(date(2023, 5, 31))
-    settings = {"ENTER_NOW": "true", "PYTHONPATH": str(site), "ALLOCATION_FRACTION": "0.4"}
-    with SplitPlatform(
-        tmp_path / "schwab", prices, "split_dual_momentum", settings=settings, opens_at=due.isoformat()
-    ) as platform:
+def test_two_orders_for_one_block_the_run_with_the_candidates(serve: Serve, due: datetime) -> None:
+    with serve(ALLOCATION_FRACTION="0.4") as platform:
         platform.venue.fault("duplicate_order", operation="submit")
         report = report_of(platform, platform.fire(due))
         assert report.outcome is Outcome.BLOCKED
@@ -547,35 +544,13 @@ def test_two_orders_for_one_block_the_run_with_the_candidates(site: Path, tmp_pa
         assert any("quant resolve" in line for line in report.todo), report.todo
 
 
-def test_a_lost_order_blocks_and_names_what_to_do(site: Path, tmp_path: Path, reachable: None) -> None:
-    market = choose_market()
-    prices, due = market.file(tmp_path / "prices.csv"), market.due(date(2023, 5, 31))
-    settings = {"ENTER_NOW": "true", "PYTHONPATH": str(site)}
-    with SplitPlatform(
-        tmp_path / "schwab", prices, "split_dual_momentum", settings=settings, opens_at=due.isoformat()
-    ) as platform:
+def test_a_lost_order_blocks_and_names_what_to_do(serve: Serve, due: datetime) -> None:
+    with serve() as platform:
         platform.venue.fault("drop_before", operation="submit")
         report = report_of(platform, platform.fire(due))
         assert report.outcome is Outcome.BLOCKED
         assert any("quant resolve" in line for line in report.todo), report.todo
         assert platform.sent() == []
-
-
-def test_no_profile_of_the_catalog_runs_without_a_price_source(server: Server) -> None:
-    environment = {
-        "PATH": "/usr/bin:/bin",
-        "STRATEGY_PROFILE": "dual_momentum",
-        "STORE_URL": "file:///nowhere",
-        "REPORT_STORE_URL": "file:///nowhere",
-        "SCHWAB_APP_KEY": "sandbox-key",
-        "SCHWAB_APP_SECRET": "sandbox-secret",
-        "SCHWAB_TOKEN_PATH": "/nowhere",
-    }
-    ran = subprocess.run(
-        [sys.executable, "-m", "schwab_app"], env=environment, capture_output=True, text=True, timeout=30, check=False
-    )
-    assert ran.returncode == 1
-    assert "set PRICE_HISTORY_PATH to a price file" in ran.stderr
 
 
 # --- quant login schwab --------------------------------------------------------------------------
@@ -613,15 +588,8 @@ def test_a_login_is_made_and_kept(server: Server, tmp_path: Path, monkeypatch: p
 
 
 @pytest.mark.parametrize("kind", ["drop_after", "silent", "delayed_accept", "missing_location", "wrong_location"])
-def test_a_run_whose_order_is_not_answered_completes_with_one_order(
-    site: Path, tmp_path: Path, reachable: None, kind: str
-) -> None:
-    market = choose_market()
-    prices, due = market.file(tmp_path / "prices.csv"), market.due(date(2023, 5, 31))
-    settings = {"ENTER_NOW": "true", "PYTHONPATH": str(site), "SCHWAB_TIMEOUT_SECONDS": "3"}
-    with SplitPlatform(
-        tmp_path / "schwab", prices, "split_dual_momentum", settings=settings, opens_at=due.isoformat()
-    ) as platform:
+def test_a_run_whose_order_is_not_answered_completes_with_one_order(serve: Serve, due: datetime, kind: str) -> None:
+    with serve(SCHWAB_TIMEOUT_SECONDS="3") as platform:
         platform.venue.fault(kind, operation="submit")
         report = report_of(platform, platform.fire(due))
         assert report.outcome is Outcome.COMPLETED, report.reasons
@@ -629,15 +597,8 @@ def test_a_run_whose_order_is_not_answered_completes_with_one_order(
         assert len(platform.sent()) == 1
 
 
-def test_a_service_killed_after_its_order_left_finds_it_and_sends_no_other(
-    site: Path, tmp_path: Path, reachable: None
-) -> None:
-    market = choose_market()
-    prices, due = market.file(tmp_path / "prices.csv"), market.due(date(2023, 5, 31))
-    settings = {"ENTER_NOW": "true", "PYTHONPATH": str(site), "LEASE_SECONDS": "12"}
-    with SplitPlatform(
-        tmp_path / "schwab", prices, "split_dual_momentum", settings=settings, opens_at=due.isoformat()
-    ) as platform:
+def test_a_service_killed_after_its_order_left_finds_it_and_sends_no_other(serve: Serve, due: datetime) -> None:
+    with serve(LEASE_SECONDS="12") as platform:
         platform.venue.fault("silent", operation="submit")
         trigger = threading.Thread(target=lambda: platform.fire(due))
         trigger.start()
@@ -655,13 +616,8 @@ def test_a_service_killed_after_its_order_left_finds_it_and_sends_no_other(
         assert len(platform.sent()) == 1
 
 
-def test_a_login_that_ended_is_503_until_somebody_logs_in(site: Path, tmp_path: Path, reachable: None) -> None:
-    market = choose_market()
-    prices, due = market.file(tmp_path / "prices.csv"), market.due(date(2023, 5, 31))
-    settings = {"ENTER_NOW": "true", "PYTHONPATH": str(site)}
-    with SplitPlatform(
-        tmp_path / "schwab", prices, "split_dual_momentum", settings=settings, opens_at=due.isoformat()
-    ) as platform:
+def test_a_login_that_ended_is_503_until_somebody_logs_in(serve: Serve, due: datetime) -> None:
+    with serve() as platform:
         platform.venue.fault("expire_access")
         platform.venue.fault("age_login")
         (attempt,) = platform.fire(due).attempts

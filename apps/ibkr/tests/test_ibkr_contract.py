@@ -19,18 +19,17 @@ from typing import Any, ClassVar
 
 import pytest
 import pytest_socket
-from ibkr_app.broker import IbkrBroker
-from ibkr_app.clock import gateway_clock
+from ibkr_app.compose import account_of
 from ibkr_app.connection import Address, Connection
-from ibkr_app.contracts import Contracts
-from ibkr_app.market import IbkrMarket
-from ibkr_app.order_ids import OrderIds
 from quant_platform_kit.adapters.calendar_tables import load_calendar
 from quant_platform_kit.adapters.file_store import FileStore
 from quant_platform_kit.domain.errors import BrokerError
 from quant_platform_kit.domain.orders import Order
 from quant_platform_kit.domain.strategy import Adjustment
+from quant_platform_kit.ports.broker import Broker
+from quant_platform_kit.ports.market_data import MarketData
 from quant_platform_kit.testing.broker_contract import HKD_FUNDING, BrokerContract
+from quant_platform_kit.web.service import Account
 from venue_sandbox.launch import Server
 
 pytestmark = [pytest.mark.services, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
@@ -93,16 +92,15 @@ class Gateway:
         self.server = Server("venue_sandbox.tws", *self.options, "--port", str(port))
         self.ports.update((self.server.port, self.server.control_port))
 
-    def connection(self) -> Connection:
+    def connection(self, client_id: int = CLIENT_ID) -> Connection:
         """Return a login that was not made yet."""
-        connection = Connection(Address("127.0.0.1", self.server.port, CLIENT_ID, TIMEOUT_SECONDS))
+        connection = Connection(Address("127.0.0.1", self.server.port, client_id, TIMEOUT_SECONDS))
         self.opened.append(connection)
         return connection
 
-    def client(self, account: str = ACCOUNT) -> IbkrBroker:
-        """Return a broker as a process that has just started has it."""
-        connection = self.connection()
-        return IbkrBroker(connection, Contracts(connection), account, OrderIds(self.store, CLIENT_ID), SETTLE)
+    def client(self, name: str = ACCOUNT) -> Account:
+        """Return an account as a process that has just started has it."""
+        return account_of(self.connection(), name, self.store, SETTLE)
 
     def close(self) -> None:
         """End everything."""
@@ -183,8 +181,8 @@ class Turn:
 class TakingTurns:
     """A broker that logs in again whenever another client had the session, as processes that take turns would."""
 
-    def __init__(self, broker: IbkrBroker, turn: Turn) -> None:
-        self.broker, self.turn, self.turns = broker, turn, True
+    def __init__(self, client: Account, turn: Turn) -> None:
+        self.client, self.broker, self.turn, self.turns = client, client.broker, turn, True
 
     @property
     def account_id(self) -> str:
@@ -201,7 +199,7 @@ class TakingTurns:
         with self.turn.lock:
             holder = self.turn.holder
             if self.turns and holder is not None and holder is not self:
-                holder.broker.close()
+                holder.client.close()
             self.broker.connect()
             self.turn.holder = self
 
@@ -242,12 +240,12 @@ class TestIbkr(BrokerContract):
         return reopen()
 
     @pytest.fixture
-    def second_client(self, broker: TakingTurns, venue: Gateway) -> IbkrBroker:
+    def second_client(self, broker: TakingTurns, venue: Gateway) -> Broker:
         """Return another one; from now on neither takes turns."""
         with suppress(BrokerError):
             broker.connect()
         broker.turns = False
-        return venue.client()
+        return venue.client().broker
 
     @pytest.fixture
     def hkd_broker(self, venue: Gateway) -> TakingTurns:
@@ -275,10 +273,8 @@ class TestIbkr(BrokerContract):
         return Adjustment.SPLIT
 
     @pytest.fixture
-    def market(self, venue: Gateway, adjustment: Adjustment) -> IbkrMarket:
+    def market(self, venue: Gateway, adjustment: Adjustment) -> MarketData:
         """Return the market over a login of its own."""
-        connection = Connection(Address("127.0.0.1", venue.server.port, CLIENT_ID + 1, TIMEOUT_SECONDS))
-        venue.opened.append(connection)
+        connection = venue.connection(CLIENT_ID + 1)
         connection.connect()
-        clock = gateway_clock(connection)
-        return IbkrMarket(connection, Contracts(connection), adjustment, CALENDAR, clock)
+        return account_of(connection, ACCOUNT, venue.store, SETTLE, adjustment).market

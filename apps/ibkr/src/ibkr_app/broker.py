@@ -146,10 +146,6 @@ class IbkrBroker:
             return ExecutionReport(made_by_hand, OrderState.ACKNOWLEDGED)
         return tracked.report(time.monotonic())
 
-    def close(self) -> None:
-        """Log out."""
-        self._connection.close()
-
     # --- sending ----------------------------------------------------------------------------------
 
     def _least_id(self) -> int:

@@ -10,8 +10,9 @@ from quant_platform_kit.adapters.platforms import read_platform
 from quant_platform_kit.adapters.secrets import GoogleSecrets
 from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.domain.identity import Mode
-from quant_platform_kit.domain.sessions import ExchangeCalendar
+from quant_platform_kit.domain.strategy import Adjustment
 from quant_platform_kit.ports.secrets import Secrets
+from quant_platform_kit.ports.versioned_store import VersionedStore
 from quant_platform_kit.web.service import Account, Service, configured
 from quant_platform_kit.web.settings import read_settings
 
@@ -27,24 +28,44 @@ from ibkr_app.platform import description
 from ibkr_app.reconciliations import reconciliation_writer
 from ibkr_app.settings import IbkrSettings
 
-__all__ = ["compose", "mode_of"]
+__all__ = ["account_of", "compose", "mode_of"]
 
 
 def compose() -> Service:
     """Return the service that the environment describes; raises as `configured`."""
     settings = read_settings(IbkrSettings)
     group = accounts_of(settings.account_group, _configuration(settings, GoogleSecrets()))
-    calendar = load_calendar("XNYS")
+    settle = timedelta(seconds=settings.ibkr_settle_seconds)
 
     def accounts() -> tuple[Account, ...]:
         connection = Connection(_address(settings))
-        names = group or (_only_account(connection),)
-        return tuple(_account(service, settings, connection, name, calendar) for name in names)
+        names, history = group or (_only_account(connection),), service.strategy.manifest.adjustment
+        made = ((name, account_of(connection, name, service.stores.ledger, settle, history)) for name in names)
+        return tuple(replace(account, mode=mode_of(settings, name)) for name, account in made)
 
     service = configured(settings, read_platform(description()), accounts)
     if settings.ibkr_reconciliation_output_path:
         service = replace(service, ended=reconciliation_writer(settings.ibkr_reconciliation_output_path))
     return service
+
+
+def account_of(
+    connection: Connection,
+    name: str,
+    store: VersionedStore,
+    settle: timedelta,
+    history: Adjustment = Adjustment.TOTAL_RETURN,
+) -> Account:
+    """Return an account of a login, its order ids kept in a store; its runs are dry until someone says otherwise."""
+    contracts, clock = Contracts(connection), gateway_clock(connection)
+    ids = OrderIds(store, connection.address.client_id)
+    return Account(
+        broker=IbkrBroker(connection, contracts, name, ids, settle),
+        market=IbkrMarket(connection, contracts, history, load_calendar("XNYS"), clock),
+        clock=clock,
+        mode=Mode.DRY_RUN,
+        close=connection.close,
+    )
 
 
 def mode_of(settings: IbkrSettings, account_id: str) -> Mode:
@@ -83,19 +104,3 @@ def _only_account(connection: Connection) -> str:
         connection.close()
         raise InvalidInput(f"the login has the accounts {', '.join(accounts)}: choose some with ACCOUNT_GROUP")
     return accounts[0]
-
-
-def _account(
-    service: Service, settings: IbkrSettings, connection: Connection, name: str, calendar: ExchangeCalendar
-) -> Account:
-    contracts, clock = Contracts(connection), gateway_clock(connection)
-    adjustment = service.strategy.manifest.adjustment
-    ids = OrderIds(service.stores.ledger, settings.ibkr_client_id)
-    settle = timedelta(seconds=settings.ibkr_settle_seconds)
-    return Account(
-        broker=IbkrBroker(connection, contracts, name, ids, settle),
-        market=IbkrMarket(connection, contracts, adjustment, calendar, clock),
-        clock=clock,
-        mode=mode_of(settings, name),
-        close=connection.close,
-    )

@@ -59,7 +59,7 @@ class LongBridgeBroker:
     ) -> None:
         self._worker, self._instruments, self._account_id, self._clock = worker, instruments, account_id, clock
         self._claims = claims
-        self._traits = traits_of(worker.library, settle, worker.timeout)
+        self._traits = traits_of(worker.credentials.library, settle, worker.timeout)
         self._orders = Listed[OrderRow](
             lambda deadline: worker.look("today", what=ORDERS, deadline=deadline), worker.has_room
         )
@@ -85,10 +85,6 @@ class LongBridgeBroker:
         with self._worker.turn("a login") as deadline:
             self._orders.ask(deadline)
             self._forget()
-
-    def close(self) -> None:
-        """End the connection."""
-        self._worker.kill()
 
     def account(self) -> AccountState:
         """Return cash by currency and units, asked for now."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 from quant_platform_kit.adapters.calendar_tables import load_calendar
@@ -11,6 +12,8 @@ from quant_platform_kit.adapters.secrets import GoogleSecrets
 from quant_platform_kit.adapters.server_clock import ServerClock, http_time
 from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.domain.identity import Mode
+from quant_platform_kit.domain.strategy import Adjustment
+from quant_platform_kit.ports.versioned_store import VersionedStore
 from quant_platform_kit.web.service import Account, Service, configured
 from quant_platform_kit.web.settings import read_settings
 
@@ -25,14 +28,14 @@ from longbridge_app.platform import description
 from longbridge_app.settings import LongBridgeSettings
 from longbridge_app.worker import Worker
 
-__all__ = ["compose", "mode_of"]
+__all__ = ["account_of", "compose", "mode_of"]
 
 
 def compose() -> Service:
     """Return the service that the environment describes; raises as `configured`."""
     settings = read_settings(LongBridgeSettings)
     sandbox = _check(settings)
-    calendar, paces = load_calendar("XNYS"), dict[str, Pace]()
+    paces = dict[str, Pace]()
 
     def accounts() -> tuple[Account, ...]:
         seconds = settings.longbridge_timeout_seconds
@@ -40,27 +43,44 @@ def compose() -> Service:
         quote = Worker(credentials, seconds)
         name = settings.longbridge_account or _member(quote)
         account_id = name if sandbox else f"{settings.account_prefix}-{name}"
-        clock = ServerClock(http_time(settings.longbridge_http_url, seconds)) if sandbox else SystemClock()
         trade = Worker(credentials, seconds, paces.setdefault(account_id, Pace(settings.longbridge_trade_calls)))
-        instruments, settle = Instruments(quote), timedelta(seconds=settings.longbridge_settle_seconds)
-
-        claims = Claims(service.stores.ledger, account_id)
-
-        def close() -> None:
-            trade.kill()
-            quote.kill()
-
-        account = Account(
-            broker=LongBridgeBroker(trade, instruments, claims, account_id, clock, settle),
-            market=LongBridgeMarket(quote, service.strategy.manifest.adjustment, calendar, clock, instruments),
-            clock=clock,
-            mode=mode_of(settings, account_id),
-            close=close,
-        )
-        return (account,)
+        settle, history = timedelta(seconds=settings.longbridge_settle_seconds), service.strategy.manifest.adjustment
+        account = account_of(trade, quote, account_id, service.stores.ledger, settle, history)
+        return (replace(account, mode=mode_of(settings, account_id)),)
 
     service = configured(settings, read_platform(description()), accounts)
     return service
+
+
+def account_of(
+    trade: Worker,
+    quote: Worker,
+    name: str,
+    store: VersionedStore,
+    settle: timedelta,
+    history: Adjustment = Adjustment.TOTAL_RETURN,
+) -> Account:
+    """Return an account over two connections, its claims in a store; its runs are dry until someone says otherwise.
+
+    Raises
+    ------
+    InvalidInput
+        LongBridge has no history of that adjustment.
+    """
+    url, instruments = quote.credentials.http_url, Instruments(quote)
+    clock = ServerClock(http_time(url, quote.timeout)) if url else SystemClock()
+
+    def close() -> None:
+        trade.kill()
+        quote.kill()
+
+    return Account(
+        broker=LongBridgeBroker(trade, instruments, Claims(store, name), name, clock, settle),
+        market=LongBridgeMarket(quote, history, load_calendar("XNYS"), clock, instruments),
+        clock=clock,
+        mode=Mode.DRY_RUN,
+        close=close,
+    )
 
 
 def mode_of(settings: LongBridgeSettings, account_id: str) -> Mode:

@@ -124,16 +124,11 @@ class Worker:
     """
 
     def __init__(self, credentials: Credentials, timeout: float, pace: Pace | None = None) -> None:
-        self._credentials, self.timeout = credentials, timeout
+        self.credentials, self.timeout = credentials, timeout
         self._pace = pace or Pace(0)
         self._process: _Process | None = None
         self._unheard = False
         self._turn = threading.RLock()
-
-    @property
-    def library(self) -> str:
-        """The client library that it loads."""
-        return self._credentials.library
 
     @property
     def pid(self) -> int | None:
@@ -228,7 +223,7 @@ class Worker:
 
     def _send(self, method: str, arguments: tuple[Any, ...], seconds: float) -> None:
         if self._process is None:
-            self._process = _Process(self._credentials)
+            self._process = _Process(self.credentials)
         self._process.send((method, arguments, seconds + GRACE_SECONDS))
 
     def _heard(self, deadline: Deadline) -> Any:

@@ -114,10 +114,6 @@ class SchwabBroker:
         self._connection.connect()
         self._connection.hash_of(self._account_id)
 
-    def close(self) -> None:
-        """End the session."""
-        self._connection.close()
-
     def account(self) -> AccountState:
         """Return cash and units, asked for now."""
         with self._connection.turn("the account") as deadline:

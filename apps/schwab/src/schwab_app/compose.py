@@ -12,6 +12,8 @@ from quant_platform_kit.adapters.server_clock import ServerClock, http_time
 from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.domain.identity import Mode
 from quant_platform_kit.domain.strategy import Adjustment
+from quant_platform_kit.ports.clock import Clock
+from quant_platform_kit.ports.versioned_store import VersionedStore
 from quant_platform_kit.web.service import Account, Service, configured
 from quant_platform_kit.web.settings import read_settings
 
@@ -25,7 +27,7 @@ from schwab_app.redirect import SANDBOX_PREFIX, sandbox_of
 from schwab_app.settings import SchwabSettings
 from schwab_app.tokens import Tokens, caution, tokens_of
 
-__all__ = ["compose", "mode_of"]
+__all__ = ["account_of", "compose", "mode_of"]
 
 
 def compose() -> Service:
@@ -35,26 +37,42 @@ def compose() -> Service:
     login = Login(
         settings.schwab_app_key.get_secret_value(), settings.schwab_app_secret.get_secret_value(), tokens, sandbox
     )
-    calendar, pacers = load_calendar("XNYS"), dict[str, Pacer]()
+    pacers = dict[str, Pacer]()
 
     def accounts() -> tuple[Account, ...]:
         connection = Connection(login, settings.schwab_timeout_seconds)
         name = settings.schwab_account or _only_account(connection)
-        seconds = settings.schwab_timeout_seconds
-        clock = ServerClock(http_time(settings.schwab_api_url, seconds)) if sandbox else SystemClock()
-        intents, pacer = Intents(service.stores.ledger, name), pacers.setdefault(name, Pacer())
-        settle = timedelta(seconds=settings.schwab_settle_seconds)
-        account = Account(
-            broker=SchwabBroker(connection, name, intents, clock, pacer, Delays(settle)),
-            market=SchwabMarket(connection, _history_of(service), calendar),
-            clock=clock,
-            mode=mode_of(settings, name),
-            close=connection.close,
-        )
-        return (account,)
+        delays, pacer = Delays(timedelta(seconds=settings.schwab_settle_seconds)), pacers.setdefault(name, Pacer())
+        account = account_of(connection, name, service.stores.ledger, delays, pacer, _history_of(service))
+        return (replace(account, mode=mode_of(settings, name)),)
 
     service = configured(settings, read_platform(description()), accounts)
     return replace(service, cautions=lambda: _cautions(tokens))
+
+
+def account_of(
+    connection: Connection,
+    name: str,
+    store: VersionedStore,
+    delays: Delays,
+    pacer: Pacer | None = None,
+    history: Adjustment = Adjustment.SPLIT,
+) -> Account:
+    """Return an account of a login, its orders recorded in a store; its runs are dry until someone says otherwise.
+
+    Raises
+    ------
+    InvalidInput
+        Schwab has no history of that adjustment.
+    """
+    clock = _clock(connection)
+    return Account(
+        broker=SchwabBroker(connection, name, Intents(store, name), clock, pacer or Pacer(), delays),
+        market=SchwabMarket(connection, history, load_calendar("XNYS")),
+        clock=clock,
+        mode=Mode.DRY_RUN,
+        close=connection.close,
+    )
 
 
 def mode_of(settings: SchwabSettings, account_id: str) -> Mode:
@@ -67,6 +85,14 @@ def mode_of(settings: SchwabSettings, account_id: str) -> Mode:
     if settings.schwab_api_url and account_id.startswith(SANDBOX_PREFIX):
         return Mode.PAPER
     return Mode.LIVE if settings.live_trading else Mode.DRY_RUN
+
+
+def _clock(connection: Connection) -> Clock:
+    """Return the broker's time; that of a venue of the sandbox is not this machine's."""
+    if connection.login.sandbox is None:
+        return SystemClock()
+    host, port = connection.login.sandbox
+    return ServerClock(http_time(f"http://{f'[{host}]' if ':' in host else host}:{port}", connection.timeout))
 
 
 def _history_of(service: Service) -> Adjustment:

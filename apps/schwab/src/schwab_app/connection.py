@@ -68,7 +68,7 @@ class Connection:
     """
 
     def __init__(self, login: Login, timeout: float) -> None:
-        self._login, self.timeout = login, timeout
+        self.login, self.timeout = login, timeout
         self._client: Any = None
         self._caller = _Caller()
         self._hashes: dict[str, str] = {}
@@ -90,7 +90,7 @@ class Connection:
             self.close()
             numbers = self.look(lambda client: client.get_account_numbers(), "its accounts", deadline)
             hashes = {entry["accountNumber"]: entry["hashValue"] for entry in good(numbers, "its accounts").json()}
-            check_accounts(self._login.sandbox, tuple(hashes))
+            check_accounts(self.login.sandbox, tuple(hashes))
             self._hashes = hashes
 
     def close(self) -> None:
@@ -212,7 +212,7 @@ class Connection:
         return self._client
 
     def _made(self) -> Any:
-        login = self._login
+        login = self.login
         client = load_sdk().auth.client_from_access_functions(login.key, login.secret, login.tokens.read, self._written)
         client.session.event_hooks = {"request": [request_hook(login.sandbox)]}
         return client
@@ -220,7 +220,7 @@ class Connection:
     def _written(self, document: dict[str, Any], *_: object, **__: object) -> None:
         """Keep a refreshed token; what cannot be kept is good all the same, and the next process refreshes anew."""
         try:
-            self._login.tokens.write(document)
+            self.login.tokens.write(document)
         except QuantError as error:
             logger.error("the refreshed Schwab token was not written back: {}", error)
 
@@ -235,7 +235,7 @@ class Connection:
 
         if not isinstance(error, AuthlibBaseError):
             raise error
-        end = ends_at(self._login.tokens.read())
+        end = ends_at(self.login.tokens.read())
         age = "ended" if end <= datetime.now(UTC) else "would end"  # noqa: TID251 - a login's age is real time
         self.close()
         return LoginEnded(
