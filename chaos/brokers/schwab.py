@@ -45,6 +45,7 @@ BLOCKING: Faults = (
     (0.005, {"kind": "silent_drop", "operation": "submit"}),
     (0.005, {"kind": "delayed_accept", "operation": "submit", "seconds": 2.5}),
     (0.005, {"kind": "http_error", "operation": "submit", "status": 504}),
+    (0.005, {"kind": "phantom_order", "operation": "submit"}),
 )
 """A send that is struck by one of these leaves an order that is not to be found."""
 EARLY, LATE = timedelta(seconds=-2), timedelta(seconds=5)
