@@ -80,7 +80,9 @@ def _start(command: list[str], settings: dict[str, str]) -> tuple[float, float]:
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=settings)
     try:
         assert process.stdout is not None
-        port = json.loads(process.stdout.readline())["port"]
+        listens = process.stdout.readline()
+        assert listens, f"{' '.join(command[1:3])} ended before it listened; start it by hand to see why"
+        port = json.loads(listens)["port"]
         while True:
             try:
                 if ask(port, "GET", "/ready").good:
