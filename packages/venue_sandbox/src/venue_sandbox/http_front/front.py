@@ -109,7 +109,10 @@ class Front:
     def _route(self, endpoint: Endpoint) -> web.RouteDef:
         async def serve(request: web.Request) -> web.StreamResponse:
             self.venue.connections.note(request)
-            await request.read()
+            try:
+                await request.read()
+            except ConnectionError:  # the client went away in the middle of its request
+                return cut(request)
             fault = self.venue.desk.take(await endpoint.facts(request))
             answer = await self._struck(endpoint, request, fault)
             if self.venue.connections.is_dead(request):
