@@ -12,7 +12,7 @@ from typing import Any
 
 from quant_platform_kit.adapters.ibkr_inputs import account_state
 from quant_platform_kit.domain.errors import BrokerError, NeedsOperator, OrderRejected, Refused
-from quant_platform_kit.domain.orders import ExecutionReport, Order, OrderState
+from quant_platform_kit.domain.orders import ExecutionReport, Order, OrderState, check_whole_units, raise_if_rejected
 from quant_platform_kit.domain.portfolio import AccountState
 from quant_platform_kit.domain.silence import AfterSilence, BrokerTraits
 
@@ -91,14 +91,14 @@ class IbkrBroker:
 
     def submit(self, order: Order) -> ExecutionReport:
         """Send an order once; see `quant_platform_kit.ports.broker.Broker.submit`."""
-        _check(order)
+        check_whole_units(order)
         contract = self._contracts.qualified(order.symbol)
         if contract is None:
             raise OrderRejected(f"{order.symbol} is not known to Interactive Brokers as a stock or ETF in USD")
         known = self._ids.known(order.client_order_id)
         reserved = self._ids.reserve(self._account_id, order, self._least_id())
         if known is not None and (found := self.find(order.client_order_id)) is not None:
-            return _answered(found)
+            return raise_if_rejected(found)
         self._place(contract, reserved)
         return self._acknowledged(order)
 
@@ -186,7 +186,7 @@ class IbkrBroker:
             self._look_up()
             if _only_duplicate(tracked):
                 raise _judge(tracked)
-        return _answered(tracked.report(time.monotonic()))
+        return raise_if_rejected(tracked.report(time.monotonic()))
 
     # --- looking up -------------------------------------------------------------------------------
 
@@ -214,22 +214,6 @@ class IbkrBroker:
         """Whether the events of this login are enough: it has been asked for all orders, and that not long ago."""
         tracker, at = self._looked_up
         return tracker is self._connection.tracker and time.monotonic() - at < ASK_AGAIN_SECONDS
-
-
-def _check(order: Order) -> None:
-    """Refuse what the API would not refuse clearly."""
-    if order.quantity <= 0 or order.quantity != order.quantity.to_integral_value():
-        raise OrderRejected(f"quantity {order.quantity} of {order.symbol}: it is a positive whole number")
-    limit = order.limit_price
-    if limit is not None and not (limit.is_finite() and limit > 0):
-        raise OrderRejected(f"limit {limit} for {order.symbol}: a limit is positive and finite")
-
-
-def _answered(report: ExecutionReport) -> ExecutionReport:
-    """Return an answer, or raise it when it is a rejection."""
-    if report.state is OrderState.REJECTED:
-        raise OrderRejected(report.text or "rejected without a reason")
-    return report
 
 
 def _only_duplicate(tracked: Tracked) -> bool:

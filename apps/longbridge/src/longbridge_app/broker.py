@@ -16,7 +16,7 @@ from decimal import Decimal
 
 from quant_platform_kit.adapters.longbridge_inputs import account_state, market_symbol
 from quant_platform_kit.domain.errors import BrokerError, NeedsOperator, OrderRejected
-from quant_platform_kit.domain.orders import ExecutionReport, Order, OrderState
+from quant_platform_kit.domain.orders import ExecutionReport, Order, OrderState, check_whole_units, raise_if_rejected
 from quant_platform_kit.domain.portfolio import AccountState
 from quant_platform_kit.domain.silence import AfterSilence, BrokerTraits
 from quant_platform_kit.ports.clock import Clock
@@ -98,7 +98,7 @@ class LongBridgeBroker:
 
         An order that LongBridge took is acknowledged: whether it rejected or filled it then, `find` tells.
         """
-        _check(order)
+        check_whole_units(order)
         with self._worker.turn("an order") as deadline:
             try:
                 self._check_instrument(order, deadline)
@@ -202,7 +202,7 @@ class LongBridgeBroker:
             self._forget()
             found = self._find(order.client_order_id, deadline)
             if found is not None and found.order == order:
-                return _answered(found)
+                return raise_if_rejected(found)
             if found is not None:
                 raise OrderRejected(
                     f"client order id {order.client_order_id} was used for {found.order}; ids are used once"
@@ -302,19 +302,3 @@ def _named(row: OrderRow) -> str:
 
 def _by_id(rows: Iterable[OrderRow]) -> Mapping[str, OrderRow]:
     return {row.order_id: row for row in rows}
-
-
-def _check(order: Order) -> None:
-    """Refuse what the API would not refuse clearly."""
-    if order.quantity <= 0 or order.quantity != order.quantity.to_integral_value():
-        raise OrderRejected(f"quantity {order.quantity} of {order.symbol}: it is a positive whole number")
-    limit = order.limit_price
-    if limit is not None and not (limit.is_finite() and limit > 0):
-        raise OrderRejected(f"limit {limit} for {order.symbol}: a limit is positive and finite")
-
-
-def _answered(found: ExecutionReport) -> ExecutionReport:
-    """Return an answer, or raise it when it is a rejection."""
-    if found.state is OrderState.REJECTED:
-        raise OrderRejected(found.text or "rejected without a reason")
-    return found

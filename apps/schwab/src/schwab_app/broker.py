@@ -19,7 +19,14 @@ from decimal import Decimal
 from typing import Any
 
 from quant_platform_kit.domain.errors import BrokerError, Conflict, NeedsOperator, OrderRejected
-from quant_platform_kit.domain.orders import ExecutionReport, Order, OrderState, Side
+from quant_platform_kit.domain.orders import (
+    ExecutionReport,
+    Order,
+    OrderState,
+    Side,
+    check_whole_units,
+    raise_if_rejected,
+)
 from quant_platform_kit.domain.portfolio import AccountState
 from quant_platform_kit.domain.silence import AfterSilence, BrokerTraits
 from quant_platform_kit.ports.clock import Clock
@@ -127,7 +134,7 @@ class SchwabBroker:
 
     def submit(self, order: Order) -> ExecutionReport:
         """Send an order once; see `quant_platform_kit.ports.broker.Broker.submit`."""
-        _check(order)
+        check_whole_units(order)
         with self._connection.turn("an order") as deadline:
             sent, unsettled = self._intents.of_today(order, self._clock.now())
             if sent is not None:
@@ -147,7 +154,7 @@ class SchwabBroker:
                 known_now = self._intents.known(order.client_order_id)
                 assert known_now is not None, "what exists already can be read"
                 return self._sent_before(known_now, order, deadline)
-            return _answered(self._placed(intent, deadline))
+            return raise_if_rejected(self._placed(intent, deadline))
 
     def find(self, client_order_id: str) -> ExecutionReport | None:
         """Return where an order stands; one that was never answered is looked for by all that tells it apart."""
@@ -199,7 +206,7 @@ class SchwabBroker:
             time.sleep(POLL_SECONDS)  # another process may be sending it
         if found is None:
             raise NeedsOperator(f"order {_sent(intent)} is not shown by Schwab, and is never sent again")
-        return _answered(found)
+        return raise_if_rejected(found)
 
     def _refuse_alike(self, unsettled: Sequence[Intent], deadline: Deadline) -> None:
         """Refuse an order that could not be told apart from one that Schwab does not show, and may still show."""
@@ -343,15 +350,6 @@ class SchwabBroker:
         return report(document, None if intent is None else intent.order, f"schwab-{document['orderId']}")
 
 
-def _check(order: Order) -> None:
-    """Refuse what the API would not refuse clearly."""
-    if order.quantity <= 0 or order.quantity != order.quantity.to_integral_value():
-        raise OrderRejected(f"quantity {order.quantity} of {order.symbol}: it is a positive whole number")
-    limit = order.limit_price
-    if limit is not None and not (limit.is_finite() and limit > 0):
-        raise OrderRejected(f"limit {limit} for {order.symbol}: a limit is positive and finite")
-
-
 def _specification(order: Order) -> Any:
     """Return an order as the library writes it: for the day, in regular hours."""
     equities = load_sdk().orders.equities
@@ -368,13 +366,6 @@ def _named_id(response: Any, account: str) -> int | None:
     location = response.headers.get("Location", "")
     found = re.search(rf"/accounts/{re.escape(account)}/orders/(\d+)/?$", location)
     return int(found[1]) if found else None
-
-
-def _answered(found: ExecutionReport) -> ExecutionReport:
-    """Return an answer, or raise it when it is a rejection."""
-    if found.state is OrderState.REJECTED:
-        raise OrderRejected(found.text or "rejected without a reason")
-    return found
 
 
 def _sent(intent: Intent) -> str:

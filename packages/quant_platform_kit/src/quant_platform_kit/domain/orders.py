@@ -8,7 +8,18 @@ from datetime import datetime
 from decimal import Decimal
 from enum import Enum
 
-__all__ = ["TRANSITIONS", "ExecutionReport", "Fill", "Order", "OrderState", "Side"]
+from quant_platform_kit.domain.errors import OrderRejected
+
+__all__ = [
+    "TRANSITIONS",
+    "ExecutionReport",
+    "Fill",
+    "Order",
+    "OrderState",
+    "Side",
+    "check_whole_units",
+    "raise_if_rejected",
+]
 
 
 class Side(Enum):
@@ -119,3 +130,28 @@ class ExecutionReport:
     def filled_quantity(self) -> Decimal:
         """Units filled so far."""
         return sum((fill.quantity for fill in self.fills), Decimal(0))
+
+
+def check_whole_units(order: Order) -> None:
+    """Refuse an order that is not for a positive whole number of units, or whose limit is no price.
+
+    Brokers that trade whole shares only do not refuse these clearly, so their adapters ask here before they ask them.
+
+    Raises
+    ------
+    OrderRejected
+        Naming the quantity or the limit; nothing was sent.
+    """
+    quantity = order.quantity
+    if not quantity.is_finite() or quantity <= 0 or quantity != quantity.to_integral_value():
+        raise OrderRejected(f"quantity {quantity} of {order.symbol}: it is a positive whole number")
+    limit = order.limit_price
+    if limit is not None and not (limit.is_finite() and limit > 0):
+        raise OrderRejected(f"limit {limit} for {order.symbol}: a limit is positive and finite")
+
+
+def raise_if_rejected(report: ExecutionReport) -> ExecutionReport:
+    """Return an answer; one that is a rejection is raised as `OrderRejected`, in the broker's words."""
+    if report.state is OrderState.REJECTED:
+        raise OrderRejected(report.text or "rejected without a reason")
+    return report
