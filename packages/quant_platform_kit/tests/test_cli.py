@@ -705,6 +705,7 @@ def test_every_profile_of_the_catalog_is_enabled_on_paper(quant: Quant) -> None:
     people = quant("profiles")
     assert (people.code, people.err) == (0, "")
     assert all(profile in people.out for profile in paper)
+    assert "…" not in people.out, "nothing is cut on a terminal of 80 columns"
 
 
 def test_an_account_is_shown_as_it_is(quant: Quant, book: Path, tree: Tree) -> None:

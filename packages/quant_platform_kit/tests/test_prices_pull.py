@@ -13,19 +13,29 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from quant_platform_kit.adapters import price_sources
+from quant_platform_kit.adapters import price_sources, strategies
 from quant_platform_kit.adapters.price_files import price_table, read_prices
 from quant_platform_kit.adapters.price_writer import write_prices
 from quant_platform_kit.cli import prices as command
 from quant_platform_kit.cli.main import main
 from quant_platform_kit.domain.errors import BrokerError, InvalidInput
 from quant_platform_kit.domain.sessions import ExchangeCalendar
-from quant_platform_kit.domain.strategy import Adjustment
+from quant_platform_kit.domain.strategy import Adjustment, InputName, StrategyManifest, TargetMode
 from quant_platform_kit.ports.price_source import DailyBar, PriceSource
 from quant_platform_kit.testing.clock import FrozenClock
 
 FRI, MON, TUE = date(2023, 11, 24), date(2023, 11, 27), date(2023, 11, 28)
 AFTER_CLOSE = datetime(2023, 11, 28, 21, 30, tzinfo=UTC)
+GEM = StrategyManifest(
+    profile="gem",
+    display_name="Gem",
+    target_mode=TargetMode.WEIGHT,
+    required_inputs=frozenset({InputName.MARKET_HISTORY}),
+    managed=("SPY",),
+    watched=("AGG",),
+    history_sessions=1,
+    sources=("test",),
+)
 Quant = Callable[..., tuple[int, str, str]]
 Tree = Callable[[Path], dict[str, bytes | None]]
 
@@ -75,6 +85,7 @@ def _installed(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
 
     entries = [SimpleNamespace(name="fake", load=lambda: opened), SimpleNamespace(name="broken", load=broken)]
     monkeypatch.setattr(price_sources, "entry_points", lambda group: entries if group == "quant.price_sources" else [])
+    monkeypatch.setattr(strategies, "catalog", lambda: {"gem": SimpleNamespace(manifest=GEM)})
     monkeypatch.setattr(command, "SystemClock", lambda: FrozenClock(AFTER_CLOSE))
 
 
@@ -82,9 +93,9 @@ def _installed(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
 def quant(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Quant:
     """Return a function that runs the command: exit code, standard output, standard error."""
 
-    def run(out: Path, *more: str, **options: str) -> tuple[int, str, str]:
+    def run(out: Path, *more: str, **options: str | None) -> tuple[int, str, str]:
         given = {"platform": "fake", "symbols": "SPY,AGG", "years": "2", **options}
-        words = [word for name, value in given.items() for word in (f"--{name}", value)]
+        words = [word for name, value in given.items() if value is not None for word in (f"--{name}", value)]
         monkeypatch.setattr(sys, "argv", ["quant", "prices", "pull", *words, "--out", str(out), *more])
         with pytest.raises(SystemExit) as ended:
             main()
@@ -118,6 +129,17 @@ def test_the_csv_file_is_readable_by_eye(quant: Quant, tmp_path: Path) -> None:
         '2023-11-27,"AGG",91,45.5,90,"split"',
     ]
     assert (tmp_path / "prices.csv").read_text().splitlines() == lines
+
+
+@pytest.mark.parametrize(
+    ("symbols", "asked"), [(None, ["AGG", "SPY"]), ("SPY", ["SPY", "AGG"]), ("TLT,AGG", ["TLT", "AGG", "SPY"])]
+)
+def test_a_profile_stands_for_every_symbol_that_it_manages_or_watches(
+    quant: Quant, source: Source, tmp_path: Path, symbols: str | None, asked: list[str]
+) -> None:
+    source.bars = {**source.bars, "TLT": bars(100.0)}
+    assert quant(tmp_path / "prices.csv", symbols=symbols, profile="gem")[0] == 0
+    assert [wanted for (wanted,), _, _ in source.asked] == asked
 
 
 def test_json_tells_what_was_written(quant: Quant, tmp_path: Path) -> None:
@@ -197,6 +219,8 @@ def test_an_existing_file_is_replaced_with_force_only(quant: Quant, source: Sour
         ({"symbols": "SPY,,AGG"}, (), 2, "--symbols: '' is not a symbol; write them as SPY,AGG"),
         ({"symbols": "spy"}, (), 2, "--symbols: 'spy' is not a symbol"),
         ({"symbols": "../SPY"}, (), 2, "is not a symbol"),
+        ({"symbols": None}, (), 2, "say what to pull: --symbols SPY,AGG, or --profile NAME"),
+        ({"symbols": None, "profile": "gemm"}, (), 1, "profile 'gemm' is not known; known: gem"),
         ({"years": "0"}, (), 2, "--years"),
         ({"years": "31"}, (), 2, "--years"),
         ({"years": "two"}, (), 2, "--years"),
@@ -206,7 +230,7 @@ def test_what_cannot_be_meant_or_had_is_one_line_and_leaves_no_file(
     quant: Quant,
     source: Source,
     tmp_path: Path,
-    options: dict[str, str],
+    options: dict[str, str | None],
     more: tuple[str, ...],
     code: int,
     message: str,

@@ -15,6 +15,7 @@ from quant_platform_kit.adapters.clock import SystemClock
 from quant_platform_kit.adapters.price_check import PriceCheck, check_prices
 from quant_platform_kit.adapters.price_sources import price_source
 from quant_platform_kit.adapters.price_writer import check_target, columns_of, write_prices
+from quant_platform_kit.adapters.strategies import find_strategy
 from quant_platform_kit.cli.options import JsonOption, ProfileOption
 from quant_platform_kit.cli.output import complain, console, notice, print_json, progress, table
 from quant_platform_kit.domain.errors import InvalidInput
@@ -71,15 +72,16 @@ def _show(result: PriceCheck) -> None:
 @app.command("pull")
 def pull(
     platform: Annotated[str, typer.Option(help="Whose prices; its settings are read from the environment.")],
-    symbols: Annotated[str, typer.Option(metavar="A,B", help="Symbols to pull.")],
     years: Annotated[int, typer.Option(min=1, max=30, help="How many years back.")],
     out: Annotated[Path, typer.Option(help="File to write, .parquet or .csv.")],
+    symbols: Annotated[str | None, typer.Option(metavar="A,B", help="Symbols to pull.")] = None,
+    profile: Annotated[str | None, typer.Option(help="Pull every symbol that a profile needs.")] = None,
     adjusted: Annotated[bool, typer.Option("--adjusted", help="Refuse prices without total return.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace the file if it exists.")] = False,
     json: JsonOption = False,
 ) -> None:
     """Pull daily prices up to the last finished session into a price file; written whole or not at all."""
-    wanted = _symbols(symbols)
+    wanted = _wanted(symbols, profile)
     check_target(out, replace=force)
     with price_source(platform)() as source:
         bars = _pull(source, platform, wanted, years)
@@ -98,12 +100,21 @@ def pull(
     _tell(out, platform, carried, bars, as_json=json)
 
 
+def _wanted(symbols: str | None, profile: str | None) -> list[str]:
+    """Return the symbols of both options; one named twice counts once."""
+    if symbols is None and profile is None:
+        raise typer.BadParameter("say what to pull: --symbols SPY,AGG, or --profile NAME for all that a profile needs")
+    named = [] if symbols is None else _symbols(symbols)
+    needed = () if profile is None else find_strategy(profile).manifest.symbols
+    return list(dict.fromkeys([*named, *needed]))
+
+
 def _symbols(text: str) -> list[str]:
-    """Read symbols between commas; one named twice counts once."""
+    """Read symbols between commas."""
     read = [symbol.strip() for symbol in text.split(",")]
     if wrong := [symbol for symbol in read if not SYMBOL.fullmatch(symbol)]:
         raise typer.BadParameter(f"--symbols: {wrong[0]!r} is not a symbol; write them as SPY,AGG,BRK B")
-    return list(dict.fromkeys(read))
+    return read
 
 
 def _pull(source: PriceSource, platform: str, wanted: Sequence[str], years: int) -> dict[str, list[DailyBar]]:

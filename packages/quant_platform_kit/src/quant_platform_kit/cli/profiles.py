@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.box import SIMPLE_HEAD
 
 from quant_platform_kit.adapters.platforms import platforms
 from quant_platform_kit.adapters.strategies import catalog
@@ -29,6 +30,7 @@ def profiles(json: JsonOption = False, root: RootOption = None) -> None:
         print_json(rows)
         return
     shown = table("Profiles", "profile", "mode", "input", *(platform.name for platform in known))
+    shown.box, shown.padding = SIMPLE_HEAD, (0, 0)  # a column of every platform fits 80 characters
     by_profile: dict[str, list[MatrixRow]] = {}
     for row in rows:
         by_profile.setdefault(row.profile, []).append(row)
