@@ -570,8 +570,8 @@ def test_a_dead_quote_socket_holds_up_a_synchronous_call_in_its_own_process_only
 @pytest.mark.parametrize(
     ("kind", "fields", "complaint"),
     [
-        ("nonsense", {}, "nonsense"),
-        ("dead_socket", {"socket": "third"}, "socket: Input should be"),
+        ("nonsense", {}, "kind nonsense is not known; known: drop_before, "),
+        ("dead_socket", {"socket": "third"}, "socket is 'third': Input should be"),
         ("expire_token", {"account": "DUSBX9"}, "DUSBX9"),
     ],
 )

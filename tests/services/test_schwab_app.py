@@ -24,12 +24,13 @@ from quant_platform_kit.domain.orders import Order, OrderState, Side
 from quant_platform_kit.domain.runs import Outcome
 from quant_platform_kit.domain.strategy import Adjustment
 from quant_platform_kit.services.backtest import BacktestSettings, FillAt
+from quant_platform_kit.web.settings import read_part
 from schwab_app.broker import Delays
 from schwab_app.compose import account_of
 from schwab_app.connection import Connection, Deadline, Login, LoginEnded
 from schwab_app.intents import Intents
 from schwab_app.login import exchange, schwab_command
-from schwab_app.settings import read_access
+from schwab_app.settings import SchwabAccess
 from schwab_app.tokens import TokenFile
 from venue_sandbox.demo.market import choose_market
 from venue_sandbox.demo.tour import report_of
@@ -584,7 +585,7 @@ def test_a_login_is_made_and_kept(server: Server, tmp_path: Path, monkeypatch: p
     assert app.broker.account().cash_by_currency == {"USD": 100_000}
     app.connection.close()
     with pytest.raises(InvalidInput, match="has to begin with"):
-        exchange(read_access(), None, "https://example.com/?code=1")
+        exchange(read_part(SchwabAccess), None, "https://example.com/?code=1")
 
 
 @pytest.mark.parametrize("kind", ["drop_after", "silent", "delayed_accept", "missing_location", "wrong_location"])

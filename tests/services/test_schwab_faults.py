@@ -392,9 +392,9 @@ def test_a_killed_venue_goes_on_with_its_orders(
 @pytest.mark.parametrize(
     ("kind", "fields", "complaint"),
     [
-        ("nonsense", {}, "nonsense"),
-        ("http_error", {"status": 200}, "status: Input should be greater"),
-        ("half_open", {"seconds": 1}, "seconds: Extra inputs"),
+        ("nonsense", {}, "kind nonsense is not known; known: drop_before, "),
+        ("http_error", {"status": 200}, "status is 200: Input should be greater"),
+        ("half_open", {"seconds": 1}, "seconds is 1: Extra inputs"),
     ],
 )
 def test_a_fault_that_makes_no_sense_is_refused(

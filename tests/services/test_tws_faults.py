@@ -455,9 +455,9 @@ def test_a_killed_venue_goes_on_with_its_orders(
 @pytest.mark.parametrize(
     ("kind", "fields", "complaint"),
     [
-        ("nonsense", {}, "nonsense"),
-        ("reject", {"code": 1}, "code: Extra inputs"),
-        ("silent", {"times": 0}, "times: Input should be greater"),
+        ("nonsense", {}, "kind nonsense is not known; known: drop_before, "),
+        ("reject", {"code": 1}, "code is 1: Extra inputs"),
+        ("silent", {"times": 0}, "times is 0: Input should be greater"),
         ("silent", {"operation": "now"}, "name its operation"),
         ("price_move", {"symbol": "NOSUCHXX", "price": 1}, "'NOSUCHXX' is not listed"),
         ("cash", {"account": "DUSBX9"}, "DUSBX9"),

@@ -146,7 +146,7 @@ def test_symbols_that_the_file_does_not_have_are_named(environment: dict[str, st
 def test_a_setting_that_is_missing_stops_the_start(start: Start, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.delenv(name)
     meaning = PaperSettings.model_fields[name.lower()].description
-    assert start() == f"{name} is not set. {meaning} Set it in the service's environment"
+    assert start() == f"{name} is not set. {meaning} Set it in the environment"
 
 
 LINES = {

@@ -9,6 +9,7 @@ from typing import ClassVar
 
 import pytest
 from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings
 from quant_platform_kit.adapters.file_history import FileHistory
 from quant_platform_kit.adapters.notifier import AppriseNotifier
 from quant_platform_kit.domain import redaction
@@ -19,7 +20,7 @@ from quant_platform_kit.domain.strategy import Adjustment
 from quant_platform_kit.services.run_request import Handover
 from quant_platform_kit.testing.paper_platform import description
 from quant_platform_kit.web.service import Account, configured
-from quant_platform_kit.web.settings import ServiceSettings, read_settings
+from quant_platform_kit.web.settings import ServiceSettings, read_part, read_settings
 
 from .test_file_history import Quoted
 from .test_web_service import House
@@ -108,6 +109,41 @@ def test_the_revision_of_the_platform_goes_before_the_commit(monkeypatch: pytest
     assert read_settings(ServiceSettings).revision == "paper-00042"
 
 
+class Part(BaseSettings):
+    """What a command needs of a service's settings."""
+
+    acme_key: SecretStr = Field(description="Key at Acme.")
+    acme_seconds: float = Field(20, gt=0, description="Patience.")
+
+
+def test_a_part_is_read_without_the_settings_of_the_whole_and_its_secrets_are_hidden(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("STORE_URL")
+    monkeypatch.setenv("ACME_KEY", "key-nobody-may-see")
+    assert read_part(Part).acme_seconds == 20
+    assert redact("Acme refuses key-nobody-may-see") == "Acme refuses ***"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("ACME_KEY", None, "ACME_KEY is not set. Key at Acme. Set it in the environment"),
+        ("ACME_SECONDS", "0", "ACME_SECONDS is '0': Input should be greater than 0. Patience."),
+    ],
+)
+def test_what_is_wrong_with_a_part_is_named(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str | None, said: str
+) -> None:
+    monkeypatch.setenv("ACME_KEY", "key-nobody-may-see")
+    monkeypatch.delenv(name, raising=False)
+    if value is not None:
+        monkeypatch.setenv(name, value)
+    with pytest.raises(InvalidInput) as refused:
+        read_part(Part)
+    assert str(refused.value) == said
+
+
 # --- what stops the start ----------------------------------------------------------------------------------
 
 
@@ -116,7 +152,7 @@ def test_a_setting_that_is_missing_is_named_with_what_it_means(monkeypatch: pyte
     monkeypatch.delenv(name)
     text = refusal(monkeypatch)
     meaning = ServiceSettings.model_fields[name.lower()].description
-    assert text == f"{name} is not set. {meaning} Set it in the service's environment"
+    assert text == f"{name} is not set. {meaning} Set it in the environment"
 
 
 UNKNOWN = {

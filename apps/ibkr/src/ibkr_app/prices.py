@@ -7,10 +7,9 @@ from contextlib import contextmanager
 from datetime import date, timedelta
 from typing import Any
 
-from pydantic import ValidationError
-from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.domain.strategy import Adjustment
 from quant_platform_kit.ports.price_source import DailyBar
+from quant_platform_kit.web.settings import read_part
 
 from ibkr_app.connection import Address, Connection
 from ibkr_app.contracts import Contracts
@@ -26,7 +25,7 @@ SYMBOLS_AT_ONCE = 20
 @contextmanager
 def open_prices() -> Generator[GatewayPrices]:
     """Log in, under the client id after the service's, so that the two do not shut each other out."""
-    settings = _settings()
+    settings = read_part(GatewaySettings)
     address = Address(
         settings.ibkr_gateway_host,
         settings.ibkr_gateway_port,
@@ -39,14 +38,6 @@ def open_prices() -> Generator[GatewayPrices]:
         yield GatewayPrices(connection)
     finally:
         connection.close()
-
-
-def _settings() -> GatewaySettings:
-    try:
-        return GatewaySettings()  # pyright: ignore[reportCallIssue] - the fields come from the environment
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise InvalidInput(f"{str(first['loc'][0]).upper()} is {first['input']!r}: {first['msg']}") from None
 
 
 class GatewayPrices:

@@ -11,11 +11,12 @@ from quant_platform_kit.adapters.longbridge_inputs import instant
 from quant_platform_kit.adapters.secrets import GoogleSecrets
 from quant_platform_kit.domain.strategy import Adjustment
 from quant_platform_kit.ports.price_source import DailyBar
+from quant_platform_kit.web.settings import read_part
 
 from longbridge_app.credentials import credentials_of, is_sandbox
 from longbridge_app.history import bars_between
 from longbridge_app.rows import DayBar
-from longbridge_app.settings import read_access
+from longbridge_app.settings import LongBridgeAccess
 from longbridge_app.worker import Worker
 
 __all__ = ["LongBridgePrices", "open_prices"]
@@ -24,7 +25,7 @@ __all__ = ["LongBridgePrices", "open_prices"]
 @contextmanager
 def open_prices() -> Generator[LongBridgePrices]:
     """Open a connection of quotes with the keys that the environment names."""
-    access = read_access()
+    access = read_part(LongBridgeAccess)
     is_sandbox(access)
     worker = Worker(credentials_of(access, GoogleSecrets()), access.longbridge_timeout_seconds)
     try:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
-from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.web.settings import ServiceSettings
 
-__all__ = ["LongBridgeAccess", "LongBridgeSettings", "read_access"]
+__all__ = ["LongBridgeAccess", "LongBridgeSettings"]
 
 
 class LongBridgeAccess(BaseSettings):
@@ -49,12 +48,3 @@ class LongBridgeSettings(LongBridgeAccess, ServiceSettings):
     longbridge_feature_snapshot_path: str = Field("", description="Features of a snapshot-backed profile.")
     longbridge_feature_snapshot_manifest_path: str = Field("", description="Manifest of those features.")
     longbridge_strategy_config_path: str = Field("", description="Configuration file of a profile that needs one.")
-
-
-def read_access() -> LongBridgeAccess:
-    """Read that part from the environment; `InvalidInput` names a setting that is out of its values."""
-    try:
-        return LongBridgeAccess()  # pyright: ignore[reportCallIssue] - the fields come from the environment
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise InvalidInput(f"{str(first['loc'][0]).upper()} is {first['input']!r}: {first['msg']}") from None

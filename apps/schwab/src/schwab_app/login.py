@@ -8,10 +8,11 @@ import typer
 from quant_platform_kit.adapters.clock import SystemClock
 from quant_platform_kit.cli.output import console
 from quant_platform_kit.domain.errors import BrokerError, InvalidInput, QuantError
+from quant_platform_kit.web.settings import read_part
 
 from schwab_app.redirect import request_hook, sandbox_of
 from schwab_app.sdk import load_httpx, load_sdk
-from schwab_app.settings import SchwabAccess, read_access
+from schwab_app.settings import SchwabAccess
 from schwab_app.tokens import ends_at, tokens_of
 
 __all__ = ["app", "exchange"]
@@ -29,7 +30,7 @@ def schwab_command() -> None:
 
     Reads SCHWAB_APP_KEY, SCHWAB_APP_SECRET, SCHWAB_CALLBACK_URL and the token's place from the environment.
     """
-    access, say = read_access(), console()
+    access, say = read_part(SchwabAccess), console()
     tokens = tokens_of(access)
     context = load_sdk().auth.get_auth_context(access.schwab_app_key.get_secret_value(), access.schwab_callback_url)
     say.print("1  Open this address in a browser, log in, and allow the application your accounts:\n")

@@ -9,11 +9,12 @@ from datetime import date, timedelta
 from quant_platform_kit.adapters.calendar_tables import load_calendar
 from quant_platform_kit.domain.strategy import Adjustment
 from quant_platform_kit.ports.price_source import DailyBar
+from quant_platform_kit.web.settings import read_part
 
 from schwab_app.connection import Connection, Login
 from schwab_app.history import daily_candles
 from schwab_app.redirect import sandbox_of
-from schwab_app.settings import read_access
+from schwab_app.settings import SchwabAccess
 from schwab_app.tokens import tokens_of
 
 __all__ = ["SchwabPrices", "open_prices"]
@@ -22,7 +23,7 @@ __all__ = ["SchwabPrices", "open_prices"]
 @contextmanager
 def open_prices() -> Generator[SchwabPrices]:
     """Begin a session with the login that the environment names; a token that it refreshes is written back."""
-    access = read_access()
+    access = read_part(SchwabAccess)
     key, secret = access.schwab_app_key.get_secret_value(), access.schwab_app_secret.get_secret_value()
     login = Login(key, secret, tokens_of(access), sandbox_of(access.schwab_api_url))
     connection = Connection(login, access.schwab_timeout_seconds)

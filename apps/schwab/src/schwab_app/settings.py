@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
-from quant_platform_kit.domain.errors import InvalidInput
-from quant_platform_kit.domain.redaction import hide
 from quant_platform_kit.web.settings import ServiceSettings
 
-__all__ = ["SchwabAccess", "SchwabSettings", "read_access"]
+__all__ = ["SchwabAccess", "SchwabSettings"]
 
 
 class SchwabAccess(BaseSettings):
@@ -42,18 +40,3 @@ class SchwabSettings(SchwabAccess, ServiceSettings):
     schwab_feature_snapshot_path: str = Field("", description="Features of a snapshot-backed profile.")
     schwab_feature_snapshot_manifest_path: str = Field("", description="Manifest of those features.")
     schwab_strategy_config_path: str = Field("", description="Configuration file of a profile that needs one.")
-
-
-def read_access() -> SchwabAccess:
-    """Read that part from the environment; `InvalidInput` names a setting that is missing or out of its values."""
-    try:
-        access = SchwabAccess()  # pyright: ignore[reportCallIssue] - the fields come from the environment
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = str(first["loc"][0])
-        if first["type"] != "missing":
-            raise InvalidInput(f"{name.upper()} is {first['input']!r}: {first['msg']}") from None
-        meant = SchwabAccess.model_fields[name].description
-        raise InvalidInput(f"{name.upper()} is not set. {meant} Set it in the environment") from None
-    hide([access.schwab_app_key.get_secret_value(), access.schwab_app_secret.get_secret_value()])
-    return access

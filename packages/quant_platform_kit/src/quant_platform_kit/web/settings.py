@@ -21,9 +21,10 @@ from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.domain.redaction import hide
 from quant_platform_kit.services.run_request import Handover
 
-__all__ = ["NAME", "ServiceSettings", "read_settings"]
+__all__ = ["NAME", "ServiceSettings", "read_part", "read_settings"]
 
 _Settings = TypeVar("_Settings", bound="ServiceSettings")
+_Part = TypeVar("_Part", bound=BaseSettings)
 _Names = Annotated[tuple[str, ...], NoDecode]
 NAME = r"^[A-Za-z0-9_-][A-Za-z0-9._-]*$"
 """A name that can be part of a key in a store."""
@@ -142,10 +143,7 @@ def read_settings(kind: type[_Settings]) -> _Settings:
         what to do.
     """
     _refuse_unknown(kind)
-    try:
-        settings = kind()  # pyright: ignore[reportCallIssue] - the fields come from the environment
-    except ValidationError as error:
-        raise _refused(kind, error) from None
+    settings = _read(kind)
     hide(settings.secrets())
     _check_addresses(settings)
     if settings.oidc_audience and not settings.oidc_service_account:
@@ -157,6 +155,26 @@ def read_settings(kind: type[_Settings]) -> _Settings:
         name = "OIDC_SERVICE_ACCOUNT" if settings.oidc_service_account else "OIDC_READERS"
         raise InvalidInput(f"{name} is set and OIDC_AUDIENCE is not: set it to the service's own URL")
     return settings
+
+
+def read_part(kind: type[_Part]) -> _Part:
+    """Read the settings of a command that needs a part of a service's only, and hide its secrets as `read_settings`.
+
+    Raises
+    ------
+    InvalidInput
+        A setting is missing or out of its bounds; the message names it, its value and what to do.
+    """
+    part = _read(kind)
+    hide(value.get_secret_value() for _, value in part if isinstance(value, SecretStr))
+    return part
+
+
+def _read(kind: type[_Part]) -> _Part:
+    try:
+        return kind()  # the fields come from the environment
+    except ValidationError as error:
+        raise _refused(kind, error) from None
 
 
 def _check_addresses(settings: ServiceSettings) -> None:
@@ -194,13 +212,13 @@ def _refuse_unknown(kind: type[ServiceSettings]) -> None:
             raise InvalidInput(f"{name} is not a setting of this service{meant} Remove or correct it")
 
 
-def _refused(kind: type[ServiceSettings], error: ValidationError) -> InvalidInput:
+def _refused(kind: type[BaseSettings], error: ValidationError) -> InvalidInput:
     first = error.errors()[0]
     field = str(first["loc"][0]) if first["loc"] else ""
     info = kind.model_fields.get(field)
     meant = (info.description or "") if info else ""
     if first["type"] == "missing":
-        return InvalidInput(f"{field.upper()} is not set. {meant} Set it in the service's environment")
+        return InvalidInput(f"{field.upper()} is not set. {meant} Set it in the environment")
     secret = info is not None and info.annotation is SecretStr
     value = "a secret" if secret else repr(first["input"])
     return InvalidInput(f"{field.upper()} is {value}: {first['msg']}. {meant}")

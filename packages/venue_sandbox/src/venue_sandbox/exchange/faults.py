@@ -344,7 +344,9 @@ def _union(kinds: tuple[type[VenueFault], ...]) -> Any:
 
 
 def _first(error: ValidationError) -> str:
-    """Return the first thing that is wrong, on one line."""
+    """Return the first thing that is wrong, on one line: its name, its value, and what it may be."""
     detail = error.errors(include_url=False)[0]
     place = ".".join(str(part) for part in detail["loc"][1:])
-    return f"{place}: {detail['msg']}" if place else detail["msg"]
+    if detail["type"] == "union_tag_invalid":
+        return f"kind {detail['ctx']['tag']} is not known; known: {detail['ctx']['expected_tags']}".replace("'", "")
+    return f"{place} is {detail['input']!r}: {detail['msg']}" if place else detail["msg"]
