@@ -18,9 +18,11 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from quant_platform_kit.adapters import installed
 from quant_platform_kit.adapters.calendar_tables import load_calendar
 from quant_platform_kit.adapters.file_store import FileStore
 from quant_platform_kit.cli import place as place_module
@@ -647,7 +649,7 @@ def test_without_a_broker_the_halt_is_set_and_the_command_says_that_cancelling_n
     assert answer.code == 1
     assert answer.err == (
         "quant: the halt is set, but open orders were not cancelled: cancelling needs the broker; "
-        "add --paper-port PORT, or cancel at the broker\n"
+        "add --platform NAME, with the settings of its service in the environment, or cancel at the broker\n"
     )
     assert halts(store_of(book)).on() == {"all"}
 
@@ -667,6 +669,61 @@ def test_a_broker_that_does_not_answer_leaves_the_halt_set(
             quant("cancel", "qwork1", "--reason", "large", "--paper-port", port, "--book", book),
             "the paper venue does not answer",
         )
+
+
+class Line:
+    """A paper client under the name of a service's account, which notes when it is closed."""
+
+    def __init__(self, port: int, account: str) -> None:
+        self.broker = PaperClient(port, account, BrokerTraits(timeout=timedelta(seconds=5)))
+        self.closed = False
+
+    def close(self) -> None:
+        """Close it."""
+        self.broker.close()
+        self.closed = True
+
+
+@pytest.fixture
+def line(venue: int, account: str, monkeypatch: pytest.MonkeyPatch) -> Line:
+    """Install a platform ``acme`` whose service reaches that venue."""
+    made = Line(venue, account)
+    service = SimpleNamespace(accounts=lambda: (made,))
+    entries = [SimpleNamespace(name="acme", load=lambda: lambda: service)]
+    monkeypatch.setattr(installed, "entry_points", lambda group: entries if group == "quant.services" else [])
+    return made
+
+
+def test_a_broker_is_reached_as_the_service_of_its_platform_does(
+    quant: Quant, book: Path, account: str, venue: int, line: Line
+) -> None:
+    asked = ["--reason", "storm", "--platform", "acme", "--book", book]
+    assert quant("cancel", "qwork2", *asked).code == 0
+    assert (working(venue, account), line.closed) == ({"qwork1": "ACKNOWLEDGED", "qwork2": "CANCELLED"}, True)
+    assert quant("halt", "account", "--cancel-open", *asked).code == 0
+    assert working(venue, account)["qwork1"] == "CANCELLED"
+
+
+def test_an_account_that_the_service_does_not_serve_is_refused_and_the_line_closed(
+    quant: Quant, book: Path, account: str, venue: int, line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(type(line.broker), "account_id", "ACME-9")
+    answer = quant("cancel", "qwork2", "--reason", "storm", "--platform", "acme", "--book", book)
+    assert_refused(answer, f"account {account} is not served", "acme serves ACME-9")
+    assert (set(working(venue, account).values()), line.closed) == ({"ACKNOWLEDGED"}, True)
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "message"),
+    [
+        (["--platform", "acmee"], 1, "platform 'acmee' has no service; installed: acme"),
+        (["--platform", "acme", "--paper-port", "4711"], 2, "give either --platform NAME or --paper-port PORT"),
+    ],
+)
+def test_a_way_to_the_broker_that_makes_no_sense_is_one_line(
+    quant: Quant, book: Path, line: Line, options: list[str], code: int, message: str
+) -> None:
+    assert_refused(quant("cancel", "qwork2", "--reason", "storm", *options, "--book", book), message, code=code)
 
 
 def test_a_cancel_needs_a_broker(quant: Quant, book: Path, tree: Tree) -> None:

@@ -13,7 +13,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from quant_platform_kit.adapters import price_sources, strategies
+from quant_platform_kit.adapters import installed, strategies
 from quant_platform_kit.adapters.price_files import price_table, read_prices
 from quant_platform_kit.adapters.price_writer import write_prices
 from quant_platform_kit.cli import prices as command
@@ -84,7 +84,7 @@ def _installed(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
         raise ModuleNotFoundError("No module named 'ib_async'")
 
     entries = [SimpleNamespace(name="fake", load=lambda: opened), SimpleNamespace(name="broken", load=broken)]
-    monkeypatch.setattr(price_sources, "entry_points", lambda group: entries if group == "quant.price_sources" else [])
+    monkeypatch.setattr(installed, "entry_points", lambda group: entries if group == "quant.price_sources" else [])
     monkeypatch.setattr(strategies, "catalog", lambda: {"gem": SimpleNamespace(manifest=GEM)})
     monkeypatch.setattr(command, "SystemClock", lambda: FrozenClock(AFTER_CLOSE))
 

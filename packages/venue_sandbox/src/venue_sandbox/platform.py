@@ -171,18 +171,21 @@ class Platform(ABC):
             raise Unhealthy(f"the service answered {path} with {answer.status}: {answer.body.decode()}")
         return answer.document
 
-    def _service(self) -> Server:
-        environment = {
+    def environment(self) -> Mapping[str, str]:
+        """Return the settings of the service, as a process of it finds them."""
+        return {
             "PATH": "/usr/bin:/bin",
             "STRATEGY_PROFILE": self.profile,
             "CLOUD_RUN_SERVICE": f"{self.name}-service",
             "STORE_URL": self.store_url,
             "REPORT_STORE_URL": self.report_store_url,
-            "PORT": str(self._port),
             **self.venue_settings(),
             **self.settings,
         }
-        server = Server(self.app, env=environment, log=self.folder / "service.log")
+
+    def _service(self) -> Server:
+        settings = {**self.environment(), "PORT": str(self._port)}
+        server = Server(self.app, env=settings, log=self.folder / "service.log")
         self._wait_until_ready(server)
         return server
 

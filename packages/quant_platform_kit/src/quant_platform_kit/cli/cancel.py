@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from datetime import timedelta
-from typing import Annotated, TypeVar
+from collections.abc import Sequence
+from typing import Annotated
 
 import typer
 
+from quant_platform_kit.cli.broker import NO_BROKER, PlatformOption, PortOption, Reach, reach_of
 from quant_platform_kit.cli.options import JsonOption
 from quant_platform_kit.cli.output import complain, order_text, print_json, units
 from quant_platform_kit.cli.place import (
@@ -23,28 +23,19 @@ from quant_platform_kit.cli.place import (
 )
 from quant_platform_kit.domain.errors import QuantError, Refused
 from quant_platform_kit.domain.orders import ExecutionReport
-from quant_platform_kit.domain.silence import BrokerTraits
+from quant_platform_kit.ports.versioned_store import VersionedStore
 from quant_platform_kit.services.cancelling import cancel_open, cancel_order
-from quant_platform_kit.testing.paper_client import PaperClient
 
-__all__ = ["Cancelled", "PortOption", "cancel_all", "cancel_command", "show_cancelled"]
-
-PAPER_TRAITS = BrokerTraits(settle_window=timedelta(seconds=2), timeout=timedelta(seconds=5))
-NO_BROKER = "cancelling needs the broker; add --paper-port PORT, or cancel at the broker"
+__all__ = ["Cancelled", "cancel_all", "cancel_command", "show_cancelled"]
 
 Cancelled = dict[str, list[ExecutionReport]]
 """By account, where each order stands that was working there."""
-
-_T = TypeVar("_T")
-
-PortOption = Annotated[
-    int | None, typer.Option("--paper-port", min=1, max=65535, help="Port of a running paper venue, to reach a broker.")
-]
 
 
 def cancel_command(
     order: Annotated[str, typer.Argument(metavar="ORDER", help="Client order id.")],
     reason: ReasonOption,
+    platform: PlatformOption = None,
     paper_port: PortOption = None,
     book: BookOption = None,
     store: StoreOption = None,
@@ -54,11 +45,13 @@ def cancel_command(
     json: JsonOption = False,
 ) -> None:
     """Cancel one working order at the broker; the run that sent it, or its recovery, records the answer."""
+    reach = reach_of(platform, paper_port)
     with open_place(book, store, reports, account) as place:
         named, by = place.one_account, operator(place, who)
-        if paper_port is None:
+        if reach is None:
             raise Refused(NO_BROKER)
-        report = _at_venue(paper_port, named, lambda broker: cancel_order(by, broker, order, reason))
+        with reach(named) as broker:
+            report = cancel_order(by, broker, order, reason)
     if json:
         print_json(report)
     else:
@@ -67,19 +60,21 @@ def cancel_command(
         raise typer.Exit(complain(f"order {order} is still {report.state.value}", 1))
 
 
-def cancel_all(accounts: Sequence[str], port: int | None) -> tuple[Cancelled, list[str]]:
+def cancel_all(store: VersionedStore, accounts: Sequence[str], reach: Reach | None) -> tuple[Cancelled, list[str]]:
     """Cancel what works on each account; return that, and what could not be cancelled and why."""
-    if port is None:
+    if reach is None:
         return {}, [NO_BROKER]
     cancelled: Cancelled = {}
     failed: list[str] = []
     for account in accounts:
         try:
-            cancelled[account] = _at_venue(port, account, cancel_open)
+            with reach(account) as broker:
+                cancelled[account], problems = cancel_open(store, broker)
         except QuantError as error:
-            failed.append(f"{account}: {error}")
+            problems = [str(error)]
         working = [report for report in cancelled.get(account, []) if not report.state.terminal]
-        failed += [f"{account}: {r.order.client_order_id} is still {r.state.value}" for r in working]
+        problems += [f"{report.order.client_order_id} is still {report.state.value}" for report in working]
+        failed += [f"{account}: {problem}" for problem in problems]
     return cancelled, failed
 
 
@@ -95,11 +90,3 @@ def show_cancelled(cancelled: Cancelled) -> None:
 def _show_report(report: ExecutionReport) -> None:
     filled = f"{units(report.filled_quantity)} of {units(report.order.quantity)} filled"
     say(f"  order {report.order.client_order_id} ({order_text(report.order)}) is {report.state.value}, {filled}")
-
-
-def _at_venue(port: int, account: str, use: Callable[[PaperClient], _T]) -> _T:
-    client = PaperClient(port, account, PAPER_TRAITS)
-    try:
-        return use(client)
-    finally:
-        client.close()

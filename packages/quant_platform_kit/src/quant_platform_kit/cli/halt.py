@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from quant_platform_kit.cli.cancel import PortOption, cancel_all, show_cancelled
+from quant_platform_kit.cli.broker import PlatformOption, PortOption, reach_of
+from quant_platform_kit.cli.cancel import cancel_all, show_cancelled
 from quant_platform_kit.cli.options import JsonOption
 from quant_platform_kit.cli.output import complain, notice, order_text, print_json
 from quant_platform_kit.cli.place import (
@@ -50,6 +51,7 @@ def halt_command(
     cancel_working: Annotated[
         bool, typer.Option("--cancel-open", help="Cancel the working orders too; needs a broker.")
     ] = False,
+    platform: PlatformOption = None,
     paper_port: PortOption = None,
     book: BookOption = None,
     store: StoreOption = None,
@@ -59,11 +61,12 @@ def halt_command(
     json: JsonOption = False,
 ) -> None:
     """Stop sending orders, at once and until `quant resume`; look-ups and cancels go on."""
+    reach = reach_of(platform, paper_port)
     with open_place(book, store, reports, account) as place:
         scope, accounts = _scope(place, kind, name)
         switched = set_halt(operator(place, who), scope, reason, on=True)
         flights = [flight for flight in (in_flight(place.store, one) for one in accounts) if flight]
-    cancelled, failed = cancel_all(accounts, paper_port) if cancel_working else ({}, [])
+        cancelled, failed = cancel_all(place.store, accounts, reach) if cancel_working else ({}, [])
     if json:
         listed = [_flight_document(flight) for flight in flights]
         print_json({**_switch_document(switched), "in_flight": listed, "cancelled": cancelled, "failed": failed})

@@ -1,0 +1,33 @@
+"""What the apps of installed platforms bring along, each under the name of its platform."""
+
+from __future__ import annotations
+
+from importlib.metadata import entry_points
+from typing import Any
+
+from quant_platform_kit.domain.errors import InvalidInput
+
+__all__ = ["load_of_platform"]
+
+
+def load_of_platform(group: str, platform: str, what: str) -> Any:
+    """Return what an entry point group has for a platform.
+
+    Parameters
+    ----------
+    what
+        What the platform has to have, for the message.
+
+    Raises
+    ------
+    InvalidInput
+        No installed platform of that name has one, or its package is not complete.
+    """
+    installed = {entry.name: entry for entry in entry_points(group=group)}
+    if platform not in installed:
+        known = ", ".join(sorted(installed)) or "none; install a platform's app, such as ibkr-app"
+        raise InvalidInput(f"platform {platform!r} has no {what}; installed: {known}")
+    try:
+        return installed[platform].load()
+    except ImportError as error:
+        raise InvalidInput(f"platform {platform} cannot be used: {error}; install its app with its extras") from error

@@ -1,0 +1,79 @@
+"""How an operator's command reaches a broker: as the platform's service does, or at a paper venue by its port."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager, contextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from quant_platform_kit.adapters.installed import load_of_platform
+from quant_platform_kit.domain.errors import Refused
+from quant_platform_kit.domain.silence import BrokerTraits
+from quant_platform_kit.ports.broker import Broker
+from quant_platform_kit.testing.paper_client import PaperClient
+
+if TYPE_CHECKING:  # an app brings what its service needs; the command line does without
+    from quant_platform_kit.web.service import Service
+
+__all__ = ["ENTRY_POINTS", "NO_BROKER", "PlatformOption", "PortOption", "Reach", "reach_of"]
+
+ENTRY_POINTS = "quant.services"
+"""Entry point group: each loads an app's ``compose`` under the name of its platform."""
+PAPER_TRAITS = BrokerTraits(settle_window=timedelta(seconds=2), timeout=timedelta(seconds=5))
+NO_BROKER = (
+    "cancelling needs the broker; add --platform NAME, with the settings of its service in the environment, or cancel "
+    "at the broker"
+)
+
+Reach = Callable[[str], AbstractContextManager[Broker]]
+"""Returns the broker of an account, which has not logged in yet; leaving the context closes it."""
+
+PlatformOption = Annotated[
+    str | None,
+    typer.Option(
+        "--platform", metavar="NAME", help="Reach the broker as its service does, by the settings in the environment."
+    ),
+]
+PortOption = Annotated[
+    int | None, typer.Option("--paper-port", min=1, max=65535, help="Port of a running paper venue, instead.")
+]
+
+
+def reach_of(platform: str | None, paper_port: int | None) -> Reach | None:
+    """Return how the options reach a broker, None if they name no way to one."""
+    if platform is not None and paper_port is not None:
+        raise typer.BadParameter("give either --platform NAME or --paper-port PORT")
+    if platform is not None:
+        return lambda account: _of_service(platform, account)
+    if paper_port is not None:
+        return lambda account: _at_venue(paper_port, account)
+    return None
+
+
+@contextmanager
+def _of_service(platform: str, account: str) -> Generator[Broker]:
+    compose: Callable[[], Service] = load_of_platform(ENTRY_POINTS, platform, "service")
+    accounts = compose().accounts()
+    try:
+        served = {each.broker.account_id: each.broker for each in accounts}
+        if account not in served:
+            raise Refused(
+                f"account {account} is not served under the settings in the environment; {platform} serves "
+                f"{', '.join(served)}"
+            )
+        yield served[account]
+    finally:
+        for each in accounts:
+            each.close()
+
+
+@contextmanager
+def _at_venue(port: int, account: str) -> Generator[Broker]:
+    client = PaperClient(port, account, PAPER_TRAITS)
+    try:
+        yield client
+    finally:
+        client.close()
