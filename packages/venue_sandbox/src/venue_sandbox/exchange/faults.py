@@ -348,5 +348,6 @@ def _first(error: ValidationError) -> str:
     detail = error.errors(include_url=False)[0]
     place = ".".join(str(part) for part in detail["loc"][1:])
     if detail["type"] == "union_tag_invalid":
-        return f"kind {detail['ctx']['tag']} is not known; known: {detail['ctx']['expected_tags']}".replace("'", "")
+        asked = detail.get("ctx", {})
+        return f"kind {asked.get('tag')} is not known; known: {asked.get('expected_tags')}".replace("'", "")
     return f"{place} is {detail['input']!r}: {detail['msg']}" if place else detail["msg"]
