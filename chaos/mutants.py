@@ -2,16 +2,19 @@
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 from ibkr_app import connection, order_ids
+from longbridge_app import worker
 from quant_platform_kit.domain.boundaries import Boundary
-from quant_platform_kit.domain.errors import OrderRejected
+from quant_platform_kit.domain.errors import Conflict, OrderRejected
 from quant_platform_kit.domain.orders import ExecutionReport, OrderState
 from quant_platform_kit.domain.runs import RunPlan
 from quant_platform_kit.services import execution, gateway, leases, ledger
 from quant_platform_kit.services.decoding import decode
+from schwab_app import intents
 
 __all__ = ["MUTANTS"]
 
@@ -41,9 +44,16 @@ def resend_unknown() -> None:
     def reserve(self: Any, account_id: str, order: Any, least: int) -> Any:
         return order_ids.Reserved(self._take(least), account_id, order)
 
+    def record(self: Any, intent: Any) -> None:
+        with suppress(Conflict):
+            remember(self, intent)
+
+    remember = intents.Intents.record
     execution.Execution._look_up = look_up
     order_ids.OrderIds.known = lambda self, client_order_id: None
     order_ids.OrderIds.reserve = reserve
+    intents.Intents.of_today = lambda self, order, now: (None, [])
+    intents.Intents.record = record
 
 
 def no_lease() -> None:
@@ -96,10 +106,35 @@ def new_client_id() -> None:
     connection.Connection.connect = connect
 
 
+NEW_REQUEST_ID = """
+import uuid
+from functools import cached_property
+from longbridge_app.session import Session
+
+class Trade:
+    def __init__(self, made):
+        self.made = made
+    def submit_order(self, **order):
+        return self.made.submit_order(**{**order, "client_request_id": uuid.uuid4().hex})
+    def __getattr__(self, name):
+        return getattr(self.made, name)
+
+made = Session._trade.func
+Session._trade = cached_property(lambda self: Trade(made(self)))
+Session._trade.__set_name__(Session, "_trade")
+"""
+
+
+def new_request_id() -> None:
+    """Send every order to LongBridge under another request id: one that is sent again is then another order."""
+    worker.CODE = NEW_REQUEST_ID + worker.CODE
+
+
 MUTANTS: dict[str, Callable[[], None]] = {
     "send-before-record": send_before_record,
     "resend-unknown": resend_unknown,
     "no-lease": no_lease,
     "replan-on-resume": replan_on_resume,
     "new-client-id": new_client_id,
+    "new-request-id": new_request_id,
 }

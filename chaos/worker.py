@@ -84,7 +84,7 @@ def work(job: Job) -> int:
     def reached(boundary: Boundary) -> None:
         passed[boundary] = passed.get(boundary, 0) + 1
         if boundary is job.stop_at and passed[boundary] == job.occurrence:
-            note(job.hits, boundary.value)
+            note(job.hits, boundary.value if job.later else f"{boundary.value} {job.key.run_id}")
             if job.later:
                 signal.setitimer(signal.ITIMER_REAL, job.later)
             else:

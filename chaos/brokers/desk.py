@@ -51,8 +51,8 @@ class Desk(Protocol):
         """Whether a worker that dies within a send may leave an order that only an operator can settle."""
         ...
 
-    def arm(self, account: str, rng: random.Random) -> bool:
-        """Plan what goes wrong with the next run of an account; return whether that may rightly end in a block."""
+    def arm(self, account: str, rng: random.Random) -> Sequence[str]:
+        """Plan what goes wrong with the next run of an account; return what of it may rightly end in a block."""
         ...
 
     def filled(self, account: str, intended: Sequence[Order], store: VersionedStore) -> Mapping[str, Decimal]:
@@ -75,12 +75,12 @@ def options(folder: Path, name: str, accounts: Iterable[str]) -> tuple[str, ...]
     return ("--folder", str(folder / name), "--prices", str(prices), "--clock", VENUE_DAY, *funded)
 
 
-def arm_each(venue: Server, account: str, faults: Faults, rng: random.Random) -> bool:
-    """Arm each fault with its probability; return whether any was."""
+def arm_each(venue: Server, account: str, faults: Faults, rng: random.Random) -> Sequence[str]:
+    """Arm each fault with its probability; return those that were, by kind and number."""
     drawn = [fault for share, fault in faults if rng.random() < share]
     for fault in drawn:
         venue.control("POST", "faults", {"account": account, "skip": rng.choice((0, 0, 1)), **fault})
-    return bool(drawn)
+    return [" ".join(str(fault[name]) for name in ("kind", "code", "status") if name in fault) for fault in drawn]
 
 
 def filled_by_remark(venue: Server, account: str) -> Mapping[str, Decimal]:

@@ -59,7 +59,7 @@ class IbkrDesk:
     lease: timedelta = IBKR_LEASE
     sends_once: bool = False
 
-    def arm(self, account: str, rng: random.Random) -> bool:
+    def arm(self, account: str, rng: random.Random) -> Sequence[str]:
         """Plan faults; a duplicate id (103) may block."""
         venue = self.venues[account]
         arm_each(venue, account, IBKR_FAULTS, rng)

@@ -61,13 +61,13 @@ class LongBridgeDesk:
     lease: timedelta = LONGBRIDGE_LEASE
     sends_once: bool = False
 
-    def arm(self, account: str, rng: random.Random) -> bool:
+    def arm(self, account: str, rng: random.Random) -> Sequence[str]:
         """Plan faults; none of them may block."""
         arm_each(self.venue, account, FAULTS, rng)
         for share, kind in OF_ALL:
             if rng.random() < share:
                 self.venue.fault(kind)
-        return False
+        return ()
 
     def filled(self, account: str, intended: Sequence[Order], store: VersionedStore) -> Mapping[str, Decimal]:
         """Return units filled, by what the orders say they are."""

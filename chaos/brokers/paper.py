@@ -81,10 +81,10 @@ class PaperDesk:
         """Its port."""
         return PaperDoor(self.port)
 
-    def arm(self, account: str, rng: random.Random) -> bool:
+    def arm(self, account: str, rng: random.Random) -> Sequence[str]:
         """Plan faults; none of them may block."""
         control(self.port, op="fault", account=account, faults=paper_faults(rng))
-        return False
+        return ()
 
     def filled(self, account: str, intended: Sequence[Order], store: VersionedStore) -> Mapping[str, Decimal]:
         """Return units filled."""

@@ -75,7 +75,7 @@ class SchwabDesk:
     lease: timedelta = SCHWAB_LEASE
     sends_once: bool = True
 
-    def arm(self, account: str, rng: random.Random) -> bool:
+    def arm(self, account: str, rng: random.Random) -> Sequence[str]:
         """Plan faults; some of those that strike a send may block."""
         arm_each(self.venue, account, RECOVERABLE, rng)
         for share, kind in OF_ALL:

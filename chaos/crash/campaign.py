@@ -7,7 +7,7 @@ import signal
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
@@ -21,6 +21,7 @@ from quant_platform_kit.domain.identity import Mode, RunKey
 from quant_platform_kit.domain.orders import OrderState
 from quant_platform_kit.domain.runs import Outcome
 from quant_platform_kit.services.audit import Operator
+from quant_platform_kit.services.recorded_run import recorded_run
 from quant_platform_kit.services.reports import ReportStore
 from quant_platform_kit.services.resolving import Resolution, Settlement, resolve
 
@@ -35,6 +36,7 @@ GIVE_UP_SECONDS = 240
 OPERATOR_SECONDS = 4
 """How long an operator waits before looking at the venue: longer than any accept is delayed."""
 SENDING = (Boundary.SENT_RECORDED, Boundary.ORDER_SENT)
+IN_A_SEND = "a worker ended within a send"
 SESSIONS = CALENDAR.between(date(2005, 1, 3), date(2023, 12, 29))
 
 
@@ -52,7 +54,7 @@ class Lane:
         self.random = random.Random(f"{campaign.seed}-{number}")
         self.crashes = 0
         self.keys: list[RunKey] = []
-        self.excused: set[str] = set()
+        self.causes: dict[str, Sequence[str]] = {}
 
     def work(self) -> "Lane":
         """Run every session of the lane to its end."""
@@ -63,8 +65,7 @@ class Lane:
     def _one_run(self, session: date) -> None:
         key = RunKey(self.account, session, "chaos", Mode.PAPER)
         self.keys.append(key)
-        if self.campaign.desk.arm(self.account, self.random):
-            self.excused.add(key.run_id)
+        self.causes[key.run_id] = self.campaign.desk.arm(self.account, self.random)
         job = self.campaign.job(key)
         stops = self.random.choice((3, 3, 4, 4))
         deadline = time.monotonic() + GIVE_UP_SECONDS
@@ -83,7 +84,7 @@ class Lane:
         store, reports = self.campaign.place.open()
         report = ReportStore(reports).find(key.run_id)
         unknown = [order for order in report.orders if order.state is OrderState.UNKNOWN] if report else []
-        if key.run_id not in self.excused or not unknown:
+        if not (unknown and self.causes_of(key.run_id)):
             return
         time.sleep(OPERATOR_SECONDS)
         filled = self.campaign.desk.filled(self.account, intended(self.keys, store), store)
@@ -98,15 +99,12 @@ class Lane:
         """Start a worker, and now and then a second one for the same key; kill, stop or leave it."""
         kind = self.random.random() if stop else 1.0
         if kind < 0.2:
-            self._strike_send()
             later = self.random.uniform(0.003, 0.08)
             process = replace(job, stop_at=Boundary.SENT_RECORDED, occurrence=1, later=later).start()
             return self._code(process)
         if kind < 0.70:
             number = signal.SIGKILL if kind < 0.55 else signal.SIGSTOP
             boundary = self.campaign.next_boundary(self.random)
-            if boundary in SENDING:
-                self._strike_send()
             job = replace(job, stop_at=boundary, occurrence=self.random.choice((1, 1, 1, 1, 2)), signal_number=number)
             process = job.start()
             if number == signal.SIGSTOP:
@@ -114,7 +112,6 @@ class Lane:
             return self._code(process)
         process = job.start()
         if kind < 0.85:
-            self._strike_send()
             time.sleep(self.random.uniform(0.0, 0.25))
             self._kill(process)
             return worker.RETRY
@@ -123,10 +120,25 @@ class Lane:
             self._code(second)
         return self._code(process)
 
-    def _strike_send(self) -> None:
-        """Note that the run's worker may die within a send, which not every broker can clear up afterwards."""
-        if self.campaign.desk.sends_once:
-            self.excused.add(self.keys[-1].run_id)
+    def causes_of(self, run_id: str) -> Sequence[str]:
+        """Return what struck a run that may rightly leave an order to an operator: a fault, or a death in a send."""
+        deaths = [IN_A_SEND] if self.campaign.desk.sends_once and self._stopped_sending(run_id) else []
+        return list(dict.fromkeys([*self.causes[run_id], *deaths]))
+
+    def _stopped_sending(self, run_id: str) -> bool:
+        """Whether a worker noted that it stopped between recording that it sends and recording the answer."""
+        hits = self.campaign.hits.read_text().splitlines() if self.campaign.hits.exists() else []
+        return any(f"{boundary.value} {run_id}" in hits for boundary in SENDING)
+
+    def _died(self) -> None:
+        """Count a worker's death, and note one with an order on its way, which not every broker can clear up."""
+        self.crashes += 1
+        key = self.keys[-1]
+        store, _ = self.campaign.place.open()
+        run = recorded_run(store, key.account_id, key.run_id)
+        sent = any(record.state is OrderState.SENT for record in run.records.values()) if run else False
+        if sent and self.campaign.desk.sends_once:
+            self.causes[key.run_id] = [*self.causes[key.run_id], IN_A_SEND]
 
     def _outlive(self, stopped: BaseProcess, job: Job) -> int:
         """Let a successor run while a worker is stopped past its lease, then wake the worker."""
@@ -145,13 +157,15 @@ class Lane:
         if process.exitcode is None:
             self._kill(process)
             return worker.RETRY
-        self.crashes += process.exitcode in (-signal.SIGKILL, -signal.SIGALRM)
+        if process.exitcode in (-signal.SIGKILL, -signal.SIGALRM):
+            self._died()
         return process.exitcode if process.exitcode >= 0 else worker.RETRY
 
     def _kill(self, process: BaseProcess) -> None:
         process.kill()
         process.join()
-        self.crashes += process.exitcode == -signal.SIGKILL
+        if process.exitcode == -signal.SIGKILL:
+            self._died()
 
 
 class Campaign:
@@ -209,16 +223,18 @@ def run(arguments: argparse.Namespace) -> dict[str, object]:
             shares = [arguments.runs // lanes + (n < arguments.runs % lanes) for n in range(lanes)]
             with ThreadPoolExecutor(lanes) as pool:
                 done = list(pool.map(lambda n: Lane(n, shares[n], campaign).work(), range(lanes)))
-            count, excused = Count(), 0
+            count, causes = Count(), list[Sequence[str]]()
             store, reports = place.open()
             for lane in done:
                 count = count + judge(
                     lane.keys, desk.filled(lane.account, intended(lane.keys, store), store), store, ReportStore(reports)
                 )
-                excused += sum(_blocked(ReportStore(reports), run_id) for run_id in lane.excused)
+                blocked = (key.run_id for key in lane.keys if _blocked(ReportStore(reports), key.run_id))
+                causes += [lane.causes_of(run_id) for run_id in blocked]
             line = count.line(crashes=sum(lane.crashes for lane in done), boundaries=boundaries(campaign.hits))
             told = {"broker": arguments.broker, "store": arguments.store, "mutant": arguments.mutant}
-            return {**told, **line, "blocked_with_cause": excused}
+            explained = Counter(" and ".join(sorted(each)) for each in causes if each)
+            return {**told, **line, "blocked_with_cause": sum(explained.values()), "causes": dict(explained)}
 
 
 def _blocked(reports: ReportStore, run_id: str) -> bool:

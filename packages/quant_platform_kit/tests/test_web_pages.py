@@ -452,6 +452,10 @@ def test_what_is_to_do_comes_first_and_can_be_copied(pages: dict[str, Page]) -> 
     page = pages["run-unknown"]
     assert page.text.index("Needs you") < page.text.index("To do") < page.text.index("Decision")
     assert "BUY 131 SPY : look it up at the broker" in page.text
+    assert (
+        "Keep one of the words between | , and write where you saw it in place of TEXT ; filled takes --price too"
+        in (page.text)
+    )
     assert page.commands[0] == REPORTS["unknown"].todo[0]
     assert f"unknown {SENT}" in page.text
     text = pages["run-blocked"].text
