@@ -19,7 +19,14 @@ from quant_platform_kit.adapters.file_store import FileStore
 from quant_platform_kit.adapters.strategies import bind
 from quant_platform_kit.cli.backtest import run_backtest
 from quant_platform_kit.cli.options import Execution, policy
-from quant_platform_kit.domain.errors import BrokerError, InvalidInput, NeedsOperator, OrderRejected, Refused
+from quant_platform_kit.domain.errors import (
+    BrokerError,
+    InvalidInput,
+    NeedsLogin,
+    NeedsOperator,
+    OrderRejected,
+    Refused,
+)
 from quant_platform_kit.domain.orders import Order, OrderState, Side
 from quant_platform_kit.domain.runs import Outcome
 from quant_platform_kit.domain.strategy import Adjustment
@@ -27,7 +34,7 @@ from quant_platform_kit.services.backtest import BacktestSettings, FillAt
 from quant_platform_kit.web.settings import read_part
 from schwab_app.broker import Delays
 from schwab_app.compose import account_of
-from schwab_app.connection import Connection, Deadline, Login, LoginEnded
+from schwab_app.connection import Connection, Deadline, Login
 from schwab_app.intents import Intents
 from schwab_app.login import exchange, schwab_command
 from schwab_app.settings import SchwabAccess
@@ -443,7 +450,7 @@ def test_an_order_for_an_ended_access_token_goes_out_once(app: App, server: Serv
 def test_a_login_that_ended_says_what_to_do(app: App, server: Server, kind: str) -> None:
     server.fault("expire_access")
     server.fault(kind, **({"times": None} if kind == "refresh_failure" else {}))
-    with pytest.raises(LoginEnded, match="run `quant login schwab`"):
+    with pytest.raises(NeedsLogin, match="run `quant login schwab`"):
         app.broker.account()
     with pytest.raises(BrokerError):
         app.broker.submit(buy())

@@ -18,7 +18,7 @@ from quant_platform_kit.adapters.notifier import AppriseNotifier
 from quant_platform_kit.domain.errors import InvalidInput, NotifyError, StoreError
 from quant_platform_kit.domain.silence import AfterSilence, BrokerTraits
 from quant_platform_kit.ports.notifier import Notification, Severity
-from quant_platform_kit.services.notifying import Notices, about_attempt, about_caution, delivered
+from quant_platform_kit.services.notifying import Left, Notices, about_attempt, about_caution, delivered
 from quant_platform_kit.testing.clock import FrozenClock
 
 from .exactly_once import ACCOUNT, MemoryStore, Way, following, moment, rule, switch
@@ -160,18 +160,26 @@ def test_attempts_on_an_account_are_told_once_in_a_quarter_of_an_hour(store: Mem
     assert [notification.key for notification in postbox.sent] == keys
     first = postbox.sent[0]
     assert (first.severity, first.title) == (Severity.WARNING, "blue on DUA: the run could not go on")
-    assert first.body == (
-        "the broker is down\nThe run stays open: nothing was lost, and the next trigger goes on with it."
-    )
+    assert first.body == ("the broker is down\nNothing was lost: the next trigger goes on with the run.")
 
 
 def test_an_attempt_that_no_trigger_goes_on_with_is_for_a_person() -> None:
-    told = about_attempt("blue", "DUA", "it belongs to green", moment("2023-11-28 20:45"), goes_on=False)
+    told = about_attempt("blue", "DUA", "it belongs to green", moment("2023-11-28 20:45"), Left.CAUSE)
     assert told.severity is Severity.FAILURE
     assert told.body.splitlines() == [
         "it belongs to green",
         "TO DO: nothing was sent, and no trigger changes that; see to the cause.",
     ]
+
+
+def test_an_ended_login_is_for_a_person_and_told_also_right_after_another_attempt(store: MemoryStore) -> None:
+    postbox, now = Postbox(), moment("2023-11-28 20:45")
+    for left, error in ((Left.OPEN, "no connection"), (Left.LOGIN, "log in again"), (Left.LOGIN, "log in again")):
+        Notices(store, postbox).deliver(about_attempt("blue", "DUA", error, now, left))
+    _, told = postbox.sent
+    assert (told.severity, told.title) == (Severity.FAILURE, "blue on DUA: blocked until someone logs in")
+    assert told.body.splitlines()[0] == "log in again"
+    assert "nothing is sent; the next trigger after it goes on with the run" in told.body
 
 
 def test_a_caution_is_told_once_a_day(store: MemoryStore) -> None:

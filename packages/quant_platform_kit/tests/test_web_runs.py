@@ -13,10 +13,11 @@ from typing import Any
 
 import pytest
 from quant_platform_kit.domain.boundaries import Boundary
-from quant_platform_kit.domain.errors import BrokerError
+from quant_platform_kit.domain.errors import BrokerError, NeedsLogin, QuantError
 from quant_platform_kit.domain.identity import Mode
 from quant_platform_kit.domain.orders import OrderState
 from quant_platform_kit.domain.silence import AfterSilence, BrokerTraits
+from quant_platform_kit.ports.notifier import Severity
 from quant_platform_kit.services.advice import PLACE
 from quant_platform_kit.services.audit import Operator
 from quant_platform_kit.services.leases import AccountLease, LeaseTerms, read_lease
@@ -244,11 +245,12 @@ class Unreachable(Desk):
     """A broker that cannot be logged in to."""
 
     up = False
+    error: QuantError = BrokerError("the gateway does not answer: connection refused")
 
     def connect(self) -> None:
         """Log in, or fail."""
         if not self.up:
-            raise BrokerError("the gateway does not answer: connection refused")
+            raise self.error
         super().connect()
 
 
@@ -282,7 +284,7 @@ def test_while_the_broker_is_down_every_attempt_is_recorded_and_the_open_run_can
     assert "the gateway does not answer: connection refused" in page
     assert [run["run_id"] for run in house.get("/runs").json()["open"]] == [run_id]
     (told,) = house.postbox.about("attempt")
-    assert told.body.startswith("the gateway does not answer: connection refused\nThe run stays open")
+    assert told.body.startswith("the gateway does not answer: connection refused\nNothing was lost")
     desk.up = True
     assert outcomes([house.run()]) == ["completed"]
     assert (house.desk.sent, house.get("/runs").json()["open"]) == (ORDERED, [])
@@ -308,16 +310,43 @@ def test_a_broker_that_does_not_tell_the_time_is_a_broker_that_is_down() -> None
     ]
 
 
-def test_when_the_accounts_cannot_be_found_out_the_trigger_is_told_to_come_back() -> None:
+@pytest.mark.parametrize(
+    ("error", "kind", "severity", "title"),
+    [
+        (BrokerError("the group cannot be read"), "attempt", Severity.WARNING, "house: the run could not go on"),
+        (NeedsLogin("log in again"), "login", Severity.FAILURE, "house: blocked until someone logs in"),
+    ],
+)
+def test_when_the_accounts_cannot_be_found_out_the_trigger_is_told_to_come_back_and_people_why(
+    error: QuantError, kind: str, severity: Severity, title: str
+) -> None:
     house = House()
 
     def nobody_knows() -> Any:
-        raise BrokerError("the account group cannot be read")
+        raise error
 
     house.service = replace(house.service, accounts=nobody_knows)
+    for _ in range(2):
+        answer = house.run()
+        assert (answer.status_code, answer.json()) == (503, {"error": str(error)})
+        assert answer.headers["Retry-After"] == "30"
+    (told,) = house.postbox.sent
+    assert (told.key.partition("/")[0], told.severity, told.title) == (kind, severity, title)
+    assert told.body.startswith(f"{error}\n")
+
+
+def test_an_ended_login_blocks_its_account_until_someone_logs_in_and_people_are_told_so() -> None:
+    house = House()
+    desk = unreachable(house)
+    desk.error = NeedsLogin("the login ended: run `acme login`")
     answer = house.run()
-    assert (answer.status_code, answer.json()) == (503, {"error": "the account group cannot be read"})
-    assert answer.headers["Retry-After"] == "30"
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "30")
+    (told,) = house.postbox.about("login")
+    assert (told.severity, told.title) == (Severity.FAILURE, f"house on {ACCOUNT}: blocked until someone logs in")
+    assert told.body.splitlines()[0] == "the login ended: run `acme login`"
+    assert house.postbox.about("attempt") == []
+    desk.up = True
+    assert outcomes([house.run()]) == ["completed"]
 
 
 # --- several accounts -------------------------------------------------------------------------------

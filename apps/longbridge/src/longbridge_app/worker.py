@@ -17,12 +17,12 @@ from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from quant_platform_kit.domain.errors import BrokerError
+from quant_platform_kit.domain.errors import BrokerError, NeedsLogin
 
 from longbridge_app.pacing import Pace
 from longbridge_app.rows import Credentials
 
-__all__ = ["Deadline", "LongBridgeError", "NoTurn", "Worker"]
+__all__ = ["Deadline", "LongBridgeError", "NoTurn", "TokenEnded", "Worker"]
 
 GRACE_SECONDS = 2.0
 FIRST_WAIT, LONGEST_WAIT = 0.25, 4.0
@@ -30,6 +30,7 @@ BUSY = (429, 500, 502, 503, 504)
 REFUSING = (401, 403, 602, 603)
 TOO_MANY = 301606
 """The answer of the websocket of quotes to more than 10 requests a second."""
+NEW_TOKEN = "make a new access token at LongBridge, and put it where this one is"
 CODE = "from longbridge_app.worker_process import run; run()"
 
 
@@ -51,6 +52,11 @@ class LongBridgeError(BrokerError):
         return None if self.code is None else self.code // 1000 if self.code >= 1000 else self.code
 
     @property
+    def unauthorized(self) -> bool:
+        """Whether the access token is not taken."""
+        return self._family == 401
+
+    @property
     def refused(self) -> bool:
         """Whether the request certainly had no effect."""
         return self._family in REFUSING
@@ -61,6 +67,10 @@ class LongBridgeError(BrokerError):
         return self.code in (None, TOO_MANY) or self._family in BUSY
 
 
+class TokenEnded(LongBridgeError, NeedsLogin):
+    """LongBridge takes the access token no more."""
+
+
 class NoTurn(LongBridgeError):
     """Nothing was asked: as many calls were made as LongBridge takes, and another one would have come too late."""
 
@@ -68,6 +78,13 @@ class NoTurn(LongBridgeError):
     def passing(self) -> bool:
         """False: the time that there was is over."""
         return False
+
+
+def _error(what: str, message: str, code: int | None) -> LongBridgeError:
+    """Return the error that LongBridge answered with."""
+    said = f"LongBridge on {what}: {message}" + (f" ({code})" if code is not None else "")
+    error = LongBridgeError(said, code)
+    return TokenEnded(f"{said}; {NEW_TOKEN}", code) if error.unauthorized else error
 
 
 class Deadline:
@@ -181,8 +198,7 @@ class Worker:
         worked, value = answer
         if worked:
             return value
-        message, code = value
-        raise LongBridgeError(f"LongBridge on {what}: {message}" + (f" ({code})" if code is not None else ""), code)
+        raise _error(what, *value)
 
     def look(self, method: str, *arguments: Any, what: str, deadline: Deadline) -> Any:
         """Call a method that changes nothing, again and again while LongBridge is busy or the connection breaks."""

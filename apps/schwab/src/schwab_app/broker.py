@@ -18,7 +18,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from quant_platform_kit.domain.errors import BrokerError, Conflict, NeedsOperator, OrderRejected
+from quant_platform_kit.domain.errors import BrokerError, Conflict, NeedsLogin, NeedsOperator, OrderRejected
 from quant_platform_kit.domain.orders import (
     ExecutionReport,
     Order,
@@ -31,7 +31,7 @@ from quant_platform_kit.domain.portfolio import AccountState
 from quant_platform_kit.domain.silence import AfterSilence, BrokerTraits
 from quant_platform_kit.ports.clock import Clock
 
-from schwab_app.connection import Connection, Deadline, LoginEnded, NotSent, good, said
+from schwab_app.connection import Connection, Deadline, NotSent, good, said
 from schwab_app.intents import Fingerprint, Intent, Intents
 from schwab_app.mapping import account_state, described, entered_at, fingerprint, order_state, report
 from schwab_app.pacing import Pacer
@@ -229,7 +229,7 @@ class SchwabBroker:
             response = self._connection.send_authorized(
                 lambda client: client.place_order(account, specification), f"order {identity}", deadline
             )
-        except (NotSent, LoginEnded) as error:
+        except (NotSent, NeedsLogin) as error:
             self._intents.refuse(identity, f"not sent: {error}")
             raise OrderRejected(f"not sent: {error}") from error
         finally:

@@ -13,20 +13,16 @@ from queue import SimpleQueue
 from typing import Any, cast
 
 from loguru import logger
-from quant_platform_kit.domain.errors import BrokerError, QuantError, Refused
+from quant_platform_kit.domain.errors import BrokerError, NeedsLogin, QuantError, Refused
 
 from schwab_app.redirect import check_accounts, request_hook
 from schwab_app.sdk import load_httpx, load_sdk
 from schwab_app.tokens import LOGIN_AGAIN, Tokens, ends_at
 
-__all__ = ["Connection", "Deadline", "Login", "LoginEnded", "NotSent", "good", "said"]
+__all__ = ["Connection", "Deadline", "Login", "NotSent", "good", "said"]
 
 BUSY = (429, 500, 502, 503, 504)
 FIRST_WAIT, LONGEST_WAIT = 0.25, 4.0
-
-
-class LoginEnded(BrokerError):
-    """Schwab takes the login no more: a person has to log in."""
 
 
 class NotSent(BrokerError):
@@ -81,7 +77,7 @@ class Connection:
         ------
         BrokerError
             Nobody answers.
-        LoginEnded
+        NeedsLogin
             The login is too old, or was ended.
         Refused
             Its accounts are not where they belong.
@@ -140,14 +136,14 @@ class Connection:
         ------
         BrokerError
             No such answer in time.
-        LoginEnded
+        NeedsLogin
             The login is too old, or was ended.
         """
         pause, renewed = FIRST_WAIT, False
         while True:
             try:
                 response = self.send(question, what, deadline)
-            except LoginEnded:
+            except NeedsLogin:
                 raise
             except _Broken as broken:
                 why, asked = str(broken), 0.0
@@ -157,7 +153,7 @@ class Connection:
                     self._renew(what, deadline)
                     continue
                 if response.status_code == 401:
-                    raise LoginEnded(f"Schwab refuses the login for {what}: {LOGIN_AGAIN}")
+                    raise NeedsLogin(f"Schwab refuses the login for {what}: {LOGIN_AGAIN}")
                 if response.status_code not in BUSY:
                     return response
                 why, asked = f"HTTP {response.status_code}", _retry_after(response)
@@ -175,7 +171,7 @@ class Connection:
             There was no connection.
         BrokerError
             No answer: whether it has an effect is not known.
-        LoginEnded
+        NeedsLogin
             The login is too old, or was ended; the request was not sent.
         """
         httpx = load_httpx()
@@ -238,7 +234,7 @@ class Connection:
         end = ends_at(self.login.tokens.read())
         age = "ended" if end <= datetime.now(UTC) else "would end"  # noqa: TID251 - a login's age is real time
         self.close()
-        return LoginEnded(
+        return NeedsLogin(
             f"Schwab refuses to refresh the login, which {age} on {end:%Y-%m-%d %H:%M} UTC ({_words(error)}): "
             f"{LOGIN_AGAIN}"
         )

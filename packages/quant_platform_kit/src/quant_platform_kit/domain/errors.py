@@ -12,6 +12,7 @@ QuantError                  anything this package raises on purpose
 │   └── Conflict            a precondition failed: the object exists already or has another generation
 └── BrokerError             the broker could not answer; what it did is unknown
     ├── Superseded          a newer login took the account's connection
+    ├── NeedsLogin          it takes the login no more, until a person has made another
     ├── NeedsOperator       what became of an order cannot be told without a person
     └── OrderRejected       the broker answered: it will not take this order
 """
@@ -27,6 +28,7 @@ __all__ = [
     "Interrupted",
     "InvalidInput",
     "LeaseLost",
+    "NeedsLogin",
     "NeedsOperator",
     "NotifyError",
     "OrderRejected",
@@ -91,6 +93,10 @@ class BrokerError(QuantError):
 
 class Superseded(BrokerError):
     """A newer login took the account's connection: nothing sent over the old one has any effect."""
+
+
+class NeedsLogin(BrokerError):
+    """The broker takes the login no more: a person has to make another, and the message says how."""
 
 
 class NeedsOperator(BrokerError):

@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from enum import Enum
 
 from quant_platform_kit.domain.digests import canonical_json, sha256
 from quant_platform_kit.domain.errors import InvalidInput, NotifyError, StoreError
@@ -18,7 +19,7 @@ from quant_platform_kit.ports.notifier import Notification, Notifier, Severity
 from quant_platform_kit.ports.versioned_store import VersionedStore
 from quant_platform_kit.services.decoding import decode
 
-__all__ = ["Delivery", "Notices", "Revision", "about_attempt", "about_caution", "about_revision", "about_run"]
+__all__ = ["Delivery", "Left", "Notices", "Revision", "about_attempt", "about_caution", "about_revision", "about_run"]
 
 ATTEMPT_MINUTES = 15
 """Failing attempts on one account are notified once in so many minutes."""
@@ -171,21 +172,33 @@ def about_revision(revision: Revision, report: RunReport) -> Notification:
     return Notification(f"first/{digest}", severity, title, "\n".join(lines))
 
 
-def about_attempt(service: str, account_id: str, error: str, now: datetime, *, goes_on: bool = True) -> Notification:
+class Left(Enum):
+    """What a run that could not go on leaves: whose turn it is."""
+
+    OPEN = "Nothing was lost: the next trigger goes on with the run."
+    LOGIN = "TO DO: log in. Until then nothing is sent; the next trigger after it goes on with the run."
+    CAUSE = "TO DO: nothing was sent, and no trigger changes that; see to the cause."
+
+
+def about_attempt(
+    service: str, account_id: str | None, error: str, now: datetime, left: Left = Left.OPEN
+) -> Notification:
     """Return what is told about a run that could not go on; at most once in a quarter of an hour.
 
     Parameters
     ----------
-    goes_on
-        Whether the next trigger may go on with it; otherwise it is up to a person.
+    account_id
+        None when it cannot even be told which accounts the service has.
     """
     window = now.replace(minute=now.minute - now.minute % ATTEMPT_MINUTES)
-    left = "The run stays open: nothing was lost, and the next trigger goes on with it."
+    kind, what = "attempt", "the run could not go on"
+    if left is Left.LOGIN:
+        kind, what = "login", "blocked until someone logs in"
     return Notification(
-        f"attempt/{account_id}-{window:%Y%m%dT%H%M}",
-        Severity.WARNING if goes_on else Severity.FAILURE,
-        f"{service} on {account_id}: the run could not go on",
-        f"{error}\n{left if goes_on else 'TO DO: nothing was sent, and no trigger changes that; see to the cause.'}",
+        f"{kind}/{account_id or f'of-{service}'}-{window:%Y%m%dT%H%M}",
+        Severity.WARNING if left is Left.OPEN else Severity.FAILURE,
+        f"{service} on {account_id}: {what}" if account_id else f"{service}: {what}",
+        f"{error}\n{left.value}",
     )
 
 

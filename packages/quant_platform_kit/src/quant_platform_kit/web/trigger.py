@@ -19,6 +19,7 @@ from quant_platform_kit.domain.errors import (
     Interrupted,
     InvalidInput,
     LeaseLost,
+    NeedsLogin,
     QuantError,
     StoreError,
     UnknownSession,
@@ -27,6 +28,7 @@ from quant_platform_kit.domain.identity import Mode, RunKey
 from quant_platform_kit.domain.runs import Outcome, RunReport
 from quant_platform_kit.ports.notifier import Notification
 from quant_platform_kit.services.notifying import (
+    Left,
     Notices,
     Revision,
     about_attempt,
@@ -120,7 +122,7 @@ def pull(service: Service, trigger: Trigger, stop: StopSignal) -> list[Answer]:
     BrokerError
         Which accounts there are cannot be found out.
     """
-    accounts = service.accounts()
+    accounts = _accounts(service)
     try:
         for account in accounts:
             lowered(account.mode, trigger.mode)
@@ -130,6 +132,14 @@ def pull(service: Service, trigger: Trigger, stop: StopSignal) -> list[Answer]:
     finally:
         for account in accounts:
             account.close()
+
+
+def _accounts(service: Service) -> Sequence[Account]:
+    try:
+        return service.accounts()
+    except QuantError as error:
+        _tell(service, None, str(error), _left(error))
+        raise
 
 
 def _check_time(due: datetime, now: datetime) -> None:
@@ -256,11 +266,10 @@ def _stopped(service: Service, account_id: str, error: QuantError) -> Answer:
     if isinstance(error, InProgress):
         logger.info("{}", error)
         return Answer(account_id, HTTPStatus.CONFLICT, error=str(error), retry_after=error.retry_after)
-    retryable = isinstance(error, BrokerError | StoreError | LeaseLost | Interrupted)
     logger.error("{}: {}", type(error).__name__, error)
     if not isinstance(error, Interrupted):
-        _tell_stopped(service, account_id, str(error), goes_on=retryable)
-    if retryable:
+        _tell(service, account_id, str(error), _left(error))
+    if _left(error) is not Left.CAUSE:
         wait = timedelta(seconds=RETRY_SECONDS)
         return Answer(account_id, HTTPStatus.SERVICE_UNAVAILABLE, error=str(error), retry_after=wait)
     return Answer(account_id, HTTPStatus.UNPROCESSABLE_ENTITY, error=str(error))
@@ -270,16 +279,24 @@ def _broken(service: Service, account_id: str, error: Exception) -> Answer:
     """Tell about a run that met a defect, and answer that."""
     logger.opt(exception=error).error("a defect stopped the run")
     text = "a defect in the service; its log has the details"
-    _tell_stopped(service, account_id, text, goes_on=True)
+    _tell(service, account_id, text, Left.OPEN)
     return Answer(account_id, HTTPStatus.INTERNAL_SERVER_ERROR, error=text)
 
 
-def _tell_stopped(service: Service, account_id: str, error: str, *, goes_on: bool) -> None:
+def _left(error: QuantError) -> Left:
+    """Return whose turn it is after an error that stopped a run."""
+    if isinstance(error, NeedsLogin):
+        return Left.LOGIN
+    retryable = isinstance(error, BrokerError | StoreError | LeaseLost | Interrupted)
+    return Left.OPEN if retryable else Left.CAUSE
+
+
+def _tell(service: Service, account_id: str | None, error: str, left: Left) -> None:
     if service.notifier is None:
         return
     try:
         store = service.stores.notices
-        message = about_attempt(service.name, account_id, error, store.now(), goes_on=goes_on)
+        message = about_attempt(service.name, account_id, error, store.now(), left)
     except QuantError as failed:
         logger.error("nobody was told: {}", failed)
         return
