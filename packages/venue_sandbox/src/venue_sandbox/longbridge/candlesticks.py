@@ -41,8 +41,8 @@ def read_day(day: str) -> date:
 
 def candlesticks(exchange: Exchange, request: Values) -> Values:
     """Return the newest candlesticks of a symbol."""
-    bars = _bars(exchange, request)
-    return _answer(exchange, request, bars[-min(max(request["count"], 1), MOST) :])
+    count = min(max(request["count"], 1), MOST)
+    return _answer(exchange, request, _bars(exchange, request, newest=count))
 
 
 def history(exchange: Exchange, request: Values) -> Values:
@@ -67,15 +67,15 @@ def _by_offset(bars: list[Bar], offset: Values) -> list[Bar]:
     return [bar for bar in bars if bar.session <= last][-count:]
 
 
-def _bars(exchange: Exchange, request: Values) -> list[Bar]:
+def _bars(exchange: Exchange, request: Values, newest: int | None = None) -> list[Bar]:
     symbol = symbol_of(request["symbol"])
     if exchange.listing.find(symbol) is None:
         raise BadQuery(f"{request['symbol']} is not listed")
     if request["period"] != DAY:
         raise BadQuery("the sandbox has daily candlesticks only")
     if request["adjust_type"] == FORWARD_ADJUST:
-        return exchange.market.bars(symbol, exchange.now(), Adjustment.TOTAL_RETURN)
-    bars = exchange.market.bars(symbol, exchange.now(), Adjustment.SPLIT)
+        return exchange.market.bars(symbol, exchange.now(), Adjustment.TOTAL_RETURN, newest)
+    bars = exchange.market.bars(symbol, exchange.now(), Adjustment.SPLIT, newest)
     return [_unadjusted(exchange, symbol, bar) for bar in bars]
 
 
