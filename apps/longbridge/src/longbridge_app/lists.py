@@ -10,8 +10,8 @@ from longbridge_app.worker import Deadline
 
 __all__ = ["Listed"]
 
-FIRST_FRESH, LONGEST_FRESH, GROWS = 0.01, 3.0, 1.5
-"""How long a list is good for, in seconds: each half as long again as the one before, until one is sent or changes.
+FIRST_FRESH, LONGEST_FRESH, GROWS = 0.005, 3.0, 2.0
+"""How long a list is good for, in seconds: each twice as long as the one before, until one is sent or changes.
 
 Most orders are filled soon after they were sent, one soon after another, and calls are few.
 """

@@ -23,7 +23,7 @@ __all__ = ["Execution", "ExecutionTimes"]
 ZERO = Decimal(0)
 MOST_SENDS = 3
 """How often one worker sends one order before it leaves the run open for the next."""
-PAUSE_GROWS = 1.5
+PAUSE_GROWS = 2
 
 _T = TypeVar("_T")
 
@@ -35,13 +35,13 @@ class ExecutionTimes:
     Attributes
     ----------
     first_poll, poll
-        The first pause before a look, and the longest; each is half as long again as the one before, until an order
-        comes to its end.
+        The first pause before a look, and the longest; each is twice as long as the one before, until an order comes to
+        its end.
     """
 
     fill_timeout: timedelta = timedelta(seconds=120)
     poll: timedelta = timedelta(milliseconds=250)
-    first_poll: timedelta = timedelta(milliseconds=10)
+    first_poll: timedelta = timedelta(milliseconds=5)
 
 
 @dataclass(slots=True)
