@@ -21,6 +21,7 @@ from quant_platform_kit.domain.identity import Mode, RunKey
 from quant_platform_kit.domain.orders import OrderState
 from quant_platform_kit.domain.runs import Outcome
 from quant_platform_kit.services.audit import Operator
+from quant_platform_kit.services.leases import read_lease
 from quant_platform_kit.services.recorded_run import recorded_run
 from quant_platform_kit.services.reports import ReportStore
 from quant_platform_kit.services.resolving import Resolution, Settlement, resolve
@@ -87,6 +88,7 @@ class Lane:
         if not (unknown and self.causes_of(key.run_id)):
             return
         time.sleep(OPERATOR_SECONDS)
+        self._run_until_closed(key)
         filled = self.campaign.desk.filled(self.account, intended(self.keys, store), store)
         for order in unknown:
             units = filled.get(order.client_order_id)
@@ -94,6 +96,16 @@ class Lane:
             price = PRICES[order.symbol] if units else None
             said = Resolution(key.run_id, order.client_order_id, what, "the venue's book", units, price)
             resolve(Operator(store, SystemClock(), "campaign"), self.account, said)
+
+    def _run_until_closed(self, key: RunKey) -> None:
+        """Run again, as `resolve` asks for, a run whose worker was stopped past its lease after the report."""
+        deadline = time.monotonic() + GIVE_UP_SECONDS
+        while time.monotonic() < deadline:
+            state = read_lease(self.campaign.place.open()[0], self.account)
+            if state is None or state.open_run != key.run_id:
+                return
+            self._code(self.campaign.job(key).start())
+            time.sleep(0.1)
 
     def _attempt(self, job: Job, *, stop: bool) -> int:
         """Start a worker, and now and then a second one for the same key; kill, stop or leave it."""
