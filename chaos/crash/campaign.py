@@ -55,7 +55,7 @@ class Lane:
         self.random = random.Random(f"{campaign.seed}-{number}")
         self.crashes = 0
         self.keys: list[RunKey] = []
-        self.causes: dict[str, Sequence[str]] = {}
+        self.causes: dict[str, list[str]] = {}
 
     def work(self) -> "Lane":
         """Run every session of the lane to its end."""
@@ -66,7 +66,7 @@ class Lane:
     def _one_run(self, session: date) -> None:
         key = RunKey(self.account, session, "chaos", Mode.PAPER)
         self.keys.append(key)
-        self.causes[key.run_id] = self.campaign.desk.arm(self.account, self.random)
+        self.causes[key.run_id] = [*self.campaign.desk.arm(self.account, self.random)]
         job = self.campaign.job(key)
         stops = self.random.choice((3, 3, 4, 4))
         deadline = time.monotonic() + GIVE_UP_SECONDS
@@ -145,12 +145,12 @@ class Lane:
     def _died(self) -> None:
         """Count a worker's death, and note one with an order on its way, which not every broker can clear up."""
         self.crashes += 1
-        key = self.keys[-1]
-        store, _ = self.campaign.place.open()
-        run = recorded_run(store, key.account_id, key.run_id)
-        sent = any(record.state is OrderState.SENT for record in run.records.values()) if run else False
-        if sent and self.campaign.desk.sends_once:
-            self.causes[key.run_id] = [*self.causes[key.run_id], IN_A_SEND]
+        if not self.campaign.desk.sends_once:
+            return
+        run_id = self.keys[-1].run_id
+        run = recorded_run(self.campaign.place.open()[0], self.account, run_id)
+        if run and any(record.state is OrderState.SENT for record in run.records.values()):
+            self.causes[run_id].append(IN_A_SEND)
 
     def _outlive(self, stopped: BaseProcess, job: Job) -> int:
         """Let a successor run while a worker is stopped past its lease, then wake the worker."""

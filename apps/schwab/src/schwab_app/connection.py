@@ -143,8 +143,6 @@ class Connection:
         while True:
             try:
                 response = self.send(question, what, deadline)
-            except NeedsLogin:
-                raise
             except _Broken as broken:
                 why, asked = str(broken), 0.0
             else:
