@@ -16,7 +16,7 @@ from quant_platform_kit.domain.strategy import (
     StrategyManifest,
     TargetMode,
 )
-from quant_platform_kit.services.backtest import backtest
+from quant_platform_kit.services.research.backtest import backtest
 
 from bench.market import CALENDAR, invented, settings
 

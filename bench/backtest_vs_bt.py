@@ -20,7 +20,7 @@ import pandas as pd
 from quant_platform_kit.adapters.strategies import bind, find_strategy
 from quant_platform_kit.domain.performance import BacktestResult
 from quant_platform_kit.domain.prices import PriceTable
-from quant_platform_kit.services.backtest import backtest
+from quant_platform_kit.services.research.backtest import backtest
 
 from bench.market import CALENDAR, settings, table
 

@@ -16,7 +16,7 @@ from typing import Any
 import ib_async
 from schwab_app.redirect import request_hook
 from schwab_app.sdk import load_sdk
-from venue_sandbox.launch import Server
+from venue_sandbox.servers.launch import Server
 
 from chaos.matrix.stand import ACCOUNT
 

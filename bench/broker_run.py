@@ -30,11 +30,11 @@ from quant_platform_kit.domain.strategy import (
     StrategyManifest,
     TargetMode,
 )
-from quant_platform_kit.services.reports import ReportStore
-from quant_platform_kit.services.run_cycle import run_cycle
-from quant_platform_kit.services.run_request import RunPorts, RunRequest
+from quant_platform_kit.services.record.report_store import ReportStore
+from quant_platform_kit.services.run.request import RunPorts, RunRequest
+from quant_platform_kit.services.run.run_cycle import run_cycle
 from schwab_app.tokens import TokenFile
-from venue_sandbox.launch import Server
+from venue_sandbox.servers.launch import Server
 
 from bench.bare_orders import BARE, Bare
 from chaos.matrix.ibkr import IbkrStand

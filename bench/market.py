@@ -12,7 +12,7 @@ from quant_platform_kit.domain.cycle import ExecutionPolicy
 from quant_platform_kit.domain.gates import RiskLimits
 from quant_platform_kit.domain.planning import IDEAL
 from quant_platform_kit.domain.prices import PriceTable
-from quant_platform_kit.services.backtest import BacktestSettings, FillAt
+from quant_platform_kit.services.research.backtest import BacktestSettings, FillAt
 from quant_platform_kit.testing.synthetic import synthetic_prices
 
 CALENDAR = load_calendar("XNYS")

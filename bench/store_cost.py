@@ -19,6 +19,7 @@ from typing import Any
 
 from pydantic import BaseModel
 from quant_platform_kit.adapters.calendar_tables import load_calendar
+from quant_platform_kit.adapters.clock import FrozenClock
 from quant_platform_kit.adapters.strategies import bind
 from quant_platform_kit.domain.cycle import ExecutionPolicy
 from quant_platform_kit.domain.identity import Mode, RunKey
@@ -29,12 +30,11 @@ from quant_platform_kit.domain.strategy import (
     StrategyManifest,
     TargetMode,
 )
+from quant_platform_kit.paper.broker import PaperBroker, open_account
 from quant_platform_kit.ports.versioned_store import Stored, VersionedStore
-from quant_platform_kit.services.reports import ReportStore
-from quant_platform_kit.services.run_cycle import run_cycle
-from quant_platform_kit.services.run_request import RunPorts, RunRequest
-from quant_platform_kit.testing.clock import FrozenClock
-from quant_platform_kit.testing.paper import PaperBroker, open_account
+from quant_platform_kit.services.record.report_store import ReportStore
+from quant_platform_kit.services.run.request import RunPorts, RunRequest
+from quant_platform_kit.services.run.run_cycle import run_cycle
 from sqlalchemy import create_engine, text
 
 from chaos import stores

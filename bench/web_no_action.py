@@ -19,23 +19,23 @@ import uvicorn
 from loguru import logger
 from pydantic import SecretStr
 from quant_platform_kit.adapters.calendar_tables import load_calendar
+from quant_platform_kit.adapters.clock import FrozenClock
 from quant_platform_kit.adapters.platforms import read_platform
 from quant_platform_kit.adapters.price_files import FileMarketData, price_table
 from quant_platform_kit.adapters.strategies import bind, find_strategy
 from quant_platform_kit.domain.cycle import ExecutionPolicy
 from quant_platform_kit.domain.identity import Mode
+from quant_platform_kit.paper.broker import PaperBroker, open_account
+from quant_platform_kit.paper.platform import description
 from quant_platform_kit.ports.versioned_store import Stored, VersionedStore
-from quant_platform_kit.services.reports import ReportStore
-from quant_platform_kit.services.run_request import RunTerms
-from quant_platform_kit.testing.clock import FrozenClock
-from quant_platform_kit.testing.paper import PaperBroker, open_account
-from quant_platform_kit.testing.paper_platform import description
+from quant_platform_kit.runtime.running import Trigger
+from quant_platform_kit.runtime.service import Account, Service, Stores
+from quant_platform_kit.runtime.settings import ServiceSettings
+from quant_platform_kit.services.record.report_store import ReportStore
+from quant_platform_kit.services.run.request import RunTerms
 from quant_platform_kit.testing.synthetic import synthetic_prices
 from quant_platform_kit.web.app import create_app
-from quant_platform_kit.web.service import Account, Service, Stores
-from quant_platform_kit.web.settings import ServiceSettings
-from quant_platform_kit.web.trigger import Trigger
-from venue_sandbox.loopback import ask
+from venue_sandbox.servers.loopback import ask
 
 from chaos import stores
 

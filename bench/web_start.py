@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from venue_sandbox.loopback import ask
+from venue_sandbox.servers.loopback import ask
 
 ROUNDS = 15
 BOUND = 1.5

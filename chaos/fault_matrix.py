@@ -25,12 +25,12 @@ from quant_platform_kit.domain.identity import Mode, RunKey
 from quant_platform_kit.domain.portfolio import Quote
 from quant_platform_kit.domain.prices import PriceHistory
 from quant_platform_kit.domain.runs import Outcome, RunReport
+from quant_platform_kit.paper.client import PaperClient, control
+from quant_platform_kit.paper.venue import Fault
 from quant_platform_kit.ports.versioned_store import Stored, VersionedStore
-from quant_platform_kit.services.reports import ReportStore
-from quant_platform_kit.services.run_cycle import run_cycle
-from quant_platform_kit.services.run_request import RunPorts, RunRequest, RunTerms
-from quant_platform_kit.testing.paper_client import PaperClient, control
-from quant_platform_kit.testing.paper_venue import Fault
+from quant_platform_kit.services.record.report_store import ReportStore
+from quant_platform_kit.services.run.request import RunPorts, RunRequest, RunTerms
+from quant_platform_kit.services.run.run_cycle import run_cycle
 
 from chaos import stores
 from chaos.brokers.paper import PAPER_TRAITS, fills_on_paper

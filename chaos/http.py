@@ -29,15 +29,15 @@ from quant_platform_kit.domain.boundaries import Boundary
 from quant_platform_kit.domain.cycle import ExecutionPolicy
 from quant_platform_kit.domain.identity import Mode, RunKey
 from quant_platform_kit.domain.strategy import BoundStrategy
-from quant_platform_kit.services.reports import ReportStore
-from quant_platform_kit.services.run_request import RunTerms
-from quant_platform_kit.testing.paper_client import PaperClient, VenueClock, control
-from quant_platform_kit.testing.paper_platform import description
+from quant_platform_kit.paper.client import PaperClient, VenueClock, control
+from quant_platform_kit.paper.platform import description
+from quant_platform_kit.runtime.running import Trigger
+from quant_platform_kit.runtime.service import Account, Service, Stores
+from quant_platform_kit.runtime.settings import ServiceSettings
+from quant_platform_kit.services.record.report_store import ReportStore
+from quant_platform_kit.services.run.request import RunTerms
 from quant_platform_kit.web.serve import serve
-from quant_platform_kit.web.service import Account, Service, Stores
-from quant_platform_kit.web.settings import ServiceSettings
-from quant_platform_kit.web.trigger import Trigger
-from venue_sandbox.loopback import ask
+from venue_sandbox.servers.loopback import ask
 
 from chaos import stores
 from chaos.brokers.desk import CASH

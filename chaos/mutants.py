@@ -12,8 +12,9 @@ from quant_platform_kit.domain.boundaries import Boundary
 from quant_platform_kit.domain.errors import Conflict, OrderRejected
 from quant_platform_kit.domain.orders import ExecutionReport, OrderState
 from quant_platform_kit.domain.runs import RunPlan
-from quant_platform_kit.services import execution, gateway, leases, ledger
-from quant_platform_kit.services.decoding import decode
+from quant_platform_kit.services.record import leases, ledger
+from quant_platform_kit.services.record.decoding import decode
+from quant_platform_kit.services.run import execution, gateway
 from schwab_app import intents
 
 __all__ = ["MUTANTS"]

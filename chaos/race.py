@@ -15,8 +15,8 @@ from datetime import date
 from pathlib import Path
 
 from quant_platform_kit.domain.identity import Mode, RunKey
-from quant_platform_kit.services.reports import ReportStore
-from quant_platform_kit.testing.paper_client import control
+from quant_platform_kit.paper.client import control
+from quant_platform_kit.services.record.report_store import ReportStore
 
 from chaos import stores
 from chaos.brokers.desk import CASH

@@ -9,7 +9,7 @@ from pathlib import Path
 from quant_platform_kit.adapters.stores import open_store
 from quant_platform_kit.ports.versioned_store import VersionedStore
 from sqlalchemy import create_engine, text
-from venue_sandbox.launch import Server
+from venue_sandbox.servers.launch import Server
 
 from scripts.test_services import postgresql
 
@@ -48,7 +48,7 @@ def serve(kind: str, folder: Path) -> Generator[StorePlace]:
             url = environment["TEST_POSTGRES_URL"]
             yield StorePlace(url, _second_database(url, "reports"))
     else:
-        server = Server("venue_sandbox.cloud_storage", "--bucket", "quant")
+        server = Server("venue_sandbox.cloud.storage", "--bucket", "quant")
         try:
             endpoint = f"http://127.0.0.1:{server.port}"
             yield StorePlace("gs://quant/ledger", "gs://quant/reports", endpoint, timedelta(seconds=6))

@@ -11,7 +11,7 @@ class PaperVenueProcess:
     """A paper venue in a process of its own, on a free loopback port, that does not know repeated ids."""
 
     def __init__(self, folder: Path, dedupe: str = "off") -> None:
-        self._command = [sys.executable, "-m", "quant_platform_kit.testing.paper_venue"]
+        self._command = [sys.executable, "-m", "quant_platform_kit.paper.venue"]
         self._command += ["--folder", str(folder / "venue"), "--dedupe", dedupe, "--delay", "0.12"]
         self.port = 0
 

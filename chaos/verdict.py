@@ -8,9 +8,9 @@ from quant_platform_kit.domain.identity import RunKey
 from quant_platform_kit.domain.orders import Order, OrderState
 from quant_platform_kit.domain.runs import OrderOutcome, Outcome, RunReport
 from quant_platform_kit.ports.versioned_store import VersionedStore
-from quant_platform_kit.services.leases import read_lease
-from quant_platform_kit.services.ledger import DecisionLedger, RunLedger
-from quant_platform_kit.services.reports import ReportStore
+from quant_platform_kit.services.record.leases import read_lease
+from quant_platform_kit.services.record.ledger import DecisionLedger, RunLedger
+from quant_platform_kit.services.record.report_store import ReportStore
 
 __all__ = ["Count", "intended", "judge"]
 

@@ -18,10 +18,10 @@ from quant_platform_kit.domain.cycle import ExecutionPolicy
 from quant_platform_kit.domain.errors import BrokerError, InProgress, LeaseLost, QuantError, StoreError
 from quant_platform_kit.domain.identity import RunKey
 from quant_platform_kit.domain.strategy import BoundStrategy
-from quant_platform_kit.services.execution import ExecutionTimes
-from quant_platform_kit.services.reports import ReportStore
-from quant_platform_kit.services.run_cycle import run_cycle
-from quant_platform_kit.services.run_request import RunPorts, RunRequest, RunTerms
+from quant_platform_kit.services.record.report_store import ReportStore
+from quant_platform_kit.services.run.execution import ExecutionTimes
+from quant_platform_kit.services.run.request import RunPorts, RunRequest, RunTerms
+from quant_platform_kit.services.run.run_cycle import run_cycle
 
 from chaos.brokers import SDKS
 from chaos.brokers.desk import Door

@@ -75,7 +75,7 @@ COMMON = (
     *("pytest>=9", "pytest-socket>=0.7"),
 )
 KIT_TESTS, IBKR_TESTS = "packages/quant_platform_kit/tests", "apps/ibkr/tests/test_ibkr_contract.py"
-HTTP_TESTS = "tests/services/test_http_venues_contract.py"
+HTTP_TESTS = "tests/services/brokers/test_http_venues_contract.py"
 ASYNC, INSYNC = ("-e", "apps/ibkr[async]"), ("-e", "apps/ibkr[insync]")
 LONGBRIDGE, LONGPORT = "apps/longbridge[longbridge]", "apps/longbridge[longport]"
 HTTP = ("-e", "packages/quant_platform_kit[sql]", "-e", "apps/schwab", "-e")

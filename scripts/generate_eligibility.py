@@ -19,8 +19,8 @@ repository's check fails when it is out of date. `quant profiles` shows the same
 A profile runs where everything it needs is delivered; what is missing most is the
 [price adjustment](../adr/0003-price-adjustment.md), which a price source (`PRICE_HISTORY_PATH`) can deliver instead of
 the broker. Where a profile runs, it decides the same from the same portfolio: the test
-`tests/services/test_one_decision_everywhere.py` compares its digests across the platforms and the back-test, each with
-its broker's own prices, and at Schwab also under the same rules on split-adjusted prices.
+`tests/services/brokers/test_one_decision_everywhere.py` compares its digests across the platforms and the back-test,
+each with its broker's own prices, and at Schwab also under the same rules on split-adjusted prices.
 """
 
 

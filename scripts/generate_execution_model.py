@@ -16,8 +16,8 @@ from quant_platform_kit.domain.orders import TRANSITIONS, OrderState
 from quant_platform_kit.domain.reconciliation import Discrepancy
 from quant_platform_kit.domain.runs import Outcome
 from quant_platform_kit.domain.silence import AfterSilence, BrokerTraits
-from quant_platform_kit.services import ledger
-from quant_platform_kit.services.run_request import Handover, RunTerms
+from quant_platform_kit.services.record import ledger
+from quant_platform_kit.services.run.request import Handover, RunTerms
 from reference_pages import table, write_or_check
 
 OUTCOMES = {

@@ -17,7 +17,7 @@ from longbridge_app.settings import LongBridgeSettings
 from paper_app.settings import PaperSettings
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
-from quant_platform_kit.web.settings import CLOSE, SHORTEST_TOKEN, ServiceSettings
+from quant_platform_kit.runtime.settings import CLOSE, SHORTEST_TOKEN, ServiceSettings
 from reference_pages import table, write_or_check
 from schwab_app.settings import SchwabSettings
 

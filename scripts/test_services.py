@@ -39,7 +39,7 @@ from pathlib import Path
 from types import FrameType
 from urllib.parse import urlsplit
 
-from venue_sandbox.launch import Server
+from venue_sandbox.servers.launch import Server
 
 ROOT = Path(__file__).resolve().parent.parent
 PROGRAMS = ("initdb", "pg_ctl", "postgres")
@@ -152,7 +152,7 @@ def cloud_storage(given: str | None) -> Generator[dict[str, str]]:
         say(f"Cloud Storage emulator: {given}, of TEST_GS_ENDPOINT")
         yield {"TEST_GS_ENDPOINT": given}
         return
-    server = Server("venue_sandbox.cloud_storage", "--write-interval", "0")
+    server = Server("venue_sandbox.cloud.storage", "--write-interval", "0")
     try:
         say(f"Cloud Storage emulator: started on port {server.port}")
         yield {"TEST_GS_ENDPOINT": f"http://127.0.0.1:{server.port}"}

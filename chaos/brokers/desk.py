@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from quant_platform_kit.domain.orders import Order
 from quant_platform_kit.ports.broker import Broker
 from quant_platform_kit.ports.versioned_store import VersionedStore
-from venue_sandbox.launch import Server
+from venue_sandbox.servers.launch import Server
 
 from chaos.strategy import write_prices
 

@@ -13,7 +13,7 @@ from ibkr_app.connection import Address, Connection
 from quant_platform_kit.domain.orders import Order
 from quant_platform_kit.ports.broker import Broker
 from quant_platform_kit.ports.versioned_store import VersionedStore
-from venue_sandbox.launch import Server
+from venue_sandbox.servers.launch import Server
 
 from chaos.brokers.desk import Faults, arm_each, filled_by_remark, options
 
@@ -81,7 +81,7 @@ def ibkr(folder: Path, accounts: Sequence[str]) -> Generator[IbkrDesk]:
     with ExitStack() as running:
         for first in range(0, len(accounts), ACCOUNTS_OF_A_LOGIN):
             few = accounts[first : first + ACCOUNTS_OF_A_LOGIN]
-            venue = running.enter_context(Server("venue_sandbox.tws", *options(folder, f"tws-{first}", few)))
+            venue = running.enter_context(Server("venue_sandbox.venues.tws", *options(folder, f"tws-{first}", few)))
             venues |= dict.fromkeys(few, venue)
         ports = {account: venue.port for account, venue in venues.items()}
         yield IbkrDesk(venues, IbkrDoor(ports, {account: number for number, account in enumerate(accounts, 1)}))

@@ -14,7 +14,7 @@ from longbridge_app.worker import Worker
 from quant_platform_kit.domain.orders import Order
 from quant_platform_kit.ports.broker import Broker
 from quant_platform_kit.ports.versioned_store import VersionedStore
-from venue_sandbox.launch import Server
+from venue_sandbox.servers.launch import Server
 
 from chaos.brokers.desk import Faults, arm_each, filled_by_remark, options
 
@@ -77,7 +77,7 @@ class LongBridgeDesk:
 @contextmanager
 def longbridge(folder: Path, accounts: Sequence[str]) -> Generator[LongBridgeDesk]:
     """Run a LongBridge venue."""
-    with Server("venue_sandbox.longbridge", *options(folder, "longbridge", accounts)) as venue:
+    with Server("venue_sandbox.venues.longbridge", *options(folder, "longbridge", accounts)) as venue:
         logins = {account: credentials_at(venue, "longbridge", account) for account in accounts}
         yield LongBridgeDesk(venue, LongBridgeDoor(logins))
 

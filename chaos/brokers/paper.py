@@ -10,10 +10,10 @@ from pathlib import Path
 
 from quant_platform_kit.domain.orders import Order
 from quant_platform_kit.domain.silence import BrokerTraits
+from quant_platform_kit.paper.client import PaperClient, control
+from quant_platform_kit.paper.venue import Fault
 from quant_platform_kit.ports.broker import Broker
 from quant_platform_kit.ports.versioned_store import VersionedStore
-from quant_platform_kit.testing.paper_client import PaperClient, control
-from quant_platform_kit.testing.paper_venue import Fault
 
 from chaos.brokers.desk import CASH
 from chaos.strategy import PRICES

@@ -17,7 +17,7 @@ from schwab_app.compose import account_of
 from schwab_app.connection import Connection, Login
 from schwab_app.intents import Intent, Intents
 from schwab_app.tokens import TokenFile
-from venue_sandbox.launch import Server
+from venue_sandbox.servers.launch import Server
 
 from chaos.brokers.desk import Faults, arm_each, options
 
@@ -111,7 +111,7 @@ def _looks(intent: Intent) -> tuple[str, str, Decimal]:
 @contextmanager
 def schwab(folder: Path, accounts: Sequence[str]) -> Generator[SchwabDesk]:
     """Run a Schwab venue, with one login for all accounts."""
-    with Server("venue_sandbox.schwab", *options(folder, "schwab", accounts)) as venue:
+    with Server("venue_sandbox.venues.schwab", *options(folder, "schwab", accounts)) as venue:
         token = folder / "token.json"
         token.write_text(json.dumps(venue.control("POST", "login")))
         yield SchwabDesk(venue, SchwabDoor(venue.port, token))

@@ -20,11 +20,11 @@ from quant_platform_kit.domain.boundaries import Boundary
 from quant_platform_kit.domain.identity import Mode, RunKey
 from quant_platform_kit.domain.orders import OrderState
 from quant_platform_kit.domain.runs import Outcome
-from quant_platform_kit.services.audit import Operator
-from quant_platform_kit.services.leases import read_lease
-from quant_platform_kit.services.recorded_run import recorded_run
-from quant_platform_kit.services.reports import ReportStore
-from quant_platform_kit.services.resolving import Resolution, Settlement, resolve
+from quant_platform_kit.services.operate.audit import Operator
+from quant_platform_kit.services.operate.resolving import Resolution, Settlement, resolve
+from quant_platform_kit.services.record.leases import read_lease
+from quant_platform_kit.services.record.recorded_run import recorded_run
+from quant_platform_kit.services.record.report_store import ReportStore
 
 from chaos import stores, worker
 from chaos.brokers import BROKERS

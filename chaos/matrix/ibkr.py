@@ -10,9 +10,9 @@ from pathlib import Path
 from ibkr_app.compose import account_of
 from ibkr_app.connection import Address, Connection
 from quant_platform_kit.ports.versioned_store import VersionedStore
-from quant_platform_kit.services.execution import ExecutionTimes
-from quant_platform_kit.web.service import Account
-from venue_sandbox.launch import Server
+from quant_platform_kit.runtime.service import Account
+from quant_platform_kit.services.run.execution import ExecutionTimes
+from venue_sandbox.servers.launch import Server
 
 from chaos.matrix.stand import ACCOUNT, Row, fault, on_price_file, set_clock, together
 
@@ -43,7 +43,7 @@ class IbkrStand:
 @contextmanager
 def ibkr(folder: Path) -> Generator[IbkrStand]:
     """Run a TWS venue."""
-    with Server("venue_sandbox.tws", *on_price_file(folder)) as venue:
+    with Server("venue_sandbox.venues.tws", *on_price_file(folder)) as venue:
         yield IbkrStand(venue)
 
 

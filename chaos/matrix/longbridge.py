@@ -10,9 +10,9 @@ from pathlib import Path
 from longbridge_app.compose import account_of
 from longbridge_app.worker import Worker
 from quant_platform_kit.ports.versioned_store import VersionedStore
-from quant_platform_kit.services.execution import ExecutionTimes
-from quant_platform_kit.web.service import Account
-from venue_sandbox.launch import Server
+from quant_platform_kit.runtime.service import Account
+from quant_platform_kit.services.run.execution import ExecutionTimes
+from venue_sandbox.servers.launch import Server
 
 from chaos.brokers.longbridge import credentials_at
 from chaos.matrix.over_http import SERVER_ERRORS, order_rows
@@ -46,7 +46,7 @@ class LongBridgeStand:
 
 @contextmanager
 def _serve(library: str, folder: Path) -> Generator[LongBridgeStand]:
-    with Server("venue_sandbox.longbridge", *on_price_file(folder)) as venue:
+    with Server("venue_sandbox.venues.longbridge", *on_price_file(folder)) as venue:
         yield LongBridgeStand(venue, library)
 
 

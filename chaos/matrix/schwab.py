@@ -7,13 +7,13 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from quant_platform_kit.ports.versioned_store import VersionedStore
-from quant_platform_kit.services.execution import ExecutionTimes
-from quant_platform_kit.web.service import Account
+from quant_platform_kit.runtime.service import Account
+from quant_platform_kit.services.run.execution import ExecutionTimes
 from schwab_app.broker import Delays
 from schwab_app.compose import account_of
 from schwab_app.connection import Connection, Login
 from schwab_app.tokens import TokenFile
-from venue_sandbox.launch import Server
+from venue_sandbox.servers.launch import Server
 
 from chaos.matrix.over_http import SERVER_ERRORS, order_rows
 from chaos.matrix.stand import ACCOUNT, Row, fault, on_price_file, set_clock, together
@@ -50,7 +50,7 @@ class SchwabStand:
 @contextmanager
 def schwab(folder: Path) -> Generator[SchwabStand]:
     """Run a Schwab venue, and log in at it."""
-    with Server("venue_sandbox.schwab", *on_price_file(folder)) as venue:
+    with Server("venue_sandbox.venues.schwab", *on_price_file(folder)) as venue:
         stand = SchwabStand(venue, TokenFile(folder / "token.json"))
         stand.log_in()
         yield stand

@@ -9,9 +9,9 @@ from typing import Any, Protocol
 
 from quant_platform_kit.adapters.calendar_tables import load_calendar
 from quant_platform_kit.ports.versioned_store import VersionedStore
-from quant_platform_kit.services.execution import ExecutionTimes
-from quant_platform_kit.web.service import Account
-from venue_sandbox.launch import Server
+from quant_platform_kit.runtime.service import Account
+from quant_platform_kit.services.run.execution import ExecutionTimes
+from venue_sandbox.servers.launch import Server
 
 from chaos.strategy import write_prices
 

@@ -14,13 +14,13 @@ from quant_platform_kit.domain.errors import BrokerError, InProgress, LeaseLost
 from quant_platform_kit.domain.identity import Mode, RunKey
 from quant_platform_kit.domain.orders import OrderState, Side
 from quant_platform_kit.domain.runs import OrderOutcome, OrderRecord, Outcome, RunReport
-from quant_platform_kit.services.audit import Operator
-from quant_platform_kit.services.notifying import about_run
-from quant_platform_kit.services.recorded_run import recorded_run
-from quant_platform_kit.services.reports import ReportStore
-from quant_platform_kit.services.resolving import Resolution, Settlement, resolve
-from quant_platform_kit.services.run_cycle import run_cycle
-from quant_platform_kit.services.run_request import RunPorts, RunRequest, RunTerms
+from quant_platform_kit.services.observe.notifying import about_run
+from quant_platform_kit.services.operate.audit import Operator
+from quant_platform_kit.services.operate.resolving import Resolution, Settlement, resolve
+from quant_platform_kit.services.record.recorded_run import recorded_run
+from quant_platform_kit.services.record.report_store import ReportStore
+from quant_platform_kit.services.run.request import RunPorts, RunRequest, RunTerms
+from quant_platform_kit.services.run.run_cycle import run_cycle
 
 from chaos.matrix.stand import ACCOUNT, CALENDAR, SESSIONS, Row, Serve, Stand
 from chaos.strategy import PRICES, bound

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from quant_platform_kit.adapters.stores import open_store
 from quant_platform_kit.domain.errors import InvalidInput, Refused
-from quant_platform_kit.services.audit import audit_entries
-from quant_platform_kit.services.leases import lease_at
+from quant_platform_kit.services.operate.audit import audit_entries
+from quant_platform_kit.services.record.leases import lease_at
 from quant_release.drift import drift
 from quant_release.holding import LEASE
 from quant_release.journal import Journal, RunRecord

@@ -28,9 +28,9 @@ from sqlalchemy import create_engine, make_url
 from sqlalchemy.engine import URL
 from sqlalchemy.pool import NullPool
 from us_equity_strategies.catalog import CATALOG
-from venue_sandbox.launch import Server
+from venue_sandbox.servers.launch import Server
 
-from .app_frame import longbridge_login
+from .brokers.app_frame import longbridge_login
 
 Start = Callable[..., Server]
 
@@ -157,7 +157,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: split-strategy\nVersion: 1\n")
     (installed / "entry_points.txt").write_text("[quant.strategies]\nsplit = split_strategy:CATALOG\n")
     names = json.dumps([f"split_{name}" for name in CATALOG])
-    platforms = {"paper": "quant_platform_kit.testing.paper_platform"}
+    platforms = {"paper": "quant_platform_kit.paper.platform"}
     for app in ("paper", "ibkr", "schwab"):
         described: Path = import_module(platforms.get(app, f"{app}_app.platform")).description()
         (folder / f"split_{app}.py").write_text(SPLIT_SERVICE.replace("APP", app))

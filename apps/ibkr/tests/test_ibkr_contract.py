@@ -28,9 +28,9 @@ from quant_platform_kit.domain.orders import Order
 from quant_platform_kit.domain.strategy import Adjustment
 from quant_platform_kit.ports.broker import Broker
 from quant_platform_kit.ports.market_data import MarketData
+from quant_platform_kit.runtime.service import Account
 from quant_platform_kit.testing.broker_contract import HKD_FUNDING, BrokerContract
-from quant_platform_kit.web.service import Account
-from venue_sandbox.launch import Server
+from venue_sandbox.servers.launch import Server
 
 pytestmark = [pytest.mark.services, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
 
@@ -89,7 +89,7 @@ class Gateway:
 
     def start(self, port: int = 0) -> None:
         """Start it, on a free port unless one is given."""
-        self.server = Server("venue_sandbox.tws", *self.options, "--port", str(port))
+        self.server = Server("venue_sandbox.venues.tws", *self.options, "--port", str(port))
         self.ports.update((self.server.port, self.server.control_port))
 
     def connection(self, client_id: int = CLIENT_ID) -> Connection:

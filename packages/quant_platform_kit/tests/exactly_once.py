@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 from pydantic import BaseModel, ConfigDict
 from quant_platform_kit.adapters.calendar_tables import load_calendar
+from quant_platform_kit.adapters.clock import FrozenClock
 from quant_platform_kit.adapters.price_files import FileMarketData
 from quant_platform_kit.adapters.strategies import bind
 from quant_platform_kit.domain.boundaries import Boundary
@@ -42,15 +43,14 @@ from quant_platform_kit.domain.strategy import (
     TargetMode,
 )
 from quant_platform_kit.ports.versioned_store import Stored
-from quant_platform_kit.services.execution import Execution, ExecutionTimes
-from quant_platform_kit.services.flags import FlagEntry, allowed, halts
-from quant_platform_kit.services.gateway import Gateway
-from quant_platform_kit.services.leases import AccountLease, LeaseState, LeaseTerms, read_lease
-from quant_platform_kit.services.ledger import DecisionLedger, RunLedger
-from quant_platform_kit.services.reports import ReportStore
-from quant_platform_kit.services.run_cycle import run_cycle
-from quant_platform_kit.services.run_request import RunPorts, RunRequest, RunTerms
-from quant_platform_kit.testing.clock import FrozenClock
+from quant_platform_kit.services.operate.switches import FlagEntry, allowed, halts
+from quant_platform_kit.services.record.leases import AccountLease, LeaseState, LeaseTerms, read_lease
+from quant_platform_kit.services.record.ledger import DecisionLedger, RunLedger
+from quant_platform_kit.services.record.report_store import ReportStore
+from quant_platform_kit.services.run.execution import Execution, ExecutionTimes
+from quant_platform_kit.services.run.gateway import Gateway
+from quant_platform_kit.services.run.request import RunPorts, RunRequest, RunTerms
+from quant_platform_kit.services.run.run_cycle import run_cycle
 
 ACCOUNT = "DUSBX001"
 CALENDAR = load_calendar("XNYS")

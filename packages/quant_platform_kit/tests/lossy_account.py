@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from quant_platform_kit.adapters.clock import FrozenClock
 from quant_platform_kit.adapters.file_store import FileStore
 from quant_platform_kit.adapters.price_files import FileMarketData
 from quant_platform_kit.domain.boundaries import Boundary
@@ -27,15 +28,14 @@ from quant_platform_kit.domain.runs import Outcome, RunReport
 from quant_platform_kit.domain.sessions import ExchangeCalendar
 from quant_platform_kit.domain.silence import AfterSilence, BrokerTraits
 from quant_platform_kit.domain.strategy import BoundStrategy
-from quant_platform_kit.services.audit import Operator, audit_entries
-from quant_platform_kit.services.leases import read_lease
-from quant_platform_kit.services.ledger import DecisionLedger
-from quant_platform_kit.services.reports import ReportStore
-from quant_platform_kit.services.resolving import Resolution, Resolved, Settlement, resolve
-from quant_platform_kit.services.run_cycle import run_cycle
-from quant_platform_kit.services.run_request import RunPorts, RunRequest
-from quant_platform_kit.testing.clock import FrozenClock
-from quant_platform_kit.testing.paper import PaperBroker, open_account, read_account
+from quant_platform_kit.paper.broker import PaperBroker, open_account, read_account
+from quant_platform_kit.services.operate.audit import Operator, audit_entries
+from quant_platform_kit.services.operate.resolving import Resolution, Resolved, Settlement, resolve
+from quant_platform_kit.services.record.leases import read_lease
+from quant_platform_kit.services.record.ledger import DecisionLedger
+from quant_platform_kit.services.record.report_store import ReportStore
+from quant_platform_kit.services.run.request import RunPorts, RunRequest
+from quant_platform_kit.services.run.run_cycle import run_cycle
 
 MON, TUE, WED, THU = (date(2023, 11, 27 + n) for n in range(4))
 CLOSE = {"AAA": [100.0, 102.0, 104.0, 103.0, 105.0], "BBB": [50.0, 50.0, 51.0, 51.5, 53.0]}

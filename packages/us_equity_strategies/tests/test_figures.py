@@ -14,7 +14,7 @@ from quant_platform_kit.domain.gates import RiskLimits
 from quant_platform_kit.domain.planning import IDEAL
 from quant_platform_kit.domain.prices import PriceTable
 from quant_platform_kit.domain.sessions import ExchangeCalendar
-from quant_platform_kit.services.backtest import BacktestSettings, FillAt, backtest
+from quant_platform_kit.services.research.backtest import BacktestSettings, FillAt, backtest
 
 END = date(2023, 12, 29)
 

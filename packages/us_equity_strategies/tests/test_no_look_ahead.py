@@ -23,7 +23,7 @@ from quant_platform_kit.domain.performance import BacktestResult
 from quant_platform_kit.domain.prices import FloatArray, PriceHistory, PriceTable
 from quant_platform_kit.domain.sessions import ExchangeCalendar
 from quant_platform_kit.domain.strategy import BoundStrategy, InputName, StrategyContext, StrategyDecision
-from quant_platform_kit.services.backtest import BacktestSettings, FillAt, backtest
+from quant_platform_kit.services.research.backtest import BacktestSettings, FillAt, backtest
 from quant_platform_kit.testing.synthetic import synthetic_prices
 from us_equity_strategies.catalog import CATALOG
 

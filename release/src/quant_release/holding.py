@@ -19,7 +19,7 @@ from pathlib import Path
 from quant_platform_kit.domain.errors import InProgress, Refused
 from quant_platform_kit.ports.clock import Clock
 from quant_platform_kit.ports.versioned_store import VersionedStore
-from quant_platform_kit.services.leases import Lease, LeaseTerms, lease_at
+from quant_platform_kit.services.record.leases import Lease, LeaseTerms, lease_at
 
 from quant_release.commands import LONGEST
 from quant_release.git import Git

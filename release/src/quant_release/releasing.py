@@ -12,8 +12,8 @@ from quant_platform_kit.adapters.clock import SystemClock
 from quant_platform_kit.adapters.stores import open_store
 from quant_platform_kit.domain.errors import InvalidInput, Refused
 from quant_platform_kit.ports.versioned_store import VersionedStore
-from quant_platform_kit.services.audit import Operator
-from quant_platform_kit.services.leases import Lease, lease_at
+from quant_platform_kit.services.operate.audit import Operator
+from quant_platform_kit.services.record.leases import Lease, lease_at
 
 from quant_release.builders import builder
 from quant_release.bundle import Bundle, check_bundle, find_bundle, read_bundle

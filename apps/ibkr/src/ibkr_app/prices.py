@@ -9,7 +9,7 @@ from typing import Any
 
 from quant_platform_kit.domain.strategy import Adjustment
 from quant_platform_kit.ports.price_source import DailyBar
-from quant_platform_kit.web.settings import read_part
+from quant_platform_kit.runtime.settings import read_part
 
 from ibkr_app.connection import Address, Connection
 from ibkr_app.contracts import Contracts

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
-from quant_platform_kit.web.settings import ServiceSettings
+from quant_platform_kit.runtime.settings import ServiceSettings
 
 __all__ = ["GatewaySettings", "IbkrSettings"]
 

@@ -11,7 +11,7 @@ from quant_platform_kit.adapters.longbridge_inputs import instant
 from quant_platform_kit.adapters.secrets import GoogleSecrets
 from quant_platform_kit.domain.strategy import Adjustment
 from quant_platform_kit.ports.price_source import DailyBar
-from quant_platform_kit.web.settings import read_part
+from quant_platform_kit.runtime.settings import read_part
 
 from longbridge_app.credentials import credentials_of, is_sandbox
 from longbridge_app.history import bars_between

@@ -12,10 +12,10 @@ from quant_platform_kit.domain.identity import Mode
 from quant_platform_kit.domain.portfolio import Quote
 from quant_platform_kit.domain.prices import PriceHistory
 from quant_platform_kit.domain.silence import BrokerTraits
-from quant_platform_kit.testing.paper_client import PaperClient, VenueClock, venue_quotes
-from quant_platform_kit.testing.paper_platform import description
-from quant_platform_kit.web.service import Account, Service, configured
-from quant_platform_kit.web.settings import read_settings
+from quant_platform_kit.paper.client import PaperClient, VenueClock, venue_quotes
+from quant_platform_kit.paper.platform import description
+from quant_platform_kit.runtime.service import Account, Service, configured
+from quant_platform_kit.runtime.settings import read_settings
 
 from paper_app.history import PriceFile
 from paper_app.settings import PaperSettings

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import ClassVar, Literal
 
 from pydantic import Field
-from quant_platform_kit.web.settings import NAME, ServiceSettings
+from quant_platform_kit.runtime.settings import NAME, ServiceSettings
 
 __all__ = ["PaperSettings"]
 

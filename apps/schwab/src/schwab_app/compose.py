@@ -14,8 +14,8 @@ from quant_platform_kit.domain.identity import Mode
 from quant_platform_kit.domain.strategy import Adjustment
 from quant_platform_kit.ports.clock import Clock
 from quant_platform_kit.ports.versioned_store import VersionedStore
-from quant_platform_kit.web.service import Account, Service, configured
-from quant_platform_kit.web.settings import read_settings
+from quant_platform_kit.runtime.service import Account, Service, configured
+from quant_platform_kit.runtime.settings import read_settings
 
 from schwab_app.broker import Delays, SchwabBroker
 from schwab_app.connection import Connection, Login

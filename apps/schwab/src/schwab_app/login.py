@@ -8,7 +8,7 @@ import typer
 from quant_platform_kit.adapters.clock import SystemClock
 from quant_platform_kit.cli.output import console
 from quant_platform_kit.domain.errors import BrokerError, InvalidInput, QuantError
-from quant_platform_kit.web.settings import read_part
+from quant_platform_kit.runtime.settings import read_part
 
 from schwab_app.redirect import request_hook, sandbox_of
 from schwab_app.sdk import load_httpx, load_sdk

@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from quant_platform_kit.adapters.calendar_tables import load_calendar
 from quant_platform_kit.domain.strategy import Adjustment
 from quant_platform_kit.ports.price_source import DailyBar
-from quant_platform_kit.web.settings import read_part
+from quant_platform_kit.runtime.settings import read_part
 
 from schwab_app.connection import Connection, Login
 from schwab_app.history import daily_candles

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from quant_platform_kit.adapters.stores import open_store
 from quant_platform_kit.domain.errors import QuantError
-from quant_platform_kit.services.leases import lease_at
+from quant_platform_kit.services.record.leases import lease_at
 
 from quant_release.holding import LEASE
 from quant_release.machine import Boundary, Subject

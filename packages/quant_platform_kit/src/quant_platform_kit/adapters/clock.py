@@ -1,9 +1,10 @@
-"""The machine's clock."""
+"""Clocks: the machine's, and one that stands still."""
 
 import time
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
-__all__ = ["SystemClock"]
+__all__ = ["FrozenClock", "SystemClock"]
 
 
 class SystemClock:
@@ -20,3 +21,22 @@ class SystemClock:
     def sleep(self, seconds: float) -> None:
         """Wait."""
         time.sleep(seconds)
+
+
+@dataclass(slots=True)
+class FrozenClock:
+    """Returns the same instant (aware UTC) until it is set to another or slept on: time on a price file."""
+
+    instant: datetime
+
+    def now(self) -> datetime:
+        """Return the instant."""
+        return self.instant
+
+    def monotonic(self) -> float:
+        """Return the instant as seconds."""
+        return self.instant.timestamp()
+
+    def sleep(self, seconds: float) -> None:
+        """Move the instant on, without waiting."""
+        self.instant += timedelta(seconds=seconds)

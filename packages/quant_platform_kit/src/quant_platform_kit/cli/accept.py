@@ -19,8 +19,8 @@ from quant_platform_kit.cli.place import (
     operator,
     say,
 )
-from quant_platform_kit.services.acceptance import accept
-from quant_platform_kit.services.reports import ReportStore
+from quant_platform_kit.services.operate.acceptance import accept
+from quant_platform_kit.services.record.report_store import ReportStore
 
 __all__ = ["accept_command"]
 

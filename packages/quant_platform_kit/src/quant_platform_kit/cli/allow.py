@@ -17,8 +17,8 @@ from quant_platform_kit.cli.place import (
     say,
     words,
 )
-from quant_platform_kit.services.allow_list import set_allowed
-from quant_platform_kit.services.flags import allowed
+from quant_platform_kit.services.operate.allow_list import set_allowed
+from quant_platform_kit.services.operate.switches import allowed
 
 __all__ = ["allow_command"]
 

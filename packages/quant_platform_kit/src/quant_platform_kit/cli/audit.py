@@ -12,7 +12,7 @@ from quant_platform_kit.cli.options import JsonOption, day
 from quant_platform_kit.cli.output import console, print_json, table
 from quant_platform_kit.cli.place import AccountOption, BookOption, ReportsOption, StoreOption, open_place
 from quant_platform_kit.domain.digests import plain
-from quant_platform_kit.services.audit import audit_entries
+from quant_platform_kit.services.operate.audit import audit_entries
 
 __all__ = ["audit_command"]
 

@@ -10,7 +10,6 @@ from typing import Annotated
 
 import typer
 
-from quant_platform_kit.adapters.backtest_files import write_backtest
 from quant_platform_kit.adapters.calendar_tables import load_calendar
 from quant_platform_kit.adapters.price_files import PRICE_FIELDS, LongPrices, price_table, read_prices
 from quant_platform_kit.cli import options
@@ -20,7 +19,8 @@ from quant_platform_kit.domain.digests import plain
 from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.domain.performance import BacktestResult
 from quant_platform_kit.domain.strategy import BoundStrategy
-from quant_platform_kit.services.backtest import BacktestSettings, FillAt, backtest
+from quant_platform_kit.report.files import write_backtest
+from quant_platform_kit.services.research.backtest import BacktestSettings, FillAt, backtest
 
 __all__ = ["backtest_command", "run_backtest", "show_figures"]
 

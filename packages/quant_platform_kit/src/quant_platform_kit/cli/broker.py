@@ -12,11 +12,11 @@ import typer
 from quant_platform_kit.adapters.installed import load_of_platform
 from quant_platform_kit.domain.errors import Refused
 from quant_platform_kit.domain.silence import BrokerTraits
+from quant_platform_kit.paper.client import PaperClient
 from quant_platform_kit.ports.broker import Broker
-from quant_platform_kit.testing.paper_client import PaperClient
 
 if TYPE_CHECKING:  # an app brings what its service needs; the command line does without
-    from quant_platform_kit.web.service import Service
+    from quant_platform_kit.runtime.service import Service
 
 __all__ = ["ENTRY_POINTS", "NO_BROKER", "PlatformOption", "PortOption", "Reach", "reach_of"]
 

@@ -24,7 +24,7 @@ from quant_platform_kit.cli.place import (
 from quant_platform_kit.domain.errors import QuantError, Refused
 from quant_platform_kit.domain.orders import ExecutionReport
 from quant_platform_kit.ports.versioned_store import VersionedStore
-from quant_platform_kit.services.cancelling import cancel_open, cancel_order
+from quant_platform_kit.services.operate.cancelling import cancel_open, cancel_order
 
 __all__ = ["Cancelled", "cancel_all", "cancel_command", "show_cancelled"]
 

@@ -8,6 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from quant_platform_kit.adapters.calendar_tables import load_calendar
+from quant_platform_kit.adapters.clock import FrozenClock
 from quant_platform_kit.adapters.file_store import FileStore
 from quant_platform_kit.adapters.platforms import read_platform
 from quant_platform_kit.adapters.price_files import FileMarketData, LongPrices, price_table
@@ -17,12 +18,11 @@ from quant_platform_kit.domain.identity import Mode, RunKey
 from quant_platform_kit.domain.matrix import reasons_against
 from quant_platform_kit.domain.runs import RunReport
 from quant_platform_kit.domain.strategy import BoundStrategy
-from quant_platform_kit.services.reports import ReportStore
-from quant_platform_kit.services.run_cycle import run_cycle
-from quant_platform_kit.services.run_request import Handover, RunPorts, RunRequest
-from quant_platform_kit.testing.clock import FrozenClock
-from quant_platform_kit.testing.paper import PaperBroker, has_account, open_account, read_account
-from quant_platform_kit.testing.paper_platform import description
+from quant_platform_kit.paper.broker import PaperBroker, has_account, open_account, read_account
+from quant_platform_kit.paper.platform import description
+from quant_platform_kit.services.record.report_store import ReportStore
+from quant_platform_kit.services.run.request import Handover, RunPorts, RunRequest
+from quant_platform_kit.services.run.run_cycle import run_cycle
 
 __all__ = ["PaperRun", "run_on_paper"]
 

@@ -26,8 +26,8 @@ from quant_platform_kit.cli.place import (
     operator,
     say,
 )
-from quant_platform_kit.services.flags import halts
-from quant_platform_kit.services.halting import InFlight, Switched, in_flight, services_of, set_halt
+from quant_platform_kit.services.operate.halting import InFlight, Switched, in_flight, services_of, set_halt
+from quant_platform_kit.services.operate.switches import halts
 
 __all__ = ["halt_command", "resume_command"]
 

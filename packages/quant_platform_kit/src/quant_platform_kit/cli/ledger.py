@@ -27,7 +27,7 @@ from quant_platform_kit.cli.place import (
     say,
 )
 from quant_platform_kit.domain.errors import InvalidInput, Refused
-from quant_platform_kit.services.backup import Area, BackupContent, Places, backup_lines, check_backup, restore
+from quant_platform_kit.services.record.backup import Area, BackupContent, Places, backup_lines, check_backup, restore
 
 __all__ = ["app"]
 

@@ -19,7 +19,7 @@ from quant_platform_kit.cli.place import (
     say,
     words,
 )
-from quant_platform_kit.services.owners import hand_over, owner_of
+from quant_platform_kit.services.operate.owners import hand_over, owner_of
 
 __all__ = ["owner_command"]
 

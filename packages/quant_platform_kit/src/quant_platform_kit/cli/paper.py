@@ -9,7 +9,7 @@ import typer
 
 from quant_platform_kit.cli.options import JsonOption
 from quant_platform_kit.cli.output import amount, console, print_json, table, units
-from quant_platform_kit.testing.paper import PaperAccount, read_account
+from quant_platform_kit.paper.broker import PaperAccount, read_account
 
 __all__ = ["app", "show_account"]
 

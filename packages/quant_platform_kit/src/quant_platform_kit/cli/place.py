@@ -18,11 +18,11 @@ from quant_platform_kit.adapters.clock import SystemClock
 from quant_platform_kit.adapters.stores import is_key, open_store
 from quant_platform_kit.cli.output import console
 from quant_platform_kit.domain.errors import Refused, StoreError
+from quant_platform_kit.paper.broker import read_account
 from quant_platform_kit.ports.versioned_store import VersionedStore
-from quant_platform_kit.services.audit import Operator
-from quant_platform_kit.services.leases import read_lease
-from quant_platform_kit.services.owners import accounts_in
-from quant_platform_kit.testing.paper import read_account
+from quant_platform_kit.services.operate.audit import Operator
+from quant_platform_kit.services.operate.owners import accounts_in
+from quant_platform_kit.services.record.leases import read_lease
 
 __all__ = [
     "AccountOption",

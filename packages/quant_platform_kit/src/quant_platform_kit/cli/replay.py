@@ -19,8 +19,8 @@ from quant_platform_kit.cli.place import BookOption, ReportsOption, open_place, 
 from quant_platform_kit.domain.digests import plain
 from quant_platform_kit.domain.errors import InvalidInput, Refused
 from quant_platform_kit.domain.strategy import BoundStrategy
-from quant_platform_kit.services.replay import Finder, Replay, Verdict, replay_run
-from quant_platform_kit.services.reports import ReportStore
+from quant_platform_kit.services.record.report_store import ReportStore
+from quant_platform_kit.services.research.replay import Finder, Replay, Verdict, replay_run
 
 __all__ = ["replay_command"]
 

@@ -20,7 +20,7 @@ from quant_platform_kit.cli.place import (
     operator,
     say,
 )
-from quant_platform_kit.services.rerunning import rerun
+from quant_platform_kit.services.operate.rerunning import rerun
 
 __all__ = ["rerun_command"]
 

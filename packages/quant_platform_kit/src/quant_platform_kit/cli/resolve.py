@@ -20,7 +20,7 @@ from quant_platform_kit.cli.place import (
     say,
     words,
 )
-from quant_platform_kit.services.resolving import Resolution, Resolved, Settlement, resolve
+from quant_platform_kit.services.operate.resolving import Resolution, Resolved, Settlement, resolve
 
 __all__ = ["resolve_command"]
 

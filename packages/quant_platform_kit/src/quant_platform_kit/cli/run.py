@@ -16,7 +16,7 @@ from quant_platform_kit.cli.output import amount, complain, console, print_json,
 from quant_platform_kit.domain.errors import Refused
 from quant_platform_kit.domain.planning import OrderPlan
 from quant_platform_kit.domain.runs import RunReport
-from quant_platform_kit.services.run_request import Handover
+from quant_platform_kit.services.run.request import Handover
 
 __all__ = ["run_command", "show_report"]
 

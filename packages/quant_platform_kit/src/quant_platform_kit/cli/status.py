@@ -20,9 +20,15 @@ from quant_platform_kit.cli.place import (
     say,
 )
 from quant_platform_kit.domain.digests import plain
-from quant_platform_kit.services.advice import resolve_line
-from quant_platform_kit.services.reports import ReportStore
-from quant_platform_kit.services.status import AccountStatus, OpenRun, StatusSources, UncertainOrder, account_status
+from quant_platform_kit.services.observe.status import (
+    AccountStatus,
+    OpenRun,
+    StatusSources,
+    UncertainOrder,
+    account_status,
+)
+from quant_platform_kit.services.record.report_store import ReportStore
+from quant_platform_kit.services.run.advice import resolve_line
 
 __all__ = ["status_command"]
 

@@ -27,10 +27,10 @@ from quant_platform_kit.cli.place import (
 )
 from quant_platform_kit.domain.errors import InvalidInput, NotifyError, StoreError
 from quant_platform_kit.ports.notifier import Notification, Notifier, Severity
-from quant_platform_kit.services.advice import PLACE
-from quant_platform_kit.services.reports import ReportStore
-from quant_platform_kit.services.status import StatusSources
-from quant_platform_kit.services.watchdog import Alert, Schedule, Watch, cron, unreadable, watch
+from quant_platform_kit.services.observe.status import StatusSources
+from quant_platform_kit.services.observe.watchdog import Alert, Schedule, Watch, cron, unreadable, watch
+from quant_platform_kit.services.record.report_store import ReportStore
+from quant_platform_kit.services.run.advice import PLACE
 
 __all__ = ["Deliver", "notify_by", "watchdog_command"]
 

@@ -20,12 +20,12 @@ from quant_platform_kit.domain.digests import canonical_json
 from quant_platform_kit.domain.errors import BrokerError, InvalidInput, QuantError, Refused, StoreError
 from quant_platform_kit.domain.identity import Mode
 from quant_platform_kit.domain.redaction import redact
+from quant_platform_kit.runtime.running import RETRY_SECONDS, Answer, Trigger, pull, read_schedule_time, status_of
+from quant_platform_kit.runtime.service import Service
+from quant_platform_kit.runtime.stopping import StopSignal
+from quant_platform_kit.runtime.version import version_document
 from quant_platform_kit.web import reading
 from quant_platform_kit.web.identity import Forbidden, IdentityCheck, Unauthenticated
-from quant_platform_kit.web.service import Service
-from quant_platform_kit.web.stopping import StopSignal
-from quant_platform_kit.web.trigger import RETRY_SECONDS, Answer, Trigger, pull, read_schedule_time, status_of
-from quant_platform_kit.web.version import version_document
 
 __all__ = ["create_app"]
 

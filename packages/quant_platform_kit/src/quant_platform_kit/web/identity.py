@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any
 
 from quant_platform_kit.domain.errors import InvalidInput, QuantError
-from quant_platform_kit.web.settings import ServiceSettings
+from quant_platform_kit.runtime.settings import ServiceSettings
 
 __all__ = ["Forbidden", "IdentityCheck", "Unauthenticated"]
 

@@ -8,11 +8,11 @@ from datetime import date
 
 from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.domain.runs import Attempt, Outcome, RunClaim, RunReport
-from quant_platform_kit.services.leases import read_lease
-from quant_platform_kit.services.ledger import RunLedger
-from quant_platform_kit.services.notifying import Delivery, Notices
-from quant_platform_kit.services.owners import accounts_in
-from quant_platform_kit.web.service import Stores
+from quant_platform_kit.runtime.service import Stores
+from quant_platform_kit.services.observe.notifying import Delivery, Notices
+from quant_platform_kit.services.operate.owners import accounts_in
+from quant_platform_kit.services.record.leases import read_lease
+from quant_platform_kit.services.record.ledger import RunLedger
 
 __all__ = ["OpenRun", "RunSummary", "find_open", "newest", "open_runs", "told_about"]
 

@@ -18,10 +18,10 @@ from loguru import logger
 
 from quant_platform_kit.adapters.logs import start_logging
 from quant_platform_kit.domain.errors import InvalidInput, QuantError
+from quant_platform_kit.runtime.service import Service
+from quant_platform_kit.runtime.settings import ServiceSettings
+from quant_platform_kit.runtime.stopping import StopSignal
 from quant_platform_kit.web.app import create_app
-from quant_platform_kit.web.service import Service
-from quant_platform_kit.web.settings import ServiceSettings
-from quant_platform_kit.web.stopping import StopSignal
 
 __all__ = ["listen", "main", "serve"]
 

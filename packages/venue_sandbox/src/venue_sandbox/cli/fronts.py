@@ -11,7 +11,7 @@ import typer
 from quant_platform_kit.cli.output import console
 from quant_platform_kit.domain.errors import Refused
 
-from venue_sandbox.launch import Server, Unhealthy
+from venue_sandbox.servers.launch import Server, Unhealthy
 
 __all__ = ["PASSED_ON", "up_longbridge", "up_schwab", "up_tws"]
 
@@ -24,16 +24,16 @@ SettingsOf = Callable[[Server, Namespace], Mapping[str, str]]
 def up_tws(context: typer.Context) -> None:
     """Run a TWS venue: --folder DIR --account DUSBX1=100000; --help lists all options."""
     # Here, because every start of quant reads this module.
-    from venue_sandbox.ibkr_platform import settings_at
-    from venue_sandbox.tws.__main__ import parser
+    from venue_sandbox.stands.ibkr import settings_at
+    from venue_sandbox.venues.tws.__main__ import parser
 
     _run("tws", parser(), context.args, lambda venue, _: settings_at(venue))
 
 
 def up_schwab(context: typer.Context) -> None:
     """Run a Schwab venue: --folder DIR --account DUSBX1=100000; --help lists all options."""
-    from venue_sandbox.schwab.__main__ import parser
-    from venue_sandbox.schwab_platform import log_in, settings_at
+    from venue_sandbox.stands.schwab import log_in, settings_at
+    from venue_sandbox.venues.schwab.__main__ import parser
 
     def settings(venue: Server, options: Namespace) -> Mapping[str, str]:
         log_in(venue, options.folder)
@@ -44,8 +44,8 @@ def up_schwab(context: typer.Context) -> None:
 
 def up_longbridge(context: typer.Context) -> None:
     """Run a LongBridge venue: --folder DIR --account DUSBX1=HKD:780000,USD:100000; --help lists all options."""
-    from venue_sandbox.longbridge.__main__ import parser
-    from venue_sandbox.longbridge_platform import settings_at
+    from venue_sandbox.stands.longbridge import settings_at
+    from venue_sandbox.venues.longbridge.__main__ import parser
 
     def settings(venue: Server, options: Namespace) -> Mapping[str, str]:
         return settings_at(venue, options.account[0].account)

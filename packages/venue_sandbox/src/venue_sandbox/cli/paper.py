@@ -21,8 +21,8 @@ from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.testing.synthetic import LABEL
 
 from venue_sandbox.demo.market import due_on, invented, write_prices
-from venue_sandbox.paper_platform import PaperPlatform
-from venue_sandbox.platform import SCHEDULE, TIME_ZONE
+from venue_sandbox.stands.paper import PaperPlatform
+from venue_sandbox.stands.platform import SCHEDULE, TIME_ZONE
 
 __all__ = ["up_paper"]
 

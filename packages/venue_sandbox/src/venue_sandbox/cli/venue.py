@@ -14,7 +14,7 @@ from quant_platform_kit.cli.output import console, print_json, table, units
 from quant_platform_kit.domain.errors import InvalidInput, Refused
 
 from venue_sandbox.exchange.address import read_ports
-from venue_sandbox.loopback import ask
+from venue_sandbox.servers.loopback import ask
 
 __all__ = ["set_fault", "show_book", "show_prices"]
 

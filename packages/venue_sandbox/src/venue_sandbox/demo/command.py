@@ -16,10 +16,10 @@ from venue_sandbox.demo.market import Market, choose_market, own_market
 from venue_sandbox.demo.proof import replay_step
 from venue_sandbox.demo.tour import backtest_step, brokers_step, scheduled_step, tested
 from venue_sandbox.demo.trouble import block_step, candidates_step, crash_step
-from venue_sandbox.ibkr_platform import IbkrPlatform
-from venue_sandbox.longbridge_platform import LongBridgePlatform
-from venue_sandbox.paper_platform import PaperPlatform
-from venue_sandbox.schwab_platform import SchwabPlatform
+from venue_sandbox.stands.ibkr import IbkrPlatform
+from venue_sandbox.stands.longbridge import LongBridgePlatform
+from venue_sandbox.stands.paper import PaperPlatform
+from venue_sandbox.stands.schwab import SchwabPlatform
 
 __all__ = ["app"]
 

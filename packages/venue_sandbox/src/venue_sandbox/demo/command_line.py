@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from venue_sandbox.paper_platform import PaperPlatform
+from venue_sandbox.stands.paper import PaperPlatform
 
 __all__ = ["quant"]
 

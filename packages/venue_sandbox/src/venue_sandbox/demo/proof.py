@@ -8,7 +8,7 @@ from quant_platform_kit.cli.output import console
 
 from venue_sandbox.demo.command_line import quant
 from venue_sandbox.demo.tour import check
-from venue_sandbox.paper_platform import PaperPlatform
+from venue_sandbox.stands.paper import PaperPlatform
 
 __all__ = ["replay_step"]
 

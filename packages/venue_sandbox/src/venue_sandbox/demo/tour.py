@@ -8,7 +8,6 @@ from decimal import Decimal
 from importlib.util import find_spec
 from pathlib import Path
 
-from quant_platform_kit.adapters.backtest_files import write_backtest
 from quant_platform_kit.adapters.file_store import FileStore
 from quant_platform_kit.cli.backtest import run_backtest, show_figures
 from quant_platform_kit.cli.options import Execution, policy
@@ -17,12 +16,13 @@ from quant_platform_kit.cli.run import show_report
 from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.domain.performance import BacktestResult
 from quant_platform_kit.domain.runs import Outcome, RunReport
-from quant_platform_kit.services.backtest import BacktestSettings, FillAt
-from quant_platform_kit.services.reports import ReportStore
+from quant_platform_kit.report.files import write_backtest
+from quant_platform_kit.services.record.report_store import ReportStore
+from quant_platform_kit.services.research.backtest import BacktestSettings, FillAt
 
 from venue_sandbox.demo.market import Market
-from venue_sandbox.paper_platform import PaperPlatform
-from venue_sandbox.platform import Delivered, Platform
+from venue_sandbox.stands.paper import PaperPlatform
+from venue_sandbox.stands.platform import Delivered, Platform
 
 __all__ = ["backtest_step", "brokers_step", "check", "report_of", "scheduled_step", "tested"]
 

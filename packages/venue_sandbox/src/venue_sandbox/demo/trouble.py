@@ -12,19 +12,19 @@ from quant_platform_kit.cli.output import console, progress, units
 from quant_platform_kit.cli.run import show_report
 from quant_platform_kit.domain.orders import OrderState
 from quant_platform_kit.domain.runs import OrderRecord, Outcome
-from quant_platform_kit.services.leases import read_lease
-from quant_platform_kit.services.ledger import RunLedger
-from quant_platform_kit.services.reports import ReportStore
-from quant_platform_kit.testing.paper_venue import Fault
+from quant_platform_kit.paper.venue import Fault
+from quant_platform_kit.services.record.leases import read_lease
+from quant_platform_kit.services.record.ledger import RunLedger
+from quant_platform_kit.services.record.report_store import ReportStore
 
 from venue_sandbox.demo.command_line import quant
 from venue_sandbox.demo.market import Market
 from venue_sandbox.demo.tour import check, report_of
-from venue_sandbox.ibkr_platform import IbkrPlatform
-from venue_sandbox.launch import Unhealthy
-from venue_sandbox.paper_platform import PaperPlatform
-from venue_sandbox.platform import Delivered, Platform
-from venue_sandbox.schwab_platform import SchwabPlatform
+from venue_sandbox.servers.launch import Unhealthy
+from venue_sandbox.stands.ibkr import IbkrPlatform
+from venue_sandbox.stands.paper import PaperPlatform
+from venue_sandbox.stands.platform import Delivered, Platform
+from venue_sandbox.stands.schwab import SchwabPlatform
 
 __all__ = ["block_step", "candidates_step", "crash_step"]
 

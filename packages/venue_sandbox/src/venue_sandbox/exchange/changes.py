@@ -21,7 +21,7 @@ from venue_sandbox.exchange.faults import (
     StaleQuotes,
     VenueFault,
 )
-from venue_sandbox.faults import FaultError
+from venue_sandbox.servers.faults import FaultError
 
 __all__ = ["change"]
 

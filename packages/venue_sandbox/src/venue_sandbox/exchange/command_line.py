@@ -16,7 +16,7 @@ from venue_sandbox.exchange.exchange import Exchange
 from venue_sandbox.exchange.instruments import DEFAULT_SYMBOLS
 from venue_sandbox.exchange.journal import JournalError
 from venue_sandbox.exchange.opening import Plan, open_exchange
-from venue_sandbox.serving import Ports, arguments, run
+from venue_sandbox.servers.serving import Ports, arguments, run
 
 __all__ = ["run_venue", "venue_parser"]
 

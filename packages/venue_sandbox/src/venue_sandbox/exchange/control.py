@@ -11,11 +11,11 @@ from typing import Any
 from aiohttp import web
 from pydantic import TypeAdapter
 
-from venue_sandbox.control import CONTROL, fault_routes
 from venue_sandbox.exchange.accounts import Account
 from venue_sandbox.exchange.exchange import Exchange
 from venue_sandbox.exchange.faults import FaultDesk
 from venue_sandbox.exchange.orders import Execution, VenueOrder
+from venue_sandbox.servers.control import CONTROL, fault_routes
 
 __all__ = ["book_document", "venue_control"]
 

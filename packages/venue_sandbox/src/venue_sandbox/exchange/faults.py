@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from venue_sandbox.faults import ANY, Armory, FaultError
+from venue_sandbox.servers.faults import ANY, Armory, FaultError
 
 __all__ = [
     "NOW",

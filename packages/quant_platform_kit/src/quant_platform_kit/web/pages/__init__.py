@@ -8,7 +8,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from quant_platform_kit.domain.redaction import redact
-from quant_platform_kit.services.advice import PLACE
+from quant_platform_kit.services.run.advice import PLACE
 from quant_platform_kit.web.pages import texts, verdicts
 
 __all__ = ["render"]

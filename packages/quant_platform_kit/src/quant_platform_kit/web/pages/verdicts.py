@@ -12,7 +12,7 @@ from quant_platform_kit.domain.orders import OrderState, Side
 from quant_platform_kit.domain.planning import OrderPlan, PlanLine
 from quant_platform_kit.domain.runs import OrderOutcome, Outcome, RunReport
 from quant_platform_kit.domain.strategy import Action
-from quant_platform_kit.services.notifying import Delivery
+from quant_platform_kit.services.observe.notifying import Delivery
 from quant_platform_kit.web.reading import OpenRun, RunSummary
 
 __all__ = [

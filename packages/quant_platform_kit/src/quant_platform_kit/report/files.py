@@ -1,0 +1,111 @@
+"""The files a back-test leaves behind."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from quant_platform_kit.domain.digests import canonical_json
+from quant_platform_kit.domain.errors import InvalidInput
+from quant_platform_kit.domain.performance import BacktestResult, DecisionRecord, drawdown
+from quant_platform_kit.domain.strategy import BoundStrategy
+
+__all__ = ["write_backtest"]
+
+
+def write_backtest(
+    out: Path, result: BacktestResult, strategy: BoundStrategy, settings: Mapping[str, str], label: str | None = None
+) -> list[str]:
+    """Write summary.json, equity.parquet, orders.parquet, decisions.jsonl and report.html into ``out``.
+
+    All are written beside it first and then moved in, so that a failure leaves ``out`` as it was.
+
+    Returns
+    -------
+    The paths written.
+
+    Raises
+    ------
+    InvalidInput
+        ``out`` cannot be written, or the extra that renders the report is not installed.
+    """
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(prefix=".backtest-", dir=out.parent) as temporary:
+            made = _write_all(Path(temporary), result, strategy, settings, label)
+            out.mkdir(exist_ok=True)
+            if taken := [path.name for path in made if (out / path.name).is_dir()]:
+                raise InvalidInput(
+                    f"--out {out} cannot be written: {taken[0]} in it is a folder; choose another folder"
+                )
+            for path in made:
+                os.replace(path, out / path.name)
+    except OSError as error:
+        raise InvalidInput(f"--out {out} cannot be written: {error.strerror}; choose another folder") from error
+    return [str(out / path.name) for path in made]
+
+
+def _write_all(
+    folder: Path, result: BacktestResult, strategy: BoundStrategy, settings: Mapping[str, str], label: str | None
+) -> list[Path]:
+    texts = {
+        "summary.json": canonical_json(result.summary) + b"\n",
+        "decisions.jsonl": b"".join(_decision_line(record, strategy) for record in result.decisions),
+        "report.html": _report(result, settings, label),
+    }
+    for name, content in texts.items():
+        (folder / name).write_bytes(content)
+    _write_parquet(folder / "equity.parquet", _equity(result))
+    _write_parquet(folder / "orders.parquet", _orders(result))
+    return sorted(folder.iterdir())
+
+
+def _report(result: BacktestResult, settings: Mapping[str, str], label: str | None) -> bytes:
+    try:
+        from quant_platform_kit.report import render_report
+    except ImportError as error:
+        raise InvalidInput(f"the report needs {error.name}: install quant-platform-kit[report]") from error
+    return render_report(result, settings=settings, label=label).encode()
+
+
+def _decision_line(record: DecisionRecord, strategy: BoundStrategy) -> bytes:
+    document = record.decision.document(strategy.config_values)
+    extra = {"digest": record.digest, "reasons": record.decision.reasons, "blocked": record.blocked}
+    return canonical_json({**document, **extra}) + b"\n"
+
+
+def _equity(result: BacktestResult) -> dict[str, Any]:
+    columns: dict[str, Any] = {
+        "session": list(result.sessions),
+        "equity": result.equity.tolist(),
+        "drawdown": drawdown(result.equity).tolist(),
+        "cash": result.cash.tolist(),
+    }
+    if result.benchmark is not None:
+        columns["benchmark"] = result.benchmark.tolist()
+    return columns | {f"value_{symbol}": result.holdings[:, i].tolist() for i, symbol in enumerate(result.symbols)}
+
+
+def _orders(result: BacktestResult) -> dict[str, Any]:
+    trades = result.trades
+    return {
+        "as_of": [trade.as_of for trade in trades],
+        "session": [trade.session for trade in trades],
+        "client_order_id": [trade.fill.client_order_id for trade in trades],
+        "symbol": [trade.fill.symbol for trade in trades],
+        "side": [trade.fill.side.value for trade in trades],
+        "quantity": [float(trade.fill.quantity) for trade in trades],
+        "quote": [float(trade.quote) for trade in trades],
+        "price": [float(trade.fill.price) for trade in trades],
+        "commission": [float(trade.fill.commission) for trade in trades],
+        "cost": [float(trade.cost) for trade in trades],
+    }
+
+
+def _write_parquet(path: Path, columns: Mapping[str, Any]) -> None:
+    arrow = import_module("pyarrow")
+    import_module("pyarrow.parquet").write_table(arrow.table(dict(columns)), path)

@@ -1,0 +1,58 @@
+"""What a pointer reads from the charts, as JSON types for the page's script."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from itertools import pairwise
+
+import numpy as np
+
+from quant_platform_kit.domain.performance import drawdown
+from quant_platform_kit.domain.prices import FloatArray
+from quant_platform_kit.report.charts import Curve
+from quant_platform_kit.report.figures import Band
+from quant_platform_kit.report.thinning import turning_points
+
+__all__ = ["curve_readings", "holdings_readings"]
+
+SMALL_MONEY = 10_000
+
+
+def curve_readings(sessions: Sequence[date], curves: Sequence[Curve]) -> dict[str, object]:
+    """Return every session's values and distances below the high, for the equity and drawdown charts."""
+    rows: list[dict[str, object]] = []
+    for curve in curves:
+        rows.append(_row(curve.name, curve.tone, "", _amounts(curve.values)))
+        rows.append(_row("below its high", curve.tone, "%", _percents(drawdown(curve.values))))
+    return _reading(sessions, rows, zeros=True)
+
+
+def holdings_readings(sessions: Sequence[date], bands: Sequence[Band]) -> dict[str, object]:
+    """Return the weights at the drawn sessions, for the holdings chart."""
+    kept = turning_points(np.column_stack([band.weights for band in bands]))
+    places: list[int] = kept.tolist()
+    rows = [_row(band.name, band.tone, "%", _percents(band.weights[kept])) for band in bands]
+    return _reading([sessions[i] for i in places], rows, zeros=False)
+
+
+def _row(name: str, tone: str, unit: str, values: list[float]) -> dict[str, object]:
+    return {"name": name, "tone": tone, "unit": unit, "values": values}
+
+
+def _amounts(values: FloatArray) -> list[float]:
+    rounded = np.round(values, 0 if values.max() >= SMALL_MONEY else 2)
+    listed: list[float] = rounded.tolist()
+    return [int(value) if value == int(value) else value for value in listed]
+
+
+def _percents(values: FloatArray) -> list[float]:
+    listed: list[float] = (np.round(100 * values, 1) + 0.0).tolist()
+    return listed
+
+
+def _reading(sessions: Sequence[date], rows: list[dict[str, object]], *, zeros: bool) -> dict[str, object]:
+    """Return the sessions as a start and the days from one to the next, the rows, and whether to show their zeros."""
+    days = [session.toordinal() for session in sessions]
+    gaps = [0, *(after - before for before, after in pairwise(days))]
+    return {"start": sessions[0].isoformat(), "gaps": gaps, "rows": rows, "zeros": zeros}

@@ -1,0 +1,1 @@
+"""What every service needs, with or without HTTP: settings, composition, running, stopping (extra ``runtime``)."""

@@ -1,0 +1,1 @@
+"""What an operator does: halts, owners, acceptance, resolving, cancelling; each act is audited."""

@@ -1,0 +1,206 @@
+"""One worker at a time, per account or per anything else under a key: a lease with an epoch that only grows.
+
+The lease object is the only thing in the store that is rewritten. It also names the account's open run, so that an
+account has at most one, and whoever takes the lease over finds what was left unfinished.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Self
+
+from quant_platform_kit.domain.digests import canonical_json
+from quant_platform_kit.domain.errors import Conflict, InProgress, LeaseLost
+from quant_platform_kit.ports.clock import Clock
+from quant_platform_kit.ports.versioned_store import VersionedStore
+from quant_platform_kit.services.record.decoding import decode
+
+__all__ = ["AccountLease", "Lease", "LeaseState", "LeaseTerms", "lease_at", "read_lease"]
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseTerms:
+    """How long a lease lasts, and how long after its end nobody else may act.
+
+    Attributes
+    ----------
+    settle_window
+        The broker's: what the last holder sent may still appear until then.
+    """
+
+    duration: timedelta = timedelta(seconds=60)
+    settle_window: timedelta = timedelta(seconds=30)
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseState:
+    """What the lease object says.
+
+    Attributes
+    ----------
+    expires_at
+        By the store's clock; None when the holder gave the lease back.
+    open_run, last_run
+        The run under way, and the last one that was closed.
+    uncertain_runs
+        Closed runs with orders that only an operator can settle.
+    """
+
+    holder: str
+    epoch: int
+    expires_at: datetime | None
+    open_run: str | None = None
+    last_run: str | None = None
+    uncertain_runs: tuple[str, ...] = ()
+
+
+def _key(account_id: str) -> str:
+    return f"accounts/{account_id}/lease"
+
+
+def read_lease(store: VersionedStore, account_id: str) -> LeaseState | None:
+    """Return the account's lease, None before its first run."""
+    return lease_at(store, _key(account_id))
+
+
+def lease_at(store: VersionedStore, key: str) -> LeaseState | None:
+    """Return the lease under a key, None before it was first taken."""
+    stored = store.get(key)
+    return None if stored is None else decode(LeaseState, stored.data, key)
+
+
+class Lease:
+    """The right to work on what a key of the store stands for, for as long as it lasts."""
+
+    def __init__(
+        self, store: VersionedStore, key: str, state: LeaseState, generation: int, terms: LeaseTerms, clock: Clock
+    ) -> None:
+        self._store, self._key, self._clock, self._terms = store, key, clock, terms
+        self._generation = generation
+        self._deadline = 0.0
+        self.state = state
+        self.took_over = False
+        self.inherited = state.open_run
+
+    @classmethod
+    def take(
+        cls,
+        store: VersionedStore,
+        key: str,
+        holder: str,
+        terms: LeaseTerms,
+        clock: Clock,
+        *,
+        opening: str | None = None,
+    ) -> Self:
+        """Take the lease when it is free, or when its holder is gone for longer than the settle window.
+
+        Parameters
+        ----------
+        opening
+            The run to open in the same write, unless one was left open: that one is then ``inherited``.
+
+        Raises
+        ------
+        InProgress
+            Another worker holds it, or took it at the same moment.
+        """
+        stored = store.get(key)
+        if stored is None:
+            lease = cls(store, key, LeaseState(holder, 0, None), 0, terms, clock)
+        else:
+            known = decode(LeaseState, stored.data, key)
+            if known.expires_at is not None:
+                _check_free(known, known.expires_at + terms.settle_window - store.now())
+            lease = cls(store, key, replace(known, holder=holder), stored.generation, terms, clock)
+            lease.took_over = known.expires_at is not None
+        try:
+            lease._write(replace(lease.state, epoch=lease.state.epoch + 1, open_run=lease.state.open_run or opening))
+        except LeaseLost as error:
+            raise InProgress("another worker took the account at the same moment", timedelta(seconds=1)) from error
+        return lease
+
+    @property
+    def left(self) -> timedelta:
+        """How much longer the lease lasts for certain, counted through suspensions of this process."""
+        return timedelta(seconds=self._deadline - self._clock.monotonic())
+
+    def require(self, needed: timedelta) -> None:
+        """Make sure that the lease lasts for ``needed``, renewing it when less than half is left.
+
+        Raises
+        ------
+        LeaseLost
+            It ran out, or another worker has it.
+        """
+        if self.left <= timedelta(0):
+            raise LeaseLost(f"the lease of {self.state.holder} ran out: nothing more is sent")
+        if self.left < max(needed, self._terms.duration / 2):
+            self._write(self.state)
+        if self.left < needed:
+            raise LeaseLost(f"the lease lasts {self._terms.duration}; one step needs {needed}: lengthen the lease")
+
+    def open_run(self, run_id: str) -> None:
+        """Record the run under way."""
+        self._write(replace(self.state, open_run=run_id))
+
+    def close_run(self, *, uncertain: bool = False, release: bool = False) -> None:
+        """Record that the run under way ended, whether it left orders that only an operator can settle, and let go."""
+        run = self.state.open_run
+        runs = (*self.state.uncertain_runs, run) if uncertain and run else self.state.uncertain_runs
+        state = replace(self.state, open_run=None, last_run=run, uncertain_runs=runs)
+        if release:
+            self._save(replace(state, expires_at=None))
+        else:
+            self._write(state)
+
+    def settle_run(self, run_id: str) -> None:
+        """Record that no order of a closed run is UNKNOWN any more."""
+        left = tuple(run for run in self.state.uncertain_runs if run != run_id)
+        self._write(replace(self.state, uncertain_runs=left))
+
+    def release(self) -> None:
+        """Give the lease back, if that did not happen yet; a successor need not wait."""
+        if self.state.expires_at is not None:
+            self._save(replace(self.state, expires_at=None))
+
+    def _write(self, state: LeaseState) -> None:
+        before = self._clock.monotonic()
+        self._save(replace(state, expires_at=self._store.now() + self._terms.duration))
+        self._deadline = before + self._terms.duration.total_seconds()
+
+    def _save(self, state: LeaseState) -> None:
+        data = canonical_json(state)
+        self._deadline = self._deadline if state.expires_at else 0.0
+        try:
+            if self._generation:
+                self._generation = self._store.replace(self._key, data, self._generation)
+            else:
+                self._generation = self._store.create(self._key, data)
+        except Conflict as error:
+            raise LeaseLost(f"another worker took the account over from {state.holder}") from error
+        self.state = state
+
+
+class AccountLease(Lease):
+    """The right to act on an account."""
+
+    @classmethod
+    def acquire(
+        cls,
+        store: VersionedStore,
+        account_id: str,
+        holder: str,
+        terms: LeaseTerms,
+        clock: Clock,
+        *,
+        opening: str | None = None,
+    ) -> Self:
+        """Take the lease of an account; see `Lease.take`."""
+        return cls.take(store, _key(account_id), holder, terms, clock, opening=opening)
+
+
+def _check_free(known: LeaseState, remaining: timedelta) -> None:
+    if remaining > timedelta(0):
+        raise InProgress(f"{known.holder} works on the account", remaining)

@@ -1,0 +1,222 @@
+"""The order ledger: create-only objects in a `VersionedStore`, so that nothing recorded can be unrecorded.
+
+Below ``accounts/<account>/`` stand
+
+- ``runs/<run_id>/claim``, ``plan``, ``revision``, per order and step ``orders/<client_order_id>.<n>``, and
+  ``attempts/<epoch>`` for each worker that was stopped;
+- ``decisions/<profile>/<mode>/<as_of>/<ACTION>``, and ``.../<as_of>/executed`` once it is;
+- ``lease``, the one object that is rewritten (`quant_platform_kit.services.record.leases`).
+
+A step is a new object, never a new version of an old one: whoever creates step n decides what it is, and everyone
+else finds out by failing to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from datetime import date
+from decimal import Decimal
+from typing import TypeVar
+
+from quant_platform_kit.domain.carry import Evaluated
+from quant_platform_kit.domain.digests import canonical_json
+from quant_platform_kit.domain.errors import Conflict, LeaseLost, Refused
+from quant_platform_kit.domain.identity import Mode
+from quant_platform_kit.domain.orders import TRANSITIONS, Order
+from quant_platform_kit.domain.runs import (
+    Attempt,
+    OrderRecord,
+    RecordedDecision,
+    Revision,
+    RunClaim,
+    RunPlan,
+    Transition,
+)
+from quant_platform_kit.domain.strategy import Action
+from quant_platform_kit.ports.versioned_store import VersionedStore
+from quant_platform_kit.services.record.decoding import decode
+
+__all__ = ["DecisionLedger", "RunLedger", "refuse_another"]
+
+_T = TypeVar("_T")
+_EXECUTED, _SPENT = "executed", "spent-"
+
+
+def refuse_another(known: RunClaim, asked: RunClaim) -> None:
+    """Raise `Refused` unless a run that is known was started for the same profile, configuration and session."""
+    if (known.profile, known.config, known.as_of) != (asked.profile, asked.config, asked.as_of):
+        raise Refused(
+            f"run {known.key.run_id} was started for {known.profile} {dict(known.config)} on {known.as_of}; asked was "
+            f"{asked.profile} {dict(asked.config)} on {asked.as_of}: use another account or slot"
+        )
+
+
+class RunLedger:
+    """What the store knows of one run."""
+
+    def __init__(self, store: VersionedStore, account_id: str, run_id: str) -> None:
+        self._store = store
+        self.run_id = run_id
+        self._root = f"accounts/{account_id}/runs/{run_id}"
+
+    def claim(self, claim: RunClaim) -> RunClaim:
+        """Record who the run belongs to; return what was recorded first.
+
+        Raises
+        ------
+        Refused
+            The key belongs to a run of another profile, configuration or session.
+        """
+        known = self._once("claim", claim, RunClaim)
+        refuse_another(known, claim)
+        return known
+
+    def known_claim(self) -> RunClaim | None:
+        """Return the recorded claim, if there is one."""
+        return self._find("claim", RunClaim)
+
+    def record_attempt(self, attempt: Attempt, epoch: int) -> None:
+        """Record that the worker of a lease epoch was stopped, unless it is recorded."""
+        with suppress(Conflict):
+            self._store.create(f"{self._root}/attempts/{epoch:06}", canonical_json(attempt))
+
+    def attempts(self) -> tuple[Attempt, ...]:
+        """Return the recorded attempts, oldest first."""
+        found = {key: self._store.get(key) for key in self._store.keys(f"{self._root}/attempts/")}
+        return tuple(decode(Attempt, stored.data, key) for key, stored in found.items() if stored)
+
+    def commit_plan(self, plan: RunPlan) -> RunPlan:
+        """Record the plan, or return the one recorded before."""
+        return self._once("plan", plan, RunPlan)
+
+    def plan(self) -> RunPlan | None:
+        """Return the recorded plan, if there is one."""
+        return self._find("plan", RunPlan)
+
+    def commit_revision(self, revision: Revision) -> Revision:
+        """Record the revision of the buys, or return the one recorded before."""
+        return self._once("revision", revision, Revision)
+
+    def revision(self) -> Revision | None:
+        """Return the recorded revision, if there is one."""
+        return self._find("revision", Revision)
+
+    def orders(self, orders: Sequence[Order]) -> dict[str, OrderRecord]:
+        """Return every order of a plan with its recorded steps, by client order id."""
+        steps: dict[str, list[Transition]] = {order.client_order_id: [] for order in orders}
+        for key in self._store.keys(f"{self._root}/orders/"):
+            stored = self._store.get(key)
+            identity = key.rpartition("/")[2].partition(".")[0]
+            if stored is not None and identity in steps:
+                steps[identity].append(decode(Transition, stored.data, key))
+        return {order.client_order_id: OrderRecord(order, tuple(steps[order.client_order_id])) for order in orders}
+
+    def reread(self, record: OrderRecord) -> OrderRecord:
+        """Return an order with the steps that the store has of it."""
+        steps = {key: self._store.get(key) for key in self._store.keys(f"{self._order(record.order)}.")}
+        transitions = tuple(decode(Transition, stored.data, key) for key, stored in steps.items() if stored)
+        return OrderRecord(record.order, transitions)
+
+    def _order(self, order: Order) -> str:
+        return f"{self._root}/orders/{order.client_order_id}"
+
+    def record(self, record: OrderRecord, step: Transition) -> OrderRecord:
+        """Record the next step of an order.
+
+        Raises
+        ------
+        Refused
+            The step may not follow the state the order is in.
+        LeaseLost
+            Another worker recorded that step: it is at work on this run.
+        """
+        if step.state not in TRANSITIONS[record.state]:
+            raise Refused(
+                f"order {record.order.client_order_id} is {record.state.value}; it cannot become {step.state.value}"
+            )
+        number = len(record.transitions) + 1
+        key = f"{self._order(record.order)}.{number:03}"
+        data = canonical_json(step)
+        try:
+            self._store.create(key, data)
+        except Conflict as error:
+            stored = self._store.get(key)
+            if stored is None or stored.data != data:
+                raise LeaseLost(f"another worker recorded step {number} of {record.order.client_order_id}") from error
+        return OrderRecord(record.order, (*record.transitions, step))
+
+    def _once(self, name: str, value: _T, kind: type[_T]) -> _T:
+        try:
+            self._store.create(f"{self._root}/{name}", canonical_json(value))
+        except Conflict:
+            known = self._find(name, kind)
+            assert known is not None, f"{name} exists and is never deleted"
+            return known
+        return value
+
+    def _find(self, name: str, kind: type[_T]) -> _T | None:
+        stored = self._store.get(f"{self._root}/{name}")
+        return None if stored is None else decode(kind, stored.data, f"{self._root}/{name}")
+
+
+class DecisionLedger:
+    """The decisions of one profile on one account in one mode, continued by later runs."""
+
+    def __init__(self, store: VersionedStore, account_id: str, profile: str, mode: Mode) -> None:
+        self._store = store
+        self._root = f"accounts/{account_id}/decisions/{profile}/{mode.value}"
+
+    def history(self) -> list[Evaluated]:
+        """Return every recorded decision, by ascending session."""
+        entries: dict[date, set[str]] = {}
+        for key in self._store.keys(f"{self._root}/"):
+            as_of, entry = key.rsplit("/", 2)[1:]
+            entries.setdefault(date.fromisoformat(as_of), set()).add(entry)
+        return [Evaluated(as_of, _action(names), _EXECUTED in names) for as_of, names in sorted(entries.items())]
+
+    def record(self, decision: RecordedDecision) -> RecordedDecision:
+        """Record a REBALANCE or HOLD, or return the one recorded before."""
+        key = self._key(decision.decision.as_of, decision.decision.action)
+        try:
+            self._store.create(key, canonical_json(decision))
+        except Conflict:
+            return self.read(decision.decision.as_of, decision.decision.action)
+        return decision
+
+    def read(self, as_of: date, action: Action) -> RecordedDecision:
+        """Return a decision that `history` names."""
+        stored = self._store.get(self._key(as_of, action))
+        if stored is None:
+            raise Refused(f"decision {action.value} of {as_of} is not in the ledger; restore it from a backup")
+        return decode(RecordedDecision, stored.data, self._key(as_of, action))
+
+    def record_spent(self, as_of: date, run_id: str, amounts: Mapping[str, Decimal]) -> None:
+        """Record what a run bought for the decision of a session: symbol -> amount."""
+        try:
+            self._store.create(f"{self._root}/{as_of}/{_SPENT}{run_id}", canonical_json(amounts))
+        except Conflict:
+            return
+
+    def spent(self, as_of: date) -> dict[str, Decimal]:
+        """Return what runs have bought for the decision of a session so far: symbol -> amount."""
+        total: dict[str, Decimal] = {}
+        for key in self._store.keys(f"{self._root}/{as_of}/{_SPENT}"):
+            stored = self._store.get(key)
+            for symbol, amount in decode(dict[str, Decimal], stored.data, key).items() if stored else ():
+                total[symbol] = total.get(symbol, Decimal(0)) + amount
+        return total
+
+    def mark_executed(self, as_of: date, run_id: str) -> None:
+        """Record that the decision of a session was executed; it is never planned again."""
+        try:
+            self._store.create(f"{self._root}/{as_of}/{_EXECUTED}", canonical_json({"run_id": run_id}))
+        except Conflict:
+            return
+
+    def _key(self, as_of: date, action: Action) -> str:
+        return f"{self._root}/{as_of}/{action.value}"
+
+
+def _action(names: Iterable[str]) -> Action:
+    return Action.REBALANCE if Action.REBALANCE.value in names else Action.HOLD

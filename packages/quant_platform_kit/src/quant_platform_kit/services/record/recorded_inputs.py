@@ -1,0 +1,150 @@
+"""The inputs of a run, recorded before anything is decided on them, so that the decision can be proven later.
+
+Two objects below ``inputs/``, each zlib-compressed and named by the SHA-256 of its content, so that equal inputs are
+kept once and a changed byte shows:
+
+- the document: profile, configuration, session, account, quotes and policy, and the name of
+- the history: one line of JSON with its dates and symbols, then the closes as little-endian float64, row by row.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+
+import numpy as np
+
+from quant_platform_kit.domain.cycle import ExecutionPolicy, Observation
+from quant_platform_kit.domain.digests import canonical_json, sha256
+from quant_platform_kit.domain.errors import Conflict, StoreError
+from quant_platform_kit.domain.portfolio import AccountState, Quote
+from quant_platform_kit.domain.prices import PriceHistory, PriceTable
+from quant_platform_kit.domain.sessions import Session
+from quant_platform_kit.domain.strategy import BoundStrategy, TargetMode
+from quant_platform_kit.ports.versioned_store import VersionedStore
+from quant_platform_kit.services.record.decoding import decode
+
+__all__ = ["InputStore", "RecordedInputs"]
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedInputs:
+    """Everything a decision followed from.
+
+    Attributes
+    ----------
+    sessions
+        The session before the one decided on, that one, and the one after it (exchange-local dates).
+    history
+        Name of the history object.
+    as_of
+        When account and quotes were taken, aware UTC.
+    handed_over
+        Holdings of an earlier profile that the run was to sell.
+    """
+
+    profile: str
+    config: Mapping[str, object]
+    sessions: tuple[date, date, date]
+    history: str
+    account: AccountState
+    quotes: Mapping[str, Quote]
+    as_of: datetime
+    handed_over: frozenset[str]
+    native_mode: TargetMode
+    currency: str
+    allocation_fraction: Decimal
+
+    @property
+    def policy(self) -> ExecutionPolicy:
+        """The policy as far as a decision depends on it."""
+        return ExecutionPolicy(self.native_mode, currency=self.currency, allocation_fraction=self.allocation_fraction)
+
+
+class InputStore:
+    """Recorded inputs, by the digest of their document."""
+
+    def __init__(self, store: VersionedStore) -> None:
+        self._store = store
+
+    def record(self, strategy: BoundStrategy, seen: Observation, policy: ExecutionPolicy) -> str:
+        """Keep what a decision is about to be made on; return the digest to read it by."""
+        document = RecordedInputs(
+            profile=strategy.manifest.profile,
+            config=strategy.config_values,
+            sessions=(seen.session.previous, seen.session.date, seen.session.next),
+            history=self._put(_history_bytes(seen.history)),
+            account=seen.account,
+            quotes=seen.quotes,
+            as_of=seen.as_of,
+            handed_over=seen.handed_over,
+            native_mode=policy.native_mode,
+            currency=policy.currency,
+            allocation_fraction=policy.allocation_fraction,
+        )
+        return self._put(canonical_json(document))
+
+    def read(self, digest: str) -> tuple[RecordedInputs, Observation]:
+        """Return recorded inputs, and the same as a strategy is shown them.
+
+        Raises
+        ------
+        StoreError
+            An object is missing or was changed; the message names it.
+        """
+        recorded = decode(RecordedInputs, self._content(digest), _key(digest))
+        history = _history(self._content(recorded.history), _key(recorded.history))
+        before, present, after = recorded.sessions
+        session = Session(present, before, after)
+        seen = Observation(session, history, recorded.account, recorded.quotes, recorded.as_of, recorded.handed_over)
+        return recorded, seen
+
+    def _put(self, content: bytes) -> str:
+        digest = sha256(content)
+        try:
+            self._store.create(_key(digest), zlib.compress(content))
+        except Conflict:
+            return digest
+        return digest
+
+    def _content(self, digest: str) -> bytes:
+        stored = self._store.get(_key(digest))
+        if stored is None:
+            raise StoreError(f"{_key(digest)} is not in the report store; restore it from a backup")
+        content = _decompressed(stored.data)
+        if content is None or sha256(content) != digest:
+            raise StoreError(f"{_key(digest)} was changed after it was recorded: its content does not fit its name")
+        return content
+
+
+def _key(digest: str) -> str:
+    return f"inputs/{digest}"
+
+
+def _decompressed(data: bytes) -> bytes | None:
+    """Return the content of a compressed object, None if it is not one from its first byte to its last."""
+    stream = zlib.decompressobj()
+    try:
+        content = stream.decompress(data)
+    except zlib.error:
+        return None
+    return content if stream.eof and not stream.unused_data else None
+
+
+def _history_bytes(history: PriceHistory) -> bytes:
+    header = {"dates": np.datetime_as_string(history.dates).tolist(), "symbols": history.symbols}
+    return canonical_json(header) + b"\n" + history.close.astype("<f8").tobytes()
+
+
+def _history(content: bytes, key: str) -> PriceHistory:
+    line, _, values = content.partition(b"\n")
+    header = json.loads(line)
+    dates, symbols = np.array(header["dates"], dtype="datetime64[D]"), header["symbols"]
+    close = np.frombuffer(values, dtype="<f8")
+    if close.size != len(dates) * len(symbols):
+        raise StoreError(f"{key} is damaged: {close.size} closes for {len(dates)} dates and {len(symbols)} symbols")
+    return PriceHistory(PriceTable(dates, symbols, {"close": close.reshape(len(dates), len(symbols))}))

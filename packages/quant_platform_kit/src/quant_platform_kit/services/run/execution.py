@@ -1,0 +1,252 @@
+"""Executing a recorded plan: sells, wait, buys cut to confirmed cash, wait; from any point a crash left it at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import TypeVar
+
+from quant_platform_kit.domain.boundaries import Boundary
+from quant_platform_kit.domain.errors import BrokerError, NeedsOperator, OrderRejected, Superseded
+from quant_platform_kit.domain.orders import OrderState, Side
+from quant_platform_kit.domain.portfolio import Quote
+from quant_platform_kit.domain.runs import OrderRecord, Revision, RunPlan
+from quant_platform_kit.domain.silence import Verdict, verdict
+from quant_platform_kit.ports.broker import RecordsSends
+from quant_platform_kit.ports.market_data import MarketData
+from quant_platform_kit.services.run.gateway import Gateway
+
+__all__ = ["Execution", "ExecutionTimes"]
+
+ZERO = Decimal(0)
+MOST_SENDS = 3
+"""How often one worker sends one order before it leaves the run open for the next."""
+PAUSE_GROWS = 2
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionTimes:
+    """How long a phase waits for fills before it cancels, and how often it looks.
+
+    Attributes
+    ----------
+    first_poll, poll
+        The first pause before a look, and the longest; each is twice as long as the one before, until an order comes to
+        its end.
+    """
+
+    fill_timeout: timedelta = timedelta(seconds=120)
+    poll: timedelta = timedelta(milliseconds=250)
+    first_poll: timedelta = timedelta(milliseconds=5)
+
+
+@dataclass(slots=True)
+class Execution:
+    """One plan on its way; ``records`` is what the ledger knows, kept up to date."""
+
+    gateway: Gateway
+    market: MarketData
+    plan: RunPlan
+    times: ExecutionTimes
+    records: dict[str, OrderRecord]
+    same_session: bool
+    switched_off: list[str] = field(default_factory=list[str])
+
+    def run(self) -> Sequence[OrderRecord]:
+        """Bring every order as far as it goes today; safe to call again after any interruption.
+
+        Raises
+        ------
+        BrokerError, StoreError
+            The broker or the store cannot answer: the run stays open, to be recovered.
+        LeaseLost
+            Another worker is at it.
+        """
+        sells, buys = self._ids(Side.SELL), self._ids(Side.BUY)
+        self._phase(sells)
+        self.gateway.reached(Boundary.SELLS_DONE)
+        if sells and buys:
+            self._revise(buys)
+        self._phase(buys)
+        self.gateway.reached(Boundary.BUYS_DONE)
+        return tuple(self.records[order.client_order_id] for order in self.plan.plan.orders)
+
+    def _ids(self, side: Side) -> list[str]:
+        return [order.client_order_id for order in self.plan.plan.orders if order.side is side]
+
+    def _phase(self, identities: Sequence[str]) -> None:
+        unsettled = [identity for identity in identities if not self.records[identity].state.terminal]
+        if not unsettled:
+            return
+        quotes = self.market.quotes([self.records[identity].order.symbol for identity in unsettled])
+        self.switched_off = self.gateway.switches()
+        began = self.gateway.clock.monotonic()
+        for identity in unsettled:
+            self._advance(self.records[identity], quotes)
+        self._wait(unsettled, began)
+        for identity in self._working(unsettled):
+            self._cancel(identity)
+
+    def _working(self, identities: Iterable[str]) -> list[str]:
+        """Return the orders that the broker may still fill; UNKNOWN ones wait for an operator."""
+        states = ((identity, self.records[identity].state) for identity in identities)
+        return [identity for identity, state in states if not state.terminal and state is not OrderState.UNKNOWN]
+
+    def _advance(self, record: OrderRecord, quotes: Mapping[str, Quote]) -> None:
+        """Send an order that was not sent, look up one that was."""
+        if record.state is OrderState.RECORDED:
+            self._send_new(record, quotes)
+        elif record.state in (OrderState.SENT, OrderState.UNKNOWN):
+            self._look_up(record, quotes, MOST_SENDS)
+        else:
+            self._refresh(record.order.client_order_id)
+
+    def _send_new(self, record: OrderRecord, quotes: Mapping[str, Quote]) -> None:
+        forbidden = [*self.switched_off, *self.gateway.forbidden(record.order, quotes)]
+        if not self.same_session:
+            forbidden = ["its session is over: the decision carries"]
+        if not record.order.quantity:
+            forbidden = ["cut to nothing: cash and buffer"]
+        if forbidden:
+            self._keep(self.gateway.settle_as(record, OrderState.CANCELLED, "not sent: " + "; ".join(forbidden)))
+        else:
+            self._send(record, quotes, MOST_SENDS)
+
+    def _send(self, record: OrderRecord, quotes: Mapping[str, Quote], tries: int) -> None:
+        """Send; after silence, wait until the order would have appeared, and ask."""
+        gateway = self.gateway
+        try:
+            self._keep(gateway.send(record))
+        except Superseded:
+            raise
+        except NeedsOperator as error:
+            self._leave_to_operator(gateway.ledger.reread(record), str(error))
+        except BrokerError:
+            if tries == 1:
+                raise
+            traits = gateway.broker.traits
+            gateway.lease.require(traits.settle_window + traits.timeout)
+            gateway.broker.connect()
+            gateway.clock.sleep(traits.settle_window.total_seconds())
+            self._look_up(gateway.ledger.reread(record), quotes, tries - 1)
+
+    def _look_up(self, record: OrderRecord, quotes: Mapping[str, Quote], tries: int) -> None:
+        """Ask the broker what became of an order that was sent; send again only where that is safe."""
+        gateway = self.gateway
+        try:
+            found = self._ask(lambda: gateway.broker.find(record.order.client_order_id))
+        except NeedsOperator as error:
+            self._leave_to_operator(record, str(error))
+            return
+        if found is not None:
+            self._keep(gateway.answer(record, found))
+            return
+        if self._ruling(record) is Verdict.BLOCK:
+            sent = f"sent at {_first_sent(record):%H:%M:%S} UTC"
+            self._leave_to_operator(record, f"{sent}, not known to the broker, and may not be sent again")
+        elif forbidden := [*gateway.switches(), *gateway.forbidden(record.order, quotes)]:
+            proven = gateway.broker.traits.after_silence.absence_proves
+            state = OrderState.CANCELLED if proven else OrderState.UNKNOWN
+            note = "not sent again: " + "; ".join(forbidden)
+            self._keep(record if record.state is state else gateway.settle_as(record, state, note))
+        else:
+            self._send(record, quotes, tries)
+
+    def _ruling(self, record: OrderRecord) -> Verdict:
+        """Decide about an order that the broker does not know; one that never left is as good as not sent."""
+        broker, identity = self.gateway.broker, record.order.client_order_id
+        if record.acknowledged:
+            return Verdict.BLOCK
+        if self.same_session and isinstance(broker, RecordsSends) and not broker.may_have_left(identity):
+            return Verdict.RESEND
+        return verdict(broker.traits, _first_sent(record), self.gateway.clock.now(), same_session=self.same_session)
+
+    def _leave_to_operator(self, record: OrderRecord, note: str) -> None:
+        """Record that only a person can tell what became of an order."""
+        known = record.state is OrderState.UNKNOWN
+        self._keep(record if known else self.gateway.settle_as(record, OrderState.UNKNOWN, note))
+
+    def _ask(self, question: Callable[[], _T]) -> _T:
+        """Ask the broker something that changes nothing or may be repeated; over a new connection if one breaks."""
+        self.gateway.lease.require(self.gateway.broker.traits.timeout)
+        try:
+            return question()
+        except (Superseded, NeedsOperator, OrderRejected):
+            raise
+        except BrokerError:
+            self.gateway.lease.require(self.gateway.broker.traits.timeout)
+            self.gateway.broker.connect()
+            return question()
+
+    def _refresh(self, identity: str) -> None:
+        """Look where a working order stands; one that the broker does not show in time is for a person."""
+        record, gateway = self.records[identity], self.gateway
+        try:
+            found = self._ask(lambda: gateway.broker.find(identity))
+        except NeedsOperator as error:
+            self._leave_to_operator(record, str(error))
+            return
+        if found is not None:
+            self._keep(gateway.answer(record, found))
+        elif gateway.clock.now() - record.transitions[-1].at > gateway.broker.traits.settle_window:
+            self._leave_to_operator(record, "the broker acknowledged it, and does not show it any more")
+
+    def _wait(self, identities: Sequence[str], began: float) -> None:
+        """Look until every order has come to its end; first when a pause has passed since sending began."""
+        clock, first, longest = self.gateway.clock, self.times.first_poll, self.times.poll
+        deadline = clock.monotonic() + self.times.fill_timeout.total_seconds()
+        pause, wait = first, max(0.0, first.total_seconds() - (clock.monotonic() - began))
+        working = self._working(identities)
+        while working and clock.monotonic() < deadline:
+            clock.sleep(wait)
+            for identity in working:
+                self._refresh(identity)
+            before, working = working, self._working(working)
+            pause = first if working != before else min(PAUSE_GROWS * pause, longest)
+            wait = pause.total_seconds()
+
+    def _cancel(self, identity: str) -> None:
+        """Cancel what still works at the deadline; a fill that came first counts."""
+        try:
+            execution = self._ask(lambda: self.gateway.broker.cancel(identity))
+        except NeedsOperator as error:
+            self._leave_to_operator(self.records[identity], str(error))
+            return
+        self._keep(self.gateway.answer(self.records[identity], execution))
+        if not execution.state.terminal:
+            raise BrokerError(f"order {identity} is {execution.state.value} after its cancel; the run stays open")
+
+    def _revise(self, buys: Sequence[str]) -> None:
+        """Cut the buys, all by one factor, to confirmed cash less the buffer; recorded once."""
+        ledger = self.gateway.ledger
+        revision = ledger.revision() or ledger.commit_revision(self._revision(buys))
+        self.gateway.reached(Boundary.REVISION_COMMITTED)
+        for identity, quantity in revision.quantities.items():
+            record = self.records[identity]
+            self._keep(replace(record, order=replace(record.order, quantity=quantity)))
+
+    def _revision(self, buys: Sequence[str]) -> Revision:
+        policy = self.gateway.policy
+        rules, prices = policy.rules, self.plan.prices
+        orders = [self.records[identity].order for identity in buys]
+        needed = -sum((rules.cash_effect(Side.BUY, o.quantity, prices[o.symbol]) for o in orders), ZERO)
+        cash = self.gateway.broker.account().cash_by_currency[policy.currency]
+        available = max(ZERO, cash - self.plan.buffer)
+        if needed <= available:
+            return Revision({order.client_order_id: order.quantity for order in orders})
+        factor = available / needed
+        cut = {order.client_order_id: rules.whole(order.quantity * factor) for order in orders}
+        worth = {order.client_order_id: cut[order.client_order_id] * prices[order.symbol] for order in orders}
+        return Revision({name: q if worth[name] >= rules.minimum_notional else ZERO for name, q in cut.items()})
+
+    def _keep(self, record: OrderRecord) -> None:
+        self.records[record.order.client_order_id] = record
+
+
+def _first_sent(record: OrderRecord) -> datetime:
+    assert record.first_sent is not None, "an order is looked up only after it was sent"
+    return record.first_sent

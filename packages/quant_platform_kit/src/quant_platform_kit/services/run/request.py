@@ -1,0 +1,100 @@
+"""What a run is asked for, and the world it is run in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from quant_platform_kit.domain.boundaries import Boundary
+from quant_platform_kit.domain.identity import Mode, RunKey
+from quant_platform_kit.domain.reconciliation import Discrepancy
+from quant_platform_kit.domain.runs import RunReport
+from quant_platform_kit.domain.sessions import ExchangeCalendar
+from quant_platform_kit.domain.strategy import BoundStrategy
+from quant_platform_kit.ports.broker import Broker
+from quant_platform_kit.ports.clock import Clock
+from quant_platform_kit.ports.market_data import MarketData
+from quant_platform_kit.ports.versioned_store import VersionedStore
+from quant_platform_kit.services.record.report_store import ReportStore
+from quant_platform_kit.services.run.execution import ExecutionTimes
+from quant_platform_kit.services.run.gateway import Reached
+
+__all__ = ["Handover", "RunPorts", "RunRequest", "RunTerms"]
+
+
+class Handover(StrEnum):
+    """What happens to holdings that an earlier profile bought and the present one does not manage."""
+
+    REFUSE = "refuse"
+    SELL = "sell"
+    KEEP = "keep"
+
+
+@dataclass(frozen=True, slots=True)
+class RunRequest:
+    """What is asked for.
+
+    Attributes
+    ----------
+    service, holder
+        The service that runs, and the worker of it, named in leases and audit.
+    scheduled_at
+        When the trigger was due (aware UTC); None on the command line.
+    enter_now
+        Let a new account execute the decision that would still be held, instead of waiting for the next.
+    block_on
+        Discrepancies of the account that block the run; all are reported.
+    ahead_of
+        Of a probe: the mode of the runs that it looks ahead to.
+    """
+
+    strategy: BoundStrategy
+    key: RunKey
+    service: str = "cli"
+    holder: str = "cli"
+    scheduled_at: datetime | None = None
+    enter_now: bool = False
+    handover: Handover = Handover.REFUSE
+    block_on: frozenset[Discrepancy] = frozenset({Discrepancy.UNKNOWN_ORDER, Discrepancy.LIQUIDATION})
+    ahead_of: Mode = Mode.PAPER
+
+
+@dataclass(frozen=True, slots=True)
+class RunTerms:
+    """Times of a run: fills, the lease, and how old a trigger may be to still decide."""
+
+    execution: ExecutionTimes = field(default_factory=ExecutionTimes)
+    lease: timedelta = timedelta(seconds=60)
+    max_age: timedelta = timedelta(minutes=30)
+
+
+def _nothing(boundary: Boundary) -> None:
+    del boundary
+
+
+def _nobody(report: RunReport) -> None:
+    del report
+
+
+@dataclass(frozen=True, slots=True)
+class RunPorts:
+    """Everything of the world a run touches.
+
+    Attributes
+    ----------
+    reached
+        Told every `Boundary`.
+    published
+        Told every report that is published, of runs that were recovered too.
+    """
+
+    broker: Broker
+    market: MarketData
+    store: VersionedStore
+    reports: ReportStore
+    clock: Clock
+    calendar: ExchangeCalendar
+    reached: Reached = _nothing
+    published: Callable[[RunReport], None] = _nobody

@@ -1,0 +1,278 @@
+"""One run: recover, claim, gates, inputs, decide, commit the plan, execute, reconcile, report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from quant_platform_kit.domain.boundaries import Boundary
+from quant_platform_kit.domain.cycle import ExecutionPolicy
+from quant_platform_kit.domain.errors import InProgress, InvalidInput, LeaseLost, StoreError
+from quant_platform_kit.domain.gates import session_gate
+from quant_platform_kit.domain.identity import Mode
+from quant_platform_kit.domain.orders import OrderState
+from quant_platform_kit.domain.redaction import redact
+from quant_platform_kit.domain.runs import Attempt, OrderRecord, Outcome, RunClaim, RunPlan, RunReport
+from quant_platform_kit.services.operate.owners import require_ownership
+from quant_platform_kit.services.operate.switches import halted
+from quant_platform_kit.services.record.leases import AccountLease, LeaseTerms, read_lease
+from quant_platform_kit.services.record.ledger import DecisionLedger, RunLedger, refuse_another
+from quant_platform_kit.services.run.advice import accept_line, what_to_do
+from quant_platform_kit.services.run.deciding import Deciding, Situation
+from quant_platform_kit.services.run.execution import Execution
+from quant_platform_kit.services.run.gateway import Gateway
+from quant_platform_kit.services.run.objections import blocking, objections
+from quant_platform_kit.services.run.plan_making import Inputs, make_plan, outside_changes, take_inputs
+from quant_platform_kit.services.run.probe import probe
+from quant_platform_kit.services.run.report_building import decided_report, executed_report, undecided_report
+from quant_platform_kit.services.run.request import Handover, RunPorts, RunRequest, RunTerms
+
+__all__ = ["run_cycle"]
+
+
+def run_cycle(
+    request: RunRequest, ports: RunPorts, policy: ExecutionPolicy, terms: RunTerms | None = None
+) -> RunReport:
+    """Run a strategy once for ``request.key``; the same key always leads to the same orders and the same report.
+
+    Raises
+    ------
+    InvalidInput
+        The account is another than the key's.
+    Refused
+        The account belongs to another service, or the key to a run of another profile, configuration or session.
+    InProgress
+        Another worker is on the account.
+    BrokerError, StoreError
+        The broker or the store cannot answer: the run stays open, and the next one recovers it.
+    LeaseLost
+        Another worker took over: nothing more was sent.
+    Interrupted
+        From ``ports.reached`` or ``ports.clock``: the run stays open as after a crash, and the lease is given back.
+    """
+    terms = terms or RunTerms()
+    if request.key.account_id != ports.broker.account_id:
+        raise InvalidInput(f"the broker reports {ports.broker.account_id}; the run is for {request.key.account_id}")
+    if request.key.mode is Mode.PROBE:
+        return probe(request, _claim(request, ports), ports, policy)
+    account, run_id = request.key.account_id, request.key.run_id
+    if report := _reported(request, ports):
+        with suppress(InProgress, StoreError, LeaseLost):
+            _let_go(request, ports, terms, report)
+        return report
+    require_ownership(ports.store, account, request.service)
+    lease = _acquire(request, ports, terms, opening=run_id)
+    try:
+        ports.reached(Boundary.LEASE_TAKEN)
+        return _Run(request, ports, policy, terms, lease).go()
+    except Exception as error:
+        with suppress(StoreError):
+            attempt = Attempt(ports.store.now(), request.holder, redact(str(error)))
+            RunLedger(ports.store, account, run_id).record_attempt(attempt, lease.state.epoch)
+        raise
+    finally:
+        with suppress(StoreError, LeaseLost):
+            lease.release()
+
+
+def _reported(request: RunRequest, ports: RunPorts) -> RunReport | None:
+    """Return the report of a run that ended, if it ended for the same profile, configuration and session."""
+    report = ports.reports.find(request.key.run_id)
+    if report is not None:
+        claim = RunLedger(ports.store, request.key.account_id, request.key.run_id).known_claim()
+        if claim is not None:
+            refuse_another(claim, _claim(request, ports))
+    return report
+
+
+def _acquire(request: RunRequest, ports: RunPorts, terms: RunTerms, opening: str | None = None) -> AccountLease:
+    lease_terms = LeaseTerms(terms.lease, ports.broker.traits.settle_window)
+    account = request.key.account_id
+    return AccountLease.acquire(ports.store, account, request.holder, lease_terms, ports.clock, opening=opening)
+
+
+def _let_go(request: RunRequest, ports: RunPorts, terms: RunTerms, report: RunReport) -> None:
+    """Close the run if its worker ended between its report and that: `quant resolve` asks for a closed run."""
+    state = read_lease(ports.store, request.key.account_id)
+    if state is None or state.open_run != report.run_id:
+        return
+    lease = _acquire(request, ports, terms)
+    if lease.inherited == report.run_id:
+        _close_reported(lease, ports, report, release=True)
+    else:
+        lease.release()
+
+
+def _close_reported(lease: AccountLease, ports: RunPorts, report: RunReport, *, release: bool) -> None:
+    """Close a run that was reported, and tell of it, which may not have been done."""
+    ports.published(report)
+    uncertain = any(order.state is OrderState.UNKNOWN for order in report.orders)
+    lease.close_run(uncertain=uncertain, release=release)
+
+
+def _claim(request: RunRequest, ports: RunPorts) -> RunClaim:
+    manifest, key = request.strategy.manifest, request.key
+    return RunClaim(
+        key=key,
+        profile=manifest.profile,
+        display_name=manifest.display_name,
+        input_mode=manifest.input_mode,
+        config=request.strategy.config_values,
+        as_of=ports.calendar.before(key.session),
+        service=request.service,
+        claimed_at=ports.clock.now(),
+    )
+
+
+@dataclass(slots=True)
+class _Run:
+    """A run that holds the account's lease."""
+
+    request: RunRequest
+    ports: RunPorts
+    policy: ExecutionPolicy
+    terms: RunTerms
+    lease: AccountLease
+
+    def go(self) -> RunReport:
+        """Recover what is open, then run."""
+        ports, key = self.ports, self.request.key
+        ports.broker.connect()
+        ports.reached(Boundary.CONNECTED)
+        if open_run := self.lease.inherited:
+            known = self._ledger(key.run_id).known_claim() if open_run == key.run_id else None
+            if known is not None:
+                refuse_another(known, _claim(self.request, ports))
+            self._recover(open_run)
+            if report := ports.reports.find(key.run_id):
+                return report
+        if self.lease.state.open_run != key.run_id:
+            self.lease.open_run(key.run_id)
+        ports.reached(Boundary.RUN_OPENED)
+        claim = self._ledger(key.run_id).claim(_claim(self.request, ports))
+        ports.reached(Boundary.CLAIMED)
+        last = self._last_report()
+        if skipped := self._skipped():
+            begun = self.lease.inherited == key.run_id
+            return self._close(self._undecided(claim, Outcome.FAILED if begun else Outcome.SKIPPED, skipped, last))
+        if halts := halted(ports.store, self.request.service, key.account_id):
+            return self._close(self._undecided(claim, Outcome.BLOCKED, halts, last))
+        return self._decide_and_execute(claim, last)
+
+    def _skipped(self) -> list[str]:
+        """Return why there is nothing to decide now: no session, closed, or a trigger that is too old."""
+        calendar, key, now = self.ports.calendar, self.request.key, self.ports.clock.now()
+        if not calendar.is_session(key.session):
+            return [f"{key.session} is not a session of {calendar.name}; the next is {calendar.after(key.session)}"]
+        due = self.request.scheduled_at
+        if due is not None and now - due > self.terms.max_age:
+            return [f"the trigger was due at {due:%Y-%m-%d %H:%M} UTC, more than {self.terms.max_age} ago"]
+        return session_gate(calendar.name, calendar.hours(key.session), now)
+
+    def _decide_and_execute(self, claim: RunClaim, last: RunReport | None) -> RunReport:
+        request, ports = self.request, self.ports
+        manifest, session = request.strategy.manifest, ports.calendar.session(claim.as_of)
+        sell = request.handover is Handover.SELL
+        inputs = take_inputs(manifest, session, ports, last, sell_leftovers=sell)
+        digest = ports.reports.inputs.record(request.strategy, inputs.observation, self.policy)
+        inputs = replace(inputs, digest=digest)
+        ports.reached(Boundary.INPUTS_RECORDED)
+        findings = outside_changes(inputs, ports.broker, last)
+        situation = self._situation(inputs)
+        ports.reached(Boundary.DECISION_RECORDED)
+        plan, refused = make_plan(request.key, situation, inputs, ports.market, self.policy, findings)
+        refused = [*objections(request, ports.store, self.lease.state, inputs, findings), *refused]
+        if plan is None or refused or not plan.plan.orders or not request.key.mode.submits:
+            base = undecided_report(claim, Outcome.NO_ACTION, [], None, ports.clock, last)
+            todo = (accept_line(request.key),) if blocking(request, findings) else ()
+            base = replace(base, findings=tuple(findings), todo=todo)
+            report = decided_report(base, situation, plan if plan and plan.plan.orders else None, refused, inputs)
+            if plan is not None and not plan.plan.orders and not refused:
+                self._settle_decision(claim, plan, ())
+            return self._close(report)
+        plan = self._ledger(request.key.run_id).commit_plan(plan)
+        ports.reached(Boundary.PLAN_COMMITTED)
+        return self._execute(claim, plan, {order.client_order_id: OrderRecord(order) for order in plan.plan.orders})
+
+    def _situation(self, inputs: Inputs) -> Situation:
+        key, profile = self.request.key, self.request.strategy.manifest.profile
+        ledger = DecisionLedger(self.ports.store, key.account_id, profile, key.mode)
+        deciding = Deciding(self.request.strategy, self.policy, self.ports.calendar, ledger, key.run_id)
+        return deciding.situation(inputs.observation, enter_now=self.request.enter_now)
+
+    def _undecided(
+        self, claim: RunClaim, outcome: Outcome, reasons: Sequence[str], last: RunReport | None
+    ) -> RunReport:
+        return undecided_report(claim, outcome, reasons, self.ports.broker, self.ports.clock, last)
+
+    def _execute(self, claim: RunClaim, plan: RunPlan, records: dict[str, OrderRecord]) -> RunReport:
+        done = self._execution(claim, plan, records).run()
+        base = self._undecided(claim, Outcome.NO_ACTION, [], None)
+        self._settle_decision(claim, plan, done)
+        report = executed_report(base, plan, done, self.policy.currency)
+        return self._close(report, uncertain=any(record.uncertain for record in done))
+
+    def _execution(self, claim: RunClaim, plan: RunPlan, records: dict[str, OrderRecord]) -> Execution:
+        ports = self.ports
+        gateway = Gateway(
+            ports.broker,
+            ports.store,
+            ports.clock,
+            ports.calendar,
+            self.lease,
+            self._ledger(claim.key.run_id),
+            self.policy,
+            self.request.service,
+            claim.key.mode if self.request.key.mode.submits else self.request.key.mode,
+            claim.key.session,
+            ports.reached,
+        )
+        same_session = ports.calendar.local_date(ports.clock.now()) == claim.key.session
+        return Execution(gateway, ports.market, plan, self.terms.execution, records, same_session)
+
+    def _settle_decision(self, claim: RunClaim, plan: RunPlan, done: Sequence[OrderRecord]) -> None:
+        """Record what the run bought for its decision, and whether that executed it."""
+        ledger = DecisionLedger(self.ports.store, claim.key.account_id, claim.profile, claim.key.mode)
+        if plan.executes is None:
+            return
+        if all(record.executed for record in done):
+            ledger.mark_executed(plan.executes, claim.key.run_id)
+        else:
+            spent = {record.order.symbol: record.bought for record in done if record.bought}
+            if spent:
+                ledger.record_spent(plan.executes, claim.key.run_id, spent)
+        self.ports.reached(Boundary.EXECUTED_RECORDED)
+
+    def _recover(self, run_id: str) -> None:
+        """Finish the run that a worker left open: send only what it had recorded, or close it."""
+        ports, ledger = self.ports, self._ledger(run_id)
+        claim, plan = ledger.known_claim(), ledger.plan()
+        if report := ports.reports.find(run_id):
+            _close_reported(self.lease, ports, report, release=run_id == self.request.key.run_id)
+        elif plan is not None and claim is not None:
+            records = ledger.orders(plan.plan.orders)
+            if any(record.uncertain for record in records.values()) and not self.lease.took_over:
+                ports.clock.sleep(ports.broker.traits.settle_window.total_seconds())
+            self._execute(claim, plan, records)
+        elif run_id != self.request.key.run_id and claim is not None:
+            reason = ["it stopped before it had planned, and sent nothing; its session is decided by a later run"]
+            self._close(self._undecided(claim, Outcome.FAILED, reason, self._last_report()))
+
+    def _close(self, report: RunReport, *, uncertain: bool = False) -> RunReport:
+        """Publish the report, then let go of the run."""
+        self.lease.require(timedelta(0))
+        report = self.ports.reports.publish(replace(report, todo=what_to_do(report)))
+        self.ports.published(report)
+        self.ports.reached(Boundary.REPORT_PUBLISHED)
+        self.lease.close_run(uncertain=uncertain, release=report.run_id == self.request.key.run_id)
+        self.ports.reached(Boundary.RUN_CLOSED)
+        return report
+
+    def _last_report(self) -> RunReport | None:
+        last = self.lease.state.last_run
+        return self.ports.reports.find(last) if last else None
+
+    def _ledger(self, run_id: str) -> RunLedger:
+        return RunLedger(self.ports.store, self.request.key.account_id, run_id)

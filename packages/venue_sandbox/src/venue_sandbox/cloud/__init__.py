@@ -1,0 +1,1 @@
+"""Stand-ins of the cloud: scheduler, storage, secrets."""

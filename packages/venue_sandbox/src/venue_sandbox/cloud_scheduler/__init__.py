@@ -1,5 +1,0 @@
-"""Cloud Scheduler as its REST API and the targets of its jobs see it: jobs, retries, duplicates, identity tokens.
-
-Run it with ``python -m venue_sandbox.cloud_scheduler``. The operations that faults can strike are ``create``, ``get``,
-``list``, ``patch``, ``delete``, ``pause``, ``resume``, ``run`` and ``certs``.
-"""

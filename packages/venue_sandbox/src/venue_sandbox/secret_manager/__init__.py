@@ -1,5 +1,0 @@
-"""Secret Manager as its REST API shows it: secrets, their versions, and what becomes of them.
-
-Run it with ``python -m venue_sandbox.secret_manager``. The operations that faults can strike are ``create``, ``get``,
-``list``, ``delete``, ``add``, ``access``, ``version``, ``versions``, ``enable``, ``disable`` and ``destroy``.
-"""

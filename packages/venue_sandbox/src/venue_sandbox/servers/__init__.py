@@ -1,0 +1,1 @@
+"""Processes that serve: how one is launched, asked, controlled and made to fail."""

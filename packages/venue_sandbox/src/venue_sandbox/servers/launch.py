@@ -1,0 +1,132 @@
+"""Start a server of the sandbox as a process of its own, and tell it what to do wrong.
+
+Needs the standard library only.
+"""
+
+from __future__ import annotations
+
+import json
+import select
+import subprocess
+import sys
+from collections.abc import Mapping
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any, Self
+
+from venue_sandbox.servers.loopback import ask
+
+__all__ = ["Server", "Unhealthy"]
+
+START_SECONDS = 30.0
+STOP_SECONDS = 5.0
+CONTROL_SECONDS = 10.0
+
+
+class Unhealthy(RuntimeError):
+    """A server of the sandbox did not start, or did not do what it was told."""
+
+
+class Server:
+    """A running server; leaving its context stops it. It also stops when this process ends in any way.
+
+    Parameters
+    ----------
+    module
+        What ``python -m`` runs, such as ``venue_sandbox.cloud.storage``.
+    options
+        Further words of its command line.
+    env
+        Its whole environment, for a program that takes its settings from there; this process's own if not given.
+    log
+        File that its standard error is appended to; this process's own if not given.
+
+    Attributes
+    ----------
+    port
+        Where it listens on 127.0.0.1.
+    control_port
+        Where its control endpoint listens; the same as ``port`` where the server speaks HTTP.
+    """
+
+    def __init__(
+        self, module: str, *options: str, env: Mapping[str, str] | None = None, log: Path | None = None
+    ) -> None:
+        self.name = module
+        with nullcontext() if log is None else log.open("a") as errors:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", module, "--stop-at-eof", *options],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+                start_new_session=True,
+                env=env,
+            )
+        try:
+            ports = self._ports()
+        except BaseException:
+            self.kill()
+            raise
+        self.port = ports["port"]
+        self.control_port = ports.get("control_port", self.port)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Ask it to end, and wait until it has."""
+        self.process.terminate()
+        try:
+            self.process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise Unhealthy(f"{self.name} was still running {STOP_SECONDS:g} s after SIGTERM") from None
+        self._close()
+
+    def kill(self) -> None:
+        """End it as a crash would."""
+        self.process.kill()
+        self.process.wait()
+        self._close()
+
+    def fault(self, kind: str, **fields: Any) -> None:
+        """Arm a fault; see the server for its kinds and fields."""
+        self.control("POST", "faults", {"kind": kind, **fields})
+
+    def clear(self) -> None:
+        """Disarm every fault."""
+        self.control("DELETE", "faults")
+
+    def requests(self) -> dict[str, int]:
+        """Return the number of requests by operation."""
+        return self.control("GET", "requests")
+
+    def forget_requests(self) -> None:
+        """Count requests from zero."""
+        self.control("DELETE", "requests")
+
+    def control(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        """Ask the control endpoint; return the document it answers with, None if there is none."""
+        answer = ask(self.control_port, method, f"/_control/{path}", body, timeout=CONTROL_SECONDS)
+        if not answer.good:
+            said = answer.body.decode().strip()
+            raise Unhealthy(f"{self.name}: {method} {path} was answered {answer.status}: {said}")
+        return answer.document if answer.body else None
+
+    def _ports(self) -> dict[str, int]:
+        assert self.process.stdout is not None
+        if not select.select([self.process.stdout], [], [], START_SECONDS)[0]:
+            raise Unhealthy(f"{self.name} did not listen within {START_SECONDS:g} s")
+        line = self.process.stdout.readline()
+        if not line:
+            raise Unhealthy(f"{self.name} ended with status {self.process.wait(STOP_SECONDS)} before it listened")
+        return json.loads(line)
+
+    def _close(self) -> None:
+        for stream in (self.process.stdin, self.process.stdout):
+            if stream is not None:
+                stream.close()

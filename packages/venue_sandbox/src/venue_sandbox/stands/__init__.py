@@ -1,0 +1,1 @@
+"""How each broker is started on this machine: its venue, its service and a scheduler."""

@@ -1,0 +1,1 @@
+"""One wire-level venue per broker, on the exchange."""

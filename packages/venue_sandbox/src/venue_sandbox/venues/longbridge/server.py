@@ -1,0 +1,141 @@
+"""The server: signed requests, two websockets, and the control endpoint."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from venue_sandbox.exchange.control import venue_control
+from venue_sandbox.exchange.exchange import Exchange
+from venue_sandbox.exchange.faults import FaultDesk, VenueFault
+from venue_sandbox.exchange.pacing import Pacer
+from venue_sandbox.servers.control import CONTROL
+from venue_sandbox.servers.faults import FaultError
+from venue_sandbox.servers.serving import Ports
+from venue_sandbox.venues.http.faults import HalfOpen
+from venue_sandbox.venues.http.front import Answer, Endpoint, Front, Refused, Venue, named
+from venue_sandbox.venues.http.rate_limit import RateLimit
+from venue_sandbox.venues.http.serving import front_serving
+from venue_sandbox.venues.http.watching import Cutter, change_front
+from venue_sandbox.venues.longbridge.assets import asset_endpoints
+from venue_sandbox.venues.longbridge.context import Desk
+from venue_sandbox.venues.longbridge.faults import LONGBRIDGE_FAULTS, DeadSocket, ExpireSessions, ExpireToken, Gzip
+from venue_sandbox.venues.longbridge.orders import order_endpoints
+from venue_sandbox.venues.longbridge.socket_commands import COMMANDS, Pusher
+from venue_sandbox.venues.longbridge.sockets import Kind, Sockets
+from venue_sandbox.venues.longbridge.token_endpoints import token_endpoints
+from venue_sandbox.venues.longbridge.tokens import Credentials, Tokens
+
+__all__ = ["Options", "serving"]
+
+SOCKETS = "/ws/"
+LIMIT_SECONDS = 30.0
+CODES = {401: 401003, 403: 403201, 429: 429002, 500: 500000}
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How the server is set up: whose signature is good, and how many trade calls an account has in 30 s (0: any)."""
+
+    credentials: Credentials
+    port: int = 0
+    fill_delay: float = 0.02
+    trade_calls: int = 0
+
+
+@asynccontextmanager
+async def serving(exchange: Exchange, options: Options) -> AsyncGenerator[Ports]:
+    """Serve an exchange as LongBridge would; yield its port and that of its control endpoint."""
+    pacer = Pacer(exchange, options.fill_delay)
+
+    def change(fault: VenueFault) -> None:
+        _change(desk, sockets, fault)
+
+    venue = Venue(exchange, pacer, FaultDesk(LONGBRIDGE_FAULTS, change))
+    desk = Desk(venue, options.credentials, Tokens(exchange), RateLimit(options.trade_calls, LIMIT_SECONDS))
+    sockets = Sockets(desk, COMMANDS)
+    exchange.observers = (Pusher(desk, sockets), Cutter(venue), pacer)
+    control = venue_control(exchange, venue.desk)
+    control.add_routes(_logins(desk))
+    async with front_serving(_application(desk, sockets), control, exchange, pacer, options.port) as ports:
+        yield ports
+
+
+def _application(desk: Desk, sockets: Sockets) -> web.Application:
+    def serve(kind: Kind) -> Answer:
+        async def socket(request: web.Request, fault: VenueFault | None) -> web.StreamResponse:
+            return await sockets.serve(request, kind)
+
+        return socket
+
+    async def admit(request: web.Request) -> None:
+        if not request.path.startswith(SOCKETS):
+            await desk.admit(request)
+
+    front = Front(desk.venue, admit, _refuse)
+    application = web.Application()
+    for endpoints in (
+        token_endpoints(desk),
+        asset_endpoints(desk),
+        order_endpoints(desk),
+        [
+            Endpoint("GET", f"{SOCKETS}quote", serve("quote"), named("quote_socket")),
+            Endpoint("GET", f"{SOCKETS}trade", serve("trade"), named("trade_socket")),
+        ],
+    ):
+        application.add_routes(front.routes(endpoints))
+    return application
+
+
+def _change(desk: Desk, sockets: Sockets, fault: VenueFault) -> None:
+    match fault:
+        case ExpireToken():
+            if fault.account is not None and fault.account not in desk.exchange.book.accounts:
+                raise FaultError(f"account {fault.account!r} is not open")
+            desk.tokens.expire(fault.account)
+        case ExpireSessions():
+            desk.sessions.expire()
+        case DeadSocket():
+            sockets.die(fault.socket)
+        case HalfOpen():
+            sockets.die(None)
+            change_front(desk.venue, fault)
+        case Gzip():
+            desk.gzip = fault.state
+        case _:
+            change_front(desk.venue, fault)
+
+
+def _refuse(request: web.Request, refused: Refused) -> web.Response:
+    """Write an error; its code is the protocol's own, or one that fits the status."""
+    code = refused.code or CODES.get(refused.status, refused.status * 1000)
+    return web.json_response({"code": code, "message": refused.message, "data": None}, status=refused.status)
+
+
+def _logins(desk: Desk) -> list[web.RouteDef]:
+    """Return the control endpoint's routes about tokens."""
+
+    def shown() -> web.Response:
+        credentials = desk.credentials
+        return web.json_response(
+            {"key": credentials.key, "secret": credentials.secret, "tokens": desk.tokens.current()}
+        )
+
+    async def show(request: web.Request) -> web.Response:
+        return shown()
+
+    async def log_in(request: web.Request) -> web.Response:
+        """Give an account another token, or every account if none is named."""
+        wish = json.loads(await request.text() or "{}")
+        accounts = list(desk.exchange.book.accounts)
+        for account in [wish["account"]] if "account" in wish else accounts:
+            if account not in accounts:
+                return web.Response(status=400, text=f"account {account!r} is not open\n")
+            desk.tokens.renew(account)
+        return shown()
+
+    return [web.get(f"{CONTROL}login", show), web.post(f"{CONTROL}login", log_in)]

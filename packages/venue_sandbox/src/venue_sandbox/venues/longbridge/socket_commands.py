@@ -1,0 +1,123 @@
+"""What the two websockets answer, and what they are told without asking."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from venue_sandbox.exchange.orders import Execution, VenueOrder
+from venue_sandbox.venues.longbridge import messages
+from venue_sandbox.venues.longbridge.context import Desk
+from venue_sandbox.venues.longbridge.messages import QuoteCommand, TradeCommand
+from venue_sandbox.venues.longbridge.order_documents import order_event
+from venue_sandbox.venues.longbridge.protobuf import Message
+from venue_sandbox.venues.longbridge.quotes import QUERIES, Query, quote_values
+from venue_sandbox.venues.longbridge.sockets import Answered, Command, Kind, Socket, Sockets, Values
+from venue_sandbox.venues.longbridge.symbols import named, symbol_of
+
+__all__ = ["COMMANDS", "Pusher"]
+
+PRIVATE = "private"
+JSON_CONTENT = 1
+DIRECT = 1
+ORDER_CHANGED = "order_changed_lb"
+
+
+class Pusher:
+    """Observes an exchange, and tells the sockets of it that have subscribed."""
+
+    def __init__(self, desk: Desk, sockets: Sockets) -> None:
+        self._desk = desk
+        self._sockets = sockets
+
+    def order_changed(self, order: VenueOrder) -> None:
+        """Tell of an order."""
+        self._tell(order, None)
+
+    def executed(self, order: VenueOrder, execution: Execution) -> None:
+        """Tell of a fill."""
+        self._tell(order, execution)
+
+    def account_changed(self, account: str, symbol: str | None) -> None:
+        """Nothing to do: balances are not pushed."""
+
+    def price_changed(self, symbol: str) -> None:
+        """Tell of a price."""
+        for socket in self._sockets.of("quote"):
+            if named(symbol) in socket.subscribed:
+                _push_quote(socket, symbol)
+
+    def _tell(self, order: VenueOrder, execution: Execution | None) -> None:
+        event = {"event": ORDER_CHANGED, "data": order_event(self._desk.exchange, order, execution)}
+        notification = {
+            "topic": PRIVATE,
+            "content_type": JSON_CONTENT,
+            "dispatch_type": DIRECT,
+            "data": json.dumps(event).encode(),
+        }
+        body = messages.NOTIFICATION.encode(notification)
+        for socket in self._sockets.of("trade"):
+            if PRIVATE in socket.subscribed and socket.account == order.ticket.account:
+                for _ in range(2 if order.number in self._desk.venue.twice else 1):
+                    socket.push(TradeCommand.NOTIFY, body)
+
+
+def _push_quote(socket: Socket, symbol: str) -> None:
+    exchange = socket.desk.exchange
+    quote = exchange.quote(symbol)
+    if quote is not None:
+        values = {**quote_values(exchange, exchange.listing.instruments[symbol], quote), "current_turnover": "0"}
+        socket.push(QuoteCommand.PUSH_QUOTE, messages.PUSH_QUOTE.encode(values))
+
+
+# --- trade -------------------------------------------------------------------------------------------
+
+
+def _subscribe(socket: Socket, values: Values) -> Answered:
+    socket.subscribed.update(values["topics"])
+    return Answered(messages.TOPICS_RESULT, {"success": values["topics"], "current": sorted(socket.subscribed)})
+
+
+def _unsubscribe(socket: Socket, values: Values) -> Answered:
+    socket.subscribed.difference_update(values["topics"])
+    return Answered(messages.TOPICS_RESULT, {"current": sorted(socket.subscribed)})
+
+
+# --- quotes ------------------------------------------------------------------------------------------
+
+
+def _asked(query: Query) -> Command:
+    def run(socket: Socket, values: Values) -> Answered:
+        return Answered(query.answer, query.find(socket.desk.exchange, values))
+
+    return Command(query.operation, query.request, run)
+
+
+def _subscribe_quotes(socket: Socket, values: Values) -> Answered:
+    exchange = socket.desk.exchange
+    listed = [name for name in values["symbol"] if exchange.listing.find(symbol_of(name))]
+    socket.subscribed.update(listed)
+
+    def first() -> None:
+        for name in listed:
+            _push_quote(socket, symbol_of(name))
+
+    return Answered(Message(), {}, first if values["is_first_push"] else None)
+
+
+def _unsubscribe_quotes(socket: Socket, values: Values) -> Answered:
+    socket.subscribed.difference_update(socket.subscribed if values["unsub_all"] else values["symbol"])
+    return Answered(Message(), {})
+
+
+COMMANDS: Mapping[Kind, Mapping[int, Command]] = {
+    "trade": {
+        TradeCommand.SUBSCRIBE: Command("trade_subscribe", messages.TOPICS, _subscribe),
+        TradeCommand.UNSUBSCRIBE: Command("trade_unsubscribe", messages.TOPICS, _unsubscribe),
+    },
+    "quote": {
+        **{number: _asked(query) for number, query in QUERIES.items()},
+        QuoteCommand.SUBSCRIBE: Command("quote_subscribe", messages.SUBSCRIBE, _subscribe_quotes),
+        QuoteCommand.UNSUBSCRIBE: Command("quote_unsubscribe", messages.UNSUBSCRIBE, _unsubscribe_quotes),
+    },
+}

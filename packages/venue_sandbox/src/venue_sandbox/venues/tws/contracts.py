@@ -1,0 +1,78 @@
+"""How contracts are asked for and named."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from venue_sandbox.exchange.instruments import Instrument, Listing
+from venue_sandbox.venues.tws.codec import Fields, Value
+
+__all__ = [
+    "SMART",
+    "STOCK",
+    "UNKNOWN_CONTRACT",
+    "ContractQuery",
+    "contract_values",
+    "named",
+    "read_contract",
+    "resolve",
+]
+
+STOCK = "STK"
+SMART = "SMART"
+UNKNOWN_CONTRACT = (200, "No security definition has been found for the request")
+
+
+@dataclass(frozen=True, slots=True)
+class ContractQuery:
+    """The twelve fields by which a client names a contract, as far as shares have them; empty means any."""
+
+    contract_id: int
+    symbol: str
+    kind: str
+    exchange: str
+    primary_exchange: str
+    currency: str
+    local_symbol: str
+
+
+def read_contract(fields: Fields) -> ContractQuery:
+    """Read the twelve contract fields of a request."""
+    contract_id, symbol, kind = fields.integer(), fields.text(), fields.text()
+    fields.skip(4)  # expiry, strike, right, multiplier
+    exchange, primary, currency, local = (fields.text() for _ in range(4))
+    fields.skip()  # trading class
+    return ContractQuery(contract_id, symbol, kind, exchange, primary, currency, local)
+
+
+def resolve(listing: Listing, query: ContractQuery) -> Instrument | None:
+    """Return the instrument that all given fields agree on."""
+    symbol = query.symbol or query.local_symbol
+    found = listing.find_id(query.contract_id) if query.contract_id else listing.find(symbol)
+    if found is None:
+        return None
+    agrees = (
+        query.kind in ("", STOCK)
+        and symbol in ("", found.symbol)
+        and query.currency in ("", found.currency)
+        and query.exchange in ("", SMART, found.exchange)
+        and query.primary_exchange in ("", found.exchange)
+    )
+    return found if agrees else None
+
+
+def named(query: ContractQuery, instrument: Instrument | None) -> str:
+    """Return the symbol that faults choose by, also where a client names a contract by its id."""
+    return query.symbol if instrument is None else instrument.symbol
+
+
+def contract_values(instrument: Instrument, exchange: str = "") -> dict[str, Value]:
+    """Return the contract's fields of an answer; its primary exchange unless another one is named."""
+    return {
+        "conId": instrument.contract_id,
+        "symbol": instrument.symbol,
+        "exchange": exchange or instrument.exchange,
+        "currency": instrument.currency,
+        "localSymbol": instrument.symbol,
+        "tradingClass": instrument.symbol,
+    }

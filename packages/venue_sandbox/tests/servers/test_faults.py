@@ -1,0 +1,94 @@
+"""Faults strike whom they name, as often as they say, in the order in which they were armed."""
+
+from __future__ import annotations
+
+import socket
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from venue_sandbox.servers.control import reset_on_close
+from venue_sandbox.servers.faults import Fault, FaultBook, FaultError, FaultKind
+
+
+def kinds(book: FaultBook, *operations: str) -> list[str | None]:
+    taken = [book.take(operation) for operation in operations]
+    return [None if fault is None else fault.kind.value for fault in taken]
+
+
+def test_a_fault_strikes_once_unless_it_says_otherwise() -> None:
+    book = FaultBook()
+    book.add(Fault(FaultKind.DOWN))
+    assert kinds(book, "get", "get") == ["down", None]
+
+
+def test_a_fault_strikes_its_own_operation_only() -> None:
+    book = FaultBook()
+    book.add(Fault(FaultKind.DOWN, operation="insert"))
+    assert kinds(book, "get", "insert", "insert") == [None, "down", None]
+
+
+def test_a_fault_lets_requests_pass_first_where_it_says_so() -> None:
+    book = FaultBook()
+    book.add(Fault(FaultKind.DOWN, operation="insert", skip=2, times=2))
+    assert kinds(book, "insert", "get", "insert", "insert", "insert", "insert") == [
+        *(None, None, None),
+        *("down", "down", None),
+    ]
+
+
+def test_a_fault_without_a_number_strikes_until_it_is_cleared() -> None:
+    book = FaultBook()
+    book.add(Fault(FaultKind.SLOW, times=None))
+    assert kinds(book, *["get"] * 100) == ["slow"] * 100
+    book.clear()
+    assert kinds(book, "get") == [None]
+
+
+def test_faults_strike_one_after_the_other() -> None:
+    book = FaultBook()
+    book.add(Fault(FaultKind.DOWN))
+    book.add(Fault(FaultKind.SLOW))
+    assert kinds(book, "get", "get", "get") == ["down", "slow", None]
+
+
+def test_a_book_can_compare_operations_in_its_own_way() -> None:
+    book = FaultBook(lambda wanted, sent: wanted in sent)
+    book.add(Fault(FaultKind.DOWN, operation="INSERT"))
+    assert kinds(book, "SELECT 1", "P\0INSERT INTO objects") == [None, "down"]
+
+
+@pytest.mark.parametrize(
+    ("document", "complaint"),
+    [
+        (None, "a fault is a JSON object"),
+        ([], "a fault is a JSON object"),
+        ({}, "kind is one of fail_before, fail_after, silent, slow, rate_limit, down, not None"),
+        ({"kind": "explode"}, "kind is one of .* not 'explode'"),
+        ({"kind": "down", "colour": "red", "age": 1}, "a fault has no age, colour"),
+        ({"kind": "down", "operation": 7}, "operation is a text, not 7"),
+        ({"kind": "down", "times": 0}, "times is a number from 1 on, or null for ever, not 0"),
+        ({"kind": "down", "times": True}, "times is a number"),
+        ({"kind": "down", "skip": -1}, "skip is a number from 0 on, not -1"),
+        ({"kind": "fail_before", "status": 200}, "status is an HTTP error from 400 to 599, not 200"),
+        ({"kind": "slow", "seconds": -0.1}, "seconds is a number from 0 on, not -0.1"),
+        ({"kind": "slow", "seconds": float("inf")}, "seconds is a number"),
+        ({"kind": "slow", "seconds": float("nan")}, "seconds is a number"),
+    ],
+)
+def test_a_document_that_is_no_fault_is_refused_with_the_reason(document: Any, complaint: str) -> None:
+    with pytest.raises(FaultError, match=complaint):
+        Fault.read(document)
+
+
+def test_a_document_is_read_whole() -> None:
+    read = Fault.read({"kind": "slow", "operation": "get", "times": None, "skip": 3, "seconds": 2, "status": 500})
+    assert read == Fault(FaultKind.SLOW, "get", None, 3, 500, 2)
+
+
+def test_a_connection_that_has_ended_is_not_reset() -> None:
+    here, there = socket.socketpair()
+    here.close()
+    there.close()
+    transport = SimpleNamespace(get_extra_info=lambda name: here)
+    reset_on_close(transport)  # pyright: ignore[reportArgumentType]

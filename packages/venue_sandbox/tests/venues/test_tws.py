@@ -1,0 +1,215 @@
+"""The parts of the TWS front that need no network."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+import pytest
+from venue_sandbox.exchange.instruments import Listing
+from venue_sandbox.exchange.market import Bar
+from venue_sandbox.venues.tws.codec import BadFrame, Fields, Value, frame, read_frame
+from venue_sandbox.venues.tws.contracts import ContractQuery, resolve
+from venue_sandbox.venues.tws.history import BadQuery, end_instant, within
+from venue_sandbox.venues.tws.layouts import COMPLETED_ORDER, EXECUTION, OPEN_ORDER, PORTFOLIO, POSITION, Layout
+from venue_sandbox.venues.tws.order_request import read_order
+
+NEW_YORK = ZoneInfo("America/New_York")
+
+
+def read(data: bytes) -> str:
+    async def run() -> str:
+        reader = asyncio.StreamReader()
+        reader.feed_data(data)
+        reader.feed_eof()
+        return await read_frame(reader)
+
+    return asyncio.run(run())
+
+
+# --- frames and fields ---------------------------------------------------------------------------
+
+
+def test_a_frame_is_its_length_and_texts_that_end_in_nul() -> None:
+    assert frame([15, 1, "DUSBX1,"]) == b"\x00\x00\x00\x0d15\x001\x00DUSBX1,\x00"
+    assert read(frame([15, 1, "DUSBX1,"])) == "15\x001\x00DUSBX1,\x00"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        *((None, ""), (True, "1"), (False, "0"), (7, "7"), (0.5, "0.5"), ("x", "x")),
+        *((Decimal("100.00"), "100"), (Decimal("1E+3"), "1000"), (Decimal("0.10"), "0.1"), (Decimal(0), "0")),
+    ],
+)
+def test_values_are_written_as_clients_read_them(value: Value, text: str) -> None:
+    assert read(frame([value])) == f"{text}\0"
+
+
+@pytest.mark.parametrize("data", [b"\x7f\xff\xff\xff", b"\x00\x00\x00\x01\xff"])
+def test_what_is_no_frame_is_refused(data: bytes) -> None:
+    with pytest.raises(BadFrame):
+        read(data)
+
+
+def test_fields_are_read_one_by_one() -> None:
+    fields = Fields("5\0\x00text\0001\0000\0")
+    assert (fields.integer(), fields.integer(), fields.text(), fields.flag(), fields.flag()) == (
+        5,
+        0,
+        "text",
+        True,
+        False,
+    )
+    with pytest.raises(BadFrame, match="missing"):
+        fields.text()
+
+
+def test_numbers_may_be_absent_unset_or_none_at_all() -> None:
+    fields = Fields("\0001.7976931348623157e+308\0nan\0Infinite\x001.50\0abc\0")
+    assert fields.number() is None
+    assert fields.number() is None, "the largest double means not set"
+    assert (fields.number() or 0).is_nan()
+    with pytest.raises(BadFrame):
+        fields.number()
+    assert fields.number() == Decimal("1.5")
+    with pytest.raises(BadFrame, match="'abc' is no number"):
+        fields.number()
+
+
+# --- layouts -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("layout", "version", "count"),
+    [
+        *((OPEN_ORDER, 176, 136), (OPEN_ORDER, 178, 135), (COMPLETED_ORDER, 176, 101), (COMPLETED_ORDER, 178, 100)),
+        *((EXECUTION, 176, 31), (EXECUTION, 178, 32), (PORTFOLIO, 176, 20), (POSITION, 176, 16)),
+    ],
+)
+def test_messages_have_the_measured_number_of_fields(layout: Layout, version: int, count: int) -> None:
+    assert len(layout.fill(version, {})) == count
+
+
+def test_a_layout_knows_presets_versions_and_its_fields_only() -> None:
+    layout = Layout(9, "a=1 b<177=2 c>=170")
+    assert layout.fill(176, {"c": 5}) == [9, "1", "2", 5]
+    assert layout.fill(178, {"a": None}) == [9, None, ""]
+    assert layout.fill(164, {}) == [9, "1", "2"]
+    with pytest.raises(KeyError, match="has no d"):
+        layout.fill(176, {"d": 1})
+
+
+# --- contracts -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        (ContractQuery(0, "SPY", "STK", "SMART", "", "USD", ""), True),
+        (ContractQuery(0, "", "", "", "", "", "SPY"), True),
+        (ContractQuery(0, "SPY", "STK", "ARCA", "ARCA", "USD", "SPY"), True),
+        (ContractQuery(0, "SPY", "STK", "NASDAQ", "", "USD", ""), False),
+        (ContractQuery(0, "SPY", "OPT", "SMART", "", "USD", ""), False),
+        (ContractQuery(0, "SPY", "STK", "SMART", "", "EUR", ""), False),
+        (ContractQuery(0, "XXX", "STK", "SMART", "", "USD", ""), False),
+        (ContractQuery(1, "SPY", "STK", "SMART", "", "USD", ""), False),
+    ],
+)
+def test_a_contract_is_one_that_all_fields_agree_on(query: ContractQuery, found: bool) -> None:
+    assert (resolve(Listing(["SPY"]), query) is not None) is found
+
+
+def test_a_contract_is_found_by_its_id() -> None:
+    listing = Listing(["SPY", "TLT"])
+    tlt = listing.instruments["TLT"]
+    assert resolve(listing, ContractQuery(tlt.contract_id, "", "", "", "", "", "")) is tlt
+    assert resolve(listing, ContractQuery(tlt.contract_id, "SPY", "", "", "", "", "")) is None
+
+
+# --- orders --------------------------------------------------------------------------------------
+
+
+def placed(version: int, **changes: str) -> Fields:
+    """Return message 3 as the libraries write it, after its number."""
+    fields = {
+        "order id": "4",
+        **{f"contract {n}": value for n, value in enumerate(["0", "SPY", "STK", "", "0.0", "", "", "SMART"])},
+        **{f"contract {n}": value for n, value in enumerate(["", "USD", "", "", "", ""], 8)},
+        **{"action": "BUY", "quantity": "10", "type": "LMT", "limit": "50.5", "aux": "", "tif": "DAY", "oca": ""},
+        **{"account": "DUSBX1", "open": "", "origin": "0", "ref": "q1", "transmit": "1"},
+        **{f"size {n}": "0" for n in range(5)},
+        **{"outside": "0", "hidden": "0"},
+        **{f"allocation {n}": "" for n in range(7 + (version < 177))},
+        **{f"exotic {n}": "" for n in range(22)},
+        **{"delta neutral": "", "delta neutral price": ""},
+        **{f"scale {n}": "" for n in range(6)},
+        **{"increment": "", "table": "", "start": "", "stop": "", "hedge": ""},
+        **{f"clearing {n}": "" for n in range(4)},
+        **{"delta contract": "0", "algorithm": "", "algorithm id": "", "what if": "0", "rest": ""},
+        **changes,
+    }
+    return Fields("".join(f"{value}\0" for value in fields.values()))
+
+
+@pytest.mark.parametrize("version", [164, 176, 177, 178])
+def test_an_order_is_read_in_every_version(version: int) -> None:
+    order = read_order(placed(version), version)
+    assert (order.order_id, order.contract.symbol, order.action, order.reference) == (4, "SPY", "BUY", "q1")
+    assert (order.quantity, order.limit, order.time_in_force) == (Decimal(10), Decimal("50.5"), "DAY")
+    assert (order.account, order.transmit, order.what_if) == ("DUSBX1", True, False)
+    assert read_order(placed(version, **{"what if": "1"}), version).what_if
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"delta neutral": "MKT", "delta neutral price": "\0".join("x" * 9)},
+        {"increment": "\0".join(["0.5", *"1234567"])},
+        {"hedge": "D\0param"},
+        {"delta contract": "\0".join("1234")},
+        {"algorithm": "\0".join(["Twap", "2", "a", "b", "c", "d"])},
+    ],
+)
+def test_what_if_is_found_behind_optional_blocks(changes: dict[str, str]) -> None:
+    assert read_order(placed(176, **changes, **{"what if": "1"}), 176).what_if
+    assert not read_order(placed(176, **changes), 176).what_if
+
+
+# --- history -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "instant"),
+    [
+        ("20230602", datetime(2023, 6, 2, 23, 59, 59, 999999, NEW_YORK)),
+        ("20230602 16:00:00", datetime(2023, 6, 2, 16, tzinfo=NEW_YORK)),
+        ("20230602 16:00:00 US/Eastern", datetime(2023, 6, 2, 16, tzinfo=NEW_YORK)),
+        ("20230602-16:00:00", datetime(2023, 6, 2, 16, tzinfo=UTC)),
+        ("20230602 16:00:00 UTC", datetime(2023, 6, 2, 16, tzinfo=UTC)),
+    ],
+)
+def test_an_end_is_read_in_all_its_forms(text: str, instant: datetime) -> None:
+    assert end_instant(text, NEW_YORK) == instant
+
+
+@pytest.mark.parametrize("text", ["yesterday", "20231302", "20230602 16:00:00 Mars/Base", "20230602 99:00:00"])
+def test_an_end_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(BadQuery, match="no date and time"):
+        end_instant(text, NEW_YORK)
+
+
+def test_days_count_bars_and_longer_durations_count_time() -> None:
+    one = Decimal(1)
+    bars = [Bar(date(2023, 1, 1) + timedelta(days=n), one, one, one, one) for n in range(0, 60, 3)]
+    last = bars[-1].session
+    assert within(bars, "5 D", last) == bars[-5:]
+    assert within(bars, "2 W", last) == bars[-5:]
+    assert within(bars, "1 M", last) == bars[-10:]
+    assert within(bars, "1 Y", last) == bars
+    assert within(bars, "2 D", bars[3].session) == bars[2:4]
+    for duration in ("0 D", "5 S", "D", ""):
+        with pytest.raises(BadQuery, match="duration"):
+            within(bars, duration, last)
