@@ -44,11 +44,26 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def needed(name: str) -> str:
-    """Return an environment variable that names a server; fail without it."""
-    value = os.environ.get(name)
-    if not value:
+    """Return an environment variable that names a server, which is started if nobody needed it before."""
+    if not os.environ.get(name):
+        os.environ.update(supplied(name))
+    return os.environ[name]
+
+
+def supplied(name: str) -> dict[str, str]:
+    """Ask the run of these tests for a server; fail where there is no such run."""
+    supply = os.environ.get("TEST_SERVERS")
+    if not supply:
         pytest.fail(f"{name} is not set: run these tests with make test-services", pytrace=False)
-    return value
+    with socket.socket(socket.AF_UNIX) as asking:
+        asking.connect(supply)
+        with asking.makefile("rw") as stream:
+            stream.write(f"{name}\n")
+            stream.flush()
+            answer = json.load(stream)
+    if "error" in answer:
+        pytest.fail(answer["error"], pytrace=False)
+    return answer
 
 
 @pytest.fixture(scope="session")
@@ -67,11 +82,11 @@ def ports() -> set[int]:
 def only_servers_of_this_run(ports: set[int], monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a test connect to those ports, and to a server that the environment names."""
     pytest_socket.enable_socket()
-    named = [urlsplit(os.environ.get(name, "")) for name in ("TEST_POSTGRES_URL", "TEST_GS_ENDPOINT")]
 
     def guarded(connect: Callable[[socket.socket, Any], Any]) -> Callable[[socket.socket, Any], Any]:
         def check(self: socket.socket, address: Any) -> Any:
             if self.family != socket.AF_UNIX:
+                named = [urlsplit(os.environ.get(name, "")) for name in ("TEST_POSTGRES_URL", "TEST_GS_ENDPOINT")]
                 allowed = {f"127.0.0.1:{port}" for port in ports} | {f"{part.hostname}:{part.port}" for part in named}
                 host = f"{address[0]}:{address[1]}"
                 if host not in allowed:
@@ -118,7 +133,7 @@ def database() -> Generator[URL]:
 @pytest.fixture
 def proxy(database: URL, start: Start) -> Server:
     """Return a proxy in front of the PostgreSQL server."""
-    return start("fault_proxy", "--to", f"{database.host}:{database.port or 5432}")
+    return start("servers.fault_proxy", "--to", f"{database.host}:{database.port or 5432}")
 
 
 SPLIT_CATALOG = """
@@ -184,7 +199,7 @@ def gateway(start: Start, tmp_path: Path) -> Start:
     def run(*options: str) -> Server:
         given = ("--folder", str(tmp_path / "venue"), "--clock", "2023-06-02T15:00:00+00:00", *options)
         funding = () if "--account" in options else ("--account", "DUSBX1=100000")
-        return start("tws", *given, *funding)
+        return start("venues.tws", *given, *funding)
 
     return run
 
@@ -237,7 +252,7 @@ def schwab_venue(start: Start, tmp_path: Path) -> Start:
     def run(*options: str) -> Server:
         given = ("--folder", str(tmp_path / "schwab"), "--clock", "2023-06-02T16:00:00+00:00", *options)
         funding = () if "--account" in options else ("--account", "DUSBX1=100000")
-        return start("schwab", *given, *funding)
+        return start("venues.schwab", *given, *funding)
 
     return run
 
@@ -299,7 +314,7 @@ def longbridge_venue(start: Start, tmp_path: Path) -> Start:
     def run(*options: str) -> Server:
         given = ("--folder", str(tmp_path / "longbridge"), "--clock", "2023-06-02T16:00:00+00:00", *options)
         funding = () if "--account" in options else ("--account", "DUSBX1=HKD:780000,USD:100000")
-        return start("longbridge", *given, *funding)
+        return start("venues.longbridge", *given, *funding)
 
     return run
 
@@ -324,5 +339,5 @@ def reachable(ports: set[int], monkeypatch: pytest.MonkeyPatch) -> None:
         ports.update((server.port, server.control_port))
         return server
 
-    for name in ("platform", "paper_platform", "ibkr_platform", "schwab_platform", "longbridge_platform"):
-        monkeypatch.setattr(import_module(f"venue_sandbox.{name}"), "Server", started)
+    for name in ("platform", "paper", "ibkr", "schwab", "longbridge"):
+        monkeypatch.setattr(import_module(f"venue_sandbox.stands.{name}"), "Server", started)

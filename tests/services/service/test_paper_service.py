@@ -236,7 +236,7 @@ def test_while_the_folder_of_the_store_cannot_be_used_nothing_is_sent_and_a_retr
 def test_while_cloud_storage_is_down_the_service_starts_and_waits_and_a_retry_completes(
     platform: Start, start: Callable[..., Server]
 ) -> None:
-    storage = start("cloud_storage", "--bucket", "ledger", "--write-interval", "0")
+    storage = start("cloud.storage", "--bucket", "ledger", "--write-interval", "0")
     place = {
         "STORE_URL": "gs://ledger/paper",
         "REPORT_STORE_URL": "gs://ledger/reports",
