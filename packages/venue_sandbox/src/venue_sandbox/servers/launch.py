@@ -12,7 +12,7 @@ import sys
 from collections.abc import Mapping
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from venue_sandbox.servers.loopback import ask
 
@@ -49,6 +49,9 @@ class Server:
         Where its control endpoint listens; the same as ``port`` where the server speaks HTTP.
     """
 
+    opened: ClassVar[set[int]] = set()
+    """Every port of 127.0.0.1 that a server of this process has listened on: tests connect to no other."""
+
     def __init__(
         self, module: str, *options: str, env: Mapping[str, str] | None = None, log: Path | None = None
     ) -> None:
@@ -70,6 +73,7 @@ class Server:
             raise
         self.port = ports["port"]
         self.control_port = ports.get("control_port", self.port)
+        self.opened.update((self.port, self.control_port))
 
     def __enter__(self) -> Self:
         return self
