@@ -93,10 +93,8 @@ check-calendars: sync-check
 
 check-docs: sync-check
 	@echo "== generated documents"
-	$(BIN)/python scripts/generate_execution_model.py --check
-	$(BIN)/python scripts/generate_settings_reference.py --check
-	$(BIN)/python scripts/generate_eligibility.py --check
-	$(BIN)/python scripts/generate_release_reference.py --check
+	$(BIN)/python scripts/generate_reference.py --check
+	$(BIN)/python scripts/generate_dockerfiles.py --check
 
 # --- tools -------------------------------------------------------------------------------------
 

@@ -6,9 +6,8 @@ import argparse
 import sys
 import time
 
-from contracts.house import House
+from checkout import ROOT, Checkout
 from contracts.linting import check
-from reference_pages import ROOT
 
 
 def main() -> int:
@@ -22,7 +21,7 @@ def main() -> int:
 
         is_well = prove(ROOT)
     else:
-        is_well = check(House(ROOT))
+        is_well = check(Checkout(ROOT))
     print(f"{time.monotonic() - started:.1f} s")
     return 0 if is_well else 1
 

@@ -6,6 +6,7 @@ import sys
 from copy import deepcopy
 
 import grimp
+from checkout import Checkout
 from importlinter import Contract
 from importlinter.application import output
 from importlinter.configuration import configure
@@ -14,7 +15,6 @@ from importlinter.contracts.forbidden import ForbiddenContract
 from importlinter.contracts.independence import IndependenceContract
 from importlinter.contracts.layers import LayersContract
 
-from contracts.house import House
 from contracts.only import OnlyContract
 from contracts.rules import EXCEPTIONS, Rule, rules
 
@@ -31,14 +31,14 @@ TYPES: dict[str, type[Contract]] = {
 configure()
 
 
-def imports(house: House) -> grimp.ImportGraph:
+def imports(tree: Checkout) -> grimp.ImportGraph:
     """Read all imports of a tree, those inside functions and under ``TYPE_CHECKING`` too."""
     known = list(sys.path)
-    sys.path[:0] = [str(path) for path in house.import_paths]
+    sys.path[:0] = [str(path) for path in tree.import_paths]
     try:
         return grimp.build_graph(
-            *house.packages,
-            *house.outside,
+            *tree.packages,
+            *tree.outside,
             include_external_packages=True,
             exclude_type_checking_imports=False,
             cache_dir=None,
@@ -47,20 +47,20 @@ def imports(house: House) -> grimp.ImportGraph:
         sys.path[:] = known
 
 
-def is_kept(rule: Rule, house: House, graph: grimp.ImportGraph) -> bool:
+def is_kept(rule: Rule, tree: Checkout, graph: grimp.ImportGraph) -> bool:
     """Return whether the imports of a graph keep a rule."""
-    return _contract(rule, house).check(deepcopy(graph), verbose=False).kept
+    return _contract(rule, tree).check(deepcopy(graph), verbose=False).kept
 
 
-def check(house: House) -> bool:
+def check(tree: Checkout) -> bool:
     """Check every rule, print what breaks one, and return whether all are kept."""
-    graph = imports(house)
+    graph = imports(tree)
     stale = remove_exceptions(graph)
     for importer, imported in stale:
         output.print_error(f"{importer} no longer imports {imported}: take it off the EXCEPTIONS")
     count = failed = 0
-    for rule in rules(house):
-        contract = _contract(rule, house)
+    for rule in rules(tree):
+        contract = _contract(rule, tree)
         result = contract.check(deepcopy(graph), verbose=False)
         count += 1
         print(f"{'kept' if result.kept else 'BROKEN':8}{rule.name}")
@@ -83,6 +83,6 @@ def remove_exceptions(graph: grimp.ImportGraph) -> list[tuple[str, str]]:
     return [pair for pair in EXCEPTIONS if pair not in there]
 
 
-def _contract(rule: Rule, house: House) -> Contract:
-    session = {"root_packages": [*house.packages, *house.outside], "include_external_packages": True}
+def _contract(rule: Rule, tree: Checkout) -> Contract:
+    session = {"root_packages": [*tree.packages, *tree.outside], "include_external_packages": True}
     return TYPES[rule.type](rule.name, session, dict(rule.options))

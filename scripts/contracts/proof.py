@@ -15,9 +15,9 @@ from copy import deepcopy
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from checkout import Checkout
 from grimp import ImportGraph
 
-from contracts.house import House
 from contracts.linting import imports, is_kept, remove_exceptions
 from contracts.rules import KIT, Plant, Rule, rules
 
@@ -44,11 +44,11 @@ NEWCOMER_PROJECT = '[project]\nname = "newcomer-app"\ndependencies = ["newcomer-
 def prove(root: Path) -> bool:
     """Plant imports in a copy of a checkout, print which of them broke nothing, and return whether there are none."""
     with TemporaryDirectory() as folder:
-        house = _copy(root, Path(folder))
-        table = tuple(rules(house))
-        complaints = [*_broken_before(house, table), *_spared(house, table)]
+        tree = _copy(root, Path(folder))
+        table = tuple(rules(tree))
+        complaints = [*_broken_before(tree, table), *_spared(tree, table)]
         for form in FORMS:
-            complaints += _kept_with(form, house, table)
+            complaints += _kept_with(form, tree, table)
     for complaint in complaints:
         print(complaint)
     count = len(_plants(table))
@@ -56,15 +56,15 @@ def prove(root: Path) -> bool:
     return not complaints
 
 
-def _copy(root: Path, target: Path) -> House:
+def _copy(root: Path, target: Path) -> Checkout:
     """Copy what the rules read, and add an empty app."""
-    house = House(root)
-    for name in ("pyproject.toml", "scripts", *house.outside, *(str(member.folder) for member in house.members)):
+    tree = Checkout(root)
+    for name in ("pyproject.toml", "scripts", *tree.outside, *(str(member.folder) for member in tree.members)):
         _copy_python(root / name, target / name)
     (target / NEWCOMER / "src" / NEWCOMER_APP).mkdir(parents=True)
     (target / NEWCOMER / "src" / NEWCOMER_APP / "__init__.py").touch()
     (target / NEWCOMER / "pyproject.toml").write_text(NEWCOMER_PROJECT)
-    return House(target)
+    return Checkout(target)
 
 
 def _copy_python(source: Path, target: Path) -> None:
@@ -77,8 +77,8 @@ def _copy_python(source: Path, target: Path) -> None:
         shutil.copy(file, place)
 
 
-def _read(house: House) -> ImportGraph:
-    graph = imports(house)
+def _read(tree: Checkout) -> ImportGraph:
+    graph = imports(tree)
     remove_exceptions(graph)
     return graph
 
@@ -87,18 +87,18 @@ def _plants(table: Iterable[Rule]) -> set[Plant]:
     return {*NAMED, *(plant for rule in table for plant in rule.plants)}
 
 
-def _broken_before(house: House, table: Sequence[Rule]) -> Iterator[str]:
+def _broken_before(tree: Checkout, table: Sequence[Rule]) -> Iterator[str]:
     """Yield the rules that are broken without a plant, and those that no plant is to break."""
-    graph = _read(house)
-    yield from (f"broken before anything is planted: {rule.name}" for rule in table if not is_kept(rule, house, graph))
+    graph = _read(tree)
+    yield from (f"broken before anything is planted: {rule.name}" for rule in table if not is_kept(rule, tree, graph))
     yield from (f"nothing is planted that breaks it: {rule.name}" for rule in table if not rule.plants)
 
 
-def _kept_with(form: str, house: House, table: Sequence[Rule]) -> Iterator[str]:
+def _kept_with(form: str, tree: Checkout, table: Sequence[Rule]) -> Iterator[str]:
     """Plant all imports in one form; yield those that are not read, and the rules that one of them leaves kept."""
     plants = _plants(table)
-    with _planted(house, plants, FORMS[form]):
-        graph = _read(house)
+    with _planted(tree, plants, FORMS[form]):
+        graph = _read(tree)
     for plant in sorted(plants):
         importer, imported = plant
         if imported not in graph.find_modules_directly_imported_by(importer):
@@ -108,7 +108,7 @@ def _kept_with(form: str, house: House, table: Sequence[Rule]) -> Iterator[str]:
         for other in plants - {plant}:
             alone.remove_import(importer=other[0], imported=other[1])
         concerned = [rule for rule in table if plant in rule.plants]
-        kept = [rule.name for rule in concerned or table if is_kept(rule, house, alone)]
+        kept = [rule.name for rule in concerned or table if is_kept(rule, tree, alone)]
         if concerned:
             yield from (f"not broken by import {imported} {form} of {importer}: {name}" for name in kept)
         elif len(kept) == len(table):
@@ -116,9 +116,9 @@ def _kept_with(form: str, house: House, table: Sequence[Rule]) -> Iterator[str]:
 
 
 @contextmanager
-def _planted(house: House, plants: Iterable[Plant], text: str) -> Iterator[None]:
+def _planted(tree: Checkout, plants: Iterable[Plant], text: str) -> Iterator[None]:
     """Write imports at the end of the files of their modules; the files are restored at the end."""
-    files = {importer: house.file(importer) for importer, _ in plants}
+    files = {importer: tree.file(importer) for importer, _ in plants}
     before = {importer: file.read_text("utf-8") for importer, file in files.items()}
     for importer, imported in sorted(plants):
         with files[importer].open("a", encoding="utf-8") as file:
@@ -130,9 +130,9 @@ def _planted(house: House, plants: Iterable[Plant], text: str) -> Iterator[None]
             file.write_text(before[importer], "utf-8")
 
 
-def _spared(house: House, table: Sequence[Rule]) -> Iterator[str]:
+def _spared(tree: Checkout, table: Sequence[Rule]) -> Iterator[str]:
     """Yield the rules that another app falls under, as importer or as what is imported, and the empty one does not."""
-    apps = {member.packages[0]: str(member.folder) for member in house.members if member.is_app}
+    apps = {member.packages[0]: str(member.folder) for member in tree.members if member.is_app}
 
     def falls_under(app: str) -> set[str]:
         about = (rule.name for rule in table if apps[app] in rule.name or any(app in plant for plant in rule.plants))

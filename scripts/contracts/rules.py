@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
-from contracts.house import House
+from checkout import Checkout
 
 __all__ = ["EXCEPTIONS", "KIT", "Plant", "Rule", "rules"]
 
@@ -60,19 +60,19 @@ class Rule:
     plants: tuple[Plant, ...]
 
 
-def rules(house: House) -> Iterator[Rule]:
+def rules(tree: Checkout) -> Iterator[Rule]:
     """Yield all rules that hold in a tree."""
-    yield from _rooms_of_the_kit(house)
-    yield from _strategies_and_apps(house)
-    yield from _libraries(house)
-    yield from _what_is_deployed(house)
-    yield from _rooms_of_the_tools(house)
-    yield from _outermost(house)
+    yield from _rooms_of_the_kit(tree)
+    yield from _strategies_and_apps(tree)
+    yield from _libraries(tree)
+    yield from _what_is_deployed(tree)
+    yield from _rooms_of_the_tools(tree)
+    yield from _outermost(tree)
 
 
-def _rooms_of_the_kit(house: House) -> Iterator[Rule]:
+def _rooms_of_the_kit(tree: Checkout) -> Iterator[Rule]:
     yield _layers(
-        house,
+        tree,
         KIT,
         ("cli", "testing", "web"),
         ("runtime",),
@@ -81,23 +81,23 @@ def _rooms_of_the_kit(house: House) -> Iterator[Rule]:
         ("ports",),
         ("domain",),
     )
-    yield _layers(house, f"{KIT}.services", ("observe", "research"), ("run",), ("operate",), ("record",))
-    yield _layers(house, f"{KIT}.runtime", ("running", "version"), ("service", "stopping"), ("settings",))
-    outside = (*house.apps, "fastapi", "google")
+    yield _layers(tree, f"{KIT}.services", ("observe", "research"), ("run",), ("operate",), ("record",))
+    yield _layers(tree, f"{KIT}.runtime", ("running", "version"), ("service", "stopping"), ("settings",))
+    outside = (*tree.apps, "fastapi", "google")
     yield _only(f"{KIT}.domain", ("numpy",), (*outside, "pydantic", *_kit("ports")))
     yield _only(f"{KIT}.ports", _kit("domain"), (*outside, "pydantic", "numpy", *_kit("services")))
     below = (*_kit("domain", "ports"), "cronsim", "numpy", "pydantic")
     yield _only(f"{KIT}.services", below, (*outside, *_kit("adapters", "paper", "report", "runtime")))
 
 
-def _strategies_and_apps(house: House) -> Iterator[Rule]:
+def _strategies_and_apps(tree: Checkout) -> Iterator[Rule]:
     strategies_see = (*_kit("domain"), "numpy", "pydantic")
     apps_see = (
         *_kit("adapters", "domain", "paper", "ports", "runtime", "services", "web"),
         *("loguru", "pydantic", "pydantic_settings", "typer"),
     )
-    for member in house.members:
-        others = tuple(name for name in house.packages if name not in (KIT, *member.packages))
+    for member in tree.members:
+        others = tuple(name for name in tree.packages if name not in (KIT, *member.packages))
         for package in member.packages:
             if member.has_strategies:
                 yield _only(package, strategies_see, (*others, *_kit("ports", "services", "web"), "pyarrow"))
@@ -107,56 +107,55 @@ def _strategies_and_apps(house: House) -> Iterator[Rule]:
     yield Rule(
         "Apps are independent of each other",
         "independence",
-        {"modules": house.apps},
-        tuple((one, other) for one in house.apps for other in house.apps if one != other),
+        {"modules": tree.apps},
+        tuple((one, other) for one in tree.apps for other in tree.apps if one != other),
     )
 
 
-def _libraries(house: House) -> Iterator[Rule]:
-    for member in house.members:
-        elsewhere = {name for other in house.members if other is not member for name in other.requires}
-        if member.is_app and (own := sorted(member.requires - elsewhere)):
-            where = _everywhere_but(house, *member.packages)
+def _libraries(tree: Checkout) -> Iterator[Rule]:
+    for member in tree.members:
+        if member.is_app and (own := tree.client_libraries(member)):
+            where = _everywhere_but(tree, *member.packages)
             yield _forbidden(f"Only {member.folder} imports its client library", where, own)
     web, report, adapters = f"{KIT}.web", f"{KIT}.report", f"{KIT}.adapters"
-    yield _forbidden("HTTP stands in kit.web", _everywhere_but(house, web), WEB_LIBRARIES)
+    yield _forbidden("HTTP stands in kit.web", _everywhere_but(tree, web), WEB_LIBRARIES)
     yield _forbidden(
-        "Templates stand in kit.web and kit.report", _everywhere_but(house, web, report), TEMPLATE_LIBRARIES
+        "Templates stand in kit.web and kit.report", _everywhere_but(tree, web, report), TEMPLATE_LIBRARIES
     )
     yield _forbidden(
         "Clients of stores and clouds, and senders of notices, stand in kit.adapters",
-        _everywhere_but(house, adapters),
+        _everywhere_but(tree, adapters),
         STORE_AND_CLOUD_LIBRARIES,
     )
 
 
-def _what_is_deployed(house: House) -> Iterator[Rule]:
-    deployed = [package for member in house.members if member.is_deployed for package in member.packages]
-    never = [package for package in house.packages if package not in deployed]
-    sources = [package for package in _everywhere_but(house, f"{KIT}.testing") if package not in never]
+def _what_is_deployed(tree: Checkout) -> Iterator[Rule]:
+    deployed = [package for member in tree.members if member.is_deployed for package in member.packages]
+    never = [package for package in tree.packages if package not in deployed]
+    sources = [package for package in _everywhere_but(tree, f"{KIT}.testing") if package not in never]
     yield _forbidden(
         "Nothing deployed reaches test suites, the sandbox or the release tool, not even through others",
         sources,
         [f"{KIT}.testing", *never],
         indirectly=True,
     )
-    others = [package for package in house.packages if package != KIT]
+    others = [package for package in tree.packages if package != KIT]
     yield _forbidden("The kit knows no other package of the workspace", [KIT], others, indirectly=True)
 
 
-def _rooms_of_the_tools(house: House) -> Iterator[Rule]:
-    yield _layers(house, SANDBOX, ("cli",), ("demo",), ("stands",), ("cloud", "venues"), ("exchange",), ("servers",))
+def _rooms_of_the_tools(tree: Checkout) -> Iterator[Rule]:
+    yield _layers(tree, SANDBOX, ("cli",), ("demo",), ("stands",), ("cloud", "venues"), ("exchange",), ("servers",))
     for room, shared in (("venues", "http"), ("cloud", "rest"), ("stands", "platform")):
         package = f"{SANDBOX}.{room}"
-        rest = tuple(name.rpartition(".")[2] for name in house.rooms(package) if name != f"{package}.{shared}")
-        yield _layers(house, package, rest, (shared,))
+        rest = tuple(name.rpartition(".")[2] for name in tree.rooms(package) if name != f"{package}.{shared}")
+        yield _layers(tree, package, rest, (shared,))
     yield Rule(
         "No circles inside any package",
         "acyclic_siblings",
-        {"ancestors": (*house.packages, *house.outside)},
+        {"ancestors": (*tree.packages, *tree.outside)},
         ((f"{KIT}.ports", f"{KIT}.services"), (f"{SANDBOX}.servers", f"{SANDBOX}.exchange")),
     )
-    apps_and_more = tuple(package for package in house.packages if package not in (KIT, RELEASE))
+    apps_and_more = tuple(package for package in tree.packages if package not in (KIT, RELEASE))
     yield _only(
         RELEASE,
         (*_kit("adapters", "cli", "domain", "ports", "services"), "pydantic", "rich", "typer"),
@@ -164,9 +163,9 @@ def _rooms_of_the_tools(house: House) -> Iterator[Rule]:
     )
 
 
-def _outermost(house: House) -> Iterator[Rule]:
-    yield _forbidden("Nothing imports a script", (*house.packages, *house.outside), house.scripts)
-    yield _forbidden("No package imports campaigns or benchmarks", house.packages, house.outside)
+def _outermost(tree: Checkout) -> Iterator[Rule]:
+    yield _forbidden("Nothing imports a script", (*tree.packages, *tree.outside), tree.scripts)
+    yield _forbidden("No package imports campaigns or benchmarks", tree.packages, tree.outside)
     yield Rule("Campaigns know no benchmarks", "layers", {"layers": ["bench", "chaos"]}, (("chaos", "bench"),))
 
 
@@ -177,20 +176,20 @@ def _kit(*rooms: str) -> tuple[str, ...]:
     return tuple(f"{KIT}.{room}" for room in rooms)
 
 
-def _everywhere_but(house: House, *left_out: str) -> tuple[str, ...]:
+def _everywhere_but(tree: Checkout, *left_out: str) -> tuple[str, ...]:
     """Return all packages but those; a package of which a room is left out stands there by its other rooms."""
     found: list[str] = []
-    for package in house.packages:
+    for package in tree.packages:
         split = any(name.startswith(f"{package}.") for name in left_out)
-        found += house.rooms(package) if split else [package]
+        found += tree.rooms(package) if split else [package]
     return tuple(name for name in found if name not in left_out)
 
 
 def _only(package: str, allowed: Iterable[str], others: Iterable[str]) -> Rule:
     """Return the rule of what a package may import beside itself and the standard library."""
     options = {"package": package, "allowed": tuple(allowed)}
-    named = ", ".join(sorted(name.removeprefix(f"{KIT}.") for name in options["allowed"]))
-    return Rule(f"All that {package} imports: {named}", "only", options, tuple((package, other) for other in others))
+    named = ", ".join(sorted(name.replace(KIT, "kit") for name in options["allowed"]))
+    return Rule(f"{package} may import: {named}", "only", options, tuple((package, other) for other in others))
 
 
 def _forbidden(name: str, sources: Iterable[str], forbidden: Iterable[str], *, indirectly: bool = False) -> Rule:
@@ -200,7 +199,7 @@ def _forbidden(name: str, sources: Iterable[str], forbidden: Iterable[str], *, i
     return Rule(name, "forbidden", options, tuple(sorted(plants)))
 
 
-def _layers(house: House, package: str, *layers: tuple[str, ...]) -> Rule:
+def _layers(tree: Checkout, package: str, *layers: tuple[str, ...]) -> Rule:
     """Return the rule of a package's layers, the highest first; each module of the package stands in one."""
     options = {
         "containers": [package],

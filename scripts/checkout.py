@@ -11,7 +11,9 @@ from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
 
-__all__ = ["House", "Member"]
+__all__ = ["ROOT", "Checkout", "Member"]
+
+ROOT = Path(__file__).resolve().parent.parent
 
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
 
@@ -22,22 +24,25 @@ class Member:
 
     Attributes
     ----------
+    name
+        Of its distribution, such as ``ibkr-app``.
     folder
         Relative to the checkout, such as ``apps/ibkr``.
     packages
         Import names of what stands in its ``src``.
     requires
         Import names of the libraries that its ``pyproject.toml`` asks for, other members left out.
-    is_deployed
-        Whether it runs in a service: an app, or a package that is released.
+    is_released
+        Whether ``release`` knows it.
     has_strategies
         Whether it is a catalog of strategies.
     """
 
+    name: str
     folder: Path
     packages: tuple[str, ...]
     requires: frozenset[str]
-    is_deployed: bool
+    is_released: bool
     has_strategies: bool
 
     @property
@@ -45,8 +50,13 @@ class Member:
         """Whether it stands in ``apps/``."""
         return self.folder.parts[0] == "apps"
 
+    @property
+    def is_deployed(self) -> bool:
+        """Whether it runs in a service: an app, or a package that is released."""
+        return self.is_app or self.is_released
 
-class House:
+
+class Checkout:
     """A checkout, or a copy of one."""
 
     def __init__(self, root: Path) -> None:
@@ -62,10 +72,11 @@ class House:
         imported = _import_names()
         return tuple(
             Member(
+                project["project"]["name"],
                 file.parent.relative_to(self.root),
                 tuple(_packages_in(file.parent / "src")),
                 frozenset(name for wanted in _wanted(project) - own for name in _names_of(wanted, imported)),
-                is_deployed=file.parent.parent.name == "apps" or "release" in project.get("tool", {}),
+                is_released="release" in project.get("tool", {}),
                 has_strategies="quant.strategies" in project["project"].get("entry-points", {}),
             )
             for file, project in projects.items()
@@ -80,6 +91,11 @@ class House:
     def apps(self) -> tuple[str, ...]:
         """Import names of the apps."""
         return tuple(package for member in self.members if member.is_app for package in member.packages)
+
+    def client_libraries(self, app: Member) -> tuple[str, ...]:
+        """Return import names of the libraries that an app asks for and no other member does."""
+        elsewhere = {name for member in self.members if member is not app for name in member.requires}
+        return tuple(sorted(app.requires - elsewhere))
 
     @cached_property
     def outside(self) -> tuple[str, ...]:
@@ -134,9 +150,10 @@ def _normal(name: str) -> str:
 
 
 def _import_names() -> dict[str, set[str]]:
+    """Return what each installed distribution is imported as; tests that one has packed by mistake are left out."""
     names: dict[str, set[str]] = {}
     for package, distributions in packages_distributions().items():
-        for distribution in distributions:
+        for distribution in distributions if package != "tests" else ():
             names.setdefault(_normal(distribution), set()).add(package)
     return names
 
