@@ -1,33 +1,23 @@
-#!/usr/bin/env python3
-"""Write docs/reference/settings.md out of the settings themselves; ``--check`` fails where it is out of date."""
+"""docs/reference/settings.md, made out of the settings themselves."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable
 from decimal import Decimal
 from enum import Enum
+from importlib import import_module
 from pathlib import Path
 from types import NoneType
 from typing import Any, Literal, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Lt, MinLen
-from ibkr_app.settings import IbkrSettings
-from longbridge_app.settings import LongBridgeSettings
-from paper_app.settings import PaperSettings
+from checkout import ROOT, Checkout, Member
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
+from quant_platform_kit.adapters.platforms import platforms
 from quant_platform_kit.runtime.settings import CLOSE, SHORTEST_TOKEN, ServiceSettings
-from reference_pages import table, write_or_check
-from schwab_app.settings import SchwabSettings
 
-APPS: dict[str, type[ServiceSettings]] = {
-    "Paper": PaperSettings,
-    "Interactive Brokers": IbkrSettings,
-    "Charles Schwab": SchwabSettings,
-    "LongBridge": LongBridgeSettings,
-}
-"""Every app with settings of its own, by the name of its platform."""
+from reference.markdown import table
 
 KINDS = {bool: "`true` or `false`", int: "whole number", float: "number", Decimal: "number", str: "text", Path: "path"}
 SIGNS = {Ge: ("ge", "at least"), Gt: ("gt", "more than"), Le: ("le", "at most"), Lt: ("lt", "less than")}
@@ -54,23 +44,36 @@ PAPER_PROSE = """\
 `LEASE_SECONDS` has to be more than two answers of the venue may take, and more than one answer and the settle window: \
 with less no order could ever be sent.\
 """
-NOTES = {"Paper": PAPER_PROSE}
+NOTES = {"paper": PAPER_PROSE}
+"""What is said of a platform below its settings."""
 
 
 def page() -> str:
     """Return the page."""
     parts = [
         "# Settings",
-        "Generated from the code by `scripts/generate_settings_reference.py`; the repository's check fails when it is "
+        "Generated from the code by `scripts/generate_reference.py`; the repository's check fails when it is "
         "out of date.",
         PROSE,
         "## Every service",
         _table(ServiceSettings.model_fields.items()),
     ]
-    for platform, kind in APPS.items():
-        parts += [f"## {platform}", _table(_own(kind))]
-        parts += [NOTES[platform]] if platform in NOTES else []
+    titles = {platform.name: platform.display_name for platform in platforms(ROOT)}
+    for app in Checkout(ROOT).members:
+        if app.is_app:
+            platform = app.folder.name
+            parts += [f"## {titles[platform]}", *(_table(_own(kind)) for kind in _settings(app))]
+            parts += [NOTES[platform]] if platform in NOTES else []
     return "\n\n".join(parts) + "\n"
+
+
+def _settings(app: Member) -> Iterable[type[ServiceSettings]]:
+    """Yield the settings of each service of an app."""
+    for package in app.packages:
+        module = import_module(f"{package}.settings")
+        for kind in vars(module).values():
+            if isinstance(kind, type) and issubclass(kind, ServiceSettings) and kind.__module__ == module.__name__:
+                yield kind
 
 
 def _own(kind: type[ServiceSettings]) -> Iterable[tuple[str, FieldInfo]]:
@@ -125,7 +128,3 @@ def _bounds(field: FieldInfo) -> Iterable[str]:
             yield f"at least {bound.min_length} characters"
         elif pattern := getattr(bound, "pattern", None):
             yield f"as `{pattern}`"
-
-
-if __name__ == "__main__":
-    sys.exit(write_or_check("settings.md", page()))

@@ -1,13 +1,14 @@
-#!/usr/bin/env python3
-"""Write docs/reference/execution-model.md out of the code's own tables; ``--check`` fails where it is out of date."""
+"""docs/reference/execution-model.md, made out of the code's own tables."""
 
 from __future__ import annotations
 
-import sys
+import re
 from collections.abc import Iterable
 from dataclasses import fields
 from datetime import timedelta
 
+from checkout import ROOT, Checkout, Member
+from quant_platform_kit.adapters.platforms import platforms
 from quant_platform_kit.domain.boundaries import Boundary
 from quant_platform_kit.domain.carry import CARRY_SESSIONS
 from quant_platform_kit.domain.gates import RiskLimits
@@ -18,7 +19,8 @@ from quant_platform_kit.domain.runs import Outcome
 from quant_platform_kit.domain.silence import AfterSilence, BrokerTraits
 from quant_platform_kit.services.record import ledger
 from quant_platform_kit.services.run.request import Handover, RunTerms
-from reference_pages import table, write_or_check
+
+from reference.markdown import table
 
 OUTCOMES = {
     Outcome.COMPLETED: "every order filled, or cut to nothing by a recorded revision; in a mode that sends nothing, "
@@ -29,12 +31,11 @@ OUTCOMES = {
     Outcome.INCOMPLETE: "an order ended unfilled; the decision stays due",
     Outcome.FAILED: "it stopped before it had planned, and sent nothing",
 }
-SILENCE = {
-    AfterSilence.RESEND: "paper; Interactive Brokers",
-    AfterSilence.RESEND_SOON: "LongBridge with `longbridge`",
-    AfterSilence.BLOCK: "Schwab; LongBridge with `longport`",
-    AfterSilence.RESEND_SAME_DAY: "TqSDK (not built yet)",
+CLIENTS = {
+    ("longbridge", AfterSilence.RESEND_SOON): " with `longbridge`",
+    ("longbridge", AfterSilence.BLOCK): " with `longport`",
 }
+"""Which client library a rule is for, where a platform has two."""
 MODES = {
     Mode.LIVE: "real money: both switches off dry run, and the account on the allow-list in the store",
     Mode.PAPER: "a broker's paper account, or the paper broker",
@@ -47,7 +48,7 @@ def page() -> str:
     """Return the page."""
     parts = (
         "# Execution model",
-        "Generated from the code by `scripts/generate_execution_model.py`; the repository's check fails when it is "
+        "Generated from the code by `scripts/generate_reference.py`; the repository's check fails when it is "
         "out of date. The prose is in [A run](../concepts/run.md).",
         "## Order states",
         _states(),
@@ -67,7 +68,7 @@ def page() -> str:
         "## After silence",
         "What may be done about an order that was sent and not answered, once the settle window is over and the broker "
         "does not know it. An order of an earlier session is never sent again.",
-        table(("rule", "brokers"), ((rule.value, SILENCE[rule]) for rule in AfterSilence)),
+        table(("rule", "brokers"), ((rule.value, brokers) for rule, brokers in _silence())),
         "## Windows and limits",
         table(("name", "default"), _defaults()),
         "## Discrepancies",
@@ -96,6 +97,22 @@ def _transitions() -> Iterable[tuple[str, ...]]:
         yield state.value, _yes(state.terminal), targets or "-"
 
 
+def _silence() -> Iterable[tuple[AfterSilence, str]]:
+    """Yield each rule with the platforms whose code names it; a platform that names none has the default."""
+    named = {app.folder.name: _rules_named_in(app) for app in Checkout(ROOT).members if app.is_app}
+    described = sorted(platforms(ROOT), key=lambda each: each.name)
+    for rule in AfterSilence:
+        followers = (each for each in described if rule in named[each.name])
+        texts = (f"{each.display_name}{CLIENTS.get((each.name, rule), '')}" for each in followers)
+        yield rule, "; ".join(texts) or "none yet"
+
+
+def _rules_named_in(app: Member) -> set[AfterSilence]:
+    files = (ROOT / app.folder / "src").rglob("*.py")
+    found = {name for file in files for name in re.findall(r"\bAfterSilence\.(\w+)", file.read_text("utf-8"))}
+    return {AfterSilence[name] for name in found} or {BrokerTraits().after_silence}
+
+
 def _defaults() -> Iterable[tuple[str, ...]]:
     terms, traits = RunTerms(), BrokerTraits()
     yield "lease", _text(terms.lease)
@@ -122,7 +139,3 @@ def _text(value: object) -> str:
 
 def _yes(value: bool) -> str:
     return "yes" if value else "no"
-
-
-if __name__ == "__main__":
-    sys.exit(write_or_check("execution-model.md", page()))

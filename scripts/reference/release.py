@@ -1,9 +1,7 @@
-#!/usr/bin/env python3
-"""Write docs/reference/release.md out of the transition table and the command line; ``--check`` fails if it is old."""
+"""docs/reference/release.md, made out of the transition table and the command line."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable
 from typing import Any
 
@@ -13,7 +11,8 @@ from quant_release.builders import BUILDERS
 from quant_release.cli.app import app
 from quant_release.model import INVARIANTS
 from quant_release.table import Guard, Row, Scope, rows_of
-from reference_pages import table, write_or_check
+
+from reference.markdown import table
 
 TITLES = {
     Scope.PACKAGE: "Of a package, each after those it depends on",
@@ -26,7 +25,7 @@ def page() -> str:
     """Return the page."""
     parts = [
         "# The `release` command",
-        "Generated from the code by `scripts/generate_release_reference.py`; the repository's check fails when it is "
+        "Generated from the code by `scripts/generate_reference.py`; the repository's check fails when it is "
         "out of date. How to release is in [the runbook](../runbooks/release.md), why it is so in "
         "[0013](../adr/0013-release-state-machine.md) and [0014](../adr/0014-pins-alone-decide.md).",
         "## Commands",
@@ -81,7 +80,3 @@ def _steps(scope: Scope) -> Iterable[str]:
 def _row(row: Row) -> tuple[str, ...]:
     guards = ", ".join(f"`{guard.name.lower()}`" for guard in row.guards)
     return f"`{row.step}`", guards, row.action.value, row.undo.value
-
-
-if __name__ == "__main__":
-    sys.exit(write_or_check("release.md", page()))

@@ -1,19 +1,18 @@
-#!/usr/bin/env python3
-"""Write docs/reference/eligibility.md out of manifests and platforms; ``--check`` fails where it is out of date."""
+"""docs/reference/eligibility.md, made out of manifests and platforms."""
 
 from __future__ import annotations
 
-import sys
-
+from checkout import ROOT
 from quant_platform_kit.adapters.platforms import platforms
 from quant_platform_kit.adapters.strategies import catalog
 from quant_platform_kit.domain.matrix import MatrixRow, PlatformDescription, matrix
-from reference_pages import ROOT, write_or_check
+
+from reference.markdown import table
 
 HEAD = """\
 # Which profile runs where
 
-Generated from the strategies' manifests and the platforms' `platform.toml` by `scripts/generate_eligibility.py`; the
+Generated from the strategies' manifests and the platforms' `platform.toml` by `scripts/generate_reference.py`; the
 repository's check fails when it is out of date. `quant profiles` shows the same of an installation.
 
 A profile runs where everything it needs is delivered; what is missing most is the
@@ -32,12 +31,12 @@ def page() -> str:
         (row.profile, row.platform): row for row in matrix([each.manifest for each in strategies.values()], described)
     }
     head = ["profile", "mode", "prices", *(f"{each.display_name} ({each.native_mode.value})" for each in described)]
-    lines = [head, ["---"] * len(head)]
+    lines: list[list[str]] = []
     for name, strategy in strategies.items():
         needs = [f"`{name}`", strategy.manifest.target_mode.value, strategy.manifest.adjustment.value]
         lines.append([*needs, *(_cell(rows[name, each.name]) for each in described)])
     lines.append(["prices delivered", "", "", *(_delivered(each) for each in described)])
-    return HEAD + "\n" + "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
+    return f"{HEAD}\n{table(head, lines)}\n"
 
 
 def _delivered(platform: PlatformDescription) -> str:
@@ -48,7 +47,3 @@ def _cell(row: MatrixRow) -> str:
     if not row.enabled:
         return f"no: {'; '.join(row.reasons)}"
     return "with a price source" if row.needs_source else "yes"
-
-
-if __name__ == "__main__":
-    sys.exit(write_or_check("eligibility.md", page()))
