@@ -234,7 +234,8 @@ def test_an_order_takes_at_most_twelve_functions_to_the_client_library(
 ) -> None:
     kind, hook = BROKERS[broker]
     witness, due = Witness(), due_on(CALENDAR.after(DECIDES))
-    platform = kind(tmp_path / "platform", prices, PROFILE, opens_at=due.isoformat())
+    history = kind.kind.history_settings(prices)
+    platform = kind(tmp_path / "platform", prices, PROFILE, settings=history, opens_at=due.isoformat())
     platform.folder.mkdir()
     with platform.open() as platform.stand:
         for name, value in platform.environment().items():
