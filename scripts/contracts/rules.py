@@ -155,6 +155,19 @@ def _rooms_of_the_tools(tree: Checkout) -> Iterator[Rule]:
         {"ancestors": (*tree.packages, *tree.outside)},
         ((f"{KIT}.ports", f"{KIT}.services"), (f"{SANDBOX}.servers", f"{SANDBOX}.exchange")),
     )
+    yield _layers(
+        tree,
+        RELEASE,
+        ("cli",),
+        ("testing",),
+        ("demo",),
+        ("inspect",),
+        ("run",),
+        ("bundle", "images"),
+        ("repository",),
+        ("commands",),
+        ("settings", "steps"),
+    )
     apps_and_more = tuple(package for package in tree.packages if package not in (KIT, RELEASE))
     yield _only(
         RELEASE,

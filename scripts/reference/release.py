@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from typing import Any
 
 import typer.main
-from quant_release import journal
-from quant_release.builders import BUILDERS
 from quant_release.cli.app import app
-from quant_release.model import INVARIANTS
-from quant_release.table import Guard, Row, Scope, rows_of
+from quant_release.images.builders import BUILDERS
+from quant_release.run import journal
+from quant_release.steps.model_check import INVARIANTS
+from quant_release.steps.table import Guard, Row, Scope, rows_of
 
 from reference.markdown import table
 

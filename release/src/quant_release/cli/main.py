@@ -17,7 +17,7 @@ from pathlib import Path  # noqa: E402
 
 from quant_platform_kit.domain.errors import QuantError  # noqa: E402
 
-from quant_release.status import read_status  # noqa: E402
+from quant_release.inspect.status import read_status  # noqa: E402
 
 __all__ = ["main"]
 

@@ -7,29 +7,29 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from quant_release.builders import VenvBuilder
-from quant_release.git import Git
-from quant_release.journal import Told
-from quant_release.machine import StepFailed
-from quant_release.planning import plan
-from quant_release.rehearsal.baseline import BUNDLE, TARGET, bundle_text, copy_of, make_origin
-from quant_release.releasing import Place, Site, apply, look
-from quant_release.status import read_status
-from quant_release.table import Scope
-from quant_release.versions import tag_name
-from quant_release.workshop import Installed, check_commits, installed_in
+from quant_release.demo.baseline import BUNDLE, TARGET, bundle_text, copy_of, make_origin
+from quant_release.images.builders import VenvBuilder
+from quant_release.inspect.preview import plan
+from quant_release.inspect.status import read_status
+from quant_release.repository.git import Git
+from quant_release.repository.versions import tag_name
+from quant_release.run.apply import Options, Release, apply, read_release
+from quant_release.run.clean_environments import Installed, check_commits, installed_in
+from quant_release.run.journal import StepListener
+from quant_release.steps.machine import StepFailed
+from quant_release.steps.table import Scope
 
 __all__ = ["tour"]
 
 Say = Callable[[str], None]
 
 
-def tour(checkout: Path, show_status: Callable[[dict[str, Any]], None], say: Say, told: Told) -> None:
+def tour(checkout: Path, show_status: Callable[[dict[str, Any]], None], say: Say, listener: StepListener) -> None:
     """Release the first bundle on a copy of a checkout's HEAD; leave nothing behind.
 
     Parameters
     ----------
-    told
+    listener
         Is told about every step.
 
     Raises
@@ -47,22 +47,22 @@ def tour(checkout: Path, show_status: Callable[[dict[str, Any]], None], say: Say
         make_origin(git, folder / "origin.git", bundle_text())
         show_status(read_status(git.root))
         store, images = f"file://{folder}/store", folder / "images"
-        place = Place(git.root, "demo", store, local=True, builder=f"venv:{images}")
-        site = look(place, BUNDLE)
+        options = Options(git.root, "demo", store, local=True, builder=f"venv:{images}")
+        release = read_release(options, BUNDLE)
         target = ", ".join(f"{package} {version}" for package, version in TARGET.items())
-        say(f"The bundle: {target}. {len(plan(site.world, site.subjects))} steps:")
-        apply(place, BUNDLE, told=told)
+        say(f"The bundle: {target}. {len(plan(release.executor, release.subjects))} steps:")
+        apply(options, BUNDLE, listener=listener)
         say("Afterwards:")
         show_status(read_status(git.root))
-        _show_environments(look(place, BUNDLE), VenvBuilder(images), say)
+        _show_environments(read_release(options, BUNDLE), VenvBuilder(images), say)
 
 
-def _show_environments(site: Site, builder: VenvBuilder, say: Say) -> None:
+def _show_environments(release: Release, builder: VenvBuilder, say: Say) -> None:
     """Ask each app's environment what is installed there, and compare it with the tags at the origin."""
-    origin = site.world.scene.remote.tags
-    tags = {name: origin[tag_name(name, site.bundle.version(name))] for name in site.bundle.packages}
-    for image in (subject for subject in site.subjects if subject.scope is Scope.IMAGE):
-        built = site.world.image(image)
+    origin = release.executor.observed.remote.tags
+    tags = {name: origin[tag_name(name, release.bundle.version(name))] for name in release.bundle.packages}
+    for image in (subject for subject in release.subjects if subject.scope is Scope.IMAGE):
+        built = release.executor.image(image)
         if built is None:
             raise StepFailed(f"{image} is not in the journal")
         found = installed_in(builder.python(built.repository, built.commit), builder.folder, tags)

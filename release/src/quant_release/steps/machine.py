@@ -1,7 +1,7 @@
 """The step machine: takes subjects through the rows of the transition table, one guarded step at a time.
 
-What a subject has reached is asked of the world each time, so that a process may die anywhere and the next one goes on
-from what is there.
+What a subject has reached is asked anew each time, so that a process may die anywhere and the next one goes on from
+what is there.
 """
 
 from __future__ import annotations
@@ -13,9 +13,20 @@ from typing import Protocol
 
 from quant_platform_kit.domain.errors import InvalidInput, QuantError, Refused
 
-from quant_release.table import TABLE, Action, Guard, Row, Scope, Stage, Undo, rows_of
+from quant_release.steps.table import TABLE, Action, Guard, Row, Scope, Stage, Undo, rows_of
 
-__all__ = ["Boundary", "StepFailed", "Subject", "Watcher", "World", "advance", "last_step", "next_row", "take_back"]
+__all__ = [
+    "Boundary",
+    "Executor",
+    "Reached",
+    "StepFailed",
+    "Subject",
+    "Watcher",
+    "advance",
+    "last_step",
+    "next_row",
+    "take_back",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +54,11 @@ class Boundary(Enum):
     VERIFIED = "verified"
 
 
-class Reader(Protocol):
+Reached = Callable[[Boundary, Row, Subject], None]
+"""Is called at every boundary of every step."""
+
+
+class Inspector(Protocol):
     """What can be asked about subjects."""
 
     def stage(self, subject: Subject) -> Stage:
@@ -55,7 +70,7 @@ class Reader(Protocol):
         ...
 
 
-class World(Reader, Protocol):
+class Executor(Inspector, Protocol):
     """What can be asked about subjects, and done with them."""
 
     def act(self, action: Action, subject: Subject) -> None:
@@ -87,22 +102,22 @@ class Watcher(Protocol):
         ...
 
 
-def next_row(reader: Reader, subject: Subject) -> Row | None:
+def next_row(inspector: Inspector, subject: Subject) -> Row | None:
     """Return the row that a subject is to take next, None at its end."""
-    stage = reader.stage(subject)
+    stage = inspector.stage(subject)
     return next((row for row in rows_of(subject.scope) if row.takes is stage), None)
 
 
-def rows_left(reader: Reader, subject: Subject) -> tuple[Row, ...]:
+def rows_left(inspector: Inspector, subject: Subject) -> tuple[Row, ...]:
     """Return the rows that a subject still has to take."""
     rows = rows_of(subject.scope)
-    first = next_row(reader, subject)
+    first = next_row(inspector, subject)
     return () if first is None else rows[rows.index(first) :]
 
 
-def obstacles(reader: Reader, row: Row, subject: Subject) -> list[str]:
+def obstacles(inspector: Inspector, row: Row, subject: Subject) -> list[str]:
     """Return what forbids a row now."""
-    return [text for guard in row.guards if (text := reader.missing(guard, subject)) is not None]
+    return [text for guard in row.guards if (text := inspector.missing(guard, subject)) is not None]
 
 
 def _nothing(_boundary: Boundary, _row: Row, _subject: Subject) -> None:
@@ -110,11 +125,11 @@ def _nothing(_boundary: Boundary, _row: Row, _subject: Subject) -> None:
 
 
 def advance(
-    world: World,
+    executor: Executor,
     subjects: Iterable[Subject],
     watcher: Watcher,
     until: tuple[Row, Subject] | None = None,
-    reached: Callable[[Boundary, Row, Subject], None] = _nothing,
+    reached: Reached = _nothing,
 ) -> None:
     """Take every subject to its end, in order, or up to a step.
 
@@ -126,10 +141,10 @@ def advance(
         A step did not come to what it makes.
     """
     for subject in subjects:
-        while (row := next_row(world, subject)) is not None and not _is_beyond(row, subject, until):
+        while (row := next_row(executor, subject)) is not None and not _is_beyond(row, subject, until):
             reached(Boundary.CHOSEN, row, subject)
             try:
-                _take(world, row, subject, watcher, reached)
+                _take(executor, row, subject, watcher, reached)
             except QuantError as error:
                 watcher.failed(row, subject, error)
                 raise
@@ -145,20 +160,20 @@ def _is_beyond(row: Row, subject: Subject, until: tuple[Row, Subject] | None) ->
 
 
 def _take(
-    world: World,
+    executor: Executor,
     row: Row,
     subject: Subject,
     watcher: Watcher,
-    reached: Callable[[Boundary, Row, Subject], None],
+    reached: Reached,
 ) -> None:
-    if found := obstacles(world, row, subject):
+    if found := obstacles(executor, row, subject):
         raise Refused(f"{row.step} of {subject}: {'; '.join(found)}")
     reached(Boundary.GUARDED, row, subject)
     watcher.begins(row, subject)
     reached(Boundary.RECORDED, row, subject)
-    world.act(row.action, subject)
+    executor.act(row.action, subject)
     reached(Boundary.ACTED, row, subject)
-    stage = world.stage(subject)
+    stage = executor.stage(subject)
     if not _is_at_least(stage, row):
         raise StepFailed(f"{row.step} of {subject} was done, and it is {stage.value} instead of {row.makes.value}")
     reached(Boundary.VERIFIED, row, subject)
@@ -171,7 +186,7 @@ def _is_at_least(stage: Stage, row: Row) -> bool:
     return stage in {later.makes for later in rows[rows.index(row) :]}
 
 
-def take_back(world: World, subjects: Sequence[Subject], watcher: Watcher) -> None:
+def take_back(executor: Executor, subjects: Sequence[Subject], watcher: Watcher) -> None:
     """Undo what was not published, of the last subject first.
 
     Raises
@@ -180,19 +195,19 @@ def take_back(world: World, subjects: Sequence[Subject], watcher: Watcher) -> No
         A step cannot be taken back as things are.
     """
     for subject in reversed(subjects):
-        while (row := _last_row(world, subject)) is not None and row.undo is not Undo.NEVER:
-            if row.undo is Undo.NOTHING or not world.undo(row.undo, subject):
+        while (row := _last_row(executor, subject)) is not None and row.undo is not Undo.NEVER:
+            if row.undo is Undo.NOTHING or not executor.undo(row.undo, subject):
                 break
             watcher.undone(row, subject)
             if row.undo is Undo.TIDY:
                 break
-            if world.stage(subject) is row.makes:
+            if executor.stage(subject) is row.makes:
                 raise StepFailed(f"{row.undo.value}: {subject} is still {row.makes.value}")
 
 
-def _last_row(world: World, subject: Subject) -> Row | None:
+def _last_row(executor: Executor, subject: Subject) -> Row | None:
     """Return the row that led to where a subject is."""
-    stage = world.stage(subject)
+    stage = executor.stage(subject)
     return next((row for row in rows_of(subject.scope) if row.makes is stage), None)
 
 

@@ -8,10 +8,10 @@ from typing import Any
 
 from quant_platform_kit.domain.errors import Refused
 
-from quant_release.git import Git, GitError, Remote
-from quant_release.pins import Pin, address
-from quant_release.versions import tag_name
-from quant_release.workspace import App, Package, Workspace, read_workspace, requirements_of
+from quant_release.repository.git import Git, GitError, Remote
+from quant_release.repository.pins import Pin, address
+from quant_release.repository.versions import tag_name
+from quant_release.repository.workspace import App, Package, Workspace, read_workspace, requirements_of
 
 __all__ = ["Mismatch", "read_status"]
 

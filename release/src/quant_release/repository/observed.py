@@ -7,14 +7,14 @@ from pathlib import Path
 
 from quant_platform_kit.domain.errors import Refused
 
-from quant_release.git import Git, Remote
-from quant_release.pins import address
-from quant_release.workspace import Package, Workspace, read_workspace
+from quant_release.repository.git import Git, Remote
+from quant_release.repository.pins import address
+from quant_release.repository.workspace import Package, Workspace, read_workspace
 
-__all__ = ["Scene"]
+__all__ = ["ObservedState"]
 
 
-class Scene:
+class ObservedState:
     """A reading of a checkout and its origin."""
 
     def __init__(self, git: Git) -> None:

@@ -8,8 +8,8 @@ from datetime import date
 
 from quant_platform_kit.domain.errors import InvalidInput
 
-from quant_release.versions import Version
-from quant_release.workspace import LOCK, Package
+from quant_release.repository.versions import Version
+from quant_release.repository.workspace import LOCK, Package
 
 __all__ = ["has_entry", "locked_at", "prepared"]
 

@@ -7,8 +7,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from quant_release.git import Git
-from quant_release.rehearsal.baseline import KIT, STRATEGIES, bundle_text, make_origin, new_repository
+from quant_release.demo.baseline import KIT, STRATEGIES, bundle_text, make_origin, new_repository
+from quant_release.repository.git import Git
 
 __all__ = ["Rehearsal", "make_rehearsal", "make_tools", "rehearsal_in"]
 

@@ -1,4 +1,4 @@
-"""The world in which releases happen: a checkout, its origin, clean environments, image repositories, the journal."""
+"""What carries out the steps of a bundle: with git, in clean environments, with image builders and the journal."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from uuid import uuid4
 
 from quant_platform_kit.domain.errors import Refused
 
-from quant_release.builders import Builder
 from quant_release.bundle import Bundle
-from quant_release.checks import Checks
-from quant_release.context import image_context
-from quant_release.edits import locked_at
-from quant_release.git import Git, GitError
-from quant_release.journal import ImageRecord, Journal
-from quant_release.machine import StepFailed, Subject
-from quant_release.pins import read_pins
-from quant_release.scene import Scene
-from quant_release.table import Action, Guard, Scope, Stage, Undo
-from quant_release.targets import PINS_MESSAGE, Targets, release_message
-from quant_release.versions import tag_name
-from quant_release.workshop import Workshop
-from quant_release.workspace import LOCK
+from quant_release.images.build_context import build_context
+from quant_release.images.builders import Builder
+from quant_release.repository.edits import locked_at
+from quant_release.repository.git import Git, GitError
+from quant_release.repository.observed import ObservedState
+from quant_release.repository.pins import read_pins
+from quant_release.repository.versions import tag_name
+from quant_release.repository.workspace import LOCK
+from quant_release.run.checks import Checks
+from quant_release.run.clean_environments import CleanEnvironments
+from quant_release.run.desired import PINS_MESSAGE, DesiredState, release_message
+from quant_release.run.journal import ImageRecord, Journal
+from quant_release.steps.machine import StepFailed, Subject
+from quant_release.steps.table import Action, Guard, Scope, Stage, Undo
 
-__all__ = ["GitWorld", "Tools"]
+__all__ = ["GitExecutor", "Tools"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +42,12 @@ class Tools:
     """
 
     git: Git
-    workshop: Workshop
+    environments: CleanEnvironments
     journal: Journal | None
     builder: Builder | None
 
 
-class GitWorld:
+class GitExecutor:
     """Answers and acts for one bundle; ``on`` is the date of changelog headings, UTC.
 
     What was read is kept until something is done.
@@ -59,9 +59,9 @@ class GitWorld:
 
     def refresh(self) -> None:
         """Forget what was read."""
-        self.scene = Scene(self.tools.git)
-        self.targets = Targets(self.scene, self.bundle, self.on)
-        self.checks = Checks(self.scene, self.bundle, self.targets)
+        self.observed = ObservedState(self.tools.git)
+        self.desired = DesiredState(self.observed, self.bundle, self.on)
+        self.checks = Checks(self.observed, self.bundle, self.desired)
 
     # --- where subjects are --------------------------------------------------------------------
 
@@ -79,45 +79,45 @@ class GitWorld:
         name, version = subject.name, self.bundle.version(subject.name)
         if self.checks.unpublished(name, version) is None:
             return Stage.PUBLISHED
-        if not self._passed(self.targets.checked_key(name)):
+        if not self._passed(self.desired.checked_key(name)):
             return Stage.START
-        if not self.targets.committed(name):
-            return Stage.BUMPED if self.targets.written(subject) else Stage.CHECKED
-        is_tagged = self.scene.tags.get(tag_name(name, version)) == self.targets.release_commit(name)
+        if not self.desired.committed(name):
+            return Stage.BUMPED if self.desired.written(subject) else Stage.CHECKED
+        is_tagged = self.observed.tags.get(tag_name(name, version)) == self.desired.release_commit(name)
         return Stage.TAGGED if is_tagged else Stage.COMMITTED
 
     def _app_stage(self, subject: Subject) -> Stage:
-        if self.targets.pinned_at(self.scene.remote_head, subject.name):
+        if self.desired.pinned_at(self.observed.remote_head, subject.name):
             return Stage.PUBLISHED
-        committed = self.targets.pinned_at(self.scene.head, subject.name)
-        if not committed and not self.targets.written(subject):
+        committed = self.desired.pinned_at(self.observed.head, subject.name)
+        if not committed and not self.desired.written(subject):
             return Stage.START
-        if not self._passed(self.targets.tested_key(subject.name)):
+        if not self._passed(self.desired.tested_key(subject.name)):
             return Stage.PINNED
         return Stage.COMMITTED if committed else Stage.TESTED
 
     def _image_stage(self, subject: Subject) -> Stage:
-        app = self.targets.app_of(subject)
-        if not self.targets.pinned_at(self.scene.remote_head, app):
+        app = self.desired.app_of(subject)
+        if not self.desired.pinned_at(self.observed.remote_head, app):
             return Stage.START
         return Stage.START if self.image(subject) is None else Stage.BUILT
 
     def image(self, subject: Subject) -> ImageRecord | None:
         """Return what is recorded of an image at the commit it has to be built from."""
-        app, journal = self.targets.app_of(subject), self.tools.journal
-        return None if journal is None else journal.image(app, subject.name, self.targets.image_commit(app))
+        app, journal = self.desired.app_of(subject), self.tools.journal
+        return None if journal is None else journal.image(app, subject.name, self.desired.image_commit(app))
 
     def identity(self, subject: Subject) -> str:
         """Return what others see of a subject: the commit of its tag, its published pins, its image by digest."""
         if subject.scope is Scope.PACKAGE:
-            tag = tag_name(subject.name, self.targets.versions[subject.name])
-            commit = self.scene.remote.tags.get(tag)
+            tag = tag_name(subject.name, self.desired.versions[subject.name])
+            commit = self.observed.remote.tags.get(tag)
             return f"tag {tag} at {commit}" if commit else f"no tag {tag}"
         if subject.scope is Scope.IMAGE:
             built = self.image(subject)
             return "no image" if built is None else built.reference
-        path = self.scene.workspace.apps[subject.name].requirements
-        content = self.scene.at(self.scene.remote_head, path).get(path)
+        path = self.observed.workspace.apps[subject.name].requirements
+        content = self.observed.at(self.observed.remote_head, path).get(path)
         tags = [] if content is None else [pin.tag for pin in read_pins(content, path).values()]
         return f"pins {' '.join(tags)}" if tags else "no pins"
 
@@ -152,27 +152,27 @@ class GitWorld:
         self.refresh()
 
     def _check(self, subject: Subject) -> None:
-        package = self.scene.workspace.packages[subject.name]
-        key = self.targets.checked_key(subject.name)
-        pins = self.targets.pins_of(subject.name)
-        self.tools.workshop.check_package(package, self.scene.head, self.targets.files(subject), pins)
+        package = self.observed.workspace.packages[subject.name]
+        key = self.desired.checked_key(subject.name)
+        pins = self.desired.pins_of(subject.name)
+        self.tools.environments.check_package(package, self.observed.head, self.desired.files(subject), pins)
         self._journal.record_passed(key, f"{subject} {self.bundle.version(subject.name)}")
 
     def _test(self, subject: Subject) -> None:
-        app, targets = self.scene.workspace.apps[subject.name], self.targets
-        key = targets.tested_key(subject.name)
-        tags = {name: self.scene.remote.tags[tag_name(name, targets.versions[name])] for name in app.uses}
-        self.tools.workshop.test_app(app, self.scene.head, targets.files(subject)[app.requirements], tags)
+        app, desired = self.observed.workspace.apps[subject.name], self.desired
+        key = desired.tested_key(subject.name)
+        tags = {name: self.observed.remote.tags[tag_name(name, desired.versions[name])] for name in app.uses}
+        self.tools.environments.test_app(app, self.observed.head, desired.files(subject)[app.requirements], tags)
         self._journal.record_passed(key, f"{subject} {' '.join(sorted(tags))}")
 
     def _write(self, subject: Subject) -> None:
-        for path, data in self.targets.rewritten(subject).items():
-            if data is not None and self.scene.on_disk(path) != data:
+        for path, data in self.desired.rewritten(subject).items():
+            if data is not None and self.observed.on_disk(path) != data:
                 self._place(path, data)
 
     def _place(self, path: str, data: bytes) -> None:
         """Write a file of the working tree: whole or not at all, and without a trace of the attempt in the tree."""
-        temporary, target = self.tools.git.own_folder() / uuid4().hex, self.scene.root / path
+        temporary, target = self.tools.git.own_folder() / uuid4().hex, self.observed.root / path
         try:
             temporary.parent.mkdir(parents=True, exist_ok=True)
             temporary.write_bytes(data)
@@ -183,17 +183,17 @@ class GitWorld:
 
     def _commit(self, subject: Subject) -> None:
         is_package = subject.scope is Scope.PACKAGE
-        message = release_message(self.targets.versions[subject.name]) if is_package else PINS_MESSAGE
-        self.tools.git.stage(self.targets.files(subject))
+        message = release_message(self.desired.versions[subject.name]) if is_package else PINS_MESSAGE
+        self.tools.git.stage(self.desired.files(subject))
         self.tools.git.commit_staged(message)
 
     def _tag(self, subject: Subject) -> None:
-        version = self.targets.versions[subject.name]
-        commit = self.targets.release_commit(subject.name)
+        version = self.desired.versions[subject.name]
+        commit = self.desired.release_commit(subject.name)
         self.tools.git.tag(tag_name(subject.name, version), commit, f"{subject.name} {version}")
 
     def _push(self, subject: Subject) -> None:
-        tags = [tag_name(subject.name, self.targets.versions[subject.name])] if subject.scope is Scope.PACKAGE else []
+        tags = [tag_name(subject.name, self.desired.versions[subject.name])] if subject.scope is Scope.PACKAGE else []
         try:
             self.tools.git.push(*tags)
         except GitError:
@@ -204,11 +204,11 @@ class GitWorld:
     def _build(self, subject: Subject) -> None:
         builder = self.tools.builder
         assert builder is not None  # the row is guarded
-        app = self.scene.workspace.apps[self.targets.app_of(subject)]
-        commit, pins = self.targets.image_commit(app.name), self.targets.pins(app.name)
+        app = self.observed.workspace.apps[self.desired.app_of(subject)]
+        commit, pins = self.desired.image_commit(app.name), self.desired.pins(app.name)
         reference = builder.find(subject.name, commit)
         if reference is None:
-            with image_context(self.tools.git, app, commit, pins) as context:
+            with build_context(self.tools.git, app, commit, pins) as context:
                 reference = builder.build(context, subject.name, commit)
         journal = self._journal
         lines = tuple(str(pin) for pin in pins)
@@ -236,45 +236,45 @@ class GitWorld:
 
     def _restore(self, subject: Subject) -> bool:
         """Restore the files that have what this release wrote; those with anything else in them stay."""
-        wrote = self.targets.rewritten(subject)
-        paths = tuple(path for path, data in wrote.items() if self.scene.on_disk(path) == data)
-        at_head = self.scene.at(self.scene.head, *paths)
-        self.tools.git.unstage(*(path for path in paths if path in self.scene.staged))
+        wrote = self.desired.rewritten(subject)
+        paths = tuple(path for path, data in wrote.items() if self.observed.on_disk(path) == data)
+        at_head = self.observed.at(self.observed.head, *paths)
+        self.tools.git.unstage(*(path for path in paths if path in self.observed.staged))
         for path in paths:
             if path == LOCK:
                 self._restore_lock(subject)
             elif path in at_head:
                 self._place(path, at_head[path])
             else:
-                (self.scene.root / path).unlink(missing_ok=True)
+                (self.observed.root / path).unlink(missing_ok=True)
         return True
 
     def _restore_lock(self, subject: Subject) -> None:
-        on_disk = self.scene.on_disk(LOCK)
+        on_disk = self.observed.on_disk(LOCK)
         if on_disk is not None:
-            version = self.scene.workspace.packages[subject.name].version
+            version = self.observed.workspace.packages[subject.name].version
             self._place(LOCK, locked_at(on_disk, subject.name, version))
 
     def _uncommit(self, subject: Subject) -> bool:
         commit = self._last_own_commit(subject)
-        if self.tools.git.contains(self.scene.remote_head, commit):
+        if self.tools.git.contains(self.observed.remote_head, commit):
             return False
-        if commit != self.scene.head:
+        if commit != self.observed.head:
             raise Refused(
-                f"{commit[:12]} is not the last commit of {self.scene.branch}; take back what follows it first"
+                f"{commit[:12]} is not the last commit of {self.observed.branch}; take back what follows it first"
             )
         self.tools.git.drop_last_commit(commit)
-        self.tools.git.unstage(*self.targets.files(subject))
+        self.tools.git.unstage(*self.desired.files(subject))
         return True
 
     def _last_own_commit(self, subject: Subject) -> str:
         if subject.scope is Scope.PACKAGE:
-            return self.targets.release_commit(subject.name)
-        return self.tools.git.last_touching(self.scene.head, *self.targets.files(subject))
+            return self.desired.release_commit(subject.name)
+        return self.tools.git.last_touching(self.observed.head, *self.desired.files(subject))
 
     def _untag(self, subject: Subject) -> bool:
-        tag = tag_name(subject.name, self.targets.versions[subject.name])
-        if tag in self.scene.remote.tags:
+        tag = tag_name(subject.name, self.desired.versions[subject.name])
+        if tag in self.observed.remote.tags:
             raise Refused(f"tag {tag} is at the origin; what is published stays: push its commit, too")
         self.tools.git.untag(tag)
         return True

@@ -16,9 +16,9 @@ from quant_platform_kit.domain.digests import sha256
 from quant_platform_kit.domain.errors import InvalidInput
 
 from quant_release.commands import answer, call
-from quant_release.machine import StepFailed
+from quant_release.steps.machine import StepFailed
 
-__all__ = ["BUILDERS", "Builder", "VenvBuilder", "builder"]
+__all__ = ["BUILDERS", "Builder", "VenvBuilder", "builder_named"]
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _ABSENT = re.compile(
@@ -48,20 +48,20 @@ class CommandBuilder:
 
     Parameters
     ----------
-    hold
+    keep_open
         File descriptors that its commands keep open.
     """
 
     look: Callable[[str], list[str]]
     steps: Callable[[str], list[list[str]]]
 
-    def __init__(self, hold: Sequence[int] = ()) -> None:
-        self._hold = tuple(hold)
+    def __init__(self, keep_open: Sequence[int] = ()) -> None:
+        self._keep_open = tuple(keep_open)
 
     def find(self, repository: str, commit: str) -> str | None:
         """Return the reference of a commit's image; see `Builder.find`."""
         command = self.look(f"{repository}:{commit}")
-        done = answer(command, Path.cwd(), self._hold)
+        done = answer(command, Path.cwd(), self._keep_open)
         if done.returncode != 0:
             if _ABSENT.search(done.stderr + done.stdout):
                 return None
@@ -71,7 +71,7 @@ class CommandBuilder:
     def build(self, context: Path, repository: str, commit: str) -> str:
         """Build and push; see `Builder.build`."""
         for command in self.steps(f"{repository}:{commit}"):
-            call(command, context, self._hold)
+            call(command, context, self._keep_open)
         reference = self.find(repository, commit)
         if reference is None:
             raise StepFailed(f"{repository}:{commit} was built and pushed, and the repository does not have it")
@@ -184,14 +184,14 @@ BUILDERS: Mapping[str, Callable[[Sequence[int]], Builder]] = {
     "buildah": BuildahBuilder,
     "gcloud": GcloudBuilder,
 }
-"""Builders by the name of ``--builder``; each is given the file descriptors that its commands hold."""
+"""Builders by the name of ``--builder``; each is given the file descriptors that its commands keep open."""
 
 
-def builder(name: str, hold: Sequence[int] = ()) -> Builder:
+def builder_named(name: str, keep_open: Sequence[int] = ()) -> Builder:
     """Return a builder: one of `BUILDERS`, or ``venv:FOLDER`` for a rehearsal."""
     kind, _, folder = name.partition(":")
     if kind == "venv" and folder:
         return VenvBuilder(Path(folder))
     if name not in BUILDERS:
         raise InvalidInput(f"--builder {name!r}: choose {', '.join(BUILDERS)}, or venv:FOLDER for a rehearsal")
-    return BUILDERS[name](hold)
+    return BUILDERS[name](keep_open)

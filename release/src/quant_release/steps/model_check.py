@@ -1,9 +1,9 @@
 """The transition table explored: every state that steps, crashes, undo and other people can lead to.
 
-`ModelWorld` answers and acts as `GitWorld` does, on a state small enough to be enumerated. Guards, stages and undo are
-chosen by the production table and the production machine; only what an action does to the world is written again here,
-as the durable effects it has one after the other. Subjects advance in any order and a process may die after any effect,
-so that nothing but the guards keeps the order.
+This is a model checker. `ModelExecutor` answers and acts as `GitExecutor` does, on a state small enough to be
+enumerated. Guards, stages and undo are chosen by the production table and the production machine; only what an action
+does is written again here, as the durable effects it has one after the other. Subjects advance in any order and a
+process may die after any effect, so that nothing but the guards keeps the order.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from quant_release.machine import Subject
-from quant_release.table import TABLE, Action, Guard, Row, Scope, Stage, Undo
+from quant_release.steps.machine import Subject
+from quant_release.steps.table import TABLE, Action, Guard, Row, Scope, Stage, Undo
 
-__all__ = ["INVARIANTS", "Exploration", "ModelWorld", "State", "explore", "subjects_for"]
+__all__ = ["INVARIANTS", "Exploration", "ModelExecutor", "State", "explore", "subjects_for"]
 
 Commit = tuple[Subject, int, bool]
 """Whose it is, its number, and whether something went in that is not the subject's own."""
@@ -78,7 +78,7 @@ class State:
 Effect = Callable[[State], State]
 
 
-class ModelWorld:
+class ModelExecutor:
     """Answers about one state, for the machine; ``effects`` says what an action does to it."""
 
     def __init__(self, state: State, subjects: Sequence[Subject]) -> None:
@@ -325,11 +325,11 @@ def explore(
 def _successors(
     state: State, subjects: Sequence[Subject], table: Sequence[Row], undos: int, interferences: int
 ) -> Iterator[tuple[str, State]]:
-    world = ModelWorld(state, subjects)
+    executor = ModelExecutor(state, subjects)
     for subject in subjects:
-        yield from _steps(world, subject, table, interferences)
+        yield from _steps(executor, subject, table, interferences)
         if state.undone < undos:
-            yield from _undo(world, subject, table)
+            yield from _undo(executor, subject, table)
     if state.interfered < interferences:
         yield from _interferences(state)
     if state.stray:
@@ -337,31 +337,31 @@ def _successors(
 
 
 def _steps(
-    world: ModelWorld, subject: Subject, table: Sequence[Row], interferences: int
+    executor: ModelExecutor, subject: Subject, table: Sequence[Row], interferences: int
 ) -> Iterator[tuple[str, State]]:
     """Yield what an allowed row leads to, whole and cut short after each of its effects.
 
     Somebody else may interfere between the guards and the first effect.
     """
-    stage = world.stage(subject)
+    stage = executor.stage(subject)
     row = next((row for row in table if row.scope is subject.scope and row.takes is stage), None)
-    if row is None or any(world.missing(guard, subject) for guard in row.guards):
+    if row is None or any(executor.missing(guard, subject) for guard in row.guards):
         return
-    begun = [("", world.state)]
-    if world.state.interfered < interferences and row.action in (Action.PUSH, Action.PUSH_PINS):
-        begun += [(f" ({label})", state) for label, state in _interferences(world.state)]
+    begun = [("", executor.state)]
+    if executor.state.interfered < interferences and row.action in (Action.PUSH, Action.PUSH_PINS):
+        begun += [(f" ({label})", state) for label, state in _interferences(executor.state)]
     for remark, state in begun:
-        for number, effect in enumerate(world.effects(row.action, subject), 1):
+        for number, effect in enumerate(executor.effects(row.action, subject), 1):
             state = effect(state)
             yield f"step: {row.step} of {subject}, effect {number}{remark}", state
 
 
-def _undo(world: ModelWorld, subject: Subject, table: Sequence[Row]) -> Iterator[tuple[str, State]]:
-    stage = world.stage(subject)
+def _undo(executor: ModelExecutor, subject: Subject, table: Sequence[Row]) -> Iterator[tuple[str, State]]:
+    stage = executor.stage(subject)
     row = next((row for row in table if row.scope is subject.scope and row.makes is stage), None)
-    following = None if row is None else world.undone(row.undo, subject)
+    following = None if row is None else executor.undone(row.undo, subject)
     if following is not None:
-        yield f"undo of {subject}", replace(following, undone=world.state.undone + 1)
+        yield f"undo of {subject}", replace(following, undone=executor.state.undone + 1)
 
 
 def _interferences(state: State) -> Iterator[tuple[str, State]]:

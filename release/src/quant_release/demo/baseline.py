@@ -11,13 +11,13 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 
-from quant_release.edits import prepared
-from quant_release.git import Git
-from quant_release.pins import Pin, address, write_pins
-from quant_release.targets import release_message
-from quant_release.versions import Version, tag_name
-from quant_release.workshop import extracted
-from quant_release.workspace import LOCK, read_workspace
+from quant_release.repository.archive import unpack
+from quant_release.repository.edits import prepared
+from quant_release.repository.git import Git
+from quant_release.repository.pins import Pin, address, write_pins
+from quant_release.repository.versions import Version, tag_name
+from quant_release.repository.workspace import LOCK, read_workspace
+from quant_release.run.desired import release_message
 
 __all__ = ["BUNDLE", "KIT", "PINS", "STRATEGIES", "TARGET", "bundle_text", "copy_of", "make_origin"]
 
@@ -61,7 +61,7 @@ def bundle_text(kit: str = TARGET[KIT], strategies: str = TARGET[STRATEGIES], mo
 
 def copy_of(source: Path, folder: Path) -> Git:
     """Make a repository of one commit out of what a checkout's HEAD has; it has an identity of its own."""
-    extracted(Git.at(source).archive("HEAD"), folder)
+    unpack(Git.at(source).archive("HEAD"), folder)
     return new_repository(folder)
 
 

@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 
 from quant_platform_kit.domain.errors import InvalidInput
 
-from quant_release.git import Git
-from quant_release.pins import Pin, read_pins
-from quant_release.versions import Version
+from quant_release.repository.git import Git
+from quant_release.repository.pins import Pin, read_pins
+from quant_release.repository.versions import Version
 
 __all__ = ["LOCK", "App", "Package", "Workspace", "locked_version", "read_workspace", "requirements_of"]
 

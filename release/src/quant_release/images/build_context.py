@@ -20,16 +20,16 @@ from pathlib import Path
 from quant_platform_kit.domain.errors import Refused
 
 from quant_release.commands import call
-from quant_release.git import Git
-from quant_release.pins import Pin
-from quant_release.workshop import extracted
-from quant_release.workspace import App
+from quant_release.repository.archive import unpack
+from quant_release.repository.git import Git
+from quant_release.repository.pins import Pin
+from quant_release.repository.workspace import App
 
-__all__ = ["image_context"]
+__all__ = ["build_context"]
 
 
 @contextmanager
-def image_context(git: Git, app: App, commit: str, pins: tuple[Pin, ...]) -> Generator[Path]:
+def build_context(git: Git, app: App, commit: str, pins: tuple[Pin, ...]) -> Generator[Path]:
     """Make the context of an app's image at a commit, in a temporary folder.
 
     Raises
@@ -39,7 +39,7 @@ def image_context(git: Git, app: App, commit: str, pins: tuple[Pin, ...]) -> Gen
     """
     with tempfile.TemporaryDirectory(prefix="quant-release-") as folder:
         tree, context = Path(folder) / "tree", Path(folder) / "context"
-        extracted(git.archive(commit), tree)
+        unpack(git.archive(commit), tree)
         context.mkdir()
         (tree / app.folder).rename(context / "app")
         dockerfile = context / "app" / "Dockerfile"

@@ -9,15 +9,15 @@ from functools import cached_property
 from quant_platform_kit.domain.digests import canonical_json, sha256
 
 from quant_release.bundle import Bundle
-from quant_release.edits import locked_at, prepared
-from quant_release.machine import Subject
-from quant_release.pins import Pin, write_pins
-from quant_release.scene import Scene
-from quant_release.table import Scope
-from quant_release.versions import Version, tag_name
-from quant_release.workspace import LOCK
+from quant_release.repository.edits import locked_at, prepared
+from quant_release.repository.observed import ObservedState
+from quant_release.repository.pins import Pin, write_pins
+from quant_release.repository.versions import Version, tag_name
+from quant_release.repository.workspace import LOCK
+from quant_release.steps.machine import Subject
+from quant_release.steps.table import Scope
 
-__all__ = ["PINS_MESSAGE", "Targets", "release_message", "subjects_of"]
+__all__ = ["PINS_MESSAGE", "DesiredState", "release_message", "subjects_of"]
 
 PINS_MESSAGE = "Bump shared strategy package pins"
 
@@ -36,11 +36,11 @@ def subjects_of(bundle: Bundle, packages: Iterable[str]) -> tuple[Subject, ...]:
     )
 
 
-class Targets:
-    """What the bundle means for the files of a scene; ``on`` is the date of changelog headings."""
+class DesiredState:
+    """What the bundle means for the files of a checkout; ``on`` is the date of changelog headings."""
 
-    def __init__(self, scene: Scene, bundle: Bundle, on: date) -> None:
-        self.scene, self.bundle, self.on = scene, bundle, on
+    def __init__(self, observed: ObservedState, bundle: Bundle, on: date) -> None:
+        self.observed, self.bundle, self.on = observed, bundle, on
         self._files: dict[Subject, Mapping[str, bytes]] = {}
 
     @cached_property
@@ -56,16 +56,16 @@ class Targets:
         return self._files[subject]
 
     def _package_files(self, name: str) -> Mapping[str, bytes]:
-        package = self.scene.workspace.packages[name]
-        files = self.scene.at(self.scene.head, package.manifest, package.history, LOCK)
+        package = self.observed.workspace.packages[name]
+        files = self.observed.at(self.observed.head, package.manifest, package.history, LOCK)
         return prepared(package, files, self.versions[name], self.versions, self.on)
 
     def _app_files(self, name: str) -> Mapping[str, bytes]:
-        return {self.scene.workspace.apps[name].requirements: write_pins(self.pins(name))}
+        return {self.observed.workspace.apps[name].requirements: write_pins(self.pins(name))}
 
     def pins(self, name: str) -> tuple[Pin, ...]:
         """Return the pins of an app."""
-        workspace, url = self.scene.workspace, self.scene.url
+        workspace, url = self.observed.workspace, self.observed.url
         return tuple(
             Pin.to(package, self.versions[package], url, workspace.packages[package].folder, extras)
             for package, extras in sorted(workspace.apps[name].uses.items())
@@ -73,7 +73,7 @@ class Targets:
 
     def pins_of(self, name: str) -> tuple[Pin, ...]:
         """Return the pins of the packages that a package depends on."""
-        packages, url = self.scene.workspace.packages, self.scene.url
+        packages, url = self.observed.workspace.packages, self.observed.url
         return tuple(
             Pin.to(other, self.versions[other], url, packages[other].folder) for other in packages[name].requires
         )
@@ -81,27 +81,27 @@ class Targets:
     def committed(self, name: str) -> bool:
         """Whether HEAD has a package as it is to be."""
         files = self.files(Subject(Scope.PACKAGE, name))
-        return self.scene.at(self.scene.head, *files) == files
+        return self.observed.at(self.observed.head, *files) == files
 
     def written(self, subject: Subject) -> bool:
         """Whether the working tree has a subject's files as they are to be."""
-        return self.rewritten(subject) == {path: self.scene.on_disk(path) for path in self.files(subject)}
+        return self.rewritten(subject) == {path: self.observed.on_disk(path) for path in self.files(subject)}
 
     def rewritten(self, subject: Subject) -> dict[str, bytes | None]:
         """Return what the working tree is to have; of the lock, only the package's own entry changes."""
         files: dict[str, bytes | None] = dict(self.files(subject))
-        if LOCK in files and (on_disk := self.scene.on_disk(LOCK)) is not None:
+        if LOCK in files and (on_disk := self.observed.on_disk(LOCK)) is not None:
             files[LOCK] = locked_at(on_disk, subject.name, self.versions[subject.name])
         return files
 
     def release_commit(self, name: str) -> str:
         """Return the last commit of HEAD that changed a package: the one to tag, once the release is committed."""
-        return self.scene.git.last_touching(self.scene.head, *self.scene.workspace.packages[name].paths)
+        return self.observed.git.last_touching(self.observed.head, *self.observed.workspace.packages[name].paths)
 
     def pinned_at(self, revision: str, name: str) -> bool:
         """Whether a revision pins an app as the bundle says."""
         files = self._app_files(name)
-        return self.scene.at(revision, *files) == files
+        return self.observed.at(revision, *files) == files
 
     def app_of(self, image: Subject) -> str:
         """Return the app of an image."""
@@ -109,12 +109,12 @@ class Targets:
 
     def image_commit(self, name: str) -> str:
         """Return the commit that an app's image is built from: the last published one that changed the app."""
-        return self.scene.git.last_touching(self.scene.remote_head, self.scene.workspace.apps[name].folder)
+        return self.observed.git.last_touching(self.observed.remote_head, self.observed.workspace.apps[name].folder)
 
     def is_own_commit(self, text: str, paths: Iterable[str]) -> bool:
         """Whether a commit has the message and the paths of one that this bundle makes."""
         if text == PINS_MESSAGE:
-            apps = (self.scene.workspace.apps[name] for name in self.bundle.platforms)
+            apps = (self.observed.workspace.apps[name] for name in self.bundle.platforms)
             return {*paths} <= {app.requirements for app in apps}
         for name, version in self.versions.items():
             if text == release_message(version) and {*paths} <= {*self.files(Subject(Scope.PACKAGE, name))}:
@@ -125,19 +125,19 @@ class Targets:
 
     def checked_key(self, name: str) -> str:
         """Return the digest of all that a package's tests ran on: tree as tagged, lock, what it depends on."""
-        package = self.scene.workspace.packages[name]
-        blobs = self.scene.git.blobs(self.scene.head, *package.paths)
+        package = self.observed.workspace.packages[name]
+        blobs = self.observed.git.blobs(self.observed.head, *package.paths)
         files = self.files(Subject(Scope.PACKAGE, name))
         blobs |= {path: sha256(data) for path, data in files.items()}
         return self._key("package", name, blobs, package.requires)
 
     def tested_key(self, name: str) -> str:
         """Return the digest of all that an app's tests ran on: tree, pins, lock, commits of the tags."""
-        app = self.scene.workspace.apps[name]
-        blobs = self.scene.git.blobs(self.scene.head, app.folder, *app.beside, LOCK)
+        app = self.observed.workspace.apps[name]
+        blobs = self.observed.git.blobs(self.observed.head, app.folder, *app.beside, LOCK)
         blobs[app.requirements] = sha256(write_pins(self.pins(name)))
         return self._key("app", name, blobs, app.uses)
 
     def _key(self, kind: str, name: str, blobs: Mapping[str, str], on: Iterable[str]) -> str:
-        tags = {one: self.scene.remote.tags.get(tag_name(one, self.versions[one])) for one in on}
+        tags = {one: self.observed.remote.tags.get(tag_name(one, self.versions[one])) for one in on}
         return sha256(canonical_json({"kind": kind, "name": name, "files": blobs, "tags": tags}))

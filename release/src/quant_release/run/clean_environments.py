@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import json
-import tarfile
 import tempfile
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,12 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from quant_release.commands import call
-from quant_release.git import Git
-from quant_release.machine import StepFailed
-from quant_release.pins import Pin
-from quant_release.workspace import App, Package
+from quant_release.repository.archive import unpack
+from quant_release.repository.git import Git
+from quant_release.repository.pins import Pin
+from quant_release.repository.workspace import App, Package
+from quant_release.steps.machine import StepFailed
 
-__all__ = ["Installed", "Workshop", "check_commits", "extracted", "installed_in"]
+__all__ = ["CleanEnvironments", "Installed", "check_commits", "installed_in"]
 
 _ASK = """
 import json, sys
@@ -39,7 +38,7 @@ class Installed:
     commit: str | None
 
 
-class Workshop:
+class CleanEnvironments:
     """Builds and tests trees of a repository outside of any checkout."""
 
     def __init__(self, git: Git) -> None:
@@ -90,7 +89,7 @@ class Workshop:
     def _tree(self, revision: str, files: Mapping[str, bytes]) -> Generator[Path]:
         with tempfile.TemporaryDirectory(prefix="quant-release-") as folder:
             tree = Path(folder).resolve() / "tree"
-            extracted(self.git.archive(revision), tree)
+            unpack(self.git.archive(revision), tree)
             for path, data in files.items():
                 (tree / path).write_bytes(data)
             yield tree
@@ -109,14 +108,6 @@ class Workshop:
         install = ["uv", "pip", "install", "--quiet", "--no-sources", "--python", str(python)]
         call([*install, "-c", "constraints.txt", "--group", f"{manifest}:test", *wanted], tree)
         return python
-
-
-def extracted(archive: bytes, folder: Path) -> None:
-    """Unpack a tar archive that git made into a new folder."""
-    folder.mkdir(parents=True)
-    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
-        tar.extraction_filter = getattr(tarfile, "data_filter", None)  # Python has it since 3.11.4
-        tar.extractall(folder)
 
 
 def installed_in(python: Path, folder: Path, packages: Sequence[str] | Mapping[str, str]) -> dict[str, Installed]:

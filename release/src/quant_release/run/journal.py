@@ -23,10 +23,10 @@ from quant_platform_kit.domain.errors import Conflict, QuantError, Refused
 from quant_platform_kit.ports.versioned_store import VersionedStore
 from quant_platform_kit.services.record.decoding import decode
 
-from quant_release.machine import Subject
-from quant_release.table import Row
+from quant_release.steps.machine import Subject
+from quant_release.steps.table import Row
 
-__all__ = ["Event", "ImageRecord", "Journal", "RunRecord", "RunWatcher", "Told"]
+__all__ = ["Event", "ImageRecord", "Journal", "RunRecord", "RunWatcher", "StepListener"]
 
 _RUNS, _CHECKED, _IMAGES, _LEFT = "release/runs/", "release/checked/", "release/images/", "release/left/"
 
@@ -184,15 +184,15 @@ def _image_key(app: str, repository: str, commit: str) -> str:
     return f"{_IMAGES}{sha256(f'{app} {repository} {commit}'.encode())}"
 
 
-Told = Callable[[str, Row, Subject], None]
-"""Somebody who looks on: is told what happened to a step, as in `Event.what`."""
+StepListener = Callable[[str, Row, Subject], None]
+"""Is told what happened to a step, as in `Event.what`."""
 
 
 class RunWatcher:
     """Records the steps of a run, and tells who looks on."""
 
-    def __init__(self, journal: Journal, run: str, told: Told | None = None) -> None:
-        self._journal, self._run, self._told = journal, run, told
+    def __init__(self, journal: Journal, run: str, listener: StepListener | None = None) -> None:
+        self._journal, self._run, self._listener = journal, run, listener
 
     def begins(self, row: Row, subject: Subject) -> None:
         """Record that a step begins."""
@@ -212,5 +212,5 @@ class RunWatcher:
 
     def _note(self, what: str, row: Row, subject: Subject, text: str = "") -> None:
         self._journal.note(self._run, what, row.step, str(subject), text)
-        if self._told is not None:
-            self._told(what, row, subject)
+        if self._listener is not None:
+            self._listener(what, row, subject)

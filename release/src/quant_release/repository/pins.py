@@ -9,7 +9,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from quant_platform_kit.domain.errors import InvalidInput
 
-from quant_release.versions import Version, tag_name
+from quant_release.repository.versions import Version, tag_name
 
 __all__ = ["HEADER", "Pin", "address", "read_pins", "write_pins"]
 

@@ -40,12 +40,12 @@ class Git:
 
     Parameters
     ----------
-    hold
+    keep_open
         File descriptors that every git process keeps open: a lock in them lasts until the last one has ended.
     """
 
-    def __init__(self, root: Path, hold: Sequence[int] = ()) -> None:
-        self.root, self.hold = root, tuple(hold)
+    def __init__(self, root: Path, keep_open: Sequence[int] = ()) -> None:
+        self.root, self.keep_open = root, tuple(keep_open)
         self._environment = child_environment(GIT_TERMINAL_PROMPT="0", LC_ALL="C")
         self._answers: dict[tuple[tuple[str, ...], bytes], bytes] = {}
         self._present: set[str] = set()
@@ -86,7 +86,7 @@ class Git:
                 stdout=pipe,
                 stderr=pipe,
                 env=self._environment,
-                pass_fds=self.hold,
+                pass_fds=self.keep_open,
             )
         except FileNotFoundError:
             raise GitError(f"git, or the folder {self.root}, is not there: install git, or name the checkout") from None

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from quant_release.bundle import Bundle
-from quant_release.edits import has_entry
-from quant_release.machine import Subject
-from quant_release.scene import Scene
-from quant_release.table import Guard, Scope
-from quant_release.targets import Targets
-from quant_release.versions import Version, tag_name
-from quant_release.workspace import LOCK, locked_version
+from quant_release.repository.edits import has_entry
+from quant_release.repository.observed import ObservedState
+from quant_release.repository.versions import Version, tag_name
+from quant_release.repository.workspace import LOCK, locked_version
+from quant_release.run.desired import DesiredState
+from quant_release.steps.machine import Subject
+from quant_release.steps.table import Guard, Scope
 
 __all__ = ["Checks"]
 
@@ -24,10 +24,10 @@ def _some(names: Iterable[str]) -> str:
 
 
 class Checks:
-    """Says what is missing for a guard to hold at the instant of a scene."""
+    """Says what is missing for a guard to hold in what was observed."""
 
-    def __init__(self, scene: Scene, bundle: Bundle, targets: Targets) -> None:
-        self.scene, self.bundle, self.targets = scene, bundle, targets
+    def __init__(self, observed: ObservedState, bundle: Bundle, desired: DesiredState) -> None:
+        self.observed, self.bundle, self.desired = observed, bundle, desired
 
     def missing(self, guard: Guard, subject: Subject) -> str | None:
         """Return what is missing, None if the guard holds."""
@@ -48,17 +48,17 @@ class Checks:
 
     def unpublished(self, package: str, version: Version) -> str | None:
         """Return why a version of a package is not published, None if it is."""
-        scene, tag = self.scene, tag_name(package, version)
-        commit = scene.remote.tags.get(tag)
+        observed, tag = self.observed, tag_name(package, version)
+        commit = observed.remote.tags.get(tag)
         if commit is None:
             return f"tag {tag} is not at the origin"
-        found = scene.tagged(tag, package)
-        if not scene.git.contains(scene.remote_head, commit):
-            place = f"origin/{scene.branch}"
-            if scene.git.contains(scene.head, commit):
+        found = observed.tagged(tag, package)
+        if not observed.git.contains(observed.remote_head, commit):
+            place = f"origin/{observed.branch}"
+            if observed.git.contains(observed.head, commit):
                 return (
                     f"tag {tag} is at the origin, but its commit {commit[:12]} was not pushed to {place}: "
-                    f"git push origin {commit[:12]}:{scene.branch}"
+                    f"git push origin {commit[:12]}:{observed.branch}"
                 )
             return (
                 f"commit {commit[:12]} of tag {tag} is not reachable from {place}: merge it there, or choose a newer "
@@ -73,14 +73,14 @@ class Checks:
     def _tag_free(self, subject: Subject) -> str | None:
         package, version = subject.name, self.bundle.version(subject.name)
         tag = tag_name(package, version)
-        here, there = self.scene.tags.get(tag), self.scene.remote.tags.get(tag)
+        here, there = self.observed.tags.get(tag), self.observed.remote.tags.get(tag)
         if here is not None and there is not None and here != there:
             return (
                 f"tag {tag} is {here[:12]} here and {there[:12]} at the origin; a tag never moves: choose a newer one"
             )
         if there is not None:
             return self.unpublished(package, version)
-        if here is not None and not (self.targets.committed(package) and here == self.targets.release_commit(package)):
+        if here is not None and not (self.desired.committed(package) and here == self.desired.release_commit(package)):
             return (
                 f"tag {tag} exists already, at {here[:12]}, which is not the release commit; a tag never moves: choose "
                 "a newer version"
@@ -88,32 +88,32 @@ class Checks:
         return None
 
     def _changelog(self, subject: Subject) -> str | None:
-        package, version = self.scene.workspace.packages[subject.name], self.bundle.version(subject.name)
-        history = self.scene.at(self.scene.head, package.history).get(package.history, b"")
+        package, version = self.observed.workspace.packages[subject.name], self.bundle.version(subject.name)
+        history = self.observed.at(self.observed.head, package.history).get(package.history, b"")
         if has_entry(history, version):
             return None
         return f"{package.history} has no entry for {version}: add '## Unreleased' with what changed, and commit it"
 
     def _whitespace(self, subject: Subject) -> str | None:
-        scene, package = self.scene, self.scene.workspace.packages[subject.name]
-        found = scene.git.whitespace()
+        observed, package = self.observed, self.observed.workspace.packages[subject.name]
+        found = observed.git.whitespace()
         last = max(self._versions(package.name), default=None)
         if found is None and last is not None:
             tag = tag_name(package.name, last)
-            since = scene.tags.get(tag) or scene.remote.tags.get(tag)
-            if since is not None and scene.git.has(since):
-                found = scene.git.whitespace(since, scene.head, "--", *package.paths)
+            since = observed.tags.get(tag) or observed.remote.tags.get(tag)
+            if since is not None and observed.git.has(since):
+                found = observed.git.whitespace(since, observed.head, "--", *package.paths)
         return None if found is None else f"git diff --check: {found}"
 
     def _dependencies(self, subject: Subject) -> str | None:
-        package = self.scene.workspace.packages[subject.name]
+        package = self.observed.workspace.packages[subject.name]
         problems = [self.unpublished(name, self.bundle.version(name)) for name in package.requires]
         found = "; ".join(problem for problem in problems if problem)
         return f"{package.name} depends on it: {found}" if found else None
 
     def _versions(self, package: str) -> list[Version]:
         """Return the versions of a package that have a tag, here or at the origin."""
-        found = (Version.of_tag(package, tag) for tag in {*self.scene.tags, *self.scene.remote.tags})
+        found = (Version.of_tag(package, tag) for tag in {*self.observed.tags, *self.observed.remote.tags})
         return [version for version in found if version is not None]
 
     # --- packages and apps ---------------------------------------------------------------------
@@ -121,7 +121,7 @@ class Checks:
     def _forward(self, subject: Subject) -> str | None:
         if subject.scope is Scope.APP:
             return self._pins_forward(subject)
-        version, present = self.bundle.version(subject.name), self.scene.workspace.packages[subject.name].version
+        version, present = self.bundle.version(subject.name), self.observed.workspace.packages[subject.name].version
         if self.bundle.rollback:
             return f"a rollback releases no package, and {tag_name(subject.name, version)} is not published"
         newest = max([present, *(one for one in self._versions(subject.name) if one != version)])
@@ -130,7 +130,7 @@ class Checks:
         return None
 
     def _pins_forward(self, subject: Subject) -> str | None:
-        app = self.scene.workspace.apps[subject.name]
+        app = self.observed.workspace.apps[subject.name]
         for name, pin in (app.pins or {}).items():
             version = self.bundle.version(name) if name in self.bundle.packages else None
             if version and pin.version and pin.version > version and not self.bundle.rollback:
@@ -141,43 +141,43 @@ class Checks:
         return None
 
     def _clean(self, subject: Subject) -> str | None:
-        own = self.targets.files(subject)
+        own = self.desired.files(subject)
         folders = self._folders(subject)
-        dirty = {path for path in self.scene.changed if any(_is_below(path, folder) for folder in folders)}
-        foreign = {path for path in dirty if path not in own or self.scene.on_disk(path) != own[path]}
+        dirty = {path for path in self.observed.changed if any(_is_below(path, folder) for folder in folders)}
+        foreign = {path for path in dirty if path not in own or self.observed.on_disk(path) != own[path]}
         if subject.scope is Scope.PACKAGE and not self._lock_is_clean(subject.name):
             foreign.add(f"{LOCK} (entry of {subject.name})")
         return f"uncommitted edits in {_some(foreign)}: commit, split or stash them" if foreign else None
 
     def _lock_is_clean(self, package: str) -> bool:
-        on_disk = self.scene.on_disk(LOCK)
-        known = (self.scene.workspace.locked[package], str(self.bundle.version(package)))
+        on_disk = self.observed.on_disk(LOCK)
+        known = (self.observed.workspace.locked[package], str(self.bundle.version(package)))
         return on_disk is None or locked_version(on_disk, package) in known
 
     def _folders(self, subject: Subject) -> Sequence[str]:
-        workspace = self.scene.workspace
+        workspace = self.observed.workspace
         if subject.scope is Scope.PACKAGE:
             return workspace.packages[subject.name].paths
         return (workspace.apps[subject.name].folder,)
 
     def _unstaged(self, subject: Subject) -> str | None:
-        own = self.targets.files(subject)
-        foreign = [path for path in self.scene.staged if path not in own]
+        own = self.desired.files(subject)
+        foreign = [path for path in self.observed.staged if path not in own]
         if not foreign:
             return None
         return f"staged, and not part of this commit: {_some(foreign)}: git restore --staged, or git stash"
 
     def _aligned(self, _subject: Subject) -> str | None:
-        scene = self.scene
-        if not scene.git.contains(scene.head, scene.remote_head):
+        observed = self.observed
+        if not observed.git.contains(observed.head, observed.remote_head):
             return (
-                f"origin/{scene.branch} moved to {scene.remote_head[:12]}, which HEAD does not contain: "
+                f"origin/{observed.branch} moved to {observed.remote_head[:12]}, which HEAD does not contain: "
                 "`release abandon`, git pull, then plan again"
             )
         foreign = [
             f"{commit[:12]} {text!r}"
-            for commit, text, paths in scene.git.log(scene.remote_head, scene.head)
-            if not self.targets.is_own_commit(text, paths)
+            for commit, text, paths in observed.git.log(observed.remote_head, observed.head)
+            if not self.desired.is_own_commit(text, paths)
         ]
         if not foreign:
             return None
@@ -193,7 +193,7 @@ class Checks:
     def _fitting(self, _subject: Subject) -> str | None:
         for name in self.bundle.packages:
             version = self.bundle.version(name)
-            released = self.scene.tagged(tag_name(name, version), name)
+            released = self.observed.tagged(tag_name(name, version), name)
             for other, wanted in released.requires.items() if released else ():
                 if wanted is not None and wanted != self.bundle.version(other):
                     return (
@@ -203,10 +203,10 @@ class Checks:
         return None
 
     def _pins(self, subject: Subject) -> str | None:
-        app = self.scene.workspace.apps[self.targets.app_of(subject)]
-        if self.targets.pinned_at(self.scene.remote_head, app.name):
+        app = self.observed.workspace.apps[self.desired.app_of(subject)]
+        if self.desired.pinned_at(self.observed.remote_head, app.name):
             return None
-        return f"{app.requirements} on origin/{self.scene.branch} does not pin the bundle"
+        return f"{app.requirements} on origin/{self.observed.branch} does not pin the bundle"
 
 
 def _is_below(path: str, folder: str) -> bool:

@@ -22,9 +22,9 @@ from quant_platform_kit.ports.versioned_store import VersionedStore
 from quant_platform_kit.services.record.leases import Lease, LeaseTerms, lease_at
 
 from quant_release.commands import LONGEST
-from quant_release.git import Git
+from quant_release.repository.git import Git
 
-__all__ = ["LEASE", "NEEDED", "hold_checkout", "hold_store"]
+__all__ = ["LEASE", "NEEDED", "lease_store", "lock_checkout"]
 
 LEASE = "release/lease"
 NEEDED = LONGEST + timedelta(minutes=5)
@@ -35,7 +35,7 @@ WAIT_SECONDS, POLL_SECONDS = 20.0, 0.02
 
 
 @contextmanager
-def hold_checkout(folder: Path, clock: Clock) -> Generator[int]:
+def lock_checkout(folder: Path, clock: Clock) -> Generator[int]:
     """Hold the lock of a checkout; yield its file descriptor, which commands with lasting effects have to inherit.
 
     Raises
@@ -77,7 +77,7 @@ def _name_of(folder: Path) -> str:
 
 
 @contextmanager
-def hold_store(store: VersionedStore, who: str, checkout: Git, clock: Clock) -> Generator[Lease]:
+def lease_store(store: VersionedStore, who: str, checkout: Git, clock: Clock) -> Generator[Lease]:
     """Hold the lease of releases, with the checkout's lock held; it is given back at the end.
 
     Raises
@@ -85,12 +85,12 @@ def hold_store(store: VersionedStore, who: str, checkout: Git, clock: Clock) -> 
     Refused
         Another operator holds it; it says who, and since when.
     """
-    place = f"{who} in {socket.gethostname()}:{checkout.root} ({_name_of(checkout.own_folder())})"
+    options = f"{who} in {socket.gethostname()}:{checkout.root} ({_name_of(checkout.own_folder())})"
     known = lease_at(store, LEASE)
-    is_own = known is not None and known.holder.partition(_SINCE)[0] == place
+    is_own = known is not None and known.holder.partition(_SINCE)[0] == options
     # the lock proves that the own holder is gone: no lease of it, however new, is waited for
     terms = LeaseTerms(TERMS.duration, -2 * TERMS.duration) if is_own else TERMS
-    holder = f"{place}{_SINCE}{store.now():%Y-%m-%d %H:%M:%S} UTC"
+    holder = f"{options}{_SINCE}{store.now():%Y-%m-%d %H:%M:%S} UTC"
     try:
         lease = Lease.take(store, LEASE, holder, terms, clock)
     except InProgress as error:

@@ -7,11 +7,11 @@ from collections.abc import Collection
 from dataclasses import replace
 
 import pytest
-from quant_release.machine import Boundary, Subject, next_row
-from quant_release.model import INVARIANTS, ModelWorld, State, explore, subjects_for
-from quant_release.rehearsal.baseline import BUNDLE
-from quant_release.releasing import Place, apply, look
-from quant_release.table import TABLE, Guard, Row, Scope
+from quant_release.demo.baseline import BUNDLE
+from quant_release.run.apply import Options, apply, read_release
+from quant_release.steps.machine import Boundary, Subject, next_row
+from quant_release.steps.model_check import INVARIANTS, ModelExecutor, State, explore, subjects_for
+from quant_release.steps.table import TABLE, Guard, Row, Scope
 
 SUBJECTS = subjects_for(packages=2, apps=1)
 
@@ -66,21 +66,21 @@ def test_rows_of_a_scope_form_one_chain() -> None:
         assert all(first.makes is second.takes for first, second in itertools.pairwise(rows))
 
 
-def test_the_model_goes_through_the_stages_that_a_real_release_goes_through(place: Place) -> None:
+def test_the_model_goes_through_the_stages_that_a_real_release_goes_through(options: Options) -> None:
     real: list[tuple[str, str]] = []
 
     def reached(at: Boundary, row: Row, subject: Subject) -> None:
         if at in (Boundary.CHOSEN, Boundary.VERIFIED):
-            real.append((str(subject.scope.value), look(place, BUNDLE).world.stage(subject).value))
+            real.append((str(subject.scope.value), read_release(options, BUNDLE).executor.stage(subject).value))
 
-    apply(place, BUNDLE, until="image:registry.invalid/rehearsal/ibkr", reached=reached)
+    apply(options, BUNDLE, until="image:registry.invalid/rehearsal/ibkr", reached=reached)
     modelled: list[tuple[str, str]] = []
     state = State()
     for subject in subjects_for(packages=2, apps=3)[:6]:
-        while (row := next_row(ModelWorld(state, SUBJECTS[:2]), subject)) is not None:
-            for effect in [None, *ModelWorld(state, SUBJECTS[:2]).effects(row.action, subject)]:
+        while (row := next_row(ModelExecutor(state, SUBJECTS[:2]), subject)) is not None:
+            for effect in [None, *ModelExecutor(state, SUBJECTS[:2]).effects(row.action, subject)]:
                 state = effect(state) if effect else state
                 if effect is None:
-                    modelled.append((subject.scope.value, ModelWorld(state, SUBJECTS[:2]).stage(subject).value))
-            modelled.append((subject.scope.value, ModelWorld(state, SUBJECTS[:2]).stage(subject).value))
+                    modelled.append((subject.scope.value, ModelExecutor(state, SUBJECTS[:2]).stage(subject).value))
+            modelled.append((subject.scope.value, ModelExecutor(state, SUBJECTS[:2]).stage(subject).value))
     assert modelled == real
