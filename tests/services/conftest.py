@@ -72,7 +72,9 @@ def only_servers_of_this_run(ports: set[int], monkeypatch: pytest.MonkeyPatch) -
     def guarded(connect: Callable[[socket.socket, Any], Any]) -> Callable[[socket.socket, Any], Any]:
         def check(self: socket.socket, address: Any) -> Any:
             if self.family != socket.AF_UNIX:
-                allowed = {f"127.0.0.1:{port}" for port in ports} | {f"{part.hostname}:{part.port}" for part in named}
+                allowed = {f"127.0.0.1:{port}" for port in ports | Server.opened} | {
+                    f"{part.hostname}:{part.port}" for part in named
+                }
                 host = f"{address[0]}:{address[1]}"
                 if host not in allowed:
                     # Not an exception that the code under test could take for a failing network.
