@@ -119,7 +119,7 @@ class ExchangeControl:
         self._fault("disconnect")
 
     def restart(self) -> None:
-        """Stop the venue, and start it on the same port."""
+        """End the venue, and start it on the same port."""
         self._stand.restart()
 
     def _fault(self, kind: str, **fields: Any) -> None:

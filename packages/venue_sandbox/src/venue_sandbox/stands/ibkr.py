@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from venue_sandbox.stands.exchange_stand import ExchangeStand
 from venue_sandbox.stands.platform import Platform
-from venue_sandbox.stands.stand import Subject, Waits
+from venue_sandbox.stands.stand import SessionRule, Subject, Waits
 
 if TYPE_CHECKING:
     from ibkr_app.connection import Connection
@@ -40,8 +40,9 @@ class IbkrClients:
     def account(self, name: str, store: VersionedStore) -> Account:
         """Return an account over a login that was not made yet."""
         from ibkr_app.compose import account_of
+        from quant_platform_kit.domain.strategy import Adjustment
 
-        return account_of(self.connection(name), name, store, self.waits.settle)
+        return account_of(self.connection(name), name, store, self.waits.settle, Adjustment(IbkrStand.adjustment))
 
 
 class IbkrStand(ExchangeStand):
@@ -76,8 +77,8 @@ class IbkrStand(ExchangeStand):
         ),
     )
     waits = Waits(4.0, timedelta(seconds=0.3))
-    one_session = True
-    adjustment = "total_return"
+    session_rule = SessionRule.FIRST
+    adjustment = "split"
 
     def settings(self, account: str) -> dict[str, str]:
         """Return where the Gateway is; whose account it is, the login says."""

@@ -16,7 +16,7 @@ from quant_platform_kit.domain.silence import BrokerTraits
 from quant_platform_kit.paper.client import PaperClient, VenueClock, control, venue_quotes
 
 from venue_sandbox.stands.platform import Platform
-from venue_sandbox.stands.stand import Opening, Stand, Subject, Waits
+from venue_sandbox.stands.stand import Opening, SessionRule, Stand, Subject, Waits
 
 if TYPE_CHECKING:
     from datetime import date
@@ -105,6 +105,7 @@ class PaperStand(Stand):
         ),
     )
     waits = Waits(3.0, timedelta(seconds=0.3))
+    session_rule = SessionRule.NEWEST
     adjustment = "total_return"
 
     def __init__(
@@ -240,7 +241,7 @@ class PaperControl:
         self._ask("cut")
 
     def restart(self) -> None:
-        """Stop the venue, and start it on the same port."""
+        """End the venue, and start it on the same port."""
         self._stand.restart()
 
     def _ask(self, operation: str, **request: object) -> None:

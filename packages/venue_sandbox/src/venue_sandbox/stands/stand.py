@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
+from enum import Enum, auto
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from quant_platform_kit.runtime.service import Account
     from quant_platform_kit.testing.venue_control import VenueControl
 
-__all__ = ["ACCOUNT", "Clients", "Opening", "Stand", "Subject", "Waits"]
+__all__ = ["ACCOUNT", "Clients", "Opening", "SessionRule", "Stand", "Subject", "Waits"]
 
 ACCOUNT = "DUSBX000001"
 """The account of a stand that has one."""
@@ -55,6 +56,16 @@ class Opening:
     prices: Path | None = None
     clock: datetime | None = None
     options: Sequence[str] = ()
+
+
+class SessionRule(Enum):
+    """Which sessions of an account may trade."""
+
+    ALL = auto()
+    NEWEST = auto()
+    """A login ends the one before it."""
+    FIRST = auto()
+    """A login is refused while another one lasts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,10 +140,10 @@ class Stand(ABC):
     """Its client libraries, the one that a service has here first."""
     waits: ClassVar[Waits]
     """Waits that suit a machine under load."""
-    one_session: ClassVar[bool] = False
-    """Whether a login ends, or keeps out, another one of the account."""
+    session_rule: ClassVar[SessionRule] = SessionRule.ALL
+    """What a login does to another one of the account."""
     adjustment: ClassVar[str]
-    """What the broker's own history carries: ``split`` or ``total_return``."""
+    """What the history of its clients is adjusted for: ``split`` or ``total_return``."""
 
     def __init__(self, folder: Path, words: Sequence[str]) -> None:
         self.folder, self.words = folder, tuple(words)
@@ -163,9 +174,9 @@ class Stand(ABC):
         return cls(options.folder, words)
 
     def restart(self) -> None:
-        """Stop the venue and start it again with all it has kept, on the same port."""
+        """End the venue as a crash would, and start it again with all it has kept, on the same port."""
         port = self.server.port
-        self.server.stop()
+        self.server.kill()
         self.server = Server(self.module, *self.words, "--port", str(port))
 
     @abstractmethod
