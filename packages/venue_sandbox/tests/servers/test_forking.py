@@ -78,6 +78,7 @@ def test_without_an_environment_it_has_that_of_the_nursery(nursery: Nursery) -> 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_signals_end_one_and_no_other(nursery: Nursery, number: int) -> None:
     ended, other = (nursery.spawn("forked_program", (), None, None) for _ in range(2))
+    assert said(ended) != said(other)
     with pytest.raises(subprocess.TimeoutExpired):
         ended.wait(0)
     ended.send_signal(number)
