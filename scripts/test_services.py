@@ -29,7 +29,7 @@ from services.supply import Supply
 from venue_sandbox.servers.signals import undisturbed
 
 SERVERS = {postgresql.VARIABLE: postgresql.serve, storage.VARIABLE: storage.serve}
-SIDE_BY_SIDE = ("-n", "3", "--dist", "loadfile", "--no-loadscope-reorder")
+SIDE_BY_SIDE = ("-n", "4", "--dist", "loadgroup", "--no-loadscope-reorder")
 STOP_SECONDS = 30
 
 

@@ -216,7 +216,7 @@ def connect(sdk: ModuleType) -> Generator[Callable[..., Any]]:
         ib.seen = []
         ib.errorEvent += lambda request, code, text, contract: ib.seen.append((request, code))
         clients.append(ib)
-        return ib.connect("127.0.0.1", server.port, clientId=client, **options)
+        return ib.connect("127.0.0.1", server.port, clientId=client, **{"timeout": 60, **options})
 
     yield run
     # A client that has not noticed yet that its connection is gone fails to close it.

@@ -16,6 +16,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType
@@ -30,7 +31,9 @@ STANDARD_STREAMS = 3
 
 
 class Nursery:
-    """A process that has loaded some modules, and forks servers of them; it is started when the first is asked for.
+    """A process that loads a module when it is first asked for it, and forks servers of what it has loaded.
+
+    It is started when the first server is asked for.
 
     Leaving the context ends it. Servers that it forked run on, until their standard input ends.
 
@@ -73,7 +76,7 @@ class Nursery:
     def _start(self) -> socket.socket:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
-            command = [sys.executable, "-m", __name__, *self._modules]
+            command = [sys.executable, "-m", __name__]
             self._process = subprocess.Popen(command, stdin=theirs.fileno(), start_new_session=True)
         return ours
 
@@ -129,10 +132,7 @@ class Forked:
 
 
 def main() -> None:
-    """Load the modules that the command line names, and fork a server of one whenever it is asked for on input."""
-    loaded = {name: _program(name) for name in sys.argv[1:]}
-    gc.collect()
-    gc.freeze()
+    """Fork a server of a module whenever it is asked for on standard input."""
     asked = socket.socket(fileno=os.dup(0))
     os.dup2(os.open(os.devnull, os.O_RDWR), 0)
     running: dict[int, tuple[int, int]] = {}
@@ -144,11 +144,12 @@ def main() -> None:
             text, descriptors, _, _ = socket.recv_fds(asked, MOST_BYTES, STANDARD_STREAMS + 1)
             if not text:
                 return
+            order = json.loads(text)
+            program = _program(order["module"])
             pid = os.fork()
             if pid == 0:
-                order = json.loads(text)
                 _become(order, descriptors, [asked.detach(), *running, *(told for _, told in running.values())])
-                loaded[order["module"]].main()
+                program.main()
                 return
             for descriptor in descriptors[:STANDARD_STREAMS]:
                 os.close(descriptor)
@@ -157,9 +158,14 @@ def main() -> None:
             running[os.pidfd_open(pid)] = pid, told
 
 
+@cache
 def _program(name: str) -> ModuleType:
+    """Load what ``python -m`` would run; collections of garbage in the servers leave it alone."""
     spec = find_spec(name)
-    return import_module(f"{name}.__main__" if spec is not None and spec.submodule_search_locations else name)
+    program = import_module(f"{name}.__main__" if spec is not None and spec.submodule_search_locations else name)
+    gc.collect()
+    gc.freeze()
+    return program
 
 
 def _become(order: Mapping[str, Any], descriptors: Sequence[int], foreign: Sequence[int]) -> None:

@@ -18,9 +18,9 @@ from venue_sandbox.servers.loopback import ask
 
 __all__ = ["Process", "Server", "Spawn", "Unhealthy", "interpreter"]
 
-START_SECONDS = 30.0
-STOP_SECONDS = 5.0
-CONTROL_SECONDS = 10.0
+START_SECONDS = 60.0
+STOP_SECONDS = 20.0
+CONTROL_SECONDS = 30.0
 
 
 class Unhealthy(RuntimeError):
