@@ -65,7 +65,7 @@ def _column(page: Page, tested: Subject, rows: Sequence[Row]) -> list[Ended]:
 
 def _ended(page: Page, tested: Subject, row: Row) -> Ended:
     with tempfile.TemporaryDirectory(prefix="matrix-") as folder:
-        ended = run_row(page, tested.module, row, Path(folder))
+        ended = run_row(page, tested.library, row, Path(folder))
     sys.stderr.write(f"{tested.library}: {row.name}: {ended}\n")
     return ended
 

@@ -146,7 +146,7 @@ class StandContract(BrokerContract):
         with ExitStack() as opened:
 
             def run(name: str, session: int = 0) -> Account:
-                made = stand.clients(self.kind.waits, self.subject.module, session).account(name, store)
+                made = stand.clients(self.kind.waits, self.subject.library, session).account(name, store)
                 opened.callback(made.close)
                 return made
 

@@ -58,11 +58,13 @@ class LongBridgeStand(ExchangeStand):
         Subject(
             name="longbridge",
             library="longbridge",
-            module="longbridge",
+            module="longbridge.openapi",
             extra="longbridge",
             not_applicable=TOKENS,
         ),
-        Subject(name="longport", library="longport", module="longport", extra="longport", not_applicable=TOKENS),
+        Subject(
+            name="longport", library="longport", module="longport.openapi", extra="longport", not_applicable=TOKENS
+        ),
     )
     waits = Waits(3.0, timedelta(seconds=1))
     adjustment = "total_return"

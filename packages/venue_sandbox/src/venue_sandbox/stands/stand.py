@@ -106,7 +106,7 @@ class Subject:
     @property
     def installed(self) -> bool:
         """Whether the library is there."""
-        return find_spec(self.module) is not None
+        return find_spec(self.module.partition(".")[0]) is not None
 
 
 class Clients(Protocol):
@@ -195,7 +195,7 @@ class Stand(ABC):
         Parameters
         ----------
         library
-            Module of the client library; empty for the one that a service has here.
+            Distribution of the client library; empty for the one that a service has here.
         session
             Number of the session, where one account may have several at a time.
         """
