@@ -54,7 +54,7 @@ def page() -> str:
         _states(),
         "SENT after SENT is the same order, under the same id, sent again after a look-up did not find it. UNKNOWN is "
         "left only by a look-up or by `quant resolve`. An order that was acknowledged becomes UNKNOWN when the broker "
-        "does not show it for a settle window, or shows several that could be it; it is never sent again.",
+        "does not show it for a visibility window, or shows several that could be it; it is never sent again.",
         "## What may follow",
         table(("state", "terminal", "may become"), _transitions()),
         "## Boundaries",
@@ -66,8 +66,8 @@ def page() -> str:
         "## Outcomes",
         table(("outcome", "exit code", "when"), ((o.value, "0" if o.good else "1", OUTCOMES[o]) for o in Outcome)),
         "## After silence",
-        "What may be done about an order that was sent and not answered, once the settle window is over and the broker "
-        "does not know it. An order of an earlier session is never sent again.",
+        "What may be done about an order that was sent and not answered, once the visibility window is over and the "
+        "broker does not know it. An order of an earlier session is never sent again.",
         table(("rule", "brokers"), ((rule.value, brokers) for rule, brokers in _silence())),
         "## Windows and limits",
         table(("name", "default"), _defaults()),
@@ -118,7 +118,7 @@ def _defaults() -> Iterable[tuple[str, ...]]:
     yield "lease", _text(terms.lease)
     yield "oldest trigger that still decides", _text(terms.max_age)
     yield "wait for fills per phase", _text(terms.execution.fill_timeout)
-    yield "settle window", f"{_text(traits.settle_window)}; paper 0 s"
+    yield "visibility window", f"{_text(traits.visibility_window)}; paper 0 s"
     yield "timeout of a broker call", _text(traits.timeout)
     yield "replay window of an id", _text(traits.replay_window)
     yield "sessions a decision may be carried", str(CARRY_SESSIONS)

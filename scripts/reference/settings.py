@@ -41,8 +41,8 @@ Stores, brokers and price files need not answer when a service starts: until the
 characters that is no host name are replaced by `***` in every answer, page, log line, notification and error.\
 """
 PAPER_PROSE = """\
-`LEASE_SECONDS` has to be more than two answers of the venue may take, and more than one answer and the settle window: \
-with less no order could ever be sent.\
+`LEASE_SECONDS` has to be more than two answers of the venue may take, and more than one answer and the visibility \
+window: with less no order could ever be sent.\
 """
 NOTES = {"paper": PAPER_PROSE}
 """What is said of a platform below its settings."""

@@ -38,16 +38,18 @@ class IbkrBroker:
     ----------
     ids
         Where order ids are recorded.
-    settle
+    visibility
         How long an order may take to appear after it was sent.
     """
 
     def __init__(
-        self, connection: Connection, contracts: Contracts, account_id: str, ids: OrderIds, settle: timedelta
+        self, connection: Connection, contracts: Contracts, account_id: str, ids: OrderIds, visibility: timedelta
     ) -> None:
         self._connection, self._contracts, self._account_id, self._ids = connection, contracts, account_id, ids
         self._looked_up: tuple[Tracker | None, float] = (None, 0.0)
-        self._traits = BrokerTraits(AfterSilence.RESEND, settle, timeout=timedelta(seconds=connection.address.timeout))
+        self._traits = BrokerTraits(
+            AfterSilence.RESEND, visibility, timeout=timedelta(seconds=connection.address.timeout)
+        )
 
     @property
     def account_id(self) -> str:
@@ -56,7 +58,7 @@ class IbkrBroker:
 
     @property
     def traits(self) -> BrokerTraits:
-        """After the settle window, an order that is not found was never accepted."""
+        """After the visibility window, an order that is not found was never accepted."""
         return self._traits
 
     def connect(self) -> None:
@@ -113,7 +115,7 @@ class IbkrBroker:
         """Return what the broker knows of an order: working, executed or completed, under any client id."""
         tracker = self._connection.tracker
         tracked = tracker.get(client_order_id)
-        if tracked is None or tracked.doubted or not (tracked.settled(time.monotonic()) or self._followed()):
+        if tracked is None or tracked.doubted or not (tracked.final(time.monotonic()) or self._followed()):
             self._look_up()
             tracked = tracker.get(client_order_id)
         if tracked is None or tracked.account_id not in ("", self._account_id) or tracked.order is None:
@@ -142,7 +144,7 @@ class IbkrBroker:
         order_id = tracked.order_id if tracked else 0
         self._connection.do(lambda ib: ib.cancelOrder(self._connection.sdk.Order(orderId=order_id)), "a cancel")
         seconds = min(CANCEL_SECONDS, self._connection.address.timeout)
-        tracker.wait(client_order_id, lambda each: each.doubted or each.settled(time.monotonic()), seconds)
+        tracker.wait(client_order_id, lambda each: each.doubted or each.final(time.monotonic()), seconds)
         return self.find(client_order_id) or found
 
     def open_orders(self) -> tuple[ExecutionReport, ...]:
@@ -227,7 +229,7 @@ def _only_duplicate(tracked: Tracked) -> bool:
 
 
 def _judge(tracked: Tracked) -> NeedsOperator:
-    said = tracked.told[1] if tracked.told else ""
+    said = tracked.reason[1] if tracked.reason else ""
     return NeedsOperator(
         f"order id {tracked.order_id} was used before (103: {said}), and the broker shows no order with reference "
         f"{tracked.reference}: look at the account's orders and executions of the day"

@@ -34,12 +34,12 @@ def compose() -> Service:
     """Return the service that the environment describes; raises as `configured`."""
     settings = read_settings(IbkrSettings)
     group = accounts_of(settings.account_group, _configuration(settings, GoogleSecrets()))
-    settle = timedelta(seconds=settings.ibkr_settle_seconds)
+    visibility = timedelta(seconds=settings.ibkr_settle_seconds)
 
     def accounts() -> tuple[Account, ...]:
         connection = Connection(_address(settings))
         names, history = group or (_only_account(connection),), service.strategy.manifest.adjustment
-        made = ((name, account_of(connection, name, service.stores.ledger, settle, history)) for name in names)
+        made = ((name, account_of(connection, name, service.stores.ledger, visibility, history)) for name in names)
         return tuple(replace(account, mode=settings.mode_of(name)) for name, account in made)
 
     service = configured(settings, read_platform(description()), accounts)
@@ -52,14 +52,14 @@ def account_of(
     connection: Connection,
     name: str,
     store: VersionedStore,
-    settle: timedelta,
+    visibility: timedelta,
     history: Adjustment = Adjustment.TOTAL_RETURN,
 ) -> Account:
     """Return an account of a login, its order ids kept in a store; its runs are dry until someone says otherwise."""
     contracts, clock = Contracts(connection), gateway_clock(connection)
     ids = OrderIds(store, connection.address.client_id)
     return Account(
-        broker=IbkrBroker(connection, contracts, name, ids, settle),
+        broker=IbkrBroker(connection, contracts, name, ids, visibility),
         market=IbkrMarket(connection, contracts, history, load_calendar("XNYS"), clock),
         clock=clock,
         mode=Mode.DRY_RUN,

@@ -45,10 +45,10 @@ CANCEL_SECONDS, POLL_SECONDS = 5.0, 0.2
 ORDERS, FILLS = "today's orders", "today's executions"
 
 
-def traits_of(library: str, settle: timedelta, timeout: float) -> BrokerTraits:
+def traits_of(library: str, visibility: timedelta, timeout: float) -> BrokerTraits:
     """Return what may be done after silence: only ``longbridge`` recognises an id that is sent again."""
     after = AfterSilence.RESEND_SOON if library == "longbridge" else AfterSilence.BLOCK
-    return BrokerTraits(after, settle, timedelta(seconds=timeout), REPLAY_WINDOW, records_sends=True)
+    return BrokerTraits(after, visibility, timedelta(seconds=timeout), REPLAY_WINDOW, records_sends=True)
 
 
 class LongBridgeBroker:
@@ -58,7 +58,7 @@ class LongBridgeBroker:
     ----------
     sent
         Which orders were sent. One that was not is sent at once; one that may have been is looked for first.
-    settle
+    visibility
         How long an order may take to appear after it was sent.
     """
 
@@ -69,18 +69,18 @@ class LongBridgeBroker:
         sent: SentOrders[Order],
         account_id: str,
         clock: Clock,
-        settle: timedelta,
+        visibility: timedelta,
     ) -> None:
         self._worker, self._instruments, self._account_id, self._clock = worker, instruments, account_id, clock
         self._sent = sent
-        self._traits = traits_of(worker.credentials.library, settle, worker.timeout)
+        self._traits = traits_of(worker.credentials.library, visibility, worker.timeout)
         self._orders = Listed[OrderRow](
             lambda deadline: worker.look("today", what=ORDERS, deadline=deadline), worker.has_room
         )
         self._fills = Listed[FillRow](
             lambda deadline: worker.look("fills", what=FILLS, deadline=deadline), worker.has_room
         )
-        self._told: dict[str, tuple[OrderRow, ExecutionReport]] = {}
+        self._reports: dict[str, tuple[OrderRow, ExecutionReport]] = {}
 
     @property
     def account_id(self) -> str:
@@ -276,15 +276,15 @@ class LongBridgeBroker:
         insist
             Whether to wait for a turn to ask what it cost; otherwise that is asked when there is room for it.
         """
-        known = self._told.get(row.order_id)
+        known = self._reports.get(row.order_id)
         if known is not None and known[0] == row:
             return known[1]
         fills = self._fills_of(row, deadline) if row.executed_quantity else ()
         whole = sum((fill.quantity for fill in fills), Decimal(0)) >= row.executed_quantity
         cost = self._cost(row, deadline, insist=insist) if fills and whole else Decimal(0)
         if whole and cost is not None:
-            self._told[row.order_id] = row, report(row, fills, cost)
-            return self._told[row.order_id][1]
+            self._reports[row.order_id] = row, report(row, fills, cost)
+            return self._reports[row.order_id][1]
         return ExecutionReport(order_of(row), OrderState.ACKNOWLEDGED) if known is None else known[1]
 
     def _cost(self, row: OrderRow, deadline: Deadline, *, insist: bool) -> Decimal | None:

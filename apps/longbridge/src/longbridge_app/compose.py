@@ -45,8 +45,11 @@ def compose() -> Service:
         name = settings.longbridge_account or _member(quote)
         account_id = name if sandbox else f"{settings.account_prefix}-{name}"
         trade = Worker(credentials, seconds, paces.setdefault(account_id, Pace(settings.longbridge_trade_calls)))
-        settle, history = timedelta(seconds=settings.longbridge_settle_seconds), service.strategy.manifest.adjustment
-        account = account_of(trade, quote, account_id, service.stores.ledger, settle, history)
+        visibility, history = (
+            timedelta(seconds=settings.longbridge_settle_seconds),
+            service.strategy.manifest.adjustment,
+        )
+        account = account_of(trade, quote, account_id, service.stores.ledger, visibility, history)
         return (replace(account, mode=settings.mode_of(account_id)),)
 
     service = configured(settings, read_platform(description()), accounts)
@@ -58,7 +61,7 @@ def account_of(
     quote: Worker,
     name: str,
     store: VersionedStore,
-    settle: timedelta,
+    visibility: timedelta,
     history: Adjustment = Adjustment.TOTAL_RETURN,
 ) -> Account:
     """Return an account over two connections, what it sends recorded; its runs are dry until someone says otherwise.
@@ -77,7 +80,7 @@ def account_of(
         quote.kill()
 
     return Account(
-        broker=LongBridgeBroker(trade, instruments, sent, name, clock, settle),
+        broker=LongBridgeBroker(trade, instruments, sent, name, clock, visibility),
         market=LongBridgeMarket(quote, history, load_calendar("XNYS"), clock, instruments),
         clock=clock,
         mode=Mode.DRY_RUN,

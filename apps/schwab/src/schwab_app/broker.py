@@ -59,7 +59,7 @@ Document = Mapping[str, Any]
 class Delays:
     """How long an order may take to appear after it was sent, and how far Schwab's clock may be from this one."""
 
-    settle: timedelta
+    visibility: timedelta
     skew: timedelta = timedelta(seconds=60)
 
 
@@ -77,7 +77,7 @@ class Listing:
 
     asked_at: float
     documents: Sequence[Document]
-    told: set[str] = field(default_factory=set[str])
+    answered_for: set[str] = field(default_factory=set[str])
 
     @property
     def ids(self) -> tuple[int, ...]:
@@ -101,7 +101,7 @@ class SchwabBroker:
         self._changed_at = 0.0
         self._named: dict[str, int] = {}
         timeout = timedelta(seconds=connection.timeout)
-        self._traits = BrokerTraits(AfterSilence.BLOCK, delays.settle, timeout, records_sends=True)
+        self._traits = BrokerTraits(AfterSilence.BLOCK, delays.visibility, timeout, records_sends=True)
 
     @property
     def account_id(self) -> str:
@@ -198,10 +198,10 @@ class SchwabBroker:
 
     def _sent_today(self, order: Order, deadline: Deadline) -> Intent | None:
         """Return what was sent under an order's id today; refuse an order that could be taken for another."""
-        sent, unsettled = self._intents.of_today(order, self._clock.now())
+        sent, unfinished = self._intents.of_today(order, self._clock.now())
         if sent is None:
             with _nothing_left():
-                self._refuse_alike(unsettled, deadline)
+                self._refuse_alike(unfinished, deadline)
         return sent
 
     def _intend(self, order: Order, deadline: Deadline) -> Intent:
@@ -223,12 +223,12 @@ class SchwabBroker:
             raise NeedsOperator(f"order {_sent(intent)} is not shown by Schwab, and is never sent again")
         return raise_if_rejected(found)
 
-    def _refuse_alike(self, unsettled: Sequence[Intent], deadline: Deadline) -> None:
+    def _refuse_alike(self, unfinished: Sequence[Intent], deadline: Deadline) -> None:
         """Refuse an order that could not be told apart from one that Schwab does not show, and may still show."""
         now = self._clock.now()
         others = [
             other.order.client_order_id
-            for other in unsettled
+            for other in unfinished
             if now <= self._appears_until(other) + self._skew and self._found(other, deadline) is None
         ]
         if others:
@@ -310,15 +310,15 @@ class SchwabBroker:
 
     def _appears_until(self, intent: Intent) -> datetime:
         """Return the latest time at which an order can have been entered."""
-        return intent.sent_at + self._traits.settle_window + self._traits.timeout + self._skew
+        return intent.sent_at + self._traits.visibility_window + self._traits.timeout + self._skew
 
     def _listing(self, order: Order, deadline: Deadline) -> Listing:
         """Return the account's orders of the last day, by a list that was asked for lately and not for this order."""
         since = max(self._changed_at, time.monotonic() - FRESH_SECONDS)
-        if self._last is not None and order.client_order_id in self._last.told:
+        if self._last is not None and order.client_order_id in self._last.answered_for:
             since = time.monotonic()
         listing = self._listed_since(since, deadline)
-        listing.told.add(order.client_order_id)
+        listing.answered_for.add(order.client_order_id)
         return listing
 
     def _listed_since(self, since: float, deadline: Deadline) -> Listing:

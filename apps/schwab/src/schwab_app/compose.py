@@ -89,8 +89,8 @@ def _history_of(service: Service) -> Adjustment:
 
 
 def _cautions(tokens: Tokens) -> tuple[str, ...]:
-    told = caution(tokens.read(), SystemClock().now())
-    return () if told is None else (told,)
+    due = caution(tokens.read(), SystemClock().now())
+    return () if due is None else (due,)
 
 
 def _only_account(connection: Connection) -> str:

@@ -29,7 +29,7 @@ __all__ = ["LEASE", "NEEDED", "lease_store", "lock_checkout"]
 LEASE = "release/lease"
 NEEDED = LONGEST + timedelta(minutes=5)
 """What must be left of the lease when a step begins."""
-TERMS = LeaseTerms(duration=2 * NEEDED, settle_window=timedelta(minutes=1))
+TERMS = LeaseTerms(duration=2 * NEEDED, visibility_window=timedelta(minutes=1))
 _SINCE = " since "
 WAIT_SECONDS, POLL_SECONDS = 20.0, 0.02
 

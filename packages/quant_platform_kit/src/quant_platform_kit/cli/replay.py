@@ -20,11 +20,11 @@ from quant_platform_kit.domain.digests import plain
 from quant_platform_kit.domain.errors import InvalidInput, Refused
 from quant_platform_kit.domain.strategy import BoundStrategy
 from quant_platform_kit.services.record.report_store import ReportStore
-from quant_platform_kit.services.research.replay import Finder, Replay, Verdict, replay_run
+from quant_platform_kit.services.research.replay import Finder, Replay, ReplayVerdict, replay_run
 
 __all__ = ["replay_command"]
 
-_COLOURS = {Verdict.EQUAL: "green", Verdict.NOTHING: "dim"}
+_COLOURS = {ReplayVerdict.EQUAL: "green", ReplayVerdict.NOTHING: "dim"}
 
 
 @common_options("book", "reports")
@@ -78,7 +78,7 @@ def _finder(reference: str | None) -> Finder:
 
 
 def _good(one: Replay) -> bool:
-    return one.verdict in (Verdict.EQUAL, Verdict.NOTHING)
+    return one.verdict in (ReplayVerdict.EQUAL, ReplayVerdict.NOTHING)
 
 
 def _versions(strategy: str | None) -> dict[str, str]:
@@ -91,8 +91,8 @@ def _versions(strategy: str | None) -> dict[str, str]:
 def _document(found: Sequence[Replay], strategy: str | None) -> dict[str, object]:
     counted = Counter(one.verdict for one in found)
     return {
-        "equal": counted[Verdict.EQUAL],
-        "replayed": len(found) - counted[Verdict.NOTHING],
+        "equal": counted[ReplayVerdict.EQUAL],
+        "replayed": len(found) - counted[ReplayVerdict.NOTHING],
         "runs": [plain(one) for one in found],
         "versions": _versions(strategy),
     }
@@ -115,7 +115,9 @@ def _show(found: Sequence[Replay], strategy: str | None) -> None:
     decided_by = ", ".join(f"{name} {number}" for name, number in _versions(strategy).items())
     say(f"  decided again by {escape(decided_by)}")
     counted = Counter(one.verdict for one in found)
-    say(f"{counted[Verdict.EQUAL]} of {len(found) - counted[Verdict.NOTHING]} replayed runs decide the same")
+    say(
+        f"{counted[ReplayVerdict.EQUAL]} of {len(found) - counted[ReplayVerdict.NOTHING]} replayed runs decide the same"
+    )
 
 
 def _show_decisions(one: Replay) -> None:

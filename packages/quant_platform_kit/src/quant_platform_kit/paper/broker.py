@@ -163,7 +163,7 @@ class PaperBroker:
     @property
     def traits(self) -> BrokerTraits:
         """Everything a call does is done when it returns."""
-        return BrokerTraits(settle_window=timedelta(0))
+        return BrokerTraits(visibility_window=timedelta(0))
 
     def connect(self) -> None:
         """Do nothing: the account is a folder, and every call locks it."""

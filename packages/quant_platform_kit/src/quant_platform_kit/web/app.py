@@ -129,10 +129,10 @@ def _add_runs(app: FastAPI, service: Service, identity: IdentityCheck, stop: Sto
         report = service.stores.reports.find(run_id) if is_run_id else None
         if report is None:
             return _open_run(service, run_id, page=_wants_page(request))
-        told = reading.told_about(service.stores, run_id)
+        notice = reading.told_about(service.stores, run_id)
         if _wants_page(request):
-            return _page("run.html", service, report=report, told=told)
-        return as_json({"report": report, "notification": told})
+            return _page("run.html", service, report=report, notice=notice)
+        return as_json({"report": report, "notification": notice})
 
     def version() -> Response:
         return as_json(version_document(service))

@@ -333,7 +333,7 @@ def test_an_order_of_yesterday_still_working_is_cancelled() -> None:
 @pytest.mark.parametrize("rule", AfterSilence)
 def test_an_order_of_yesterday_that_cannot_be_found_blocks_whatever_the_broker_allows(rule: AfterSilence) -> None:
     world = desk_for(TUE)
-    world.desk.traits = BrokerTraits(rule, AT_ONCE.settle_window)
+    world.desk.traits = BrokerTraits(rule, AT_ONCE.visibility_window)
     world.clock.instant = moment("2023-11-28 20:50")
     with world.dying(Boundary.SENT_RECORDED):
         world.run_now(TUE)

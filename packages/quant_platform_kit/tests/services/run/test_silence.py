@@ -17,7 +17,7 @@ from quant_platform_kit.domain.errors import BrokerError, NeedsOperator, Superse
 from quant_platform_kit.domain.orders import ExecutionReport, Order, OrderState, Side
 from quant_platform_kit.domain.paper_book import PaperBook
 from quant_platform_kit.domain.runs import Outcome
-from quant_platform_kit.domain.silence import AfterSilence, BrokerTraits, Verdict, verdict
+from quant_platform_kit.domain.silence import AfterSilence, BrokerTraits, may_resend
 
 from ...exactly_once import (
     ACCOUNT,
@@ -38,7 +38,7 @@ from ...exactly_once import (
 SENT_AT = moment("2023-11-28 15:00")
 FILLED, SENT, UNKNOWN, CANCELLED = OrderState.FILLED, OrderState.SENT, OrderState.UNKNOWN, OrderState.CANCELLED
 ACKNOWLEDGED = OrderState.ACKNOWLEDGED
-QUICK = {"settle_window": timedelta(seconds=2), "timeout": timedelta(seconds=1)}
+QUICK = {"visibility_window": timedelta(seconds=2), "timeout": timedelta(seconds=1)}
 
 
 def bench(after: AfterSilence, *ways: Way, delay: float = 10, **traits: Any) -> Bench:
@@ -81,29 +81,29 @@ def die_before_sending(bench: Bench, order: Order) -> None:
 @pytest.mark.parametrize(
     ("rule", "since_first_sent", "expected"),
     [
-        (AfterSilence.RESEND, 50, Verdict.RESEND),
-        (AfterSilence.RESEND, 5 * 3600, Verdict.RESEND),
-        (AfterSilence.RESEND_SOON, 50, Verdict.RESEND),
-        (AfterSilence.RESEND_SOON, 599.999, Verdict.RESEND),
-        (AfterSilence.RESEND_SOON, 600, Verdict.BLOCK),
-        (AfterSilence.RESEND_SOON, 5 * 3600, Verdict.BLOCK),
-        (AfterSilence.BLOCK, 50, Verdict.BLOCK),
-        (AfterSilence.BLOCK, 0, Verdict.BLOCK),
-        (AfterSilence.RESEND_SAME_DAY, 50, Verdict.RESEND),
-        (AfterSilence.RESEND_SAME_DAY, 5 * 3600, Verdict.RESEND),
+        (AfterSilence.RESEND, 50, True),
+        (AfterSilence.RESEND, 5 * 3600, True),
+        (AfterSilence.RESEND_SOON, 50, True),
+        (AfterSilence.RESEND_SOON, 599.999, True),
+        (AfterSilence.RESEND_SOON, 600, False),
+        (AfterSilence.RESEND_SOON, 5 * 3600, False),
+        (AfterSilence.BLOCK, 50, False),
+        (AfterSilence.BLOCK, 0, False),
+        (AfterSilence.RESEND_SAME_DAY, 50, True),
+        (AfterSilence.RESEND_SAME_DAY, 5 * 3600, True),
     ],
 )
 def test_an_order_that_the_broker_does_not_know_is_sent_again_only_where_and_as_long_as_that_is_safe(
-    rule: AfterSilence, since_first_sent: float, expected: Verdict
+    rule: AfterSilence, since_first_sent: float, expected: bool
 ) -> None:
     now = SENT_AT + timedelta(seconds=since_first_sent)
-    assert verdict(BrokerTraits(rule), SENT_AT, now, same_session=True) is expected
+    assert may_resend(BrokerTraits(rule), SENT_AT, now, same_session=True) is expected
 
 
 @pytest.mark.parametrize("rule", AfterSilence)
 def test_an_order_of_an_earlier_session_is_sent_again_nowhere(rule: AfterSilence) -> None:
     now = SENT_AT + timedelta(seconds=50)
-    assert verdict(BrokerTraits(rule), SENT_AT, now, same_session=False) is Verdict.BLOCK
+    assert may_resend(BrokerTraits(rule), SENT_AT, now, same_session=False) is False
 
 
 def test_every_rule_has_a_row_in_these_tests() -> None:
@@ -112,7 +112,7 @@ def test_every_rule_has_a_row_in_these_tests() -> None:
 
 def test_the_defaults_are_those_of_the_execution_model() -> None:
     traits = BrokerTraits()
-    assert (traits.settle_window, traits.timeout, traits.replay_window) == (
+    assert (traits.visibility_window, traits.timeout, traits.replay_window) == (
         timedelta(seconds=30),
         timedelta(seconds=20),
         timedelta(minutes=10),
@@ -129,7 +129,7 @@ def test_an_order_whose_answer_was_lost_is_found_and_not_sent_again(rule: AfterS
     assert states(record) == [SENT, FILLED]
     assert desk.desk.sent == {"AAA": 1}
     assert desk.desk.book.quantities == {"AAA": 7}
-    assert desk.clock.instant == SENT_AT + timedelta(seconds=20 + 30), "the settle window was waited for"
+    assert desk.clock.instant == SENT_AT + timedelta(seconds=20 + 30), "the visibility window was waited for"
     assert desk.desk.logins == 1, "a new login makes the old connection powerless before the look-up"
 
 
@@ -265,7 +265,7 @@ def test_several_orders_that_could_be_the_lost_one_are_left_to_a_person_with_the
 
 @pytest.mark.parametrize("seconds_held", [0, 5, 15, 25])
 def test_waiting_for_a_lost_answer_does_not_cost_the_worker_its_lease(seconds_held: float) -> None:
-    """A timeout of 20 s and a settle window of 30 s fit into a lease of 60 s that is renewed."""
+    """A timeout of 20 s and a visibility window of 30 s fit into a lease of 60 s that is renewed."""
     desk = bench(AfterSilence.RESEND, Way.LOST)
     desk.clock.sleep(seconds_held)
     (record,) = desk.run(desk.order("AAA", Side.BUY, 7))
@@ -277,7 +277,7 @@ def test_waiting_for_a_lost_answer_does_not_cost_the_worker_its_lease(seconds_he
 
 @pytest.mark.parametrize("rule", [AfterSilence.RESEND, AfterSilence.RESEND_SAME_DAY])
 def test_a_halt_stops_a_resend_but_no_look_up(rule: AfterSilence) -> None:
-    """After the settle window, "not found" proves at these brokers that the order does not exist."""
+    """After the visibility window, "not found" proves at these brokers that the order does not exist."""
     desk = bench(rule, Way.DROP)
     desk.desk.on_submit = lambda order: switch(desk.store, "all")
     (record,) = desk.run(desk.order("AAA", Side.BUY, 7))
@@ -413,7 +413,7 @@ def vanish(desk: Desk) -> None:
 
 @pytest.mark.parametrize("rule", AfterSilence)
 def test_an_acknowledged_order_that_the_broker_does_not_show_any_more_is_for_a_person(rule: AfterSilence) -> None:
-    desk = bench(rule, Way.WORK, settle_window=timedelta(seconds=5))
+    desk = bench(rule, Way.WORK, visibility_window=timedelta(seconds=5))
     lost, other = desk.order("AAA", Side.BUY, 7), desk.order("BBB", Side.BUY, 3)
     submit = desk.desk.submit
 
@@ -430,7 +430,7 @@ def test_an_acknowledged_order_that_the_broker_does_not_show_any_more_is_for_a_p
     assert first.outcome.text == "the broker acknowledged it, and does not show it any more"
     assert states(second) == [SENT, FILLED]
     since = first.transitions[2].at - first.transitions[1].at
-    assert timedelta(seconds=5) < since < timedelta(seconds=6), "the settle window was waited for, and not for fills"
+    assert timedelta(seconds=5) < since < timedelta(seconds=6), "it waited for the order to appear, not for fills"
     assert states(desk.run(lost, other)[0]) == [SENT, ACKNOWLEDGED, UNKNOWN]
     assert desk.desk.sent == {"AAA": 1, "BBB": 1}, "what was acknowledged is never sent again"
 
@@ -480,7 +480,7 @@ def test_candidates_shown_after_the_acknowledgement_are_left_to_a_person(
 
 
 def test_a_halt_does_not_make_an_acknowledged_order_one_that_never_was() -> None:
-    desk = bench(AfterSilence.RESEND, Way.WORK, settle_window=timedelta(seconds=1))
+    desk = bench(AfterSilence.RESEND, Way.WORK, visibility_window=timedelta(seconds=1))
     order = desk.order("AAA", Side.BUY, 7)
     submit = desk.desk.submit
 

@@ -12,8 +12,8 @@ from quant_platform_kit.domain.boundaries import Boundary
 from quant_platform_kit.domain.errors import BrokerError, NeedsOperator, OrderRejected, Superseded
 from quant_platform_kit.domain.orders import OrderState, Side
 from quant_platform_kit.domain.portfolio import Quote
-from quant_platform_kit.domain.runs import OrderRecord, Revision, RunPlan
-from quant_platform_kit.domain.silence import Verdict, verdict
+from quant_platform_kit.domain.runs import BuyRevision, OrderRecord, RunPlan
+from quant_platform_kit.domain.silence import may_resend
 from quant_platform_kit.ports.market_data import MarketData
 from quant_platform_kit.services.run.gateway import Gateway
 
@@ -69,12 +69,12 @@ class Execution:
         for identities, done in ((sells, Boundary.SELLS_DONE), (buys, Boundary.BUYS_DONE)):
             if done is Boundary.BUYS_DONE and sells and buys:
                 self._revise(buys)
-            if unsettled := [identity for identity in identities if not self.records[identity].state.terminal]:
-                began, quotes = self._begin(unsettled)
-                for identity in unsettled:
+            if unfinished := [identity for identity in identities if not self.records[identity].state.terminal]:
+                began, quotes = self._begin(unfinished)
+                for identity in unfinished:
                     self._bring(self.records[identity], quotes)
-                self._wait(unsettled, began)
-                for identity in self._working(unsettled):
+                self._wait(unfinished, began)
+                for identity in self._working(unfinished):
                     self._cancel(identity)
             self.gateway.reached(done)
         return tuple(self.records[order.client_order_id] for order in self.plan.plan.orders)
@@ -130,7 +130,7 @@ class Execution:
         if not record.order.quantity:
             forbidden = ["cut to nothing: cash and buffer"]
         if forbidden:
-            self._keep(self.gateway.settle_as(record, OrderState.CANCELLED, "not sent: " + "; ".join(forbidden)))
+            self._keep(self.gateway.finish_as(record, OrderState.CANCELLED, "not sent: " + "; ".join(forbidden)))
         return not forbidden
 
     def _lost(self, record: OrderRecord, quotes: Mapping[str, Quote]) -> bool:
@@ -143,14 +143,14 @@ class Execution:
             return False
         if found is not None:
             self._keep(gateway.answer(record, found))
-        elif self._ruling(record) is Verdict.BLOCK:
+        elif not self._may_resend(record):
             sent = f"sent at {_first_sent(record):%H:%M:%S} UTC"
             self._leave_to_operator(record, f"{sent}, not known to the broker, and may not be sent again")
         elif forbidden := [*gateway.switches(), *gateway.forbidden(record.order, quotes)]:
             proven = gateway.broker.traits.after_silence.absence_proves
             state = OrderState.CANCELLED if proven else OrderState.UNKNOWN
             note = "not sent again: " + "; ".join(forbidden)
-            self._keep(record if record.state is state else gateway.settle_as(record, state, note))
+            self._keep(record if record.state is state else gateway.finish_as(record, state, note))
         else:
             return True
         return False
@@ -158,23 +158,23 @@ class Execution:
     def _let_appear(self) -> None:
         """Log in anew, and wait until what was sent has appeared at the broker, if it was accepted."""
         gateway, traits = self.gateway, self.gateway.broker.traits
-        gateway.lease.require(traits.settle_window + traits.timeout)
+        gateway.lease.require(traits.visibility_window + traits.timeout)
         gateway.broker.connect()
-        gateway.clock.sleep(traits.settle_window.total_seconds())
+        gateway.clock.sleep(traits.visibility_window.total_seconds())
 
-    def _ruling(self, record: OrderRecord) -> Verdict:
-        """Decide about an order that the broker does not know; one that never left is as good as not sent."""
+    def _may_resend(self, record: OrderRecord) -> bool:
+        """Whether an order that the broker does not know may be sent again; one that never left may, in its session."""
         broker, identity = self.gateway.broker, record.order.client_order_id
         if record.acknowledged:
-            return Verdict.BLOCK
+            return False
         if self.same_session and broker.traits.records_sends and not broker.may_have_left(identity):
-            return Verdict.RESEND
-        return verdict(broker.traits, _first_sent(record), self.gateway.clock.now(), same_session=self.same_session)
+            return True
+        return may_resend(broker.traits, _first_sent(record), self.gateway.clock.now(), same_session=self.same_session)
 
     def _leave_to_operator(self, record: OrderRecord, note: str) -> None:
         """Record that only a person can tell what became of an order."""
         known = record.state is OrderState.UNKNOWN
-        self._keep(record if known else self.gateway.settle_as(record, OrderState.UNKNOWN, note))
+        self._keep(record if known else self.gateway.finish_as(record, OrderState.UNKNOWN, note))
 
     def _ask(self, question: Callable[[], _T]) -> _T:
         """Ask the broker something that changes nothing or may be repeated; over a new connection if one breaks."""
@@ -198,7 +198,7 @@ class Execution:
             return
         if found is not None:
             self._keep(gateway.answer(record, found))
-        elif gateway.clock.now() - record.transitions[-1].at > gateway.broker.traits.settle_window:
+        elif gateway.clock.now() - record.transitions[-1].at > gateway.broker.traits.visibility_window:
             self._leave_to_operator(record, "the broker acknowledged it, and does not show it any more")
 
     def _wait(self, identities: Sequence[str], began: float) -> None:
@@ -235,7 +235,7 @@ class Execution:
             record = self.records[identity]
             self._keep(replace(record, order=replace(record.order, quantity=quantity)))
 
-    def _revision(self, buys: Sequence[str]) -> Revision:
+    def _revision(self, buys: Sequence[str]) -> BuyRevision:
         policy = self.gateway.policy
         rules, prices = policy.rules, self.plan.prices
         orders = [self.records[identity].order for identity in buys]
@@ -243,11 +243,11 @@ class Execution:
         cash = self.gateway.broker.account().cash_by_currency[policy.currency]
         available = max(ZERO, cash - self.plan.buffer)
         if needed <= available:
-            return Revision({order.client_order_id: order.quantity for order in orders})
+            return BuyRevision({order.client_order_id: order.quantity for order in orders})
         factor = available / needed
         cut = {order.client_order_id: rules.whole(order.quantity * factor) for order in orders}
         worth = {order.client_order_id: cut[order.client_order_id] * prices[order.symbol] for order in orders}
-        return Revision({name: q if worth[name] >= rules.minimum_notional else ZERO for name, q in cut.items()})
+        return BuyRevision({name: q if worth[name] >= rules.minimum_notional else ZERO for name, q in cut.items()})
 
     def _keep(self, record: OrderRecord) -> None:
         self.records[record.order.client_order_id] = record

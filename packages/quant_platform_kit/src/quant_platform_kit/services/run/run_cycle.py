@@ -91,7 +91,7 @@ def _reported(request: RunRequest, ports: RunPorts) -> RunReport | None:
 
 
 def _acquire(request: RunRequest, ports: RunPorts, terms: RunTerms, opening: str | None = None) -> AccountLease:
-    lease_terms = LeaseTerms(terms.lease, ports.broker.traits.settle_window)
+    lease_terms = LeaseTerms(terms.lease, ports.broker.traits.visibility_window)
     account = request.key.account_id
     return AccountLease.acquire(ports.store, account, request.holder, lease_terms, ports.clock, opening=opening)
 
@@ -158,7 +158,7 @@ class _Run:
         elif plan is not None and claim is not None:
             records = ledger.orders(plan.plan.orders)
             if any(record.uncertain for record in records.values()) and not self.lease.took_over:
-                ports.clock.sleep(ports.broker.traits.settle_window.total_seconds())
+                ports.clock.sleep(ports.broker.traits.visibility_window.total_seconds())
             return _Committed(claim, plan, records)
         elif run_id != key.run_id and claim is not None:
             reason = ["it stopped before it had planned, and sent nothing; its session is decided by a later run"]

@@ -13,18 +13,18 @@ from quant_platform_kit.domain.planning import OrderPlan, PlanLine
 from quant_platform_kit.domain.runs import OrderOutcome, Outcome, RunReport
 from quant_platform_kit.domain.strategy import Action
 from quant_platform_kit.services.observe.notifying import Delivery
-from quant_platform_kit.web.reading import OpenRun, RunSummary
+from quant_platform_kit.web.reading import OpenRunSummary, RunSummary
 
 __all__ = [
     "Level",
     "duration",
+    "headline",
     "idle_lines",
     "order_words",
     "overview",
     "slippage_rate",
     "summary_level",
     "totals",
-    "verdict",
 ]
 
 ZERO = Decimal(0)
@@ -42,7 +42,7 @@ class Level(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Headline:
     """The first thing a page says."""
 
     level: Level
@@ -74,21 +74,21 @@ class Totals:
 # --- one run --------------------------------------------------------------------------------------
 
 
-def verdict(report: RunReport, told: Delivery | None) -> Verdict:
+def headline(report: RunReport, told: Delivery | None) -> Headline:
     """Return whether all was well when a run ended."""
     text = _sentence(report)
     if report.todo or report.outcome in (Outcome.BLOCKED, Outcome.FAILED):
         behind = " The account is behind target." if report.behind else ""
-        return Verdict(Level.ACT, "Needs you", text + behind)
+        return Headline(Level.ACT, "Needs you", text + behind)
     if report.outcome is Outcome.INCOMPLETE:
-        return Verdict(Level.LOOK, "Not finished", text)
+        return Headline(Level.LOOK, "Not finished", text)
     quiet = report.outcome in (Outcome.NO_ACTION, Outcome.SKIPPED)
     why = "; ".join(report.reasons) if quiet else ""
     if report.findings:
-        return Verdict(Level.LOOK, "Worth a look", f"{text} The account changed outside the platform.", why)
+        return Headline(Level.LOOK, "Worth a look", f"{text} The account changed outside the platform.", why)
     if told is not None and told.error:
-        return Verdict(Level.LOOK, "Worth a look", f"{text} The notification did not get out.", why)
-    return Verdict(Level.GOOD, "All is well", text, why)
+        return Headline(Level.LOOK, "Worth a look", f"{text} The notification did not get out.", why)
+    return Headline(Level.GOOD, "All is well", text, why)
 
 
 def _sentence(report: RunReport) -> str:
@@ -212,23 +212,23 @@ def summary_level(run: RunSummary) -> Level:
     return Level.GOOD if run.outcome is Outcome.COMPLETED else Level.IDLE
 
 
-def overview(runs: Sequence[RunSummary], open_runs: Sequence[OpenRun]) -> Verdict:
+def overview(runs: Sequence[RunSummary], open_runs: Sequence[OpenRunSummary]) -> Headline:
     """Return whether all is well, by the last run of each account and what is open."""
     last = _last(runs)
     by_level = {level: [run for run in last if summary_level(run) is level] for level in Level}
     if need := by_level[Level.ACT]:
         names = ", ".join(dict.fromkeys(run.account_id for run in need))
-        return Verdict(Level.ACT, "Needs you", f"The last run did not end well on {names}.")
+        return Headline(Level.ACT, "Needs you", f"The last run did not end well on {names}.")
     if open_runs:
-        return Verdict(Level.LOOK, "Still open", f"{_count(len(open_runs), 'run')} began and did not end yet.")
+        return Headline(Level.LOOK, "Still open", f"{_count(len(open_runs), 'run')} began and did not end yet.")
     if left := by_level[Level.LOOK]:
         names = ", ".join(dict.fromkeys(run.account_id for run in left))
-        return Verdict(Level.LOOK, "Not finished", f"The last run left orders unfilled on {names}.")
+        return Headline(Level.LOOK, "Not finished", f"The last run left orders unfilled on {names}.")
     if not last:
-        return Verdict(Level.IDLE, "No runs yet", "No run has ended here. The next trigger makes one.")
+        return Headline(Level.IDLE, "No runs yet", "No run has ended here. The next trigger makes one.")
     accounts = len({run.account_id for run in last})
     where = "the account" if accounts == 1 else f"each of {accounts} accounts"
-    return Verdict(Level.GOOD, "All is well", f"The last run of {where} left nothing to do.")
+    return Headline(Level.GOOD, "All is well", f"The last run of {where} left nothing to do.")
 
 
 def _last(runs: Iterable[RunSummary]) -> list[RunSummary]:
