@@ -89,11 +89,11 @@ def _rooms_of_the_kit(tree: Checkout) -> Iterator[Rule]:
     yield _layers(tree, f"{KIT}.runtime", ("running", "version"), ("service", "stopping"), ("settings",))
     known_to = (*_kit("web", "cli.broker"), *tree.apps, *tree.outside)
     yield _known_to(tree, "Of the commands only kit.cli.broker knows the runtime", _kit("runtime"), known_to)
-    outside = (*tree.apps, "fastapi", "google")
-    yield _only(f"{KIT}.domain", ("numpy",), (*outside, "pydantic", *_kit("ports")))
-    yield _only(f"{KIT}.ports", _kit("domain"), (*outside, "pydantic", "numpy", *_kit("services")))
+    strangers = (*tree.apps, "fastapi", "google")
+    yield _only(f"{KIT}.domain", ("numpy",), (*strangers, "pydantic", *_kit("ports")))
+    yield _only(f"{KIT}.ports", _kit("domain"), (*strangers, "pydantic", "numpy", *_kit("services")))
     below = (*_kit("domain", "ports"), "cronsim", "numpy", "pydantic")
-    yield _only(f"{KIT}.services", below, (*outside, *_kit("adapters", "paper", "report", "runtime")))
+    yield _only(f"{KIT}.services", below, (*strangers, *_kit("adapters", "paper", "report", "runtime")))
 
 
 def _strategies_and_apps(tree: Checkout) -> Iterator[Rule]:
@@ -198,11 +198,11 @@ def _everywhere_but(tree: Checkout, *left_out: str) -> tuple[str, ...]:
     return tuple(name for name in found if name not in left_out)
 
 
-def _only(package: str, allowed: Iterable[str], others: Iterable[str]) -> Rule:
+def _only(package: str, allowed: Iterable[str], planted: Iterable[str]) -> Rule:
     """Return the rule of what a package may import beside itself and the standard library."""
     options = {"package": package, "allowed": tuple(allowed)}
     named = ", ".join(sorted(name.replace(KIT, "kit") for name in options["allowed"]))
-    return Rule(f"{package} may import: {named}", "only", options, tuple((package, other) for other in others))
+    return Rule(f"{package} may import: {named}", "only", options, tuple((package, other) for other in planted))
 
 
 def _known_to(tree: Checkout, name: str, modules: Sequence[str], importers: Sequence[str]) -> Rule:
