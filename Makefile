@@ -42,9 +42,9 @@ test: uv ## run the tests that need no servers; PYTEST_ADDOPTS is honoured
 	$(BIN)/pytest -m "not services" -n auto --dist loadfile
 	@$(LIST_SERVICE_TESTS)
 
-test-services: uv ## run the tests that need servers, against private ones started for them
+test-services: uv ## run the tests that need servers, against private ones; AREA=brokers,stores takes some of them
 	$(SYNC) --group test
-	@$(BIN)/python scripts/test_services.py
+	@$(BIN)/python scripts/test_services.py $(if $(AREA),--area "$(AREA)")
 
 contract: uv ## run the broker contract on every broker and client library; writes its page
 	$(SYNC) --group test

@@ -1,6 +1,6 @@
-"""The faults that venues over HTTP have in common: what may become of an order, and a server in trouble."""
+"""The faults that venues have in common: what may become of an order, and a server over HTTP in trouble."""
 
-from chaos.matrix.stand import Row, fault, together
+from chaos.matrix.rows import Row, fault, together
 
 __all__ = ["SERVER_ERRORS", "order_rows"]
 

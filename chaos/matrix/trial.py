@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,10 @@ from quant_platform_kit.services.record.recorded_run import recorded_run
 from quant_platform_kit.services.record.report_store import ReportStore
 from quant_platform_kit.services.run.request import RunPorts, RunRequest, RunTerms
 from quant_platform_kit.services.run.run_cycle import run_cycle
+from venue_sandbox.stands.stand import Stand
 
-from chaos.matrix.stand import ACCOUNT, CALENDAR, SESSIONS, Row, Serve, Stand
+from chaos.matrix.page import CALENDAR, SESSIONS, Page
+from chaos.matrix.rows import ACCOUNT, Row
 from chaos.strategy import PRICES, bound
 
 __all__ = ["Ended", "run_row"]
@@ -46,20 +48,20 @@ class Unreported(Exception):
     """No try of a run ended with a report."""
 
 
-def run_row(serve: Serve, row: Row, folder: Path) -> Ended:
+def run_row(page: Page, library: str, row: Row, folder: Path) -> Ended:
     """Run one account through a fault."""
-    with serve(folder) as stand:
-        trial = _Trial(stand, FileStore(folder / "store"), FileStore(folder / "reports"))
+    with page.open(folder) as stand:
+        trial = _Trial(page, library, stand, FileStore(folder / "store"), FileStore(folder / "reports"))
         try:
-            stand.begin(SESSIONS[0])
+            trial.begin(SESSIONS[0])
             trial.run(SESSIONS[0])
-            stand.begin(SESSIONS[1])
+            trial.begin(SESSIONS[1])
             row.arm(stand)
             report, tries = trial.run(SESSIONS[1], row)
             settled = trial.settle(report)
-            stand.venue.clear()
-            stand.venue.fault("market", state="calendar")
-            stand.begin(SESSIONS[2])
+            stand.server.clear()
+            stand.server.fault("market", state="calendar")
+            trial.begin(SESSIONS[2])
             after, _ = trial.run(SESSIONS[2])
         except Unreported as error:
             return Ended("no report", (str(error),))
@@ -69,9 +71,15 @@ def run_row(serve: Serve, row: Row, folder: Path) -> Ended:
 
 @dataclass
 class _Trial:
+    page: Page
+    library: str
     stand: Stand
     store: FileStore
     reports: FileStore
+
+    def begin(self, session: date) -> None:
+        """Make it an hour after the open of a session."""
+        self.stand.set_clock(ACCOUNT, CALENDAR.hours(session).open + timedelta(hours=1))
 
     def run(self, session: date, row: Row | None = None) -> tuple[RunReport, int]:
         """Run one session as a scheduler would have it: again, in a new process, until there is a report."""
@@ -79,12 +87,12 @@ class _Trial:
         for tries in range(1, MOST_TRIES + 1):
             if row is not None and row.mend is not None and tries == MENDED_AFTER + 1:
                 row.mend(self.stand)
-            account = self.stand.account(self.store)
+            account = self.stand.clients(self.page.waits, self.library).account(ACCOUNT, self.store)
             reports = ReportStore(self.reports)
             ports = RunPorts(account.broker, account.market, self.store, reports, account.clock, CALENDAR)
             request = RunRequest(bound(1), _key(session))
             try:
-                terms = RunTerms(self.stand.times, self.stand.lease)
+                terms = RunTerms(self.page.times, self.page.lease)
                 return run_cycle(request, ports, ExecutionPolicy(), terms), tries
             except (BrokerError, InProgress, LeaseLost) as error:
                 said = f"{type(error).__name__}: {error}"
@@ -138,7 +146,7 @@ class _Trial:
         return () if run is None else tuple(run.records.values())
 
     def _book(self) -> dict[str, Any]:
-        return self.stand.venue.control("GET", "book")
+        return self.stand.server.control("GET", "book")
 
 
 def _key(session: date) -> RunKey:

@@ -99,7 +99,14 @@ class IbkrBroker:
         reserved = self._ids.reserve(self._account_id, order, self._least_id())
         if known is not None and (found := self.find(order.client_order_id)) is not None:
             return raise_if_rejected(found)
-        self._place(contract, reserved)
+        built = self._built(reserved)
+        self._connection.tracker.expect(order, reserved.order_id, self._account_id)
+
+        async def place(ib: Any) -> None:
+            ib.client.updateReqId(reserved.order_id + 1)
+            ib.placeOrder(contract, built)
+
+        self._connection.ask(place, f"order {reserved.order_id}")
         return self._acknowledged(order)
 
     def find(self, client_order_id: str) -> ExecutionReport | None:
@@ -118,6 +125,10 @@ class IbkrBroker:
             tracked.order = reserved.order
         tracker.wait(client_order_id, lambda each: not each.awaits_commission, SOON_SECONDS)
         return tracked.report(time.monotonic())
+
+    def may_have_left(self, client_order_id: str) -> bool:
+        """Whether the order has an id in the store, which it gets before it leaves."""
+        return self._ids.known(client_order_id) is not None
 
     def cancel(self, client_order_id: str) -> ExecutionReport:
         """Cancel a working order, and return where it stands; fills that came first count."""
@@ -152,12 +163,12 @@ class IbkrBroker:
         """Return the lowest order id that the Gateway takes now."""
         return self._connection.do(lambda ib: ib.client.getReqId(), "the next order id")
 
-    def _place(self, contract: Any, reserved: Reserved) -> None:
+    def _built(self, reserved: Reserved) -> Any:
+        """Return an order as the library has it."""
         order = reserved.order
-        self._connection.tracker.expect(order, reserved.order_id, self._account_id)
         kind = "MKT" if order.limit_price is None else "LMT"
         prices = {} if order.limit_price is None else {"lmtPrice": float(order.limit_price)}
-        built = self._connection.sdk.Order(
+        return self._connection.sdk.Order(
             orderId=reserved.order_id,
             action=order.side.value,
             totalQuantity=float(order.quantity),
@@ -167,12 +178,6 @@ class IbkrBroker:
             orderRef=order.client_order_id,
             **prices,
         )
-
-        def place(ib: Any) -> None:
-            ib.client.updateReqId(reserved.order_id + 1)
-            ib.placeOrder(contract, built)
-
-        self._connection.do(place, f"order {reserved.order_id}")
 
     def _acknowledged(self, order: Order) -> ExecutionReport:
         """Wait until the broker has said what it does with an order."""

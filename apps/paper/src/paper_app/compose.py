@@ -66,6 +66,7 @@ def compose() -> Service:
     def accounts() -> tuple[Account, ...]:
         port, name = settings.paper_venue_port, settings.paper_account
         clock = VenueClock(port, name)
-        return (Account(PaperClient(port, name, traits), _Market(prices, settings), clock, Mode.PAPER),)
+        client = PaperClient(port, name, traits)
+        return (Account(client, _Market(prices, settings), clock, Mode.PAPER, client.close),)
 
     return configured(settings, read_platform(description()), accounts)

@@ -15,7 +15,7 @@ from quant_platform_kit.adapters.calendar_tables import load_calendar
 from quant_platform_kit.adapters.strategies import ENTRY_POINTS, bind, catalog, load_strategy_file
 from quant_platform_kit.cli.options import JsonOption, StrategyOption
 from quant_platform_kit.cli.output import complain, console, print_json, progress, table
-from quant_platform_kit.cli.place import BookOption, ReportsOption, open_place, say
+from quant_platform_kit.cli.place import PlaceOptions, common_options, say
 from quant_platform_kit.domain.digests import plain
 from quant_platform_kit.domain.errors import InvalidInput, Refused
 from quant_platform_kit.domain.strategy import BoundStrategy
@@ -27,11 +27,12 @@ __all__ = ["replay_command"]
 _COLOURS = {Verdict.EQUAL: "green", Verdict.NOTHING: "dim"}
 
 
+@common_options("book", "reports")
 def replay_command(
+    *,
     runs: Annotated[list[str] | None, typer.Argument(metavar="[RUN]...", help="Run ids.")] = None,
     every: Annotated[bool, typer.Option("--all", help="Every run that has a report.")] = False,
-    book: BookOption = None,
-    reports: ReportsOption = None,
+    at: PlaceOptions,
     strategy: StrategyOption = None,
     calendar: Annotated[str, typer.Option(metavar="CODE", help="Exchange, for sessions made up for.")] = "XNYS",
     json: JsonOption = False,
@@ -40,10 +41,10 @@ def replay_command(
     if bool(runs) == every:
         raise typer.BadParameter("name the runs, or give --all")
     sessions, find = load_calendar(calendar), _finder(strategy)
-    if (book is None) == (reports is None):
+    if (at.book is None) == (at.reports is None):
         raise typer.BadParameter("give either --book FOLDER or --reports URL")
     # An address of reports is opened as the one store there is.
-    with open_place(book, reports, None, None) as place:
+    with PlaceOptions(at.book, at.reports).open() as place:
         store = ReportStore(place.reports or place.store)
         ids = list(dict.fromkeys(runs)) if runs else store.ids()
         if not ids:

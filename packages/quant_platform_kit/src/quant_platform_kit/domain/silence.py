@@ -42,12 +42,15 @@ class BrokerTraits:
         Hard limit of every call to the broker.
     replay_window
         For `AfterSilence.RESEND_SOON`: how long after the first send the broker recognises the id.
+    records_sends
+        Whether the adapter records each order once, before it leaves, and so can tell that one never left.
     """
 
     after_silence: AfterSilence = AfterSilence.RESEND
     settle_window: timedelta = timedelta(seconds=30)
     timeout: timedelta = timedelta(seconds=20)
     replay_window: timedelta = timedelta(minutes=10)
+    records_sends: bool = False
 
 
 def verdict(traits: BrokerTraits, first_sent: datetime, now: datetime, *, same_session: bool) -> Verdict:

@@ -14,7 +14,6 @@ from quant_platform_kit.domain.orders import OrderState, Side
 from quant_platform_kit.domain.portfolio import Quote
 from quant_platform_kit.domain.runs import OrderRecord, Revision, RunPlan
 from quant_platform_kit.domain.silence import Verdict, verdict
-from quant_platform_kit.ports.broker import RecordsSends
 from quant_platform_kit.ports.market_data import MarketData
 from quant_platform_kit.services.run.gateway import Gateway
 
@@ -67,45 +66,64 @@ class Execution:
             Another worker is at it.
         """
         sells, buys = self._ids(Side.SELL), self._ids(Side.BUY)
-        self._phase(sells)
-        self.gateway.reached(Boundary.SELLS_DONE)
-        if sells and buys:
-            self._revise(buys)
-        self._phase(buys)
-        self.gateway.reached(Boundary.BUYS_DONE)
+        for identities, done in ((sells, Boundary.SELLS_DONE), (buys, Boundary.BUYS_DONE)):
+            if done is Boundary.BUYS_DONE and sells and buys:
+                self._revise(buys)
+            if unsettled := [identity for identity in identities if not self.records[identity].state.terminal]:
+                began, quotes = self._begin(unsettled)
+                for identity in unsettled:
+                    self._bring(self.records[identity], quotes)
+                self._wait(unsettled, began)
+                for identity in self._working(unsettled):
+                    self._cancel(identity)
+            self.gateway.reached(done)
         return tuple(self.records[order.client_order_id] for order in self.plan.plan.orders)
 
     def _ids(self, side: Side) -> list[str]:
         return [order.client_order_id for order in self.plan.plan.orders if order.side is side]
 
-    def _phase(self, identities: Sequence[str]) -> None:
-        unsettled = [identity for identity in identities if not self.records[identity].state.terminal]
-        if not unsettled:
-            return
-        quotes = self.market.quotes([self.records[identity].order.symbol for identity in unsettled])
+    def _begin(self, identities: Sequence[str]) -> tuple[float, Mapping[str, Quote]]:
+        """Return when a phase begins, on the clock's seconds, and the quotes that its gates go by."""
+        quotes = self.market.quotes([self.records[identity].order.symbol for identity in identities])
         self.switched_off = self.gateway.switches()
-        began = self.gateway.clock.monotonic()
-        for identity in unsettled:
-            self._advance(self.records[identity], quotes)
-        self._wait(unsettled, began)
-        for identity in self._working(unsettled):
-            self._cancel(identity)
+        return self.gateway.clock.monotonic(), quotes
 
     def _working(self, identities: Iterable[str]) -> list[str]:
         """Return the orders that the broker may still fill; UNKNOWN ones wait for an operator."""
         states = ((identity, self.records[identity].state) for identity in identities)
         return [identity for identity, state in states if not state.terminal and state is not OrderState.UNKNOWN]
 
-    def _advance(self, record: OrderRecord, quotes: Mapping[str, Quote]) -> None:
-        """Send an order that was not sent, look up one that was."""
-        if record.state is OrderState.RECORDED:
-            self._send_new(record, quotes)
-        elif record.state in (OrderState.SENT, OrderState.UNKNOWN):
-            self._look_up(record, quotes, MOST_SENDS)
-        else:
-            self._refresh(record.order.client_order_id)
+    def _bring(self, record: OrderRecord, quotes: Mapping[str, Quote]) -> None:
+        """Send an order; after silence, wait until it would have appeared, ask, and send again where that is safe."""
+        gateway = self.gateway
+        for tries in range(MOST_SENDS, 0, -1):
+            if not self._to_be_sent(record, quotes):
+                return
+            try:
+                self._keep(gateway.send(record))
+            except Superseded:
+                raise
+            except NeedsOperator as error:
+                self._leave_to_operator(gateway.ledger.reread(record), str(error))
+            except BrokerError:
+                if tries == 1:
+                    raise
+                self._let_appear()
+                record = gateway.ledger.reread(record)
+                continue
+            return
 
-    def _send_new(self, record: OrderRecord, quotes: Mapping[str, Quote]) -> None:
+    def _to_be_sent(self, record: OrderRecord, quotes: Mapping[str, Quote]) -> bool:
+        """Whether an order is to be sent now; one that was sent is looked up first, and what is found is recorded."""
+        if record.state is OrderState.RECORDED:
+            return self._new(record, quotes)
+        if record.state in (OrderState.SENT, OrderState.UNKNOWN):
+            return self._lost(record, quotes)
+        self._refresh(record.order.client_order_id)
+        return False
+
+    def _new(self, record: OrderRecord, quotes: Mapping[str, Quote]) -> bool:
+        """Whether an order that was never sent may be; otherwise it is cancelled."""
         forbidden = [*self.switched_off, *self.gateway.forbidden(record.order, quotes)]
         if not self.same_session:
             forbidden = ["its session is over: the decision carries"]
@@ -113,39 +131,19 @@ class Execution:
             forbidden = ["cut to nothing: cash and buffer"]
         if forbidden:
             self._keep(self.gateway.settle_as(record, OrderState.CANCELLED, "not sent: " + "; ".join(forbidden)))
-        else:
-            self._send(record, quotes, MOST_SENDS)
+        return not forbidden
 
-    def _send(self, record: OrderRecord, quotes: Mapping[str, Quote], tries: int) -> None:
-        """Send; after silence, wait until the order would have appeared, and ask."""
-        gateway = self.gateway
-        try:
-            self._keep(gateway.send(record))
-        except Superseded:
-            raise
-        except NeedsOperator as error:
-            self._leave_to_operator(gateway.ledger.reread(record), str(error))
-        except BrokerError:
-            if tries == 1:
-                raise
-            traits = gateway.broker.traits
-            gateway.lease.require(traits.settle_window + traits.timeout)
-            gateway.broker.connect()
-            gateway.clock.sleep(traits.settle_window.total_seconds())
-            self._look_up(gateway.ledger.reread(record), quotes, tries - 1)
-
-    def _look_up(self, record: OrderRecord, quotes: Mapping[str, Quote], tries: int) -> None:
-        """Ask the broker what became of an order that was sent; send again only where that is safe."""
+    def _lost(self, record: OrderRecord, quotes: Mapping[str, Quote]) -> bool:
+        """Ask the broker what became of an order that was sent; return whether it is safe to send it again."""
         gateway = self.gateway
         try:
             found = self._ask(lambda: gateway.broker.find(record.order.client_order_id))
         except NeedsOperator as error:
             self._leave_to_operator(record, str(error))
-            return
+            return False
         if found is not None:
             self._keep(gateway.answer(record, found))
-            return
-        if self._ruling(record) is Verdict.BLOCK:
+        elif self._ruling(record) is Verdict.BLOCK:
             sent = f"sent at {_first_sent(record):%H:%M:%S} UTC"
             self._leave_to_operator(record, f"{sent}, not known to the broker, and may not be sent again")
         elif forbidden := [*gateway.switches(), *gateway.forbidden(record.order, quotes)]:
@@ -154,14 +152,22 @@ class Execution:
             note = "not sent again: " + "; ".join(forbidden)
             self._keep(record if record.state is state else gateway.settle_as(record, state, note))
         else:
-            self._send(record, quotes, tries)
+            return True
+        return False
+
+    def _let_appear(self) -> None:
+        """Log in anew, and wait until what was sent has appeared at the broker, if it was accepted."""
+        gateway, traits = self.gateway, self.gateway.broker.traits
+        gateway.lease.require(traits.settle_window + traits.timeout)
+        gateway.broker.connect()
+        gateway.clock.sleep(traits.settle_window.total_seconds())
 
     def _ruling(self, record: OrderRecord) -> Verdict:
         """Decide about an order that the broker does not know; one that never left is as good as not sent."""
         broker, identity = self.gateway.broker, record.order.client_order_id
         if record.acknowledged:
             return Verdict.BLOCK
-        if self.same_session and isinstance(broker, RecordsSends) and not broker.may_have_left(identity):
+        if self.same_session and broker.traits.records_sends and not broker.may_have_left(identity):
             return Verdict.RESEND
         return verdict(broker.traits, _first_sent(record), self.gateway.clock.now(), same_session=self.same_session)
 

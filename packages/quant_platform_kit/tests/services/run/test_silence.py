@@ -19,7 +19,7 @@ from quant_platform_kit.domain.paper_book import PaperBook
 from quant_platform_kit.domain.runs import Outcome
 from quant_platform_kit.domain.silence import AfterSilence, BrokerTraits, Verdict, verdict
 
-from ..exactly_once import (
+from ...exactly_once import (
     ACCOUNT,
     CALENDAR,
     PLAIN,
@@ -41,7 +41,7 @@ ACKNOWLEDGED = OrderState.ACKNOWLEDGED
 QUICK = {"settle_window": timedelta(seconds=2), "timeout": timedelta(seconds=1)}
 
 
-def bench(after: AfterSilence, *ways: Way, delay: float = 10, **traits: timedelta) -> Bench:
+def bench(after: AfterSilence, *ways: Way, delay: float = 10, **traits: Any) -> Bench:
     """Return a bench on Tuesday morning, at a broker that does with orders of AAA one thing after the other."""
     clock = FrozenClock(SENT_AT)
     market = FileMarketData(prices(date(2023, 11, 27), AAA=[100.0] * 4, BBB=[50.0] * 4), CALENDAR, clock)
@@ -184,7 +184,7 @@ def test_where_nothing_may_be_sent_again_a_lost_order_is_unknown_and_the_others_
 def test_where_nothing_may_be_sent_again_an_order_that_never_left_is_sent(
     monkeypatch: pytest.MonkeyPatch, left: bool
 ) -> None:
-    desk = bench(AfterSilence.BLOCK)
+    desk = bench(AfterSilence.BLOCK, records_sends=True)
     order = desk.order("AAA", Side.BUY, 7)
     die_before_sending(desk, order)
     monkeypatch.setattr(desk.desk, "may_have_left", lambda identity: left, raising=False)
@@ -194,7 +194,7 @@ def test_where_nothing_may_be_sent_again_an_order_that_never_left_is_sent(
 
 
 def test_an_order_of_yesterday_is_not_sent_even_if_it_never_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    desk = bench(AfterSilence.BLOCK)
+    desk = bench(AfterSilence.BLOCK, records_sends=True)
     order = desk.order("AAA", Side.BUY, 7)
     die_before_sending(desk, order)
     monkeypatch.setattr(desk.desk, "may_have_left", lambda identity: False, raising=False)

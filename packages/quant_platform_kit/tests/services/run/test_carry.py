@@ -31,7 +31,7 @@ from quant_platform_kit.domain.silence import AfterSilence, BrokerTraits
 from quant_platform_kit.domain.strategy import Action, AllocationIntent, BoundStrategy, TargetMode
 from quant_platform_kit.services.research.backtest import BacktestSettings, FillAt, backtest
 
-from ..exactly_once import CALENDAR, NAN, PLAIN, Way, World, following, moment, prices, rule, switch
+from ...exactly_once import CALENDAR, NAN, PLAIN, Way, World, following, moment, prices, rule, switch
 
 OCT31, NOV28, NOV29, NOV30 = date(2023, 10, 31), date(2023, 11, 28), date(2023, 11, 29), date(2023, 11, 30)
 DEC1, DEC4, DEC5, DEC6, DEC7, DEC8 = (date(2023, 12, n) for n in (1, 4, 5, 6, 7, 8))

@@ -28,7 +28,7 @@ from quant_platform_kit.domain.reconciliation import (
 )
 from quant_platform_kit.domain.runs import Outcome
 
-from ..exactly_once import ACCOUNT, Way, World, following, moment, prices, switch
+from ...exactly_once import ACCOUNT, Way, World, following, moment, prices, switch
 
 MON, TUE, WED, THU, FRI = (date(2023, 11, 27 + n) if n < 4 else date(2023, 12, 1) for n in range(5))
 MANUAL, SPLIT, LIQUIDATION = Discrepancy.MANUAL_TRADE, Discrepancy.SPLIT, Discrepancy.LIQUIDATION

@@ -19,7 +19,7 @@ from quant_platform_kit.domain.silence import AfterSilence, BrokerTraits
 from quant_platform_kit.services.run.execution import ExecutionTimes
 from quant_platform_kit.services.run.request import RunTerms
 
-from ..exactly_once import AT_ONCE, CALENDAR, Way, World, following, moment, prices
+from ...exactly_once import AT_ONCE, CALENDAR, Way, World, following, moment, prices
 
 WEIGHTS = {"AAA": 0.6, "BBB": 0.4}
 FULL = {"AAA": 60, "BBB": 80}

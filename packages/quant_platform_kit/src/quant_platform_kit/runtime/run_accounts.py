@@ -1,4 +1,4 @@
-"""What a trigger does: one run for each account of the service, and what is told and answered about it."""
+"""Running every account of a service once, and telling people about it; one account never stops the others."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import os
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from http import HTTPStatus
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import Enum
 from itertools import count
 
 from loguru import logger
@@ -25,26 +25,27 @@ from quant_platform_kit.domain.errors import (
     UnknownSession,
 )
 from quant_platform_kit.domain.identity import Mode, RunKey
-from quant_platform_kit.domain.runs import Outcome, RunReport
+from quant_platform_kit.domain.runs import RunReport
 from quant_platform_kit.ports.notifier import Notification
 from quant_platform_kit.runtime.service import Account, Service
 from quant_platform_kit.runtime.stopping import StoppableClock, StopSignal
 from quant_platform_kit.services.observe.notifying import (
     Left,
     Notices,
-    Revision,
+    ServiceRevision,
     about_attempt,
     about_caution,
     about_revision,
     about_run,
     delivered,
 )
+from quant_platform_kit.services.run.report_building import unplaced_report
 from quant_platform_kit.services.run.request import RunPorts, RunRequest
 from quant_platform_kit.services.run.run_cycle import run_cycle
 
-__all__ = ["Answer", "Trigger", "lowered", "pull", "read_schedule_time", "status_of"]
+__all__ = ["RETRY_AFTER", "AccountResult", "Ending", "Trigger", "lowered", "run_accounts"]
 
-RETRY_SECONDS = 30
+RETRY_AFTER = timedelta(seconds=30)
 """After what time a trigger that could not go on is worth another try."""
 EARLY, LATE = timedelta(minutes=5), timedelta(days=8)
 """How far a schedule time may be from now: retries end within a week."""
@@ -73,8 +74,18 @@ class Trigger:
         return f"{self.due:%Y-%m-%dT%H:%M:%SZ}"
 
 
+class Ending(Enum):
+    """How the attempt to run an account ended."""
+
+    REPORTED = "the run ended, and was reported"
+    RETRY = "the run could not go on now; it stays open"
+    IN_PROGRESS = "another worker is on the account"
+    DEFECT = "a defect stopped the run; it stays open"
+    REFUSED = "the run may not be run as it was asked for"
+
+
 @dataclass(frozen=True, slots=True)
-class Answer:
+class AccountResult:
     """What became of one account.
 
     Attributes
@@ -84,21 +95,10 @@ class Answer:
     """
 
     account_id: str
-    status: HTTPStatus
+    ending: Ending
     report: RunReport | None = None
     error: str | None = None
     retry_after: timedelta | None = None
-
-
-def read_schedule_time(text: str) -> datetime:
-    """Read a schedule time as Cloud Scheduler writes it, to the second; `InvalidInput` for anything else."""
-    try:
-        due = datetime.fromisoformat(text)
-        if due.tzinfo is not None:
-            return due.astimezone(UTC).replace(microsecond=0)
-    except (ValueError, OverflowError):
-        pass
-    raise InvalidInput(f"X-CloudScheduler-ScheduleTime is {text[:60]!r}; it is an instant such as 2023-12-01T20:45:00Z")
 
 
 def lowered(allowed: Mode, asked: Mode | None) -> Mode:
@@ -112,7 +112,7 @@ def lowered(allowed: Mode, asked: Mode | None) -> Mode:
     return asked
 
 
-def pull(service: Service, trigger: Trigger, stop: StopSignal) -> list[Answer]:
+def run_accounts(service: Service, trigger: Trigger, stop: StopSignal) -> list[AccountResult]:
     """Run every account of the service once; one that cannot go on never stops the others.
 
     Raises
@@ -123,15 +123,18 @@ def pull(service: Service, trigger: Trigger, stop: StopSignal) -> list[Answer]:
         Which accounts there are cannot be found out.
     """
     accounts = _accounts(service)
+    results: list[AccountResult] = []
     try:
         for account in accounts:
             lowered(account.mode, trigger.mode)
             with suppress(BrokerError):  # its own run says so, and the other accounts run
                 _check_time(trigger.due, account.clock.now())
-        return [_run(service, account, trigger, stop) for account in accounts]
+        for account in accounts:
+            results.append(_AccountRun(service, account, trigger, stop).run())
     finally:
         for account in accounts:
             account.close()
+    return results
 
 
 def _accounts(service: Service) -> Sequence[Account]:
@@ -150,82 +153,66 @@ def _check_time(due: datetime, now: datetime) -> None:
         )
 
 
-def _run(service: Service, account: Account, trigger: Trigger, stop: StopSignal) -> Answer:
-    account_id = account.broker.account_id
-    session = service.calendar.local_date(trigger.due)
-    key = RunKey(account_id, session, trigger.slot, lowered(account.mode, trigger.mode))
-    closed: dict[str, RunReport] = {}
-    with logger.contextualize(account=account_id, run=key.run_id):
-        try:
-            report = _cycle(service, account, trigger, key, stop, closed)
-            closed[report.run_id] = report
-        except UnknownSession as error:
-            report = _outside_calendar(service, key, account.clock.now(), error)
-            closed[report.run_id] = report
-        except QuantError as error:
-            return _stopped(service, account_id, error)
-        except Exception as error:  # noqa: BLE001 - a defect on one account never stops the others
-            return _broken(service, account_id, error)
-        finally:
-            for ended in closed.values():
-                _tell_ended(service, ended, stop)
-    return Answer(account_id, HTTPStatus.OK, report)
+@dataclass(slots=True)
+class _AccountRun:
+    """One account's part of a trigger; ``ended`` are the runs that ended meanwhile, also one that was recovered."""
 
+    service: Service
+    account: Account
+    trigger: Trigger
+    stop: StopSignal
+    ended: dict[str, RunReport] = field(default_factory=dict[str, RunReport])
 
-def _cycle(
-    service: Service,
-    account: Account,
-    trigger: Trigger,
-    key: RunKey,
-    stop: StopSignal,
-    closed: dict[str, RunReport],
-) -> RunReport:
-    """Run once; ``closed`` gets every run that ended meanwhile, also one that was recovered before."""
-    request = RunRequest(
-        service.strategy,
-        key,
-        service=service.name,
-        holder=f"{service.name}-{os.getpid()}-{threading.get_native_id()}-{next(_numbers)}",
-        scheduled_at=trigger.due,
-        enter_now=service.settings.enter_now,
-        handover=service.settings.handover,
-        ahead_of=account.mode,
-    )
-    ports = RunPorts(
-        account.broker,
-        account.market,
-        service.stores.ledger,
-        service.stores.reports,
-        StoppableClock(account.clock, stop),
-        service.calendar,
-        stop.watched(service.reached),
-        lambda report: closed.update({report.run_id: report}),
-    )
-    return run_cycle(request, ports, service.policy, service.terms)
+    def run(self) -> AccountResult:
+        """Run once, and tell about every run that ended, however this one did."""
+        account_id = self.account.broker.account_id
+        session = self.service.calendar.local_date(self.trigger.due)
+        key = RunKey(account_id, session, self.trigger.slot, lowered(self.account.mode, self.trigger.mode))
+        with logger.contextualize(account=account_id, run=key.run_id):
+            request, ports = self._request(key), self._ports()
+            try:
+                report = run_cycle(request, ports, self.service.policy, self.service.terms)
+                self._note(report)
+            except UnknownSession as error:
+                report = unplaced_report(request, self.account.clock, str(error))
+                self._note(report)
+            except QuantError as error:
+                return _stopped(self.service, account_id, error)
+            except Exception as error:  # noqa: BLE001 - a defect on one account never stops the others
+                return _broken(self.service, account_id, error)
+            finally:
+                for ended in self.ended.values():
+                    _tell_ended(self.service, ended, self.stop)
+        return AccountResult(account_id, Ending.REPORTED, report)
 
+    def _note(self, report: RunReport) -> None:
+        self.ended[report.run_id] = report
 
-def _outside_calendar(service: Service, key: RunKey, now: datetime, error: UnknownSession) -> RunReport:
-    """Return the report of a run in a session that the calendar does not know; it is kept nowhere."""
-    manifest = service.strategy.manifest
-    return RunReport(
-        run_id=key.run_id,
-        key=key,
-        profile=manifest.profile,
-        display_name=manifest.display_name,
-        input_mode=manifest.input_mode,
-        outcome=Outcome.BLOCKED,
-        reasons=(str(error),),
-        as_of=key.session,
-        action=None,
-        decision_digest=None,
-        plan=None,
-        base=None,
-        orders=(),
-        account=None,
-        finished_at=now,
-        service=service.name,
-        todo=(str(error),),
-    )
+    def _request(self, key: RunKey) -> RunRequest:
+        service, settings = self.service, self.service.settings
+        return RunRequest(
+            service.strategy,
+            key,
+            service=service.name,
+            holder=f"{service.name}-{os.getpid()}-{threading.get_native_id()}-{next(_numbers)}",
+            scheduled_at=self.trigger.due,
+            enter_now=settings.enter_now,
+            handover=settings.handover,
+            ahead_of=self.account.mode,
+        )
+
+    def _ports(self) -> RunPorts:
+        service, account = self.service, self.account
+        return RunPorts(
+            account.broker,
+            account.market,
+            service.stores.ledger,
+            service.stores.reports,
+            StoppableClock(account.clock, self.stop),
+            service.calendar,
+            self.stop.watched(service.reached),
+            self._note,
+        )
 
 
 def _tell_ended(service: Service, report: RunReport, stop: StopSignal) -> None:
@@ -261,26 +248,25 @@ def _deliver(notices: Notices, message: Notification) -> None:
         logger.error("a notification did not get out: {}", error)
 
 
-def _stopped(service: Service, account_id: str, error: QuantError) -> Answer:
-    """Tell about a run that could not go on, and answer with when to come back."""
+def _stopped(service: Service, account_id: str, error: QuantError) -> AccountResult:
+    """Tell about a run that could not go on, and say when to come back."""
     if isinstance(error, InProgress):
         logger.info("{}", error)
-        return Answer(account_id, HTTPStatus.CONFLICT, error=str(error), retry_after=error.retry_after)
+        return AccountResult(account_id, Ending.IN_PROGRESS, error=str(error), retry_after=error.retry_after)
     logger.error("{}: {}", type(error).__name__, error)
     if not isinstance(error, Interrupted):
         _tell(service, account_id, str(error), _left(error))
     if _left(error) is not Left.CAUSE:
-        wait = timedelta(seconds=RETRY_SECONDS)
-        return Answer(account_id, HTTPStatus.SERVICE_UNAVAILABLE, error=str(error), retry_after=wait)
-    return Answer(account_id, HTTPStatus.UNPROCESSABLE_ENTITY, error=str(error))
+        return AccountResult(account_id, Ending.RETRY, error=str(error), retry_after=RETRY_AFTER)
+    return AccountResult(account_id, Ending.REFUSED, error=str(error))
 
 
-def _broken(service: Service, account_id: str, error: Exception) -> Answer:
-    """Tell about a run that met a defect, and answer that."""
+def _broken(service: Service, account_id: str, error: Exception) -> AccountResult:
+    """Tell about a run that met a defect."""
     logger.opt(exception=error).error("a defect stopped the run")
     text = "a defect in the service; its log has the details"
     _tell(service, account_id, text, Left.OPEN)
-    return Answer(account_id, HTTPStatus.INTERNAL_SERVER_ERROR, error=text)
+    return AccountResult(account_id, Ending.DEFECT, error=text)
 
 
 def _left(error: QuantError) -> Left:
@@ -303,9 +289,9 @@ def _tell(service: Service, account_id: str | None, error: str, left: Left) -> N
     _deliver(Notices(store, service.notifier), message)
 
 
-def _revision(service: Service) -> Revision:
+def _revision(service: Service) -> ServiceRevision:
     manifest = service.strategy.manifest
-    return Revision(
+    return ServiceRevision(
         service=service.name,
         name=service.settings.revision,
         display_name=manifest.display_name,
@@ -313,14 +299,3 @@ def _revision(service: Service) -> Revision:
         input_mode=manifest.input_mode,
         stale_settings=service.stale_settings,
     )
-
-
-def status_of(answers: Sequence[Answer]) -> HTTPStatus:
-    """Return the one status that stands for all: that of the account which most needs another try."""
-    order = (
-        HTTPStatus.SERVICE_UNAVAILABLE,
-        HTTPStatus.CONFLICT,
-        HTTPStatus.INTERNAL_SERVER_ERROR,
-        HTTPStatus.UNPROCESSABLE_ENTITY,
-    )
-    return next((status for status in order if any(answer.status is status for answer in answers)), HTTPStatus.OK)
