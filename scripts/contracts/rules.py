@@ -17,6 +17,7 @@ __all__ = ["EXCEPTIONS", "KIT", "Plant", "Rule", "rules"]
 
 KIT = "quant_platform_kit"
 SANDBOX = "venue_sandbox"
+STANDS = f"{SANDBOX}.stands"
 RELEASE = "quant_release"
 
 WEB_LIBRARIES = ("anyio", "fastapi", "starlette", "uvicorn")
@@ -24,8 +25,6 @@ TEMPLATE_LIBRARIES = ("jinja2", "markupsafe")
 STORE_AND_CLOUD_LIBRARIES = ("apprise", "google", "psycopg", "requests", "sqlalchemy", "urllib3")
 
 EXCEPTIONS = (
-    # a campaign serves PostgreSQL as the tests do
-    ("chaos.stores", "scripts"),
     # the module that opens stores also has what they share
     (f"{KIT}.adapters.file_store", f"{KIT}.adapters.stores"),
     (f"{KIT}.adapters.gs_store", f"{KIT}.adapters.stores"),
@@ -86,8 +85,8 @@ def _rooms_of_the_kit(tree: Checkout) -> Iterator[Rule]:
         ("domain",),
     )
     yield _layers(tree, f"{KIT}.services", ("observe", "research"), ("run",), ("operate",), ("record",))
-    yield _layers(tree, f"{KIT}.runtime", ("running", "version"), ("service", "stopping"), ("settings",))
-    known_to = (*_kit("web", "cli.broker"), *tree.apps, *tree.outside)
+    yield _layers(tree, f"{KIT}.runtime", ("run_accounts", "version"), ("service", "stopping"), ("settings",))
+    known_to = (*_kit("web", "cli.broker"), *tree.apps, STANDS, *tree.outside)
     yield _known_to(tree, "Of the commands only kit.cli.broker knows the runtime", _kit("runtime"), known_to)
     strangers = (*tree.apps, "fastapi", "google")
     yield _only(f"{KIT}.domain", ("numpy",), (*strangers, "pydantic", *_kit("ports")))
@@ -110,7 +109,7 @@ def _strategies_and_apps(tree: Checkout) -> Iterator[Rule]:
             if member.is_app:
                 closed = (*_kit("cli", "testing"), *WEB_LIBRARIES, *TEMPLATE_LIBRARIES, *STORE_AND_CLOUD_LIBRARIES)
                 yield _only(package, (*apps_see, *member.requires), (*others, *closed))
-    yield _known_to(tree, "Only campaigns and benchmarks import apps", tree.apps, tree.outside)
+    yield _known_to(tree, "Only stands, campaigns and benchmarks import apps", tree.apps, (STANDS, *tree.outside))
     yield Rule(
         "Apps are independent of each other",
         "independence",
@@ -145,10 +144,14 @@ def _what_is_deployed(tree: Checkout) -> Iterator[Rule]:
 
 def _rooms_of_the_tools(tree: Checkout) -> Iterator[Rule]:
     yield _layers(tree, SANDBOX, ("cli",), ("demo",), ("stands",), ("cloud", "venues"), ("exchange",), ("servers",))
-    for room, shared in (("venues", "http"), ("cloud", "rest"), ("stands", "platform")):
-        package = f"{SANDBOX}.{room}"
-        rest = tuple(name.rpartition(".")[2] for name in tree.rooms(package) if name != f"{package}.{shared}")
-        yield _layers(tree, package, rest, (shared,))
+    for room, *shared in (
+        ("venues", ("http",)),
+        ("cloud", ("rest",)),
+        ("stands", ("exchange_stand", "platform", "registry"), ("stand",)),
+    ):
+        below = {name for layer in shared for name in layer}
+        names = (name.rpartition(".")[2] for name in tree.rooms(f"{SANDBOX}.{room}"))
+        yield _layers(tree, f"{SANDBOX}.{room}", tuple(name for name in names if name not in below), *shared)
     yield Rule(
         "No circles inside any package",
         "acyclic_siblings",
