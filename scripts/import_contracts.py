@@ -8,6 +8,7 @@ import time
 
 from checkout import ROOT, Checkout
 from contracts.linting import check
+from contracts.proof import prove
 
 
 def main() -> int:
@@ -16,12 +17,11 @@ def main() -> int:
     parser.add_argument("--prove", action="store_true", help="plant imports that break the rules, in a copy")
     options = parser.parse_args()
     started = time.monotonic()
-    if options.prove:
-        from contracts.proof import prove
-
-        is_well = prove(ROOT)
-    else:
-        is_well = check(Checkout(ROOT))
+    try:
+        is_well = prove(ROOT) if options.prove else check(Checkout(ROOT))
+    except (LookupError, ValueError) as error:
+        print(f"a rule names what is not there: {error} Mend scripts/contracts/rules.py", file=sys.stderr)
+        return 1
     print(f"{time.monotonic() - started:.1f} s")
     return 0 if is_well else 1
 

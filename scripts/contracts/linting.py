@@ -7,13 +7,14 @@ from copy import deepcopy
 
 import grimp
 from checkout import Checkout
-from importlinter import Contract
+from importlinter import Contract, ContractCheck
 from importlinter.application import output
 from importlinter.configuration import configure
 from importlinter.contracts.acyclic_siblings import AcyclicSiblingsContract
 from importlinter.contracts.forbidden import ForbiddenContract
 from importlinter.contracts.independence import IndependenceContract
 from importlinter.contracts.layers import LayersContract
+from importlinter.contracts.protected import ProtectedContract
 
 from contracts.only import OnlyContract
 from contracts.rules import EXCEPTIONS, Rule, rules
@@ -26,6 +27,7 @@ TYPES: dict[str, type[Contract]] = {
     "independence": IndependenceContract,
     "layers": LayersContract,
     "only": OnlyContract,
+    "protected": ProtectedContract,
 }
 
 configure()
@@ -49,7 +51,8 @@ def imports(tree: Checkout) -> grimp.ImportGraph:
 
 def is_kept(rule: Rule, tree: Checkout, graph: grimp.ImportGraph) -> bool:
     """Return whether the imports of a graph keep a rule."""
-    return _contract(rule, tree).check(deepcopy(graph), verbose=False).kept
+    _, result = _checked(rule, tree, graph)
+    return result.kept
 
 
 def check(tree: Checkout) -> bool:
@@ -60,8 +63,7 @@ def check(tree: Checkout) -> bool:
         output.print_error(f"{importer} no longer imports {imported}: take it off the EXCEPTIONS")
     count = failed = 0
     for rule in rules(tree):
-        contract = _contract(rule, tree)
-        result = contract.check(deepcopy(graph), verbose=False)
+        contract, result = _checked(rule, tree, graph)
         count += 1
         print(f"{'kept' if result.kept else 'BROKEN':8}{rule.name}")
         if not result.kept:
@@ -83,6 +85,12 @@ def remove_exceptions(graph: grimp.ImportGraph) -> list[tuple[str, str]]:
     return [pair for pair in EXCEPTIONS if pair not in there]
 
 
-def _contract(rule: Rule, tree: Checkout) -> Contract:
+def _checked(rule: Rule, tree: Checkout, graph: grimp.ImportGraph) -> tuple[Contract, ContractCheck]:
+    """Return the contract of a rule, and what it finds."""
+    graph = deepcopy(graph)
+    for library in rule.options.get("protected_modules", ()):
+        if library not in graph.modules:
+            graph.add_module(library, is_squashed=True)  # nothing imports it
     session = {"root_packages": [*tree.packages, *tree.outside], "include_external_packages": True}
-    return TYPES[rule.type](rule.name, session, dict(rule.options))
+    contract = TYPES[rule.type](rule.name, session, dict(rule.options))
+    return contract, contract.check(graph, verbose=False)

@@ -59,22 +59,19 @@ def prove(root: Path) -> bool:
 def _copy(root: Path, target: Path) -> Checkout:
     """Copy what the rules read, and add an empty app."""
     tree = Checkout(root)
-    for name in ("pyproject.toml", "scripts", *tree.outside, *(str(member.folder) for member in tree.members)):
-        _copy_python(root / name, target / name)
-    (target / NEWCOMER / "src" / NEWCOMER_APP).mkdir(parents=True)
-    (target / NEWCOMER / "src" / NEWCOMER_APP / "__init__.py").touch()
+    projects = [f"{member.folder}/pyproject.toml" for member in tree.members]
+    sources = [f"{member.folder}/src" for member in tree.members]
+    files = [root / name for name in ("pyproject.toml", *projects)]
+    files += [file for name in (*sources, *tree.outside, "scripts") for file in (root / name).rglob("*.py")]
+    for file in files:
+        copied = target / file.relative_to(root)
+        copied.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(file, copied)
+    package = target / NEWCOMER / "src" / NEWCOMER_APP
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
     (target / NEWCOMER / "pyproject.toml").write_text(NEWCOMER_PROJECT)
     return Checkout(target)
-
-
-def _copy_python(source: Path, target: Path) -> None:
-    if source.is_file():
-        shutil.copy(source, target)
-        return
-    for file in (*source.rglob("*.py"), *source.glob("pyproject.toml")):
-        place = target / file.relative_to(source)
-        place.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(file, place)
 
 
 def _read(tree: Checkout) -> ImportGraph:

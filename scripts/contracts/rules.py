@@ -6,7 +6,7 @@ added. Imports inside functions and under ``TYPE_CHECKING`` count.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -17,6 +17,7 @@ __all__ = ["EXCEPTIONS", "KIT", "Plant", "Rule", "rules"]
 
 KIT = "quant_platform_kit"
 SANDBOX = "venue_sandbox"
+STANDS = f"{SANDBOX}.stands"
 RELEASE = "quant_release"
 
 WEB_LIBRARIES = ("anyio", "fastapi", "starlette", "uvicorn")
@@ -24,8 +25,6 @@ TEMPLATE_LIBRARIES = ("jinja2", "markupsafe")
 STORE_AND_CLOUD_LIBRARIES = ("apprise", "google", "psycopg", "requests", "sqlalchemy", "urllib3")
 
 EXCEPTIONS = (
-    # a campaign serves PostgreSQL as the tests do
-    ("chaos.stores", "scripts"),
     # the module that opens stores also has what they share
     (f"{KIT}.adapters.file_store", f"{KIT}.adapters.stores"),
     (f"{KIT}.adapters.gs_store", f"{KIT}.adapters.stores"),
@@ -86,12 +85,14 @@ def _rooms_of_the_kit(tree: Checkout) -> Iterator[Rule]:
         ("domain",),
     )
     yield _layers(tree, f"{KIT}.services", ("observe", "research"), ("run",), ("operate",), ("record",))
-    yield _layers(tree, f"{KIT}.runtime", ("running", "version"), ("service", "stopping"), ("settings",))
-    outside = (*tree.apps, "fastapi", "google")
-    yield _only(f"{KIT}.domain", ("numpy",), (*outside, "pydantic", *_kit("ports")))
-    yield _only(f"{KIT}.ports", _kit("domain"), (*outside, "pydantic", "numpy", *_kit("services")))
+    yield _layers(tree, f"{KIT}.runtime", ("run_accounts", "version"), ("service", "stopping"), ("settings",))
+    known_to = (*_kit("web", "cli.broker"), *tree.apps, STANDS, *tree.outside)
+    yield _known_to(tree, "Of the commands only kit.cli.broker knows the runtime", _kit("runtime"), known_to)
+    strangers = (*tree.apps, "fastapi", "google")
+    yield _only(f"{KIT}.domain", ("numpy",), (*strangers, "pydantic", *_kit("ports")))
+    yield _only(f"{KIT}.ports", _kit("domain"), (*strangers, "pydantic", "numpy", *_kit("services")))
     below = (*_kit("domain", "ports"), "cronsim", "numpy", "pydantic")
-    yield _only(f"{KIT}.services", below, (*outside, *_kit("adapters", "paper", "report", "runtime")))
+    yield _only(f"{KIT}.services", below, (*strangers, *_kit("adapters", "paper", "report", "runtime")))
 
 
 def _strategies_and_apps(tree: Checkout) -> Iterator[Rule]:
@@ -108,8 +109,7 @@ def _strategies_and_apps(tree: Checkout) -> Iterator[Rule]:
             if member.is_app:
                 closed = (*_kit("cli", "testing"), *WEB_LIBRARIES, *TEMPLATE_LIBRARIES, *STORE_AND_CLOUD_LIBRARIES)
                 yield _only(package, (*apps_see, *member.requires), (*others, *closed))
-    packages = (package for package in tree.packages if package not in tree.apps)
-    yield _forbidden("No package imports an app", packages, tree.apps)
+    yield _known_to(tree, "Only stands, campaigns and benchmarks import apps", tree.apps, (STANDS, *tree.outside))
     yield Rule(
         "Apps are independent of each other",
         "independence",
@@ -121,40 +121,37 @@ def _strategies_and_apps(tree: Checkout) -> Iterator[Rule]:
 def _libraries(tree: Checkout) -> Iterator[Rule]:
     for member in tree.members:
         if member.is_app and (own := tree.client_libraries(member)):
-            where = _everywhere_but(tree, *member.packages)
-            yield _forbidden(f"Only {member.folder} imports its client library", where, own)
-    web, report, adapters = f"{KIT}.web", f"{KIT}.report", f"{KIT}.adapters"
-    yield _forbidden("HTTP stands in kit.web", _everywhere_but(tree, web), WEB_LIBRARIES)
-    yield _forbidden(
-        "Templates stand in kit.web and kit.report", _everywhere_but(tree, web, report), TEMPLATE_LIBRARIES
-    )
-    yield _forbidden(
-        "Clients of stores and clouds, and senders of notices, stand in kit.adapters",
-        _everywhere_but(tree, adapters),
-        STORE_AND_CLOUD_LIBRARIES,
-    )
+            known_to = (*member.packages, *tree.outside)
+            yield _known_to(tree, f"Only {member.folder} imports its client library", own, known_to)
+    for name, libraries, rooms in (
+        ("HTTP stands in kit.web", WEB_LIBRARIES, ("web",)),
+        ("Templates stand in kit.web and kit.report", TEMPLATE_LIBRARIES, ("report", "web")),
+        ("Stores, clouds and senders of notices stand in kit.adapters", STORE_AND_CLOUD_LIBRARIES, ("adapters",)),
+    ):
+        yield _known_to(tree, name, libraries, (*_kit(*rooms), *tree.outside))
 
 
 def _what_is_deployed(tree: Checkout) -> Iterator[Rule]:
     deployed = [package for member in tree.members if member.is_deployed for package in member.packages]
     never = [package for package in tree.packages if package not in deployed]
-    sources = [package for package in _everywhere_but(tree, f"{KIT}.testing") if package not in never]
-    yield _forbidden(
-        "Nothing deployed reaches test suites, the sandbox or the release tool, not even through others",
-        sources,
-        [f"{KIT}.testing", *never],
-        indirectly=True,
-    )
+    not_deployed = (*never, *tree.outside, f"{KIT}.testing")
+    sources = _everywhere_but(tree, *not_deployed)
+    name = "Nothing deployed reaches test suites, the sandbox or the release tool, not even through others"
+    yield _unreached(name, sources, not_deployed)
     others = [package for package in tree.packages if package != KIT]
-    yield _forbidden("The kit knows no other package of the workspace", [KIT], others, indirectly=True)
+    yield _unreached("The kit knows no other package of the workspace", [KIT], others)
 
 
 def _rooms_of_the_tools(tree: Checkout) -> Iterator[Rule]:
     yield _layers(tree, SANDBOX, ("cli",), ("demo",), ("stands",), ("cloud", "venues"), ("exchange",), ("servers",))
-    for room, shared in (("venues", "http"), ("cloud", "rest"), ("stands", "platform")):
-        package = f"{SANDBOX}.{room}"
-        rest = tuple(name.rpartition(".")[2] for name in tree.rooms(package) if name != f"{package}.{shared}")
-        yield _layers(tree, package, rest, (shared,))
+    for room, *shared in (
+        ("venues", ("http",)),
+        ("cloud", ("rest",)),
+        ("stands", ("exchange_stand", "platform", "registry"), ("stand",)),
+    ):
+        below = {name for layer in shared for name in layer}
+        names = (name.rpartition(".")[2] for name in tree.rooms(f"{SANDBOX}.{room}"))
+        yield _layers(tree, f"{SANDBOX}.{room}", tuple(name for name in names if name not in below), *shared)
     yield Rule(
         "No circles inside any package",
         "acyclic_siblings",
@@ -183,8 +180,8 @@ def _rooms_of_the_tools(tree: Checkout) -> Iterator[Rule]:
 
 
 def _outermost(tree: Checkout) -> Iterator[Rule]:
-    yield _forbidden("Nothing imports a script", (*tree.packages, *tree.outside), tree.scripts)
-    yield _forbidden("No package imports campaigns or benchmarks", tree.packages, tree.outside)
+    yield _known_to(tree, "Nothing imports a script", tree.scripts, ())
+    yield _known_to(tree, "No package imports campaigns or benchmarks", tree.outside, tree.outside)
     yield Rule("Campaigns know no benchmarks", "layers", {"layers": ["bench", "chaos"]}, (("chaos", "bench"),))
 
 
@@ -198,23 +195,31 @@ def _kit(*rooms: str) -> tuple[str, ...]:
 def _everywhere_but(tree: Checkout, *left_out: str) -> tuple[str, ...]:
     """Return all packages but those; a package of which a room is left out stands there by its other rooms."""
     found: list[str] = []
-    for package in tree.packages:
+    for package in (*tree.packages, *tree.outside):
         split = any(name.startswith(f"{package}.") for name in left_out)
         found += tree.rooms(package) if split else [package]
     return tuple(name for name in found if name not in left_out)
 
 
-def _only(package: str, allowed: Iterable[str], others: Iterable[str]) -> Rule:
+def _only(package: str, allowed: Iterable[str], planted: Iterable[str]) -> Rule:
     """Return the rule of what a package may import beside itself and the standard library."""
     options = {"package": package, "allowed": tuple(allowed)}
     named = ", ".join(sorted(name.replace(KIT, "kit") for name in options["allowed"]))
-    return Rule(f"{package} may import: {named}", "only", options, tuple((package, other) for other in others))
+    return Rule(f"{package} may import: {named}", "only", options, tuple((package, other) for other in planted))
 
 
-def _forbidden(name: str, sources: Iterable[str], forbidden: Iterable[str], *, indirectly: bool = False) -> Rule:
-    sources, forbidden = tuple(sources), tuple(forbidden)
-    options = {"source_modules": sources, "forbidden_modules": forbidden, "allow_indirect_imports": str(not indirectly)}
-    plants = {(one, forbidden[0]) for one in sources} | {(sources[0], other) for other in forbidden}
+def _known_to(tree: Checkout, name: str, modules: Sequence[str], importers: Sequence[str]) -> Rule:
+    """Return the rule that modules or libraries are imported by some only."""
+    others = _everywhere_but(tree, *modules, *importers)
+    plants = {(other, modules[0]) for other in others} | {(others[0], module) for module in modules}
+    options = {"protected_modules": list(modules), "allowed_importers": list(importers)}
+    return Rule(name, "protected", options, tuple(sorted(plants)))
+
+
+def _unreached(name: str, sources: Sequence[str], unreached: Sequence[str]) -> Rule:
+    """Return the rule that no chain of imports leads from some modules to others."""
+    plants = {(one, unreached[0]) for one in sources} | {(sources[0], other) for other in unreached}
+    options = {"source_modules": list(sources), "forbidden_modules": list(unreached)}
     return Rule(name, "forbidden", options, tuple(sorted(plants)))
 
 
