@@ -7,17 +7,18 @@ happens when such a request comes, and before the request has its effect.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from venue_sandbox.servers.faults import ANY, Armory, FaultError
 
 __all__ = [
+    "CORE_FAULTS",
     "NOW",
     "SUBMIT",
     "Cash",
@@ -47,6 +48,7 @@ __all__ = [
     "StaleQuotes",
     "Unfilled",
     "VenueFault",
+    "kinds",
 ]
 
 NOW = "now"
@@ -281,6 +283,11 @@ CORE_FAULTS: tuple[type[VenueFault], ...] = (
     *(Reject, PartialFill, Unfilled, LateFill, DuplicateEvent, FillRacesCancel),
     *(Disconnect, PriceMove, MarketHoursSet, Clock, DayRoll, StaleQuotes, Cash, Position, SplitSet, Release),
 )
+
+
+def kinds(models: Iterable[type[VenueFault]]) -> frozenset[str]:
+    """Return the names of faults, as they are written in a request."""
+    return frozenset(get_args(model.model_fields["kind"].annotation)[0] for model in models)
 
 
 class FaultDesk:

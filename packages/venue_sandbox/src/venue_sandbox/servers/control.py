@@ -99,17 +99,17 @@ def faulty(book: FaultBook, operation: Callable[[web.Request], str], refuse: Ref
         if fault is None:
             return await handler(request)
         match fault.kind:
-            case FaultKind.FAIL_BEFORE:
+            case FaultKind.HTTP_ERROR:
                 return refuse(request, fault.status)
             case FaultKind.RATE_LIMIT:
                 return refuse(request, RATE_LIMIT_STATUS)
-            case FaultKind.DOWN:
+            case FaultKind.DROP_BEFORE:
                 return _cut(request)
             case FaultKind.SLOW:
                 await request.read()
                 await asyncio.sleep(fault.seconds)
                 return await handler(request)
-            case FaultKind.FAIL_AFTER:
+            case FaultKind.DROP_AFTER:
                 await handler(request)
                 return _cut(request)
             case FaultKind.SILENT:

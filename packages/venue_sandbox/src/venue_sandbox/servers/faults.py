@@ -23,9 +23,9 @@ class FaultError(ValueError):
 class FaultKind(StrEnum):
     """What goes wrong with a request."""
 
-    FAIL_BEFORE = "fail_before"
+    HTTP_ERROR = "http_error"
     """An error is answered, and the request has no effect."""
-    FAIL_AFTER = "fail_after"
+    DROP_AFTER = "drop_after"
     """The request has its effect, but the answer is lost: the connection is reset."""
     SILENT = "silent"
     """The request has its effect, but it is never answered; the connection stays open."""
@@ -33,7 +33,7 @@ class FaultKind(StrEnum):
     """The request waits before it has its effect, also when the client has gone away by then."""
     RATE_LIMIT = "rate_limit"
     """The request is refused as one too many, and has no effect."""
-    DOWN = "down"
+    DROP_BEFORE = "drop_before"
     """The connection is reset, and the request has no effect."""
 
 
@@ -52,7 +52,7 @@ class Fault:
     skip
         How many requests it lets pass first.
     status
-        The HTTP status of ``fail_before``.
+        The HTTP status of ``http_error``.
     seconds
         How long ``slow`` waits.
     """
