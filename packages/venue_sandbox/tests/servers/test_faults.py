@@ -1,4 +1,4 @@
-"""Faults strike whom they name, as often as they say, in the order in which they were armed."""
+"""Faults hit whom they name, as often as they say, in the order in which they were armed."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ def kinds(book: FaultBook, *operations: str) -> list[str | None]:
     return [None if fault is None else fault.kind.value for fault in taken]
 
 
-def test_a_fault_strikes_once_unless_it_says_otherwise() -> None:
+def test_a_fault_hits_once_unless_it_says_otherwise() -> None:
     book = FaultBook()
     book.add(Fault(FaultKind.DROP_BEFORE))
     assert kinds(book, "get", "get") == ["drop_before", None]
 
 
-def test_a_fault_strikes_its_own_operation_only() -> None:
+def test_a_fault_hits_its_own_operation_only() -> None:
     book = FaultBook()
     book.add(Fault(FaultKind.DROP_BEFORE, operation="insert"))
     assert kinds(book, "get", "insert", "insert") == [None, "drop_before", None]
@@ -37,7 +37,7 @@ def test_a_fault_lets_requests_pass_first_where_it_says_so() -> None:
     ]
 
 
-def test_a_fault_without_a_number_strikes_until_it_is_cleared() -> None:
+def test_a_fault_without_a_number_hits_until_it_is_cleared() -> None:
     book = FaultBook()
     book.add(Fault(FaultKind.SLOW, times=None))
     assert kinds(book, *["get"] * 100) == ["slow"] * 100
@@ -45,7 +45,7 @@ def test_a_fault_without_a_number_strikes_until_it_is_cleared() -> None:
     assert kinds(book, "get") == [None]
 
 
-def test_faults_strike_one_after_the_other() -> None:
+def test_faults_hit_one_after_the_other() -> None:
     book = FaultBook()
     book.add(Fault(FaultKind.DROP_BEFORE))
     book.add(Fault(FaultKind.SLOW))
