@@ -34,8 +34,8 @@ from venue_sandbox.stands.paper import PaperStand
 from chaos import stores
 from chaos.brokers.paper import PAPER_WAITS, fills_on_paper, paper_venue
 from chaos.brokers.plan import CASH
+from chaos.counting import judge
 from chaos.strategy import FixedMarket, RunClock, bound
-from chaos.verdict import judge
 from chaos.worker import TIMES
 
 CALENDAR = load_calendar("XNYS")

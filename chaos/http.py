@@ -42,6 +42,7 @@ from venue_sandbox.stands.paper import PaperStand
 from chaos import stores
 from chaos.brokers.paper import PAPER_WAITS, fills_on_paper, paper_faults, paper_venue
 from chaos.brokers.plan import CASH
+from chaos.counting import Count, judge
 from chaos.crash.campaign import (
     GIVE_UP_SECONDS,
     SESSIONS,
@@ -50,7 +51,6 @@ from chaos.crash.campaign import (
     rarest,
 )
 from chaos.strategy import FixedMarket, bound
-from chaos.verdict import Count, judge
 from chaos.worker import CALENDAR, TIMES, note
 
 FORK = multiprocessing.get_context("fork")

@@ -19,8 +19,8 @@ from quant_platform_kit.services.record.report_store import ReportStore
 
 from chaos import stores
 from chaos.brokers import BROKERS
+from chaos.counting import judge
 from chaos.crash.campaign import Campaign
-from chaos.verdict import judge
 from chaos.worker import BUSY, CALENDAR, DONE, RETRY, Job
 
 ACCOUNT = "DUSBXRACE"

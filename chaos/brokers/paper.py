@@ -21,14 +21,14 @@ __all__ = ["PAPER", "PAPER_WAITS", "fills_on_paper", "paper_faults", "paper_venu
 PAPER_WAITS = Waits(0.25, timedelta(seconds=0.3))
 OPTIONS = ("--dedupe", "off", "--delay", "0.12")
 RECOVERABLE = (
-    Fault.LOST_ACK,
+    Fault.SILENT,
     Fault.SILENT_DROP,
     Fault.DELAYED_ACCEPT,
     Fault.DUPLICATE_EVENT,
     Fault.LATE_FILL,
-    Fault.DISCONNECT,
+    Fault.DROP_AFTER,
 )
-COSTLY = (Fault.PARTIAL_THEN_CANCEL, Fault.REJECT, Fault.UNFILLED, Fault.CASH_SHORT, Fault.FILL_RACES_CANCEL)
+COSTLY = (Fault.PARTIAL_FILL, Fault.REJECT, Fault.UNFILLED, Fault.CASH_SHORT, Fault.FILL_RACES_CANCEL)
 
 
 def paper_faults(rng: random.Random) -> list[Mapping[str, str]]:

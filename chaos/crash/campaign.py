@@ -29,8 +29,8 @@ from quant_platform_kit.services.record.report_store import ReportStore
 from chaos import stores, worker
 from chaos.brokers import BROKERS
 from chaos.brokers.plan import Venues
+from chaos.counting import Count, intended, judge
 from chaos.strategy import PRICES, bound
-from chaos.verdict import Count, intended, judge
 from chaos.worker import BUSY, CALENDAR, DONE, Job
 
 GIVE_UP_SECONDS = 240

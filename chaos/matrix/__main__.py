@@ -75,7 +75,7 @@ def _head(name: str, page: Page) -> tuple[str, ...]:
     return (
         f"# Faults at {page.kind.title}",
         "",
-        "Every fault of the venue, on a folder store, with the real client library: how the run that it strikes ends.",
+        "Every fault of the venue, on a folder store, with the real client library: how the run that it hits ends.",
         f"Made by `python -m chaos.matrix {name} --write`, which fails if the venue's book and the ledger differ in",
         "an order or a unit at the end, if a run ends neither resolved nor blocked with what to do, or if the next one",
         "does not trade on. What is left to an operator is settled by what the venue shows. After a 503 the scheduler",

@@ -156,8 +156,8 @@ def _key(session: date) -> RunKey:
 def _silent(report: RunReport) -> Iterator[str]:
     """Tell what nobody would learn: a run that is blocked has to say what to do, and its notification too."""
     if report.outcome in (Outcome.BLOCKED, Outcome.FAILED):
-        told = about_run(report).body
-        if not report.todo or any(line not in told for line in report.todo):
+        notice = about_run(report).body
+        if not report.todo or any(line not in notice for line in report.todo):
             yield "blocked without saying what to do"
 
 
@@ -168,13 +168,13 @@ def _stuck(after: RunReport) -> Iterator[str]:
 
 
 def _words(report: RunReport, tries: int, row: Row, settled: list[ResolvedAs], after: RunReport) -> str:
-    told = report.outcome.value
+    words = report.outcome.value
     if row.mend is not None and tries > MENDED_AFTER:
-        told = f"503 at each try; {told} once {row.once}"
+        words = f"503 at each try; {words} once {row.once}"
     elif tries > 1:
-        told += f" at try {tries}"
+        words += f" at try {tries}"
     if settled:
-        told += f"; `quant resolve` is asked for, and settles it as {', '.join(sorted(set(settled)))}"
+        words += f"; `quant resolve` is asked for, and settles it as {', '.join(sorted(set(settled)))}"
     if report.outcome in (Outcome.BLOCKED, Outcome.INCOMPLETE):
-        told += f"; the next run: {after.outcome.value}"
-    return told
+        words += f"; the next run: {after.outcome.value}"
+    return words

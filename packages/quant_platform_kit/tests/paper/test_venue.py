@@ -392,13 +392,13 @@ def test_without_dedupe_a_repeated_id_is_filled_twice(launch: Launch) -> None:
 
 def test_these_tests_know_every_fault() -> None:
     assert {fault.value for fault in Fault} == {
-        *("lost_ack", "silent_drop", "delayed_accept", "duplicate_event", "late_fill", "partial_then_cancel"),
-        *("fill_races_cancel", "reject", "disconnect", "cash_short", "unfilled"),
+        *("silent", "silent_drop", "delayed_accept", "duplicate_event", "late_fill", "partial_fill"),
+        *("fill_races_cancel", "reject", "drop_after", "cash_short", "unfilled"),
     }
 
 
-def test_a_lost_ack_fills_and_says_nothing(venue: Venue) -> None:
-    took, client = venue.silence(Fault.LOST_ACK, order())
+def test_a_silent_fault_fills_and_says_nothing(venue: Venue) -> None:
+    took, client = venue.silence(Fault.SILENT, order())
     assert took >= IMPATIENT_SECONDS
     found = client.find(order().client_order_id)
     assert found is not None
@@ -458,7 +458,7 @@ def test_a_late_fill_does_not_come_after_a_cancel(launch: Launch) -> None:
 
 def test_a_partial_fill_then_a_cancel_ends_half_filled(venue: Venue) -> None:
     client = venue.client()
-    venue.faults(Fault.PARTIAL_THEN_CANCEL)
+    venue.faults(Fault.PARTIAL_FILL)
     report = client.submit(order())
     assert (report.state, report.filled_quantity) == (CANCELLED, 2)
     assert (venue.held, client.open_orders()) == ({"SPY": "2"}, ())
@@ -500,14 +500,14 @@ def test_a_rejection_says_why_and_changes_nothing(venue: Venue, fault: Fault, te
 
 
 def test_a_disconnect_cuts_the_line_at_once_and_the_order_is_taken(venue: Venue) -> None:
-    took, client = venue.silence(Fault.DISCONNECT, order())
+    took, client = venue.silence(Fault.DROP_AFTER, order())
     assert took < IMPATIENT_SECONDS
     assert (state_of(client), venue.held) == (FILLED, {"SPY": "4"})
 
 
 def test_every_fault_is_used_up_by_one_order_in_the_sequence_given(venue: Venue) -> None:
     client = venue.client()
-    venue.faults(Fault.UNFILLED, Fault.REJECT, Fault.PARTIAL_THEN_CANCEL)
+    venue.faults(Fault.UNFILLED, Fault.REJECT, Fault.PARTIAL_FILL)
     assert client.submit(order(0)).state is ACKNOWLEDGED
     with pytest.raises(OrderRejected):
         client.submit(order(1))
@@ -519,7 +519,7 @@ def test_every_fault_is_used_up_by_one_order_in_the_sequence_given(venue: Venue)
 def test_what_arrives_after_a_timeout_is_not_taken_for_the_answer_to_something_else(venue: Venue) -> None:
     """The client gives a connection up with the call that got no answer."""
     client = venue.client(traits=IMPATIENT)
-    venue.faults(Fault.LOST_ACK)
+    venue.faults(Fault.SILENT)
     with pytest.raises(BrokerError):
         client.submit(order())
     with pytest.raises(BrokerError, match="not connected to the paper venue"):
@@ -540,7 +540,7 @@ def test_a_change_behind_the_platforms_back_shows_in_the_account(venue: Venue) -
 
 def test_everything_answered_survives_a_kill_and_a_restart(own: Venue) -> None:
     client = own.client()
-    own.faults(Fault.DUPLICATE_EVENT, Fault.PARTIAL_THEN_CANCEL, Fault.REJECT, Fault.UNFILLED)
+    own.faults(Fault.DUPLICATE_EVENT, Fault.PARTIAL_FILL, Fault.REJECT, Fault.UNFILLED)
     client.submit(order(0))
     client.submit(order(1))
     with pytest.raises(OrderRejected):
@@ -573,7 +573,7 @@ def test_an_id_used_before_a_kill_is_known_after_it(own: Venue) -> None:
 
 
 def test_an_order_without_an_answer_survives_a_kill(own: Venue) -> None:
-    own.silence(Fault.LOST_ACK, order())
+    own.silence(Fault.SILENT, order())
     own.process.stop(signal.SIGKILL)
     own.process.start()
     assert state_of(own.client()) is FILLED

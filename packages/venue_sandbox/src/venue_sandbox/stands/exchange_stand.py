@@ -1,4 +1,4 @@
-"""A stand whose venue is a front of the sandbox's exchange: it is told over its control endpoint."""
+"""A stand whose venue is a front of the sandbox's exchange: it is arranged over its control endpoint."""
 
 from __future__ import annotations
 

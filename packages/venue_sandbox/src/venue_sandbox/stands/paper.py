@@ -214,7 +214,7 @@ class PaperControl:
 
     def lose_acknowledgement(self, order: Order) -> None:
         """Lose the next answer."""
-        self._stand.arm(self._account, [{"kind": "lost_ack"}])
+        self._stand.arm(self._account, [{"kind": "silent"}])
 
     def drop(self, order: Order) -> None:
         """Lose the next order."""

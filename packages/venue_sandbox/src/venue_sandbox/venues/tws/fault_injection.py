@@ -19,7 +19,7 @@ from venue_sandbox.exchange.faults import (
     VenueFault,
 )
 
-__all__ = ["NO_REQUEST", "START", "Connection", "Request", "strike"]
+__all__ = ["NO_REQUEST", "START", "Connection", "Request", "inject"]
 
 NO_REQUEST = -1
 START = "start"
@@ -65,8 +65,8 @@ class Connection(Protocol):
         ...
 
 
-def strike(connection: Connection, request: Request, fault: VenueFault | None) -> None:
-    """Run a request as the fault that strikes it says."""
+def inject(connection: Connection, request: Request, fault: VenueFault | None) -> None:
+    """Run a request as the fault that hits it says."""
     match fault:
         case DropBefore():
             connection.abort()

@@ -91,28 +91,28 @@ def _judge_run(key: RunKey, filled: Mapping[str, Decimal], store: VersionedStore
     count = Count(orders=len(orders), blocked=report is not None and report.outcome is Outcome.BLOCKED)
     for order in orders:
         identity = order.client_order_id
-        told = reported.get(identity)
-        terminal = told is not None and told.state.terminal
+        outcome = reported.get(identity)
+        terminal = outcome is not None and outcome.state.terminal
         count += Count(
             duplicates=filled.get(identity, Decimal(0)) > order.quantity,
-            lost=(not terminal and not _unknown(told) and identity not in filled)
-            or (told is not None and told.filled != filled.get(identity, Decimal(0))),
-            unresolved=told is not None and told.state is OrderState.UNKNOWN,
+            lost=(not terminal and not _unknown(outcome) and identity not in filled)
+            or (outcome is not None and outcome.filled != filled.get(identity, Decimal(0))),
+            unresolved=outcome is not None and outcome.state is OrderState.UNKNOWN,
         )
     return count + Count(unresolved=report is None)
 
 
 def _settled(key: RunKey, store: VersionedStore, report: RunReport) -> Mapping[str, OrderOutcome]:
     """Return what a report tells of its orders; of those it does not know, what an operator has settled since."""
-    told = {order.client_order_id: order for order in report.orders}
+    reported = {order.client_order_id: order for order in report.orders}
     plan, ledger = _orders(key, store), RunLedger(store, key.account_id, key.run_id)
     later = {identity: record.outcome for identity, record in ledger.orders(plan).items()}
-    return {name: later[name] if order.state is OrderState.UNKNOWN else order for name, order in told.items()}
+    return {name: later[name] if order.state is OrderState.UNKNOWN else order for name, order in reported.items()}
 
 
-def _unknown(told: OrderOutcome | None) -> bool:
+def _unknown(outcome: OrderOutcome | None) -> bool:
     """Whether a report says that nobody knows: that counts as blocked and unresolved, and as nothing else."""
-    return told is not None and told.state is OrderState.UNKNOWN
+    return outcome is not None and outcome.state is OrderState.UNKNOWN
 
 
 def _executed(keys: Sequence[RunKey], store: VersionedStore) -> set[object]:
