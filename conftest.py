@@ -2,12 +2,15 @@
 
 import json
 import sys
+from collections import Counter
 from collections.abc import Generator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from venue_sandbox.servers.forking import Nursery
 from venue_sandbox.servers.launch import Server
+from xdist.scheduler import LoadScopeScheduling
 
 pytest.register_assert_rewrite(
     "quant_platform_kit.testing.broker_contract",
@@ -33,15 +36,28 @@ STAND_INS = (
 """What stands in for something that is not ours. Services of ours are started as in production."""
 
 
-@pytest.hookimpl(trylast=True)
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the longest tests first, so that no long one begins when all others have ended."""
     seconds: dict[str, float] = json.loads(DURATIONS.read_text(encoding="utf-8"))
     paths = {item: item.path.relative_to(ROOT).as_posix() for item in items}
-    items.sort(key=lambda item: -seconds.get(paths[item], 0.0))
-    for item in items:
-        if paths[item] in TOGETHER:
-            item.add_marker(pytest.mark.xdist_group(paths[item]))
+    tests = Counter(paths.values())
+    ahead = {path: seconds.get(path, 0.0) * (count if path in TOGETHER else 1) for path, count in tests.items()}
+    items.sort(key=lambda item: -ahead[paths[item]])
+
+
+class OneByOne(LoadScopeScheduling):
+    """Gives a worker the next test when it is free; all tests of a file in `TOGETHER` go to one worker."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return file if file in TOGETHER else nodeid
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneByOne | None:
+    """Return how tests are spread with ``--dist loadgroup``, whose marks this version of pytest passes over."""
+    return OneByOne(config, log) if config.getvalue("dist") == "loadgroup" else None
 
 
 @pytest.fixture(scope="session", autouse=True)
