@@ -313,7 +313,7 @@ def show(service: Service) -> Callable[..., Page]:
     """Return a function that renders the page of a report."""
 
     def page(report: RunReport, told: Delivery | None = TOLD, **changes: Any) -> Page:
-        return Page(render("run.html", service=replace(service, **changes), report=report, told=told))
+        return Page(render("run.html", service=replace(service, **changes), report=report, notice=told))
 
     return page
 
