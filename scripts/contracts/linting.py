@@ -8,7 +8,6 @@ from copy import deepcopy
 import grimp
 from checkout import Checkout
 from importlinter import Contract, ContractCheck
-from importlinter.application import output
 from importlinter.configuration import configure
 from importlinter.contracts.acyclic_siblings import AcyclicSiblingsContract
 from importlinter.contracts.forbidden import ForbiddenContract
@@ -17,9 +16,9 @@ from importlinter.contracts.layers import LayersContract
 from importlinter.contracts.protected import ProtectedContract
 
 from contracts.only import OnlyContract
-from contracts.rules import EXCEPTIONS, Rule, rules
+from contracts.rules import Rule, rules
 
-__all__ = ["check", "imports", "is_kept", "remove_exceptions"]
+__all__ = ["check", "imports", "is_kept"]
 
 TYPES: dict[str, type[Contract]] = {
     "acyclic_siblings": AcyclicSiblingsContract,
@@ -58,9 +57,6 @@ def is_kept(rule: Rule, tree: Checkout, graph: grimp.ImportGraph) -> bool:
 def check(tree: Checkout) -> bool:
     """Check every rule, print what breaks one, and return whether all are kept."""
     graph = imports(tree)
-    stale = remove_exceptions(graph)
-    for importer, imported in stale:
-        output.print_error(f"{importer} no longer imports {imported}: take it off the EXCEPTIONS")
     count = failed = 0
     for rule in rules(tree):
         contract, result = _checked(rule, tree, graph)
@@ -69,20 +65,8 @@ def check(tree: Checkout) -> bool:
         if not result.kept:
             failed += 1
             contract.render_broken_contract(result)
-    print(f"{count - failed} rules kept, {failed} broken; {len(graph.modules)} modules, {len(EXCEPTIONS)} exceptions")
-    return not failed and not stale
-
-
-def remove_exceptions(graph: grimp.ImportGraph) -> list[tuple[str, str]]:
-    """Remove the imports that are let through; return those that are not there any more."""
-    there = [
-        (importer, imported)
-        for importer, imported in EXCEPTIONS
-        if importer in graph.modules and imported in graph.find_modules_directly_imported_by(importer)
-    ]
-    for importer, imported in there:
-        graph.remove_import(importer=importer, imported=imported)
-    return [pair for pair in EXCEPTIONS if pair not in there]
+    print(f"{count - failed} rules kept, {failed} broken; {len(graph.modules)} modules")
+    return not failed
 
 
 def _checked(rule: Rule, tree: Checkout, graph: grimp.ImportGraph) -> tuple[Contract, ContractCheck]:

@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 from checkout import Checkout
 from grimp import ImportGraph
 
-from contracts.linting import imports, is_kept, remove_exceptions
+from contracts.linting import imports, is_kept
 from contracts.rules import KIT, Plant, Rule, rules
 
 __all__ = ["prove"]
@@ -76,7 +76,6 @@ def _copy(root: Path, target: Path) -> Checkout:
 
 def _read(tree: Checkout) -> ImportGraph:
     graph = imports(tree)
-    remove_exceptions(graph)
     return graph
 
 

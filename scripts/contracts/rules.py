@@ -13,7 +13,7 @@ from typing import Any
 
 from checkout import Checkout
 
-__all__ = ["EXCEPTIONS", "KIT", "Plant", "Rule", "rules"]
+__all__ = ["KIT", "Plant", "Rule", "rules"]
 
 KIT = "quant_platform_kit"
 SANDBOX = "venue_sandbox"
@@ -23,20 +23,6 @@ RELEASE = "quant_release"
 WEB_LIBRARIES = ("anyio", "fastapi", "starlette", "uvicorn")
 TEMPLATE_LIBRARIES = ("jinja2", "markupsafe")
 STORE_AND_CLOUD_LIBRARIES = ("apprise", "google", "psycopg", "requests", "sqlalchemy", "urllib3")
-
-EXCEPTIONS = (
-    # the module that opens stores also has what they share
-    (f"{KIT}.adapters.file_store", f"{KIT}.adapters.stores"),
-    (f"{KIT}.adapters.gs_store", f"{KIT}.adapters.stores"),
-    (f"{KIT}.adapters.sql_store", f"{KIT}.adapters.stores"),
-    # an import of a ledger is audited and refused where accounts are at work
-    (f"{KIT}.services.record.backup", f"{KIT}.services.operate.audit"),
-    (f"{KIT}.services.record.backup", f"{KIT}.services.operate.owners"),
-    (f"{KIT}.services.record.backup", f"{KIT}.services.operate.switches"),
-    # a command of its app prints as the others do
-    ("schwab_app.login", f"{KIT}.cli.output"),
-)
-"""Imports that break a rule and are let through, importer and imported; one that is gone has to be taken off."""
 
 Plant = tuple[str, str]
 

@@ -12,12 +12,12 @@ from uuid import uuid4
 
 import typer
 
-from quant_platform_kit.adapters.stores import is_key
+from quant_platform_kit.adapters.store_keys import is_key
 from quant_platform_kit.cli.options import JsonOption
 from quant_platform_kit.cli.output import print_json
 from quant_platform_kit.cli.place import Place, PlaceOptions, common_options, say
 from quant_platform_kit.domain.errors import InvalidInput, Refused
-from quant_platform_kit.services.record.backup import Area, BackupContent, Places, backup_lines, check_backup, restore
+from quant_platform_kit.services.operate.backup import Area, BackupContent, Places, backup_lines, check_backup, restore
 
 __all__ = ["app"]
 

@@ -16,7 +16,8 @@ import typer
 from pydantic import ValidationError
 
 from quant_platform_kit.adapters.clock import SystemClock
-from quant_platform_kit.adapters.stores import is_key, open_store
+from quant_platform_kit.adapters.store_keys import is_key
+from quant_platform_kit.adapters.stores import open_store
 from quant_platform_kit.cli.output import console
 from quant_platform_kit.domain.errors import Refused, StoreError
 from quant_platform_kit.paper.broker import read_account

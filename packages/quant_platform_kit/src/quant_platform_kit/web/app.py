@@ -12,7 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from loguru import logger
 from starlette.exceptions import HTTPException
 
-from quant_platform_kit.adapters.stores import is_key
+from quant_platform_kit.adapters.store_keys import is_key
 from quant_platform_kit.domain.errors import BrokerError, InvalidInput, QuantError, Refused, StoreError
 from quant_platform_kit.domain.redaction import redact
 from quant_platform_kit.runtime.run_accounts import RETRY_AFTER, run_accounts

@@ -18,14 +18,15 @@ import pytest
 from quant_platform_kit.adapters.calendar_tables import load_calendar
 from quant_platform_kit.adapters.clock import SystemClock
 from quant_platform_kit.adapters.file_store import FileStore
-from quant_platform_kit.adapters.stores import is_key, open_store
+from quant_platform_kit.adapters.store_keys import is_key
+from quant_platform_kit.adapters.stores import open_store
 from quant_platform_kit.cli.main import main
 from quant_platform_kit.domain.errors import InProgress, QuantError
 from quant_platform_kit.paper.broker import read_account
 from quant_platform_kit.ports.versioned_store import VersionedStore
 from quant_platform_kit.services.operate.audit import Operator, audit_entries
+from quant_platform_kit.services.operate.backup import Area, backup_lines, check_backup, restore
 from quant_platform_kit.services.operate.switches import FlagEntry, halts
-from quant_platform_kit.services.record.backup import Area, backup_lines, check_backup, restore
 from quant_platform_kit.services.record.leases import AccountLease, LeaseTerms
 from quant_platform_kit.testing.synthetic import synthetic_prices
 
