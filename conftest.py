@@ -20,9 +20,10 @@ pytest.register_assert_rewrite(
 
 ROOT = Path(__file__).resolve().parent
 DURATIONS = ROOT / "tests" / "durations.json"
-"""Seconds that a test of a file takes in the mean, as `scripts/record_durations.py` has found; others take none."""
+"""Seconds that the tests of a file take together, as `scripts/record_durations.py` has found; others take none."""
 TOGETHER = ("release/tests/test_real_packages.py", "tests/services/stores/test_postgresql_store.py")
 """Files whose tests run one after another: they share what is slow to make, or restart a server."""
+LEFT_OUT = pytest.StashKey[Counter[str]]()
 STAND_INS = (
     "quant_platform_kit.paper.venue",
     "venue_sandbox.cloud.scheduler",
@@ -37,13 +38,20 @@ STAND_INS = (
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the longest tests first, so that no long one begins when all others have ended."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Put the longest files first, or tests where they run one by one, so that no long one begins last."""
     seconds: dict[str, float] = json.loads(DURATIONS.read_text(encoding="utf-8"))
-    paths = {item: item.path.relative_to(ROOT).as_posix() for item in items}
-    tests = Counter(paths.values())
-    ahead = {path: seconds.get(path, 0.0) * (count if path in TOGETHER else 1) for path, count in tests.items()}
-    items.sort(key=lambda item: -ahead[paths[item]])
+    paths = {item: file_of(item) for item in items}
+    one_by_one = config.getoption("loadgroup", False)
+    for path, count in Counter(paths.values()).items():
+        if one_by_one and path not in TOGETHER:
+            seconds[path] = seconds.get(path, 0.0) / count
+    items.sort(key=lambda item: -seconds.get(paths[item], 0.0))
+
+
+def file_of(item: pytest.Item) -> str:
+    """Return the file of a test, as it is written from here."""
+    return item.path.relative_to(ROOT).as_posix()
 
 
 class OneByOne(LoadScopeScheduling):
@@ -58,6 +66,35 @@ class OneByOne(LoadScopeScheduling):
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneByOne | None:
     """Return how tests are spread with ``--dist loadgroup``, whose marks this version of pytest passes over."""
     return OneByOne(config, log) if config.getvalue("dist") == "loadgroup" else None
+
+
+def pytest_deselected(items: list[pytest.Item]) -> None:
+    """Take note of the tests that need servers and are left out."""
+    for item in items:
+        if item.get_closest_marker("services"):
+            item.config.stash.setdefault(LEFT_OUT, Counter())[file_of(item)] += 1
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Tell the process that shows results which tests were left out here."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["left_out"] = dict(session.config.stash.get(LEFT_OUT, Counter()))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Hear from a worker which tests were left out: from each the same."""
+    if hasattr(node, "workeroutput"):
+        node.config.stash[LEFT_OUT] = Counter(node.workeroutput["left_out"])
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Say in the last lines which tests need servers and were left out."""
+    left_out, reporter = config.stash.get(LEFT_OUT, None), config.pluginmanager.get_plugin("terminalreporter")
+    if left_out and reporter is not None and not hasattr(config, "workeroutput"):
+        reporter.write_line("tests that need services (make test-services):")
+        for path, count in sorted(left_out.items()):
+            reporter.write_line(f"{count:7} {path}")
 
 
 @pytest.fixture(scope="session", autouse=True)
