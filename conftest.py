@@ -1,16 +1,17 @@
-"""What tests share: suites whose assertions say what failed, and venues that are forked."""
+"""What tests share: suites whose assertions say what failed, their order, and venues that are forked.
+
+Tests of a package run in environments of their own too, without the sandbox and without workers side by side.
+"""
 
 import json
 import sys
 from collections import Counter
 from collections.abc import Generator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
-from venue_sandbox.servers.forking import Nursery
-from venue_sandbox.servers.launch import Server
-from xdist.scheduler import LoadScopeScheduling
 
 pytest.register_assert_rewrite(
     "quant_platform_kit.testing.broker_contract",
@@ -54,18 +55,22 @@ def file_of(item: pytest.Item) -> str:
     return item.path.relative_to(ROOT).as_posix()
 
 
-class OneByOne(LoadScopeScheduling):
-    """Gives a worker the next test when it is free; all tests of a file in `TOGETHER` go to one worker."""
-
-    def _split_scope(self, nodeid: str) -> str:
-        file = nodeid.partition("::")[0]
-        return file if file in TOGETHER else nodeid
-
-
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneByOne | None:
-    """Return how tests are spread with ``--dist loadgroup``, whose marks this version of pytest passes over."""
-    return OneByOne(config, log) if config.getvalue("dist") == "loadgroup" else None
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Return how tests are spread with ``--dist loadgroup``, whose marks this version of pytest passes over.
+
+    A worker gets the next test when it is free; all tests of a file in `TOGETHER` go to one worker.
+    """
+    if config.getvalue("dist") != "loadgroup":
+        return None
+    from xdist.scheduler import LoadScopeScheduling
+
+    class OneByOne(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.partition("::")[0]
+            return file if file in TOGETHER else nodeid
+
+    return OneByOne(config, log)
 
 
 def pytest_deselected(items: list[pytest.Item]) -> None:
@@ -100,9 +105,12 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 @pytest.fixture(scope="session", autouse=True)
 def stand_ins_are_forked() -> Generator[None]:
     """Fork venues and other stand-ins from a process that has loaded them; tests start hundreds of them."""
-    if sys.platform != "linux":
+    if sys.platform != "linux" or find_spec("venue_sandbox") is None:
         yield
         return
+    from venue_sandbox.servers.forking import Nursery
+    from venue_sandbox.servers.launch import Server
+
     started_as = Server.spawn
     with Nursery(STAND_INS) as nursery:
         Server.spawn = nursery.spawn
