@@ -9,20 +9,19 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
-from pathlib import Path
 from typing import Any
 
 import ib_async
 from schwab_app.redirect import request_hook
 from schwab_app.sdk import load_sdk
-from venue_sandbox.servers.launch import Server
-
-from chaos.matrix.stand import ACCOUNT
+from venue_sandbox.stands.longbridge import LongBridgeStand
+from venue_sandbox.stands.schwab import KEY, SECRET, SchwabStand
+from venue_sandbox.stands.stand import ACCOUNT, Stand
 
 __all__ = ["BARE", "Bare"]
 
-Bare = Callable[[Server, Path, Sequence[str], int], None]
+Bare = Callable[[str, Any, Sequence[str], int], None]
+"""Buys so many units of each symbol with a client library at a stand of its broker."""
 PAUSE_SECONDS = 0.005
 LONGBRIDGE = """
 import json, sys, time
@@ -41,9 +40,9 @@ while any(order.status != OrderStatus.Filled for order in trade.today_orders()):
 """
 
 
-def _ibkr(venue: Server, folder: Path, symbols: Sequence[str], units: int) -> None:
+def _ibkr(library: str, stand: Stand, symbols: Sequence[str], units: int) -> None:
     ib = ib_async.IB()
-    ib.connect("127.0.0.1", venue.port, clientId=99)
+    ib.connect("127.0.0.1", stand.server.port, clientId=99)
     contracts: Sequence[Any] = [ib_async.Stock(symbol, "SMART", "USD") for symbol in symbols]
     ib.qualifyContracts(*contracts)
     orders = (ib_async.MarketOrder("BUY", units, tif="DAY", account=ACCOUNT) for _ in contracts)
@@ -53,10 +52,10 @@ def _ibkr(venue: Server, folder: Path, symbols: Sequence[str], units: int) -> No
     ib.disconnect()
 
 
-def _schwab(venue: Server, folder: Path, symbols: Sequence[str], units: int) -> None:
+def _schwab(library: str, stand: SchwabStand, symbols: Sequence[str], units: int) -> None:
     schwab = load_sdk()
-    client = schwab.auth.client_from_token_file(folder / "token.json", "sandbox-key", "sandbox-secret")
-    client.session.event_hooks = {"request": [request_hook(("127.0.0.1", venue.port))]}
+    client = schwab.auth.client_from_token_file(stand.token, KEY, SECRET)
+    client.session.event_hooks = {"request": [request_hook(("127.0.0.1", stand.server.port))]}
     account = client.get_account_numbers().json()[0]["hashValue"]
     placed: list[int] = []
     for symbol in symbols:
@@ -70,25 +69,12 @@ def _schwab(venue: Server, folder: Path, symbols: Sequence[str], units: int) -> 
     client.session.close()
 
 
-def _longbridge(library: str, venue: Server, folder: Path, symbols: Sequence[str], units: int) -> None:
-    login, address = venue.control("GET", "login"), f"127.0.0.1:{venue.port}"
-    asked = {
-        "keys": [login["key"], login["secret"], login["tokens"][ACCOUNT]],
-        "urls": {
-            "http_url": f"http://{address}",
-            "quote_ws_url": f"ws://{address}/ws/quote",
-            "trade_ws_url": f"ws://{address}/ws/trade",
-        },
-        "symbols": list(symbols),
-        "units": units,
-    }
+def _longbridge(library: str, stand: LongBridgeStand, symbols: Sequence[str], units: int) -> None:
+    keys = list(stand.keys()[ACCOUNT].values())
+    asked = {"keys": keys, "urls": stand.urls, "symbols": list(symbols), "units": units}
     code = LONGBRIDGE.format(library=library, pause=PAUSE_SECONDS)
-    subprocess.run([sys.executable, "-c", code, json.dumps(asked)], check=True, cwd=folder)
+    subprocess.run([sys.executable, "-c", code, json.dumps(asked)], check=True, cwd=stand.folder)
 
 
-BARE: Mapping[str, Bare] = {
-    "ibkr": _ibkr,
-    "schwab": _schwab,
-    "longbridge": partial(_longbridge, "longbridge"),
-    "longport": partial(_longbridge, "longport"),
-}
+BARE: Mapping[str, Bare] = {"ibkr": _ibkr, "longbridge": _longbridge, "schwab": _schwab}
+"""By the name of the broker."""

@@ -10,8 +10,7 @@ import tempfile
 import time
 from collections.abc import Callable, Collection
 from contextlib import closing
-from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -33,21 +32,18 @@ from quant_platform_kit.domain.strategy import (
 from quant_platform_kit.services.record.report_store import ReportStore
 from quant_platform_kit.services.run.request import RunPorts, RunRequest
 from quant_platform_kit.services.run.run_cycle import run_cycle
-from schwab_app.tokens import TokenFile
-from venue_sandbox.servers.launch import Server
+from venue_sandbox.stands.stand import ACCOUNT, Clients, Opening, Stand, Waits
 
-from bench.bare_orders import BARE, Bare
-from chaos.matrix.ibkr import IbkrStand
-from chaos.matrix.longbridge import LongBridgeStand
-from chaos.matrix.schwab import SchwabStand
-from chaos.matrix.stand import ACCOUNT, Stand
+from bench.bare_orders import BARE
+from bench.libraries import of_library
 
 __all__ = ["measure"]
 
 ORDERS, ROUNDS = 20, 7
 BOUND = 1.5
 SYMBOLS = tuple(f"S{n:02}" for n in range(ORDERS))
-UNITS, LONG = 900, 20.0
+UNITS, CASH = 900, Decimal(1_000_000)
+WAITS = Waits(20.0, timedelta(seconds=0.4))
 EARLIER_OBJECTS = 800
 """What some days of runs leave. By then SQLite's log has reached its size, and a write takes half as long."""
 CALENDAR = load_calendar("XNYS")
@@ -76,37 +72,17 @@ class _Twenty:
         return self.manifest.rebalance(ctx, dict.fromkeys(self.manifest.managed, 0.045))
 
 
-@dataclass(frozen=True)
-class Side:
-    """A venue, the script, and how the platform reaches the venue."""
-
-    venue: str
-    bare: Bare
-    stand: Callable[[Server, Path], Stand]
+Work = Callable[[str, Stand, Clients, SqlStore], None]
 
 
-Work = Callable[[Side, Server, Path, SqlStore], None]
-
-SIDES = {
-    "ibkr": Side("tws", BARE["ibkr"], lambda venue, folder: IbkrStand(venue, timeout=LONG)),
-    "schwab": Side("schwab", BARE["schwab"], lambda venue, folder: SchwabStand(venue, _tokens(folder), timeout=LONG)),
-    "longbridge": Side(
-        "longbridge", BARE["longbridge"], lambda venue, folder: LongBridgeStand(venue, "longbridge", timeout=LONG)
-    ),
-    "longport": Side(
-        "longbridge", BARE["longport"], lambda venue, folder: LongBridgeStand(venue, "longport", timeout=LONG)
-    ),
-}
-
-
-def measure(broker: str) -> dict[str, Any]:
-    """Return the median ratio of a run to the bare script."""
-    side, pairs = SIDES[broker], list[tuple[float, float]]()
+def measure(library: str) -> dict[str, Any]:
+    """Return the median ratio of a run to the bare script, both with one client library."""
+    pairs = list[tuple[float, float]]()
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         prices = _prices(Path(name))
         for n in range(ROUNDS + 1):
-            bare = _at_venue(side, Path(name) / f"{n}-script", prices, _script)
-            ours = _at_venue(side, Path(name) / f"{n}-run", prices, _run)
+            bare = _at_venue(library, Path(name) / f"{n}-script", prices, _script)
+            ours = _at_venue(library, Path(name) / f"{n}-run", prices, _run)
             pairs.append((bare, ours))
     ratio = statistics.median(ours / bare for bare, ours in pairs[1:])
     return {
@@ -118,22 +94,18 @@ def measure(broker: str) -> dict[str, Any]:
     }
 
 
-def _at_venue(side: Side, folder: Path, prices: Path, work: Work) -> float:
+def _at_venue(library: str, folder: Path, prices: Path, work: Work) -> float:
     """Return the seconds that something takes at a venue of its own."""
-    options = ("--folder", str(folder / "venue"), "--prices", str(prices), "--clock", OPENS.isoformat())
-    with Server(f"venue_sandbox.{side.venue}", *options, "--account", f"{ACCOUNT}=1000000") as venue:
-        if side.venue == "schwab":
-            _tokens(folder).write(venue.control("POST", "login"))
-        with closing(SqlStore(f"sqlite:///{folder}/store.db")) as store:
-            for n in range(EARLIER_OBJECTS):
-                store.create(f"earlier/{n}", b"{}" * 200)
-            began = time.perf_counter()
-            work(side, venue, folder, store)
-            return time.perf_counter() - began
-
-
-def _tokens(folder: Path) -> TokenFile:
-    return TokenFile(folder / "token.json")
+    folder.mkdir()
+    opening = Opening(folder=folder, accounts={ACCOUNT: {"USD": CASH}}, prices=prices, clock=OPENS)
+    kind, subject = of_library(library)
+    with kind.open(opening) as stand, closing(SqlStore(f"sqlite:///{folder}/store.db")) as store:
+        for n in range(EARLIER_OBJECTS):
+            store.create(f"earlier/{n}", b"{}" * 200)
+        clients = stand.clients(WAITS, subject.library)
+        began = time.perf_counter()
+        work(subject.library, stand, clients, store)
+        return time.perf_counter() - began
 
 
 def _prices(folder: Path) -> Path:
@@ -144,15 +116,14 @@ def _prices(folder: Path) -> Path:
     return path
 
 
-def _script(side: Side, venue: Server, folder: Path, store: SqlStore) -> None:
+def _script(library: str, stand: Stand, clients: Clients, store: SqlStore) -> None:
     """Place twenty orders and wait until they are filled."""
-    side.bare(venue, folder, SYMBOLS, UNITS)
+    BARE[stand.name](library, stand, SYMBOLS, UNITS)
 
 
-def _run(side: Side, venue: Server, folder: Path, store: SqlStore) -> None:
+def _run(library: str, stand: Stand, clients: Clients, store: SqlStore) -> None:
     """Run a strategy that buys twenty symbols."""
-    stand = side.stand(venue, folder)
-    account = stand.account(store)
+    account = clients.account(ACCOUNT, store)
     key = RunKey(ACCOUNT, SESSION, "bench", Mode.PAPER)
     try:
         ports = RunPorts(account.broker, account.market, store, ReportStore(store), account.clock, CALENDAR)

@@ -1,49 +1,24 @@
 """A cold start of a broker's service against a hello-world with the same client library; as `bench.web_start`."""
 
 import tempfile
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from venue_sandbox.stands.stand import ACCOUNT, Opening
+
+from bench.libraries import of_library
 from bench.web_start import HELLO, compare, environment
 
 __all__ = ["measure"]
 
 
-@dataclass(frozen=True)
-class Start:
-    """What is compared: an import, and a service with settings of its own."""
-
-    imports: str
-    module: str
-    settings: Mapping[str, str] = field(default_factory=dict[str, str])
-
-
-LONGBRIDGE = {
-    "ACCOUNT_PREFIX": "HK",
-    "ACCOUNT_REGION": "HK",
-    "LONGPORT_APP_KEY": "key",
-    "LONGPORT_APP_SECRET": "secret",
-    "LONGPORT_ACCESS_TOKEN": "token",
-}
-SCHWAB = {
-    "PRICE_HISTORY_PATH": "prices.csv",
-    "SCHWAB_APP_KEY": "sandbox-key",
-    "SCHWAB_APP_SECRET": "sandbox-secret",
-    "SCHWAB_TOKEN_PATH": "token.json",
-}
-STARTS = {
-    "ibkr": Start("import ib_async\n", "ibkr_app"),
-    "schwab": Start("import schwab\n", "schwab_app", SCHWAB),
-    "longbridge": Start("import longbridge.openapi\n", "longbridge_app", LONGBRIDGE),
-    "longport": Start("import longport.openapi\n", "longbridge_app", LONGBRIDGE),
-}
-
-
-def measure(broker: str) -> dict[str, Any]:
-    """Return the median ratios of start and memory."""
-    start = STARTS[broker]
+def measure(library: str) -> dict[str, Any]:
+    """Return the median ratios of start and memory; a venue runs, as a service is led to one, and is asked nothing."""
+    kind, subject = of_library(library)
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
-        settings = {**environment(Path(name)), **start.settings}
-        return compare(start.imports + HELLO, start.module, settings)
+        folder = Path(name)
+        with kind.open(Opening(folder=folder, accounts={ACCOUNT: {"USD": Decimal(100_000)}})) as stand:
+            history = kind.history_settings(folder / "prices.csv")
+            settings = {**environment(folder), **stand.settings(ACCOUNT), **history}
+            return compare(f"import {subject.module}\n{HELLO}", kind.app, settings)

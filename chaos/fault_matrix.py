@@ -13,7 +13,6 @@ from collections.abc import Callable, Collection, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -25,18 +24,18 @@ from quant_platform_kit.domain.identity import Mode, RunKey
 from quant_platform_kit.domain.portfolio import Quote
 from quant_platform_kit.domain.prices import PriceHistory
 from quant_platform_kit.domain.runs import Outcome, RunReport
-from quant_platform_kit.paper.client import PaperClient, control
 from quant_platform_kit.paper.venue import Fault
 from quant_platform_kit.ports.versioned_store import Stored, VersionedStore
 from quant_platform_kit.services.record.report_store import ReportStore
 from quant_platform_kit.services.run.request import RunPorts, RunRequest, RunTerms
 from quant_platform_kit.services.run.run_cycle import run_cycle
+from venue_sandbox.stands.paper import PaperStand
 
 from chaos import stores
-from chaos.brokers.paper import PAPER_TRAITS, fills_on_paper
-from chaos.strategy import PRICES, FixedMarket, RunClock, bound
-from chaos.venue import PaperVenueProcess
-from chaos.verdict import judge
+from chaos.brokers.paper import PAPER_WAITS, fills_on_paper, paper_venue
+from chaos.brokers.plan import CASH
+from chaos.counting import judge
+from chaos.strategy import FixedMarket, RunClock, bound
 from chaos.worker import TIMES
 
 CALENDAR = load_calendar("XNYS")
@@ -126,32 +125,32 @@ CELLS = (
 )
 
 
-def run_cell(cell: Cell, place: stores.StorePlace, port: int, account: str) -> str:
+def run_cell(cell: Cell, place: stores.StorePlace, stand: PaperStand, account: str) -> str:
     """Run one account through the fault, and say how it ended."""
-    control(port, op="fund", account=account, cash="100000")
+    stand.fund(account, {"USD": CASH})
     keys: list[RunKey] = []
-    told: list[RunReport] = []
+    made: list[RunReport] = []
     for number, session in enumerate(SESSIONS[1:4]):
         key = RunKey(account, session, "matrix", Mode.PAPER)
         keys.append(key)
         faulty = number == 1
         if faulty and cell.venue:
-            control(port, op="fault", account=account, faults=[cell.venue.value])
-        told.append(_run(cell if faulty else Cell("none"), key, place, port))
+            stand.arm(account, [{"kind": cell.venue.value}])
+        made.append(_run(cell if faulty else Cell("none"), key, place, stand))
     ledger, reports = place.open()
-    count = judge(keys, fills_on_paper(port, account), ledger, ReportStore(reports))
+    count = judge(keys, fills_on_paper(stand, account), ledger, ReportStore(reports))
     if count.duplicates or count.lost or count.unresolved:
         raise SystemExit(f"{cell.name} on {place.ledger}: {count}")
-    return _verdict(told[1], told[2])
+    return _verdict(made[1], made[2])
 
 
-def _run(cell: Cell, key: RunKey, place: stores.StorePlace, port: int) -> RunReport:
+def _run(cell: Cell, key: RunKey, place: stores.StorePlace, stand: PaperStand) -> RunReport:
     """Ask until there is a report, as a scheduler's retries do."""
     clock = RunClock(CALENDAR.hours(key.session).open + timedelta(hours=1), SystemClock().monotonic(), SystemClock())
     ledger, reports = place.open()
     market = FixedMarket(clock, CALENDAR)
     ports = RunPorts(
-        broker=PaperClient(port, key.account_id, PAPER_TRAITS),
+        broker=stand.clients(PAPER_WAITS).account(key.account_id, ledger).broker,
         market=StaleMarket(market) if cell.stale else market,
         store=cell.store(ledger) if cell.store else ledger,
         reports=ReportStore(reports),
@@ -184,14 +183,13 @@ def main() -> int:
     columns: dict[str, list[str]] = {}
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="matrix-")))
-        venue = stack.enter_context(PaperVenueProcess(folder))
-        control(venue.port, op="prices", prices={symbol: str(Decimal(price)) for symbol, price in PRICES.items()})
+        stand = stack.enter_context(paper_venue(folder))
         for kind in arguments.stores:
             place = stack.enter_context(stores.serve(kind, folder))
             columns[kind] = []
             for number, cell in enumerate(CELLS):
                 account = f"DUSBX{kind.upper()}{number:02}"
-                columns[kind].append(run_cell(cell, place, venue.port, account))
+                columns[kind].append(run_cell(cell, place, stand, account))
                 sys.stderr.write(f"{kind}: {cell.name}: {columns[kind][-1]}\n")
     table = _table(columns)
     if arguments.write:

@@ -17,7 +17,7 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from multiprocessing.context import ForkProcess
 from pathlib import Path
@@ -29,19 +29,20 @@ from quant_platform_kit.domain.boundaries import Boundary
 from quant_platform_kit.domain.cycle import ExecutionPolicy
 from quant_platform_kit.domain.identity import Mode, RunKey
 from quant_platform_kit.domain.strategy import BoundStrategy
-from quant_platform_kit.paper.client import PaperClient, VenueClock, control
 from quant_platform_kit.paper.platform import description
-from quant_platform_kit.runtime.running import Trigger
+from quant_platform_kit.runtime.run_accounts import Trigger
 from quant_platform_kit.runtime.service import Account, Service, Stores
 from quant_platform_kit.runtime.settings import ServiceSettings
 from quant_platform_kit.services.record.report_store import ReportStore
 from quant_platform_kit.services.run.request import RunTerms
 from quant_platform_kit.web.serve import serve
 from venue_sandbox.servers.loopback import ask
+from venue_sandbox.stands.paper import PaperStand
 
 from chaos import stores
-from chaos.brokers.desk import CASH
-from chaos.brokers.paper import PAPER_TRAITS, fills_on_paper, paper_faults
+from chaos.brokers.paper import PAPER_WAITS, fills_on_paper, paper_faults, paper_venue
+from chaos.brokers.plan import CASH
+from chaos.counting import Count, judge
 from chaos.crash.campaign import (
     GIVE_UP_SECONDS,
     SESSIONS,
@@ -49,9 +50,7 @@ from chaos.crash.campaign import (
     campaign_folder,
     rarest,
 )
-from chaos.strategy import PRICES, FixedMarket, bound
-from chaos.venue import PaperVenueProcess
-from chaos.verdict import Count, judge
+from chaos.strategy import FixedMarket, bound
 from chaos.worker import CALENDAR, TIMES, note
 
 FORK = multiprocessing.get_context("fork")
@@ -73,7 +72,7 @@ class Stop:
 class Place:
     """What the services of a campaign share."""
 
-    venue_port: int
+    stand: PaperStand
     store: stores.StorePlace
     strategy: BoundStrategy
     hits: Path
@@ -97,9 +96,8 @@ def service(place: Place, account: str, stop: Stop | None) -> Service:
             os.kill(os.getpid(), stop.number)
 
     def accounts() -> tuple[Account, ...]:
-        clock = VenueClock(place.venue_port, account)
-        client = PaperClient(place.venue_port, account, PAPER_TRAITS)
-        return (Account(client, FixedMarket(clock, CALENDAR), clock, Mode.PAPER),)
+        made = place.stand.clients(PAPER_WAITS).account(account, place.store.open()[0])
+        return (replace(made, market=FixedMarket(made.clock, CALENDAR)),)
 
     return Service(
         settings=settings,
@@ -141,7 +139,7 @@ class Lane:
         self.account = f"DUSBX{self.seed:03}{self.number:03}"
         self.random = random.Random(f"{self.seed}-{self.number}")
         self.stopping: list[tuple[ForkProcess, float]] = []
-        control(self.place.venue_port, op="fund", account=self.account, cash=str(CASH))
+        self.place.stand.fund(self.account, {"USD": CASH})
         with socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
             self.listener = listener
             self.process = self._start(None)
@@ -154,9 +152,8 @@ class Lane:
     def _one_run(self, session: date) -> None:
         trigger = Trigger(CALENDAR.hours(session).open + timedelta(hours=1))
         self.keys.append(RunKey(self.account, session, trigger.slot, Mode.PAPER))
-        port = self.place.venue_port
-        control(port, op="fault", account=self.account, faults=paper_faults(self.random))
-        control(port, op="clock", account=self.account, instant=trigger.due.isoformat())
+        self.place.stand.arm(self.account, paper_faults(self.random))
+        self.place.stand.set_clock(self.account, trigger.due)
         over = threading.Event()
         with ThreadPoolExecutor(CLIENTS) as pool:
             waits = [self.random.uniform(0, 0.05) for _ in range(CLIENTS)]
@@ -243,10 +240,9 @@ class Lane:
 
 def run(arguments: argparse.Namespace) -> dict[str, object]:
     """Run a campaign and return its line."""
-    with campaign_folder(arguments.keep) as folder, PaperVenueProcess(folder) as venue:
+    with campaign_folder(arguments.keep) as folder, paper_venue(folder) as stand:
         with stores.serve(arguments.store, folder) as where:
-            control(venue.port, op="prices", prices={symbol: str(price) for symbol, price in PRICES.items()})
-            place = Place(venue.port, where, bound(arguments.seed), folder / "boundaries")
+            place = Place(stand, where, bound(arguments.seed), folder / "boundaries")
             lanes = min(LANES, arguments.runs)
             shares = [arguments.runs // lanes + (n < arguments.runs % lanes) for n in range(lanes)]
             with ThreadPoolExecutor(lanes) as pool:
@@ -259,7 +255,7 @@ def _line(done: list[Lane], place: Place) -> dict[str, object]:
     count, answers = Count(), dict[int, int]()
     store, reports = place.store.open()
     for lane in done:
-        filled = fills_on_paper(place.venue_port, lane.account)
+        filled = fills_on_paper(place.stand, lane.account)
         count = count + judge(lane.keys, filled, store, ReportStore(reports))
         for status, number in lane.answers.items():
             answers[status] = answers.get(status, 0) + number

@@ -15,16 +15,12 @@ from datetime import date
 from pathlib import Path
 
 from quant_platform_kit.domain.identity import Mode, RunKey
-from quant_platform_kit.paper.client import control
 from quant_platform_kit.services.record.report_store import ReportStore
 
 from chaos import stores
-from chaos.brokers.desk import CASH
-from chaos.brokers.paper import PaperDesk, fills_on_paper
+from chaos.brokers import BROKERS
+from chaos.counting import judge
 from chaos.crash.campaign import Campaign
-from chaos.strategy import PRICES
-from chaos.venue import PaperVenueProcess
-from chaos.verdict import judge
 from chaos.worker import BUSY, CALENDAR, DONE, RETRY, Job
 
 ACCOUNT = "DUSBXRACE"
@@ -34,18 +30,16 @@ NAMES = {DONE: "report", BUSY: "in progress", RETRY: "interrupted"}
 def race(kind: str, workers: int) -> dict[str, object]:
     """Let ``workers`` processes race for one key on one kind of store."""
     key = RunKey(ACCOUNT, CALENDAR.after(date(2023, 3, 1)), "race", Mode.PAPER)
-    with tempfile.TemporaryDirectory(prefix="race-") as name, PaperVenueProcess(Path(name)) as venue:
+    with tempfile.TemporaryDirectory(prefix="race-") as name, BROKERS["paper"].serve(Path(name), [ACCOUNT]) as venues:
         with stores.serve(kind, Path(name)) as place:
-            control(venue.port, op="prices", prices={symbol: str(price) for symbol, price in PRICES.items()})
-            control(venue.port, op="fund", account=ACCOUNT, cash=str(CASH))
-            job = Campaign(Namespace(seed=7, mutant=None), PaperDesk(venue.port), place, Path(name)).job(key)
+            job = Campaign(Namespace(seed=7, mutant=None), venues, place, Path(name)).job(key)
             racers = [job.start() for _ in range(workers)]
             for racer in racers:
                 racer.join(60)
             answers = Counter(NAMES.get(racer.exitcode or 0, f"exit {racer.exitcode}") for racer in racers)
             _ask_until_done(job)
             ledger, reports = place.open()
-            count = judge([key], fills_on_paper(venue.port, ACCOUNT), ledger, ReportStore(reports))
+            count = judge([key], venues.filled(ACCOUNT, (), ledger), ledger, ReportStore(reports))
             honest = sum(answers[name] for name in NAMES.values()) == workers
             line = {"store": kind, "workers": workers, "answers": dict(answers), "orders": count.orders}
             bad = count.duplicates + count.lost + count.unresolved

@@ -22,9 +22,9 @@ from quant_platform_kit.services.record.report_store import ReportStore
 from quant_platform_kit.services.run.execution import ExecutionTimes
 from quant_platform_kit.services.run.request import RunPorts, RunRequest, RunTerms
 from quant_platform_kit.services.run.run_cycle import run_cycle
+from venue_sandbox.stands.stand import Clients
 
-from chaos.brokers import SDKS
-from chaos.brokers.desk import Door
+from chaos.brokers import LOADED
 from chaos.mutants import MUTANTS
 from chaos.stores import StorePlace
 from chaos.strategy import FixedMarket, RunClock
@@ -32,7 +32,7 @@ from chaos.strategy import FixedMarket, RunClock
 DONE, RETRY, BUSY, DEFECT = 0, 10, 11, 12
 CALENDAR = load_calendar("XNYS")
 FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload([__name__, *SDKS])
+FORKS.set_forkserver_preload([__name__, *LOADED])
 TIMES = ExecutionTimes(timedelta(seconds=0.4), timedelta(seconds=0.04))
 
 
@@ -53,7 +53,7 @@ class Job:
     key: RunKey
     strategy: BoundStrategy
     place: StorePlace
-    door: Door
+    clients: Clients
     instant: datetime
     real_start: float
     hits: Path
@@ -92,7 +92,7 @@ def work(job: Job) -> int:
 
     store, reports = job.place.open()
     ports = RunPorts(
-        broker=job.door.broker(job.key.account_id, store),
+        broker=job.clients.account(job.key.account_id, store).broker,
         market=FixedMarket(clock, CALENDAR),
         store=store,
         reports=ReportStore(reports),

@@ -23,12 +23,15 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from quant_platform_kit.testing.broker_contract import BrokerContract
 from quant_platform_kit.testing.contract_case import Case, cases
 from quant_platform_kit.testing.contract_results import FAILED, NOT_APPLICABLE, PASSED
+from venue_sandbox.stands.registry import STANDS
+from venue_sandbox.stands.stand import Stand
+from venue_sandbox.stands.stand import Subject as Tested
 
 ROOT = Path(__file__).resolve().parent.parent
 CACHE = ROOT / ".cache" / "contract"
@@ -58,8 +61,6 @@ class Subject:
         Beside `COMMON`, what its environment holds; none: the tests run in this environment.
     environment
         Name of that environment.
-    variables
-        Environment variables of the tests.
     """
 
     name: str
@@ -67,28 +68,26 @@ class Subject:
     library: str = "quant-platform-kit"
     packages: tuple[str, ...] = ()
     environment: str = ""
-    variables: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 COMMON = (
-    *("-e", "packages/quant_platform_kit[data]", "-e", "packages/us_equity_strategies", "-e", "packages/venue_sandbox"),
-    *("pytest>=9", "pytest-socket>=0.7"),
+    *("-e", "packages/quant_platform_kit[data,sql]", "-e", "packages/us_equity_strategies"),
+    *("-e", "packages/venue_sandbox", "pytest>=9", "pytest-socket>=0.7"),
 )
-KIT_TESTS, IBKR_TESTS = "packages/quant_platform_kit/tests", "apps/ibkr/tests/test_ibkr_contract.py"
-HTTP_TESTS = "tests/services/brokers/test_http_venues_contract.py"
-ASYNC, INSYNC = ("-e", "apps/ibkr[async]"), ("-e", "apps/ibkr[insync]")
-LONGBRIDGE, LONGPORT = "apps/longbridge[longbridge]", "apps/longbridge[longport]"
-HTTP = ("-e", "packages/quant_platform_kit[sql]", "-e", "apps/schwab", "-e")
-SUBJECTS = (
-    Subject("paper", f"{KIT_TESTS}/test_paper_venue.py::TestPaperClient"),
-    Subject("paper-book", f"{KIT_TESTS}/test_paper_broker.py::TestPaperBroker"),
-    Subject("ib_async@176", IBKR_TESTS, "ib_async", ASYNC, "ib_async", {"CONTRACT_SERVER_VERSION": "176"}),
-    Subject("ib_async@178", IBKR_TESTS, "ib_async", ASYNC, "ib_async", {"CONTRACT_SERVER_VERSION": "178"}),
-    Subject("ib_insync@176", IBKR_TESTS, "ib_insync", INSYNC, "ib_insync", {"CONTRACT_SERVER_VERSION": "176"}),
-    Subject("schwab", f"{HTTP_TESTS}::TestSchwab", "schwab-py", (*HTTP, "apps/longbridge"), "schwab"),
-    Subject("longbridge", f"{HTTP_TESTS}::TestLongBridge", "longbridge", (*HTTP, LONGBRIDGE), "longbridge"),
-    Subject("longport", f"{HTTP_TESTS}::TestLongPort", "longport", (*HTTP, LONGPORT), "longport"),
-)
+TESTS = "tests/services/brokers/test_broker_contract.py"
+PAPER_BOOK = Subject("paper-book", "packages/quant_platform_kit/tests/paper/test_broker.py::TestPaperBroker")
+"""The paper broker without a venue: there is no stand for it."""
+
+
+def subject_of(stand: type[Stand], one: Tested) -> Subject:
+    """Return what is run for a subject of a stand; what needs the kit alone runs in this environment."""
+    if one.library == Subject.library:
+        return Subject(one.name, TESTS)
+    app = f"apps/{stand.name}[{one.extra}]" if one.extra else f"apps/{stand.name}"
+    return Subject(one.name, TESTS, one.library, ("-e", app), one.library)
+
+
+SUBJECTS = (*(subject_of(stand, one) for stand in STANDS.values() for one in stand.subjects), PAPER_BOOK)
 
 
 @dataclass(frozen=True)
@@ -136,7 +135,6 @@ def run(subject: Subject) -> None:
         return
     variables = {
         **os.environ,
-        **subject.variables,
         "BROKER_CONTRACT_RESULTS": str(RESULTS),
         "BROKER_CONTRACT_SUBJECT": subject.name,
         "BROKER_CONTRACT_LIBRARY": subject.library,

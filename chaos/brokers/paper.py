@@ -3,99 +3,78 @@
 import random
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
 from quant_platform_kit.domain.orders import Order
-from quant_platform_kit.domain.silence import BrokerTraits
-from quant_platform_kit.paper.client import PaperClient, control
 from quant_platform_kit.paper.venue import Fault
-from quant_platform_kit.ports.broker import Broker
 from quant_platform_kit.ports.versioned_store import VersionedStore
+from venue_sandbox.stands.paper import PaperStand
+from venue_sandbox.stands.stand import Opening, Stand, Waits
 
-from chaos.brokers.desk import CASH
+from chaos.brokers.plan import Plan
 from chaos.strategy import PRICES
-from chaos.venue import PaperVenueProcess
 
-__all__ = ["PAPER_TRAITS", "PaperDesk", "fills_on_paper", "paper", "paper_faults"]
+__all__ = ["PAPER", "PAPER_WAITS", "fills_on_paper", "paper_faults", "paper_venue"]
 
-PAPER_TRAITS = BrokerTraits(settle_window=timedelta(seconds=0.3), timeout=timedelta(seconds=0.25))
+PAPER_WAITS = Waits(0.25, timedelta(seconds=0.3))
+OPTIONS = ("--dedupe", "off", "--delay", "0.12")
 RECOVERABLE = (
-    Fault.LOST_ACK,
+    Fault.SILENT,
     Fault.SILENT_DROP,
     Fault.DELAYED_ACCEPT,
     Fault.DUPLICATE_EVENT,
     Fault.LATE_FILL,
-    Fault.DISCONNECT,
+    Fault.DROP_AFTER,
 )
-COSTLY = (Fault.PARTIAL_THEN_CANCEL, Fault.REJECT, Fault.UNFILLED, Fault.CASH_SHORT, Fault.FILL_RACES_CANCEL)
+COSTLY = (Fault.PARTIAL_FILL, Fault.REJECT, Fault.UNFILLED, Fault.CASH_SHORT, Fault.FILL_RACES_CANCEL)
 
 
-def paper_faults(rng: random.Random) -> list[str]:
+def paper_faults(rng: random.Random) -> list[Mapping[str, str]]:
     """Return what the paper venue is to do wrong with the next orders of an account."""
-    chosen: list[str] = []
+    chosen: list[Fault] = []
     for _ in range(6):
         drawn = rng.random()
         if drawn < 0.25:
-            chosen.append(rng.choice(RECOVERABLE).value)
+            chosen.append(rng.choice(RECOVERABLE))
         elif drawn < 0.26:
-            chosen.append(rng.choice(COSTLY).value)
+            chosen.append(rng.choice(COSTLY))
         else:
-            chosen.append(Fault.LATE_FILL.value if drawn > 0.95 else "")
-    return [fault or Fault.DUPLICATE_EVENT.value for fault in chosen]
+            chosen.append(Fault.LATE_FILL if drawn > 0.95 else Fault.DUPLICATE_EVENT)
+    return [{"kind": fault.value} for fault in chosen]
 
 
-def fills_on_paper(port: int, account: str) -> dict[str, Decimal]:
+def fills_on_paper(stand: Stand, account: str) -> dict[str, Decimal]:
     """Return units filled at a paper venue by client order id."""
     filled: dict[str, Decimal] = {}
-    for report in control(port, op="dump", account=account)["orders"]:
-        for fill in report["fills"]:
-            identity = report["order"]["client_order_id"]
-            filled[identity] = filled.get(identity, Decimal(0)) + Decimal(fill["quantity"])
+    for identity, units in stand.fills(account):
+        if units:
+            filled[identity] = filled.get(identity, Decimal(0)) + units
     return filled
 
 
-@dataclass(frozen=True)
-class PaperDoor:
-    """The paper venue's port."""
-
-    port: int
-
-    def broker(self, account: str, store: VersionedStore) -> Broker:
-        """Return a client."""
-        return PaperClient(self.port, account, PAPER_TRAITS)
+@contextmanager
+def paper_venue(folder: Path) -> Generator[PaperStand]:
+    """Run a paper venue without accounts, at which every symbol has one price on every day."""
+    with PaperStand.open(Opening(folder=folder, accounts={}, options=OPTIONS)) as stand:
+        stand.set_prices(PRICES)
+        yield stand
 
 
-@dataclass(frozen=True)
-class PaperDesk:
-    """The paper venue, which fills a repeated client order id twice."""
+class PaperPlan(Plan):
+    """Faults by the order, not by the run; none of them may block."""
 
-    port: int
-    lease: timedelta = timedelta(0)
-    sends_once: bool = False
-
-    @property
-    def door(self) -> PaperDoor:
-        """Its port."""
-        return PaperDoor(self.port)
-
-    def arm(self, account: str, rng: random.Random) -> Sequence[str]:
-        """Plan faults; none of them may block."""
-        control(self.port, op="fault", account=account, faults=paper_faults(rng))
+    def arm(self, stand: Stand, account: str, rng: random.Random) -> Sequence[str]:
+        """Plan faults."""
+        stand.arm(account, paper_faults(rng))
         return ()
 
-    def filled(self, account: str, intended: Sequence[Order], store: VersionedStore) -> Mapping[str, Decimal]:
-        """Return units filled."""
-        return fills_on_paper(self.port, account)
+    def filled(
+        self, stand: Stand, account: str, intended: Sequence[Order], store: VersionedStore
+    ) -> Mapping[str, Decimal]:
+        """Return units filled; those of a repeated id are added up."""
+        return fills_on_paper(stand, account)
 
 
-@contextmanager
-def paper(folder: Path, accounts: Sequence[str]) -> Generator[PaperDesk]:
-    """Run a paper venue."""
-    with PaperVenueProcess(folder) as venue:
-        control(venue.port, op="prices", prices={symbol: str(price) for symbol, price in PRICES.items()})
-        for account in accounts:
-            control(venue.port, op="fund", account=account, cash=str(CASH))
-        yield PaperDesk(venue.port)
+PAPER = PaperPlan(PaperStand, waits=PAPER_WAITS, lease=timedelta(0), lanes=24, options=OPTIONS)

@@ -1,30 +1,21 @@
-"""Charles Schwab, which knows no client order id: an order whose send was struck may be left to an operator."""
+"""Charles Schwab, which knows no client order id: an order whose send was hit may be left to an operator."""
 
-import json
-import random
-from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 
 from quant_platform_kit.domain.orders import Order
-from quant_platform_kit.ports.broker import Broker
 from quant_platform_kit.ports.versioned_store import VersionedStore
-from schwab_app.broker import Delays
-from schwab_app.compose import account_of
-from schwab_app.connection import Connection, Login
 from schwab_app.intents import Intent, Intents
-from schwab_app.tokens import TokenFile
-from venue_sandbox.servers.launch import Server
+from venue_sandbox.stands.schwab import SchwabClients, SchwabStand
+from venue_sandbox.stands.stand import Stand, Waits
 
-from chaos.brokers.desk import Faults, arm_each, options
+from chaos.brokers.plan import Faults, Plan
 
-__all__ = ["SCHWAB_LEASE", "SchwabDesk", "schwab"]
+__all__ = ["SCHWAB"]
 
-TIMEOUT_SECONDS, SETTLE, SKEW = 1.5, timedelta(seconds=0.4), timedelta(seconds=1)
-SCHWAB_LEASE = timedelta(seconds=4)
+SKEW = timedelta(seconds=1)
 RECOVERABLE: Faults = (
     (0.10, {"kind": "drop_after", "operation": "submit"}),
     (0.08, {"kind": "missing_location", "operation": "submit"}),
@@ -39,7 +30,7 @@ RECOVERABLE: Faults = (
     (0.02, {"kind": "partial_fill", "share": "0.5", "then": "cancel"}),
     (0.01, {"kind": "reject", "operation": "submit"}),
 )
-"""A send that is struck by one of these leaves an order that can be found, or none."""
+"""A send that one of these hits leaves an order that can be found, or none."""
 BLOCKING: Faults = (
     (0.010, {"kind": "drop_before", "operation": "submit"}),
     (0.005, {"kind": "silent_drop", "operation": "submit"}),
@@ -47,47 +38,27 @@ BLOCKING: Faults = (
     (0.005, {"kind": "http_error", "operation": "submit", "status": 504}),
     (0.005, {"kind": "phantom_order", "operation": "submit"}),
 )
-"""A send that is struck by one of these leaves an order that is not to be found."""
+"""A send that one of these hits leaves an order that is not to be found."""
 EARLY, LATE = timedelta(seconds=-2), timedelta(seconds=5)
 """How long after it was sent an order may be entered, by clocks that differ by up to two seconds."""
-OF_ALL = ((0.03, "expire_access"), (0.02, "disconnect"), (0.01, "half_open"))
 
 
-@dataclass(frozen=True)
-class SchwabDoor:
-    """The venue's port, and the file with the login's token."""
+class SchwabPlan(Plan):
+    """Orders are told apart by how they look and when they came."""
 
-    port: int
-    token: Path
+    def clients(self, stand: Stand, number: int) -> SchwabClients:
+        """Return what makes clients, whose clocks are at most a second off."""
+        assert isinstance(stand, SchwabStand)
+        return replace(stand.clients(self.waits or stand.waits), skew=SKEW)
 
-    def broker(self, account: str, store: VersionedStore) -> Broker:
-        """Return a client that has not logged in."""
-        login = Login("sandbox-key", "sandbox-secret", TokenFile(self.token), ("127.0.0.1", self.port))
-        return account_of(Connection(login, TIMEOUT_SECONDS), account, store, Delays(SETTLE, SKEW)).broker
-
-
-@dataclass(frozen=True)
-class SchwabDesk:
-    """The Schwab venue."""
-
-    venue: Server
-    door: SchwabDoor
-    lease: timedelta = SCHWAB_LEASE
-    sends_once: bool = True
-
-    def arm(self, account: str, rng: random.Random) -> Sequence[str]:
-        """Plan faults; some of those that strike a send may block."""
-        arm_each(self.venue, account, RECOVERABLE, rng)
-        for share, kind in OF_ALL:
-            if rng.random() < share:
-                self.venue.fault(kind)
-        return arm_each(self.venue, account, BLOCKING, rng)
-
-    def filled(self, account: str, intended: Sequence[Order], store: VersionedStore) -> Mapping[str, Decimal]:
+    def filled(
+        self, stand: Stand, account: str, intended: Sequence[Order], store: VersionedStore
+    ) -> Mapping[str, Decimal]:
         """Return units filled; an order there is the first one that looks like it and was sent shortly before."""
+        assert isinstance(stand, SchwabStand)
         intents, filled = Intents(store, account), dict[str, Decimal]()
         sent = [intent for order in intended if (intent := intents.known(order.client_order_id)) is not None]
-        for order in sorted(self.venue.control("GET", "book")["orders"], key=lambda order: order["number"]):
+        for order in sorted(stand.book()["orders"], key=lambda order: order["number"]):
             ticket = order["ticket"]
             if ticket["account"] != account:
                 continue
@@ -108,10 +79,12 @@ def _looks(intent: Intent) -> tuple[str, str, Decimal]:
     return intent.order.symbol, intent.order.side.value, intent.order.quantity
 
 
-@contextmanager
-def schwab(folder: Path, accounts: Sequence[str]) -> Generator[SchwabDesk]:
-    """Run a Schwab venue, with one login for all accounts."""
-    with Server("venue_sandbox.venues.schwab", *options(folder, "schwab", accounts)) as venue:
-        token = folder / "token.json"
-        token.write_text(json.dumps(venue.control("POST", "login")))
-        yield SchwabDesk(venue, SchwabDoor(venue.port, token))
+SCHWAB = SchwabPlan(
+    SchwabStand,
+    faults=RECOVERABLE,
+    changes=((0.03, {"kind": "expire_access"}), (0.02, {"kind": "disconnect"}), (0.01, {"kind": "half_open"})),
+    blocking=BLOCKING,
+    waits=Waits(1.5, timedelta(seconds=0.4)),
+    lease=timedelta(seconds=4),
+    sends_once=True,
+)

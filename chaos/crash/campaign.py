@@ -21,16 +21,16 @@ from quant_platform_kit.domain.identity import Mode, RunKey
 from quant_platform_kit.domain.orders import OrderState
 from quant_platform_kit.domain.runs import Outcome
 from quant_platform_kit.services.operate.audit import Operator
-from quant_platform_kit.services.operate.resolving import Resolution, Settlement, resolve
+from quant_platform_kit.services.operate.resolving import Resolution, ResolvedAs, resolve
 from quant_platform_kit.services.record.leases import read_lease
 from quant_platform_kit.services.record.recorded_run import recorded_run
 from quant_platform_kit.services.record.report_store import ReportStore
 
 from chaos import stores, worker
 from chaos.brokers import BROKERS
-from chaos.brokers.desk import Desk
+from chaos.brokers.plan import Venues
+from chaos.counting import Count, intended, judge
 from chaos.strategy import PRICES, bound
-from chaos.verdict import Count, intended, judge
 from chaos.worker import BUSY, CALENDAR, DONE, Job
 
 GIVE_UP_SECONDS = 240
@@ -66,7 +66,7 @@ class Lane:
     def _one_run(self, session: date) -> None:
         key = RunKey(self.account, session, "chaos", Mode.PAPER)
         self.keys.append(key)
-        self.causes[key.run_id] = [*self.campaign.desk.arm(self.account, self.random)]
+        self.causes[key.run_id] = [*self.campaign.venues.arm(self.account, self.random)]
         job = self.campaign.job(key)
         stops = self.random.choice((3, 3, 4, 4))
         deadline = time.monotonic() + GIVE_UP_SECONDS
@@ -89,10 +89,10 @@ class Lane:
             return
         time.sleep(OPERATOR_SECONDS)
         self._run_until_closed(key)
-        filled = self.campaign.desk.filled(self.account, intended(self.keys, store), store)
+        filled = self.campaign.venues.filled(self.account, intended(self.keys, store), store)
         for order in unknown:
             units = filled.get(order.client_order_id)
-            what = Settlement.FILLED if units else Settlement.NOT_SENT
+            what = ResolvedAs.FILLED if units else ResolvedAs.NOT_SENT
             price = PRICES[order.symbol] if units else None
             said = Resolution(key.run_id, order.client_order_id, what, "the venue's book", units, price)
             resolve(Operator(store, SystemClock(), "campaign"), self.account, said)
@@ -133,8 +133,8 @@ class Lane:
         return self._code(process)
 
     def causes_of(self, run_id: str) -> Sequence[str]:
-        """Return what struck a run that may rightly leave an order to an operator: a fault, or a death in a send."""
-        deaths = [IN_A_SEND] if self.campaign.desk.sends_once and self._stopped_sending(run_id) else []
+        """Return what hit a run that may rightly leave an order to an operator: a fault, or a death in a send."""
+        deaths = [IN_A_SEND] if self.campaign.venues.plan.sends_once and self._stopped_sending(run_id) else []
         return list(dict.fromkeys([*self.causes[run_id], *deaths]))
 
     def _stopped_sending(self, run_id: str) -> bool:
@@ -145,7 +145,7 @@ class Lane:
     def _died(self) -> None:
         """Count a worker's death, and note one with an order on its way, which not every broker can clear up."""
         self.crashes += 1
-        if not self.campaign.desk.sends_once:
+        if not self.campaign.venues.plan.sends_once:
             return
         run_id = self.keys[-1].run_id
         run = recorded_run(self.campaign.place.open()[0], self.account, run_id)
@@ -183,9 +183,9 @@ class Lane:
 class Campaign:
     """What the lanes share."""
 
-    def __init__(self, arguments: argparse.Namespace, desk: Desk, place: stores.StorePlace, folder: Path) -> None:
-        self.seed, self.mutant, self.desk = arguments.seed, arguments.mutant, desk
-        self.place = replace(place, lease=max(place.lease, desk.lease))
+    def __init__(self, arguments: argparse.Namespace, venues: Venues, place: stores.StorePlace, folder: Path) -> None:
+        self.seed, self.mutant, self.venues = arguments.seed, arguments.mutant, venues
+        self.place = replace(place, lease=max(place.lease, venues.plan.lease))
         self.hits = folder / "boundaries"
         self.strategy = bound(self.seed)
 
@@ -193,7 +193,8 @@ class Campaign:
         """Return an unharmed job for a key, beginning now, an hour into its session."""
         instant = CALENDAR.hours(key.session).open + timedelta(hours=1)
         start = SystemClock().monotonic()
-        return Job(key, self.strategy, self.place, self.desk.door, instant, start, self.hits, mutant=self.mutant)
+        clients = self.venues.clients[key.account_id]
+        return Job(key, self.strategy, self.place, clients, instant, start, self.hits, mutant=self.mutant)
 
     def next_boundary(self, rng: random.Random) -> Boundary:
         """Return one of the boundaries at which workers were stopped least often so far."""
@@ -226,12 +227,12 @@ def campaign_folder(keep: Path | None) -> Generator[Path]:
 
 def run(arguments: argparse.Namespace) -> dict[str, object]:
     """Run a campaign and return its line."""
-    side = BROKERS[arguments.broker]
-    lanes = min(side.lanes, arguments.runs)
+    plan = BROKERS[arguments.broker]
+    lanes = min(plan.lanes, arguments.runs)
     accounts = [account_name(arguments.seed, number) for number in range(lanes)]
-    with campaign_folder(arguments.keep) as folder, side.serve(folder, accounts) as desk:
+    with campaign_folder(arguments.keep) as folder, plan.serve(folder, accounts) as venues:
         with stores.serve(arguments.store, folder) as place:
-            campaign = Campaign(arguments, desk, place, folder)
+            campaign = Campaign(arguments, venues, place, folder)
             shares = [arguments.runs // lanes + (n < arguments.runs % lanes) for n in range(lanes)]
             with ThreadPoolExecutor(lanes) as pool:
                 done = list(pool.map(lambda n: Lane(n, shares[n], campaign).work(), range(lanes)))
@@ -239,14 +240,17 @@ def run(arguments: argparse.Namespace) -> dict[str, object]:
             store, reports = place.open()
             for lane in done:
                 count = count + judge(
-                    lane.keys, desk.filled(lane.account, intended(lane.keys, store), store), store, ReportStore(reports)
+                    lane.keys,
+                    venues.filled(lane.account, intended(lane.keys, store), store),
+                    store,
+                    ReportStore(reports),
                 )
                 blocked = (key.run_id for key in lane.keys if _blocked(ReportStore(reports), key.run_id))
                 causes += [lane.causes_of(run_id) for run_id in blocked]
             line = count.line(crashes=sum(lane.crashes for lane in done), boundaries=boundaries(campaign.hits))
-            told = {"broker": arguments.broker, "store": arguments.store, "mutant": arguments.mutant}
+            asked = {"broker": arguments.broker, "store": arguments.store, "mutant": arguments.mutant}
             explained = Counter(" and ".join(sorted(each)) for each in causes if each)
-            return {**told, **line, "blocked_with_cause": sum(explained.values()), "causes": dict(explained)}
+            return {**asked, **line, "blocked_with_cause": sum(explained.values()), "causes": dict(explained)}
 
 
 def _blocked(reports: ReportStore, run_id: str) -> bool:

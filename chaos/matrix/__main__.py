@@ -11,34 +11,30 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
-from chaos.matrix.ibkr import IBKR_ROWS, ibkr
-from chaos.matrix.longbridge import LONGBRIDGE_ROWS, longbridge, longport
-from chaos.matrix.schwab import SCHWAB_ROWS, schwab
-from chaos.matrix.stand import Row, Serve
+from venue_sandbox.stands.exchange_stand import ExchangeStand
+from venue_sandbox.stands.registry import STANDS
+from venue_sandbox.stands.stand import Subject
+
+from chaos.matrix.ibkr import IBKR
+from chaos.matrix.longbridge import LONGBRIDGE
+from chaos.matrix.page import Page
+from chaos.matrix.rows import Row
+from chaos.matrix.schwab import SCHWAB
 from chaos.matrix.trial import Ended, run_row
 
 AT_ONCE = 3
 
 
-@dataclass(frozen=True)
-class Page:
-    """A page: its broker, what stands in its rows, and a column for each client library."""
-
-    broker: str
-    rows: Sequence[Row]
-    columns: Mapping[str, Serve]
-
-
-PAGES = {
-    "ibkr": Page("Interactive Brokers", IBKR_ROWS, {"ib_async": ibkr}),
-    "schwab": Page("Charles Schwab", SCHWAB_ROWS, {"schwab-py": schwab}),
-    "longbridge": Page("LongBridge", LONGBRIDGE_ROWS, {"longbridge": longbridge, "longport": longport}),
+PAGES: Mapping[str, Page] = {
+    name: {"ibkr": IBKR, "schwab": SCHWAB, "longbridge": LONGBRIDGE}.get(name, Page(stand))
+    for name, stand in STANDS.items()
+    if issubclass(stand, ExchangeStand)
 }
+"""The paper venue, which has faults of its own, is in `chaos.fault_matrix`."""
 
 
 def main() -> int:
@@ -50,7 +46,7 @@ def main() -> int:
     arguments = parser.parse_args()
     chosen = PAGES[arguments.broker]
     rows = [row for row in chosen.rows if arguments.only in row.name]
-    ended = {library: _column(library, serve, rows) for library, serve in chosen.columns.items()}
+    ended = {tested.library: _column(chosen, tested, rows) for tested in chosen.kind.libraries()}
     lines = [
         f"| {' | '.join([row.name, *(str(column[n]) for column in ended.values())])} |" for n, row in enumerate(rows)
     ]
@@ -62,30 +58,31 @@ def main() -> int:
     return 1 if any(one.wrong for column in ended.values() for one in column) else 0
 
 
-def _column(library: str, serve: Serve, rows: Sequence[Row]) -> list[Ended]:
+def _column(page: Page, tested: Subject, rows: Sequence[Row]) -> list[Ended]:
     with ThreadPoolExecutor(AT_ONCE) as several:
-        return list(several.map(partial(_ended, library, serve), rows))
+        return list(several.map(partial(_ended, page, tested), rows))
 
 
-def _ended(library: str, serve: Serve, row: Row) -> Ended:
+def _ended(page: Page, tested: Subject, row: Row) -> Ended:
     with tempfile.TemporaryDirectory(prefix="matrix-") as folder:
-        ended = run_row(serve, row, Path(folder))
-    sys.stderr.write(f"{library}: {row.name}: {ended}\n")
+        ended = run_row(page, tested.library, row, Path(folder))
+    sys.stderr.write(f"{tested.library}: {row.name}: {ended}\n")
     return ended
 
 
 def _head(name: str, page: Page) -> tuple[str, ...]:
+    libraries = [tested.library for tested in page.kind.libraries()]
     return (
-        f"# Faults at {page.broker}",
+        f"# Faults at {page.kind.title}",
         "",
-        "Every fault of the venue, on a folder store, with the real client library: how the run that it strikes ends.",
+        "Every fault of the venue, on a folder store, with the real client library: how the run that it hits ends.",
         f"Made by `python -m chaos.matrix {name} --write`, which fails if the venue's book and the ledger differ in",
         "an order or a unit at the end, if a run ends neither resolved nor blocked with what to do, or if the next one",
         "does not trade on. What is left to an operator is settled by what the venue shows. After a 503 the scheduler",
         "tries again.",
         "",
-        f"| fault | {' | '.join(f'{library} {version(library)}' for library in page.columns)} |",
-        "|---" * (1 + len(page.columns)) + "|",
+        f"| fault | {' | '.join(f'{library} {version(library)}' for library in libraries)} |",
+        "|---" * (1 + len(libraries)) + "|",
     )
 
 

@@ -1,79 +1,48 @@
 """Interactive Brokers: the faults of the TWS venue."""
 
 import threading
-from collections.abc import Generator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import date, timedelta
-from pathlib import Path
+from datetime import timedelta
 
-from ibkr_app.compose import account_of
-from ibkr_app.connection import Address, Connection
-from quant_platform_kit.ports.versioned_store import VersionedStore
-from quant_platform_kit.runtime.service import Account
 from quant_platform_kit.services.run.execution import ExecutionTimes
-from venue_sandbox.servers.launch import Server
+from venue_sandbox.stands.ibkr import IbkrStand
+from venue_sandbox.stands.stand import Waits
 
-from chaos.matrix.stand import ACCOUNT, Row, fault, on_price_file, set_clock, together
+from chaos.matrix.page import Page
+from chaos.matrix.rows import ACCOUNT, Row, fault, together
 
-__all__ = ["IBKR_ROWS", "ibkr"]
+__all__ = ["IBKR"]
 
-CLIENT_ID, TIMEOUT, SETTLE = 1, 1.0, timedelta(seconds=0.4)
-
-
-@dataclass(frozen=True)
-class IbkrStand:
-    """A TWS venue."""
-
-    venue: Server
-    times: ExecutionTimes = field(default=ExecutionTimes(timedelta(seconds=0.4), timedelta(seconds=0.04)))
-    lease: timedelta = timedelta(seconds=3)
-    timeout: float = TIMEOUT
-
-    def begin(self, session: date) -> None:
-        """Set the venue's clock."""
-        set_clock(self.venue, session)
-
-    def account(self, store: VersionedStore) -> Account:
-        """Return the account over a login that was not made yet."""
-        connection = Connection(Address("127.0.0.1", self.venue.port, CLIENT_ID, self.timeout))
-        return account_of(connection, ACCOUNT, store, SETTLE)
-
-
-@contextmanager
-def ibkr(folder: Path) -> Generator[IbkrStand]:
-    """Run a TWS venue."""
-    with Server("venue_sandbox.venues.tws", *on_price_file(folder)) as venue:
-        yield IbkrStand(venue)
+WAITS = Waits(1.0, timedelta(seconds=0.4))
+TIMES = ExecutionTimes(timedelta(seconds=0.4), timedelta(seconds=0.04))
 
 
 def _occupied(stand: IbkrStand) -> None:
     """Hold the client id for a second, as a session that was not ended does."""
-    other = Connection(Address("127.0.0.1", stand.venue.port, CLIENT_ID, 2.0))
+    other = stand.clients(Waits(2.0, WAITS.settle)).connection(ACCOUNT)
     other.connect()
     threading.Timer(1.0, other.close).start()
 
 
 def _closed_for_a_while(stand: IbkrStand) -> None:
     """Close the market, and open it again after a second."""
-    stand.venue.fault("market", state="closed")
-    threading.Timer(1.0, lambda: stand.venue.fault("market", state="open")).start()
+    stand.server.fault("market", state="closed")
+    threading.Timer(1.0, lambda: stand.server.fault("market", state="open")).start()
 
 
 def _lost_connectivity(stand: IbkrStand) -> None:
-    """Tell 1100 when an order comes, and 1102 with the next one."""
-    stand.venue.fault("message", code=1100, operation="submit")
-    stand.venue.fault("message", code=1102, operation="submit", skip=1)
+    """Send 1100 when an order comes, and 1102 with the next one."""
+    stand.server.fault("message", code=1100, operation="submit")
+    stand.server.fault("message", code=1102, operation="submit", skip=1)
 
 
 SUBMIT = {"operation": "submit"}
-IBKR_ROWS = (
+ROWS = (
     Row("lost acknowledgement, connection cut", fault("drop_after", **SUBMIT)),
     Row("lost acknowledgement, connection open", fault("silent", **SUBMIT)),
     Row("silent drop", fault("silent_drop", **SUBMIT)),
     Row("connection cut before the order", fault("drop_before", **SUBMIT)),
-    Row("delayed accept, within the settle window", fault("delayed_accept", seconds=0.2, **SUBMIT)),
-    Row("delayed accept, after the settle window", fault("delayed_accept", seconds=1.8, **SUBMIT)),
+    Row("delayed accept, within the visibility window", fault("delayed_accept", seconds=0.2, **SUBMIT)),
+    Row("delayed accept, after the visibility window", fault("delayed_accept", seconds=1.8, **SUBMIT)),
     Row("duplicate event", fault("duplicate_event")),
     Row("late fill", fault("late_fill", seconds=0.2)),
     Row("partial fill, then the connection is lost", fault("partial_fill", share="0.5", then="disconnect")),
@@ -93,3 +62,4 @@ IBKR_ROWS = (
     Row("Gateway restart", fault("restart", seconds=0.5)),
     Row("Gateway restart when an order comes", fault("restart", seconds=0.5, **SUBMIT)),
 )
+IBKR = Page(IbkrStand, ROWS, WAITS, TIMES, timedelta(seconds=3))

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -16,13 +16,15 @@ from quant_platform_kit.domain.orders import OrderState, Side
 from quant_platform_kit.domain.runs import OrderOutcome, OrderRecord, Outcome, RunReport
 from quant_platform_kit.services.observe.notifying import about_run
 from quant_platform_kit.services.operate.audit import Operator
-from quant_platform_kit.services.operate.resolving import Resolution, Settlement, resolve
+from quant_platform_kit.services.operate.resolving import Resolution, ResolvedAs, resolve
 from quant_platform_kit.services.record.recorded_run import recorded_run
 from quant_platform_kit.services.record.report_store import ReportStore
 from quant_platform_kit.services.run.request import RunPorts, RunRequest, RunTerms
 from quant_platform_kit.services.run.run_cycle import run_cycle
+from venue_sandbox.stands.stand import Stand
 
-from chaos.matrix.stand import ACCOUNT, CALENDAR, SESSIONS, Row, Serve, Stand
+from chaos.matrix.page import CALENDAR, SESSIONS, Page
+from chaos.matrix.rows import ACCOUNT, Row
 from chaos.strategy import PRICES, bound
 
 __all__ = ["Ended", "run_row"]
@@ -46,20 +48,20 @@ class Unreported(Exception):
     """No try of a run ended with a report."""
 
 
-def run_row(serve: Serve, row: Row, folder: Path) -> Ended:
+def run_row(page: Page, library: str, row: Row, folder: Path) -> Ended:
     """Run one account through a fault."""
-    with serve(folder) as stand:
-        trial = _Trial(stand, FileStore(folder / "store"), FileStore(folder / "reports"))
+    with page.open(folder) as stand:
+        trial = _Trial(page, library, stand, FileStore(folder / "store"), FileStore(folder / "reports"))
         try:
-            stand.begin(SESSIONS[0])
+            trial.begin(SESSIONS[0])
             trial.run(SESSIONS[0])
-            stand.begin(SESSIONS[1])
+            trial.begin(SESSIONS[1])
             row.arm(stand)
             report, tries = trial.run(SESSIONS[1], row)
             settled = trial.settle(report)
-            stand.venue.clear()
-            stand.venue.fault("market", state="calendar")
-            stand.begin(SESSIONS[2])
+            stand.server.clear()
+            stand.server.fault("market", state="calendar")
+            trial.begin(SESSIONS[2])
             after, _ = trial.run(SESSIONS[2])
         except Unreported as error:
             return Ended("no report", (str(error),))
@@ -69,9 +71,15 @@ def run_row(serve: Serve, row: Row, folder: Path) -> Ended:
 
 @dataclass
 class _Trial:
+    page: Page
+    library: str
     stand: Stand
     store: FileStore
     reports: FileStore
+
+    def begin(self, session: date) -> None:
+        """Make it an hour after the open of a session."""
+        self.stand.set_clock(ACCOUNT, CALENDAR.hours(session).open + timedelta(hours=1))
 
     def run(self, session: date, row: Row | None = None) -> tuple[RunReport, int]:
         """Run one session as a scheduler would have it: again, in a new process, until there is a report."""
@@ -79,12 +87,12 @@ class _Trial:
         for tries in range(1, MOST_TRIES + 1):
             if row is not None and row.mend is not None and tries == MENDED_AFTER + 1:
                 row.mend(self.stand)
-            account = self.stand.account(self.store)
+            account = self.stand.clients(self.page.waits, self.library).account(ACCOUNT, self.store)
             reports = ReportStore(self.reports)
             ports = RunPorts(account.broker, account.market, self.store, reports, account.clock, CALENDAR)
             request = RunRequest(bound(1), _key(session))
             try:
-                terms = RunTerms(self.stand.times, self.stand.lease)
+                terms = RunTerms(self.page.times, self.page.lease)
                 return run_cycle(request, ports, ExecutionPolicy(), terms), tries
             except (BrokerError, InProgress, LeaseLost) as error:
                 said = f"{type(error).__name__}: {error}"
@@ -93,14 +101,14 @@ class _Trial:
                 account.close()
         raise Unreported(f"no report of {session} after {MOST_TRIES} tries: {said}")
 
-    def settle(self, report: RunReport) -> list[Settlement]:
+    def settle(self, report: RunReport) -> list[ResolvedAs]:
         """Settle what the run left to an operator, by what the venue shows; return how."""
         unknown = [order for order in report.orders if order.state is OrderState.UNKNOWN]
         return [self._settled(report, order) for order in unknown]
 
-    def _settled(self, report: RunReport, order: OrderOutcome) -> Settlement:
+    def _settled(self, report: RunReport, order: OrderOutcome) -> ResolvedAs:
         units = sum((Decimal(each["filled"]) for each in self._alike(order)), ZERO)
-        what, price = (Settlement.FILLED, PRICES[order.symbol]) if units else (Settlement.NOT_SENT, None)
+        what, price = (ResolvedAs.FILLED, PRICES[order.symbol]) if units else (ResolvedAs.NOT_SENT, None)
         said = Resolution(report.run_id, order.client_order_id, what, "the venue's book", units or None, price)
         resolve(Operator(self.store, SystemClock(), "matrix"), ACCOUNT, said)
         return what
@@ -138,7 +146,7 @@ class _Trial:
         return () if run is None else tuple(run.records.values())
 
     def _book(self) -> dict[str, Any]:
-        return self.stand.venue.control("GET", "book")
+        return self.stand.server.control("GET", "book")
 
 
 def _key(session: date) -> RunKey:
@@ -148,8 +156,8 @@ def _key(session: date) -> RunKey:
 def _silent(report: RunReport) -> Iterator[str]:
     """Tell what nobody would learn: a run that is blocked has to say what to do, and its notification too."""
     if report.outcome in (Outcome.BLOCKED, Outcome.FAILED):
-        told = about_run(report).body
-        if not report.todo or any(line not in told for line in report.todo):
+        notice = about_run(report).body
+        if not report.todo or any(line not in notice for line in report.todo):
             yield "blocked without saying what to do"
 
 
@@ -159,14 +167,14 @@ def _stuck(after: RunReport) -> Iterator[str]:
         yield f"the run after it: {after.outcome.value}: {'; '.join(after.reasons)}"
 
 
-def _words(report: RunReport, tries: int, row: Row, settled: list[Settlement], after: RunReport) -> str:
-    told = report.outcome.value
+def _words(report: RunReport, tries: int, row: Row, settled: list[ResolvedAs], after: RunReport) -> str:
+    words = report.outcome.value
     if row.mend is not None and tries > MENDED_AFTER:
-        told = f"503 at each try; {told} once {row.once}"
+        words = f"503 at each try; {words} once {row.once}"
     elif tries > 1:
-        told += f" at try {tries}"
+        words += f" at try {tries}"
     if settled:
-        told += f"; `quant resolve` is asked for, and settles it as {', '.join(sorted(set(settled)))}"
+        words += f"; `quant resolve` is asked for, and settles it as {', '.join(sorted(set(settled)))}"
     if report.outcome in (Outcome.BLOCKED, Outcome.INCOMPLETE):
-        told += f"; the next run: {after.outcome.value}"
-    return told
+        words += f"; the next run: {after.outcome.value}"
+    return words

@@ -75,7 +75,7 @@ def endpoint() -> str:
 @pytest.fixture(scope="session")
 def ports() -> set[int]:
     """Return the ports of 127.0.0.1 that were opened for this run."""
-    return set()
+    return Server.opened
 
 
 @pytest.fixture(autouse=True)
@@ -108,7 +108,6 @@ def start(ports: set[int]) -> Generator[Start]:
     def run(module: str, *options: str) -> Server:
         server = Server(f"venue_sandbox.{module}", *options)
         started.append(server)
-        ports.update((server.port, server.control_port))
         return server
 
     yield run
@@ -328,16 +327,3 @@ def longbridge_config(openapi: ModuleType) -> Callable[..., Any]:
         return make(**{**longbridge_login(server, account), **changes}, enable_print_quote_packages=False)
 
     return run
-
-
-@pytest.fixture
-def reachable(ports: set[int], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a test connect to every server that a platform on this machine starts."""
-
-    def started(*arguments: Any, **options: Any) -> Server:
-        server = Server(*arguments, **options)
-        ports.update((server.port, server.control_port))
-        return server
-
-    for name in ("platform", "paper", "ibkr", "schwab", "longbridge"):
-        monkeypatch.setattr(import_module(f"venue_sandbox.stands.{name}"), "Server", started)

@@ -260,7 +260,7 @@ def test_a_late_execution_begins_in_its_turn_with_the_schedule_time_it_had(
 
 
 def test_requests_to_the_api_fail_on_demand_and_are_counted(scheduler: Scheduler) -> None:
-    scheduler.server.fault("fail_before", operation="create", status=503)
+    scheduler.server.fault("http_error", operation="create", status=503)
     refused = scheduler.call("POST", f"/v1/{PARENT}/jobs", {})
     assert (refused.status_code, refused.json()["error"]["status"]) == (503, "UNAVAILABLE")
     scheduler.create()
@@ -268,7 +268,7 @@ def test_requests_to_the_api_fail_on_demand_and_are_counted(scheduler: Scheduler
 
 
 def test_a_fault_that_is_not_known_is_refused_with_those_that_are(scheduler: Scheduler) -> None:
-    with pytest.raises(Unhealthy, match="kind is one of duplicate, lost_answer, late, fail_before"):
+    with pytest.raises(Unhealthy, match="kind is one of duplicate, lost_answer, late, http_error"):
         scheduler.server.fault("quake")
     scheduler.create()
     scheduler.server.fault("duplicate")

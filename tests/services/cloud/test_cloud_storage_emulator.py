@@ -293,18 +293,18 @@ def test_an_object_takes_one_write_a_second(start: Start) -> None:
 
 def test_faults_strike_the_operation_they_name_as_often_as_they_say(server: Server, bucket: storage.Bucket) -> None:
     blob = bucket.blob("object")
-    server.fault("fail_before", operation="insert", status=502, skip=1, times=2)
+    server.fault("http_error", operation="insert", status=502, skip=1, times=2)
     blob.upload_from_string(b"1", retry=None)
     for _ in range(2):
         with pytest.raises(answers.BadGateway):
             blob.upload_from_string(b"2", retry=None)
     assert blob.download_as_bytes() == b"1"
     blob.upload_from_string(b"3", retry=None)
-    server.fault("fail_after", operation="insert")
+    server.fault("drop_after", operation="insert")
     with pytest.raises(requests.ConnectionError):
         blob.upload_from_string(b"4", retry=None)
     assert bucket.blob("object").download_as_bytes() == b"4"
-    server.fault("down", operation="*", times=None)
+    server.fault("drop_before", operation="*", times=None)
     with pytest.raises(requests.ConnectionError):
         bucket.blob("object").reload(retry=None)
     server.clear()
@@ -315,7 +315,7 @@ def test_faults_strike_the_operation_they_name_as_often_as_they_say(server: Serv
 
 
 def test_a_fault_that_makes_no_sense_is_refused(server: Server) -> None:
-    with pytest.raises(Unhealthy, match="400: kind is one of fail_before, fail_after"):
+    with pytest.raises(Unhealthy, match="400: kind is one of http_error, drop_after"):
         server.fault("explode")
     with pytest.raises(Unhealthy, match="400: times is a number from 1 on"):
         server.fault("slow", times=0)

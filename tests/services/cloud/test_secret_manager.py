@@ -169,10 +169,10 @@ def test_only_a_secret_that_is_there_and_not_pinned_gets_a_version(
 @pytest.mark.parametrize(
     ("fault", "why"),
     [
-        ({"kind": "fail_before", "status": 403}, "Forbidden"),
-        ({"kind": "fail_before", "status": 503}, "ServiceUnavailable"),
+        ({"kind": "http_error", "status": 403}, "Forbidden"),
+        ({"kind": "http_error", "status": 503}, "ServiceUnavailable"),
         ({"kind": "rate_limit"}, "TooManyRequests"),
-        ({"kind": "down"}, "ConnectionError"),
+        ({"kind": "drop_before"}, "ConnectionError"),
     ],
 )
 def test_a_service_that_refuses_or_is_down_is_a_store_error_that_tells_no_value(
@@ -263,7 +263,9 @@ def test_a_pinned_login_is_refreshed_in_memory_and_never_written(
     assert versions(client) == [("2", "ENABLED"), ("1", "ENABLED")]
 
 
-@pytest.mark.parametrize("fault", [{"kind": "fail_before", "status": 403}, {"kind": "down"}, {"kind": "fail_after"}])
+@pytest.mark.parametrize(
+    "fault", [{"kind": "http_error", "status": 403}, {"kind": "drop_before"}, {"kind": "drop_after"}]
+)
 def test_a_login_that_cannot_be_written_back_trades_on_and_is_whole_for_the_next_process(
     server: Server, schwab: Server, secrets: GoogleSecrets, fault: dict[str, Any]
 ) -> None:

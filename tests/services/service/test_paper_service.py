@@ -243,7 +243,7 @@ def test_while_cloud_storage_is_down_the_service_starts_and_waits_and_a_retry_co
         "STORAGE_EMULATOR_HOST": f"http://127.0.0.1:{storage.port}",
     }
     made = platform(**place)
-    storage.fault("down", times=None)
+    storage.fault("drop_before", times=None)
     answer = made.post()
     assert (answer.status, answer.headers["retry-after"]) == (503, "30")
     assert made.orders() == []
@@ -288,7 +288,7 @@ def interrupted(made: Platform, fault: Fault) -> tuple[Future[Answer], ThreadPoo
     return trigger, pool
 
 
-@pytest.mark.parametrize("fault", [Fault.UNFILLED, Fault.LOST_ACK])
+@pytest.mark.parametrize("fault", [Fault.UNFILLED, Fault.SILENT])
 def test_a_service_told_to_stop_in_the_middle_of_a_run_ends_in_time_and_no_order_is_lost_or_doubled(
     platform: Start, fault: Fault
 ) -> None:
@@ -308,7 +308,7 @@ def test_a_service_told_to_stop_in_the_middle_of_a_run_ends_in_time_and_no_order
     assert report["run_id"] == still_open["run_id"]
     (order,) = made.orders()
     assert report["orders"][0]["state"] == order["state"]
-    if fault is Fault.LOST_ACK:
+    if fault is Fault.SILENT:
         assert (report["outcome"], order["state"]) == ("completed", "FILLED")
         return
     assert (report["outcome"], order["state"]) == ("incomplete", "CANCELLED")
@@ -462,10 +462,10 @@ def test_tokens_of_the_issuer_open_the_door_for_those_who_are_named(platform: St
         minted = ask(issuer, "GET", f"/_control/token?audience={audience}&email={email}{more}").document["token"]
         return {"Authorization": f"Bearer {minted}"}
 
-    made.scheduler.fault("down", operation="certs")
+    made.scheduler.fault("drop_before", operation="certs")
     cut = made.post(**token())
     assert (cut.status, cut.headers["retry-after"]) == (503, "30")
-    made.scheduler.fault("fail_before", operation="certs")
+    made.scheduler.fault("http_error", operation="certs")
     assert made.post(**token()).status == 503
     refused = {
         "no token": (401, {}),

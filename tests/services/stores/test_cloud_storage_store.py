@@ -141,13 +141,15 @@ def test_a_second_write_within_the_second_waits_for_its_turn(start: Start) -> No
 def test_a_lost_answer_to_a_write_that_was_made_is_success(
     failing: GsStore, emulator: Server, other: GsStore, write: Write
 ) -> None:
-    emulator.fault("fail_after", operation="insert")
+    emulator.fault("drop_after", operation="insert")
     generation = write(failing, b"own")
     assert emulator.requests() == {"insert": 1, "get": 1}
     assert other.get("lease") == Stored(b"own", generation)
 
 
-@pytest.mark.parametrize("fault", [{"kind": "down"}, {"kind": "fail_before", "status": 503}], ids=["down", "error"])
+@pytest.mark.parametrize(
+    "fault", [{"kind": "drop_before"}, {"kind": "http_error", "status": 503}], ids=["down", "error"]
+)
 def test_a_write_that_was_not_made_is_sent_again(
     failing: GsStore, emulator: Server, other: GsStore, write: Write, fault: dict[str, object]
 ) -> None:
@@ -160,7 +162,7 @@ def test_a_write_that_was_not_made_is_sent_again(
 def test_a_write_that_was_not_made_loses_to_another_made_meanwhile(
     failing: GsStore, emulator: Server, other: GsStore, write: Write
 ) -> None:
-    emulator.fault("down", operation="insert")
+    emulator.fault("drop_before", operation="insert")
     emulator.fault("slow", operation="get", seconds=1.0)
     with ThreadPoolExecutor(1) as pool:
         losing = pool.submit(write, failing, b"own")
@@ -173,8 +175,8 @@ def test_a_write_that_was_not_made_loses_to_another_made_meanwhile(
 
 
 def test_a_lost_read_back_is_tried_again(failing: GsStore, emulator: Server, other: GsStore, write: Write) -> None:
-    emulator.fault("fail_after", operation="insert")
-    emulator.fault("down", operation="get", times=2)
+    emulator.fault("drop_after", operation="insert")
+    emulator.fault("drop_before", operation="get", times=2)
     generation = write(failing, b"own")
     assert emulator.requests() == {"insert": 1, "get": 3}
     assert other.get("lease") == Stored(b"own", generation)
@@ -204,10 +206,10 @@ def test_a_write_that_arrives_after_it_was_given_up_changes_nothing(
 @pytest.mark.parametrize(
     ("fault", "made"),
     [
-        ({"kind": "down"}, False),
-        ({"kind": "fail_before", "status": 500}, False),
+        ({"kind": "drop_before"}, False),
+        ({"kind": "http_error", "status": 500}, False),
         ({"kind": "rate_limit"}, False),
-        ({"kind": "fail_after"}, True),
+        ({"kind": "drop_after"}, True),
         ({"kind": "silent"}, True),
     ],
     ids=["down", "error", "too many", "lost answers", "silence"],

@@ -207,7 +207,7 @@ def test_a_role_that_may_not_make_tables_can_use_the_one_that_is_there(
 def test_a_lost_answer_to_a_write_that_was_made_is_success(
     behind_proxy: SqlStore, proxy: Server, store: SqlStore, write: Write, statement: str
 ) -> None:
-    proxy.fault("fail_after", operation=statement)
+    proxy.fault("drop_after", operation=statement)
     generation = write(behind_proxy, b"own")
     assert store.get("lease") == Stored(b"own", generation)
 
@@ -215,7 +215,7 @@ def test_a_lost_answer_to_a_write_that_was_made_is_success(
 def test_a_write_that_never_arrived_is_made(
     behind_proxy: SqlStore, proxy: Server, store: SqlStore, write: Write, statement: str
 ) -> None:
-    proxy.fault("down", operation=statement)
+    proxy.fault("drop_before", operation=statement)
     generation = write(behind_proxy, b"own")
     assert store.get("lease") == Stored(b"own", generation)
 
@@ -223,7 +223,7 @@ def test_a_write_that_never_arrived_is_made(
 def test_a_write_that_never_arrived_loses_to_another_made_meanwhile(
     behind_proxy: SqlStore, proxy: Server, store: SqlStore, write: Write, statement: str
 ) -> None:
-    proxy.fault("down", operation=statement)
+    proxy.fault("drop_before", operation=statement)
     proxy.fault("slow", operation=statement, seconds=1.0)
     with ThreadPoolExecutor(1) as pool:
         losing = pool.submit(write, behind_proxy, b"own")
@@ -257,12 +257,12 @@ def test_a_write_that_arrives_after_it_was_given_up_changes_nothing(
 
 def test_a_read_is_asked_again(behind_proxy: SqlStore, proxy: Server, store: SqlStore) -> None:
     generation = store.create("lease", b"{}")
-    for kind in ("down", "fail_after", "silent"):
+    for kind in ("drop_before", "drop_after", "silent"):
         proxy.fault(kind, operation="SELECT versioned_objects.data")
         assert behind_proxy.get("lease") == Stored(b"{}", generation)
 
 
-@pytest.mark.parametrize(("kind", "made"), [("down", False), ("fail_after", True), ("silent", True)])
+@pytest.mark.parametrize(("kind", "made"), [("drop_before", False), ("drop_after", True), ("silent", True)])
 def test_a_failure_that_stays_is_a_store_error_in_time(
     behind_proxy: SqlStore, proxy: Server, kind: str, made: bool
 ) -> None:

@@ -6,7 +6,6 @@ from typing import Any
 
 import typer
 from quant_platform_kit.adapters.clock import SystemClock
-from quant_platform_kit.cli.output import console
 from quant_platform_kit.domain.errors import BrokerError, InvalidInput, QuantError
 from quant_platform_kit.runtime.settings import read_part
 
@@ -30,19 +29,19 @@ def schwab_command() -> None:
 
     Reads SCHWAB_APP_KEY, SCHWAB_APP_SECRET, SCHWAB_CALLBACK_URL and the token's place from the environment.
     """
-    access, say = read_part(SchwabAccess), console()
+    access = read_part(SchwabAccess)
     tokens = tokens_of(access)
     context = load_sdk().auth.get_auth_context(access.schwab_app_key.get_secret_value(), access.schwab_callback_url)
-    say.print("1  Open this address in a browser, log in, and allow the application your accounts:\n")
-    say.print(context.authorization_url, soft_wrap=True, highlight=False)
-    say.print(
+    typer.echo("1  Open this address in a browser, log in, and allow the application your accounts:\n")
+    typer.echo(context.authorization_url)
+    typer.echo(
         f"\n2  The browser ends at an address that begins with {access.schwab_callback_url} and shows an error. That "
         "is right: copy the whole address. It is good for half a minute, and whoever has it has your account.\n"
     )
     received = typer.prompt("3  Paste it here", hide_input=True).strip()
     document = exchange(access, context, received)
     tokens.write(document)
-    say.print(f"logged in until {ends_at(document):%Y-%m-%d %H:%M} UTC")
+    typer.echo(f"logged in until {ends_at(document):%Y-%m-%d %H:%M} UTC")
 
 
 def exchange(access: SchwabAccess, context: Any, received: str) -> dict[str, Any]:

@@ -11,37 +11,31 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Collection, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 from uuid import uuid4
 
 import pytest
 import pytest_socket
-from quant_platform_kit.adapters.calendar_tables import load_calendar
-from quant_platform_kit.adapters.price_files import price_table, read_prices
 from quant_platform_kit.domain.errors import BrokerError, OrderRejected, Superseded
 from quant_platform_kit.domain.identity import Mode, RunKey, client_order_id
 from quant_platform_kit.domain.orders import Order, OrderState, Side
-from quant_platform_kit.domain.portfolio import Quote
-from quant_platform_kit.domain.prices import PriceHistory, PriceTable
 from quant_platform_kit.domain.silence import BrokerTraits
-from quant_platform_kit.domain.strategy import Adjustment
 from quant_platform_kit.paper.client import PaperClient, control, venue_quotes
 from quant_platform_kit.paper.venue import Fault
-from quant_platform_kit.testing.broker_contract import HKD_FUNDING, BrokerContract
 
 pytestmark = pytest.mark.services
 
 CASH = Decimal(10_000)
 PRICE = Decimal("101.25")
-PATIENT = BrokerTraits(settle_window=timedelta(seconds=0.3), timeout=timedelta(seconds=5))
+PATIENT = BrokerTraits(visibility_window=timedelta(seconds=0.3), timeout=timedelta(seconds=5))
 IMPATIENT_SECONDS = 0.4
-IMPATIENT = BrokerTraits(PATIENT.after_silence, PATIENT.settle_window, timedelta(seconds=IMPATIENT_SECONDS))
+IMPATIENT = BrokerTraits(PATIENT.after_silence, PATIENT.visibility_window, timedelta(seconds=IMPATIENT_SECONDS))
 DELAY = 0.25
 STOP_SECONDS = 2
 ACKNOWLEDGED, FILLED = OrderState.ACKNOWLEDGED, OrderState.FILLED
@@ -220,203 +214,6 @@ def until(condition: Callable[[], bool], seconds: float = 10) -> None:
         time.sleep(0.01)
 
 
-# --- the contract ---------------------------------------------------------------------------------
-
-
-CALENDAR = load_calendar("XNYS")
-SESSION = date(2023, 12, 1)
-OPEN, CLOSED = datetime(2023, 12, 1, 19, tzinfo=UTC), datetime(2023, 12, 1, 22, tzinfo=UTC)
-BRISK = BrokerTraits(PATIENT.after_silence, PATIENT.settle_window, timedelta(seconds=3))
-
-
-class TakingTurns(PaperClient):
-    """Logs in again whenever another client took the account's connection, as processes that take turns would."""
-
-    turns = True
-
-    def _call(self, operation: str, **arguments: object) -> dict[str, Any]:
-        if not self.turns:
-            return super()._call(operation, **arguments)
-        for _ in range(500):
-            try:
-                if self._socket is None:
-                    self.connect()
-                return super()._call(operation, **arguments)
-            except Superseded:
-                self.connect()
-        raise AssertionError("never had its turn")
-
-
-class Listed(Venue):
-    """An account at a venue with a price file, and what contract tests arrange there."""
-
-    @property
-    def port(self) -> int:
-        """Where the venue listens."""
-        return self.process.port
-
-    def open(self, account: str, **funding: object) -> None:
-        """Open an account whose clock stands in a session."""
-        self.ask("fund", account=account, **funding)
-        self.ask("clock", account=account, instant=OPEN.isoformat())
-
-    def now(self) -> datetime:
-        """Return the account's time."""
-        return datetime.fromisoformat(self.ask("time", account=self.account)["now"])
-
-    def price(self, symbol: str) -> Decimal:
-        """Return the quote."""
-        return venue_quotes(self.port, self.account, [symbol])[symbol].price
-
-    def move(self, symbol: str, price: Decimal) -> None:
-        """Set the account's own quote."""
-        self.ask("prices", account=self.account, prices={symbol: str(price)})
-
-    def partial(self, order: Order, share: Decimal) -> None:
-        """Arrange a partial fill."""
-        self.ask("arrange", account=self.account, client_order_id=order.client_order_id, share=str(share))
-
-    def rest(self, order: Order) -> None:
-        """Arrange no fill."""
-        self.partial(order, Decimal(0))
-
-    def release(self) -> None:
-        """Let orders fill."""
-        self.ask("release", account=self.account)
-
-    def lose_acknowledgement(self, order: Order) -> None:
-        """Lose the next answer."""
-        self.faults(Fault.LOST_ACK)
-
-    def drop(self, order: Order) -> None:
-        """Lose the next order."""
-        self.faults(Fault.SILENT_DROP)
-
-    def stale(self, symbol: str, age: timedelta) -> None:
-        """Age the quotes."""
-        self.ask("stale", account=self.account, symbol=symbol, seconds=age.total_seconds())
-
-    def close_session(self) -> None:
-        """Move on to the evening."""
-        self.ask("clock", account=self.account, instant=CLOSED.isoformat())
-
-    def open_session(self) -> None:
-        """Move back into the session."""
-        self.ask("clock", account=self.account, instant=OPEN.isoformat())
-
-    def split(self, symbol: str, ratio: Decimal) -> None:
-        """Split in this account."""
-        self.ask("split", account=self.account, symbol=symbol, ratio=str(ratio))
-
-    def drop_connections(self) -> None:
-        """Cut all."""
-        self.ask("cut")
-
-    def restart(self) -> None:
-        """Stop in order and start on the same port."""
-        port = self.port
-        self.process.stop(signal.SIGTERM)
-        self.process.start(port)
-
-
-class Market:
-    """The history of a price file, and the venue's quotes, as the paper service has them."""
-
-    def __init__(self, table: PriceTable, venue: Listed) -> None:
-        self.table, self.venue = table, venue
-
-    def history(self, symbols: Sequence[str], until: date, sessions: int) -> PriceHistory:
-        """Return what the file has."""
-        return PriceHistory(self.table.select(symbols)).until(until)
-
-    def quotes(self, symbols: Collection[str]) -> Mapping[str, Quote]:
-        """Return what the venue quotes."""
-        return venue_quotes(self.venue.port, self.venue.account, symbols)
-
-
-@pytest.fixture(scope="module")
-def price_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a file of SPY that ends with the session in which the contract is tested."""
-    sessions = CALENDAR.between(SESSION - timedelta(days=70), SESSION)
-    rows = [f"{day},SPY,{PRICE - len(sessions) + 1 + number}" for number, day in enumerate(sessions)]
-    path = tmp_path_factory.mktemp("prices") / "prices.csv"
-    path.write_text("\n".join(["date,symbol,close", *rows]) + "\n")
-    return path
-
-
-@pytest.fixture(scope="module")
-def listing(price_file: Path, tmp_path_factory: pytest.TempPathFactory, opened: set[int]) -> Generator[Process]:
-    """Return a process with a price file, for all cases of the contract."""
-    options = ("--prices", str(price_file), "--price-field", "close")
-    process = Process(tmp_path_factory.mktemp("listing"), opened, options)
-    process.start()
-    yield process
-    process.close()
-
-
-class TestPaperClient(BrokerContract):
-    """The paper venue in a process of its own, which knows repeated ids."""
-
-    not_applicable: ClassVar = {"B31": "whoever writes the price file adjusts it"}
-
-    @pytest.fixture
-    def venue(self, listing: Process) -> Generator[Listed]:
-        """Return an account of the test's own."""
-        venue = Listed(listing, f"DUSBX{uuid4().hex[:8].upper()}")
-        venue.open(venue.account, cash=str(CASH))
-        yield venue
-        for client in venue.clients:
-            client.close()
-
-    @pytest.fixture
-    def reopen(self, venue: Listed) -> Callable[[], PaperClient]:
-        """Return a maker of clients of one account."""
-        return lambda: venue.keep(TakingTurns(venue.port, venue.account, BRISK))
-
-    @pytest.fixture
-    def broker(self, reopen: Callable[[], PaperClient]) -> PaperClient:
-        """Return the first of them."""
-        return reopen()
-
-    @pytest.fixture
-    def second_client(self, broker: TakingTurns, venue: Listed) -> PaperClient:
-        """Return another one; from now on neither takes turns."""
-        broker.turns = False
-        return venue.keep(PaperClient(venue.port, venue.account, BRISK))
-
-    @pytest.fixture
-    def hkd_broker(self, venue: Listed) -> PaperClient:
-        """Return a client of an account that holds HKD beside the USD it trades in."""
-        account = f"{venue.account}H"
-        venue.open(account, cash=str(HKD_FUNDING["USD"]), other_cash={"HKD": str(HKD_FUNDING["HKD"])})
-        return venue.client(account)
-
-    @pytest.fixture
-    def funding(self) -> Mapping[str, Decimal]:
-        """Return the account's cash."""
-        return {"USD": CASH}
-
-    @pytest.fixture
-    def symbol(self) -> str:
-        """Return what trades."""
-        return "SPY"
-
-    @pytest.fixture
-    def price(self) -> Decimal:
-        """Return its quote."""
-        return PRICE
-
-    @pytest.fixture
-    def market(self, venue: Listed, price_file: Path) -> Market:
-        """Return the history of the file and the venue's quotes."""
-        return Market(price_table(read_prices(price_file, ["close"]), ["SPY"], "close", CALENDAR), venue)
-
-    @pytest.fixture
-    def adjustment(self) -> Adjustment:
-        """Return that of the price field."""
-        return Adjustment.SPLIT
-
-
 # --- limit orders, arrangements, a market of one's own --------------------------------------------
 
 
@@ -500,7 +297,7 @@ def test_cash_in_another_currency_survives_a_restart_and_is_never_spent(own: Ven
 
 
 def test_without_a_price_file_there_are_no_hours(venue: Venue) -> None:
-    venue.ask("clock", account=venue.account, instant=CLOSED.isoformat())
+    venue.ask("clock", account=venue.account, instant="2023-12-01T22:00:00+00:00")
     assert venue.client().submit(order()).state is FILLED
 
 
@@ -595,13 +392,13 @@ def test_without_dedupe_a_repeated_id_is_filled_twice(launch: Launch) -> None:
 
 def test_these_tests_know_every_fault() -> None:
     assert {fault.value for fault in Fault} == {
-        *("lost_ack", "silent_drop", "delayed_accept", "duplicate_event", "late_fill", "partial_then_cancel"),
-        *("fill_races_cancel", "reject", "disconnect", "cash_short", "unfilled"),
+        *("silent", "silent_drop", "delayed_accept", "duplicate_event", "late_fill", "partial_fill"),
+        *("fill_races_cancel", "reject", "drop_after", "cash_short", "unfilled"),
     }
 
 
-def test_a_lost_ack_fills_and_says_nothing(venue: Venue) -> None:
-    took, client = venue.silence(Fault.LOST_ACK, order())
+def test_a_silent_fault_fills_and_says_nothing(venue: Venue) -> None:
+    took, client = venue.silence(Fault.SILENT, order())
     assert took >= IMPATIENT_SECONDS
     found = client.find(order().client_order_id)
     assert found is not None
@@ -661,7 +458,7 @@ def test_a_late_fill_does_not_come_after_a_cancel(launch: Launch) -> None:
 
 def test_a_partial_fill_then_a_cancel_ends_half_filled(venue: Venue) -> None:
     client = venue.client()
-    venue.faults(Fault.PARTIAL_THEN_CANCEL)
+    venue.faults(Fault.PARTIAL_FILL)
     report = client.submit(order())
     assert (report.state, report.filled_quantity) == (CANCELLED, 2)
     assert (venue.held, client.open_orders()) == ({"SPY": "2"}, ())
@@ -703,14 +500,14 @@ def test_a_rejection_says_why_and_changes_nothing(venue: Venue, fault: Fault, te
 
 
 def test_a_disconnect_cuts_the_line_at_once_and_the_order_is_taken(venue: Venue) -> None:
-    took, client = venue.silence(Fault.DISCONNECT, order())
+    took, client = venue.silence(Fault.DROP_AFTER, order())
     assert took < IMPATIENT_SECONDS
     assert (state_of(client), venue.held) == (FILLED, {"SPY": "4"})
 
 
 def test_every_fault_is_used_up_by_one_order_in_the_sequence_given(venue: Venue) -> None:
     client = venue.client()
-    venue.faults(Fault.UNFILLED, Fault.REJECT, Fault.PARTIAL_THEN_CANCEL)
+    venue.faults(Fault.UNFILLED, Fault.REJECT, Fault.PARTIAL_FILL)
     assert client.submit(order(0)).state is ACKNOWLEDGED
     with pytest.raises(OrderRejected):
         client.submit(order(1))
@@ -722,7 +519,7 @@ def test_every_fault_is_used_up_by_one_order_in_the_sequence_given(venue: Venue)
 def test_what_arrives_after_a_timeout_is_not_taken_for_the_answer_to_something_else(venue: Venue) -> None:
     """The client gives a connection up with the call that got no answer."""
     client = venue.client(traits=IMPATIENT)
-    venue.faults(Fault.LOST_ACK)
+    venue.faults(Fault.SILENT)
     with pytest.raises(BrokerError):
         client.submit(order())
     with pytest.raises(BrokerError, match="not connected to the paper venue"):
@@ -743,7 +540,7 @@ def test_a_change_behind_the_platforms_back_shows_in_the_account(venue: Venue) -
 
 def test_everything_answered_survives_a_kill_and_a_restart(own: Venue) -> None:
     client = own.client()
-    own.faults(Fault.DUPLICATE_EVENT, Fault.PARTIAL_THEN_CANCEL, Fault.REJECT, Fault.UNFILLED)
+    own.faults(Fault.DUPLICATE_EVENT, Fault.PARTIAL_FILL, Fault.REJECT, Fault.UNFILLED)
     client.submit(order(0))
     client.submit(order(1))
     with pytest.raises(OrderRejected):
@@ -776,7 +573,7 @@ def test_an_id_used_before_a_kill_is_known_after_it(own: Venue) -> None:
 
 
 def test_an_order_without_an_answer_survives_a_kill(own: Venue) -> None:
-    own.silence(Fault.LOST_ACK, order())
+    own.silence(Fault.SILENT, order())
     own.process.stop(signal.SIGKILL)
     own.process.start()
     assert state_of(own.client()) is FILLED

@@ -347,7 +347,7 @@ def test_a_virtual_delivery_waits_in_scaled_real_time_but_counts_the_full_second
     assert clock.now() == START
 
 
-def test_a_fault_strikes_its_job_as_often_as_it_was_told() -> None:
+def test_a_fault_hits_its_job_as_often_as_it_was_told() -> None:
     faults, job = DeliveryFaults(), read()
     faults.add(DeliveryFault.read({"kind": "late", "job": "other", "seconds": 9}))
     faults.add(DeliveryFault.read({"kind": "duplicate", "job": "close", "times": 2}))

@@ -1,4 +1,4 @@
-"""Faults strike whom they name, as often as they say, in the order in which they were armed."""
+"""Faults hit whom they name, as often as they say, in the order in which they were armed."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ def kinds(book: FaultBook, *operations: str) -> list[str | None]:
     return [None if fault is None else fault.kind.value for fault in taken]
 
 
-def test_a_fault_strikes_once_unless_it_says_otherwise() -> None:
+def test_a_fault_hits_once_unless_it_says_otherwise() -> None:
     book = FaultBook()
-    book.add(Fault(FaultKind.DOWN))
-    assert kinds(book, "get", "get") == ["down", None]
+    book.add(Fault(FaultKind.DROP_BEFORE))
+    assert kinds(book, "get", "get") == ["drop_before", None]
 
 
-def test_a_fault_strikes_its_own_operation_only() -> None:
+def test_a_fault_hits_its_own_operation_only() -> None:
     book = FaultBook()
-    book.add(Fault(FaultKind.DOWN, operation="insert"))
-    assert kinds(book, "get", "insert", "insert") == [None, "down", None]
+    book.add(Fault(FaultKind.DROP_BEFORE, operation="insert"))
+    assert kinds(book, "get", "insert", "insert") == [None, "drop_before", None]
 
 
 def test_a_fault_lets_requests_pass_first_where_it_says_so() -> None:
     book = FaultBook()
-    book.add(Fault(FaultKind.DOWN, operation="insert", skip=2, times=2))
+    book.add(Fault(FaultKind.DROP_BEFORE, operation="insert", skip=2, times=2))
     assert kinds(book, "insert", "get", "insert", "insert", "insert", "insert") == [
         *(None, None, None),
-        *("down", "down", None),
+        *("drop_before", "drop_before", None),
     ]
 
 
-def test_a_fault_without_a_number_strikes_until_it_is_cleared() -> None:
+def test_a_fault_without_a_number_hits_until_it_is_cleared() -> None:
     book = FaultBook()
     book.add(Fault(FaultKind.SLOW, times=None))
     assert kinds(book, *["get"] * 100) == ["slow"] * 100
@@ -45,17 +45,17 @@ def test_a_fault_without_a_number_strikes_until_it_is_cleared() -> None:
     assert kinds(book, "get") == [None]
 
 
-def test_faults_strike_one_after_the_other() -> None:
+def test_faults_hit_one_after_the_other() -> None:
     book = FaultBook()
-    book.add(Fault(FaultKind.DOWN))
+    book.add(Fault(FaultKind.DROP_BEFORE))
     book.add(Fault(FaultKind.SLOW))
-    assert kinds(book, "get", "get", "get") == ["down", "slow", None]
+    assert kinds(book, "get", "get", "get") == ["drop_before", "slow", None]
 
 
 def test_a_book_can_compare_operations_in_its_own_way() -> None:
     book = FaultBook(lambda wanted, sent: wanted in sent)
-    book.add(Fault(FaultKind.DOWN, operation="INSERT"))
-    assert kinds(book, "SELECT 1", "P\0INSERT INTO objects") == [None, "down"]
+    book.add(Fault(FaultKind.DROP_BEFORE, operation="INSERT"))
+    assert kinds(book, "SELECT 1", "P\0INSERT INTO objects") == [None, "drop_before"]
 
 
 @pytest.mark.parametrize(
@@ -63,14 +63,14 @@ def test_a_book_can_compare_operations_in_its_own_way() -> None:
     [
         (None, "a fault is a JSON object"),
         ([], "a fault is a JSON object"),
-        ({}, "kind is one of fail_before, fail_after, silent, slow, rate_limit, down, not None"),
+        ({}, "kind is one of http_error, drop_after, silent, slow, rate_limit, drop_before, not None"),
         ({"kind": "explode"}, "kind is one of .* not 'explode'"),
-        ({"kind": "down", "colour": "red", "age": 1}, "a fault has no age, colour"),
-        ({"kind": "down", "operation": 7}, "operation is a text, not 7"),
-        ({"kind": "down", "times": 0}, "times is a number from 1 on, or null for ever, not 0"),
-        ({"kind": "down", "times": True}, "times is a number"),
-        ({"kind": "down", "skip": -1}, "skip is a number from 0 on, not -1"),
-        ({"kind": "fail_before", "status": 200}, "status is an HTTP error from 400 to 599, not 200"),
+        ({"kind": "drop_before", "colour": "red", "age": 1}, "a fault has no age, colour"),
+        ({"kind": "drop_before", "operation": 7}, "operation is a text, not 7"),
+        ({"kind": "drop_before", "times": 0}, "times is a number from 1 on, or null for ever, not 0"),
+        ({"kind": "drop_before", "times": True}, "times is a number"),
+        ({"kind": "drop_before", "skip": -1}, "skip is a number from 0 on, not -1"),
+        ({"kind": "http_error", "status": 200}, "status is an HTTP error from 400 to 599, not 200"),
         ({"kind": "slow", "seconds": -0.1}, "seconds is a number from 0 on, not -0.1"),
         ({"kind": "slow", "seconds": float("inf")}, "seconds is a number"),
         ({"kind": "slow", "seconds": float("nan")}, "seconds is a number"),

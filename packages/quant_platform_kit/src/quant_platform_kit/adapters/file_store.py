@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
-from quant_platform_kit.adapters.stores import check_key, check_prefix
+from quant_platform_kit.adapters.store_keys import check_key, check_prefix
 from quant_platform_kit.domain.errors import Conflict, StoreError
 from quant_platform_kit.ports.versioned_store import Stored
 

@@ -35,7 +35,7 @@ from google.cloud.storage.exceptions import (  # pyright: ignore[reportMissingTy
     InvalidResponse,
 )
 
-from quant_platform_kit.adapters.stores import TIMEOUT_SECONDS, check_key, check_prefix, is_key
+from quant_platform_kit.adapters.store_keys import TIMEOUT_SECONDS, check_key, check_prefix, is_key
 from quant_platform_kit.domain.errors import Conflict, InvalidInput, StoreError
 from quant_platform_kit.ports.versioned_store import Stored
 

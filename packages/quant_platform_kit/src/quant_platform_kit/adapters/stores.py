@@ -1,4 +1,4 @@
-"""Which store a URL names, and the keys that every store takes.
+"""Which store a URL names.
 
 =============================  ====================================================================================
 ``file:///folder``             a folder of this machine
@@ -10,39 +10,14 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from urllib.parse import SplitResult, unquote, urlsplit
 
+from quant_platform_kit.adapters.store_keys import TIMEOUT_SECONDS
 from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.ports.versioned_store import VersionedStore
 
-__all__ = ["TIMEOUT_SECONDS", "check_key", "check_prefix", "is_key", "open_store"]
-
-TIMEOUT_SECONDS = 15.0
-"""How long one call of a store on the network may take, with everything that is tried again in it."""
-
-_SEGMENT = r"[A-Za-z0-9_-][A-Za-z0-9._-]*"
-_KEY = re.compile(rf"{_SEGMENT}(/{_SEGMENT})*")
-_PREFIX = re.compile(rf"({_SEGMENT}/)*({_SEGMENT})?")
-_RULE = "segments are letters, digits and ._-, do not start with a dot, and are joined by /"
-
-
-def is_key(text: str) -> bool:
-    """Return whether a text is a key."""
-    return _KEY.fullmatch(text) is not None
-
-
-def check_key(key: str) -> None:
-    """Raise `InvalidInput` unless a text is a key."""
-    if not is_key(key):
-        raise InvalidInput(f"store key {key!r}: {_RULE}")
-
-
-def check_prefix(prefix: str) -> None:
-    """Raise `InvalidInput` unless a text is the beginning of a key, or empty."""
-    if _PREFIX.fullmatch(prefix) is None:
-        raise InvalidInput(f"store prefix {prefix!r} begins no key: {_RULE}")
+__all__ = ["open_store"]
 
 
 def open_store(url: str, *, timeout_seconds: float = TIMEOUT_SECONDS, endpoint: str | None = None) -> VersionedStore:

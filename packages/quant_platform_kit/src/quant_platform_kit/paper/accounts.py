@@ -24,19 +24,33 @@ _REPORT = TypeAdapter(ExecutionReport)
 
 
 class Fault(StrEnum):
-    """What may go wrong with one order; each is used up by the next submit of the account."""
+    """What may go wrong with one order; each is used up by the next submit of the account.
 
-    LOST_ACK = "lost_ack"
+    Names are those of the faults at the venues of the sandbox.
+    """
+
+    SILENT = "silent"
+    """It is taken and never answered; the connection stays open."""
     SILENT_DROP = "silent_drop"
+    """It is not taken and never answered; the connection stays open."""
     DELAYED_ACCEPT = "delayed_accept"
+    """It is taken after a while and never answered."""
     DUPLICATE_EVENT = "duplicate_event"
+    """Its fills are reported twice."""
     LATE_FILL = "late_fill"
-    PARTIAL_THEN_CANCEL = "partial_then_cancel"
+    """It is taken, and fills after a while."""
+    PARTIAL_FILL = "partial_fill"
+    """It fills to a half, and is then cancelled."""
     FILL_RACES_CANCEL = "fill_races_cancel"
+    """It fills when it is cancelled."""
     REJECT = "reject"
-    DISCONNECT = "disconnect"
+    """It is recorded as rejected."""
+    DROP_AFTER = "drop_after"
+    """It is taken; the connection is closed instead of an answer."""
     CASH_SHORT = "cash_short"
+    """It is recorded as rejected for want of cash, which no other venue needs to be told."""
     UNFILLED = "unfilled"
+    """It is taken, and rests until it is released or cancelled."""
 
 
 @dataclass(slots=True)

@@ -45,7 +45,7 @@ _ORDER = TypeAdapter(Order)
 
 STANDARD_INPUT = 0
 _FAULTY = {Fault.REJECT: "the venue does not like it", Fault.CASH_SHORT: "not enough cash"}
-_SILENT = frozenset({Fault.LOST_ACK, Fault.SILENT_DROP, Fault.DELAYED_ACCEPT, Fault.DISCONNECT})
+_SILENT = frozenset({Fault.SILENT, Fault.SILENT_DROP, Fault.DELAYED_ACCEPT, Fault.DROP_AFTER})
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,7 +246,7 @@ class PaperVenue:
         elif fault is not Fault.SILENT_DROP:
             self._accept(name, order, fault)
         if fault in _SILENT:
-            return _Answer(None, hang_up=fault is Fault.DISCONNECT)
+            return _Answer(None, hang_up=fault is Fault.DROP_AFTER)
         report = account.orders[-1]
         if fault is Fault.DUPLICATE_EVENT:
             report = replace(report, fills=report.fills * 2)
@@ -268,7 +268,7 @@ class PaperVenue:
             asyncio.get_running_loop().call_later(self._delay, self._fill, name, number)
         elif fault is Fault.FILL_RACES_CANCEL:
             account.races.add(number)
-        elif fault is Fault.PARTIAL_THEN_CANCEL:
+        elif fault is Fault.PARTIAL_FILL:
             self._fill(name, number, share=Decimal("0.5"))
             self._keep(name, number, replace(account.orders[number], state=OrderState.CANCELLED))
         else:

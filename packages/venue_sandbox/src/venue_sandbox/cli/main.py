@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from venue_sandbox.cli.fronts import PASSED_ON, up_longbridge, up_schwab, up_tws
+from venue_sandbox.cli.fronts import PASSED_ON, fronts
 from venue_sandbox.cli.paper import up_paper
 from venue_sandbox.cli.venue import set_fault, show_book, show_prices
 
@@ -14,8 +14,8 @@ app = typer.Typer(help="Venues to trade on without a broker, on this machine onl
 up = typer.Typer(help="Start a venue and what belongs to it.", no_args_is_help=True)
 app.add_typer(up, name="up")
 up.command("paper")(up_paper)
-for name, command in (("tws", up_tws), ("schwab", up_schwab), ("longbridge", up_longbridge)):
-    up.command(name, context_settings=PASSED_ON)(command)
+for name, text, command in fronts():
+    up.command(name, help=text, context_settings=PASSED_ON)(command)
 app.command("book")(show_book)
 app.command("fault")(set_fault)
 app.command("prices")(show_prices)

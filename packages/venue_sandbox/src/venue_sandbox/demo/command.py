@@ -68,7 +68,7 @@ def _brokers(
 ) -> tuple[IbkrPlatform, SchwabPlatform, LongBridgePlatform]:
     """Return the brokers, each with a folder of its own; at Schwab the history comes from the price file."""
     opens, profile = market.due(first).isoformat(), market.profile
-    sourced = {**SCHWAB, "PRICE_HISTORY_PATH": str(prices.resolve())}
+    sourced = {**SCHWAB, **SchwabPlatform.kind.history_settings(prices)}
     return (
         IbkrPlatform(out / "ibkr", prices, profile, settings=IBKR, opens_at=opens),
         SchwabPlatform(out / "schwab", prices, profile, settings=sourced, opens_at=opens),

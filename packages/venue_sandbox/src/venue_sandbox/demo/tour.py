@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
-from importlib.util import find_spec
 from pathlib import Path
 
 from quant_platform_kit.adapters.file_store import FileStore
@@ -25,9 +24,6 @@ from venue_sandbox.stands.paper import PaperPlatform
 from venue_sandbox.stands.platform import Delivered, Platform
 
 __all__ = ["backtest_step", "brokers_step", "check", "report_of", "scheduled_step", "tested"]
-
-
-CLIENTS = {"ibkr": ("ib_async", "ib_insync"), "schwab": ("schwab-py",), "longbridge": ("longbridge", "longport")}
 
 
 def tested(market: Market) -> BacktestResult:
@@ -82,9 +78,9 @@ def brokers_step(platforms: Sequence[Platform], market: Market, as_of: date, dig
             check(report.outcome is Outcome.COMPLETED, f"the run of {platform.name} did not complete")
             check(report.decision_digest == digest, f"the service of {platform.name} decided otherwise than on paper")
             books.append(_held(platform))
-            told = ", ".join(f"{count} {symbol}" for symbol, count in books[-1].items())
+            book = ", ".join(f"{count} {symbol}" for symbol, count in books[-1].items())
             client = f"{_client(platform)}, unmodified"
-            shown.add_row(platform.name, client, report.outcome.value, told, (report.decision_digest or "")[:12])
+            shown.add_row(platform.name, client, report.outcome.value, book, (report.decision_digest or "")[:12])
             bar.advance(task)
     say.print(shown)
     check(all(book == books[0] for book in books), "the books of the brokers differ")
@@ -93,7 +89,7 @@ def brokers_step(platforms: Sequence[Platform], market: Market, as_of: date, dig
 
 def _client(platform: Platform) -> str:
     """Return the name of the library that is installed for a platform."""
-    return next(name for name in CLIENTS[platform.name] if find_spec(name.replace("-py", "")) is not None)
+    return platform.kind.libraries()[0].library
 
 
 def _held(platform: Platform) -> Mapping[str, str]:

@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 
 from venue_sandbox.exchange.accounts import Account
 from venue_sandbox.exchange.exchange import Exchange
-from venue_sandbox.exchange.faults import FaultDesk
+from venue_sandbox.exchange.faults import VenueFaults
 from venue_sandbox.exchange.orders import Execution, VenueOrder
 from venue_sandbox.servers.control import CONTROL, fault_routes
 
@@ -24,7 +24,7 @@ _ORDERS = TypeAdapter(list[VenueOrder])
 _EXECUTIONS = TypeAdapter(list[Execution])
 
 
-def venue_control(exchange: Exchange, desk: FaultDesk) -> web.Application:
+def venue_control(exchange: Exchange, faults: VenueFaults) -> web.Application:
     """Return the control endpoint of a venue."""
 
     async def show(request: web.Request) -> web.Response:
@@ -34,7 +34,7 @@ def venue_control(exchange: Exchange, desk: FaultDesk) -> web.Application:
         return web.json_response(exchange.journal.lines())
 
     application = web.Application()
-    application.add_routes(fault_routes(desk.arm, desk.clear, desk.requests))
+    application.add_routes(fault_routes(faults.arm, faults.clear, faults.requests))
     application.add_routes([web.get(f"{CONTROL}book", show), web.get(f"{CONTROL}journal", dump)])
     return application
 

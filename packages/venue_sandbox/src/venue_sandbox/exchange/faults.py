@@ -7,17 +7,18 @@ happens when such a request comes, and before the request has its effect.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from venue_sandbox.servers.faults import ANY, Armory, FaultError
 
 __all__ = [
+    "CORE_FAULTS",
     "NOW",
     "SUBMIT",
     "Cash",
@@ -30,7 +31,6 @@ __all__ = [
     "DropBefore",
     "DuplicateEvent",
     "ErrorAnswer",
-    "FaultDesk",
     "FillRacesCancel",
     "LateFill",
     "MarketHoursSet",
@@ -47,6 +47,8 @@ __all__ = [
     "StaleQuotes",
     "Unfilled",
     "VenueFault",
+    "VenueFaults",
+    "kinds",
 ]
 
 NOW = "now"
@@ -75,9 +77,9 @@ class VenueFault(BaseModel):
     Attributes
     ----------
     operation
-        What it strikes; ``*`` for everything.
+        What it hits; ``*`` for everything.
     times
-        How many requests it strikes; None for all of them until the faults are cleared.
+        How many requests it hits; None for all of them until the faults are cleared.
     skip
         How many requests it lets pass first.
     """
@@ -88,7 +90,7 @@ class VenueFault(BaseModel):
     times: Annotated[int, Field(ge=1)] | None = 1
     skip: Annotated[int, Field(ge=0)] = 0
 
-    def strikes(self, facts: RequestFacts) -> bool:
+    def hits(self, facts: RequestFacts) -> bool:
         """Whether a request is one that the fault is meant for."""
         return self.operation in (ANY, facts.operation)
 
@@ -100,10 +102,10 @@ class RequestFault(VenueFault):
     symbol: str | None = None
     order: str | None = None
 
-    def strikes(self, facts: RequestFacts) -> bool:
+    def hits(self, facts: RequestFacts) -> bool:
         """Whether a request is one that the fault is meant for."""
         chosen = ((self.account, facts.account), (self.symbol, facts.symbol), (self.order, facts.order))
-        return super().strikes(facts) and all(wish in (None, fact) for wish, fact in chosen)
+        return super().hits(facts) and all(wish in (None, fact) for wish, fact in chosen)
 
 
 class DropBefore(RequestFault):
@@ -283,8 +285,13 @@ CORE_FAULTS: tuple[type[VenueFault], ...] = (
 )
 
 
-class FaultDesk:
-    """Takes faults over the control endpoint, hands them to the requests they strike, and counts these.
+def kinds(models: Iterable[type[VenueFault]]) -> frozenset[str]:
+    """Return the names of faults, as they are written in a request."""
+    return frozenset(get_args(model.model_fields["kind"].annotation)[0] for model in models)
+
+
+class VenueFaults:
+    """Takes faults over the control endpoint, hands them to the requests they hit, and counts these.
 
     Parameters
     ----------
@@ -316,7 +323,7 @@ class FaultDesk:
             raise FaultError(_first(error)) from None
         if not isinstance(fault, Change):
             if fault.operation == NOW:
-                raise FaultError("this kind strikes a request; name its operation, such as submit")
+                raise FaultError("this kind hits a request; name its operation, such as submit")
             self._faults.add(fault)
         elif fault.operation == NOW:
             self._change(fault)
@@ -329,11 +336,11 @@ class FaultDesk:
         self._changes.clear()
 
     def take(self, facts: RequestFacts) -> VenueFault | None:
-        """Count a request; return the fault that strikes it. Changes armed for it have taken effect."""
+        """Count a request; return the fault that hits it. Changes armed for it have taken effect."""
         self.requests[facts.operation] += 1
-        for change in self._changes.take_all(lambda armed: armed.strikes(facts)):
+        for change in self._changes.take_all(lambda armed: armed.hits(facts)):
             self._change(change)
-        return self._faults.take(lambda armed: armed.strikes(facts))
+        return self._faults.take(lambda armed: armed.hits(facts))
 
 
 def _union(kinds: tuple[type[VenueFault], ...]) -> Any:

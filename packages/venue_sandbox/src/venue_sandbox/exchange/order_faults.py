@@ -1,4 +1,4 @@
-"""What a fault does to the order that it strikes, whatever the front."""
+"""What a fault does to the order that it hits, whatever the front."""
 
 from __future__ import annotations
 

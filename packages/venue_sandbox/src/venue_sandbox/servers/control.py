@@ -1,4 +1,4 @@
-"""The control endpoint of a server, and how its faults strike HTTP requests.
+"""The control endpoint of a server, and how its faults hit HTTP requests.
 
 ``POST /_control/faults`` arms a fault, ``DELETE /_control/faults`` disarms all; ``GET /_control/requests`` counts the
 requests by operation, ``DELETE /_control/requests`` starts from zero.
@@ -77,7 +77,7 @@ def fault_routes(
 
 
 def faulty(book: FaultBook, operation: Callable[[web.Request], str], refuse: Refuse) -> Middleware:
-    """Return a middleware that lets the armed faults strike.
+    """Return a middleware that lets the armed faults hit their requests.
 
     Parameters
     ----------
@@ -90,7 +90,7 @@ def faulty(book: FaultBook, operation: Callable[[web.Request], str], refuse: Ref
     """
 
     @web.middleware
-    async def strike(request: web.Request, handler: Handler) -> web.StreamResponse:
+    async def inject(request: web.Request, handler: Handler) -> web.StreamResponse:
         if request.path.startswith(CONTROL):
             return await handler(request)
         name = operation(request)
@@ -99,17 +99,17 @@ def faulty(book: FaultBook, operation: Callable[[web.Request], str], refuse: Ref
         if fault is None:
             return await handler(request)
         match fault.kind:
-            case FaultKind.FAIL_BEFORE:
+            case FaultKind.HTTP_ERROR:
                 return refuse(request, fault.status)
             case FaultKind.RATE_LIMIT:
                 return refuse(request, RATE_LIMIT_STATUS)
-            case FaultKind.DOWN:
+            case FaultKind.DROP_BEFORE:
                 return _cut(request)
             case FaultKind.SLOW:
                 await request.read()
                 await asyncio.sleep(fault.seconds)
                 return await handler(request)
-            case FaultKind.FAIL_AFTER:
+            case FaultKind.DROP_AFTER:
                 await handler(request)
                 return _cut(request)
             case FaultKind.SILENT:
@@ -117,7 +117,7 @@ def faulty(book: FaultBook, operation: Callable[[web.Request], str], refuse: Ref
                 await asyncio.Event().wait()
                 return answer
 
-    return strike
+    return inject
 
 
 def _cut(request: web.Request) -> web.Response:

@@ -3,9 +3,9 @@
 Run it with ``python -m venue_sandbox.servers.fault_proxy --to HOST:PORT``. Its control endpoint has a port of its own.
 The operation of a fault is a text within what a client sends at once, such as ``INSERT INTO orders``:
 
-``down``
+``drop_before``
     The connection is reset before the text reaches the server.
-``fail_after``
+``drop_after``
     The server gets the text; instead of its answer, the client's connection is reset.
 ``silent``
     The server gets the text; its answer, and all that follows it, never reaches the client.
@@ -32,7 +32,7 @@ from venue_sandbox.servers.serving import HOST, Ports, arguments, listening, run
 
 __all__ = ["main", "proxying"]
 
-KINDS = (FaultKind.DOWN, FaultKind.FAIL_AFTER, FaultKind.SILENT, FaultKind.SLOW)
+KINDS = (FaultKind.DROP_BEFORE, FaultKind.DROP_AFTER, FaultKind.SILENT, FaultKind.SLOW)
 CHUNK_BYTES = 1 << 16
 
 Target = tuple[str, int]
@@ -72,9 +72,9 @@ class _Passage:
             self._answered = False
             fault = self._book.take(data.decode("latin-1"))
             match fault.kind if fault else None:
-                case FaultKind.DOWN:
+                case FaultKind.DROP_BEFORE:
                     return self._cut()
-                case FaultKind.FAIL_AFTER:
+                case FaultKind.DROP_AFTER:
                     self._answers = _Answers.CUT
                 case FaultKind.SILENT:
                     self._answers = _Answers.SWALLOW

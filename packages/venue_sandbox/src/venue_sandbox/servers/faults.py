@@ -13,7 +13,7 @@ from typing import Any, Generic, Protocol, TypeVar, cast
 __all__ = ["ANY", "Armory", "Fault", "FaultBook", "FaultError", "FaultKind", "Repeated"]
 
 ANY = "*"
-"""The operation of a fault that strikes every operation."""
+"""The operation of a fault that hits every operation."""
 
 
 class FaultError(ValueError):
@@ -23,9 +23,9 @@ class FaultError(ValueError):
 class FaultKind(StrEnum):
     """What goes wrong with a request."""
 
-    FAIL_BEFORE = "fail_before"
+    HTTP_ERROR = "http_error"
     """An error is answered, and the request has no effect."""
-    FAIL_AFTER = "fail_after"
+    DROP_AFTER = "drop_after"
     """The request has its effect, but the answer is lost: the connection is reset."""
     SILENT = "silent"
     """The request has its effect, but it is never answered; the connection stays open."""
@@ -33,7 +33,7 @@ class FaultKind(StrEnum):
     """The request waits before it has its effect, also when the client has gone away by then."""
     RATE_LIMIT = "rate_limit"
     """The request is refused as one too many, and has no effect."""
-    DOWN = "down"
+    DROP_BEFORE = "drop_before"
     """The connection is reset, and the request has no effect."""
 
 
@@ -46,13 +46,13 @@ class Fault:
     kind
         What goes wrong.
     operation
-        The operation it strikes; the server's documentation names them.
+        The operation it hits; the server's documentation names them.
     times
-        How many requests it strikes; None for all of them until the faults are cleared.
+        How many requests it hits; None for all of them until the faults are cleared.
     skip
         How many requests it lets pass first.
     status
-        The HTTP status of ``fail_before``.
+        The HTTP status of ``http_error``.
     seconds
         How long ``slow`` waits.
     """
@@ -100,7 +100,7 @@ class Fault:
 
 
 class Repeated(Protocol):
-    """A fault that strikes ``times`` requests (None: all) after it has let ``skip`` pass."""
+    """A fault that hits ``times`` requests (None: all) after it has let ``skip`` pass."""
 
     @property
     def times(self) -> int | None: ...  # noqa: D102
@@ -120,7 +120,7 @@ class _Armed(Generic[F]):
 
 
 class Armory(Generic[F]):
-    """The faults that are still to strike, in the order in which they were armed."""
+    """The faults that are still to hit, in the order in which they were armed."""
 
     def __init__(self) -> None:
         self._armed: list[_Armed[F]] = []
@@ -133,17 +133,17 @@ class Armory(Generic[F]):
         """Disarm every fault."""
         self._armed.clear()
 
-    def take(self, strikes: Callable[[F], bool]) -> F | None:
-        """Return the fault that strikes a request: the first one meant for it that skips no more."""
-        return next(self._striking(strikes), None)
+    def take(self, hits: Callable[[F], bool]) -> F | None:
+        """Return the fault that hits a request: the first one meant for it that skips no more."""
+        return next(self._hitting(hits), None)
 
-    def take_all(self, strikes: Callable[[F], bool]) -> list[F]:
-        """Return every fault that strikes a request."""
-        return list(self._striking(strikes))
+    def take_all(self, hits: Callable[[F], bool]) -> list[F]:
+        """Return every fault that hits a request."""
+        return list(self._hitting(hits))
 
-    def _striking(self, strikes: Callable[[F], bool]) -> Iterator[F]:
+    def _hitting(self, hits: Callable[[F], bool]) -> Iterator[F]:
         for armed in list(self._armed):
-            if not strikes(armed.fault):
+            if not hits(armed.fault):
                 continue
             if armed.skip:
                 armed.skip -= 1
@@ -155,17 +155,17 @@ class Armory(Generic[F]):
 
 
 class FaultBook:
-    """The faults that are still to strike, and the count of requests by operation.
+    """The faults that are still to hit, and the count of requests by operation.
 
     Parameters
     ----------
-    strikes
+    hits
         Whether a fault's operation, the first argument, is that of a request, the second; equal texts by default.
     """
 
-    def __init__(self, strikes: Callable[[str, str], bool] = operator.eq) -> None:
+    def __init__(self, hits: Callable[[str, str], bool] = operator.eq) -> None:
         self.requests: Counter[str] = Counter()
-        self._strikes = strikes
+        self._hits = hits
         self._armory: Armory[Fault] = Armory()
 
     def add(self, fault: Fault) -> None:
@@ -177,5 +177,5 @@ class FaultBook:
         self._armory.clear()
 
     def take(self, operation: str) -> Fault | None:
-        """Return the fault that strikes a request: the first one armed for it that skips no more."""
-        return self._armory.take(lambda fault: fault.operation == ANY or self._strikes(fault.operation, operation))
+        """Return the fault that hits a request: the first one armed for it that skips no more."""
+        return self._armory.take(lambda fault: fault.operation == ANY or self._hits(fault.operation, operation))

@@ -118,6 +118,8 @@ class Server:
     """
 
     spawn: ClassVar[Spawn] = interpreter
+    opened: ClassVar[set[int]] = set()
+    """Every port of 127.0.0.1 that a server of this process has listened on: tests connect to no other."""
 
     def __init__(
         self, module: str, *options: str, env: Mapping[str, str] | None = None, log: Path | None = None
@@ -132,6 +134,7 @@ class Server:
             raise
         self.port = ports["port"]
         self.control_port = ports.get("control_port", self.port)
+        self.opened.update((self.port, self.control_port))
 
     def __enter__(self) -> Self:
         return self

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from abc import ABC, abstractmethod
+from abc import ABC
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -20,10 +20,10 @@ from typing import Any, ClassVar, Self
 
 from venue_sandbox.servers.launch import Server, Unhealthy
 from venue_sandbox.servers.loopback import Answer, ask
+from venue_sandbox.stands.stand import ACCOUNT, Opening, Stand
 
 __all__ = ["ACCOUNT", "Attempt", "Delivered", "Platform"]
 
-ACCOUNT = "DUSBX000001"
 JOB = "projects/sandbox/locations/local/jobs/run"
 SCHEDULE, TIME_ZONE = "45 15 * * 1-5", "America/New_York"
 FIRE_SECONDS = 120
@@ -75,7 +75,7 @@ class Delivered:
 
 @dataclass
 class Platform(ABC):
-    """The three processes; leaving the context stops them. A subclass knows the venue and the app.
+    """The three processes; leaving the context stops them. A subclass names the stand and the app.
 
     Parameters
     ----------
@@ -89,6 +89,8 @@ class Platform(ABC):
         Further settings of the service.
     clock
         ``virtual``: the scheduler fires when it is told to; ``real``: at the times of its job.
+    opens_at
+        What time it is when the venue starts, aware; None for real time.
     """
 
     folder: Path
@@ -98,31 +100,18 @@ class Platform(ABC):
     settings: Mapping[str, str] = field(default_factory=dict[str, str])
     account: str = ACCOUNT
     clock: str = "virtual"
+    opens_at: str | None = "2023-06-02T14:00:00+00:00"
 
+    kind: ClassVar[type[Stand]]
+    """Stand of the broker."""
     app: ClassVar[str]
     """Module of the service."""
     name: ClassVar[str]
     """Name of the platform, and of its service."""
 
-    @abstractmethod
-    def start_venue(self) -> Server:
-        """Start the venue, with the account funded."""
-
-    @abstractmethod
-    def venue_settings(self) -> Mapping[str, str]:
-        """Return the settings that lead the service to the venue."""
-
-    @abstractmethod
-    def set_clock(self, instant: datetime) -> None:
-        """Set the venue's time, from which it runs on."""
-
-    @abstractmethod
-    def sent(self) -> list[str]:
-        """Return the client order ids that reached the venue, in sequence, as often as they came."""
-
     def __enter__(self) -> Self:
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.venue = self.start_venue()
+        self.stand = self.open()
         scale = ("--backoff-scale", "0.2") if self.clock == "virtual" else ()
         self.scheduler = Server("venue_sandbox.cloud.scheduler", "--clock", self.clock, *scale)
         self._port = 0
@@ -133,6 +122,29 @@ class Platform(ABC):
         for server in (self.service, self.scheduler, self.venue):
             if server.process.poll() is None:
                 server.stop()
+
+    @property
+    def venue(self) -> Server:
+        """The venue's process."""
+        return self.stand.server
+
+    def open(self) -> Stand:
+        """Start the venue, with the account funded."""
+        return self.kind.open(self.opening())
+
+    def opening(self) -> Opening:
+        """Return how the venue is set up."""
+        clock = None if self.opens_at is None else datetime.fromisoformat(self.opens_at)
+        funded = {self.account: {"USD": self.cash}}
+        return Opening(folder=self.folder, accounts=funded, prices=self.prices, clock=clock)
+
+    def set_clock(self, instant: datetime) -> None:
+        """Set the venue's time, from which it runs on."""
+        self.stand.set_clock(self.account, instant)
+
+    def sent(self) -> list[str]:
+        """Return the references of the orders that reached the venue, in sequence, as often as they came."""
+        return self.stand.sent(self.account)
 
     @property
     def store_url(self) -> str:
@@ -179,7 +191,7 @@ class Platform(ABC):
             "CLOUD_RUN_SERVICE": f"{self.name}-service",
             "STORE_URL": self.store_url,
             "REPORT_STORE_URL": self.report_store_url,
-            **self.venue_settings(),
+            **self.stand.settings(self.account),
             **self.settings,
         }
 

@@ -3,73 +3,144 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from argparse import Namespace
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import timedelta
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from venue_sandbox.servers.launch import Server
+from venue_sandbox.stands.exchange_stand import ExchangeStand
 from venue_sandbox.stands.platform import Platform
+from venue_sandbox.stands.stand import Opening, Subject, Waits
 
-__all__ = ["SchwabPlatform", "log_in", "settings_at"]
+if TYPE_CHECKING:
+    from quant_platform_kit.domain.orders import Order
+    from quant_platform_kit.ports.versioned_store import VersionedStore
+    from quant_platform_kit.runtime.service import Account
+
+__all__ = ["KEY", "SECRET", "STAND", "SchwabClients", "SchwabPlatform", "SchwabStand"]
 
 KEY, SECRET = "sandbox-key", "sandbox-secret"
 TOKEN = "token.json"
+NO_COMMISSION = "Schwab tells no commission with an order, and charges none for shares; the venue does"
+ONE_CURRENCY = "Schwab's accounts are in USD"
 
 
-def log_in(venue: Server, folder: Path) -> None:
-    """Log in at a Schwab venue, which ends the login before, and keep the token in a folder."""
-    (folder / TOKEN).touch(mode=0o600)
-    (folder / TOKEN).write_text(json.dumps(venue.control("POST", "login")))
+@dataclass(frozen=True)
+class SchwabClients:
+    """Reaches a venue with the token file of a login.
 
-
-def settings_at(venue: Server, folder: Path, key: str = KEY, secret: str = SECRET) -> dict[str, str]:
-    """Return the settings that lead the app to a Schwab venue, with the token that is kept in a folder.
-
-    An account of the sandbox needs no other switch than the first.
-    """
-    return {
-        "SCHWAB_API_URL": f"http://127.0.0.1:{venue.port}",
-        "SCHWAB_APP_KEY": key,
-        "SCHWAB_APP_SECRET": secret,
-        "SCHWAB_TOKEN_PATH": str((folder / TOKEN).resolve()),
-        "SCHWAB_DRY_RUN_ONLY": "false",
-        "SCHWAB_SETTLE_SECONDS": "1",
-        "SCHWAB_TIMEOUT_SECONDS": "5",
-    }
-
-
-@dataclass
-class SchwabPlatform(Platform):
-    """The Schwab venue and the Schwab app, with a login of now.
-
-    Parameters
+    Attributes
     ----------
-    opens_at
-        What time it is when the venue starts, aware UTC.
+    skew
+        How far the venue's clock may be from this machine's; None for what the app takes without being told.
     """
 
-    opens_at: str = "2023-06-02T14:00:00+00:00"
+    port: int
+    token: Path
+    waits: Waits
+    skew: timedelta | None = None
 
-    app: ClassVar[str] = "schwab_app"
-    name: ClassVar[str] = "schwab"
+    def account(self, name: str, store: VersionedStore) -> Account:
+        """Return an account in a session that has not begun."""
+        from schwab_app.broker import Delays
+        from schwab_app.compose import account_of
+        from schwab_app.connection import Connection, Login
+        from schwab_app.tokens import TokenFile
 
-    def start_venue(self) -> Server:
+        login = Login(KEY, SECRET, TokenFile(self.token), ("127.0.0.1", self.port))
+        skew = {} if self.skew is None else {"skew": self.skew}
+        return account_of(Connection(login, self.waits.timeout), name, store, Delays(self.waits.settle, **skew))
+
+
+class SchwabStand(ExchangeStand):
+    """The Schwab venue, with one login for all accounts."""
+
+    name = "schwab"
+    title = "Charles Schwab"
+    app = "schwab_app"
+    module = "venue_sandbox.venues.schwab"
+    subjects = (
+        Subject(
+            name="schwab",
+            library="schwab-py",
+            module="schwab",
+            not_applicable={
+                **dict.fromkeys(("B4", "B5"), NO_COMMISSION),
+                "B46": "sessions over HTTP do not end one another",
+                **dict.fromkeys(("B48", "B49", "B50"), ONE_CURRENCY),
+            },
+        ),
+    )
+    waits = Waits(3.0, timedelta(seconds=1))
+    adjustment = "split"
+    lost_order = "drop_before"
+
+    def __init__(self, folder: Path, words: Sequence[str], key: str = KEY, secret: str = SECRET) -> None:
+        super().__init__(folder, words)
+        self._key, self._secret = key, secret
+
+    @classmethod
+    def open(cls, opening: Opening) -> Self:
         """Start the Schwab venue, and log in at it."""
-        funded = ("--account", f"{self.account}={self.cash}", "--clock", self.opens_at, "--prices", str(self.prices))
-        server = Server("venue_sandbox.venues.schwab", "--folder", str(self.folder / "venue"), *funded)
-        log_in(server, self.folder)
-        return server
+        stand = super().open(opening)
+        stand.log_in()
+        return stand
 
-    def venue_settings(self) -> Mapping[str, str]:
-        """Return where the venue is."""
-        return settings_at(self.venue, self.folder)
+    @classmethod
+    def from_command_line(cls, options: Namespace, words: Sequence[str]) -> Self:
+        """Start the venue with the application of the command line, and log in at it."""
+        stand = cls(options.folder, words, options.key, options.secret)
+        stand.log_in()
+        return stand
 
-    def set_clock(self, instant: datetime) -> None:
-        """Set the venue's time."""
-        self.venue.fault("clock", instant=instant.isoformat())
+    @property
+    def token(self) -> Path:
+        """The file in which the login's token is kept."""
+        return self.folder / TOKEN
 
-    def sent(self) -> list[str]:
-        """Return the ids of the orders that reached the venue, as Schwab knows no other."""
-        return [str(order["number"]) for order in self.venue.control("GET", "book")["orders"]]
+    def log_in(self) -> None:
+        """Log in, as someone does every week; that ends the login before."""
+        self.token.touch(mode=0o600)
+        self.token.write_text(json.dumps(self.server.control("POST", "login")))
+
+    def settings(self, account: str) -> dict[str, str]:
+        """Return where the venue and the token are; whose account it is, the login says."""
+        return {
+            "SCHWAB_API_URL": f"http://127.0.0.1:{self.server.port}",
+            "SCHWAB_APP_KEY": self._key,
+            "SCHWAB_APP_SECRET": self._secret,
+            "SCHWAB_TOKEN_PATH": str(self.token.resolve()),
+            "SCHWAB_DRY_RUN_ONLY": "false",
+            "SCHWAB_SETTLE_SECONDS": "1",
+            "SCHWAB_TIMEOUT_SECONDS": "5",
+        }
+
+    @classmethod
+    def history_settings(cls, prices: Path) -> dict[str, str]:
+        """Return the price file: Schwab's own history carries no dividends."""
+        return {"PRICE_HISTORY_PATH": str(prices.resolve())}
+
+    def clients(self, waits: Waits, library: str = "", session: int = 0) -> SchwabClients:
+        """Return what reaches the venue with the token of its login."""
+        return SchwabClients(self.server.port, self.token, waits)
+
+    def reference(self, order: Mapping[str, Any]) -> str:
+        """Return the order's number: Schwab knows no client order id."""
+        return str(order["number"])
+
+    def chosen(self, order: Order) -> dict[str, str]:
+        """Return the order's symbol."""
+        return {"symbol": order.symbol}
+
+
+class SchwabPlatform(Platform):
+    """The Schwab venue and the Schwab app, with a login of now."""
+
+    kind = SchwabStand
+    app: ClassVar[str] = SchwabStand.app
+    name: ClassVar[str] = SchwabStand.name
+
+
+STAND = SchwabStand

@@ -34,9 +34,9 @@ class DeliveryFault:
     kind
         What goes wrong.
     job
-        The job it strikes, by its short or its full name.
+        The job it hits, by its short or its full name.
     times
-        How often it is still to strike.
+        How often it is still to hit.
     seconds
         How late ``late`` is.
     """
@@ -63,7 +63,7 @@ class DeliveryFault:
 
 
 class DeliveryFaults:
-    """The faults that are still to strike, in the order in which they were armed."""
+    """The faults that are still to hit, in the order in which they were armed."""
 
     def __init__(self) -> None:
         self._armed: list[DeliveryFault] = []
@@ -77,7 +77,7 @@ class DeliveryFaults:
         self._armed.clear()
 
     def take(self, kind: DeliveryKind, job: Job) -> DeliveryFault | None:
-        """Return the first fault of a kind that strikes a job now."""
+        """Return the first fault of a kind that hits a job now."""
         for fault in self._armed:
             if fault.kind is kind and fault.job in (ANY, job.id, job.name):
                 fault.times -= 1

@@ -147,9 +147,9 @@ def _payload(order: dict[str, Any]) -> bytes:
         raise invalid("payload.data", "a text", f"it is base64: {error}") from error
     if not 0 < len(data) <= MOST_BYTES:
         raise invalid("payload.data", f"{len(data)} bytes long", f"it has 1 to {MOST_BYTES} bytes")
-    told = payload.get("dataCrc32c")
-    if told is not None and str(told) != _crc32c(data):
-        raise invalid("payload.data_crc32c", told, "the data has another one")
+    claimed = payload.get("dataCrc32c")
+    if claimed is not None and str(claimed) != _crc32c(data):
+        raise invalid("payload.data_crc32c", claimed, "the data has another one")
     return data
 
 

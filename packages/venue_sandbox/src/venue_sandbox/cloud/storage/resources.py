@@ -97,10 +97,10 @@ def check_sums(data: bytes, resource: Resource, headers: Mapping[str, str]) -> N
     ApiError
         400: one of them is not that of the data.
     """
-    told = dict(part.strip().split("=", 1) for part in headers.get("X-Goog-Hash", "").split(",") if "=" in part)
+    claimed = dict(part.strip().split("=", 1) for part in headers.get("X-Goog-Hash", "").split(",") if "=" in part)
     for name, wanted in (
-        ("crc32c", (told.get("crc32c"), resource.get("crc32c"))),
-        ("MD5", (told.get("md5"), resource.get("md5Hash"), headers.get("Content-MD5"))),
+        ("crc32c", (claimed.get("crc32c"), resource.get("crc32c"))),
+        ("MD5", (claimed.get("md5"), resource.get("md5Hash"), headers.get("Content-MD5"))),
     ):
         actual = _crc32c(data) if name == "crc32c" else _md5(data)
         for value in wanted:

@@ -15,11 +15,11 @@ from venue_sandbox.exchange.faults import (
     DropAfter,
     DropBefore,
     ErrorAnswer,
-    FaultDesk,
     RequestFacts,
     Silent,
     SilentDrop,
     VenueFault,
+    VenueFaults,
 )
 from venue_sandbox.exchange.pacing import Pacer
 from venue_sandbox.venues.http.connections import Connections, cut
@@ -79,7 +79,7 @@ class Venue:
 
     exchange: Exchange
     pacer: Pacer
-    desk: FaultDesk
+    faults: VenueFaults
     connections: Connections = field(default_factory=Connections)
     cut: set[int] = field(default_factory=set[int])
     twice: set[int] = field(default_factory=set[int])
@@ -113,16 +113,16 @@ class Front:
                 await request.read()
             except ConnectionError:  # the client went away in the middle of its request
                 return cut(request)
-            fault = self.venue.desk.take(await endpoint.facts(request))
-            answer = await self._struck(endpoint, request, fault)
+            fault = self.venue.faults.take(await endpoint.facts(request))
+            answer = await self._faulted(endpoint, request, fault)
             if self.venue.connections.is_dead(request):
                 await _for_ever()
             return answer
 
         return web.route(endpoint.method, endpoint.path, serve)
 
-    async def _struck(self, endpoint: Endpoint, request: web.Request, fault: VenueFault | None) -> web.StreamResponse:
-        """Answer a request as the fault that strikes it says."""
+    async def _faulted(self, endpoint: Endpoint, request: web.Request, fault: VenueFault | None) -> web.StreamResponse:
+        """Answer a request as the fault that hits it says."""
         match fault:
             case DropBefore():
                 return cut(request)

@@ -27,7 +27,7 @@ class Cutter:
         if order.number in self._venue.cut and order.hold is not None and order.filled >= order.hold.up_to:
             self._venue.cut.discard(order.number)
             self._venue.connections.close(graceful=False)
-            self._venue.desk.arm(NEXT_REQUEST)
+            self._venue.faults.arm(NEXT_REQUEST)
 
     def order_changed(self, order: VenueOrder) -> None:
         """Nothing to do."""

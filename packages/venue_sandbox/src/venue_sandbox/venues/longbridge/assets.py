@@ -12,7 +12,7 @@ from venue_sandbox.exchange.exchange import Exchange
 from venue_sandbox.exchange.faults import RequestFacts, VenueFault
 from venue_sandbox.exchange.orders import Side
 from venue_sandbox.venues.http.front import Endpoint, Refused
-from venue_sandbox.venues.longbridge.context import Desk, data, text
+from venue_sandbox.venues.longbridge.context import LongBridgeContext, data, text
 from venue_sandbox.venues.longbridge.symbols import market_of, named
 
 __all__ = ["asset_endpoints", "balance_document"]
@@ -21,27 +21,27 @@ ZERO = Decimal(0)
 CHANNEL = "lb"
 
 
-def asset_endpoints(desk: Desk) -> list[Endpoint]:
+def asset_endpoints(context: LongBridgeContext) -> list[Endpoint]:
     """Return the endpoints about what an account has."""
 
     async def account_facts(request: web.Request) -> RequestFacts:
-        return RequestFacts("account", desk.named_account(request))
+        return RequestFacts("account", context.named_account(request))
 
     async def position_facts(request: web.Request) -> RequestFacts:
-        return RequestFacts("positions", desk.named_account(request))
+        return RequestFacts("positions", context.named_account(request))
 
     async def balance(request: web.Request, fault: VenueFault | None) -> web.Response:
-        account = desk.exchange.book.accounts[desk.named_account(request)]
+        account = context.exchange.book.accounts[context.named_account(request)]
         currency = request.query.get("currency") or account.base
         if currency not in PER_USD:
             raise Refused(400, f"currency {currency} is not known", 602001)
-        return data({"list": [balance_document(desk.exchange, account, currency)]})
+        return data({"list": [balance_document(context.exchange, account, currency)]})
 
     async def positions(request: web.Request, fault: VenueFault | None) -> web.Response:
-        account = desk.exchange.book.accounts[desk.named_account(request)]
+        account = context.exchange.book.accounts[context.named_account(request)]
         wanted = request.query.getall("symbol", [])
         held = [symbol for symbol in account.held() if not wanted or named(symbol) in wanted]
-        stocks = [_position(desk.exchange, account, symbol) for symbol in held]
+        stocks = [_position(context.exchange, account, symbol) for symbol in held]
         return data({"list": [{"account_channel": CHANNEL, "stock_info": stocks}]})
 
     return [

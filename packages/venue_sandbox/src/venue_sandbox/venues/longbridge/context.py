@@ -19,7 +19,7 @@ from venue_sandbox.venues.longbridge.sessions import Sessions
 from venue_sandbox.venues.longbridge.signing import SIGNATURE, Parts, signature
 from venue_sandbox.venues.longbridge.tokens import Credentials, Tokens
 
-__all__ = ["Desk", "data", "order_id", "seconds", "text"]
+__all__ = ["LongBridgeContext", "data", "order_id", "seconds", "text"]
 
 ORDER_IDS = 700_000_000_000_000_000
 SEEDS = 900
@@ -30,7 +30,7 @@ REFUSED = "too_many"
 
 
 @dataclass(slots=True)
-class Desk:
+class LongBridgeContext:
     """What the endpoints share; ``gzip`` is whether the websockets' frames are gzipped."""
 
     venue: Venue
@@ -62,7 +62,7 @@ class Desk:
         if not account or self.tokens.is_expired(account):
             raise Refused(401, "token expired", 401003)
         if url.path.startswith(TRADE_CALLS) and not self.limit.admits(account):
-            self.venue.desk.requests[REFUSED] += 1
+            self.venue.faults.requests[REFUSED] += 1
             raise Refused(429, "api request is limited, please slow down request frequency", 429002)
 
     def order_of(self, request: web.Request, wanted: str) -> VenueOrder:

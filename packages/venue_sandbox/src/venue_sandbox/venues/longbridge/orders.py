@@ -14,7 +14,7 @@ from venue_sandbox.exchange.orders import Execution, Ticket, VenueOrder
 from venue_sandbox.venues.http.connections import cut
 from venue_sandbox.venues.http.faults import PHANTOM, DuplicateOrder, PhantomOrder
 from venue_sandbox.venues.http.front import Endpoint, Refused
-from venue_sandbox.venues.longbridge.context import Desk, data, order_id
+from venue_sandbox.venues.longbridge.context import LongBridgeContext, data, order_id
 from venue_sandbox.venues.longbridge.order_documents import execution_document, order_detail, order_document, status_of
 from venue_sandbox.venues.longbridge.order_request import Change, Submission, read_body, refusal, ticket_of
 from venue_sandbox.venues.longbridge.symbols import market_of, named, symbol_of
@@ -31,9 +31,9 @@ NOT_NOW = 603001
 Facts = Callable[[web.Request], Awaitable[RequestFacts]]
 
 
-def order_endpoints(desk: Desk) -> list[Endpoint]:
+def order_endpoints(context: LongBridgeContext) -> list[Endpoint]:
     """Return the endpoints about orders and executions."""
-    orders = Orders(desk)
+    orders = Orders(context)
     return [
         Endpoint("POST", ORDER, orders.submit, orders.facts_of_new),
         Endpoint("PUT", ORDER, orders.change, orders.facts_of_change),
@@ -49,14 +49,14 @@ def order_endpoints(desk: Desk) -> list[Endpoint]:
 class Orders:
     """Answers requests about orders and executions."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, context: LongBridgeContext) -> None:
+        self._context = context
 
     # --- what faults choose by -----------------------------------------------------------------------
 
     async def facts_of_new(self, request: web.Request) -> RequestFacts:
         """Return account, symbol and remark of an order that comes in, as far as it names them."""
-        account = self._desk.named_account(request)
+        account = self._context.named_account(request)
         try:
             wish = read_body(Submission, await request.read())
         except Refused:
@@ -79,7 +79,7 @@ class Orders:
         return facts
 
     def _facts(self, request: web.Request, operation: str, wanted: str) -> RequestFacts:
-        account, order = self._desk.named_account(request), self._desk.find_order(wanted)
+        account, order = self._context.named_account(request), self._context.find_order(wanted)
         ticket = None if order is None else order.ticket
         return RequestFacts(operation, account, *([] if ticket is None else [ticket.symbol, ticket.reference]))
 
@@ -88,49 +88,49 @@ class Orders:
     async def submit(self, request: web.Request, fault: VenueFault | None) -> web.Response:
         """Enter an order; the same client_request_id within its window returns the order there is."""
         wish = read_body(Submission, await request.read())
-        ticket = ticket_of(wish, self._desk.named_account(request))
+        ticket = ticket_of(wish, self._context.named_account(request))
         order = self._replayed(ticket)
         if isinstance(fault, PhantomOrder):
-            return data({"order_id": order_id(self._desk.exchange, PHANTOM)})
+            return data({"order_id": order_id(self._context.exchange, PHANTOM)})
         if order is None:
             order = self._enter(ticket, fault)
             if isinstance(fault, DuplicateOrder) and not ticket.client_order:
                 order = self._enter(ticket, None)
                 if not fault.answered:
                     return cut(request)
-        return data({"order_id": order_id(self._desk.exchange, order.number)})
+        return data({"order_id": order_id(self._context.exchange, order.number)})
 
     async def change(self, request: web.Request, fault: VenueFault | None) -> web.Response:
         """Change quantity and price of an order."""
         wish = read_body(Change, await request.read())
-        order = self._desk.order_of(request, wish.order_id)
+        order = self._context.order_of(request, wish.order_id)
         self._refuse_if_done(order)
         try:
-            self._desk.exchange.amend(order.number, wish.quantity, order.limit if wish.price is None else wish.price)
+            self._context.exchange.amend(order.number, wish.quantity, order.limit if wish.price is None else wish.price)
         except InvalidTicket as invalid:
             raise refusal(invalid) from None
         return data({})
 
     async def cancel(self, request: web.Request, fault: VenueFault | None) -> web.Response:
         """End an order."""
-        order = self._desk.order_of(request, request.query.get("order_id", ""))
+        order = self._context.order_of(request, request.query.get("order_id", ""))
         if isinstance(fault, FillRacesCancel):
-            order = fill_at_once(self._desk.exchange, order.number)
+            order = fill_at_once(self._context.exchange, order.number)
         self._refuse_if_done(order)
-        self._desk.exchange.cancel(order.number, BY_CLIENT)
+        self._context.exchange.cancel(order.number, BY_CLIENT)
         return data({})
 
     # --- looks ---------------------------------------------------------------------------------------
 
     async def show(self, request: web.Request, fault: VenueFault | None) -> web.Response:
         """Show one order with its fills."""
-        order = self._desk.order_of(request, request.query.get("order_id", ""))
-        return data(order_detail(self._desk.exchange, order))
+        order = self._context.order_of(request, request.query.get("order_id", ""))
+        return data(order_detail(self._context.exchange, order))
 
     async def list_today(self, request: web.Request, fault: VenueFault | None) -> web.Response:
         """List the orders that were entered or ended today, or still live."""
         chosen = [order for order in self._orders(request) if self._is_of_today(order)]
-        return data({"orders": [order_document(self._desk.exchange, order) for order in chosen]})
+        return data({"orders": [order_document(self._context.exchange, order) for order in chosen]})
 
     async def list_before(self, request: web.Request, fault: VenueFault | None) -> web.Response:
         """List the orders that were entered in a span of time before today."""
@@ -140,7 +140,7 @@ class Orders:
             for order in self._orders(request)
             if since <= order.entered_at <= until and not self._is_today(order.entered_at)
         ]
-        documents = [order_document(self._desk.exchange, order) for order in chosen]
+        documents = [order_document(self._context.exchange, order) for order in chosen]
         return data({"orders": documents, "has_more": False})
 
     async def executions_today(self, request: web.Request, fault: VenueFault | None) -> web.Response:
@@ -157,15 +157,15 @@ class Orders:
     def _replayed(self, ticket: Ticket) -> VenueOrder | None:
         if not ticket.client_order:
             return None
-        since = self._desk.exchange.now() - REPLAY_WINDOW
-        for order in reversed(self._desk.exchange.book.orders.values()):
+        since = self._context.exchange.now() - REPLAY_WINDOW
+        for order in reversed(self._context.exchange.book.orders.values()):
             same = (order.ticket.account, order.ticket.client_order) == (ticket.account, ticket.client_order)
             if same and order.entered_at >= since:
                 return order
         return None
 
     def _enter(self, ticket: Ticket, fault: VenueFault | None) -> VenueOrder:
-        venue = self._desk.venue
+        venue = self._context.venue
         if isinstance(fault, DuplicateEvent):
             venue.twice.add(len(venue.exchange.book.orders) + 1)
         try:
@@ -178,10 +178,10 @@ class Orders:
 
     def _refuse_if_done(self, order: VenueOrder) -> None:
         if order.status.done:
-            raise Refused(400, f"the order is done: {status_of(self._desk.exchange, order)}", NOT_NOW)
+            raise Refused(400, f"the order is done: {status_of(self._context.exchange, order)}", NOT_NOW)
 
     def _is_today(self, at: datetime) -> bool:
-        exchange = self._desk.exchange
+        exchange = self._context.exchange
         return exchange.hours.calendar.local_date(at) == exchange.today()
 
     def _is_of_today(self, order: VenueOrder) -> bool:
@@ -189,24 +189,24 @@ class Orders:
 
     def _orders(self, request: web.Request) -> list[VenueOrder]:
         """Return the account's orders that the query asks for, the newest first."""
-        query, account = request.query, self._desk.named_account(request)
+        query, account = request.query, self._context.named_account(request)
         statuses = query.getall("status", [])
         side = query.get("side")
         return [
             order
-            for order in reversed(self._desk.exchange.book.orders.values())
+            for order in reversed(self._context.exchange.book.orders.values())
             if order.ticket.account == account
             and query.get("symbol", named(order.ticket.symbol)) == named(order.ticket.symbol)
             and query.get("market", market_of(order.ticket.symbol)) == market_of(order.ticket.symbol)
             and (side is None or side.upper() == order.ticket.side.name)
-            and (not statuses or status_of(self._desk.exchange, order) in statuses)
-            and query.get("order_id", order_id(self._desk.exchange, order.number))
-            == order_id(self._desk.exchange, order.number)
+            and (not statuses or status_of(self._context.exchange, order) in statuses)
+            and query.get("order_id", order_id(self._context.exchange, order.number))
+            == order_id(self._context.exchange, order.number)
         ]
 
     def _executions(self, request: web.Request, chosen: Callable[[Execution], bool]) -> web.Response:
-        query, account = request.query, self._desk.named_account(request)
-        exchange = self._desk.exchange
+        query, account = request.query, self._context.named_account(request)
+        exchange = self._context.exchange
         documents = [
             execution_document(exchange, fill)
             for fill in exchange.book.executions

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from venue_sandbox.exchange.control import venue_control
 from venue_sandbox.exchange.exchange import Exchange
-from venue_sandbox.exchange.faults import FaultDesk, VenueFault
+from venue_sandbox.exchange.faults import VenueFault, VenueFaults
 from venue_sandbox.exchange.pacing import Pacer
 from venue_sandbox.servers.control import CONTROL
 from venue_sandbox.servers.faults import FaultError
@@ -22,7 +22,7 @@ from venue_sandbox.venues.http.rate_limit import RateLimit
 from venue_sandbox.venues.http.serving import front_serving
 from venue_sandbox.venues.http.watching import Cutter, change_front
 from venue_sandbox.venues.longbridge.assets import asset_endpoints
-from venue_sandbox.venues.longbridge.context import Desk
+from venue_sandbox.venues.longbridge.context import LongBridgeContext
 from venue_sandbox.venues.longbridge.faults import LONGBRIDGE_FAULTS, DeadSocket, ExpireSessions, ExpireToken, Gzip
 from venue_sandbox.venues.longbridge.orders import order_endpoints
 from venue_sandbox.venues.longbridge.socket_commands import COMMANDS, Pusher
@@ -53,19 +53,21 @@ async def serving(exchange: Exchange, options: Options) -> AsyncGenerator[Ports]
     pacer = Pacer(exchange, options.fill_delay)
 
     def change(fault: VenueFault) -> None:
-        _change(desk, sockets, fault)
+        _change(context, sockets, fault)
 
-    venue = Venue(exchange, pacer, FaultDesk(LONGBRIDGE_FAULTS, change))
-    desk = Desk(venue, options.credentials, Tokens(exchange), RateLimit(options.trade_calls, LIMIT_SECONDS))
-    sockets = Sockets(desk, COMMANDS)
-    exchange.observers = (Pusher(desk, sockets), Cutter(venue), pacer)
-    control = venue_control(exchange, venue.desk)
-    control.add_routes(_logins(desk))
-    async with front_serving(_application(desk, sockets), control, exchange, pacer, options.port) as ports:
+    venue = Venue(exchange, pacer, VenueFaults(LONGBRIDGE_FAULTS, change))
+    context = LongBridgeContext(
+        venue, options.credentials, Tokens(exchange), RateLimit(options.trade_calls, LIMIT_SECONDS)
+    )
+    sockets = Sockets(context, COMMANDS)
+    exchange.observers = (Pusher(context, sockets), Cutter(venue), pacer)
+    control = venue_control(exchange, venue.faults)
+    control.add_routes(_logins(context))
+    async with front_serving(_application(context, sockets), control, exchange, pacer, options.port) as ports:
         yield ports
 
 
-def _application(desk: Desk, sockets: Sockets) -> web.Application:
+def _application(context: LongBridgeContext, sockets: Sockets) -> web.Application:
     def serve(kind: Kind) -> Answer:
         async def socket(request: web.Request, fault: VenueFault | None) -> web.StreamResponse:
             return await sockets.serve(request, kind)
@@ -74,14 +76,14 @@ def _application(desk: Desk, sockets: Sockets) -> web.Application:
 
     async def admit(request: web.Request) -> None:
         if not request.path.startswith(SOCKETS):
-            await desk.admit(request)
+            await context.admit(request)
 
-    front = Front(desk.venue, admit, _refuse)
+    front = Front(context.venue, admit, _refuse)
     application = web.Application()
     for endpoints in (
-        token_endpoints(desk),
-        asset_endpoints(desk),
-        order_endpoints(desk),
+        token_endpoints(context),
+        asset_endpoints(context),
+        order_endpoints(context),
         [
             Endpoint("GET", f"{SOCKETS}quote", serve("quote"), named("quote_socket")),
             Endpoint("GET", f"{SOCKETS}trade", serve("trade"), named("trade_socket")),
@@ -91,23 +93,23 @@ def _application(desk: Desk, sockets: Sockets) -> web.Application:
     return application
 
 
-def _change(desk: Desk, sockets: Sockets, fault: VenueFault) -> None:
+def _change(context: LongBridgeContext, sockets: Sockets, fault: VenueFault) -> None:
     match fault:
         case ExpireToken():
-            if fault.account is not None and fault.account not in desk.exchange.book.accounts:
+            if fault.account is not None and fault.account not in context.exchange.book.accounts:
                 raise FaultError(f"account {fault.account!r} is not open")
-            desk.tokens.expire(fault.account)
+            context.tokens.expire(fault.account)
         case ExpireSessions():
-            desk.sessions.expire()
+            context.sessions.expire()
         case DeadSocket():
             sockets.die(fault.socket)
         case HalfOpen():
             sockets.die(None)
-            change_front(desk.venue, fault)
+            change_front(context.venue, fault)
         case Gzip():
-            desk.gzip = fault.state
+            context.gzip = fault.state
         case _:
-            change_front(desk.venue, fault)
+            change_front(context.venue, fault)
 
 
 def _refuse(request: web.Request, refused: Refused) -> web.Response:
@@ -116,13 +118,13 @@ def _refuse(request: web.Request, refused: Refused) -> web.Response:
     return web.json_response({"code": code, "message": refused.message, "data": None}, status=refused.status)
 
 
-def _logins(desk: Desk) -> list[web.RouteDef]:
+def _logins(context: LongBridgeContext) -> list[web.RouteDef]:
     """Return the control endpoint's routes about tokens."""
 
     def shown() -> web.Response:
-        credentials = desk.credentials
+        credentials = context.credentials
         return web.json_response(
-            {"key": credentials.key, "secret": credentials.secret, "tokens": desk.tokens.current()}
+            {"key": credentials.key, "secret": credentials.secret, "tokens": context.tokens.current()}
         )
 
     async def show(request: web.Request) -> web.Response:
@@ -131,11 +133,11 @@ def _logins(desk: Desk) -> list[web.RouteDef]:
     async def log_in(request: web.Request) -> web.Response:
         """Give an account another token, or every account if none is named."""
         wish = json.loads(await request.text() or "{}")
-        accounts = list(desk.exchange.book.accounts)
+        accounts = list(context.exchange.book.accounts)
         for account in [wish["account"]] if "account" in wish else accounts:
             if account not in accounts:
                 return web.Response(status=400, text=f"account {account!r} is not open\n")
-            desk.tokens.renew(account)
+            context.tokens.renew(account)
         return shown()
 
     return [web.get(f"{CONTROL}login", show), web.post(f"{CONTROL}login", log_in)]

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from venue_sandbox.exchange.orders import Execution, VenueOrder
 from venue_sandbox.venues.longbridge import messages
-from venue_sandbox.venues.longbridge.context import Desk
+from venue_sandbox.venues.longbridge.context import LongBridgeContext
 from venue_sandbox.venues.longbridge.messages import QuoteCommand, TradeCommand
 from venue_sandbox.venues.longbridge.order_documents import order_event
 from venue_sandbox.venues.longbridge.protobuf import Message
@@ -26,8 +26,8 @@ ORDER_CHANGED = "order_changed_lb"
 class Pusher:
     """Observes an exchange, and tells the sockets of it that have subscribed."""
 
-    def __init__(self, desk: Desk, sockets: Sockets) -> None:
-        self._desk = desk
+    def __init__(self, context: LongBridgeContext, sockets: Sockets) -> None:
+        self._context = context
         self._sockets = sockets
 
     def order_changed(self, order: VenueOrder) -> None:
@@ -48,7 +48,7 @@ class Pusher:
                 _push_quote(socket, symbol)
 
     def _tell(self, order: VenueOrder, execution: Execution | None) -> None:
-        event = {"event": ORDER_CHANGED, "data": order_event(self._desk.exchange, order, execution)}
+        event = {"event": ORDER_CHANGED, "data": order_event(self._context.exchange, order, execution)}
         notification = {
             "topic": PRIVATE,
             "content_type": JSON_CONTENT,
@@ -58,12 +58,12 @@ class Pusher:
         body = messages.NOTIFICATION.encode(notification)
         for socket in self._sockets.of("trade"):
             if PRIVATE in socket.subscribed and socket.account == order.ticket.account:
-                for _ in range(2 if order.number in self._desk.venue.twice else 1):
+                for _ in range(2 if order.number in self._context.venue.twice else 1):
                     socket.push(TradeCommand.NOTIFY, body)
 
 
 def _push_quote(socket: Socket, symbol: str) -> None:
-    exchange = socket.desk.exchange
+    exchange = socket.context.exchange
     quote = exchange.quote(symbol)
     if quote is not None:
         values = {**quote_values(exchange, exchange.listing.instruments[symbol], quote), "current_turnover": "0"}
@@ -88,13 +88,13 @@ def _unsubscribe(socket: Socket, values: Values) -> Answered:
 
 def _asked(query: Query) -> Command:
     def run(socket: Socket, values: Values) -> Answered:
-        return Answered(query.answer, query.find(socket.desk.exchange, values))
+        return Answered(query.answer, query.find(socket.context.exchange, values))
 
     return Command(query.operation, query.request, run)
 
 
 def _subscribe_quotes(socket: Socket, values: Values) -> Answered:
-    exchange = socket.desk.exchange
+    exchange = socket.context.exchange
     listed = [name for name in values["symbol"] if exchange.listing.find(symbol_of(name))]
     socket.subscribed.update(listed)
 

@@ -23,7 +23,7 @@ from venue_sandbox.exchange.faults import (
 from venue_sandbox.venues.http.connections import cut
 from venue_sandbox.venues.longbridge import frames, messages
 from venue_sandbox.venues.longbridge.candlesticks import BadQuery
-from venue_sandbox.venues.longbridge.context import Desk
+from venue_sandbox.venues.longbridge.context import LongBridgeContext
 from venue_sandbox.venues.longbridge.messages import SocketCommand
 from venue_sandbox.venues.longbridge.protobuf import BadMessage, Message
 
@@ -80,7 +80,7 @@ class Socket:
         Whether nothing passes any more.
     """
 
-    desk: Desk
+    context: LongBridgeContext
     kind: Kind
     request: web.Request
     wire: web.WebSocketResponse
@@ -91,11 +91,11 @@ class Socket:
 
     def push(self, command: int, body: bytes) -> None:
         """Write a message that answers nothing."""
-        self._outgoing.put_nowait(frames.push(command, body, gzipped=self.desk.gzip))
+        self._outgoing.put_nowait(frames.push(command, body, gzipped=self.context.gzip))
 
     def respond(self, request: frames.Request, status: int, body: bytes) -> None:
         """Write an answer."""
-        self._outgoing.put_nowait(frames.response(request, status, body, gzipped=self.desk.gzip))
+        self._outgoing.put_nowait(frames.response(request, status, body, gzipped=self.context.gzip))
 
     def fail(self, request: frames.Request, denied: Denied) -> None:
         """Write an answer that is an error."""
@@ -134,8 +134,8 @@ class Sockets:
         What a socket of each sort answers, beside logging in.
     """
 
-    def __init__(self, desk: Desk, commands: Mapping[Kind, Mapping[int, Command]]) -> None:
-        self._desk = desk
+    def __init__(self, context: LongBridgeContext, commands: Mapping[Kind, Mapping[int, Command]]) -> None:
+        self._context = context
         self._commands = {kind: {**_LOGIN, **own} for kind, own in commands.items()}
         self._open: set[Socket] = set()
 
@@ -153,7 +153,7 @@ class Sockets:
         """Serve one socket to its end."""
         wire = web.WebSocketResponse()
         await wire.prepare(request)
-        socket = Socket(self._desk, kind, request, wire)
+        socket = Socket(self._context, kind, request, wire)
         self._open.add(socket)
         writing = asyncio.create_task(socket.write())
         try:
@@ -168,12 +168,12 @@ class Sockets:
         return wire
 
     def _receive(self, socket: Socket, request: frames.Request) -> None:
-        """Answer a request as the fault that strikes it says."""
+        """Answer a request as the fault that hits it says."""
         command = self._commands[socket.kind].get(request.command)
         if command is None:
             socket.fail(request, Denied(NOT_SERVED, f"command {request.command} is not served", INVALID_REQUEST))
             return
-        fault = self._desk.venue.desk.take(RequestFacts(command.operation, socket.account))
+        fault = self._context.venue.faults.take(RequestFacts(command.operation, socket.account))
         match fault:
             case DropBefore():
                 socket.abort()
@@ -219,18 +219,18 @@ def _run(socket: Socket, command: Command, request: frames.Request) -> Answered 
 
 
 def _authenticate(socket: Socket, values: Values) -> Answered:
-    return _opened(socket, socket.desk.sessions.open(values["token"]))
+    return _opened(socket, socket.context.sessions.open(values["token"]))
 
 
 def _reconnect(socket: Socket, values: Values) -> Answered:
-    return _opened(socket, socket.desk.sessions.reopen(values["session_id"]))
+    return _opened(socket, socket.context.sessions.reopen(values["session_id"]))
 
 
 def _opened(socket: Socket, session: str | None) -> Answered:
     if session is None:
         raise Denied(NOT_GOOD, "the password or session is not good", UNAUTHENTICATED)
-    socket.account = socket.desk.sessions.account(session)
-    expires = socket.desk.sessions.expires(session)
+    socket.account = socket.context.sessions.account(session)
+    expires = socket.context.sessions.expires(session)
     return Answered(messages.SESSION, {"session_id": session, "expires": expires, "limit": 10, "online": 1})
 
 

@@ -9,27 +9,27 @@ from aiohttp import web
 
 from venue_sandbox.exchange.faults import RequestFacts, VenueFault
 from venue_sandbox.venues.http.front import Endpoint
-from venue_sandbox.venues.longbridge.context import Desk, data
+from venue_sandbox.venues.longbridge.context import LongBridgeContext, data
 
 __all__ = ["token_endpoints"]
 
 CONNECTIONS = 10
 
 
-def token_endpoints(desk: Desk) -> list[Endpoint]:
+def token_endpoints(context: LongBridgeContext) -> list[Endpoint]:
     """Return the endpoints that give out tokens and passwords."""
 
     async def token_facts(request: web.Request) -> RequestFacts:
-        return RequestFacts("refresh_token", desk.named_account(request))
+        return RequestFacts("refresh_token", context.named_account(request))
 
     async def password_facts(request: web.Request) -> RequestFacts:
-        return RequestFacts("socket_token", desk.named_account(request))
+        return RequestFacts("socket_token", context.named_account(request))
 
     async def refresh(request: web.Request, fault: VenueFault | None) -> web.Response:
-        account = desk.named_account(request)
+        account = context.named_account(request)
         issued = datetime.fromtimestamp(time.time(), UTC)
         answer = {
-            "token": desk.tokens.renew(account),
+            "token": context.tokens.renew(account),
             "expired_at": request.query.get("expired_at", issued.isoformat()),
             "issued_at": issued.isoformat(),
             "account_info": {"member_id": "1", "aaid": account, "account_channel": "lb"},
@@ -37,7 +37,7 @@ def token_endpoints(desk: Desk) -> list[Endpoint]:
         return data(answer)
 
     async def password(request: web.Request, fault: VenueFault | None) -> web.Response:
-        one = desk.sessions.password(desk.named_account(request))
+        one = context.sessions.password(context.named_account(request))
         return data({"otp": one, "limit": CONNECTIONS, "online": 0})
 
     return [

@@ -12,7 +12,7 @@ from venue_sandbox.exchange.exchange import Exchange
 from venue_sandbox.exchange.faults import RequestFacts, VenueFault
 from venue_sandbox.exchange.orders import Side
 from venue_sandbox.venues.http.front import Endpoint, named
-from venue_sandbox.venues.schwab.context import Desk, account_hash, number
+from venue_sandbox.venues.schwab.context import SchwabContext, account_hash, number
 from venue_sandbox.venues.schwab.instruments import instrument_document
 
 __all__ = ["account_document", "account_endpoints"]
@@ -22,25 +22,25 @@ POSITIONS = "positions"
 ZERO = Decimal(0)
 
 
-def account_endpoints(desk: Desk) -> list[Endpoint]:
+def account_endpoints(context: SchwabContext) -> list[Endpoint]:
     """Return the endpoints about accounts."""
 
     async def facts(request: web.Request) -> RequestFacts:
-        return RequestFacts("account", desk.find_account(request) or "")
+        return RequestFacts("account", context.find_account(request) or "")
 
     async def numbers(request: web.Request, fault: VenueFault | None) -> web.Response:
-        accounts = desk.exchange.book.accounts
+        accounts = context.exchange.book.accounts
         return web.json_response(
-            [{"accountNumber": name, "hashValue": account_hash(desk.exchange, name)} for name in accounts]
+            [{"accountNumber": name, "hashValue": account_hash(context.exchange, name)} for name in accounts]
         )
 
     async def every(request: web.Request, fault: VenueFault | None) -> web.Response:
-        accounts = desk.exchange.book.accounts.values()
-        return web.json_response([account_document(desk.exchange, account, _wants(request)) for account in accounts])
+        accounts = context.exchange.book.accounts.values()
+        return web.json_response([account_document(context.exchange, account, _wants(request)) for account in accounts])
 
     async def one(request: web.Request, fault: VenueFault | None) -> web.Response:
-        account = desk.exchange.book.accounts[desk.account_of(request)]
-        return web.json_response(account_document(desk.exchange, account, _wants(request)))
+        account = context.exchange.book.accounts[context.account_of(request)]
+        return web.json_response(account_document(context.exchange, account, _wants(request)))
 
     return [
         Endpoint("GET", f"{ACCOUNTS}/accountNumbers", numbers, named("account_numbers")),

@@ -15,7 +15,7 @@ from venue_sandbox.venues.http.front import Refused, Venue
 from venue_sandbox.venues.http.rate_limit import RateLimit
 from venue_sandbox.venues.schwab.logins import Logins
 
-__all__ = ["Desk", "account_hash", "number", "order_id"]
+__all__ = ["SchwabContext", "account_hash", "number", "order_id"]
 
 ORDER_IDS = 1_000_000_000_000
 SEEDS = 900
@@ -23,7 +23,7 @@ ORDERS_PER_SEED = 1_000_000
 
 
 @dataclass(slots=True)
-class Desk:
+class SchwabContext:
     """What the endpoints share."""
 
     venue: Venue

@@ -12,7 +12,7 @@ from quant_platform_kit.domain.strategy import Adjustment
 from venue_sandbox.exchange.faults import RequestFacts, VenueFault
 from venue_sandbox.exchange.market import Bar
 from venue_sandbox.venues.http.front import Endpoint, Refused
-from venue_sandbox.venues.schwab.context import Desk, number
+from venue_sandbox.venues.schwab.context import SchwabContext, number
 
 __all__ = ["candle_time", "history_endpoints", "period_begin"]
 
@@ -22,7 +22,7 @@ DAYS = {"day": 1.0, "month": 30.4375, "year": 365.25}
 DEFAULT_PERIODS = {"day": 10, "month": 1, "year": 1, "ytd": 1}
 
 
-def history_endpoints(desk: Desk) -> list[Endpoint]:
+def history_endpoints(context: SchwabContext) -> list[Endpoint]:
     """Return the endpoint of price history."""
 
     async def facts(request: web.Request) -> RequestFacts:
@@ -32,9 +32,9 @@ def history_endpoints(desk: Desk) -> list[Endpoint]:
         if request.query.get("frequencyType", "minute") != "daily":
             raise Refused(400, "frequencyType: the sandbox has daily candles only")
         symbol = request.query.get("symbol", "")
-        if desk.exchange.listing.find(symbol) is None:
+        if context.exchange.listing.find(symbol) is None:
             raise Refused(404, f"{symbol} is not listed")
-        return web.json_response(_document(desk, symbol, request))
+        return web.json_response(_document(context, symbol, request))
 
     return [Endpoint("GET", "/marketdata/v1/pricehistory", history, facts)]
 
@@ -51,10 +51,10 @@ def period_begin(kind: str, count: int, end: datetime) -> datetime:
     return end - timedelta(days=count * DAYS[kind])
 
 
-def _document(desk: Desk, symbol: str, request: web.Request) -> dict[str, Any]:
-    now = desk.exchange.now()
+def _document(context: SchwabContext, symbol: str, request: web.Request) -> dict[str, Any]:
+    now = context.exchange.now()
     begin, end = _span(request, now)
-    bars = desk.exchange.market.bars(symbol, now, Adjustment.SPLIT)
+    bars = context.exchange.market.bars(symbol, now, Adjustment.SPLIT)
     wanted = [bar for bar in bars if begin <= candle_time(bar) <= end]
     document: dict[str, Any] = {"symbol": symbol, "empty": not wanted, "candles": [_candle(bar) for bar in wanted]}
     before = [bar for bar in bars if candle_time(bar) < begin]

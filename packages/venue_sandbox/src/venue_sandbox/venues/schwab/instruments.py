@@ -10,7 +10,7 @@ from aiohttp import web
 from venue_sandbox.exchange.faults import VenueFault
 from venue_sandbox.exchange.instruments import Instrument, Kind
 from venue_sandbox.venues.http.front import Endpoint, Refused, named
-from venue_sandbox.venues.schwab.context import Desk
+from venue_sandbox.venues.schwab.context import SchwabContext
 
 __all__ = ["cusip", "description", "instrument_document", "instrument_endpoints"]
 
@@ -43,15 +43,15 @@ def instrument_document(instrument: Instrument) -> dict[str, Any]:
     return document
 
 
-def instrument_endpoints(desk: Desk) -> list[Endpoint]:
+def instrument_endpoints(context: SchwabContext) -> list[Endpoint]:
     """Return the endpoints that look up instruments."""
 
     async def search(request: web.Request, fault: VenueFault | None) -> web.Response:
-        found = _found(desk, request.query.get("symbol", ""), request.query.get("projection", ""))
+        found = _found(context, request.query.get("symbol", ""), request.query.get("projection", ""))
         return web.json_response({"instruments": [_described(instrument) for instrument in found]} if found else {})
 
     async def by_cusip(request: web.Request, fault: VenueFault | None) -> web.Response:
-        for instrument in desk.exchange.listing.instruments.values():
+        for instrument in context.exchange.listing.instruments.values():
             if cusip(instrument) == request.match_info["cusip"]:
                 return web.json_response({"instruments": [_described(instrument)]})
         raise Refused(404, "Not Found")
@@ -62,8 +62,8 @@ def instrument_endpoints(desk: Desk) -> list[Endpoint]:
     ]
 
 
-def _found(desk: Desk, symbol: str, projection: str) -> list[Instrument]:
-    instruments = desk.exchange.listing.instruments
+def _found(context: SchwabContext, symbol: str, projection: str) -> list[Instrument]:
+    instruments = context.exchange.listing.instruments
     if projection in BY_SYMBOL:
         return [instruments[name] for name in symbol.split(",") if name in instruments]
     if projection not in BY_EXPRESSION:

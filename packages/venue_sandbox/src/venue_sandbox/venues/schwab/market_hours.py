@@ -10,32 +10,32 @@ from quant_platform_kit.domain.errors import UnknownSession
 
 from venue_sandbox.exchange.faults import VenueFault
 from venue_sandbox.venues.http.front import Endpoint, Refused, named
-from venue_sandbox.venues.schwab.context import Desk
+from venue_sandbox.venues.schwab.context import SchwabContext
 
 __all__ = ["hours_endpoints"]
 
 EQUITY = "equity"
 
 
-def hours_endpoints(desk: Desk) -> list[Endpoint]:
+def hours_endpoints(context: SchwabContext) -> list[Endpoint]:
     """Return the endpoint of market hours."""
 
     async def hours(request: web.Request, fault: VenueFault | None) -> web.Response:
         if request.query.get("markets") != EQUITY:
             raise Refused(400, "markets: the sandbox has equity only")
         try:
-            day = date.fromisoformat(request.query["date"]) if "date" in request.query else desk.exchange.today()
-            return web.json_response({EQUITY: _document(desk, day)})
+            day = date.fromisoformat(request.query["date"]) if "date" in request.query else context.exchange.today()
+            return web.json_response({EQUITY: _document(context, day)})
         except (ValueError, UnknownSession):
             raise Refused(400, "date is no day that the sandbox knows") from None
 
     return [Endpoint("GET", "/marketdata/v1/markets", hours, named("hours"))]
 
 
-def _document(desk: Desk, day: date) -> dict[str, Any]:
-    calendar, forced = desk.exchange.hours.calendar, desk.exchange.book.forced_open
+def _document(context: SchwabContext, day: date) -> dict[str, Any]:
+    calendar, forced = context.exchange.hours.calendar, context.exchange.book.forced_open
     described = {"date": day.isoformat(), "marketType": "EQUITY"}
-    is_held_closed = forced is False and day == desk.exchange.today()
+    is_held_closed = forced is False and day == context.exchange.today()
     if not calendar.is_session(day) or is_held_closed:
         return {EQUITY: {**described, "product": EQUITY, "isOpen": False}}
     hours = calendar.hours(day)

@@ -14,7 +14,7 @@ from venue_sandbox.exchange.orders import Ticket, VenueOrder
 from venue_sandbox.venues.http.connections import cut
 from venue_sandbox.venues.http.faults import PHANTOM, DuplicateOrder, PhantomOrder
 from venue_sandbox.venues.http.front import Endpoint, Refused, named
-from venue_sandbox.venues.schwab.context import Desk, account_hash, order_id
+from venue_sandbox.venues.schwab.context import SchwabContext, account_hash, order_id
 from venue_sandbox.venues.schwab.faults import MissingLocation, WrongLocation
 from venue_sandbox.venues.schwab.order_documents import REPLACED, order_document, status_of
 from venue_sandbox.venues.schwab.order_request import PROBLEMS, read_spec, ticket_of
@@ -30,9 +30,9 @@ MOST_ORDERS = 3000
 Facts = Callable[[web.Request], Awaitable[RequestFacts]]
 
 
-def order_endpoints(desk: Desk) -> list[Endpoint]:
+def order_endpoints(context: SchwabContext) -> list[Endpoint]:
     """Return the endpoints about orders."""
-    orders = Orders(desk)
+    orders = Orders(context)
     return [
         Endpoint("POST", ORDERS, orders.place, orders.facts_of_new),
         Endpoint("GET", ORDERS, orders.list_of_account, orders.facts("orders")),
@@ -46,14 +46,14 @@ def order_endpoints(desk: Desk) -> list[Endpoint]:
 class Orders:
     """Answers requests about orders."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, context: SchwabContext) -> None:
+        self._context = context
 
     # --- what faults choose by -----------------------------------------------------------------------
 
     async def facts_of_new(self, request: web.Request) -> RequestFacts:
         """Return account and symbol of an order that comes in, as far as it names them."""
-        account = self._desk.find_account(request) or ""
+        account = self._context.find_account(request) or ""
         try:
             return RequestFacts("submit", account, read_spec(await request.read()).leg.instrument.symbol)
         except Refused:
@@ -63,7 +63,7 @@ class Orders:
         """Return the facts of requests that name an account, and perhaps an order."""
 
         async def facts(request: web.Request) -> RequestFacts:
-            return self._desk.order_facts(request, operation)
+            return self._context.order_facts(request, operation)
 
         return facts
 
@@ -71,11 +71,11 @@ class Orders:
 
     async def place(self, request: web.Request, fault: VenueFault | None) -> web.Response:
         """Enter an order."""
-        account = self._desk.account_of(request)
+        account = self._context.account_of(request)
         self._count(account)
         ticket = ticket_of(read_spec(await request.read()), account)
         if isinstance(fault, PhantomOrder):
-            return self._told(account, order_id(self._desk.exchange, PHANTOM))
+            return self._taken(account, order_id(self._context.exchange, PHANTOM))
         order = self._enter(ticket, fault)
         if isinstance(fault, DuplicateOrder):
             order = self._enter(ticket, None)
@@ -85,34 +85,34 @@ class Orders:
 
     async def cancel(self, request: web.Request, fault: VenueFault | None) -> web.Response:
         """End an order."""
-        order = self._desk.order_of(request)
+        order = self._context.order_of(request)
         self._count(order.ticket.account)
         if isinstance(fault, FillRacesCancel):
-            order = fill_at_once(self._desk.exchange, order.number)
+            order = fill_at_once(self._context.exchange, order.number)
         self._refuse_if_done(order, "canceled")
-        self._desk.exchange.cancel(order.number, BY_CLIENT)
+        self._context.exchange.cancel(order.number, BY_CLIENT)
         return web.Response(status=200)
 
     async def replace(self, request: web.Request, fault: VenueFault | None) -> web.Response:
         """End an order and enter another in its place."""
-        old = self._desk.order_of(request)
+        old = self._context.order_of(request)
         self._count(old.ticket.account)
         ticket = ticket_of(read_spec(await request.read()), old.ticket.account)
         self._refuse_if_done(old, "replaced")
         if (ticket.symbol, ticket.side) != (old.ticket.symbol, old.ticket.side):
             raise Refused(400, "An order is replaced by one of the same symbol and instruction")
         try:
-            self._desk.exchange.check(ticket)
+            self._context.exchange.check(ticket)
         except InvalidTicket as invalid:
             raise Refused(400, PROBLEMS[invalid.problem]) from None
-        self._desk.exchange.cancel(old.number, REPLACED)
+        self._context.exchange.cancel(old.number, REPLACED)
         return self._created(self._enter(ticket, fault), fault)
 
     # --- looks ---------------------------------------------------------------------------------------
 
     async def list_of_account(self, request: web.Request, fault: VenueFault | None) -> web.Response:
         """List the orders of an account."""
-        account = self._desk.account_of(request)
+        account = self._context.account_of(request)
         return self._list(request, lambda order: order.ticket.account == account)
 
     async def list_of_all(self, request: web.Request, fault: VenueFault | None) -> web.Response:
@@ -121,16 +121,16 @@ class Orders:
 
     async def show(self, request: web.Request, fault: VenueFault | None) -> web.Response:
         """Show one order."""
-        return web.json_response(self._document(self._desk.order_of(request)))
+        return web.json_response(self._document(self._context.order_of(request)))
 
     # --- parts ---------------------------------------------------------------------------------------
 
     def _count(self, account: str) -> None:
-        if not self._desk.limit.admits(account):
+        if not self._context.limit.admits(account):
             raise Refused(429, "Too many requests: the limit of orders per minute is reached")
 
     def _enter(self, ticket: Ticket, fault: VenueFault | None) -> VenueOrder:
-        venue = self._desk.venue
+        venue = self._context.venue
         try:
             order = enter(venue.exchange, venue.pacer, ticket, fault)
         except InvalidTicket as invalid:
@@ -142,24 +142,24 @@ class Orders:
         return order
 
     def _created(self, order: VenueOrder, fault: VenueFault | None) -> web.Response:
-        told = order_id(self._desk.exchange, order.number)
+        named = order_id(self._context.exchange, order.number)
         if isinstance(fault, WrongLocation):
-            told = fault.order_id or told + PHANTOM
-        return self._told(order.ticket.account, None if isinstance(fault, MissingLocation) else told)
+            named = fault.order_id or named + PHANTOM
+        return self._taken(order.ticket.account, None if isinstance(fault, MissingLocation) else named)
 
-    def _told(self, account: str, told: int | None) -> web.Response:
+    def _taken(self, account: str, named: int | None) -> web.Response:
         """Say that an order was made, and which."""
-        location = LOCATION.format(account_hash(self._desk.exchange, account), told)
-        return web.Response(status=201, headers={} if told is None else {"Location": location})
+        location = LOCATION.format(account_hash(self._context.exchange, account), named)
+        return web.Response(status=201, headers={} if named is None else {"Location": location})
 
     def _refuse_if_done(self, order: VenueOrder, done: str) -> None:
         if order.status.done:
-            status = status_of(self._desk.exchange, order)
+            status = status_of(self._context.exchange, order)
             raise Refused(400, f"Order cannot be {done}: its status is {status}")
 
     def _document(self, order: VenueOrder) -> dict[str, object]:
-        twice = order.number in self._desk.venue.twice
-        return order_document(self._desk.exchange, order, twice=twice)
+        twice = order.number in self._context.venue.twice
+        return order_document(self._context.exchange, order, twice=twice)
 
     def _list(self, request: web.Request, chosen: Callable[[VenueOrder], bool]) -> web.Response:
         """Answer with the orders that were entered in a span of time, the newest first."""
@@ -170,10 +170,10 @@ class Orders:
             raise Refused(400, "maxResults is no number")
         found = [
             self._document(order)
-            for order in reversed(self._desk.exchange.book.orders.values())
+            for order in reversed(self._context.exchange.book.orders.values())
             if chosen(order)
             and since <= order.entered_at.replace(microsecond=0) <= until
-            and status in (None, status_of(self._desk.exchange, order))
+            and status in (None, status_of(self._context.exchange, order))
         ]
         return web.json_response(found[: int(most)])
 

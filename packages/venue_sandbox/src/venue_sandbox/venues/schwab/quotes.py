@@ -10,7 +10,7 @@ from venue_sandbox.exchange.faults import RequestFacts, VenueFault
 from venue_sandbox.exchange.instruments import Instrument, Kind
 from venue_sandbox.exchange.market import VOLUME, Quote
 from venue_sandbox.venues.http.front import Endpoint
-from venue_sandbox.venues.schwab.context import Desk, number
+from venue_sandbox.venues.schwab.context import SchwabContext, number
 from venue_sandbox.venues.schwab.instruments import cusip, description
 
 __all__ = ["quote_endpoints"]
@@ -20,7 +20,7 @@ SIZE = 300
 EVERYTHING = "all"
 
 
-def quote_endpoints(desk: Desk) -> list[Endpoint]:
+def quote_endpoints(context: SchwabContext) -> list[Endpoint]:
     """Return the endpoints of quotes."""
 
     async def facts(request: web.Request) -> RequestFacts:
@@ -29,7 +29,7 @@ def quote_endpoints(desk: Desk) -> list[Endpoint]:
     async def quotes(request: web.Request, fault: VenueFault | None) -> web.Response:
         fields = request.query.get("fields", EVERYTHING).split(",")
         symbols = [symbol for symbol in _asked(request).split(",") if symbol]
-        found = {symbol: document for symbol in symbols if (document := _document(desk, symbol, fields))}
+        found = {symbol: document for symbol in symbols if (document := _document(context, symbol, fields))}
         answer: dict[str, Any] = dict(found)
         if unknown := [symbol for symbol in symbols if symbol not in found]:
             answer["errors"] = {"invalidSymbols": unknown}
@@ -46,17 +46,17 @@ def _asked(request: web.Request) -> str:
     return request.match_info.get("symbol") or request.query.get("symbols", "")
 
 
-def _document(desk: Desk, symbol: str, fields: list[str]) -> dict[str, Any] | None:
+def _document(context: SchwabContext, symbol: str, fields: list[str]) -> dict[str, Any] | None:
     """Return what is wanted of a symbol's quote; None if it is not listed, or has no price yet."""
-    instrument = desk.exchange.listing.find(symbol)
-    quote = None if instrument is None else desk.exchange.quote(symbol)
+    instrument = context.exchange.listing.find(symbol)
+    quote = None if instrument is None else context.exchange.quote(symbol)
     if instrument is None or quote is None:
         return None
     made = int(quote.as_of.timestamp() * 1000)
     change = number(quote.last - quote.previous_close)
     percent = 100 * change / number(quote.previous_close)
     parts = {
-        "quote": _prices(quote, made, change, percent, "Normal" if desk.exchange.is_open() else "Closed"),
+        "quote": _prices(quote, made, change, percent, "Normal" if context.exchange.is_open() else "Closed"),
         "reference": _reference(instrument),
         "regular": {
             "regularMarketLastPrice": number(quote.last),

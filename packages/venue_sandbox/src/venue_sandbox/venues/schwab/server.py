@@ -12,7 +12,7 @@ from aiohttp.typedefs import Handler
 
 from venue_sandbox.exchange.control import venue_control
 from venue_sandbox.exchange.exchange import Exchange
-from venue_sandbox.exchange.faults import FaultDesk, VenueFault
+from venue_sandbox.exchange.faults import VenueFault, VenueFaults
 from venue_sandbox.exchange.pacing import Pacer
 from venue_sandbox.servers.control import CONTROL
 from venue_sandbox.servers.serving import Ports
@@ -21,7 +21,7 @@ from venue_sandbox.venues.http.rate_limit import RateLimit
 from venue_sandbox.venues.http.serving import front_serving
 from venue_sandbox.venues.http.watching import Cutter, change_front
 from venue_sandbox.venues.schwab.accounts import account_endpoints
-from venue_sandbox.venues.schwab.context import Desk
+from venue_sandbox.venues.schwab.context import SchwabContext
 from venue_sandbox.venues.schwab.faults import SCHWAB_FAULTS, AgeLogin, ExpireAccess
 from venue_sandbox.venues.schwab.history import history_endpoints
 from venue_sandbox.venues.schwab.instruments import instrument_endpoints
@@ -62,32 +62,34 @@ async def serving(exchange: Exchange, options: Options) -> AsyncGenerator[Ports]
             case _:
                 change_front(venue, fault)
 
-    venue = Venue(exchange, pacer, FaultDesk(SCHWAB_FAULTS, change))
-    desk = Desk(venue, logins, RateLimit(options.orders_per_minute, MINUTE))
+    venue = Venue(exchange, pacer, VenueFaults(SCHWAB_FAULTS, change))
+    context = SchwabContext(venue, logins, RateLimit(options.orders_per_minute, MINUTE))
     exchange.observers = (Cutter(venue), pacer)
-    control = venue_control(exchange, venue.desk)
+    control = venue_control(exchange, venue.faults)
     control.add_routes([web.post(f"{CONTROL}login", _log_in(logins))])
-    async with front_serving(_application(desk, options.application), control, exchange, pacer, options.port) as ports:
+    async with front_serving(
+        _application(context, options.application), control, exchange, pacer, options.port
+    ) as ports:
         yield ports
 
 
-def _application(desk: Desk, client: Application) -> web.Application:
+def _application(context: SchwabContext, client: Application) -> web.Application:
     async def admit(request: web.Request) -> None:
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         is_open = request.path.startswith(OAUTH)
-        if not is_open and not (f"{scheme} " == BEARER and desk.logins.accepts(token)):
+        if not is_open and not (f"{scheme} " == BEARER and context.logins.accepts(token)):
             raise Refused(401, "Client not authorized")
 
-    front = Front(desk.venue, admit, _refuse)
+    front = Front(context.venue, admit, _refuse)
     application = web.Application()
     for endpoints in (
-        oauth_endpoints(desk.logins, client),
-        account_endpoints(desk),
-        order_endpoints(desk),
-        quote_endpoints(desk),
-        history_endpoints(desk),
-        instrument_endpoints(desk),
-        hours_endpoints(desk),
+        oauth_endpoints(context.logins, client),
+        account_endpoints(context),
+        order_endpoints(context),
+        quote_endpoints(context),
+        history_endpoints(context),
+        instrument_endpoints(context),
+        hours_endpoints(context),
     ):
         application.add_routes(front.routes(endpoints))
     return application

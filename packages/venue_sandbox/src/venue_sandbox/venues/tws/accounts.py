@@ -9,9 +9,9 @@ from venue_sandbox.exchange.accounts import Account
 from venue_sandbox.exchange.faults import RequestFacts
 from venue_sandbox.venues.tws.codec import Fields
 from venue_sandbox.venues.tws.contracts import contract_values
+from venue_sandbox.venues.tws.fault_injection import NO_REQUEST, Request
 from venue_sandbox.venues.tws.layouts import PORTFOLIO, POSITION
 from venue_sandbox.venues.tws.session import Read, Session
-from venue_sandbox.venues.tws.striking import NO_REQUEST, Request
 from venue_sandbox.venues.tws.valuation import NET_LIQUIDATION, account_values, amount, ledger_values
 
 __all__ = ["REQUESTS", "push_account"]

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 
 from venue_sandbox.exchange.faults import RequestFacts
 from venue_sandbox.venues.tws.codec import Fields
+from venue_sandbox.venues.tws.fault_injection import NO_REQUEST, START, Request
 from venue_sandbox.venues.tws.session import Read, Session
-from venue_sandbox.venues.tws.striking import NO_REQUEST, START, Request
 
 __all__ = ["REQUESTS"]
 
@@ -54,11 +54,11 @@ def _tell_nothing(session: Session) -> None:
     """Leave the request without an answer, as it has none."""
 
 
-def _asking(operation: str, tell: Callable[[Session], None]) -> Read:
+def _asking(operation: str, answer: Callable[[Session], None]) -> Read:
     """Return the reader of a request whose fields do not matter."""
 
     def read(session: Session, fields: Fields) -> Request:
-        return Request(RequestFacts(operation), lambda _: tell(session))
+        return Request(RequestFacts(operation), lambda _: answer(session))
 
     return read
 

@@ -10,11 +10,11 @@ from venue_sandbox.exchange.faults import RequestFacts
 from venue_sandbox.exchange.orders import Execution, Side
 from venue_sandbox.venues.tws.codec import Fields
 from venue_sandbox.venues.tws.contracts import STOCK, contract_values
+from venue_sandbox.venues.tws.fault_injection import Request
 from venue_sandbox.venues.tws.history import BadQuery, end_instant
 from venue_sandbox.venues.tws.ids import client_of, order_id_of, permanent_id
 from venue_sandbox.venues.tws.layouts import EXECUTION, UNSET_DOUBLE
 from venue_sandbox.venues.tws.session import Read, Session
-from venue_sandbox.venues.tws.striking import Request
 
 __all__ = ["REQUESTS", "tell_commission", "tell_execution"]
 

@@ -8,13 +8,13 @@ from venue_sandbox.exchange.orders import Execution, OrderStatus, VenueOrder
 from venue_sandbox.servers.faults import FaultError
 from venue_sandbox.venues.tws.accounts import push_account
 from venue_sandbox.venues.tws.executions import tell_commission, tell_execution
+from venue_sandbox.venues.tws.fault_injection import NO_REQUEST
 from venue_sandbox.venues.tws.faults import IdRollback, MarketData, Message, text_of
 from venue_sandbox.venues.tws.ids import order_id_of
 from venue_sandbox.venues.tws.order_messages import tell_open, tell_status
 from venue_sandbox.venues.tws.orders import BY_CLIENT
 from venue_sandbox.venues.tws.quotes import push_price
 from venue_sandbox.venues.tws.session import Session, Venue
-from venue_sandbox.venues.tws.striking import NO_REQUEST
 
 __all__ = ["Pusher", "change_gateway"]
 

@@ -17,12 +17,12 @@ from venue_sandbox.exchange.order_faults import cuts_connections, enter, fill_at
 from venue_sandbox.exchange.orders import OrderStatus, Ticket, VenueOrder
 from venue_sandbox.venues.tws.codec import Fields
 from venue_sandbox.venues.tws.contracts import named, resolve
+from venue_sandbox.venues.tws.fault_injection import Request
 from venue_sandbox.venues.tws.ids import client_of
 from venue_sandbox.venues.tws.order_checks import PROBLEMS, Refused, ticket_of
 from venue_sandbox.venues.tws.order_messages import STATUSES, tell_completed, tell_open, tell_status, tell_what_if
 from venue_sandbox.venues.tws.order_request import OrderRequest, read_order
 from venue_sandbox.venues.tws.session import Read, Session
-from venue_sandbox.venues.tws.striking import Request
 
 __all__ = ["BY_CLIENT", "REQUESTS"]
 
@@ -79,17 +79,17 @@ def _submit(session: Session, ticket: Ticket, fault: VenueFault | None, *, tif_w
     order = enter(venue.exchange, venue.pacer, ticket, fault)
     if cuts_connections(fault):
         venue.cut.add(order.number)
-    told = venue.owner(order) or session
+    receiver = venue.owner(order) or session
     if order.status is OrderStatus.REJECTED:
-        _tell_rejection(told, order, error_first=isinstance(fault, Reject) and fault.error_first)
+        _send_rejection(receiver, order, error_first=isinstance(fault, Reject) and fault.error_first)
         return
     if not tif_was_set:
-        told.error(order_id, *TIF_PRESET)
+        receiver.error(order_id, *TIF_PRESET)
     if not venue.exchange.is_open():
-        told.error(order_id, *_market_closed(told, order))
+        receiver.error(order_id, *_market_closed(receiver, order))
 
 
-def _tell_rejection(session: Session, order: VenueOrder, *, error_first: bool) -> None:
+def _send_rejection(session: Session, order: VenueOrder, *, error_first: bool) -> None:
     """Tell of a rejection; clients read the same three messages differently in the two sequences."""
     reject = (int(order.ticket.client_order), REJECTED, f"Order rejected - reason:{order.reason}")
     if not session.hears(order):

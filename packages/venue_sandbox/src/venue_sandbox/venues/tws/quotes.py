@@ -11,8 +11,8 @@ from venue_sandbox.exchange.instruments import Instrument
 from venue_sandbox.exchange.market import Quote
 from venue_sandbox.venues.tws.codec import Fields
 from venue_sandbox.venues.tws.contracts import UNKNOWN_CONTRACT, named, read_contract, resolve
+from venue_sandbox.venues.tws.fault_injection import Request
 from venue_sandbox.venues.tws.session import Read, Session
-from venue_sandbox.venues.tws.striking import Request
 
 __all__ = ["REQUESTS", "push_price"]
 

@@ -9,9 +9,9 @@ from venue_sandbox.exchange.faults import RequestFacts
 from venue_sandbox.exchange.instruments import Instrument, Kind
 from venue_sandbox.venues.tws.codec import Fields
 from venue_sandbox.venues.tws.contracts import UNKNOWN_CONTRACT, contract_values, named, read_contract, resolve
+from venue_sandbox.venues.tws.fault_injection import Request
 from venue_sandbox.venues.tws.layouts import CONTRACT_DETAILS
 from venue_sandbox.venues.tws.session import Read, Session
-from venue_sandbox.venues.tws.striking import Request
 
 __all__ = ["REQUESTS"]
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from venue_sandbox.exchange.control import venue_control
 from venue_sandbox.exchange.exchange import Exchange
-from venue_sandbox.exchange.faults import FaultDesk, VenueFault
+from venue_sandbox.exchange.faults import VenueFault, VenueFaults
 from venue_sandbox.exchange.pacing import Pacer
 from venue_sandbox.servers.serving import HOST, Ports, listening
 from venue_sandbox.venues.tws import accounts, connection, executions, history, orders, quotes, reference
@@ -49,8 +49,8 @@ class Gateway:
         self._server: asyncio.Server | None = None
         self._restarting: asyncio.Task[None] | None = None
         self.pacer = Pacer(exchange, options.fill_delay)
-        self.desk = FaultDesk(TWS_FAULTS, self._change)
-        self.venue = Venue(exchange, self.pacer, self.desk, OrderIds(exchange), REQUESTS, options.version)
+        self.faults = VenueFaults(TWS_FAULTS, self._change)
+        self.venue = Venue(exchange, self.pacer, self.faults, OrderIds(exchange), REQUESTS, options.version)
         exchange.observers = (Pusher(self.venue), self.pacer)
 
     async def listen(self) -> int:
@@ -104,7 +104,7 @@ class Gateway:
 async def serving(exchange: Exchange, options: Options) -> AsyncGenerator[Ports]:
     """Serve an exchange as a Gateway would; yield its port and that of its control endpoint."""
     gateway = Gateway(exchange, options)
-    async with listening(venue_control(exchange, gateway.desk), 0) as control_port, asyncio.TaskGroup() as group:
+    async with listening(venue_control(exchange, gateway.faults), 0) as control_port, asyncio.TaskGroup() as group:
         # In a group, so that a venue whose orders stand still ends with the reason instead of going on.
         pacing = group.create_task(gateway.pacer.run())
         try:

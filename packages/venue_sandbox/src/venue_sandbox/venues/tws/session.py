@@ -11,14 +11,14 @@ from typing import NoReturn
 from zoneinfo import ZoneInfo
 
 from venue_sandbox.exchange.exchange import Exchange
-from venue_sandbox.exchange.faults import FaultDesk
+from venue_sandbox.exchange.faults import VenueFaults
 from venue_sandbox.exchange.instruments import Instrument
 from venue_sandbox.exchange.orders import VenueOrder
 from venue_sandbox.exchange.pacing import Pacer
 from venue_sandbox.servers.control import reset_on_close
 from venue_sandbox.venues.tws.codec import GREETING, BadFrame, Fields, Value, frame, read_frame
+from venue_sandbox.venues.tws.fault_injection import NO_REQUEST, Request, inject
 from venue_sandbox.venues.tws.ids import OrderIds, client_of
-from venue_sandbox.venues.tws.striking import NO_REQUEST, Request, strike
 
 __all__ = ["OLDEST_VERSION", "VERSIONS", "Read", "Session", "Venue"]
 
@@ -51,7 +51,7 @@ class Venue:
 
     exchange: Exchange
     pacer: Pacer
-    desk: FaultDesk
+    faults: VenueFaults
     ids: OrderIds
     requests: Mapping[int, Read]
     version: int = VERSIONS[0]
@@ -179,7 +179,7 @@ class Session:
             self.error(NO_REQUEST, UNKNOWN_MESSAGE, f"Fatal Error: Unknown message id. {number}")
             return
         request = read(self, fields)
-        strike(self, request, self.venue.desk.take(request.facts))
+        inject(self, request, self.venue.faults.take(request.facts))
 
 
 Read = Callable[[Session, Fields], Request]

@@ -1,0 +1,24 @@
+"""The stands there are: one in every module of this folder that has a ``STAND``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from importlib import import_module
+from pkgutil import iter_modules
+
+from venue_sandbox import stands
+from venue_sandbox.stands.stand import Stand
+
+__all__ = ["STANDS"]
+
+
+@cache
+def _found() -> Mapping[str, type[Stand]]:
+    modules = (import_module(f"{stands.__name__}.{module.name}") for module in iter_modules(stands.__path__))
+    kinds: list[type[Stand]] = [module.STAND for module in modules if hasattr(module, "STAND")]
+    return {kind.name: kind for kind in kinds}
+
+
+STANDS: Mapping[str, type[Stand]] = _found()
+"""By the name of the platform."""
