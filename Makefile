@@ -39,8 +39,7 @@ demo-release: uv ## release a bundle for real, on a copy of this repository and 
 
 test: uv ## run the tests that need no servers; PYTEST_ADDOPTS is honoured
 	$(SYNC) --group test
-	$(BIN)/pytest -m "not services" -n auto --dist loadfile
-	@$(LIST_SERVICE_TESTS)
+	$(BIN)/pytest -m "not services" -n auto --dist loadfile --no-loadscope-reorder
 
 test-services: uv ## run the tests that need servers, against private ones; AREA=brokers,stores takes some of them
 	$(SYNC) --group test
@@ -103,13 +102,3 @@ uv:
 
 sync-check: uv
 	@$(SYNC) --group test --group check
-
-# pytest exits with 5 when it selects no test.
-define LIST_SERVICE_TESTS
-status=0; tests=$$(PYTEST_ADDOPTS= $(BIN)/pytest --collect-only -q -m services) || status=$$?; \
-case $$status in \
-0) echo "tests that need services (make test-services):"; echo "$$tests" | sed -n 's/::.*//p' | sort | uniq -c ;; \
-5) echo "tests that need services: none yet" ;; \
-*) echo "$$tests"; exit $$status ;; \
-esac
-endef

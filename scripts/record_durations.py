@@ -14,22 +14,21 @@ import sys
 import xml.etree.ElementTree as ElementTree
 from collections import defaultdict
 from pathlib import Path
-from statistics import fmean
 
 ROOT = Path(__file__).resolve().parents[1]
 DURATIONS = ROOT / "tests" / "durations.json"
-LEAST_SECONDS = 0.05
-"""Files whose tests take less are not worth a line."""
+LEAST_SECONDS = 0.5
+"""Files that take less are not worth a line."""
 
 
 def main(reports: list[str]) -> int:
-    """Write the mean duration of every file's tests, setup included; the longest first."""
-    taken: dict[str, list[float]] = defaultdict(list)
+    """Write what every file's tests take together, setup included; the longest first."""
+    taken: dict[str, float] = defaultdict(float)
     for report in reports:
         for case in ElementTree.parse(report).iter("testcase"):
-            taken[file_of(case.attrib["classname"])].append(float(case.attrib["time"]))
-    means = {file: round(fmean(seconds), 2) for file, seconds in taken.items()}
-    slow = {file: mean for file, mean in sorted(means.items(), key=lambda entry: -entry[1]) if mean >= LEAST_SECONDS}
+            taken[file_of(case.attrib["classname"])] += float(case.attrib["time"])
+    longest_first = sorted(taken.items(), key=lambda entry: -entry[1])
+    slow = {file: round(seconds, 1) for file, seconds in longest_first if seconds >= LEAST_SECONDS}
     DURATIONS.write_text(json.dumps(slow, indent=2) + "\n", encoding="utf-8")
     return 0
 

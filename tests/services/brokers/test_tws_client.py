@@ -279,7 +279,8 @@ def test_without_a_time_in_force_a_live_order_looks_cancelled(
     trade = ib.placeOrder(spy, order(sdk, "BUY", 5, 50.0, tif=""))
     until(ib, lambda: (trade.order.orderId, 10349) in ib.seen)
     assert "Cancelled" in [entry.status for entry in trade.log], "so says the library"
-    assert len(ib.reqAllOpenOrders()) == 1
+    # What is told of the order meanwhile counts among the answers.
+    until(ib, lambda: len(ib.reqAllOpenOrders()) == 1)
     book = server.control("GET", "book")
     assert [(entry["status"], entry["ticket"]["time_in_force"]) for entry in book["orders"]] == [("working", "day")]
 
