@@ -315,16 +315,3 @@ def longbridge_config(openapi: ModuleType) -> Callable[..., Any]:
         return make(**{**longbridge_login(server, account), **changes}, enable_print_quote_packages=False)
 
     return run
-
-
-@pytest.fixture
-def reachable(ports: set[int], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a test connect to every server that a platform on this machine starts."""
-
-    def started(*arguments: Any, **options: Any) -> Server:
-        server = Server(*arguments, **options)
-        ports.update((server.port, server.control_port))
-        return server
-
-    for name in ("platform", "paper_platform", "ibkr_platform", "schwab_platform", "longbridge_platform"):
-        monkeypatch.setattr(import_module(f"venue_sandbox.{name}"), "Server", started)

@@ -60,7 +60,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(params=[IbkrPlatform, SchwabPlatform, LongBridgePlatform], ids=lambda kind: kind.name)
-def left(request: pytest.FixtureRequest, file: Path, tmp_path: Path, reachable: None) -> Generator[Left]:
+def left(request: pytest.FixtureRequest, file: Path, tmp_path: Path) -> Generator[Left]:
     """Return a platform in that state: the order is acknowledged, nothing of it is filled, nobody waits for it."""
     kind: type[Platform] = request.param
     settings = {"LEASE_SECONDS": "6", f"{kind.name.upper()}_TIMEOUT_SECONDS": "2.5"}
@@ -122,7 +122,7 @@ def test_one_order_is_cancelled_by_its_client_order_id(left: Left) -> None:
     assert again.stderr == f"quant: order {left.order_id} is CANCELLED: there is nothing to cancel\n"
 
 
-def test_the_gateway_lets_nobody_in_while_a_run_holds_the_session(file: Path, tmp_path: Path, reachable: None) -> None:
+def test_the_gateway_lets_nobody_in_while_a_run_holds_the_session(file: Path, tmp_path: Path) -> None:
     """Only the client that sent an order may cancel it, so the command logs in under the service's client id."""
     settings = {"LEASE_SECONDS": "6", "IBKR_TIMEOUT_SECONDS": "2.5", "FILL_TIMEOUT_SECONDS": "8"}
     folder = tmp_path / "platform"

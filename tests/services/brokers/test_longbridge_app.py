@@ -382,7 +382,7 @@ def test_the_clock_is_the_venue_s(app: App) -> None:
 # --- the service ---------------------------------------------------------------------------------
 
 
-def test_the_service_decides_as_on_paper_and_trades(tmp_path: Path, reachable: None) -> None:
+def test_the_service_decides_as_on_paper_and_trades(tmp_path: Path) -> None:
     market = choose_market()
     prices, due = market.file(tmp_path / "prices.csv"), market.due(date(2023, 5, 31))
     now = {"ENTER_NOW": "true"}
@@ -403,7 +403,7 @@ def test_the_service_decides_as_on_paper_and_trades(tmp_path: Path, reachable: N
 
 
 @pytest.mark.parametrize("kind", ["drop_before", "drop_after", "silent", "silent_drop", "delayed_accept"])
-def test_a_run_whose_order_is_not_answered_completes_with_one_order(tmp_path: Path, reachable: None, kind: str) -> None:
+def test_a_run_whose_order_is_not_answered_completes_with_one_order(tmp_path: Path, kind: str) -> None:
     market = choose_market()
     prices, due = market.file(tmp_path / "prices.csv"), market.due(date(2023, 5, 31))
     settings = {"ENTER_NOW": "true", "LONGBRIDGE_TIMEOUT_SECONDS": "3"}

@@ -89,7 +89,7 @@ def library(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def platform(library: str, tmp_path: Path, reachable: None) -> Generator[LongBridgePlatform]:
+def platform(library: str, tmp_path: Path) -> Generator[LongBridgePlatform]:
     """Return a platform whose service has one of the libraries only."""
     market = choose_market()
     due = market.due(date(2023, 5, 31))

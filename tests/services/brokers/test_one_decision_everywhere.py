@@ -107,7 +107,7 @@ def file(market: LongPrices, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def fire(file: Path, tmp_path: Path, reachable: None) -> Fire:
+def fire(file: Path, tmp_path: Path) -> Fire:
     """Return a function that has a platform run a profile once, and returns its report."""
 
     def run(

@@ -504,7 +504,7 @@ def due() -> datetime:
 
 
 @pytest.fixture
-def serve(site: Path, tmp_path: Path, reachable: None, due: datetime) -> Serve:
+def serve(site: Path, tmp_path: Path, due: datetime) -> Serve:
     """Return what makes a service, with settings of a test's own, and a venue where it is due."""
     prices = choose_market().file(tmp_path / "prices.csv")
 
