@@ -10,8 +10,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from quant_release.git import Git
-from quant_release.rehearsal.baseline import bundle_text, copy_of, make_origin
+from quant_release.demo.baseline import bundle_text, copy_of, make_origin
+from quant_release.repository.git import Git
 
 BOUND, ROUNDS = 1.5, 15
 _ROOT = Path(__file__).resolve().parent.parent

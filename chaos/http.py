@@ -30,7 +30,7 @@ from quant_platform_kit.domain.cycle import ExecutionPolicy
 from quant_platform_kit.domain.identity import Mode, RunKey
 from quant_platform_kit.domain.strategy import BoundStrategy
 from quant_platform_kit.paper.platform import description
-from quant_platform_kit.runtime.running import Trigger
+from quant_platform_kit.runtime.run_accounts import Trigger
 from quant_platform_kit.runtime.service import Account, Service, Stores
 from quant_platform_kit.runtime.settings import ServiceSettings
 from quant_platform_kit.services.record.report_store import ReportStore

@@ -2,14 +2,13 @@
 
 import os
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 from ibkr_app import connection, order_ids
 from longbridge_app import worker
 from quant_platform_kit.domain.boundaries import Boundary
-from quant_platform_kit.domain.errors import Conflict, OrderRejected
+from quant_platform_kit.domain.errors import OrderRejected
 from quant_platform_kit.domain.orders import ExecutionReport, OrderState
 from quant_platform_kit.domain.runs import RunPlan
 from quant_platform_kit.services.record import leases, ledger
@@ -39,18 +38,18 @@ def send_before_record() -> None:
 def resend_unknown() -> None:
     """After silence send again without asking, neither in the kit nor in an adapter that knows what it sent."""
 
-    def look_up(self: Any, record: Any, quotes: Any, tries: int) -> None:
-        self._send(record, quotes, tries)
+    def lost(self: Any, record: Any, quotes: Any) -> bool:
+        return True
 
     def reserve(self: Any, account_id: str, order: Any, least: int) -> Any:
         return order_ids.Reserved(self._take(least), account_id, order)
 
-    def record(self: Any, intent: Any) -> None:
-        with suppress(Conflict):
-            remember(self, intent)
+    def record(self: Any, intent: Any) -> bool:
+        remember(self, intent)
+        return True
 
     remember = intents.Intents.record
-    execution.Execution._look_up = look_up
+    execution.Execution._lost = lost
     order_ids.OrderIds.known = lambda self, client_order_id: None
     order_ids.OrderIds.reserve = reserve
     intents.Intents.of_today = lambda self, order, now: (None, [])

@@ -15,7 +15,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from quant_release.machine import Boundary
+from quant_release.steps.machine import Boundary
 from quant_release.testing.crashing import (
     count_pushes,
     faults_of,
@@ -23,7 +23,7 @@ from quant_release.testing.crashing import (
     release_in_child,
     release_to_the_end,
 )
-from quant_release.testing.workspace import Rehearsal, make_rehearsal
+from quant_release.testing.rehearsal import Rehearsal, make_rehearsal
 
 _PATH = os.environ["PATH"]  # noqa: TID251 - as it was
 _ROUNDS = (set(Boundary) - {Boundary.VERIFIED}, {Boundary.VERIFIED})

@@ -10,8 +10,7 @@ from quant_platform_kit.adapters.stores import open_store
 from quant_platform_kit.ports.versioned_store import VersionedStore
 from sqlalchemy import create_engine, text
 from venue_sandbox.servers.launch import Server
-
-from scripts.test_services import postgresql
+from venue_sandbox.servers.postgresql import postgresql
 
 __all__ = ["KINDS", "StorePlace", "serve"]
 
@@ -44,9 +43,8 @@ def serve(kind: str, folder: Path) -> Generator[StorePlace]:
     elif kind == "sqlite":
         yield StorePlace(f"sqlite:///{folder}/store.db", f"sqlite:///{folder}/reports.db")
     elif kind == "postgres":
-        with postgresql(None) as environment:
-            url = environment["TEST_POSTGRES_URL"]
-            yield StorePlace(url, _second_database(url, "reports"))
+        with postgresql() as server:
+            yield StorePlace(server.url, _second_database(server.url, "reports"))
     else:
         server = Server("venue_sandbox.cloud.storage", "--bucket", "quant")
         try:

@@ -21,7 +21,7 @@ from quant_platform_kit.domain.identity import Mode, RunKey
 from quant_platform_kit.domain.orders import OrderState
 from quant_platform_kit.domain.runs import Outcome
 from quant_platform_kit.services.operate.audit import Operator
-from quant_platform_kit.services.operate.resolving import Resolution, Settlement, resolve
+from quant_platform_kit.services.operate.resolving import Resolution, ResolvedAs, resolve
 from quant_platform_kit.services.record.leases import read_lease
 from quant_platform_kit.services.record.recorded_run import recorded_run
 from quant_platform_kit.services.record.report_store import ReportStore
@@ -92,7 +92,7 @@ class Lane:
         filled = self.campaign.venues.filled(self.account, intended(self.keys, store), store)
         for order in unknown:
             units = filled.get(order.client_order_id)
-            what = Settlement.FILLED if units else Settlement.NOT_SENT
+            what = ResolvedAs.FILLED if units else ResolvedAs.NOT_SENT
             price = PRICES[order.symbol] if units else None
             said = Resolution(key.run_id, order.client_order_id, what, "the venue's book", units, price)
             resolve(Operator(store, SystemClock(), "campaign"), self.account, said)

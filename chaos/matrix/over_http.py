@@ -21,15 +21,15 @@ SERVER_ERRORS = (
 
 
 def order_rows(late: float) -> tuple[Row, ...]:
-    """Return what may become of an order; ``late`` seconds are longer than the broker's settle window."""
+    """Return what may become of an order; ``late`` seconds are longer than the broker's visibility window."""
     return (
         Row("lost acknowledgement, connection cut", fault("drop_after")),
         Row("lost acknowledgement, connection open", fault("silent")),
         Row("silent drop", fault("silent_drop")),
         Row("connection cut before the order", fault("drop_before")),
         Row("acknowledged, and never there", fault("phantom_order")),
-        Row("delayed accept, within the settle window", fault("delayed_accept", seconds=0.3)),
-        Row("delayed accept, after the settle window", fault("delayed_accept", seconds=late)),
+        Row("delayed accept, within the visibility window", fault("delayed_accept", seconds=0.3)),
+        Row("delayed accept, after the visibility window", fault("delayed_accept", seconds=late)),
         Row("duplicate event", fault("duplicate_event", times=4)),
         Row("late fill", fault("late_fill", seconds=0.3)),
         Row("partial fill, then the connection is lost", fault("partial_fill", share="0.5", then="disconnect")),

@@ -16,7 +16,7 @@ from quant_platform_kit.domain.orders import OrderState, Side
 from quant_platform_kit.domain.runs import OrderOutcome, OrderRecord, Outcome, RunReport
 from quant_platform_kit.services.observe.notifying import about_run
 from quant_platform_kit.services.operate.audit import Operator
-from quant_platform_kit.services.operate.resolving import Resolution, Settlement, resolve
+from quant_platform_kit.services.operate.resolving import Resolution, ResolvedAs, resolve
 from quant_platform_kit.services.record.recorded_run import recorded_run
 from quant_platform_kit.services.record.report_store import ReportStore
 from quant_platform_kit.services.run.request import RunPorts, RunRequest, RunTerms
@@ -101,14 +101,14 @@ class _Trial:
                 account.close()
         raise Unreported(f"no report of {session} after {MOST_TRIES} tries: {said}")
 
-    def settle(self, report: RunReport) -> list[Settlement]:
+    def settle(self, report: RunReport) -> list[ResolvedAs]:
         """Settle what the run left to an operator, by what the venue shows; return how."""
         unknown = [order for order in report.orders if order.state is OrderState.UNKNOWN]
         return [self._settled(report, order) for order in unknown]
 
-    def _settled(self, report: RunReport, order: OrderOutcome) -> Settlement:
+    def _settled(self, report: RunReport, order: OrderOutcome) -> ResolvedAs:
         units = sum((Decimal(each["filled"]) for each in self._alike(order)), ZERO)
-        what, price = (Settlement.FILLED, PRICES[order.symbol]) if units else (Settlement.NOT_SENT, None)
+        what, price = (ResolvedAs.FILLED, PRICES[order.symbol]) if units else (ResolvedAs.NOT_SENT, None)
         said = Resolution(report.run_id, order.client_order_id, what, "the venue's book", units or None, price)
         resolve(Operator(self.store, SystemClock(), "matrix"), ACCOUNT, said)
         return what
@@ -167,7 +167,7 @@ def _stuck(after: RunReport) -> Iterator[str]:
         yield f"the run after it: {after.outcome.value}: {'; '.join(after.reasons)}"
 
 
-def _words(report: RunReport, tries: int, row: Row, settled: list[Settlement], after: RunReport) -> str:
+def _words(report: RunReport, tries: int, row: Row, settled: list[ResolvedAs], after: RunReport) -> str:
     words = report.outcome.value
     if row.mend is not None and tries > MENDED_AFTER:
         words = f"503 at each try; {words} once {row.once}"

@@ -8,17 +8,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from quant_release.machine import Subject
-from quant_release.rehearsal.baseline import BUNDLE, KIT, STRATEGIES
-from quant_release.releasing import Place, Site, look
-from quant_release.table import Scope
-from quant_release.testing.workspace import Rehearsal, make_rehearsal, rehearsal_in
+from quant_release.demo.baseline import BUNDLE, KIT, STRATEGIES
+from quant_release.run.apply import Options, Release, read_release
+from quant_release.steps.machine import Subject
+from quant_release.steps.table import Scope
+from quant_release.testing.rehearsal import Rehearsal, make_rehearsal, rehearsal_in
 
 
 @pytest.fixture(scope="session")
 def baseline(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with the workspace, made once; a copy beside it is what each test begins with."""
-    folder = tmp_path_factory.mktemp("rehearsal") / "place"
+    folder = tmp_path_factory.mktemp("rehearsal") / "folder"
     make_rehearsal(folder)
     shutil.copytree(folder, folder.with_name("pristine"))
     return folder
@@ -35,14 +35,14 @@ def rehearsal(baseline: Path, monkeypatch: pytest.MonkeyPatch) -> Rehearsal:
 
 
 @pytest.fixture
-def place(rehearsal: Rehearsal) -> Place:
-    return Place(rehearsal.root, "ana", rehearsal.store, local=True, builder="docker")
+def options(rehearsal: Rehearsal) -> Options:
+    return Options(rehearsal.root, "ana", rehearsal.store, local=True, builder="docker")
 
 
 @pytest.fixture
-def site(place: Place) -> Callable[[], Site]:
+def release(options: Options) -> Callable[[], Release]:
     """Return a maker of sites: what is there at the time of the call."""
-    return lambda: look(place, BUNDLE)
+    return lambda: read_release(options, BUNDLE)
 
 
 @pytest.fixture

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 from quant_platform_kit.domain.errors import InvalidInput, Refused
-from quant_release.builders import builder
-from quant_release.context import image_context
-from quant_release.machine import StepFailed
-from quant_release.pins import Pin
-from quant_release.testing.workspace import Rehearsal
-from quant_release.versions import Version
-from quant_release.workspace import read_workspace
+from quant_release.images.build_context import build_context
+from quant_release.images.builders import builder_named
+from quant_release.repository.pins import Pin
+from quant_release.repository.versions import Version
+from quant_release.repository.workspace import read_workspace
+from quant_release.steps.machine import StepFailed
+from quant_release.testing.rehearsal import Rehearsal
 
 DIGEST = "sha256:" + "ab" * 32
 RECORD = '#!/bin/sh\necho "$(basename "$0") $*" >> "$(dirname "$0")/calls"\n'
@@ -55,7 +55,7 @@ def calls(tools: Path) -> list[str]:
 
 @pytest.mark.parametrize("name", BUILDS)
 def test_an_image_is_built_pushed_and_known_by_its_digest(name: str, tools: Path, tmp_path: Path) -> None:
-    made = builder(name)
+    made = builder_named(name)
     assert made.build(tmp_path, "r/app", "c0ffee") == f"r/app@{DIGEST}"
     assert calls(tools) == [*BUILDS[name], LOOKS[name]]
     assert list(made.commands("r/app", "c0ffee")) == BUILDS[name]
@@ -63,38 +63,38 @@ def test_an_image_is_built_pushed_and_known_by_its_digest(name: str, tools: Path
 
 @pytest.mark.parametrize("name", BUILDS)
 def test_an_image_that_was_pushed_is_found(name: str, tools: Path) -> None:
-    assert builder(name).find("r/app", "c0ffee") == f"r/app@{DIGEST}"
+    assert builder_named(name).find("r/app", "c0ffee") == f"r/app@{DIGEST}"
     assert calls(tools) == [LOOKS[name]]
 
 
 @pytest.mark.parametrize("said", ["manifest unknown", "ERROR: r/app:c0ffee: not found", "NOT_FOUND: no such image"])
 def test_an_image_that_the_repository_does_not_have_is_not_there(said: str, tools: Path) -> None:
     write(tools / "docker", f"#!/bin/sh\necho '{said}' >&2; exit 1\n")
-    assert builder("docker").find("r/app", "c0ffee") is None
+    assert builder_named("docker").find("r/app", "c0ffee") is None
 
 
 @pytest.mark.parametrize("said", ["unauthorized: login first", "dial tcp: connection refused"])
 def test_a_repository_that_does_not_answer_is_not_one_without_the_image(said: str, tools: Path) -> None:
     write(tools / "docker", f"#!/bin/sh\necho '{said}' >&2; exit 1\n")
     with pytest.raises(StepFailed, match=said):
-        builder("docker").find("r/app", "c0ffee")
+        builder_named("docker").find("r/app", "c0ffee")
 
 
 def test_a_build_that_fails_says_what_the_builder_said(tools: Path, tmp_path: Path) -> None:
     write(tools / "docker", "#!/bin/sh\necho 'no space left' >&2; exit 3\n")
     with pytest.raises(StepFailed, match="docker buildx build --platform failed with 3: no space left"):
-        builder("docker").build(tmp_path, "r/app", "c0ffee")
+        builder_named("docker").build(tmp_path, "r/app", "c0ffee")
 
 
 def test_an_answer_without_a_digest_is_no_reference(tools: Path) -> None:
     write(tools / "docker", "#!/bin/sh\necho latest\n")
     with pytest.raises(StepFailed, match="no digest of r/app in the answer 'latest'"):
-        builder("docker").find("r/app", "c0ffee")
+        builder_named("docker").find("r/app", "c0ffee")
 
 
 def test_an_unknown_builder_is_refused() -> None:
     with pytest.raises(InvalidInput, match="--builder 'kaniko': choose docker, buildah, gcloud, or venv:FOLDER"):
-        builder("kaniko")
+        builder_named("kaniko")
 
 
 def test_a_context_has_the_published_files_with_commit_and_pins_baked_in(rehearsal: Rehearsal) -> None:
@@ -102,7 +102,7 @@ def test_a_context_has_the_published_files_with_commit_and_pins_baked_in(rehears
     app = read_workspace(rehearsal.git, "HEAD").apps["ibkr"]
     commit = rehearsal.git.commit()
     pins = (Pin.to("quant-platform-kit", Version(0, 7, 7), "file:///o", "packages/quant_platform_kit"),)
-    with image_context(rehearsal.git, app, commit, pins) as context:
+    with build_context(rehearsal.git, app, commit, pins) as context:
         names = sorted(path.relative_to(context).as_posix() for path in context.rglob("*") if path.is_file())
         dockerfile = (context / "Dockerfile").read_text()
         assert (context / "app.txt").read_text() == "./app[deploy]\n"
@@ -125,13 +125,13 @@ def test_an_app_without_a_dockerfile_that_takes_the_commit_is_not_built(rehearsa
     commit = rehearsal.commit("apps/ibkr/Dockerfile", "FROM scratch\n")
     with (
         pytest.raises(Refused, match=r"the Dockerfile has 0 lines 'ARG COMMIT_SHA=...'; it needs one"),
-        image_context(rehearsal.git, app, commit, ()),
+        build_context(rehearsal.git, app, commit, ()),
     ):
         pass
     rehearsal.git.run("rm", "--quiet", "apps/ibkr/Dockerfile")
     rehearsal.git.commit_staged("Gone")
     with (
         pytest.raises(Refused, match="has no apps/ibkr/Dockerfile; add it, commit and push"),
-        image_context(rehearsal.git, app, rehearsal.git.commit(), ()),
+        build_context(rehearsal.git, app, rehearsal.git.commit(), ()),
     ):
         pass

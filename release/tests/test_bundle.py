@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from quant_platform_kit.domain.errors import InvalidInput
 from quant_release.bundle import check_bundle, find_bundle, read_bundle
-from quant_release.git import Git
-from quant_release.rehearsal.baseline import BUNDLE, bundle_text
-from quant_release.testing.workspace import Rehearsal
-from quant_release.workspace import Workspace, read_workspace
+from quant_release.demo.baseline import BUNDLE, bundle_text
+from quant_release.repository.git import Git
+from quant_release.repository.workspace import Workspace, read_workspace
+from quant_release.testing.rehearsal import Rehearsal
 
 ROOT = Path(__file__).resolve().parents[2]
 

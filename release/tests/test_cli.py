@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 from quant_release.cli.main import main
-from quant_release.rehearsal.baseline import BUNDLE, KIT
-from quant_release.testing.workspace import Rehearsal
+from quant_release.demo.baseline import BUNDLE, KIT
+from quant_release.testing.rehearsal import Rehearsal
 
 Run = Callable[..., tuple[int, str, str]]
 

@@ -11,9 +11,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from quant_release.builders import DockerBuilder
-from quant_release.journal import ImageRecord, Journal
-from quant_release.machine import Boundary, Subject
+from quant_release.images.builders import DockerBuilder
+from quant_release.run.executor import GitExecutor
+from quant_release.run.journal import ImageRecord, Journal
+from quant_release.steps.machine import Boundary, Subject
 from quant_release.testing.crashing import (
     count_pushes,
     faults_of,
@@ -22,8 +23,7 @@ from quant_release.testing.crashing import (
     release_to_the_end,
     start_release,
 )
-from quant_release.testing.workspace import Rehearsal
-from quant_release.world import GitWorld
+from quant_release.testing.rehearsal import Rehearsal
 
 SAMPLE = 4
 
@@ -81,20 +81,20 @@ def test_the_verdict_sees_an_image_that_is_built_twice(
     base = rehearsal.git.commit()
     killed_before_its_image_is_recorded(monkeypatch, tmp_path / "once")
     build = DockerBuilder.build
-    monkeypatch.setattr(GitWorld, "_build", without_looking(build))
+    monkeypatch.setattr(GitExecutor, "_build", without_looking(build))
     assert release_to_the_end(rehearsal) == 1
     assert faults_of(rehearsal, base) == ["images"]
 
 
-def without_looking(build: Callable[..., str]) -> Callable[[GitWorld, Subject], None]:
+def without_looking(build: Callable[..., str]) -> Callable[[GitExecutor, Subject], None]:
     """Return a mutant of the build that does not ask whether the image is there."""
-    real = GitWorld._build
+    real = GitExecutor._build
 
-    def mutant(self: GitWorld, subject: Subject) -> None:
+    def mutant(self: GitExecutor, subject: Subject) -> None:
         builder = self.tools.builder
         assert builder is not None
         blind = type("Blind", (), {"find": lambda *_: None, "build": lambda _, *given: build(builder, *given)})()
-        real(GitWorld(replace(self.tools, builder=blind), self.bundle, self.on), subject)
+        real(GitExecutor(replace(self.tools, builder=blind), self.bundle, self.on), subject)
 
     return mutant
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import io
 import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,12 @@ import pytest
 from dockerfile_parse import DockerfileParser
 
 ROOT = Path(__file__).resolve().parents[2]
-APPS = ("ibkr", "longbridge", "schwab")
+APPS = sorted(
+    project.parent.name
+    for project in ROOT.glob("apps/*/pyproject.toml")
+    if "release" in tomllib.loads(project.read_text("utf-8")).get("tool", {})
+)
+"""Every app that is released."""
 Instructions = list[tuple[str, str]]
 
 

@@ -6,12 +6,12 @@ from datetime import date
 
 import pytest
 from quant_platform_kit.domain.errors import InvalidInput
-from quant_release.edits import has_entry, locked_at, prepared
-from quant_release.git import GitError
-from quant_release.pins import Pin, address, read_pins, write_pins
-from quant_release.testing.workspace import Rehearsal
-from quant_release.versions import Version
-from quant_release.workspace import Package, locked_version, read_workspace
+from quant_release.repository.edits import has_entry, locked_at, prepared
+from quant_release.repository.git import GitError
+from quant_release.repository.pins import Pin, address, read_pins, write_pins
+from quant_release.repository.versions import Version
+from quant_release.repository.workspace import Package, locked_version, read_workspace
+from quant_release.testing.rehearsal import Rehearsal
 
 PACKAGE = Package("us-equity-strategies", "packages/s", Version(1, 0, 0), {"quant-platform-kit": None}, (), ())
 MANIFEST = '[project]\nname = "us-equity-strategies"\nversion = "1.0.0"\ndependencies = ["quant-platform-kit==1.0.0"]\n'

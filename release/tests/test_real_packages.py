@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from quant_release.git import Git
-from quant_release.rehearsal.baseline import BUNDLE, KIT, STRATEGIES, bundle_text, copy_of, make_origin
-from quant_release.releasing import Place, apply
-from quant_release.status import read_status
-from quant_release.workshop import Installed, check_commits, installed_in
+from quant_release.demo.baseline import BUNDLE, KIT, STRATEGIES, bundle_text, copy_of, make_origin
+from quant_release.inspect.status import read_status
+from quant_release.repository.git import Git
+from quant_release.run.apply import Options, apply
+from quant_release.run.clean_environments import Installed, check_commits, installed_in
 
 pytestmark = pytest.mark.services
 ROOT = Path(__file__).resolve().parents[2]
@@ -35,8 +35,8 @@ def released(tmp_path_factory: pytest.TempPathFactory) -> Git:
     folder = tmp_path_factory.mktemp("released")
     git = copy_of(ROOT, folder / "work")
     make_origin(git, folder / "origin.git", bundle_text())
-    place = Place(git.root, "ana", f"file://{folder}/store", local=True, builder=f"venv:{folder}/images")
-    apply(place, BUNDLE, until="push-pins:ibkr")
+    options = Options(git.root, "ana", f"file://{folder}/store", local=True, builder=f"venv:{folder}/images")
+    apply(options, BUNDLE, until="push-pins:ibkr")
     return git
 
 

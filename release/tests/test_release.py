@@ -7,23 +7,23 @@ from quant_platform_kit.adapters.stores import open_store
 from quant_platform_kit.domain.errors import InvalidInput, Refused
 from quant_platform_kit.services.operate.audit import audit_entries
 from quant_platform_kit.services.record.leases import lease_at
-from quant_release.drift import drift
-from quant_release.holding import LEASE
-from quant_release.journal import Journal, RunRecord
-from quant_release.pins import read_pins
-from quant_release.planning import plan
-from quant_release.rehearsal.baseline import BUNDLE, KIT, STRATEGIES, bundle_text
-from quant_release.releasing import Place, abandon, apply, look
-from quant_release.table import TABLE
-from quant_release.testing.workspace import Rehearsal
-from quant_release.workspace import read_workspace
+from quant_release.demo.baseline import BUNDLE, KIT, STRATEGIES, bundle_text
+from quant_release.inspect.drift import drifts
+from quant_release.inspect.preview import plan
+from quant_release.repository.pins import read_pins
+from quant_release.repository.workspace import read_workspace
+from quant_release.run.apply import Options, abandon, apply, read_release
+from quant_release.run.journal import Journal, RunRecord
+from quant_release.run.locks import LEASE
+from quant_release.steps.table import TABLE
+from quant_release.testing.rehearsal import Rehearsal
 
 APPS = ("ibkr", "schwab", "longbridge")
 
 
-def test_the_first_bundle_goes_from_the_baseline_to_its_target(rehearsal: Rehearsal, place: Place) -> None:
+def test_the_first_bundle_goes_from_the_baseline_to_its_target(rehearsal: Rehearsal, options: Options) -> None:
     before = rehearsal.origin.commit("main")
-    run = apply(place, BUNDLE)
+    run = apply(options, BUNDLE)
     log = list(reversed(rehearsal.origin.log(before, "main")))
     assert [text for _, text, _ in log] == [
         "Prepare v0.7.10 release",
@@ -44,7 +44,7 @@ def test_the_first_bundle_goes_from_the_baseline_to_its_target(rehearsal: Rehear
     check_pins(rehearsal)
     check_images(rehearsal)
     check_journal(rehearsal, run)
-    apply(place, BUNDLE)
+    apply(options, BUNDLE)
     assert (rehearsal.origin.commit("main"), len(rehearsal.log_of("docker"))) == (log[-1][0], 3)
 
 
@@ -82,10 +82,10 @@ def check_journal(rehearsal: Rehearsal, run: RunRecord) -> None:
     assert (lease.expires_at, lease.open_run) == (None, None)
 
 
-def test_a_plan_names_every_step_and_changes_nothing(rehearsal: Rehearsal, place: Place) -> None:
+def test_a_plan_names_every_step_and_changes_nothing(rehearsal: Rehearsal, options: Options) -> None:
     there, here = rehearsal.origin.commit("main"), rehearsal.git.commit()
-    site = look(place, BUNDLE)
-    steps = plan(site.world, site.subjects)
+    release = read_release(options, BUNDLE)
+    steps = plan(release.executor, release.subjects)
     assert [step.step for step in steps] == [
         *["preflight", "bump", "commit", "tag", "push"] * 2,
         *["pin", "test", "commit-pins", "push-pins"] * 3,
@@ -96,34 +96,34 @@ def test_a_plan_names_every_step_and_changes_nothing(rehearsal: Rehearsal, place
     assert (rehearsal.origin.commit("main"), rehearsal.git.commit(), rehearsal.git.changed()) == (there, here, [])
 
 
-def test_a_plan_says_what_apply_then_does(rehearsal: Rehearsal, place: Place) -> None:
-    site = look(place, BUNDLE)
-    planned = [(step.step, step.subject) for step in plan(site.world, site.subjects)]
+def test_a_plan_says_what_apply_then_does(rehearsal: Rehearsal, options: Options) -> None:
+    release = read_release(options, BUNDLE)
+    planned = [(step.step, step.subject) for step in plan(release.executor, release.subjects)]
     done: list[tuple[str, str]] = []
-    apply(place, BUNDLE, told=lambda what, row, on: done.append((row.step, str(on))) if what == "ended" else None)
+    apply(options, BUNDLE, listener=lambda what, row, on: done.append((row.step, str(on))) if what == "ended" else None)
     assert done == planned
 
 
-def test_a_release_stops_after_the_step_that_until_names_and_resumes(rehearsal: Rehearsal, place: Place) -> None:
-    apply(place, BUNDLE, until=f"push:{KIT}")
+def test_a_release_stops_after_the_step_that_until_names_and_resumes(rehearsal: Rehearsal, options: Options) -> None:
+    apply(options, BUNDLE, until=f"push:{KIT}")
     assert f"{KIT}-v0.7.10" in rehearsal.origin.tags()
     assert f"{STRATEGIES}-v0.7.13" not in rehearsal.origin.tags()
-    apply(place, BUNDLE, resume=True)
+    apply(options, BUNDLE, resume=True)
     assert f"{STRATEGIES}-v0.7.13" in rehearsal.origin.tags()
 
 
-def test_until_names_steps_and_subjects_that_exist(place: Place) -> None:
+def test_until_names_steps_and_subjects_that_exist(options: Options) -> None:
     with pytest.raises(InvalidInput, match="there is no step 'deploy'; known: preflight"):
-        apply(place, BUNDLE, until="deploy")
+        apply(options, BUNDLE, until="deploy")
     with pytest.raises(InvalidInput, match="push has no subject 'numpy'; the bundle has: quant-platform-kit"):
-        apply(place, BUNDLE, until="push:numpy")
+        apply(options, BUNDLE, until="push:numpy")
 
 
-def test_unrelated_edits_stay_and_are_not_published(rehearsal: Rehearsal, place: Place) -> None:
+def test_unrelated_edits_stay_and_are_not_published(rehearsal: Rehearsal, options: Options) -> None:
     rehearsal.write("README.md", "An edit that has nothing to do with it.\n")
     lock = (rehearsal.root / "uv.lock").read_text().replace("1.17.0", "1.18.0")
     rehearsal.write("uv.lock", lock)
-    apply(place, BUNDLE, until=f"push:{STRATEGIES}")
+    apply(options, BUNDLE, until=f"push:{STRATEGIES}")
     assert rehearsal.git.changed() == ["README.md", "uv.lock"]
     assert b"1.17.0" in (rehearsal.origin.read("main", ["uv.lock"])["uv.lock"] or b"")
     left = (rehearsal.root / "uv.lock").read_text()
@@ -131,24 +131,26 @@ def test_unrelated_edits_stay_and_are_not_published(rehearsal: Rehearsal, place:
     assert 'name = "quant-platform-kit"\nversion = "0.7.10"' in left
 
 
-def test_tests_that_fail_stop_the_release_before_its_first_commit(rehearsal: Rehearsal, place: Place) -> None:
+def test_tests_that_fail_stop_the_release_before_its_first_commit(rehearsal: Rehearsal, options: Options) -> None:
     (rehearsal.tools / "tests-fail").touch()
     here = rehearsal.git.commit()
     with pytest.raises(Exception, match="pytest"):
-        apply(place, BUNDLE)
+        apply(options, BUNDLE)
     assert (rehearsal.git.commit(), rehearsal.git.changed()) == (here, [])
     (rehearsal.tools / "tests-fail").unlink()
-    apply(place, BUNDLE, until=f"push:{KIT}", resume=True)
+    apply(options, BUNDLE, until=f"push:{KIT}", resume=True)
 
 
-def test_tests_that_passed_do_not_count_for_a_package_that_changed_since(rehearsal: Rehearsal, place: Place) -> None:
-    apply(place, BUNDLE, until="preflight:quant-platform-kit")
+def test_tests_that_passed_do_not_count_for_a_package_that_changed_since(
+    rehearsal: Rehearsal, options: Options
+) -> None:
+    apply(options, BUNDLE, until="preflight:quant-platform-kit")
     rehearsal.commit("packages/quant_platform_kit/src/quant_platform_kit/new.py", "x = 1\n")
     rehearsal.git.push()
     checks = rehearsal.log_of("uv").count(
         "build --quiet --wheel --no-sources packages/quant_platform_kit --out-dir wheels"
     )
-    apply(place, BUNDLE, until="push:quant-platform-kit", resume=True)
+    apply(options, BUNDLE, until="push:quant-platform-kit", resume=True)
     again = rehearsal.log_of("uv").count(
         "build --quiet --wheel --no-sources packages/quant_platform_kit --out-dir wheels"
     )
@@ -158,67 +160,67 @@ def test_tests_that_passed_do_not_count_for_a_package_that_changed_since(rehears
 @pytest.mark.parametrize(
     "until", [f"{row.step}:{KIT}" for row in TABLE if row.scope.value == "package" and row.step != "push"]
 )
-def test_what_was_not_published_can_be_taken_back(rehearsal: Rehearsal, place: Place, until: str) -> None:
+def test_what_was_not_published_can_be_taken_back(rehearsal: Rehearsal, options: Options, until: str) -> None:
     here = rehearsal.git.commit()
     rehearsal.write("README.md", "An edit that has nothing to do with it.\n")
-    apply(place, BUNDLE, until=until)
-    abandon(place, BUNDLE)
+    apply(options, BUNDLE, until=until)
+    abandon(options, BUNDLE)
     assert (rehearsal.git.commit(), rehearsal.git.changed()) == (here, ["README.md"])
     assert f"{KIT}-v0.7.10" not in rehearsal.git.tags()
     with pytest.raises(Refused, match="nothing to take back"):
-        abandon(place, BUNDLE)
-    apply(place, BUNDLE, until=f"push:{KIT}")
+        abandon(options, BUNDLE)
+    apply(options, BUNDLE, until=f"push:{KIT}")
     assert f"{KIT}-v0.7.10" in rehearsal.origin.tags()
 
 
 def test_a_bump_that_was_interrupted_is_taken_back_and_an_edit_by_hand_stays(
-    rehearsal: Rehearsal, place: Place
+    rehearsal: Rehearsal, options: Options
 ) -> None:
-    apply(place, BUNDLE, until=f"preflight:{KIT}")
+    apply(options, BUNDLE, until=f"preflight:{KIT}")
     manifest = "packages/quant_platform_kit/pyproject.toml"
     text = (rehearsal.root / manifest).read_text()
     rehearsal.write(manifest, text.replace("0.7.8", "0.7.10"))
     rehearsal.write(f"docs/history/{KIT}.md", "Edited by hand.\n")
-    abandon(place, BUNDLE)
+    abandon(options, BUNDLE)
     assert rehearsal.git.changed() == [f"docs/history/{KIT}.md"]
     assert (rehearsal.root / manifest).read_text() == text
 
 
-def test_abandoning_leaves_what_somebody_else_staged(rehearsal: Rehearsal, place: Place) -> None:
-    apply(place, BUNDLE, until=f"bump:{KIT}")
+def test_abandoning_leaves_what_somebody_else_staged(rehearsal: Rehearsal, options: Options) -> None:
+    apply(options, BUNDLE, until=f"bump:{KIT}")
     rehearsal.write("README.md", "Staged meanwhile.\n")
     rehearsal.git.run("add", "README.md")
-    abandon(place, BUNDLE)
+    abandon(options, BUNDLE)
     assert (rehearsal.git.staged(), rehearsal.git.changed()) == (["README.md"], ["README.md"])
 
 
-def test_a_tag_that_is_public_is_not_taken_back(rehearsal: Rehearsal, place: Place) -> None:
-    apply(place, BUNDLE, until=f"tag:{KIT}")
+def test_a_tag_that_is_public_is_not_taken_back(rehearsal: Rehearsal, options: Options) -> None:
+    apply(options, BUNDLE, until=f"tag:{KIT}")
     rehearsal.git.run("push", "--quiet", "origin", f"{KIT}-v0.7.10")
     with pytest.raises(Refused, match="is at the origin; what is published stays: push its commit, too"):
-        abandon(place, BUNDLE)
+        abandon(options, BUNDLE)
     assert f"{KIT}-v0.7.10" in rehearsal.git.tags()
 
 
-def test_a_release_that_is_beyond_the_step_to_stop_at_takes_no_other(rehearsal: Rehearsal, place: Place) -> None:
-    apply(place, BUNDLE, until=f"commit:{KIT}")
-    apply(place, BUNDLE, until=f"preflight:{KIT}", resume=True)
+def test_a_release_that_is_beyond_the_step_to_stop_at_takes_no_other(rehearsal: Rehearsal, options: Options) -> None:
+    apply(options, BUNDLE, until=f"commit:{KIT}")
+    apply(options, BUNDLE, until=f"preflight:{KIT}", resume=True)
     assert f"{KIT}-v0.7.10" not in rehearsal.git.tags()
 
 
 @pytest.mark.parametrize("until", ["pin:ibkr", "test:ibkr", "commit-pins:ibkr"])
 def test_pins_that_were_not_published_can_be_taken_back_and_published_packages_stay(
-    rehearsal: Rehearsal, place: Place, until: str
+    rehearsal: Rehearsal, options: Options, until: str
 ) -> None:
-    apply(place, BUNDLE, until=until)
-    left = abandon(place, BUNDLE)
+    apply(options, BUNDLE, until=until)
+    left = abandon(options, BUNDLE)
     assert left[:3] == [f"package {KIT} published", f"package {STRATEGIES} published", "app ibkr start"]
     assert rehearsal.git.commit() == rehearsal.origin.commit("main")
     assert rehearsal.git.changed() == []
 
 
 def test_a_version_that_was_committed_by_hand_is_tested_and_tagged_without_another_commit(
-    rehearsal: Rehearsal, place: Place
+    rehearsal: Rehearsal, options: Options
 ) -> None:
     for folder, name, version in (
         ("quant_platform_kit", KIT, "0.7.10"),
@@ -233,34 +235,34 @@ def test_a_version_that_was_committed_by_hand_is_tested_and_tagged_without_anoth
     rehearsal.git.run("commit", "--quiet", "--all", "--message", "Versions by hand")
     rehearsal.git.push()
     commit = rehearsal.git.commit()
-    apply(place, BUNDLE, until=f"push:{STRATEGIES}")
+    apply(options, BUNDLE, until=f"push:{STRATEGIES}")
     assert (rehearsal.git.commit(), rehearsal.origin.commit("main")) == (commit, commit)
     tags = rehearsal.origin.tags()
     assert tags[f"{KIT}-v0.7.10"] == tags[f"{STRATEGIES}-v0.7.13"] == commit
-    abandon(place, BUNDLE)
+    abandon(options, BUNDLE)
     assert rehearsal.git.commit() == commit
     assert len([line for line in rehearsal.log_of("uv") if line.startswith("build")]) == 2
 
 
-def test_a_rollback_pins_earlier_tags_and_releases_no_package(rehearsal: Rehearsal, place: Place) -> None:
-    apply(place, BUNDLE)
+def test_a_rollback_pins_earlier_tags_and_releases_no_package(rehearsal: Rehearsal, options: Options) -> None:
+    apply(options, BUNDLE)
     text = bundle_text("0.7.8", "0.7.11", "rollback = true").replace(BUNDLE, "back")
     rehearsal.commit("release/bundles/back.toml", text)
     rehearsal.git.push()
     tags = rehearsal.origin.tags()
-    apply(place, "back")
+    apply(options, "back")
     assert rehearsal.origin.tags() == tags
     assert b"us-equity-strategies-v0.7.11" in (rehearsal.git.root / "apps/ibkr/requirements.txt").read_bytes()
 
 
-def test_drift_is_seen_where_a_tag_a_pin_or_an_image_moved(rehearsal: Rehearsal, place: Place) -> None:
-    apply(place, BUNDLE)
-    assert drift(look(place, BUNDLE)) == []
+def test_drift_is_seen_where_a_tag_a_pin_or_an_image_moved(rehearsal: Rehearsal, options: Options) -> None:
+    apply(options, BUNDLE)
+    assert drifts(read_release(options, BUNDLE)) == []
     rehearsal.origin.run("tag", "--force", f"{KIT}-v0.7.10", "main")
     rehearsal.commit("apps/ibkr/requirements.txt", "# nothing\n")
     rehearsal.git.push()
     for image in (rehearsal.tools / "images").glob("*schwab*"):
         image.write_text("sha256:" + "0" * 64)
-    found = {one.subject: one.found for one in drift(look(place, BUNDLE))}
+    found = {one.subject: one.found for one in drifts(read_release(options, BUNDLE))}
     assert found.keys() == {f"package {KIT}", "app ibkr", "image registry.invalid/rehearsal/schwab"}
     assert found["app ibkr"] == "no pins"

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 from quant_platform_kit.domain.errors import Refused
-from quant_release.rehearsal.baseline import BUNDLE, KIT, STRATEGIES, new_repository
-from quant_release.releasing import Place, apply
-from quant_release.status import read_status
-from quant_release.testing.workspace import Rehearsal
+from quant_release.demo.baseline import BUNDLE, KIT, STRATEGIES, new_repository
+from quant_release.inspect.status import read_status
+from quant_release.run.apply import Options, apply
+from quant_release.testing.rehearsal import Rehearsal
 
 
 def kinds(rehearsal: Rehearsal) -> list[tuple[str, str]]:
@@ -32,8 +32,8 @@ def test_every_mismatch_of_the_baseline_is_named(rehearsal: Rehearsal) -> None:
     assert status["well"] is False
 
 
-def test_nothing_is_amiss_after_the_release(rehearsal: Rehearsal, place: Place) -> None:
-    apply(place, BUNDLE)
+def test_nothing_is_amiss_after_the_release(rehearsal: Rehearsal, options: Options) -> None:
+    apply(options, BUNDLE)
     status = read_status(rehearsal.root)
     assert (status["mismatches"], status["notes"], status["well"]) == ([], [], True)
 

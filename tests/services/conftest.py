@@ -44,11 +44,26 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def needed(name: str) -> str:
-    """Return an environment variable that names a server; fail without it."""
-    value = os.environ.get(name)
-    if not value:
+    """Return an environment variable that names a server, which is started if nobody needed it before."""
+    if not os.environ.get(name):
+        os.environ.update(supplied(name))
+    return os.environ[name]
+
+
+def supplied(name: str) -> dict[str, str]:
+    """Ask the run of these tests for a server; fail where there is no such run."""
+    supply = os.environ.get("TEST_SERVERS")
+    if not supply:
         pytest.fail(f"{name} is not set: run these tests with make test-services", pytrace=False)
-    return value
+    with socket.socket(socket.AF_UNIX) as asking:
+        asking.connect(supply)
+        with asking.makefile("rw") as stream:
+            stream.write(f"{name}\n")
+            stream.flush()
+            answer = json.load(stream)
+    if "error" in answer:
+        pytest.fail(answer["error"], pytrace=False)
+    return answer
 
 
 @pytest.fixture(scope="session")
@@ -60,21 +75,19 @@ def endpoint() -> str:
 @pytest.fixture(scope="session")
 def ports() -> set[int]:
     """Return the ports of 127.0.0.1 that were opened for this run."""
-    return set()
+    return Server.opened
 
 
 @pytest.fixture(autouse=True)
 def only_servers_of_this_run(ports: set[int], monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a test connect to those ports, and to a server that the environment names."""
     pytest_socket.enable_socket()
-    named = [urlsplit(os.environ.get(name, "")) for name in ("TEST_POSTGRES_URL", "TEST_GS_ENDPOINT")]
 
     def guarded(connect: Callable[[socket.socket, Any], Any]) -> Callable[[socket.socket, Any], Any]:
         def check(self: socket.socket, address: Any) -> Any:
             if self.family != socket.AF_UNIX:
-                allowed = {f"127.0.0.1:{port}" for port in ports | Server.opened} | {
-                    f"{part.hostname}:{part.port}" for part in named
-                }
+                named = [urlsplit(os.environ.get(name, "")) for name in ("TEST_POSTGRES_URL", "TEST_GS_ENDPOINT")]
+                allowed = {f"127.0.0.1:{port}" for port in ports} | {f"{part.hostname}:{part.port}" for part in named}
                 host = f"{address[0]}:{address[1]}"
                 if host not in allowed:
                     # Not an exception that the code under test could take for a failing network.
@@ -95,7 +108,6 @@ def start(ports: set[int]) -> Generator[Start]:
     def run(module: str, *options: str) -> Server:
         server = Server(f"venue_sandbox.{module}", *options)
         started.append(server)
-        ports.update((server.port, server.control_port))
         return server
 
     yield run
@@ -120,7 +132,7 @@ def database() -> Generator[URL]:
 @pytest.fixture
 def proxy(database: URL, start: Start) -> Server:
     """Return a proxy in front of the PostgreSQL server."""
-    return start("fault_proxy", "--to", f"{database.host}:{database.port or 5432}")
+    return start("servers.fault_proxy", "--to", f"{database.host}:{database.port or 5432}")
 
 
 SPLIT_CATALOG = """
@@ -186,7 +198,7 @@ def gateway(start: Start, tmp_path: Path) -> Start:
     def run(*options: str) -> Server:
         given = ("--folder", str(tmp_path / "venue"), "--clock", "2023-06-02T15:00:00+00:00", *options)
         funding = () if "--account" in options else ("--account", "DUSBX1=100000")
-        return start("tws", *given, *funding)
+        return start("venues.tws", *given, *funding)
 
     return run
 
@@ -204,7 +216,7 @@ def connect(sdk: ModuleType) -> Generator[Callable[..., Any]]:
         ib.seen = []
         ib.errorEvent += lambda request, code, text, contract: ib.seen.append((request, code))
         clients.append(ib)
-        return ib.connect("127.0.0.1", server.port, clientId=client, **options)
+        return ib.connect("127.0.0.1", server.port, clientId=client, **{"timeout": 60, **options})
 
     yield run
     # A client that has not noticed yet that its connection is gone fails to close it.
@@ -239,7 +251,7 @@ def schwab_venue(start: Start, tmp_path: Path) -> Start:
     def run(*options: str) -> Server:
         given = ("--folder", str(tmp_path / "schwab"), "--clock", "2023-06-02T16:00:00+00:00", *options)
         funding = () if "--account" in options else ("--account", "DUSBX1=100000")
-        return start("schwab", *given, *funding)
+        return start("venues.schwab", *given, *funding)
 
     return run
 
@@ -301,7 +313,7 @@ def longbridge_venue(start: Start, tmp_path: Path) -> Start:
     def run(*options: str) -> Server:
         given = ("--folder", str(tmp_path / "longbridge"), "--clock", "2023-06-02T16:00:00+00:00", *options)
         funding = () if "--account" in options else ("--account", "DUSBX1=HKD:780000,USD:100000")
-        return start("longbridge", *given, *funding)
+        return start("venues.longbridge", *given, *funding)
 
     return run
 

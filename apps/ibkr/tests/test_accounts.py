@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from ibkr_app.compose import _configuration, mode_of
+from ibkr_app.compose import _configuration
 from ibkr_app.groups import accounts_of
 from ibkr_app.settings import IbkrSettings
 from quant_platform_kit.domain.errors import InvalidInput
@@ -65,7 +65,7 @@ def test_live_takes_both_switches_and_a_paper_account_the_first(
         ibkr_dry_run_only=dry_run_only,
         live_trading=live_trading,
     )
-    assert mode_of(settings, account) is mode
+    assert settings.mode_of(account) is mode
 
 
 class Kept:

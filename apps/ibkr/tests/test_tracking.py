@@ -62,7 +62,7 @@ def error(code: int, text: str = "why") -> Event:
     return lambda tracker: tracker.on_error(40, code, text)
 
 
-def told(*events: Event) -> Tracker:
+def tracker_of(*events: Event) -> Tracker:
     tracker = Tracker()
     tracker.expect(ORDER, 40, "DUSBX1")
     for event in events:
@@ -71,7 +71,7 @@ def told(*events: Event) -> Tracker:
 
 
 def report(*events: Event, now: float = NOW) -> Any:
-    tracked = told(*events).get("q1")
+    tracked = tracker_of(*events).get("q1")
     assert tracked is not None
     return tracked.report(now)
 
@@ -98,8 +98,8 @@ def test_a_correction_of_a_fill_replaces_it() -> None:
 
 
 def test_silence_is_no_acknowledgement() -> None:
-    assert told().get("q1") is None
-    assert told(status("PendingSubmit", perm_id=0)).get("q1") is None
+    assert tracker_of().get("q1") is None
+    assert tracker_of(status("PendingSubmit", perm_id=0)).get("q1") is None
 
 
 def test_a_status_of_filled_waits_for_the_fills() -> None:
@@ -108,14 +108,14 @@ def test_a_status_of_filled_waits_for_the_fills() -> None:
 
 
 def test_a_cancel_waits_for_the_commission_of_what_came_first() -> None:
-    tracked = told(status("Submitted"), executed(2, 1), status("Cancelled")).get("q1")
+    tracked = tracker_of(status("Submitted"), executed(2, 1), status("Cancelled")).get("q1")
     assert tracked is not None
     assert tracked.state(tracked.filled_since) is OrderState.ACKNOWLEDGED
     assert tracked.state(tracked.filled_since + COMMISSION_SECONDS * 2) is OrderState.CANCELLED
 
 
 def test_a_fill_waits_a_while_for_its_commission_and_then_counts_without() -> None:
-    tracker = told(status("Filled"), executed(5, 1))
+    tracker = tracker_of(status("Filled"), executed(5, 1))
     tracked = tracker.get("q1")
     assert tracked is not None
     since = tracked.filled_since
@@ -150,18 +150,18 @@ def test_a_late_status_does_not_revive_an_order() -> None:
 
 
 def test_a_duplicate_id_is_no_order() -> None:
-    tracked = told(error(103, "Duplicate order id")).get("q1")
+    tracked = tracker_of(error(103, "Duplicate order id")).get("q1")
     assert tracked is not None
     assert tracked.duplicate
     assert not tracked.perm_id
 
 
 def test_errors_of_other_requests_are_not_the_orders() -> None:
-    tracker = told(status("Submitted"))
+    tracker = tracker_of(status("Submitted"))
     tracker.on_error(41, 201, "of another")
     tracked = tracker.get("q1")
     assert tracked is not None
-    assert tracked.told is None
+    assert tracked.reason is None
 
 
 @pytest.mark.parametrize(
@@ -190,7 +190,7 @@ def test_a_status_nobody_knows_is_no_acknowledgement() -> None:
 @pytest.mark.parametrize("code", [10147, 10148, 10349])
 def test_an_end_that_only_the_library_claims_is_doubted_and_asked_for(code: int) -> None:
     """After such errors the library calls the order cancelled, which the broker never said."""
-    tracker = told(status("Submitted"), status("Cancelled"), error(code))
+    tracker = tracker_of(status("Submitted"), status("Cancelled"), error(code))
     tracked = tracker.get("q1")
     assert tracked is not None
     assert (tracked.state(NOW), tracked.doubted) == (OrderState.ACKNOWLEDGED, True)

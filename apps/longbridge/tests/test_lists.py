@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from longbridge_app import lists as module
 from longbridge_app.lists import Listed
-from longbridge_app.worker import Deadline
+from quant_platform_kit.adapters.blocking_client import Deadline
 
 DEADLINE = Deadline(1)
 

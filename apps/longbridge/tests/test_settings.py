@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from longbridge_app import compose
 from longbridge_app.addresses import check_account, check_addresses
-from longbridge_app.compose import mode_of
 from longbridge_app.credentials import credentials_of
 from longbridge_app.settings import LongBridgeSettings
 from pydantic import SecretStr, ValidationError
@@ -104,8 +102,10 @@ def test_a_secret_that_lacks_something_says_so_and_not_what_it_holds(text: str) 
     ],
 )
 def test_live_takes_both_switches(dry_run_only: bool, live_trading: bool, url: str, account: str, mode: Mode) -> None:
-    known = SimpleNamespace(longbridge_dry_run_only=dry_run_only, live_trading=live_trading, longbridge_http_url=url)
-    assert mode_of(known, account) is mode  # pyright: ignore[reportArgumentType]
+    known = LongBridgeSettings.model_construct(
+        longbridge_dry_run_only=dry_run_only, live_trading=live_trading, longbridge_http_url=url
+    )
+    assert known.mode_of(account) is mode
 
 
 def test_any_number_of_calls_is_for_the_sandbox_only() -> None:

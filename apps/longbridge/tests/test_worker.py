@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from longbridge_app import worker_process as module
 from longbridge_app.rows import Credentials
-from longbridge_app.worker import Deadline, LongBridgeError, Worker
+from longbridge_app.worker import LongBridgeError, Worker
+from quant_platform_kit.adapters.blocking_client import Deadline
 
 CREDENTIALS = Credentials("json", "key", "secret", "token")
 """A library that has no ``openapi``: the process starts, and every call of it fails."""

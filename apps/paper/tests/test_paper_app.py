@@ -86,7 +86,7 @@ def test_the_environment_becomes_a_service_on_one_paper_account(environment: dic
         "dual_momentum",
     )
     assert (account.broker.account_id, account.mode) == ("DUSBX1", Mode.PAPER)
-    assert account.broker.traits.settle_window == timedelta(seconds=2)
+    assert account.broker.traits.visibility_window == timedelta(seconds=2)
     assert account.broker.traits.timeout == timedelta(seconds=5)
 
 

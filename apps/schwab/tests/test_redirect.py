@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from quant_platform_kit.domain.errors import BrokerError, InvalidInput, Refused
 from quant_platform_kit.domain.identity import Mode
-from schwab_app.compose import mode_of
 from schwab_app.redirect import check_accounts, request_hook, sandbox_of
 from schwab_app.sdk import load_httpx
 from schwab_app.settings import SchwabSettings
@@ -90,8 +88,10 @@ def test_accounts_are_where_they_belong() -> None:
     ],
 )
 def test_live_takes_both_switches(dry_run_only: bool, live_trading: bool, url: str, account: str, mode: Mode) -> None:
-    settings = SimpleNamespace(schwab_dry_run_only=dry_run_only, live_trading=live_trading, schwab_api_url=url)
-    assert mode_of(settings, account) is mode  # pyright: ignore[reportArgumentType]
+    settings = SchwabSettings.model_construct(
+        schwab_dry_run_only=dry_run_only, live_trading=live_trading, schwab_api_url=url
+    )
+    assert settings.mode_of(account) is mode
 
 
 def test_nothing_is_sent_unless_it_is_said() -> None:

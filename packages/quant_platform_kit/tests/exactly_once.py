@@ -57,7 +57,7 @@ CALENDAR = load_calendar("XNYS")
 NAN = float("nan")
 PLAIN = ExecutionRules(Decimal(1), Decimal(0), Decimal(0), Decimal(0), Decimal(0), Decimal(0))
 """Whole shares, no costs, no buffer, no thresholds."""
-AT_ONCE = BrokerTraits(settle_window=timedelta(0))
+AT_ONCE = BrokerTraits(visibility_window=timedelta(0))
 """Of a broker at which everything is settled when a call returns."""
 
 

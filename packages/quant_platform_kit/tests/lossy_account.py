@@ -30,7 +30,7 @@ from quant_platform_kit.domain.silence import AfterSilence, BrokerTraits
 from quant_platform_kit.domain.strategy import BoundStrategy
 from quant_platform_kit.paper.broker import PaperBroker, open_account, read_account
 from quant_platform_kit.services.operate.audit import Operator, audit_entries
-from quant_platform_kit.services.operate.resolving import Resolution, Resolved, Settlement, resolve
+from quant_platform_kit.services.operate.resolving import Resolution, Resolved, ResolvedAs, resolve
 from quant_platform_kit.services.record.leases import read_lease
 from quant_platform_kit.services.record.ledger import DecisionLedger
 from quant_platform_kit.services.record.report_store import ReportStore
@@ -41,7 +41,7 @@ MON, TUE, WED, THU = (date(2023, 11, 27 + n) for n in range(4))
 CLOSE = {"AAA": [100.0, 102.0, 104.0, 103.0, 105.0], "BBB": [50.0, 50.0, 51.0, 51.5, 53.0]}
 CASH = Decimal(10_000)
 POLICY = ExecutionPolicy(rules=replace(REALISTIC, cash_buffer=Decimal(0)))
-FILLED, NOT_SENT, CANCELLED = Settlement.FILLED, Settlement.NOT_SENT, Settlement.CANCELLED
+FILLED, NOT_SENT, CANCELLED = ResolvedAs.FILLED, ResolvedAs.NOT_SENT, ResolvedAs.CANCELLED
 
 Market = Callable[..., PriceTable]
 Scripted = Callable[..., BoundStrategy]
@@ -139,7 +139,7 @@ class World:
         self.broker.lost.clear()
         return report
 
-    def resolve(self, report: RunReport, symbol: str, settlement: Settlement, **figures: Any) -> Resolved:
+    def resolve(self, report: RunReport, symbol: str, settlement: ResolvedAs, **figures: Any) -> Resolved:
         """Settle the order of a symbol."""
         asked = Resolution(report.run_id, id_of(report, symbol), settlement, "statement of 28 Nov", **figures)
         return resolve(self.operator, self.account_id, asked)

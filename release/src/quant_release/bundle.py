@@ -15,8 +15,8 @@ from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.domain.matrix import matrix
 from quant_platform_kit.domain.strategy import StrategyManifest
 
-from quant_release.versions import Version
-from quant_release.workspace import Workspace
+from quant_release.repository.versions import Version
+from quant_release.repository.workspace import Workspace
 
 __all__ = ["Bundle", "Service", "Snapshot", "check_bundle", "find_bundle", "read_bundle"]
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from quant_platform_kit.domain.errors import InvalidInput
 
-from quant_release.machine import StepFailed
 from quant_release.settings import child_environment
+from quant_release.steps.machine import StepFailed
 
 __all__ = ["LONGEST", "answer", "call"]
 
@@ -19,7 +19,7 @@ LONGEST = timedelta(minutes=25)
 _TAIL = 12
 
 
-def call(command: Sequence[str], folder: Path, hold: Sequence[int] = (), **environment: str) -> str:
+def call(command: Sequence[str], folder: Path, keep_open: Sequence[int] = (), **environment: str) -> str:
     """Run a command and return its output.
 
     Raises
@@ -29,7 +29,7 @@ def call(command: Sequence[str], folder: Path, hold: Sequence[int] = (), **envir
     InvalidInput
         It is not installed.
     """
-    done = answer(command, folder, hold, **environment)
+    done = answer(command, folder, keep_open, **environment)
     if done.returncode != 0:
         said = (done.stdout + done.stderr).strip().splitlines()[-_TAIL:]
         raise StepFailed(f"{' '.join(command[:4])} failed with {done.returncode}: {' | '.join(said) or 'no output'}")
@@ -37,7 +37,7 @@ def call(command: Sequence[str], folder: Path, hold: Sequence[int] = (), **envir
 
 
 def answer(
-    command: Sequence[str], folder: Path, hold: Sequence[int] = (), **environment: str
+    command: Sequence[str], folder: Path, keep_open: Sequence[int] = (), **environment: str
 ) -> subprocess.CompletedProcess[str]:
     """Run a command whose exit code is part of its answer."""
     try:
@@ -49,7 +49,7 @@ def answer(
             text=True,
             errors="replace",
             env=child_environment(**environment),
-            pass_fds=tuple(hold),
+            pass_fds=tuple(keep_open),
             timeout=LONGEST.total_seconds(),
             check=False,
         )

@@ -27,7 +27,7 @@ def buy(quantity: int = 3, reference: str = "q1", limit: str | None = None, side
     return Order(reference, "SPY", side, Decimal(quantity), None if limit is None else Decimal(limit))
 
 
-def until(app: App, reference: str, state: OrderState, seconds: float = 6.0) -> ExecutionReport:
+def until(app: App, reference: str, state: OrderState, seconds: float = 60.0) -> ExecutionReport:
     """Return where an order stands once it stands there."""
     end = time.monotonic() + seconds
     while (found := app.broker.find(reference)) is None or found.state is not state:

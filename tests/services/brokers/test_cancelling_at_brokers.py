@@ -31,7 +31,7 @@ from venue_sandbox.stands.schwab import SchwabPlatform
 CALENDAR = load_calendar("XNYS")
 PROFILE = "dual_momentum"
 DUE = due_on(CALENDAR.after(date(2023, 5, 31)))
-WAIT_SECONDS = 20
+WAIT_SECONDS = 60
 
 
 @dataclass(frozen=True)

@@ -57,7 +57,7 @@ def send(sdk: ModuleType, context: Any, quantity: int, limit: str | None = None,
     return context.submit_order(**wish).order_id
 
 
-def until(context: Any, order: str, status: Any, seconds: float = 5.0) -> Any:
+def until(context: Any, order: str, status: Any, seconds: float = 60.0) -> Any:
     end = time.monotonic() + seconds
     while (shown := context.order_detail(order)).status != status:
         assert time.monotonic() < end, shown
@@ -190,7 +190,7 @@ def test_orders_are_pushed(openapi: ModuleType, server: Server, trading: Any) ->
     trading.subscribe([openapi.TopicType.Private])
     order = send(openapi, trading, 10, remark="q1")
     until(trading, order, openapi.OrderStatus.Filled)
-    end = time.monotonic() + 5
+    end = time.monotonic() + 60
     while not heard or heard[-1].status != openapi.OrderStatus.Filled:
         assert time.monotonic() < end, heard
         time.sleep(0.01)
@@ -221,7 +221,7 @@ def test_prices_are_pushed(openapi: ModuleType, server: Server, quotes: Any) -> 
     quotes.set_on_quote(lambda symbol, event: heard.append((symbol, event.last_done)))
     quotes.subscribe(["SPY.US"], [openapi.SubType.Quote])
     server.fault("price_move", symbol="SPY", price="60")
-    end = time.monotonic() + 5
+    end = time.monotonic() + 60
     while ("SPY.US", D(60)) not in heard:
         assert time.monotonic() < end, heard
         time.sleep(0.01)
@@ -343,4 +343,4 @@ def test_the_venue_ends_at_once_with_sockets_open(openapi: ModuleType, server: S
     begun = time.monotonic()
     server.stop()
     assert server.process.returncode == 0
-    assert time.monotonic() - begun < 2
+    assert time.monotonic() - begun < 10

@@ -74,7 +74,7 @@ def book(server: Server) -> list[tuple[str, str, str]]:
     return [(entry["ticket"]["reference"], entry["status"], entry["filled"]) for entry in entries]
 
 
-def settled(server: Server, *wanted: tuple[str, str, str], seconds: float = 5.0) -> None:
+def settled(server: Server, *wanted: tuple[str, str, str], seconds: float = 60.0) -> None:
     end = time.monotonic() + seconds
     while book(server) != list(wanted):
         assert time.monotonic() < end, book(server)
@@ -169,8 +169,8 @@ def test_a_server_that_never_answers_answers_nothing(
         with pytest.raises(TimeoutError):
             within(0.5, ask)
     server.clear()
-    assert within(5, balance)
-    assert within(5, quotes)
+    assert within(60, balance)
+    assert within(60, quotes)
 
 
 def test_a_half_open_connection_stays_silent_and_a_new_one_is_served(
@@ -186,7 +186,7 @@ def test_a_half_open_connection_stays_silent_and_a_new_one_is_served(
             await asyncio.wait_for(context.submit_order(**wish(openapi)), 0.5)
         return await openapi.AsyncTradeContext.create(config).today_orders()
 
-    assert within(5, ask) == []
+    assert within(60, ask) == []
 
 
 @pytest.mark.parametrize("graceful", [True, False])
@@ -295,7 +295,7 @@ def test_a_partial_fill_is_cancelled(openapi: ModuleType, server: Server, tradin
 def test_a_partial_fill_loses_its_client(openapi: ModuleType, server: Server, trading: Any) -> None:
     server.fault("partial_fill", then="disconnect")
     trading.submit_order(**wish(openapi))
-    time.sleep(0.3)
+    settled(server, ("q1", "working", "5"))
     with pytest.raises(openapi.OpenApiException):
         trading.today_orders()
     (order,) = trading.today_orders()
@@ -329,9 +329,12 @@ def test_events_are_pushed_twice(openapi: ModuleType, server: Server, trading: A
     server.fault("duplicate_event")
     trading.submit_order(**wish(openapi))
     settled(server, ("q1", "filled", "10"))
+    end = time.monotonic() + 60
+    while (statuses := [event.status for event in heard]).count(openapi.OrderStatus.Filled) < 2:
+        assert time.monotonic() < end, statuses
+        time.sleep(0.01)
     time.sleep(0.3)
-    statuses = [event.status for event in heard]
-    assert statuses.count(openapi.OrderStatus.Filled) == 2
+    assert statuses == [event.status for event in heard], "and not a third time"
     assert len(statuses) % 2 == 0
 
 
@@ -372,7 +375,7 @@ def test_a_socket_that_is_lost_is_taken_up_again_with_its_subscriptions(
     _wait_for(server, "trade_subscribe", 2)
     assert server.requests()["reconnect"] == 1
     trading.submit_order(**wish(openapi))
-    end = time.monotonic() + 5
+    end = time.monotonic() + 60
     while not heard:
         assert time.monotonic() < end
         time.sleep(0.01)
@@ -382,7 +385,7 @@ def test_a_session_that_has_expired_needs_another_password(openapi: ModuleType, 
     trading.subscribe([openapi.TopicType.Private])
     server.fault("expire_sessions")
     server.fault("disconnect")
-    _wait_for(server, "trade_subscribe", 2, seconds=10)
+    _wait_for(server, "trade_subscribe", 2)
     assert server.requests()["socket_token"] == server.requests()["auth"] == 2
 
 
@@ -396,7 +399,7 @@ def test_a_socket_that_is_open_goes_on_when_no_session_can_be_taken_up_again(
     assert server.requests()["auth"] == 1
 
 
-def _wait_for(server: Server, operation: str, count: int, seconds: float = 6.0) -> None:
+def _wait_for(server: Server, operation: str, count: int, seconds: float = 60.0) -> None:
     end = time.monotonic() + seconds
     while server.requests().get(operation, 0) < count:
         assert time.monotonic() < end, server.requests()
@@ -412,7 +415,7 @@ def test_a_socket_is_refused(openapi: ModuleType, server: Server, longbridge_con
 
     with pytest.raises((openapi.OpenApiException, TimeoutError)):
         within(1, ask)
-    assert within(5, ask)
+    assert within(60, ask)
 
 
 def test_one_quote_fails_and_the_next_one_does_not(
@@ -440,7 +443,7 @@ def test_a_dead_quote_socket_answers_nothing_and_a_new_one_does(
         assert await openapi.AsyncTradeContext.create(config).today_orders() == []
         return await openapi.AsyncQuoteContext.create(config).quote(["SPY.US"])
 
-    assert within(10, ask)
+    assert within(60, ask)
 
 
 def test_half_open_connections_hold_up_the_socket_and_one_request_of_the_process(
@@ -460,7 +463,7 @@ def test_half_open_connections_hold_up_the_socket_and_one_request_of_the_process
         assert await trading.today_orders() == []
         return await openapi.AsyncQuoteContext.create(later).quote(["SPY.US"])
 
-    assert within(10, ask)
+    assert within(60, ask)
 
 
 @pytest.mark.parametrize("kind", ["drop_before", "drop_after"])
@@ -479,7 +482,7 @@ def test_a_socket_that_is_lost_during_a_question_is_opened_anew(
                 return await quotes.quote(["SPY.US"])
             await asyncio.sleep(0.05)
 
-    assert within(10, ask)
+    assert within(60, ask)
     assert server.requests()["reconnect"] == 1
 
 
@@ -510,7 +513,7 @@ def test_a_question_that_is_never_answered_holds_up_those_after_it(
         assert server.requests()["quotes"] == 2, "the second question was not even sent"
         return await openapi.AsyncQuoteContext.create(config).quote(["SPY.US"])
 
-    assert within(10, ask)
+    assert within(60, ask)
 
 
 @pytest.mark.parametrize("kind", ["half_open", "dead_socket"])
@@ -530,7 +533,7 @@ def test_the_venue_ends_at_once_whatever_hangs(
     begun = time.monotonic()
     server.stop()
     assert server.process.returncode == 0
-    assert time.monotonic() - begun < 2
+    assert time.monotonic() - begun < 10
 
 
 def test_a_request_id_is_known_after_a_crash(

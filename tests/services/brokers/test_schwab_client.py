@@ -56,7 +56,7 @@ def placed(client: Any, schwab: ModuleType, account: str, order: Any) -> int:
     return schwab.utils.Utils(client, account).extract_order_id(response)
 
 
-def until(client: Any, account: str, order: int, status: str, seconds: float = 5.0) -> dict[str, Any]:
+def until(client: Any, account: str, order: int, status: str, seconds: float = 60.0) -> dict[str, Any]:
     end = time.monotonic() + seconds
     while (shown := client.get_order(order, account).json())["status"] != status:
         assert time.monotonic() < end, shown
@@ -330,7 +330,7 @@ def test_the_venue_ends_at_once_with_clients_connected(server: Server, client: A
     begun = time.monotonic()
     server.stop()
     assert server.process.returncode == 0
-    assert time.monotonic() - begun < 2
+    assert time.monotonic() - begun < 10
 
 
 def test_a_client_that_is_redirected_reaches_nothing_else(client: Any) -> None:

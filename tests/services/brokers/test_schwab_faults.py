@@ -63,7 +63,7 @@ def listed(client: Any, account: str) -> list[tuple[str, float]]:
     return [(order["status"], order["filledQuantity"]) for order in reversed(response.json())]
 
 
-def settled(client: Any, account: str, *wanted: tuple[str, float], seconds: float = 5.0) -> None:
+def settled(client: Any, account: str, *wanted: tuple[str, float], seconds: float = 60.0) -> None:
     end = time.monotonic() + seconds
     while (found := listed(client, account)) != list(wanted):
         assert time.monotonic() < end, found
@@ -110,7 +110,7 @@ def test_an_order_is_never_answered(
     with pytest.raises(httpx.ReadTimeout):
         client.place_order(account, buy())
     time.sleep(0.2)
-    assert listed(client, account) == left
+    settled(client, account, *left)
 
 
 def test_a_server_that_never_answers_answers_nothing(server: Server, client: Any, account: str) -> None:
@@ -143,7 +143,7 @@ def test_the_venue_ends_at_once_whatever_hangs(server: Server, client: Any, acco
     begun = time.monotonic()
     server.stop()
     assert server.process.returncode == 0
-    assert time.monotonic() - begun < 2
+    assert time.monotonic() - begun < 10
 
 
 @pytest.mark.parametrize("graceful", [True, False])
@@ -264,7 +264,10 @@ def test_a_partial_fill_is_cancelled(server: Server, client: Any, account: str, 
 def test_a_partial_fill_loses_its_client(server: Server, client: Any, account: str, buy: Any) -> None:
     server.fault("partial_fill", then="disconnect")
     client.place_order(account, buy())
-    time.sleep(0.3)
+    end = time.monotonic() + 60
+    while not server.control("GET", "book")["executions"]:
+        assert time.monotonic() < end
+        time.sleep(0.01)
     with pytest.raises(LOST):
         listed(client, account)
     assert listed(client, account) == [("WORKING", 5)]

@@ -46,7 +46,7 @@ def spy(sdk: ModuleType, ib: Any) -> Any:
     return contract
 
 
-def until(ib: Any, condition: Callable[[], bool], seconds: float = 5.0) -> None:
+def until(ib: Any, condition: Callable[[], bool], seconds: float = 60.0) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it did not happen in time"
@@ -325,7 +325,7 @@ def test_a_gateway_ends_at_once_with_clients_connected(ib: Any, server: Server) 
     begun = time.monotonic()
     server.stop()
     assert server.process.returncode == 0
-    assert time.monotonic() - begun < 2
+    assert time.monotonic() - begun < 10
 
 
 @pytest.mark.parametrize(

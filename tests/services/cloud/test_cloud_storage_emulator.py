@@ -32,7 +32,7 @@ CHUNK = 256 * 1024
 
 @pytest.fixture
 def server(start: Start) -> Server:
-    return start("cloud_storage", "--bucket", "bucket", "--write-interval", "0")
+    return start("cloud.storage", "--bucket", "bucket", "--write-interval", "0")
 
 
 @pytest.fixture
@@ -278,7 +278,7 @@ def test_a_listing_has_prefixes_pages_and_bounds(client: storage.Client, bucket:
 
 
 def test_an_object_takes_one_write_a_second(start: Start) -> None:
-    bucket = client_of(start("cloud_storage", "--bucket", "bucket")).bucket("bucket")
+    bucket = client_of(start("cloud.storage", "--bucket", "bucket")).bucket("bucket")
     bucket.blob("object").upload_from_string(b"", retry=None)
     with pytest.raises(answers.TooManyRequests, match="exceeded the rate limit for object mutation"):
         bucket.blob("object").upload_from_string(b"", retry=None)
@@ -325,14 +325,14 @@ def test_a_fault_that_makes_no_sense_is_refused(server: Server) -> None:
 
 def test_everything_survives_a_crash_where_a_folder_is_given(start: Start, tmp_path: Path) -> None:
     options = ("--bucket", "bucket", "--write-interval", "0", "--state", str(tmp_path / "state"))
-    server = start("cloud_storage", *options)
+    server = start("cloud.storage", *options)
     bucket = client_of(server).bucket("bucket")
     blob = bucket.blob("object")
     blob.upload_from_string(BIG)
     upload = bucket.blob("upload").create_resumable_upload_session(size=len(BIG))
     requests.put(upload, data=BIG[:CHUNK], headers={"Content-Range": f"bytes 0-{CHUNK - 1}/{len(BIG)}"}, timeout=10)
     server.kill()
-    server = start("cloud_storage", *options, "--port", str(server.port))
+    server = start("cloud.storage", *options, "--port", str(server.port))
     bucket = client_of(server).bucket("bucket")
     assert bucket.get_blob("object").generation == blob.generation
     assert bucket.blob("object").download_as_bytes() == BIG

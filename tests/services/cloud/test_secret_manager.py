@@ -26,7 +26,7 @@ NAME = f"{PROJECT}/secrets/login"
 
 @pytest.fixture
 def server(start: Start) -> Server:
-    return start("secret_manager", "--secret", f"{NAME}=first")
+    return start("cloud.secrets", "--secret", f"{NAME}=first")
 
 
 @pytest.fixture
@@ -121,10 +121,10 @@ def test_what_is_destroyed_stays_so(client: secretmanager.SecretManagerServiceCl
 
 def test_secrets_survive_a_restart_and_the_start_does_not_overwrite_them(start: Start, tmp_path: Any) -> None:
     options = ("--state", str(tmp_path / "vault"), "--secret", f"{NAME}=first")
-    server = start("secret_manager", *options)
+    server = start("cloud.secrets", *options)
     client_of(server).add_secret_version(parent=NAME, payload={"data": b"second"})
     server.kill()
-    again = client_of(start("secret_manager", *options))
+    again = client_of(start("cloud.secrets", *options))
     assert again.access_secret_version(name=f"{NAME}/versions/latest").payload.data == b"second"
     assert versions(again) == [("2", "ENABLED"), ("1", "ENABLED")]
 
@@ -138,7 +138,7 @@ def test_what_is_not_served_says_so(client: secretmanager.SecretManagerServiceCl
 
 def test_a_secret_to_begin_with_needs_a_whole_name(start: Start) -> None:
     with pytest.raises(Unhealthy, match="ended with status 2"):
-        start("secret_manager", "--secret", "login=first")
+        start("cloud.secrets", "--secret", "login=first")
 
 
 # --- the kit's secrets ---------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from quant_platform_kit.adapters.price_files import LongPrices
 from quant_platform_kit.testing.synthetic import LABEL, synthetic_prices
 
 NEEDED = ("AGG", "BIL", "EFA", "SPY")
-LONGEST_SECONDS = 90
+LONGEST_SECONDS = 300
 STEPS = (
     "1  Back-test",
     "2  The same decision, triggered by a scheduler over HTTP",

@@ -55,7 +55,7 @@ class Platform(PaperPlatform):
         """Ask the service for something."""
         return ask(self.service.port, "GET", path, headers=headers, timeout=60)
 
-    def until(self, happened: Callable[[], bool], seconds: float = 20) -> None:
+    def until(self, happened: Callable[[], bool], seconds: float = 60) -> None:
         """Wait for something."""
         end = time.monotonic() + seconds
         while not happened():
@@ -221,7 +221,7 @@ def test_while_the_folder_of_the_store_cannot_be_used_nothing_is_sent_and_a_retr
 def test_while_cloud_storage_is_down_the_service_starts_and_waits_and_a_retry_completes(
     platform: Start, start: Callable[..., Server]
 ) -> None:
-    storage = start("cloud_storage", "--bucket", "ledger", "--write-interval", "0")
+    storage = start("cloud.storage", "--bucket", "ledger", "--write-interval", "0")
     place = {
         "STORE_URL": "gs://ledger/paper",
         "REPORT_STORE_URL": "gs://ledger/reports",
@@ -279,7 +279,7 @@ def test_a_service_told_to_stop_in_the_middle_of_a_run_ends_in_time_and_no_order
     made = platform()
     trigger, _ = interrupted(made, fault)
     assert made.terminate() < STOP_SECONDS
-    answer = trigger.result(5)
+    answer = trigger.result(30)
     assert (answer.status, answer.headers["retry-after"]) == (503, "30")
     (run,) = answer.document["runs"]
     assert run["error"].startswith("the service was told to stop; the next trigger goes on with the run")
@@ -418,7 +418,7 @@ def test_a_notifier_that_hangs_does_not_keep_a_service_from_ending_in_time(platf
         made.until(lambda: bool(list((made.folder / "reports" / "runs").glob("*"))))
         time.sleep(1)
         assert made.terminate() < STOP_SECONDS
-        assert report_of(trigger.result(1))["outcome"] == "completed"
+        assert report_of(trigger.result(30))["outcome"] == "completed"
     made.start_service()
     webhook.hang.set()
     assert report_of(made.post())["outcome"] == "completed"

@@ -57,7 +57,7 @@ def open_at(server: Server, seconds: float = SECONDS) -> GsStore:
 @pytest.fixture
 def emulator(start: Start) -> Server:
     """Return an emulator of this test alone, which takes any number of writes of one object."""
-    return start("cloud_storage", "--bucket", BUCKET, "--write-interval", "0")
+    return start("cloud.storage", "--bucket", BUCKET, "--write-interval", "0")
 
 
 @pytest.fixture
@@ -124,7 +124,7 @@ def test_more_keys_than_a_page_are_all_listed(failing: GsStore) -> None:
 
 def test_a_second_write_within_the_second_waits_for_its_turn(start: Start) -> None:
     """As the service has it: one change of an object each second."""
-    server = start("cloud_storage", "--bucket", BUCKET)
+    server = start("cloud.storage", "--bucket", BUCKET)
     store = open_at(server)
     begin = time.monotonic()
     generation = store.create("lease", b"0")
@@ -236,7 +236,7 @@ def test_a_failure_that_stays_is_a_store_error_in_time(
 def lasting(start: Start, tmp_path: Path) -> Callable[[int], Server]:
     """Return a function that starts an emulator on a port, with the state of the one before."""
     return lambda port: start(
-        *("cloud_storage", "--bucket", BUCKET, "--write-interval", "0"),
+        *("cloud.storage", "--bucket", BUCKET, "--write-interval", "0"),
         *("--state", str(tmp_path / "state"), "--port", str(port)),
     )
 

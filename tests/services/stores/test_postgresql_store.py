@@ -288,7 +288,7 @@ def test_a_server_that_is_down_is_a_store_error_until_it_is_back(
     for call in (lambda: behind_proxy.create("lease", b"{}"), lambda: behind_proxy.get("earlier"), behind_proxy.now):
         with pytest.raises(StoreError, match=r"127\.0\.0\.1"):
             call()
-    start("fault_proxy", "--to", f"{database.host}:{database.port}", "--port", str(proxy.port))
+    start("servers.fault_proxy", "--to", f"{database.host}:{database.port}", "--port", str(proxy.port))
     assert behind_proxy.keys("") == ["earlier"]
     behind_proxy.create("lease", b"{}")
 

@@ -38,16 +38,18 @@ class IbkrBroker:
     ----------
     ids
         Where order ids are recorded.
-    settle
+    visibility
         How long an order may take to appear after it was sent.
     """
 
     def __init__(
-        self, connection: Connection, contracts: Contracts, account_id: str, ids: OrderIds, settle: timedelta
+        self, connection: Connection, contracts: Contracts, account_id: str, ids: OrderIds, visibility: timedelta
     ) -> None:
         self._connection, self._contracts, self._account_id, self._ids = connection, contracts, account_id, ids
         self._looked_up: tuple[Tracker | None, float] = (None, 0.0)
-        self._traits = BrokerTraits(AfterSilence.RESEND, settle, timeout=timedelta(seconds=connection.address.timeout))
+        self._traits = BrokerTraits(
+            AfterSilence.RESEND, visibility, timeout=timedelta(seconds=connection.address.timeout)
+        )
 
     @property
     def account_id(self) -> str:
@@ -56,7 +58,7 @@ class IbkrBroker:
 
     @property
     def traits(self) -> BrokerTraits:
-        """After the settle window, an order that is not found was never accepted."""
+        """After the visibility window, an order that is not found was never accepted."""
         return self._traits
 
     def connect(self) -> None:
@@ -99,14 +101,21 @@ class IbkrBroker:
         reserved = self._ids.reserve(self._account_id, order, self._least_id())
         if known is not None and (found := self.find(order.client_order_id)) is not None:
             return raise_if_rejected(found)
-        self._place(contract, reserved)
+        built = self._built(reserved)
+        self._connection.tracker.expect(order, reserved.order_id, self._account_id)
+
+        async def place(ib: Any) -> None:
+            ib.client.updateReqId(reserved.order_id + 1)
+            ib.placeOrder(contract, built)
+
+        self._connection.ask(place, f"order {reserved.order_id}")
         return self._acknowledged(order)
 
     def find(self, client_order_id: str) -> ExecutionReport | None:
         """Return what the broker knows of an order: working, executed or completed, under any client id."""
         tracker = self._connection.tracker
         tracked = tracker.get(client_order_id)
-        if tracked is None or tracked.doubted or not (tracked.settled(time.monotonic()) or self._followed()):
+        if tracked is None or tracked.doubted or not (tracked.final(time.monotonic()) or self._followed()):
             self._look_up()
             tracked = tracker.get(client_order_id)
         if tracked is None or tracked.account_id not in ("", self._account_id) or tracked.order is None:
@@ -118,6 +127,10 @@ class IbkrBroker:
             tracked.order = reserved.order
         tracker.wait(client_order_id, lambda each: not each.awaits_commission, SOON_SECONDS)
         return tracked.report(time.monotonic())
+
+    def may_have_left(self, client_order_id: str) -> bool:
+        """Whether the order has an id in the store, which it gets before it leaves."""
+        return self._ids.known(client_order_id) is not None
 
     def cancel(self, client_order_id: str) -> ExecutionReport:
         """Cancel a working order, and return where it stands; fills that came first count."""
@@ -131,7 +144,7 @@ class IbkrBroker:
         order_id = tracked.order_id if tracked else 0
         self._connection.do(lambda ib: ib.cancelOrder(self._connection.sdk.Order(orderId=order_id)), "a cancel")
         seconds = min(CANCEL_SECONDS, self._connection.address.timeout)
-        tracker.wait(client_order_id, lambda each: each.doubted or each.settled(time.monotonic()), seconds)
+        tracker.wait(client_order_id, lambda each: each.doubted or each.final(time.monotonic()), seconds)
         return self.find(client_order_id) or found
 
     def open_orders(self) -> tuple[ExecutionReport, ...]:
@@ -152,12 +165,12 @@ class IbkrBroker:
         """Return the lowest order id that the Gateway takes now."""
         return self._connection.do(lambda ib: ib.client.getReqId(), "the next order id")
 
-    def _place(self, contract: Any, reserved: Reserved) -> None:
+    def _built(self, reserved: Reserved) -> Any:
+        """Return an order as the library has it."""
         order = reserved.order
-        self._connection.tracker.expect(order, reserved.order_id, self._account_id)
         kind = "MKT" if order.limit_price is None else "LMT"
         prices = {} if order.limit_price is None else {"lmtPrice": float(order.limit_price)}
-        built = self._connection.sdk.Order(
+        return self._connection.sdk.Order(
             orderId=reserved.order_id,
             action=order.side.value,
             totalQuantity=float(order.quantity),
@@ -167,12 +180,6 @@ class IbkrBroker:
             orderRef=order.client_order_id,
             **prices,
         )
-
-        def place(ib: Any) -> None:
-            ib.client.updateReqId(reserved.order_id + 1)
-            ib.placeOrder(contract, built)
-
-        self._connection.do(place, f"order {reserved.order_id}")
 
     def _acknowledged(self, order: Order) -> ExecutionReport:
         """Wait until the broker has said what it does with an order."""
@@ -222,7 +229,7 @@ def _only_duplicate(tracked: Tracked) -> bool:
 
 
 def _judge(tracked: Tracked) -> NeedsOperator:
-    said = tracked.told[1] if tracked.told else ""
+    said = tracked.reason[1] if tracked.reason else ""
     return NeedsOperator(
         f"order id {tracked.order_id} was used before (103: {said}), and the broker shows no order with reference "
         f"{tracked.reference}: look at the account's orders and executions of the day"

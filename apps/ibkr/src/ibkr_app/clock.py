@@ -20,7 +20,7 @@ def gateway_clock(connection: Connection) -> ServerClock:
 
     def ask() -> datetime:
         connection.ensure()
-        told = connection.ask(fetch, "the time")
-        return told.replace(tzinfo=UTC) if told.tzinfo is None else told
+        shown = connection.ask(fetch, "the time")
+        return shown.replace(tzinfo=UTC) if shown.tzinfo is None else shown
 
     return ServerClock(ask)

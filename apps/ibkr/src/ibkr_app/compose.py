@@ -21,27 +21,26 @@ from ibkr_app.clock import gateway_clock
 from ibkr_app.connection import Address, Connection
 from ibkr_app.contracts import Contracts
 from ibkr_app.groups import accounts_of
-from ibkr_app.mapping import is_paper
 from ibkr_app.market import IbkrMarket
 from ibkr_app.order_ids import OrderIds
 from ibkr_app.platform import description
 from ibkr_app.reconciliations import reconciliation_writer
 from ibkr_app.settings import IbkrSettings
 
-__all__ = ["account_of", "compose", "mode_of"]
+__all__ = ["account_of", "compose"]
 
 
 def compose() -> Service:
     """Return the service that the environment describes; raises as `configured`."""
     settings = read_settings(IbkrSettings)
     group = accounts_of(settings.account_group, _configuration(settings, GoogleSecrets()))
-    settle = timedelta(seconds=settings.ibkr_settle_seconds)
+    visibility = timedelta(seconds=settings.ibkr_settle_seconds)
 
     def accounts() -> tuple[Account, ...]:
         connection = Connection(_address(settings))
         names, history = group or (_only_account(connection),), service.strategy.manifest.adjustment
-        made = ((name, account_of(connection, name, service.stores.ledger, settle, history)) for name in names)
-        return tuple(replace(account, mode=mode_of(settings, name)) for name, account in made)
+        made = ((name, account_of(connection, name, service.stores.ledger, visibility, history)) for name in names)
+        return tuple(replace(account, mode=settings.mode_of(name)) for name, account in made)
 
     service = configured(settings, read_platform(description()), accounts)
     if settings.ibkr_reconciliation_output_path:
@@ -53,28 +52,19 @@ def account_of(
     connection: Connection,
     name: str,
     store: VersionedStore,
-    settle: timedelta,
+    visibility: timedelta,
     history: Adjustment = Adjustment.TOTAL_RETURN,
 ) -> Account:
     """Return an account of a login, its order ids kept in a store; its runs are dry until someone says otherwise."""
     contracts, clock = Contracts(connection), gateway_clock(connection)
     ids = OrderIds(store, connection.address.client_id)
     return Account(
-        broker=IbkrBroker(connection, contracts, name, ids, settle),
+        broker=IbkrBroker(connection, contracts, name, ids, visibility),
         market=IbkrMarket(connection, contracts, history, load_calendar("XNYS"), clock),
         clock=clock,
         mode=Mode.DRY_RUN,
         close=connection.close,
     )
-
-
-def mode_of(settings: IbkrSettings, account_id: str) -> Mode:
-    """Return how far runs of an account may go: live needs both switches, the broker's own paper account the first."""
-    if settings.ibkr_dry_run_only:
-        return Mode.DRY_RUN
-    if is_paper(account_id):
-        return Mode.PAPER
-    return Mode.LIVE if settings.live_trading else Mode.DRY_RUN
 
 
 def _configuration(settings: IbkrSettings, secrets: Secrets) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -75,11 +75,11 @@ class Connection:
             return
         if self._loop is None:
             self._loop = LoopThread()
-            self._sdk = self._loop.run(_loaded, self.address.timeout, "the import of its library")
+            self._sdk = self._loop.run(_loaded(), self.address.timeout, "the import of its library")
         self._drop()
         self.tracker, self._refused, self.tickers = Tracker(), [], {}
         try:
-            self._loop.run(self._login, 2 * self.address.timeout, "a login")
+            self._loop.run(self._login(), 2 * self.address.timeout, "a login")
         except BrokerError as error:
             self._drop()
             raise BrokerError(self._why(error)) from error
@@ -92,7 +92,7 @@ class Connection:
             self._loop.close()
             self._loop = None
 
-    def ask(self, question: Callable[[Any], Awaitable[_T]], what: str) -> _T:
+    def ask(self, question: Callable[[Any], Coroutine[Any, Any, _T]], what: str) -> _T:
         """Ask the Gateway something, within its time.
 
         Parameters
@@ -107,8 +107,7 @@ class Connection:
         """
         if self._loop is None or self._ib is None:
             raise BrokerError("not logged in at the Gateway")
-        ib = self._ib
-        return self._loop.run(lambda: question(ib), self.address.timeout, what)
+        return self._loop.run(question(self._ib), self.address.timeout, what)
 
     def do(self, action: Callable[[Any], _T], what: str) -> _T:
         """Do something in the library's thread that does not wait."""
@@ -155,7 +154,7 @@ class Connection:
                 ib.disconnect()
 
         with suppress(BrokerError):
-            self._loop.run(leave, self.address.timeout, "a logout")
+            self._loop.run(leave(), self.address.timeout, "a logout")
 
     def _why(self, error: BrokerError) -> str:
         """Return why a login failed, and what to do about it."""

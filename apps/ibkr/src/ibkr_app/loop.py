@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from collections.abc import Coroutine
+from typing import Any, TypeVar
 
 from quant_platform_kit.domain.errors import BrokerError
 
@@ -20,22 +20,19 @@ class LoopThread:
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._work, name="ibkr", daemon=True)
+        self._loop.call_soon(asyncio.set_event_loop, self._loop)
+        self._thread = threading.Thread(target=self._loop.run_forever, name="ibkr", daemon=True)
         self._thread.start()
 
-    def run(self, make: Callable[[], Awaitable[_T]], seconds: float, what: str) -> _T:
-        """Await what ``make`` returns, in the loop's thread.
+    def run(self, coroutine: Coroutine[Any, Any, _T], seconds: float, what: str) -> _T:
+        """Await a coroutine in the loop's thread.
 
         Raises
         ------
         BrokerError
             It took longer, or the connection broke; ``what`` names it.
         """
-
-        async def limited() -> _T:
-            return await asyncio.wait_for(make(), seconds)
-
-        future = asyncio.run_coroutine_threadsafe(limited(), self._loop)
+        future = asyncio.run_coroutine_threadsafe(asyncio.wait_for(coroutine, seconds), self._loop)
         try:
             return future.result(seconds + GRACE_SECONDS)
         except TimeoutError as error:
@@ -49,7 +46,3 @@ class LoopThread:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
-
-    def _work(self) -> None:
-        asyncio.set_event_loop(self._loop)
-        self._loop.run_forever()

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 from quant_platform_kit.domain.digests import canonical_json
 from quant_platform_kit.domain.errors import Conflict, OrderRejected
-from quant_platform_kit.domain.orders import Order
+from quant_platform_kit.domain.orders import Order, refuse_used_id
 from quant_platform_kit.ports.versioned_store import VersionedStore
 from quant_platform_kit.services.record.decoding import decode
+from quant_platform_kit.services.record.sent_orders import SentOrders
 
 __all__ = ["OrderIds", "Reserved"]
 
@@ -39,13 +40,12 @@ class OrderIds:
     def __init__(self, store: VersionedStore, client_id: int) -> None:
         self._store = store
         self._root = f"ibkr/client-{client_id}"
+        self._sent = SentOrders(store, f"{self._root}/orders", Reserved)
         self._next = self._end = 0
 
     def known(self, client_order_id: str) -> Reserved | None:
         """Return what is recorded of an order, None if it was never to be sent."""
-        key = self._key(client_order_id)
-        stored = self._store.get(key)
-        return None if stored is None else decode(Reserved, stored.data, key)
+        return self._sent.find(client_order_id)
 
     def reserve(self, account_id: str, order: Order, least: int) -> Reserved:
         """Return the id to send an order under, durably recorded; the same one every time.
@@ -61,15 +61,14 @@ class OrderIds:
             The client order id was used for another order.
         """
         known = self.known(order.client_order_id)
-        if known is None:
-            known = Reserved(self._take(least), account_id, order)
-            try:
-                self._store.create(self._key(order.client_order_id), canonical_json(known))
-            except Conflict:
-                return self.reserve(account_id, order, least)
-        if (known.account_id, known.order) != (account_id, order):
+        while known is None:
+            mine = Reserved(self._take(least), account_id, order)
+            recorded = self._sent.record(order.client_order_id, mine)
+            known = mine if recorded else self.known(order.client_order_id)
+        refuse_used_id(known.order, order)
+        if known.account_id != account_id:
             raise OrderRejected(
-                f"client order id {order.client_order_id} was used for {known.order}; ids are used once"
+                f"client order id {order.client_order_id} was used on {known.account_id}; ids are used once"
             )
         return known
 
@@ -93,6 +92,3 @@ class OrderIds:
             self._reserve_block(least)
             return
         self._next, self._end = first, first + BLOCK
-
-    def _key(self, client_order_id: str) -> str:
-        return f"{self._root}/orders/{client_order_id}"

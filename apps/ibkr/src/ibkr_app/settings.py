@@ -8,6 +8,8 @@ from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from quant_platform_kit.runtime.settings import ServiceSettings
 
+from ibkr_app.mapping import is_paper
+
 __all__ = ["GatewaySettings", "IbkrSettings"]
 
 
@@ -42,3 +44,7 @@ class IbkrSettings(GatewaySettings, ServiceSettings):
     ibkr_feature_snapshot_manifest_path: str = Field("", description="Manifest of those features.")
     ibkr_strategy_config_path: str = Field("", description="Configuration file of a profile that needs one.")
     ibkr_reconciliation_output_path: str = Field("", description="Folder or gs:// address for reconciliations.")
+
+    def is_paper(self, account_id: str) -> bool:
+        """Whether Interactive Brokers calls the account a paper account."""
+        return is_paper(account_id)

@@ -30,7 +30,7 @@ class Tracked:
         The broker's own id, 0 until it has one: seen means acknowledged.
     executions
         By execution id without its number of corrections; a correction replaces what it corrects.
-    told
+    reason
         The last error about it, with its code.
     working_status
         The last status that was not an end.
@@ -46,7 +46,7 @@ class Tracked:
     order: Order | None = None
     executions: dict[str, Any] = field(default_factory=dict[str, Any])
     commissions: dict[str, Decimal] = field(default_factory=dict[str, Decimal])
-    told: tuple[int, str] | None = None
+    reason: tuple[int, str] | None = None
     working_status: str = "Submitted"
     doubted: bool = False
     filled_since: float = 0.0
@@ -59,18 +59,18 @@ class Tracked:
     @property
     def rejected(self) -> bool:
         """Whether it will not trade."""
-        by_error = self.told is not None and meaning(self.told[0]) is ErrorMeaning.REJECTED
+        by_error = self.reason is not None and meaning(self.reason[0]) is ErrorMeaning.REJECTED
         return by_error or order_state(self.status) is OrderState.REJECTED
 
     @property
     def explained(self) -> bool:
         """Whether it is known why it was rejected, if it was: status and reason come in either sequence."""
-        return self.told is not None or not self.rejected
+        return self.reason is not None or not self.rejected
 
     @property
     def duplicate(self) -> bool:
         """Whether the broker says that its id was used before."""
-        return self.told is not None and meaning(self.told[0]) is ErrorMeaning.DUPLICATE
+        return self.reason is not None and meaning(self.reason[0]) is ErrorMeaning.DUPLICATE
 
     @property
     def awaits_commission(self) -> bool:
@@ -81,7 +81,7 @@ class Tracked:
     def _whole(self) -> bool:
         return self.order is not None and self._filled(self.executions) >= self.order.quantity
 
-    def settled(self, now: float) -> bool:
+    def final(self, now: float) -> bool:
         """Whether nothing more can be told of it: it is over, and every fill has its commission."""
         return self.state(now).terminal
 
@@ -104,7 +104,7 @@ class Tracked:
     def report(self, now: float) -> ExecutionReport:
         """Return the broker's answer about the order."""
         assert self.order is not None, "an order is reported after its parameters are known"
-        text = "" if self.told is None else f"{self.told[0]}: {self.told[1]}"
+        text = "" if self.reason is None else f"{self.reason[0]}: {self.reason[1]}"
         ordered = sorted(self._counted(now).items(), key=lambda item: (item[1].time, item[0]))
         fills = tuple(_fill(self.order, identity, execution, self.commissions) for identity, execution in ordered)
         return ExecutionReport(self.order, self.state(now), fills, text if self.rejected else "")
@@ -154,7 +154,7 @@ class Tracker:
         with self._changed:
             tracked = self._of(order.client_order_id)
             tracked.order, tracked.order_id, tracked.account_id = order, order_id, account_id
-            tracked.told = None
+            tracked.reason = None
             self._references[order_id] = order.client_order_id
 
     def get(self, reference: str) -> Tracked | None:
@@ -169,7 +169,7 @@ class Tracker:
             return [tracked for tracked in self._orders.values() if tracked.acknowledged]
 
     def believe(self) -> None:
-        """Take it that every order stands as it was last told: the broker has just been asked."""
+        """Take it that every order stands as it was last reported: the broker has just been asked."""
         with self._changed:
             for tracked in self._orders.values():
                 tracked.doubted = False
@@ -235,7 +235,7 @@ class Tracker:
             if said in (ErrorMeaning.INFORMATION, ErrorMeaning.NOTHING_TO_CANCEL):
                 tracked.status, tracked.doubted = tracked.working_status, True
             elif said is not ErrorMeaning.OTHER:
-                tracked.told = (code, " ".join(text.split()))
+                tracked.reason = (code, " ".join(text.split()))
             self._changed.notify_all()
 
     def _of(self, reference: str) -> Tracked:

@@ -14,19 +14,27 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from quant_platform_kit.adapters.blocking_client import Deadline
 from quant_platform_kit.adapters.longbridge_inputs import account_state, market_symbol
 from quant_platform_kit.domain.errors import BrokerError, NeedsOperator, OrderRejected
-from quant_platform_kit.domain.orders import ExecutionReport, Order, OrderState, check_whole_units, raise_if_rejected
+from quant_platform_kit.domain.orders import (
+    ExecutionReport,
+    Order,
+    OrderState,
+    check_whole_units,
+    raise_if_rejected,
+    refuse_used_id,
+)
 from quant_platform_kit.domain.portfolio import AccountState
 from quant_platform_kit.domain.silence import AfterSilence, BrokerTraits
 from quant_platform_kit.ports.clock import Clock
+from quant_platform_kit.services.record.sent_orders import SentOrders
 
-from longbridge_app.claims import Claims
 from longbridge_app.instruments import Instruments
 from longbridge_app.lists import Listed
 from longbridge_app.mapping import described, order_of, order_state, report
 from longbridge_app.rows import Balance, FillRow, Holding, OrderRow
-from longbridge_app.worker import Deadline, LongBridgeError, Worker
+from longbridge_app.worker import LongBridgeError, Worker
 
 __all__ = ["REPLAY_WINDOW", "LongBridgeBroker", "traits_of"]
 
@@ -37,10 +45,10 @@ CANCEL_SECONDS, POLL_SECONDS = 5.0, 0.2
 ORDERS, FILLS = "today's orders", "today's executions"
 
 
-def traits_of(library: str, settle: timedelta, timeout: float) -> BrokerTraits:
+def traits_of(library: str, visibility: timedelta, timeout: float) -> BrokerTraits:
     """Return what may be done after silence: only ``longbridge`` recognises an id that is sent again."""
     after = AfterSilence.RESEND_SOON if library == "longbridge" else AfterSilence.BLOCK
-    return BrokerTraits(after, settle, timeout=timedelta(seconds=timeout), replay_window=REPLAY_WINDOW)
+    return BrokerTraits(after, visibility, timedelta(seconds=timeout), REPLAY_WINDOW, records_sends=True)
 
 
 class LongBridgeBroker:
@@ -48,25 +56,31 @@ class LongBridgeBroker:
 
     Parameters
     ----------
-    claims
+    sent
         Which orders were sent. One that was not is sent at once; one that may have been is looked for first.
-    settle
+    visibility
         How long an order may take to appear after it was sent.
     """
 
     def __init__(
-        self, worker: Worker, instruments: Instruments, claims: Claims, account_id: str, clock: Clock, settle: timedelta
+        self,
+        worker: Worker,
+        instruments: Instruments,
+        sent: SentOrders[Order],
+        account_id: str,
+        clock: Clock,
+        visibility: timedelta,
     ) -> None:
         self._worker, self._instruments, self._account_id, self._clock = worker, instruments, account_id, clock
-        self._claims = claims
-        self._traits = traits_of(worker.credentials.library, settle, worker.timeout)
+        self._sent = sent
+        self._traits = traits_of(worker.credentials.library, visibility, worker.timeout)
         self._orders = Listed[OrderRow](
             lambda deadline: worker.look("today", what=ORDERS, deadline=deadline), worker.has_room
         )
         self._fills = Listed[FillRow](
             lambda deadline: worker.look("fills", what=FILLS, deadline=deadline), worker.has_room
         )
-        self._told: dict[str, tuple[OrderRow, ExecutionReport]] = {}
+        self._reports: dict[str, tuple[OrderRow, ExecutionReport]] = {}
 
     @property
     def account_id(self) -> str:
@@ -100,16 +114,19 @@ class LongBridgeBroker:
         """
         check_whole_units(order)
         with self._worker.turn("an order") as deadline:
+            self._prepare(order, deadline)
+            identity = order.client_order_id
+            if not self._sent.record(identity, order) and (known := self._sent_before(order, deadline)) is not None:
+                return known
+            self._forget()
+            details = (market_symbol(order.symbol), order.side.value, order.quantity, order.limit_price, identity)
             try:
-                self._check_instrument(order, deadline)
-                self._take_turn(order, deadline)
-            except OrderRejected:
+                self._worker.call_now("submit", *details, what=f"order {identity}", deadline=deadline)
+            except LongBridgeError as error:
+                if error.refused:
+                    raise OrderRejected(str(error)) from error
                 raise
-            except BrokerError as error:
-                raise self._unsent(order, error) from error
-            if self._claims.take(order):
-                return self._send(order, deadline)
-            return self._sent_before(order, deadline)
+            return ExecutionReport(order, OrderState.ACKNOWLEDGED)
 
     def find(self, client_order_id: str) -> ExecutionReport | None:
         """Return where an order stands, found by its remark among the orders of today and the last days.
@@ -125,8 +142,8 @@ class LongBridgeBroker:
             return self._find(client_order_id, deadline)
 
     def may_have_left(self, client_order_id: str) -> bool:
-        """Whether the order was claimed, which it is before it leaves."""
-        return self._claims.taken(client_order_id)
+        """Whether the order is in the store, which it is before it leaves."""
+        return self._sent.find(client_order_id) is not None
 
     def cancel(self, client_order_id: str) -> ExecutionReport:
         """Cancel a working order, and return where it stands; fills that came first count."""
@@ -158,6 +175,16 @@ class LongBridgeBroker:
 
     # --- sending ----------------------------------------------------------------------------------
 
+    def _prepare(self, order: Order, deadline: Deadline) -> None:
+        """Refuse what cannot be traded, and wait until the order may be sent; nothing of it is recorded before."""
+        try:
+            self._check_instrument(order, deadline)
+            self._take_turn(order, deadline)
+        except OrderRejected:
+            raise
+        except BrokerError as error:
+            raise self._unsent(order, error) from error
+
     def _check_instrument(self, order: Order, deadline: Deadline) -> None:
         """Refuse what is not known, is not traded in USD, or is no whole number of lots."""
         found = self._instruments.of(order.symbol, deadline)
@@ -170,7 +197,7 @@ class LongBridgeBroker:
 
     def _unsent(self, order: Order, error: BrokerError) -> BrokerError:
         """Return what to raise when an order was not sent: where silence blocks, a rejection, if it never was."""
-        if self._traits.after_silence is AfterSilence.BLOCK and not self._claims.taken(order.client_order_id):
+        if self._traits.after_silence is AfterSilence.BLOCK and not self.may_have_left(order.client_order_id):
             return OrderRejected(f"not sent: {error}")
         return error
 
@@ -180,36 +207,24 @@ class LongBridgeBroker:
         if not deadline.left():
             raise BrokerError("no time is left to send it")
 
-    def _send(self, order: Order, deadline: Deadline) -> ExecutionReport:
-        self._forget()
-        arguments = (market_symbol(order.symbol), order.side.value, order.quantity, order.limit_price)
-        what = f"order {order.client_order_id}"
-        try:
-            self._worker.call_now("submit", *arguments, order.client_order_id, what=what, deadline=deadline)
-        except LongBridgeError as error:
-            if error.refused:
-                raise OrderRejected(str(error)) from error
-            raise
-        return ExecutionReport(order, OrderState.ACKNOWLEDGED)
+    def _sent_before(self, order: Order, deadline: Deadline) -> ExecutionReport | None:
+        """Answer for an order that was recorded before, by this process or another, and may have been sent.
 
-    def _sent_before(self, order: Order, deadline: Deadline) -> ExecutionReport:
-        """Answer for an order that was claimed before, by this process or another, and may have been sent.
-
-        Where LongBridge recognises it, it may be sent again; elsewhere it never is.
+        Returns
+        -------
+        ExecutionReport or None
+            None when it may be sent again, and it is its turn: only where LongBridge recognises it.
         """
         end = time.monotonic() + deadline.left() / 2
         while True:
             self._forget()
             found = self._find(order.client_order_id, deadline)
-            if found is not None and found.order == order:
-                return raise_if_rejected(found)
             if found is not None:
-                raise OrderRejected(
-                    f"client order id {order.client_order_id} was used for {found.order}; ids are used once"
-                )
+                refuse_used_id(found.order, order)
+                return raise_if_rejected(found)
             if self._traits.after_silence is not AfterSilence.BLOCK:
                 self._take_turn(order, deadline)
-                return self._send(order, deadline)
+                return None
             if time.monotonic() > end:
                 raise NeedsOperator(
                     f"order {order.client_order_id} was sent before, is not shown, and is never sent again"
@@ -261,15 +276,15 @@ class LongBridgeBroker:
         insist
             Whether to wait for a turn to ask what it cost; otherwise that is asked when there is room for it.
         """
-        known = self._told.get(row.order_id)
+        known = self._reports.get(row.order_id)
         if known is not None and known[0] == row:
             return known[1]
         fills = self._fills_of(row, deadline) if row.executed_quantity else ()
         whole = sum((fill.quantity for fill in fills), Decimal(0)) >= row.executed_quantity
         cost = self._cost(row, deadline, insist=insist) if fills and whole else Decimal(0)
         if whole and cost is not None:
-            self._told[row.order_id] = row, report(row, fills, cost)
-            return self._told[row.order_id][1]
+            self._reports[row.order_id] = row, report(row, fills, cost)
+            return self._reports[row.order_id][1]
         return ExecutionReport(order_of(row), OrderState.ACKNOWLEDGED) if known is None else known[1]
 
     def _cost(self, row: OrderRow, deadline: Deadline, *, insist: bool) -> Decimal | None:

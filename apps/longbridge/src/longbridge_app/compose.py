@@ -12,14 +12,15 @@ from quant_platform_kit.adapters.secrets import GoogleSecrets
 from quant_platform_kit.adapters.server_clock import ServerClock, http_time
 from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.domain.identity import Mode
+from quant_platform_kit.domain.orders import Order
 from quant_platform_kit.domain.strategy import Adjustment
 from quant_platform_kit.ports.versioned_store import VersionedStore
 from quant_platform_kit.runtime.service import Account, Service, configured
 from quant_platform_kit.runtime.settings import read_settings
+from quant_platform_kit.services.record.sent_orders import SentOrders
 
-from longbridge_app.addresses import SANDBOX_PREFIX, check_account
+from longbridge_app.addresses import check_account
 from longbridge_app.broker import LongBridgeBroker
-from longbridge_app.claims import Claims
 from longbridge_app.credentials import credentials_of, is_sandbox
 from longbridge_app.instruments import Instruments
 from longbridge_app.market import LongBridgeMarket
@@ -28,7 +29,7 @@ from longbridge_app.platform import description
 from longbridge_app.settings import LongBridgeSettings
 from longbridge_app.worker import Worker
 
-__all__ = ["account_of", "compose", "mode_of"]
+__all__ = ["account_of", "compose"]
 
 
 def compose() -> Service:
@@ -44,9 +45,12 @@ def compose() -> Service:
         name = settings.longbridge_account or _member(quote)
         account_id = name if sandbox else f"{settings.account_prefix}-{name}"
         trade = Worker(credentials, seconds, paces.setdefault(account_id, Pace(settings.longbridge_trade_calls)))
-        settle, history = timedelta(seconds=settings.longbridge_settle_seconds), service.strategy.manifest.adjustment
-        account = account_of(trade, quote, account_id, service.stores.ledger, settle, history)
-        return (replace(account, mode=mode_of(settings, account_id)),)
+        visibility, history = (
+            timedelta(seconds=settings.longbridge_settle_seconds),
+            service.strategy.manifest.adjustment,
+        )
+        account = account_of(trade, quote, account_id, service.stores.ledger, visibility, history)
+        return (replace(account, mode=settings.mode_of(account_id)),)
 
     service = configured(settings, read_platform(description()), accounts)
     return service
@@ -57,10 +61,10 @@ def account_of(
     quote: Worker,
     name: str,
     store: VersionedStore,
-    settle: timedelta,
+    visibility: timedelta,
     history: Adjustment = Adjustment.TOTAL_RETURN,
 ) -> Account:
-    """Return an account over two connections, its claims in a store; its runs are dry until someone says otherwise.
+    """Return an account over two connections, what it sends recorded; its runs are dry until someone says otherwise.
 
     Raises
     ------
@@ -68,6 +72,7 @@ def account_of(
         LongBridge has no history of that adjustment.
     """
     url, instruments = quote.credentials.http_url, Instruments(quote)
+    sent = SentOrders(store, f"longbridge/{name}/sent", Order)
     clock = ServerClock(http_time(url, quote.timeout)) if url else SystemClock()
 
     def close() -> None:
@@ -75,24 +80,12 @@ def account_of(
         quote.kill()
 
     return Account(
-        broker=LongBridgeBroker(trade, instruments, Claims(store, name), name, clock, settle),
+        broker=LongBridgeBroker(trade, instruments, sent, name, clock, visibility),
         market=LongBridgeMarket(quote, history, load_calendar("XNYS"), clock, instruments),
         clock=clock,
         mode=Mode.DRY_RUN,
         close=close,
     )
-
-
-def mode_of(settings: LongBridgeSettings, account_id: str) -> Mode:
-    """Return how far runs of an account may go: live needs both switches, an account of the sandbox the first.
-
-    A token of LongBridge's own paper trading looks like any other, and takes both switches too.
-    """
-    if settings.longbridge_dry_run_only:
-        return Mode.DRY_RUN
-    if settings.longbridge_http_url and account_id.startswith(SANDBOX_PREFIX):
-        return Mode.PAPER
-    return Mode.LIVE if settings.live_trading else Mode.DRY_RUN
 
 
 def _check(settings: LongBridgeSettings) -> bool:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from quant_platform_kit.adapters.blocking_client import Deadline
 from quant_platform_kit.adapters.longbridge_inputs import market_symbol
 
 from longbridge_app.rows import Instrument
-from longbridge_app.worker import Deadline, Worker
+from longbridge_app.worker import Worker
 
 __all__ = ["Instruments"]
 

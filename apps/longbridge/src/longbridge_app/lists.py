@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
-from longbridge_app.worker import Deadline
+from quant_platform_kit.adapters.blocking_client import Deadline
 
 __all__ = ["Listed"]
 

@@ -8,6 +8,8 @@ from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from quant_platform_kit.runtime.settings import ServiceSettings
 
+from longbridge_app.addresses import SANDBOX_PREFIX
+
 __all__ = ["LongBridgeAccess", "LongBridgeSettings"]
 
 
@@ -48,3 +50,7 @@ class LongBridgeSettings(LongBridgeAccess, ServiceSettings):
     longbridge_feature_snapshot_path: str = Field("", description="Features of a snapshot-backed profile.")
     longbridge_feature_snapshot_manifest_path: str = Field("", description="Manifest of those features.")
     longbridge_strategy_config_path: str = Field("", description="Configuration file of a profile that needs one.")
+
+    def is_paper(self, account_id: str) -> bool:
+        """Whether the account is one of the sandbox: a paper account of LongBridge looks like any other."""
+        return bool(self.longbridge_http_url) and account_id.startswith(SANDBOX_PREFIX)

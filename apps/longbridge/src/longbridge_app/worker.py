@@ -11,18 +11,17 @@ import pickle
 import select
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Generator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import Any
 
+from quant_platform_kit.adapters.blocking_client import Deadline, Turns
 from quant_platform_kit.domain.errors import BrokerError, NeedsLogin
 
 from longbridge_app.pacing import Pace
 from longbridge_app.rows import Credentials
 
-__all__ = ["Deadline", "LongBridgeError", "NoTurn", "TokenEnded", "Worker"]
+__all__ = ["LongBridgeError", "NoTurn", "TokenEnded", "Worker"]
 
 GRACE_SECONDS = 2.0
 FIRST_WAIT, LONGEST_WAIT = 0.25, 4.0
@@ -87,24 +86,16 @@ def _error(what: str, message: str, code: int | None) -> LongBridgeError:
     return TokenEnded(f"{said}; {NEW_TOKEN}", code) if error.unauthorized else error
 
 
-class Deadline:
-    """Seconds that several calls have together."""
-
-    def __init__(self, seconds: float) -> None:
-        self.seconds = seconds
-        self._end = time.monotonic() + seconds
-
-    def left(self) -> float:
-        """Return the seconds that are left, zero if none are."""
-        return max(0.0, self._end - time.monotonic())
-
-
 class _Process:
     """A process that asks LongBridge, and what is said to it and by it."""
 
     def __init__(self, credentials: Credentials) -> None:
         command = (sys.executable, "-P", "-c", CODE)
         self._popen = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        assert self._popen.stdout is not None
+        self.answers = self._popen.stdout
+        self.poll = select.poll()
+        self.poll.register(self.answers, select.POLLIN)
         self.send(credentials)
 
     @property
@@ -116,13 +107,6 @@ class _Process:
         assert self._popen.stdin is not None
         pickle.dump(message, self._popen.stdin)
         self._popen.stdin.flush()
-
-    def answer(self, seconds: float) -> Any:
-        """Return the next answer, None if there is none within some seconds."""
-        assert self._popen.stdout is not None
-        poll = select.poll()
-        poll.register(self._popen.stdout, select.POLLIN)
-        return pickle.load(self._popen.stdout) if poll.poll(seconds * 1000) else None
 
     def kill(self) -> None:
         with suppress(OSError), self._popen:  # an error is about what it was not told any more
@@ -145,23 +129,12 @@ class Worker:
         self._pace = pace or Pace(0)
         self._process: _Process | None = None
         self._unheard = False
-        self._turn = threading.RLock()
+        self.turn = Turns(timeout, _silent).turn
 
     @property
     def pid(self) -> int | None:
         """The process, None while there is none."""
         return None if self._process is None else self._process.pid
-
-    @contextmanager
-    def turn(self, what: str) -> Generator[Deadline]:
-        """Be the only one that asks, for as long as one call of the kit may take."""
-        deadline = Deadline(self.timeout)
-        if not self._turn.acquire(timeout=self.timeout):
-            raise self._silent(what, deadline)
-        try:
-            yield deadline
-        finally:
-            self._turn.release()
 
     def call(self, method: str, *arguments: Any, what: str, deadline: Deadline) -> Any:
         """Call a method of the `Session` once, when it is this account's turn.
@@ -188,14 +161,16 @@ class Worker:
     def call_now(self, method: str, *arguments: Any, what: str, deadline: Deadline) -> Any:
         """Call a method for which a turn was taken; raises as `call`."""
         try:
-            answer = self._asked(method, arguments, deadline)
+            process = self._ready(deadline)
+            if process is not None:
+                process.send((method, arguments, deadline.left() + GRACE_SECONDS))
+            if process is None or not process.poll.poll(deadline.left() * 1000):
+                self.kill()
+                raise _silent(what, deadline.seconds)
+            worked, value = pickle.load(process.answers)
         except (OSError, EOFError, pickle.UnpicklingError) as error:
             self.kill()
             raise LongBridgeError(f"the process that asks LongBridge ended during {what}") from error
-        if answer is None:
-            self.kill()
-            raise self._silent(what, deadline)
-        worked, value = answer
         if worked:
             return value
         raise _error(what, *value)
@@ -217,9 +192,10 @@ class Worker:
 
         Without this, the first call starts it. What the method says is passed over: a call after it fails likewise.
         """
-        with self._turn:
+        with self.turn("a start"):
             if self._process is None:
-                self._send(method, (), self.timeout)
+                self._process = _Process(self.credentials)
+                self._process.send((method, (), self.timeout + GRACE_SECONDS))
                 self._unheard = True
 
     def kill(self) -> None:
@@ -228,22 +204,17 @@ class Worker:
         if process is not None:
             process.kill()
 
-    def _asked(self, method: str, arguments: tuple[Any, ...], deadline: Deadline) -> Any:
-        """Return what a method answers, None if that takes too long."""
-        if self._unheard:
-            if self._heard(deadline) is None:
-                return None
-            self._unheard = False
-        self._send(method, arguments, deadline.left())
-        return self._heard(deadline)
-
-    def _send(self, method: str, arguments: tuple[Any, ...], seconds: float) -> None:
+    def _ready(self, deadline: Deadline) -> _Process | None:
+        """Return the process when it has answered what `start` asked, None if it does not in time."""
         if self._process is None:
             self._process = _Process(self.credentials)
-        self._process.send((method, arguments, seconds + GRACE_SECONDS))
+        if self._unheard:
+            if not self._process.poll.poll(deadline.left() * 1000):
+                return None
+            pickle.load(self._process.answers)
+            self._unheard = False
+        return self._process
 
-    def _heard(self, deadline: Deadline) -> Any:
-        return None if self._process is None else self._process.answer(deadline.left())
 
-    def _silent(self, what: str, deadline: Deadline) -> LongBridgeError:
-        return LongBridgeError(f"LongBridge did not answer {what} within {deadline.seconds:g} s")
+def _silent(what: str, seconds: float) -> LongBridgeError:
+    return LongBridgeError(f"LongBridge did not answer {what} within {seconds:g} s")

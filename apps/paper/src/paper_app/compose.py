@@ -43,7 +43,7 @@ class _Market:
 
 def _check_lease(settings: PaperSettings, traits: BrokerTraits) -> None:
     """Refuse a lease that runs out while the venue may still answer: no order would ever be sent under it."""
-    needed = max(2 * traits.timeout, traits.settle_window + traits.timeout).total_seconds()
+    needed = max(2 * traits.timeout, traits.visibility_window + traits.timeout).total_seconds()
     if settings.lease_seconds <= needed:
         given = f"{settings.paper_timeout_seconds:g} and PAPER_SETTLE_SECONDS {settings.paper_settle_seconds:g}"
         raise InvalidInput(
@@ -58,7 +58,7 @@ def compose() -> Service:
     calendar = load_calendar("XNYS")
     prices = PriceFile(settings.paper_prices, settings.paper_price_field, calendar)
     traits = BrokerTraits(
-        settle_window=timedelta(seconds=settings.paper_settle_seconds),
+        visibility_window=timedelta(seconds=settings.paper_settle_seconds),
         timeout=timedelta(seconds=settings.paper_timeout_seconds),
     )
     _check_lease(settings, traits)
@@ -66,6 +66,7 @@ def compose() -> Service:
     def accounts() -> tuple[Account, ...]:
         port, name = settings.paper_venue_port, settings.paper_account
         clock = VenueClock(port, name)
-        return (Account(PaperClient(port, name, traits), _Market(prices, settings), clock, Mode.PAPER),)
+        client = PaperClient(port, name, traits)
+        return (Account(client, _Market(prices, settings), clock, Mode.PAPER, client.close),)
 
     return configured(settings, read_platform(description()), accounts)

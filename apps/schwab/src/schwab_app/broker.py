@@ -12,13 +12,16 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from operator import methodcaller
 from typing import Any
 
-from quant_platform_kit.domain.errors import BrokerError, Conflict, NeedsLogin, NeedsOperator, OrderRejected
+from quant_platform_kit.adapters.blocking_client import Deadline
+from quant_platform_kit.domain.errors import BrokerError, NeedsLogin, NeedsOperator, OrderRejected
 from quant_platform_kit.domain.orders import (
     ExecutionReport,
     Order,
@@ -26,12 +29,13 @@ from quant_platform_kit.domain.orders import (
     Side,
     check_whole_units,
     raise_if_rejected,
+    refuse_used_id,
 )
 from quant_platform_kit.domain.portfolio import AccountState
 from quant_platform_kit.domain.silence import AfterSilence, BrokerTraits
 from quant_platform_kit.ports.clock import Clock
 
-from schwab_app.connection import Connection, Deadline, NotSent, good, said
+from schwab_app.connection import Connection, NotSent, good, said
 from schwab_app.intents import Fingerprint, Intent, Intents
 from schwab_app.mapping import account_state, described, entered_at, fingerprint, order_state, report
 from schwab_app.pacing import Pacer
@@ -55,7 +59,7 @@ Document = Mapping[str, Any]
 class Delays:
     """How long an order may take to appear after it was sent, and how far Schwab's clock may be from this one."""
 
-    settle: timedelta
+    visibility: timedelta
     skew: timedelta = timedelta(seconds=60)
 
 
@@ -73,7 +77,7 @@ class Listing:
 
     asked_at: float
     documents: Sequence[Document]
-    told: set[str] = field(default_factory=set[str])
+    answered_for: set[str] = field(default_factory=set[str])
 
     @property
     def ids(self) -> tuple[int, ...]:
@@ -96,7 +100,8 @@ class SchwabBroker:
         self._last: Listing | None = None
         self._changed_at = 0.0
         self._named: dict[str, int] = {}
-        self._traits = BrokerTraits(AfterSilence.BLOCK, delays.settle, timeout=timedelta(seconds=connection.timeout))
+        timeout = timedelta(seconds=connection.timeout)
+        self._traits = BrokerTraits(AfterSilence.BLOCK, delays.visibility, timeout, records_sends=True)
 
     @property
     def account_id(self) -> str:
@@ -136,25 +141,21 @@ class SchwabBroker:
         """Send an order once; see `quant_platform_kit.ports.broker.Broker.submit`."""
         check_whole_units(order)
         with self._connection.turn("an order") as deadline:
-            sent, unsettled = self._intents.of_today(order, self._clock.now())
-            if sent is not None:
-                return self._sent_before(sent, order, deadline)
+            sent = self._sent_today(order, deadline)
+            intent = sent or self._intend(order, deadline)
+            if sent is not None or not self._intents.record(intent):  # if not, another process sends it at this moment
+                return self._sent_before(order, deadline)
+            identity, account = order.client_order_id, self._connection.hash_of(self._account_id)
+            place = methodcaller("place_order", account, _specification(order))
             try:
-                self._refuse_alike(unsettled, deadline)
-                known = self._listed_since(time.monotonic() - SNAPSHOT_SECONDS, deadline).ids
-            except OrderRejected:
-                raise
-            except BrokerError as error:  # nothing was recorded, so nothing can have left or will leave
+                response = self._connection.send(place, f"order {identity}", deadline, authorized_anew=True)
+            except (NotSent, NeedsLogin) as error:
+                self._intents.refuse(identity, f"not sent: {error}")
                 raise OrderRejected(f"not sent: {error}") from error
-            self._pacer.take()
-            intent = Intent(order, self._clock.now(), known)
-            try:
-                self._intents.record(intent)
-            except Conflict:  # another process sends it at this moment
-                known_now = self._intents.known(order.client_order_id)
-                assert known_now is not None, "what exists already can be read"
-                return self._sent_before(known_now, order, deadline)
-            return raise_if_rejected(self._placed(intent, deadline))
+            finally:
+                self._changed_at = time.monotonic()
+            self._raise_if_refused(identity, response)
+            return raise_if_rejected(self._acknowledged(intent, _named_id(response, account), deadline))
 
     def find(self, client_order_id: str) -> ExecutionReport | None:
         """Return where an order stands; one that was never answered is looked for by all that tells it apart."""
@@ -195,12 +196,26 @@ class SchwabBroker:
 
     # --- sending ----------------------------------------------------------------------------------
 
-    def _sent_before(self, intent: Intent, order: Order, deadline: Deadline) -> ExecutionReport:
+    def _sent_today(self, order: Order, deadline: Deadline) -> Intent | None:
+        """Return what was sent under an order's id today; refuse an order that could be taken for another."""
+        sent, unfinished = self._intents.of_today(order, self._clock.now())
+        if sent is None:
+            with _nothing_left():
+                self._refuse_alike(unfinished, deadline)
+        return sent
+
+    def _intend(self, order: Order, deadline: Deadline) -> Intent:
+        """Return an order as it is about to be sent, with the ids of the orders that are there before it."""
+        with _nothing_left():
+            known = self._listed_since(time.monotonic() - SNAPSHOT_SECONDS, deadline).ids
+        self._pacer.take()
+        return Intent(order, self._clock.now(), known)
+
+    def _sent_before(self, order: Order, deadline: Deadline) -> ExecutionReport:
         """Answer for an id that was used: what became of it, and never a second order."""
-        if intent.order != order:
-            raise OrderRejected(
-                f"client order id {order.client_order_id} was used for {intent.order}; ids are used once"
-            )
+        intent = self._intents.known(order.client_order_id)
+        assert intent is not None, "what was recorded can be read"
+        refuse_used_id(intent.order, order)
         end = time.monotonic() + self._connection.timeout / 2
         while (found := self._found(intent, deadline)) is None and time.monotonic() < end:
             time.sleep(POLL_SECONDS)  # another process may be sending it
@@ -208,12 +223,12 @@ class SchwabBroker:
             raise NeedsOperator(f"order {_sent(intent)} is not shown by Schwab, and is never sent again")
         return raise_if_rejected(found)
 
-    def _refuse_alike(self, unsettled: Sequence[Intent], deadline: Deadline) -> None:
+    def _refuse_alike(self, unfinished: Sequence[Intent], deadline: Deadline) -> None:
         """Refuse an order that could not be told apart from one that Schwab does not show, and may still show."""
         now = self._clock.now()
         others = [
             other.order.client_order_id
-            for other in unsettled
+            for other in unfinished
             if now <= self._appears_until(other) + self._skew and self._found(other, deadline) is None
         ]
         if others:
@@ -221,26 +236,14 @@ class SchwabBroker:
                 f"not sent: order {', '.join(others)} of today looks the same, and what became of it is not known"
             )
 
-    def _placed(self, intent: Intent, deadline: Deadline) -> ExecutionReport:
-        """Send an order, and find out under which id Schwab has it."""
-        identity, account = intent.order.client_order_id, self._connection.hash_of(self._account_id)
-        specification = _specification(intent.order)
-        try:
-            response = self._connection.send_authorized(
-                lambda client: client.place_order(account, specification), f"order {identity}", deadline
-            )
-        except (NotSent, NeedsLogin) as error:
-            self._intents.refuse(identity, f"not sent: {error}")
-            raise OrderRejected(f"not sent: {error}") from error
-        finally:
-            self._changed_at = time.monotonic()
+    def _raise_if_refused(self, identity: str, response: Any) -> None:
+        """Raise `OrderRejected` for an answer that nothing will be traded, `BrokerError` if it leaves that open."""
         if 400 <= response.status_code < 500 and response.status_code not in (408, 429):
             why = f"HTTP {response.status_code}{said(response)}"
             self._intents.refuse(identity, why)
             raise OrderRejected(why)
         if response.status_code not in (200, 201):
             raise BrokerError(f"Schwab answered order {identity} with HTTP {response.status_code}{said(response)}")
-        return self._acknowledged(intent, _named_id(response, account), deadline)
 
     def _acknowledged(self, intent: Intent, named: int | None, deadline: Deadline) -> ExecutionReport:
         """Take over the order that was made; one that the answer does not name is looked for at once."""
@@ -307,15 +310,15 @@ class SchwabBroker:
 
     def _appears_until(self, intent: Intent) -> datetime:
         """Return the latest time at which an order can have been entered."""
-        return intent.sent_at + self._traits.settle_window + self._traits.timeout + self._skew
+        return intent.sent_at + self._traits.visibility_window + self._traits.timeout + self._skew
 
     def _listing(self, order: Order, deadline: Deadline) -> Listing:
         """Return the account's orders of the last day, by a list that was asked for lately and not for this order."""
         since = max(self._changed_at, time.monotonic() - FRESH_SECONDS)
-        if self._last is not None and order.client_order_id in self._last.told:
+        if self._last is not None and order.client_order_id in self._last.answered_for:
             since = time.monotonic()
         listing = self._listed_since(since, deadline)
-        listing.told.add(order.client_order_id)
+        listing.answered_for.add(order.client_order_id)
         return listing
 
     def _listed_since(self, since: float, deadline: Deadline) -> Listing:
@@ -348,6 +351,17 @@ class SchwabBroker:
         owner = self._intents.owner(int(document["orderId"]))
         intent = None if owner is None else self._intents.known(owner)
         return report(document, None if intent is None else intent.order, f"schwab-{document['orderId']}")
+
+
+@contextmanager
+def _nothing_left() -> Generator[None]:
+    """Raise an error as a rejection: nothing of the order was recorded, so nothing of it can have left or will."""
+    try:
+        yield
+    except OrderRejected:
+        raise
+    except BrokerError as error:
+        raise OrderRejected(f"not sent: {error}") from error
 
 
 def _specification(order: Order) -> Any:

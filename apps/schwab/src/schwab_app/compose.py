@@ -23,11 +23,11 @@ from schwab_app.intents import Intents
 from schwab_app.market import SchwabMarket
 from schwab_app.pacing import Pacer
 from schwab_app.platform import description
-from schwab_app.redirect import SANDBOX_PREFIX, sandbox_of
+from schwab_app.redirect import sandbox_of
 from schwab_app.settings import SchwabSettings
 from schwab_app.tokens import Tokens, caution, tokens_of
 
-__all__ = ["account_of", "compose", "mode_of"]
+__all__ = ["account_of", "compose"]
 
 
 def compose() -> Service:
@@ -44,7 +44,7 @@ def compose() -> Service:
         name = settings.schwab_account or _only_account(connection)
         delays, pacer = Delays(timedelta(seconds=settings.schwab_settle_seconds)), pacers.setdefault(name, Pacer())
         account = account_of(connection, name, service.stores.ledger, delays, pacer, _history_of(service))
-        return (replace(account, mode=mode_of(settings, name)),)
+        return (replace(account, mode=settings.mode_of(name)),)
 
     service = configured(settings, read_platform(description()), accounts)
     return replace(service, cautions=lambda: _cautions(tokens))
@@ -75,18 +75,6 @@ def account_of(
     )
 
 
-def mode_of(settings: SchwabSettings, account_id: str) -> Mode:
-    """Return how far runs of an account may go: live needs both switches, an account of the sandbox the first.
-
-    Schwab itself has no paper accounts.
-    """
-    if settings.schwab_dry_run_only:
-        return Mode.DRY_RUN
-    if settings.schwab_api_url and account_id.startswith(SANDBOX_PREFIX):
-        return Mode.PAPER
-    return Mode.LIVE if settings.live_trading else Mode.DRY_RUN
-
-
 def _clock(connection: Connection) -> Clock:
     """Return the broker's time; that of a venue of the sandbox is not this machine's."""
     if connection.login.sandbox is None:
@@ -101,8 +89,8 @@ def _history_of(service: Service) -> Adjustment:
 
 
 def _cautions(tokens: Tokens) -> tuple[str, ...]:
-    told = caution(tokens.read(), SystemClock().now())
-    return () if told is None else (told,)
+    due = caution(tokens.read(), SystemClock().now())
+    return () if due is None else (due,)
 
 
 def _only_account(connection: Connection) -> str:

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Generator
-from concurrent.futures import Future, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from queue import SimpleQueue
 from typing import Any, cast
 
 from loguru import logger
+from quant_platform_kit.adapters.blocking_client import CallThread, Deadline, Turns
 from quant_platform_kit.domain.errors import BrokerError, NeedsLogin, QuantError, Refused
 
 from schwab_app.redirect import check_accounts, request_hook
 from schwab_app.sdk import load_httpx, load_sdk
 from schwab_app.tokens import LOGIN_AGAIN, Tokens, ends_at
 
-__all__ = ["Connection", "Deadline", "Login", "NotSent", "good", "said"]
+__all__ = ["Connection", "Login", "NotSent", "good", "said"]
 
 BUSY = (429, 500, 502, 503, 504)
 FIRST_WAIT, LONGEST_WAIT = 0.25, 4.0
@@ -39,21 +37,6 @@ class Login:
     sandbox: tuple[str, int] | None = None
 
 
-class Deadline:
-    """Seconds that several requests have together."""
-
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
-        self._end = time.monotonic() + seconds
-
-    def left(self, what: str) -> float:
-        """Return the seconds that are left; `NotSent` if none are."""
-        left = self._end - time.monotonic()
-        if left <= 0:
-            raise NotSent(f"Schwab did not answer {what} within {self._seconds:g} s")
-        return left
-
-
 class Connection:
     """A login's session, made anew by every `connect`, shared by the accounts behind it.
 
@@ -66,9 +49,9 @@ class Connection:
     def __init__(self, login: Login, timeout: float) -> None:
         self.login, self.timeout = login, timeout
         self._client: Any = None
-        self._caller = _Caller()
+        self._caller = CallThread("schwab")
         self._hashes: dict[str, str] = {}
-        self._turn = threading.RLock()
+        self.turn = Turns(timeout, _silent).turn
 
     def connect(self) -> None:
         """Begin a new session, and ask for the accounts behind the login.
@@ -94,7 +77,7 @@ class Connection:
         client, self._client = self._client, None
         if client is not None:
             client.session.close()
-        caller, self._caller = self._caller, _Caller()
+        caller, self._caller = self._caller, CallThread("schwab")
         caller.end()
 
     @property
@@ -112,17 +95,6 @@ class Connection:
                 "SCHWAB_ACCOUNT, or log in as its owner"
             )
         return self._hashes[account_id]
-
-    @contextmanager
-    def turn(self, what: str) -> Generator[Deadline]:
-        """Be the only one that asks, for as long as one call may take."""
-        deadline = Deadline(self.timeout)
-        if not self._turn.acquire(timeout=self.timeout):
-            raise BrokerError(f"Schwab did not answer {what} within {self.timeout:g} s")
-        try:
-            yield deadline
-        finally:
-            self._turn.release()
 
     def look(self, question: Callable[[Any], Any], what: str, deadline: Deadline) -> Any:
         """Ask for something that changes nothing, again and again while Schwab is busy or the connection breaks.
@@ -155,35 +127,52 @@ class Connection:
                 if response.status_code not in BUSY:
                     return response
                 why, asked = f"HTTP {response.status_code}", _retry_after(response)
-            if max(pause, asked) >= deadline.left(what):
+            if max(pause, asked) >= deadline.left():
                 raise BrokerError(f"Schwab did not answer {what}: {why}")
             time.sleep(max(pause, asked))
             pause = min(2 * pause, LONGEST_WAIT)
 
-    def send(self, action: Callable[[Any], Any], what: str, deadline: Deadline) -> Any:
+    def send(
+        self, action: Callable[[Any], Any], what: str, deadline: Deadline, *, authorized_anew: bool = False
+    ) -> Any:
         """Do one request, whatever it changes, exactly once; return its response.
+
+        Parameters
+        ----------
+        authorized_anew
+            401 says that the request had no effect: then do it under a new access token.
 
         Raises
         ------
         NotSent
-            There was no connection.
+            There was no connection, or no time.
         BrokerError
             No answer: whether it has an effect is not known.
         NeedsLogin
             The login is too old, or was ended; the request was not sent.
         """
+        for last in (not authorized_anew, True):
+            client = self._ready(what, deadline)
+            with self._errors_of(what):
+                response = self._caller.call(action, client, deadline.left(), client.session.close)
+            if last or response.status_code != 401:
+                break
+            self._renew(what, deadline)
+        return response
+
+    @contextmanager
+    def _errors_of(self, what: str) -> Generator[None]:
+        """Raise the library's errors as ours."""
         httpx = load_httpx()
-        left = deadline.left(what)
-        client = self._ready(left)
         try:
-            return self._caller.call(lambda: action(client), left, client.session.close)
+            yield
         except TimeoutError:
-            self._client, self._caller = None, _Caller()
-            raise BrokerError(f"Schwab did not answer {what} within {self.timeout:g} s") from None
+            self._client, self._caller = None, CallThread("schwab")
+            raise _silent(what, self.timeout) from None
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
             raise _NoConnection(f"no connection for {what}: {_words(error)}") from error
         except httpx.TimeoutException as error:
-            raise BrokerError(f"Schwab did not answer {what} within {self.timeout:g} s") from error
+            raise _silent(what, self.timeout) from error
         except httpx.HTTPError as error:
             raise _Broken(f"Schwab did not answer {what}: {_words(error)}") from error
         except QuantError:
@@ -191,15 +180,10 @@ class Connection:
         except Exception as error:
             raise self._ended(error) from error
 
-    def send_authorized(self, action: Callable[[Any], Any], what: str, deadline: Deadline) -> Any:
-        """Do one request as `send` does; 401 says that it had no effect, and it is done under a new access token."""
-        response = self.send(action, what, deadline)
-        if response.status_code != 401:
-            return response
-        self._renew(what, deadline)
-        return self.send(action, what, deadline)
-
-    def _ready(self, left: float) -> Any:
+    def _ready(self, what: str, deadline: Deadline) -> Any:
+        """Return the client, which gives up when the deadline is over."""
+        if not (left := deadline.left()):
+            raise NotSent(f"Schwab did not answer {what} within {deadline.seconds:g} s")
         if self._client is None:
             self._client = self._made()
         self._client.set_timeout(left)
@@ -238,43 +222,8 @@ class Connection:
         )
 
 
-class _Caller:
-    """A thread that makes one call after another, started with the first; nobody has to wait for it to end."""
-
-    def __init__(self) -> None:
-        self._calls = SimpleQueue[tuple[Callable[[], Any], Future[Any]] | None]()
-        self._started = False
-
-    def call(self, call: Callable[[], Any], seconds: float, late: Callable[[], None]) -> Any:
-        """Return what a call returns.
-
-        Raises
-        ------
-        TimeoutError
-            It takes longer: this is the last call, and ``late`` is called when it has ended.
-        """
-        if not self._started:
-            self._started = True
-            threading.Thread(target=self._work, name="schwab", daemon=True).start()
-        future: Future[Any] = Future()
-        self._calls.put((call, future))
-        if not wait([future], seconds).done:
-            future.add_done_callback(lambda _: late())
-            self.end()
-            raise TimeoutError
-        return future.result()
-
-    def end(self) -> None:
-        """End the thread when its call has ended."""
-        self._calls.put(None)
-
-    def _work(self) -> None:
-        while (asked := self._calls.get()) is not None:
-            call, future = asked
-            try:
-                future.set_result(call())
-            except BaseException as error:  # noqa: BLE001 - whoever waits gets it
-                future.set_exception(error)
+def _silent(what: str, seconds: float) -> BrokerError:
+    return BrokerError(f"Schwab did not answer {what} within {seconds:g} s")
 
 
 class _Broken(BrokerError):

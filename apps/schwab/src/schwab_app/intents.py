@@ -17,6 +17,7 @@ from quant_platform_kit.domain.errors import Conflict, NeedsOperator
 from quant_platform_kit.domain.orders import Order, Side
 from quant_platform_kit.ports.versioned_store import VersionedStore
 from quant_platform_kit.services.record.decoding import decode
+from quant_platform_kit.services.record.sent_orders import SentOrders
 
 __all__ = ["Fingerprint", "Intent", "Intents", "Placed"]
 
@@ -67,33 +68,27 @@ class Intents:
 
     def __init__(self, store: VersionedStore, account_id: str) -> None:
         self._store, self._root = store, f"schwab/{account_id}"
-        self._intents: dict[str, Intent] = {}
+        self._sent = SentOrders(store, f"{self._root}/orders", Intent)
         self._placed: dict[str, Placed] = {}
 
     def known(self, client_order_id: str) -> Intent | None:
         """Return what was to be sent, on whatever day, None if that never was."""
-        if client_order_id not in self._intents:
-            keys = self._store.keys(f"{self._root}/orders/")
-            key = next((key for key in keys if _identity(key) == client_order_id), None)
-            return None if key is None else self._read(key)
-        return self._intents[client_order_id]
+        return self._sent.search(client_order_id)
 
-    def record(self, intent: Intent) -> None:
-        """Record that an order is about to be sent; `Conflict` if that was done."""
-        key = f"{self._day(intent.sent_at)}{intent.order.client_order_id}.{_name(intent.order)}"
-        self._store.create(key, canonical_json(intent))
-        self._intents[intent.order.client_order_id] = intent
+    def record(self, intent: Intent) -> bool:
+        """Record that an order is about to be sent; False if that was done."""
+        identity = intent.order.client_order_id
+        return self._sent.record(identity, intent, f"{_day(intent.sent_at)}{identity}.{_name(intent.order)}")
 
     def of_today(self, order: Order, now: datetime) -> tuple[Intent | None, list[Intent]]:
         """Return what was to be sent under an order's id today, and what of today looks the same and is not settled.
 
         Ids are used on one day only: the ledger sends no order of an earlier session.
         """
-        keys = self._store.keys(self._day(now))
-        own = next((key for key in keys if _identity(key) == order.client_order_id), None)
-        alike = (key for key in keys if key != own and key.endswith(f".{_name(order)}"))
-        unsettled = [self._read(key) for key in alike if self.placed(_identity(key)) is None]
-        return None if own is None else self._read(own), unsettled
+        today = [self._sent.named(name) for name in self._sent.names(_day(now)) if _concerns(name, order)]
+        own = next((intent for intent in today if intent.order.client_order_id == order.client_order_id), None)
+        alike = [intent for intent in today if intent is not own]
+        return own, [intent for intent in alike if self.placed(intent.order.client_order_id) is None]
 
     def placed(self, client_order_id: str) -> Placed | None:
         """Return what became of an order, None while that is not known."""
@@ -133,21 +128,15 @@ class Intents:
             if (known := self.placed(client_order_id)) != placed:
                 raise NeedsOperator(f"order {client_order_id} is {placed}, and was recorded as {known}") from None
 
-    def _read(self, key: str) -> Intent:
-        identity = _identity(key)
-        if identity not in self._intents:
-            stored = self._store.get(key)
-            assert stored is not None, "what is listed is never deleted"
-            self._intents[identity] = decode(Intent, stored.data, key)
-        return self._intents[identity]
 
-    def _day(self, at: datetime) -> str:
-        return f"{self._root}/orders/{at.astimezone(UTC):%Y%m%d}/"
+def _day(at: datetime) -> str:
+    """Return the folder of a day's intents."""
+    return f"{at.astimezone(UTC):%Y%m%d}/"
 
 
-def _identity(key: str) -> str:
-    """Return the client order id in the key of an intent."""
-    return key.rpartition("/")[2].partition(".")[0]
+def _concerns(name: str, order: Order) -> bool:
+    """Whether an intent's name has an order's id, or all that tells the order apart."""
+    return f"/{order.client_order_id}." in name or name.endswith(f".{_name(order)}")
 
 
 def _name(order: Order) -> str:

@@ -8,6 +8,8 @@ from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from quant_platform_kit.runtime.settings import ServiceSettings
 
+from schwab_app.redirect import SANDBOX_PREFIX
+
 __all__ = ["SchwabAccess", "SchwabSettings"]
 
 
@@ -40,3 +42,7 @@ class SchwabSettings(SchwabAccess, ServiceSettings):
     schwab_feature_snapshot_path: str = Field("", description="Features of a snapshot-backed profile.")
     schwab_feature_snapshot_manifest_path: str = Field("", description="Manifest of those features.")
     schwab_strategy_config_path: str = Field("", description="Configuration file of a profile that needs one.")
+
+    def is_paper(self, account_id: str) -> bool:
+        """Whether the account is one of the sandbox: Schwab itself has no paper accounts."""
+        return bool(self.schwab_api_url) and account_id.startswith(SANDBOX_PREFIX)

@@ -33,9 +33,9 @@ pytestmark = pytest.mark.services
 
 CASH = Decimal(10_000)
 PRICE = Decimal("101.25")
-PATIENT = BrokerTraits(settle_window=timedelta(seconds=0.3), timeout=timedelta(seconds=5))
+PATIENT = BrokerTraits(visibility_window=timedelta(seconds=0.3), timeout=timedelta(seconds=5))
 IMPATIENT_SECONDS = 0.4
-IMPATIENT = BrokerTraits(PATIENT.after_silence, PATIENT.settle_window, timedelta(seconds=IMPATIENT_SECONDS))
+IMPATIENT = BrokerTraits(PATIENT.after_silence, PATIENT.visibility_window, timedelta(seconds=IMPATIENT_SECONDS))
 DELAY = 0.25
 STOP_SECONDS = 2
 ACKNOWLEDGED, FILLED = OrderState.ACKNOWLEDGED, OrderState.FILLED

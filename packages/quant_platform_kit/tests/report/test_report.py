@@ -20,8 +20,9 @@ from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.domain.orders import Fill, Side
 from quant_platform_kit.domain.performance import BacktestResult, DecisionRecord, TradedOrder, drawdown, summarise
 from quant_platform_kit.domain.strategy import Action, AllocationIntent, StrategyDecision, TargetMode
-from quant_platform_kit.report import figures, formats, render_report, scales, thinning
+from quant_platform_kit.report import figures, formats, scales, thinning
 from quant_platform_kit.report.cards import cards, sentence
+from quant_platform_kit.report.page import render_report
 
 SETTINGS = {"Start": "2010-01-04", "Fill": "next close", "Config": '{"top": 3}'}
 DIGEST = "ab" * 32

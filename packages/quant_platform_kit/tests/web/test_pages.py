@@ -46,8 +46,8 @@ from quant_platform_kit.services.record.report_store import ReportStore
 from quant_platform_kit.services.run.advice import what_to_do
 from quant_platform_kit.services.run.request import RunPorts, RunRequest, RunTerms
 from quant_platform_kit.services.run.run_cycle import run_cycle
-from quant_platform_kit.web.pages import render, texts, verdicts
-from quant_platform_kit.web.reading import OpenRun, RunSummary
+from quant_platform_kit.web.pages import headlines, render, texts
+from quant_platform_kit.web.reading import OpenRunSummary, RunSummary
 
 D = Decimal
 MINUS, NONE = "\N{MINUS SIGN}", "\N{EN DASH}"
@@ -194,7 +194,7 @@ SAID = {
     "behind": ("act", "Needs you", "The account is behind target."),
 }
 CLAIM = RunClaim(KEY, "global_etf_rotation", "Global ETF rotation", "direct", {}, THU, "paper-etf-rotation", AT)
-OPEN = OpenRun(
+OPEN = OpenRunSummary(
     KEY.run_id,
     KEY.account_id,
     "paper-etf-rotation-1-140231-7",
@@ -313,7 +313,7 @@ def show(service: Service) -> Callable[..., Page]:
     """Return a function that renders the page of a report."""
 
     def page(report: RunReport, told: Delivery | None = TOLD, **changes: Any) -> Page:
-        return Page(render("run.html", service=replace(service, **changes), report=report, told=told))
+        return Page(render("run.html", service=replace(service, **changes), report=report, notice=told))
 
     return page
 
@@ -527,7 +527,7 @@ def test_values_are_text_whatever_they_hold(service: Service, show: Callable[...
         reasoning=replace(REASONING, digests={evil: evil}, diagnostics={evil: {evil: evil}}),
         key=replace(KEY, account_id=evil, slot=evil),
     )
-    open_run = OpenRun(evil, evil, evil, replace(CLAIM, display_name=evil), (Attempt(AT, evil, evil),))
+    open_run = OpenRunSummary(evil, evil, evil, replace(CLAIM, display_name=evil), (Attempt(AT, evil, evil),))
     for html in (
         show(report, Delivery(AT, evil)).html,
         render("runs.html", service=service, runs=[summary(report)], open_runs=[open_run]),
@@ -702,5 +702,5 @@ def test_how_values_are_written(written: str, expected: str) -> None:
 
 
 def test_every_state_of_an_order_has_a_word() -> None:
-    found = {verdicts.order_words(replace(ORDERS[0], state=state))[1] for state in OrderState}
+    found = {headlines.order_words(replace(ORDERS[0], state=state))[1] for state in OrderState}
     assert len(found) == len(OrderState)

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from quant_platform_kit.adapters.file_store import FileStore
 from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.domain.identity import Mode
-from quant_platform_kit.runtime.running import lowered, read_schedule_time
+from quant_platform_kit.runtime.run_accounts import lowered
+from quant_platform_kit.web.requests import read_schedule_time
 
 from .test_service import DUE, PRIVATE, TIME, House
 

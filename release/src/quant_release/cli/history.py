@@ -11,9 +11,9 @@ from quant_platform_kit.domain.digests import plain
 from quant_platform_kit.domain.errors import InvalidInput
 from rich.markup import escape
 
-from quant_release.cli.options import JsonOption, RootOption, StoreOption, place_of
+from quant_release.cli.options import JsonOption, RootOption, StoreOption, options_of
 from quant_release.cli.show import say
-from quant_release.journal import Event, Journal
+from quant_release.run.journal import Event, Journal
 
 __all__ = ["history_command"]
 
@@ -27,11 +27,11 @@ def history_command(
     json: JsonOption = False,
 ) -> None:
     """List releases, newest last: who, when, which bundle, how it ended; with RUN every step of one."""
-    place = place_of(root, store)
-    opened = place.open_store(to_write=False)
+    options = options_of(root, store)
+    opened = options.open_store(to_write=False)
     if opened is None:
         raise InvalidInput("the journal's store is not named: set STORE_URL or add --store URL")
-    journal = Journal(opened, place.who)
+    journal = Journal(opened, options.who)
     runs = journal.runs() if run is None else [journal.run(run)]
     events = {one.run: journal.events(one.run) for one in runs}
     if json:

@@ -7,17 +7,13 @@ Exit codes: 0 done, well; 1 refused, failed, or something does not fit; 2 usage.
 
 from __future__ import annotations
 
-import gc
+import json
 import sys
+from pathlib import Path
 
-gc.disable()  # what imports make is no garbage; `main` enables it again
+from quant_platform_kit.domain.errors import QuantError
 
-import json  # noqa: E402
-from pathlib import Path  # noqa: E402
-
-from quant_platform_kit.domain.errors import QuantError  # noqa: E402
-
-from quant_release.status import read_status  # noqa: E402
+from quant_release.inspect.status import read_status
 
 __all__ = ["main"]
 
@@ -39,7 +35,6 @@ def _status() -> int:
 
 
 def _command_line() -> int:
-    gc.enable()
     from quant_release.cli.app import run
 
     return run()

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from quant_release.releasing import Place
+from quant_release.run.apply import Options
 from quant_release.settings import store_url
 
 __all__ = [
@@ -19,7 +19,7 @@ __all__ = [
     "RootOption",
     "StoreOption",
     "WhoOption",
-    "place_of",
+    "options_of",
 ]
 
 BundleArgument = Annotated[str, typer.Argument(metavar="BUNDLE", help="Name below release/bundles, or a .toml file.")]
@@ -35,12 +35,12 @@ WhoOption = Annotated[str | None, typer.Option("--who", metavar="NAME", help="Wh
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 
 
-def place_of(
+def options_of(
     root: Path, store: str | None, who: str | None = None, builder: str | None = None, *, local: bool = False
-) -> Place:
+) -> Options:
     """Return where and as whom a command works."""
     try:
         name = who or getpass.getuser()
     except (KeyError, OSError):
         raise typer.BadParameter("your login name is not known here: add --who NAME") from None
-    return Place(root, " ".join(name.split()), store or store_url(), local, builder)
+    return Options(root, " ".join(name.split()), store or store_url(), local, builder)

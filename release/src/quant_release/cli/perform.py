@@ -22,19 +22,19 @@ from quant_release.cli.options import (
     RootOption,
     StoreOption,
     WhoOption,
-    place_of,
+    options_of,
 )
 from quant_release.cli.show import print_plan, say
-from quant_release.machine import Subject
-from quant_release.releasing import abandon, apply, look
-from quant_release.table import Row
+from quant_release.run.apply import abandon, apply, read_release
+from quant_release.steps.machine import Subject
+from quant_release.steps.table import Row
 
-__all__ = ["Teller", "abandon_command", "apply_command"]
+__all__ = ["StepPrinter", "abandon_command", "apply_command"]
 
 HERE = Path()
 
 
-class Teller:
+class StepPrinter:
     """Prints each step on standard error as it ends, with the time it took, and shows the one at work."""
 
     def __init__(self) -> None:
@@ -72,12 +72,12 @@ def apply_command(
     json: JsonOption = False,
 ) -> None:
     """Release a bundle, step by step; every step is checked before and after, and recorded."""
-    place = place_of(root, store, who, builder, local=local)
+    options = options_of(root, store, who, builder, local=local)
     if dry_run:
-        print_plan(look(place, bundle), json=json)
-    teller = Teller()
-    with teller.at_work:
-        run = apply(place, bundle, until=until, resume=resume, told=teller)
+        print_plan(read_release(options, bundle), json=json)
+    printer = StepPrinter()
+    with printer.at_work:
+        run = apply(options, bundle, until=until, resume=resume, listener=printer)
     if json:
         print_json({"run": run.run, "bundle": run.bundle, "finished": until is None})
     else:
@@ -94,7 +94,7 @@ def abandon_command(
     json: JsonOption = False,
 ) -> None:
     """Take back what an open release did and did not publish, and close it; what is published stays."""
-    left = abandon(place_of(root, store, who, local=local), bundle)
+    left = abandon(options_of(root, store, who, local=local), bundle)
     if json:
         print_json({"bundle": bundle, "left": left})
     else:

@@ -7,9 +7,9 @@ from pathlib import Path
 from rich.markup import escape
 
 from quant_release.cli.options import RootOption
-from quant_release.cli.perform import Teller
+from quant_release.cli.perform import StepPrinter
 from quant_release.cli.show import say, show_status
-from quant_release.rehearsal.tour import tour
+from quant_release.demo.tour import tour
 
 __all__ = ["demo_command"]
 
@@ -18,6 +18,6 @@ HERE = Path()
 
 def demo_command(root: RootOption = HERE) -> None:
     """Release the first bundle on a copy of this checkout: status, plan, apply, and what each app then has."""
-    teller = Teller()
-    with teller.at_work:
-        tour(root, show_status, lambda text: say(f"[bold]{escape(text)}[/bold]"), teller)
+    printer = StepPrinter()
+    with printer.at_work:
+        tour(root, show_status, lambda text: say(f"[bold]{escape(text)}[/bold]"), printer)

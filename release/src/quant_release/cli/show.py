@@ -15,14 +15,15 @@ from quant_release.cli.options import (
     JsonOption,
     RootOption,
     StoreOption,
-    place_of,
+    options_of,
 )
-from quant_release.drift import drift
-from quant_release.journal import Journal
-from quant_release.planning import PlannedStep, plan, refusals
-from quant_release.releasing import Place, Site, look
-from quant_release.status import read_status
-from quant_release.table import rows_of
+from quant_release.inspect.drift import drifts
+from quant_release.inspect.preview import PlannedStep, plan
+from quant_release.inspect.status import read_status
+from quant_release.run.apply import Options, Release, read_release
+from quant_release.run.journal import Journal
+from quant_release.run.refusals import refusals
+from quant_release.steps.table import rows_of
 
 __all__ = ["drift_command", "plan_command", "print_plan", "say", "show_status", "status_command", "verify_command"]
 
@@ -37,7 +38,7 @@ def say(text: str) -> None:
 def status_command(root: RootOption = HERE, store: StoreOption = None, json: JsonOption = False) -> None:
     """Show versions, tags, pins, lock and images; exit 1 if something does not fit."""
     status = read_status(root)
-    images = _images(place_of(root, store))
+    images = _images(options_of(root, store))
     if json:
         print_json({**status, "images": images} if images is not None else status)
     else:
@@ -45,12 +46,12 @@ def status_command(root: RootOption = HERE, store: StoreOption = None, json: Jso
     raise typer.Exit(0 if status["well"] else 1)
 
 
-def _images(place: Place) -> list[dict[str, Any]] | None:
+def _images(options: Options) -> list[dict[str, Any]] | None:
     """Return the last image of each app and repository, None without a store."""
-    store = place.open_store(to_write=False)
+    store = options.open_store(to_write=False)
     if store is None:
         return None
-    last = {(image.app, image.repository): image for image in Journal(store, place.who).images()}
+    last = {(image.app, image.repository): image for image in Journal(store, options.who).images()}
     return [{"app": one.app, "commit": one.commit, "reference": one.reference, "at": one.at} for one in last.values()]
 
 
@@ -88,14 +89,14 @@ def plan_command(
     json: JsonOption = False,
 ) -> None:
     """Show every step left with its commands and exact diff; exit 1 if something forbids one of them now."""
-    print_plan(look(place_of(root, store, builder=builder), bundle), json=json)
+    print_plan(read_release(options_of(root, store, builder=builder), bundle), json=json)
 
 
-def print_plan(site: Site, *, json: bool) -> None:
+def print_plan(release: Release, *, json: bool) -> None:
     """Print a plan and what forbids it, and exit accordingly."""
-    steps, found = plan(site.world, site.subjects), refusals(site.world, site.subjects)
+    steps, found = plan(release.executor, release.subjects), refusals(release.executor, release.subjects)
     if json:
-        print_json({"bundle": site.bundle.name, "steps": steps, "refusals": found})
+        print_json({"bundle": release.bundle.name, "steps": steps, "refusals": found})
     else:
         _show_plan(steps, found)
     raise typer.Exit(1 if found else 0)
@@ -119,12 +120,12 @@ def verify_command(
     bundle: BundleArgument, root: RootOption = HERE, store: StoreOption = None, json: JsonOption = False
 ) -> None:
     """Ask git, the origin and the journal whether a bundle is released in full; exit 1 if not."""
-    site = look(place_of(root, store), bundle)
-    found = {subject: site.world.stage(subject) for subject in site.subjects}
+    release = read_release(options_of(root, store), bundle)
+    found = {subject: release.executor.stage(subject) for subject in release.subjects}
     done = {subject: stage is rows_of(subject.scope)[-1].makes for subject, stage in found.items()}
     if json:
         rows = [{"subject": str(one), "stage": stage, "done": done[one]} for one, stage in found.items()]
-        print_json({"bundle": site.bundle.name, "subjects": rows, "well": all(done.values())})
+        print_json({"bundle": release.bundle.name, "subjects": rows, "well": all(done.values())})
     else:
         for subject, stage in found.items():
             colour = "green" if done[subject] else "red"
@@ -140,7 +141,7 @@ def drift_command(
     json: JsonOption = False,
 ) -> None:
     """Show where tags, pins and images are no longer what a finished release left; exit 1 if anywhere."""
-    found = drift(look(place_of(root, store, builder=builder), bundle))
+    found = drifts(read_release(options_of(root, store, builder=builder), bundle))
     if json:
         print_json({"bundle": bundle, "drift": found, "well": not found})
     else:

@@ -6,7 +6,7 @@ import multiprocessing
 import os
 import signal
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from multiprocessing.context import ForkProcess
 from pathlib import Path
 
@@ -14,18 +14,18 @@ from quant_platform_kit.adapters.stores import open_store
 from quant_platform_kit.domain.errors import QuantError
 from quant_platform_kit.services.record.leases import lease_at
 
-from quant_release.holding import LEASE
-from quant_release.machine import Boundary, Subject
-from quant_release.rehearsal.baseline import BUNDLE, KIT, STRATEGIES
-from quant_release.releasing import Place, apply, look
-from quant_release.table import Row, rows_of
-from quant_release.testing.workspace import Rehearsal
+from quant_release.demo.baseline import BUNDLE, KIT, STRATEGIES
+from quant_release.run.apply import Options, apply, read_release
+from quant_release.run.locks import LEASE
+from quant_release.steps.machine import Boundary, Reached, Subject
+from quant_release.steps.table import Row, rows_of
+from quant_release.testing.rehearsal import Rehearsal
 
 __all__ = [
     "count_pushes",
     "faults_of",
     "kill_once_at_each",
-    "place_of",
+    "options_of",
     "release_in_child",
     "release_to_the_end",
     "start_release",
@@ -33,7 +33,6 @@ __all__ = [
 
 _FORK = multiprocessing.get_context("fork")
 _HOOK = '#!/bin/sh\necho push >> "$(dirname "$0")/../pushes.log"\nsed "s/^/ref /" >> "$(dirname "$0")/../pushes.log"\n'
-Reached = Callable[[Boundary, Row, Subject], None]
 
 
 def count_pushes(rehearsal: Rehearsal) -> None:
@@ -44,9 +43,9 @@ def count_pushes(rehearsal: Rehearsal) -> None:
     hook.chmod(0o755)
 
 
-def place_of(rehearsal: Rehearsal) -> Place:
+def options_of(rehearsal: Rehearsal) -> Options:
     """Return where a release of a rehearsal works."""
-    return Place(rehearsal.root, "ana", rehearsal.store, local=True, builder="docker")
+    return Options(rehearsal.root, "ana", rehearsal.store, local=True, builder="docker")
 
 
 def start_release(rehearsal: Rehearsal, reached: Reached | None = None) -> ForkProcess:
@@ -74,12 +73,12 @@ def release_in_child(rehearsal: Rehearsal, reached: Reached | None = None, *, ki
 
 
 def _release(rehearsal: Rehearsal, reached: Reached | None) -> None:
-    place = place_of(rehearsal)
+    options = options_of(rehearsal)
     store = open_store(rehearsal.store)
     known = lease_at(store, LEASE)
     resume = known is not None and known.open_run is not None
     try:
-        apply(place, BUNDLE, resume=resume, reached=reached)
+        apply(options, BUNDLE, resume=resume, reached=reached)
     except QuantError as error:
         (rehearsal.tools / "errors.log").open("a").write(f"{error}\n")
         os._exit(1)
@@ -115,7 +114,7 @@ def faults_of(rehearsal: Rehearsal, base: str) -> list[str]:
     """Return what is wrong after a release that was resumed to its end, empty if everything happened exactly once."""
     apps = ("ibkr", "schwab", "longbridge")
     messages = ["Prepare v0.7.10 release", "Prepare v0.7.13 release", *["Bump shared strategy package pins"] * 3]
-    site = look(place_of(rehearsal), BUNDLE)
+    release = read_release(options_of(rehearsal), BUNDLE)
     pushes = Counter((rehearsal.origin.root / "pushes.log").read_text().replace("ref ", "").splitlines())
     refs = Counter(line.split()[-1] for line in pushes.elements() if line != "push")
     wanted = {"refs/heads/main": 5, f"refs/tags/{KIT}-v0.7.10": 1, f"refs/tags/{STRATEGIES}-v0.7.13": 1}
@@ -125,7 +124,7 @@ def faults_of(rehearsal: Rehearsal, base: str) -> list[str]:
         "pushes": pushes["push"] == 5,
         "refs": dict(refs) == wanted,
         "images": len(rehearsal.log_of("docker")) == len(apps),
-        "stages": all(site.world.stage(one) is rows_of(one.scope)[-1].makes for one in site.subjects),
+        "stages": all(release.executor.stage(one) is rows_of(one.scope)[-1].makes for one in release.subjects),
         "working tree": rehearsal.git.changed() == [],
         "branch": rehearsal.git.commit() == rehearsal.origin.commit("main"),
         "lease": lease is not None and lease.open_run is None,

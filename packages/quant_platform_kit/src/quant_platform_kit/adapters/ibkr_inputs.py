@@ -155,15 +155,15 @@ def _daily(symbol: str, bars: Iterable[Bar], until: date, calendar: ExchangeCale
     return found
 
 
-def _day(symbol: str, told: date | datetime | str, calendar: ExchangeCalendar) -> date:
-    if isinstance(told, datetime):
-        return told.date() if told.tzinfo is None else calendar.local_date(told)
-    if isinstance(told, date):
-        return told
+def _day(symbol: str, given: date | datetime | str, calendar: ExchangeCalendar) -> date:
+    if isinstance(given, datetime):
+        return given.date() if given.tzinfo is None else calendar.local_date(given)
+    if isinstance(given, date):
+        return given
     try:
-        return datetime.strptime(told, "%Y%m%d").replace(tzinfo=UTC).date()
+        return datetime.strptime(given, "%Y%m%d").replace(tzinfo=UTC).date()
     except ValueError:
-        raise InvalidInput(f"IBKR delivered a bar of {symbol} dated {told!r}; a daily bar has YYYYMMDD") from None
+        raise InvalidInput(f"IBKR delivered a bar of {symbol} dated {given!r}; a daily bar has YYYYMMDD") from None
 
 
 def account_state(account_id: str, values: Iterable[AccountRow], positions: Iterable[PositionRow]) -> AccountState:

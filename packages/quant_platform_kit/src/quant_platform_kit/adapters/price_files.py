@@ -170,7 +170,8 @@ def price_table(prices: LongPrices, symbols: Collection[str], field: str, calend
         raise InvalidInput(f"{prices.path} has no prices of {', '.join(absent)}; it holds {', '.join(prices.symbols)}")
     chosen = np.isin(prices.codes, [prices.symbols.index(symbol) for symbol in wanted])
     days, codes = prices.days[chosen], prices.codes[chosen]
-    _refuse_bad_closes(prices, chosen)
+    if field != "close":
+        _refuse_bad_closes(prices, chosen)
     sessions = np.array(_sessions(prices, days, calendar), dtype="datetime64[D]")
     to_column = np.full(len(prices.symbols), -1)
     to_column[[prices.symbols.index(symbol) for symbol in wanted]] = np.arange(len(wanted))
@@ -186,7 +187,7 @@ def price_table(prices: LongPrices, symbols: Collection[str], field: str, calend
 
 
 def _refuse_bad_closes(prices: LongPrices, chosen: NDArray[np.bool_]) -> None:
-    """Refuse bad closes also below another series: they scale its opens."""
+    """Refuse bad closes below another series: they scale its opens, and no table holds them."""
     close = prices.columns["close"]
     bad = np.flatnonzero(chosen & ~np.isnan(close) & ~((close > 0) & np.isfinite(close)))
     if len(bad):

@@ -59,8 +59,8 @@ def http_time(url: str, seconds: float) -> Callable[[], datetime]:
         connection = HTTPConnection(parts.hostname or "", parts.port, timeout=seconds)
         try:
             connection.request("HEAD", "/")
-            told = connection.getresponse().headers["Date"]
-            return parsedate_to_datetime(told or "").astimezone(UTC)
+            header = connection.getresponse().headers["Date"]
+            return parsedate_to_datetime(header or "").astimezone(UTC)
         except (OSError, HTTPException, ValueError) as error:
             raise BrokerError(f"{url} does not tell its time: {error or type(error).__name__}") from error
         finally:

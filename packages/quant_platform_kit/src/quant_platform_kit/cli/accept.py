@@ -8,36 +8,24 @@ import typer
 
 from quant_platform_kit.cli.options import JsonOption
 from quant_platform_kit.cli.output import print_json
-from quant_platform_kit.cli.place import (
-    AccountOption,
-    BookOption,
-    ReasonOption,
-    ReportsOption,
-    StoreOption,
-    WhoOption,
-    open_place,
-    operator,
-    say,
-)
+from quant_platform_kit.cli.place import PlaceOptions, ReasonOption, common_options, say
 from quant_platform_kit.services.operate.acceptance import accept
 from quant_platform_kit.services.record.report_store import ReportStore
 
 __all__ = ["accept_command"]
 
 
+@common_options("book", "store", "reports", "account", "who")
 def accept_command(
+    *,
     run: Annotated[str, typer.Argument(metavar="RUN", help="The blocked run, the last one of its account.")],
     reason: ReasonOption,
-    book: BookOption = None,
-    store: StoreOption = None,
-    reports: ReportsOption = None,
-    account: AccountOption = None,
-    who: WhoOption = None,
+    at: PlaceOptions,
     json: JsonOption = False,
 ) -> None:
     """Accept what a run found and was blocked by, such as a liquidation: the next run goes on from there."""
-    with open_place(book, store, reports, account) as place:
-        accepted = accept(operator(place, who), ReportStore(place.both[1]), place.one_account, run, reason)
+    with at.open() as place:
+        accepted = accept(place.operator, ReportStore(place.both[1]), place.one_account, run, reason)
     if json:
         print_json({"run_id": run, "accepted": accepted})
         return

@@ -10,25 +10,24 @@ from rich.markup import escape
 
 from quant_platform_kit.cli.options import JsonOption, day
 from quant_platform_kit.cli.output import console, print_json, table
-from quant_platform_kit.cli.place import AccountOption, BookOption, ReportsOption, StoreOption, open_place
+from quant_platform_kit.cli.place import PlaceOptions, common_options
 from quant_platform_kit.domain.digests import plain
 from quant_platform_kit.services.operate.audit import audit_entries
 
 __all__ = ["audit_command"]
 
 
+@common_options("book", "store", "reports", "account")
 def audit_command(
+    *,
     since: Annotated[
         date | None, typer.Option(parser=day, metavar="YYYY-MM-DD", help="From this UTC date on; all if absent.")
     ] = None,
-    book: BookOption = None,
-    store: StoreOption = None,
-    reports: ReportsOption = None,
-    account: AccountOption = None,
+    at: PlaceOptions,
     json: JsonOption = False,
 ) -> None:
     """List who asked for what, when and why."""
-    with open_place(book, store, reports, account) as place:
+    with at.open() as place:
         entries = audit_entries(place.store, since)
         if not entries:
             _ = place.any_account

@@ -22,7 +22,7 @@ __all__ = ["ENTRY_POINTS", "NO_BROKER", "PlatformOption", "PortOption", "Reach",
 
 ENTRY_POINTS = "quant.services"
 """Entry point group: each loads an app's ``compose`` under the name of its platform."""
-PAPER_TRAITS = BrokerTraits(settle_window=timedelta(seconds=2), timeout=timedelta(seconds=5))
+PAPER_TRAITS = BrokerTraits(visibility_window=timedelta(seconds=2), timeout=timedelta(seconds=5))
 NO_BROKER = (
     "cancelling needs the broker; add --platform NAME, with the settings of its service in the environment, or cancel "
     "at the broker"

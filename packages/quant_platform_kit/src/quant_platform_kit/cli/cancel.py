@@ -10,17 +10,7 @@ import typer
 from quant_platform_kit.cli.broker import NO_BROKER, PlatformOption, PortOption, Reach, reach_of
 from quant_platform_kit.cli.options import JsonOption
 from quant_platform_kit.cli.output import complain, order_text, print_json, units
-from quant_platform_kit.cli.place import (
-    AccountOption,
-    BookOption,
-    ReasonOption,
-    ReportsOption,
-    StoreOption,
-    WhoOption,
-    open_place,
-    operator,
-    say,
-)
+from quant_platform_kit.cli.place import PlaceOptions, ReasonOption, common_options, say
 from quant_platform_kit.domain.errors import QuantError, Refused
 from quant_platform_kit.domain.orders import ExecutionReport
 from quant_platform_kit.ports.versioned_store import VersionedStore
@@ -32,22 +22,20 @@ Cancelled = dict[str, list[ExecutionReport]]
 """By account, where each order stands that was working there."""
 
 
+@common_options("book", "store", "reports", "account", "who")
 def cancel_command(
+    *,
     order: Annotated[str, typer.Argument(metavar="ORDER", help="Client order id.")],
     reason: ReasonOption,
     platform: PlatformOption = None,
     paper_port: PortOption = None,
-    book: BookOption = None,
-    store: StoreOption = None,
-    reports: ReportsOption = None,
-    account: AccountOption = None,
-    who: WhoOption = None,
+    at: PlaceOptions,
     json: JsonOption = False,
 ) -> None:
     """Cancel one working order at the broker; the run that sent it, or its recovery, records the answer."""
     reach = reach_of(platform, paper_port)
-    with open_place(book, store, reports, account) as place:
-        named, by = place.one_account, operator(place, who)
+    with at.open() as place:
+        named, by = place.one_account, place.operator
         if reach is None:
             raise Refused(NO_BROKER)
         with reach(named) as broker:

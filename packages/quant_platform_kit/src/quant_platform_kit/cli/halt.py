@@ -13,19 +13,7 @@ from quant_platform_kit.cli.broker import PlatformOption, PortOption, reach_of
 from quant_platform_kit.cli.cancel import cancel_all, show_cancelled
 from quant_platform_kit.cli.options import JsonOption
 from quant_platform_kit.cli.output import complain, notice, order_text, print_json
-from quant_platform_kit.cli.place import (
-    AccountOption,
-    BookOption,
-    Place,
-    ReasonOption,
-    ReportsOption,
-    StoreOption,
-    WhoOption,
-    is_name,
-    open_place,
-    operator,
-    say,
-)
+from quant_platform_kit.cli.place import Place, PlaceOptions, ReasonOption, common_options, is_name, say
 from quant_platform_kit.services.operate.halting import InFlight, Switched, in_flight, services_of, set_halt
 from quant_platform_kit.services.operate.switches import halts
 
@@ -44,7 +32,9 @@ KindArgument = Annotated[ScopeKind, typer.Argument(help="What: everything, one s
 NameArgument = Annotated[str | None, typer.Argument(metavar="[NAME]", help="Of the service or the account.")]
 
 
+@common_options("book", "store", "reports", "account", "who")
 def halt_command(
+    *,
     reason: ReasonOption,
     kind: KindArgument = ScopeKind.ALL,
     name: NameArgument = None,
@@ -53,18 +43,14 @@ def halt_command(
     ] = False,
     platform: PlatformOption = None,
     paper_port: PortOption = None,
-    book: BookOption = None,
-    store: StoreOption = None,
-    reports: ReportsOption = None,
-    account: AccountOption = None,
-    who: WhoOption = None,
+    at: PlaceOptions,
     json: JsonOption = False,
 ) -> None:
     """Stop sending orders, at once and until `quant resume`; look-ups and cancels go on."""
     reach = reach_of(platform, paper_port)
-    with open_place(book, store, reports, account) as place:
+    with at.open() as place:
         scope, accounts = _scope(place, kind, name)
-        switched = set_halt(operator(place, who), scope, reason, on=True)
+        switched = set_halt(place.operator, scope, reason, on=True)
         flights = [flight for flight in (in_flight(place.store, one) for one in accounts) if flight]
         cancelled, failed = cancel_all(place.store, accounts, reach) if cancel_working else ({}, [])
     if json:
@@ -78,21 +64,19 @@ def halt_command(
         raise typer.Exit(complain(f"the halt is set, but open orders were not cancelled: {'; '.join(failed)}", 1))
 
 
+@common_options("book", "store", "reports", "account", "who")
 def resume_command(
+    *,
     reason: ReasonOption,
     kind: KindArgument = ScopeKind.ALL,
     name: NameArgument = None,
-    book: BookOption = None,
-    store: StoreOption = None,
-    reports: ReportsOption = None,
-    account: AccountOption = None,
-    who: WhoOption = None,
+    at: PlaceOptions,
     json: JsonOption = False,
 ) -> None:
     """Lift a halt; other halts that are set stay."""
-    with open_place(book, store, reports, account) as place:
+    with at.open() as place:
         scope, _ = _scope(place, kind, name)
-        switched = set_halt(operator(place, who), scope, reason, on=False)
+        switched = set_halt(place.operator, scope, reason, on=False)
         left = sorted(halts(place.store).on())
     if json:
         print_json({**_switch_document(switched), "still_halted": left})

@@ -15,17 +15,7 @@ import typer
 from quant_platform_kit.adapters.stores import is_key
 from quant_platform_kit.cli.options import JsonOption
 from quant_platform_kit.cli.output import print_json
-from quant_platform_kit.cli.place import (
-    AccountOption,
-    BookOption,
-    Place,
-    ReportsOption,
-    StoreOption,
-    WhoOption,
-    open_place,
-    operator,
-    say,
-)
+from quant_platform_kit.cli.place import Place, PlaceOptions, common_options, say
 from quant_platform_kit.domain.errors import InvalidInput, Refused
 from quant_platform_kit.services.record.backup import Area, BackupContent, Places, backup_lines, check_backup, restore
 
@@ -40,16 +30,15 @@ def _group() -> None:
 
 
 @app.command("export")
+@common_options("book", "store", "reports", "account")
 def export_command(
+    *,
     out: Annotated[Path, typer.Option(metavar="FILE.jsonl.gz", help="The backup; it must not exist yet.")],
-    book: BookOption = None,
-    store: StoreOption = None,
-    reports: ReportsOption = None,
-    account: AccountOption = None,
+    at: PlaceOptions,
     json: JsonOption = False,
 ) -> None:
     """Write every object of the store and of the reports to one file."""
-    with open_place(book, store, reports, account) as place:
+    with at.open() as place:
         _write(out, backup_lines(_places(place)))
         content = check_backup(_lines(out), is_key)
     if json:
@@ -60,21 +49,19 @@ def export_command(
 
 
 @app.command("import")
+@common_options("book", "store", "reports", "account", "who")
 def import_command(
+    *,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A backup of `quant ledger export`.")],
-    book: BookOption = None,
-    store: StoreOption = None,
-    reports: ReportsOption = None,
-    account: AccountOption = None,
-    who: WhoOption = None,
+    at: PlaceOptions,
     json: JsonOption = False,
 ) -> None:
     """Write a backup into an empty store and empty reports; every account in it is halted until `quant resume`."""
     content = _checked(file)
-    with open_place(book, store, reports, account, new=True) as place:
+    with at.open(new=True) as place:
         if place.account and place.account not in content.accounts:
             raise Refused(f"{file} has no account {place.account}; {_accounts(content)}")
-        restore(operator(place, who), _places(place), lambda: _lines(file), content)
+        restore(place.operator, _places(place), lambda: _lines(file), content)
     if json:
         print_json(_document(file, content))
         return

@@ -8,41 +8,30 @@ import typer
 
 from quant_platform_kit.cli.options import JsonOption
 from quant_platform_kit.cli.output import print_json
-from quant_platform_kit.cli.place import (
-    AccountOption,
-    BookOption,
-    StoreOption,
-    WhoOption,
-    is_name,
-    open_place,
-    operator,
-    say,
-    words,
-)
+from quant_platform_kit.cli.place import PlaceOptions, common_options, is_name, say, words
 from quant_platform_kit.services.operate.owners import hand_over, owner_of
 
 __all__ = ["owner_command"]
 
 
+@common_options("book", "store", "account", "who")
 def owner_command(
+    *,
     to: Annotated[str | None, typer.Option(metavar="SERVICE", help="Hand the account over to this service.")] = None,
     reason: Annotated[
         str | None, typer.Option(parser=words, metavar="TEXT", help="Why, for the audit; required with --to.")
     ] = None,
-    book: BookOption = None,
-    store: StoreOption = None,
-    account: AccountOption = None,
-    who: WhoOption = None,
+    at: PlaceOptions,
     json: JsonOption = False,
 ) -> None:
     """Show which service each account belongs to, or hand one over; two services never trade one account."""
-    with open_place(book, store, None, account) as place:
+    with at.open() as place:
         if to is not None:
             if not is_name(to):
                 raise typer.BadParameter(f"--to {to!r}: a service name is made of letters, digits and ._-")
             if reason is None:
                 raise typer.BadParameter("say why, for the audit: add --reason TEXT")
-            hand_over(operator(place, who), place.one_account, to, reason)
+            hand_over(place.operator, place.one_account, to, reason)
         owners = {one: owner_of(place.store, one) for one in place.chosen}
     if json:
         print_json({"owners": owners})

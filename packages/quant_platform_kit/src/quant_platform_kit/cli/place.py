@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import getpass
 import shlex
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from inspect import Parameter, Signature, signature
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import unquote, urlsplit
 
 import typer
@@ -24,19 +25,7 @@ from quant_platform_kit.services.operate.audit import Operator
 from quant_platform_kit.services.operate.owners import accounts_in
 from quant_platform_kit.services.record.leases import read_lease
 
-__all__ = [
-    "AccountOption",
-    "BookOption",
-    "Place",
-    "ReasonOption",
-    "ReportsOption",
-    "StoreOption",
-    "WhoOption",
-    "is_name",
-    "open_place",
-    "operator",
-    "say",
-]
+__all__ = ["Place", "PlaceOptions", "ReasonOption", "common_options", "is_name", "say", "words"]
 
 
 def words(text: str) -> str:
@@ -46,13 +35,6 @@ def words(text: str) -> str:
     return said
 
 
-BookOption = Annotated[Path | None, typer.Option("--book", help="Folder of a paper account, instead of the three.")]
-StoreOption = Annotated[str | None, typer.Option("--store", metavar="URL", help="Store: file:, sqlite:, gs:, ...")]
-ReportsOption = Annotated[str | None, typer.Option("--reports", metavar="URL", help="Store of the run reports.")]
-AccountOption = Annotated[str | None, typer.Option("--account", metavar="ID", help="Account in that store.")]
-WhoOption = Annotated[
-    str | None, typer.Option("--who", parser=words, metavar="NAME", help="Who does it; the login name if absent.")
-]
 ReasonOption = Annotated[str, typer.Option("--reason", parser=words, metavar="TEXT", help="Why, for the audit.")]
 
 
@@ -74,7 +56,17 @@ class Place:
     reports: VersionedStore | None
     account: str | None
     options: str
+    who: str | None
     is_book: bool
+
+    @property
+    def operator(self) -> Operator:
+        """Who is at work: ``--who``, or the login name; a usage error if there is neither."""
+        try:
+            name = self.who or words(getpass.getuser())
+        except (KeyError, OSError):
+            raise typer.BadParameter("your login name is not known here: add --who NAME") from None
+        return Operator(self.store, SystemClock(), name)
 
     @property
     def accounts(self) -> tuple[str, ...]:
@@ -117,26 +109,74 @@ class Place:
         return account
 
 
-@contextmanager
-def open_place(
-    book: Path | None, store: str | None, reports: str | None, account: str | None, *, new: bool = False
-) -> Generator[Place]:
-    """Open what the options name; a usage error unless it is a book, or a store.
+@dataclass(frozen=True, slots=True)
+class PlaceOptions:
+    """What the common options of an operator's command were given; see `common_options`."""
 
-    An object there that cannot be read is one line, whoever reads it.
+    book: Path | None = None
+    store: str | None = None
+    reports: str | None = None
+    account: str | None = None
+    who: str | None = None
 
-    Parameters
-    ----------
-    new
-        Whether the store may have to be made.
+    @contextmanager
+    def open(self, *, new: bool = False) -> Generator[Place]:
+        """Open what the options name; a usage error unless it is a book, or a store.
+
+        An object there that cannot be read is one line, whoever reads it.
+
+        Parameters
+        ----------
+        new
+            Whether the store may have to be made.
+        """
+        try:
+            yield _place(self, new)
+        except ValidationError as error:
+            raise StoreError(f"an object of the store is damaged ({error.title}); restore it from a backup") from error
+
+
+_COMMON: dict[str, object] = {
+    "book": Annotated[Path | None, typer.Option("--book", help="Folder of a paper account, instead of the three.")],
+    "store": Annotated[str | None, typer.Option("--store", metavar="URL", help="Store: file:, sqlite:, gs:, ...")],
+    "reports": Annotated[str | None, typer.Option("--reports", metavar="URL", help="Store of the run reports.")],
+    "account": Annotated[str | None, typer.Option("--account", metavar="ID", help="Account in that store.")],
+    "who": Annotated[
+        str | None, typer.Option("--who", parser=words, metavar="NAME", help="Who does it; the login name if absent.")
+    ],
+}
+
+
+def common_options(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Return what gives a command the named options in place of its parameter ``at``, which gets them together.
+
+    The command takes its parameters by name only.
     """
-    try:
-        yield _place(book, store, reports, account, new)
-    except ValidationError as error:
-        raise StoreError(f"an object of the store is damaged ({error.title}); restore it from a backup") from error
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        parameters: list[Parameter] = []
+        for own in signature(command, eval_str=True).parameters.values():
+            if own.name == "at":
+                parameters += [
+                    Parameter(name, own.KEYWORD_ONLY, default=None, annotation=_COMMON[name]) for name in names
+                ]
+            else:
+                parameters.append(own)
+
+        def run(**values: Any) -> None:
+            at = PlaceOptions(**{name: values.pop(name) for name in names})
+            command(at=at, **values)
+
+        run.__name__, run.__doc__ = command.__name__, command.__doc__
+        run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+        setattr(run, "__signature__", Signature(parameters))  # noqa: B010 - functions have no such attribute to a checker
+        return run
+
+    return decorate
 
 
-def _place(book: Path | None, store: str | None, reports: str | None, account: str | None, new: bool) -> Place:
+def _place(given: PlaceOptions, new: bool) -> Place:
+    book, store, reports, account = given.book, given.store, given.reports, given.account
     if (book is None) == (store is None):
         raise typer.BadParameter("give either --book FOLDER, or --store URL with --reports URL and --account ID")
     if book is not None:
@@ -145,16 +185,20 @@ def _place(book: Path | None, store: str | None, reports: str | None, account: s
         account = read_account(book).book.account_id
         root = book.absolute().as_uri()
         options = shlex.join(["--book", str(book)])
-        return Place(open_store(f"{root}/store"), open_store(f"{root}/reports"), account, options, is_book=True)
+        return Place(
+            open_store(f"{root}/store"), open_store(f"{root}/reports"), account, options, given.who, is_book=True
+        )
     assert store is not None
     if account is not None and not is_name(account):
         raise typer.BadParameter(f"--account {account!r}: an account id is made of letters, digits and ._-")
     for url in (store, reports):
         if url is not None and not new:
             _check_there(url)
-    given = {"--store": _without_password(store), "--reports": reports and _without_password(reports)}
-    options = shlex.join([part for name, url in given.items() if url for part in (name, url)])
-    return Place(open_store(store), open_store(reports) if reports else None, account, options, is_book=False)
+    addresses = {"--store": _without_password(store), "--reports": reports and _without_password(reports)}
+    options = shlex.join([part for name, url in addresses.items() if url for part in (name, url)])
+    return Place(
+        open_store(store), open_store(reports) if reports else None, account, options, given.who, is_book=False
+    )
 
 
 def is_name(text: str) -> bool:
@@ -172,15 +216,6 @@ def _check_there(url: str) -> None:
 def _without_password(url: str) -> str:
     password = urlsplit(url).password
     return url.replace(f":{password}@", ":***@") if password else url
-
-
-def operator(place: Place, who: str | None) -> Operator:
-    """Return who is at work: ``--who``, or the login name."""
-    try:
-        name = who or words(getpass.getuser())
-    except (KeyError, OSError):
-        raise typer.BadParameter("your login name is not known here: add --who NAME") from None
-    return Operator(place.store, SystemClock(), name)
 
 
 def say(text: str) -> None:

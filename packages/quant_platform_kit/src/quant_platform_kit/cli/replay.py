@@ -15,23 +15,24 @@ from quant_platform_kit.adapters.calendar_tables import load_calendar
 from quant_platform_kit.adapters.strategies import ENTRY_POINTS, bind, catalog, load_strategy_file
 from quant_platform_kit.cli.options import JsonOption, StrategyOption
 from quant_platform_kit.cli.output import complain, console, print_json, progress, table
-from quant_platform_kit.cli.place import BookOption, ReportsOption, open_place, say
+from quant_platform_kit.cli.place import PlaceOptions, common_options, say
 from quant_platform_kit.domain.digests import plain
 from quant_platform_kit.domain.errors import InvalidInput, Refused
 from quant_platform_kit.domain.strategy import BoundStrategy
 from quant_platform_kit.services.record.report_store import ReportStore
-from quant_platform_kit.services.research.replay import Finder, Replay, Verdict, replay_run
+from quant_platform_kit.services.research.replay import Finder, Replay, ReplayVerdict, replay_run
 
 __all__ = ["replay_command"]
 
-_COLOURS = {Verdict.EQUAL: "green", Verdict.NOTHING: "dim"}
+_COLOURS = {ReplayVerdict.EQUAL: "green", ReplayVerdict.NOTHING: "dim"}
 
 
+@common_options("book", "reports")
 def replay_command(
+    *,
     runs: Annotated[list[str] | None, typer.Argument(metavar="[RUN]...", help="Run ids.")] = None,
     every: Annotated[bool, typer.Option("--all", help="Every run that has a report.")] = False,
-    book: BookOption = None,
-    reports: ReportsOption = None,
+    at: PlaceOptions,
     strategy: StrategyOption = None,
     calendar: Annotated[str, typer.Option(metavar="CODE", help="Exchange, for sessions made up for.")] = "XNYS",
     json: JsonOption = False,
@@ -40,10 +41,10 @@ def replay_command(
     if bool(runs) == every:
         raise typer.BadParameter("name the runs, or give --all")
     sessions, find = load_calendar(calendar), _finder(strategy)
-    if (book is None) == (reports is None):
+    if (at.book is None) == (at.reports is None):
         raise typer.BadParameter("give either --book FOLDER or --reports URL")
     # An address of reports is opened as the one store there is.
-    with open_place(book, reports, None, None) as place:
+    with PlaceOptions(at.book, at.reports).open() as place:
         store = ReportStore(place.reports or place.store)
         ids = list(dict.fromkeys(runs)) if runs else store.ids()
         if not ids:
@@ -77,7 +78,7 @@ def _finder(reference: str | None) -> Finder:
 
 
 def _good(one: Replay) -> bool:
-    return one.verdict in (Verdict.EQUAL, Verdict.NOTHING)
+    return one.verdict in (ReplayVerdict.EQUAL, ReplayVerdict.NOTHING)
 
 
 def _versions(strategy: str | None) -> dict[str, str]:
@@ -90,8 +91,8 @@ def _versions(strategy: str | None) -> dict[str, str]:
 def _document(found: Sequence[Replay], strategy: str | None) -> dict[str, object]:
     counted = Counter(one.verdict for one in found)
     return {
-        "equal": counted[Verdict.EQUAL],
-        "replayed": len(found) - counted[Verdict.NOTHING],
+        "equal": counted[ReplayVerdict.EQUAL],
+        "replayed": len(found) - counted[ReplayVerdict.NOTHING],
         "runs": [plain(one) for one in found],
         "versions": _versions(strategy),
     }
@@ -114,7 +115,9 @@ def _show(found: Sequence[Replay], strategy: str | None) -> None:
     decided_by = ", ".join(f"{name} {number}" for name, number in _versions(strategy).items())
     say(f"  decided again by {escape(decided_by)}")
     counted = Counter(one.verdict for one in found)
-    say(f"{counted[Verdict.EQUAL]} of {len(found) - counted[Verdict.NOTHING]} replayed runs decide the same")
+    say(
+        f"{counted[ReplayVerdict.EQUAL]} of {len(found) - counted[ReplayVerdict.NOTHING]} replayed runs decide the same"
+    )
 
 
 def _show_decisions(one: Replay) -> None:

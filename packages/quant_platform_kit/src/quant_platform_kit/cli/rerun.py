@@ -9,35 +9,23 @@ from rich.markup import escape
 
 from quant_platform_kit.cli.options import JsonOption
 from quant_platform_kit.cli.output import print_json
-from quant_platform_kit.cli.place import (
-    AccountOption,
-    BookOption,
-    ReasonOption,
-    ReportsOption,
-    StoreOption,
-    WhoOption,
-    open_place,
-    operator,
-    say,
-)
+from quant_platform_kit.cli.place import PlaceOptions, ReasonOption, common_options, say
 from quant_platform_kit.services.operate.rerunning import rerun
 
 __all__ = ["rerun_command"]
 
 
+@common_options("book", "store", "reports", "account", "who")
 def rerun_command(
+    *,
     run: Annotated[str, typer.Argument(metavar="RUN", help="Run id, as `quant status` names it.")],
     reason: ReasonOption,
-    book: BookOption = None,
-    store: StoreOption = None,
-    reports: ReportsOption = None,
-    account: AccountOption = None,
-    who: WhoOption = None,
+    at: PlaceOptions,
     json: JsonOption = False,
 ) -> None:
     """Open one more attempt of a run under a slot of its own; nothing is run or sent here."""
-    with open_place(book, store, reports, account) as place:
-        attempt = rerun(operator(place, who), place.one_account, run, reason)
+    with at.open() as place:
+        attempt = rerun(place.operator, place.one_account, run, reason)
     if json:
         print_json({"run_id": run, "slot": attempt.key.slot, "attempt": attempt.key.run_id, "opened": attempt.opened})
         return

@@ -9,26 +9,18 @@ import typer
 
 from quant_platform_kit.cli.options import JsonOption, number
 from quant_platform_kit.cli.output import order_text, print_json, units
-from quant_platform_kit.cli.place import (
-    AccountOption,
-    BookOption,
-    ReportsOption,
-    StoreOption,
-    WhoOption,
-    open_place,
-    operator,
-    say,
-    words,
-)
-from quant_platform_kit.services.operate.resolving import Resolution, Resolved, Settlement, resolve
+from quant_platform_kit.cli.place import PlaceOptions, common_options, say, words
+from quant_platform_kit.services.operate.resolving import Resolution, Resolved, ResolvedAs, resolve
 
 __all__ = ["resolve_command"]
 
 
+@common_options("book", "store", "reports", "account", "who")
 def resolve_command(
+    *,
     run: Annotated[str, typer.Argument(metavar="RUN", help="Run id, as `quant status` names it.")],
     order: Annotated[str, typer.Argument(metavar="ORDER", help="Client order id.")],
-    settlement: Annotated[Settlement, typer.Option("--as", help="What became of the order.")],
+    resolved_as: Annotated[ResolvedAs, typer.Option("--as", help="What became of the order.")],
     evidence: Annotated[str, typer.Option(parser=words, metavar="TEXT", help="Where you saw it.")],
     quantity: Annotated[
         Decimal | None, typer.Option(parser=number, metavar="UNITS", help="Filled units, if not all of them.")
@@ -36,22 +28,18 @@ def resolve_command(
     price: Annotated[
         Decimal | None, typer.Option(parser=number, metavar="NUMBER", help="Per unit; required with --as filled.")
     ] = None,
-    book: BookOption = None,
-    store: StoreOption = None,
-    reports: ReportsOption = None,
-    account: AccountOption = None,
-    who: WhoOption = None,
+    at: PlaceOptions,
     json: JsonOption = False,
 ) -> None:
     """Settle an UNKNOWN order by what the broker's own records say; nothing is sent."""
-    filled = settlement is Settlement.FILLED
+    filled = resolved_as is ResolvedAs.FILLED
     if filled and price is None:
         raise typer.BadParameter("--as filled needs --price: what one unit was traded at")
     if not filled and (quantity is not None or price is not None):
-        raise typer.BadParameter(f"--as {settlement.value} has no --quantity and no --price")
-    with open_place(book, store, reports, account) as place:
-        asked = Resolution(run, order, settlement, evidence, quantity, price)
-        done = resolve(operator(place, who), place.one_account, asked)
+        raise typer.BadParameter(f"--as {resolved_as.value} has no --quantity and no --price")
+    with at.open() as place:
+        asked = Resolution(run, order, resolved_as, evidence, quantity, price)
+        done = resolve(place.operator, place.one_account, asked)
     if json:
         names = ("changed", "unknown_left", "executes", "executed")
         print_json({"run_id": run, "order": done.order.outcome, **{name: getattr(done, name) for name in names}})

@@ -10,15 +10,7 @@ from quant_platform_kit.adapters.clock import SystemClock
 from quant_platform_kit.adapters.strategies import catalog
 from quant_platform_kit.cli.options import JsonOption
 from quant_platform_kit.cli.output import complain, console, print_json, table, units
-from quant_platform_kit.cli.place import (
-    AccountOption,
-    BookOption,
-    Place,
-    ReportsOption,
-    StoreOption,
-    open_place,
-    say,
-)
+from quant_platform_kit.cli.place import Place, PlaceOptions, common_options, say
 from quant_platform_kit.domain.digests import plain
 from quant_platform_kit.services.observe.status import (
     AccountStatus,
@@ -33,15 +25,14 @@ from quant_platform_kit.services.run.advice import resolve_line
 __all__ = ["status_command"]
 
 
+@common_options("book", "store", "reports", "account")
 def status_command(
-    book: BookOption = None,
-    store: StoreOption = None,
-    reports: ReportsOption = None,
-    account: AccountOption = None,
+    *,
+    at: PlaceOptions,
     json: JsonOption = False,
 ) -> None:
     """Show where one account stands, or every account in the store; exit 1 if something needs an operator."""
-    with open_place(book, store, reports, account) as place:
+    with at.open() as place:
         sources = _sources(place)
         found = [account_status(sources, one) for one in place.chosen]
     needs = [f"{status.account_id} {need}" for status in found for need in status.needs]

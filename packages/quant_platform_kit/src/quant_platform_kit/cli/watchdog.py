@@ -16,15 +16,7 @@ from quant_platform_kit.adapters.notifier import AppriseNotifier
 from quant_platform_kit.adapters.strategies import catalog
 from quant_platform_kit.cli.options import JsonOption, duration
 from quant_platform_kit.cli.output import complain, print_json
-from quant_platform_kit.cli.place import (
-    AccountOption,
-    BookOption,
-    Place,
-    ReportsOption,
-    StoreOption,
-    open_place,
-    say,
-)
+from quant_platform_kit.cli.place import Place, PlaceOptions, common_options, say
 from quant_platform_kit.domain.errors import InvalidInput, NotifyError, StoreError
 from quant_platform_kit.ports.notifier import Notification, Notifier, Severity
 from quant_platform_kit.services.observe.status import StatusSources
@@ -57,7 +49,9 @@ def cron_option(text: str) -> str:
         raise typer.BadParameter(str(error)) from None
 
 
+@common_options("book", "store", "reports", "account")
 def watchdog_command(
+    *,
     schedule: Annotated[
         str, typer.Option(parser=cron_option, metavar="CRON", help="When runs are due, in the exchange's own time.")
     ],
@@ -66,10 +60,7 @@ def watchdog_command(
         timedelta | None,
         typer.Option(parser=duration, metavar="TIME", help="How late a report may be; 30m if absent."),
     ] = None,
-    book: BookOption = None,
-    store: StoreOption = None,
-    reports: ReportsOption = None,
-    account: AccountOption = None,
+    at: PlaceOptions,
     since: Annotated[
         timedelta | None, typer.Option(parser=duration, metavar="TIME", help="How far to look back; 4d if absent.")
     ] = None,
@@ -88,7 +79,7 @@ def watchdog_command(
     """Find runs that did not take place, old halts, and what was left undone; exit 1 if there is anything."""
     asked = _asked(schedule, calendar, now or SystemClock().now(), (grace, since, hold_age))
     try:
-        with open_place(book, store, reports, account) as place:
+        with at.open() as place:
             asked = replace(asked, place=place.options if place.is_book else PLACE, is_book=place.is_book)
             alerts = watch(asked, _sources(place, asked, now), place.account)
     except StoreError as error:

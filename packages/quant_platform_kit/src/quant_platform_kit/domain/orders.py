@@ -19,6 +19,7 @@ __all__ = [
     "Side",
     "check_whole_units",
     "raise_if_rejected",
+    "refuse_used_id",
 ]
 
 
@@ -155,3 +156,9 @@ def raise_if_rejected(report: ExecutionReport) -> ExecutionReport:
     if report.state is OrderState.REJECTED:
         raise OrderRejected(report.text or "rejected without a reason")
     return report
+
+
+def refuse_used_id(used_for: Order, order: Order) -> None:
+    """Raise `OrderRejected` if an order's id was used for another one: ids are used once."""
+    if used_for != order:
+        raise OrderRejected(f"client order id {order.client_order_id} was used for {used_for}; ids are used once")

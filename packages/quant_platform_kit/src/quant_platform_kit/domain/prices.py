@@ -39,13 +39,13 @@ class PriceTable:
     __slots__ = ("column", "dates", "fields", "months", "sessions", "symbols")
 
     def __init__(self, dates: NDArray[np.datetime64], symbols: Sequence[str], fields: Mapping[str, FloatArray]) -> None:
-        self.dates: NDArray[np.datetime64] = np.array(dates, dtype="datetime64[D]")
-        self.dates.setflags(write=False)
-        self.months: NDArray[np.int64] = self.dates.astype("datetime64[M]").astype(np.int64)
-        self.sessions: tuple[date, ...] = tuple(self.dates.tolist())
-        self.symbols: tuple[str, ...] = tuple(symbols)
-        self.column: Mapping[str, int] = {symbol: i for i, symbol in enumerate(self.symbols)}
-        _check_axes(self.dates, self.symbols)
+        days = np.array(dates, dtype="datetime64[D]")
+        days.setflags(write=False)
+        self._index(days, symbols)
+        ascending = np.diff(days).astype(np.int64) > 0
+        if not ascending.all():
+            row = int(np.argmin(ascending)) + 1
+            raise InvalidInput(f"date {days[row]} follows {days[row - 1]}; dates ascend without duplicates")
         if "close" not in fields:
             raise InvalidInput(f"price table has the fields {sorted(fields)}; it needs 'close'")
         self.fields: Mapping[str, FloatArray] = {name: self._owned(name, grid) for name, grid in fields.items()}
@@ -56,7 +56,31 @@ class PriceTable:
         Columns are taken with `numpy.take`: fancy indexing yields F order, whose sums differ in the last bit.
         """
         columns = [self.column[symbol] for symbol in symbols]
-        return PriceTable(self.dates, symbols, {"close": np.take(self.fields["close"], columns, axis=1)})
+        return self._part(slice(None), symbols, {"close": np.take(self.fields["close"], columns, axis=1)})
+
+    def rows(self, start: int, stop: int) -> PriceTable:
+        """Return some sessions as a table of their own, which owns a copy of their prices."""
+        sessions = slice(start, stop)
+        return self._part(sessions, self.symbols, {name: grid[sessions].copy() for name, grid in self.fields.items()})
+
+    def _part(self, sessions: slice, symbols: Sequence[str], fields: Mapping[str, FloatArray]) -> PriceTable:
+        """Return prices of this table as one of their own: they were validated when this one was made."""
+        part = object.__new__(PriceTable)
+        part._index(self.dates[sessions], symbols)
+        for grid in fields.values():
+            grid.setflags(write=False)
+        part.fields = fields
+        return part
+
+    def _index(self, dates: NDArray[np.datetime64], symbols: Sequence[str]) -> None:
+        """Keep the axes, and what is looked up by them."""
+        self.dates: NDArray[np.datetime64] = dates
+        self.months: NDArray[np.int64] = dates.astype("datetime64[M]").astype(np.int64)
+        self.sessions: tuple[date, ...] = tuple(dates.tolist())
+        self.symbols: tuple[str, ...] = tuple(symbols)
+        self.column: Mapping[str, int] = {symbol: i for i, symbol in enumerate(self.symbols)}
+        if len(self.column) < len(self.symbols):
+            raise InvalidInput(f"symbols repeat: {sorted(self.symbols)}; every column has a name of its own")
 
     def _owned(self, name: str, grid: FloatArray) -> FloatArray:
         owned = np.array(grid, dtype=np.float64, order="C")
@@ -72,15 +96,6 @@ class PriceTable:
             )
         owned.setflags(write=False)
         return owned
-
-
-def _check_axes(dates: NDArray[np.datetime64], symbols: tuple[str, ...]) -> None:
-    steps = np.diff(dates).astype(np.int64)
-    if len(steps) and steps.min() <= 0:
-        row = int(np.argmin(steps > 0)) + 1
-        raise InvalidInput(f"date {dates[row]} follows {dates[row - 1]}; dates ascend without duplicates")
-    if len(set(symbols)) < len(symbols):
-        raise InvalidInput(f"symbols repeat: {sorted(symbols)}; every column has a name of its own")
 
 
 class PriceHistory:
@@ -138,9 +153,7 @@ class PriceHistory:
 
     def newest(self, sessions: int) -> PriceHistory:
         """Return the last ``sessions`` of this history as a table of their own."""
-        start = max(0, self.stop - sessions)
-        fields = {name: grid[start : self.stop] for name, grid in self._table.fields.items()}
-        return PriceHistory(PriceTable(self.dates[start:], self.symbols, fields))
+        return PriceHistory(self._table.rows(max(0, self.stop - sessions), self.stop))
 
     def columns(self, symbols: Sequence[str]) -> list[int]:
         """Return the column numbers of ``symbols``; KeyError for one the history does not hold."""

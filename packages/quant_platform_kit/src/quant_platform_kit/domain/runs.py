@@ -17,13 +17,13 @@ from quant_platform_kit.domain.strategy import Action, StrategyDecision
 
 __all__ = [
     "Attempt",
+    "BuyRevision",
     "InputSummary",
     "OrderOutcome",
     "OrderRecord",
     "Outcome",
     "Reasoning",
     "RecordedDecision",
-    "Revision",
     "RunClaim",
     "RunPlan",
     "RunReport",
@@ -176,7 +176,7 @@ class RunPlan:
 
 
 @dataclass(frozen=True, slots=True)
-class Revision:
+class BuyRevision:
     """The buys of a plan, cut to the cash that the sells really brought: client order id -> quantity."""
 
     quantities: Mapping[str, Decimal]

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
 
-__all__ = ["AfterSilence", "BrokerTraits", "Verdict", "verdict"]
+__all__ = ["AfterSilence", "BrokerTraits", "may_resend"]
 
 
 class AfterSilence(Enum):
-    """What a broker allows when, after its settle window, it does not know an order that was sent."""
+    """What a broker allows when, after its visibility window, it does not know an order that was sent."""
 
     RESEND = "resend the same id with the same parameters"
     RESEND_SOON = "resend the same id within the broker's replay window, else block"
@@ -19,15 +19,8 @@ class AfterSilence(Enum):
 
     @property
     def absence_proves(self) -> bool:
-        """Whether an order that the broker does not know after the settle window was never accepted."""
+        """Whether an order that the broker does not know after the visibility window was never accepted."""
         return self in (AfterSilence.RESEND, AfterSilence.RESEND_SAME_DAY)
-
-
-class Verdict(Enum):
-    """What to do with an order that the broker does not know."""
-
-    RESEND = "RESEND"
-    BLOCK = "BLOCK"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,22 +29,25 @@ class BrokerTraits:
 
     Attributes
     ----------
-    settle_window
+    visibility_window
         How long an order may take to appear after it was sent: before that, "not found" proves nothing.
     timeout
         Hard limit of every call to the broker.
     replay_window
         For `AfterSilence.RESEND_SOON`: how long after the first send the broker recognises the id.
+    records_sends
+        Whether the adapter records each order once, before it leaves, and so can tell that one never left.
     """
 
     after_silence: AfterSilence = AfterSilence.RESEND
-    settle_window: timedelta = timedelta(seconds=30)
+    visibility_window: timedelta = timedelta(seconds=30)
     timeout: timedelta = timedelta(seconds=20)
     replay_window: timedelta = timedelta(minutes=10)
+    records_sends: bool = False
 
 
-def verdict(traits: BrokerTraits, first_sent: datetime, now: datetime, *, same_session: bool) -> Verdict:
-    """Decide about an order that the broker does not know after the settle window.
+def may_resend(traits: BrokerTraits, first_sent: datetime, now: datetime, *, same_session: bool) -> bool:
+    """Whether an order that the broker does not know after the visibility window may be sent again.
 
     Parameters
     ----------
@@ -61,11 +57,10 @@ def verdict(traits: BrokerTraits, first_sent: datetime, now: datetime, *, same_s
         Whether the present session is the one the order was made for; an order of an earlier one is never sent.
     """
     if not same_session:
-        return Verdict.BLOCK
-    allowed = {
+        return False
+    return {
         AfterSilence.RESEND: True,
         AfterSilence.RESEND_SAME_DAY: True,
         AfterSilence.RESEND_SOON: now - first_sent < traits.replay_window,
         AfterSilence.BLOCK: False,
     }[traits.after_silence]
-    return Verdict.RESEND if allowed else Verdict.BLOCK

@@ -19,7 +19,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from quant_platform_kit.domain.digests import canonical_json
 from quant_platform_kit.domain.errors import BrokerError, InvalidInput, OrderRejected, Refused
-from quant_platform_kit.domain.orders import ExecutionReport, Order, OrderState
+from quant_platform_kit.domain.orders import ExecutionReport, Order, OrderState, raise_if_rejected, refuse_used_id
 from quant_platform_kit.domain.paper_book import PaperBook, marketable, refuse_bad_limit
 from quant_platform_kit.domain.planning import REALISTIC, ExecutionRules
 from quant_platform_kit.domain.portfolio import AccountState
@@ -163,7 +163,7 @@ class PaperBroker:
     @property
     def traits(self) -> BrokerTraits:
         """Everything a call does is done when it returns."""
-        return BrokerTraits(settle_window=timedelta(0))
+        return BrokerTraits(visibility_window=timedelta(0))
 
     def connect(self) -> None:
         """Do nothing: the account is a folder, and every call locks it."""
@@ -188,7 +188,8 @@ class PaperBroker:
         with _locked(self._folder):
             account = read_account(self._folder)
             if known := account.reports.get(order.client_order_id):
-                return _same_order(known, order)
+                refuse_used_id(known.order, order)
+                return raise_if_rejected(known)
             report = self._match(account.book, order)
             _append(self._folder, report)
         if report.state is OrderState.REJECTED:
@@ -209,6 +210,10 @@ class PaperBroker:
     def open_orders(self) -> tuple[ExecutionReport, ...]:
         """Return the limit orders that wait for their price."""
         return self._up_to_date().working
+
+    def may_have_left(self, client_order_id: str) -> bool:
+        """Return True: nothing is recorded here but the order itself."""
+        return True
 
     def _up_to_date(self) -> PaperAccount:
         """Return the account after its working orders have met the present quotes."""
@@ -235,14 +240,6 @@ class PaperBroker:
         if not marketable(order, quote.price):
             return ExecutionReport(order, OrderState.ACKNOWLEDGED)
         return ExecutionReport(order, OrderState.FILLED, (fill,))
-
-
-def _same_order(known: ExecutionReport, order: Order) -> ExecutionReport:
-    if known.order != order:
-        raise OrderRejected(f"client order id {order.client_order_id} was used for {known.order}; ids are used once")
-    if known.state is OrderState.REJECTED:
-        raise OrderRejected(known.text)
-    return known
 
 
 @contextmanager

@@ -1,12 +1,12 @@
 """What the services ask of a broker."""
 
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 from quant_platform_kit.domain.orders import ExecutionReport, Order
 from quant_platform_kit.domain.portfolio import AccountState
 from quant_platform_kit.domain.silence import BrokerTraits
 
-__all__ = ["Broker", "RecordsSends"]
+__all__ = ["Broker"]
 
 
 class Broker(Protocol):
@@ -67,11 +67,9 @@ class Broker(Protocol):
         """Return every working order of the account, whoever sent it."""
         ...
 
-
-@runtime_checkable
-class RecordsSends(Protocol):
-    """What the adapter of a broker that cannot tell adds: it records each order once, before it leaves."""
-
     def may_have_left(self, client_order_id: str) -> bool:
-        """Whether the order may be on its way; False only if ``submit`` would now send it for the first time."""
+        """Whether an order may be on its way; False only if ``submit`` would now send it for the first time.
+
+        Asked only where ``traits.records_sends`` says that the adapter records each order before it leaves.
+        """
         ...

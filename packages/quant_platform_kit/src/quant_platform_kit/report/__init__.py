@@ -2,7 +2,3 @@
 
 Needs the extra ``quant-platform-kit[report]``.
 """
-
-from quant_platform_kit.report.page import render_report
-
-__all__ = ["render_report"]

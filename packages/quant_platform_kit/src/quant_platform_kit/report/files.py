@@ -66,7 +66,7 @@ def _write_all(
 
 def _report(result: BacktestResult, settings: Mapping[str, str], label: str | None) -> bytes:
     try:
-        from quant_platform_kit.report import render_report
+        from quant_platform_kit.report.page import render_report
     except ImportError as error:
         raise InvalidInput(f"the report needs {error.name}: install quant-platform-kit[report]") from error
     return render_report(result, settings=settings, label=label).encode()

@@ -18,6 +18,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from quant_platform_kit.domain.errors import InvalidInput
+from quant_platform_kit.domain.identity import Mode
 from quant_platform_kit.domain.redaction import hide
 from quant_platform_kit.services.run.request import Handover
 
@@ -82,6 +83,24 @@ class ServiceSettings(BaseSettings):
     def run_max_age(self) -> timedelta:
         """``RUN_MAX_AGE_MINUTES`` as a time."""
         return timedelta(minutes=self.run_max_age_minutes)
+
+    @property
+    def dry_run_only(self) -> bool:
+        """The first switch of live trading, which is the platform's own: ``<PLATFORM>_DRY_RUN_ONLY``."""
+        return bool(getattr(self, f"{self.platform_prefix.lower()}dry_run_only"))
+
+    def is_paper(self, account_id: str) -> bool:
+        """Whether an account is one of the broker's own paper accounts; no account of this platform is."""
+        del account_id
+        return False
+
+    def mode_of(self, account_id: str) -> Mode:
+        """Return how far the runs of an account may go: live needs both switches, a paper account the first."""
+        if self.dry_run_only:
+            return Mode.DRY_RUN
+        if self.is_paper(account_id):
+            return Mode.PAPER
+        return Mode.LIVE if self.live_trading else Mode.DRY_RUN
 
     @property
     def revision(self) -> str:

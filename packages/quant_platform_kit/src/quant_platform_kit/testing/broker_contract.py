@@ -351,7 +351,7 @@ class BrokerContract(MarketCases):
         """Every call has a limit, and silence an end."""
         traits = broker.traits
         assert traits.timeout > timedelta(0)
-        assert traits.settle_window >= timedelta(0)
+        assert traits.visibility_window >= timedelta(0)
         assert traits.replay_window > timedelta(0)
 
     # --- limit orders ----------------------------------------------------------------------------

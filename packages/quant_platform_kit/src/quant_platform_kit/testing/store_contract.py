@@ -241,9 +241,9 @@ class StoreContract:
 
     def test_the_stores_time_is_in_utc_and_shared_by_every_client(self, store: VersionedStore, reopen: Reopen) -> None:
         """S20: a client that asks later is never told an earlier time."""
-        told = [client.now() for client in (store, reopen(), store, reopen())]
-        assert {at.utcoffset() for at in told} == {timedelta(0)}
-        assert told == sorted(told)
+        times = [client.now() for client in (store, reopen(), store, reopen())]
+        assert {at.utcoffset() for at in times} == {timedelta(0)}
+        assert times == sorted(times)
 
     @pytest.mark.parametrize("generation", [0, -1, 1 << 63])
     def test_a_replace_of_a_generation_that_nothing_has_conflicts(self, store: VersionedStore, generation: int) -> None:

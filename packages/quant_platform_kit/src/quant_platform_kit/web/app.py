@@ -2,36 +2,31 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from datetime import date
 from http import HTTPStatus
-from typing import Any, cast
+from typing import Any
 
 from anyio import to_thread
 from fastapi import Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from loguru import logger
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect
 
 from quant_platform_kit.adapters.stores import is_key
-from quant_platform_kit.domain.digests import canonical_json
 from quant_platform_kit.domain.errors import BrokerError, InvalidInput, QuantError, Refused, StoreError
-from quant_platform_kit.domain.identity import Mode
 from quant_platform_kit.domain.redaction import redact
-from quant_platform_kit.runtime.running import RETRY_SECONDS, Answer, Trigger, pull, read_schedule_time, status_of
+from quant_platform_kit.runtime.run_accounts import RETRY_AFTER, run_accounts
 from quant_platform_kit.runtime.service import Service
 from quant_platform_kit.runtime.stopping import StopSignal
 from quant_platform_kit.runtime.version import version_document
 from quant_platform_kit.web import reading
+from quant_platform_kit.web.answers import PRIVATE, answered, as_json, error_answer
 from quant_platform_kit.web.identity import Forbidden, IdentityCheck, Unauthenticated
+from quant_platform_kit.web.requests import TooLarge, read_trigger
 
 __all__ = ["create_app"]
 
-LARGEST_BODY = 16 * 1024
 LONGEST_RUN_ID = 200
-SCHEDULE_TIME = "X-CloudScheduler-ScheduleTime"
 _STATUS: tuple[tuple[type[QuantError], HTTPStatus], ...] = (
     (Unauthenticated, HTTPStatus.UNAUTHORIZED),
     (Forbidden, HTTPStatus.FORBIDDEN),
@@ -40,16 +35,6 @@ _STATUS: tuple[tuple[type[QuantError], HTTPStatus], ...] = (
     (StoreError, HTTPStatus.SERVICE_UNAVAILABLE),
     (BrokerError, HTTPStatus.SERVICE_UNAVAILABLE),
 )
-_PRIVATE = {
-    "Cache-Control": "no-store",
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-}
-
-
-class _TooLarge(InvalidInput):
-    """The body of a request is larger than a service reads."""
 
 
 def create_app(service: Service, stop: StopSignal | None = None) -> FastAPI:
@@ -68,45 +53,35 @@ def create_app(service: Service, stop: StopSignal | None = None) -> FastAPI:
     return app
 
 
-# --- answers ----------------------------------------------------------------------------------------
-
-
-def _json(document: object, status: int = HTTPStatus.OK, headers: Mapping[str, str] | None = None) -> Response:
-    content = redact(canonical_json(document).decode())
-    return Response(content, status, {**_PRIVATE, **(headers or {})}, "application/json")
-
-
-def _error(message: str, status: int, headers: Mapping[str, str] | None = None) -> Response:
-    return _json({"error": message}, status, headers)
-
-
 def _add_errors(app: FastAPI) -> None:
     async def expected(request: Request, error: Exception) -> Response:
         status = next((status for kind, status in _STATUS if isinstance(error, kind)), HTTPStatus.SERVICE_UNAVAILABLE)
-        if isinstance(error, _TooLarge):
+        if isinstance(error, TooLarge):
             status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
-        headers = {"Retry-After": str(RETRY_SECONDS)} if status is HTTPStatus.SERVICE_UNAVAILABLE else {}
+        headers = (
+            {"Retry-After": f"{RETRY_AFTER.total_seconds():.0f}"} if status is HTTPStatus.SERVICE_UNAVAILABLE else {}
+        )
         if status is HTTPStatus.UNAUTHORIZED:
             headers = {"WWW-Authenticate": "Bearer"}
         logger.warning("{} {} -> {}: {}", request.method, request.url.path, int(status), error)
-        return _error(str(error), status, headers)
+        return error_answer(str(error), status, headers)
 
     async def routing(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
         known = "POST /run, GET /runs, /runs/ID, /health, /ready, /version"
         words = {404: f"there is no {request.url.path[:200]} here; there are {known}"}
         words[405] = f"{request.method} is not for {request.url.path[:200]}; there are {known}"
-        return _error(words.get(error.status_code, str(error.detail)), error.status_code, error.headers)
+        return error_answer(words.get(error.status_code, str(error.detail)), error.status_code, error.headers)
 
     async def query(_: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
         first = error.errors()[0]
         given = str(first.get("input"))[:60]
-        return _error(f"{first['loc'][-1]} is {given!r}: {first['msg']}", HTTPStatus.BAD_REQUEST)
+        return error_answer(f"{first['loc'][-1]} is {given!r}: {first['msg']}", HTTPStatus.BAD_REQUEST)
 
     async def defect(request: Request, error: Exception) -> Response:
         logger.opt(exception=error).error("{} {} failed", request.method, request.url.path)
-        return _error("a defect in the service; its log has the details", HTTPStatus.INTERNAL_SERVER_ERROR)
+        return error_answer("a defect in the service; its log has the details", HTTPStatus.INTERNAL_SERVER_ERROR)
 
     app.add_exception_handler(QuantError, expected)
     app.add_exception_handler(HTTPException, routing)
@@ -119,14 +94,14 @@ def _add_errors(app: FastAPI) -> None:
 
 def _add_health(app: FastAPI, service: Service, stop: StopSignal) -> None:
     async def health() -> Response:
-        return _json({"status": "stopping" if stop.is_set else "ok"})
+        return as_json({"status": "stopping" if stop.is_set else "ok"})
 
     def ready() -> Response:
         if stop.is_set:
-            return _error("the service is stopping", HTTPStatus.SERVICE_UNAVAILABLE, {"Retry-After": "1"})
+            return error_answer("the service is stopping", HTTPStatus.SERVICE_UNAVAILABLE, {"Retry-After": "1"})
         service.stores.ledger.get("ready")
         service.stores.notices.get("ready")
-        return _json({"ready": True, "profile": service.strategy.manifest.profile})
+        return as_json({"ready": True, "profile": service.strategy.manifest.profile})
 
     app.add_api_route("/health", health, methods=["GET"])
     app.add_api_route("/ready", ready, methods=["GET"])
@@ -138,29 +113,29 @@ def _add_runs(app: FastAPI, service: Service, identity: IdentityCheck, stop: Sto
 
     async def run(request: Request) -> Response:
         await to_thread.run_sync(identity.may_trigger, request.headers.get("Authorization"))
-        trigger = await _trigger(request)
+        trigger = await read_trigger(request)
         if stop.is_set:
-            return _error("the service is stopping", HTTPStatus.SERVICE_UNAVAILABLE, {"Retry-After": "1"})
-        return _answered(await to_thread.run_sync(pull, service, trigger, stop))
+            return error_answer("the service is stopping", HTTPStatus.SERVICE_UNAVAILABLE, {"Retry-After": "1"})
+        return answered(await to_thread.run_sync(run_accounts, service, trigger, stop))
 
     def runs(request: Request, limit: int = 50, session: date | None = None) -> Response:
         found, still_open = reading.newest(service.stores, limit, session), reading.open_runs(service.stores)
         if _wants_page(request):
             return _page("runs.html", service, runs=found, open_runs=still_open)
-        return _json({"runs": found, "open": still_open})
+        return as_json({"runs": found, "open": still_open})
 
     def one_run(request: Request, run_id: str) -> Response:
         is_run_id = is_key(run_id) and "/" not in run_id and len(run_id) <= LONGEST_RUN_ID
         report = service.stores.reports.find(run_id) if is_run_id else None
         if report is None:
             return _open_run(service, run_id, page=_wants_page(request))
-        told = reading.told_about(service.stores, run_id)
+        notice = reading.told_about(service.stores, run_id)
         if _wants_page(request):
-            return _page("run.html", service, report=report, told=told)
-        return _json({"report": report, "notification": told})
+            return _page("run.html", service, report=report, notice=notice)
+        return as_json({"report": report, "notification": notice})
 
     def version() -> Response:
-        return _json(version_document(service))
+        return as_json(version_document(service))
 
     readers: Any = [Depends(may_read)]
     app.add_api_route("/run", run, methods=["POST"])
@@ -172,8 +147,8 @@ def _add_runs(app: FastAPI, service: Service, identity: IdentityCheck, stop: Sto
 def _open_run(service: Service, run_id: str, *, page: bool) -> Response:
     still_open = reading.find_open(reading.open_runs(service.stores), run_id)
     if still_open is None:
-        return _error(f"run {run_id[:200]!r} is not known; GET /runs lists the runs", HTTPStatus.NOT_FOUND)
-    return _page("open.html", service, run=still_open) if page else _json({"open": still_open})
+        return error_answer(f"run {run_id[:200]!r} is not known; GET /runs lists the runs", HTTPStatus.NOT_FOUND)
+    return _page("open.html", service, run=still_open) if page else as_json({"open": still_open})
 
 
 def _wants_page(request: Request) -> bool:
@@ -185,59 +160,4 @@ def _wants_page(request: Request) -> bool:
 def _page(template: str, service: Service, **values: object) -> Response:
     from quant_platform_kit.web.pages import render
 
-    return Response(redact(render(template, service=service, **values)), headers=_PRIVATE, media_type="text/html")
-
-
-async def _trigger(request: Request) -> Trigger:
-    """Read what a request to run asks for."""
-    body = await _body(request)
-    times = request.headers.getlist(SCHEDULE_TIME)
-    if not times:
-        raise InvalidInput(f"{SCHEDULE_TIME} is missing: runs are named by it; trigger them with Cloud Scheduler")
-    if len(times) > 1:
-        raise InvalidInput(f"{SCHEDULE_TIME} is there {len(times)} times; a run has one")
-    return Trigger(read_schedule_time(times[0]), _mode(body))
-
-
-async def _body(request: Request) -> bytes:
-    announced = request.headers.get("Content-Length", "0")
-    if not announced.isdecimal() or len(announced) > 9 or int(announced) > LARGEST_BODY:
-        raise _TooLarge(f"the body is {announced[:20]} bytes; at most {LARGEST_BODY} are read")
-    body = bytearray()
-    try:
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > LARGEST_BODY:
-                raise _TooLarge(f"the body is longer than {LARGEST_BODY} bytes, which is the most that is read")
-    except ClientDisconnect:
-        raise InvalidInput("the client went away before its body had come") from None
-    return bytes(body)
-
-
-def _mode(body: bytes) -> Mode | None:
-    if not body.strip():
-        return None
-    try:
-        document = json.loads(body)
-    except (ValueError, RecursionError):
-        raise InvalidInput('the body is not JSON; leave it empty or send {"mode": "probe"}') from None
-    if not isinstance(document, dict):
-        raise InvalidInput('the body is no JSON object; leave it empty or send {"mode": "probe"}')
-    fields = cast("dict[str, object]", document)
-    if unknown := sorted(fields.keys() - {"mode"}):
-        raise InvalidInput(f'the body names {unknown[0][:60]!r}; only "mode" may be given')
-    try:
-        return Mode(fields["mode"]) if "mode" in fields else None
-    except ValueError:
-        known = ", ".join(mode.value for mode in Mode)
-        raise InvalidInput(f"mode is {str(fields['mode'])[:60]!r}; it is one of {known}") from None
-
-
-def _answered(answers: list[Answer]) -> Response:
-    waits = [answer.retry_after for answer in answers if answer.retry_after]
-    headers = {"Retry-After": str(max(1, round(max(waits).total_seconds())))} if waits else {}
-    runs = [
-        {"account_id": answer.account_id, "status": answer.status, "report": answer.report, "error": answer.error}
-        for answer in answers
-    ]
-    return _json({"runs": runs}, status_of(answers), headers)
+    return Response(redact(render(template, service=service, **values)), headers=PRIVATE, media_type="text/html")

@@ -14,7 +14,7 @@ from quant_platform_kit.services.operate.owners import accounts_in
 from quant_platform_kit.services.record.leases import read_lease
 from quant_platform_kit.services.record.ledger import RunLedger
 
-__all__ = ["OpenRun", "RunSummary", "find_open", "newest", "open_runs", "told_about"]
+__all__ = ["OpenRunSummary", "RunSummary", "find_open", "newest", "open_runs", "told_about"]
 
 MOST = 200
 
@@ -36,7 +36,7 @@ class RunSummary:
 
 
 @dataclass(frozen=True, slots=True)
-class OpenRun:
+class OpenRunSummary:
     """A run that has no report yet: who claimed it, and what stopped its workers so far."""
 
     run_id: str
@@ -76,19 +76,19 @@ def _summary(report: RunReport) -> RunSummary:
     )
 
 
-def open_runs(stores: Stores) -> list[OpenRun]:
+def open_runs(stores: Stores) -> list[OpenRunSummary]:
     """Return the run that each account has open, if it has one."""
-    store, found = stores.ledger, list[OpenRun]()
+    store, found = stores.ledger, list[OpenRunSummary]()
     for account_id in accounts_in(store):
         lease = read_lease(store, account_id)
         if lease is None or lease.open_run is None:
             continue
         ledger = RunLedger(store, account_id, lease.open_run)
-        found.append(OpenRun(lease.open_run, account_id, lease.holder, ledger.known_claim(), ledger.attempts()))
+        found.append(OpenRunSummary(lease.open_run, account_id, lease.holder, ledger.known_claim(), ledger.attempts()))
     return found
 
 
-def find_open(runs: Sequence[OpenRun], run_id: str) -> OpenRun | None:
+def find_open(runs: Sequence[OpenRunSummary], run_id: str) -> OpenRunSummary | None:
     """Return the open run of an id."""
     return next((run for run in runs if run.run_id == run_id), None)
 

@@ -20,7 +20,7 @@ from quant_platform_kit.domain.runs import Outcome, RunReport
 from quant_platform_kit.domain.sessions import Cadence, ExchangeCalendar
 from quant_platform_kit.services.observe.status import AccountStatus, StatusSources, account_status
 from quant_platform_kit.services.operate.halting import set_halt
-from quant_platform_kit.services.operate.resolving import Resolution, Settlement, resolve
+from quant_platform_kit.services.operate.resolving import Resolution, ResolvedAs, resolve
 from quant_platform_kit.services.record.report_store import ReportStore
 
 from ... import lossy_account
@@ -138,7 +138,7 @@ def test_an_unknown_order_is_named_until_it_is_settled(world: World) -> None:
     status = world.status()
     assert status.uncertain_runs == (report.run_id,)
     assert status.needs == (f"UNKNOWN orders: {lost.client_order_id}; settle them with `quant resolve`",)
-    asked = Resolution(report.run_id, lost.client_order_id, Settlement.NOT_SENT, "seen")
+    asked = Resolution(report.run_id, lost.client_order_id, ResolvedAs.NOT_SENT, "seen")
     resolve(world.operator, world.account_id, asked)
     status = world.status()
     assert (status.uncertain, status.uncertain_runs, status.needs, status.due) == ((), (), (), MON)

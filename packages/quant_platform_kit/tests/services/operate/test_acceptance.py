@@ -11,8 +11,8 @@ from quant_platform_kit.domain.runs import Outcome
 from quant_platform_kit.services.operate.acceptance import accept
 from quant_platform_kit.services.operate.audit import Operator, audit_entries
 
-from ...domain.test_reconciliation import FRI, MON, THU, TUE, WED, liquidate, market
 from ...exactly_once import ACCOUNT, World, following, prices
+from ..run.test_reconciliation import FRI, MON, THU, TUE, WED, liquidate, market
 
 
 def operator(world: World) -> Operator:

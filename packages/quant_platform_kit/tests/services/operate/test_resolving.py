@@ -22,7 +22,7 @@ from quant_platform_kit.domain.orders import OrderState, Side
 from quant_platform_kit.domain.runs import Outcome
 from quant_platform_kit.domain.strategy import TargetMode
 from quant_platform_kit.services.operate.audit import Operator, audit_entries
-from quant_platform_kit.services.operate.resolving import Resolution, Settlement, resolve
+from quant_platform_kit.services.operate.resolving import Resolution, ResolvedAs, resolve
 from quant_platform_kit.services.record.leases import AccountLease, LeaseTerms, read_lease
 from quant_platform_kit.services.record.ledger import DecisionLedger
 from quant_platform_kit.services.record.recorded_run import recorded_run
@@ -149,7 +149,7 @@ def test_only_an_unknown_order_can_be_settled(world: World, tree: Tree) -> None:
     ],
 )
 def test_figures_that_do_not_fit_change_nothing(
-    world: World, tree: Tree, settlement: Settlement, figures: dict[str, Decimal], words: str
+    world: World, tree: Tree, settlement: ResolvedAs, figures: dict[str, Decimal], words: str
 ) -> None:
     lost = world.lose()
     before = tree(world.folder)
@@ -188,7 +188,7 @@ def test_of_two_operators_who_settle_at_once_one_does_and_the_other_is_told(worl
     order_id = id_of(lost, "BBB")
     start = Barrier(2)
 
-    def settle(who: str, settlement: Settlement) -> str:
+    def settle(who: str, settlement: ResolvedAs) -> str:
         price = Decimal(50) if settlement is FILLED else None
         start.wait()
         try:
@@ -243,7 +243,7 @@ class FragileStore(Store):
 @pytest.mark.parametrize("late", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("settlement", [FILLED, NOT_SENT])
 def test_a_settlement_interrupted_at_any_write_is_finished_by_asking_again(
-    world: World, tree: Tree, tmp_path: Path, settlement: Settlement, late: bool
+    world: World, tree: Tree, tmp_path: Path, settlement: ResolvedAs, late: bool
 ) -> None:
     lost = world.lose()
     figures = {"price": Decimal(50)} if settlement is FILLED else {}

@@ -254,7 +254,7 @@ def test_a_holder_whose_lease_was_taken_finds_out_when_it_renews(scene: Scene) -
         lambda lease: lease.open_run("run-9"),
         lambda lease: lease.close_run(),
         lambda lease: lease.close_run(release=True, uncertain=True),
-        lambda lease: lease.settle_run("run-1"),
+        lambda lease: lease.clear_uncertain("run-1"),
         lambda lease: lease.release(),
     ],
     ids=["open", "close", "close and release", "settle", "release"],
@@ -318,7 +318,7 @@ def test_runs_with_unknown_orders_are_kept_until_each_is_settled(scene: Scene) -
     assert scene.state.uncertain_runs == ("run-1", "run-3")
     lease = scene.two(None)
     assert (lease.state.uncertain_runs, lease.state.open_run) == (("run-1", "run-3"), None)
-    lease.settle_run("run-1")
+    lease.clear_uncertain("run-1")
     lease.release()
     assert scene.state == LeaseState("two", 4, None, last_run="run-3", uncertain_runs=("run-3",))
 
@@ -326,7 +326,7 @@ def test_runs_with_unknown_orders_are_kept_until_each_is_settled(scene: Scene) -
 def test_settling_a_run_that_is_not_uncertain_changes_nothing_else(scene: Scene) -> None:
     scene.one().close_run(uncertain=True, release=True)
     lease = scene.two(None)
-    lease.settle_run("run-9")
+    lease.clear_uncertain("run-9")
     assert scene.state.uncertain_runs == ("run-1",)
 
 

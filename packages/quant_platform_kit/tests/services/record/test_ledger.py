@@ -18,7 +18,7 @@ from quant_platform_kit.domain.orders import ExecutionReport, Fill, Order, Order
 from quant_platform_kit.domain.planning import OrderPlan, PlanLine, Residual
 from quant_platform_kit.domain.portfolio import AccountState
 from quant_platform_kit.domain.reconciliation import Discrepancy, Finding
-from quant_platform_kit.domain.runs import OrderRecord, RecordedDecision, Revision, RunClaim, RunPlan, Transition
+from quant_platform_kit.domain.runs import BuyRevision, OrderRecord, RecordedDecision, RunClaim, RunPlan, Transition
 from quant_platform_kit.domain.strategy import Action, AllocationIntent, StrategyDecision, TargetMode
 from quant_platform_kit.services.record.ledger import DecisionLedger, RunLedger
 
@@ -129,9 +129,9 @@ def test_the_first_plan_counts_whoever_comes_later(ledger: RunLedger, store: Mem
 
 def test_the_buys_of_a_run_are_revised_once(ledger: RunLedger, store: MemoryStore) -> None:
     assert ledger.revision() is None
-    first = Revision({BUY.client_order_id: Decimal("3.5"), "q2": Decimal(0)})
+    first = BuyRevision({BUY.client_order_id: Decimal("3.5"), "q2": Decimal(0)})
     assert ledger.commit_revision(first) == first
-    assert ledger.commit_revision(Revision({BUY.client_order_id: Decimal(9)})) == first
+    assert ledger.commit_revision(BuyRevision({BUY.client_order_id: Decimal(9)})) == first
     assert ledger.revision() == first
     assert len(store.writes) == 1
 
@@ -139,8 +139,8 @@ def test_the_buys_of_a_run_are_revised_once(ledger: RunLedger, store: MemoryStor
 @pytest.mark.parametrize("name", ["plan", "revision"])
 def test_what_was_written_without_an_answer_is_what_counts(ledger: RunLedger, store: MemoryStore, name: str) -> None:
     """A conflict with one's own content is success; a store that gave up is asked again by the next worker."""
-    mine: Any = plan(BUY) if name == "plan" else Revision({BUY.client_order_id: Decimal(3)})
-    other: Any = plan(SELL) if name == "plan" else Revision({BUY.client_order_id: Decimal(4)})
+    mine: Any = plan(BUY) if name == "plan" else BuyRevision({BUY.client_order_id: Decimal(3)})
+    other: Any = plan(SELL) if name == "plan" else BuyRevision({BUY.client_order_id: Decimal(4)})
     commit: Any = ledger.commit_plan if name == "plan" else ledger.commit_revision
     lose_answer(store, Conflict)
     assert commit(mine) == mine

@@ -36,7 +36,7 @@ from quant_platform_kit.domain.runs import Outcome, RunReport
 from quant_platform_kit.domain.sessions import ExchangeCalendar
 from quant_platform_kit.domain.strategy import BoundStrategy
 from quant_platform_kit.services.operate.halting import set_halt
-from quant_platform_kit.services.research.replay import Finder, Replay, Verdict, isolated, replay_run
+from quant_platform_kit.services.research.replay import Finder, Replay, ReplayVerdict, isolated, replay_run
 
 from ...cli.test_operating import HALVES, Answer, assert_refused, call, trade
 from ...cli.test_operating import market as prices_and_strategy  # noqa: F401 -- a fixture
@@ -83,7 +83,7 @@ def test_a_run_decides_the_same_again(world: World, tree: Tree) -> None:
     report = world.run(TUE)
     before = tree(world.folder)
     found = replayed(world, report)
-    assert (found.verdict, found.why, found.profile, found.as_of) == (Verdict.EQUAL, "", "scripted", MON)
+    assert (found.verdict, found.why, found.profile, found.as_of) == (ReplayVerdict.EQUAL, "", "scripted", MON)
     assert [(d.as_of, d.recorded, d.redecided) for d in found.decisions] == [
         (MON, report.decision_digest, report.decision_digest)
     ]
@@ -93,7 +93,7 @@ def test_a_run_decides_the_same_again(world: World, tree: Tree) -> None:
 def test_missed_sessions_are_decided_again_too(world: World) -> None:
     world.run(TUE)
     found = replayed(world, world.run(FRI))
-    assert found.verdict is Verdict.EQUAL
+    assert found.verdict is ReplayVerdict.EQUAL
     assert [decision.as_of for decision in found.decisions] == [TUE, WED, THU]
     assert len({decision.recorded for decision in found.decisions}) == 3
 
@@ -102,7 +102,7 @@ def test_sessions_looked_back_at_by_a_new_account_are_decided_again_too(world: W
     report = world.run(THU, enter_now=True)
     assert report.executes == MON
     found = replayed(world, report)
-    assert (found.verdict, len(found.decisions)) == (Verdict.EQUAL, 70)
+    assert (found.verdict, len(found.decisions)) == (ReplayVerdict.EQUAL, 70)
 
 
 def test_a_run_that_was_finished_by_another_worker_decides_the_same(world: World) -> None:
@@ -110,7 +110,7 @@ def test_a_run_that_was_finished_by_another_worker_decides_the_same(world: World
     world.clock.sleep(300)
     world.run(WED)
     (first,) = (run_id for run_id in world.reports.ids() if run_id.startswith(str(TUE)))
-    assert replayed(world, first).verdict is Verdict.EQUAL
+    assert replayed(world, first).verdict is ReplayVerdict.EQUAL
 
 
 def test_a_holding_that_could_not_be_valued_is_blocked_again(
@@ -121,7 +121,7 @@ def test_a_holding_that_could_not_be_valued_is_blocked_again(
     world.run(TUE)
     report = world.run(WED)
     assert report.outcome is Outcome.BLOCKED
-    assert replayed(world, report).verdict is Verdict.EQUAL
+    assert replayed(world, report).verdict is ReplayVerdict.EQUAL
 
 
 def test_a_rule_that_decides_otherwise_differs_on_the_sessions_it_does(world: World, scripted: Scripted) -> None:
@@ -129,9 +129,9 @@ def test_a_rule_that_decides_otherwise_differs_on_the_sessions_it_does(world: Wo
     held = world.run(WED)
     other = scripted(buying(0.5))
     found = replayed(world, report, other)
-    assert (found.verdict, found.why) == (Verdict.DIFFERS, f"decides otherwise on {MON}")
+    assert (found.verdict, found.why) == (ReplayVerdict.DIFFERS, f"decides otherwise on {MON}")
     assert found.decisions[0].recorded != found.decisions[0].redecided
-    assert replayed(world, held, other).verdict is Verdict.EQUAL
+    assert replayed(world, held, other).verdict is ReplayVerdict.EQUAL
 
 
 def test_the_recorded_configuration_is_what_is_bound(world: World) -> None:
@@ -158,11 +158,11 @@ def test_the_recorded_configuration_is_what_is_bound(world: World) -> None:
         asked.append(config)
         return bind(Shares(), config)  # type: ignore[arg-type]
 
-    assert replay_run(report.run_id, world.reports, find, world.calendar).verdict is Verdict.EQUAL
+    assert replay_run(report.run_id, world.reports, find, world.calendar).verdict is ReplayVerdict.EQUAL
     assert asked == [{"share": 0.25}]
     now_default = replayed(world, report, bind(Shares()))  # type: ignore[arg-type]
     assert (now_default.verdict, now_default.why) == (
-        Verdict.NOT_REPLAYED,
+        ReplayVerdict.NOT_REPLAYED,
         "the installed scripted has other settings than the one that decided: share",
     )
 
@@ -173,7 +173,7 @@ def test_the_recorded_configuration_is_what_is_bound(world: World) -> None:
 def test_a_strategy_of_another_profile_is_not_asked(world: World, scripted: Scripted) -> None:
     found = replayed(world, world.run(TUE), scripted(buying(0.6), profile="other"))
     assert (found.verdict, found.why) == (
-        Verdict.NOT_REPLAYED,
+        ReplayVerdict.NOT_REPLAYED,
         "the strategy is of profile other, the run of scripted",
     )
 
@@ -181,14 +181,14 @@ def test_a_strategy_of_another_profile_is_not_asked(world: World, scripted: Scri
 def test_a_strategy_that_needs_more_prices_than_were_recorded_is_not_asked(world: World, scripted: Scripted) -> None:
     found = replayed(world, world.run(TUE), scripted(buying(0.6), watched=("CCC",)))
     assert (found.verdict, found.why) == (
-        Verdict.NOT_REPLAYED,
+        ReplayVerdict.NOT_REPLAYED,
         "the installed scripted reads prices that were not recorded: CCC",
     )
 
 
 def test_a_strategy_that_fails_is_named(world: World, scripted: Scripted) -> None:
     found = replayed(world, world.run(TUE), scripted(lambda manifest, ctx: 1 / 0))
-    assert found.verdict is Verdict.NOT_REPLAYED
+    assert found.verdict is ReplayVerdict.NOT_REPLAYED
     assert found.why == f"scripted fails on {MON}: ZeroDivisionError: division by zero"
 
 
@@ -197,13 +197,13 @@ def test_a_run_that_ended_before_it_decided_has_nothing_to_replay(world: World) 
     set_halt(world.operator, "all", "storm", on=True)
     for report in (skipped, world.run(TUE)):
         found = replayed(world, report)
-        assert (found.verdict, found.why) == (Verdict.NOTHING, "it ended before it decided")
+        assert (found.verdict, found.why) == (ReplayVerdict.NOTHING, "it ended before it decided")
 
 
 def test_a_probe_has_nothing_to_replay(world: World) -> None:
     report = world.reports.publish(world.run(TUE, mode=Mode.PROBE))
     found = replayed(world, report)
-    assert (found.verdict, found.why) == (Verdict.NOTHING, "its inputs were not recorded")
+    assert (found.verdict, found.why) == (ReplayVerdict.NOTHING, "its inputs were not recorded")
 
 
 # --- every change is found --------------------------------------------------------------------------
@@ -225,7 +225,7 @@ def test_a_changed_object_is_named(world: World, which: str, change: Spoil) -> N
     key = object_of(world, report, which)
     spoil_object(world.folder / "reports" / key, change)
     found = replayed(world, report)
-    assert (found.verdict, found.decisions) == (Verdict.DAMAGED, ())
+    assert (found.verdict, found.decisions) == (ReplayVerdict.DAMAGED, ())
     assert key in found.why
 
 
@@ -235,7 +235,7 @@ def test_a_missing_object_is_named(world: World, which: str) -> None:
     key = object_of(world, report, which)
     (world.folder / "reports" / key).unlink()
     found = replayed(world, report)
-    assert found.verdict is Verdict.DAMAGED
+    assert found.verdict is ReplayVerdict.DAMAGED
     assert f"{key} is not in the report store" in found.why
 
 
@@ -244,7 +244,7 @@ def test_a_report_in_the_place_of_another_is_named(world: World) -> None:
     folder = world.folder / "reports" / "runs"
     shutil.copy(folder / first.run_id, folder / second.run_id)
     found = replayed(world, second)
-    assert found.verdict is Verdict.DAMAGED
+    assert found.verdict is ReplayVerdict.DAMAGED
     assert f"runs/{second.run_id} holds the report of run {first.run_id}" in found.why
 
 
@@ -307,7 +307,7 @@ def test_a_strategy_that_reaches_for_more_than_its_inputs_is_stopped_and_named(
         return buying(0.6)(manifest, ctx)
 
     found = replayed(world, report, scripted(decide))
-    assert found.verdict is Verdict.NOT_REPLAYED
+    assert found.verdict is ReplayVerdict.NOT_REPLAYED
     assert found.why.startswith(f"scripted on {MON} tried to {named}"), found.why
     assert "secret" not in found.why
     assert "\n" not in found.why
@@ -324,7 +324,7 @@ def test_code_time_zones_and_numbers_stay_at_hand(world: World, scripted: Script
         zoneinfo.ZoneInfo.no_cache("Asia/Tokyo")
         return buying(0.6)(manifest, ctx)
 
-    assert replayed(world, report, scripted(decide)).verdict is Verdict.EQUAL
+    assert replayed(world, report, scripted(decide)).verdict is ReplayVerdict.EQUAL
 
 
 def test_other_threads_work_on_and_everything_is_allowed_again_afterwards(tmp_path: Path) -> None:

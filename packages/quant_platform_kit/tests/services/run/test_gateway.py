@@ -63,7 +63,7 @@ WORDS = {
     "apps/longbridge/src/longbridge_app/broker.py": "what the worker process is asked to do, in submit",
     "packages/quant_platform_kit/src/quant_platform_kit/paper/client.py": "the request on the wire, in submit",
     "packages/quant_platform_kit/src/quant_platform_kit/paper/venue.py": "the venue's own table of requests",
-    "release/src/quant_release/builders.py": "gcloud's word for a build",
+    "release/src/quant_release/images/builders.py": "gcloud's word for a build",
 }
 """Modules that may hold the string "submit"."""
 

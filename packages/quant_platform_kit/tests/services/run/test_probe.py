@@ -21,7 +21,8 @@ from quant_platform_kit.domain.silence import AfterSilence, BrokerTraits
 from quant_platform_kit.services.record.overlay_store import Scratch
 from quant_platform_kit.services.run.request import Handover
 
-from ...domain.test_carry import (
+from ...exactly_once import ACCOUNT, MemoryStore, Way, World, following, moment, switch
+from .test_carry import (
     DEC1,
     DEC4,
     DEC5,
@@ -36,7 +37,6 @@ from ...domain.test_carry import (
     monthly,
     seasoned,
 )
-from ...exactly_once import ACCOUNT, MemoryStore, Way, World, following, moment, switch
 
 Case = tuple[World, date, dict[str, Any]]
 

@@ -9,22 +9,88 @@ import json
 import select
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import IO, Any, ClassVar, Protocol, Self
 
 from venue_sandbox.servers.loopback import ask
 
-__all__ = ["Server", "Unhealthy"]
+__all__ = ["Process", "Server", "Spawn", "Unhealthy", "interpreter"]
 
-START_SECONDS = 30.0
-STOP_SECONDS = 5.0
-CONTROL_SECONDS = 10.0
+START_SECONDS = 60.0
+STOP_SECONDS = 20.0
+CONTROL_SECONDS = 30.0
 
 
 class Unhealthy(RuntimeError):
     """A server of the sandbox did not start, or did not do what it was told."""
+
+
+class Process(Protocol):
+    """A process that was started here, with the parts of `subprocess.Popen` that its starter needs."""
+
+    @property
+    def pid(self) -> int:
+        """Its id."""
+        ...
+
+    @property
+    def stdin(self) -> IO[str] | None:
+        """Our end of its standard input."""
+        ...
+
+    @property
+    def stdout(self) -> IO[str] | None:
+        """Our end of its standard output."""
+        ...
+
+    @property
+    def returncode(self) -> int | None:
+        """Its exit status, once it was asked for and there was one; minus the signal that ended it."""
+        ...
+
+    def poll(self) -> int | None:
+        """Return the exit status; None while it runs."""
+        ...
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for the exit status; `subprocess.TimeoutExpired` if there is none after so many seconds."""
+        ...
+
+    def send_signal(self, sig: int, /) -> None:
+        """Send a signal, unless it has ended."""
+        ...
+
+    def terminate(self) -> None:
+        """Send SIGTERM."""
+        ...
+
+    def kill(self) -> None:
+        """Send SIGKILL."""
+        ...
+
+
+Spawn = Callable[[str, tuple[str, ...], Mapping[str, str] | None, IO[str] | None], Process]
+"""Starts a module with words of its command line, its environment, and where its standard error goes.
+
+Its standard input and output are pipes, and it leads a session of its own.
+"""
+
+
+def interpreter(
+    module: str, words: tuple[str, ...], env: Mapping[str, str] | None, errors: IO[str] | None
+) -> subprocess.Popen[str]:
+    """Start a module in an interpreter of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-m", module, *words],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=errors,
+        text=True,
+        start_new_session=True,
+        env=env,
+    )
 
 
 class Server:
@@ -47,8 +113,11 @@ class Server:
         Where it listens on 127.0.0.1.
     control_port
         Where its control endpoint listens; the same as ``port`` where the server speaks HTTP.
+    spawn
+        How processes are started: each in an interpreter of its own, unless tests say otherwise.
     """
 
+    spawn: ClassVar[Spawn] = interpreter
     opened: ClassVar[set[int]] = set()
     """Every port of 127.0.0.1 that a server of this process has listened on: tests connect to no other."""
 
@@ -57,15 +126,7 @@ class Server:
     ) -> None:
         self.name = module
         with nullcontext() if log is None else log.open("a") as errors:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", module, "--stop-at-eof", *options],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                text=True,
-                start_new_session=True,
-                env=env,
-            )
+            self.process: Process = type(self).spawn(module, ("--stop-at-eof", *options), env, errors)
         try:
             ports = self._ports()
         except BaseException:

@@ -71,7 +71,7 @@ class PaperClients:
     @property
     def traits(self) -> BrokerTraits:
         """The waits as the kit has them."""
-        return BrokerTraits(settle_window=self.waits.settle, timeout=timedelta(seconds=self.waits.timeout))
+        return BrokerTraits(visibility_window=self.waits.settle, timeout=timedelta(seconds=self.waits.timeout))
 
     def account(self, name: str, store: VersionedStore) -> Account:
         """Return an account that has not logged in."""

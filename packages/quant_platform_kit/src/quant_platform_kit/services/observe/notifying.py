@@ -19,7 +19,16 @@ from quant_platform_kit.ports.notifier import Notification, Notifier, Severity
 from quant_platform_kit.ports.versioned_store import VersionedStore
 from quant_platform_kit.services.record.decoding import decode
 
-__all__ = ["Delivery", "Left", "Notices", "Revision", "about_attempt", "about_caution", "about_revision", "about_run"]
+__all__ = [
+    "Delivery",
+    "Left",
+    "Notices",
+    "ServiceRevision",
+    "about_attempt",
+    "about_caution",
+    "about_revision",
+    "about_run",
+]
 
 ATTEMPT_MINUTES = 15
 """Failing attempts on one account are notified once in so many minutes."""
@@ -34,7 +43,7 @@ class Delivery:
 
 
 @dataclass(frozen=True, slots=True)
-class Revision:
+class ServiceRevision:
     """Which code and settings a service runs.
 
     Attributes
@@ -155,7 +164,7 @@ def _money(amount: Decimal) -> str:
     return f"{amount:,.2f}"
 
 
-def about_revision(revision: Revision, report: RunReport) -> Notification:
+def about_revision(revision: ServiceRevision, report: RunReport) -> Notification:
     """Return what is told with the first run of a profile or revision: that it is the one that was meant."""
     inputs = report.reasoning.inputs if report.reasoning else None
     stale = ", ".join(revision.stale_settings) or "none"

@@ -18,14 +18,14 @@ from quant_platform_kit.services.record.leases import AccountLease, LeaseTerms, 
 from quant_platform_kit.services.record.ledger import DecisionLedger, RunLedger
 from quant_platform_kit.services.record.recorded_run import RecordedRun, recorded_run
 
-__all__ = ["Resolution", "Resolved", "Settlement", "resolve"]
+__all__ = ["Resolution", "Resolved", "ResolvedAs", "resolve"]
 
 ZERO = Decimal(0)
 STEP = timedelta(seconds=20)
 """How long the lease must still last before a step is recorded."""
 
 
-class Settlement(StrEnum):
+class ResolvedAs(StrEnum):
     """What became of an order, as an operator found out."""
 
     FILLED = "filled"
@@ -44,12 +44,12 @@ class Resolution:
     quantity
         Units filled, None for all of them. If they are fewer, the rest counts as cancelled.
     price
-        Paid or received per unit, in the instrument's currency; required for and only for `Settlement.FILLED`.
+        Paid or received per unit, in the instrument's currency; required for and only for `ResolvedAs.FILLED`.
     """
 
     run_id: str
     order_id: str
-    settlement: Settlement
+    resolved_as: ResolvedAs
     evidence: str
     quantity: Decimal | None = None
     price: Decimal | None = None
@@ -100,7 +100,7 @@ def resolve(operator: Operator, account_id: str, asked: Resolution) -> Resolved:
         account=account_id,
         run=asked.run_id,
         order=asked.order_id,
-        settlement=asked.settlement,
+        settlement=asked.resolved_as,
         quantity=asked.quantity,
         price=asked.price,
     )
@@ -120,12 +120,12 @@ def resolve(operator: Operator, account_id: str, asked: Resolution) -> Resolved:
 
 
 def _check_figures(asked: Resolution) -> None:
-    filled = asked.settlement is Settlement.FILLED
+    filled = asked.resolved_as is ResolvedAs.FILLED
     if filled and asked.price is None:
         raise InvalidInput("a filled order has a price: give --price, what one unit was traded at")
     for name, value in (("--price", asked.price), ("--quantity", asked.quantity)):
         if value is not None and not filled:
-            raise InvalidInput(f"{name} is {value}, but an order that is {asked.settlement.value} has none")
+            raise InvalidInput(f"{name} is {value}, but an order that is {asked.resolved_as.value} has none")
         if value is not None and not (value.is_finite() and value > 0):
             raise InvalidInput(f"{name} is {value}; it is a positive number")
 
@@ -148,7 +148,7 @@ def _step(run: RecordedRun, asked: Resolution, operator: Operator) -> Transition
         unknown = ", ".join(r.order.client_order_id for r in run.unknown) or "none"
         raise Refused(f"run {asked.run_id} has no order {asked.order_id}; UNKNOWN there: {unknown}")
     ordered = record.order.quantity
-    quantity = ZERO if asked.settlement is not Settlement.FILLED else asked.quantity or ordered
+    quantity = ZERO if asked.resolved_as is not ResolvedAs.FILLED else asked.quantity or ordered
     if quantity > ordered:
         raise InvalidInput(f"--quantity is {quantity}; order {asked.order_id} was for {ordered}")
     state = OrderState.FILLED if quantity == ordered else OrderState.CANCELLED
@@ -157,7 +157,7 @@ def _step(run: RecordedRun, asked: Resolution, operator: Operator) -> Transition
             return None
         raise Refused(f"order {asked.order_id} is {record.state.value}, not UNKNOWN: there is nothing to settle")
     now = operator.store.now()
-    note = f"{asked.settlement.value} by {operator.who}: {asked.evidence}"
+    note = f"{asked.resolved_as.value} by {operator.who}: {asked.evidence}"
     return Transition(state, 0, now, _execution(record, quantity, asked.price, now) if quantity else None, note)
 
 
@@ -192,7 +192,7 @@ def _settle_run(store: VersionedStore, lease: AccountLease, run: RecordedRun, ru
         if _all_executed(run.records.values()):
             ledger.mark_executed(run.plan.executes, run_id)
     if not run.unknown and run_id in lease.state.uncertain_runs:
-        lease.settle_run(run_id)
+        lease.clear_uncertain(run_id)
 
 
 def _all_executed(records: Iterable[OrderRecord]) -> bool:
@@ -203,7 +203,7 @@ def _check_free(store: VersionedStore, account_id: str) -> None:
     """Find out before anything is written whether somebody works on the account."""
     state = read_lease(store, account_id)
     if state is not None and state.expires_at is not None:
-        left = state.expires_at + LeaseTerms().settle_window - store.now()
+        left = state.expires_at + LeaseTerms().visibility_window - store.now()
         if left > timedelta(0):
             raise InProgress(f"{state.holder} works on the account", left)
 

@@ -25,12 +25,12 @@ class LeaseTerms:
 
     Attributes
     ----------
-    settle_window
+    visibility_window
         The broker's: what the last holder sent may still appear until then.
     """
 
     duration: timedelta = timedelta(seconds=60)
-    settle_window: timedelta = timedelta(seconds=30)
+    visibility_window: timedelta = timedelta(seconds=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ class Lease:
         *,
         opening: str | None = None,
     ) -> Self:
-        """Take the lease when it is free, or when its holder is gone for longer than the settle window.
+        """Take the lease when it is free, or when its holder is gone for longer than the visibility window.
 
         Parameters
         ----------
@@ -112,7 +112,7 @@ class Lease:
         else:
             known = decode(LeaseState, stored.data, key)
             if known.expires_at is not None:
-                _check_free(known, known.expires_at + terms.settle_window - store.now())
+                _check_free(known, known.expires_at + terms.visibility_window - store.now())
             lease = cls(store, key, replace(known, holder=holder), stored.generation, terms, clock)
             lease.took_over = known.expires_at is not None
         try:
@@ -155,7 +155,7 @@ class Lease:
         else:
             self._write(state)
 
-    def settle_run(self, run_id: str) -> None:
+    def clear_uncertain(self, run_id: str) -> None:
         """Record that no order of a closed run is UNKNOWN any more."""
         left = tuple(run for run in self.state.uncertain_runs if run != run_id)
         self._write(replace(self.state, uncertain_runs=left))

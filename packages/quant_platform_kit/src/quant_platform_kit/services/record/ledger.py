@@ -26,9 +26,9 @@ from quant_platform_kit.domain.identity import Mode
 from quant_platform_kit.domain.orders import TRANSITIONS, Order
 from quant_platform_kit.domain.runs import (
     Attempt,
+    BuyRevision,
     OrderRecord,
     RecordedDecision,
-    Revision,
     RunClaim,
     RunPlan,
     Transition,
@@ -94,13 +94,13 @@ class RunLedger:
         """Return the recorded plan, if there is one."""
         return self._find("plan", RunPlan)
 
-    def commit_revision(self, revision: Revision) -> Revision:
+    def commit_revision(self, revision: BuyRevision) -> BuyRevision:
         """Record the revision of the buys, or return the one recorded before."""
-        return self._once("revision", revision, Revision)
+        return self._once("revision", revision, BuyRevision)
 
-    def revision(self) -> Revision | None:
+    def revision(self) -> BuyRevision | None:
         """Return the recorded revision, if there is one."""
-        return self._find("revision", Revision)
+        return self._find("revision", BuyRevision)
 
     def orders(self, orders: Sequence[Order]) -> dict[str, OrderRecord]:
         """Return every order of a plan with its recorded steps, by client order id."""

@@ -24,13 +24,13 @@ from quant_platform_kit.domain.strategy import BoundStrategy
 from quant_platform_kit.services.record.recorded_inputs import InputStore, RecordedInputs
 from quant_platform_kit.services.record.report_store import ReportStore
 
-__all__ = ["Finder", "Redecided", "Replay", "Verdict", "isolated", "replay", "replay_run"]
+__all__ = ["Finder", "Redecided", "Replay", "ReplayVerdict", "isolated", "replay", "replay_run"]
 
 Finder = Callable[[str, Mapping[str, object]], BoundStrategy]
 """Finds the strategy of a profile and binds it to a recorded configuration; `InvalidInput` if it cannot."""
 
 
-class Verdict(StrEnum):
+class ReplayVerdict(StrEnum):
     """What a replay found."""
 
     EQUAL = "equal"
@@ -63,7 +63,7 @@ class Replay:
     profile, as_of
         None when the report cannot be read.
     why
-        Unless the verdict is `Verdict.EQUAL`: what is wrong, in words.
+        Unless the verdict is `ReplayVerdict.EQUAL`: what is wrong, in words.
     decisions
         Ascending by session; missed sessions that the run made up for are among them.
     """
@@ -71,7 +71,7 @@ class Replay:
     run_id: str
     profile: str | None
     as_of: date | None
-    verdict: Verdict
+    verdict: ReplayVerdict
     why: str = ""
     decisions: tuple[Redecided, ...] = ()
 
@@ -83,7 +83,7 @@ def replay_run(run_id: str, reports: ReportStore, find: Finder, calendar: Exchan
         report = _report(run_id, reports)
         return replay(report, reports.inputs, find, calendar)
     except QuantError as error:
-        verdict = Verdict.DAMAGED if isinstance(error, StoreError) else Verdict.NOT_REPLAYED
+        verdict = ReplayVerdict.DAMAGED if isinstance(error, StoreError) else ReplayVerdict.NOT_REPLAYED
         return Replay(run_id, report and report.profile, report and report.as_of, verdict, str(error))
 
 
@@ -102,7 +102,7 @@ def replay(report: RunReport, inputs: InputStore, find: Finder, calendar: Exchan
     reasoning = report.reasoning
     if reasoning is None or reasoning.inputs.digest is None:
         why = "its inputs were not recorded" if reasoning or report.action else "it ended before it decided"
-        return Replay(report.run_id, report.profile, report.as_of, Verdict.NOTHING, why)
+        return Replay(report.run_id, report.profile, report.as_of, ReplayVerdict.NOTHING, why)
     recorded, seen = inputs.read(reasoning.inputs.digest)
     strategy = find(recorded.profile, recorded.config)
     _check_fits(strategy, recorded, seen)
@@ -111,7 +111,9 @@ def replay(report: RunReport, inputs: InputStore, find: Finder, calendar: Exchan
         for as_of, digest in sorted(reasoning.digests.items())
     )
     differing = ", ".join(str(decision.as_of) for decision in decisions if not decision.equal)
-    verdict, why = (Verdict.DIFFERS, f"decides otherwise on {differing}") if differing else (Verdict.EQUAL, "")
+    verdict, why = (
+        (ReplayVerdict.DIFFERS, f"decides otherwise on {differing}") if differing else (ReplayVerdict.EQUAL, "")
+    )
     return Replay(report.run_id, report.profile, report.as_of, verdict, why, decisions)
 
 

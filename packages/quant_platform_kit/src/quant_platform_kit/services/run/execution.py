@@ -12,9 +12,8 @@ from quant_platform_kit.domain.boundaries import Boundary
 from quant_platform_kit.domain.errors import BrokerError, NeedsOperator, OrderRejected, Superseded
 from quant_platform_kit.domain.orders import OrderState, Side
 from quant_platform_kit.domain.portfolio import Quote
-from quant_platform_kit.domain.runs import OrderRecord, Revision, RunPlan
-from quant_platform_kit.domain.silence import Verdict, verdict
-from quant_platform_kit.ports.broker import RecordsSends
+from quant_platform_kit.domain.runs import BuyRevision, OrderRecord, RunPlan
+from quant_platform_kit.domain.silence import may_resend
 from quant_platform_kit.ports.market_data import MarketData
 from quant_platform_kit.services.run.gateway import Gateway
 
@@ -67,108 +66,115 @@ class Execution:
             Another worker is at it.
         """
         sells, buys = self._ids(Side.SELL), self._ids(Side.BUY)
-        self._phase(sells)
-        self.gateway.reached(Boundary.SELLS_DONE)
-        if sells and buys:
-            self._revise(buys)
-        self._phase(buys)
-        self.gateway.reached(Boundary.BUYS_DONE)
+        for identities, done in ((sells, Boundary.SELLS_DONE), (buys, Boundary.BUYS_DONE)):
+            if done is Boundary.BUYS_DONE and sells and buys:
+                self._revise(buys)
+            if unfinished := [identity for identity in identities if not self.records[identity].state.terminal]:
+                began, quotes = self._begin(unfinished)
+                for identity in unfinished:
+                    self._bring(self.records[identity], quotes)
+                self._wait(unfinished, began)
+                for identity in self._working(unfinished):
+                    self._cancel(identity)
+            self.gateway.reached(done)
         return tuple(self.records[order.client_order_id] for order in self.plan.plan.orders)
 
     def _ids(self, side: Side) -> list[str]:
         return [order.client_order_id for order in self.plan.plan.orders if order.side is side]
 
-    def _phase(self, identities: Sequence[str]) -> None:
-        unsettled = [identity for identity in identities if not self.records[identity].state.terminal]
-        if not unsettled:
-            return
-        quotes = self.market.quotes([self.records[identity].order.symbol for identity in unsettled])
+    def _begin(self, identities: Sequence[str]) -> tuple[float, Mapping[str, Quote]]:
+        """Return when a phase begins, on the clock's seconds, and the quotes that its gates go by."""
+        quotes = self.market.quotes([self.records[identity].order.symbol for identity in identities])
         self.switched_off = self.gateway.switches()
-        began = self.gateway.clock.monotonic()
-        for identity in unsettled:
-            self._advance(self.records[identity], quotes)
-        self._wait(unsettled, began)
-        for identity in self._working(unsettled):
-            self._cancel(identity)
+        return self.gateway.clock.monotonic(), quotes
 
     def _working(self, identities: Iterable[str]) -> list[str]:
         """Return the orders that the broker may still fill; UNKNOWN ones wait for an operator."""
         states = ((identity, self.records[identity].state) for identity in identities)
         return [identity for identity, state in states if not state.terminal and state is not OrderState.UNKNOWN]
 
-    def _advance(self, record: OrderRecord, quotes: Mapping[str, Quote]) -> None:
-        """Send an order that was not sent, look up one that was."""
-        if record.state is OrderState.RECORDED:
-            self._send_new(record, quotes)
-        elif record.state in (OrderState.SENT, OrderState.UNKNOWN):
-            self._look_up(record, quotes, MOST_SENDS)
-        else:
-            self._refresh(record.order.client_order_id)
+    def _bring(self, record: OrderRecord, quotes: Mapping[str, Quote]) -> None:
+        """Send an order; after silence, wait until it would have appeared, ask, and send again where that is safe."""
+        gateway = self.gateway
+        for tries in range(MOST_SENDS, 0, -1):
+            if not self._to_be_sent(record, quotes):
+                return
+            try:
+                self._keep(gateway.send(record))
+            except Superseded:
+                raise
+            except NeedsOperator as error:
+                self._leave_to_operator(gateway.ledger.reread(record), str(error))
+            except BrokerError:
+                if tries == 1:
+                    raise
+                self._let_appear()
+                record = gateway.ledger.reread(record)
+                continue
+            return
 
-    def _send_new(self, record: OrderRecord, quotes: Mapping[str, Quote]) -> None:
+    def _to_be_sent(self, record: OrderRecord, quotes: Mapping[str, Quote]) -> bool:
+        """Whether an order is to be sent now; one that was sent is looked up first, and what is found is recorded."""
+        if record.state is OrderState.RECORDED:
+            return self._new(record, quotes)
+        if record.state in (OrderState.SENT, OrderState.UNKNOWN):
+            return self._lost(record, quotes)
+        self._refresh(record.order.client_order_id)
+        return False
+
+    def _new(self, record: OrderRecord, quotes: Mapping[str, Quote]) -> bool:
+        """Whether an order that was never sent may be; otherwise it is cancelled."""
         forbidden = [*self.switched_off, *self.gateway.forbidden(record.order, quotes)]
         if not self.same_session:
             forbidden = ["its session is over: the decision carries"]
         if not record.order.quantity:
             forbidden = ["cut to nothing: cash and buffer"]
         if forbidden:
-            self._keep(self.gateway.settle_as(record, OrderState.CANCELLED, "not sent: " + "; ".join(forbidden)))
-        else:
-            self._send(record, quotes, MOST_SENDS)
+            self._keep(self.gateway.finish_as(record, OrderState.CANCELLED, "not sent: " + "; ".join(forbidden)))
+        return not forbidden
 
-    def _send(self, record: OrderRecord, quotes: Mapping[str, Quote], tries: int) -> None:
-        """Send; after silence, wait until the order would have appeared, and ask."""
-        gateway = self.gateway
-        try:
-            self._keep(gateway.send(record))
-        except Superseded:
-            raise
-        except NeedsOperator as error:
-            self._leave_to_operator(gateway.ledger.reread(record), str(error))
-        except BrokerError:
-            if tries == 1:
-                raise
-            traits = gateway.broker.traits
-            gateway.lease.require(traits.settle_window + traits.timeout)
-            gateway.broker.connect()
-            gateway.clock.sleep(traits.settle_window.total_seconds())
-            self._look_up(gateway.ledger.reread(record), quotes, tries - 1)
-
-    def _look_up(self, record: OrderRecord, quotes: Mapping[str, Quote], tries: int) -> None:
-        """Ask the broker what became of an order that was sent; send again only where that is safe."""
+    def _lost(self, record: OrderRecord, quotes: Mapping[str, Quote]) -> bool:
+        """Ask the broker what became of an order that was sent; return whether it is safe to send it again."""
         gateway = self.gateway
         try:
             found = self._ask(lambda: gateway.broker.find(record.order.client_order_id))
         except NeedsOperator as error:
             self._leave_to_operator(record, str(error))
-            return
+            return False
         if found is not None:
             self._keep(gateway.answer(record, found))
-            return
-        if self._ruling(record) is Verdict.BLOCK:
+        elif not self._may_resend(record):
             sent = f"sent at {_first_sent(record):%H:%M:%S} UTC"
             self._leave_to_operator(record, f"{sent}, not known to the broker, and may not be sent again")
         elif forbidden := [*gateway.switches(), *gateway.forbidden(record.order, quotes)]:
             proven = gateway.broker.traits.after_silence.absence_proves
             state = OrderState.CANCELLED if proven else OrderState.UNKNOWN
             note = "not sent again: " + "; ".join(forbidden)
-            self._keep(record if record.state is state else gateway.settle_as(record, state, note))
+            self._keep(record if record.state is state else gateway.finish_as(record, state, note))
         else:
-            self._send(record, quotes, tries)
+            return True
+        return False
 
-    def _ruling(self, record: OrderRecord) -> Verdict:
-        """Decide about an order that the broker does not know; one that never left is as good as not sent."""
+    def _let_appear(self) -> None:
+        """Log in anew, and wait until what was sent has appeared at the broker, if it was accepted."""
+        gateway, traits = self.gateway, self.gateway.broker.traits
+        gateway.lease.require(traits.visibility_window + traits.timeout)
+        gateway.broker.connect()
+        gateway.clock.sleep(traits.visibility_window.total_seconds())
+
+    def _may_resend(self, record: OrderRecord) -> bool:
+        """Whether an order that the broker does not know may be sent again; one that never left may, in its session."""
         broker, identity = self.gateway.broker, record.order.client_order_id
         if record.acknowledged:
-            return Verdict.BLOCK
-        if self.same_session and isinstance(broker, RecordsSends) and not broker.may_have_left(identity):
-            return Verdict.RESEND
-        return verdict(broker.traits, _first_sent(record), self.gateway.clock.now(), same_session=self.same_session)
+            return False
+        if self.same_session and broker.traits.records_sends and not broker.may_have_left(identity):
+            return True
+        return may_resend(broker.traits, _first_sent(record), self.gateway.clock.now(), same_session=self.same_session)
 
     def _leave_to_operator(self, record: OrderRecord, note: str) -> None:
         """Record that only a person can tell what became of an order."""
         known = record.state is OrderState.UNKNOWN
-        self._keep(record if known else self.gateway.settle_as(record, OrderState.UNKNOWN, note))
+        self._keep(record if known else self.gateway.finish_as(record, OrderState.UNKNOWN, note))
 
     def _ask(self, question: Callable[[], _T]) -> _T:
         """Ask the broker something that changes nothing or may be repeated; over a new connection if one breaks."""
@@ -192,7 +198,7 @@ class Execution:
             return
         if found is not None:
             self._keep(gateway.answer(record, found))
-        elif gateway.clock.now() - record.transitions[-1].at > gateway.broker.traits.settle_window:
+        elif gateway.clock.now() - record.transitions[-1].at > gateway.broker.traits.visibility_window:
             self._leave_to_operator(record, "the broker acknowledged it, and does not show it any more")
 
     def _wait(self, identities: Sequence[str], began: float) -> None:
@@ -229,7 +235,7 @@ class Execution:
             record = self.records[identity]
             self._keep(replace(record, order=replace(record.order, quantity=quantity)))
 
-    def _revision(self, buys: Sequence[str]) -> Revision:
+    def _revision(self, buys: Sequence[str]) -> BuyRevision:
         policy = self.gateway.policy
         rules, prices = policy.rules, self.plan.prices
         orders = [self.records[identity].order for identity in buys]
@@ -237,11 +243,11 @@ class Execution:
         cash = self.gateway.broker.account().cash_by_currency[policy.currency]
         available = max(ZERO, cash - self.plan.buffer)
         if needed <= available:
-            return Revision({order.client_order_id: order.quantity for order in orders})
+            return BuyRevision({order.client_order_id: order.quantity for order in orders})
         factor = available / needed
         cut = {order.client_order_id: rules.whole(order.quantity * factor) for order in orders}
         worth = {order.client_order_id: cut[order.client_order_id] * prices[order.symbol] for order in orders}
-        return Revision({name: q if worth[name] >= rules.minimum_notional else ZERO for name, q in cut.items()})
+        return BuyRevision({name: q if worth[name] >= rules.minimum_notional else ZERO for name, q in cut.items()})
 
     def _keep(self, record: OrderRecord) -> None:
         self.records[record.order.client_order_id] = record

@@ -86,7 +86,7 @@ class Gateway:
             never_sent = sum(step.state is OrderState.SENT for step in record.transitions) == 1
             proven = never_sent or self.broker.traits.after_silence.absence_proves
             state = OrderState.CANCELLED if proven else OrderState.UNKNOWN
-            return self.settle_as(record, state, "not sent: " + "; ".join(switched_off))
+            return self.finish_as(record, state, "not sent: " + "; ".join(switched_off))
         self.lease.require(timeout)
         try:
             execution = self.broker.submit(record.order)
@@ -105,7 +105,7 @@ class Gateway:
         self.reached(Boundary.ANSWER_RECORDED)
         return record
 
-    def settle_as(self, record: OrderRecord, state: OrderState, note: str) -> OrderRecord:
+    def finish_as(self, record: OrderRecord, state: OrderState, note: str) -> OrderRecord:
         """Record a state that is not the broker's answer, and why."""
         return self.ledger.record(record, self.step(state, None, note))
 

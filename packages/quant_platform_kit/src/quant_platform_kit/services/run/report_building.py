@@ -14,8 +14,9 @@ from quant_platform_kit.ports.broker import Broker
 from quant_platform_kit.ports.clock import Clock
 from quant_platform_kit.services.run.deciding import Situation
 from quant_platform_kit.services.run.plan_making import Inputs, reasoning
+from quant_platform_kit.services.run.request import RunRequest
 
-__all__ = ["decided_report", "executed_report", "undecided_report"]
+__all__ = ["decided_report", "executed_report", "undecided_report", "unplaced_report"]
 
 
 def undecided_report(
@@ -57,6 +58,13 @@ def undecided_report(
         service=claim.service,
         started_at=claim.claimed_at,
     )
+
+
+def unplaced_report(request: RunRequest, clock: Clock, why: str) -> RunReport:
+    """Return the report of a run in a session that the calendar does not know; it is kept nowhere."""
+    claim = request.claim(request.key.session, clock.now())
+    report = undecided_report(claim, Outcome.BLOCKED, [why], None, clock, None)
+    return replace(report, started_at=None, todo=(why,))
 
 
 def decided_report(

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from quant_platform_kit.domain.boundaries import Boundary
 from quant_platform_kit.domain.identity import Mode, RunKey
 from quant_platform_kit.domain.reconciliation import Discrepancy
-from quant_platform_kit.domain.runs import RunReport
+from quant_platform_kit.domain.runs import RunClaim, RunReport
 from quant_platform_kit.domain.sessions import ExchangeCalendar
 from quant_platform_kit.domain.strategy import BoundStrategy
 from quant_platform_kit.ports.broker import Broker
@@ -59,6 +59,28 @@ class RunRequest:
     handover: Handover = Handover.REFUSE
     block_on: frozenset[Discrepancy] = frozenset({Discrepancy.UNKNOWN_ORDER, Discrepancy.LIQUIDATION})
     ahead_of: Mode = Mode.PAPER
+
+    def claim(self, as_of: date, at: datetime) -> RunClaim:
+        """Return who the run belongs to.
+
+        Parameters
+        ----------
+        as_of
+            The completed session to decide on (exchange-local date).
+        at
+            When it is claimed, aware UTC.
+        """
+        manifest = self.strategy.manifest
+        return RunClaim(
+            key=self.key,
+            profile=manifest.profile,
+            display_name=manifest.display_name,
+            input_mode=manifest.input_mode,
+            config=self.strategy.config_values,
+            as_of=as_of,
+            service=self.service,
+            claimed_at=at,
+        )
 
 
 @dataclass(frozen=True, slots=True)

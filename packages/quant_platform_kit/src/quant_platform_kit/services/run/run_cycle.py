@@ -57,20 +57,23 @@ def run_cycle(
         raise InvalidInput(f"the broker reports {ports.broker.account_id}; the run is for {request.key.account_id}")
     if request.key.mode is Mode.PROBE:
         return probe(request, _claim(request, ports), ports, policy)
-    account, run_id = request.key.account_id, request.key.run_id
     if report := _reported(request, ports):
         with suppress(InProgress, StoreError, LeaseLost):
             _let_go(request, ports, terms, report)
         return report
-    require_ownership(ports.store, account, request.service)
-    lease = _acquire(request, ports, terms, opening=run_id)
+    require_ownership(ports.store, request.key.account_id, request.service)
+    lease = _acquire(request, ports, terms, opening=request.key.run_id)
+    run = _Run(request, ports, policy, terms, lease)
     try:
-        ports.reached(Boundary.LEASE_TAKEN)
-        return _Run(request, ports, policy, terms, lease).go()
+        run.connect()
+        if (unfinished := run.left_open()) is not None:
+            run.execute(unfinished)
+        if report := run.known_report():
+            return report
+        decided = run.decide()
+        return run.execute(decided) if isinstance(decided, _Committed) else decided
     except Exception as error:
-        with suppress(StoreError):
-            attempt = Attempt(ports.store.now(), request.holder, redact(str(error)))
-            RunLedger(ports.store, account, run_id).record_attempt(attempt, lease.state.epoch)
+        run.record_attempt(error)
         raise
     finally:
         with suppress(StoreError, LeaseLost):
@@ -88,7 +91,7 @@ def _reported(request: RunRequest, ports: RunPorts) -> RunReport | None:
 
 
 def _acquire(request: RunRequest, ports: RunPorts, terms: RunTerms, opening: str | None = None) -> AccountLease:
-    lease_terms = LeaseTerms(terms.lease, ports.broker.traits.settle_window)
+    lease_terms = LeaseTerms(terms.lease, ports.broker.traits.visibility_window)
     account = request.key.account_id
     return AccountLease.acquire(ports.store, account, request.holder, lease_terms, ports.clock, opening=opening)
 
@@ -113,17 +116,16 @@ def _close_reported(lease: AccountLease, ports: RunPorts, report: RunReport, *, 
 
 
 def _claim(request: RunRequest, ports: RunPorts) -> RunClaim:
-    manifest, key = request.strategy.manifest, request.key
-    return RunClaim(
-        key=key,
-        profile=manifest.profile,
-        display_name=manifest.display_name,
-        input_mode=manifest.input_mode,
-        config=request.strategy.config_values,
-        as_of=ports.calendar.before(key.session),
-        service=request.service,
-        claimed_at=ports.clock.now(),
-    )
+    return request.claim(ports.calendar.before(request.key.session), ports.clock.now())
+
+
+@dataclass(frozen=True, slots=True)
+class _Committed:
+    """A run whose plan is recorded, and where each of its orders stands, by client order id."""
+
+    claim: RunClaim
+    plan: RunPlan
+    records: dict[str, OrderRecord]
 
 
 @dataclass(slots=True)
@@ -136,18 +138,40 @@ class _Run:
     terms: RunTerms
     lease: AccountLease
 
-    def go(self) -> RunReport:
-        """Recover what is open, then run."""
+    def connect(self) -> None:
+        """Log in, so that nothing sent over an older login can have an effect any more."""
+        self.ports.reached(Boundary.LEASE_TAKEN)
+        self.ports.broker.connect()
+        self.ports.reached(Boundary.CONNECTED)
+
+    def left_open(self) -> _Committed | None:
+        """Return the run that a worker left open, if it had a plan: it is finished first. Without one it is closed."""
+        ports, key, run_id = self.ports, self.request.key, self.lease.inherited
+        if run_id is None:
+            return None
+        ledger = self._ledger(run_id)
+        claim, plan = ledger.known_claim(), ledger.plan()
+        if run_id == key.run_id and claim is not None:
+            refuse_another(claim, _claim(self.request, ports))
+        if report := ports.reports.find(run_id):
+            _close_reported(self.lease, ports, report, release=run_id == key.run_id)
+        elif plan is not None and claim is not None:
+            records = ledger.orders(plan.plan.orders)
+            if any(record.uncertain for record in records.values()) and not self.lease.took_over:
+                ports.clock.sleep(ports.broker.traits.visibility_window.total_seconds())
+            return _Committed(claim, plan, records)
+        elif run_id != key.run_id and claim is not None:
+            reason = ["it stopped before it had planned, and sent nothing; its session is decided by a later run"]
+            self._close(self._undecided(claim, Outcome.FAILED, reason, self._last_report()))
+        return None
+
+    def known_report(self) -> RunReport | None:
+        """Return the report of this run, if it was the one left open and has ended by now."""
+        return self.ports.reports.find(self.request.key.run_id) if self.lease.inherited else None
+
+    def decide(self) -> _Committed | RunReport:
+        """Claim the run and decide; return the plan that was committed, or the report where nothing is to be sent."""
         ports, key = self.ports, self.request.key
-        ports.broker.connect()
-        ports.reached(Boundary.CONNECTED)
-        if open_run := self.lease.inherited:
-            known = self._ledger(key.run_id).known_claim() if open_run == key.run_id else None
-            if known is not None:
-                refuse_another(known, _claim(self.request, ports))
-            self._recover(open_run)
-            if report := ports.reports.find(key.run_id):
-                return report
         if self.lease.state.open_run != key.run_id:
             self.lease.open_run(key.run_id)
         ports.reached(Boundary.RUN_OPENED)
@@ -159,7 +183,22 @@ class _Run:
             return self._close(self._undecided(claim, Outcome.FAILED if begun else Outcome.SKIPPED, skipped, last))
         if halts := halted(ports.store, self.request.service, key.account_id):
             return self._close(self._undecided(claim, Outcome.BLOCKED, halts, last))
-        return self._decide_and_execute(claim, last)
+        return self._plan(claim, last)
+
+    def execute(self, run: _Committed) -> RunReport:
+        """Carry a recorded plan out as far as it goes, and close its run."""
+        done = self._execution(run).run()
+        base = self._undecided(run.claim, Outcome.NO_ACTION, [], None)
+        self._record_executed(run.claim, run.plan, done)
+        report = executed_report(base, run.plan, done, self.policy.currency)
+        return self._close(report, uncertain=any(record.uncertain for record in done))
+
+    def record_attempt(self, error: Exception) -> None:
+        """Record what stopped the run, where the store still takes it."""
+        ports, request = self.ports, self.request
+        with suppress(StoreError):
+            attempt = Attempt(ports.store.now(), request.holder, redact(str(error)))
+            self._ledger(request.key.run_id).record_attempt(attempt, self.lease.state.epoch)
 
     def _skipped(self) -> list[str]:
         """Return why there is nothing to decide now: no session, closed, or a trigger that is too old."""
@@ -171,7 +210,7 @@ class _Run:
             return [f"the trigger was due at {due:%Y-%m-%d %H:%M} UTC, more than {self.terms.max_age} ago"]
         return session_gate(calendar.name, calendar.hours(key.session), now)
 
-    def _decide_and_execute(self, claim: RunClaim, last: RunReport | None) -> RunReport:
+    def _plan(self, claim: RunClaim, last: RunReport | None) -> _Committed | RunReport:
         request, ports = self.request, self.ports
         manifest, session = request.strategy.manifest, ports.calendar.session(claim.as_of)
         sell = request.handover is Handover.SELL
@@ -190,11 +229,11 @@ class _Run:
             base = replace(base, findings=tuple(findings), todo=todo)
             report = decided_report(base, situation, plan if plan and plan.plan.orders else None, refused, inputs)
             if plan is not None and not plan.plan.orders and not refused:
-                self._settle_decision(claim, plan, ())
+                self._record_executed(claim, plan, ())
             return self._close(report)
         plan = self._ledger(request.key.run_id).commit_plan(plan)
         ports.reached(Boundary.PLAN_COMMITTED)
-        return self._execute(claim, plan, {order.client_order_id: OrderRecord(order) for order in plan.plan.orders})
+        return _Committed(claim, plan, {order.client_order_id: OrderRecord(order) for order in plan.plan.orders})
 
     def _situation(self, inputs: Inputs) -> Situation:
         key, profile = self.request.key, self.request.strategy.manifest.profile
@@ -207,32 +246,25 @@ class _Run:
     ) -> RunReport:
         return undecided_report(claim, outcome, reasons, self.ports.broker, self.ports.clock, last)
 
-    def _execute(self, claim: RunClaim, plan: RunPlan, records: dict[str, OrderRecord]) -> RunReport:
-        done = self._execution(claim, plan, records).run()
-        base = self._undecided(claim, Outcome.NO_ACTION, [], None)
-        self._settle_decision(claim, plan, done)
-        report = executed_report(base, plan, done, self.policy.currency)
-        return self._close(report, uncertain=any(record.uncertain for record in done))
-
-    def _execution(self, claim: RunClaim, plan: RunPlan, records: dict[str, OrderRecord]) -> Execution:
-        ports = self.ports
+    def _execution(self, run: _Committed) -> Execution:
+        ports, key = self.ports, run.claim.key
         gateway = Gateway(
             ports.broker,
             ports.store,
             ports.clock,
             ports.calendar,
             self.lease,
-            self._ledger(claim.key.run_id),
+            self._ledger(key.run_id),
             self.policy,
             self.request.service,
-            claim.key.mode if self.request.key.mode.submits else self.request.key.mode,
-            claim.key.session,
+            key.mode if self.request.key.mode.submits else self.request.key.mode,
+            key.session,
             ports.reached,
         )
-        same_session = ports.calendar.local_date(ports.clock.now()) == claim.key.session
-        return Execution(gateway, ports.market, plan, self.terms.execution, records, same_session)
+        same_session = ports.calendar.local_date(ports.clock.now()) == key.session
+        return Execution(gateway, ports.market, run.plan, self.terms.execution, run.records, same_session)
 
-    def _settle_decision(self, claim: RunClaim, plan: RunPlan, done: Sequence[OrderRecord]) -> None:
+    def _record_executed(self, claim: RunClaim, plan: RunPlan, done: Sequence[OrderRecord]) -> None:
         """Record what the run bought for its decision, and whether that executed it."""
         ledger = DecisionLedger(self.ports.store, claim.key.account_id, claim.profile, claim.key.mode)
         if plan.executes is None:
@@ -244,21 +276,6 @@ class _Run:
             if spent:
                 ledger.record_spent(plan.executes, claim.key.run_id, spent)
         self.ports.reached(Boundary.EXECUTED_RECORDED)
-
-    def _recover(self, run_id: str) -> None:
-        """Finish the run that a worker left open: send only what it had recorded, or close it."""
-        ports, ledger = self.ports, self._ledger(run_id)
-        claim, plan = ledger.known_claim(), ledger.plan()
-        if report := ports.reports.find(run_id):
-            _close_reported(self.lease, ports, report, release=run_id == self.request.key.run_id)
-        elif plan is not None and claim is not None:
-            records = ledger.orders(plan.plan.orders)
-            if any(record.uncertain for record in records.values()) and not self.lease.took_over:
-                ports.clock.sleep(ports.broker.traits.settle_window.total_seconds())
-            self._execute(claim, plan, records)
-        elif run_id != self.request.key.run_id and claim is not None:
-            reason = ["it stopped before it had planned, and sent nothing; its session is decided by a later run"]
-            self._close(self._undecided(claim, Outcome.FAILED, reason, self._last_report()))
 
     def _close(self, report: RunReport, *, uncertain: bool = False) -> RunReport:
         """Publish the report, then let go of the run."""

@@ -1,0 +1,79 @@
+"""What a request to run asks for, read from its header and its body."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import cast
+
+from fastapi import Request
+from starlette.requests import ClientDisconnect
+
+from quant_platform_kit.domain.errors import InvalidInput
+from quant_platform_kit.domain.identity import Mode
+from quant_platform_kit.runtime.run_accounts import Trigger
+
+__all__ = ["LARGEST_BODY", "SCHEDULE_TIME", "TooLarge", "read_schedule_time", "read_trigger"]
+
+LARGEST_BODY = 16 * 1024
+SCHEDULE_TIME = "X-CloudScheduler-ScheduleTime"
+
+
+class TooLarge(InvalidInput):
+    """The body of a request is larger than a service reads."""
+
+
+def read_schedule_time(text: str) -> datetime:
+    """Read a schedule time as Cloud Scheduler writes it, to the second; `InvalidInput` for anything else."""
+    try:
+        due = datetime.fromisoformat(text)
+        if due.tzinfo is not None:
+            return due.astimezone(UTC).replace(microsecond=0)
+    except (ValueError, OverflowError):
+        pass
+    raise InvalidInput(f"X-CloudScheduler-ScheduleTime is {text[:60]!r}; it is an instant such as 2023-12-01T20:45:00Z")
+
+
+async def read_trigger(request: Request) -> Trigger:
+    """Read what a request to run asks for; `InvalidInput` says what of it cannot be meant."""
+    body = await _body(request)
+    times = request.headers.getlist(SCHEDULE_TIME)
+    if not times:
+        raise InvalidInput(f"{SCHEDULE_TIME} is missing: runs are named by it; trigger them with Cloud Scheduler")
+    if len(times) > 1:
+        raise InvalidInput(f"{SCHEDULE_TIME} is there {len(times)} times; a run has one")
+    return Trigger(read_schedule_time(times[0]), _mode(body))
+
+
+async def _body(request: Request) -> bytes:
+    announced = request.headers.get("Content-Length", "0")
+    if not announced.isdecimal() or len(announced) > 9 or int(announced) > LARGEST_BODY:
+        raise TooLarge(f"the body is {announced[:20]} bytes; at most {LARGEST_BODY} are read")
+    body = bytearray()
+    try:
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > LARGEST_BODY:
+                raise TooLarge(f"the body is longer than {LARGEST_BODY} bytes, which is the most that is read")
+    except ClientDisconnect:
+        raise InvalidInput("the client went away before its body had come") from None
+    return bytes(body)
+
+
+def _mode(body: bytes) -> Mode | None:
+    if not body.strip():
+        return None
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        raise InvalidInput('the body is not JSON; leave it empty or send {"mode": "probe"}') from None
+    if not isinstance(document, dict):
+        raise InvalidInput('the body is no JSON object; leave it empty or send {"mode": "probe"}')
+    fields = cast("dict[str, object]", document)
+    if unknown := sorted(fields.keys() - {"mode"}):
+        raise InvalidInput(f'the body names {unknown[0][:60]!r}; only "mode" may be given')
+    try:
+        return Mode(fields["mode"]) if "mode" in fields else None
+    except ValueError:
+        known = ", ".join(mode.value for mode in Mode)
+        raise InvalidInput(f"mode is {str(fields['mode'])[:60]!r}; it is one of {known}") from None

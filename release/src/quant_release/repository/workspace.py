@@ -1,0 +1,235 @@
+"""The packages and apps of a checkout at one revision, read as data: no code of theirs is imported."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from quant_platform_kit.domain.errors import InvalidInput
+
+from quant_release.repository.git import Git
+from quant_release.repository.pins import Pin, read_pins
+from quant_release.repository.versions import Version
+
+__all__ = ["LOCK", "App", "Package", "Workspace", "locked_version", "read_workspace", "requirements_of"]
+
+LOCK = "uv.lock"
+_NAME = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)\s*(\[[^\]]*\])?\s*(.*)")
+
+
+class Package(NamedTuple):
+    """A shared package: one with a table ``[tool.release]`` below ``packages/``.
+
+    Attributes
+    ----------
+    requires
+        Other shared packages it declares, and which version of each exactly.
+    tests
+        Paths of its pre-tag test modules, from the root of the checkout.
+    extras
+        Every extra it has.
+    """
+
+    name: str
+    folder: str
+    version: Version
+    requires: Mapping[str, Version | None]
+    tests: tuple[str, ...]
+    extras: tuple[str, ...]
+
+    @property
+    def manifest(self) -> str:
+        """Path of its ``pyproject.toml``."""
+        return f"{self.folder}/pyproject.toml"
+
+    @property
+    def history(self) -> str:
+        """Path of its changelog."""
+        return f"docs/history/{self.name}.md"
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The paths that are its own, besides its entries in the lock."""
+        return self.folder, self.history
+
+
+class App(NamedTuple):
+    """An app that is pinned and deployed: one with a table ``[tool.release]`` below ``apps/``.
+
+    Attributes
+    ----------
+    uses
+        The extras it needs of each shared package.
+    extras
+        Its own extras that are deployed.
+    beside
+        Folders of packages that its tests need and that are never deployed.
+    pins
+        What ``requirements.txt`` says, None where there is no such file.
+    """
+
+    name: str
+    distribution: str
+    folder: str
+    uses: Mapping[str, tuple[str, ...]]
+    extras: tuple[str, ...]
+    beside: tuple[str, ...]
+    pins: Mapping[str, Pin] | None
+
+    @property
+    def requirements(self) -> str:
+        """Path of its ``requirements.txt``."""
+        return f"{self.folder}/requirements.txt"
+
+    @property
+    def tests(self) -> str:
+        """Path of its tests."""
+        return f"{self.folder}/tests"
+
+    @property
+    def installs(self) -> str:
+        """The app's folder with the extras that are deployed, as an installer takes it."""
+        return f"{self.folder}[{','.join(self.extras)}]" if self.extras else self.folder
+
+
+class Workspace(NamedTuple):
+    """Shared packages, each after those it depends on, and apps by name."""
+
+    packages: Mapping[str, Package]
+    apps: Mapping[str, App]
+    locked: Mapping[str, str | None]
+
+
+def read_workspace(git: Git, revision: str) -> Workspace:
+    """Read packages, apps, pins and lock entries of a revision.
+
+    Raises
+    ------
+    InvalidInput
+        A file of the workspace is not what it has to be.
+    """
+    paths = [path for path in git.files(revision, "packages", "apps") if path.count("/") == 2]
+    manifests = [path for path in paths if path.endswith("/pyproject.toml")]
+    pinned = [path for path in paths if path.startswith("apps/") and path.endswith("/requirements.txt")]
+    read = git.read(revision, (*manifests, *pinned, LOCK))
+    contents = {path: data for path, data in read.items() if data is not None}
+    documents = {path: _toml(contents[path], path) for path in manifests}
+    released = {path: document for path, document in documents.items() if "release" in document.get("tool", {})}
+    of_packages = {path: document for path, document in released.items() if path.startswith("packages/")}
+    names = {str(document["project"]["name"]) for document in of_packages.values()}
+    packages = [_package(path, document, names) for path, document in of_packages.items()]
+    apps = [_app(path, document, names, contents) for path, document in released.items() if path not in of_packages]
+    lock = contents.get(LOCK, b"")
+    return Workspace(
+        {package.name: package for package in _in_order(packages)},
+        {app.name: app for app in sorted(apps, key=lambda app: app.name)},
+        {package.name: locked_version(lock, package.name) for package in packages},
+    )
+
+
+def locked_version(lock: bytes, package: str) -> str | None:
+    """Return the version of a member's own entry in ``uv.lock``, None without one."""
+    head = b'\nname = "%s"\nversion = "' % package.encode()
+    begins = lock.find(head)
+    return None if begins < 0 else lock[begins + len(head) :].partition(b'"')[0].decode()
+
+
+def requirements_of(manifest: bytes, path: str, names: set[str]) -> dict[str, str]:
+    """Return which version of each of some packages a ``pyproject.toml`` declares exactly."""
+    exact = _exact(_toml(manifest, path)["project"], path, names)
+    return {name: text for name, text in exact.items() if text}
+
+
+def _exact(project: dict[str, Any], path: str, names: set[str]) -> dict[str, str | None]:
+    """Return the packages that a project declares, each with its exact version, None for another bound."""
+    found: dict[str, str | None] = {}
+    for requirement in project.get("dependencies", ()):
+        name, _, rest = _requirement(requirement, path)
+        if name in names:
+            found[name] = rest.removeprefix("==") if rest.startswith("==") else None
+    return found
+
+
+def _toml(data: bytes, path: str) -> dict[str, Any]:
+    try:
+        document = tomllib.loads(data.decode())
+        if missing := sorted({"name", "version"} - document["project"].keys()):
+            raise InvalidInput(f"{path} lacks {missing[0]!r} of its project; add it")
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InvalidInput(f"{path} is not TOML: {error}") from error
+    except KeyError as error:
+        raise InvalidInput(f"{path} lacks the table {error}; add it") from None
+    return document
+
+
+def _package(path: str, document: dict[str, Any], names: set[str]) -> Package:
+    folder = path.rpartition("/")[0]
+    project, settings = document["project"], _settings(path, document, {"tests"})
+    exact = _exact(project, path, names)
+    requires = {name: Version.read(text, f"{path}: {name}") if text else None for name, text in exact.items()}
+    return Package(
+        str(project["name"]),
+        folder,
+        Version.read(str(project["version"]), f"{path}: version"),
+        requires,
+        tuple(f"{folder}/{test}" for test in settings.get("tests", ())),
+        tuple(sorted(project.get("optional-dependencies", ()))),
+    )
+
+
+def _app(path: str, document: dict[str, Any], names: set[str], contents: Mapping[str, bytes]) -> App:
+    folder = path.rpartition("/")[0]
+    project, settings = document["project"], _settings(path, document, {"extras", "beside"})
+    extras = tuple(settings.get("extras", ()))
+    optional = project.get("optional-dependencies", {})
+    if unknown := sorted(set(extras) - set(optional)):
+        raise InvalidInput(f"{path}: [tool.release] extras names {unknown[0]!r}, which the project does not have")
+    uses: dict[str, set[str]] = {}
+    for requirement in (*project.get("dependencies", ()), *(one for extra in extras for one in optional[extra])):
+        name, used, rest = _requirement(requirement, path)
+        if name in names:
+            if rest:
+                raise InvalidInput(f"{path}: {requirement!r} bounds a shared package; its version stands in the pins")
+            uses.setdefault(name, set()).update(used)
+    pinned = contents.get(f"{folder}/requirements.txt")
+    return App(
+        folder.rpartition("/")[2],
+        str(project["name"]),
+        folder,
+        {name: tuple(sorted(used)) for name, used in uses.items()},
+        extras,
+        tuple(settings.get("beside", ())),
+        None if pinned is None else read_pins(pinned, f"{folder}/requirements.txt"),
+    )
+
+
+def _settings(path: str, document: dict[str, Any], known: set[str]) -> dict[str, Any]:
+    settings: dict[str, Any] = document["tool"]["release"]
+    if unknown := sorted(settings.keys() - known):
+        raise InvalidInput(f"{path}: [tool.release] has {unknown[0]!r}; known: {', '.join(sorted(known))}")
+    return settings
+
+
+def _requirement(text: str, path: str) -> tuple[str, tuple[str, ...], str]:
+    """Return name, extras and the rest of a requirement."""
+    found = _NAME.fullmatch(text.strip())
+    if found is None:
+        raise InvalidInput(f"{path}: {text!r} is no requirement")
+    extras = (found[2] or "[]")[1:-1]
+    return found[1], tuple(part.strip() for part in extras.split(",") if part.strip()), found[3].strip()
+
+
+def _in_order(packages: list[Package]) -> list[Package]:
+    """Return packages, each after those it depends on."""
+    placed: list[Package] = []
+    waiting = sorted(packages, key=lambda package: package.name)
+    while waiting:
+        names = {package.name for package in waiting}
+        free = next((one for one in waiting if not names & one.requires.keys()), None)
+        if free is None:
+            raise InvalidInput(f"the packages {', '.join(sorted(names))} depend on each other in a circle")
+        waiting.remove(free)
+        placed.append(free)
+    return placed

@@ -1,0 +1,1 @@
+"""A release at work: locked, checked, done step by step, and recorded."""

@@ -1,0 +1,143 @@
+"""What each subject's files are to be once the bundle is released, and whether they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import date
+from functools import cached_property
+
+from quant_platform_kit.domain.digests import canonical_json, sha256
+
+from quant_release.bundle import Bundle
+from quant_release.repository.edits import locked_at, prepared
+from quant_release.repository.observed import ObservedState
+from quant_release.repository.pins import Pin, write_pins
+from quant_release.repository.versions import Version, tag_name
+from quant_release.repository.workspace import LOCK
+from quant_release.steps.machine import Subject
+from quant_release.steps.table import Scope
+
+__all__ = ["PINS_MESSAGE", "DesiredState", "release_message", "subjects_of"]
+
+PINS_MESSAGE = "Bump shared strategy package pins"
+
+
+def release_message(version: Version) -> str:
+    """Return the message of a package's release commit."""
+    return f"Prepare v{version} release"
+
+
+def subjects_of(bundle: Bundle, packages: Iterable[str]) -> tuple[Subject, ...]:
+    """Return the subjects of a bundle in their order: packages after those they depend on, apps, images."""
+    return (
+        *(Subject(Scope.PACKAGE, name) for name in packages),
+        *(Subject(Scope.APP, name) for name in bundle.platforms),
+        *(Subject(Scope.IMAGE, repository) for _, repository in bundle.images),
+    )
+
+
+class DesiredState:
+    """What the bundle means for the files of a checkout; ``on`` is the date of changelog headings."""
+
+    def __init__(self, observed: ObservedState, bundle: Bundle, on: date) -> None:
+        self.observed, self.bundle, self.on = observed, bundle, on
+        self._files: dict[Subject, Mapping[str, bytes]] = {}
+
+    @cached_property
+    def versions(self) -> Mapping[str, Version]:
+        """Target version of every package."""
+        return {name: self.bundle.version(name) for name in self.bundle.packages}
+
+    def files(self, subject: Subject) -> Mapping[str, bytes]:
+        """Return what the commit of a package or app is to have under each path that it may change."""
+        if subject not in self._files:
+            make = self._package_files if subject.scope is Scope.PACKAGE else self._app_files
+            self._files[subject] = make(subject.name)
+        return self._files[subject]
+
+    def _package_files(self, name: str) -> Mapping[str, bytes]:
+        package = self.observed.workspace.packages[name]
+        files = self.observed.at(self.observed.head, package.manifest, package.history, LOCK)
+        return prepared(package, files, self.versions[name], self.versions, self.on)
+
+    def _app_files(self, name: str) -> Mapping[str, bytes]:
+        return {self.observed.workspace.apps[name].requirements: write_pins(self.pins(name))}
+
+    def pins(self, name: str) -> tuple[Pin, ...]:
+        """Return the pins of an app."""
+        workspace, url = self.observed.workspace, self.observed.url
+        return tuple(
+            Pin.to(package, self.versions[package], url, workspace.packages[package].folder, extras)
+            for package, extras in sorted(workspace.apps[name].uses.items())
+        )
+
+    def pins_of(self, name: str) -> tuple[Pin, ...]:
+        """Return the pins of the packages that a package depends on."""
+        packages, url = self.observed.workspace.packages, self.observed.url
+        return tuple(
+            Pin.to(other, self.versions[other], url, packages[other].folder) for other in packages[name].requires
+        )
+
+    def committed(self, name: str) -> bool:
+        """Whether HEAD has a package as it is to be."""
+        files = self.files(Subject(Scope.PACKAGE, name))
+        return self.observed.at(self.observed.head, *files) == files
+
+    def written(self, subject: Subject) -> bool:
+        """Whether the working tree has a subject's files as they are to be."""
+        return self.rewritten(subject) == {path: self.observed.on_disk(path) for path in self.files(subject)}
+
+    def rewritten(self, subject: Subject) -> dict[str, bytes | None]:
+        """Return what the working tree is to have; of the lock, only the package's own entry changes."""
+        files: dict[str, bytes | None] = dict(self.files(subject))
+        if LOCK in files and (on_disk := self.observed.on_disk(LOCK)) is not None:
+            files[LOCK] = locked_at(on_disk, subject.name, self.versions[subject.name])
+        return files
+
+    def release_commit(self, name: str) -> str:
+        """Return the last commit of HEAD that changed a package: the one to tag, once the release is committed."""
+        return self.observed.git.last_touching(self.observed.head, *self.observed.workspace.packages[name].paths)
+
+    def pinned_at(self, revision: str, name: str) -> bool:
+        """Whether a revision pins an app as the bundle says."""
+        files = self._app_files(name)
+        return self.observed.at(revision, *files) == files
+
+    def app_of(self, image: Subject) -> str:
+        """Return the app of an image."""
+        return next(app for app, repository in self.bundle.images if repository == image.name)
+
+    def image_commit(self, name: str) -> str:
+        """Return the commit that an app's image is built from: the last published one that changed the app."""
+        return self.observed.git.last_touching(self.observed.remote_head, self.observed.workspace.apps[name].folder)
+
+    def is_own_commit(self, text: str, paths: Iterable[str]) -> bool:
+        """Whether a commit has the message and the paths of one that this bundle makes."""
+        if text == PINS_MESSAGE:
+            apps = (self.observed.workspace.apps[name] for name in self.bundle.platforms)
+            return {*paths} <= {app.requirements for app in apps}
+        for name, version in self.versions.items():
+            if text == release_message(version) and {*paths} <= {*self.files(Subject(Scope.PACKAGE, name))}:
+                return True
+        return False
+
+    # --- what tests stand for ------------------------------------------------------------------
+
+    def checked_key(self, name: str) -> str:
+        """Return the digest of all that a package's tests ran on: tree as tagged, lock, what it depends on."""
+        package = self.observed.workspace.packages[name]
+        blobs = self.observed.git.blobs(self.observed.head, *package.paths)
+        files = self.files(Subject(Scope.PACKAGE, name))
+        blobs |= {path: sha256(data) for path, data in files.items()}
+        return self._key("package", name, blobs, package.requires)
+
+    def tested_key(self, name: str) -> str:
+        """Return the digest of all that an app's tests ran on: tree, pins, lock, commits of the tags."""
+        app = self.observed.workspace.apps[name]
+        blobs = self.observed.git.blobs(self.observed.head, app.folder, *app.beside, LOCK)
+        blobs[app.requirements] = sha256(write_pins(self.pins(name)))
+        return self._key("app", name, blobs, app.uses)
+
+    def _key(self, kind: str, name: str, blobs: Mapping[str, str], on: Iterable[str]) -> str:
+        tags = {one: self.observed.remote.tags.get(tag_name(one, self.versions[one])) for one in on}
+        return sha256(canonical_json({"kind": kind, "name": name, "files": blobs, "tags": tags}))

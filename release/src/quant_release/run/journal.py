@@ -1,0 +1,216 @@
+"""What a release did, and what it knows that git does not: create-only objects of the kit's store.
+
+::
+
+    release/lease                        who works, since when, and the run that is open
+    release/runs/<run>/run               bundle, operator, branch, where the origin was
+    release/runs/<run>/events/<number>   a step begun, ended, refused or failed
+    release/checked/<key>                tests that passed, by a digest of all they ran on
+    release/images/<key>                 an image by digest, by app, repository and commit
+    release/left/<bundle digest>         what the tags, pins and images were when the bundle was released
+
+A run id is its UTC time and the name of the bundle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from quant_platform_kit.domain.digests import canonical_json, sha256
+from quant_platform_kit.domain.errors import Conflict, QuantError, Refused
+from quant_platform_kit.ports.versioned_store import VersionedStore
+from quant_platform_kit.services.record.decoding import decode
+
+from quant_release.steps.machine import Subject
+from quant_release.steps.table import Row
+
+__all__ = ["Event", "ImageRecord", "Journal", "RunRecord", "RunWatcher", "StepListener"]
+
+_RUNS, _CHECKED, _IMAGES, _LEFT = "release/runs/", "release/checked/", "release/images/", "release/left/"
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """One release.
+
+    Attributes
+    ----------
+    at
+        By the store's clock, aware UTC; its date is the one in changelogs.
+    base
+        Commit of the origin's branch when it began.
+    bundle, digest
+        Name of the bundle, and the digest of what it said.
+    """
+
+    run: str
+    who: str
+    at: datetime
+    bundle: str
+    digest: str
+    branch: str
+    base: str
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that happened to a step.
+
+    Attributes
+    ----------
+    what
+        ``begins``, ``ended``, ``failed`` or ``undone``, or ``finished``, ``abandoned`` and ``resumed`` of the run.
+    """
+
+    at: datetime
+    who: str
+    what: str
+    step: str = ""
+    subject: str = ""
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRecord:
+    """An image that was built.
+
+    Attributes
+    ----------
+    reference
+        ``repository@sha256:...``.
+    pins
+        What it was installed from.
+    """
+
+    app: str
+    repository: str
+    commit: str
+    reference: str
+    pins: tuple[str, ...]
+    at: datetime
+
+
+class Journal:
+    """The journal of releases in a store."""
+
+    def __init__(self, store: VersionedStore, who: str) -> None:
+        self.store, self.who = store, who
+
+    # --- runs ----------------------------------------------------------------------------------
+
+    def open(self, bundle: str, digest: str, branch: str, base: str) -> RunRecord:
+        """Record a new run."""
+        at = self.store.now()
+        run = RunRecord(f"{at:%Y%m%dT%H%M%S%fZ}-{bundle}", self.who, at, bundle, digest, branch, base)
+        self.store.create(f"{_RUNS}{run.run}/run", canonical_json(run))
+        return run
+
+    def run(self, name: str) -> RunRecord:
+        """Return a run; `Refused` for one that is not here."""
+        key = f"{_RUNS}{name}/run"
+        stored = self.store.get(key)
+        if stored is None:
+            raise Refused(f"run {name} is not in the journal; `release history` lists those that are")
+        return decode(RunRecord, stored.data, key)
+
+    def runs(self) -> list[RunRecord]:
+        """Return every run, oldest first."""
+        return [self.run(key.split("/")[2]) for key in self.store.keys(_RUNS) if key.endswith("/run")]
+
+    def events(self, run: str) -> list[Event]:
+        """Return what happened in a run, in order."""
+        keys = self.store.keys(f"{_RUNS}{run}/events/")
+        found = [(key, self.store.get(key)) for key in keys]
+        return [decode(Event, stored.data, key) for key, stored in found if stored is not None]
+
+    def note(self, run: str, what: str, step: str = "", subject: str = "", text: str = "") -> None:
+        """Record an event under the next number."""
+        event = canonical_json(Event(self.store.now(), self.who, what, step, subject, text))
+        number = len(self.store.keys(f"{_RUNS}{run}/events/"))
+        while True:
+            try:
+                self.store.create(f"{_RUNS}{run}/events/{number:05}", event)
+            except Conflict:
+                number += 1
+                continue
+            return
+
+    # --- what git does not know ----------------------------------------------------------------
+
+    def passed(self, key: str) -> bool:
+        """Whether tests passed on what a digest stands for."""
+        return self.store.get(_CHECKED + key) is not None
+
+    def record_passed(self, key: str, what: str) -> None:
+        """Record that tests passed."""
+        self._create(_CHECKED + key, {"who": self.who, "at": self.store.now(), "what": what})
+
+    def image(self, app: str, repository: str, commit: str) -> ImageRecord | None:
+        """Return the image of an app at a commit, None if none was recorded."""
+        key = _image_key(app, repository, commit)
+        stored = self.store.get(key)
+        return None if stored is None else decode(ImageRecord, stored.data, key)
+
+    def record_image(self, image: ImageRecord) -> None:
+        """Record an image."""
+        self._create(_image_key(image.app, image.repository, image.commit), image)
+
+    def left(self, digest: str) -> dict[str, str] | None:
+        """Return what the release of a bundle left of each subject, None before it was finished."""
+        key = _LEFT + digest
+        stored = self.store.get(key)
+        return None if stored is None else decode(dict[str, str], stored.data, key)
+
+    def record_left(self, digest: str, identities: Mapping[str, str]) -> None:
+        """Record what the release of a bundle left of each subject."""
+        self._create(_LEFT + digest, identities)
+
+    def images(self) -> list[ImageRecord]:
+        """Return every image, in the order in which they were built."""
+        found = [(key, self.store.get(key)) for key in self.store.keys(_IMAGES)]
+        images = [decode(ImageRecord, stored.data, key) for key, stored in found if stored is not None]
+        return sorted(images, key=lambda image: image.at)
+
+    def _create(self, key: str, document: object) -> None:
+        try:
+            self.store.create(key, canonical_json(document))
+        except Conflict:
+            return
+
+
+def _image_key(app: str, repository: str, commit: str) -> str:
+    return f"{_IMAGES}{sha256(f'{app} {repository} {commit}'.encode())}"
+
+
+StepListener = Callable[[str, Row, Subject], None]
+"""Is told what happened to a step, as in `Event.what`."""
+
+
+class RunWatcher:
+    """Records the steps of a run, and tells who looks on."""
+
+    def __init__(self, journal: Journal, run: str, listener: StepListener | None = None) -> None:
+        self._journal, self._run, self._listener = journal, run, listener
+
+    def begins(self, row: Row, subject: Subject) -> None:
+        """Record that a step begins."""
+        self._note("begins", row, subject)
+
+    def ended(self, row: Row, subject: Subject) -> None:
+        """Record that a step ended well."""
+        self._note("ended", row, subject)
+
+    def failed(self, row: Row, subject: Subject, error: QuantError) -> None:
+        """Record why a step did not."""
+        self._note("failed", row, subject, str(error))
+
+    def undone(self, row: Row, subject: Subject) -> None:
+        """Record that a step was taken back."""
+        self._note("undone", row, subject)
+
+    def _note(self, what: str, row: Row, subject: Subject, text: str = "") -> None:
+        self._journal.note(self._run, what, row.step, str(subject), text)
+        if self._listener is not None:
+            self._listener(what, row, subject)

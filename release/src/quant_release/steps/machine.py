@@ -1,0 +1,230 @@
+"""The step machine: takes subjects through the rows of the transition table, one guarded step at a time.
+
+What a subject has reached is asked anew each time, so that a process may die anywhere and the next one goes on from
+what is there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+from quant_platform_kit.domain.errors import InvalidInput, QuantError, Refused
+
+from quant_release.steps.table import TABLE, Action, Guard, Row, Scope, Stage, Undo, rows_of
+
+__all__ = [
+    "Boundary",
+    "Executor",
+    "Reached",
+    "StepFailed",
+    "Subject",
+    "Watcher",
+    "advance",
+    "last_step",
+    "next_row",
+    "take_back",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A package, an app or an image, by name; an image's name is its repository."""
+
+    scope: Scope
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.scope.value} {self.name}"
+
+
+class StepFailed(QuantError):
+    """A step was taken and did not come to what it has to make, or its tests failed. What it did stays."""
+
+
+class Boundary(Enum):
+    """The instants of a step between which a crash must not matter, in order."""
+
+    CHOSEN = "chosen"
+    GUARDED = "guarded"
+    RECORDED = "recorded"
+    ACTED = "acted"
+    VERIFIED = "verified"
+
+
+Reached = Callable[[Boundary, Row, Subject], None]
+"""Is called at every boundary of every step."""
+
+
+class Inspector(Protocol):
+    """What can be asked about subjects."""
+
+    def stage(self, subject: Subject) -> Stage:
+        """Return how far a subject has come."""
+        ...
+
+    def missing(self, guard: Guard, subject: Subject) -> str | None:
+        """Return what is missing for a guard to hold, None if it holds."""
+        ...
+
+
+class Executor(Inspector, Protocol):
+    """What can be asked about subjects, and done with them."""
+
+    def act(self, action: Action, subject: Subject) -> None:
+        """Do what a row says; done again after a crash, it has no effect twice."""
+        ...
+
+    def undo(self, undo: Undo, subject: Subject) -> bool:
+        """Take a row back; return whether there was anything that could be."""
+        ...
+
+
+class Watcher(Protocol):
+    """Who is told about every step."""
+
+    def begins(self, row: Row, subject: Subject) -> None:
+        """Record that a step begins; durable when it returns."""
+        ...
+
+    def ended(self, row: Row, subject: Subject) -> None:
+        """Record that a step came to its end."""
+        ...
+
+    def failed(self, row: Row, subject: Subject, error: QuantError) -> None:
+        """Record that a step was refused or failed."""
+        ...
+
+    def undone(self, row: Row, subject: Subject) -> None:
+        """Record that a step was taken back."""
+        ...
+
+
+def next_row(inspector: Inspector, subject: Subject) -> Row | None:
+    """Return the row that a subject is to take next, None at its end."""
+    stage = inspector.stage(subject)
+    return next((row for row in rows_of(subject.scope) if row.takes is stage), None)
+
+
+def rows_left(inspector: Inspector, subject: Subject) -> tuple[Row, ...]:
+    """Return the rows that a subject still has to take."""
+    rows = rows_of(subject.scope)
+    first = next_row(inspector, subject)
+    return () if first is None else rows[rows.index(first) :]
+
+
+def obstacles(inspector: Inspector, row: Row, subject: Subject) -> list[str]:
+    """Return what forbids a row now."""
+    return [text for guard in row.guards if (text := inspector.missing(guard, subject)) is not None]
+
+
+def _nothing(_boundary: Boundary, _row: Row, _subject: Subject) -> None:
+    return
+
+
+def advance(
+    executor: Executor,
+    subjects: Iterable[Subject],
+    watcher: Watcher,
+    until: tuple[Row, Subject] | None = None,
+    reached: Reached = _nothing,
+) -> None:
+    """Take every subject to its end, in order, or up to a step.
+
+    Raises
+    ------
+    Refused
+        A guard does not hold; it says what is missing. Nothing was changed by the step.
+    StepFailed
+        A step did not come to what it makes.
+    """
+    for subject in subjects:
+        while (row := next_row(executor, subject)) is not None and not _is_beyond(row, subject, until):
+            reached(Boundary.CHOSEN, row, subject)
+            try:
+                _take(executor, row, subject, watcher, reached)
+            except QuantError as error:
+                watcher.failed(row, subject, error)
+                raise
+            if until == (row, subject):
+                return
+        if until is not None and until[1] == subject:
+            return
+
+
+def _is_beyond(row: Row, subject: Subject, until: tuple[Row, Subject] | None) -> bool:
+    """Whether a step comes after the one to stop at."""
+    return until is not None and until[1] == subject and TABLE.index(row) > TABLE.index(until[0])
+
+
+def _take(
+    executor: Executor,
+    row: Row,
+    subject: Subject,
+    watcher: Watcher,
+    reached: Reached,
+) -> None:
+    if found := obstacles(executor, row, subject):
+        raise Refused(f"{row.step} of {subject}: {'; '.join(found)}")
+    reached(Boundary.GUARDED, row, subject)
+    watcher.begins(row, subject)
+    reached(Boundary.RECORDED, row, subject)
+    executor.act(row.action, subject)
+    reached(Boundary.ACTED, row, subject)
+    stage = executor.stage(subject)
+    if not _is_at_least(stage, row):
+        raise StepFailed(f"{row.step} of {subject} was done, and it is {stage.value} instead of {row.makes.value}")
+    reached(Boundary.VERIFIED, row, subject)
+    watcher.ended(row, subject)
+
+
+def _is_at_least(stage: Stage, row: Row) -> bool:
+    """Whether a subject has come as far as a row leads."""
+    rows = rows_of(row.scope)
+    return stage in {later.makes for later in rows[rows.index(row) :]}
+
+
+def take_back(executor: Executor, subjects: Sequence[Subject], watcher: Watcher) -> None:
+    """Undo what was not published, of the last subject first.
+
+    Raises
+    ------
+    Refused
+        A step cannot be taken back as things are.
+    """
+    for subject in reversed(subjects):
+        while (row := _last_row(executor, subject)) is not None and row.undo is not Undo.NEVER:
+            if row.undo is Undo.NOTHING or not executor.undo(row.undo, subject):
+                break
+            watcher.undone(row, subject)
+            if row.undo is Undo.TIDY:
+                break
+            if executor.stage(subject) is row.makes:
+                raise StepFailed(f"{row.undo.value}: {subject} is still {row.makes.value}")
+
+
+def _last_row(executor: Executor, subject: Subject) -> Row | None:
+    """Return the row that led to where a subject is."""
+    stage = executor.stage(subject)
+    return next((row for row in rows_of(subject.scope) if row.makes is stage), None)
+
+
+def last_step(text: str, subjects: Sequence[Subject]) -> tuple[Row, Subject]:
+    """Return the step that ``--until`` names: ``STEP``, the last of that name, or ``STEP:SUBJECT``.
+
+    Raises
+    ------
+    InvalidInput
+        The table has no such step, or the bundle no such subject.
+    """
+    name, _, wanted = text.partition(":")
+    row = next((row for row in TABLE if row.step == name), None)
+    if row is None:
+        raise InvalidInput(f"--until {text!r}: there is no step {name!r}; known: {', '.join(r.step for r in TABLE)}")
+    fitting = [one for one in subjects if one.scope is row.scope and wanted in ("", one.name)]
+    if not fitting:
+        known = ", ".join(one.name for one in subjects if one.scope is row.scope) or "none"
+        raise InvalidInput(f"--until {text!r}: {name} has no subject {wanted!r}; the bundle has: {known}")
+    return row, fitting[-1]

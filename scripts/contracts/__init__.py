@@ -1,0 +1,1 @@
+"""Who may import whom: rules derived from what is in the tree, and the proof that each of them can be broken."""

@@ -1,0 +1,236 @@
+"""The rules: who may import whom.
+
+Apps, packages, venues, client libraries and so on are found in the tree; a new one falls under the rules as it is
+added. Imports inside functions and under ``TYPE_CHECKING`` count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from checkout import Checkout
+
+__all__ = ["EXCEPTIONS", "KIT", "Plant", "Rule", "rules"]
+
+KIT = "quant_platform_kit"
+SANDBOX = "venue_sandbox"
+STANDS = f"{SANDBOX}.stands"
+RELEASE = "quant_release"
+
+WEB_LIBRARIES = ("anyio", "fastapi", "starlette", "uvicorn")
+TEMPLATE_LIBRARIES = ("jinja2", "markupsafe")
+STORE_AND_CLOUD_LIBRARIES = ("apprise", "google", "psycopg", "requests", "sqlalchemy", "urllib3")
+
+EXCEPTIONS = (
+    # the module that opens stores also has what they share
+    (f"{KIT}.adapters.file_store", f"{KIT}.adapters.stores"),
+    (f"{KIT}.adapters.gs_store", f"{KIT}.adapters.stores"),
+    (f"{KIT}.adapters.sql_store", f"{KIT}.adapters.stores"),
+    # an import of a ledger is audited and refused where accounts are at work
+    (f"{KIT}.services.record.backup", f"{KIT}.services.operate.audit"),
+    (f"{KIT}.services.record.backup", f"{KIT}.services.operate.owners"),
+    (f"{KIT}.services.record.backup", f"{KIT}.services.operate.switches"),
+    # a command of its app prints as the others do
+    ("schwab_app.login", f"{KIT}.cli.output"),
+)
+"""Imports that break a rule and are let through, importer and imported; one that is gone has to be taken off."""
+
+Plant = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One contract of import-linter.
+
+    Attributes
+    ----------
+    name
+        The rule as a sentence.
+    type
+        Its contract type.
+    options
+        Of the contract type.
+    plants
+        Imports that break it, importer and imported.
+    """
+
+    name: str
+    type: str
+    options: dict[str, Any]
+    plants: tuple[Plant, ...]
+
+
+def rules(tree: Checkout) -> Iterator[Rule]:
+    """Yield all rules that hold in a tree."""
+    yield from _rooms_of_the_kit(tree)
+    yield from _strategies_and_apps(tree)
+    yield from _libraries(tree)
+    yield from _what_is_deployed(tree)
+    yield from _rooms_of_the_tools(tree)
+    yield from _outermost(tree)
+
+
+def _rooms_of_the_kit(tree: Checkout) -> Iterator[Rule]:
+    yield _layers(
+        tree,
+        KIT,
+        ("cli", "testing", "web"),
+        ("runtime",),
+        ("paper",),
+        ("adapters", "report", "services"),
+        ("ports",),
+        ("domain",),
+    )
+    yield _layers(tree, f"{KIT}.services", ("observe", "research"), ("run",), ("operate",), ("record",))
+    yield _layers(tree, f"{KIT}.runtime", ("run_accounts", "version"), ("service", "stopping"), ("settings",))
+    known_to = (*_kit("web", "cli.broker"), *tree.apps, STANDS, *tree.outside)
+    yield _known_to(tree, "Of the commands only kit.cli.broker knows the runtime", _kit("runtime"), known_to)
+    strangers = (*tree.apps, "fastapi", "google")
+    yield _only(f"{KIT}.domain", ("numpy",), (*strangers, "pydantic", *_kit("ports")))
+    yield _only(f"{KIT}.ports", _kit("domain"), (*strangers, "pydantic", "numpy", *_kit("services")))
+    below = (*_kit("domain", "ports"), "cronsim", "numpy", "pydantic")
+    yield _only(f"{KIT}.services", below, (*strangers, *_kit("adapters", "paper", "report", "runtime")))
+
+
+def _strategies_and_apps(tree: Checkout) -> Iterator[Rule]:
+    strategies_see = (*_kit("domain"), "numpy", "pydantic")
+    apps_see = (
+        *_kit("adapters", "domain", "paper", "ports", "runtime", "services", "web"),
+        *("loguru", "pydantic", "pydantic_settings", "typer"),
+    )
+    for member in tree.members:
+        others = tuple(name for name in tree.packages if name not in (KIT, *member.packages))
+        for package in member.packages:
+            if member.has_strategies:
+                yield _only(package, strategies_see, (*others, *_kit("ports", "services", "web"), "pyarrow"))
+            if member.is_app:
+                closed = (*_kit("cli", "testing"), *WEB_LIBRARIES, *TEMPLATE_LIBRARIES, *STORE_AND_CLOUD_LIBRARIES)
+                yield _only(package, (*apps_see, *member.requires), (*others, *closed))
+    yield _known_to(tree, "Only stands, campaigns and benchmarks import apps", tree.apps, (STANDS, *tree.outside))
+    yield Rule(
+        "Apps are independent of each other",
+        "independence",
+        {"modules": tree.apps},
+        tuple((one, other) for one in tree.apps for other in tree.apps if one != other),
+    )
+
+
+def _libraries(tree: Checkout) -> Iterator[Rule]:
+    for member in tree.members:
+        if member.is_app and (own := tree.client_libraries(member)):
+            known_to = (*member.packages, *tree.outside)
+            yield _known_to(tree, f"Only {member.folder} imports its client library", own, known_to)
+    for name, libraries, rooms in (
+        ("HTTP stands in kit.web", WEB_LIBRARIES, ("web",)),
+        ("Templates stand in kit.web and kit.report", TEMPLATE_LIBRARIES, ("report", "web")),
+        ("Stores, clouds and senders of notices stand in kit.adapters", STORE_AND_CLOUD_LIBRARIES, ("adapters",)),
+    ):
+        yield _known_to(tree, name, libraries, (*_kit(*rooms), *tree.outside))
+
+
+def _what_is_deployed(tree: Checkout) -> Iterator[Rule]:
+    deployed = [package for member in tree.members if member.is_deployed for package in member.packages]
+    never = [package for package in tree.packages if package not in deployed]
+    not_deployed = (*never, *tree.outside, f"{KIT}.testing")
+    sources = _everywhere_but(tree, *not_deployed)
+    name = "Nothing deployed reaches test suites, the sandbox or the release tool, not even through others"
+    yield _unreached(name, sources, not_deployed)
+    others = [package for package in tree.packages if package != KIT]
+    yield _unreached("The kit knows no other package of the workspace", [KIT], others)
+
+
+def _rooms_of_the_tools(tree: Checkout) -> Iterator[Rule]:
+    yield _layers(tree, SANDBOX, ("cli",), ("demo",), ("stands",), ("cloud", "venues"), ("exchange",), ("servers",))
+    for room, *shared in (
+        ("venues", ("http",)),
+        ("cloud", ("rest",)),
+        ("stands", ("exchange_stand", "platform", "registry"), ("stand",)),
+    ):
+        below = {name for layer in shared for name in layer}
+        names = (name.rpartition(".")[2] for name in tree.rooms(f"{SANDBOX}.{room}"))
+        yield _layers(tree, f"{SANDBOX}.{room}", tuple(name for name in names if name not in below), *shared)
+    yield Rule(
+        "No circles inside any package",
+        "acyclic_siblings",
+        {"ancestors": (*tree.packages, *tree.outside)},
+        ((f"{KIT}.ports", f"{KIT}.services"), (f"{SANDBOX}.servers", f"{SANDBOX}.exchange")),
+    )
+    yield _layers(
+        tree,
+        RELEASE,
+        ("cli",),
+        ("testing",),
+        ("demo",),
+        ("inspect",),
+        ("run",),
+        ("bundle", "images"),
+        ("repository",),
+        ("commands",),
+        ("settings", "steps"),
+    )
+    apps_and_more = tuple(package for package in tree.packages if package not in (KIT, RELEASE))
+    yield _only(
+        RELEASE,
+        (*_kit("adapters", "cli", "domain", "ports", "services"), "pydantic", "rich", "typer"),
+        (*apps_and_more, *_kit("runtime", "testing", "web")),
+    )
+
+
+def _outermost(tree: Checkout) -> Iterator[Rule]:
+    yield _known_to(tree, "Nothing imports a script", tree.scripts, ())
+    yield _known_to(tree, "No package imports campaigns or benchmarks", tree.outside, tree.outside)
+    yield Rule("Campaigns know no benchmarks", "layers", {"layers": ["bench", "chaos"]}, (("chaos", "bench"),))
+
+
+# --- what the rules are made of ----------------------------------------------------------------
+
+
+def _kit(*rooms: str) -> tuple[str, ...]:
+    return tuple(f"{KIT}.{room}" for room in rooms)
+
+
+def _everywhere_but(tree: Checkout, *left_out: str) -> tuple[str, ...]:
+    """Return all packages but those; a package of which a room is left out stands there by its other rooms."""
+    found: list[str] = []
+    for package in (*tree.packages, *tree.outside):
+        split = any(name.startswith(f"{package}.") for name in left_out)
+        found += tree.rooms(package) if split else [package]
+    return tuple(name for name in found if name not in left_out)
+
+
+def _only(package: str, allowed: Iterable[str], planted: Iterable[str]) -> Rule:
+    """Return the rule of what a package may import beside itself and the standard library."""
+    options = {"package": package, "allowed": tuple(allowed)}
+    named = ", ".join(sorted(name.replace(KIT, "kit") for name in options["allowed"]))
+    return Rule(f"{package} may import: {named}", "only", options, tuple((package, other) for other in planted))
+
+
+def _known_to(tree: Checkout, name: str, modules: Sequence[str], importers: Sequence[str]) -> Rule:
+    """Return the rule that modules or libraries are imported by some only."""
+    others = _everywhere_but(tree, *modules, *importers)
+    plants = {(other, modules[0]) for other in others} | {(others[0], module) for module in modules}
+    options = {"protected_modules": list(modules), "allowed_importers": list(importers)}
+    return Rule(name, "protected", options, tuple(sorted(plants)))
+
+
+def _unreached(name: str, sources: Sequence[str], unreached: Sequence[str]) -> Rule:
+    """Return the rule that no chain of imports leads from some modules to others."""
+    plants = {(one, unreached[0]) for one in sources} | {(sources[0], other) for other in unreached}
+    options = {"source_modules": list(sources), "forbidden_modules": list(unreached)}
+    return Rule(name, "forbidden", options, tuple(sorted(plants)))
+
+
+def _layers(tree: Checkout, package: str, *layers: tuple[str, ...]) -> Rule:
+    """Return the rule of a package's layers, the highest first; each module of the package stands in one."""
+    options = {
+        "containers": [package],
+        "layers": [" | ".join(layer) for layer in layers],
+        "exhaustive": "true",
+    }
+    upwards = ((low, high) for above, below in pairwise(layers) for low in below for high in above)
+    beside = ((one, other) for layer in layers for one in layer for other in layer if one != other)
+    plants = tuple((f"{package}.{one}", f"{package}.{other}") for one, other in (*upwards, *beside))
+    return Rule(f"Layers of {package}: {' > '.join(options['layers'])}", "layers", options, plants)

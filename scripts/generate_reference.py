@@ -1,0 +1,20 @@
+#!/usr/bin/env python3
+"""Write the pages of docs/reference that are made from the code; ``--check`` fails where one is out of date."""
+
+from __future__ import annotations
+
+import sys
+
+from generated_files import write_or_check
+from reference import eligibility, execution_model, release, settings
+
+PAGES = {
+    "eligibility": eligibility.page,
+    "execution-model": execution_model.page,
+    "release": release.page,
+    "settings": settings.page,
+}
+
+if __name__ == "__main__":
+    texts = {f"docs/reference/{name}.md": page() for name, page in PAGES.items()}
+    sys.exit(write_or_check(__doc__ or "", texts))

@@ -1,0 +1,82 @@
+"""docs/reference/release.md, made out of the transition table and the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import typer.main
+from quant_release.cli.app import app
+from quant_release.images.builders import BUILDERS
+from quant_release.run import journal
+from quant_release.steps.model_check import INVARIANTS
+from quant_release.steps.table import Guard, Row, Scope, rows_of
+
+from reference.markdown import table
+
+TITLES = {
+    Scope.PACKAGE: "Of a package, each after those it depends on",
+    Scope.APP: "Of an app, once every package is published",
+    Scope.IMAGE: "Of an image: one per app and repository, however many services share it",
+}
+
+
+def page() -> str:
+    """Return the page."""
+    parts = [
+        "# The `release` command",
+        "Generated from the code by `scripts/generate_reference.py`; the repository's check fails when it is "
+        "out of date. How to release is in [the runbook](../runbooks/release.md), why it is so in "
+        "[0013](../adr/0013-release-state-machine.md) and [0014](../adr/0014-pins-alone-decide.md).",
+        "## Commands",
+        "Results go to standard output; progress and errors to standard error, an error as one line that starts with "
+        "`release:`. Exit code 0: done, or everything fits. 1: refused, failed, or something does not fit. 2: the "
+        "command line is wrong. `BUNDLE` is a name below `release/bundles/` or a path ending in `.toml`. "
+        f"`--builder` is {', '.join(f'`{name}`' for name in BUILDERS)}, or `venv:FOLDER` for a rehearsal.",
+        *_commands(),
+        "## Steps",
+        "One table drives `release apply`, `release plan`, this page and the model check. A step leads its subject "
+        "from one stage to the next: it begins only if every guard holds, and is done only if the subject is then seen "
+        "to be at its stage. Stages are read from git and the origin, and from the journal what git cannot know.",
+        *(part for scope in Scope for part in _steps(scope)),
+        "## Guards",
+        table(("guard", "what must hold"), ((f"`{guard.name.lower()}`", guard.value) for guard in Guard)),
+        "## What can never be",
+        "Every state that the table allows is explored in the tests: subjects in any order, a crash after each durable "
+        "effect, undo, and other people who push, stage files or publish a tag alone. In none of them is any of these "
+        "broken, and from each the release can be finished:",
+        "\n".join(f"- {text}" for text in INVARIANTS),
+        "## The journal",
+        "```text\n" + (journal.__doc__ or "").partition("::")[2].strip("\n") + "\n```",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _commands() -> Iterable[str]:
+    group: Any = typer.main.get_command(app)
+    for name, command in group.commands.items():
+        arguments = [one for one in command.params if one.param_type_name == "argument"]
+        options = [one for one in command.params if one.param_type_name == "option" and one.name != "help"]
+        yield f"### `{' '.join(['release', name, *(str(one.metavar) for one in arguments)])}`"
+        yield str(command.help)
+        yield table(("option", "meaning"), ((f"`{_option(one)}`", str(one.help)) for one in options))
+
+
+def _option(option: Any) -> str:
+    return option.opts[0] if option.is_flag else f"{option.opts[0]} {option.metavar or 'PATH'}"
+
+
+def _steps(scope: Scope) -> Iterable[str]:
+    yield f"### {TITLES[scope]}"
+    rows = rows_of(scope)
+    yield "\n".join(
+        ["```mermaid", "stateDiagram-v2", f"    [*] --> {rows[0].takes.value}"]
+        + [f"    {row.takes.value} --> {row.makes.value}: {row.step}" for row in rows]
+        + [f"    {rows[-1].makes.value} --> [*]", "```"]
+    )
+    yield table(("step", "guards", "action", "taken back by"), (_row(row) for row in rows))
+
+
+def _row(row: Row) -> tuple[str, ...]:
+    guards = ", ".join(f"`{guard.name.lower()}`" for guard in row.guards)
+    return f"`{row.step}`", guards, row.action.value, row.undo.value
