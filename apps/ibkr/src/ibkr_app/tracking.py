@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from quant_platform_kit.domain.orders import ExecutionReport, Fill, Order, OrderState, Side
+from quant_platform_kit.domain.orders import ExecutionReport, Fill, Order, OrderState, Side, refuse_contradiction
 
 from ibkr_app.mapping import ErrorMeaning, meaning, order_state
 
@@ -29,7 +29,7 @@ class Tracked:
     perm_id
         The broker's own id, 0 until it has one: seen means acknowledged.
     executions
-        By execution id without its number of corrections; a correction replaces what it corrects.
+        By execution id without its number of corrections: the one with the highest number, whatever came last.
     reason
         The last error about it, with its code.
     working_status
@@ -46,6 +46,7 @@ class Tracked:
     order: Order | None = None
     executions: dict[str, Any] = field(default_factory=dict[str, Any])
     commissions: dict[str, Decimal] = field(default_factory=dict[str, Decimal])
+    commission_numbers: dict[str, int] = field(default_factory=dict[str, int])
     reason: tuple[int, str] | None = None
     working_status: str = "Submitted"
     doubted: bool = False
@@ -107,7 +108,8 @@ class Tracked:
         text = "" if self.reason is None else f"{self.reason[0]}: {self.reason[1]}"
         ordered = sorted(self._counted(now).items(), key=lambda item: (item[1].time, item[0]))
         fills = tuple(_fill(self.order, identity, execution, self.commissions) for identity, execution in ordered)
-        return ExecutionReport(self.order, self.state(now), fills, text if self.rejected else "")
+        answer = ExecutionReport(self.order, self.state(now), fills, text if self.rejected else "")
+        return refuse_contradiction(answer, None)
 
     def _counted(self, now: float) -> dict[str, Any]:
         """Return the executions whose commission is known; all of them when it has not come for long."""
@@ -212,7 +214,9 @@ class Tracker:
             tracked = self._of(reference)
             tracked.perm_id = fill.execution.permId or tracked.perm_id
             tracked.account_id = fill.execution.acctNumber or tracked.account_id
-            tracked.executions[_identity(fill.execution.execId)] = fill.execution
+            identity, known = _identity(fill.execution.execId), tracked.executions.get(_identity(fill.execution.execId))
+            if known is None or _correction(fill.execution.execId) >= _correction(known.execId):
+                tracked.executions[identity] = fill.execution
             tracked.filled_since = time.monotonic()
             self._take_commission(tracked, fill.commissionReport)
             self._changed.notify_all()
@@ -243,13 +247,23 @@ class Tracker:
 
     @staticmethod
     def _take_commission(tracked: Tracked, report: Any) -> None:
-        if report is not None and report.execId:
-            tracked.commissions[_identity(report.execId)] = Decimal(str(report.commission))
+        if report is None or not report.execId:
+            return
+        identity, number = _identity(report.execId), _correction(report.execId)
+        if number >= tracked.commission_numbers.get(identity, 0):
+            tracked.commissions[identity] = Decimal(str(report.commission))
+            tracked.commission_numbers[identity] = number
 
 
 def _identity(execution_id: str) -> str:
     """Return an execution id without the number at its end, which counts corrections."""
     return execution_id.rpartition(".")[0] or execution_id
+
+
+def _correction(execution_id: str) -> int:
+    """Return the number at the end of an execution id: the first is 1, and each correction one more."""
+    number = execution_id.rpartition(".")[2]
+    return int(number) if number.isdecimal() else 0
 
 
 def order_of(reference: str, trade: Any) -> Order:

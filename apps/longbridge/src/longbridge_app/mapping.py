@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from quant_platform_kit.adapters.longbridge_inputs import plain_symbol
-from quant_platform_kit.domain.orders import ExecutionReport, Fill, Order, OrderState, Side
+from quant_platform_kit.domain.orders import ExecutionReport, Fill, Order, OrderState, Side, refuse_contradiction
 
 from longbridge_app.rows import FillRow, OrderRow
 
@@ -47,6 +47,11 @@ def report(row: OrderRow, fills: Sequence[FillRow], cost: Decimal) -> ExecutionR
     cost
         Commission and fees of the whole order so far, which LongBridge does not tell by execution: they stand with the
         first one.
+
+    Raises
+    ------
+    NeedsOperator
+        The executions contradict the row.
     """
     order, state = order_of(row), order_state(row)
     known = sorted({fill.trade_id: fill for fill in fills}.values(), key=lambda fill: (fill.at, fill.trade_id))
@@ -61,7 +66,8 @@ def report(row: OrderRow, fills: Sequence[FillRow], cost: Decimal) -> ExecutionR
         for each, paid in zip(known, costs, strict=False)
     )
     rejected = state is OrderState.REJECTED
-    return ExecutionReport(order, state, made, (row.message or "rejected without a reason") if rejected else "")
+    answer = ExecutionReport(order, state, made, (row.message or "rejected without a reason") if rejected else "")
+    return refuse_contradiction(answer, row.executed_quantity)
 
 
 def described(row: OrderRow) -> str:

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from quant_platform_kit.domain.errors import InvalidInput
-from quant_platform_kit.domain.orders import ExecutionReport, Fill, Order, OrderState, Side
+from quant_platform_kit.domain.orders import ExecutionReport, Fill, Order, OrderState, Side, refuse_contradiction
 from quant_platform_kit.domain.portfolio import AccountState, Quote, quotable, quote_price
 
 from schwab_app.intents import Fingerprint
@@ -17,6 +17,8 @@ __all__ = ["account_state", "described", "entered_at", "fingerprint", "order_sta
 
 Document = Mapping[str, Any]
 
+FILL = "FILL"
+"""The only type of an execution that trades; a cancel is told as an execution of the type CANCELED."""
 SHARES = ("EQUITY", "COLLECTIVE_INVESTMENT", "ETF")
 _STATES = {
     "CANCELED": OrderState.CANCELLED,
@@ -63,6 +65,11 @@ def report(document: Document, order: Order | None, reference: str = "") -> Exec
     ----------
     order
         As it was sent; None for an order of somebody else, which is then described under ``reference``.
+
+    Raises
+    ------
+    NeedsOperator
+        The document contradicts itself.
     """
     order = order or _order(document, reference)
     fills = _fills(document, order)
@@ -75,7 +82,8 @@ def report(document: Document, order: Order | None, reference: str = "") -> Exec
     if state is OrderState.REJECTED and filled:
         state = OrderState.CANCELLED
     text = str(document.get("statusDescription") or "") if state is OrderState.REJECTED else ""
-    return ExecutionReport(order, state, fills, text or ("rejected" if state is OrderState.REJECTED else ""))
+    answer = ExecutionReport(order, state, fills, text or ("rejected" if state is OrderState.REJECTED else ""))
+    return refuse_contradiction(answer, _filled_quantity(document))
 
 
 def _order(document: Document, reference: str) -> Order:
@@ -94,15 +102,22 @@ def _fills(document: Document, order: Order) -> tuple[Fill, ...]:
     found: dict[str, Fill] = {}
     activities: list[Any] = document.get("orderActivityCollection") or []
     for activity in activities:
-        if activity.get("activityType") != "EXECUTION":
+        if (activity.get("activityType"), activity.get("executionType", FILL)) != ("EXECUTION", FILL):
             continue
-        for leg in activity["executionLegs"]:
+        legs: list[Any] = activity.get("executionLegs") or []
+        for leg in legs:
             identity = f"{activity['activityId']}.{leg['legId']}"
             at = datetime.fromisoformat(leg["time"]).astimezone(UTC)
             quantity, price = _number(leg["quantity"]), _number(leg["price"])
             fill = Fill(order.client_order_id, order.symbol, order.side, quantity, price, Decimal(0), at, identity)
             found.setdefault(identity, fill)
     return tuple(sorted(found.values(), key=lambda fill: (fill.executed_at, fill.execution_id)))
+
+
+def _filled_quantity(document: Document) -> Decimal | None:
+    """Return what Schwab says was filled, apart from the single executions."""
+    filled = document.get("filledQuantity")
+    return None if filled is None else _number(filled)
 
 
 def account_state(account_id: str, document: Document) -> AccountState:

@@ -14,6 +14,7 @@ from quant_platform_kit.domain.sessions import SessionHours
 from quant_platform_kit.domain.translation import ExecutionTargets
 
 __all__ = [
+    "PRICE_JUMP",
     "RiskLimits",
     "margin_gate",
     "missing_prices",
@@ -28,6 +29,8 @@ __all__ = [
 ]
 
 ZERO = Decimal(0)
+PRICE_JUMP = Decimal("0.40")
+"""How far a price may be from the last one that was believed, as a share: no ETF moved so far in a day."""
 _CENT = Decimal("0.01")
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from enum import Enum
 
-from quant_platform_kit.domain.errors import OrderRejected
+from quant_platform_kit.domain.errors import NeedsOperator, OrderRejected
 
 __all__ = [
     "TRANSITIONS",
@@ -19,7 +19,9 @@ __all__ = [
     "Side",
     "check_whole_units",
     "raise_if_rejected",
+    "refuse_contradiction",
     "refuse_used_id",
+    "with_plausible_prices",
 ]
 
 
@@ -96,6 +98,9 @@ class Fill:
     ----------
     price, commission
         In the instrument's currency; price per unit, commission for the whole fill.
+    price_known
+        False where what the broker said is no price for what was traded: the quantity counts, ``price`` is the one it
+        was planned at.
     executed_at
         Aware UTC.
     execution_id
@@ -110,6 +115,7 @@ class Fill:
     commission: Decimal
     executed_at: datetime
     execution_id: str = ""
+    price_known: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,3 +168,46 @@ def refuse_used_id(used_for: Order, order: Order) -> None:
     """Raise `OrderRejected` if an order's id was used for another one: ids are used once."""
     if used_for != order:
         raise OrderRejected(f"client order id {order.client_order_id} was used for {used_for}; ids are used once")
+
+
+def with_plausible_prices(report: ExecutionReport, price: Decimal | None, limit: Decimal) -> ExecutionReport:
+    """Return an answer in which a fill whose price cannot be one counts, at the price it was planned at.
+
+    Parameters
+    ----------
+    price
+        What the order was planned at; None if that is not known.
+    limit
+        How far a fill may be from it, as a share.
+    """
+    if price is None:
+        return report
+    fills = tuple(
+        fill
+        if fill.price > 0 and abs(fill.price / price - 1) <= limit
+        else replace(fill, price=price, price_known=False)
+        for fill in report.fills
+    )
+    return replace(report, fills=fills)
+
+
+def refuse_contradiction(report: ExecutionReport, filled: Decimal | None) -> ExecutionReport:
+    """Return an answer that does not contradict itself.
+
+    Parameters
+    ----------
+    filled
+        What the broker says apart from the single fills: the units filled; None if it does not say.
+
+    Raises
+    ------
+    NeedsOperator
+        Its fills add up to more than was ordered, or than the broker says was filled.
+    """
+    order, total = report.order, report.filled_quantity
+    for most, of_what in ((order.quantity, "ordered"), (filled, "filled, as the broker says")):
+        if most is not None and total > most:
+            raise NeedsOperator(
+                f"order {order.client_order_id}: its fills add up to {total} {order.symbol}, and {most} were {of_what}"
+            )
+    return report

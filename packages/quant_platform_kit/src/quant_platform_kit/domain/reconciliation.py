@@ -10,7 +10,7 @@ from enum import StrEnum
 from quant_platform_kit.domain.orders import ExecutionReport, Fill, Side
 from quant_platform_kit.domain.portfolio import AccountState
 
-__all__ = ["Discrepancy", "Finding", "expected_account", "reconcile", "suspected_splits"]
+__all__ = ["Discrepancy", "Finding", "expected_account", "odd_prices", "reconcile", "suspected_splits"]
 
 ZERO = Decimal(0)
 SPLIT_RATIOS = tuple(Decimal(n) for n in (2, 3, 4, 5, 6, 8, 10, 15, 20, 25, 50))
@@ -26,6 +26,7 @@ class Discrepancy(StrEnum):
     LIQUIDATION = "liquidation"
     CASH_MOVEMENT = "cash_movement"
     UNKNOWN_ORDER = "unknown_open_order"
+    ODD_PRICE = "odd_price"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,19 @@ def expected_account(before: AccountState, fills: Iterable[Fill], currency: str)
         quantities[fill.symbol] = quantities.get(fill.symbol, ZERO) + sign * fill.quantity
         cash[currency] = cash.get(currency, ZERO) - sign * fill.quantity * fill.price - fill.commission
     return AccountState(before.account_id, cash, {s: q for s, q in quantities.items() if q}, before.buying_power)
+
+
+def odd_prices(fills: Iterable[Fill]) -> list[Finding]:
+    """Name the fills whose price, as the broker says it, is none."""
+    return [
+        Finding(
+            Discrepancy.ODD_PRICE,
+            f"{fill.side.value} {fill.quantity} {fill.symbol}: what the broker says it was filled at is no price; the "
+            f"units count, at the {fill.price} they were planned at",
+        )
+        for fill in fills
+        if not fill.price_known
+    ]
 
 
 def reconcile(

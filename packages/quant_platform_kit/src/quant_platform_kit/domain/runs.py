@@ -256,6 +256,7 @@ class OrderRecord:
         """The record in short, for a report."""
         fills = self.execution.fills if self.execution else ()
         paid = sum((fill.quantity * fill.price for fill in fills), ZERO)
+        priced = self.filled and all(fill.price_known for fill in fills)
         note = next((t.note for t in reversed(self.transitions) if t.note), "")
         return OrderOutcome(
             client_order_id=self.order.client_order_id,
@@ -264,7 +265,7 @@ class OrderRecord:
             quantity=self.order.quantity,
             state=self.state,
             filled=self.filled,
-            average_price=paid / self.filled if self.filled else None,
+            average_price=paid / self.filled if priced else None,
             commission=sum((fill.commission for fill in fills), ZERO),
             text=note or (self.execution.text if self.execution else ""),
             sent_at=self.first_sent,
@@ -279,7 +280,7 @@ class OrderOutcome:
     Attributes
     ----------
     average_price
-        Of its fills, None without any; ``commission`` is their sum.
+        Of its fills, None without any or where a price is not known; ``commission`` is their sum.
     text
         The broker's own words, or the ledger's note.
     decision_price

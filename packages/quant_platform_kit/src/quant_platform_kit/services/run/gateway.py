@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
+from decimal import Decimal
 from typing import Protocol
 
 from quant_platform_kit.domain.boundaries import Boundary
 from quant_platform_kit.domain.cycle import ExecutionPolicy
 from quant_platform_kit.domain.errors import OrderRejected
-from quant_platform_kit.domain.gates import notional_gate, price_age_gate, session_gate
+from quant_platform_kit.domain.gates import PRICE_JUMP, notional_gate, price_age_gate, session_gate
 from quant_platform_kit.domain.identity import Mode
-from quant_platform_kit.domain.orders import TRANSITIONS, ExecutionReport, Order, OrderState
+from quant_platform_kit.domain.orders import TRANSITIONS, ExecutionReport, Order, OrderState, with_plausible_prices
 from quant_platform_kit.domain.portfolio import Quote
 from quant_platform_kit.domain.redaction import redact
 from quant_platform_kit.domain.runs import OrderRecord, Transition
@@ -37,7 +38,13 @@ class Reached(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """What sending an order of one run needs."""
+    """What sending an order of one run needs.
+
+    Attributes
+    ----------
+    prices
+        Per symbol, what the plan was made at: what a broker's fills are held against.
+    """
 
     broker: Broker
     store: VersionedStore
@@ -49,6 +56,7 @@ class Gateway:
     service: str
     mode: Mode
     session: date
+    prices: Mapping[str, Decimal]
     reached: Reached
 
     def forbidden(self, order: Order, quotes: Mapping[str, Quote]) -> list[str]:
@@ -97,7 +105,8 @@ class Gateway:
 
     def answer(self, record: OrderRecord, execution: ExecutionReport) -> OrderRecord:
         """Record a broker's answer, if it says more than the ledger knows; an older one is passed over."""
-        execution = replace(execution, text=redact(execution.text))
+        planned_at = self.prices.get(record.order.symbol)
+        execution = with_plausible_prices(replace(execution, text=redact(execution.text)), planned_at, PRICE_JUMP)
         known = (record.state, record.execution) == (execution.state, execution)
         if known or execution.state not in TRANSITIONS[record.state]:
             return record

@@ -7,7 +7,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from quant_platform_kit.domain.orders import OrderState, Side
-from quant_platform_kit.domain.reconciliation import expected_account, reconcile
+from quant_platform_kit.domain.reconciliation import expected_account, odd_prices, reconcile
 from quant_platform_kit.domain.runs import OrderOutcome, OrderRecord, Outcome, RunClaim, RunPlan, RunReport
 from quant_platform_kit.domain.strategy import Action
 from quant_platform_kit.ports.broker import Broker
@@ -111,7 +111,7 @@ def executed_report(base: RunReport, plan: RunPlan, done: Sequence[OrderRecord],
     """Return the report of a run whose plan was executed as far as it goes."""
     fills = [fill for record in done if record.execution for fill in record.execution.fills]
     account = base.account
-    findings = plan.findings
+    findings = (*plan.findings, *odd_prices(fills))
     if account is not None:
         findings = (*findings, *reconcile(expected_account(plan.account, fills, currency), account))
     held = {symbol for symbol, quantity in account.quantities.items() if quantity} if account else set[str]()

@@ -259,6 +259,7 @@ class _Run:
             self.request.service,
             key.mode if self.request.key.mode.submits else self.request.key.mode,
             key.session,
+            run.plan.prices,
             ports.reached,
         )
         same_session = ports.calendar.local_date(ports.clock.now()) == key.session
