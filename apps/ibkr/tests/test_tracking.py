@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from ibkr_app.mapping import ErrorMeaning, meaning, order_state
 from ibkr_app.tracking import COMMISSION_SECONDS, Tracker
+from quant_platform_kit.domain.errors import NeedsOperator
 from quant_platform_kit.domain.orders import Order, OrderState, Side
 
 ORDER = Order("q1", "SPY", Side.BUY, Decimal(5))
@@ -95,6 +96,18 @@ def test_a_correction_of_a_fill_replaces_it() -> None:
     corrected = report(*FILLED, executed(3, 2, correction=2, price=59.5))
     assert [f.price for f in corrected.fills] == [60, Decimal("59.5")]
     assert corrected.filled_quantity == 5
+
+
+def test_of_corrections_the_highest_number_counts_in_any_sequence() -> None:
+    first, second = executed(3, 2, correction=2, price=59.5), executed(3, 2, correction=3, price=59.0)
+    for events in permutations((executed(3, 2), first, second)):
+        corrected = report(status("Submitted"), executed(2, 1), commission(1), commission(2), *events)
+        assert [f.price for f in corrected.fills] == [60, 59]
+
+
+def test_executions_beyond_the_order_are_for_a_person() -> None:
+    with pytest.raises(NeedsOperator, match=r"add up to 6 \w+, and 5 were ordered"):
+        report(status("Submitted"), executed(3, 1), executed(3, 2), commission(1), commission(2))
 
 
 def test_silence_is_no_acknowledgement() -> None:

@@ -10,6 +10,7 @@ from longbridge_app.broker import traits_of
 from longbridge_app.mapping import described, order_of, order_state, report
 from longbridge_app.rows import Credentials, FillRow, OrderRow
 from longbridge_app.worker import LongBridgeError
+from quant_platform_kit.domain.errors import NeedsOperator
 from quant_platform_kit.domain.orders import Order, OrderState, Side
 from quant_platform_kit.domain.silence import AfterSilence
 
@@ -51,6 +52,12 @@ def test_costs_stand_with_the_first_execution_and_executions_count_once() -> Non
     assert told.state is OrderState.FILLED
     assert [(fill.execution_id, fill.commission) for fill in told.fills] == [("a", D("1.00")), ("b", D(0))]
     assert sum(fill.commission for fill in told.fills) == 1
+
+
+def test_executions_that_contradict_the_row_are_for_a_person_with_both_figures() -> None:
+    row = ROW._replace(status="PartialFilled", executed_quantity=D(1))
+    with pytest.raises(NeedsOperator, match=r"add up to 2 SPY, and 1 were filled, as the broker says"):
+        report(row, [FillRow("7", "a", D(2), D(11), AT)], D(1))
 
 
 def test_filled_means_that_every_execution_is_known() -> None:

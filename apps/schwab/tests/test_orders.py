@@ -129,6 +129,30 @@ def test_states(status: str, fills: list[dict[str, Any]], state: OrderState) -> 
     assert bool(told.text) is (state is OrderState.REJECTED)
 
 
+CANCEL_TOLD = {"activityType": "EXECUTION", "activityId": 2, "executionType": "CANCELED", "quantity": 3.0}
+CANCELLED_LEG = {"legId": 1, "quantity": 3.0, "price": 0.0, "time": "2023-06-02T16:00:01+0000"}
+
+
+@pytest.mark.parametrize("more", [{"executionLegs": [CANCELLED_LEG]}, {}, {"executionLegs": None}])
+def test_a_cancel_that_is_told_as_an_execution_fills_nothing(more: dict[str, Any]) -> None:
+    activities = [execution(1, 1), {**CANCEL_TOLD, **more}]
+    read = report(document(status="CANCELED", filledQuantity=1.0, orderActivityCollection=activities), ORDER)
+    assert (read.state, read.filled_quantity) == (OrderState.CANCELLED, 1)
+
+
+def test_executions_that_contradict_the_order_are_for_a_person_with_both_figures() -> None:
+    activities = [execution(1, 1), execution(2, 2)]
+    with pytest.raises(NeedsOperator, match=r"add up to 3 SPY, and 1 were filled, as the broker says"):
+        report(document(filledQuantity=1.0, orderActivityCollection=activities), ORDER)
+    with pytest.raises(NeedsOperator, match=r"add up to 4 SPY, and 3 were ordered"):
+        report(document(orderActivityCollection=[*activities, execution(3, 1)]), ORDER)
+
+
+def test_units_that_were_filled_count_whatever_price_is_told() -> None:
+    read = report(document(filledQuantity=3.0, orderActivityCollection=[execution(1, 3, price=0.0)]), ORDER)
+    assert (read.state, read.filled_quantity, read.fills[0].price) == (OrderState.FILLED, 3, 0)
+
+
 def test_an_order_of_somebody_else_is_described() -> None:
     assert report(document(LIMITED), None, "schwab-77").order == replace(
         LIMITED, client_order_id="schwab-77", limit_price=D("50.1")

@@ -501,6 +501,8 @@ class Bench:
 
     def execution(self, *orders: Order, same_session: bool = True) -> Execution:
         """Return the execution of a plan with these orders, from where the ledger has them."""
+        quotes = self.market.quotes([order.symbol for order in orders])
+        planned = {symbol: quote.price for symbol, quote in quotes.items()}
         gateway = Gateway(
             self.desk,
             self.store,
@@ -512,11 +514,10 @@ class Bench:
             self.service,
             self.mode,
             self.session,
+            planned,
             self.reached,
         )
-        quotes = self.market.quotes([order.symbol for order in orders])
         zero = Decimal(0)
-        planned = {symbol: quote.price for symbol, quote in quotes.items()}
         lines = tuple(
             PlanLine(o.symbol, zero, o.quantity, planned.get(o.symbol), o, zero, Residual.NONE) for o in orders
         )

@@ -1,17 +1,22 @@
 """What adapters of brokers for whole shares refuse before they ask, and how a rejection is raised."""
 
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
 from quant_platform_kit.domain.errors import OrderRejected
 from quant_platform_kit.domain.orders import (
     ExecutionReport,
+    Fill,
     Order,
     OrderState,
     Side,
     check_whole_units,
     raise_if_rejected,
+    with_plausible_prices,
 )
+from quant_platform_kit.domain.reconciliation import Discrepancy, odd_prices
+from quant_platform_kit.domain.runs import OrderRecord, Transition
 
 
 def _order(quantity: str = "3", limit: str | None = None) -> Order:
@@ -48,3 +53,23 @@ def test_any_other_answer_is_returned_as_it_is(state: OrderState) -> None:
     report = ExecutionReport(_order(), state)
 
     assert raise_if_rejected(report) is report
+
+
+AT = datetime(2023, 6, 2, 16, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("price", "known"),
+    [("0", False), ("-1", False), ("59", False), ("141", False), ("60", True), ("140", True), ("100.01", True)],
+)
+def test_a_fill_at_no_price_counts_at_the_price_it_was_planned_at_and_is_named(price: str, known: bool) -> None:
+    order = _order()
+    fill = Fill("q1", "SPY", Side.BUY, Decimal(3), Decimal(price), Decimal(0), AT)
+    answer = ExecutionReport(order, OrderState.FILLED, (fill,))
+    read = with_plausible_prices(answer, Decimal(100), Decimal("0.40"))
+    assert (read.filled_quantity, read.fills[0].price_known) == (3, known)
+    assert read.fills[0].price == (Decimal(price) if known else 100)
+    assert [finding.kind for finding in odd_prices(read.fills)] == ([] if known else [Discrepancy.ODD_PRICE])
+    outcome = OrderRecord(order, (Transition(OrderState.FILLED, 1, AT, read),)).outcome
+    assert (outcome.filled, outcome.average_price) == (3, Decimal(price) if known else None)
+    assert with_plausible_prices(answer, None, Decimal("0.40")) == answer
