@@ -7,9 +7,9 @@ from venue_sandbox.stands.stand import Waits
 
 from chaos.brokers.plan import Plan
 
-__all__ = ["IBKR"]
+__all__ = ["PLAN"]
 
-IBKR = Plan(
+PLAN = Plan(
     IbkrStand,
     faults=(
         (0.10, {"kind": "drop_after", "operation": "submit"}),

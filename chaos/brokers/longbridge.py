@@ -7,9 +7,9 @@ from venue_sandbox.stands.stand import Waits
 
 from chaos.brokers.plan import Plan
 
-__all__ = ["LONGBRIDGE"]
+__all__ = ["PLAN"]
 
-LONGBRIDGE = Plan(
+PLAN = Plan(
     LongBridgeStand,
     faults=(
         (0.10, {"kind": "drop_after", "operation": "submit"}),

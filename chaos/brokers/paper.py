@@ -16,7 +16,7 @@ from venue_sandbox.stands.stand import Opening, Stand, Waits
 from chaos.brokers.plan import Plan
 from chaos.strategy import PRICES
 
-__all__ = ["PAPER", "PAPER_WAITS", "fills_on_paper", "paper_faults", "paper_venue"]
+__all__ = ["PAPER_WAITS", "PLAN", "fills_on_paper", "paper_faults", "paper_venue"]
 
 PAPER_WAITS = Waits(0.25, timedelta(seconds=0.3))
 OPTIONS = ("--dedupe", "off", "--delay", "0.12")
@@ -77,4 +77,4 @@ class PaperPlan(Plan):
         return fills_on_paper(stand, account)
 
 
-PAPER = PaperPlan(PaperStand, waits=PAPER_WAITS, lease=timedelta(0), lanes=24, options=OPTIONS)
+PLAN = PaperPlan(PaperStand, waits=PAPER_WAITS, lease=timedelta(0), lanes=24, options=OPTIONS)

@@ -13,7 +13,7 @@ from venue_sandbox.stands.stand import Stand, Waits
 
 from chaos.brokers.plan import Faults, Plan
 
-__all__ = ["SCHWAB"]
+__all__ = ["PLAN"]
 
 SKEW = timedelta(seconds=1)
 RECOVERABLE: Faults = (
@@ -79,7 +79,7 @@ def _looks(intent: Intent) -> tuple[str, str, Decimal]:
     return intent.order.symbol, intent.order.side.value, intent.order.quantity
 
 
-SCHWAB = SchwabPlan(
+PLAN = SchwabPlan(
     SchwabStand,
     faults=RECOVERABLE,
     changes=((0.03, {"kind": "expire_access"}), (0.02, {"kind": "disconnect"}), (0.01, {"kind": "half_open"})),

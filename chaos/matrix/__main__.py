@@ -12,28 +12,28 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from importlib import import_module
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 
 from venue_sandbox.stands.exchange_stand import ExchangeStand
 from venue_sandbox.stands.registry import STANDS
 from venue_sandbox.stands.stand import Subject
 
-from chaos.matrix.ibkr import IBKR
-from chaos.matrix.longbridge import LONGBRIDGE
 from chaos.matrix.page import Page
 from chaos.matrix.rows import Row
-from chaos.matrix.schwab import SCHWAB
 from chaos.matrix.trial import Ended, run_row
 
 AT_ONCE = 3
 
 
-PAGES: Mapping[str, Page] = {
-    name: {"ibkr": IBKR, "schwab": SCHWAB, "longbridge": LONGBRIDGE}.get(name, Page(stand))
-    for name, stand in STANDS.items()
-    if issubclass(stand, ExchangeStand)
-}
+def _page(stand: type[ExchangeStand]) -> Page:
+    own = f"chaos.matrix.{stand.name}"
+    return import_module(own).PAGE if find_spec(own) else Page(stand)
+
+
+PAGES: Mapping[str, Page] = {name: _page(stand) for name, stand in STANDS.items() if issubclass(stand, ExchangeStand)}
 """The paper venue, which has faults of its own, is in `chaos.fault_matrix`."""
 
 

@@ -10,7 +10,7 @@ from venue_sandbox.stands.stand import Waits
 from chaos.matrix.page import Page
 from chaos.matrix.rows import ACCOUNT, Row, fault, together
 
-__all__ = ["IBKR"]
+__all__ = ["PAGE"]
 
 WAITS = Waits(1.0, timedelta(seconds=0.4))
 TIMES = ExecutionTimes(timedelta(seconds=0.4), timedelta(seconds=0.04))
@@ -62,4 +62,4 @@ ROWS = (
     Row("Gateway restart", fault("restart", seconds=0.5)),
     Row("Gateway restart when an order comes", fault("restart", seconds=0.5, **SUBMIT)),
 )
-IBKR = Page(IbkrStand, ROWS, WAITS, TIMES, timedelta(seconds=3))
+PAGE = Page(IbkrStand, ROWS, WAITS, TIMES, timedelta(seconds=3))

@@ -6,7 +6,7 @@ from chaos.matrix.over_http import SERVER_ERRORS, order_rows
 from chaos.matrix.page import Page
 from chaos.matrix.rows import Row, fault, together
 
-__all__ = ["LONGBRIDGE"]
+__all__ = ["PAGE"]
 
 RENEWED = (LongBridgeStand.renew_tokens, "there is another token")
 BACK = (lambda stand: stand.server.clear(), "it answers again")
@@ -33,4 +33,4 @@ ROWS = (
     Row("half-open connections, when quotes are asked for", fault("half_open", operation="quotes")),
     Row("connections reset", fault("disconnect", operation="quotes")),
 )
-LONGBRIDGE = Page(LongBridgeStand, ROWS)
+PAGE = Page(LongBridgeStand, ROWS)

@@ -9,7 +9,7 @@ from chaos.matrix.over_http import SERVER_ERRORS, order_rows
 from chaos.matrix.page import Page
 from chaos.matrix.rows import Row, fault, together
 
-__all__ = ["SCHWAB"]
+__all__ = ["PAGE"]
 
 
 def _wrong_location(stand: SchwabStand) -> None:
@@ -54,4 +54,4 @@ ROWS = (
     Row("half-open connections, when its state is asked for", fault("half_open", operation="order")),
     Row("connections reset", fault("disconnect", operation="quotes")),
 )
-SCHWAB = Page(SchwabStand, ROWS, Waits(1.5, timedelta(seconds=0.6)), lease=timedelta(seconds=6))
+PAGE = Page(SchwabStand, ROWS, Waits(1.5, timedelta(seconds=0.6)), lease=timedelta(seconds=6))

@@ -17,9 +17,6 @@ from typing import Any
 import pytest
 from venue_sandbox.servers.launch import Server
 from venue_sandbox.servers.loopback import ask
-from venue_sandbox.stands import ibkr as ibkr_platform
-from venue_sandbox.stands import paper as paper_platform
-from venue_sandbox.stands import platform
 from venue_sandbox.stands.ibkr import IbkrPlatform
 from venue_sandbox.stands.paper import PaperPlatform
 from venue_sandbox.stands.platform import Delivered
@@ -31,19 +28,6 @@ DUE = datetime(2023, 12, 1, 20, 45, tzinfo=UTC)
 Make = Callable[..., IbkrPlatform]
 
 pytestmark = [pytest.mark.skipif(find_spec("ib_async") is None, reason="ib_async is not installed"), real_prices]
-
-
-@pytest.fixture(autouse=True)
-def _ports(ports: set[int], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the tests connect to what the platforms start."""
-
-    def started(*arguments: Any, **options: Any) -> Server:
-        server = Server(*arguments, **options)
-        ports.update((server.port, server.control_port))
-        return server
-
-    for module in (ibkr_platform, paper_platform, platform):
-        monkeypatch.setattr(module, "Server", started)
 
 
 def report(delivered: Delivered) -> dict[str, Any]:

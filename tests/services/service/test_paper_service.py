@@ -28,8 +28,6 @@ from quant_platform_kit.paper.venue import Fault
 from quant_platform_kit.testing.synthetic import synthetic_prices
 from venue_sandbox.servers.launch import Server
 from venue_sandbox.servers.loopback import Answer, ask
-from venue_sandbox.stands import paper as paper_platform
-from venue_sandbox.stands import platform as base_platform
 from venue_sandbox.stands.paper import PaperPlatform
 from venue_sandbox.stands.platform import ACCOUNT
 
@@ -101,20 +99,7 @@ def prices(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def opened(ports: set[int], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the test connect to every server that the platform starts."""
-
-    def started(*arguments: Any, **options: Any) -> Server:
-        server = Server(*arguments, **options)
-        ports.update((server.port, server.control_port))
-        return server
-
-    for module in (paper_platform, base_platform):
-        monkeypatch.setattr(module, "Server", started)
-
-
-@pytest.fixture
-def platform(tmp_path: Path, prices: Path, opened: None) -> Generator[Callable[..., Platform]]:
+def platform(tmp_path: Path, prices: Path) -> Generator[Callable[..., Platform]]:
     """Return a function that starts the platform with settings; its clock shows the trigger's time."""
     running: list[Platform] = []
 
@@ -253,7 +238,7 @@ def test_while_cloud_storage_is_down_the_service_starts_and_waits_and_a_retry_co
 
 
 def test_while_the_venue_is_down_the_attempts_are_recorded_and_the_run_is_open_until_it_is_back(
-    platform: Start, ports: set[int]
+    platform: Start,
 ) -> None:
     made = platform()
     made.venue.kill()
@@ -266,8 +251,7 @@ def test_while_the_venue_is_down_the_attempts_are_recorded_and_the_run_is_open_u
     assert made.get(f"/runs/{still_open['run_id']}") == {"open": still_open}
     page = made.read(f"/runs/{still_open['run_id']}", Accept="text/html")
     assert (page.status, b"the paper venue does not answer" in page.body) == (200, True)
-    series = ("--prices", str(made.prices), "--port", str(made.venue.port))
-    made.venue = Server("quant_platform_kit.paper.venue", "--folder", str(made.folder / "venue"), *series)
+    made.stand.restart()
     report = report_of(made.post())
     assert (report["run_id"], report["outcome"]) == (still_open["run_id"], "completed")
     assert made.get("/runs")["open"] == []

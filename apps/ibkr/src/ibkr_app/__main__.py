@@ -1,11 +1,5 @@
 """``python -m ibkr_app`` serves until SIGTERM."""
 
-import gc
+from quant_platform_kit.web.start import start
 
-gc.disable()  # what imports make is no garbage, and looking for it is a sixth of a cold start; `main` enables it again
-
-from quant_platform_kit.web.serve import main  # noqa: E402
-
-from ibkr_app.compose import compose  # noqa: E402
-
-main(compose)
+start("ibkr_app")

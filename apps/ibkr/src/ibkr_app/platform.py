@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
+from quant_platform_kit.adapters.platforms import platform_file
+
 __all__ = ["description"]
 
 
 def description() -> Path:
-    """Return the path of ``platform.toml``: in the package where it is installed, beside ``src`` in a checkout."""
-    inside = Path(__file__).with_name("platform.toml")
-    return inside if inside.exists() else Path(__file__).parents[2] / "platform.toml"
+    """Return the path of ``platform.toml``."""
+    return platform_file(__file__)

@@ -12,13 +12,25 @@ from pydantic import TypeAdapter, ValidationError
 from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.domain.matrix import PlatformDescription
 
-__all__ = ["ENTRY_POINTS", "platforms", "read_platform"]
+__all__ = ["ENTRY_POINTS", "platform_file", "platforms", "read_platform"]
 
 ENTRY_POINTS = "quant.platforms"
 """Entry point group: each loads a function that returns the path of a ``platform.toml``."""
 
 
 _PLATFORM = TypeAdapter(PlatformDescription)
+
+
+def platform_file(module: str) -> Path:
+    """Return the path of ``platform.toml``: in the package where it is installed, beside ``src`` in a checkout.
+
+    Parameters
+    ----------
+    module
+        Path of a module at the top of the app's package.
+    """
+    inside = Path(module).with_name("platform.toml")
+    return inside if inside.exists() else Path(module).parents[2] / "platform.toml"
 
 
 def read_platform(path: Path) -> PlatformDescription:

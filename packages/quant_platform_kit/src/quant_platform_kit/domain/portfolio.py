@@ -48,7 +48,7 @@ class AccountState:
     Attributes
     ----------
     cash_by_currency
-        Settled and unfinished cash per ISO currency, never converted.
+        Settled and unsettled cash per ISO currency, never converted.
     quantities
         Units held per symbol; absent means none.
     buying_power
