@@ -8,10 +8,10 @@ from typing import Any
 from ibkr_app import connection, order_ids
 from longbridge_app import worker
 from quant_platform_kit.domain.boundaries import Boundary
-from quant_platform_kit.domain.errors import OrderRejected
+from quant_platform_kit.domain.errors import BrokerError, OrderRejected
 from quant_platform_kit.domain.orders import ExecutionReport, OrderState
 from quant_platform_kit.domain.runs import RunPlan
-from quant_platform_kit.services.record import leases, ledger
+from quant_platform_kit.services.record import leases, ledger, sent_orders
 from quant_platform_kit.services.record.decoding import decode
 from quant_platform_kit.services.run import execution, gateway
 from schwab_app import intents
@@ -20,19 +20,41 @@ __all__ = ["MUTANTS"]
 
 
 def send_before_record() -> None:
-    """Send first and write down afterwards: a crash in between forgets the order."""
+    """Send first and write down afterwards, in the kit and in the adapters: a crash in between forgets the order.
+
+    At LongBridge its request id is forgotten too, by which the broker itself would know it.
+    """
+    late: list[Callable[[], object]] = []
+    written = sent_orders.SentOrders.record
+
+    def record(self: Any, client_order_id: str, value: Any, name: str | None = None) -> bool:
+        if self._store.get(f"{self._root}/{name or client_order_id}") is not None:
+            return False
+        self._known[client_order_id] = value
+        late.append(lambda: written(self, client_order_id, value, name))
+        return True
+
+    def write_down() -> None:
+        while late:
+            late.pop()()
 
     def send(self: Any, record: Any) -> Any:
         try:
             answer = self.broker.submit(record.order)
         except OrderRejected as error:
             answer = ExecutionReport(record.order, OrderState.REJECTED, (), str(error))
+        except BrokerError:
+            write_down()
+            raise
         self.reached(Boundary.ORDER_SENT)
+        write_down()
         record = self.ledger.record(record, self.step(OrderState.SENT))
         self.reached(Boundary.SENT_RECORDED)
         return self.answer(record, answer)
 
     gateway.Gateway.send = send
+    sent_orders.SentOrders.record = record
+    new_request_id()
 
 
 def resend_unknown() -> None:

@@ -4,7 +4,7 @@
 Usage
 -----
 ``make test PYTEST_ADDOPTS=--junitxml=tests.xml``, ``make test-services PYTEST_ADDOPTS=--junitxml=services.xml``, then
-``python scripts/record_durations.py tests.xml services.xml``.
+``python scripts/record_durations.py tests.xml services.xml``. Of a test in several reports the last one counts.
 """
 
 from __future__ import annotations
@@ -23,10 +23,13 @@ LEAST_SECONDS = 0.5
 
 def main(reports: list[str]) -> int:
     """Write what every file's tests take together, setup included; the longest first."""
-    taken: dict[str, float] = defaultdict(float)
+    tests: dict[tuple[str, str], float] = {}
     for report in reports:
-        for case in ElementTree.parse(report).iter("testcase"):
-            taken[file_of(case.attrib["classname"])] += float(case.attrib["time"])
+        for case in ElementTree.parse(report).iterfind(".//testcase[@classname]"):
+            tests[case.attrib["classname"], case.attrib["name"]] = float(case.attrib["time"])
+    taken: dict[str, float] = defaultdict(float)
+    for (classname, _), seconds in tests.items():
+        taken[file_of(classname)] += seconds
     longest_first = sorted(taken.items(), key=lambda entry: -entry[1])
     slow = {file: round(seconds, 1) for file, seconds in longest_first if seconds >= LEAST_SECONDS}
     DURATIONS.write_text(json.dumps(slow, indent=2) + "\n", encoding="utf-8")

@@ -62,7 +62,9 @@ def stop_run(number: int, frame: FrameType | None) -> None:
 def run_tests(arguments: list[str], supply: Supply) -> int:
     """Run pytest and return its exit status; it has ended when this returns, in whatever way."""
     command = [sys.executable, "-m", "pytest", "-m", "services", *SIDE_BY_SIDE, *arguments]
-    process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, "TEST_SERVERS": str(supply.path)})
+    environment = {**os.environ, "TEST_SERVERS": str(supply.path)}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # hundreds of processes would compile everything again
+    process = subprocess.Popen(command, cwd=ROOT, env=environment)
     try:
         return supply.serve_while(process)
     except SystemExit:

@@ -11,7 +11,6 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from importlib import import_module
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import pytest
@@ -583,10 +582,7 @@ def test_a_login_is_made_and_kept(server: Server, tmp_path: Path, monkeypatch: p
 
     said: list[str] = []
     monkeypatch.setattr("schwab_app.login.typer.prompt", browser)
-    monkeypatch.setattr(
-        "schwab_app.login.console",
-        lambda: SimpleNamespace(print=lambda text, **_: said.extend(text.split())),
-    )
+    monkeypatch.setattr("schwab_app.login.typer.echo", lambda text: said.extend(text.split()))
     schwab_command()
     app = App(server, tmp_path)
     app.broker.connect()

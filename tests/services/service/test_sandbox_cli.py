@@ -109,5 +109,5 @@ def test_up_with_a_folder_of_another_venue_says_why_it_does_not_run(tmp_path: Pa
     (tmp_path / "venue").mkdir()
     (tmp_path / "venue" / "exchange.jsonl").write_text("no journal\n")
     words = ("up", "schwab", "--folder", str(tmp_path / "venue"), "--account", "DUSBX1=1000")
-    with pytest.raises(Refused, match=r"venue_sandbox\.schwab ended with status 1"):
+    with pytest.raises(Refused, match=r"venue_sandbox\.venues\.schwab ended with status 1"):
         CliRunner().invoke(app, words, catch_exceptions=False)

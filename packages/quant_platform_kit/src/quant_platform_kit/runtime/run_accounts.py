@@ -169,9 +169,9 @@ class _AccountRun:
         session = self.service.calendar.local_date(self.trigger.due)
         key = RunKey(account_id, session, self.trigger.slot, lowered(self.account.mode, self.trigger.mode))
         with logger.contextualize(account=account_id, run=key.run_id):
-            request, ports = self._request(key), self._ports()
+            request = self._request(key)
             try:
-                report = run_cycle(request, ports, self.service.policy, self.service.terms)
+                report = run_cycle(request, self._ports(), self.service.policy, self.service.terms)
                 self._note(report)
             except UnknownSession as error:
                 report = unplaced_report(request, self.account.clock, str(error))
@@ -202,6 +202,7 @@ class _AccountRun:
         )
 
     def _ports(self) -> RunPorts:
+        """Return the run's world; `StoreError` while a store cannot be reached."""
         service, account = self.service, self.account
         return RunPorts(
             account.broker,

@@ -47,8 +47,10 @@ class SchwabClients:
         from schwab_app.broker import Delays
         from schwab_app.compose import account_of
         from schwab_app.connection import Connection, Login
+        from schwab_app.sdk import load_sdk
         from schwab_app.tokens import TokenFile
 
+        load_sdk()  # it takes longer than a call may
         login = Login(KEY, SECRET, TokenFile(self.token), ("127.0.0.1", self.port))
         skew = {} if self.skew is None else {"skew": self.skew}
         return account_of(Connection(login, self.waits.timeout), name, store, Delays(self.waits.settle, **skew))
