@@ -316,6 +316,59 @@ def test_a_session_whose_decision_was_blocked_is_decided_again_when_its_bar_arri
     assert world.held == FULL
 
 
+def waiting_for(symbol: str) -> BoundStrategy:
+    """Return a rule that is BLOCKED while a symbol has no bar in the session decided on."""
+
+    def decide(manifest: Any, ctx: Any) -> Any:
+        if ctx.market_history.without_bar(ctx.as_of, [symbol]):
+            return manifest.blocked(ctx, f"no bar on {ctx.as_of}")
+        return manifest.rebalance(ctx, WEIGHTS) if ctx.session.ends_month else manifest.hold(ctx)
+
+    return rule(decide, cadence=Cadence.MONTH_END)
+
+
+@pytest.mark.parametrize("late", [1, 2, 3, 4, 5])
+def test_a_blocked_month_end_is_decided_when_its_bar_comes_whatever_was_decided_since(late: int) -> None:
+    """The bar of 30 November comes so many sessions late; the sessions between have theirs and are HOLD."""
+    world = seasoned(strategy=waiting_for("AAA"))
+    complete = world.market
+    world.market = FileMarketData(market(AAA=holes(NOV30)), CALENDAR, world.clock)
+    sessions = (*LATER, DEC8)
+    reports = [world.run(session) for session in sessions[:late]]
+    assert [report.action for report in reports] == [BLOCKED, *[HOLD] * (late - 1)]
+    assert [report.behind for report in reports] == [(NOV30,) if number == 4 else () for number in range(late)]
+    world.market = complete
+    report = world.run(sessions[late])
+    if late <= 3:
+        assert (report.outcome, report.executes, report.behind) == (Outcome.COMPLETED, NOV30, ())
+        assert world.held == FULL
+    else:
+        assert (report.outcome, report.executes) == (Outcome.NO_ACTION, None)
+        assert report.behind == ((NOV30,) if late == 4 else ())
+        assert not any(world.held.values())
+
+
+def test_a_session_that_stayed_blocked_is_not_decided_once_a_newer_rebalance_supersedes_it() -> None:
+    def decide(manifest: Any, ctx: Any) -> Any:
+        if ctx.market_history.without_bar(ctx.as_of, ["AAA"]):
+            return manifest.blocked(ctx, f"no bar on {ctx.as_of}")
+        return manifest.rebalance(ctx, WEIGHTS) if ctx.as_of in (NOV30, DEC1) else manifest.hold(ctx)
+
+    world = seasoned(strategy=rule(decide))
+    complete, world.market = world.market, FileMarketData(market(AAA=holes(NOV30)), CALENDAR, world.clock)
+    assert world.run(DEC1).action is BLOCKED
+    assert world.run(DEC4).executes == DEC1
+    world.market = complete
+    assert world.run(DEC5).action is HOLD
+    assert NOV30 not in [decision.as_of for decision in world.decisions().history()]
+
+
+def test_a_session_in_the_middle_of_a_month_that_stays_blocked_is_no_reason_to_call_a_person() -> None:
+    world = seasoned(market(AAA=holes(DEC1)), waiting_for("AAA"))
+    reports = [world.run(session) for session in LATER]
+    assert [report.behind for report in reports] == [()] * len(reports)
+
+
 def test_a_missed_session_is_decided_with_as_much_history_as_its_rule_asks_for() -> None:
     """A price source owes the sessions that are asked for, and no more: a missed session needs some before them."""
     seen: dict[date, int] = {}

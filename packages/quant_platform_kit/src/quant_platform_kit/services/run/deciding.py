@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -81,6 +81,8 @@ class Deciding:
         ruling = self._due(
             ordered, session.date, enter_now=enter_now and not any(decision.executed for decision in known)
         )
+        if known:
+            ruling = replace(ruling, behind=(*self._lost(session.date, ordered), *ruling.behind))
         if ruling.as_of is None or today.portfolio is None:
             return Situation(today, ruling, None, None, digests)
         recorded = self.ledger.read(ruling.as_of, Action.REBALANCE)
@@ -88,11 +90,34 @@ class Deciding:
         return Situation(today, ruling, intent, recorded.digest, digests)
 
     def _missed(self, as_of: date, known: list[Evaluated], *, enter_now: bool) -> tuple[date, ...]:
-        if known:
-            after = max(decision.as_of for decision in known)
-            sessions = self.calendar.between(after, as_of) if after < as_of else ()
-            return sessions[1:-1][-MOST_MISSED:]
-        return self._back(as_of, ENTRY_SESSIONS)[:-1] if enter_now else ()
+        """Return the earlier sessions to decide now: those that no run reached, and those that were BLOCKED until now.
+
+        A BLOCKED decision is recorded nowhere, so both are sessions without a record. One that lies before the newest
+        record is decided as long as its decision could still be carried.
+        """
+        if not known:
+            return self._back(as_of, ENTRY_SESSIONS)[:-1] if enter_now else ()
+        newest = max(decision.as_of for decision in known)
+        young = self._back(as_of, self.carry_sessions + 1)
+        return tuple(
+            session
+            for session in self._undecided(self._back(as_of, MOST_MISSED + 1)[:-1], known)
+            if session > newest or session in young
+        )
+
+    def _lost(self, as_of: date, made: Collection[Evaluated]) -> tuple[date, ...]:
+        """Return the session that grew too old just now, if the rule was to decide on it and could not until then."""
+        decides = self.strategy.manifest.cadence.decides
+        oldest = self._back(as_of, self.carry_sessions + 2)[: -(self.carry_sessions + 1)]
+        return self._undecided((past for past in oldest if decides(self.calendar.session(past))), made)
+
+    def _undecided(self, sessions: Iterable[date], made: Collection[Evaluated]) -> tuple[date, ...]:
+        """Return those of some sessions that have no decision, and that none after them supersedes."""
+        recorded = {decision.as_of for decision in made}
+        first = min(recorded, default=date.max)
+        supersedes = (Action.REBALANCE, Action.HOLD) if self.strategy.manifest.every_session else (Action.REBALANCE,)
+        last = max((decision.as_of for decision in made if decision.action in supersedes), default=date.min)
+        return tuple(session for session in sessions if session not in recorded and first < session and last < session)
 
     def _back(self, as_of: date, count: int) -> tuple[date, ...]:
         sessions = self.calendar.sessions

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -114,11 +114,13 @@ def reasoning(situation: Situation, inputs: Inputs) -> Reasoning:
 
 
 def _recordable(value: object) -> object:
-    """Return a diagnostic out of JSON's own types, with None for a number that is not finite."""
+    """Return a diagnostic out of JSON's own types, with None for a number that is not finite, at every depth."""
     if isinstance(value, Mapping):
         return {str(name): _recordable(item) for name, item in cast("Mapping[object, object]", value).items()}
     if isinstance(value, float | Decimal):
         return float(value) if math.isfinite(value) else None
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_recordable(item) for item in cast("Iterable[object]", value)]
     return plain(value)
 
 
