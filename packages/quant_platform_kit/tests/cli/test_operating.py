@@ -248,6 +248,25 @@ def test_an_account_that_is_not_in_the_store_is_refused_with_those_that_are(
     assert tree(book) == before
 
 
+@pytest.mark.parametrize("scope", [["all"], ["account", "PAPER-1"], ["service", "svc"]])
+def test_a_halt_needs_nothing_else_of_the_store(quant: Quant, book: Path, scope: list[str]) -> None:
+    for folder in ("owners", "accounts"):
+        shutil.rmtree(book / "store" / folder, ignore_errors=True)
+    (book / "store" / "allowed").mkdir(exist_ok=True)
+    (book / "store" / "allowed" / "left").write_bytes(b"{}")
+    place = ["--store", (book / "store").as_uri()]
+    answer = quant("halt", *scope, "--reason", "storm", *place)
+    assert (answer.code, "is gone; the switch is set all the same" in answer.err) == (0, True)
+    assert "halted by" in answer.out
+    assert quant("resume", *scope, "--reason", "over", *place).code == 0
+
+
+def test_a_halt_is_set_where_what_is_in_flight_cannot_be_read(quant: Quant, book: Path, account: str) -> None:
+    (book / "store" / "accounts" / account / "lease").write_bytes(b"{")
+    answer = quant("halt", "--reason", "storm", "--book", str(book))
+    assert (answer.code, "what is in flight cannot be read" in answer.err) == (0, True)
+
+
 @pytest.mark.parametrize("command", ["resolve", "rerun", "cancel"])
 def test_a_command_for_one_account_needs_it_named(quant: Quant, book: Path, command: str) -> None:
     place = ["--store", (book / "store").as_uri(), "--reports", (book / "reports").as_uri()]
@@ -299,7 +318,7 @@ def test_a_damaged_object_of_the_store_is_one_line(
 ) -> None:
     lease = book / "store" / "accounts" / account / "lease"
     lease.write_bytes(lease.read_bytes()[:-20])
-    for name in ("status", "halt", "export"):
+    for name in ("status", "export"):
         assert_refused(quant(*COMMANDS[name], "--book", book), "is damaged", "restore it from a backup")
 
 

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Annotated
 
 import typer
+from pydantic import ValidationError
 from rich.markup import escape
 
 from quant_platform_kit.cli.broker import PlatformOption, PortOption, reach_of
@@ -14,6 +15,7 @@ from quant_platform_kit.cli.cancel import cancel_all, show_cancelled
 from quant_platform_kit.cli.options import JsonOption
 from quant_platform_kit.cli.output import complain, notice, order_text, print_json
 from quant_platform_kit.cli.place import Place, PlaceOptions, ReasonOption, common_options, is_name, say
+from quant_platform_kit.domain.errors import QuantError, Refused
 from quant_platform_kit.services.operate.halting import InFlight, Switched, in_flight, services_of, set_halt
 from quant_platform_kit.services.operate.switches import halts
 
@@ -51,7 +53,7 @@ def halt_command(
     with at.open() as place:
         scope, accounts = _scope(place, kind, name)
         switched = set_halt(place.operator, scope, reason, on=True)
-        flights = [flight for flight in (in_flight(place.store, one) for one in accounts) if flight]
+        flights = _flights(place, accounts)
         cancelled, failed = cancel_all(place.store, accounts, reach) if cancel_working else ({}, [])
     if json:
         listed = [_flight_document(flight) for flight in flights]
@@ -87,24 +89,50 @@ def resume_command(
 
 
 def _scope(place: Place, kind: ScopeKind, name: str | None) -> tuple[str, tuple[str, ...]]:
-    """Return a switch's name and the accounts that it concerns; a place where nothing runs is refused."""
+    """Return a switch's name and the accounts that it concerns, as far as the store knows any."""
     if kind is ScopeKind.ACCOUNT:
         name = name or place.account
         if name is None:
             raise typer.BadParameter("name the account: account ID")
-        return f"account-{place.known(name)}", (name,)
+        if _accounts(place):
+            place.known(name)
+        return f"account-{name}", (name,)
     if kind is ScopeKind.ALL:
         if name or (place.account and not place.is_book):
             one = name or place.account
             raise typer.BadParameter(f"'all' means every account; for one, write: account {one}")
-        return "all", place.any_account
+        return "all", _accounts(place)
     if name is None or not is_name(name):
         raise typer.BadParameter(f"service {name or ''!r}: name one, with letters, digits and ._-")
-    served = {account: services_of(place.store, account) for account in place.any_account}
+    served = {account: services_of(place.store, account) for account in _accounts(place)}
     if not any(name in services for services in served.values()):
         known = ", ".join(sorted(frozenset[str]().union(*served.values()))) or "none"
         notice(f"no account was run by service {name} last; those that were: {known}")
     return f"service-{name}", tuple(account for account, services in served.items() if name in services)
+
+
+def _accounts(place: Place) -> tuple[str, ...]:
+    """Return the accounts in the store; one that has lost them can be halted, an empty one is a wrong address."""
+    if not (here := place.accounts):
+        if not place.store.keys(""):
+            raise Refused("the store has no account; check its address")
+        notice(
+            "the store does not tell its accounts any more: its list of owners is gone; the switch is set all the same"
+        )
+    return here
+
+
+def _flights(place: Place, accounts: Sequence[str]) -> list[InFlight]:
+    """Return what a halt may come too late for, as far as it can be read: the halt is set already."""
+    found: list[InFlight] = []
+    for account in accounts:
+        try:
+            flight = in_flight(place.store, account)
+        except (QuantError, ValidationError) as error:
+            notice(f"account {account}: what is in flight cannot be read: {' '.join(str(error).split())}")
+            continue
+        found += [flight] if flight else []
+    return found
 
 
 def _switch_document(switched: Switched) -> dict[str, object]:
