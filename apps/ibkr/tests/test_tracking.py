@@ -13,7 +13,7 @@ import pytest
 from ibkr_app.mapping import ErrorMeaning, meaning, order_state
 from ibkr_app.tracking import COMMISSION_SECONDS, Tracker
 from quant_platform_kit.domain.errors import NeedsOperator
-from quant_platform_kit.domain.orders import Order, OrderState, Side
+from quant_platform_kit.domain.orders import Order, OrderState, Side, refuse_contradiction
 
 ORDER = Order("q1", "SPY", Side.BUY, Decimal(5))
 AT = datetime(2023, 6, 2, 15, tzinfo=UTC)
@@ -106,8 +106,9 @@ def test_of_corrections_the_highest_number_counts_in_any_sequence() -> None:
 
 
 def test_executions_beyond_the_order_are_for_a_person() -> None:
+    answer = report(status("Submitted"), executed(3, 1), executed(3, 2), commission(1), commission(2))
     with pytest.raises(NeedsOperator, match=r"add up to 6 \w+, and 5 were ordered"):
-        report(status("Submitted"), executed(3, 1), executed(3, 2), commission(1), commission(2))
+        refuse_contradiction(answer, None)
 
 
 def test_silence_is_no_acknowledgement() -> None:

@@ -148,6 +148,11 @@ def test_executions_that_contradict_the_order_are_for_a_person_with_both_figures
         report(document(orderActivityCollection=[*activities, execution(3, 1)]), ORDER)
 
 
+def test_an_order_of_somebody_else_may_have_more_executions_than_its_first_leg() -> None:
+    spread = document(filledQuantity=3.0, orderActivityCollection=[execution(1, 3), execution(2, 3)])
+    assert report(spread, None, "schwab-77").filled_quantity == 6
+
+
 def test_units_that_were_filled_count_whatever_price_is_told() -> None:
     read = report(document(filledQuantity=3.0, orderActivityCollection=[execution(1, 3, price=0.0)]), ORDER)
     assert (read.state, read.filled_quantity, read.fills[0].price) == (OrderState.FILLED, 3, 0)

@@ -12,7 +12,14 @@ from typing import Any
 
 from quant_platform_kit.adapters.ibkr_inputs import account_state
 from quant_platform_kit.domain.errors import BrokerError, NeedsOperator, OrderRejected, Refused
-from quant_platform_kit.domain.orders import ExecutionReport, Order, OrderState, check_whole_units, raise_if_rejected
+from quant_platform_kit.domain.orders import (
+    ExecutionReport,
+    Order,
+    OrderState,
+    check_whole_units,
+    raise_if_rejected,
+    refuse_contradiction,
+)
 from quant_platform_kit.domain.portfolio import AccountState
 from quant_platform_kit.domain.silence import AfterSilence, BrokerTraits
 
@@ -126,7 +133,8 @@ class IbkrBroker:
         if reserved is not None:
             tracked.order = reserved.order
         tracker.wait(client_order_id, lambda each: not each.awaits_commission, SOON_SECONDS)
-        return tracked.report(time.monotonic())
+        answer = tracked.report(time.monotonic())
+        return answer if reserved is None else refuse_contradiction(answer, None)
 
     def may_have_left(self, client_order_id: str) -> bool:
         """Whether the order has an id in the store, which it gets before it leaves."""
@@ -193,7 +201,7 @@ class IbkrBroker:
             self._look_up()
             if _only_duplicate(tracked):
                 raise _judge(tracked)
-        return raise_if_rejected(tracked.report(time.monotonic()))
+        return raise_if_rejected(refuse_contradiction(tracked.report(time.monotonic()), None))
 
     # --- looking up -------------------------------------------------------------------------------
 

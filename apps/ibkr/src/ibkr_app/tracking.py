@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from quant_platform_kit.domain.orders import ExecutionReport, Fill, Order, OrderState, Side, refuse_contradiction
+from quant_platform_kit.domain.orders import ExecutionReport, Fill, Order, OrderState, Side
 
 from ibkr_app.mapping import ErrorMeaning, meaning, order_state
 
@@ -108,8 +108,7 @@ class Tracked:
         text = "" if self.reason is None else f"{self.reason[0]}: {self.reason[1]}"
         ordered = sorted(self._counted(now).items(), key=lambda item: (item[1].time, item[0]))
         fills = tuple(_fill(self.order, identity, execution, self.commissions) for identity, execution in ordered)
-        answer = ExecutionReport(self.order, self.state(now), fills, text if self.rejected else "")
-        return refuse_contradiction(answer, None)
+        return ExecutionReport(self.order, self.state(now), fills, text if self.rejected else "")
 
     def _counted(self, now: float) -> dict[str, Any]:
         """Return the executions whose commission is known; all of them when it has not come for long."""

@@ -51,7 +51,7 @@ def report(row: OrderRow, fills: Sequence[FillRow], cost: Decimal) -> ExecutionR
     Raises
     ------
     NeedsOperator
-        The executions contradict the row.
+        The executions contradict the row, of an order that is not made by hand.
     """
     order, state = order_of(row), order_state(row)
     known = sorted({fill.trade_id: fill for fill in fills}.values(), key=lambda fill: (fill.at, fill.trade_id))
@@ -67,7 +67,7 @@ def report(row: OrderRow, fills: Sequence[FillRow], cost: Decimal) -> ExecutionR
     )
     rejected = state is OrderState.REJECTED
     answer = ExecutionReport(order, state, made, (row.message or "rejected without a reason") if rejected else "")
-    return refuse_contradiction(answer, row.executed_quantity)
+    return refuse_contradiction(answer, row.executed_quantity) if row.remark else answer
 
 
 def described(row: OrderRow) -> str:

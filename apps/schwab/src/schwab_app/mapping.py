@@ -69,9 +69,9 @@ def report(document: Document, order: Order | None, reference: str = "") -> Exec
     Raises
     ------
     NeedsOperator
-        The document contradicts itself.
+        The document of an order of ours contradicts itself.
     """
-    order = order or _order(document, reference)
+    ours, order = order is not None, order or _order(document, reference)
     fills = _fills(document, order)
     filled = sum((fill.quantity for fill in fills), Decimal(0))
     state = order_state(str(document.get("status")))
@@ -83,7 +83,7 @@ def report(document: Document, order: Order | None, reference: str = "") -> Exec
         state = OrderState.CANCELLED
     text = str(document.get("statusDescription") or "") if state is OrderState.REJECTED else ""
     answer = ExecutionReport(order, state, fills, text or ("rejected" if state is OrderState.REJECTED else ""))
-    return refuse_contradiction(answer, _filled_quantity(document))
+    return refuse_contradiction(answer, _filled_quantity(document)) if ours else answer
 
 
 def _order(document: Document, reference: str) -> Order:
