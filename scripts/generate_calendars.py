@@ -27,6 +27,7 @@ import json
 import sys
 import warnings
 from datetime import date, timedelta
+from functools import cache
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,7 @@ class CalendarError(Exception):
     """A calendar of the library cannot be written as a table."""
 
 
+@cache
 def library_calendar(code: str) -> ExchangeCalendar:
     """Return the library's calendar within our bounds, or as much of them as its data supports.
 
