@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -86,7 +87,7 @@ def etf_prices() -> LongPrices:
 @pytest.fixture(scope="session")
 def real_table(etf_prices: LongPrices, calendar: ExchangeCalendar) -> Callable[[str], PriceTable]:
     """Return a function from a profile to the real total-return closes of its symbols."""
-    return lambda profile: price_table(etf_prices, catalog()[profile].manifest.symbols, "adj_close", calendar)
+    return cache(lambda profile: price_table(etf_prices, catalog()[profile].manifest.symbols, "adj_close", calendar))
 
 
 @pytest.fixture(scope="session")
