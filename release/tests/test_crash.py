@@ -25,6 +25,7 @@ from quant_release.testing.crashing import (
 )
 from quant_release.testing.rehearsal import Rehearsal
 
+pytestmark = pytest.mark.services
 SAMPLE = 4
 
 
