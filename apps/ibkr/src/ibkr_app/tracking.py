@@ -213,7 +213,8 @@ class Tracker:
             tracked = self._of(reference)
             tracked.perm_id = fill.execution.permId or tracked.perm_id
             tracked.account_id = fill.execution.acctNumber or tracked.account_id
-            identity, known = _identity(fill.execution.execId), tracked.executions.get(_identity(fill.execution.execId))
+            identity = _identity(fill.execution.execId)
+            known = tracked.executions.get(identity)
             if known is None or _correction(fill.execution.execId) >= _correction(known.execId):
                 tracked.executions[identity] = fill.execution
             tracked.filled_since = time.monotonic()

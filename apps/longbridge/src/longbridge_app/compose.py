@@ -45,10 +45,8 @@ def compose() -> Service:
         name = settings.longbridge_account or _member(quote)
         account_id = name if sandbox else f"{settings.account_prefix}-{name}"
         trade = Worker(credentials, seconds, paces.setdefault(account_id, Pace(settings.longbridge_trade_calls)))
-        visibility, history = (
-            timedelta(seconds=settings.longbridge_settle_seconds),
-            service.strategy.manifest.adjustment,
-        )
+        visibility = timedelta(seconds=settings.longbridge_settle_seconds)
+        history = service.strategy.manifest.adjustment
         account = account_of(trade, quote, account_id, service.stores.ledger, visibility, history)
         return (replace(account, mode=settings.mode_of(account_id)),)
 
