@@ -132,7 +132,7 @@ def outside_changes(
     open_orders = broker.open_orders()
     changes = reconcile(before, inputs.account, open_orders)
     if last is None or not last.known:
-        return [*unknown_account(inputs.account, manifest.managed_symbols, open_orders), *changes]
+        return [*unknown_account(inputs.account, manifest.managed_set, open_orders), *changes]
     return changes
 
 
