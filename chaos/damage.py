@@ -197,7 +197,7 @@ def _bit(data: bytes, rng: random.Random) -> bytes:
 
 
 def _digit(data: bytes, rng: random.Random) -> bytes:
-    places = [n for n, code in enumerate(data) if chr(code).isdigit()]
+    places = [n for n, code in enumerate(data) if code in b"0123456789"]
     if not places:
         return _bit(data, rng)
     at = rng.choice(places)
