@@ -132,18 +132,25 @@ class Session:
     async def run(self) -> None:
         """Serve until the connection ends."""
         try:
-            await self._greet()
-            while True:
-                self._receive(Fields(await read_frame(self.reader)))
-                await self.writer.drain()
-        except BadFrame as error:
-            self.error(NO_REQUEST, BAD_MESSAGE, f"{BAD_LENGTH} {error}")
+            if await self._is_greeted():
+                await self._serve()
         except (asyncio.IncompleteReadError, ConnectionError):
             return
         finally:
             if self.client is not None and self.venue.sessions.get(self.client) is self:
                 del self.venue.sessions[self.client]
             self.writer.close()
+
+    async def _serve(self) -> None:
+        """Answer messages until one has no length that could be right, as nothing after it can be read."""
+        while True:
+            try:
+                fields = Fields(await read_frame(self.reader))
+            except BadFrame as error:
+                self.error(NO_REQUEST, BAD_MESSAGE, f"{BAD_LENGTH} {error}")
+                return
+            self._receive(fields)
+            await self.writer.drain()
 
     def send(self, *values: Value) -> None:
         """Write a message, unless the connection has ended or is to hear nothing."""
@@ -178,6 +185,14 @@ class Session:
         if self._muted:
             self.silenced.add(order.number)
         return order.number not in self.silenced
+
+    async def _is_greeted(self) -> bool:
+        """Agree on a version; what is not the protocol at all is not answered."""
+        try:
+            await self._greet()
+        except BadFrame:
+            return False
+        return True
 
     async def _greet(self) -> None:
         if await self.reader.readexactly(len(GREETING)) != GREETING:
