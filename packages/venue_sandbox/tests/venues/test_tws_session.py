@@ -226,7 +226,6 @@ def test_a_call_that_is_not_served_is_refused_by_its_own_id(client: Client, call
         ((6, 2, 1, "NOBODY"), -1, 321),
         ((7, 3, 9, 0, "", "yesterday", "", "", "", ""), 9, 322),
         ((87, 9, *SPY, 0, 1, "MIDPOINT", 1), 9, 162),
-        ((90, 9), 9, 300),
         ((91, 27), -1, 322),
         ((92, 9, "NOBODY", ""), 9, 322),
         ((94, 9, "DUSBX1", "", 1), 9, 200),

@@ -47,7 +47,6 @@ def _invalid(number: int, name: str, cause: str, request_at: int | None = None) 
     return _refused(number, name, request_at, 322, f"Error processing request.-'sb' : cause - {cause}")
 
 
-_NO_QUERY = "no such query runs here"
 _OPTIONS = "Options are not supported"
 _GROUPS = "Display groups are not supported"
 _NO_DEPTH = "Deep market data is not supported for this combination of security type/exchange"
@@ -120,7 +119,7 @@ _TABLE = (
     _served(87, "reqHeadTimestamp", "the first daily bar of TRADES and ADJUSTED_LAST; 162 for others", 1),
     _refused(88, "reqHistogramData", 1, 162, f"{_HISTORY}:Histograms are not supported"),
     _refused(89, "cancelHistogramData", 1, 300, "Can't find EId with ticker Id"),
-    _served(90, "cancelHeadTimestamp", f"300, as {_NO_QUERY}", 1),
+    _meaningless(90, "cancelHeadTimestamp", "the answer has been told by then", 1),
     _served(91, "reqMarketRule", "rule 26, a step of 0.01; 322 for others"),
     _served(92, "reqPnL", "the profit of an account, and every change of it", 1),
     _served(93, "cancelPnL", "ends a subscription; 300 for one that is not there", 1),

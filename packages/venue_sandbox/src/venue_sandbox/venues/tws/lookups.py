@@ -22,7 +22,6 @@ DESCRIBED_SINCE = 176
 ISO_FORM = 1
 NO_RULE = (322, "Error processing request.-'sb' : cause - There is no market rule {}")
 NO_HISTORY = (162, "Historical Market Data Service error message:No head time stamp of {}")
-NO_QUERY = (300, "Can't find EId with ticker Id:{}")
 NO_SCANNERS = '<?xml version="1.0" encoding="UTF-8"?><ScanParameterResponse></ScanParameterResponse>'
 
 
@@ -121,12 +120,8 @@ def _written(at: datetime, form: int) -> str:
 
 
 def _cancel_head_timestamp(session: Session, fields: Fields) -> Request:
-    request = fields.integer()
-
-    def run(_: object) -> None:
-        session.error(request, NO_QUERY[0], NO_QUERY[1].format(request))
-
-    return Request(RequestFacts("head_timestamp_end"), run, request)
+    """Leave it without an answer, as the time stamp was told at once: clients send it behind every one."""
+    return Request(RequestFacts("head_timestamp_end"), lambda _: None, fields.integer())
 
 
 REQUESTS: Mapping[int, Read] = {
