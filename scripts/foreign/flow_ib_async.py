@@ -112,7 +112,9 @@ async def subscriptions(flow: Flow) -> None:
     await judge("reqMktDepth", lambda: ib.reqMktDepth(spy), "refused", is_sent=True)
     await judge("reqTickByTickData", lambda: ib.reqTickByTickData(spy, "Last"), "refused", is_sent=True)
     await judge("reqRealTimeBars", lambda: ib.reqRealTimeBars(spy, 5, "TRADES", True), "refused", is_sent=True)
-    await judge("reqScannerSubscription", lambda: ib.reqScannerSubscription(SDK.ScannerSubscription()), "refused", is_sent=True)
+    await judge(
+        "reqScannerSubscription", lambda: ib.reqScannerSubscription(SDK.ScannerSubscription()), "refused", is_sent=True
+    )
     await judge("reqWshMetaData", lambda: ib.reqWshMetaData(), "refused", is_sent=True)
     await judge("reqNewsBulletins", lambda: ib.reqNewsBulletins(True), "works", is_sent=True)
     await judge("reqAutoOpenOrders", lambda: ib.reqAutoOpenOrders(True), "refused", is_sent=True)

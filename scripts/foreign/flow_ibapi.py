@@ -252,7 +252,10 @@ def calls(flow: Flow) -> None:
             lambda n: app.calculateOptionPrice(n, option, 0.2, 400.0, []),
             ("tickOptionComputation",),
         ),
-        "exerciseOptions": (lambda n: app.exerciseOptions(n, option, 1, 1, "DUSBX1", 0, "", "", False), ("orderStatus",)),
+        "exerciseOptions": (
+            lambda n: app.exerciseOptions(n, option, 1, 1, "DUSBX1", 0, "", "", False),
+            ("orderStatus",),
+        ),
         "reqScannerSubscription": (
             lambda n: app.reqScannerSubscription(n, import_module("ibapi.scanner").ScannerSubscription(), [], []),
             ("scannerDataEnd",),
@@ -306,8 +309,13 @@ def orders(flow: Flow) -> None:
     judge("placeOrder what if", place({"whatIf": True, "totalQuantity": 3}, "openOrder"), must="works")
     judge("cancelOrder", lambda: cancelled(flow, resting), must="refused")
     judge("reqGlobalCancel", flow.without_id(lambda: global_cancel(app)))
-    for name, changes in {**OPTIONS, **{f"{sort} condition": {"conditions": c} for sort, c in conditions().items()}}.items():
-        judge(f"placeOrder {name}", lambda changes=changes: refused_whole(place(changes, "execDetails")), must="refused")
+    for name, changes in {
+        **OPTIONS,
+        **{f"{sort} condition": {"conditions": c} for sort, c in conditions().items()},
+    }.items():
+        judge(
+            f"placeOrder {name}", lambda changes=changes: refused_whole(place(changes, "execDetails")), must="refused"
+        )
     judge("bracket whose parent is refused", lambda: bracket(flow), must="works")
 
 
@@ -343,7 +351,9 @@ def bracket(flow: Flow) -> str:
     parent, first, second = flow.order_id - 2, flow.order_id - 1, flow.order_id
     flow.drain()
     flow.app.placeOrder(parent, spy(), order(orderType="LMT", lmtPrice=20.0, transmit=False))
-    flow.app.placeOrder(first, spy(), order(action="SELL", orderType="LMT", lmtPrice=900.0, parentId=parent, transmit=False))
+    flow.app.placeOrder(
+        first, spy(), order(action="SELL", orderType="LMT", lmtPrice=900.0, parentId=parent, transmit=False)
+    )
     flow.app.placeOrder(second, spy(), order(action="SELL", orderType="LMT", lmtPrice=901.0, parentId=parent))
     for order_id in (parent, first, second):
         try:

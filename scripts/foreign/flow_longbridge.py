@@ -67,12 +67,22 @@ async def quotes(context: Any) -> None:
     }
     for name, (must, values) in calls.items():
         await judge(name, lambda name=name, values=values: getattr(context, name)(*values), must)
-    await judge("candlesticks by minutes", lambda: context.candlesticks("SPY.US", SDK.Period.Min_5, 5, SDK.AdjustType.NoAdjust), "refused")
-    await judge("candlesticks of all sessions", lambda: context.candlesticks("SPY.US", day, 5, SDK.AdjustType.NoAdjust, SDK.TradeSessions.All), "refused")
+    await judge(
+        "candlesticks by minutes",
+        lambda: context.candlesticks("SPY.US", SDK.Period.Min_5, 5, SDK.AdjustType.NoAdjust),
+        "refused",
+    )
+    await judge(
+        "candlesticks of all sessions",
+        lambda: context.candlesticks("SPY.US", day, 5, SDK.AdjustType.NoAdjust, SDK.TradeSessions.All),
+        "refused",
+    )
     await judge("subscribe quotes", lambda: context.subscribe(spy, [SDK.SubType.Quote]), "works")
     await judge("unsubscribe quotes", lambda: context.unsubscribe(spy, [SDK.SubType.Quote]), "works")
     for kind in ("Depth", "Brokers", "Trade"):
-        await judge(f"subscribe {kind}", lambda kind=kind: context.subscribe(spy, [getattr(SDK.SubType, kind)]), "refused")
+        await judge(
+            f"subscribe {kind}", lambda kind=kind: context.subscribe(spy, [getattr(SDK.SubType, kind)]), "refused"
+        )
     await judge("subscribe an unknown symbol", lambda: context.subscribe(["XXX.US"], [SDK.SubType.Quote]), "refused")
     await judge("subscribe_candlesticks", lambda: context.subscribe_candlesticks("SPY.US", SDK.Period.Min_1), "refused")
 
@@ -143,9 +153,14 @@ async def orders(context: Any) -> None:
         "monitor price": lambda: send(monitor_price=D(20)),
         "delayed": lambda: send(delayed_until=NOON),
         "price at a market order": lambda: send(kinds.MO, submitted_price=D(20)),
-        **{f"type {kind}": lambda kind=kind: send(getattr(kinds, kind), trigger_price=D(20)) for kind in ("LIT", "MIT")},
+        **{
+            f"type {kind}": lambda kind=kind: send(getattr(kinds, kind), trigger_price=D(20)) for kind in ("LIT", "MIT")
+        },
         **{f"type {kind}": lambda kind=kind: send(getattr(kinds, kind)) for kind in ("ELO", "AO", "ALO", "ODD", "SLO")},
-        **{f"type {kind}": lambda kind=kind: send(getattr(kinds, kind), trailing_amount=D(1), limit_offset=D(1)) for kind in ("TSLPAMT", "TSMAMT")},
+        **{
+            f"type {kind}": lambda kind=kind: send(getattr(kinds, kind), trailing_amount=D(1), limit_offset=D(1))
+            for kind in ("TSLPAMT", "TSMAMT")
+        },
     }
     for name, run in options.items():
         await judge(f"submit_order {name}", lambda run=run: refused_whole(run), "refused")

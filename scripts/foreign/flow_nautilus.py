@@ -53,7 +53,7 @@ def node(made: Any) -> Any:
     found = LIVE.TradingNode(
         config=SETTINGS.TradingNodeConfig(
             trader_id="TESTER-001",
-            logging=SETTINGS.LoggingConfig(log_level="ERROR"),
+            logging=SETTINGS.LoggingConfig(log_level=__import__("os").environ.get("NT_LOG", "ERROR")),
             data_clients={name: data},
             exec_clients={name: execution},
             timeout_connection=CONNECT_LIMIT,
@@ -152,7 +152,9 @@ async def looks(flow: Flow) -> None:
         return f"{len(await until(lambda: list(made.seen)))} answers"
 
     await judge("request_bars daily", bars)
-    await judge("account", lambda: until(lambda: made.portfolio.account(IDS.Venue("ARCA")) or made.cache.accounts()), "works")
+    await judge(
+        "account", lambda: until(lambda: made.portfolio.account(IDS.Venue("ARCA")) or made.cache.accounts()), "works"
+    )
 
 
 async def orders(flow: Flow) -> None:

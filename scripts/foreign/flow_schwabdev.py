@@ -70,11 +70,15 @@ def looks(client: Any, account: str) -> None:
     for name, (must, values) in calls.items():
         judge(name, lambda name=name, values=values: answered(getattr(client, name)(*values)), must=must)
     judge("quotes indicative", lambda: answered(client.quotes(["SPY"], indicative=True)), must="refused")
-    judge("price_history by minutes", lambda: answered(client.price_history("SPY", "day", 1, "minute", 5)), must="refused")
+    judge(
+        "price_history by minutes", lambda: answered(client.price_history("SPY", "day", 1, "minute", 5)), must="refused"
+    )
     judge("market_hours option", lambda: answered(client.market_hours(["option"])), must="refused")
     judge("account_details unknown", lambda: answered(client.account_details("0" * 64)), must="refused")
     judge("order_details unknown", lambda: answered(client.order_details(account, 1)), must="refused")
-    judge("update_tokens", lambda: client.update_tokens(force_access_token=True) or wrong("not refreshed"), must="works")
+    judge(
+        "update_tokens", lambda: client.update_tokens(force_access_token=True) or wrong("not refreshed"), must="works"
+    )
 
 
 def orders(client: Any, account: str) -> None:
@@ -84,7 +88,11 @@ def orders(client: Any, account: str) -> None:
     judge("place_order limit", lambda: answered(client.place_order(account, limit)), must="works")
     resting = int(client.place_order(account, limit).headers["Location"].rpartition("/")[2])
     judge("order_details", lambda: answered(client.order_details(account, resting)), must="works")
-    judge("replace_order", lambda: answered(client.replace_order(account, resting, {**limit, "price": "21.00"})), must="works")
+    judge(
+        "replace_order",
+        lambda: answered(client.replace_order(account, resting, {**limit, "price": "21.00"})),
+        must="works",
+    )
     replaced = client.place_order(account, limit).headers["Location"].rpartition("/")[2]
     judge("cancel_order", lambda: answered(client.cancel_order(account, replaced)), must="works")
     judge("cancel_order again", lambda: answered(client.cancel_order(account, replaced)), must="refused")

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from operator import attrgetter
 from zoneinfo import ZoneInfo
 
 import pytest
-from venue_sandbox.exchange.instruments import Listing
+from venue_sandbox.exchange.instruments import Instrument, Kind, Listing
 from venue_sandbox.exchange.market import Bar
 from venue_sandbox.venues.treatment import Treatment
 from venue_sandbox.venues.tws.calls import CALLS
 from venue_sandbox.venues.tws.codec import BadFrame, Fields, Value, frame, read_frame
-from venue_sandbox.venues.tws.contracts import ContractQuery, resolve
+from venue_sandbox.venues.tws.contracts import ContractQuery, isin, resolve
 from venue_sandbox.venues.tws.history import BadQuery, end_instant, within
 from venue_sandbox.venues.tws.layouts import COMPLETED_ORDER, EXECUTION, OPEN_ORDER, PORTFOLIO, POSITION, Layout
 from venue_sandbox.venues.tws.order_options import ORDER_OPTIONS, OrderOption, first_refused
@@ -143,6 +144,17 @@ def test_a_contract_is_found_by_its_id() -> None:
     tlt = listing.instruments["TLT"]
     assert resolve(listing, ContractQuery(tlt.contract_id, "", "", "", "", "", "")) is tlt
     assert resolve(listing, ContractQuery(tlt.contract_id, "SPY", "", "", "", "", "")) is None
+
+
+def test_an_isin_has_the_digit_that_checks_it_and_finds_its_contract() -> None:
+    apple = Instrument("AAPL", 37_833_100, Kind.STOCK, "NASDAQ")
+    assert isin(apple) == "US0378331005", "as the real one"
+    listing = Listing(["SPY", "TLT"])
+    tlt = listing.instruments["TLT"]
+    query = ContractQuery(0, "", "", "", "", "", "", security_id=f"ISIN:{isin(tlt)}")
+    assert resolve(listing, query) is tlt
+    assert resolve(listing, replace(query, symbol="SPY")) is None
+    assert resolve(listing, replace(query, security_id="CUSIP:464287432")) is None
 
 
 # --- orders --------------------------------------------------------------------------------------

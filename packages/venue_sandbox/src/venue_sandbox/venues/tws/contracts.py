@@ -14,6 +14,7 @@ __all__ = [
     "ContractQuery",
     "contract_values",
     "identified",
+    "isin",
     "named",
     "read_contract",
     "resolve",
@@ -34,7 +35,7 @@ class ContractQuery:
     is_derived
         Whether it names an expiry, a strike, a right or a multiplier, which shares do not have.
     security_id
-        An id of a register such as ISIN, of which the sandbox keeps none.
+        An id of a register, as ``ISIN:US0684594237``; ISIN is the only register here.
     """
 
     contract_id: int
@@ -68,7 +69,13 @@ def identified(query: ContractQuery, fields: Fields) -> ContractQuery:
 def resolve(listing: Listing, query: ContractQuery) -> Instrument | None:
     """Return the instrument that all given fields agree on."""
     symbol = query.symbol or query.local_symbol
-    found = listing.find_id(query.contract_id) if query.contract_id else listing.find(symbol)
+    if query.contract_id:
+        found = listing.find_id(query.contract_id)
+    elif query.security_id and not symbol:
+        instruments = listing.instruments.values()
+        found = next((one for one in instruments if _is_registered(one, query.security_id)), None)
+    else:
+        found = listing.find(symbol)
     if found is None:
         return None
     agrees = (
@@ -79,9 +86,22 @@ def resolve(listing: Listing, query: ContractQuery) -> Instrument | None:
         and query.primary_exchange in ("", found.exchange)
         and query.trading_class in ("", found.symbol)
         and not query.is_derived
-        and not query.security_id
+        and (not query.security_id or _is_registered(found, query.security_id))
     )
     return found if agrees else None
+
+
+def isin(instrument: Instrument) -> str:
+    """Return an ISIN that stands for the instrument: its country, nine digits, and the digit that checks them."""
+    country = "HK" if instrument.currency == "HKD" else "US"
+    code = f"{country}{instrument.contract_id:09d}"
+    digits = "".join(str(int(sign, 36)) for sign in code)[::-1]
+    doubled = (int(digit) * (1 if place % 2 else 2) for place, digit in enumerate(digits))
+    return f"{code}{-sum(value // 10 + value % 10 for value in doubled) % 10}"
+
+
+def _is_registered(instrument: Instrument, security_id: str) -> bool:
+    return security_id == f"ISIN:{isin(instrument)}"
 
 
 def named(query: ContractQuery, instrument: Instrument | None) -> str:

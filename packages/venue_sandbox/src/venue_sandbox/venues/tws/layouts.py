@@ -72,8 +72,8 @@ CONTRACT_DETAILS = Layout(
     reqId symbol secType=STK expiry strike=0 right exchange currency localSymbol marketName tradingClass conId
     minTick multiplier orderTypes=ACTIVETIM,DAY,GTC,LMT,MKT,WHATIF validExchanges priceMagnifier=1 underConId=0 longName
     primaryExchange contractMonth industry category subcategory timeZone tradingHours liquidHours evRule evMultiplier=0
-    secIds=0 aggGroup=1 underSymbol underSecType marketRules=26,26 realExpiration stockType minSize sizeIncrement
-    suggestedSizeIncrement=100
+    secIds=1 secIdType=ISIN isin aggGroup=1 underSymbol underSecType marketRules=26,26 realExpiration stockType minSize
+    sizeIncrement suggestedSizeIncrement=100
     """,
 )
 POSITION = Layout(61, f"version=3 account {_HELD} position averageCost")

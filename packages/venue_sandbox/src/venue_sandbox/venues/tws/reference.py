@@ -12,6 +12,7 @@ from venue_sandbox.venues.tws.contracts import (
     UNKNOWN_CONTRACT,
     contract_values,
     identified,
+    isin,
     named,
     read_contract,
     resolve,
@@ -58,6 +59,7 @@ def _tell(session: Session, request: int, instrument: Instrument, exchange: str)
         "tradingHours": _hours(session, BEFORE_OPEN, AFTER_CLOSE),
         "liquidHours": _hours(session, timedelta(0), timedelta(0)),
         "stockType": STOCK_TYPES[instrument.kind],
+        "isin": isin(instrument),
         "minSize": instrument.lot,
         "sizeIncrement": instrument.lot,
     }
