@@ -133,7 +133,7 @@ def client(tmp_path: Path) -> Generator[Client]:
 
 
 def test_an_order_without_options_is_taken(client: Client) -> None:
-    answers = client.asks(order(1))
+    answers = client.asks(order(1, clearingAccount="DUSBX1"))
     assert errors(answers) == []
     assert [taken.ticket.reference for taken in client.exchange.book.orders.values()] == ["q1"]
     assert {answer[0] for answer in answers} == {"5", "3"}

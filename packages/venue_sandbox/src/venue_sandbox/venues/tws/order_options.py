@@ -29,6 +29,8 @@ class OrderOption:
         meaning here.
     nothing
         What asks for nothing, beside zero, an empty text and the numbers that clients write for "not set".
+    same_as
+        The field whose value, said once more, asks for nothing.
     """
 
     name: str
@@ -36,6 +38,7 @@ class OrderOption:
     text: str
     code: int = 0
     nothing: frozenset[str] = frozenset()
+    same_as: str = ""
 
     def asks(self, value: str) -> bool:
         """Whether a value asks for something."""
@@ -45,7 +48,8 @@ class OrderOption:
 def first_refused(values: Mapping[str, str]) -> OrderOption | None:
     """Return the first option that an order asks for and that is refused; None if there is none."""
     refused = (option for option in ORDER_OPTIONS if option.treatment is Treatment.REFUSED)
-    return next((option for option in refused if option.asks(values.get(option.name, ""))), None)
+    asked = (option for option in refused if option.asks(values.get(option.name, "")))
+    return next((option for option in asked if values[option.name] != values.get(option.same_as)), None)
 
 
 def _plain(value: str) -> str:
@@ -141,7 +145,8 @@ ORDER_OPTIONS: tuple[OrderOption, ...] = (
     *_refused("scaleTable activeStartTime activeStopTime", *_SCALE),
     *_rejected("hedgeType hedgeParam", "Hedge order"),
     *_meaningless("optOutSmartRouting", "every share trades at one exchange only"),
-    *_refused("clearingAccount clearingIntent", *_CLEARING, "IB"),
+    OrderOption("clearingAccount", Treatment.REFUSED, _CLEARING[1], _CLEARING[0], same_as="account"),
+    *_refused("clearingIntent", *_CLEARING, "IB"),
     *_rejected("notHeld", "Not held"),
     *_refused("deltaNeutralContract deltaNeutralContractConId", *_NEUTRAL),
     *_refused("deltaNeutralContractDelta deltaNeutralContractPrice", *_NEUTRAL),
