@@ -41,7 +41,7 @@ class Flow:
             verdict, detail = "hangs", f"no answer in {LIMIT:g} s {self.errors}"
         except Refused as refused:
             verdict, detail = "refused", str(refused)
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - whatever the client raises is the finding
             verdict, detail = "wrong", f"{type(error).__name__}: {error}"
         if must and verdict in ("works", "refused") and verdict != must:
             verdict, detail = "wrong", f"it {verdict}, and must not: {detail}"
@@ -150,13 +150,15 @@ async def orders(flow: Flow) -> None:
     await judge("bracketOrder", lambda: each_refused(list(ib.bracketOrder("BUY", 2, 20, 900, 10, **usual))), "refused")
     pair = [SDK.LimitOrder("BUY", 2, price, **usual) for price in (20, 21)]
     await judge("oneCancelsAll", lambda: each_refused(ib.oneCancelsAll(pair, "pair", 1)), "refused")
+    price = SDK.PriceCondition(price=1.0, conId=spy.conId, exch="SMART")
+    twap = {"algoStrategy": "Twap", "algoParams": [SDK.TagValue("allowPastEndTime", "1")]}
     options: dict[str, Any] = {
         "stop": SDK.StopOrder("BUY", 2, 500, **usual),
         "stop limit": SDK.StopLimitOrder("BUY", 2, 500, 500, **usual),
-        "price condition": SDK.MarketOrder("BUY", 2, conditions=[SDK.PriceCondition(price=1.0, conId=spy.conId, exch="SMART")], **usual),
+        "price condition": SDK.MarketOrder("BUY", 2, conditions=[price], **usual),
         "time condition": SDK.MarketOrder("BUY", 2, conditions=[SDK.TimeCondition(time="20230602 15:00:00")], **usual),
         "margin condition": SDK.MarketOrder("BUY", 2, conditions=[SDK.MarginCondition(percent=30)], **usual),
-        "algorithm": SDK.MarketOrder("BUY", 2, algoStrategy="Twap", algoParams=[SDK.TagValue("allowPastEndTime", "1")], **usual),
+        "algorithm": SDK.MarketOrder("BUY", 2, **twap, **usual),
         "good after time": SDK.MarketOrder("BUY", 2, goodAfterTime="20230602 15:45:00", **usual),
         "all or none": SDK.MarketOrder("BUY", 2, allOrNone=True, **usual),
         "cash quantity": SDK.MarketOrder("BUY", 0, cashQty=1000, **usual),

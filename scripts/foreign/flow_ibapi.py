@@ -304,18 +304,16 @@ def orders(flow: Flow) -> None:
     judge("placeOrder market", place({}, "execDetails"), must="works")
     judge("placeOrder limit", place({"orderType": "LMT", "lmtPrice": 20.0}, "openOrder"), must="works")
     resting = flow.order_id
-    judge("placeOrder change", flow.without_id(
-        lambda: app.placeOrder(resting, spy(), order(orderType="LMT", lmtPrice=21.0)), "openOrder"), must="works")  # fmt: skip
+    dearer = order(orderType="LMT", lmtPrice=21.0)
+    changed = flow.without_id(lambda: app.placeOrder(resting, spy(), dearer), "openOrder")
+    judge("placeOrder change", changed, must="works")
     judge("placeOrder what if", place({"whatIf": True, "totalQuantity": 3}, "openOrder"), must="works")
     judge("cancelOrder", lambda: cancelled(flow, resting), must="refused")
     judge("reqGlobalCancel", flow.without_id(lambda: global_cancel(app)))
-    for name, changes in {
-        **OPTIONS,
-        **{f"{sort} condition": {"conditions": c} for sort, c in conditions().items()},
-    }.items():
-        judge(
-            f"placeOrder {name}", lambda changes=changes: refused_whole(place(changes, "execDetails")), must="refused"
-        )
+    sorts = {f"{sort} condition": {"conditions": made} for sort, made in conditions().items()}
+    for name, changes in {**OPTIONS, **sorts}.items():
+        run = lambda changes=changes: refused_whole(place(changes, "execDetails"))  # noqa: E731
+        judge(f"placeOrder {name}", run, must="refused")
     judge("bracket whose parent is refused", lambda: bracket(flow), must="works")
 
 

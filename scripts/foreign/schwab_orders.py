@@ -16,6 +16,7 @@ def plain(**changes: Any) -> dict[str, Any]:
 
 _LIMIT = {"orderType": "LIMIT", "price": "20.00"}
 _SHORT = {"instruction": "SELL_SHORT", "quantity": 2, "instrument": {"symbol": "SPY", "assetType": "EQUITY"}}
+_UNKNOWN = {"instruction": "BUY", "quantity": 2, "instrument": {"symbol": "XXX", "assetType": "EQUITY"}}
 _OPTION = {"instruction": "BUY_TO_OPEN", "quantity": 1, "instrument": {"symbol": "SPY 230616C00400000"}}
 
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -46,5 +47,5 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "activation price": plain(activationPrice=500),
     "price at a market order": plain(price="20.00"),
     "field that is none": plain(sellBy="tomorrow"),
-    "unknown symbol": plain(orderLegCollection=[{**_SHORT, "instruction": "BUY", "instrument": {"symbol": "XXX", "assetType": "EQUITY"}}]),
-}  # fmt: skip
+    "unknown symbol": plain(orderLegCollection=[_UNKNOWN]),
+}
