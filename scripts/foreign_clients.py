@@ -29,6 +29,7 @@ from typing import Annotated, Any
 import typer
 from checkout import ROOT
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 from venue_sandbox.servers.launch import Server
 
@@ -51,7 +52,7 @@ class Client:
     packages
         What its environment holds.
     python
-        The oldest interpreter that it runs on; empty for this one.
+        The interpreters that it runs on; empty for this one.
     """
 
     name: str
@@ -64,7 +65,9 @@ class Client:
 CLIENTS = (
     Client("ibapi 10.46", "tws", "flow_ibapi", ("nautilus-ibapi==10.46.1", "protobuf")),
     Client("ib_async 2.1", "tws", "flow_ib_async", ("ib_async==2.1.0", "tzdata")),
-    Client("nautilus_trader 1.231", "tws", "flow_nautilus", ("nautilus_trader[ib]==1.231.0",), "3.12"),
+    Client(
+        "nautilus_trader 1.231", "tws", "flow_nautilus", ("nautilus_trader[ib]==1.231.0", "protobuf"), ">=3.12,<3.15"
+    ),
     Client("nautilus_trader 1.221", "tws", "flow_nautilus", ("nautilus_trader[ib]==1.221.0", "protobuf")),
     Client("schwabdev 4.0", "schwab", "flow_schwabdev", ("schwabdev==4.0.0",)),
     Client("schwab-py 1.5", "schwab", "flow_schwab_py", ("schwab-py==1.5.1",)),
@@ -109,7 +112,12 @@ def environment(client: Client) -> Path:
     if done.is_file() and json.loads(done.read_text()) == list(client.packages):
         return python
     shutil.rmtree(folder, ignore_errors=True)
-    _uv("venv", "-q", "--python", f">={client.python}" if client.python else sys.executable, str(folder))
+    try:
+        _uv("venv", "-q", "--python", client.python or sys.executable, str(folder))
+    except NotInstalled as error:
+        raise NotInstalled(
+            f"it needs Python {client.python or sys.version.split()[0]}, and uv has none: {error}"
+        ) from None
     _uv("pip", "install", "-q", "--python", str(python), *client.packages)
     done.write_text(json.dumps(client.packages))
     return python
@@ -174,12 +182,12 @@ def _last_line(errors: Path) -> str:
 def run(client: Client, console: Console) -> Result:
     """Install a client, run its flow, and tell of every call as it ends."""
     result = Result(client.name)
-    console.print(f"[bold]{client.name}[/] {' '.join(client.packages)}")
+    console.print(f"[bold]{client.name}[/] {escape(' '.join(client.packages))}")
     try:
         python = environment(client)
     except NotInstalled as error:
         result.failed = f"it cannot be installed here: {error}"
-        console.print(f"  [red]failed[/] {result.failed}", soft_wrap=True)
+        console.print(f"  [red]failed[/] {escape(result.failed)}", soft_wrap=True)
         return result
     with tempfile.TemporaryDirectory() as folder, started(client, Path(folder) / "venue") as server:
         try:
@@ -187,7 +195,7 @@ def run(client: Client, console: Console) -> Result:
                 _take(result, line, console)
         except RuntimeError as error:
             result.failed = str(error)
-            console.print(f"  [red]failed[/] {result.failed}", soft_wrap=True)
+            console.print(f"  [red]failed[/] {escape(result.failed)}", soft_wrap=True)
     return result
 
 
@@ -198,7 +206,10 @@ def _take(result: Result, line: str, console: Console) -> None:
     call = json.loads(line)
     result.calls.append(call)
     colour = {"works": "green", "refused": "cyan"}.get(call["verdict"], "red")
-    console.print(f"  [{colour}]{call['verdict']:8}[/] {call['call']}  [dim]{call['detail'][:90]!r}[/]", soft_wrap=True)
+    console.print(
+        f"  [{colour}]{call['verdict']:8}[/] {call['call']}  [dim]{escape(repr(call['detail'][:90]))}[/]",
+        soft_wrap=True,
+    )
 
 
 def summary(results: Sequence[Result]) -> Table:
