@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
+from venue_sandbox.exchange.treatment import Treatment
 from venue_sandbox.venues.http.options import CallRow, Option
 from venue_sandbox.venues.longbridge.calls import HTTP_CALLS, QUOTE_COMMANDS, TRADE_COMMANDS
 from venue_sandbox.venues.longbridge.order_options import CHANGE_OPTIONS
@@ -13,7 +14,6 @@ from venue_sandbox.venues.longbridge.order_options import ORDER_OPTIONS as LONGB
 from venue_sandbox.venues.schwab.calls import CALLS as SCHWAB_CALLS
 from venue_sandbox.venues.schwab.order_options import INSTRUMENT_OPTIONS, LEG_OPTIONS
 from venue_sandbox.venues.schwab.order_options import ORDER_OPTIONS as SCHWAB_ORDER
-from venue_sandbox.venues.treatment import Treatment
 from venue_sandbox.venues.tws.calls import CALLS as TWS_CALLS
 from venue_sandbox.venues.tws.order_options import ORDER_OPTIONS as TWS_ORDER
 

@@ -18,6 +18,7 @@ from venue_sandbox.exchange.faults import VenueFaults
 from venue_sandbox.exchange.opening import Plan, open_exchange
 from venue_sandbox.exchange.orders import OrderType, Side, Ticket
 from venue_sandbox.exchange.pacing import Pacer
+from venue_sandbox.exchange.treatment import Treatment
 from venue_sandbox.venues.http.front import Refused, Venue
 from venue_sandbox.venues.http.options import Option
 from venue_sandbox.venues.http.rate_limit import RateLimit
@@ -47,7 +48,6 @@ from venue_sandbox.venues.longbridge.socket_commands import COMMANDS
 from venue_sandbox.venues.longbridge.sockets import Denied
 from venue_sandbox.venues.longbridge.symbols import market_of, named, symbol_of
 from venue_sandbox.venues.longbridge.tokens import Credentials, Tokens
-from venue_sandbox.venues.treatment import Treatment
 
 D = Decimal
 NOON = datetime(2023, 6, 2, 16, tzinfo=UTC)

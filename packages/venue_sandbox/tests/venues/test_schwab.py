@@ -23,6 +23,7 @@ from venue_sandbox.exchange.market import Bar
 from venue_sandbox.exchange.opening import Plan, open_exchange
 from venue_sandbox.exchange.orders import OrderStatus, OrderType, Side, Ticket, TimeInForce
 from venue_sandbox.exchange.pacing import Pacer
+from venue_sandbox.exchange.treatment import Treatment
 from venue_sandbox.venues.http.front import Refused, Venue
 from venue_sandbox.venues.http.options import Option
 from venue_sandbox.venues.http.rate_limit import RateLimit
@@ -38,7 +39,6 @@ from venue_sandbox.venues.schwab.order_documents import REPLACED, order_document
 from venue_sandbox.venues.schwab.order_options import INSTRUMENT_OPTIONS, LEG_OPTIONS, ORDER_OPTIONS
 from venue_sandbox.venues.schwab.order_request import read_spec, ticket_of
 from venue_sandbox.venues.schwab.server import application, endpoints
-from venue_sandbox.venues.treatment import Treatment
 
 D = Decimal
 NOON = datetime(2023, 6, 2, 16, tzinfo=UTC)

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from venue_sandbox.exchange.instruments import Instrument, Kind, Listing
 from venue_sandbox.exchange.market import Bar
-from venue_sandbox.venues.treatment import Treatment
+from venue_sandbox.exchange.treatment import Treatment
 from venue_sandbox.venues.tws.calls import CALLS
 from venue_sandbox.venues.tws.codec import BadFrame, Fields, Value, frame, read_frame
 from venue_sandbox.venues.tws.contracts import ContractQuery, isin, resolve

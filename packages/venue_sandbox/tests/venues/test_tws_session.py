@@ -20,7 +20,7 @@ from venue_sandbox.exchange.faults import VenueFaults
 from venue_sandbox.exchange.opening import Plan, open_exchange
 from venue_sandbox.exchange.orders import OrderType, Side, Ticket
 from venue_sandbox.exchange.pacing import Pacer
-from venue_sandbox.venues.treatment import Treatment
+from venue_sandbox.exchange.treatment import Treatment
 from venue_sandbox.venues.tws.calls import CALLS, Call
 from venue_sandbox.venues.tws.codec import Value, frame
 from venue_sandbox.venues.tws.faults import TWS_FAULTS

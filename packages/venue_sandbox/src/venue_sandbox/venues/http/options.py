@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from venue_sandbox.venues.treatment import Treatment
+from venue_sandbox.exchange.treatment import Treatment
 
 __all__ = ["CallRow", "Option", "meaningless", "refused", "served", "table", "unserved"]
 

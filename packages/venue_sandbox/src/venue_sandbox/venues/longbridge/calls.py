@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from aiohttp import web
 
 from venue_sandbox.exchange.faults import VenueFault
+from venue_sandbox.exchange.treatment import Treatment
 from venue_sandbox.venues.http.front import Endpoint, Refused, named
 from venue_sandbox.venues.http.options import CallRow
-from venue_sandbox.venues.treatment import Treatment
 
 __all__ = ["HTTP_CALLS", "NO_ACCESS", "QUOTE_COMMANDS", "TRADE_COMMANDS", "refused_endpoints"]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from aiohttp import web
 
 from venue_sandbox.exchange.faults import VenueFault
+from venue_sandbox.exchange.treatment import Treatment
 from venue_sandbox.venues.http.front import Endpoint, Refused, named
 from venue_sandbox.venues.http.options import CallRow
-from venue_sandbox.venues.treatment import Treatment
 
 __all__ = ["CALLS", "refused_endpoints"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from venue_sandbox.venues.treatment import Treatment
+from venue_sandbox.exchange.treatment import Treatment
 
 __all__ = ["CALLS", "Call"]
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
-from venue_sandbox.venues.treatment import Treatment
+from venue_sandbox.exchange.treatment import Treatment
 
 __all__ = ["ORDER_OPTIONS", "OrderOption", "first_refused"]
 

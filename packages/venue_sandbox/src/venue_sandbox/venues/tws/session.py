@@ -15,8 +15,8 @@ from venue_sandbox.exchange.faults import VenueFaults
 from venue_sandbox.exchange.instruments import Instrument
 from venue_sandbox.exchange.orders import VenueOrder
 from venue_sandbox.exchange.pacing import Pacer
+from venue_sandbox.exchange.treatment import Treatment
 from venue_sandbox.servers.control import reset_on_close
-from venue_sandbox.venues.treatment import Treatment
 from venue_sandbox.venues.tws.calls import CALLS
 from venue_sandbox.venues.tws.codec import GREETING, BadFrame, Fields, Value, frame, read_frame
 from venue_sandbox.venues.tws.fault_injection import NO_REQUEST, Request, inject
