@@ -12,7 +12,7 @@ from quant_platform_kit.domain.errors import BrokerError, OrderRejected
 from quant_platform_kit.domain.orders import ExecutionReport, OrderState
 from quant_platform_kit.domain.runs import RunPlan
 from quant_platform_kit.services.record import leases, ledger, sent_orders
-from quant_platform_kit.services.record.decoding import decode
+from quant_platform_kit.services.record.objects import decode
 from quant_platform_kit.services.run import execution, gateway
 from schwab_app import intents
 
@@ -83,7 +83,7 @@ def no_lease() -> None:
     original = leases.AccountLease.acquire.__func__
 
     def acquire(cls: Any, store: Any, account_id: str, holder: str, terms: Any, clock: Any, **more: Any) -> Any:
-        key = leases._key(account_id)
+        key = leases.lease_key(account_id)
         stored = store.get(key)
         if stored is not None:
             known = decode(leases.LeaseState, stored.data, key)
