@@ -217,6 +217,7 @@ def test_a_call_that_is_not_served_is_refused_by_its_own_id(client: Client, call
         ((9, 8, 8, *SPY, 0, "ISIN", "US78462F1030", ""), 8, 200),
         ((9, 8, 8, 0, "SPY", "STK", "20231215", 400.0, "C", "100", "SMART", "", "USD", "", "", 0, "", "", ""), 8, 200),
         ((15, 1, 1), -1, 327),
+        ((59, 1, 5), -1, 321),
         ((62, 1, 9, "NOBODY", "NetLiquidation"), 9, 322),
         ((63, 1, 9), 9, 300),
         ((74, 1, 9, "NOBODY", ""), 9, 322),

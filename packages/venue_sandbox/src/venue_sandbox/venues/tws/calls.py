@@ -89,7 +89,7 @@ _TABLE = (
     _refused(56, "cancelCalculateImpliedVolatility", 2, 300, "Can't find EId with ticker Id"),
     _refused(57, "cancelCalculateOptionPrice", 2, 300, "Can't find EId with ticker Id"),
     _served(58, "reqGlobalCancel", "every open order of every client"),
-    _served(59, "reqMarketDataType", "1 to 4, of which live and delayed data exist"),
+    _served(59, "reqMarketDataType", "1 to 4, of which live and delayed data exist; 321 for others"),
     _served(61, "reqPositions", "positions of all accounts, and every change of them"),
     _served(62, "reqAccountSummary", "tags of accounts, and every change of them", 2),
     _served(63, "cancelAccountSummary", "ends a subscription; 300 for one that is not there", 2),

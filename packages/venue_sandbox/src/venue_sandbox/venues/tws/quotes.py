@@ -11,13 +11,15 @@ from venue_sandbox.exchange.instruments import Instrument
 from venue_sandbox.exchange.market import Quote
 from venue_sandbox.venues.tws.codec import Fields
 from venue_sandbox.venues.tws.contracts import UNKNOWN_CONTRACT, named, read_contract, resolve
-from venue_sandbox.venues.tws.fault_injection import Request
+from venue_sandbox.venues.tws.fault_injection import NO_REQUEST, Request
 from venue_sandbox.venues.tws.session import Read, Session
 from venue_sandbox.venues.tws.subscriptions import ended
 
 __all__ = ["REQUESTS", "push_price"]
 
 LIVE, DELAYED = 1, 3
+DATA_TYPES = range(1, 5)
+NO_DATA_TYPE = (321, "Error validating request.-'bJ' : cause - Invalid market data type")
 DELAY = timedelta(minutes=15)
 SIZE = 300
 VOLUME = 1_000_000
@@ -107,7 +109,10 @@ def _data_type(session: Session, fields: Fields) -> Request:
     wanted = fields.integer()
 
     def run(_: object) -> None:
-        session.data_type = wanted
+        if wanted in DATA_TYPES:
+            session.data_type = wanted
+        else:
+            session.error(NO_REQUEST, *NO_DATA_TYPE)
 
     return Request(RequestFacts("data_type"), run)
 
