@@ -301,8 +301,9 @@ def test_trading_days_and_hours_are_told(openapi: ModuleType, quotes: Any) -> No
     assert days.trading_days == [date(2023, 6, 30), date(2023, 7, 5)]
     assert days.half_trading_days == [date(2023, 7, 3)]
     (market,) = quotes.trading_session()
-    (session,) = market.trade_sessions
+    session, *extended = market.trade_sessions
     assert (session.begin_time.hour, session.begin_time.minute, session.end_time.hour) == (9, 30, 16)
+    assert [(part.begin_time.hour, part.end_time.hour) for part in extended] == [(4, 9), (16, 20)]
 
 
 # --- tokens and the process ----------------------------------------------------------------------
