@@ -14,6 +14,8 @@ from quant_platform_kit.domain.errors import InvalidInput
 __all__ = ["FloatArray", "PriceHistory", "PriceTable"]
 
 FloatArray = NDArray[np.float64]
+EVIDENCE = ("unadjusted", "low", "high", "volume")
+"""What closes are judged by; a strategy sees nothing of it."""
 
 
 class PriceTable:
@@ -28,12 +30,14 @@ class PriceTable:
         Column names, unique, length n_symbols.
     fields
         Grids of shape (n_sessions, n_symbols) in the symbol's currency; NaN means no bar. ``close`` is required,
-        ``open`` is optional; both belong to one series (raw, split-adjusted or total-return).
+        ``open``, ``low`` and ``high`` are optional; all belong to one series (raw, split-adjusted or total-return).
+        ``unadjusted`` are closes in the units of quotes, raw or split-adjusted, where ``close`` are not. ``volume``
+        counts units, NaN where it is not told.
 
     Raises
     ------
     InvalidInput
-        Dates out of order, a grid of another shape, a price that is zero, negative or infinite.
+        Dates out of order, a grid of another shape, a price that is zero, negative or infinite, a negative volume.
     """
 
     __slots__ = ("column", "dates", "fields", "months", "sessions", "symbols")
@@ -51,12 +55,13 @@ class PriceTable:
         self.fields: Mapping[str, FloatArray] = {name: self._owned(name, grid) for name, grid in fields.items()}
 
     def select(self, symbols: Sequence[str]) -> PriceTable:
-        """Return the closes of some symbols as a table of their own, columns in the order given.
+        """Return the closes of some symbols, and what they are judged by, as a table; columns in the order given.
 
         Columns are taken with `numpy.take`: fancy indexing yields F order, whose sums differ in the last bit.
         """
         columns = [self.column[symbol] for symbol in symbols]
-        return self._part(slice(None), symbols, {"close": np.take(self.fields["close"], columns, axis=1)})
+        kept = [name for name in ("close", *EVIDENCE) if name in self.fields]
+        return self._part(slice(None), symbols, {name: np.take(self.fields[name], columns, axis=1) for name in kept})
 
     def rows(self, start: int, stop: int) -> PriceTable:
         """Return some sessions as a table of their own, which owns a copy of their prices."""
@@ -87,7 +92,8 @@ class PriceTable:
         expected = (len(self.sessions), len(self.symbols))
         if owned.shape != expected:
             raise InvalidInput(f"{name} has shape {owned.shape}; dates and symbols ask for {expected}")
-        bad = np.argwhere(~np.isnan(owned) & ~((owned > 0) & np.isfinite(owned)))
+        good = (owned >= 0) if name == "volume" else (owned > 0)
+        bad = np.argwhere(~np.isnan(owned) & ~(good & np.isfinite(owned)))
         if len(bad):
             row, column = bad[0]
             raise InvalidInput(
@@ -142,6 +148,19 @@ class PriceHistory:
     def close(self) -> FloatArray:
         """Closes, shape (len(self), n_symbols), NaN = no bar, read-only."""
         return self._table.fields["close"][: self.stop]
+
+    def field(self, name: str) -> FloatArray | None:
+        """Return another grid of the table, as `close`; None where it has none of that name."""
+        grid = self._table.fields.get(name)
+        return None if grid is None else grid[: self.stop]
+
+    def newest_bar(self, symbol: str) -> tuple[date, float] | None:
+        """Return the session and the close of a symbol's newest bar, in the units of quotes; None without a bar."""
+        grid = self._table.fields.get("unadjusted", self._table.fields["close"])
+        column = grid[: self.stop, self._table.column[symbol]]
+        rows = np.flatnonzero(~np.isnan(column[-1:]))
+        rows = rows + self.stop - 1 if len(rows) else np.flatnonzero(~np.isnan(column))
+        return (self._table.sessions[rows[-1]], float(column[rows[-1]])) if len(rows) else None
 
     def column(self, symbol: str) -> int:
         """Return the column number of ``symbol``; KeyError for one the history does not hold."""
