@@ -17,7 +17,6 @@ __all__ = [
     "PRICE_BASIS",
     "PRICE_JUMP",
     "PRICE_JUMP_ALONE",
-    "UNLIMITED",
     "RiskLimits",
     "margin_gate",
     "missing_prices",
@@ -72,10 +71,6 @@ class RiskLimits:
     price_basis: Decimal | None = PRICE_BASIS
     price_jump: Decimal | None = PRICE_JUMP
     price_jump_alone: Decimal | None = PRICE_JUMP_ALONE
-
-UNLIMITED = RiskLimits(max_price_age=None, price_basis=None, price_jump=None, price_jump_alone=None)
-"""What `ideal` back-tests trade under: nothing about prices stops them."""
-
 
 def missing_prices(targets: ExecutionTargets, portfolio: PortfolioSnapshot, quotes: Mapping[str, Quote]) -> list[str]:
     """Name every symbol that has to be traded or valued and has no quote."""

@@ -116,10 +116,7 @@ def _position_findings(
         return [Finding(Discrepancy.LIQUIDATION, text)]
     if not cash and all(_corporate_action(symbol, *units, prices) for symbol, units in changed.items()):
         return [
-            Finding(
-                Discrepancy.SPLIT,
-                f"{symbol} went from {was} to {now} units with no cash moved: a split or another corporate action",
-            )
+            Finding(Discrepancy.SPLIT, f"{symbol} went from {was} to {now} units with no cash moved: {_action(was, now)}")
             for symbol, (was, now) in changed.items()
         ]
     return [
@@ -137,6 +134,10 @@ def _corporate_action(symbol: str, was: Decimal, now: Decimal, prices: tuple[Uni
     before, after = (known.get(symbol, ()) for known in prices)
     kept = (abs(now * new / (was * old) - 1) <= _VALUE_TOLERANCE for old in before for new in after)
     return any(kept) or _split_ratio(was, now)
+
+
+def _action(was: Decimal, now: Decimal) -> str:
+    return "a split" if _split_ratio(was, now) else f"a corporate action, {now / was:.6g} units for one"
 
 
 def _split_ratio(was: Decimal, now: Decimal) -> bool:

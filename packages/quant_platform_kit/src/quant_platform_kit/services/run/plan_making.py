@@ -140,8 +140,6 @@ def doubted(inputs: Inputs, store: VersionedStore, limits: RiskLimits) -> Inputs
 
     A decision on a wrong price, or on a base with one in it, would be recorded and carried: nothing is decided then.
     """
-    if limits.price_jump_alone is None:
-        return inputs
     traded_in = inputs.session.next
     found = [
         *quote_doubts(inputs.quotes, inputs.closes, inputs.session.date, traded_in, limits),
