@@ -32,7 +32,8 @@ class PriceTable:
         Grids of shape (n_sessions, n_symbols) in the symbol's currency; NaN means no bar. ``close`` is required,
         ``open``, ``low`` and ``high`` are optional; all belong to one series (raw, split-adjusted or total-return).
         ``unadjusted`` are closes in the units of quotes, raw or split-adjusted, where ``close`` are not. ``volume``
-        counts units, NaN where it is not told.
+        counts units, NaN where it is not told. Only what a run decides or trades on has to be a price: lows, highs and
+        volumes may be zero.
 
     Raises
     ------
@@ -92,7 +93,7 @@ class PriceTable:
         expected = (len(self.sessions), len(self.symbols))
         if owned.shape != expected:
             raise InvalidInput(f"{name} has shape {owned.shape}; dates and symbols ask for {expected}")
-        good = (owned >= 0) if name == "volume" else (owned > 0)
+        good = (owned >= 0) if name in EVIDENCE else (owned > 0)
         bad = np.argwhere(~np.isnan(owned) & ~(good & np.isfinite(owned)))
         if len(bad):
             row, column = bad[0]
