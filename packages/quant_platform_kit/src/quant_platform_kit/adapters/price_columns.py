@@ -115,8 +115,8 @@ def _parsed(path: Path, name: str, cells: Sequence[str | None]) -> FloatArray:
             values[row] = float(text)
         elif text not in _NOTHING:
             raise InvalidInput(
-                f"{path}: column {name} is string; prices are numbers: row {row + 1} has {text!r}; write 1234.5, without "
-                "separators of thousands, and leave the cell of a missing price empty"
+                f"{path}: column {name} is string; prices are numbers: row {row + 1} has {text!r}; write 1234.5, "
+                "without separators of thousands, and leave the cell of a missing price empty"
             )
     return values
 

@@ -206,8 +206,8 @@ def _strangeness(present: Sequence[date], strange: Sequence[date], calendar: Exc
         if len(strange) > 1 and left <= SHIFT_LEFT * len(strange):
             way = "early" if days > 0 else "late"
             return (
-                f" {first}, and {len(strange)} of its {len(present)} dates are none: they lie {abs(days)} day(s) {way}, "
-                "as dates of another time zone do; write the date of the session at the exchange, and do not remove rows"
+                f" {first}, nor are {len(strange)} of its {len(present)} dates: they lie {abs(days)} day(s) {way}, as "
+                "dates of another time zone do; write the date of the session at the exchange, and leave no row out"
             )
     if len(strange) > MOST_STRANGE * len(present):
         return (

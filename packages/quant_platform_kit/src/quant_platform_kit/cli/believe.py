@@ -9,25 +9,18 @@ import typer
 
 from quant_platform_kit.adapters.calendar_tables import load_calendar
 from quant_platform_kit.cli.options import JsonOption, day
+from quant_platform_kit.cli.options import symbol as read_symbol
 from quant_platform_kit.cli.output import print_json
 from quant_platform_kit.cli.place import PlaceOptions, ReasonOption, common_options, say
-from quant_platform_kit.cli.prices import SYMBOL
 from quant_platform_kit.services.operate.believing import believe
 
 __all__ = ["believe_command"]
 
 
-def _symbol(text: str) -> str:
-    """Read a symbol."""
-    if SYMBOL.fullmatch(text) is None:
-        raise typer.BadParameter(f"{text!r} is not a symbol; write it as SPY or BRK B")
-    return text
-
-
 @common_options("book", "store", "who")
 def believe_command(
     *,
-    symbol: Annotated[str, typer.Argument(parser=_symbol, metavar="SYMBOL", help="Whose price is right.")],
+    symbol: Annotated[str, typer.Argument(parser=read_symbol, metavar="SYMBOL", help="Whose price is right.")],
     session: Annotated[
         date, typer.Option(parser=day, metavar="YYYY-MM-DD", help="The session whose prices are right.")
     ],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
@@ -16,15 +15,15 @@ from quant_platform_kit.adapters.price_check import PriceCheck, check_prices
 from quant_platform_kit.adapters.price_sources import price_source
 from quant_platform_kit.adapters.price_writer import check_target, columns_of, write_prices
 from quant_platform_kit.adapters.strategies import find_strategy
-from quant_platform_kit.cli.options import JsonOption, ProfileOption
+from quant_platform_kit.cli.options import SYMBOL, JsonOption, ProfileOption
 from quant_platform_kit.cli.output import complain, console, notice, print_json, progress, table
 from quant_platform_kit.domain.errors import InvalidInput
+from quant_platform_kit.domain.plausibility import listed_by_symbol
 from quant_platform_kit.domain.strategy import Adjustment
 from quant_platform_kit.ports.price_source import DailyBar, PriceSource
 
 __all__ = ["app"]
 
-SYMBOL = re.compile(r"[A-Z0-9][A-Z0-9. -]{0,19}")
 CARRIED = {
     Adjustment.RAW: "closes as they were traded: over a split the file cannot be used",
     Adjustment.SPLIT: "closes adjusted for splits",
@@ -63,7 +62,11 @@ def _show(result: PriceCheck) -> None:
         shown.add_row(series.symbol, str(series.first), str(series.last), str(series.bars), str(series.missing))
     out.print(shown)
     for problem in result.problems:
-        out.print(f"[red]problem[/red]  {problem}")
+        out.print(f"[red]problem[/red]  {problem}", soft_wrap=True)
+    for text in listed_by_symbol(result.doubts):
+        out.print(f"[red]doubt[/red]    {text}", soft_wrap=True)
+    for remark in result.remarks:
+        out.print(f"[dim]remark[/dim]   {remark}", soft_wrap=True)
     for use in result.profiles:
         verdict = "[green]usable[/green]  " if use.usable else "[yellow]not usable[/yellow]"
         out.print(f"{verdict} {use.profile}: {use.remark}")

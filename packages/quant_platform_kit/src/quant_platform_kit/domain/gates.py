@@ -72,6 +72,7 @@ class RiskLimits:
     price_jump: Decimal | None = PRICE_JUMP
     price_jump_alone: Decimal | None = PRICE_JUMP_ALONE
 
+
 def missing_prices(targets: ExecutionTargets, portfolio: PortfolioSnapshot, quotes: Mapping[str, Quote]) -> list[str]:
     """Name every symbol that has to be traded or valued and has no quote."""
     held = {position.symbol for position in portfolio.positions}

@@ -6,7 +6,7 @@ bounds were measured on stands in ``docs/reference/price-gates.md``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -18,7 +18,16 @@ from numpy.typing import NDArray
 
 from quant_platform_kit.domain.prices import FloatArray, PriceHistory
 
-__all__ = ["Doubt", "DoubtKind", "SeriesFigures", "doubts", "listed", "nearest_split", "ratio_text", "remarks"]
+__all__ = [
+    "Doubt",
+    "DoubtKind",
+    "SeriesFigures",
+    "doubts",
+    "listed_by_symbol",
+    "nearest_split",
+    "ratio_text",
+    "remarks",
+]
 
 SPIKE_LEAST, SPIKE_DEVIATIONS, SPIKE_WINDOW, SPIKE_LEFT = 0.20, 8.0, 60, 0.25
 """A spike is beyond the larger of a share and so many deviations of the sessions before; a quarter of it is left."""
@@ -67,7 +76,7 @@ class Doubt:
 
 
 def nearest_split(ratio: float) -> str:
-    """Return the split that changes a price by the factor nearest to ``ratio``, as ``3:2``; a reverse one as ``2:3``."""
+    """Return the split that changes a price by nearly the factor ``ratio``, as ``3:2``; a reverse one as ``2:3``."""
     size = max(ratio, 1 / ratio)
     near = min(_SPLITS, key=lambda split: abs(log(float(split) / size)))
     many, few = near.numerator, near.denominator
@@ -79,11 +88,19 @@ def ratio_text(ratio: float) -> str:
     return f"ratio {ratio:.4g}, the nearest split is {nearest_split(ratio)}"
 
 
-def listed(texts: Iterable[str]) -> list[str]:
+def _first(texts: Iterable[str]) -> list[str]:
     """Return the first few of some sentences, and how many more there are."""
     every = list(texts)
     more = [f"and {len(every) - SHOWN} more of this kind"] if len(every) > SHOWN else []
     return [*every[:SHOWN], *more]
+
+
+def listed_by_symbol(found: Iterable[Doubt], say: Callable[[Doubt], str] = lambda doubt: doubt.text) -> list[str]:
+    """Return doubts in words, of each symbol the first few."""
+    by_symbol: dict[str, list[str]] = {}
+    for doubt in found:
+        by_symbol.setdefault(doubt.symbol, []).append(say(doubt))
+    return [text for texts in by_symbol.values() for text in _first(texts)]
 
 
 def doubts(history: PriceHistory) -> list[Doubt]:
@@ -142,11 +159,11 @@ def _beyond_deviations(moves: FloatArray, ordinary: NDArray[np.bool_], row: int)
 
 
 def _outside(history: PriceHistory) -> Iterator[Doubt]:
-    low, high, close = history.field("low"), history.field("high"), history.close
+    low, high, close, sessions = history.field("low"), history.field("high"), history.close, history.sessions
     below = np.zeros(close.shape, bool) if low is None else close < low * (1 - OUTSIDE_TOLERANCE)
     above = np.zeros(close.shape, bool) if high is None else close > high * (1 + OUTSIDE_TOLERANCE)
     for row, column in np.argwhere(below | above).tolist():
-        symbol, day = history.symbols[column], history.dates[row].item()
+        symbol, day = history.symbols[column], sessions[row]
         bound = low if below[row, column] else high
         assert bound is not None, "it is outside of one"
         name = "below its low" if below[row, column] else "above its high"
@@ -167,7 +184,7 @@ def _stale(history: PriceHistory) -> Iterator[Doubt]:
         alive = np.flatnonzero((prices != prices[-1]) | (traded > 0))
         count = len(rows) - 1 - (int(alive[-1]) if len(alive) else -1)
         if count >= STALE_SESSIONS:
-            first, last = (history.dates[rows[at]].item() for at in (len(rows) - count, -1))
+            first, last = (history.sessions[rows[at]] for at in (len(rows) - count, -1))
             text = f"{symbol} is stale: {count} sessions at {prices[-1]:.8g} without volume, {first} to {last}"
             yield Doubt(symbol, last, DoubtKind.STALE, text)
 
@@ -213,7 +230,7 @@ def _about_dividends(symbol: str, days: Sequence[date], adjustment: FloatArray) 
         return
     steps = np.abs(adjustment[1:] / adjustment[:-1] - 1)
     large = (
-        f"{symbol}: adj_close / close steps by {steps[row]:.1%} on {days[row + 1]}: a very large dividend, or a wrong one"
+        f"{symbol}: adj_close / close steps by {steps[row]:.1%} on {days[row + 1]}: a special dividend, or a wrong one"
         for row in np.flatnonzero(steps > STEP_LEAST).tolist()
     )
-    yield from listed(large)
+    yield from _first(large)

@@ -56,9 +56,7 @@ def quote_doubts(
     return [doubt for doubt in found if doubt is not None]
 
 
-def _doubt(
-    quote: Quote, last: LastClose | None, decided_on: date, traded_in: date, limits: RiskLimits
-) -> Doubt | None:
+def _doubt(quote: Quote, last: LastClose | None, decided_on: date, traded_in: date, limits: RiskLimits) -> Doubt | None:
     previous = quote.previous_close
     limit = limits.price_jump_alone
     if last is None:

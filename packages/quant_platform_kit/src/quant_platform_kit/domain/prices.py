@@ -136,6 +136,11 @@ class PriceHistory:
         return self._table.dates[: self.stop]
 
     @property
+    def sessions(self) -> tuple[date, ...]:
+        """Session dates as such, length len(self)."""
+        return self._table.sessions[: self.stop]
+
+    @property
     def months(self) -> NDArray[np.int64]:
         """Months since 1970 of each session, shape (len(self),)."""
         return self._table.months[: self.stop]
@@ -159,9 +164,10 @@ class PriceHistory:
         """Return the session and the close of a symbol's newest bar, in the units of quotes; None without a bar."""
         grid = self._table.fields.get("unadjusted", self._table.fields["close"])
         column = grid[: self.stop, self._table.column[symbol]]
-        rows = np.flatnonzero(~np.isnan(column[-1:]))
-        rows = rows + self.stop - 1 if len(rows) else np.flatnonzero(~np.isnan(column))
-        return (self._table.sessions[rows[-1]], float(column[rows[-1]])) if len(rows) else None
+        row = self.stop - 1
+        if self.stop and np.isnan(column[row]):
+            row = max(np.flatnonzero(~np.isnan(column)).tolist(), default=-1)
+        return (self._table.sessions[row], float(column[row])) if row >= 0 else None
 
     def column(self, symbol: str) -> int:
         """Return the column number of ``symbol``; KeyError for one the history does not hold."""

@@ -116,7 +116,9 @@ def _position_findings(
         return [Finding(Discrepancy.LIQUIDATION, text)]
     if not cash and all(_corporate_action(symbol, *units, prices) for symbol, units in changed.items()):
         return [
-            Finding(Discrepancy.SPLIT, f"{symbol} went from {was} to {now} units with no cash moved: {_action(was, now)}")
+            Finding(
+                Discrepancy.SPLIT, f"{symbol} went from {was} to {now} units with no cash moved: {_action(was, now)}"
+            )
             for symbol, (was, now) in changed.items()
         ]
     return [

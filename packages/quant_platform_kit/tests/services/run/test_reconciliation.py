@@ -409,7 +409,9 @@ def test_either_session_may_be_believed(session: date) -> None:
 
 def test_what_is_traded_and_not_decided_on_is_tested_too() -> None:
     """BBB is not in the history of the profile: its newest close is asked for besides."""
-    strategy = following({MON: {"BBB": 1}}, required_inputs=frozenset({InputName.BENCHMARK_HISTORY}), benchmarks=("AAA",))
+    strategy = following(
+        {MON: {"BBB": 1}}, required_inputs=frozenset({InputName.BENCHMARK_HISTORY}), benchmarks=("AAA",)
+    )
     world = World(market(BBB=[50.0, 33.0, 33.0, 33.0, 33.0]), strategy)
     report = world.run(TUE)
     assert (report.outcome, report.orders) == (Outcome.BLOCKED, ())

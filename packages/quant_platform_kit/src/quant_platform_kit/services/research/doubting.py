@@ -71,9 +71,7 @@ class Doubting:
             return []
         return [self._prices.symbols[column] for column in np.flatnonzero(self._jumps[row - 1]).tolist()]
 
-    def _quoted(
-        self, session: Session, row: int, quotes: Mapping[str, Quote], limits: RiskLimits
-    ) -> list[Doubt]:
+    def _quoted(self, session: Session, row: int, quotes: Mapping[str, Quote], limits: RiskLimits) -> list[Doubt]:
         odd = {symbol: quotes[symbol] for symbol in self.may_doubt(row) if symbol in quotes}
         if not odd:
             return []

@@ -15,7 +15,7 @@ from quant_platform_kit.domain.digests import plain
 from quant_platform_kit.domain.errors import BrokerError, StoreError
 from quant_platform_kit.domain.gates import RiskLimits, move_gate, price_age_gate
 from quant_platform_kit.domain.identity import RunKey
-from quant_platform_kit.domain.plausibility import Doubt, listed
+from quant_platform_kit.domain.plausibility import Doubt, listed_by_symbol
 from quant_platform_kit.domain.plausibility import doubts as implausible
 from quant_platform_kit.domain.portfolio import AccountState, Quote
 from quant_platform_kit.domain.price_jumps import LastClose, last_closes, quote_doubts
@@ -145,16 +145,12 @@ def doubted(inputs: Inputs, store: VersionedStore, limits: RiskLimits) -> Inputs
         *quote_doubts(inputs.quotes, inputs.closes, inputs.session.date, traded_in, limits),
         *implausible(inputs.history),
     ]
-    return replace(inputs, doubts=tuple(_in_words(unbelieved(store, found, traded_in))))
+    return replace(inputs, doubts=tuple(listed_by_symbol(unbelieved(store, found, traded_in), _in_words)))
 
 
-def _in_words(found: Sequence[Doubt]) -> list[str]:
-    """Return doubts with the commands that lift them; of many about one symbol the first few."""
-    by_symbol: dict[str, list[str]] = {}
-    for doubt in found:
-        text = f"{doubt.text}; if it is right: {believe_line(doubt.symbol, doubt.day)}"
-        by_symbol.setdefault(doubt.symbol, []).append(text)
-    return [text for texts in by_symbol.values() for text in listed(texts)]
+def _in_words(doubt: Doubt) -> str:
+    """Return a doubt with the command that lifts it."""
+    return f"{doubt.text}; if it is right: {believe_line(doubt.symbol, doubt.day)}"
 
 
 def reasoning(situation: Situation, inputs: Inputs) -> Reasoning:
@@ -187,13 +183,15 @@ def _recordable(value: object) -> object:
 def outside_changes(inputs: Inputs, ports: RunPorts, last: RunReport | None) -> list[Finding]:
     """Name what changed in the account since the platform last took note of it, and orders that are not its own."""
     before = last.noted if last and last.noted else inputs.account
-    changed = before.quantities != inputs.account.quantities
-    prices = (_prices_then(inputs, ports.reports, last), _prices_now(inputs)) if changed else ({}, {})
-    return reconcile(before, inputs.account, ports.broker.open_orders(), prices=prices)
+    orders = ports.broker.open_orders()
+    if before.quantities == inputs.account.quantities:
+        return reconcile(before, inputs.account, orders)
+    prices = _prices_then(inputs, ports.reports, last), _prices_now(inputs)
+    return reconcile(before, inputs.account, orders, prices=prices)
 
 
 def _prices_then(inputs: Inputs, reports: ReportStore, last: RunReport | None) -> UnitPrices:
-    """Return what units were worth: as the last run saw it, and as the history has it. Without its inputs the latter."""
+    """Return what units were worth: as the history has it, and as the last run saw it, if its inputs can be read."""
     then: Mapping[str, Quote] = {}
     if last and last.reasoning and last.reasoning.inputs.digest:
         with suppress(StoreError):
@@ -255,9 +253,9 @@ def make_plan(
 
 def _with_quotes(inputs: Inputs, ports: RunPorts, symbols: Sequence[str], policy: ExecutionPolicy) -> Inputs:
     """Return the inputs with the quotes of more symbols, and what about these is doubted."""
-    quotes = ports.market.quotes(symbols) if symbols else {}
-    if not quotes:
+    if not symbols:
         return inputs
+    quotes = ports.market.quotes(symbols)
     closes = _other_closes(ports.market, quotes, inputs.closes, inputs.session)
     more = replace(inputs, quotes={**inputs.quotes, **quotes}, closes={**inputs.closes, **closes})
     return doubted(more, ports.store, policy.limits)
