@@ -53,9 +53,11 @@ def open_columns(path: Path) -> Columns:
     """
     names = _guarded(path, lambda: _names(path))
     if source := foreign_format(names):
-        raise InvalidInput(
-            f"{path} is a file as {source} writes it; import it first: quant prices import {path} --out prices.csv"
-        )
+        of = " --symbol SPY" if source == "Yahoo Finance" else ""
+        carries = "" if "adj close" in (name.strip().casefold() for name in names) else " --adjustment split"
+        asked = ", with what its closes carry: split, total_return or raw" if carries else ""
+        line = f"quant prices import {path} --out prices.csv{of}{carries}"
+        raise InvalidInput(f"{path} is a file as {source} writes it; import it first{asked}: {line}")
     counted = Counter(name.strip().casefold() for name in names)
     if twice := [name for name in names if counted[name.strip().casefold()] > 1]:
         raise InvalidInput(f"{path} has two columns named {twice[0]}; which one is meant? Keep one of them")
@@ -67,7 +69,7 @@ def foreign_format(names: Sequence[str]) -> str | None:
     lowered = [name.strip().casefold() for name in names]
     if "<ticker>" in lowered and "<close>" in lowered:
         return "Stooq"
-    if lowered[:1] == ["price"] and "close" in lowered:
+    if lowered[:1] in (["price"], ["ticker"], [""]) and not {"date", "symbol"} & set(lowered) and len(lowered) > 1:
         return "yfinance"
     if {"date", "open", "high", "low", "close"} <= set(lowered) and "symbol" not in lowered and "Date" in names:
         return "Yahoo Finance"

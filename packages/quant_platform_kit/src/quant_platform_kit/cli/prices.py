@@ -12,10 +12,12 @@ import typer
 from quant_platform_kit.adapters.calendar_tables import load_calendar
 from quant_platform_kit.adapters.clock import SystemClock
 from quant_platform_kit.adapters.price_check import PriceCheck, check_prices
+from quant_platform_kit.adapters.price_import import import_prices
 from quant_platform_kit.adapters.price_sources import price_source
 from quant_platform_kit.adapters.price_writer import check_target, columns_of, write_prices
 from quant_platform_kit.adapters.strategies import find_strategy
 from quant_platform_kit.cli.options import SYMBOL, JsonOption, ProfileOption
+from quant_platform_kit.cli.options import symbol as symbol_option
 from quant_platform_kit.cli.output import complain, console, notice, print_json, progress, table
 from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.domain.plausibility import listed_by_symbol
@@ -103,6 +105,26 @@ def pull(
     _tell(out, platform, carried, bars, as_json=json)
 
 
+@app.command("import")
+def import_file(
+    file: Annotated[Path, typer.Argument(help="CSV as Yahoo Finance, yfinance or Stooq writes it.")],
+    out: Annotated[Path, typer.Option(help="File to write, .parquet or .csv.")],
+    symbol: Annotated[
+        str | None, typer.Option(parser=symbol_option, metavar="SPY", help="Of a file that does not name it.")
+    ] = None,
+    adjustment: Annotated[
+        Adjustment | None, typer.Option(help="What the closes carry, of a file that does not show it.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace the file if it exists.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Write a file of another source in the long format; nothing is repaired, and nothing written in part."""
+    check_target(out, replace=force)
+    read = import_prices(file, symbol, adjustment)
+    write_prices(out, read.bars, read.adjustment)
+    _tell(out, read.source, read.adjustment, read.bars, as_json=json)
+
+
 def _wanted(symbols: str | None, profile: str | None) -> list[str]:
     """Return the symbols of both options; one named twice counts once."""
     if symbols is None and profile is None:
@@ -147,7 +169,7 @@ def _tell(
         {"symbol": symbol, "first": bars[symbol][0].day, "last": bars[symbol][-1].day, "bars": len(bars[symbol])}
         for symbol in sorted(bars)
     ]
-    columns = columns_of(bars)
+    columns = columns_of(bars, carried)
     if as_json:
         print_json(
             {"file": str(out), "platform": platform, "adjustment": carried, "columns": columns, "series": series}

@@ -184,7 +184,7 @@ def _stale(history: PriceHistory) -> Iterator[Doubt]:
         alive = np.flatnonzero((prices != prices[-1]) | (traded > 0))
         count = len(rows) - 1 - (int(alive[-1]) if len(alive) else -1)
         if count >= STALE_SESSIONS:
-            first, last = (history.sessions[rows[at]] for at in (len(rows) - count, -1))
+            first, last = history.sessions[int(rows[len(rows) - count])], history.sessions[int(rows[-1])]
             text = f"{symbol} is stale: {count} sessions at {prices[-1]:.8g} without volume, {first} to {last}"
             yield Doubt(symbol, last, DoubtKind.STALE, text)
 
