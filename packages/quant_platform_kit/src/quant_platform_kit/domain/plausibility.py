@@ -142,7 +142,6 @@ def _jumps(symbol: str, days: Sequence[date], close: FloatArray) -> Iterator[Dou
                 symbol, days[row], DoubtKind.SPIKE, f"{figures} and at {close[row + 1]:.8g} a session later: a spike"
             )
         elif abs(moves[row]) > JUMP_LEAST:
-            ordinary[row] = False
             yield Doubt(symbol, days[row], DoubtKind.JUMP, f"{figures}: a split that was not applied, or a wrong price")
 
 
@@ -151,7 +150,7 @@ def _comes_back(close: FloatArray, row: int, move: float) -> bool:
 
 
 def _beyond_deviations(moves: FloatArray, ordinary: NDArray[np.bool_], row: int) -> bool:
-    """Whether a move is beyond the deviations of the sessions before it; moves that are doubted are left out."""
+    """Whether a move is beyond the deviations of the sessions before it; spikes are left out of them."""
     before = slice(max(0, row - SPIKE_WINDOW), row)
     window = moves[before][ordinary[before]]
     deviation = float(np.std(window, ddof=1)) if len(window) > 1 else 0.0
