@@ -114,7 +114,9 @@ def _about_quotes(funds: LongPrices, at_open: Moves, at_close: Moves) -> Iterato
 
 def _dividend_steps(funds: LongPrices) -> Iterator[float]:
     for symbol in funds.symbols:
-        series = [price_table(funds, [symbol], field, CALENDAR).fields["close"][:, 0] for field in ("close", "adj_close")]
+        series = [
+            price_table(funds, [symbol], field, CALENDAR).fields["close"][:, 0] for field in ("close", "adj_close")
+        ]
         adjustment = series[1] / series[0]
         adjustment = adjustment[~np.isnan(adjustment)]
         yield float(np.max(np.abs(adjustment[1:] / adjustment[:-1] - 1)))

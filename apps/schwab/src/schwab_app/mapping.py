@@ -161,7 +161,7 @@ def quote(symbol: str, document: Document) -> Quote | None:
     middle = (bid + ask) / 2 if bid > 0 and ask > 0 else 0.0
     for price, made in ((float(prices.get("lastPrice") or 0), "tradeTime"), (middle, "quoteTime")):
         if quotable(price) and prices.get(made):
-            before = told_close(float(prices.get("closePrice") or 0))
+            before = told_close(prices.get("closePrice"))
             return Quote(symbol, quote_price(price), datetime.fromtimestamp(prices[made] / 1000, UTC), before)
     return None
 

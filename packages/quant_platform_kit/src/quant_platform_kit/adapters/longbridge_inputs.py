@@ -131,7 +131,7 @@ def quote(row: QuoteRow) -> Quote | None:
     price = float(row.last_done)
     if not quotable(price):
         return None
-    before = told_close(float(getattr(row, "prev_close", None) or 0))
+    before = told_close(getattr(row, "prev_close", None))
     return Quote(plain_symbol(row.symbol), quote_price(price), instant(row.timestamp), before)
 
 

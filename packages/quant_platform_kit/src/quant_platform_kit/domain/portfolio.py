@@ -50,9 +50,15 @@ def quotable(price: float) -> bool:
     return price >= 5e-7
 
 
-def told_close(price: float | None) -> Decimal | None:
-    """Return a venue's previous close as quotes carry it; None for what is no price."""
-    return quote_price(price) if price is not None and math.isfinite(price) and quotable(price) else None
+def told_close(told: object) -> Decimal | None:
+    """Return a venue's previous close as quotes carry it; None for what is no price, whatever else it is."""
+    if isinstance(told, bool) or not isinstance(told, int | float | Decimal | str):
+        return None
+    try:
+        price = float(told)
+    except (ValueError, OverflowError):
+        return None
+    return quote_price(price) if math.isfinite(price) and quotable(price) else None
 
 
 def quote_price(price: float) -> Decimal:
