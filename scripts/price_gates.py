@@ -27,7 +27,7 @@ from quant_platform_kit.domain.plausibility import Doubt, SeriesFigures, doubts,
 from quant_platform_kit.domain.prices import FloatArray, PriceHistory, PriceTable
 from quant_platform_kit.services.research.backtest import BacktestSettings, FillAt, backtest
 
-DATA = Path(os.environ.get("TEST_DATA_DIR", "../shared/data"))  # noqa: TID251
+DATA = Path(os.environ.get("TEST_DATA_DIR", "../shared/data"))
 FUNDS, SHARES = ROOT / DATA / "etf_daily.parquet", ROOT / DATA / "xs_us_daily_2012_2020.parquet"
 CALENDAR = load_calendar("XNYS")
 FIRST, LAST = date(2010, 1, 4), date(2023, 12, 29)
@@ -81,8 +81,8 @@ def page() -> str:
     lines = [
         "# Gates of prices",
         "",
-        "Written by `scripts/price_gates.py` out of real prices (31 funds, 422 shares); not to be edited. What the tests",
-        "are and why: [ADR 0018](../adr/0018-belief-in-prices.md).",
+        "Written by `scripts/price_gates.py` out of real prices (31 funds, 422 shares); not to be edited. What the",
+        "tests are and why: [ADR 0018](../adr/0018-belief-in-prices.md).",
         "",
         *_about_quotes(funds, at_open, at_close),
         *_about_splits(at_open, at_close),
@@ -96,7 +96,7 @@ def _about_quotes(funds: LongPrices, at_open: Moves, at_close: Moves) -> Iterato
     tested = int(np.count_nonzero(~np.isnan(at_close.ratios)))
     yield "## False alarms of the tests of quotes"
     yield ""
-    yield f"{len(at_close.symbols)} funds, {FIRST} to {LAST}, {tested:,} symbol-sessions; no split took place unadjusted."
+    yield f"{len(at_close.symbols)} funds, {FIRST} to {LAST}, {tested:,} symbol-sessions, all adjusted for splits."
     yield ""
     yield "| test | limit | alarms | which |"
     yield "|---|---|---|---|"
@@ -125,8 +125,8 @@ def _dividend_steps(funds: LongPrices) -> Iterator[float]:
 def _about_splits(at_open: Moves, at_close: Moves) -> Iterator[str]:
     yield "## Splits that the test of the move would miss"
     yield ""
-    yield "Had there been one in every session of every fund, with a history that does not know of it. The test of the"
-    yield f"basis misses none beyond {float(1 + PRICE_BASIS):.2f}:1 where the venue's previous close is on the new basis."
+    yield "Had there been one in every session of every fund, with a history that does not know of it. The test of"
+    yield f"the basis misses none from {float(1 / (1 - PRICE_BASIS)):.2f}:1 on where the venue's close knows of it."
     yield ""
     yield f"| split | {PRICE_JUMP:.0%}, open | close | {PRICE_JUMP_ALONE:.0%}, open | close | of SOXL, close |"
     yield "|---|---|---|---|---|---|"
@@ -145,7 +145,8 @@ def _about_splits(at_open: Moves, at_close: Moves) -> Iterator[str]:
 def _about_histories(funds: LongPrices, shares: LongPrices) -> Iterator[str]:
     yield "## What is doubted in files and histories"
     yield ""
-    yield "| file | bars | spikes | jumps | closes outside low..high | stale | steps of adj_close above 5 % | adj = close |"
+    head = ("file", "bars", "spikes", "jumps", "closes outside low..high", "stale", "steps of adj_close", "adj = close")
+    yield f"| {' | '.join(head)} |"
     yield "|---|---|---|---|---|---|---|---|"
     jumps: list[Doubt] = []
     for name, prices in (("31 funds", funds), ("422 shares", shares)):
@@ -179,8 +180,8 @@ def _remarks(prices: LongPrices, symbol: str) -> list[str]:
 def _about_profiles(funds: LongPrices) -> Iterator[str]:
     yield "## Sessions that are blocked, by profile"
     yield ""
-    yield f"Back-tests with `--execution realistic` on `adj_close`, {FIRST} or the profile's first session to {LAST}. The"
-    yield "history and the quotes come out of one file, so the limit of the move is that without a known basis."
+    yield f"Back-tests with `--execution realistic` on `adj_close`, {FIRST} or the profile's first session to {LAST}."
+    yield "The history and the quotes come out of one file, so the limit of the move is that without a known basis."
     yield ""
     yield "| profile | quoted at | sessions blocked | symbol and day |"
     yield "|---|---|---|---|"

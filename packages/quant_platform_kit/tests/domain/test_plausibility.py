@@ -17,7 +17,7 @@ from quant_platform_kit.domain.prices import PriceHistory, PriceTable
 CALENDAR = load_calendar("XNYS")
 NAN = float("nan")
 SESSIONS = CALENDAR.between(date(2023, 1, 3), date(2023, 12, 29))
-FUNDS = Path(os.environ.get("TEST_DATA_DIR", "../shared/data")) / "etf_daily.parquet"  # noqa: TID251
+FUNDS = Path(os.environ.get("TEST_DATA_DIR", "../shared/data")) / "etf_daily.parquet"
 
 
 def history(close: Sequence[float], **fields: Sequence[float]) -> PriceHistory:

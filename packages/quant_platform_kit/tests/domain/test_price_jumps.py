@@ -63,10 +63,10 @@ def test_what_is_not_in_the_history_moves_from_the_venues_previous_close() -> No
 
 
 def test_a_doubt_names_both_prices_their_ratio_and_the_nearest_split() -> None:
-    quotes = {"AAA": Quote("AAA", Decimal("66.9"), NOW), "BBB": Quote("BBB", Decimal(50), NOW, Decimal("25.1"))}
+    quotes = {"AAA": Quote("AAA", Decimal(67), NOW), "BBB": Quote("BBB", Decimal(50), NOW, Decimal("25.1"))}
     closes = {**CLOSE, "BBB": LastClose(MON, Decimal(50))}
     assert [doubt.text for doubt in quote_doubts(quotes, closes, MON, TUE, RiskLimits())] == [
-        "AAA: possible split: it is quoted at 66.9 after a close of 100 on 2023-11-27 (ratio 0.669, the nearest split is "
+        "AAA: possible split: it is quoted at 67 after a close of 100 on 2023-11-27 (ratio 0.67, the nearest split is "
         "3:2), more than 25% apart",
         "BBB: possible split: the venue's previous close is 25.1, the history closes at 50 on 2023-11-27 (ratio 0.502, "
         "the nearest split is 2:1), more than 8% apart; it is quoted at 50",
