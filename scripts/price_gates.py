@@ -204,8 +204,8 @@ def _about_profiles(funds: LongPrices) -> Iterator[str]:
 
 def _start(table: PriceTable) -> date:
     """Return the first session of the period in which every symbol has a bar."""
-    complete = ~np.isnan(table.fields["close"]).any(axis=1)
-    return next(day for day, whole in zip(table.sessions, complete, strict=True) if whole and day >= FIRST)
+    lacking = np.isnan(table.fields["close"])
+    return next(day for row, day in enumerate(table.sessions) if day >= FIRST and not lacking[row].any())
 
 
 def _named(blocked: Iterable[tuple[date, str]]) -> Iterator[str]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
 import pytest
+from quant_platform_kit.domain.errors import StoreError
 from quant_platform_kit.domain.plausibility import Doubt, DoubtKind
 from quant_platform_kit.services.operate.audit import Operator, audit_entries
 from quant_platform_kit.services.operate.believing import believe, believe_line, unbelieved
@@ -50,10 +52,21 @@ def test_without_a_doubt_the_store_is_not_asked() -> None:
     class Unasked(MemoryStore):
         def __init__(self) -> None: ...
 
-        def keys(self, prefix: str) -> Any:
-            raise AssertionError(prefix)
+        def get(self, key: str) -> Any:
+            raise AssertionError(key)
 
     assert unbelieved(Unasked(), [], WED) == []
+
+
+def test_a_damaged_belief_is_none(operator: Operator) -> None:
+    believe(operator, "AAA", MON, "seen elsewhere")
+    store = operator.store
+    assert isinstance(store, MemoryStore)
+    (key,) = store.keys("believed/")
+    stored = store.objects[key]
+    store.objects[key] = replace(stored, data=stored.data.replace(b"AAA", b"BBB"))
+    with pytest.raises(StoreError, match="believed/AAA/2023-11-27"):
+        unbelieved(store, [doubt("AAA", MON)], WED)
 
 
 def test_the_line_can_be_typed() -> None:

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from datetime import date
 from urllib.parse import quote
 
-from quant_platform_kit.domain.digests import canonical_json
 from quant_platform_kit.domain.errors import Conflict
 from quant_platform_kit.domain.plausibility import Doubt
 from quant_platform_kit.ports.versioned_store import VersionedStore
 from quant_platform_kit.services.operate.audit import AuditEntry, Operator
+from quant_platform_kit.services.record.objects import decode, encode
 
 __all__ = ["Belief", "believe", "believe_line", "unbelieved"]
 
@@ -39,17 +39,31 @@ def believe(operator: Operator, symbol: str, session: date, reason: str) -> bool
         return False
     entry = operator.audit("believe", reason, symbol=symbol, session=session)
     with suppress(Conflict):
-        operator.store.create(key, canonical_json(Belief(symbol, session, entry)))
+        operator.store.create(key, encode(Belief(symbol, session, entry), key))
     return True
 
 
 def unbelieved(store: VersionedStore, found: Iterable[Doubt], session: date) -> list[Doubt]:
-    """Return the doubts that stand in a run of ``session``; without any the store is not asked."""
+    """Return the doubts that stand in a run of ``session``; without any the store is not asked.
+
+    Raises
+    ------
+    StoreError
+        A belief is damaged.
+    """
     every = list(found)
-    if not every:
-        return []
-    believed = frozenset(store.keys(_PREFIX))
-    return [doubt for doubt in every if not {_key(doubt.symbol, doubt.day), _key(doubt.symbol, session)} & believed]
+    asked = {(doubt.symbol, day) for doubt in every for day in (doubt.day, session)}
+    believed = {pair for pair in sorted(asked) if _is_believed(store, *pair)}
+    return [doubt for doubt in every if not {(doubt.symbol, doubt.day), (doubt.symbol, session)} & believed]
+
+
+def _is_believed(store: VersionedStore, symbol: str, session: date) -> bool:
+    key = _key(symbol, session)
+    stored = store.get(key)
+    if stored is None:
+        return False
+    belief = decode(Belief, stored.data, key)
+    return (belief.symbol, belief.session) == (symbol, session)
 
 
 def believe_line(symbol: str, session: date) -> str:

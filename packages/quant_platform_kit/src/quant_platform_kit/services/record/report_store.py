@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import date
 
 from quant_platform_kit.domain.digests import canonical_json, sha256
-from quant_platform_kit.domain.errors import Conflict, StoreError
+from quant_platform_kit.domain.errors import Conflict, Damaged
 from quant_platform_kit.domain.runs import RunReport
 from quant_platform_kit.ports.versioned_store import VersionedStore
-from quant_platform_kit.services.record.decoding import decode
-from quant_platform_kit.services.record.recorded_inputs import InputStore
+from quant_platform_kit.services.record.objects import decode
+from quant_platform_kit.services.record.recorded_inputs import InputStore, content_of_inputs
 
-__all__ = ["ReportStore"]
+__all__ = ["ReportStore", "content_of"]
 
 _RUNS = "runs/"
 _HEAD, _SEAL = b'{"report":', b',"sha256":"%s"}'
@@ -30,11 +30,16 @@ class ReportStore:
 
         Raises
         ------
-        StoreError
+        Damaged
             It was changed after it was written.
         """
         stored = self._store.get(_RUNS + run_id)
-        return None if stored is None else decode(RunReport, _unsealed(stored.data, run_id), _RUNS + run_id)
+        if stored is None:
+            return None
+        report = decode(RunReport, _unsealed(stored.data, run_id), _RUNS + run_id)
+        if report.run_id != run_id:
+            raise Damaged(f"{_RUNS}{run_id} holds the report of run {report.run_id}")
+        return report
 
     def publish(self, report: RunReport) -> RunReport:
         """Keep a report, and return the one that is kept: the first."""
@@ -56,9 +61,30 @@ class ReportStore:
         return [report for report in found if report is not None]
 
 
+def content_of(kind: str, name: str, data: bytes) -> bytes:
+    """Return the content of an object of the reports whose name and digest fit it.
+
+    Parameters
+    ----------
+    kind
+        ``runs`` or ``inputs``: the first part of its key; ``name`` is the other.
+
+    Raises
+    ------
+    Damaged
+        They do not fit.
+    """
+    if kind == "inputs":
+        return content_of_inputs(name, data)
+    content = _unsealed(data, name)
+    if b'"run_id":"%s"' % name.encode() not in content:
+        raise Damaged(f"{_RUNS}{name} holds the report of another run")
+    return content
+
+
 def _unsealed(data: bytes, run_id: str) -> bytes:
     """Return the content of a sealed report."""
     content = data[len(_HEAD) : -_SEAL_SIZE]
     if data != _HEAD + content + _SEAL % sha256(content).encode():
-        raise StoreError(f"{_RUNS}{run_id} was changed after it was written; restore it from a backup")
+        raise Damaged(f"{_RUNS}{run_id} was changed after it was written")
     return content

@@ -20,7 +20,7 @@ from quant_platform_kit.domain.plausibility import doubts as implausible
 from quant_platform_kit.domain.portfolio import AccountState, Quote
 from quant_platform_kit.domain.price_jumps import LastClose, last_closes, quote_doubts
 from quant_platform_kit.domain.prices import PriceHistory
-from quant_platform_kit.domain.reconciliation import Finding, UnitPrices, reconcile
+from quant_platform_kit.domain.reconciliation import Finding, UnitPrices, reconcile, unknown_account
 from quant_platform_kit.domain.runs import InputSummary, Reasoning, RunPlan, RunReport
 from quant_platform_kit.domain.sessions import Session
 from quant_platform_kit.domain.strategy import AllocationIntent, StrategyManifest, TargetMode
@@ -34,6 +34,7 @@ from quant_platform_kit.services.run.request import RunPorts
 __all__ = ["Inputs", "doubted", "make_plan", "outside_changes", "reasoning", "take_inputs"]
 
 ZERO = Decimal(0)
+NO_PRICES: tuple[UnitPrices, UnitPrices] = ({}, {})
 LOOK_BACK = 5
 """Sessions back to which the newest close of a symbol is looked for that is traded and not decided on."""
 
@@ -180,14 +181,18 @@ def _recordable(value: object) -> object:
     return plain(value)
 
 
-def outside_changes(inputs: Inputs, ports: RunPorts, last: RunReport | None) -> list[Finding]:
+def outside_changes(
+    manifest: StrategyManifest, inputs: Inputs, ports: RunPorts, last: RunReport | None
+) -> list[Finding]:
     """Name what changed in the account since the platform last took note of it, and orders that are not its own."""
     before = last.noted if last and last.noted else inputs.account
-    orders = ports.broker.open_orders()
-    if before.quantities == inputs.account.quantities:
-        return reconcile(before, inputs.account, orders)
-    prices = _prices_then(inputs, ports.reports, last), _prices_now(inputs)
-    return reconcile(before, inputs.account, orders, prices=prices)
+    open_orders = ports.broker.open_orders()
+    changed = before.quantities != inputs.account.quantities
+    prices = (_prices_then(inputs, ports.reports, last), _prices_now(inputs)) if changed else NO_PRICES
+    changes = reconcile(before, inputs.account, open_orders, prices=prices)
+    if last is None or not last.known:
+        return [*unknown_account(inputs.account, manifest.managed_set, open_orders), *changes]
+    return changes
 
 
 def _prices_then(inputs: Inputs, reports: ReportStore, last: RunReport | None) -> UnitPrices:
