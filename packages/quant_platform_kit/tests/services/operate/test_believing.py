@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -64,7 +63,7 @@ def test_a_damaged_belief_is_none(operator: Operator) -> None:
     assert isinstance(store, MemoryStore)
     (key,) = store.keys("believed/")
     stored = store.objects[key]
-    store.objects[key] = replace(stored, data=stored.data.replace(b"AAA", b"BBB"))
+    store.objects[key] = stored._replace(data=stored.data.replace(b"AAA", b"BBB"))
     with pytest.raises(StoreError, match="believed/AAA/2023-11-27"):
         unbelieved(store, [doubt("AAA", MON)], WED)
 
