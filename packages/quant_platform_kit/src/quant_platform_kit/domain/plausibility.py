@@ -103,6 +103,23 @@ def listed_by_symbol(found: Iterable[Doubt], say: Callable[[Doubt], str] = lambd
     return [text for texts in by_symbol.values() for text in _first(texts)]
 
 
+def suspects(history: PriceHistory) -> list[int]:
+    """Return the rows, ascending, with closes that may be doubted in a history that ends there or later.
+
+    It is cheap, and never leaves one out that `doubts` names as a spike or jump.
+    """
+    found: set[int] = set()
+    for column in _columns_that_jump(history.close):
+        rows = np.flatnonzero(~np.isnan(history.close[:, column]))
+        close = history.close[rows, column]
+        moves = close[1:] / close[:-1] - 1
+        for at in (np.flatnonzero(np.abs(moves) > SPIKE_LEAST) + 1).tolist():
+            move = float(moves[at - 1])
+            if abs(move) > JUMP_LEAST or _comes_back(close, at, move):
+                found.add(int(rows[at]))
+    return sorted(found)
+
+
 def doubts(history: PriceHistory) -> list[Doubt]:
     """Return what cannot be right in a history, ascending by symbol and day.
 
@@ -159,6 +176,8 @@ def _beyond_deviations(moves: FloatArray, ordinary: NDArray[np.bool_], row: int)
 
 def _outside(history: PriceHistory) -> Iterator[Doubt]:
     low, high, close, sessions = history.field("low"), history.field("high"), history.close, history.sessions
+    if low is None and high is None:
+        return
     below = np.zeros(close.shape, bool) if low is None else close < low * (1 - OUTSIDE_TOLERANCE)
     above = np.zeros(close.shape, bool) if high is None else close > high * (1 + OUTSIDE_TOLERANCE)
     for row, column in np.argwhere(below | above).tolist():

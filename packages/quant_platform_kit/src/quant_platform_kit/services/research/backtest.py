@@ -195,8 +195,9 @@ class _Simulation:
 
     def _doubts(self, session: Session, row: int, quotes: dict[str, Quote], now: datetime) -> tuple[str, ...]:
         """Return what is doubted of the prices that are held or decided on."""
-        odd = [symbol for symbol in self.doubting.may_doubt(row) if symbol in self.history.symbols]
-        return self.doubting.about(session, row, quotes | self._quotes(row, self.settings.fill.field, odd, now))
+        decided_on = [symbol for symbol in self.doubting.may_doubt(row) if symbol in self.history.symbols]
+        odd = self._quotes(row, self.settings.fill.field, decided_on, now) if decided_on else {}
+        return self.doubting.about(session, row, quotes | odd if odd else quotes)
 
     def _decide(self, session: Session, quotes: dict[str, Quote], now: datetime) -> Decided:
         seen = Observation(session, self.history, self.book.state(), quotes, now, doubts=self.doubts)

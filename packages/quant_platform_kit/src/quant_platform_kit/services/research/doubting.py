@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Collection, Mapping
 from datetime import date
 from math import inf
@@ -9,7 +10,7 @@ from math import inf
 import numpy as np
 
 from quant_platform_kit.domain.gates import RiskLimits
-from quant_platform_kit.domain.plausibility import SPIKE_LEAST, Doubt, doubts
+from quant_platform_kit.domain.plausibility import Doubt, doubts, suspects
 from quant_platform_kit.domain.portfolio import Quote
 from quant_platform_kit.domain.price_jumps import last_closes, quote_doubts
 from quant_platform_kit.domain.prices import FloatArray, PriceHistory, PriceTable
@@ -51,11 +52,14 @@ class Doubting:
     ) -> None:
         self._prices, self._history, self._window = prices, history, window
         self._limits, self._believed = limits, frozenset(believed)
+        self._odd: dict[int, list[str]] = {}
+        self._suspects: list[int] = []
         if limits is not None:
             limit = NEARLY * float(limits.price_jump_alone or inf)
-            self._jumps = _moves(prices.fields[field][1:], _last_known(prices.fields["close"])[:-1]) > limit
-            moves = _moves(history.close[1:], _last_known(history.close)[:-1])
-            self._moved = np.flatnonzero((moves > SPIKE_LEAST).any(axis=1)) + 1
+            jumps = _moves(prices.fields[field][1:], _last_known(prices.fields["close"])[:-1]) > limit
+            for row, column in np.argwhere(jumps).tolist():
+                self._odd.setdefault(row + 1, []).append(prices.symbols[column])
+            self._suspects = suspects(history)
 
     def about(self, session: Session, row: int, quotes: Mapping[str, Quote]) -> tuple[str, ...]:
         """Return what is doubted when ``session`` is decided on and traded at ``quotes``, those of ``row``."""
@@ -67,9 +71,7 @@ class Doubting:
 
     def may_doubt(self, row: int) -> list[str]:
         """Return the symbols whose price of ``row`` may be doubted."""
-        if self._limits is None:
-            return []
-        return [self._prices.symbols[column] for column in np.flatnonzero(self._jumps[row - 1]).tolist()]
+        return self._odd.get(row, [])
 
     def _quoted(self, session: Session, row: int, quotes: Mapping[str, Quote], limits: RiskLimits) -> list[Doubt]:
         odd = {symbol: quotes[symbol] for symbol in self.may_doubt(row) if symbol in quotes}
@@ -79,10 +81,12 @@ class Doubting:
         return quote_doubts(odd, closes, session.date, session.next, limits)
 
     def _past(self, session: Session) -> list[Doubt]:
+        if not self._suspects:
+            return []
         history = self._history.until(session.date)
         oldest = max(0, history.stop - self._window)
-        moved = np.searchsorted(self._moved, (oldest, history.stop))
-        return doubts(history.newest(self._window)) if moved[1] > moved[0] else []
+        inside = bisect_left(self._suspects, oldest) < bisect_left(self._suspects, history.stop)
+        return doubts(history.newest(self._window)) if inside else []
 
 
 def _moves(later: FloatArray, earlier: FloatArray) -> FloatArray:
