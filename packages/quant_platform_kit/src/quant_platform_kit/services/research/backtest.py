@@ -180,7 +180,7 @@ class _Simulation:
         hours = self.calendar.hours(session.next)
         now = hours.open if self.settings.fill is FillAt.NEXT_OPEN else hours.close
         quotes = self._quotes(row, self.settings.fill.field, self.book.quantities, now)
-        self.doubts = self._doubts(session, row, quotes, now)
+        self.doubts = () if self.doubting.is_quiet(row) else self._doubts(session, row, quotes, now)
         decided = self._decide(session, quotes, now)
         blocked = session_gate(self.calendar.name, hours, now)
         if self.missed and decided.portfolio:

@@ -69,6 +69,10 @@ class Doubting:
         believed = self._believed
         return tuple(d.text for d in found if not {(d.symbol, d.day), (d.symbol, session.next)} & believed)
 
+    def is_quiet(self, row: int) -> bool:
+        """Whether there is nothing to look at when a session is traded at the prices of ``row``: nearly always."""
+        return row not in self._odd and not self._suspects
+
     def may_doubt(self, row: int) -> list[str]:
         """Return the symbols whose price of ``row`` may be doubted."""
         return self._odd.get(row, [])
