@@ -83,7 +83,7 @@ def no_lease() -> None:
     original = leases.AccountLease.acquire.__func__
 
     def acquire(cls: Any, store: Any, account_id: str, holder: str, terms: Any, clock: Any, **more: Any) -> Any:
-        key = leases._key(account_id)
+        key = leases.lease_key(account_id)
         stored = store.get(key)
         if stored is not None:
             known = decode(leases.LeaseState, stored.data, key)
