@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 
 from .service_frame import DUE, TIME, Start, slot
 
-EXAMPLES = 40
+EXAMPLES = 15
 """Requests per route and kind: those that fit the description, and those that do not."""
 BOUNDED = settings(
     derandomize=True, database=None, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck)

@@ -348,6 +348,15 @@ def test_a_blocked_month_end_is_decided_when_its_bar_comes_whatever_was_decided_
         assert not any(world.held.values())
 
 
+@pytest.mark.parametrize("next_run", [DEC8, date(2023, 12, 11), date(2023, 12, 29)])
+def test_a_month_end_that_grew_too_old_while_nothing_ran_is_told_by_the_next_run_and_once(next_run: date) -> None:
+    """On 1 and 4 December the account runs, and 30 November stays BLOCKED; when it grows too old nothing runs."""
+    world = seasoned(market(AAA=holes(NOV30)), waiting_for("AAA"))
+    assert [world.run(session).action for session in (DEC1, DEC4)] == [BLOCKED, HOLD]
+    assert world.run(next_run).behind == (NOV30,)
+    assert world.run(next_run, "again").behind == ()
+
+
 def test_a_session_that_stayed_blocked_is_not_decided_once_a_newer_rebalance_supersedes_it() -> None:
     def decide(manifest: Any, ctx: Any) -> Any:
         if ctx.market_history.without_bar(ctx.as_of, ["AAA"]):
@@ -777,6 +786,50 @@ def test_the_back_test_makes_up_for_a_month_end_at_which_a_holding_had_no_price(
     ]
     tested, _ = trades_tested(table, strategy, world.policy, NOV28, DEC8)
     assert live == tested
+
+
+def late(decisions: Mapping[date, Mapping[str, float]], asked: int, **manifest: Any) -> BoundStrategy:
+    """Return a rule that is BLOCKED on 30 November until it was asked for it so often."""
+    left = [asked]
+
+    def decide(manifest: Any, ctx: Any) -> Any:
+        if ctx.as_of == NOV30 and left[0]:
+            left[0] -= 1
+            return manifest.blocked(ctx, "no bar yet")
+        targets = decisions.get(ctx.as_of)
+        return manifest.hold(ctx, "-") if targets is None else manifest.rebalance(ctx, targets, "-")
+
+    return rule(decide, **manifest)
+
+
+LATE: dict[str, tuple[dict[date, Mapping[str, float]], Cadence, dict[int, list[tuple[date, str, int]]]]] = {
+    "decided when it can be, unless it is too old": (
+        {NOV30: WEIGHTS},
+        Cadence.MONTH_END,
+        {n: [(LATER[n], "AAA", 60), (LATER[n], "BBB", 80)] for n in (1, 2, 3)} | {4: [], 5: []},
+    ),
+    "superseded by a newer rebalance": (
+        {NOV30: WEIGHTS, DEC1: {"AAA": 1}},
+        Cadence.UNSTATED,
+        {n: [(DEC4, "AAA", 100)] for n in (2, 3, 4, 5)},
+    ),
+    "superseded by a hold of a profile decided in every session": (
+        {NOV30: WEIGHTS},
+        Cadence.SESSION,
+        {n: [] for n in (2, 3, 4, 5)},
+    ),
+}
+
+
+@pytest.mark.parametrize(("name", "asked"), [(name, asked) for name, case in LATE.items() for asked in case[2]])
+def test_the_back_test_decides_a_blocked_session_later_as_a_run_does(name: str, asked: int) -> None:
+    decisions, cadence, expected = LATE[name]
+    world = World(market(), late(decisions, asked, cadence=cadence))
+    live, _ = trades_live(world, CALENDAR.between(NOV29, DEC8))
+    strategy = late(decisions, asked, cadence=cadence)
+    tested, _ = trades_tested(market(), strategy, world.policy, NOV28, DEC8)
+    assert live == tested
+    assert [(day, symbol, units) for day, _, symbol, units, _ in live] == expected[asked]
 
 
 WISHES = ({"AAA": 1.0}, {"BBB": 1.0}, WEIGHTS, {"AAA": 0.3, "BBB": 0.3}, {})
