@@ -56,7 +56,8 @@ def test_past_its_end_a_calendar_refuses_a_session_and_says_how_to_extend_it() -
     with pytest.raises(
         UnknownSession,
         match=r"2027-01-04 is outside the XSHG calendar, which knows 2000-01-04 to 2026-12-31; "
-        r"update quant-platform-kit, or add the exchange's own announcement to XSHG.supplement.json, as docs/reference/operating.md says",
+        r"update quant-platform-kit, or add the exchange's own announcement to XSHG.supplement.json, as "
+        r"docs/reference/operating.md says",
     ):
         shanghai.session(date(2027, 1, 4))
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import date
 from http import HTTPStatus
+from threading import Semaphore
 from typing import Any
 
-from anyio import CapacityLimiter, get_cancelled_exc_class, to_thread
+from anyio import CapacityLimiter, fail_after, get_cancelled_exc_class, to_thread
 from fastapi import Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from loguru import logger
@@ -28,8 +29,10 @@ from quant_platform_kit.web.requests import TRIGGER, TooLarge, TooSlow, read_tri
 __all__ = ["create_app"]
 
 LONGEST_RUN_ID = 200
-MOST_RUNS, READY_THREADS = 64, 2
+MOST_RUNS, READY_THREADS = 64, 8
 """Threads for triggers, each with one, and of ``/ready``, which no trigger that hangs takes."""
+READY_SECONDS = 10.0
+"""How long ``/ready`` waits for the stores."""
 
 
 class Busy(QuantError):
@@ -110,16 +113,25 @@ def _add_health(app: FastAPI, service: Service, stop: StopSignal) -> None:
     async def health() -> Response:
         return as_json({"status": "stopping" if stop.is_set else "ok"})
 
-    threads = CapacityLimiter(READY_THREADS)
+    limiter, free = CapacityLimiter(READY_THREADS), Semaphore(READY_THREADS)
 
     def stores_write() -> None:
-        for store in (service.stores.ledger, service.stores.notices):
-            make_sure_it_writes(store)
+        try:
+            for store in (service.stores.ledger, service.stores.notices):
+                make_sure_it_writes(store)
+        finally:
+            free.release()
 
     async def ready() -> Response:
         if stop.is_set:
             return error_answer("the service is stopping", HTTPStatus.SERVICE_UNAVAILABLE, {"Retry-After": "1"})
-        await to_thread.run_sync(stores_write, limiter=threads)
+        if not free.acquire(blocking=False):
+            raise StoreError(f"the stores do not answer: {READY_THREADS} earlier calls wait for them")
+        try:
+            with fail_after(READY_SECONDS):
+                await to_thread.run_sync(stores_write, abandon_on_cancel=True, limiter=limiter)
+        except TimeoutError:
+            raise StoreError(f"the stores do not answer within {READY_SECONDS:g} s") from None
         return as_json({"ready": True, "profile": service.strategy.manifest.profile})
 
     app.add_api_route("/health", health, methods=["GET"], responses=described(200))

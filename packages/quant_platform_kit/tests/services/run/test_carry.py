@@ -29,9 +29,10 @@ from quant_platform_kit.domain.runs import Outcome, RunReport
 from quant_platform_kit.domain.sessions import Cadence
 from quant_platform_kit.domain.silence import AfterSilence, BrokerTraits
 from quant_platform_kit.domain.strategy import Action, AllocationIntent, BoundStrategy, TargetMode
+from quant_platform_kit.services.observe.status import StatusSources, account_status
 from quant_platform_kit.services.research.backtest import BacktestSettings, FillAt, backtest
 
-from ...exactly_once import CALENDAR, NAN, PLAIN, Way, World, following, moment, prices, rule, switch, trust
+from ...exactly_once import ACCOUNT, CALENDAR, NAN, PLAIN, Way, World, following, moment, prices, rule, switch, trust
 
 OCT31, NOV28, NOV29, NOV30 = date(2023, 10, 31), date(2023, 11, 28), date(2023, 11, 29), date(2023, 11, 30)
 DEC1, DEC4, DEC5, DEC6, DEC7, DEC8 = (date(2023, 12, n) for n in (1, 4, 5, 6, 7, 8))
@@ -348,13 +349,18 @@ def test_a_blocked_month_end_is_decided_when_its_bar_comes_whatever_was_decided_
         assert not any(world.held.values())
 
 
-@pytest.mark.parametrize("next_run", [DEC8, date(2023, 12, 11), date(2023, 12, 29)])
+@pytest.mark.parametrize("next_run", [DEC8, date(2023, 12, 11), date(2023, 12, 14)])
 def test_a_month_end_that_grew_too_old_while_nothing_ran_is_told_by_the_next_run_and_once(next_run: date) -> None:
     """On 1 and 4 December the account runs, and 30 November stays BLOCKED; when it grows too old nothing runs."""
     world = seasoned(market(AAA=holes(NOV30)), waiting_for("AAA"))
     assert [world.run(session).action for session in (DEC1, DEC4)] == [BLOCKED, HOLD]
     assert world.run(next_run).behind == (NOV30,)
+    sources = StatusSources(world.store, world.reports, CALENDAR, {"scripted": world.strategy.manifest}, None)
+    status = account_status(sources, ACCOUNT)
+    assert status.behind == (NOV30,)
+    assert status.needs == (f"behind target: the REBALANCE of {NOV30} grew too old to be executed",)
     assert world.run(next_run, "again").behind == ()
+    assert account_status(sources, ACCOUNT).needs == ()
 
 
 def test_a_session_that_stayed_blocked_is_not_decided_once_a_newer_rebalance_supersedes_it() -> None:
