@@ -1,0 +1,120 @@
+"""Scenarios out of seeds: the adversary's choices."""
+
+from __future__ import annotations
+
+from random import Random
+
+from quant_platform_kit.domain.boundaries import Boundary
+from quant_platform_kit.testing.simulation.actor import START
+from quant_platform_kit.testing.simulation.scenario import (
+    Attempt,
+    Behaviour,
+    Day,
+    Fault,
+    FaultKind,
+    Habit,
+    Scenario,
+    Trigger,
+)
+from quant_platform_kit.testing.simulation.strategy import SYMBOLS
+
+__all__ = ["scenario"]
+
+BOUNDARIES = (START, *(boundary.value for boundary in Boundary))
+KINDS = (
+    *(FaultKind.KILLED_BEFORE, FaultKind.KILLED_AFTER) * 4,
+    *(FaultKind.STOPPED,) * 4,
+    *(FaultKind.LATE, FaultKind.REQUEST_LOST, FaultKind.ANSWER_LOST) * 3,
+    *(FaultKind.STORE_FAILS, FaultKind.WRITE_UNANSWERED) * 2,
+    FaultKind.STORE_SLOW,
+    FaultKind.TERMINATED,
+    FaultKind.DOUBLE,
+    FaultKind.REORDERED,
+    FaultKind.QUOTE_MISSING,
+    FaultKind.QUOTE_OLD,
+    FaultKind.CLOCK_JUMPS,
+    *(FaultKind.HALT,) * 2,
+    *(FaultKind.PRICES_MOVE,) * 2,
+    FaultKind.MANUAL_TRADE,
+    FaultKind.FOREIGN_ORDER,
+    FaultKind.SESSION_ENDS,
+)
+OPERATOR_KINDS = (FaultKind.KILLED_BEFORE, FaultKind.KILLED_AFTER, FaultKind.STORE_FAILS, FaultKind.WRITE_UNANSWERED)
+WAKES = (Boundary.LEASE_TAKEN, Boundary.CONNECTED, Boundary.ORDER_SENT, Boundary.REPORT_PUBLISHED, Boundary.RUN_CLOSED)
+HABITS = tuple(Habit)
+LONGEST = 0.999
+"""Of timeout and window: what is later than both is beyond what a broker promises."""
+
+
+def scenario(seed: int, traits: str, workers: int = 2) -> Scenario:
+    """Return the scenario of a seed.
+
+    Parameters
+    ----------
+    workers
+        How many overlap on one trigger at most.
+    """
+    random = Random(f"{traits}/{seed}")
+    days = tuple(_day(random, workers) for _ in range(random.choice((2, 3, 3))))
+    calm = random.random() < 0.3
+    behaviours = () if calm else tuple(_behaviour(random) for _ in range(14))
+    return Scenario(
+        seed=seed,
+        traits=traits,
+        days=days,
+        first=random.randrange(8),
+        monthly=random.random() < 0.2,
+        lends=random.random() < 0.5,
+        behaviours=behaviours,
+    )
+
+
+def _day(random: Random, workers: int) -> Day:
+    minutes = [random.choice((30, 30, 30, 60, 384, 388))]
+    if random.random() < 0.2:
+        minutes.append(minutes[0] + 90 if minutes[0] < 300 else minutes[0])
+    triggers = tuple(_trigger(random, minute, workers) for minute in sorted({*minutes}))
+    odd = random.random()
+    return Day(
+        triggers=triggers,
+        bar_missing=random.choice((45, 500)) if odd < 0.06 else 0,
+        split=random.choice(SYMBOLS) if 0.06 < odd < 0.09 else "",
+        liquidated=0.09 < odd < 0.11,
+        operator=tuple(_operator_fault(random) for _ in range(random.choice((0, 0, 0, 1)))),
+        reruns=random.random() < 0.25,
+        watched=random.random() < 0.15,
+    )
+
+
+def _trigger(random: Random, minute: int, workers: int) -> Trigger:
+    count = random.choice((0, 1, 1, *range(1, workers + 1), workers, workers + 1))
+    offset, attempts = 0.0, list[Attempt]()
+    for _ in range(count):
+        attempts.append(Attempt(round(offset, 3), _faults(random)))
+        offset += random.choice((0.05, 0.5, 2.0, 30.0, 95.0, 130.0)) * random.random()
+    return Trigger(minute, tuple(attempts))
+
+
+def _faults(random: Random) -> tuple[Fault, ...]:
+    return tuple(_fault(random) for _ in range(random.choice((0, 1, 1, 1, 2, 2, 3))))
+
+
+def _fault(random: Random) -> Fault:
+    kind, after = random.choice(KINDS), random.choice(BOUNDARIES)
+    if kind in (FaultKind.LATE, FaultKind.REQUEST_LOST, FaultKind.ANSWER_LOST) and random.random() < 0.8:
+        after = Boundary.SENT_RECORDED.value
+    amount = random.choice((LONGEST, round(random.random() * LONGEST, 3)))
+    skip = random.choice((0, 0, 0, 1, 2, 3, 5))
+    until = random.choice((*WAKES, "")) if kind is FaultKind.STOPPED else ""
+    return Fault(kind, after, skip, amount, str(until), kind is FaultKind.LATE and random.random() < 0.4)
+
+
+def _operator_fault(random: Random) -> Fault:
+    return Fault(random.choice(OPERATOR_KINDS), START, random.randrange(20))
+
+
+def _behaviour(random: Random) -> Behaviour:
+    habit = random.choice(HABITS) if random.random() < 0.4 else Habit.FILL
+    return Behaviour(habit, round(random.random(), 3))
+
+
