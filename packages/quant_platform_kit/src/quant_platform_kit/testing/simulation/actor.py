@@ -39,6 +39,9 @@ CALLS: dict[FaultKind, tuple[str, ...]] = {
 }
 """The calls that a fault can hit."""
 
+_ANSWERED = (FaultKind.KILLED_AFTER, FaultKind.WRITE_UNANSWERED, FaultKind.ANSWER_LOST)
+"""What strikes when the world has done its part; everything else may be followed by a second fault of the same call."""
+
 _SPANS = {
     "read": (1, 20),
     "write": (2, 40),
@@ -167,8 +170,10 @@ class Actor:
             self.terminated = True
         elif kind is FaultKind.CLOCK_JUMPS:
             self.skew = timedelta(seconds=round((2 * fault.amount - 1) * LONGEST_JUMP))
-        else:
+        elif kind not in _ANSWERED:
             world.befall(fault)
+        if kind not in _ANSWERED and (second := self._next(op)):
+            return self._suffer(second, op, effect, error)
         answer = effect()
         if kind is FaultKind.KILLED_AFTER:
             self.die()

@@ -89,8 +89,7 @@ class SimulatedBroker:
                 raise NeedsOperator(f"order {order.client_order_id} was sent before, and is not shown")
 
         def send() -> ExecutionReport | None:
-            if not self._set.connections and self._world.loop.now > deadline:
-                raise BrokerError("no time was left to send it")
+            self._require_time(deadline)
             taken = self._world.venue.submit(self._actor, order)
             if taken is None:
                 return None
@@ -136,6 +135,11 @@ class SimulatedBroker:
     def may_have_left(self, client_order_id: str) -> bool:
         """Whether an order is recorded, which it is before it leaves."""
         return self._recorded(client_order_id) is not None
+
+    def _require_time(self, deadline: int) -> None:
+        """Send nothing after the timeout of a call, where no new login would cut it off."""
+        if not self._set.connections and self._world.loop.now > deadline:
+            raise BrokerError("no time was left to send it")
 
     # --- asking ----------------------------------------------------------------------------------
 

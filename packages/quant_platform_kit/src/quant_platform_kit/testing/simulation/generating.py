@@ -55,7 +55,7 @@ def scenario(seed: int, traits: str, workers: int = 2) -> Scenario:
         How many overlap on one trigger at most.
     """
     random = Random(f"{traits}/{seed}")
-    days = tuple(_day(random, workers) for _ in range(random.choice((2, 3, 3))))
+    days = tuple(_day(random, workers) for _ in range(random.choice((2, 3, 3, 4))))
     calm = random.random() < 0.3
     behaviours = () if calm else tuple(_behaviour(random) for _ in range(14))
     return Scenario(

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["INVARIANTS", "Broken", "Judge"]
 
 ZERO, CENT = Decimal(0), Decimal("0.01")
+CARRY_SESSIONS = 3
 
 INVARIANTS: Mapping[str, str] = {
     "fills-exceed-intent": "the units filled under an order's id are never more than were recorded",
@@ -33,6 +34,7 @@ INVARIANTS: Mapping[str, str] = {
     "sent-by-old-epoch": "no order arrives from a worker whose lease another one has taken and begun to work under",
     "planned-twice": "a decision that was executed, or whose orders are all filled, is never planned again",
     "planned-over-live-order": "no plan is made while an order of the platform is on its way or works",
+    "decision-skipped": "a run that ends well has decided its session and any month end before it, and planned what was due",
     "planned-superseded": "no plan is made for a decision that a newer one supersedes",
     "traded-over-foreign-order": "nothing is sent while an order works that is not the platform's, unless that was accepted",
     "executed-not-filled": "a decision is called executed only when every order of its run is filled",
@@ -63,7 +65,7 @@ class _Planned:
     side: str
     quantity: Decimal
     executes: str | None
-    steps: list[tuple[str, int, int]] = field(default_factory=list[tuple[str, int, int]])
+    steps: list[tuple[str, int]] = field(default_factory=list[tuple[str, int]])
 
 
 class Judge:
@@ -73,6 +75,8 @@ class Judge:
     ----------
     broken
         The first invariant that did not hold, None while all do.
+    tick
+        Counts the writes: what is written at one instant has an order all the same.
     """
 
     def __init__(self, world: World) -> None:
@@ -90,7 +94,7 @@ class Judge:
         self.open_run: str | None = None
         self.last_run: str | None = None
         self.epochs: dict[str, int] = {}
-        self._sending: dict[str, int] = {}
+        self.tick = 0
 
     def fail(self, invariant: str, what: str) -> None:
         """Note the first invariant that does not hold."""
@@ -113,6 +117,7 @@ class Judge:
 
     def wrote(self, actor: Actor, key: str, data: bytes) -> None:
         """Take note of an object that was written."""
+        self.tick += 1
         parts = key.split("/")
         if parts[0] == "accounts" and parts[2] == "runs":
             self._wrote_run(parts[3], parts[4:], data)
@@ -135,7 +140,8 @@ class Judge:
                 self._orders[identity].quantity = Decimal(quantity)
         elif name[0] == "orders":
             step, identity = json.loads(data), name[1].split(".")[0]
-            self._orders[identity].steps.append((step["state"], step["epoch"], self._world.loop.now))
+            if identity in self._orders:
+                self._orders[identity].steps.append((step["state"], self.tick))
 
     def _wrote_plan(self, run_id: str, plan: dict[str, Any]) -> None:
         executes = plan["executes"]
@@ -178,7 +184,7 @@ class Judge:
 
     def _wrote_halt(self, scope: str, on: bool) -> None:
         if on:
-            self._halted_at.setdefault(scope, self._world.loop.now)
+            self._halted_at.setdefault(scope, self.tick)
             self._escaped = 0
         else:
             self._halted_at.pop(scope, None)
@@ -190,7 +196,7 @@ class Judge:
         self._working_epoch = max(self._working_epoch, actor.epoch)
 
     def received(self, actor: Actor, order: Order, sent: int) -> None:
-        """Judge an order that arrived at the venue."""
+        """Judge an order that arrived at the venue; ``sent`` is the tick at which it left."""
         identity = order.client_order_id
         planned = self._orders.get(identity)
         if planned is None:
@@ -199,7 +205,7 @@ class Judge:
         intended = (planned.symbol, planned.side, planned.quantity)
         if (order.symbol, order.side.value, order.quantity) != intended:
             self.fail("sent-without-intent", f"{identity} is {order.quantity}, recorded is {planned.quantity}")
-        recorded = [at for state, _, at in planned.steps if state == "SENT" and at <= sent]
+        recorded = [at for state, at in planned.steps if state == "SENT" and at <= sent]
         if not recorded:
             self.fail("sent-without-intent", f"{identity} was not recorded as sent")
             return
@@ -213,7 +219,7 @@ class Judge:
             self.fail("traded-over-foreign-order", f"{identity}, while {foreign[0].asked.client_order_id} works")
 
     def _check_halt(self, identity: str, recorded: int, sent: int) -> None:
-        halts = [at for at in self._halted_at.values() if at < sent]
+        halts = [at for at in self._halted_at.values() if at <= sent]
         if not halts:
             return
         if recorded > min(halts):
@@ -242,12 +248,32 @@ class Judge:
         self._check_reported(report)
         reasons = " ".join(report["reasons"])
         self.check_words(reasons)
+        if report["outcome"] in ("completed", "incomplete", "no_action"):
+            self._check_decided(report)
         unknown = [order for order in report["orders"] if order["state"] == "UNKNOWN"]
         proven = self._world.traits.traits.after_silence is AfterSilence.RESEND
         if unknown and (proven or "send" not in self._world.causes):
             self.fail("blocked-without-cause", f"{unknown[0]['client_order_id']} is UNKNOWN: {unknown[0]['text']}")
         if report["outcome"] == "blocked" and not (reasons and self._world.causes):
             self.fail("blocked-without-cause", f"{report['run_id']}: {reasons}")
+
+    def _check_decided(self, report: dict[str, Any]) -> None:
+        """Hold a run that ended well to the carry rule: what is due is executed, and no session is passed over."""
+        sessions = [session.isoformat() for session in self._world.sessions]
+        past = sessions[: sessions.index(report["as_of"]) + 1]
+        if report["as_of"] not in self._decisions:
+            self.fail("decision-skipped", f"{report['run_id']} did not decide {report['as_of']}")
+        young, monthly = past[-CARRY_SESSIONS - 1 :], self._world.scenario.monthly
+        first = min(self._decisions, default="9")
+        for day, after in zip(young, young[1:], strict=False):
+            if monthly and day > first and day[:7] != after[:7] and day not in self._decisions:
+                self.fail("decision-skipped", f"{report['run_id']} passed the month end {day} over")
+        deciding = [d for d, action in self._decisions.items() if d in past and (action == "REBALANCE" or not monthly)]
+        newest = max(deciding, default=None)
+        if newest is None or self._decisions[newest] != "REBALANCE" or newest not in young:
+            return
+        if newest not in self._executed and report["executes"] != newest:
+            self.fail("decision-skipped", f"{report['run_id']} left {newest} due and executes {report['executes']}")
 
     def _check_reported(self, report: dict[str, Any]) -> None:
         for order in report["orders"]:

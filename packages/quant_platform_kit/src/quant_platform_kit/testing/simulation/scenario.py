@@ -94,6 +94,7 @@ class Habit(StrEnum):
     END_PART = "fills a part, cancels the rest"
     REJECT = "rejects"
     RACE = "fills when it is cancelled"
+    VANISH = "acknowledges, and knows nothing of it then"
 
 
 @dataclass(frozen=True, slots=True)

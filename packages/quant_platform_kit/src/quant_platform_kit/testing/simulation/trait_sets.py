@@ -31,6 +31,8 @@ class TraitSet:
         How long the venue knows an id again and makes no second order of it; zero: it makes one every time.
     naming
         How a look-up knows an order again.
+    vanishes
+        Whether an order that was acknowledged may never have been there, as was seen at this broker.
     """
 
     name: str
@@ -38,6 +40,7 @@ class TraitSet:
     connections: bool
     recognises: timedelta
     naming: str
+    vanishes: bool = False
 
     @property
     def latest_arrival(self) -> timedelta:
@@ -74,6 +77,7 @@ _SETS = (
         connections=False,
         recognises=NEVER,
         naming=Naming.BY_LOOKS,
+        vanishes=True,
     ),
     TraitSet(
         "longbridge",

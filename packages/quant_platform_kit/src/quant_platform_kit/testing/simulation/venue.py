@@ -6,6 +6,7 @@ keep the platform from it.
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -41,6 +42,8 @@ class VenueOrder:
         When it left its sender (microseconds).
     state
         None before it is accepted: nobody can see it then.
+    lost
+        Whether it never will be.
     """
 
     number: int
@@ -50,6 +53,7 @@ class VenueOrder:
     behaviour: Behaviour
     state: OrderState | None = None
     fills: list[Fill] = field(default_factory=list[Fill])
+    lost: bool = False
     text: str = ""
 
     @property
@@ -60,7 +64,7 @@ class VenueOrder:
     @property
     def ended(self) -> bool:
         """Whether nothing more happens to it."""
-        return self.state is not None and self.state.terminal
+        return self.lost or (self.state is not None and self.state.terminal)
 
     def report(self, fills: int | None = None) -> ExecutionReport:
         """Return how it stands, or stood when it had fewer fills."""
@@ -114,34 +118,43 @@ class Venue:
         """Take an order; None while nobody can see it."""
         self.require(actor.connection)
         fault, world = actor.twist, self._world
-        sent, connection = world.loop.now, actor.connection
+        sent, tick, connection = world.loop.now, world.judge.tick, actor.connection
         if fault is None or fault.kind is not FaultKind.LATE:
-            return self._arrive(actor, order, sent)
+            return self._arrive(actor, order, sent, tick)
         travels = int(fault.amount * world.timeout)
 
         def arrive() -> None:
             if self._is_cut(connection):
                 world.trace(f"venue drops {order.client_order_id}: its connection was cut")
                 return
-            self._arrive(actor, order, sent, unseen=int(fault.amount * world.window))
+            self._arrive(actor, order, sent, tick, unseen=int(fault.amount * world.window))
 
         world.loop.at(sent + travels, arrive)
         return None
 
-    def _arrive(self, actor: Actor, order: Order, sent: int, unseen: int = 0) -> VenueOrder | None:
+    def _arrive(self, actor: Actor, order: Order, sent: int, tick: int, unseen: int = 0) -> VenueOrder | None:
         world = self._world
-        remembered = sent - world.recognises
+        remembered = self._remembered(sent)
         for known in self.orders:
             if known.asked.client_order_id == order.client_order_id and known.sent_at > remembered:
                 world.trace(f"venue knows {order.client_order_id}")
                 return known if known.state is not None else None
-        world.judge.received(actor, order, sent)
+        world.judge.received(actor, order, tick)
         taken = self._new(order, sent, foreign=False)
         if unseen:
             world.loop.at(world.loop.now + unseen, lambda: self._accept(taken))
             return None
         self._accept(taken)
+        if taken.behaviour.habit is Habit.VANISH and world.traits.vanishes and not taken.ended:
+            world.causes.add("send")
+            shown = copy(taken)
+            taken.state, taken.lost = None, True
+            return shown
         return taken
+
+    def _remembered(self, sent: int) -> int:
+        """Return since when ids are recognised that are sent again at an instant."""
+        return sent - self._world.recognises
 
     def visible(self) -> list[VenueOrder]:
         """Return the orders that can be seen."""
@@ -234,7 +247,7 @@ class Venue:
         later = loop.now + 1 + int(order.behaviour.amount * LATEST_FILL)
         quantity = order.asked.quantity
         part = (quantity * HALF).to_integral_value(rounding="ROUND_DOWN")
-        if habit is Habit.FILL:
+        if habit is Habit.FILL or (habit is Habit.VANISH and not self._world.traits.vanishes):
             self._fill(order, quantity)
         elif habit is Habit.FILL_LATE:
             loop.at(later, lambda: self._fill(order, quantity))
