@@ -103,10 +103,16 @@ def _fault(random: Random) -> Fault:
     kind, after = random.choice(KINDS), random.choice(BOUNDARIES)
     if kind in (FaultKind.LATE, FaultKind.REQUEST_LOST, FaultKind.ANSWER_LOST) and random.random() < 0.8:
         after = Boundary.SENT_RECORDED.value
-    amount = random.choice((LONGEST, round(random.random() * LONGEST, 3)))
+    amount, unseen = _share(random), _share(random)
     skip = random.choice((0, 0, 0, 1, 2, 3, 5))
     until = random.choice((*WAKES, "")) if kind is FaultKind.STOPPED else ""
-    return Fault(kind, after, skip, amount, str(until), kind is FaultKind.LATE and random.random() < 0.4)
+    if kind is not FaultKind.LATE:
+        return Fault(kind, after, skip, amount, str(until))
+    return Fault(kind, after, 0, amount, "", unseen, early=random.random() < 0.4)
+
+
+def _share(random: Random) -> float:
+    return random.choice((0.001, LONGEST, round(random.random() * LONGEST, 3)))
 
 
 def _operator_fault(random: Random) -> Fault:

@@ -52,6 +52,9 @@ class Fault:
         How much of it, from 0 to 1: of the longest delay, the farthest move.
     until
         Of a stop: it ends when another worker reaches this boundary, should that be earlier.
+    unseen
+        Of an order that is late: how long it cannot be seen after it arrived, as a share of the visibility window;
+        ``amount`` is how long it travels, as a share of the timeout.
     early
         Of an order that is late: its sender hears at once that the connection broke, while the order is on its way.
     """
@@ -61,6 +64,7 @@ class Fault:
     skip: int = 0
     amount: float = 0.5
     until: str = ""
+    unseen: float = 0.0
     early: bool = False
 
 

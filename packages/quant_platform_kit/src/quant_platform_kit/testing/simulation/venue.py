@@ -127,7 +127,7 @@ class Venue:
             if self._is_cut(connection):
                 world.trace(f"venue drops {order.client_order_id}: its connection was cut")
                 return
-            self._arrive(actor, order, sent, tick, unseen=int(fault.amount * world.window))
+            self._arrive(actor, order, sent, tick, unseen=int(fault.unseen * world.window))
 
         world.loop.at(sent + travels, arrive)
         return None
