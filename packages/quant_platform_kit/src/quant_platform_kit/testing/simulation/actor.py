@@ -141,7 +141,7 @@ class Actor:
         """Return the fault that hits this call, if one does."""
         for n, waiting in enumerate(self._faults):
             fault: Fault = waiting[0]  # pyright: ignore[reportAssignmentType]
-            if fault.after == self.boundary and op in CALLS[fault.kind]:
+            if fault.after == self.boundary and op in CALLS[fault.kind] and fault.call in ("", op):
                 if waiting[1]:
                     waiting[1] -= 1  # pyright: ignore[reportOperatorIssue]
                     continue

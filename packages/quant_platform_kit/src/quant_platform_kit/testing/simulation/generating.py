@@ -5,7 +5,7 @@ from __future__ import annotations
 from random import Random
 
 from quant_platform_kit.domain.boundaries import Boundary
-from quant_platform_kit.testing.simulation.actor import START
+from quant_platform_kit.testing.simulation.actor import CALLS, START
 from quant_platform_kit.testing.simulation.scenario import (
     Attempt,
     Behaviour,
@@ -96,6 +96,8 @@ def _trigger(random: Random, minute: int, workers: int) -> Trigger:
 
 
 def _faults(random: Random) -> tuple[Fault, ...]:
+    if random.random() < 0.06:
+        return _straggler(random)
     return tuple(_fault(random) for _ in range(random.choice((0, 1, 1, 1, 2, 2, 3))))
 
 
@@ -107,8 +109,19 @@ def _fault(random: Random) -> Fault:
     skip = random.choice((0, 0, 0, 1, 2, 3, 5))
     until = random.choice((*WAKES, "")) if kind is FaultKind.STOPPED else ""
     if kind is not FaultKind.LATE:
-        return Fault(kind, after, skip, amount, str(until))
+        call = random.choice(CALLS[kind]) if random.random() < 0.4 else ""
+        return Fault(kind, after, skip, amount, str(until), call=call)
     return Fault(kind, after, 0, amount, "", unseen, early=random.random() < 0.4)
+
+
+def _straggler(random: Random) -> tuple[Fault, ...]:
+    """Return the faults of a worker that stops with an order in hand, and sends it while its successor begins."""
+    sent = Boundary.SENT_RECORDED.value
+    skip = random.choice((0, 0, 1, 2))
+    wake = str(random.choice((Boundary.LEASE_TAKEN, Boundary.CONNECTED)))
+    stopped = Fault(FaultKind.STOPPED, sent, skip, LONGEST, wake, call="submit")
+    late = Fault(FaultKind.LATE, sent, skip, _share(random), unseen=_share(random), early=random.random() < 0.5, call="submit")
+    return (stopped, late)
 
 
 def _share(random: Random) -> float:

@@ -57,6 +57,8 @@ class Fault:
         ``amount`` is how long it travels, as a share of the timeout.
     early
         Of an order that is late: its sender hears at once that the connection broke, while the order is on its way.
+    call
+        The kind of call that it hits; any that it can hit without one.
     """
 
     kind: FaultKind
@@ -66,6 +68,7 @@ class Fault:
     until: str = ""
     unseen: float = 0.0
     early: bool = False
+    call: str = ""
 
 
 @dataclass(frozen=True, slots=True)
