@@ -157,7 +157,7 @@ class _Run:
             _close_reported(self.lease, ports, report, release=run_id == key.run_id)
         elif plan is not None and claim is not None:
             records = ledger.orders(plan.plan.orders)
-            if any(record.uncertain for record in records.values()) and not self.lease.took_over:
+            if any(record.uncertain for record in records.values()):  # until the login just now its sender could send
                 ports.clock.sleep(ports.broker.traits.visibility_window.total_seconds())
             return _Committed(claim, plan, records)
         elif run_id != key.run_id and claim is not None:

@@ -90,7 +90,7 @@ class SimulatedBroker:
 
         def send() -> ExecutionReport | None:
             self._require_time(deadline)
-            taken = self._world.venue.submit(self._actor, order)
+            taken = self._world.venue.take(self._actor, order)
             if taken is None:
                 return None
             self._numbers[order.client_order_id] = taken.number

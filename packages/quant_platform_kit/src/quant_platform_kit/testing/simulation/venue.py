@@ -114,7 +114,7 @@ class Venue:
     def _is_cut(self, connection: int) -> bool:
         return self._world.traits.connections and connection != self.newest_login
 
-    def submit(self, actor: Actor, order: Order) -> VenueOrder | None:
+    def take(self, actor: Actor, order: Order) -> VenueOrder | None:
         """Take an order; None while nobody can see it."""
         self.require(actor.connection)
         fault, world = actor.twist, self._world
