@@ -12,7 +12,7 @@ from quant_platform_kit.domain.errors import BrokerError, OrderRejected
 from quant_platform_kit.domain.orders import ExecutionReport, OrderState
 from quant_platform_kit.domain.runs import RunPlan
 from quant_platform_kit.services.record import leases, ledger, sent_orders
-from quant_platform_kit.services.record.decoding import decode
+from quant_platform_kit.services.record.objects import decode
 from quant_platform_kit.services.run import execution, gateway
 from schwab_app import intents
 

@@ -16,7 +16,7 @@ from quant_platform_kit.domain.digests import canonical_json
 from quant_platform_kit.domain.errors import Conflict, NeedsOperator
 from quant_platform_kit.domain.orders import Order, Side
 from quant_platform_kit.ports.versioned_store import VersionedStore
-from quant_platform_kit.services.record.decoding import decode
+from quant_platform_kit.services.record.objects import decode
 from quant_platform_kit.services.record.sent_orders import SentOrders
 
 __all__ = ["Fingerprint", "Intent", "Intents", "Placed"]

@@ -22,7 +22,7 @@ from quant_platform_kit.ports.notifier import Severity
 from quant_platform_kit.runtime.service import Account
 from quant_platform_kit.runtime.stopping import StopSignal
 from quant_platform_kit.services.operate.audit import Operator
-from quant_platform_kit.services.operate.owners import hand_over, owner_of
+from quant_platform_kit.services.operate.owners import hand_over, owner_of, require_ownership
 from quant_platform_kit.services.record.leases import AccountLease, LeaseTerms, read_lease
 from quant_platform_kit.services.run.advice import PLACE
 
@@ -107,7 +107,7 @@ def test_another_slot_of_the_day_has_nothing_to_do() -> None:
 
 def test_a_trigger_while_another_worker_has_the_account_is_told_when_to_come_back() -> None:
     house = House()
-    AccountLease.acquire(house.stores.ledger, ACCOUNT, "somebody", LeaseTerms(), house.clock)
+    lock(house, ACCOUNT)
     answer = house.run()
     assert (answer.status_code, answer.headers["Retry-After"]) == (409, "60")
     assert by_account(answer)[ACCOUNT]["error"] == "somebody works on the account; ask again in 60 s"
@@ -357,9 +357,10 @@ def halt(house: House) -> None:
     switch(house.stores.ledger, "account-DUA")
 
 
-def lock(house: House) -> None:
-    """Let another worker have the first account."""
-    AccountLease.acquire(house.stores.ledger, "DUA", "somebody", LeaseTerms(), house.clock)
+def lock(house: House, account: str = "DUA") -> None:
+    """Let another worker have an account, the first one."""
+    require_ownership(house.stores.ledger, account, house.service.name)
+    AccountLease.acquire(house.stores.ledger, account, "somebody", LeaseTerms(), house.clock)
 
 
 def own(house: House) -> None:

@@ -21,7 +21,7 @@ from datetime import datetime
 from quant_platform_kit.domain.digests import canonical_json, sha256
 from quant_platform_kit.domain.errors import Conflict, QuantError, Refused
 from quant_platform_kit.ports.versioned_store import VersionedStore
-from quant_platform_kit.services.record.decoding import decode
+from quant_platform_kit.services.record.objects import decode
 
 from quant_release.steps.machine import Subject
 from quant_release.steps.table import Row

@@ -12,7 +12,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from quant_platform_kit.adapters.store_keys import check_key, check_prefix
-from quant_platform_kit.domain.errors import Conflict, StoreError
+from quant_platform_kit.domain.errors import Conflict, Damaged, StoreError
 from quant_platform_kit.ports.versioned_store import Stored
 
 __all__ = ["FileStore", "make_folders"]
@@ -66,7 +66,7 @@ class FileStore:
             except (FileNotFoundError, NotADirectoryError):
                 return None
         if not head.isdigit():
-            raise StoreError(f"{path} is damaged: its first line is not a generation; restore it from a backup")
+            raise Damaged(f"{path} is damaged: its first line is not a generation")
         return Stored(data, int(head))
 
     def now(self) -> datetime:

@@ -9,6 +9,7 @@ QuantError                  anything this package raises on purpose
 ├── Interrupted             this process was told to stop; the run stays open, and the next worker finishes it
 ├── NotifyError             a notification could not be delivered
 ├── StoreError              the store could not answer
+│   ├── Damaged             a recorded object is missing, or was changed after it was written
 │   └── Conflict            a precondition failed: the object exists already or has another generation
 └── BrokerError             the broker could not answer; what it did is unknown
     ├── Superseded          a newer login took the account's connection
@@ -24,6 +25,7 @@ from quant_platform_kit.domain.redaction import redact
 __all__ = [
     "BrokerError",
     "Conflict",
+    "Damaged",
     "InProgress",
     "Interrupted",
     "InvalidInput",
@@ -81,6 +83,13 @@ class NotifyError(QuantError):
 
 class StoreError(QuantError):
     """The store could not answer."""
+
+
+class Damaged(StoreError):
+    """A recorded object is missing, or was changed after it was written; nothing is sent until a person saw to it."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what}; restore it from a backup")
 
 
 class Conflict(StoreError):

@@ -77,7 +77,7 @@ _TERMINAL = frozenset({OrderState.FILLED, OrderState.CANCELLED, OrderState.REJEC
 _ANSWERS = frozenset({OrderState.ACKNOWLEDGED, OrderState.PARTIALLY_FILLED, *_TERMINAL})
 
 TRANSITIONS: Mapping[OrderState, frozenset[OrderState]] = {
-    OrderState.RECORDED: frozenset({OrderState.SENT, OrderState.CANCELLED}),
+    OrderState.RECORDED: frozenset({OrderState.SENT, OrderState.CANCELLED, OrderState.UNKNOWN}),
     OrderState.SENT: _ANSWERS | {OrderState.SENT, OrderState.UNKNOWN},
     OrderState.UNKNOWN: _ANSWERS | {OrderState.SENT},
     OrderState.ACKNOWLEDGED: _ANSWERS | {OrderState.UNKNOWN},
@@ -86,7 +86,8 @@ TRANSITIONS: Mapping[OrderState, frozenset[OrderState]] = {
 }
 """What may follow each state; the ledger records nothing else. SENT after SENT is the same order sent again.
 
-An order becomes UNKNOWN when the broker does not answer, or does not show any more what it acknowledged.
+An order becomes UNKNOWN when the broker does not answer, or does not show any more what it acknowledged; and from
+RECORDED when the broker knows it, though nothing says that it was sent.
 """
 
 

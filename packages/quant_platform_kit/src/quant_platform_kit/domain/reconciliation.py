@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -10,7 +11,15 @@ from enum import StrEnum
 from quant_platform_kit.domain.orders import ExecutionReport, Fill, Side
 from quant_platform_kit.domain.portfolio import AccountState
 
-__all__ = ["Discrepancy", "Finding", "expected_account", "odd_prices", "reconcile", "suspected_splits"]
+__all__ = [
+    "Discrepancy",
+    "Finding",
+    "expected_account",
+    "odd_prices",
+    "reconcile",
+    "suspected_splits",
+    "unknown_account",
+]
 
 ZERO = Decimal(0)
 SPLIT_RATIOS = tuple(Decimal(n) for n in (2, 3, 4, 5, 6, 8, 10, 15, 20, 25, 50))
@@ -27,6 +36,7 @@ class Discrepancy(StrEnum):
     CASH_MOVEMENT = "cash_movement"
     UNKNOWN_ORDER = "unknown_open_order"
     ODD_PRICE = "odd_price"
+    UNKNOWN_ACCOUNT = "unknown_account"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +94,29 @@ def reconcile(
         *_position_findings(changed, cash, expected, actual),
         *_unknown_orders(open_orders, known_orders),
     ]
+
+
+_OWN_ID = re.compile("q[a-z2-7]{26}")
+
+
+def unknown_account(
+    account: AccountState, managed: Collection[str], open_orders: Iterable[ExecutionReport]
+) -> list[Finding]:
+    """Name what an account that the store does not know holds and has at work, as if runs had been there before.
+
+    Parameters
+    ----------
+    managed
+        The symbols that the profile trades.
+    """
+    held = [f"{q} {s}" for s, q in sorted(account.quantities.items()) if q and s in managed]
+    ids = [report.order.client_order_id for report in open_orders]
+    own = [identity for identity in ids if _OWN_ID.fullmatch(identity)]
+    found = [*held, *(f"order {identity}" for identity in own)]
+    if not found:
+        return []
+    text = f"the store knows no run of this account, and the broker shows {', '.join(found)}: is it the right store?"
+    return [Finding(Discrepancy.UNKNOWN_ACCOUNT, text)]
 
 
 def _cash_changes(expected: AccountState, actual: AccountState) -> dict[str, Decimal]:

@@ -335,6 +335,8 @@ class RunReport:
         None when it ended before it decided.
     todo
         What an operator has to do now, each a sentence or a command; empty when nothing.
+    known
+        Whether the platform has traded the account, or an operator accepted it as it was found.
     """
 
     run_id: str
@@ -362,3 +364,4 @@ class RunReport:
     planned_at: datetime | None = None
     reasoning: Reasoning | None = None
     todo: tuple[str, ...] = ()
+    known: bool = True

@@ -15,6 +15,7 @@ from loguru import logger
 
 from quant_platform_kit.domain.errors import (
     BrokerError,
+    Damaged,
     InProgress,
     Interrupted,
     InvalidInput,
@@ -51,6 +52,11 @@ EARLY, LATE = timedelta(minutes=5), timedelta(days=8)
 """How far a schedule time may be from now: retries end within a week."""
 _RANK = {Mode.LIVE: 2, Mode.PAPER: 2, Mode.DRY_RUN: 1, Mode.PROBE: 0}
 _numbers = count(1)
+MENDING = (
+    "`quant ledger verify` names all that is damaged; restore it from a backup",
+    "without one: settle the account's orders at the broker, then `quant ledger restart`",
+)
+"""What to do about a store that lost something."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +181,9 @@ class _AccountRun:
                 self._note(report)
             except UnknownSession as error:
                 report = unplaced_report(request, self.account.clock, str(error))
+                self._note(report)
+            except Damaged as error:
+                report = unplaced_report(request, self.account.clock, str(error), *MENDING)
                 self._note(report)
             except QuantError as error:
                 return _stopped(self.service, account_id, error)

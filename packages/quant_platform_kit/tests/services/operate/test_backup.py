@@ -126,7 +126,7 @@ def test_a_backup_restores_every_object_and_halts_the_account_until_it_is_resume
     before, after = content(FileStore(book / "store")), content(FileStore(empty / "store"))
     assert before.items() <= after.items()
     added = sorted(after.keys() - before.keys())
-    assert [key.rpartition("/")[0] for key in added] == ["audit", f"halts/account-{account}"]
+    assert [key.rpartition("/")[0] for key in added] == ["audit", "audit", f"halts/account-{account}"]
     assert content(FileStore(book / "reports")) == content(FileStore(empty / "reports"))
     blocked = run(empty, QUIET)
     assert blocked.code == 1
@@ -137,7 +137,7 @@ def test_a_backup_restores_every_object_and_halts_the_account_until_it_is_resume
     assert halt["why"].endswith(": reconcile first")
     assert quant("resume", "account", "--reason", "reconciled", "--book", empty).code == 0
     assert run(empty, date(2022, 5, 3)).code == 0
-    assert [e.command for e in audit_entries(FileStore(empty / "store"))] == ["ledger import", "resume"]
+    assert [e.command for e in audit_entries(FileStore(empty / "store"))] == ["ledger import", "halt", "resume"]
 
 
 def test_an_executed_decision_is_not_executed_again_after_a_restore(
@@ -212,7 +212,7 @@ def test_every_account_is_halted_before_its_first_object_is_there(book: Path, tm
         def create(self, key: str, data: bytes) -> int:
             if not key.startswith(("halts/", "audit/")):
                 assert halts(store).on() == {f"account-{account}"}
-                assert [e.command for e in audit_entries(store)] == ["ledger import"]
+                assert [e.command for e in audit_entries(store)] == ["ledger import", "halt"]
             return super().create(key, data)
 
     store = Watched(tmp_path / "store")

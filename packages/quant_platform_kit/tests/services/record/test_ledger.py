@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from quant_platform_kit.adapters.clock import FrozenClock
 from quant_platform_kit.domain.carry import Evaluated
-from quant_platform_kit.domain.errors import Conflict, LeaseLost, Refused, StoreError
+from quant_platform_kit.domain.errors import Conflict, Damaged, LeaseLost, Refused, StoreError
 from quant_platform_kit.domain.identity import Mode, RunKey, client_order_id
 from quant_platform_kit.domain.orders import ExecutionReport, Fill, Order, OrderState, Side
 from quant_platform_kit.domain.planning import OrderPlan, PlanLine, Residual
@@ -261,7 +261,7 @@ def test_of_twenty_that_record_a_step_at_once_one_goes_on(ledger: RunLedger) -> 
 
 TERMINAL = ("FILLED", "CANCELLED", "REJECTED", "EXPIRED")
 MAY_FOLLOW = {
-    "RECORDED": {"SENT", "CANCELLED"},
+    "RECORDED": {"SENT", "CANCELLED", "UNKNOWN"},
     "SENT": {"SENT", "UNKNOWN", "ACKNOWLEDGED", "PARTIALLY_FILLED", *TERMINAL},
     "UNKNOWN": {"SENT", "ACKNOWLEDGED", "PARTIALLY_FILLED", *TERMINAL},
     "ACKNOWLEDGED": {"UNKNOWN", "ACKNOWLEDGED", "PARTIALLY_FILLED", *TERMINAL},
@@ -346,7 +346,8 @@ def test_that_a_decision_was_executed_is_recorded_once(decisions: DecisionLedger
 
 
 def test_what_runs_spent_adds_up_and_each_run_counts_once(decisions: DecisionLedger) -> None:
-    decisions.record(decided(NOV30))
+    for session in (NOV30, DEC1):
+        decisions.record(decided(session))
     assert decisions.spent(NOV30) == {}
     decisions.record_spent(NOV30, "run-1", {"AAA": Decimal("100.10"), "BBB": Decimal(5)})
     decisions.record_spent(NOV30, "run-1", {"AAA": Decimal("100.10"), "BBB": Decimal(5)})
@@ -368,11 +369,15 @@ def test_profiles_modes_and_accounts_have_decisions_of_their_own(store: MemorySt
         assert other.history() == []
 
 
-def test_a_decision_that_is_gone_is_refused_and_says_what_to_do(decisions: DecisionLedger) -> None:
-    with pytest.raises(
-        Refused, match="decision REBALANCE of 2023-11-30 is not in the ledger; restore it from a backup"
-    ):
+def test_a_decision_that_is_gone_is_damage_and_says_what_to_do(decisions: DecisionLedger) -> None:
+    with pytest.raises(Damaged, match=r"object accounts/.*/2023-11-30/REBALANCE is missing; restore it from a backup"):
         decisions.read(NOV30, Action.REBALANCE)
+
+
+def test_what_a_decision_left_without_the_decision_is_damage(decisions: DecisionLedger) -> None:
+    decisions.mark_executed(NOV30, "run-1")
+    with pytest.raises(Damaged, match="2023-11-30 has executed and no decision"):
+        decisions.history()
 
 
 # --- over whole runs ------------------------------------------------------------------------------

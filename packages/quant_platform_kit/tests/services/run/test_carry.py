@@ -525,7 +525,7 @@ def saver(table: PriceTable | None = None, units: int = 0, cash: int = 10_000) -
     """Return an account that contributes 1,000 a month; the decision of 1 December trades on the 4th."""
     world = World(table or market(), contributing(), Decimal(cash))
     world.desk.book.quantities |= {"AAA": Decimal(units)} if units else {}
-    assert world.run(NOV30).outcome is Outcome.NO_ACTION
+    assert world.run(NOV30, block_on=frozenset()).outcome is Outcome.NO_ACTION
     return world
 
 

@@ -17,7 +17,7 @@ from quant_platform_kit.domain.redaction import redact
 from quant_platform_kit.domain.runs import Outcome, RunReport
 from quant_platform_kit.ports.notifier import Notification, Notifier, Severity
 from quant_platform_kit.ports.versioned_store import VersionedStore
-from quant_platform_kit.services.record.decoding import decode
+from quant_platform_kit.services.record.objects import decode, encode
 
 __all__ = [
     "Delivery",
@@ -95,7 +95,8 @@ class Notices:
         except StoreError as error:
             return Delivery(None, f"whether it was sent before is not known: {error}")
         with suppress(StoreError):
-            self._store.create(f"{_key(notification)}{'.failed' if delivery.error else ''}", canonical_json(delivery))
+            key = f"{_key(notification)}{'.failed' if delivery.error else ''}"
+            self._store.create(key, encode(delivery, key))
         return delivery
 
     def _send(self, notifier: Notifier, notification: Notification) -> Delivery:

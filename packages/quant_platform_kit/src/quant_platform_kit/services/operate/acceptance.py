@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from quant_platform_kit.domain.digests import canonical_json
 from quant_platform_kit.domain.errors import Conflict, Refused
 from quant_platform_kit.domain.reconciliation import Finding
 from quant_platform_kit.ports.versioned_store import VersionedStore
 from quant_platform_kit.services.operate.audit import Operator
 from quant_platform_kit.services.record.leases import read_lease
+from quant_platform_kit.services.record.objects import encode
 from quant_platform_kit.services.record.report_store import ReportStore
 
 __all__ = ["accept", "is_accepted"]
@@ -42,5 +42,5 @@ def accept(operator: Operator, reports: ReportStore, account_id: str, run_id: st
         raise Refused(f"run {run_id} found nothing that happened outside the platform: there is nothing to accept")
     entry = operator.audit("accept", reason, account=account_id, run=run_id)
     with suppress(Conflict):
-        operator.store.create(_PREFIX + run_id, canonical_json(entry))
+        operator.store.create(_PREFIX + run_id, encode(entry, _PREFIX + run_id))
     return report.findings

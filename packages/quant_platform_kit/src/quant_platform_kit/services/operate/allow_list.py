@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from quant_platform_kit.services.operate.audit import Operator
-from quant_platform_kit.services.operate.switches import FlagEntry, allowed
+from quant_platform_kit.services.operate.switches import allowed
 
 __all__ = ["set_allowed"]
 
@@ -11,8 +11,8 @@ __all__ = ["set_allowed"]
 def set_allowed(operator: Operator, account_id: str, reason: str, *, on: bool) -> bool:
     """Put an account on the allow-list, or strike it off; audited, durable when it returns; whether that changed it."""
     flags = allowed(operator.store)
-    if (account_id in flags.on()) is on:
+    standing, lost = flags.audited()
+    if (account_id in standing) is on and account_id not in lost:
         return False
-    entry = operator.audit("allow" if on else "disallow", reason, account=account_id)
-    flags.set(account_id, FlagEntry(on, entry.who, reason, entry.at))
+    flags.command(operator, "allow" if on else "disallow", account_id, reason, on=on, account=account_id)
     return True

@@ -1,25 +1,27 @@
-"""Who asked for what, when and why: create-only entries ``audit/<UTC time>-<8 hex>``, written before anything else.
+"""Who asked for what, when and why: create-only entries ``audit/<UTC time>-<number>``, written before anything else.
 
 An entry says what an operator asked for. What came of it stands where it took effect: in the ledger, in the switches,
-at the broker.
+at the broker. Numbers have no gap, and two commands of the same moment may have the same one. The entry of a command
+that sets a switch ends with the name that the switch's entry will have: a switch that was set and lost is missed.
 """
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from quant_platform_kit.domain.digests import canonical_json, plain
+from quant_platform_kit.domain.digests import plain
 from quant_platform_kit.domain.errors import Conflict
 from quant_platform_kit.ports.clock import Clock
 from quant_platform_kit.ports.versioned_store import VersionedStore
-from quant_platform_kit.services.record.decoding import decode
+from quant_platform_kit.services.record.objects import decode, encode
 
-__all__ = ["AuditEntry", "Operator", "audit_entries"]
+__all__ = ["AuditEntry", "Operator", "audit_entries", "audit_number", "switches_asked_for"]
 
 _PREFIX = "audit/"
+_NAME = re.compile(r"audit/[0-9TZ.-]+Z-(?P<number>[0-9]{6})(?:\.(?P<prefix>[a-z]+)\.(?P<scope>.+)\.(?P<entry>[^.]+))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,17 +51,38 @@ class Operator:
     clock: Clock
     who: str
 
-    def audit(self, command: str, why: str, **arguments: object) -> AuditEntry:
-        """Record what is about to be done; an argument that is None is left out. Durable when it returns."""
+    def audit(self, command: str, why: str, *, switch: str | None = None, **arguments: object) -> AuditEntry:
+        """Record what is about to be done; an argument that is None is left out. Durable when it returns.
+
+        Parameters
+        ----------
+        switch
+            Key of the entry that the command will add to a switch.
+        """
         given = {name: str(plain(value)) for name, value in arguments.items() if value is not None}
         entry = AuditEntry(self.who, self.store.now(), command, given, why)
-        data = canonical_json(entry)
+        ending = f".{switch.replace('/', '.')}" if switch else ""
+        number = max(map(audit_number, self.store.keys(_PREFIX)), default=0)
         while True:
+            number += 1
+            key = f"{_PREFIX}{entry.at:%Y-%m-%dT%H-%M-%S.%fZ}-{number:06}{ending}"
             try:
-                self.store.create(f"{_PREFIX}{entry.at:%Y-%m-%dT%H-%M-%S.%fZ}-{secrets.token_hex(4)}", data)
+                self.store.create(key, encode(entry, key))
             except Conflict:
                 continue
             return entry
+
+
+def audit_number(key: str) -> int:
+    """Return the number of an entry, 0 of one that has none: earlier versions gave none."""
+    name = _NAME.fullmatch(key)
+    return int(name["number"]) if name else 0
+
+
+def switches_asked_for(keys: Iterable[str]) -> frozenset[str]:
+    """Return the keys of the switches' entries that the entries of the audit foretell."""
+    names = (_NAME.fullmatch(key) for key in keys)
+    return frozenset(f"{n['prefix']}/{n['scope']}/{n['entry']}" for n in names if n and n["prefix"])
 
 
 def audit_entries(store: VersionedStore, since: date | None = None) -> list[AuditEntry]:

@@ -23,7 +23,7 @@ from quant_platform_kit.domain.errors import Conflict, InProgress, InvalidInput,
 from quant_platform_kit.ports.versioned_store import VersionedStore
 from quant_platform_kit.services.operate.audit import Operator
 from quant_platform_kit.services.operate.owners import accounts_in
-from quant_platform_kit.services.operate.switches import FlagEntry, halts
+from quant_platform_kit.services.operate.switches import halts
 from quant_platform_kit.services.record.leases import LeaseState, LeaseTerms, read_lease
 
 __all__ = ["Area", "BackupContent", "Places", "backup_lines", "check_backup", "restore"]
@@ -237,7 +237,8 @@ def restore(operator: Operator, places: Places, lines: Lines, content: BackupCon
     for found in _objects(lines, content, halting=True):
         _put(places[found.area], found)
     for account in content.accounts:
-        halts(operator.store).set(f"account-{account}", FlagEntry(True, operator.who, why, operator.store.now()))
+        scope = f"account-{account}"
+        halts(operator.store).command(operator, "halt", scope, why, on=True, scope=scope)
     for found in _objects(lines, content, halting=False):
         _put(places[found.area], found)
 

@@ -34,11 +34,10 @@ def set_halt(operator: Operator, scope: str, reason: str, *, on: bool) -> Switch
         ``all``, ``service-<name>`` or ``account-<id>``.
     """
     switches = halts(operator.store)
-    if (scope in switches.on()) == on:
+    standing, lost = switches.audited()
+    if (scope in standing) == on and scope not in lost:
         return Switched(scope, changed=False, entry=next(reversed(switches.entries(scope)), None))
-    asked = operator.audit("halt" if on else "resume", reason, scope=scope)
-    entry = FlagEntry(on, operator.who, reason, asked.at)
-    switches.set(scope, entry)
+    entry = switches.command(operator, "halt" if on else "resume", scope, reason, on=on, scope=scope)
     return Switched(scope, changed=True, entry=entry)
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from quant_platform_kit.domain.digests import canonical_json
-from quant_platform_kit.domain.errors import Conflict, Refused
+from quant_platform_kit.domain.errors import Conflict, Damaged, Refused
 from quant_platform_kit.ports.versioned_store import VersionedStore
 from quant_platform_kit.services.operate.audit import Operator
-from quant_platform_kit.services.record.decoding import decode
+from quant_platform_kit.services.record.leases import read_lease
+from quant_platform_kit.services.record.objects import decode, encode
 
 __all__ = ["Owner", "accounts_in", "hand_over", "owner_of", "require_ownership"]
 
@@ -42,11 +42,18 @@ def require_ownership(store: VersionedStore, account_id: str, service: str) -> N
     ------
     Refused
         It belongs to another service.
+    Damaged
+        Whom it belonged to was lost.
     """
+    key = _PREFIX + account_id
     known = owner_of(store, account_id)
+    if known is None and read_lease(store, account_id) is not None:
+        known = owner_of(store, account_id)
+        if known is None:
+            raise Damaged(f"object {key} is missing, and the account has had runs")
     if known is None:
         try:
-            store.create(_PREFIX + account_id, canonical_json(Owner(service, store.now())))
+            store.create(key, encode(Owner(service, store.now()), key))
         except Conflict:
             require_ownership(store, account_id, service)
         return
@@ -72,7 +79,7 @@ def hand_over(operator: Operator, account_id: str, service: str, reason: str) ->
     operator.audit("owner", reason, account=account_id, service=service)
     owner = Owner(service, store.now())
     try:
-        store.replace(_PREFIX + account_id, canonical_json(owner), stored.generation)
+        store.replace(_PREFIX + account_id, encode(owner, _PREFIX + account_id), stored.generation)
     except Conflict:
         raise Refused(f"the owner of {account_id} changed at the same moment; look again, then repeat") from None
     return owner

@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from quant_platform_kit.domain.digests import canonical_json
 from quant_platform_kit.domain.errors import Conflict, Refused
 from quant_platform_kit.domain.identity import RunKey
 from quant_platform_kit.services.operate.audit import Operator
-from quant_platform_kit.services.record.decoding import decode
 from quant_platform_kit.services.record.leases import read_lease
 from quant_platform_kit.services.record.ledger import RunLedger
+from quant_platform_kit.services.record.objects import decode, encode
 
 __all__ = ["Attempt", "rerun"]
 
@@ -73,7 +72,7 @@ def rerun(operator: Operator, account_id: str, run_id: str, reason: str) -> Atte
     entry = operator.audit("rerun", reason, account=account_id, run=run_id, slot=slot)
     try:
         opened = _Opened(slot, operator.who, reason, entry.at)
-        store.create(f"reruns/{run_id}/{number + 1}", canonical_json(opened))
+        store.create(f"reruns/{run_id}/{number + 1}", encode(opened, f"reruns/{run_id}/{number + 1}"))
     except Conflict:
         return rerun(operator, account_id, run_id, reason)
     return Attempt(replace(claim.key, slot=slot), opened=True, who=operator.who, why=reason)

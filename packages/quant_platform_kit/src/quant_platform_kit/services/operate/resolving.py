@@ -109,7 +109,7 @@ def resolve(operator: Operator, account_id: str, asked: Resolution) -> Resolved:
         step = _step(run, asked, operator)
         if step is not None:
             lease.require(STEP)
-            ledger = RunLedger(store, account_id, asked.run_id)
+            ledger = RunLedger(store, account_id, asked.run_id, lease.chain)
             record = ledger.record(run.records[asked.order_id], replace(step, epoch=lease.state.epoch))
             run.records[asked.order_id] = record
         _settle_run(store, lease, run, asked.run_id)
@@ -183,7 +183,7 @@ def _settle_run(store: VersionedStore, lease: AccountLease, run: RecordedRun, ru
     own.
     """
     key = run.claim.key
-    ledger = DecisionLedger(store, key.account_id, run.claim.profile, key.mode)
+    ledger = DecisionLedger(store, key.account_id, run.claim.profile, key.mode, lease.chain)
     if run.plan.executes is not None:
         for record in run.records.values():
             if record.bought and record.transitions[-1].note and record.transitions[-1].execution:

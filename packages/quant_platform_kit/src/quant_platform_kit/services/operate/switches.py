@@ -5,16 +5,17 @@ A switch is a list of create-only entries, the newest of which counts, so that w
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from quant_platform_kit.domain.digests import canonical_json
 from quant_platform_kit.domain.errors import Conflict
 from quant_platform_kit.domain.identity import Mode
 from quant_platform_kit.ports.versioned_store import VersionedStore
-from quant_platform_kit.services.record.decoding import decode
+from quant_platform_kit.services.operate.audit import Operator, switches_asked_for
+from quant_platform_kit.services.record.objects import decode, encode
 
-__all__ = ["FlagEntry", "Flags", "allowed", "halted", "halts", "switched_off"]
+__all__ = ["FlagEntry", "Flags", "allowed", "halted", "halted_or_lost", "halts", "switched_off"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,25 +40,59 @@ class Flags:
 
     def on(self) -> frozenset[str]:
         """Return the scopes that are switched on; one listing, no reads."""
-        newest: dict[str, str] = {}
-        for key in self._store.keys(f"{self._prefix}/"):
-            _, scope, entry = key.rsplit("/", 2)
-            newest[scope] = entry
-        return frozenset(scope for scope, entry in newest.items() if entry.endswith(_ON))
+        return _on(self._store.keys(f"{self._prefix}/"))
+
+    def audited(self) -> tuple[frozenset[str], dict[str, bool]]:
+        """Return the scopes that are switched on, and those whose newest entry was asked for and is not there.
+
+        Of the latter it says whether that entry switched them on.
+        """
+        asked = switches_asked_for(self._store.keys("audit/"))
+        there = self._store.keys(f"{self._prefix}/")
+        newest = _newest({*there, *(key for key in asked if key.startswith(f"{self._prefix}/"))})
+        return _on(there), {scope: key.endswith(_ON) for scope, key in newest.items() if key not in there}
 
     def set(self, scope: str, entry: FlagEntry) -> None:
         """Switch a scope on or off; durable when it returns. Of two at the same moment, "on" wins."""
-        number = len(self._store.keys(f"{self._prefix}/{scope}/")) + 1
-        state = _ON if entry.on else _OFF
+        key = self._next(scope, on=entry.on)
         try:
-            self._store.create(f"{self._prefix}/{scope}/{number:06}{state}", canonical_json(entry))
+            self._store.create(key, encode(entry, key))
         except Conflict:
             self.set(scope, entry)
+
+    def command(
+        self, operator: Operator, command: str, scope: str, reason: str, /, *, on: bool, **arguments: object
+    ) -> FlagEntry:
+        """Switch a scope on or off as an operator's command, which is audited first; see `set`."""
+        key = self._next(scope, on=on)
+        asked = operator.audit(command, reason, switch=key, **arguments)
+        entry = FlagEntry(on, asked.who, reason, asked.at)
+        try:
+            self._store.create(key, encode(entry, key))
+        except Conflict:
+            return self.command(operator, command, scope, reason, on=on, **arguments)
+        return entry
+
+    def _next(self, scope: str, *, on: bool) -> str:
+        """Return the key of the next entry: its number is beyond those that are there and those that were lost."""
+        prefix = f"{self._prefix}/{scope}/"
+        asked = (key for key in switches_asked_for(self._store.keys("audit/")) if key.startswith(prefix))
+        newest = max((*self._store.keys(prefix), *asked), default=prefix + "000000")
+        return f"{prefix}{int(newest.removeprefix(prefix)[:6]) + 1:06}{_ON if on else _OFF}"
 
     def entries(self, scope: str) -> list[FlagEntry]:
         """Return the history of a scope, oldest first."""
         found = {key: self._store.get(key) for key in self._store.keys(f"{self._prefix}/{scope}/")}
         return [decode(FlagEntry, stored.data, key) for key, stored in found.items() if stored is not None]
+
+
+def _newest(keys: Iterable[str]) -> dict[str, str]:
+    """Return the newest entry of each scope."""
+    return {key.rsplit("/", 2)[1]: key for key in sorted(keys)}
+
+
+def _on(keys: Iterable[str]) -> frozenset[str]:
+    return frozenset(scope for scope, key in _newest(keys).items() if key.endswith(_ON))
 
 
 def halts(store: VersionedStore) -> Flags:
@@ -67,9 +102,32 @@ def halts(store: VersionedStore) -> Flags:
 
 def halted(store: VersionedStore, service: str, account_id: str) -> list[str]:
     """Return which halts stop a service on an account, in words; one listing."""
-    on = halts(store).on()
-    scopes = ("all", f"service-{service}", f"account-{account_id}")
-    return [f"halted: {scope}; lift it with `quant resume`" for scope in scopes if scope in on]
+    return _halted(halts(store).on(), service, account_id)
+
+
+def _halted(on: Collection[str], service: str, account_id: str) -> list[str]:
+    return [f"halted: {scope}; lift it with `quant resume`" for scope in _scopes(service, account_id) if scope in on]
+
+
+def _scopes(service: str, account_id: str) -> tuple[str, ...]:
+    return ("all", f"service-{service}", f"account-{account_id}")
+
+
+def halted_or_lost(store: VersionedStore, service: str, account_id: str, mode: Mode) -> list[str]:
+    """Return which halts stop a service on an account, those included that were set and lost, in words.
+
+    A run asks once, when it starts. An account that was struck off the allow-list stays off it when that is lost.
+    """
+    on, lost = halts(store).audited()
+    reasons = _halted(on, service, account_id)
+    reasons += [
+        f"halted: {scope}; the audit has this halt, the store has lost it: `quant ledger verify`, then `quant resume`"
+        for scope in _scopes(service, account_id)
+        if scope not in on and lost.get(scope)
+    ]
+    if mode is Mode.LIVE and allowed(store).audited()[1].get(account_id) is False:
+        reasons.append(f"account {account_id} was struck off the allow-list, which the store has lost: allow it anew")
+    return reasons
 
 
 def allowed(store: VersionedStore) -> Flags:

@@ -6,15 +6,16 @@ account has at most one, and whoever takes the lease over finds what was left un
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Self
 
-from quant_platform_kit.domain.digests import canonical_json
-from quant_platform_kit.domain.errors import Conflict, InProgress, LeaseLost
+from quant_platform_kit.domain.errors import Conflict, Damaged, InProgress, LeaseLost, StoreError
 from quant_platform_kit.ports.clock import Clock
-from quant_platform_kit.ports.versioned_store import VersionedStore
-from quant_platform_kit.services.record.decoding import decode
+from quant_platform_kit.ports.versioned_store import Stored, VersionedStore
+from quant_platform_kit.services.record.chain import BEGINNING, Chain, newest
+from quant_platform_kit.services.record.objects import Link, decode, encode, link_of
 
 __all__ = ["AccountLease", "Lease", "LeaseState", "LeaseTerms", "lease_at", "read_lease"]
 
@@ -45,6 +46,10 @@ class LeaseState:
         The run under way, and the last one that was closed.
     uncertain_runs
         Closed runs with orders that only an operator can settle.
+    opened_at
+        Number of the account's newest object when the open run was opened.
+    settled_runs
+        Closed runs whose last uncertain order was settled since.
     """
 
     holder: str
@@ -53,10 +58,18 @@ class LeaseState:
     open_run: str | None = None
     last_run: str | None = None
     uncertain_runs: tuple[str, ...] = ()
+    opened_at: int = 0
+    settled_runs: tuple[str, ...] = ()
 
 
 def _key(account_id: str) -> str:
     return f"accounts/{account_id}/lease"
+
+
+def _head(data: bytes, key: str) -> Link:
+    """Return the newest object that a lease names: the one before the lease itself."""
+    link = link_of(data, key)
+    return BEGINNING if link is None else Link(link.epoch, link.number, "", link.previous)
 
 
 def read_lease(store: VersionedStore, account_id: str) -> LeaseState | None:
@@ -82,6 +95,7 @@ class Lease:
         self.state = state
         self.took_over = False
         self.inherited = state.open_run
+        self.chain = Chain(store, state.epoch)
 
     @classmethod
     def take(
@@ -105,8 +119,10 @@ class Lease:
         ------
         InProgress
             Another worker holds it, or took it at the same moment.
+        Damaged
+            What the lease should say was lost.
         """
-        stored = store.get(key)
+        stored = store.get(key) or cls._first(store, key)
         if stored is None:
             lease = cls(store, key, LeaseState(holder, 0, None), 0, terms, clock)
         else:
@@ -115,11 +131,19 @@ class Lease:
                 _check_free(known, known.expires_at + terms.visibility_window - store.now())
             lease = cls(store, key, replace(known, holder=holder), stored.generation, terms, clock)
             lease.took_over = known.expires_at is not None
+            lease.chain.head = _head(stored.data, key)
+        lease.state = replace(lease.state, epoch=lease.state.epoch + 1)
+        lease.chain.epoch = lease.state.epoch
         try:
-            lease._write(replace(lease.state, epoch=lease.state.epoch + 1, open_run=lease.state.open_run or opening))
+            lease._write(lease._opened(opening) if opening and not lease.inherited else lease.state)
         except LeaseLost as error:
             raise InProgress("another worker took the account at the same moment", timedelta(seconds=1)) from error
         return lease
+
+    @classmethod
+    def _first(cls, store: VersionedStore, key: str) -> Stored | None:
+        """Return the lease after all, when nobody seems to have had it yet."""
+        return None
 
     @property
     def left(self) -> timedelta:
@@ -143,13 +167,13 @@ class Lease:
 
     def open_run(self, run_id: str) -> None:
         """Record the run under way."""
-        self._write(replace(self.state, open_run=run_id))
+        self._write(self._opened(run_id))
 
     def close_run(self, *, uncertain: bool = False, release: bool = False) -> None:
         """Record that the run under way ended, whether it left orders that only an operator can settle, and let go."""
         run = self.state.open_run
         runs = (*self.state.uncertain_runs, run) if uncertain and run else self.state.uncertain_runs
-        state = replace(self.state, open_run=None, last_run=run, uncertain_runs=runs)
+        state = replace(self.state, open_run=None, last_run=run, uncertain_runs=runs, settled_runs=())
         if release:
             self._save(replace(state, expires_at=None))
         else:
@@ -158,12 +182,16 @@ class Lease:
     def clear_uncertain(self, run_id: str) -> None:
         """Record that no order of a closed run is UNKNOWN any more."""
         left = tuple(run for run in self.state.uncertain_runs if run != run_id)
-        self._write(replace(self.state, uncertain_runs=left))
+        settled = (*self.state.settled_runs, run_id) if self.state.open_run else ()
+        self._write(replace(self.state, uncertain_runs=left, settled_runs=settled))
 
     def release(self) -> None:
         """Give the lease back, if that did not happen yet; a successor need not wait."""
         if self.state.expires_at is not None:
             self._save(replace(self.state, expires_at=None))
+
+    def _opened(self, run_id: str) -> LeaseState:
+        return replace(self.state, open_run=run_id, opened_at=self.chain.head.number)
 
     def _write(self, state: LeaseState) -> None:
         before = self._clock.monotonic()
@@ -171,7 +199,7 @@ class Lease:
         self._deadline = before + self._terms.duration.total_seconds()
 
     def _save(self, state: LeaseState) -> None:
-        data = canonical_json(state)
+        data = encode(state, self._key, replace(self.chain.head, previous=self.chain.head.digest))
         self._deadline = self._deadline if state.expires_at else 0.0
         try:
             if self._generation:
@@ -184,7 +212,7 @@ class Lease:
 
 
 class AccountLease(Lease):
-    """The right to act on an account."""
+    """The right to act on an account, and to append to its objects."""
 
     @classmethod
     def acquire(
@@ -197,8 +225,39 @@ class AccountLease(Lease):
         *,
         opening: str | None = None,
     ) -> Self:
-        """Take the lease of an account; see `Lease.take`."""
-        return cls.take(store, _key(account_id), holder, terms, clock, opening=opening)
+        """Take the lease of an account, see `Lease.take`, and find the end of its chain.
+
+        Raises
+        ------
+        Damaged
+            What the holder before wrote is not whole; the lease was given back.
+        """
+        lease = cls.take(store, _key(account_id), holder, terms, clock, opening=opening)
+        if lease.inherited or lease.took_over:
+            try:
+                lease._find_end(account_id)
+            except StoreError:
+                with suppress(StoreError, LeaseLost):
+                    lease.release()
+                raise
+        return lease
+
+    @classmethod
+    def _first(cls, store: VersionedStore, key: str) -> Stored | None:
+        found = store.keys(key.removesuffix("lease"))
+        if not found:
+            return None
+        stored = store.get(key)
+        if stored is None:
+            raise Damaged(f"object {key} is missing, and {found[0]} is there")
+        return stored
+
+    def _find_end(self, account_id: str) -> None:
+        state, root = self.state, f"accounts/{account_id}"
+        open_run = (state.open_run,) if state.open_run else ()
+        runs = [f"{root}/runs/{run}/" for run in (*open_run, *state.uncertain_runs, *state.settled_runs)]
+        since = state.opened_at if self.inherited else self.chain.head.number
+        self.chain.head = newest(self._store, runs, [f"{root}/decisions/"], since, self.chain.head)
 
 
 def _check_free(known: LeaseState, remaining: timedelta) -> None:

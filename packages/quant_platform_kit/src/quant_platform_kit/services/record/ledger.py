@@ -13,15 +13,14 @@ else finds out by failing to.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import date
 from decimal import Decimal
 from typing import TypeVar
 
 from quant_platform_kit.domain.carry import Evaluated
-from quant_platform_kit.domain.digests import canonical_json
-from quant_platform_kit.domain.errors import Conflict, LeaseLost, Refused
+from quant_platform_kit.domain.errors import Conflict, Damaged, LeaseLost, Refused
 from quant_platform_kit.domain.identity import Mode
 from quant_platform_kit.domain.orders import TRANSITIONS, Order
 from quant_platform_kit.domain.runs import (
@@ -35,7 +34,8 @@ from quant_platform_kit.domain.runs import (
 )
 from quant_platform_kit.domain.strategy import Action
 from quant_platform_kit.ports.versioned_store import VersionedStore
-from quant_platform_kit.services.record.decoding import decode
+from quant_platform_kit.services.record.chain import Chain, append
+from quant_platform_kit.services.record.objects import decode
 
 __all__ = ["DecisionLedger", "RunLedger", "refuse_another"]
 
@@ -55,8 +55,8 @@ def refuse_another(known: RunClaim, asked: RunClaim) -> None:
 class RunLedger:
     """What the store knows of one run."""
 
-    def __init__(self, store: VersionedStore, account_id: str, run_id: str) -> None:
-        self._store = store
+    def __init__(self, store: VersionedStore, account_id: str, run_id: str, chain: Chain | None = None) -> None:
+        self._store, self._chain = store, chain
         self.run_id = run_id
         self._root = f"accounts/{account_id}/runs/{run_id}"
 
@@ -79,7 +79,23 @@ class RunLedger:
     def record_attempt(self, attempt: Attempt, epoch: int) -> None:
         """Record that the worker of a lease epoch was stopped, unless it is recorded."""
         with suppress(Conflict):
-            self._store.create(f"{self._root}/attempts/{epoch:06}", canonical_json(attempt))
+            append(self._store, self._chain, f"{self._root}/attempts/{epoch:06}", attempt)
+
+    def require_whole(self, claim: RunClaim | None, plan: RunPlan | None) -> None:
+        """Make sure that what makes sense of a run's objects is there.
+
+        Raises
+        ------
+        Damaged
+            Orders have steps without a plan, or a plan is there without its claim.
+        """
+        if claim is not None and plan is not None:
+            return
+        names = (key.removeprefix(f"{self._root}/") for key in self._store.keys(f"{self._root}/"))
+        other = next((name for name in names if name != "claim" and not name.startswith("attempts/")), None)
+        if other is not None:
+            lost = "claim" if claim is None else "plan"
+            raise Damaged(f"object {self._root}/{lost} is missing, and {other} is there")
 
     def attempts(self) -> tuple[Attempt, ...]:
         """Return the recorded attempts, oldest first."""
@@ -136,19 +152,15 @@ class RunLedger:
                 f"order {record.order.client_order_id} is {record.state.value}; it cannot become {step.state.value}"
             )
         number = len(record.transitions) + 1
-        key = f"{self._order(record.order)}.{number:03}"
-        data = canonical_json(step)
         try:
-            self._store.create(key, data)
+            append(self._store, self._chain, f"{self._order(record.order)}.{number:03}", step)
         except Conflict as error:
-            stored = self._store.get(key)
-            if stored is None or stored.data != data:
-                raise LeaseLost(f"another worker recorded step {number} of {record.order.client_order_id}") from error
+            raise LeaseLost(f"another worker recorded step {number} of {record.order.client_order_id}") from error
         return OrderRecord(record.order, (*record.transitions, step))
 
     def _once(self, name: str, value: _T, kind: type[_T]) -> _T:
         try:
-            self._store.create(f"{self._root}/{name}", canonical_json(value))
+            append(self._store, self._chain, f"{self._root}/{name}", value)
         except Conflict:
             known = self._find(name, kind)
             assert known is not None, f"{name} exists and is never deleted"
@@ -163,8 +175,10 @@ class RunLedger:
 class DecisionLedger:
     """The decisions of one profile on one account in one mode, continued by later runs."""
 
-    def __init__(self, store: VersionedStore, account_id: str, profile: str, mode: Mode) -> None:
-        self._store = store
+    def __init__(
+        self, store: VersionedStore, account_id: str, profile: str, mode: Mode, chain: Chain | None = None
+    ) -> None:
+        self._store, self._chain = store, chain
         self._root = f"accounts/{account_id}/decisions/{profile}/{mode.value}"
 
     def history(self) -> list[Evaluated]:
@@ -173,13 +187,15 @@ class DecisionLedger:
         for key in self._store.keys(f"{self._root}/"):
             as_of, entry = key.rsplit("/", 2)[1:]
             entries.setdefault(date.fromisoformat(as_of), set()).add(entry)
-        return [Evaluated(as_of, _action(names), _EXECUTED in names) for as_of, names in sorted(entries.items())]
+        return [
+            Evaluated(as_of, self._action(as_of, names), _EXECUTED in names) for as_of, names in sorted(entries.items())
+        ]
 
     def record(self, decision: RecordedDecision) -> RecordedDecision:
         """Record a REBALANCE or HOLD, or return the one recorded before."""
         key = self._key(decision.decision.as_of, decision.decision.action)
         try:
-            self._store.create(key, canonical_json(decision))
+            append(self._store, self._chain, key, decision)
         except Conflict:
             return self.read(decision.decision.as_of, decision.decision.action)
         return decision
@@ -188,13 +204,13 @@ class DecisionLedger:
         """Return a decision that `history` names."""
         stored = self._store.get(self._key(as_of, action))
         if stored is None:
-            raise Refused(f"decision {action.value} of {as_of} is not in the ledger; restore it from a backup")
+            raise Damaged(f"object {self._key(as_of, action)} is missing")
         return decode(RecordedDecision, stored.data, self._key(as_of, action))
 
     def record_spent(self, as_of: date, run_id: str, amounts: Mapping[str, Decimal]) -> None:
         """Record what a run bought for the decision of a session: symbol -> amount."""
         try:
-            self._store.create(f"{self._root}/{as_of}/{_SPENT}{run_id}", canonical_json(amounts))
+            append(self._store, self._chain, f"{self._root}/{as_of}/{_SPENT}{run_id}", amounts)
         except Conflict:
             return
 
@@ -207,16 +223,23 @@ class DecisionLedger:
                 total[symbol] = total.get(symbol, Decimal(0)) + amount
         return total
 
+    def spenders(self, as_of: date) -> frozenset[str]:
+        """Return the runs that bought something for the decision of a session without executing it."""
+        prefix = f"{self._root}/{as_of}/{_SPENT}"
+        return frozenset(key.removeprefix(prefix) for key in self._store.keys(prefix))
+
     def mark_executed(self, as_of: date, run_id: str) -> None:
         """Record that the decision of a session was executed; it is never planned again."""
         try:
-            self._store.create(f"{self._root}/{as_of}/{_EXECUTED}", canonical_json({"run_id": run_id}))
+            append(self._store, self._chain, f"{self._root}/{as_of}/{_EXECUTED}", {"run_id": run_id})
         except Conflict:
             return
 
+    def _action(self, as_of: date, names: Collection[str]) -> Action:
+        found = next((action for action in (Action.REBALANCE, Action.HOLD) if action.value in names), None)
+        if found is None:
+            raise Damaged(f"{self._root}/{as_of} has {', '.join(sorted(names))} and no decision")
+        return found
+
     def _key(self, as_of: date, action: Action) -> str:
         return f"{self._root}/{as_of}/{action.value}"
-
-
-def _action(names: Iterable[str]) -> Action:
-    return Action.REBALANCE if Action.REBALANCE.value in names else Action.HOLD

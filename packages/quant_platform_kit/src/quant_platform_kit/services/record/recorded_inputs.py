@@ -20,13 +20,13 @@ import numpy as np
 
 from quant_platform_kit.domain.cycle import ExecutionPolicy, Observation
 from quant_platform_kit.domain.digests import canonical_json, sha256
-from quant_platform_kit.domain.errors import Conflict, StoreError
+from quant_platform_kit.domain.errors import Conflict, Damaged
 from quant_platform_kit.domain.portfolio import AccountState, Quote
 from quant_platform_kit.domain.prices import PriceHistory, PriceTable
 from quant_platform_kit.domain.sessions import Session
 from quant_platform_kit.domain.strategy import BoundStrategy, TargetMode
 from quant_platform_kit.ports.versioned_store import VersionedStore
-from quant_platform_kit.services.record.decoding import decode
+from quant_platform_kit.services.record.objects import decode
 
 __all__ = ["InputStore", "RecordedInputs"]
 
@@ -93,7 +93,7 @@ class InputStore:
 
         Raises
         ------
-        StoreError
+        Damaged
             An object is missing or was changed; the message names it.
         """
         recorded = decode(RecordedInputs, self._content(digest), _key(digest))
@@ -114,10 +114,10 @@ class InputStore:
     def _content(self, digest: str) -> bytes:
         stored = self._store.get(_key(digest))
         if stored is None:
-            raise StoreError(f"{_key(digest)} is not in the report store; restore it from a backup")
+            raise Damaged(f"{_key(digest)} is not in the report store")
         content = _decompressed(stored.data)
         if content is None or sha256(content) != digest:
-            raise StoreError(f"{_key(digest)} was changed after it was recorded: its content does not fit its name")
+            raise Damaged(f"{_key(digest)} was changed after it was recorded: its content does not fit its name")
         return content
 
 
@@ -146,5 +146,5 @@ def _history(content: bytes, key: str) -> PriceHistory:
     dates, symbols = np.array(header["dates"], dtype="datetime64[D]"), header["symbols"]
     close = np.frombuffer(values, dtype="<f8")
     if close.size != len(dates) * len(symbols):
-        raise StoreError(f"{key} is damaged: {close.size} closes for {len(dates)} dates and {len(symbols)} symbols")
+        raise Damaged(f"{key} is damaged: {close.size} closes for {len(dates)} dates and {len(symbols)} symbols")
     return PriceHistory(PriceTable(dates, symbols, {"close": close.reshape(len(dates), len(symbols))}))

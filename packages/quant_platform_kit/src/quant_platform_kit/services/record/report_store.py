@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import date
 
 from quant_platform_kit.domain.digests import canonical_json, sha256
-from quant_platform_kit.domain.errors import Conflict, StoreError
+from quant_platform_kit.domain.errors import Conflict, Damaged
 from quant_platform_kit.domain.runs import RunReport
 from quant_platform_kit.ports.versioned_store import VersionedStore
-from quant_platform_kit.services.record.decoding import decode
+from quant_platform_kit.services.record.objects import decode
 from quant_platform_kit.services.record.recorded_inputs import InputStore
 
 __all__ = ["ReportStore"]
@@ -30,11 +30,16 @@ class ReportStore:
 
         Raises
         ------
-        StoreError
+        Damaged
             It was changed after it was written.
         """
         stored = self._store.get(_RUNS + run_id)
-        return None if stored is None else decode(RunReport, _unsealed(stored.data, run_id), _RUNS + run_id)
+        if stored is None:
+            return None
+        report = decode(RunReport, _unsealed(stored.data, run_id), _RUNS + run_id)
+        if report.run_id != run_id:
+            raise Damaged(f"{_RUNS}{run_id} holds the report of run {report.run_id}")
+        return report
 
     def publish(self, report: RunReport) -> RunReport:
         """Keep a report, and return the one that is kept: the first."""
@@ -60,5 +65,5 @@ def _unsealed(data: bytes, run_id: str) -> bytes:
     """Return the content of a sealed report."""
     content = data[len(_HEAD) : -_SEAL_SIZE]
     if data != _HEAD + content + _SEAL % sha256(content).encode():
-        raise StoreError(f"{_RUNS}{run_id} was changed after it was written; restore it from a backup")
+        raise Damaged(f"{_RUNS}{run_id} was changed after it was written")
     return content

@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Generic, TypeVar
 
-from quant_platform_kit.domain.digests import canonical_json
 from quant_platform_kit.domain.errors import Conflict
 from quant_platform_kit.ports.versioned_store import VersionedStore
-from quant_platform_kit.services.record.decoding import decode
+from quant_platform_kit.services.record.objects import decode, encode
 
 __all__ = ["SentOrders"]
 
@@ -41,8 +40,9 @@ class SentOrders(Generic[_T]):
         name
             Of the record below the root, its last part beginning with the id; the id alone if absent.
         """
+        key = f"{self._root}/{name or client_order_id}"
         try:
-            self._store.create(f"{self._root}/{name or client_order_id}", canonical_json(value))
+            self._store.create(key, encode(value, key))
         except Conflict:
             return False
         self._known[client_order_id] = value

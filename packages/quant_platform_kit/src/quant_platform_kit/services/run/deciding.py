@@ -40,6 +40,8 @@ class Situation:
         Of the decision that is due.
     digests
         Of every decision evaluated now, by the session it is for (ISO date).
+    carried
+        Whether an earlier run recorded the decision that is due.
     """
 
     today: Decided
@@ -47,6 +49,7 @@ class Situation:
     intent: AllocationIntent | None
     digest: str | None
     digests: Mapping[str, str]
+    carried: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +90,8 @@ class Deciding:
             return Situation(today, ruling, None, None, digests)
         recorded = self.ledger.read(ruling.as_of, Action.REBALANCE)
         intent = self._in_todays_terms(recorded, session.date, today.portfolio)
-        return Situation(today, ruling, intent, recorded.digest, digests)
+        carried = any(decision.as_of == ruling.as_of for decision in known)
+        return Situation(today, ruling, intent, recorded.digest, digests, carried)
 
     def _missed(self, as_of: date, known: list[Evaluated], *, enter_now: bool) -> tuple[date, ...]:
         """Return the earlier sessions to decide now: those that no run reached, and those that were BLOCKED until now.

@@ -45,7 +45,15 @@ class ExecutionTimes:
 
 @dataclass(slots=True)
 class Execution:
-    """One plan on its way; ``records`` is what the ledger knows, kept up to date."""
+    """One plan on its way.
+
+    Attributes
+    ----------
+    records
+        What the ledger knows, kept up to date.
+    resumed
+        Whether another worker began it: then no order is new before the broker was asked for it.
+    """
 
     gateway: Gateway
     market: MarketData
@@ -53,6 +61,7 @@ class Execution:
     times: ExecutionTimes
     records: dict[str, OrderRecord]
     same_session: bool
+    resumed: bool = False
     switched_off: list[str] = field(default_factory=list[str])
 
     def run(self) -> Sequence[OrderRecord]:
@@ -116,7 +125,9 @@ class Execution:
     def _to_be_sent(self, record: OrderRecord, quotes: Mapping[str, Quote]) -> bool:
         """Whether an order is to be sent now; one that was sent is looked up first, and what is found is recorded."""
         if record.state is OrderState.RECORDED:
-            return self._new(record, quotes)
+            return not (self.resumed and self._known_after_all(record)) and self._new(record, quotes)
+        if record.first_sent is None:
+            return False
         if record.state in (OrderState.SENT, OrderState.UNKNOWN):
             return self._lost(record, quotes)
         self._refresh(record.order.client_order_id)
@@ -132,6 +143,17 @@ class Execution:
         if forbidden:
             self._keep(self.gateway.finish_as(record, OrderState.CANCELLED, "not sent: " + "; ".join(forbidden)))
         return not forbidden
+
+    def _known_after_all(self, record: OrderRecord) -> bool:
+        """Whether the broker knows an order that nobody recorded to have sent; then a person has to see to it."""
+        try:
+            known = self._ask(lambda: self.gateway.broker.find(record.order.client_order_id)) is not None
+            note = "the broker knows it, and the ledger has no record that it was sent: the ledger has lost an object"
+        except NeedsOperator as error:
+            known, note = True, str(error)
+        if known:
+            self._leave_to_operator(record, note)
+        return known
 
     def _lost(self, record: OrderRecord, quotes: Mapping[str, Quote]) -> bool:
         """Ask the broker what became of an order that was sent; return whether it is safe to send it again."""

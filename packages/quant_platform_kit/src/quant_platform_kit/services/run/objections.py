@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from quant_platform_kit.domain.reconciliation import Finding
+from quant_platform_kit.domain.reconciliation import Discrepancy, Finding
 from quant_platform_kit.ports.versioned_store import VersionedStore
 from quant_platform_kit.services.operate.acceptance import is_accepted
 from quant_platform_kit.services.record.leases import LeaseState
@@ -16,7 +16,8 @@ __all__ = ["blocking", "objections"]
 
 def blocking(request: RunRequest, findings: Sequence[Finding]) -> list[str]:
     """Return what happened outside the platform and blocks until it is accepted."""
-    return [finding.text for finding in findings if finding.kind in request.block_on]
+    looks = frozenset[Discrepancy]() if request.key.mode.submits else frozenset({Discrepancy.UNKNOWN_ACCOUNT})
+    return [finding.text for finding in findings if finding.kind in request.block_on - looks]
 
 
 def objections(

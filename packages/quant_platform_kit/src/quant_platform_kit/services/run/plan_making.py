@@ -15,7 +15,7 @@ from quant_platform_kit.domain.gates import move_gate, price_age_gate
 from quant_platform_kit.domain.identity import RunKey
 from quant_platform_kit.domain.portfolio import AccountState, Quote, quote_price
 from quant_platform_kit.domain.prices import PriceHistory
-from quant_platform_kit.domain.reconciliation import Finding, reconcile, suspected_splits
+from quant_platform_kit.domain.reconciliation import Finding, reconcile, suspected_splits, unknown_account
 from quant_platform_kit.domain.runs import InputSummary, Reasoning, RunPlan, RunReport
 from quant_platform_kit.domain.sessions import Session
 from quant_platform_kit.domain.strategy import AllocationIntent, StrategyManifest, TargetMode
@@ -124,10 +124,16 @@ def _recordable(value: object) -> object:
     return plain(value)
 
 
-def outside_changes(inputs: Inputs, broker: Broker, last: RunReport | None) -> list[Finding]:
+def outside_changes(
+    manifest: StrategyManifest, inputs: Inputs, broker: Broker, last: RunReport | None
+) -> list[Finding]:
     """Name what changed in the account since the platform last took note of it, and orders that are not its own."""
     before = last.noted if last and last.noted else inputs.account
-    return reconcile(before, inputs.account, broker.open_orders())
+    open_orders = broker.open_orders()
+    changes = reconcile(before, inputs.account, open_orders)
+    if last is None or not last.known:
+        return [*unknown_account(inputs.account, manifest.managed_set, open_orders), *changes]
+    return changes
 
 
 def make_plan(

@@ -38,7 +38,7 @@ def probe(request: RunRequest, claim: RunClaim, ports: RunPorts, policy: Executi
     ledger = DecisionLedger(Scratch(ports.store), key.account_id, manifest.profile, request.ahead_of)
     deciding = Deciding(request.strategy, policy, ports.calendar, ledger, key.run_id)
     situation = deciding.situation(inputs.observation, enter_now=request.enter_now)
-    findings = outside_changes(inputs, ports.broker, last)
+    findings = outside_changes(manifest, inputs, ports.broker, last)
     plan, refused = make_plan(key, situation, inputs, ports.market, policy, findings)
     refused = [*objections(request, ports.store, lease, inputs, findings), *refused]
     if request.ahead_of.submits:

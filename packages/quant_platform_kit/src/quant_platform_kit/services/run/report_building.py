@@ -7,7 +7,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from quant_platform_kit.domain.orders import OrderState, Side
-from quant_platform_kit.domain.reconciliation import expected_account, odd_prices, reconcile
+from quant_platform_kit.domain.reconciliation import Discrepancy, expected_account, odd_prices, reconcile
 from quant_platform_kit.domain.runs import OrderOutcome, OrderRecord, Outcome, RunClaim, RunPlan, RunReport
 from quant_platform_kit.domain.strategy import Action
 from quant_platform_kit.ports.broker import Broker
@@ -57,14 +57,15 @@ def undecided_report(
         noted=last.noted if last else None,
         service=claim.service,
         started_at=claim.claimed_at,
+        known=last is not None and last.known,
     )
 
 
-def unplaced_report(request: RunRequest, clock: Clock, why: str) -> RunReport:
-    """Return the report of a run in a session that the calendar does not know; it is kept nowhere."""
+def unplaced_report(request: RunRequest, clock: Clock, why: str, *todo: str) -> RunReport:
+    """Return the report of a run that is blocked before it could be claimed; it is kept nowhere."""
     claim = request.claim(request.key.session, clock.now())
     report = undecided_report(claim, Outcome.BLOCKED, [why], None, clock, None)
-    return replace(report, started_at=None, todo=(why,))
+    return replace(report, started_at=None, todo=todo or (why,))
 
 
 def decided_report(
@@ -84,6 +85,7 @@ def decided_report(
     today = situation.today
     takes_note = base.key.mode.submits and not refused
     blocked = today.decision.action is Action.BLOCKED or bool(refused)
+    unknown = any(finding.kind is Discrepancy.UNKNOWN_ACCOUNT for finding in base.findings)
     outcome = Outcome.BLOCKED if blocked else Outcome.NO_ACTION
     reasons = [*today.decision.reasons, *refused]
     if plan is not None and not blocked:
@@ -104,6 +106,7 @@ def decided_report(
         noted=inputs.account if takes_note or base.noted is None else base.noted,
         reasoning=reasoning(situation, inputs),
         todo=(*refused, *base.todo) or (today.decision.reasons if blocked else ()),
+        known=takes_note or base.known or not unknown,
     )
 
 
@@ -133,6 +136,7 @@ def executed_report(base: RunReport, plan: RunPlan, done: Sequence[OrderRecord],
         noted=account,
         planned_at=plan.committed_at,
         reasoning=plan.reasoning,
+        known=True,
     )
 
 

@@ -57,7 +57,9 @@ class RunRequest:
     scheduled_at: datetime | None = None
     enter_now: bool = False
     handover: Handover = Handover.REFUSE
-    block_on: frozenset[Discrepancy] = frozenset({Discrepancy.UNKNOWN_ORDER, Discrepancy.LIQUIDATION})
+    block_on: frozenset[Discrepancy] = frozenset(
+        {Discrepancy.UNKNOWN_ORDER, Discrepancy.LIQUIDATION, Discrepancy.UNKNOWN_ACCOUNT}
+    )
     ahead_of: Mode = Mode.PAPER
 
     def claim(self, as_of: date, at: datetime) -> RunClaim:

@@ -9,17 +9,18 @@ from datetime import timedelta
 
 from quant_platform_kit.domain.boundaries import Boundary
 from quant_platform_kit.domain.cycle import ExecutionPolicy
-from quant_platform_kit.domain.errors import InProgress, InvalidInput, LeaseLost, StoreError
+from quant_platform_kit.domain.errors import Damaged, InProgress, InvalidInput, LeaseLost, StoreError
 from quant_platform_kit.domain.gates import session_gate
 from quant_platform_kit.domain.identity import Mode
 from quant_platform_kit.domain.orders import OrderState
 from quant_platform_kit.domain.redaction import redact
 from quant_platform_kit.domain.runs import Attempt, OrderRecord, Outcome, RunClaim, RunPlan, RunReport
 from quant_platform_kit.services.operate.owners import require_ownership
-from quant_platform_kit.services.operate.switches import halted
+from quant_platform_kit.services.operate.switches import halted_or_lost
 from quant_platform_kit.services.record.leases import AccountLease, LeaseTerms, read_lease
 from quant_platform_kit.services.record.ledger import DecisionLedger, RunLedger, refuse_another
 from quant_platform_kit.services.run.advice import accept_line, what_to_do
+from quant_platform_kit.services.run.contradictions import lost_of_decision
 from quant_platform_kit.services.run.deciding import Deciding, Situation
 from quant_platform_kit.services.run.execution import Execution
 from quant_platform_kit.services.run.gateway import Gateway
@@ -45,6 +46,8 @@ def run_cycle(
         The account belongs to another service, or the key to a run of another profile, configuration or session.
     InProgress
         Another worker is on the account.
+    Damaged
+        What was recorded of the account is not whole: nothing is sent until a person saw to it.
     BrokerError, StoreError
         The broker or the store cannot answer: the run stays open, and the next one recovers it.
     LeaseLost
@@ -126,6 +129,7 @@ class _Committed:
     claim: RunClaim
     plan: RunPlan
     records: dict[str, OrderRecord]
+    resumed: bool = False
 
 
 @dataclass(slots=True)
@@ -151,6 +155,7 @@ class _Run:
             return None
         ledger = self._ledger(run_id)
         claim, plan = ledger.known_claim(), ledger.plan()
+        ledger.require_whole(claim, plan)
         if run_id == key.run_id and claim is not None:
             refuse_another(claim, _claim(self.request, ports))
         if report := ports.reports.find(run_id):
@@ -159,7 +164,7 @@ class _Run:
             records = ledger.orders(plan.plan.orders)
             if any(record.uncertain for record in records.values()):  # until the login just now its sender could send
                 ports.clock.sleep(ports.broker.traits.visibility_window.total_seconds())
-            return _Committed(claim, plan, records)
+            return _Committed(claim, plan, records, resumed=True)
         elif run_id != key.run_id and claim is not None:
             reason = ["it stopped before it had planned, and sent nothing; its session is decided by a later run"]
             self._close(self._undecided(claim, Outcome.FAILED, reason, self._last_report()))
@@ -175,14 +180,14 @@ class _Run:
         if self.lease.state.open_run != key.run_id:
             self.lease.open_run(key.run_id)
         ports.reached(Boundary.RUN_OPENED)
-        claim = self._ledger(key.run_id).claim(_claim(self.request, ports))
+        claim = self._claimed()
         ports.reached(Boundary.CLAIMED)
         last = self._last_report()
         if skipped := self._skipped():
             begun = self.lease.inherited == key.run_id
             return self._close(self._undecided(claim, Outcome.FAILED if begun else Outcome.SKIPPED, skipped, last))
-        if halts := halted(ports.store, self.request.service, key.account_id):
-            return self._close(self._undecided(claim, Outcome.BLOCKED, halts, last))
+        if blocked := [*self._lost(last), *self._halts()]:
+            return self._close(self._undecided(claim, Outcome.BLOCKED, blocked, last))
         return self._plan(claim, last)
 
     def execute(self, run: _Committed) -> RunReport:
@@ -199,6 +204,25 @@ class _Run:
         with suppress(StoreError):
             attempt = Attempt(ports.store.now(), request.holder, redact(str(error)))
             self._ledger(request.key.run_id).record_attempt(attempt, self.lease.state.epoch)
+
+    def _claimed(self) -> RunClaim:
+        """Claim the run; one that was claimed, and is not the one that was left open, has ended and lost its report."""
+        asked = _claim(self.request, self.ports)
+        claim = self._ledger(self.request.key.run_id).claim(asked)
+        if claim is not asked and self.lease.inherited != self.request.key.run_id:
+            self.lease.close_run()
+            raise Damaged(f"run {claim.key.run_id} has ended and its report is missing")
+        return claim
+
+    def _lost(self, last: RunReport | None) -> list[str]:
+        run_id = self.lease.state.last_run
+        if run_id is None or last is not None:
+            return []
+        return [f"the report of run {run_id}, the account's last, is missing; restore it from a backup"]
+
+    def _halts(self) -> list[str]:
+        key = self.request.key
+        return halted_or_lost(self.ports.store, self.request.service, key.account_id, key.mode)
 
     def _skipped(self) -> list[str]:
         """Return why there is nothing to decide now: no session, closed, or a trigger that is too old."""
@@ -218,11 +242,12 @@ class _Run:
         digest = ports.reports.inputs.record(request.strategy, inputs.observation, self.policy)
         inputs = replace(inputs, digest=digest)
         ports.reached(Boundary.INPUTS_RECORDED)
-        findings = outside_changes(inputs, ports.broker, last)
-        situation = self._situation(inputs)
+        findings = outside_changes(manifest, inputs, ports.broker, last)
+        situation = self._situation(claim, inputs)
         ports.reached(Boundary.DECISION_RECORDED)
         plan, refused = make_plan(request.key, situation, inputs, ports.market, self.policy, findings)
-        refused = [*objections(request, ports.store, self.lease.state, inputs, findings), *refused]
+        lost = self._lost_of_decision(claim, situation)
+        refused = [*objections(request, ports.store, self.lease.state, inputs, findings), *lost, *refused]
         if plan is None or refused or not plan.plan.orders or not request.key.mode.submits:
             base = undecided_report(claim, Outcome.NO_ACTION, [], None, ports.clock, last)
             todo = (accept_line(request.key),) if blocking(request, findings) else ()
@@ -235,10 +260,20 @@ class _Run:
         ports.reached(Boundary.PLAN_COMMITTED)
         return _Committed(claim, plan, {order.client_order_id: OrderRecord(order) for order in plan.plan.orders})
 
-    def _situation(self, inputs: Inputs) -> Situation:
-        key, profile = self.request.key, self.request.strategy.manifest.profile
-        ledger = DecisionLedger(self.ports.store, key.account_id, profile, key.mode)
-        deciding = Deciding(self.request.strategy, self.policy, self.ports.calendar, ledger, key.run_id)
+    def _lost_of_decision(self, claim: RunClaim, situation: Situation) -> list[str]:
+        as_of, sessions = situation.due.as_of, self.ports.calendar.sessions
+        if as_of is None or not situation.carried:
+            return []
+        since = sessions[sessions.index(as_of) + 1 : sessions.index(claim.key.session) + 1]
+        return lost_of_decision(self._decisions(claim), self.ports.reports, claim, as_of, since)
+
+    def _decisions(self, claim: RunClaim) -> DecisionLedger:
+        key = claim.key
+        return DecisionLedger(self.ports.store, key.account_id, claim.profile, key.mode, self.lease.chain)
+
+    def _situation(self, claim: RunClaim, inputs: Inputs) -> Situation:
+        ledger, run_id = self._decisions(claim), self.request.key.run_id
+        deciding = Deciding(self.request.strategy, self.policy, self.ports.calendar, ledger, run_id)
         return deciding.situation(inputs.observation, enter_now=self.request.enter_now)
 
     def _undecided(
@@ -263,11 +298,13 @@ class _Run:
             ports.reached,
         )
         same_session = ports.calendar.local_date(ports.clock.now()) == key.session
-        return Execution(gateway, ports.market, run.plan, self.terms.execution, run.records, same_session)
+        return Execution(
+            gateway, ports.market, run.plan, self.terms.execution, run.records, same_session, resumed=run.resumed
+        )
 
     def _record_executed(self, claim: RunClaim, plan: RunPlan, done: Sequence[OrderRecord]) -> None:
         """Record what the run bought for its decision, and whether that executed it."""
-        ledger = DecisionLedger(self.ports.store, claim.key.account_id, claim.profile, claim.key.mode)
+        ledger = self._decisions(claim)
         if plan.executes is None:
             return
         if all(record.executed for record in done):
@@ -293,4 +330,4 @@ class _Run:
         return self.ports.reports.find(last) if last else None
 
     def _ledger(self, run_id: str) -> RunLedger:
-        return RunLedger(self.ports.store, self.request.key.account_id, run_id)
+        return RunLedger(self.ports.store, self.request.key.account_id, run_id, self.lease.chain)
