@@ -179,6 +179,10 @@ class Lease:
         else:
             self._write(state)
 
+    def leave_run(self) -> None:
+        """Record that no run is under way: the one that was opened had ended before."""
+        self._write(replace(self.state, open_run=None))
+
     def clear_uncertain(self, run_id: str) -> None:
         """Record that no order of a closed run is UNKNOWN any more."""
         left = tuple(run for run in self.state.uncertain_runs if run != run_id)

@@ -181,6 +181,8 @@ class _Run:
             self.lease.open_run(key.run_id)
         ports.reached(Boundary.RUN_OPENED)
         claim = self._claimed()
+        if isinstance(claim, RunReport):
+            return claim
         ports.reached(Boundary.CLAIMED)
         last = self._last_report()
         if skipped := self._skipped():
@@ -205,14 +207,16 @@ class _Run:
             attempt = Attempt(ports.store.now(), request.holder, redact(str(error)))
             self._ledger(request.key.run_id).record_attempt(attempt, self.lease.state.epoch)
 
-    def _claimed(self) -> RunClaim:
-        """Claim the run; one that was claimed, and is not the one that was left open, has ended and lost its report."""
+    def _claimed(self) -> RunClaim | RunReport:
+        """Claim the run; one that was claimed, and is not the one that was left open, has ended: return its report."""
         asked = _claim(self.request, self.ports)
         claim = self._ledger(self.request.key.run_id).claim(asked)
-        if claim is not asked and self.lease.inherited != self.request.key.run_id:
-            self.lease.close_run()
-            raise Damaged(f"run {claim.key.run_id} has ended and its report is missing")
-        return claim
+        if claim is asked or self.lease.inherited == self.request.key.run_id:
+            return claim
+        self.lease.leave_run()
+        if report := self.ports.reports.find(claim.key.run_id):
+            return report
+        raise Damaged(f"run {claim.key.run_id} has ended and its report is missing")
 
     def _lost(self, last: RunReport | None) -> list[str]:
         run_id = self.lease.state.last_run
