@@ -41,6 +41,16 @@ KINDS = (
 )
 OPERATOR_KINDS = (FaultKind.KILLED_BEFORE, FaultKind.KILLED_AFTER, FaultKind.STORE_FAILS, FaultKind.WRITE_UNANSWERED)
 WAKES = (Boundary.LEASE_TAKEN, Boundary.CONNECTED, Boundary.ORDER_SENT, Boundary.REPORT_PUBLISHED, Boundary.RUN_CLOSED)
+RARE = (
+    Boundary.LEASE_TAKEN,
+    *(Boundary.CONNECTED,) * 3,
+    Boundary.INPUTS_RECORDED,
+    Boundary.ANSWER_RECORDED,
+    *(Boundary.REVISION_COMMITTED,) * 2,
+    Boundary.BUYS_DONE,
+    Boundary.EXECUTED_RECORDED,
+    *(Boundary.RUN_CLOSED,) * 2,
+)
 HABITS = tuple(Habit)
 LONGEST = 0.999
 """Of timeout and window: what is later than both is beyond what a broker promises."""
@@ -98,6 +108,8 @@ def _trigger(random: Random, minute: int, workers: int) -> Trigger:
 def _faults(random: Random) -> tuple[Fault, ...]:
     if random.random() < 0.06:
         return _straggler(random)
+    if random.random() < 0.2:
+        return _rare(random)
     return tuple(_fault(random) for _ in range(random.choice((0, 1, 1, 1, 2, 2, 3))))
 
 
@@ -122,6 +134,15 @@ def _straggler(random: Random) -> tuple[Fault, ...]:
     stopped = Fault(FaultKind.STOPPED, sent, skip, LONGEST, wake, call="submit")
     late = Fault(FaultKind.LATE, sent, skip, _share(random), unseen=_share(random), early=random.random() < 0.5, call="submit")
     return (stopped, late)
+
+
+def _rare(random: Random) -> tuple[Fault, ...]:
+    """Return faults for where calls are made in few runs: after a failed login, or in what another worker left."""
+    after, kind = random.choice(RARE).value, random.choice(tuple(FaultKind))
+    fault = Fault(kind, after, 0, _share(random), unseen=_share(random), call=random.choice(("", *CALLS[kind])))
+    if after != Boundary.LEASE_TAKEN.value:
+        return (fault,)
+    return (Fault(FaultKind.REQUEST_LOST, after, amount=0.001, call="connect"), fault)
 
 
 def _share(random: Random) -> float:
