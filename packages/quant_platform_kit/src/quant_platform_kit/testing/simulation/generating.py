@@ -82,7 +82,7 @@ def scenario(seed: int, traits: str, workers: int = 2) -> Scenario:
 def _day(random: Random, workers: int) -> Day:
     minutes = [random.choice((30, 30, 30, 60, 384, 388))]
     if random.random() < 0.2:
-        minutes.append(minutes[0] + 90 if minutes[0] < 300 else minutes[0])
+        minutes.append(minutes[0] + random.choice((1, 90)))
     triggers = tuple(_trigger(random, minute, workers) for minute in sorted({*minutes}))
     odd = random.random()
     return Day(
@@ -97,6 +97,8 @@ def _day(random: Random, workers: int) -> Day:
 
 
 def _trigger(random: Random, minute: int, workers: int) -> Trigger:
+    if random.random() < 0.15:
+        return _resumed(random, minute)
     count = random.choice((0, 1, 1, *range(1, workers + 1), workers, workers + 1))
     offset, attempts = 0.0, list[Attempt]()
     for _ in range(count):
@@ -105,11 +107,21 @@ def _trigger(random: Random, minute: int, workers: int) -> Trigger:
     return Trigger(minute, tuple(attempts))
 
 
+def _resumed(random: Random, minute: int) -> Trigger:
+    """Return a trigger whose first worker dies over an order, and whose second is hit while it takes that up."""
+    after = random.choice((Boundary.SENT_RECORDED, Boundary.ORDER_SENT, Boundary.ANSWER_RECORDED))
+    killed = Fault(random.choice((FaultKind.KILLED_BEFORE, FaultKind.KILLED_AFTER)), after.value, random.randrange(8))
+    again = random.choice((Boundary.CONNECTED, Boundary.REVISION_COMMITTED, Boundary.SELLS_DONE, Boundary.RUN_CLOSED))
+    kind = random.choice(tuple(FaultKind))
+    fault = Fault(kind, again.value, random.randrange(3), _share(random), unseen=_share(random), call=_call(random, kind))
+    return Trigger(minute, (Attempt(0.0, (killed,)), Attempt(random.choice((70.0, 95.0, 130.0)), (fault,))))
+
+
 def _faults(random: Random) -> tuple[Fault, ...]:
     if random.random() < 0.06:
         return _straggler(random)
     if random.random() < 0.2:
-        return _rare(random)
+        return _halt(random) if random.random() < 0.25 else _rare(random)
     return tuple(_fault(random) for _ in range(random.choice((0, 1, 1, 1, 2, 2, 3))))
 
 
@@ -139,10 +151,20 @@ def _straggler(random: Random) -> tuple[Fault, ...]:
 def _rare(random: Random) -> tuple[Fault, ...]:
     """Return faults for where calls are made in few runs: after a failed login, or in what another worker left."""
     after, kind = random.choice(RARE).value, random.choice(tuple(FaultKind))
-    fault = Fault(kind, after, 0, _share(random), unseen=_share(random), call=random.choice(("", *CALLS[kind])))
+    fault = Fault(kind, after, 0, _share(random), unseen=_share(random), call=_call(random, kind))
     if after != Boundary.LEASE_TAKEN.value:
         return (fault,)
     return (Fault(FaultKind.REQUEST_LOST, after, amount=0.001, call="connect"), fault)
+
+
+def _halt(random: Random) -> tuple[Fault, ...]:
+    """Return a halt that is written while an intent to send is on its way into the store."""
+    after = random.choice((Boundary.SELLS_DONE, Boundary.ANSWER_RECORDED, Boundary.REVISION_COMMITTED))
+    return (Fault(FaultKind.HALT, after.value, random.randrange(3), call="write"),)
+
+
+def _call(random: Random, kind: FaultKind) -> str:
+    return random.choice(("", *CALLS[kind]))
 
 
 def _share(random: Random) -> float:
