@@ -325,7 +325,7 @@ def test_a_damaged_object_of_the_store_is_one_line(
 def test_a_password_in_an_address_is_neither_printed_nor_recorded(
     quant: Quant, book: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(place_module, "open_store", lambda url: FileStore(book / url.rpartition("/")[2]))
+    monkeypatch.setattr(place_module, "open_store", lambda url, **_: FileStore(book / url.rpartition("/")[2]))
     place = [f"--{name}={'postgresql+psycopg://me:secret@host'}/{name}" for name in ("store", "reports")]
     shown = quant("status", *place)
     assert "postgresql+psycopg://me:***@host/store" in shown.out

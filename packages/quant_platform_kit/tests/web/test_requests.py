@@ -25,7 +25,7 @@ NOT_JSON = 'the body is not JSON; leave it empty or send {"mode": "probe"}'
 NO_OBJECT = 'the body is no JSON object; leave it empty or send {"mode": "probe"}'
 MODES = "it is one of live, paper, dry_run, probe"
 COMES = "and it is 2023-11-28T20:45:00Z; a trigger comes at its time, and its retries within a week"
-ROUTES = "there are POST /run, GET /runs, /runs/ID, /health, /ready, /version"
+ROUTES = "there are POST /run, GET /runs, /runs/ID, /health, /ready, /version, /openapi.json"
 
 
 def pieces(size: int) -> Iterator[bytes]:
@@ -93,7 +93,6 @@ PATHS = {
     "POST /run/": (404, f"there is no /run/ here; {ROUTES}"),
     "GET /runs/": (404, f"there is no /runs/ here; {ROUTES}"),
     "GET /docs": (404, f"there is no /docs here; {ROUTES}"),
-    "GET /openapi.json": (404, f"there is no /openapi.json here; {ROUTES}"),
     "GET /" + "x" * 5000: (404, f"there is no /{'x' * 199} here; {ROUTES}"),
     "GET /runs/%2e%2e%2f%2e%2e%2fetc%2fpasswd": (404, f"there is no /runs/../../etc/passwd here; {ROUTES}"),
     "GET /runs/..%5c..%5cwindows": (404, "run '..\\\\..\\\\windows' is not known; GET /runs lists the runs"),

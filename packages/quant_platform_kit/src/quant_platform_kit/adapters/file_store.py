@@ -11,13 +11,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
-from quant_platform_kit.adapters.store_keys import check_key, check_prefix
+from quant_platform_kit.adapters.store_keys import TIMEOUT_SECONDS, check_key, check_prefix
 from quant_platform_kit.domain.errors import Conflict, Damaged, StoreError
 from quant_platform_kit.ports.versioned_store import Stored
 
 __all__ = ["FileStore", "make_folders"]
 
 _TEMPORARY = ".tmp-"
+LOCK_PAUSE = 0.002
+"""Seconds between two tries for the lock, which is held for one write."""
 
 
 class FileStore:
@@ -28,8 +30,9 @@ class FileStore:
     return. For processes of one machine; ``root`` must not be on a network file system.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
         self.root = root
+        self._timeout_seconds = timeout_seconds
 
     def create(self, key: str, data: bytes) -> int:
         """Write an object that must not exist; see `VersionedStore.create`."""
@@ -100,8 +103,24 @@ class FileStore:
     def _locked(self) -> Generator[None]:
         self.root.mkdir(parents=True, exist_ok=True)
         with (self.root / ".lock").open("ab") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            end = time.monotonic() + self._timeout_seconds
+            while not _locks(lock.fileno()):
+                if time.monotonic() > end:
+                    raise StoreError(
+                        f"{self.root / '.lock'} is held by another process for {self._timeout_seconds:g} s; "
+                        "see what it does, `lslocks` names it"
+                    )
+                time.sleep(LOCK_PAUSE)
             yield
+
+
+def _locks(descriptor: int) -> bool:
+    """Lock a file, unless another process has it."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 @contextmanager

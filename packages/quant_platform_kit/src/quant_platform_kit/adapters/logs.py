@@ -12,7 +12,7 @@ from loguru import logger
 from quant_platform_kit.domain.redaction import redact
 
 if TYPE_CHECKING:
-    from loguru import Message
+    from loguru import Message, Record
 
 __all__ = ["start_logging"]
 
@@ -36,9 +36,20 @@ def start_logging(*, as_json: bool, level: str = "INFO", stream: TextIO | None =
         out.write(redact(_as_json(message) if as_json else str(message)))
         out.flush()
 
+    logger.configure(patcher=_escape)
+
     colours = not as_json and out.isatty()
     logger.add(write, level=level, format=_TERMINAL, colorize=colours, backtrace=False, diagnose=False)
     logging.basicConfig(handlers=[_Forward()], level=level, force=True)
+
+
+def _escape(record: Record) -> None:
+    """Write control characters of a message as they are spelt: none of them ends a line or colours one."""
+    record["message"] = record["message"].translate(_SPELT)
+
+
+_CONTROLS = (*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+_SPELT = {code: repr(chr(code))[1:-1] for code in _CONTROLS}
 
 
 def _as_json(message: Message) -> str:

@@ -28,7 +28,7 @@ def open_store(url: str, *, timeout_seconds: float = TIMEOUT_SECONDS, endpoint: 
     url
         One of the addresses above.
     timeout_seconds
-        How long one call may take; a folder has no limit.
+        How long one call may take; in a folder, how long it waits for others.
     endpoint
         For ``gs://`` only: the server to ask instead of Google's, without credentials, such as an emulator's
         ``http://127.0.0.1:9023``.
@@ -44,7 +44,7 @@ def open_store(url: str, *, timeout_seconds: float = TIMEOUT_SECONDS, endpoint: 
     if endpoint is not None and parts.scheme != "gs":
         raise InvalidInput(f"an endpoint, here {endpoint}, is for gs:// stores only; leave it out for {parts.scheme}:")
     if parts.scheme == "file":
-        return _open_file(parts, url)
+        return _open_file(parts, url, timeout_seconds)
     if parts.scheme in ("sqlite", "postgresql+psycopg"):
         return _open_sql(url, timeout_seconds)
     if parts.scheme == "gs":
@@ -55,12 +55,12 @@ def open_store(url: str, *, timeout_seconds: float = TIMEOUT_SECONDS, endpoint: 
     )
 
 
-def _open_file(parts: SplitResult, url: str) -> VersionedStore:
+def _open_file(parts: SplitResult, url: str, timeout_seconds: float) -> VersionedStore:
     from quant_platform_kit.adapters.file_store import FileStore
 
     if parts.netloc not in ("", "localhost") or not parts.path.startswith("/") or parts.query or parts.fragment:
         raise InvalidInput(f"store URL {url}: write a folder as file:///absolute/path")
-    return FileStore(Path(unquote(parts.path)))
+    return FileStore(Path(unquote(parts.path)), timeout_seconds=timeout_seconds)
 
 
 def _open_sql(url: str, timeout_seconds: float) -> VersionedStore:

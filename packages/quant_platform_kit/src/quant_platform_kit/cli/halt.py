@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from enum import StrEnum
 from typing import Annotated
@@ -15,11 +16,16 @@ from quant_platform_kit.cli.cancel import cancel_all, show_cancelled
 from quant_platform_kit.cli.options import JsonOption
 from quant_platform_kit.cli.output import complain, notice, order_text, print_json
 from quant_platform_kit.cli.place import Place, PlaceOptions, ReasonOption, common_options, is_name, say
-from quant_platform_kit.domain.errors import QuantError, Refused
+from quant_platform_kit.domain.errors import QuantError, Refused, StoreError
+from quant_platform_kit.services.operate.audit import Operator
 from quant_platform_kit.services.operate.halting import InFlight, Switched, in_flight, services_of, set_halt
 from quant_platform_kit.services.operate.switches import halts
 
 __all__ = ["halt_command", "resume_command"]
+
+
+WAIT_SECONDS = 0.5
+"""Between two tries to write a halt."""
 
 
 class ScopeKind(StrEnum):
@@ -40,6 +46,9 @@ def halt_command(
     reason: ReasonOption,
     kind: KindArgument = ScopeKind.ALL,
     name: NameArgument = None,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Keep trying while the store takes no writes; Ctrl-C gives up.")
+    ] = False,
     cancel_working: Annotated[
         bool, typer.Option("--cancel-open", help="Cancel the working orders too; needs a broker.")
     ] = False,
@@ -52,7 +61,7 @@ def halt_command(
     reach = reach_of(platform, paper_port)
     with at.open() as place:
         scope, accounts = _scope(place, kind, name)
-        switched = set_halt(place.operator, scope, reason, on=True)
+        switched = _halt(place.operator, scope, reason, wait=wait)
         flights = _flights(place, accounts)
         cancelled, failed = cancel_all(place.store, accounts, reach) if cancel_working else ({}, [])
     if json:
@@ -86,6 +95,25 @@ def resume_command(
     _show_switch(switched, "resumed", "was not halted")
     for other in left:
         say(f"  still halted: {other}")
+
+
+def _halt(operator: Operator, scope: str, reason: str, *, wait: bool) -> Switched:
+    """Set a halt; while the store takes no writes, say what that means, and try again if that was asked for."""
+    told = False
+    while True:
+        try:
+            return set_halt(operator, scope, reason, on=True)
+        except StoreError as error:
+            means = (
+                f"the halt is NOT written: {error}. While the store takes no writes nothing can be sent either, "
+                "as no order can be recorded; what was sent before is not cancelled by that"
+            )
+            if not wait:
+                raise StoreError(f"{means}. Free the store and halt again, or add --wait") from error
+            if not told:
+                notice(f"{means}. Trying again until it is written; Ctrl-C gives up")
+                told = True
+            time.sleep(WAIT_SECONDS)
 
 
 def _scope(place: Place, kind: ScopeKind, name: str | None) -> tuple[str, tuple[str, ...]]:

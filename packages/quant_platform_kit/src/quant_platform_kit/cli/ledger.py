@@ -1,4 +1,4 @@
-"""`quant ledger`: a backup of everything that was recorded, and back from one."""
+"""`quant ledger`: a backup of everything that was recorded, back from one, and whether it is whole."""
 
 from __future__ import annotations
 
@@ -11,22 +11,25 @@ from typing import Annotated
 from uuid import uuid4
 
 import typer
+from rich.markup import escape
 
 from quant_platform_kit.adapters.store_keys import is_key
 from quant_platform_kit.cli.options import JsonOption
-from quant_platform_kit.cli.output import print_json
-from quant_platform_kit.cli.place import Place, PlaceOptions, common_options, say
+from quant_platform_kit.cli.output import complain, print_json, progress
+from quant_platform_kit.cli.place import Place, PlaceOptions, ReasonOption, common_options, say
 from quant_platform_kit.domain.errors import InvalidInput, Refused
 from quant_platform_kit.services.operate.backup import Area, BackupContent, Places, backup_lines, check_backup, restore
+from quant_platform_kit.services.operate.restarting import restart
+from quant_platform_kit.services.operate.verifying import verify
 
 __all__ = ["app"]
 
-app = typer.Typer(help="Back up what was recorded, and restore it.", no_args_is_help=True)
+app = typer.Typer(help="Back up, restore and verify what was recorded.", no_args_is_help=True)
 
 
 @app.callback()
 def _group() -> None:
-    """Back up what was recorded, and restore it."""
+    """Back up, restore and verify what was recorded."""
 
 
 @app.command("export")
@@ -69,6 +72,42 @@ def import_command(
     for restored in content.accounts:
         say(f"  account {restored} is halted: reconcile it, then `quant resume account {restored} --reason TEXT`")
     say(f"  it ends at {content.created_at:%Y-%m-%d %H:%M} UTC: what came later, new accounts too, is not in it")
+
+
+@app.command("verify")
+@common_options("book", "store", "reports", "account")
+def verify_command(*, at: PlaceOptions, json: JsonOption = False) -> None:
+    """Read every object and say what is missing or was changed; exit code 1 if anything is."""
+    with at.open() as place, progress("objects") as bar:
+        task = bar.add_task("", total=None)
+        found = verify(*place.both, told=lambda done, of: bar.update(task, completed=done, total=of))
+    if json:
+        print_json(found)
+    else:
+        for damage in found.damage:
+            say(f"[red]{damage.key}[/red]: {escape(damage.text)}")
+        accounts = ", ".join(found.accounts) or "none"
+        say(f"{found.objects} objects read, {len(found.damage)} damaged; accounts: {accounts}")
+        if found.given_up:
+            say(f"  {len(found.given_up)} more were given up by `quant ledger restart`")
+    if found.damage:
+        raise typer.Exit(complain("restore what is damaged from a backup, or see `quant ledger restart`", 1))
+
+
+@app.command("restart")
+@common_options("book", "store", "reports", "account", "who")
+def restart_command(*, reason: ReasonOption, at: PlaceOptions, json: JsonOption = False) -> None:
+    """Give up what is damaged of an account and has no backup; it is halted, and blocked until it is accepted."""
+    with at.open() as place:
+        account = place.account or place.one_account
+        given_up = restart(place.operator, place.both[1], account, reason)
+    if json:
+        print_json(given_up)
+        return
+    for key, text in sorted(given_up.damage.items()):
+        say(f"given up: {key}: {escape(text)}")
+    say(f"account {account} is halted, and its next run asks whether the account is as it should be:")
+    say(f"  settle its orders at the broker, then `quant resume account {account}`, run, and `quant accept` the run")
 
 
 def _places(place: Place) -> Places:

@@ -137,6 +137,9 @@ class PlaceOptions:
             raise StoreError(f"an object of the store is damaged ({error.title}); restore it from a backup") from error
 
 
+COMMAND_SECONDS = 8.0
+"""How long one call of a store may take under a person's command."""
+
 _COMMON: dict[str, object] = {
     "book": Annotated[Path | None, typer.Option("--book", help="Folder of a paper account, instead of the three.")],
     "store": Annotated[str | None, typer.Option("--store", metavar="URL", help="Store: file:, sqlite:, gs:, ...")],
@@ -186,9 +189,7 @@ def _place(given: PlaceOptions, new: bool) -> Place:
         account = read_account(book).book.account_id
         root = book.absolute().as_uri()
         options = shlex.join(["--book", str(book)])
-        return Place(
-            open_store(f"{root}/store"), open_store(f"{root}/reports"), account, options, given.who, is_book=True
-        )
+        return Place(_open(f"{root}/store"), _open(f"{root}/reports"), account, options, given.who, is_book=True)
     assert store is not None
     if account is not None and not is_name(account):
         raise typer.BadParameter(f"--account {account!r}: an account id is made of letters, digits and ._-")
@@ -197,9 +198,11 @@ def _place(given: PlaceOptions, new: bool) -> Place:
             _check_there(url)
     addresses = {"--store": _without_password(store), "--reports": reports and _without_password(reports)}
     options = shlex.join([part for name, url in addresses.items() if url for part in (name, url)])
-    return Place(
-        open_store(store), open_store(reports) if reports else None, account, options, given.who, is_book=False
-    )
+    return Place(_open(store), _open(reports) if reports else None, account, options, given.who, is_book=False)
+
+
+def _open(url: str) -> VersionedStore:
+    return open_store(url, timeout_seconds=COMMAND_SECONDS)
 
 
 def is_name(text: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
+from typing import Any
 
 from fastapi import Response
 
@@ -11,7 +12,7 @@ from quant_platform_kit.domain.digests import canonical_json
 from quant_platform_kit.domain.redaction import redact
 from quant_platform_kit.runtime.run_accounts import AccountResult, Ending
 
-__all__ = ["PRIVATE", "answered", "as_json", "error_answer", "status_of"]
+__all__ = ["PRIVATE", "answered", "as_json", "described", "error_answer", "status_of"]
 
 PRIVATE = {
     "Cache-Control": "no-store",
@@ -38,6 +39,25 @@ def as_json(document: object, status: int = HTTPStatus.OK, headers: Mapping[str,
 def error_answer(message: str, status: int, headers: Mapping[str, str] | None = None) -> Response:
     """Return an error as JSON."""
     return as_json({"error": message}, status, headers)
+
+
+_ERROR = {"type": "object", "required": ["error"], "properties": {"error": {"type": "string"}}}
+_OF_ACCOUNTS = {"type": "object", "required": ["runs"], "properties": {"runs": {"type": "array"}}}
+
+
+def described(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Return a route's answers as OpenAPI describes them, besides the page that a browser gets."""
+    schemas = {
+        status: {"type": "object"} if status == HTTPStatus.OK else {"anyOf": [_ERROR, _OF_ACCOUNTS]}
+        for status in (*statuses, HTTPStatus.UNPROCESSABLE_ENTITY)
+    }
+    return {
+        int(status): {
+            "description": HTTPStatus(status).phrase,
+            "content": {"application/json": {"schema": schema}},
+        }
+        for status, schema in schemas.items()
+    }
 
 
 def answered(results: Sequence[AccountResult]) -> Response:

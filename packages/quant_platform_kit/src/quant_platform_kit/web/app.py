@@ -6,7 +6,7 @@ from datetime import date
 from http import HTTPStatus
 from typing import Any
 
-from anyio import to_thread
+from anyio import CapacityLimiter, to_thread
 from fastapi import Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from loguru import logger
@@ -19,17 +19,28 @@ from quant_platform_kit.runtime.run_accounts import RETRY_AFTER, run_accounts
 from quant_platform_kit.runtime.service import Service
 from quant_platform_kit.runtime.stopping import StopSignal
 from quant_platform_kit.runtime.version import version_document
+from quant_platform_kit.services.observe.readiness import make_sure_it_writes
 from quant_platform_kit.web import reading
-from quant_platform_kit.web.answers import PRIVATE, answered, as_json, error_answer
+from quant_platform_kit.web.answers import PRIVATE, answered, as_json, described, error_answer
 from quant_platform_kit.web.identity import Forbidden, IdentityCheck, Unauthenticated
-from quant_platform_kit.web.requests import TooLarge, read_trigger
+from quant_platform_kit.web.requests import TooLarge, TooSlow, read_trigger
 
 __all__ = ["create_app"]
 
 LONGEST_RUN_ID = 200
+MOST_RUNS, READY_THREADS = 64, 2
+"""Threads for triggers, each with one, and of ``/ready``, which no trigger that hangs takes."""
+
+
+class Busy(QuantError):
+    """As many triggers are under way as there are threads for."""
+
+
 _STATUS: tuple[tuple[type[QuantError], HTTPStatus], ...] = (
     (Unauthenticated, HTTPStatus.UNAUTHORIZED),
     (Forbidden, HTTPStatus.FORBIDDEN),
+    (TooLarge, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
+    (TooSlow, HTTPStatus.REQUEST_TIMEOUT),
     (InvalidInput, HTTPStatus.BAD_REQUEST),
     (Refused, HTTPStatus.UNPROCESSABLE_ENTITY),
     (StoreError, HTTPStatus.SERVICE_UNAVAILABLE),
@@ -49,15 +60,15 @@ def create_app(service: Service, stop: StopSignal | None = None) -> FastAPI:
     stop = stop or StopSignal()
     _add_errors(app)
     _add_health(app, service, stop)
-    _add_runs(app, service, IdentityCheck(service.settings), stop)
+    identity = IdentityCheck(service.settings)
+    _add_trigger(app, service, identity, stop)
+    _add_runs(app, service, identity)
     return app
 
 
 def _add_errors(app: FastAPI) -> None:
     async def expected(request: Request, error: Exception) -> Response:
         status = next((status for kind, status in _STATUS if isinstance(error, kind)), HTTPStatus.SERVICE_UNAVAILABLE)
-        if isinstance(error, TooLarge):
-            status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
         headers = (
             {"Retry-After": f"{RETRY_AFTER.total_seconds():.0f}"} if status is HTTPStatus.SERVICE_UNAVAILABLE else {}
         )
@@ -68,7 +79,7 @@ def _add_errors(app: FastAPI) -> None:
 
     async def routing(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
-        known = "POST /run, GET /runs, /runs/ID, /health, /ready, /version"
+        known = "POST /run, GET /runs, /runs/ID, /health, /ready, /version, /openapi.json"
         words = {404: f"there is no {request.url.path[:200]} here; there are {known}"}
         words[405] = f"{request.method} is not for {request.url.path[:200]}; there are {known}"
         return error_answer(words.get(error.status_code, str(error.detail)), error.status_code, error.headers)
@@ -96,27 +107,40 @@ def _add_health(app: FastAPI, service: Service, stop: StopSignal) -> None:
     async def health() -> Response:
         return as_json({"status": "stopping" if stop.is_set else "ok"})
 
-    def ready() -> Response:
+    threads = CapacityLimiter(READY_THREADS)
+
+    def stores_write() -> None:
+        for store in (service.stores.ledger, service.stores.notices):
+            make_sure_it_writes(store)
+
+    async def ready() -> Response:
         if stop.is_set:
             return error_answer("the service is stopping", HTTPStatus.SERVICE_UNAVAILABLE, {"Retry-After": "1"})
-        service.stores.ledger.get("ready")
-        service.stores.notices.get("ready")
+        await to_thread.run_sync(stores_write, limiter=threads)
         return as_json({"ready": True, "profile": service.strategy.manifest.profile})
 
-    app.add_api_route("/health", health, methods=["GET"])
-    app.add_api_route("/ready", ready, methods=["GET"])
+    app.add_api_route("/health", health, methods=["GET"], responses=described(200))
+    app.add_api_route("/ready", ready, methods=["GET"], responses=described(200, 503))
 
 
-def _add_runs(app: FastAPI, service: Service, identity: IdentityCheck, stop: StopSignal) -> None:
-    def may_read(request: Request) -> None:
-        identity.may_read(request.headers.get("Authorization"))
+def _add_trigger(app: FastAPI, service: Service, identity: IdentityCheck, stop: StopSignal) -> None:
+    threads = CapacityLimiter(MOST_RUNS)
 
     async def run(request: Request) -> Response:
         await to_thread.run_sync(identity.may_trigger, request.headers.get("Authorization"))
         trigger = await read_trigger(request)
         if stop.is_set:
             return error_answer("the service is stopping", HTTPStatus.SERVICE_UNAVAILABLE, {"Retry-After": "1"})
-        return answered(await to_thread.run_sync(run_accounts, service, trigger, stop))
+        if not threads.available_tokens:
+            raise Busy(f"{MOST_RUNS} triggers are under way, and none of them ends; see what they wait for")
+        return answered(await to_thread.run_sync(run_accounts, service, trigger, stop, limiter=threads))
+
+    app.add_api_route("/run", run, methods=["POST"], responses=described(200, 400, 401, 403, 408, 409, 413, 500, 503))
+
+
+def _add_runs(app: FastAPI, service: Service, identity: IdentityCheck) -> None:
+    def may_read(request: Request) -> None:
+        identity.may_read(request.headers.get("Authorization"))
 
     def runs(request: Request, limit: int = 50, session: date | None = None) -> Response:
         found, still_open = reading.newest(service.stores, limit, session), reading.open_runs(service.stores)
@@ -137,11 +161,19 @@ def _add_runs(app: FastAPI, service: Service, identity: IdentityCheck, stop: Sto
     def version() -> Response:
         return as_json(version_document(service))
 
+    def openapi() -> Response:
+        return as_json(app.openapi())
+
     readers: Any = [Depends(may_read)]
-    app.add_api_route("/run", run, methods=["POST"])
-    app.add_api_route("/runs", runs, methods=["GET"], dependencies=readers)
-    app.add_api_route("/runs/{run_id}", one_run, methods=["GET"], dependencies=readers)
-    app.add_api_route("/version", version, methods=["GET"], dependencies=readers)
+    refused = (401, 403, 503)
+    for path, route, answers in (
+        ("/runs", runs, (200, 400)),
+        ("/runs/{run_id}", one_run, (200, 404)),
+        ("/version", version, (200,)),
+        ("/openapi.json", openapi, (200,)),
+    ):
+        responses = described(*answers, *refused)
+        app.add_api_route(path, route, methods=["GET"], dependencies=readers, responses=responses)
 
 
 def _open_run(service: Service, run_id: str, *, page: bool) -> Response:

@@ -12,6 +12,10 @@ __all__ = ["Forbidden", "IdentityCheck", "Unauthenticated"]
 
 ISSUERS = ("https://accounts.google.com", "accounts.google.com")
 CERTS_SECONDS = 10
+SKEW_SECONDS = 40
+"""How far the issuer's clock and this one's may be apart."""
+ODD = (ValueError, TypeError, KeyError, AttributeError, ArithmeticError, RecursionError)
+"""What claims of the wrong type raise while they are read."""
 
 
 class Unauthenticated(QuantError):
@@ -61,22 +65,41 @@ class IdentityCheck:
             raise Unauthenticated("the request has no identity token; send it as Authorization: Bearer TOKEN")
         claims = self._claims(token.strip())
         email = claims.get("email")
-        if not claims.get("email_verified") or email not in accounts:
+        verified = claims.get("email_verified", False)
+        if not isinstance(email, str | None) or not isinstance(verified, bool):
+            raise Unauthenticated("the identity token is not valid here: email is text, email_verified true or false")
+        if not verified or email not in accounts:
             raise Forbidden(f"the token is of {email or 'nobody'}, who may not do this")
 
     def _claims(self, token: str) -> dict[str, Any]:
         import jwt
 
+        key = self._key(token)
         try:
-            key = self._keys.get_signing_key_from_jwt(token)
             return jwt.decode(
                 token,
                 key,
                 algorithms=["RS256"],
                 audience=self._settings.oidc_audience,
                 issuer=list(ISSUERS),
+                leeway=SKEW_SECONDS,
                 options={"require": ["exp", "iat", "aud", "iss"]},
             )
+        except (jwt.PyJWTError, *ODD) as error:
+            raise Unauthenticated(f"the identity token is not valid here: {error}") from error
+
+    def _key(self, token: str) -> Any:
+        """Return the key that a token says it was signed with."""
+        import jwt
+
+        try:
+            name = jwt.get_unverified_header(token).get("kid")
+        except (jwt.PyJWTError, *ODD) as error:
+            raise Unauthenticated(f"the identity token is not valid here: {error}") from error
+        if not isinstance(name, str):
+            raise Unauthenticated("the identity token is not valid here: it does not name its key")
+        try:
+            return self._keys.get_signing_key(name)
         except (jwt.PyJWKClientConnectionError, jwt.PyJWKSetError, OSError, ValueError) as error:
             raise KeysUnavailable(f"the keys of identity tokens cannot be read: {error}") from error
         except jwt.PyJWTError as error:

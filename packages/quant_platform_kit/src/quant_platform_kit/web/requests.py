@@ -6,14 +6,16 @@ import json
 from datetime import UTC, datetime
 from typing import cast
 
+import anyio
 from fastapi import Request
 from starlette.requests import ClientDisconnect
 
 from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.domain.identity import Mode
 from quant_platform_kit.runtime.run_accounts import Trigger
+from quant_platform_kit.web.patience import REQUEST_SECONDS
 
-__all__ = ["LARGEST_BODY", "SCHEDULE_TIME", "TooLarge", "read_schedule_time", "read_trigger"]
+__all__ = ["LARGEST_BODY", "SCHEDULE_TIME", "TooLarge", "TooSlow", "read_schedule_time", "read_trigger"]
 
 LARGEST_BODY = 16 * 1024
 SCHEDULE_TIME = "X-CloudScheduler-ScheduleTime"
@@ -21,6 +23,10 @@ SCHEDULE_TIME = "X-CloudScheduler-ScheduleTime"
 
 class TooLarge(InvalidInput):
     """The body of a request is larger than a service reads."""
+
+
+class TooSlow(InvalidInput):
+    """The body of a request took longer than a service waits."""
 
 
 def read_schedule_time(text: str) -> datetime:
@@ -49,14 +55,21 @@ async def _body(request: Request) -> bytes:
     announced = request.headers.get("Content-Length", "0")
     if not announced.isdecimal() or len(announced) > 9 or int(announced) > LARGEST_BODY:
         raise TooLarge(f"the body is {announced[:20]} bytes; at most {LARGEST_BODY} are read")
-    body = bytearray()
     try:
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > LARGEST_BODY:
-                raise TooLarge(f"the body is longer than {LARGEST_BODY} bytes, which is the most that is read")
+        with anyio.fail_after(REQUEST_SECONDS):
+            return await _read(request)
     except ClientDisconnect:
         raise InvalidInput("the client went away before its body had come") from None
+    except TimeoutError:
+        raise TooSlow(f"the body did not come within {REQUEST_SECONDS:.0f} s; send it at once") from None
+
+
+async def _read(request: Request) -> bytes:
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > LARGEST_BODY:
+            raise TooLarge(f"the body is longer than {LARGEST_BODY} bytes, which is the most that is read")
     return bytes(body)
 
 

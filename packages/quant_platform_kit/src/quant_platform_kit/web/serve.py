@@ -22,12 +22,13 @@ from quant_platform_kit.runtime.service import Service
 from quant_platform_kit.runtime.settings import ServiceSettings
 from quant_platform_kit.runtime.stopping import StopSignal
 from quant_platform_kit.web.app import create_app
+from quant_platform_kit.web.patience import PatientProtocol
 
 __all__ = ["listen", "main", "serve"]
 
 STANDARD_INPUT = 0
-STOP_SECONDS = 10
-"""How long Cloud Run waits between SIGTERM and the end."""
+GRACE_SECONDS, STOP_SECONDS = 6, 7.5
+"""After SIGTERM, how long requests have to end, and when the process ends whatever hangs; Cloud Run waits 10 s."""
 
 
 class _Server(uvicorn.Server):
@@ -39,15 +40,30 @@ class _Server(uvicorn.Server):
 
     def __init__(self, app: FastAPI, stop: StopSignal) -> None:
         config = uvicorn.Config(
-            app, log_config=None, access_log=False, timeout_graceful_shutdown=STOP_SECONDS, lifespan="off"
+            app,
+            http=PatientProtocol,
+            log_config=None,
+            access_log=False,
+            timeout_graceful_shutdown=GRACE_SECONDS,
+            lifespan="off",
         )
         super().__init__(config)
         self._stop = stop
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Begin to stop."""
+        if not self._stop.is_set:
+            end = threading.Timer(STOP_SECONDS, _end)
+            end.daemon = True
+            end.start()
         self._stop.set()
         super().handle_exit(sig, frame)
+
+
+def _end() -> None:
+    """End the process, whatever its threads do: a run that hangs is finished by the next trigger."""
+    sys.stderr.flush()
+    os._exit(0)
 
 
 def listen(settings: ServiceSettings) -> socket.socket:
@@ -100,5 +116,4 @@ def main(compose: Callable[[], Service]) -> None:
     except QuantError as error:
         sys.stderr.write(f"quant: {' '.join(str(error).split())}\n")
         sys.exit(1)
-    sys.stderr.flush()
-    os._exit(0)  # no thread keeps a process alive that has stopped, such as one of a notification that hangs
+    _end()  # no thread keeps a process alive that has stopped, such as one of a notification that hangs

@@ -73,13 +73,17 @@ def hand_over(operator: Operator, account_id: str, service: str, reason: str) ->
         The account is not known, or its owner changed at the same moment.
     """
     store = operator.store
-    stored = store.get(_PREFIX + account_id)
-    if stored is None:
+    key = _PREFIX + account_id
+    stored = store.get(key)
+    if stored is None and read_lease(store, account_id) is None:
         raise Refused(f"account {account_id} is not in this store; it gets an owner with its first run")
     operator.audit("owner", reason, account=account_id, service=service)
     owner = Owner(service, store.now())
     try:
-        store.replace(_PREFIX + account_id, encode(owner, _PREFIX + account_id), stored.generation)
+        if stored is None:
+            store.create(key, encode(owner, key))
+        else:
+            store.replace(key, encode(owner, key), stored.generation)
     except Conflict:
         raise Refused(f"the owner of {account_id} changed at the same moment; look again, then repeat") from None
     return owner

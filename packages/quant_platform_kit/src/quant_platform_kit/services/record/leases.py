@@ -17,7 +17,7 @@ from quant_platform_kit.ports.versioned_store import Stored, VersionedStore
 from quant_platform_kit.services.record.chain import BEGINNING, Chain, newest
 from quant_platform_kit.services.record.objects import Link, decode, encode, link_of
 
-__all__ = ["AccountLease", "Lease", "LeaseState", "LeaseTerms", "lease_at", "read_lease"]
+__all__ = ["AccountLease", "Lease", "LeaseState", "LeaseTerms", "lease_at", "lease_key", "read_lease"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,8 @@ class LeaseState:
     settled_runs: tuple[str, ...] = ()
 
 
-def _key(account_id: str) -> str:
+def lease_key(account_id: str) -> str:
+    """Return the key of an account's lease."""
     return f"accounts/{account_id}/lease"
 
 
@@ -74,7 +75,7 @@ def _head(data: bytes, key: str) -> Link:
 
 def read_lease(store: VersionedStore, account_id: str) -> LeaseState | None:
     """Return the account's lease, None before its first run."""
-    return lease_at(store, _key(account_id))
+    return lease_at(store, lease_key(account_id))
 
 
 def lease_at(store: VersionedStore, key: str) -> LeaseState | None:
@@ -236,7 +237,7 @@ class AccountLease(Lease):
         Damaged
             What the holder before wrote is not whole; the lease was given back.
         """
-        lease = cls.take(store, _key(account_id), holder, terms, clock, opening=opening)
+        lease = cls.take(store, lease_key(account_id), holder, terms, clock, opening=opening)
         if lease.inherited or lease.took_over:
             try:
                 lease._find_end(account_id)

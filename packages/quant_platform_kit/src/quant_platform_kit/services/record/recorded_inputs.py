@@ -28,7 +28,7 @@ from quant_platform_kit.domain.strategy import BoundStrategy, TargetMode
 from quant_platform_kit.ports.versioned_store import VersionedStore
 from quant_platform_kit.services.record.objects import decode
 
-__all__ = ["InputStore", "RecordedInputs"]
+__all__ = ["InputStore", "RecordedInputs", "content_of_inputs"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,14 +115,19 @@ class InputStore:
         stored = self._store.get(_key(digest))
         if stored is None:
             raise Damaged(f"{_key(digest)} is not in the report store")
-        content = _decompressed(stored.data)
-        if content is None or sha256(content) != digest:
-            raise Damaged(f"{_key(digest)} was changed after it was recorded: its content does not fit its name")
-        return content
+        return content_of_inputs(digest, stored.data)
 
 
 def _key(digest: str) -> str:
     return f"inputs/{digest}"
+
+
+def content_of_inputs(digest: str, data: bytes) -> bytes:
+    """Return the content of an input object; `Damaged` unless it fits its name."""
+    content = _decompressed(data)
+    if content is None or sha256(content) != digest:
+        raise Damaged(f"{_key(digest)} was changed after it was recorded: its content does not fit its name")
+    return content
 
 
 def _decompressed(data: bytes) -> bytes | None:

@@ -9,9 +9,9 @@ from quant_platform_kit.domain.errors import Conflict, Damaged
 from quant_platform_kit.domain.runs import RunReport
 from quant_platform_kit.ports.versioned_store import VersionedStore
 from quant_platform_kit.services.record.objects import decode
-from quant_platform_kit.services.record.recorded_inputs import InputStore
+from quant_platform_kit.services.record.recorded_inputs import InputStore, content_of_inputs
 
-__all__ = ["ReportStore"]
+__all__ = ["ReportStore", "content_of"]
 
 _RUNS = "runs/"
 _HEAD, _SEAL = b'{"report":', b',"sha256":"%s"}'
@@ -59,6 +59,27 @@ class ReportStore:
         """Return every report, by run id."""
         found = (self.find(run_id) for run_id in self.ids())
         return [report for report in found if report is not None]
+
+
+def content_of(kind: str, name: str, data: bytes) -> bytes:
+    """Return the content of an object of the reports whose name and digest fit it.
+
+    Parameters
+    ----------
+    kind
+        ``runs`` or ``inputs``: the first part of its key; ``name`` is the other.
+
+    Raises
+    ------
+    Damaged
+        They do not fit.
+    """
+    if kind == "inputs":
+        return content_of_inputs(name, data)
+    content = _unsealed(data, name)
+    if b'"run_id":"%s"' % name.encode() not in content:
+        raise Damaged(f"{_RUNS}{name} holds the report of another run")
+    return content
 
 
 def _unsealed(data: bytes, run_id: str) -> bytes:

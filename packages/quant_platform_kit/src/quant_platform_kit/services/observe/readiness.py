@@ -1,0 +1,36 @@
+"""Whether a store takes writes: ``ready``, an object that is rewritten at most every few seconds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from quant_platform_kit.domain.errors import Conflict
+from quant_platform_kit.ports.versioned_store import VersionedStore
+from quant_platform_kit.services.record.objects import decode, encode
+
+__all__ = ["make_sure_it_writes"]
+
+KEY = "ready"
+TRUSTED = timedelta(seconds=10)
+"""How long a write proves that the next one is taken."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    at: datetime
+
+
+def make_sure_it_writes(store: VersionedStore) -> None:
+    """Raise `StoreError` unless the store took a write within the last seconds, or takes one now."""
+    stored, now = store.get(KEY), store.now()
+    if stored is not None and timedelta(0) <= now - decode(_Written, stored.data, KEY).at < TRUSTED:
+        return
+    data = encode(_Written(now), KEY)
+    try:
+        if stored is None:
+            store.create(KEY, data)
+        else:
+            store.replace(KEY, data, stored.generation)
+    except Conflict:
+        return  # somebody else's write was taken

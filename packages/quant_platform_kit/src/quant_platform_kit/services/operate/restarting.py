@@ -1,0 +1,93 @@
+"""Going on with an account whose records are damaged and have no backup: ``restarts/<account>/<n>``.
+
+What is damaged stays as it is, and is known from then on. The open run is given up, decisions so far are not executed
+any more, and the account is one that the store does not know: halted, and blocked until it is accepted.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from quant_platform_kit.domain.errors import Conflict, Damaged, InProgress, Refused
+from quant_platform_kit.ports.versioned_store import VersionedStore
+from quant_platform_kit.services.operate.audit import Operator
+from quant_platform_kit.services.operate.switches import halts
+from quant_platform_kit.services.operate.verifying import Restart, verify
+from quant_platform_kit.services.record.chain import append
+from quant_platform_kit.services.record.leases import LeaseState, LeaseTerms, lease_key, read_lease
+from quant_platform_kit.services.record.objects import encode, link_of
+
+__all__ = ["restart"]
+
+
+def restart(operator: Operator, reports: VersionedStore, account_id: str, reason: str) -> Restart:
+    """Give up what is damaged of an account, and let its records begin anew.
+
+    Raises
+    ------
+    Refused
+        Nothing of it is damaged; nothing was changed.
+    InProgress
+        A worker is on the account.
+    """
+    store = operator.store
+    of_account = (f"accounts/{account_id}/", f"accounts/{account_id} ", "runs/", f"owners/{account_id}")
+    damage = {each.key: each.text for each in verify(store, reports).damage if each.key.startswith(of_account)}
+    if not damage:
+        raise Refused(f"nothing of account {account_id} is damaged: there is nothing to give up")
+    state = _idle(store, account_id)
+    asked = operator.audit("restart", reason, account=account_id)
+    halts(store).command(operator, "halt", f"account-{account_id}", reason, on=True, account=account_id)
+    known = Restart(account_id, asked.who, reason, asked.at, damage, state.open_run if state else None)
+    number = len(store.keys(f"restarts/{account_id}/")) + 1
+    key = f"restarts/{account_id}/{number}"
+    store.create(key, encode(known, key))
+    _finish_decisions(store, account_id)
+    _begin_anew(store, account_id, operator.who, state)
+    return known
+
+
+def _idle(store: VersionedStore, account_id: str) -> LeaseState | None:
+    """Return the lease, None where it is lost; raise `InProgress` while a worker holds it."""
+    try:
+        state = read_lease(store, account_id)
+    except Damaged:
+        return None
+    if state is not None and state.expires_at is not None:
+        left = state.expires_at + LeaseTerms().visibility_window - store.now()
+        if left > timedelta(0):
+            raise InProgress(f"{state.holder} works on the account", left)
+    return state
+
+
+def _finish_decisions(store: VersionedStore, account_id: str) -> None:
+    """Mark every decision of the account as executed: what became of it stands at the broker."""
+    folders = {key.rpartition("/")[0] for key in store.keys(f"accounts/{account_id}/decisions/")}
+    for folder in sorted(folders):
+        try:
+            append(store, None, f"{folder}/executed", {"run_id": "restart"})
+        except Conflict:
+            continue
+
+
+def _begin_anew(store: VersionedStore, account_id: str, who: str, state: LeaseState | None) -> None:
+    key = lease_key(account_id)
+    epoch = state.epoch if state else _newest_epoch(store, account_id)
+    data = encode(LeaseState(f"operator {who}", epoch + 1, None), key)
+    stored = store.get(key)
+    if stored is None:
+        store.create(key, data)
+    else:
+        store.replace(key, data, stored.generation)
+
+
+def _newest_epoch(store: VersionedStore, account_id: str) -> int:
+    newest = 0
+    for key in store.keys(f"accounts/{account_id}/"):
+        stored = store.get(key)
+        try:
+            link = link_of(stored.data, key) if stored else None
+        except Damaged:
+            continue
+        newest = max(newest, link.epoch if link else 0)
+    return newest
