@@ -201,11 +201,12 @@ class _Run:
         return self._close(report, uncertain=any(record.uncertain for record in done))
 
     def record_attempt(self, error: Exception) -> None:
-        """Record what stopped the run, where the store still takes it."""
+        """Record what stopped the run under way, which may be one that was left open, where the store still takes it."""
         ports, request = self.ports, self.request
+        run_id = self.lease.state.open_run or request.key.run_id
         with suppress(StoreError):
             attempt = Attempt(ports.store.now(), request.holder, redact(str(error)))
-            self._ledger(request.key.run_id).record_attempt(attempt, self.lease.state.epoch)
+            self._ledger(run_id).record_attempt(attempt, self.lease.state.epoch)
 
     def _claimed(self) -> RunClaim | RunReport:
         """Claim the run; one that was claimed, and is not the one that was left open, has ended: return its report."""
