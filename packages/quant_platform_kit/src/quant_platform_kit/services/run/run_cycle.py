@@ -209,15 +209,27 @@ class _Run:
             self._ledger(run_id).record_attempt(attempt, self.lease.state.epoch)
 
     def _claimed(self) -> RunClaim | RunReport:
-        """Claim the run; one that was claimed, and is not the one that was left open, has ended: return its report."""
+        """Claim the run, or return its report.
+
+        One that was claimed, and is not the one that was left open, has ended; or a worker that was stopped until it had
+        lost the account went on with it, and sent nothing.
+        """
         asked = _claim(self.request, self.ports)
-        claim = self._ledger(self.request.key.run_id).claim(asked)
+        ledger = self._ledger(self.request.key.run_id)
+        claim = ledger.claim(asked)
         if claim is asked or self.lease.inherited == self.request.key.run_id:
             return claim
-        self.lease.leave_run()
         if report := self.ports.reports.find(claim.key.run_id):
+            self.lease.leave_run()
             return report
-        raise Damaged(f"run {claim.key.run_id} has ended and its report is missing")
+        plan = ledger.plan()
+        if plan is None:
+            return claim
+        if any(record.transitions for record in ledger.orders(plan.plan.orders).values()):
+            self.lease.leave_run()
+            raise Damaged(f"run {claim.key.run_id} has ended and its report is missing")
+        reason = "a worker that had lost the account planned it, and sent nothing; its session is decided by a later run"
+        return self._close(self._undecided(claim, Outcome.FAILED, [reason], self._last_report()))
 
     def _lost(self, last: RunReport | None) -> list[str]:
         run_id = self.lease.state.last_run
@@ -261,6 +273,7 @@ class _Run:
             if plan is not None and not plan.plan.orders and not refused:
                 self._record_executed(claim, plan, ())
             return self._close(report)
+        self.lease.require(timedelta(0))
         plan = self._ledger(request.key.run_id).commit_plan(plan)
         ports.reached(Boundary.PLAN_COMMITTED)
         return _Committed(claim, plan, {order.client_order_id: OrderRecord(order) for order in plan.plan.orders})

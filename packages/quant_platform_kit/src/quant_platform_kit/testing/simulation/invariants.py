@@ -89,6 +89,7 @@ class Judge:
         self._reports: dict[str, dict[str, Any]] = {}
         self._accepted: set[str] = set()
         self._halted_at: dict[str, int] = {}
+        self._late_plans: set[str] = set()
         self._escaped = 0
         self._epoch = self._working_epoch = 0
         self.open_run: str | None = None
@@ -120,7 +121,7 @@ class Judge:
         self.tick += 1
         parts = key.split("/")
         if parts[0] == "accounts" and parts[2] == "runs":
-            self._wrote_run(parts[3], parts[4:], data)
+            self._wrote_run(actor, parts[3], parts[4:], data)
         elif parts[0] == "accounts" and parts[2] == "decisions":
             self._wrote_decision(parts[5], parts[6], data)
         elif parts[0] == "accounts" and parts[2] == "lease":
@@ -132,9 +133,9 @@ class Judge:
         elif parts[0] == "accepted":
             self._accepted.add(parts[1])
 
-    def _wrote_run(self, run_id: str, name: list[str], data: bytes) -> None:
+    def _wrote_run(self, actor: Actor, run_id: str, name: list[str], data: bytes) -> None:
         if name[0] == "plan":
-            self._wrote_plan(run_id, json.loads(data))
+            self._wrote_plan(run_id, json.loads(data), is_holder=actor.epoch == self._epoch)
         elif name[0] == "revision":
             for identity, quantity in json.loads(data)["quantities"].items():
                 self._orders[identity].quantity = Decimal(quantity)
@@ -143,24 +144,32 @@ class Judge:
             if identity in self._orders:
                 self._orders[identity].steps.append((step["state"], self.tick))
 
-    def _wrote_plan(self, run_id: str, plan: dict[str, Any]) -> None:
+    def _wrote_plan(self, run_id: str, plan: dict[str, Any], *, is_holder: bool) -> None:
+        """Take note of a plan; one by a worker that had lost the account may stand there, and is judged when it sends."""
         executes = plan["executes"]
         orders = [line["order"] for line in plan["plan"]["lines"] if line["order"]]
-        if live := self._world.venue.working(foreign=False):
-            self.fail("planned-over-live-order", f"{run_id} was planned while {live[0].asked.client_order_id} is live")
-        if executes is not None:
-            self._check_due(run_id, executes)
+        if is_holder:
+            self._check_plan(run_id, executes)
+        else:
+            self._late_plans.add(run_id)
         self._plans[run_id] = (executes, [order["client_order_id"] for order in orders])
         for order in orders:
             planned = _Planned(run_id, order["symbol"], order["side"], Decimal(order["quantity"]), executes)
             self._orders[order["client_order_id"]] = planned
+
+    def _check_plan(self, run_id: str, executes: str | None) -> None:
+        """Hold a plan to what is live and what is due."""
+        if live := self._world.venue.working(foreign=False):
+            self.fail("planned-over-live-order", f"{run_id} was planned while {live[0].asked.client_order_id} is live")
+        if executes is not None:
+            self._check_due(run_id, executes)
 
     def _check_due(self, run_id: str, executes: str) -> None:
         """Hold a plan to the carry rule."""
         if executes in self._executed:
             self.fail("planned-twice", f"{run_id} plans {executes}, executed by {self._executed[executes]}")
         for other, (decision, identities) in self._plans.items():
-            if decision == executes and identities and all(self._is_filled(one) for one in identities):
+            if other != run_id and decision == executes and identities and all(self._is_filled(one) for one in identities):
                 self.fail("planned-twice", f"{run_id} plans {executes}, whose orders {other} had filled")
         supersedes = ("REBALANCE",) if self._world.scenario.monthly else ("REBALANCE", "HOLD")
         newer = [day for day, action in self._decisions.items() if day > executes and action in supersedes]
@@ -205,6 +214,9 @@ class Judge:
         intended = (planned.symbol, planned.side, planned.quantity)
         if (order.symbol, order.side.value, order.quantity) != intended:
             self.fail("sent-without-intent", f"{identity} is {order.quantity}, recorded is {planned.quantity}")
+        if planned.run_id in self._late_plans:
+            self._late_plans.discard(planned.run_id)
+            self._check_plan(planned.run_id, planned.executes)
         recorded = [at for state, at in planned.steps if state == "SENT" and at <= sent]
         if not recorded:
             self.fail("sent-without-intent", f"{identity} was not recorded as sent")
