@@ -1,9 +1,9 @@
 """Play whole days of workers, operator, watchdog and venue on virtual time, and count what an invariant forbids.
 
 ``python -m chaos.simulate --workers 2`` plays every trait set and prints, per set, one JSON line, then the table of
-boundaries and faults. It ends with 1 when an invariant was broken or a cell of the table is empty; a failing seed is cut
-down and printed as a test. ``--mutant all`` looks for planted defects instead, ``--determinism N`` plays N seeds twice in
-fresh processes with other hash seeds, ``--replay FILE`` plays one scenario.
+boundaries and faults. It ends with 1 when an invariant was broken or a cell of the table is empty; a failing seed is
+cut down and printed as a test. ``--mutant all`` looks for planted defects instead, ``--determinism N`` plays N seeds
+twice in fresh processes with other hash seeds, ``--replay FILE`` plays one scenario.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def main() -> int:
     if arguments.digests:
         for traits in sets:
             for line in digests(traits, arguments.seed, arguments.digests):
-                print(line)
+                _say(line)
         return 0
     if arguments.replay:
         return _replay(arguments.replay)
@@ -62,6 +62,11 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def _say(line: object) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
 def _campaign(sets: list[str], arguments: argparse.Namespace) -> int:
     coverage, broken = Coverage(), 0
     for traits in sets:
@@ -76,13 +81,13 @@ def _campaign(sets: list[str], arguments: argparse.Namespace) -> int:
             "seconds": round(seconds, 1),
             "runs_per_second": round(counted.runs / seconds),
         }
-        print(json.dumps(line), flush=True)
+        _say(json.dumps(line))
         for seed, what in counted.broken[:SHOWN]:
             cut = shrunk(scenario(seed, traits, arguments.overlap))
-            print(f"seed {seed}: {what}\n{text(cut)}\n\n{as_test(cut)}")
-    print(coverage.table())
+            _say(f"seed {seed}: {what}\n{text(cut)}\n\n{as_test(cut)}")
+    _say(coverage.table())
     for boundary, fault in coverage.empty:
-        print(f"empty: {fault} past {boundary}")
+        _say(f"empty: {fault} past {boundary}")
     return 1 if broken or coverage.empty else 0
 
 
@@ -92,7 +97,7 @@ def _mutants(arguments: argparse.Namespace) -> int:
     for caught in catch(names, arguments.most, arguments.workers):
         missed += caught.seed is None
         line = {"mutant": caught.mutant, "traits": caught.traits, "runs": caught.runs}
-        print(json.dumps({**line, "seed": caught.seed, "invariant": caught.invariant}), flush=True)
+        _say(json.dumps({**line, "seed": caught.seed, "invariant": caught.invariant}))
     return 1 if missed else 0
 
 
@@ -102,19 +107,19 @@ def _determinism(sets: list[str], first: int, number: int) -> int:
     command = [sys.executable, "-m", "chaos.simulate", "--traits", ",".join(sets)]
     command += ["--seed", str(first), "--digests", str(share)]
     played = [
-        subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONHASHSEED": hash_seed})
+        subprocess.Popen(["env", f"PYTHONHASHSEED={hash_seed}", *command], stdout=subprocess.PIPE, text=True)
         for hash_seed in ("1", "4242")
     ]
     first_lines, second_lines = (process.communicate()[0].splitlines() for process in played)
     differing = [a for a, b in zip(first_lines, second_lines, strict=True) if a != b]
-    print(json.dumps({"seeds": len(first_lines), "differing": differing}))
+    _say(json.dumps({"seeds": len(first_lines), "differing": differing}))
     return 1 if differing or len(first_lines) < number else 0
 
 
 def _replay(path: Path) -> int:
     played = play(load(path))
-    print("\n".join(played.trace))
-    print(played.broken or "every invariant held")
+    _say("\n".join(played.trace))
+    _say(played.broken or "every invariant held")
     return 1 if played.broken else 0
 
 

@@ -59,7 +59,7 @@ def carry_not_superseded() -> None:
         left = [d.as_of for d in evaluated if d.action is Action.REBALANCE and not d.executed and d.as_of in young]
         return Due(left[0] if left else None, ())
 
-    deciding.due = due
+    setattr(deciding, "due", due)  # noqa: B010  a defect, on purpose
 
 
 def window_skipped() -> None:
@@ -117,7 +117,7 @@ def decision_recorded_late() -> None:
 
 def foreign_order_accepted() -> None:
     """Trade while an order works that is not the platform's, though nobody accepted that."""
-    objections.is_accepted = lambda store, run_id: True
+    setattr(objections, "is_accepted", lambda store, run_id: True)  # noqa: B010  a defect, on purpose
 
 
 def no_lease_check() -> None:
@@ -174,4 +174,3 @@ MUTANTS: dict[str, Callable[[], None]] = {
 
 SETS = {"new-request-id": "longbridge", "uncertain-forgotten": "schwab"}
 """The trait set that a defect is looked for in, where that is not ``paper``."""
-

@@ -19,8 +19,8 @@ __all__ = ["CALLS", "START", "Actor", "ActorClock", "Killed"]
 
 START = "start"
 SECOND = 1_000_000
-LONGEST_STOP, LONGEST_JUMP = 260.0, 120.0
-"""Seconds: past lease and visibility window, and how far a worker's clock is off at most."""
+LONGEST_STOP, LONGEST_JUMP, SLOWEST = 260.0, 120.0, 45.0
+"""Seconds: past lease and visibility window; how far a worker's clock is off at most; how slow a store is at most."""
 
 _STORE, _BROKER = ("read", "write"), ("connect", "submit", "look")
 _ANY = (*_STORE, *_BROKER, "market", "sleep", "tell", "reached")
@@ -40,7 +40,15 @@ CALLS: dict[FaultKind, tuple[str, ...]] = {
 """The calls that a fault can hit."""
 
 _ANSWERED = (FaultKind.KILLED_AFTER, FaultKind.WRITE_UNANSWERED, FaultKind.ANSWER_LOST)
-"""What strikes when the world has done its part; everything else may be followed by a second fault of the same call."""
+"""What strikes when the world has done its part; what strikes before may be followed by a second fault of the call."""
+_TWISTED = (
+    FaultKind.LATE,
+    FaultKind.DOUBLE,
+    FaultKind.REORDERED,
+    FaultKind.QUOTE_MISSING,
+    FaultKind.QUOTE_OLD,
+)
+"""What changes the world's part itself."""
 
 _SPANS = {
     "read": (1, 20),
@@ -151,38 +159,41 @@ class Actor:
 
     def _suffer(self, fault: Fault, op: str, effect: Callable[[], _T], error: type[QuantError]) -> _T:
         """Make a call go as a fault has it."""
+        self.world.hit(self, fault, op)
+        if fault.kind in _TWISTED:
+            return self._twisted(fault, op, effect, error)
+        if fault.kind in _ANSWERED:
+            effect()
+            if fault.kind is FaultKind.KILLED_AFTER:
+                self.die()
+            if fault.kind is FaultKind.ANSWER_LOST:
+                self._wait(fault)
+            raise error("no answer (simulated)")
+        self._before(fault, error)
+        if second := self._next(op):
+            return self._suffer(second, op, effect, error)
+        return effect()
+
+    def _before(self, fault: Fault, error: type[QuantError]) -> None:
+        """Do what a fault does before the world has done its part; it may be that there is no more to do then."""
         world, kind = self.world, fault.kind
-        world.hit(self, fault, op)
         if kind is FaultKind.KILLED_BEFORE:
             self.die()
-        if kind is FaultKind.STORE_FAILS:
+        elif kind is FaultKind.STORE_FAILS:
             raise error("the store does not answer (simulated)")
-        if kind is FaultKind.REQUEST_LOST:
+        elif kind is FaultKind.REQUEST_LOST:
             self._wait(fault)
             raise error("nothing arrived (simulated)")
-        if kind in (FaultKind.LATE, FaultKind.DOUBLE, FaultKind.REORDERED, FaultKind.QUOTE_MISSING, FaultKind.QUOTE_OLD):
-            return self._twisted(fault, op, effect, error)
-        if kind is FaultKind.STOPPED:
+        elif kind is FaultKind.STOPPED:
             self._stop(fault)
         elif kind is FaultKind.STORE_SLOW:
-            world.loop.pause(int(fault.amount * 45 * SECOND))
+            world.loop.pause(int(fault.amount * SLOWEST * SECOND))
         elif kind is FaultKind.TERMINATED:
             self.terminated = True
         elif kind is FaultKind.CLOCK_JUMPS:
             self.skew = timedelta(seconds=round((2 * fault.amount - 1) * LONGEST_JUMP))
-        elif kind not in _ANSWERED:
+        else:
             world.befall(fault)
-        if kind not in _ANSWERED and (second := self._next(op)):
-            return self._suffer(second, op, effect, error)
-        answer = effect()
-        if kind is FaultKind.KILLED_AFTER:
-            self.die()
-        if kind is FaultKind.WRITE_UNANSWERED:
-            raise error("no answer to a write (simulated)")
-        if kind is FaultKind.ANSWER_LOST:
-            self._wait(fault)
-            raise error("no answer (simulated)")
-        return answer
 
     def _twisted(self, fault: Fault, op: str, effect: Callable[[], _T], error: type[QuantError]) -> _T:
         """Let the effect itself know of the fault; an order that is late is not answered."""

@@ -204,7 +204,9 @@ class SimulatedBroker:
         shown = self._look(f"find {client_order_id}", self._all)
         if client_order_id in self._numbers:
             return next((report for number, report in shown if number == self._numbers[client_order_id]), None)
-        alike = [(number, report) for number, report in shown if number not in left.known and _looks(report, left.order)]
+        alike = [
+            (number, report) for number, report in shown if number not in left.known and _looks(report, left.order)
+        ]
         free = [each for each in alike if self._owner(each[0]) in (None, client_order_id)]
         if len(free) > 1:
             raise NeedsOperator(f"order {client_order_id} may be any of {[number for number, _ in free]}")
@@ -228,7 +230,9 @@ class SimulatedBroker:
             except Conflict:
                 stored = self._store.get(f"{self._root}/{key}")
                 if stored is None or stored.data.decode() != value:
-                    raise NeedsOperator(f"order {number} belongs to another, and looks like {client_order_id}") from None
+                    raise NeedsOperator(
+                        f"order {number} belongs to another, and looks like {client_order_id}"
+                    ) from None
         self._numbers[client_order_id] = number
 
 

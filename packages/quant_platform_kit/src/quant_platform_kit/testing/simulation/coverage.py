@@ -43,5 +43,7 @@ class Coverage:
         """Return all cells as a table of Markdown: ``-`` where nothing can hit."""
         head = ["boundary", *(kind.value for kind in FaultKind)]
         lines = [head, ["---"] * len(head)]
-        lines += [[row, *("-" if (n := self.cell(row, kind)) is None else str(n) for kind in FaultKind)] for row in ROWS]
+        lines += [
+            [row, *("-" if (n := self.cell(row, kind)) is None else str(n) for kind in FaultKind)] for row in ROWS
+        ]
         return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -113,7 +113,9 @@ def _resumed(random: Random, minute: int) -> Trigger:
     killed = Fault(random.choice((FaultKind.KILLED_BEFORE, FaultKind.KILLED_AFTER)), after.value, random.randrange(8))
     again = random.choice((Boundary.CONNECTED, Boundary.REVISION_COMMITTED, Boundary.SELLS_DONE, Boundary.RUN_CLOSED))
     kind = random.choice(tuple(FaultKind))
-    fault = Fault(kind, again.value, random.randrange(3), _share(random), unseen=_share(random), call=_call(random, kind))
+    fault = Fault(
+        kind, again.value, random.randrange(3), _share(random), unseen=_share(random), call=_call(random, kind)
+    )
     return Trigger(minute, (Attempt(0.0, (killed,)), Attempt(random.choice((70.0, 95.0, 130.0)), (fault,))))
 
 
@@ -144,7 +146,9 @@ def _straggler(random: Random) -> tuple[Fault, ...]:
     skip = random.choice((0, 0, 1, 2))
     wake = str(random.choice((Boundary.LEASE_TAKEN, Boundary.CONNECTED)))
     stopped = Fault(FaultKind.STOPPED, sent, skip, LONGEST, wake, call="submit")
-    late = Fault(FaultKind.LATE, sent, skip, _share(random), unseen=_share(random), early=random.random() < 0.5, call="submit")
+    late = Fault(
+        FaultKind.LATE, sent, skip, _share(random), unseen=_share(random), early=random.random() < 0.5, call="submit"
+    )
     return (stopped, late)
 
 
@@ -178,5 +182,3 @@ def _operator_fault(random: Random) -> Fault:
 def _behaviour(random: Random) -> Behaviour:
     habit = random.choice(HABITS) if random.random() < 0.4 else Habit.FILL
     return Behaviour(habit, round(random.random(), 3))
-
-

@@ -1,4 +1,4 @@
-"""What must hold after every step, judged by the venue's book and by what was really written; never by the code under test.
+"""What must hold after every step, judged by the venue's book and by what was written, never by the code under test.
 
 Objects are read as plain JSON here: a type of the platform that reads them wrongly does not hide it.
 """
@@ -9,10 +9,11 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from quant_platform_kit.domain.orders import Order, OrderState, Side
-from quant_platform_kit.testing.simulation.trait_sets import AfterSilence
+from quant_platform_kit.domain.silence import AfterSilence
 
 if TYPE_CHECKING:
     from quant_platform_kit.testing.simulation.actor import Actor
@@ -28,15 +29,15 @@ INVARIANTS: Mapping[str, str] = {
     "fills-exceed-intent": "the units filled under an order's id are never more than were recorded",
     "sold-not-held": "nothing is sold that is not held",
     "cash-below-zero": "cash is never below zero",
-    "sent-without-intent": "every order that arrives is in a recorded plan, with its revised quantity, and was recorded as sent",
+    "sent-without-intent": "every order that arrives is in a plan, as revised, and was recorded as sent",
     "sent-without-decision": "the decision that an order executes is recorded before it arrives",
-    "sent-after-halt": "no order arrives that was recorded as sent after a halt was written, and at most one that was before",
+    "sent-after-halt": "no order arrives that was recorded as sent after a halt, and at most one from before",
     "sent-by-old-epoch": "no order arrives from a worker whose lease another one has taken and begun to work under",
     "planned-twice": "a decision that was executed, or whose orders are all filled, is never planned again",
     "planned-over-live-order": "no plan is made while an order of the platform is on its way or works",
-    "decision-skipped": "a run that ends well has decided its session and any month end before it, and planned what was due",
+    "decision-skipped": "a run that ends well decided its session and month ends before, and planned what is due",
     "planned-superseded": "no plan is made for a decision that a newer one supersedes",
-    "traded-over-foreign-order": "nothing is sent while an order works that is not the platform's, unless that was accepted",
+    "traded-over-foreign-order": "nothing is sent while another one's order works, unless that was accepted",
     "executed-not-filled": "a decision is called executed only when every order of its run is filled",
     "report-differs": "what a report says was filled is what the venue filled, also later",
     "blocked-without-cause": "a run is blocked, or an order UNKNOWN, only where something befell it",
@@ -145,7 +146,7 @@ class Judge:
                 self._orders[identity].steps.append((step["state"], self.tick))
 
     def _wrote_plan(self, run_id: str, plan: dict[str, Any], *, is_holder: bool) -> None:
-        """Take note of a plan; one by a worker that had lost the account may stand there, and is judged when it sends."""
+        """Take note of a plan; one of a worker that had lost the account is judged when something of it is sent."""
         executes = plan["executes"]
         orders = [line["order"] for line in plan["plan"]["lines"] if line["order"]]
         if is_holder:
@@ -169,7 +170,12 @@ class Judge:
         if executes in self._executed:
             self.fail("planned-twice", f"{run_id} plans {executes}, executed by {self._executed[executes]}")
         for other, (decision, identities) in self._plans.items():
-            if other != run_id and decision == executes and identities and all(self._is_filled(one) for one in identities):
+            if (
+                other != run_id
+                and decision == executes
+                and identities
+                and all(self._is_filled(one) for one in identities)
+            ):
                 self.fail("planned-twice", f"{run_id} plans {executes}, whose orders {other} had filled")
         supersedes = ("REBALANCE",) if self._world.scenario.monthly else ("REBALANCE", "HOLD")
         newer = [day for day, action in self._decisions.items() if day > executes and action in supersedes]
@@ -187,7 +193,7 @@ class Judge:
                     self.fail("executed-not-filled", f"{as_of} by {run_id}: {identity} is not filled")
 
     def _wrote_lease(self, actor: Actor, lease: dict[str, Any]) -> None:
-        self._epoch = actor.epoch = max(lease["epoch"], actor.epoch)
+        self._epoch = actor.epoch = lease["epoch"]
         self.epochs[actor.name] = self._epoch
         self.open_run, self.last_run = lease["open_run"], lease["last_run"]
 
@@ -226,7 +232,9 @@ class Judge:
         self._check_halt(identity, recorded[-1], sent)
         if self.epochs.get(actor.name, 0) < (self._working_epoch if self._world.traits.connections else self._epoch):
             self.fail("sent-by-old-epoch", f"{identity} by {actor.name}")
-        foreign = [o for o in self._world.venue.working(foreign=True) if o.sent_at < self._world.claimed(planned.run_id)]
+        foreign = [
+            o for o in self._world.venue.working(foreign=True) if o.sent_at < self._world.claimed(planned.run_id)
+        ]
         if foreign and not self._accepted:
             self.fail("traded-over-foreign-order", f"{identity}, while {foreign[0].asked.client_order_id} works")
 
@@ -277,7 +285,7 @@ class Judge:
             self.fail("decision-skipped", f"{report['run_id']} did not decide {report['as_of']}")
         young, monthly = past[-CARRY_SESSIONS - 1 :], self._world.scenario.monthly
         first = min(self._decisions, default="9")
-        for day, after in zip(young, young[1:], strict=False):
+        for day, after in pairwise(young):
             if monthly and day > first and day[:7] != after[:7] and day not in self._decisions:
                 self.fail("decision-skipped", f"{report['run_id']} passed the month end {day} over")
         deciding = [d for d, action in self._decisions.items() if d in past and (action == "REBALANCE" or not monthly)]

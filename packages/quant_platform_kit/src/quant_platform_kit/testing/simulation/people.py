@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from quant_platform_kit.domain.cycle import ExecutionPolicy
@@ -19,7 +17,6 @@ from quant_platform_kit.domain.errors import (
     StoreError,
 )
 from quant_platform_kit.domain.identity import RunKey
-from quant_platform_kit.domain.orders import OrderState
 from quant_platform_kit.domain.runs import OrderRecord, Outcome, RunReport
 from quant_platform_kit.services.observe.status import StatusSources
 from quant_platform_kit.services.observe.watchdog import Kind, Schedule, Watch, watch

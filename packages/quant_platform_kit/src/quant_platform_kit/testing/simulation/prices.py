@@ -43,7 +43,7 @@ class Prices:
             symbol: [round(first * (1 + 0.03 * (2 * random.random() - 1)), 2) for _ in sessions]
             for symbol, first in zip(SYMBOLS, _FIRST, strict=True)
         }
-        self._moved = dict.fromkeys(SYMBOLS, 0.0)
+        self._moved: dict[str, float] = dict.fromkeys(SYMBOLS, 0.0)
         self._split: dict[str, int] = {}
         self._histories: dict[tuple[int, str, int], PriceHistory] = {}
 
@@ -80,6 +80,7 @@ class Prices:
     def _row(self, session: int, day: int) -> list[float]:
         """Return the closes of a session as they stand in a history that a later session sees."""
         return [
-            level[session] * (0.5 if symbol in self._split and (session >= self._split[symbol] or day > self._split[symbol]) else 1.0)
+            level[session]
+            * (0.5 if symbol in self._split and (session >= self._split[symbol] or day > self._split[symbol]) else 1.0)
             for symbol, level in self.levels.items()
         ]

@@ -1,4 +1,4 @@
-"""A scenario: all that a simulated stretch of days is made of, as plain data that can be kept, cut down and played again."""
+"""A scenario: all that simulated days are made of, as plain data that can be kept, cut down and played again."""
 
 from __future__ import annotations
 

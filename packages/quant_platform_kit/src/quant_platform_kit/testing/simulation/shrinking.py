@@ -36,7 +36,8 @@ def as_test(scenario: Scenario) -> str:
     """Return a test that plays a scenario."""
     broken = play(scenario).broken
     what = f"# it broke {broken}\n" if broken else ""
-    return f"{what}def test_a_scenario_that_once_failed_holds() -> None:\n    assert play(load('{text(scenario)}')).broken is None\n"
+    body = f"    assert play(load('{text(scenario)}')).broken is None\n"
+    return f"{what}def test_a_scenario_that_once_failed_holds() -> None:\n{body}"
 
 
 def _breaks(scenario: Scenario, invariant: str) -> bool:
@@ -68,7 +69,13 @@ def _smaller_day(day: Day) -> Iterator[Day]:
     plain = replace(day, bar_missing=0, split="", liquidated=False, reruns=False, watched=False)
     if plain != day:
         yield plain
-    for name, value in (("bar_missing", 0), ("split", ""), ("liquidated", False), ("reruns", False), ("watched", False)):
+    for name, value in (
+        ("bar_missing", 0),
+        ("split", ""),
+        ("liquidated", False),
+        ("reruns", False),
+        ("watched", False),
+    ):
         changed = replace(day, **{name: value})
         if changed != day:
             yield changed

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from quant_platform_kit.domain.errors import BrokerError, OrderRejected, Superseded
+from quant_platform_kit.domain.errors import BrokerError, Superseded
 from quant_platform_kit.domain.orders import ExecutionReport, Fill, Order, OrderState, Side
 from quant_platform_kit.testing.simulation.loop import instant
 from quant_platform_kit.testing.simulation.scenario import Behaviour, FaultKind, Habit
@@ -327,5 +327,3 @@ class Venue:
         else:
             self.units.pop(symbol, None)
         return price, commission
-
-

@@ -10,18 +10,18 @@ from decimal import Decimal
 from functools import cache
 
 from quant_platform_kit.adapters.calendar_tables import load_calendar
+from quant_platform_kit.domain.digests import canonical_json
 from quant_platform_kit.domain.identity import Mode, RunKey
 from quant_platform_kit.domain.prices import PriceHistory
 from quant_platform_kit.domain.sessions import ExchangeCalendar
 from quant_platform_kit.services.operate.switches import FlagEntry
-from quant_platform_kit.domain.digests import canonical_json
 from quant_platform_kit.testing.simulation.actor import Actor
 from quant_platform_kit.testing.simulation.invariants import Broken, Judge
 from quant_platform_kit.testing.simulation.loop import Loop, instant, micros
 from quant_platform_kit.testing.simulation.people import keep_watch, look_after, work
 from quant_platform_kit.testing.simulation.prices import Prices
 from quant_platform_kit.testing.simulation.scenario import Day, Fault, FaultKind, Scenario, Trigger
-from quant_platform_kit.testing.simulation.store import ActorStore, Objects
+from quant_platform_kit.testing.simulation.store import Objects
 from quant_platform_kit.testing.simulation.strategy import SYMBOLS
 from quant_platform_kit.testing.simulation.trait_sets import TRAIT_SETS
 from quant_platform_kit.testing.simulation.venue import Venue
@@ -223,15 +223,11 @@ class World:
             self.loop.at(due, lambda due=due, trigger=trigger: self._trigger(session, due, trigger))
             last = max(last, due)
         after = last + OPERATOR_AFTER
-        self.loop.start(
-            after, lambda: look_after(self, f"operator-{number}", day.operator, reruns=day.reruns)
-        )
+        self.loop.start(after, lambda: look_after(self, f"operator-{number}", day.operator, reruns=day.reruns))
         evening = max(closes, after + REST) + 60 * MINUTE
         if day.watched:
             self.loop.start(evening, lambda: keep_watch(self, f"watchdog-{number}"))
-        self.loop.start(
-            evening + MINUTE, lambda: look_after(self, f"evening-{number}", (), reruns=False)
-        )
+        self.loop.start(evening + MINUTE, lambda: look_after(self, f"evening-{number}", (), reruns=False))
 
     def _open(self, number: int, day: Day, opens: int) -> None:
         self.day = number
