@@ -212,24 +212,20 @@ class _Run:
         """Claim the run, or return its report.
 
         One that was claimed, and is not the one that was left open, has ended; or a worker that was stopped until it had
-        lost the account went on with it, and sent nothing.
+        lost the account claimed it then, and could not plan it.
         """
         asked = _claim(self.request, self.ports)
         ledger = self._ledger(self.request.key.run_id)
         claim = ledger.claim(asked)
         if claim is asked or self.lease.inherited == self.request.key.run_id:
             return claim
-        if report := self.ports.reports.find(claim.key.run_id):
-            self.lease.leave_run()
-            return report
-        plan = ledger.plan()
-        if plan is None:
+        report = self.ports.reports.find(claim.key.run_id)
+        if report is None and ledger.plan() is None:
             return claim
-        if any(record.transitions for record in ledger.orders(plan.plan.orders).values()):
-            self.lease.leave_run()
+        self.lease.leave_run()
+        if report is None:
             raise Damaged(f"run {claim.key.run_id} has ended and its report is missing")
-        reason = "a worker that had lost the account planned it, and sent nothing; its session is decided by a later run"
-        return self._close(self._undecided(claim, Outcome.FAILED, [reason], self._last_report()))
+        return report
 
     def _lost(self, last: RunReport | None) -> list[str]:
         run_id = self.lease.state.last_run

@@ -22,7 +22,7 @@ SECOND = 1_000_000
 LONGEST_STOP, LONGEST_JUMP, SLOWEST = 260.0, 120.0, 45.0
 """Seconds: past lease and visibility window; how far a worker's clock is off at most; how slow a store is at most."""
 
-_STORE, _BROKER = ("read", "write"), ("connect", "submit", "look")
+_STORE, _BROKER = ("read", "write"), ("connect", "order", "look")
 _ANY = (*_STORE, *_BROKER, "market", "sleep", "tell", "reached")
 CALLS: dict[FaultKind, tuple[str, ...]] = {
     **dict.fromkeys(FaultKind, _ANY),
@@ -32,7 +32,7 @@ CALLS: dict[FaultKind, tuple[str, ...]] = {
     FaultKind.REQUEST_LOST: _BROKER,
     FaultKind.ANSWER_LOST: _BROKER,
     FaultKind.LATE: _BROKER,
-    FaultKind.DOUBLE: ("submit", "look"),
+    FaultKind.DOUBLE: ("order", "look"),
     FaultKind.REORDERED: ("look",),
     FaultKind.QUOTE_MISSING: ("market",),
     FaultKind.QUOTE_OLD: ("market",),
@@ -54,7 +54,7 @@ _SPANS = {
     "read": (1, 20),
     "write": (2, 40),
     "connect": (50, 400),
-    "submit": (20, 300),
+    "order": (20, 300),
     "look": (20, 300),
     "market": (5, 100),
     "tell": (1, 5),
@@ -197,7 +197,7 @@ class Actor:
 
     def _twisted(self, fault: Fault, op: str, effect: Callable[[], _T], error: type[QuantError]) -> _T:
         """Let the effect itself know of the fault; an order that is late is not answered."""
-        if fault.kind is FaultKind.LATE and op != "submit":
+        if fault.kind is FaultKind.LATE and op != "order":
             self._wait(fault)
             return effect()
         self.twist = fault

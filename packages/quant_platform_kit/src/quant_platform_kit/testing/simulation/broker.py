@@ -96,7 +96,7 @@ class SimulatedBroker:
             self._numbers[order.client_order_id] = taken.number
             return self._told(taken)
 
-        answer = self._ask("submit", f"submit {order.client_order_id} {order.quantity}", send)
+        answer = self._ask("order", f"submit {order.client_order_id} {order.quantity}", send)
         if answer is None:
             raise BrokerError("no answer")
         return raise_if_rejected(answer)

@@ -145,9 +145,9 @@ def _straggler(random: Random) -> tuple[Fault, ...]:
     sent = Boundary.SENT_RECORDED.value
     skip = random.choice((0, 0, 1, 2))
     wake = str(random.choice((Boundary.LEASE_TAKEN, Boundary.CONNECTED)))
-    stopped = Fault(FaultKind.STOPPED, sent, skip, LONGEST, wake, call="submit")
+    stopped = Fault(FaultKind.STOPPED, sent, skip, LONGEST, wake, call="order")
     late = Fault(
-        FaultKind.LATE, sent, skip, _share(random), unseen=_share(random), early=random.random() < 0.5, call="submit"
+        FaultKind.LATE, sent, skip, _share(random), unseen=_share(random), early=random.random() < 0.5, call="order"
     )
     return (stopped, late)
 
