@@ -1,4 +1,4 @@
-"""Days of workers, operator, watchdog and venue: what holds in all of them, and that the simulation sees what does not."""
+"""Days of workers, operator, watchdog and venue: what holds in all of them, and that it is seen what does not."""
 
 from __future__ import annotations
 
@@ -98,7 +98,9 @@ def test_a_defect_is_caught_and_its_scenario_is_cut_down_to_a_test(monkeypatch: 
     faults = (Fault(FaultKind.STORE_SLOW, Boundary.CLAIMED.value), Fault(FaultKind.PRICES_MOVE, "start"))
     behaviours = (Behaviour(), Behaviour(Habit.RACE), Behaviour(Habit.FILL_LATE))
     large = one_day(Attempt(0.0, faults), Attempt(3.0), behaviours=behaviours, lends=True)
-    assert (broken := play(large).broken) and broken.invariant == "report-differs"
+    broken = play(large).broken
+    assert broken is not None
+    assert broken.invariant == "report-differs"
     small = shrunk(large)
     assert small == Scenario(7, "paper", (Day((Trigger(30, ()),)),), even=True, behaviours=behaviours[:2])
     assert text(small) in as_test(small)
@@ -122,7 +124,9 @@ def test_without_the_wait_after_a_takeover_an_order_that_a_stopped_worker_sent_l
             return left_open(self)
 
     monkeypatch.setattr(run_cycle._Run, "left_open", without_wait)
-    assert (broken := play(straggler).broken) and broken.invariant == "fills-exceed-intent"
+    broken = play(straggler).broken
+    assert broken is not None
+    assert broken.invariant == "fills-exceed-intent"
 
 
 @pytest.mark.parametrize(

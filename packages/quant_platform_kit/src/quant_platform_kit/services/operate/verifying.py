@@ -211,11 +211,11 @@ def _run(seen: _Seen, root: str, names: set[str], *, is_open: bool) -> None:
     if made - {"plan"} and "plan" not in names:
         seen.broken(f"{root}/plan", f"it is missing, and {min(made)} is there")
     steps: dict[str, set[int]] = defaultdict(set)
-    for name in made:
+    for name in sorted(made):
         if step := _STEP.fullmatch(name):
             steps[step[1]].add(int(step[2]))
     for order, numbers in steps.items():
-        for number in set(range(1, max(numbers))) - numbers:
+        for number in sorted(set(range(1, max(numbers))) - numbers):
             seen.broken(f"{root}/{order}.{number:03}", "it is missing, and later steps of the order are there")
     run = root.rpartition("/")[2]
     given_up = {restart.open_run for restart in seen.restarts}
@@ -258,17 +258,17 @@ def _operators(seen: _Seen, keys: Iterable[str]) -> None:
     """Check the numbers of what operators did, and that every switch and its audit stand beside each other."""
     audit = [key for key in keys if key.startswith("audit/")]
     numbers = {audit_number(key) for key in audit} - {0}
-    for number in set(range(1, max(numbers, default=0))) - numbers:
+    for number in sorted(set(range(1, max(numbers, default=0))) - numbers):
         seen.broken(f"audit number {number:06}", "it is missing, and later ones are there")
     asked = switches_asked_for(audit)
     entries = {key for key in keys if key.startswith(("halts/", "allowed/"))}
-    for key in asked - entries:
+    for key in sorted(asked - entries):
         seen.broken(key, "the audit has it, and the store does not")
     scopes: dict[str, set[int]] = defaultdict(set)
-    for key in entries:
+    for key in sorted(entries):
         scope, _, entry = key.rpartition("/")
         scopes[scope].add(int(entry[:6]))
     for scope, there in scopes.items():
-        for number in set(range(1, max(there))) - there:
+        for number in sorted(set(range(1, max(there))) - there):
             if not any(key.startswith(f"{scope}/{number:06}") for key in asked):
                 seen.broken(f"{scope}/{number:06}", "it is missing, and later ones are there")

@@ -201,7 +201,7 @@ class _Run:
         return self._close(report, uncertain=any(record.uncertain for record in done))
 
     def record_attempt(self, error: Exception) -> None:
-        """Record what stopped the run under way, which may be one that was left open, where the store still takes it."""
+        """Record what stopped the run under way, maybe one that was left open, where the store still takes it."""
         ports, request = self.ports, self.request
         run_id = self.lease.state.open_run or request.key.run_id
         with suppress(StoreError):
@@ -211,8 +211,8 @@ class _Run:
     def _claimed(self) -> RunClaim | RunReport:
         """Claim the run, or return its report.
 
-        One that was claimed, and is not the one that was left open, has ended; or a worker that was stopped until it had
-        lost the account claimed it then, and could not plan it.
+        One that was claimed, and is not the one that was left open, has ended; or a worker that was stopped until it
+        had lost the account claimed it then, and could not plan it.
         """
         asked = _claim(self.request, self.ports)
         ledger = self._ledger(self.request.key.run_id)

@@ -159,7 +159,7 @@ def keep_watch(world: World, name: str) -> None:
         sources = StatusSources(store, ReportStore(store), world.calendar, manifests, world.now)
         schedule = Schedule("0 10 * * 1-5", world.calendar)
         alerts = watch(Watch(schedule, world.now, hold_age=timedelta(0)), sources, world.account)
-        kinds = {alert.kind for alert in alerts}
+        kinds = sorted({alert.kind for alert in alerts})
         for alert in alerts:
             world.trace(f"{name} {alert.kind.value}: {alert.text}")
             world.judge.check_words(alert.text)
