@@ -14,6 +14,7 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
             "store_cost",
             "web_start",
             "web_no_action",
+            "ledger_verify",
             "release_status",
         )
     },

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import signal
 import subprocess
 import sys
@@ -134,6 +135,16 @@ def test_a_damaged_object_is_named_and_never_overwritten(store: FileStore, damag
     with pytest.raises(Conflict):
         store.create("runs/one", b"new")
     assert path.read_bytes() == damage
+
+
+def test_a_lock_that_somebody_keeps_is_not_waited_for_for_ever(tmp_path: Path) -> None:
+    store = FileStore(tmp_path, timeout_seconds=0.05)
+    store.create("lease", b"1")
+    with (tmp_path / ".lock").open("ab") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(StoreError, match=r"\.lock is held by another process for 0\.05 s"):
+            store.replace("lease", b"2", 1)
+    assert store.replace("lease", b"3", 1) == 2
 
 
 def test_an_object_below_a_regular_file_is_a_store_error_with_the_path(tmp_path: Path) -> None:

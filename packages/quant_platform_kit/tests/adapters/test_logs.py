@@ -143,6 +143,15 @@ def test_braces_and_markup_in_a_message_are_only_text(start: Start) -> None:
     assert [line["message"] for line in lines(log)] == ["{not} a <red>format</red> %s", "{also} <none>"]
 
 
+@pytest.mark.parametrize("as_json", [True, False])
+def test_a_message_is_one_line_whatever_controls_it_holds(start: Start, as_json: bool) -> None:
+    log = start(as_json=as_json)
+    logger.warning("GET {}", "/x\r\n2026-01-01 INFO forged \x1b[2J\x07\u2028\u202e\x85")
+    (line,) = log.getvalue().splitlines()
+    assert not any(ord(c) < 32 or ord(c) in (0x7F, 0x85, 0x2028, 0x202E) for c in line)
+    assert "forged" in line
+
+
 def test_logging_that_is_started_again_goes_to_the_new_place_only(start: Start) -> None:
     first, second = start(), start()
     logger.info("once")

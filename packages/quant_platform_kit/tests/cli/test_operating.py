@@ -25,9 +25,10 @@ import pytest
 from quant_platform_kit.adapters import installed
 from quant_platform_kit.adapters.calendar_tables import load_calendar
 from quant_platform_kit.adapters.file_store import FileStore
+from quant_platform_kit.cli import halt as halt_module
 from quant_platform_kit.cli import place as place_module
 from quant_platform_kit.cli.main import main
-from quant_platform_kit.domain.errors import BrokerError
+from quant_platform_kit.domain.errors import BrokerError, StoreError
 from quant_platform_kit.domain.orders import ExecutionReport, Order, Side
 from quant_platform_kit.domain.silence import AfterSilence, BrokerTraits
 from quant_platform_kit.paper.broker import PaperBroker, read_account
@@ -770,3 +771,65 @@ def test_the_audit_lists_who_did_what_and_why(quant: Quant, book: Path, account:
     assert quant("audit", "--since", entries[0]["at"][:10], "--book", book, "--json").document == entries
     assert quant("audit", "--since", "2100-01-01", "--book", book, "--json").document == []
     assert_refused(quant("audit", "--since", "tomorrow", "--book", book), "'tomorrow' is not a date", code=2)
+
+
+# --- a halt that cannot be written ---------------------------------------------------------------------
+
+
+def test_a_halt_that_is_not_written_says_so_and_what_it_means(
+    quant: Quant, book: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(self: FileStore, key: str, data: bytes) -> int:
+        raise StoreError(f"store object {key}: No space left on device")
+
+    monkeypatch.setattr(FileStore, "create", full)
+    answer = quant("halt", "--reason", "storm", "--book", book)
+    assert answer.code == 1
+    assert "the halt is NOT written: store object audit/" in answer.err
+    assert "nothing can be sent either" in answer.err
+    assert "add --wait" in answer.err
+
+
+def test_a_halt_that_waits_is_written_as_soon_as_the_store_takes_it(
+    quant: Quant, book: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries, create = [3], FileStore.create
+
+    def full_at_first(self: FileStore, key: str, data: bytes) -> int:
+        tries[0] -= 1
+        if tries[0] > 0:
+            raise StoreError(f"store object {key}: No space left on device")
+        return create(self, key, data)
+
+    monkeypatch.setattr(FileStore, "create", full_at_first)
+    monkeypatch.setattr(halt_module, "WAIT_SECONDS", 0.001)
+    answer = quant("halt", "--reason", "storm", "--book", book, "--wait")
+    assert answer.code == 0
+    assert "all halted by" in answer.out
+    assert answer.err.count("NOT written") == 1
+
+
+# --- whether all is there --------------------------------------------------------------------------------
+
+
+def test_a_ledger_that_is_whole_is_verified(quant: Quant, book: Path) -> None:
+    answer = quant("ledger", "verify", "--book", book)
+    assert (answer.code, answer.err) == (0, "")
+    assert re.match(r"\d+ objects read, 0 damaged; accounts: PAPER-", answer.out)
+
+
+def test_a_damaged_ledger_is_named_and_the_account_can_begin_anew(quant: Quant, book: Path) -> None:
+    account = next((book / "store/accounts").iterdir())
+    claim = next(account.glob("runs/*/claim"))
+    claim.write_bytes(claim.read_bytes().replace(b"2022", b"2021", 1))
+    answer = quant("ledger", "verify", "--book", book)
+    assert answer.code == 1
+    assert "/claim: object accounts/" in answer.out
+    assert "2 damaged" in answer.out
+    _, damage = quant("ledger", "verify", "--book", book, "--json").document["damage"]
+    assert damage["key"].endswith("/claim")
+    again = quant("ledger", "restart", "--book", book, "--reason", "no backup")
+    assert again.code == 0
+    assert f"account {account.name} is halted" in again.out
+    assert quant("ledger", "verify", "--book", book).code == 0
+    assert_refused(quant("ledger", "restart", "--book", book, "--reason", "x"), "nothing of account", "is damaged")

@@ -191,6 +191,42 @@ def test_an_address_that_is_not_verified_or_missing_is_nobody(
     assert guarded.desk.received == []
 
 
+ODD_CLAIMS: dict[str, dict[str, Any]] = {
+    "an address in a list": {"email": [SCHEDULER]},
+    "an address that is a number": {"email": 7},
+    "verified in words": {"email_verified": "true"},
+    "verified by a number": {"email_verified": 1},
+    "an end that is no number": {"exp": "later"},
+    "an end in a list": {"exp": [1]},
+    "an audience that is a number": {"aud": 7},
+    "an issuer that is a list": {"iss": ["https://accounts.google.com"]},
+    "issued in words": {"iat": "now"},
+}
+
+
+@pytest.mark.parametrize("changes", ODD_CLAIMS.values(), ids=ODD_CLAIMS)
+def test_a_claim_of_the_wrong_type_makes_the_token_invalid(
+    guarded: House, issuer: rsa.RSAPrivateKey, changes: dict[str, Any]
+) -> None:
+    now = int(time.time())
+    claims = {"iss": "https://accounts.google.com", "aud": AUDIENCE, "email": SCHEDULER, "email_verified": True}
+    content = json.dumps({**claims, "iat": now, "exp": now + 3600, **changes}).encode()
+    signed = jwt.api_jws.encode(content, issuer, "RS256", {"kid": "one"})
+    answer = run(guarded, f"Bearer {signed}")
+    assert answer.status_code == 401, answer.text
+    assert answer.json()["error"].startswith("the identity token is not valid here: ")
+
+
+def test_the_clocks_may_be_forty_seconds_apart(guarded: House, token: Token) -> None:
+    now = int(time.time())
+    for early, status in ((30, 200), (90, 401)):
+        answer = guarded.get("/version", Authorization=f"Bearer {token(iat=now + early, nbf=now + early)}")
+        assert answer.status_code == status
+    for late, status in ((30, 200), (90, 401)):
+        answer = guarded.get("/version", Authorization=f"Bearer {token(iat=now - 3600, exp=now - late)}")
+        assert answer.status_code == status
+
+
 def test_the_token_is_asked_for_before_the_body_is_read(guarded: House, token: Token) -> None:
     assert guarded.ask("POST", "/run", {TIME: "soon"}, b"x" * 20_000).status_code == 401
     assert guarded.ask("POST", "/run", {"Authorization": f"Bearer {token()}"}, b"x" * 20_000).status_code == 413

@@ -6,7 +6,9 @@ Monday's decision buys AAA and BBB in Tuesday's session, which is under way: 58 
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable, Collection, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
@@ -17,6 +19,7 @@ from quant_platform_kit.adapters.clock import FrozenClock
 from quant_platform_kit.adapters.platforms import read_platform
 from quant_platform_kit.adapters.price_files import FileMarketData
 from quant_platform_kit.domain.cycle import ExecutionPolicy
+from quant_platform_kit.domain.errors import StoreError
 from quant_platform_kit.domain.identity import Mode, RunKey
 from quant_platform_kit.domain.paper_book import PaperBook
 from quant_platform_kit.domain.strategy import BoundStrategy
@@ -29,6 +32,7 @@ from quant_platform_kit.runtime.stopping import StopSignal
 from quant_platform_kit.services.record.report_store import ReportStore
 from quant_platform_kit.services.run.execution import ExecutionTimes
 from quant_platform_kit.services.run.request import RunTerms
+from quant_platform_kit.web import app
 from quant_platform_kit.web.app import create_app
 from starlette.testclient import TestClient
 
@@ -165,6 +169,45 @@ def report_of(answer: Any) -> dict[str, Any]:
 def outcomes(answers: Iterable[Any]) -> list[str]:
     """Return how runs ended."""
     return [report_of(answer)["outcome"] for answer in answers]
+
+
+# --- triggers that hang, stores that take no writes ------------------------------------------------
+
+
+def test_a_store_that_takes_no_writes_is_not_ready() -> None:
+    house = House()
+    assert house.get("/ready").status_code == 200
+
+    def full(operation: str, key: str, done: bool) -> None:
+        if operation in ("create", "replace"):
+            raise StoreError(f"store object {key}: No space left on device")
+
+    house.stores.ledger.fault = full
+    assert house.get("/ready").status_code == 200, "a write of a moment ago proves enough"
+    house.clock.instant += timedelta(seconds=11)
+    answer = house.get("/ready")
+    assert (answer.status_code, answer.json()) == (503, {"error": "store object ready: No space left on device"})
+
+
+def test_triggers_that_hang_never_take_the_threads_of_ready(monkeypatch: pytest.MonkeyPatch) -> None:
+    house, go, begun = House(), threading.Event(), threading.Semaphore(0)
+
+    def hang(*_: object) -> list[object]:
+        begun.release()
+        assert go.wait(20)
+        return []
+
+    monkeypatch.setattr(app, "MOST_RUNS", 2)
+    monkeypatch.setattr(app, "run_accounts", hang)
+    with house.door as door, ThreadPoolExecutor(2) as pool:
+        hung = [pool.submit(door.post, "/run", headers={TIME: DUE}) for _ in range(2)]
+        assert all(begun.acquire(timeout=20) for _ in hung)
+        busy = door.post("/run", headers={TIME: DUE})
+        assert (busy.status_code, busy.headers["Retry-After"]) == (503, "30")
+        assert busy.json()["error"].startswith("2 triggers are under way")
+        assert door.get("/ready").status_code == door.get("/version").status_code == 200
+        go.set()
+        assert [each.result().status_code for each in hung] == [200, 200]
 
 
 # --- health, readiness, version -------------------------------------------------------------------

@@ -15,7 +15,7 @@ from itertools import groupby
 
 from quant_platform_kit.domain.errors import Conflict, Damaged
 from quant_platform_kit.ports.versioned_store import VersionedStore
-from quant_platform_kit.services.record.objects import Link, encode, link_of
+from quant_platform_kit.services.record.objects import Link, encode, link_of, written
 
 __all__ = ["BEGINNING", "Chain", "append", "newest"]
 
@@ -50,9 +50,7 @@ class Chain:
         link = Link(self.epoch, self.head.number + 1, self.head.digest)
         data = encode(value, key, link)
         _create(self.store, key, data)
-        written = link_of(data, key)
-        assert written is not None, "it was linked just now"
-        self.head = written
+        self.head = written(data, link)
 
 
 def append(store: VersionedStore, chain: Chain | None, key: str, value: object) -> None:

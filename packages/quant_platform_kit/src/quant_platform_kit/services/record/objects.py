@@ -9,7 +9,7 @@ a seal are those of earlier versions, and are read as they are.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, TypeVar
 
@@ -18,7 +18,7 @@ from pydantic import TypeAdapter, ValidationError
 from quant_platform_kit.domain.digests import canonical_json, sha256
 from quant_platform_kit.domain.errors import Damaged
 
-__all__ = ["Link", "decode", "encode", "link_of"]
+__all__ = ["Link", "decode", "encode", "link_of", "written"]
 
 _T = TypeVar("_T")
 
@@ -62,6 +62,11 @@ def encode(value: object, key: str, link: Link | None = None) -> bytes:
         place = b'"epoch":%d,"number":%d,"previous":"%s",' % (link.epoch, link.number, link.previous.encode())
     head = content + b',"~":{' + place
     return head + b'"sha256":"%s"}}' % _digest(key, head)
+
+
+def written(data: bytes, link: Link) -> Link:
+    """Return a link with the digest of the object that `encode` made of it."""
+    return replace(link, digest=data[-67:-3].decode())
 
 
 def decode(kind: type[_T], data: bytes, key: str) -> _T:
