@@ -66,10 +66,11 @@ def findings(source: str) -> list[Finding]:
 
 def _imports(tree: ast.Module) -> Iterator[Finding]:
     for node in ast.walk(tree):
-        names: list[str] = []
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+        elif not isinstance(node, ast.ImportFrom) or not node.module or node.level:
+            continue
+        else:
             names = [f"{node.module}.{alias.name}" for alias in node.names if alias.name != "Random"]
         for name in names:
             for module, rule in _MODULES.items():
@@ -96,7 +97,9 @@ class _Sets:
         self._names: set[str] = set()
         self._attributes: set[str] = set()
         self._functions: set[str] = set()
-        self._parents = {child: node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)}
+        self._parents: dict[ast.AST | None, ast.AST] = {
+            child: node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)
+        }
         self._learn()
 
     def findings(self) -> Iterator[Finding]:
