@@ -6,13 +6,14 @@ from __future__ import annotations
 import sys
 
 from generated_files import write_or_check
-from reference import eligibility, execution_model, release, settings
+from reference import eligibility, execution_model, release, settings, simulation
 
 PAGES = {
     "eligibility": eligibility.page,
     "execution-model": execution_model.page,
     "release": release.page,
     "settings": settings.page,
+    "simulation": simulation.page,
 }
 
 if __name__ == "__main__":
