@@ -127,6 +127,11 @@ def no_lease_check() -> None:
     broker.SimulatedBroker._require_time = lambda self, deadline: None
 
 
+def no_look_up_on_resume() -> None:
+    """Take an order without a step for one that was never sent, and do not ask the broker whether it knows it."""
+    execution.Execution._known_after_all = lambda self, record: False
+
+
 def new_request_id() -> None:
     """Send every order under another request id: a venue that recognises ids makes a second order of it."""
     venue.Venue._remembered = lambda self, sent: sent
@@ -157,6 +162,7 @@ _OF_PROCESSES = ("send-before-record", "resend-unknown", "no-lease", "replan-on-
 
 MUTANTS: dict[str, Callable[[], None]] = {
     **{name: mutants.MUTANTS[name] for name in _OF_PROCESSES},
+    "no-look-up-on-resume": no_look_up_on_resume,
     "new-request-id": new_request_id,
     "halt-read-early": halt_read_early,
     "revision-not-recorded": revision_not_recorded,

@@ -31,6 +31,8 @@ FAULTS = {
     FaultKind.MANUAL_TRADE: "the account's owner trades by hand, where the broker lends nothing",
     FaultKind.FOREIGN_ORDER: "the account's owner places an order that works on, where the broker lends nothing",
     FaultKind.SESSION_ENDS: "the venue closes; orders of the day expire",
+    FaultKind.STEP_LOST: "the process dies after it, and the store loses the step that says so; then only what the "
+    "venue sees has to hold",
 }
 
 

@@ -183,7 +183,9 @@ def _chain(seen: _Seen, root: str, objects: Mapping[str, Link | None], lease: Li
     digests = {link.digest for link in objects.values() if link}
     for key, link in objects.items():
         if link and link.number > 1 and link.previous not in digests:
-            seen.broken(f"{root} number {link.number - 1}", f"object {link.number - 1}, before {key}, is missing or damaged")
+            seen.broken(
+                f"{root} number {link.number - 1}", f"object {link.number - 1}, before {key}, is missing or damaged"
+            )
         run = key.removeprefix(f"{root}/runs/").partition("/")[0]
         if link is None and objects.get(f"{root}/runs/{run}/claim"):
             seen.broken(key, "it has no place among the account's objects")

@@ -34,12 +34,13 @@ CALLS: dict[FaultKind, tuple[str, ...]] = {
     FaultKind.LATE: _BROKER,
     FaultKind.DOUBLE: ("order", "look"),
     FaultKind.REORDERED: ("look",),
+    FaultKind.STEP_LOST: ("order",),
     FaultKind.QUOTE_MISSING: ("market",),
     FaultKind.QUOTE_OLD: ("market",),
 }
 """The calls that a fault can hit."""
 
-_ANSWERED = (FaultKind.KILLED_AFTER, FaultKind.WRITE_UNANSWERED, FaultKind.ANSWER_LOST)
+_ANSWERED = (FaultKind.KILLED_AFTER, FaultKind.WRITE_UNANSWERED, FaultKind.ANSWER_LOST, FaultKind.STEP_LOST)
 """What strikes when the world has done its part; what strikes before may be followed by a second fault of the call."""
 _TWISTED = (
     FaultKind.LATE,
@@ -164,7 +165,9 @@ class Actor:
             return self._twisted(fault, op, effect, error)
         if fault.kind in _ANSWERED:
             effect()
-            if fault.kind is FaultKind.KILLED_AFTER:
+            if fault.kind is FaultKind.STEP_LOST:
+                self.world.lose_step()
+            if fault.kind in (FaultKind.KILLED_AFTER, FaultKind.STEP_LOST):
                 self.die()
             if fault.kind is FaultKind.ANSWER_LOST:
                 self._wait(fault)

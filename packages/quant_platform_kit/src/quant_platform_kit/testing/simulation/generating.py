@@ -38,6 +38,7 @@ KINDS = (
     FaultKind.MANUAL_TRADE,
     FaultKind.FOREIGN_ORDER,
     FaultKind.SESSION_ENDS,
+    FaultKind.STEP_LOST,
 )
 OPERATOR_KINDS = (FaultKind.KILLED_BEFORE, FaultKind.KILLED_AFTER, FaultKind.STORE_FAILS, FaultKind.WRITE_UNANSWERED)
 WAKES = (Boundary.LEASE_TAKEN, Boundary.CONNECTED, Boundary.ORDER_SENT, Boundary.REPORT_PUBLISHED, Boundary.RUN_CLOSED)
@@ -52,6 +53,7 @@ RARE = (
     *(Boundary.RUN_CLOSED,) * 2,
 )
 HABITS = tuple(Habit)
+_OF_ORDERS = (FaultKind.LATE, FaultKind.REQUEST_LOST, FaultKind.ANSWER_LOST, FaultKind.STEP_LOST)
 LONGEST = 0.999
 """Of timeout and window: what is later than both is beyond what a broker promises."""
 
@@ -129,7 +131,7 @@ def _faults(random: Random) -> tuple[Fault, ...]:
 
 def _fault(random: Random) -> Fault:
     kind, after = random.choice(KINDS), random.choice(BOUNDARIES)
-    if kind in (FaultKind.LATE, FaultKind.REQUEST_LOST, FaultKind.ANSWER_LOST) and random.random() < 0.8:
+    if kind in _OF_ORDERS and random.random() < 0.8:
         after = Boundary.SENT_RECORDED.value
     amount, unseen = _share(random), _share(random)
     skip = random.choice((0, 0, 0, 1, 2, 3, 5))

@@ -36,6 +36,7 @@ class FaultKind(StrEnum):
     MANUAL_TRADE = "manual trade"
     FOREIGN_ORDER = "foreign order"
     SESSION_ENDS = "session ends"
+    STEP_LOST = "step lost"
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,11 @@ class Objects:
         self._objects[key] = Stored(data, generation + 1)
         return generation + 1
 
+    def lose(self, key: str) -> None:
+        """Lose an object, as no store should."""
+        del self._objects[key]
+        self._keys.remove(key)
+
     def get(self, key: str) -> Stored | None:
         """Return an object."""
         return self._objects.get(key)

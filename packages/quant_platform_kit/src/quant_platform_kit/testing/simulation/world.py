@@ -95,6 +95,8 @@ class World:
         self._trace: list[str] = []
         self._hits: dict[tuple[str, str], int] = {}
         self._met: dict[tuple[str, str], int] = {}
+        self.damaged = False
+        self._sent_step = ""
         self._claims: dict[str, int] = {}
         self._stopped: list[tuple[str, Actor, Callable[[], None]]] = []
         self._workers = 0
@@ -119,9 +121,18 @@ class World:
     def wrote(self, actor: Actor, key: str, data: bytes) -> None:
         """Take note of a write."""
         parts = key.split("/")
+        if b'"state":"SENT"' in data and parts[-2] == "orders":
+            self._sent_step = key
         if parts[-1] == "claim":
             self._claims.setdefault(parts[-2], self.loop.now)
         self.judge.wrote(actor, key, data)
+
+    def lose_step(self) -> None:
+        """Lose the newest step of an order that says it was sent: the last object, which no other one names."""
+        if self._sent_step and self.objects.get(self._sent_step):
+            self.objects.lose(self._sent_step)
+            self.damaged = True
+            self.trace(f"the store loses {self._sent_step}")
 
     def claimed(self, run_id: str) -> int:
         """Return when a run was claimed (microseconds)."""
