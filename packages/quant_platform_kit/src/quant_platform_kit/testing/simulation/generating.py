@@ -53,6 +53,22 @@ RARE = (
     *(Boundary.RUN_CLOSED,) * 2,
 )
 HABITS = tuple(Habit)
+_KILLS = (FaultKind.KILLED_BEFORE, FaultKind.KILLED_AFTER)
+_BEFORE_ORDERS = {
+    Boundary.CONNECTED: Boundary.PLAN_COMMITTED,
+    Boundary.REVISION_COMMITTED: Boundary.REVISION_COMMITTED,
+}
+"""Where the first order of a phase is recorded as sent, by where a resumed run then looks it up."""
+_OF_LOOKS = (
+    FaultKind.REQUEST_LOST,
+    FaultKind.ANSWER_LOST,
+    FaultKind.LATE,
+    FaultKind.DOUBLE,
+    FaultKind.REORDERED,
+    FaultKind.QUOTE_MISSING,
+    FaultKind.QUOTE_OLD,
+    FaultKind.WRITE_UNANSWERED,
+)
 _OF_ORDERS = (FaultKind.LATE, FaultKind.REQUEST_LOST, FaultKind.ANSWER_LOST, FaultKind.STEP_LOST)
 LONGEST = 0.999
 """Of timeout and window: what is later than both is beyond what a broker promises."""
@@ -111,14 +127,16 @@ def _trigger(random: Random, minute: int, workers: int) -> Trigger:
 
 def _resumed(random: Random, minute: int) -> Trigger:
     """Return a trigger whose first worker dies over an order, and whose second is hit while it takes that up."""
-    after = random.choice((Boundary.SENT_RECORDED, Boundary.ORDER_SENT, Boundary.ANSWER_RECORDED))
-    killed = Fault(random.choice((FaultKind.KILLED_BEFORE, FaultKind.KILLED_AFTER)), after.value, random.randrange(8))
     again = random.choice((Boundary.CONNECTED, Boundary.REVISION_COMMITTED, Boundary.SELLS_DONE, Boundary.RUN_CLOSED))
-    kind = random.choice(tuple(FaultKind))
-    fault = Fault(
-        kind, again.value, random.randrange(3), _share(random), unseen=_share(random), call=_call(random, kind)
-    )
-    return Trigger(minute, (Attempt(0.0, (killed,)), Attempt(random.choice((70.0, 95.0, 130.0)), (fault,))))
+    if again in _BEFORE_ORDERS and random.random() < 0.7:
+        killed = Fault(FaultKind.KILLED_AFTER, _BEFORE_ORDERS[again].value, call="write")
+    else:
+        after = random.choice((Boundary.SENT_RECORDED, Boundary.ORDER_SENT, Boundary.ANSWER_RECORDED))
+        killed = Fault(random.choice(_KILLS), after.value, random.randrange(8))
+    kind = random.choice(_OF_LOOKS if random.random() < 0.6 else tuple(FaultKind))
+    skip = random.choice((0, 0, 1, 2))
+    fault = Fault(kind, again.value, skip, _share(random), unseen=_share(random), call=_call(random, kind))
+    return Trigger(minute, (Attempt(0.0, (killed,)), Attempt(random.choice((95.0, 130.0)), (fault,))))
 
 
 def _faults(random: Random) -> tuple[Fault, ...]:
