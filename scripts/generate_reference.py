@@ -6,7 +6,7 @@ from __future__ import annotations
 import sys
 
 from generated_files import write_or_check
-from reference import eligibility, execution_model, release, settings, simulation
+from reference import eligibility, execution_model, release, settings, simulation, venues
 
 PAGES = {
     "eligibility": eligibility.page,
@@ -14,6 +14,9 @@ PAGES = {
     "release": release.page,
     "settings": settings.page,
     "simulation": simulation.page,
+    "venue-longbridge": venues.longbridge,
+    "venue-schwab": venues.schwab,
+    "venue-tws": venues.tws,
 }
 
 if __name__ == "__main__":

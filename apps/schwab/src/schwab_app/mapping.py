@@ -9,7 +9,7 @@ from typing import Any
 
 from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.domain.orders import ExecutionReport, Fill, Order, OrderState, Side, refuse_contradiction
-from quant_platform_kit.domain.portfolio import AccountState, Quote, quotable, quote_price
+from quant_platform_kit.domain.portfolio import AccountState, Quote, quotable, quote_price, told_close
 
 from schwab_app.intents import Fingerprint
 
@@ -161,7 +161,8 @@ def quote(symbol: str, document: Document) -> Quote | None:
     middle = (bid + ask) / 2 if bid > 0 and ask > 0 else 0.0
     for price, made in ((float(prices.get("lastPrice") or 0), "tradeTime"), (middle, "quoteTime")):
         if quotable(price) and prices.get(made):
-            return Quote(symbol, quote_price(price), datetime.fromtimestamp(prices[made] / 1000, UTC))
+            before = told_close(prices.get("closePrice"))
+            return Quote(symbol, quote_price(price), datetime.fromtimestamp(prices[made] / 1000, UTC), before)
     return None
 
 

@@ -43,6 +43,7 @@ class Price:
     symbol: str
     last_done: Decimal
     timestamp: datetime = AT
+    prev_close: Decimal | None = None
 
 
 @dataclass
@@ -101,7 +102,15 @@ def test_a_quote_has_six_decimals_and_its_own_time() -> None:
     told = quote(Price("SPY.US", D("331.3")))
     assert told is not None
     assert (told.symbol, str(told.price), told.as_of) == ("SPY", "331.300000", AT)
+    assert told.previous_close is None
     assert quote(Price("SPY.US", D(0))) is None
+
+
+@pytest.mark.parametrize(("told", "before"), [(D("330.1"), D("330.1")), (D(0), None), (None, None)])
+def test_a_quote_carries_the_previous_close_that_longbridge_tells(told: Decimal | None, before: Decimal | None) -> None:
+    made = quote(Price("SPY.US", D("331.3"), prev_close=told))
+    assert made is not None
+    assert made.previous_close == before
 
 
 def test_candlesticks_are_dated_where_the_exchange_is() -> None:

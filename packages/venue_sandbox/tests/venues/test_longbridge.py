@@ -3,32 +3,51 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Generator
+import json
+from collections.abc import Generator, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from venue_sandbox.exchange.accounts import Funding
 from venue_sandbox.exchange.clock import VenueClock
 from venue_sandbox.exchange.exchange import Exchange
+from venue_sandbox.exchange.faults import VenueFaults
 from venue_sandbox.exchange.opening import Plan, open_exchange
 from venue_sandbox.exchange.orders import OrderType, Side, Ticket
-from venue_sandbox.venues.http.front import Refused
+from venue_sandbox.exchange.pacing import Pacer
+from venue_sandbox.exchange.treatment import Treatment
+from venue_sandbox.venues.http.front import Refused, Venue
+from venue_sandbox.venues.http.options import Option
+from venue_sandbox.venues.http.rate_limit import RateLimit
 from venue_sandbox.venues.longbridge import frames
 from venue_sandbox.venues.longbridge.assets import balance_document
+from venue_sandbox.venues.longbridge.calls import HTTP_CALLS, QUOTE_COMMANDS, TRADE_COMMANDS
 from venue_sandbox.venues.longbridge.candlesticks import BadQuery, candlesticks, history, read_day
-from venue_sandbox.venues.longbridge.context import text
+from venue_sandbox.venues.longbridge.context import LongBridgeContext, text
+from venue_sandbox.venues.longbridge.faults import LONGBRIDGE_FAULTS
 from venue_sandbox.venues.longbridge.frames import BadFrame, push, read_request, response
-from venue_sandbox.venues.longbridge.messages import CANDLESTICK_REQUEST, HISTORY_REQUEST, QUOTES, SUBSCRIBE
+from venue_sandbox.venues.longbridge.messages import (
+    CANDLESTICK_REQUEST,
+    HISTORY_REQUEST,
+    QUOTES,
+    SUBSCRIBE,
+    QuoteCommand,
+    TradeCommand,
+)
 from venue_sandbox.venues.longbridge.order_documents import status_of
-from venue_sandbox.venues.longbridge.order_request import Submission, read_body
+from venue_sandbox.venues.longbridge.order_options import CHANGE_OPTIONS, ORDER_OPTIONS
+from venue_sandbox.venues.longbridge.order_request import Change, Submission, read_body, ticket_of
 from venue_sandbox.venues.longbridge.protobuf import BYTES, INTEGER, TEXT, BadMessage, Message, many
+from venue_sandbox.venues.longbridge.server import http_endpoints
 from venue_sandbox.venues.longbridge.sessions import Sessions
 from venue_sandbox.venues.longbridge.signing import Parts, signature
+from venue_sandbox.venues.longbridge.socket_commands import COMMANDS
+from venue_sandbox.venues.longbridge.sockets import Denied
 from venue_sandbox.venues.longbridge.symbols import market_of, named, symbol_of
-from venue_sandbox.venues.longbridge.tokens import Tokens
+from venue_sandbox.venues.longbridge.tokens import Credentials, Tokens
 
 D = Decimal
 NOON = datetime(2023, 6, 2, 16, tzinfo=UTC)
@@ -253,3 +272,112 @@ def test_a_question_that_is_not_served_is_refused(exchange: Exchange, values: di
 
 def test_a_quote_is_a_message(exchange: Exchange) -> None:
     assert QUOTES.decode(QUOTES.encode({"secu_quote": [{"symbol": "SPY.US"}]}))["secu_quote"][0]["prev_close"] == ""
+
+
+# --- every option --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "written"),
+    [
+        (
+            Submission,
+            ORDER_OPTIONS,
+            {
+                **{"symbol": "SPY.US", "order_type": "LO", "side": "Buy", "submitted_quantity": "1"},
+                **{"time_in_force": "Day", "submitted_price": "50"},
+            },
+        ),
+        (Change, CHANGE_OPTIONS, {"order_id": "1", "quantity": "1"}),
+    ],
+)
+def test_every_option_that_is_not_served_is_refused_by_its_name(
+    kind: type[Submission | Change], options: Mapping[str, Option], written: dict[str, Any]
+) -> None:
+    def body(**asked: Any) -> bytes:
+        return json.dumps({**written, **asked}).encode()
+
+    for option in (option for option in options.values() if option.treatment is Treatment.REFUSED):
+        for nothing in (None, "", *option.nothing):
+            read_body(kind, body(**{option.name: nothing}))
+        with pytest.raises(Refused, match=f"{option.name}: {option.text}") as caught:
+            read_body(kind, body(**{option.name: "1"}))
+        assert (caught.value.status, caught.value.code) == (400, 602001)
+    with pytest.raises(Refused, match="sell_by: the field is not known"):
+        read_body(kind, body(sell_by=1))
+
+
+def test_a_market_order_has_no_price() -> None:
+    wish = Submission.model_validate(
+        {
+            **{"symbol": "SPY.US", "order_type": "MO", "side": "Buy", "submitted_quantity": "1"},
+            **{"time_in_force": "Day", "submitted_price": "50"},
+        }
+    )
+    with pytest.raises(Refused, match="a market order has no price"):
+        ticket_of(wish, "DUSBX1")
+
+
+def test_every_call_and_command_is_in_the_table_and_served_or_refused(exchange: Exchange) -> None:
+    venue = Venue(exchange, Pacer(exchange, 0), VenueFaults(LONGBRIDGE_FAULTS, lambda _: None))
+    context = LongBridgeContext(venue, Credentials("key", "secret"), Tokens(exchange), RateLimit(0, 1))
+    refused = {call.name.split()[1] for call in HTTP_CALLS if call.treatment is Treatment.REFUSED}
+    found = {(endpoint.method, endpoint.path) for endpoint in http_endpoints(context)}
+    served = {tuple(call.name.split()) for call in HTTP_CALLS if call.treatment is Treatment.SERVED}
+    assert found == served | {("*", path) for path in refused}
+    for kind, rows in (("quote", QUOTE_COMMANDS), ("trade", TRADE_COMMANDS)):
+        answered = {number for number, row in rows.items() if row.treatment is Treatment.SERVED}
+        assert answered == {1, 2, 3, *COMMANDS[kind]}
+
+
+def test_a_frame_that_is_none_is_answered_as_far_as_it_can_be_read() -> None:
+    assert frames.head_of(b"\x01\x0b\x00\x00\x00\x07\x0b\xb8\x00\x00\x09ab") == frames.Request(11, 7, b"")
+    assert frames.head_of(b"\x01\x0b") == frames.Request(11, 0, b"")
+    assert frames.head_of(b"") == frames.Request(0, 0, b"")
+
+
+class Wire:
+    """A socket of which only what is answered matters."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        venue = Venue(exchange, Pacer(exchange, 0), VenueFaults(LONGBRIDGE_FAULTS, lambda _: None))
+        self.context = LongBridgeContext(venue, Credentials("key", "secret"), Tokens(exchange), RateLimit(0, 1))
+        self.subscribed: set[str] = set()
+
+
+@pytest.mark.parametrize(
+    ("symbols", "sub_types", "problem"),
+    [
+        (["SPY.US"], [2], "quotes only"),
+        (["SPY.US"], [1, 4], "quotes only"),
+        (["SPY.US"], [], "quotes only"),
+        (["SPY.US", "XXX.US"], [1], "symbol not found: XXX.US"),
+    ],
+)
+def test_a_subscription_that_would_send_nothing_is_denied(
+    exchange: Exchange, symbols: list[str], sub_types: list[int], problem: str
+) -> None:
+    subscribe, wire = COMMANDS["quote"][QuoteCommand.SUBSCRIBE].run, cast(Any, Wire(exchange))
+    with pytest.raises(Denied, match=problem):
+        subscribe(wire, {"symbol": symbols, "sub_type": sub_types, "is_first_push": 1})
+    assert wire.subscribed == set()
+
+
+def test_a_socket_tells_what_it_has_subscribed_to(exchange: Exchange) -> None:
+    commands, wire = COMMANDS["quote"], cast(Any, Wire(exchange))
+    commands[QuoteCommand.SUBSCRIBE].run(wire, {"symbol": ["SPY.US"], "sub_type": [1], "is_first_push": 0})
+    shown = {"sub_list": [{"symbol": "SPY.US", "sub_type": [1]}]}
+    for sub_types in ([2], []):
+        assert commands[QuoteCommand.SUBSCRIPTIONS].run(wire, {}).values == shown
+        commands[QuoteCommand.UNSUBSCRIBE].run(wire, {"symbol": ["SPY.US"], "sub_type": sub_types, "unsub_all": 0})
+    assert wire.subscribed == set(), "depth was not subscribed to, quotes were"
+
+
+def test_topics_that_are_never_told_fail(exchange: Exchange) -> None:
+    wire = cast(Any, Wire(exchange))
+    answered = COMMANDS["trade"][TradeCommand.SUBSCRIBE].run(wire, {"topics": ["private", "news"]})
+    assert answered.values == {
+        "success": ["private"],
+        "fail": [{"topic": "news", "reason": "the topic is not known"}],
+        "current": ["private"],
+    }

@@ -2,28 +2,43 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import StreamReader, web
+from aiohttp.base_protocol import BaseProtocol
+from aiohttp.test_utils import make_mocked_request
 from venue_sandbox.exchange.accounts import Funding
 from venue_sandbox.exchange.clock import VenueClock
 from venue_sandbox.exchange.exchange import Exchange
+from venue_sandbox.exchange.faults import VenueFaults
+from venue_sandbox.exchange.instruments import Listing
 from venue_sandbox.exchange.market import Bar
 from venue_sandbox.exchange.opening import Plan, open_exchange
 from venue_sandbox.exchange.orders import OrderStatus, OrderType, Side, Ticket, TimeInForce
-from venue_sandbox.venues.http.front import Refused
+from venue_sandbox.exchange.pacing import Pacer
+from venue_sandbox.exchange.treatment import Treatment
+from venue_sandbox.venues.http.front import Refused, Venue
+from venue_sandbox.venues.http.options import Option
 from venue_sandbox.venues.http.rate_limit import RateLimit
 from venue_sandbox.venues.schwab.accounts import account_document
-from venue_sandbox.venues.schwab.context import account_hash, order_id
+from venue_sandbox.venues.schwab.calls import CALLS
+from venue_sandbox.venues.schwab.context import SchwabContext, account_hash, order_id
+from venue_sandbox.venues.schwab.faults import SCHWAB_FAULTS
 from venue_sandbox.venues.schwab.history import candle_time, period_begin
+from venue_sandbox.venues.schwab.instruments import exchange_of
 from venue_sandbox.venues.schwab.logins import ACCESS_SECONDS, Logins
+from venue_sandbox.venues.schwab.oauth import Application
 from venue_sandbox.venues.schwab.order_documents import REPLACED, order_document, status_of
+from venue_sandbox.venues.schwab.order_options import INSTRUMENT_OPTIONS, LEG_OPTIONS, ORDER_OPTIONS
 from venue_sandbox.venues.schwab.order_request import read_spec, ticket_of
+from venue_sandbox.venues.schwab.server import application, endpoints
 
 D = Decimal
 NOON = datetime(2023, 6, 2, 16, tzinfo=UTC)
@@ -157,7 +172,7 @@ def spec(**changes: Any) -> bytes:
 def test_an_order_is_read() -> None:
     ticket = ticket_of(read_spec(spec()), "DUSBX1")
     assert ticket == Ticket("DUSBX1", "SPY", Side.BUY, D(10), OrderType.LIMIT, D("50.1"))
-    ticket = ticket_of(read_spec(spec(orderType="MARKET", duration="GOOD_TILL_CANCEL")), "DUSBX1")
+    ticket = ticket_of(read_spec(spec(orderType="MARKET", price=None, duration="GOOD_TILL_CANCEL")), "DUSBX1")
     assert (ticket.order_type, ticket.limit, ticket.time_in_force) == (OrderType.MARKET, None, TimeInForce.GTC)
 
 
@@ -172,6 +187,111 @@ def test_an_order_of_another_kind_is_refused(body: bytes) -> None:
     with pytest.raises(Refused) as caught:
         read_spec(body)
     assert caught.value.status == 400
+
+
+def leg(**changes: Any) -> dict[str, Any]:
+    return {"instruction": "BUY", "quantity": 10, "instrument": {"symbol": "SPY", "assetType": "EQUITY"}, **changes}
+
+
+@pytest.mark.parametrize(
+    ("options", "written"),
+    [
+        (ORDER_OPTIONS, lambda asked: spec(**asked)),
+        (LEG_OPTIONS, lambda asked: spec(orderLegCollection=[leg(**asked)])),
+        (
+            INSTRUMENT_OPTIONS,
+            lambda asked: spec(orderLegCollection=[leg(instrument={**leg()["instrument"], **asked})]),
+        ),
+    ],
+)
+def test_every_option_that_is_not_served_is_refused_by_its_name(
+    options: Mapping[str, Option], written: Callable[[dict[str, Any]], bytes]
+) -> None:
+    refused = [option for option in options.values() if option.treatment is Treatment.REFUSED]
+    for option in refused:
+        for nothing in (None, "", [], *option.nothing):
+            read_spec(written({option.name: nothing}))
+        with pytest.raises(Refused, match=f"{option.name}: {option.text}") as caught:
+            read_spec(written({option.name: EXAMPLES.get(option.name, "1")}))
+        assert caught.value.status == 400
+    with pytest.raises(Refused, match="sellBy: the field is not known"):
+        read_spec(written({"sellBy": 1}))
+
+
+EXAMPLES = {
+    **{
+        "specialInstruction": "ALL_OR_NONE",
+        "cancelTime": "2023-06-05T00:00:00+0000",
+        "complexOrderStrategyType": "A",
+    },
+    **{"childOrderStrategies": [{"orderType": "STOP"}], "requestedDestination": "NASDAQ", "putCall": "CALL"},
+    **{"orderLegType": "OPTION", "quantityType": "DOLLARS", "divCapGains": "REINVEST"},
+}
+"""What an option holds in the test, where a plain 1 would not do."""
+
+
+@pytest.mark.parametrize(
+    ("body", "problem"),
+    [
+        (spec(orderType="MARKET"), "price: a market order has none"),
+        (spec(quantity=11), "quantity: it is not that of the order"),
+        (spec(orderLegCollection=[leg(positionEffect="CLOSING")]), "positionEffect: it does not fit"),
+    ],
+)
+def test_fields_that_contradict_each_other_are_refused(body: bytes, problem: str) -> None:
+    with pytest.raises(Refused, match=problem):
+        read_spec(body)
+
+
+def test_an_order_as_the_broker_shows_it_can_be_sent_again(start: Callable[[], Exchange]) -> None:
+    exchange = start()
+    ticket = Ticket("DUSBX1", "SPY", Side.BUY, D(10), OrderType.LIMIT, D("50.10"))
+    shown = order_document(exchange, exchange.submit(ticket), twice=False)
+    shown["orderLegCollection"][0]["instrument"]["assetType"] = "EQUITY"  # funds are shown as something else
+    assert ticket_of(read_spec(json.dumps(shown).encode()), "DUSBX1") == ticket
+
+
+def test_every_call_is_in_the_table_and_has_an_endpoint(start: Callable[[], Exchange]) -> None:
+    venue = Venue(exchange := start(), Pacer(exchange, 0), VenueFaults(SCHWAB_FAULTS, lambda _: None))
+    context = SchwabContext(venue, Logins(exchange), RateLimit(0, 1))
+    found = {f"{endpoint.method} {endpoint.path}" for endpoint in endpoints(context, Application("key", "secret"))}
+    assert found == {call.name for call in CALLS}
+
+
+def test_what_is_no_endpoint_is_refused_in_the_shape_of_the_api(start: Callable[[], Exchange]) -> None:
+    venue = Venue(exchange := start(), Pacer(exchange, 0), VenueFaults(SCHWAB_FAULTS, lambda _: None))
+    context = SchwabContext(venue, logins := Logins(exchange), RateLimit(0, 1))
+    token = list(logins.log_in().access)[-1]
+
+    def asked(method: str, path: str) -> tuple[int, Any]:
+        async def run() -> tuple[int, Any]:
+            served = application(context, Application("key", "secret"))
+            served.freeze()
+            request = make_mocked_request(method, path, {"Authorization": f"Bearer {token}"}, payload=empty())
+            response = await served._handle(request)  # pyright: ignore[reportPrivateUsage]
+            assert isinstance(response, web.Response)
+            return response.status, json.loads(response.text or "null")
+
+        return asyncio.run(run())
+
+    assert asked("GET", "/trader/v1/nowhere") == (404, {"message": "Not Found", "errors": ["Not Found"]})
+    assert asked("GET", "/marketdata/v1/nowhere")[1]["errors"][0]["status"] == 404
+    assert asked("PATCH", "/trader/v1/accounts")[0] == 405
+    assert asked("GET", "/trader/v1/userPreference")[0] == 403
+    assert asked("GET", "/trader/v1/accounts/") == asked("GET", "/trader/v1/accounts")
+    assert asked("GET", "/trader/v1/accounts/")[0] == 200
+
+
+def empty() -> StreamReader:
+    """Return the body of a request without one."""
+    reader = StreamReader(BaseProtocol(asyncio.get_running_loop()), 0)
+    reader.feed_eof()
+    return reader
+
+
+def test_exchanges_have_the_codes_of_the_api(start: Callable[[], Exchange]) -> None:
+    assert exchange_of(start().listing.instruments["SPY"]) == ("P", "NYSE Arca")
+    assert exchange_of(Listing(["AAPL"]).instruments["AAPL"]) == ("Q", "NASDAQ")
 
 
 def test_an_order_is_shown_in_every_status(start: Callable[[], Exchange]) -> None:

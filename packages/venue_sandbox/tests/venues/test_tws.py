@@ -3,20 +3,37 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from operator import attrgetter
 from zoneinfo import ZoneInfo
 
 import pytest
-from venue_sandbox.exchange.instruments import Listing
+from venue_sandbox.exchange.instruments import Instrument, Kind, Listing
 from venue_sandbox.exchange.market import Bar
+from venue_sandbox.exchange.treatment import Treatment
+from venue_sandbox.venues.tws.calls import CALLS
 from venue_sandbox.venues.tws.codec import BadFrame, Fields, Value, frame, read_frame
-from venue_sandbox.venues.tws.contracts import ContractQuery, resolve
+from venue_sandbox.venues.tws.contracts import ContractQuery, isin, resolve
 from venue_sandbox.venues.tws.history import BadQuery, end_instant, within
 from venue_sandbox.venues.tws.layouts import COMPLETED_ORDER, EXECUTION, OPEN_ORDER, PORTFOLIO, POSITION, Layout
+from venue_sandbox.venues.tws.order_options import ORDER_OPTIONS, OrderOption, first_refused
 from venue_sandbox.venues.tws.order_request import read_order
+from venue_sandbox.venues.tws.server import REQUESTS
 
 NEW_YORK = ZoneInfo("America/New_York")
+OPTIONAL = {
+    *("deltaNeutralConId", "deltaNeutralSettlingFirm", "deltaNeutralClearingAccount", "deltaNeutralClearingIntent"),
+    *("deltaNeutralOpenClose", "deltaNeutralShortSale", "deltaNeutralShortSaleSlot", "deltaNeutralDesignatedLocation"),
+    *("scalePriceAdjustValue", "scalePriceAdjustInterval", "scaleProfitOffset", "scaleAutoReset", "scaleInitPosition"),
+    *("scaleInitFillQty", "scaleRandomPercent", "hedgeParam", "deltaNeutralContractConId", "deltaNeutralContractDelta"),
+    *("deltaNeutralContractPrice", "algoParams", "referenceContractId", "isPeggedChangeAmountDecrease"),
+    *("peggedChangeAmount", "referenceChangeAmount", "referenceExchangeId", "conditionsIgnoreRth"),
+    *("conditionsCancelOrder", "minTradeQty", "minCompeteSize", "competeAgainstBestOffset", "midOffsetAtWhole"),
+    "midOffsetAtHalf",
+}
+"""The fields that are there only behind another one that asks for them."""
 
 
 def read(data: bytes) -> str:
@@ -129,26 +146,31 @@ def test_a_contract_is_found_by_its_id() -> None:
     assert resolve(listing, ContractQuery(tlt.contract_id, "SPY", "", "", "", "", "")) is None
 
 
+def test_an_isin_has_the_digit_that_checks_it_and_finds_its_contract() -> None:
+    apple = Instrument("AAPL", 37_833_100, Kind.STOCK, "NASDAQ")
+    assert isin(apple) == "US0378331005", "as the real one"
+    listing = Listing(["SPY", "TLT"])
+    tlt = listing.instruments["TLT"]
+    query = ContractQuery(0, "", "", "", "", "", "", security_id=f"ISIN:{isin(tlt)}")
+    assert resolve(listing, query) is tlt
+    assert resolve(listing, replace(query, symbol="SPY")) is None
+    assert resolve(listing, replace(query, security_id="CUSIP:464287432")) is None
+
+
 # --- orders --------------------------------------------------------------------------------------
 
 
 def placed(version: int, **changes: str) -> Fields:
-    """Return message 3 as the libraries write it, after its number."""
+    """Return message 3 as the libraries write it, after its number; a change may hold several fields."""
+    present = {"faProfile": version < 177, "advancedErrorOverride": version >= 166, "manualOrderTime": version >= 169}
+    names = [option.name for option in ORDER_OPTIONS if option.name not in OPTIONAL]
     fields = {
         "order id": "4",
         **{f"contract {n}": value for n, value in enumerate(["0", "SPY", "STK", "", "0.0", "", "", "SMART"])},
         **{f"contract {n}": value for n, value in enumerate(["", "USD", "", "", "", ""], 8)},
-        **{"action": "BUY", "quantity": "10", "type": "LMT", "limit": "50.5", "aux": "", "tif": "DAY", "oca": ""},
-        **{"account": "DUSBX1", "open": "", "origin": "0", "ref": "q1", "transmit": "1"},
-        **{f"size {n}": "0" for n in range(5)},
-        **{"outside": "0", "hidden": "0"},
-        **{f"allocation {n}": "" for n in range(7 + (version < 177))},
-        **{f"exotic {n}": "" for n in range(22)},
-        **{"delta neutral": "", "delta neutral price": ""},
-        **{f"scale {n}": "" for n in range(6)},
-        **{"increment": "", "table": "", "start": "", "stop": "", "hedge": ""},
-        **{f"clearing {n}": "" for n in range(4)},
-        **{"delta contract": "0", "algorithm": "", "algorithm id": "", "what if": "0", "rest": ""},
+        **{name: "" for name in names if present.get(name, True)},
+        **{"action": "BUY", "totalQuantity": "10", "orderType": "LMT", "lmtPrice": "50.5", "tif": "DAY"},
+        **{"account": "DUSBX1", "orderRef": "q1", "transmit": "1", "deltaNeutralContract": "0", "conditions": "0"},
         **changes,
     }
     return Fields("".join(f"{value}\0" for value in fields.values()))
@@ -160,22 +182,81 @@ def test_an_order_is_read_in_every_version(version: int) -> None:
     assert (order.order_id, order.contract.symbol, order.action, order.reference) == (4, "SPY", "BUY", "q1")
     assert (order.quantity, order.limit, order.time_in_force) == (Decimal(10), Decimal("50.5"), "DAY")
     assert (order.account, order.transmit, order.what_if) == ("DUSBX1", True, False)
-    assert read_order(placed(version, **{"what if": "1"}), version).what_if
+    assert read_order(placed(version, whatIf="1"), version).what_if
 
 
 @pytest.mark.parametrize(
-    "changes",
+    ("changes", "refused"),
     [
-        {"delta neutral": "MKT", "delta neutral price": "\0".join("x" * 9)},
-        {"increment": "\0".join(["0.5", *"1234567"])},
-        {"hedge": "D\0param"},
-        {"delta contract": "\0".join("1234")},
-        {"algorithm": "\0".join(["Twap", "2", "a", "b", "c", "d"])},
+        ({"deltaNeutralOrderType": "MKT", "deltaNeutralAuxPrice": "\0".join("x" * 9)}, "deltaNeutralOrderType"),
+        ({"scalePriceIncrement": "\0".join(["0.5", *"1234567"])}, "scalePriceIncrement"),
+        ({"hedgeType": "D\0param"}, "hedgeType"),
+        ({"deltaNeutralContract": "\0".join("1234")}, "deltaNeutralContract"),
+        ({"algoStrategy": "\0".join(["Twap", "2", "a", "b", "c", "d"])}, "algoStrategy"),
+        ({"conditions": "\0".join(["1", "1", "a", "1", "9.5", "7", "SMART", "0", "0", "1"])}, "conditions"),
+        (
+            {"conditions": "\0".join(["2", "3", "a", "1", "20230602", "5", "o", "STK", "X", "SPY", "", ""])},
+            "conditions",
+        ),
     ],
 )
-def test_what_if_is_found_behind_optional_blocks(changes: dict[str, str]) -> None:
-    assert read_order(placed(176, **changes, **{"what if": "1"}), 176).what_if
+def test_optional_blocks_are_read_to_their_end(changes: dict[str, str], refused: str) -> None:
+    order = read_order(placed(176, **changes, whatIf="1"), 176)
+    assert order.what_if
+    option = first_refused(order.options)
+    assert option is not None
+    assert option.name == refused
     assert not read_order(placed(176, **changes), 176).what_if
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"manualOrderTime": "\0one more"}, "1 fields more than an order has"),
+        ({"conditions": "1\x002"}, "2 is no type of a condition"),
+        ({"conditions": "x"}, "'x' is no integer"),
+        ({"totalQuantity": "ten"}, "'ten' is no number"),
+        ({"algoStrategy": "Twap\x0099999"}, "a field is missing"),
+    ],
+)
+def test_an_order_that_is_none_is_refused(changes: dict[str, str], problem: str) -> None:
+    with pytest.raises(BadFrame, match=problem):
+        read_order(placed(176, **changes), 176)
+
+
+# --- every option --------------------------------------------------------------------------------
+
+EXAMPLES = {
+    **{"openClose": "C", "exemptCode": "0.5", "clearingIntent": "Away", "deltaNeutralOpenClose": "C"},
+    **{"goodAfterTime": "20230602 15:45:00", "goodTillDate": "20230603 15:00:00", "ocaGroup": "g", "parentId": "3"},
+    **{"deltaNeutralOrderType": "MKT", "adjustedOrderType": "TRAIL", "lmtPriceOffset": "0.05"},
+}
+"""What an option holds in the tests, where a plain 1 would not do."""
+
+
+@pytest.mark.parametrize(
+    "option", [o for o in ORDER_OPTIONS if o.treatment is Treatment.REFUSED], ids=attrgetter("name")
+)
+def test_an_option_that_is_not_served_is_refused_with_its_code(option: OrderOption) -> None:
+    order = read_order(placed(176), 176)
+    for nothing in ("", "0", "0.0", "1.7976931348623157e+308", "2147483647", *option.nothing):
+        assert first_refused({**order.options, option.name: nothing}) is None
+    found = first_refused({**order.options, option.name: EXAMPLES.get(option.name, "1")})
+    assert found is option
+    assert option.code > 0
+
+
+def test_an_order_is_read_field_by_field_as_the_table_has_them() -> None:
+    read = list(read_order(placed(176), 176).options)
+    assert read == [option.name for option in ORDER_OPTIONS if option.name not in OPTIONAL]
+    assert len({option.name for option in ORDER_OPTIONS}) == len(ORDER_OPTIONS)
+
+
+def test_every_message_is_served_or_refused_and_nothing_else() -> None:
+    answered = {number for number, call in CALLS.items() if call.treatment is not Treatment.REFUSED}
+    assert answered == set(REQUESTS)
+    assert set(range(1, 105)) - set(CALLS) == {*range(26, 49), 60}, "numbers that the protocol has not given away"
+    assert all(call.code for call in CALLS.values() if call.treatment is Treatment.REFUSED)
 
 
 # --- history -------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from quant_platform_kit.domain.errors import InvalidInput
-from quant_platform_kit.domain.portfolio import AccountState, Quote, quotable, quote_price
+from quant_platform_kit.domain.portfolio import AccountState, Quote, quotable, quote_price, told_close
 from quant_platform_kit.domain.prices import PriceHistory, PriceTable
 from quant_platform_kit.domain.sessions import ExchangeCalendar
 
@@ -225,7 +225,7 @@ def _exact(units: float) -> Decimal:
 def quote(ticker: Ticker, now: datetime) -> Quote | None:
     """Return the last price, else the middle of bid and ask, and when it was made; None without either.
 
-    The ticker's ``close`` is yesterday's and never a quote.
+    The ticker's ``close`` is the previous session's and never a quote; -1 is none.
 
     Parameters
     ----------
@@ -237,7 +237,7 @@ def quote(ticker: Ticker, now: datetime) -> Quote | None:
         return None
     made = getattr(ticker, "lastTimestamp", None) or getattr(ticker, "delayedLastTimestamp", None) or ticker.time or now
     as_of = made.replace(tzinfo=UTC) if made.tzinfo is None else made.astimezone(UTC)
-    return Quote(ticker.contract.symbol, quote_price(price), as_of)
+    return Quote(ticker.contract.symbol, quote_price(price), as_of, told_close(getattr(ticker, "close", None)))
 
 
 def _price(ticker: Ticker) -> float | None:

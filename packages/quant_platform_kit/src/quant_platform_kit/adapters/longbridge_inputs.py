@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Protocol
 
 from quant_platform_kit.domain.errors import InvalidInput
-from quant_platform_kit.domain.portfolio import AccountState, Quote, quotable, quote_price
+from quant_platform_kit.domain.portfolio import AccountState, Quote, quotable, quote_price, told_close
 from quant_platform_kit.domain.sessions import ExchangeCalendar
 
 __all__ = [
@@ -127,11 +127,12 @@ def _name(position: PositionRow) -> str:
 
 
 def quote(row: QuoteRow) -> Quote | None:
-    """Return the last price and when it was made, None if there is none."""
+    """Return the last price and when it was made, None if there is none; with the previous close where it is told."""
     price = float(row.last_done)
     if not quotable(price):
         return None
-    return Quote(plain_symbol(row.symbol), quote_price(price), instant(row.timestamp))
+    before = told_close(getattr(row, "prev_close", None))
+    return Quote(plain_symbol(row.symbol), quote_price(price), instant(row.timestamp), before)
 
 
 def closes(bars: Mapping[str, Iterable[Bar]], calendar: ExchangeCalendar) -> dict[str, list[tuple[date, float]]]:

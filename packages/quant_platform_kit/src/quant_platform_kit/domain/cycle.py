@@ -48,6 +48,8 @@ class Observation:
         When account and quotes were taken, aware UTC.
     handed_over
         Holdings of an earlier profile that this one is to sell: they count for the base.
+    doubts
+        Prices that are not believed, in words: with one, every decision is BLOCKED.
     """
 
     session: Session
@@ -56,6 +58,7 @@ class Observation:
     quotes: Mapping[str, Quote]
     as_of: datetime
     handed_over: frozenset[str] = frozenset()
+    doubts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +80,10 @@ class Sized:
 
 
 def decide(strategy: BoundStrategy, seen: Observation, policy: ExecutionPolicy) -> Decided:
-    """Value the account and let the strategy decide; an account that cannot be valued is BLOCKED."""
+    """Value the account and let the strategy decide; BLOCKED where prices are doubted or nothing can be valued."""
     manifest = strategy.manifest
+    if seen.doubts:
+        return _blocked(strategy, seen, seen.doubts)
     try:
         portfolio = value_portfolio(
             seen.account,
@@ -89,10 +94,14 @@ def decide(strategy: BoundStrategy, seen: Observation, policy: ExecutionPolicy) 
             allocation_fraction=policy.allocation_fraction,
         )
     except InvalidInput as error:
-        blocked = StrategyDecision(manifest.profile, seen.session.date, Action.BLOCKED, None, (str(error),))
-        return Decided(blocked, strategy.digest(blocked), None)
+        return _blocked(strategy, seen, (str(error),))
     decision = strategy.decide(build_context(manifest, seen.session, seen.history, portfolio))
     return Decided(decision, strategy.digest(decision), portfolio)
+
+
+def _blocked(strategy: BoundStrategy, seen: Observation, reasons: tuple[str, ...]) -> Decided:
+    blocked = StrategyDecision(strategy.manifest.profile, seen.session.date, Action.BLOCKED, None, reasons)
+    return Decided(blocked, strategy.digest(blocked), None)
 
 
 def size(

@@ -67,6 +67,10 @@ class Account:
         """Return a holding; one of nothing where there is none."""
         return self.holdings.get(symbol, Holding())
 
+    def in_base(self, amount: Decimal, currency: str) -> Decimal:
+        """Return an amount of a currency in the currency in which the account is valued."""
+        return converted(amount, currency, self.base)
+
     def held(self) -> dict[str, Holding]:
         """Return the holdings that are not zero."""
         return {symbol: holding for symbol, holding in sorted(self.holdings.items()) if holding.quantity}

@@ -45,6 +45,8 @@ class RecordedInputs:
         When account and quotes were taken, aware UTC.
     handed_over
         Holdings of an earlier profile that the run was to sell.
+    doubts
+        Prices that were not believed, in words.
     """
 
     profile: str
@@ -58,6 +60,7 @@ class RecordedInputs:
     native_mode: TargetMode
     currency: str
     allocation_fraction: Decimal
+    doubts: tuple[str, ...] = ()
 
     @property
     def policy(self) -> ExecutionPolicy:
@@ -85,6 +88,7 @@ class InputStore:
             native_mode=policy.native_mode,
             currency=policy.currency,
             allocation_fraction=policy.allocation_fraction,
+            doubts=seen.doubts,
         )
         return self._put(canonical_json(document))
 
@@ -100,7 +104,15 @@ class InputStore:
         history = _history(self._content(recorded.history), _key(recorded.history))
         before, present, after = recorded.sessions
         session = Session(present, before, after)
-        seen = Observation(session, history, recorded.account, recorded.quotes, recorded.as_of, recorded.handed_over)
+        seen = Observation(
+            session,
+            history,
+            recorded.account,
+            recorded.quotes,
+            recorded.as_of,
+            recorded.handed_over,
+            recorded.doubts,
+        )
         return recorded, seen
 
     def _put(self, content: bytes) -> str:

@@ -105,8 +105,8 @@ class Gateway:
 
     def answer(self, record: OrderRecord, execution: ExecutionReport) -> OrderRecord:
         """Record a broker's answer, if it says more than the ledger knows; an older one is passed over."""
-        planned_at = self.prices.get(record.order.symbol)
-        execution = with_plausible_prices(replace(execution, text=redact(execution.text)), planned_at, PRICE_JUMP)
+        planned_at, limit = self.prices.get(record.order.symbol), self.policy.limits.price_jump or PRICE_JUMP
+        execution = with_plausible_prices(replace(execution, text=redact(execution.text)), planned_at, limit)
         known = (record.state, record.execution) == (execution.state, execution)
         if known or execution.state not in TRANSITIONS[record.state]:
             return record

@@ -25,7 +25,7 @@ from quant_platform_kit.services.run.deciding import Deciding, Situation
 from quant_platform_kit.services.run.execution import Execution
 from quant_platform_kit.services.run.gateway import Gateway
 from quant_platform_kit.services.run.objections import blocking, objections
-from quant_platform_kit.services.run.plan_making import Inputs, make_plan, outside_changes, take_inputs
+from quant_platform_kit.services.run.plan_making import Inputs, doubted, make_plan, outside_changes, take_inputs
 from quant_platform_kit.services.run.probe import probe
 from quant_platform_kit.services.run.report_building import decided_report, executed_report, undecided_report
 from quant_platform_kit.services.run.request import Handover, RunPorts, RunRequest, RunTerms
@@ -252,13 +252,14 @@ class _Run:
         manifest, session = request.strategy.manifest, ports.calendar.session(claim.as_of)
         sell = request.handover is Handover.SELL
         inputs = take_inputs(manifest, session, ports, last, sell_leftovers=sell)
+        inputs = doubted(inputs, ports.store, self.policy.limits)
         digest = ports.reports.inputs.record(request.strategy, inputs.observation, self.policy)
         inputs = replace(inputs, digest=digest)
         ports.reached(Boundary.INPUTS_RECORDED)
-        findings = outside_changes(manifest, inputs, ports.broker, last)
+        findings = outside_changes(manifest, inputs, ports, last)
         situation = self._situation(claim, inputs)
         ports.reached(Boundary.DECISION_RECORDED)
-        plan, refused = make_plan(request.key, situation, inputs, ports.market, self.policy, findings)
+        plan, refused = make_plan(request.key, situation, inputs, ports, self.policy, findings)
         lost = self._lost_of_decision(claim, situation)
         refused = [*objections(request, ports.store, self.lease.state, inputs, findings), *lost, *refused]
         if plan is None or refused or not plan.plan.orders or not request.key.mode.submits:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import NoReturn
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from venue_sandbox.exchange.exchange import Exchange
 from venue_sandbox.exchange.faults import (
@@ -103,10 +104,24 @@ class Front:
     _later: set[asyncio.Task[web.StreamResponse]] = field(default_factory=set[asyncio.Task[web.StreamResponse]])
 
     def routes(self, endpoints: Iterable[Endpoint]) -> list[web.RouteDef]:
-        """Return the routes of endpoints."""
-        return [self._route(endpoint) for endpoint in endpoints]
+        """Return the routes of endpoints, each with and without a slash at its end."""
+        return [route for endpoint in endpoints for route in self._routes(endpoint)]
 
-    def _route(self, endpoint: Endpoint) -> web.RouteDef:
+    def application(self, endpoints: Iterable[Endpoint]) -> web.Application:
+        """Return an application of endpoints; what is none of them is refused in the shape of the protocol."""
+
+        @web.middleware
+        async def refuse_unknown(request: web.Request, handler: Handler) -> web.StreamResponse:
+            try:
+                return await handler(request)
+            except (web.HTTPNotFound, web.HTTPMethodNotAllowed) as error:
+                return self.refuse(request, Refused(error.status, error.reason))
+
+        application = web.Application(middlewares=[refuse_unknown])
+        application.add_routes(self.routes(endpoints))
+        return application
+
+    def _routes(self, endpoint: Endpoint) -> list[web.RouteDef]:
         async def serve(request: web.Request) -> web.StreamResponse:
             self.venue.connections.note(request)
             try:
@@ -119,7 +134,7 @@ class Front:
                 await _for_ever()
             return answer
 
-        return web.route(endpoint.method, endpoint.path, serve)
+        return [web.route(endpoint.method, path, serve) for path in (endpoint.path, f"{endpoint.path}/")]
 
     async def _faulted(self, endpoint: Endpoint, request: web.Request, fault: VenueFault | None) -> web.StreamResponse:
         """Answer a request as the fault that hits it says."""

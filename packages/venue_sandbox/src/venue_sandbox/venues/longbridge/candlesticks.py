@@ -73,6 +73,8 @@ def _bars(exchange: Exchange, request: Values, newest: int | None = None) -> lis
         raise BadQuery(f"{request['symbol']} is not listed")
     if request["period"] != DAY:
         raise BadQuery("the sandbox has daily candlesticks only")
+    if request["trade_session"]:
+        raise BadQuery("the sandbox has candlesticks of regular hours only")
     if request["adjust_type"] == FORWARD_ADJUST:
         return exchange.market.bars(symbol, exchange.now(), Adjustment.TOTAL_RETURN, newest)
     bars = exchange.market.bars(symbol, exchange.now(), Adjustment.SPLIT, newest)

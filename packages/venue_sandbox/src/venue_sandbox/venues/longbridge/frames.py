@@ -7,7 +7,7 @@ import struct
 import zlib
 from dataclasses import dataclass
 
-__all__ = ["FAILED", "OK", "BadFrame", "Request", "push", "read_request", "response"]
+__all__ = ["FAILED", "OK", "BadFrame", "Request", "head_of", "push", "read_request", "response"]
 
 REQUEST, RESPONSE, PUSH = 1, 2, 3
 KIND, SIGNED, GZIPPED = 0x0F, 0x10, 0x20
@@ -43,6 +43,12 @@ def read_request(data: bytes) -> Request:
         return Request(command, number, gzip.decompress(body[:length]) if flag & GZIPPED else body[:length])
     except (OSError, EOFError, zlib.error):
         raise BadFrame("not gzipped") from None
+
+
+def head_of(data: bytes) -> Request:
+    """Return command and id of a frame that may be cut off; zeros where it ends before them."""
+    _flag, command, number, _timeout = REQUEST_HEAD.unpack_from(data.ljust(REQUEST_HEAD.size, b"\0"))
+    return Request(command, number, b"")
 
 
 def response(request: Request, status: int, body: bytes, *, gzipped: bool) -> bytes:

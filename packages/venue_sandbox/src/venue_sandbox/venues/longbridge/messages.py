@@ -21,6 +21,7 @@ __all__ = [
     "SESSION",
     "STATIC_INFO",
     "SUBSCRIBE",
+    "SUBSCRIPTIONS",
     "TOPICS",
     "TOPICS_RESULT",
     "TRADE_DAYS",
@@ -46,6 +47,7 @@ class QuoteCommand(IntEnum):
     """What the quote socket knows."""
 
     PROFILE = 4
+    SUBSCRIPTIONS = 5
     SUBSCRIBE = 6
     UNSUBSCRIBE = 7
     TRADE_PERIODS = 8
@@ -71,7 +73,8 @@ RECONNECT = Message(session_id=(1, TEXT))
 SESSION = Message(session_id=(1, TEXT), expires=(2, INTEGER), limit=(3, INTEGER), online=(4, INTEGER))
 
 TOPICS = Message(topics=many(1, TEXT))
-TOPICS_RESULT = Message(success=many(1, TEXT), current=many(3, TEXT))
+_FAILED = Message(topic=(1, TEXT), reason=(2, TEXT))
+TOPICS_RESULT = Message(success=many(1, TEXT), fail=many(2, _FAILED), current=many(3, TEXT))
 NOTIFICATION = Message(topic=(1, TEXT), content_type=(2, INTEGER), dispatch_type=(3, INTEGER), data=(4, BYTES))
 
 MULTI_SECURITY = Message(symbol=many(1, TEXT))
@@ -82,6 +85,8 @@ PROFILE = Message(
     history_candlestick_limit=(4, INTEGER),
 )
 SUBSCRIBE = Message(symbol=many(1, TEXT), sub_type=many(2, INTEGER), is_first_push=(3, INTEGER))
+_SUBSCRIPTION = Message(symbol=(1, TEXT), sub_type=many(2, INTEGER))
+SUBSCRIPTIONS = Message(sub_list=many(1, _SUBSCRIPTION))
 UNSUBSCRIBE = Message(symbol=many(1, TEXT), sub_type=many(2, INTEGER), unsub_all=(3, INTEGER))
 PUSH_QUOTE = Message(
     symbol=(1, TEXT),
@@ -143,6 +148,7 @@ HISTORY_REQUEST = Message(
     query_type=(4, INTEGER),
     offset_request=(5, _BY_OFFSET),
     date_request=(6, _BY_DATE),
+    trade_session=(7, INTEGER),
 )
 _CANDLESTICK = Message(
     close=(1, TEXT),

@@ -10,13 +10,21 @@ from aiohttp import web
 from venue_sandbox.exchange.exchange import InvalidTicket
 from venue_sandbox.exchange.faults import DuplicateEvent, FillRacesCancel, RequestFacts, VenueFault
 from venue_sandbox.exchange.order_faults import cuts_connections, enter, fill_at_once
-from venue_sandbox.exchange.orders import Execution, Ticket, VenueOrder
+from venue_sandbox.exchange.orders import Execution, OrderType, Ticket, VenueOrder
 from venue_sandbox.venues.http.connections import cut
 from venue_sandbox.venues.http.faults import PHANTOM, DuplicateOrder, PhantomOrder
 from venue_sandbox.venues.http.front import Endpoint, Refused
 from venue_sandbox.venues.longbridge.context import LongBridgeContext, data, order_id
 from venue_sandbox.venues.longbridge.order_documents import execution_document, order_detail, order_document, status_of
-from venue_sandbox.venues.longbridge.order_request import Change, Submission, read_body, refusal, ticket_of
+from venue_sandbox.venues.longbridge.order_request import (
+    INVALID,
+    NO_PRICE,
+    Change,
+    Submission,
+    read_body,
+    refusal,
+    ticket_of,
+)
 from venue_sandbox.venues.longbridge.symbols import market_of, named, symbol_of
 
 __all__ = ["REPLAY_WINDOW", "order_endpoints"]
@@ -27,6 +35,7 @@ REPLAY_WINDOW = timedelta(minutes=10)
 """How long the same client_request_id returns the same order, by the venue's clock."""
 BY_CLIENT = "Cancelled by the client"
 NOT_NOW = 603001
+SIDES = ("Buy", "Sell")
 
 Facts = Callable[[web.Request], Awaitable[RequestFacts]]
 
@@ -105,6 +114,8 @@ class Orders:
         wish = read_body(Change, await request.read())
         order = self._context.order_of(request, wish.order_id)
         self._refuse_if_done(order)
+        if order.ticket.order_type is OrderType.MARKET and wish.price is not None:
+            raise Refused(400, NO_PRICE, INVALID)
         try:
             self._context.exchange.amend(order.number, wish.quantity, order.limit if wish.price is None else wish.price)
         except InvalidTicket as invalid:
@@ -192,6 +203,8 @@ class Orders:
         query, account = request.query, self._context.named_account(request)
         statuses = query.getall("status", [])
         side = query.get("side")
+        if side is not None and side not in SIDES:
+            raise Refused(400, f"side {side} is none of {', '.join(SIDES)}", INVALID)
         return [
             order
             for order in reversed(self._context.exchange.book.orders.values())

@@ -21,6 +21,9 @@ __all__ = ["QUERIES", "Query", "quote_values"]
 Values = Mapping[str, Any]
 REGULAR_CLOSE = 16
 US = "US"
+REGULAR, BEFORE, AFTER = 0, 1, 2
+FIRST_MINUTE, LAST_MINUTE = 400, 2000
+"""Where extended hours begin and end; the sandbox takes no order for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +73,8 @@ def _trade_periods(exchange: Exchange, request: Values) -> Values:
     if calendar.is_session(exchange.today()):
         hours = calendar.hours(exchange.today())
         opens, closes = (int(f"{at.astimezone(calendar.timezone):%H%M}") for at in (hours.open, hours.close))
-        periods = [{"beg_time": opens, "end_time": closes, "trade_session": 0}]
+        spans = ((REGULAR, opens, closes), (BEFORE, FIRST_MINUTE, opens), (AFTER, closes, LAST_MINUTE))
+        periods = [{"beg_time": begin, "end_time": end, "trade_session": kind} for kind, begin, end in spans]
     return {"market_trade_session": [{"market": US, "trade_session": periods}]}
 
 

@@ -22,6 +22,7 @@ from venue_sandbox.venues.http.rate_limit import RateLimit
 from venue_sandbox.venues.http.serving import front_serving
 from venue_sandbox.venues.http.watching import Cutter, change_front
 from venue_sandbox.venues.longbridge.assets import asset_endpoints
+from venue_sandbox.venues.longbridge.calls import refused_endpoints
 from venue_sandbox.venues.longbridge.context import LongBridgeContext
 from venue_sandbox.venues.longbridge.faults import LONGBRIDGE_FAULTS, DeadSocket, ExpireSessions, ExpireToken, Gzip
 from venue_sandbox.venues.longbridge.orders import order_endpoints
@@ -30,7 +31,7 @@ from venue_sandbox.venues.longbridge.sockets import Kind, Sockets
 from venue_sandbox.venues.longbridge.token_endpoints import token_endpoints
 from venue_sandbox.venues.longbridge.tokens import Credentials, Tokens
 
-__all__ = ["Options", "serving"]
+__all__ = ["Options", "http_endpoints", "serving"]
 
 SOCKETS = "/ws/"
 LIMIT_SECONDS = 30.0
@@ -78,19 +79,16 @@ def _application(context: LongBridgeContext, sockets: Sockets) -> web.Applicatio
         if not request.path.startswith(SOCKETS):
             await context.admit(request)
 
-    front = Front(context.venue, admit, _refuse)
-    application = web.Application()
-    for endpoints in (
-        token_endpoints(context),
-        asset_endpoints(context),
-        order_endpoints(context),
-        [
-            Endpoint("GET", f"{SOCKETS}quote", serve("quote"), named("quote_socket")),
-            Endpoint("GET", f"{SOCKETS}trade", serve("trade"), named("trade_socket")),
-        ],
-    ):
-        application.add_routes(front.routes(endpoints))
-    return application
+    sockets_served = [
+        Endpoint("GET", f"{SOCKETS}quote", serve("quote"), named("quote_socket")),
+        Endpoint("GET", f"{SOCKETS}trade", serve("trade"), named("trade_socket")),
+    ]
+    return Front(context.venue, admit, _refuse).application([*http_endpoints(context), *sockets_served])
+
+
+def http_endpoints(context: LongBridgeContext) -> list[Endpoint]:
+    """Return every endpoint but the websockets, those that are refused included."""
+    return [*token_endpoints(context), *asset_endpoints(context), *order_endpoints(context), *refused_endpoints()]
 
 
 def _change(context: LongBridgeContext, sockets: Sockets, fault: VenueFault) -> None:

@@ -7,12 +7,13 @@ from collections.abc import Mapping
 
 from venue_sandbox.exchange.orders import Execution, VenueOrder
 from venue_sandbox.venues.longbridge import messages
+from venue_sandbox.venues.longbridge.calls import NO_ACCESS
 from venue_sandbox.venues.longbridge.context import LongBridgeContext
 from venue_sandbox.venues.longbridge.messages import QuoteCommand, TradeCommand
 from venue_sandbox.venues.longbridge.order_documents import order_event
 from venue_sandbox.venues.longbridge.protobuf import Message
 from venue_sandbox.venues.longbridge.quotes import QUERIES, Query, quote_values
-from venue_sandbox.venues.longbridge.sockets import Answered, Command, Kind, Socket, Sockets, Values
+from venue_sandbox.venues.longbridge.sockets import NOT_SERVED, Answered, Command, Denied, Kind, Socket, Sockets, Values
 from venue_sandbox.venues.longbridge.symbols import named, symbol_of
 
 __all__ = ["COMMANDS", "Pusher"]
@@ -20,6 +21,8 @@ __all__ = ["COMMANDS", "Pusher"]
 PRIVATE = "private"
 JSON_CONTENT = 1
 DIRECT = 1
+QUOTE = 1
+"""The sub type of quotes; depth, brokers and trades are others."""
 ORDER_CHANGED = "order_changed_lb"
 
 
@@ -74,8 +77,11 @@ def _push_quote(socket: Socket, symbol: str) -> None:
 
 
 def _subscribe(socket: Socket, values: Values) -> Answered:
-    socket.subscribed.update(values["topics"])
-    return Answered(messages.TOPICS_RESULT, {"success": values["topics"], "current": sorted(socket.subscribed)})
+    wanted = list(dict.fromkeys(values["topics"]))
+    failed = [{"topic": topic, "reason": "the topic is not known"} for topic in wanted if topic != PRIVATE]
+    taken = [topic for topic in wanted if topic == PRIVATE]
+    socket.subscribed.update(taken)
+    return Answered(messages.TOPICS_RESULT, {"success": taken, "fail": failed, "current": sorted(socket.subscribed)})
 
 
 def _unsubscribe(socket: Socket, values: Values) -> Answered:
@@ -96,6 +102,10 @@ def _asked(query: Query) -> Command:
 def _subscribe_quotes(socket: Socket, values: Values) -> Answered:
     exchange = socket.context.exchange
     listed = [name for name in values["symbol"] if exchange.listing.find(symbol_of(name))]
+    if unknown := sorted(set(values["symbol"]) - set(listed)):
+        raise Denied(NOT_SERVED, f"symbol not found: {', '.join(unknown)}")
+    if not values["sub_type"] or set(values["sub_type"]) - {QUOTE}:
+        raise Denied(NO_ACCESS, f"of the sub types {values['sub_type']} the sandbox has quotes only ({QUOTE})")
     socket.subscribed.update(listed)
 
     def first() -> None:
@@ -106,8 +116,14 @@ def _subscribe_quotes(socket: Socket, values: Values) -> Answered:
 
 
 def _unsubscribe_quotes(socket: Socket, values: Values) -> Answered:
-    socket.subscribed.difference_update(socket.subscribed if values["unsub_all"] else values["symbol"])
+    if not values["sub_type"] or QUOTE in values["sub_type"]:
+        socket.subscribed.difference_update(set(socket.subscribed) if values["unsub_all"] else values["symbol"])
     return Answered(Message(), {})
+
+
+def _subscriptions(socket: Socket, values: Values) -> Answered:
+    held = [{"symbol": name, "sub_type": [QUOTE]} for name in sorted(socket.subscribed)]
+    return Answered(messages.SUBSCRIPTIONS, {"sub_list": held})
 
 
 COMMANDS: Mapping[Kind, Mapping[int, Command]] = {
@@ -117,6 +133,7 @@ COMMANDS: Mapping[Kind, Mapping[int, Command]] = {
     },
     "quote": {
         **{number: _asked(query) for number, query in QUERIES.items()},
+        QuoteCommand.SUBSCRIPTIONS: Command("quote_subscriptions", Message(), _subscriptions),
         QuoteCommand.SUBSCRIBE: Command("quote_subscribe", messages.SUBSCRIBE, _subscribe_quotes),
         QuoteCommand.UNSUBSCRIBE: Command("quote_unsubscribe", messages.UNSUBSCRIBE, _unsubscribe_quotes),
     },

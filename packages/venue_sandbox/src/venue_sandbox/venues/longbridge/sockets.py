@@ -22,12 +22,13 @@ from venue_sandbox.exchange.faults import (
 )
 from venue_sandbox.venues.http.connections import cut
 from venue_sandbox.venues.longbridge import frames, messages
+from venue_sandbox.venues.longbridge.calls import QUOTE_COMMANDS, TRADE_COMMANDS
 from venue_sandbox.venues.longbridge.candlesticks import BadQuery
 from venue_sandbox.venues.longbridge.context import LongBridgeContext
 from venue_sandbox.venues.longbridge.messages import SocketCommand
 from venue_sandbox.venues.longbridge.protobuf import BadMessage, Message
 
-__all__ = ["Answered", "Command", "Denied", "Kind", "Socket", "Sockets"]
+__all__ = ["NOT_SERVED", "Answered", "Command", "Denied", "Kind", "Socket", "Sockets"]
 
 PING_SECONDS = 20.0
 INVALID_REQUEST = 3
@@ -159,19 +160,25 @@ class Sockets:
         try:
             async for message in wire:
                 if message.type is WSMsgType.BINARY and not socket.dead:
-                    self._receive(socket, frames.read_request(message.data))
-        except frames.BadFrame:
-            await wire.close()
+                    self._read(socket, message.data)
         finally:
             self._open.discard(socket)
             writing.cancel()
         return wire
 
+    def _read(self, socket: Socket, data: bytes) -> None:
+        """Answer a frame; one that is no request is answered with an error that names it as far as it can be read."""
+        try:
+            self._receive(socket, frames.read_request(data))
+        except frames.BadFrame as error:
+            denied = Denied(NOT_SERVED, f"the frame is no request: {error}", INVALID_REQUEST)
+            socket.fail(frames.head_of(data), denied)
+
     def _receive(self, socket: Socket, request: frames.Request) -> None:
         """Answer a request as the fault that hits it says."""
         command = self._commands[socket.kind].get(request.command)
         if command is None:
-            socket.fail(request, Denied(NOT_SERVED, f"command {request.command} is not served", INVALID_REQUEST))
+            socket.fail(request, _denial(socket.kind, request.command))
             return
         fault = self._context.venue.faults.take(RequestFacts(command.operation, socket.account))
         match fault:
@@ -192,6 +199,14 @@ class Sockets:
                 socket.fail(request, Denied(fault.code, fault.message))
             case VenueFault() | None:
                 _answer(socket, command, request)
+
+
+def _denial(kind: Kind, command: int) -> Denied:
+    """Return how a command is answered that is not served."""
+    row = (QUOTE_COMMANDS if kind == "quote" else TRADE_COMMANDS).get(command)
+    if row is None:
+        return Denied(NOT_SERVED, f"command {command} is not known", INVALID_REQUEST)
+    return Denied(int(row.code), row.text)
 
 
 def _answer(socket: Socket, command: Command, request: frames.Request) -> None:

@@ -31,6 +31,8 @@ def history_endpoints(context: SchwabContext) -> list[Endpoint]:
     async def history(request: web.Request, fault: VenueFault | None) -> web.Response:
         if request.query.get("frequencyType", "minute") != "daily":
             raise Refused(400, "frequencyType: the sandbox has daily candles only")
+        if request.query.get("frequency", "1") != "1":
+            raise Refused(400, "frequency: a daily candle is one of one day")
         symbol = request.query.get("symbol", "")
         if context.exchange.listing.find(symbol) is None:
             raise Refused(404, f"{symbol} is not listed")

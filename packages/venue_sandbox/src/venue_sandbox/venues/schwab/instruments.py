@@ -12,8 +12,10 @@ from venue_sandbox.exchange.instruments import Instrument, Kind
 from venue_sandbox.venues.http.front import Endpoint, Refused, named
 from venue_sandbox.venues.schwab.context import SchwabContext
 
-__all__ = ["cusip", "description", "instrument_document", "instrument_endpoints"]
+__all__ = ["cusip", "description", "exchange_of", "instrument_document", "instrument_endpoints"]
 
+EXCHANGES = {"ARCA": ("P", "NYSE Arca"), "NASDAQ": ("Q", "NASDAQ")}
+"""Code and name of an exchange, as quotes and instruments tell them."""
 POSITION_TYPES = {Kind.STOCK: "EQUITY", Kind.ETF: "COLLECTIVE_INVESTMENT"}
 SEARCH_TYPES = {Kind.STOCK: "EQUITY", Kind.ETF: "ETF"}
 BY_SYMBOL = ("symbol-search", "fundamental")
@@ -28,6 +30,11 @@ def cusip(instrument: Instrument) -> str:
 def description(instrument: Instrument) -> str:
     """Return the instrument's name."""
     return f"{instrument.symbol} OF THE SANDBOX"
+
+
+def exchange_of(instrument: Instrument) -> tuple[str, str]:
+    """Return code and name of the exchange that lists the instrument."""
+    return EXCHANGES.get(instrument.exchange, (instrument.exchange[0], instrument.exchange))
 
 
 def instrument_document(instrument: Instrument) -> dict[str, Any]:
@@ -80,6 +87,6 @@ def _described(instrument: Instrument) -> dict[str, Any]:
         "cusip": cusip(instrument),
         "symbol": instrument.symbol,
         "description": description(instrument),
-        "exchange": instrument.exchange,
+        "exchange": exchange_of(instrument)[1],
         "assetType": SEARCH_TYPES[instrument.kind],
     }

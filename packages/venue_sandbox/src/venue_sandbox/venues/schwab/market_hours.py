@@ -21,7 +21,7 @@ def hours_endpoints(context: SchwabContext) -> list[Endpoint]:
     """Return the endpoint of market hours."""
 
     async def hours(request: web.Request, fault: VenueFault | None) -> web.Response:
-        if request.query.get("markets") != EQUITY:
+        if request.match_info.get("market", request.query.get("markets")) != EQUITY:
             raise Refused(400, "markets: the sandbox has equity only")
         try:
             day = date.fromisoformat(request.query["date"]) if "date" in request.query else context.exchange.today()
@@ -29,7 +29,10 @@ def hours_endpoints(context: SchwabContext) -> list[Endpoint]:
         except (ValueError, UnknownSession):
             raise Refused(400, "date is no day that the sandbox knows") from None
 
-    return [Endpoint("GET", "/marketdata/v1/markets", hours, named("hours"))]
+    return [
+        Endpoint("GET", "/marketdata/v1/markets", hours, named("hours")),
+        Endpoint("GET", "/marketdata/v1/markets/{market}", hours, named("hours")),
+    ]
 
 
 def _document(context: SchwabContext, day: date) -> dict[str, Any]:

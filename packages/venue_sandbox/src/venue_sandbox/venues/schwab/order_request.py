@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal
-from typing import Literal
+from typing import Any, Literal, cast
 
 from pydantic import BaseModel, ValidationError
 
 from venue_sandbox.exchange.exchange import Problem
 from venue_sandbox.exchange.orders import OrderType, Side, Ticket, TimeInForce
 from venue_sandbox.venues.http.front import Refused
+from venue_sandbox.venues.schwab.order_options import refusal_of
 
 __all__ = ["PROBLEMS", "OrderSpec", "read_spec", "ticket_of"]
 
@@ -66,7 +67,10 @@ def read_spec(body: bytes) -> OrderSpec:
         It is none, or one that the sandbox does not serve.
     """
     try:
-        spec = OrderSpec.model_validate(json.loads(body, parse_float=Decimal))
+        document = json.loads(body, parse_float=Decimal)
+        if isinstance(document, dict) and (reason := refusal_of(cast("dict[str, Any]", document))):
+            raise Refused(400, reason)
+        spec = OrderSpec.model_validate(document)
     except ValidationError as error:
         detail = error.errors(include_url=False)[0]
         place = ".".join(str(part) for part in detail["loc"])

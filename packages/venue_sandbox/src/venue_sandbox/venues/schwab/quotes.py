@@ -9,9 +9,9 @@ from aiohttp import web
 from venue_sandbox.exchange.faults import RequestFacts, VenueFault
 from venue_sandbox.exchange.instruments import Instrument, Kind
 from venue_sandbox.exchange.market import VOLUME, Quote
-from venue_sandbox.venues.http.front import Endpoint
+from venue_sandbox.venues.http.front import Endpoint, Refused
 from venue_sandbox.venues.schwab.context import SchwabContext, number
-from venue_sandbox.venues.schwab.instruments import cusip, description
+from venue_sandbox.venues.schwab.instruments import cusip, description, exchange_of
 
 __all__ = ["quote_endpoints"]
 
@@ -27,6 +27,8 @@ def quote_endpoints(context: SchwabContext) -> list[Endpoint]:
         return RequestFacts("quotes", symbol=_asked(request))
 
     async def quotes(request: web.Request, fault: VenueFault | None) -> web.Response:
+        if request.query.get("indicative", "false").lower() == "true":
+            raise Refused(400, "indicative: the sandbox has no indicative quotes")
         fields = request.query.get("fields", EVERYTHING).split(",")
         symbols = [symbol for symbol in _asked(request).split(",") if symbol]
         found = {symbol: document for symbol in symbols if (document := _document(context, symbol, fields))}
@@ -104,11 +106,12 @@ def _prices(quote: Quote, made: int, change: float, percent: float, status: str)
 
 
 def _reference(instrument: Instrument) -> dict[str, Any]:
+    code, name = exchange_of(instrument)
     return {
         "cusip": cusip(instrument),
         "description": description(instrument),
-        "exchange": instrument.exchange[0],
-        "exchangeName": instrument.exchange,
+        "exchange": code,
+        "exchangeName": name,
         "isHardToBorrow": False,
         "isShortable": True,
     }

@@ -16,11 +16,12 @@ from venue_sandbox.exchange.faults import VenueFault, VenueFaults
 from venue_sandbox.exchange.pacing import Pacer
 from venue_sandbox.servers.control import CONTROL
 from venue_sandbox.servers.serving import Ports
-from venue_sandbox.venues.http.front import Front, Refused, Venue
+from venue_sandbox.venues.http.front import Endpoint, Front, Refused, Venue
 from venue_sandbox.venues.http.rate_limit import RateLimit
 from venue_sandbox.venues.http.serving import front_serving
 from venue_sandbox.venues.http.watching import Cutter, change_front
 from venue_sandbox.venues.schwab.accounts import account_endpoints
+from venue_sandbox.venues.schwab.calls import refused_endpoints
 from venue_sandbox.venues.schwab.context import SchwabContext
 from venue_sandbox.venues.schwab.faults import SCHWAB_FAULTS, AgeLogin, ExpireAccess
 from venue_sandbox.venues.schwab.history import history_endpoints
@@ -31,7 +32,7 @@ from venue_sandbox.venues.schwab.oauth import OAUTH, Application, oauth_endpoint
 from venue_sandbox.venues.schwab.orders import order_endpoints
 from venue_sandbox.venues.schwab.quotes import quote_endpoints
 
-__all__ = ["Options", "serving"]
+__all__ = ["Options", "application", "endpoints", "serving"]
 
 TRADER = "/trader/"
 BEARER = "Bearer "
@@ -68,31 +69,35 @@ async def serving(exchange: Exchange, options: Options) -> AsyncGenerator[Ports]
     control = venue_control(exchange, venue.faults)
     control.add_routes([web.post(f"{CONTROL}login", _log_in(logins))])
     async with front_serving(
-        _application(context, options.application), control, exchange, pacer, options.port
+        application(context, options.application), control, exchange, pacer, options.port
     ) as ports:
         yield ports
 
 
-def _application(context: SchwabContext, client: Application) -> web.Application:
+def application(context: SchwabContext, client: Application) -> web.Application:
+    """Return the venue's application: every endpoint behind its access token."""
+
     async def admit(request: web.Request) -> None:
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         is_open = request.path.startswith(OAUTH)
         if not is_open and not (f"{scheme} " == BEARER and context.logins.accepts(token)):
             raise Refused(401, "Client not authorized")
 
-    front = Front(context.venue, admit, _refuse)
-    application = web.Application()
-    for endpoints in (
-        oauth_endpoints(context.logins, client),
-        account_endpoints(context),
-        order_endpoints(context),
-        quote_endpoints(context),
-        history_endpoints(context),
-        instrument_endpoints(context),
-        hours_endpoints(context),
-    ):
-        application.add_routes(front.routes(endpoints))
-    return application
+    return Front(context.venue, admit, _refuse).application(endpoints(context, client))
+
+
+def endpoints(context: SchwabContext, client: Application) -> list[Endpoint]:
+    """Return every endpoint, those that are refused included."""
+    return [
+        *oauth_endpoints(context.logins, client),
+        *account_endpoints(context),
+        *order_endpoints(context),
+        *quote_endpoints(context),
+        *history_endpoints(context),
+        *instrument_endpoints(context),
+        *hours_endpoints(context),
+        *refused_endpoints(),
+    ]
 
 
 def _refuse(request: web.Request, refused: Refused) -> web.Response:

@@ -1,4 +1,4 @@
-"""Messages about accounts: 6 updates, 62 summary, 76 updates of several, 61 positions, and the ends of these."""
+"""Messages about accounts: 6 and 76 updates, 62 summary, 61 and 74 positions, and the ends of these."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from venue_sandbox.exchange.faults import RequestFacts
 from venue_sandbox.venues.tws.codec import Fields
 from venue_sandbox.venues.tws.contracts import contract_values
 from venue_sandbox.venues.tws.fault_injection import NO_REQUEST, Request
-from venue_sandbox.venues.tws.layouts import PORTFOLIO, POSITION
-from venue_sandbox.venues.tws.session import Read, Session
+from venue_sandbox.venues.tws.layouts import MULTI_POSITION, PORTFOLIO, POSITION
+from venue_sandbox.venues.tws.session import Read, Session, Summary
+from venue_sandbox.venues.tws.subscriptions import ended, known_account
 from venue_sandbox.venues.tws.valuation import NET_LIQUIDATION, account_values, amount, ledger_values
 
 __all__ = ["REQUESTS", "push_account"]
@@ -20,7 +21,6 @@ EVERYTHING = "All"
 LEDGER = "$LEDGER"
 LEDGER_ALL = "$LEDGER:ALL"
 BASE = "BASE"
-INVALID_ACCOUNT = "Error validating request.-'bN' : cause - Invalid account code '{}'"
 
 
 def push_account(session: Session, account_id: str, symbol: str | None) -> None:
@@ -35,7 +35,13 @@ def push_account(session: Session, account_id: str, symbol: str | None) -> None:
         _tell_time(session)
     for request, subscribed in session.multi_updates.items():
         if subscribed == account_id:
-            _tell_multi(session, request, account, ledger_only=False)
+            _tell_multi(session, request, account)
+    for request, wanted in session.multi_positions.items():
+        if symbol is not None and wanted in (None, account_id):
+            _tell_multi_position(session, request, account, symbol)
+    for request, summary in session.summaries.items():
+        if summary.account in (None, account_id):
+            _tell_summary(session, request, account, summary.tags)
 
 
 def _account_updates(session: Session, fields: Fields) -> Request:
@@ -43,7 +49,7 @@ def _account_updates(session: Session, fields: Fields) -> Request:
     subscribe, account_id = fields.flag(), fields.text() or next(iter(session.exchange.book.accounts))
 
     def run(_: object) -> None:
-        account = _known(session, NO_REQUEST, account_id)
+        account = known_account(session, NO_REQUEST, account_id)
         if account is None:
             return
         session.account_updates = account_id if subscribe else None
@@ -64,11 +70,12 @@ def _multi_updates(session: Session, fields: Fields) -> Request:
     ledger_only = fields.flag()
 
     def run(_: object) -> None:
-        account = _known(session, request, account_id)
+        account = known_account(session, request, account_id)
         if account is None:
             return
         session.multi_updates[request] = account_id
-        _tell_multi(session, request, account, ledger_only=ledger_only)
+        (session.ledger_only.add if ledger_only else session.ledger_only.discard)(request)
+        _tell_multi(session, request, account)
         session.send(74, 1, request)
 
     return Request(RequestFacts("account_multi", account_id), run, request)
@@ -79,28 +86,35 @@ def _end_multi_updates(session: Session, fields: Fields) -> Request:
     request = fields.integer()
 
     def run(_: object) -> None:
-        session.multi_updates.pop(request, None)
+        session.ledger_only.discard(request)
+        ended(session, request, session.multi_updates)
 
     return Request(RequestFacts("account_multi_end"), run, request)
 
 
 def _summary(session: Session, fields: Fields) -> Request:
     fields.skip()
-    request, group, tags = fields.integer(), fields.text(), set(fields.text().split(","))
+    request, group, tags = fields.integer(), fields.text(), frozenset(fields.text().split(","))
+    wanted = None if group == EVERYTHING else group
 
     def run(_: object) -> None:
-        accounts = session.exchange.book.accounts
-        if group != EVERYTHING and _known(session, request, group) is None:
+        if wanted is not None and known_account(session, request, wanted) is None:
             return
-        for account in accounts.values() if group == EVERYTHING else (accounts[group],):
-            for tag, value, currency in _summary_rows(session, account, tags):
-                session.send(63, 1, request, account.id, tag, value, currency)
+        session.summaries[request] = Summary(wanted, tags)
+        for account in session.exchange.book.accounts.values():
+            if wanted in (None, account.id):
+                _tell_summary(session, request, account, tags)
         session.send(64, 1, request)
 
     return Request(RequestFacts("account_summary"), run, request)
 
 
-def _summary_rows(session: Session, account: Account, tags: set[str]) -> Iterable[tuple[str, str, str]]:
+def _tell_summary(session: Session, request: int, account: Account, tags: frozenset[str]) -> None:
+    for tag, value, currency in _summary_rows(session, account, tags):
+        session.send(63, 1, request, account.id, tag, value, currency)
+
+
+def _summary_rows(session: Session, account: Account, tags: frozenset[str]) -> Iterable[tuple[str, str, str]]:
     yield from (row for row in account_values(session.exchange, account) if row[0] in tags)
     wanted = {tag.partition(":")[2] for tag in tags if tag.startswith(f"{LEDGER}:")}
     if LEDGER in tags:
@@ -128,14 +142,33 @@ def _end_positions(session: Session, fields: Fields) -> Request:
 
 
 def _end_summary(session: Session, fields: Fields) -> Request:
-    return Request(RequestFacts("account_summary_end"), lambda _: None)
+    fields.skip()
+    request = fields.integer()
+    return Request(RequestFacts("account_summary_end"), lambda _: ended(session, request, session.summaries), request)
 
 
-def _known(session: Session, request: int, account_id: str) -> Account | None:
-    account = session.exchange.book.accounts.get(account_id)
-    if account is None:
-        session.error(request, 321, INVALID_ACCOUNT.format(account_id))
-    return account
+def _multi_positions(session: Session, fields: Fields) -> Request:
+    fields.skip()
+    request, account_id = fields.integer(), fields.text()
+    wanted = account_id or None
+
+    def run(_: object) -> None:
+        if wanted is not None and known_account(session, request, wanted) is None:
+            return
+        session.multi_positions[request] = wanted
+        for account in session.exchange.book.accounts.values():
+            for symbol in account.held() if wanted in (None, account.id) else ():
+                _tell_multi_position(session, request, account, symbol)
+        session.send(72, 1, request)
+
+    return Request(RequestFacts("positions_multi", account_id), run, request)
+
+
+def _end_multi_positions(session: Session, fields: Fields) -> Request:
+    fields.skip()
+    request = fields.integer()
+    facts = RequestFacts("positions_multi_end")
+    return Request(facts, lambda _: ended(session, request, session.multi_positions), request)
 
 
 def _tell_values(session: Session, account: Account) -> None:
@@ -146,9 +179,9 @@ def _tell_values(session: Session, account: Account) -> None:
         session.send(6, 2, tag, value, currency, account.id)
 
 
-def _tell_multi(session: Session, request: int, account: Account, *, ledger_only: bool) -> None:
+def _tell_multi(session: Session, request: int, account: Account) -> None:
     rows = account_values(session.exchange, account)
-    if ledger_only:
+    if request in session.ledger_only:
         rows = [row for row in rows if row[0] == NET_LIQUIDATION]
     for tag, value, currency in (*rows, *ledger_values(session.exchange, account)):
         session.send(73, 1, request, account.id, "", tag, value, currency)
@@ -167,6 +200,18 @@ def _tell_position(session: Session, account: Account, symbol: str) -> None:
         "averageCost": holding.average_cost,
     }
     session.send(*POSITION.fill(session.version, values))
+
+
+def _tell_multi_position(session: Session, request: int, account: Account, symbol: str) -> None:
+    holding, instrument = account.holding(symbol), session.exchange.listing.instruments[symbol]
+    values = {
+        **contract_values(instrument),
+        "request": request,
+        "account": account.id,
+        "position": holding.quantity,
+        "averageCost": holding.average_cost,
+    }
+    session.send(*MULTI_POSITION.fill(session.version, values))
 
 
 def _tell_portfolio(session: Session, account: Account, symbol: str) -> None:
@@ -191,6 +236,8 @@ REQUESTS: Mapping[int, Read] = {
     62: _summary,
     63: _end_summary,
     64: _end_positions,
+    74: _multi_positions,
+    75: _end_multi_positions,
     76: _multi_updates,
     77: _end_multi_updates,
 }

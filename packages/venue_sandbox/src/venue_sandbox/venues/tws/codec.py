@@ -7,7 +7,7 @@ import struct
 from collections.abc import Iterable
 from decimal import Decimal, InvalidOperation
 
-__all__ = ["GREETING", "BadFrame", "Fields", "Value", "frame", "read_frame"]
+__all__ = ["GREETING", "BadFrame", "Fields", "Value", "frame", "number_of", "read_frame"]
 
 GREETING = b"API\0"
 LENGTH = struct.Struct(">I")
@@ -55,7 +55,20 @@ class Fields:
     """
 
     def __init__(self, text: str) -> None:
-        self._left = text.split("\0")[:-1][::-1]
+        self._all = text.split("\0")[:-1]
+        self._left = self._all[::-1]
+
+    @property
+    def left(self) -> int:
+        """How many fields were not read yet."""
+        return len(self._left)
+
+    def integer_at(self, place: int, otherwise: int) -> int:
+        """Return the integer in a place of the whole message; ``otherwise`` if there is none. Raises nothing."""
+        try:
+            return int(self._all[place])
+        except (IndexError, ValueError):
+            return otherwise
 
     def text(self) -> str:
         """Return the next field."""
@@ -73,12 +86,7 @@ class Fields:
 
     def number(self) -> Decimal | None:
         """Return the next field as a number, which may be NaN or infinite; None if it is not set."""
-        field = self.text()
-        try:
-            value = Decimal(field) if field else None
-        except InvalidOperation:
-            raise BadFrame(f"{field!r} is no number") from None
-        return None if value is not None and value.is_finite() and value >= UNSET_FROM else value
+        return number_of(self.text())
 
     def flag(self) -> bool:
         """Return the next field as a truth value."""
@@ -88,6 +96,21 @@ class Fields:
         """Leave fields out."""
         for _ in range(count):
             self.text()
+
+
+def number_of(text: str) -> Decimal | None:
+    """Return a field as a number, which may be NaN or infinite; None if it is not set.
+
+    Raises
+    ------
+    BadFrame
+        It is no number.
+    """
+    try:
+        value = Decimal(text) if text else None
+    except InvalidOperation:
+        raise BadFrame(f"{text!r} is no number") from None
+    return None if value is not None and value.is_finite() and value >= UNSET_FROM else value
 
 
 def _text(value: Value) -> str:

@@ -12,6 +12,7 @@ from venue_sandbox.venues.tws.session import Read, Session
 __all__ = ["REQUESTS"]
 
 ID_IN_USE = (326, "Unable to connect as the client id is already in use. Retry with a unique client id.")
+NOT_MASTER = (327, "Only API connections with clientId set to 0 can set the auto bind TWS orders property.")
 FARMS = (
     (2104, "Market data farm connection is OK:usfarm"),
     (2106, "HMDS data farm connection is OK:ushmds"),
@@ -50,6 +51,14 @@ def _tell_time(session: Session) -> None:
     session.send(49, 1, int(session.exchange.now().timestamp()))
 
 
+def _bind_orders(session: Session, fields: Fields) -> Request:
+    def run(_: object) -> None:
+        if session.client != 0:
+            session.error(NO_REQUEST, *NOT_MASTER)
+
+    return Request(RequestFacts("bind_orders"), run)
+
+
 def _tell_nothing(session: Session) -> None:
     """Leave the request without an answer, as it has none."""
 
@@ -69,5 +78,7 @@ REQUESTS: Mapping[int, Read] = {
     17: _asking("managed_accounts", _tell_accounts),
     49: _asking("time", _tell_time),
     14: _asking("log_level", _tell_nothing),
-    15: _asking("bind_orders", _tell_nothing),
+    12: _asking("news_bulletins", _tell_nothing),
+    13: _asking("news_bulletins_end", _tell_nothing),
+    15: _bind_orders,
 }

@@ -75,7 +75,7 @@ def _executions(session: Session, fields: Fields) -> Request:
         try:
             since = end_instant(wanted.since, session.venue.zone) if wanted.since else None
         except BadQuery as error:
-            session.error(request, 321, f"Error validating request.-'bZ' : cause - {error}")
+            session.error(request, 322, f"Error processing request.-'bZ' : cause - {error}")
             return
         for execution in session.exchange.book.executions:
             if _is_wanted(session, execution, wanted, since):

@@ -13,6 +13,7 @@ from venue_sandbox.venues.tws.faults import IdRollback, MarketData, Message, tex
 from venue_sandbox.venues.tws.ids import order_id_of
 from venue_sandbox.venues.tws.order_messages import tell_open, tell_status
 from venue_sandbox.venues.tws.orders import BY_CLIENT
+from venue_sandbox.venues.tws.profits import push_profits
 from venue_sandbox.venues.tws.quotes import push_price
 from venue_sandbox.venues.tws.session import Session, Venue
 
@@ -59,11 +60,13 @@ class Pusher:
         """Tell everybody who has subscribed to the account or to positions."""
         for session in self._venue.sessions.values():
             push_account(session, account, symbol)
+            push_profits(session, account)
 
     def price_changed(self, symbol: str) -> None:
         """Tell everybody who has subscribed to the symbol's prices."""
         for session in self._venue.sessions.values():
             push_price(session, symbol)
+            push_profits(session, symbol=symbol)
 
     def _listener(self, order: VenueOrder) -> Session | None:
         session = self._venue.owner(order)

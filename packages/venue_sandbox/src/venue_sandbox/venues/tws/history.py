@@ -27,7 +27,8 @@ DURATION = re.compile(r"(\d+) ([DWMY])")
 DAYS = {"W": 7, "M": 30.4375, "Y": 365.25}
 END = re.compile(r"(\d{8})(?:[ -]+(\d\d:\d\d:\d\d))?(?: +(\S+))?")
 NO_DATA = "Historical Market Data Service error message:HMDS query returned no data: {}@{} {}"
-INVALID = "Error validating request.-'bP' : cause - {}"
+INVALID = "Historical Market Data Service error message:{}"
+NO_QUERY = "No historical data query found for ticker id:{}"
 BAR_COUNT = 1000
 
 
@@ -70,6 +71,8 @@ def _historical_data(session: Session, fields: Fields) -> Request:
     end, size, duration = fields.text(), fields.text(), fields.text()
     fields.skip()
     show = fields.text()
+    fields.skip()  # form of dates, which days have one of
+    updated = fields.flag()
     instrument = resolve(session.exchange.listing, query)
 
     def run(_: object) -> None:
@@ -77,9 +80,11 @@ def _historical_data(session: Session, fields: Fields) -> Request:
             session.error(request, *UNKNOWN_CONTRACT)
             return
         try:
+            if updated:
+                raise BadQuery("the sandbox keeps no bars up to date")
             bars = _bars(session, instrument, end, (size, duration, show))
         except (BadQuery, UnknownSession) as error:
-            session.error(request, 321, INVALID.format(error))
+            session.error(request, 162, INVALID.format(error))
             return
         if bars:
             _tell(session, request, bars)
@@ -113,7 +118,12 @@ def _row(bar: Bar) -> tuple[Value, ...]:
 
 
 def _cancel(session: Session, fields: Fields) -> Request:
-    return Request(RequestFacts("history_end"), lambda _: None)
+    """Answer that there is nothing to end: bars are told at once."""
+    fields.skip()
+    request = fields.integer()
+    return Request(
+        RequestFacts("history_end"), lambda _: session.error(request, 366, NO_QUERY.format(request)), request
+    )
 
 
 REQUESTS: Mapping[int, Read] = {20: _historical_data, 25: _cancel}

@@ -16,6 +16,7 @@ __all__ = [
     "COMPLETED_ORDER",
     "CONTRACT_DETAILS",
     "EXECUTION",
+    "MULTI_POSITION",
     "OPEN_ORDER",
     "PORTFOLIO",
     "POSITION",
@@ -69,13 +70,20 @@ CONTRACT_DETAILS = Layout(
     10,
     """
     reqId symbol secType=STK expiry strike=0 right exchange currency localSymbol marketName tradingClass conId
-    minTick multiplier orderTypes=ACTIVETIM,LMT,MKT,WHATIF, validExchanges priceMagnifier=1 underConId=0 longName
+    minTick multiplier orderTypes=ACTIVETIM,DAY,GTC,LMT,MKT,WHATIF validExchanges priceMagnifier=1 underConId=0 longName
     primaryExchange contractMonth industry category subcategory timeZone tradingHours liquidHours evRule evMultiplier=0
-    secIds=0 aggGroup=1 underSymbol underSecType marketRules=26,26 realExpiration stockType minSize sizeIncrement
-    suggestedSizeIncrement=100
+    secIds=1 secIdType=ISIN isin aggGroup=1 underSymbol underSecType marketRules=26,26 realExpiration stockType minSize
+    sizeIncrement suggestedSizeIncrement=100
     """,
 )
 POSITION = Layout(61, f"version=3 account {_HELD} position averageCost")
+MULTI_POSITION = Layout(
+    71,
+    """
+    version=1 request account conId symbol secType=STK expiry strike=0 right multiplier exchange currency localSymbol
+    tradingClass position averageCost modelCode
+    """,
+)
 PORTFOLIO = Layout(
     7, f"version=8 {_HELD} position marketPrice marketValue averageCost unrealizedPnl realizedPnl account"
 )

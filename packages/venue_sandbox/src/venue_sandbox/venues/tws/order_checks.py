@@ -8,6 +8,7 @@ from venue_sandbox.exchange.exchange import Problem
 from venue_sandbox.exchange.instruments import Instrument
 from venue_sandbox.exchange.orders import OrderType, Ticket, TimeInForce
 from venue_sandbox.venues.tws.contracts import SMART, UNKNOWN_CONTRACT
+from venue_sandbox.venues.tws.order_options import first_refused
 from venue_sandbox.venues.tws.order_request import ORDER_TYPES, OrderRequest
 from venue_sandbox.venues.tws.session import Session
 
@@ -17,6 +18,7 @@ TIMES_IN_FORCE = {"": TimeInForce.DAY, "DAY": TimeInForce.DAY, "GTC": TimeInForc
 INVALID = "Error validating request.-'bN' : cause - {}"
 NO_ACCOUNT = (435, "You must specify an account.")
 NO_ORDER_TYPE = (387, "Unsupported order type for this exchange and security type.")
+LIMIT_OF_MARKET = (201, "Order rejected - reason:A limit price is not supported for this order type")
 PROBLEMS = {
     Problem.ACCOUNT: NO_ACCOUNT,
     Problem.SYMBOL: UNKNOWN_CONTRACT,
@@ -56,6 +58,10 @@ def ticket_of(session: Session, wish: OrderRequest, instrument: Instrument | Non
         raise Refused(10052, f"Invalid time in force: {wish.time_in_force}")
     if not wish.transmit:
         raise Refused(321, INVALID.format("the sandbox takes transmitted orders only"))
+    if order_type is OrderType.MARKET and wish.limit:
+        raise Refused(*LIMIT_OF_MARKET)
+    if (option := first_refused(wish.options)) is not None:
+        raise Refused(option.code, option.text)
     return Ticket(
         account=_account(session, wish.account),
         symbol=instrument.symbol,
@@ -67,7 +73,7 @@ def ticket_of(session: Session, wish: OrderRequest, instrument: Instrument | Non
         client=str(session.client),
         client_order=str(wish.order_id),
         reference=wish.reference,
-        details={"exchange": wish.contract.exchange or SMART, "outside_hours": wish.outside_hours or "0"},
+        details={"exchange": wish.contract.exchange or SMART},
     )
 
 

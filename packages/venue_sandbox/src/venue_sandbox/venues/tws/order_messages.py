@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from venue_sandbox.exchange.orders import OrderStatus, OrderType, TimeInForce, VenueOrder
+from venue_sandbox.exchange.matching import commission
+from venue_sandbox.exchange.orders import OrderStatus, OrderType, Side, TimeInForce, VenueOrder
 from venue_sandbox.venues.tws.codec import Value
 from venue_sandbox.venues.tws.contracts import contract_values
 from venue_sandbox.venues.tws.ids import client_of, order_id_of, permanent_id
 from venue_sandbox.venues.tws.layouts import COMPLETED_ORDER, OPEN_ORDER
 from venue_sandbox.venues.tws.session import Session
+from venue_sandbox.venues.tws.valuation import amount, standing
 
 __all__ = ["STATUSES", "tell_completed", "tell_open", "tell_status", "tell_what_if"]
 
@@ -23,10 +25,6 @@ STATUSES = {
 }
 TYPES = {OrderType.MARKET: "MKT", OrderType.LIMIT: "LMT"}
 TIMES_IN_FORCE = {TimeInForce.DAY: "DAY", TimeInForce.GTC: "GTC"}
-MARGINS = (
-    *("initMarginBefore", "maintMarginBefore", "initMarginChange", "maintMarginChange"),
-    *("initMarginAfter", "maintMarginAfter"),
-)
 
 
 def tell_open(session: Session, order: VenueOrder) -> None:
@@ -43,18 +41,29 @@ def tell_status(session: Session, order: VenueOrder) -> None:
     )
 
 
-def tell_what_if(session: Session, order: VenueOrder, commission: Decimal) -> None:
-    """Write message 5 with what an order would cost; cash accounts have no margin."""
+def tell_what_if(session: Session, order: VenueOrder, price: Decimal) -> None:
+    """Write message 5 with what an order would cost at a price, and what the account would stand at after it."""
+    instrument = session.exchange.listing.instruments[order.ticket.symbol]
+    account = session.exchange.book.accounts[order.ticket.account]
+    fee = commission(order, order.quantity, price)
+    worth = account.in_base(order.quantity * price, instrument.currency)
+    now, sign = standing(session.exchange, account), 1 if order.ticket.side is Side.BUY else -1
     values = {
         **_values(session, order),
         **_identity(order),
-        **dict.fromkeys(MARGINS, Decimal(0)),
+        **_changes("initMargin", now.initial, sign * worth),
+        **_changes("maintMargin", now.stocks, sign * worth),
+        **_changes("equity", now.equity, -account.in_base(fee, instrument.currency)),
         "status": STATUSES[order.status],
         "whatIf": True,
-        "commission": commission,
-        "commissionCurrency": session.exchange.listing.instruments[order.ticket.symbol].currency,
+        "commission": fee,
+        "commissionCurrency": instrument.currency,
     }
     session.send(*OPEN_ORDER.fill(session.version, values))
+
+
+def _changes(name: str, before: Decimal, change: Decimal) -> dict[str, Value]:
+    return {f"{name}Before": amount(before), f"{name}Change": amount(change), f"{name}After": amount(before + change)}
 
 
 def tell_completed(session: Session, order: VenueOrder) -> None:
@@ -87,5 +96,4 @@ def _values(session: Session, order: VenueOrder) -> dict[str, Value]:
         "account": ticket.account,
         "orderRef": ticket.reference,
         "permId": permanent_id(session.exchange, order),
-        "outsideRth": ticket.details["outside_hours"],
     }

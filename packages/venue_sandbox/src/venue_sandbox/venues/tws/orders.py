@@ -12,7 +12,6 @@ from venue_sandbox.exchange.faults import (
     RequestFacts,
     VenueFault,
 )
-from venue_sandbox.exchange.matching import commission
 from venue_sandbox.exchange.order_faults import cuts_connections, enter, fill_at_once
 from venue_sandbox.exchange.orders import OrderStatus, Ticket, VenueOrder
 from venue_sandbox.venues.tws.codec import Fields
@@ -121,14 +120,16 @@ def _modify(session: Session, standing: VenueOrder, ticket: Ticket) -> None:
 
 def _kind(ticket: Ticket) -> tuple[object, ...]:
     """Return what a change must leave as it is."""
-    return ticket.account, ticket.symbol, ticket.side, ticket.order_type
+    return ticket.account, ticket.symbol, ticket.side, ticket.order_type, ticket.time_in_force, ticket.reference
 
 
 def _tell_cost(session: Session, ticket: Ticket) -> None:
+    """Answer what an order would cost, unless it makes no order."""
     exchange = session.exchange
+    exchange.check(ticket)
     order = VenueOrder(0, ticket, exchange.now(), None, ticket.quantity, ticket.limit)
     price = ticket.limit or exchange.market.last(exchange.listing.instruments[ticket.symbol], exchange.now())
-    tell_what_if(session, order, commission(order, order.quantity, price))
+    tell_what_if(session, order, price)
 
 
 def _cancel(session: Session, fields: Fields) -> Request:

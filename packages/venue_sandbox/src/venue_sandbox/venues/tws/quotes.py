@@ -11,12 +11,15 @@ from venue_sandbox.exchange.instruments import Instrument
 from venue_sandbox.exchange.market import Quote
 from venue_sandbox.venues.tws.codec import Fields
 from venue_sandbox.venues.tws.contracts import UNKNOWN_CONTRACT, named, read_contract, resolve
-from venue_sandbox.venues.tws.fault_injection import Request
+from venue_sandbox.venues.tws.fault_injection import NO_REQUEST, Request
 from venue_sandbox.venues.tws.session import Read, Session
+from venue_sandbox.venues.tws.subscriptions import ended
 
 __all__ = ["REQUESTS", "push_price"]
 
 LIVE, DELAYED = 1, 3
+DATA_TYPES = range(1, 5)
+NO_DATA_TYPE = (321, "Error validating request.-'bJ' : cause - Invalid market data type")
 DELAY = timedelta(minutes=15)
 SIZE = 300
 VOLUME = 1_000_000
@@ -26,6 +29,8 @@ NOT_SUBSCRIBED = (
     "Requested market data requires additional subscription for API. "
     "See link in 'Market Data Connections' dialog for more details.",
 )
+NO_GENERIC = (321, "Error validating request.-'bM' : cause - Incorrect generic tick list of {}.")
+NO_REGULATORY = (354, "Requested market data is not subscribed. Regulatory snapshots are not supported.")
 DELAYED_INSTEAD = (10167, "Requested market data is not subscribed. Displaying delayed market data.")
 
 
@@ -61,13 +66,16 @@ def push_price(session: Session, symbol: str) -> None:
 def _market_data(session: Session, fields: Fields) -> Request:
     fields.skip()
     request, query = fields.integer(), read_contract(fields)
-    fields.skip(2)  # delta-neutral contract, generic ticks
-    snapshot = fields.flag()
+    fields.skip()  # delta-neutral contract
+    generic, snapshot, regulatory = fields.text(), fields.flag(), fields.flag()
     instrument = resolve(session.exchange.listing, query)
 
     def run(_: object) -> None:
         if instrument is None:
             session.error(request, *UNKNOWN_CONTRACT)
+            return
+        if generic or regulatory:
+            session.error(request, *_not_served(generic))
             return
         seen = session.venue.seen(instrument.symbol)
         if seen == "none" or (seen == "delayed" and session.data_type < DELAYED):
@@ -91,7 +99,7 @@ def _cancel(session: Session, fields: Fields) -> Request:
     request = fields.integer()
 
     def run(_: object) -> None:
-        session.tickers.pop(request, None)
+        ended(session, request, session.tickers)
 
     return Request(RequestFacts("quotes_end"), run, request)
 
@@ -101,9 +109,16 @@ def _data_type(session: Session, fields: Fields) -> Request:
     wanted = fields.integer()
 
     def run(_: object) -> None:
-        session.data_type = wanted
+        if wanted in DATA_TYPES:
+            session.data_type = wanted
+        else:
+            session.error(NO_REQUEST, *NO_DATA_TYPE)
 
     return Request(RequestFacts("data_type"), run)
+
+
+def _not_served(generic: str) -> tuple[int, str]:
+    return (NO_GENERIC[0], NO_GENERIC[1].format(generic)) if generic else NO_REGULATORY
 
 
 def _kind(session: Session, instrument: Instrument) -> int:

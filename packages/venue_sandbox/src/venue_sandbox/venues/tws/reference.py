@@ -8,20 +8,32 @@ from datetime import timedelta
 from venue_sandbox.exchange.faults import RequestFacts
 from venue_sandbox.exchange.instruments import Instrument, Kind
 from venue_sandbox.venues.tws.codec import Fields
-from venue_sandbox.venues.tws.contracts import UNKNOWN_CONTRACT, contract_values, named, read_contract, resolve
+from venue_sandbox.venues.tws.contracts import (
+    UNKNOWN_CONTRACT,
+    contract_values,
+    identified,
+    isin,
+    named,
+    read_contract,
+    resolve,
+)
 from venue_sandbox.venues.tws.fault_injection import Request
 from venue_sandbox.venues.tws.layouts import CONTRACT_DETAILS
 from venue_sandbox.venues.tws.session import Read, Session
 
 __all__ = ["REQUESTS"]
 
-HOURS_DAYS = 6
+HOURS_DAYS = 35
+BEFORE_OPEN, AFTER_CLOSE = timedelta(hours=5, minutes=30), timedelta(hours=4)
+"""How much longer than the sandbox the real exchange trades; the sandbox takes no order for these hours."""
 STOCK_TYPES = {Kind.STOCK: "COMMON", Kind.ETF: "ETF"}
 
 
 def _contract_details(session: Session, fields: Fields) -> Request:
     fields.skip()
     request, query = fields.integer(), read_contract(fields)
+    fields.skip()  # expired contracts, of which shares have none
+    query = identified(query, fields)
     instrument = resolve(session.exchange.listing, query)
 
     def run(_: object) -> None:
@@ -35,7 +47,6 @@ def _contract_details(session: Session, fields: Fields) -> Request:
 
 
 def _tell(session: Session, request: int, instrument: Instrument, exchange: str) -> None:
-    hours = _trading_hours(session)
     values = {
         **contract_values(instrument, exchange or "SMART"),
         "reqId": request,
@@ -45,24 +56,27 @@ def _tell(session: Session, request: int, instrument: Instrument, exchange: str)
         "longName": f"{instrument.symbol} OF THE SANDBOX",
         "primaryExchange": instrument.exchange,
         "timeZone": session.exchange.hours.calendar.timezone.key,
-        "tradingHours": hours,
-        "liquidHours": hours,
+        "tradingHours": _hours(session, BEFORE_OPEN, AFTER_CLOSE),
+        "liquidHours": _hours(session, timedelta(0), timedelta(0)),
         "stockType": STOCK_TYPES[instrument.kind],
+        "isin": isin(instrument),
         "minSize": instrument.lot,
         "sizeIncrement": instrument.lot,
     }
     session.send(*CONTRACT_DETAILS.fill(session.version, values))
 
 
-def _trading_hours(session: Session) -> str:
+def _hours(session: Session, before: timedelta, after: timedelta) -> str:
     """Return the hours of the next days, exchange-local, as ``20230602:0930-20230602:1600;20230603:CLOSED``."""
-    calendar, parts = session.exchange.hours.calendar, list[str]()
-    for day in (session.exchange.today() + timedelta(days=n) for n in range(HOURS_DAYS)):
+    calendar, today = session.exchange.hours.calendar, session.exchange.today()
+    days = (today + timedelta(days=n) for n in range(HOURS_DAYS))
+    parts = list[str]()
+    for day in (day for day in days if day <= calendar.table.last):
         if not calendar.is_session(day):
             parts.append(f"{day:%Y%m%d}:CLOSED")
             continue
         hours = calendar.hours(day)
-        opens, closes = (at.astimezone(calendar.timezone) for at in (hours.open, hours.close))
+        opens, closes = (at.astimezone(calendar.timezone) for at in (hours.open - before, hours.close + after))
         parts.append(f"{opens:%Y%m%d:%H%M}-{closes:%Y%m%d:%H%M}")
     return ";".join(parts)
 

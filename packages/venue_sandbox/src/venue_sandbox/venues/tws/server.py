@@ -12,7 +12,17 @@ from venue_sandbox.exchange.exchange import Exchange
 from venue_sandbox.exchange.faults import VenueFault, VenueFaults
 from venue_sandbox.exchange.pacing import Pacer
 from venue_sandbox.servers.serving import HOST, Ports, listening
-from venue_sandbox.venues.tws import accounts, connection, executions, history, orders, quotes, reference
+from venue_sandbox.venues.tws import (
+    accounts,
+    connection,
+    executions,
+    history,
+    lookups,
+    orders,
+    profits,
+    quotes,
+    reference,
+)
 from venue_sandbox.venues.tws.faults import TWS_FAULTS, Restart
 from venue_sandbox.venues.tws.gateway import Pusher, change_gateway
 from venue_sandbox.venues.tws.ids import OrderIds
@@ -24,6 +34,8 @@ REQUESTS: Mapping[int, Read] = {
     **connection.REQUESTS,
     **accounts.REQUESTS,
     **reference.REQUESTS,
+    **lookups.REQUESTS,
+    **profits.REQUESTS,
     **history.REQUESTS,
     **quotes.REQUESTS,
     **orders.REQUESTS,

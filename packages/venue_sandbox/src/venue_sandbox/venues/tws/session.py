@@ -15,20 +15,34 @@ from venue_sandbox.exchange.faults import VenueFaults
 from venue_sandbox.exchange.instruments import Instrument
 from venue_sandbox.exchange.orders import VenueOrder
 from venue_sandbox.exchange.pacing import Pacer
+from venue_sandbox.exchange.treatment import Treatment
 from venue_sandbox.servers.control import reset_on_close
+from venue_sandbox.venues.tws.calls import CALLS
 from venue_sandbox.venues.tws.codec import GREETING, BadFrame, Fields, Value, frame, read_frame
 from venue_sandbox.venues.tws.fault_injection import NO_REQUEST, Request, inject
 from venue_sandbox.venues.tws.ids import OrderIds, client_of
 
-__all__ = ["OLDEST_VERSION", "VERSIONS", "Read", "Session", "Venue"]
+__all__ = ["OLDEST_VERSION", "VERSIONS", "Read", "Session", "Summary", "Venue"]
 
 VERSIONS = (176, 178)
 OLDEST_VERSION = 164
 ADVANCED_REJECT_SINCE = 166
 UNKNOWN_MESSAGE = 505
+UNREADABLE = 320
+BAD_MESSAGE = 507
+BAD_LENGTH = "Bad Message Length"
+UNKNOWN = -1
 START_MESSAGE = 71
 RANGE = re.compile(r"v(\d+)\.\.(\d+)(?: .*)?")
 LIVE = "live"
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a request for message 63 wants: an account (None for all) and its tags."""
+
+    account: str | None
+    tags: frozenset[str]
 
 
 @dataclass(slots=True)
@@ -82,6 +96,11 @@ class Session:
         The server version agreed on.
     account_updates, multi_updates
         The account it hears of by message 6, and accounts by request id that it hears of by message 73.
+    multi_positions, summaries, profits
+        By request id: accounts (None for all) whose positions it hears of by message 71; accounts and tags of which it
+        hears by message 63; accounts and their instruments (None for all) whose profit it hears of.
+    ledger_only
+        The requests for message 73 that want cash and stocks by currency only.
     tickers
         Instruments by request id whose prices it hears of.
     silenced
@@ -95,6 +114,10 @@ class Session:
     version: int = 0
     account_updates: str | None = None
     multi_updates: dict[int, str] = field(default_factory=dict[int, str])
+    ledger_only: set[int] = field(default_factory=set[int])
+    multi_positions: dict[int, str | None] = field(default_factory=dict[int, str | None])
+    summaries: dict[int, Summary] = field(default_factory=dict[int, "Summary"])
+    profits: dict[int, tuple[str, Instrument | None]] = field(default_factory=dict[int, tuple[str, Instrument | None]])
     positions: bool = False
     tickers: dict[int, Instrument] = field(default_factory=dict[int, Instrument])
     data_type: int = 1
@@ -109,16 +132,25 @@ class Session:
     async def run(self) -> None:
         """Serve until the connection ends."""
         try:
-            await self._greet()
-            while True:
-                self._receive(Fields(await read_frame(self.reader)))
-                await self.writer.drain()
-        except (asyncio.IncompleteReadError, ConnectionError, BadFrame):
+            if await self._is_greeted():
+                await self._serve()
+        except (asyncio.IncompleteReadError, ConnectionError):
             return
         finally:
             if self.client is not None and self.venue.sessions.get(self.client) is self:
                 del self.venue.sessions[self.client]
             self.writer.close()
+
+    async def _serve(self) -> None:
+        """Answer messages until one has no length that could be right, as nothing after it can be read."""
+        while True:
+            try:
+                fields = Fields(await read_frame(self.reader))
+            except BadFrame as error:
+                self.error(NO_REQUEST, BAD_MESSAGE, f"{BAD_LENGTH} {error}")
+                return
+            self._receive(fields)
+            await self.writer.drain()
 
     def send(self, *values: Value) -> None:
         """Write a message, unless the connection has ended or is to hear nothing."""
@@ -154,6 +186,14 @@ class Session:
             self.silenced.add(order.number)
         return order.number not in self.silenced
 
+    async def _is_greeted(self) -> bool:
+        """Agree on a version; what is not the protocol at all is not answered."""
+        try:
+            await self._greet()
+        except BadFrame:
+            return False
+        return True
+
     async def _greet(self) -> None:
         if await self.reader.readexactly(len(GREETING)) != GREETING:
             raise BadFrame("no greeting")
@@ -171,15 +211,25 @@ class Session:
         raise BadFrame("no common version")
 
     def _receive(self, fields: Fields) -> None:
-        number = fields.integer()
-        if self.client is None and number != START_MESSAGE:
-            raise BadFrame("not started")
-        read = self.venue.requests.get(number)
-        if read is None:
-            self.error(NO_REQUEST, UNKNOWN_MESSAGE, f"Fatal Error: Unknown message id. {number}")
+        """Answer a message; one that cannot be read, or is refused, is an error that names its request."""
+        call = CALLS.get(fields.integer_at(0, UNKNOWN))
+        place = None if call is None else call.request_at
+        about = NO_REQUEST if place is None else fields.integer_at(place, NO_REQUEST)
+        try:
+            number = fields.integer()
+            if self.client is None and number != START_MESSAGE:
+                raise BadFrame("the client has not said who it is")
+            read = self.venue.requests.get(number)
+            request = None if read is None else read(self, fields)
+        except BadFrame as error:
+            self.error(about, UNREADABLE, f"Error reading request. {error}")
             return
-        request = read(self, fields)
-        inject(self, request, self.venue.faults.take(request.facts))
+        if request is not None:
+            inject(self, request, self.venue.faults.take(request.facts))
+        elif call is None:
+            self.error(NO_REQUEST, UNKNOWN_MESSAGE, f"Fatal Error: Unknown message id. {number}")
+        elif call.treatment is Treatment.REFUSED:
+            self.error(about, call.code, call.text)
 
 
 Read = Callable[[Session, Fields], Request]
