@@ -204,7 +204,7 @@ class _Run:
         """Record what stopped the run under way, maybe one that was left open, where the store still takes it."""
         ports, request = self.ports, self.request
         run_id = self.lease.state.open_run or request.key.run_id
-        with suppress(StoreError):
+        with suppress(StoreError, LeaseLost):
             attempt = Attempt(ports.store.now(), request.holder, redact(str(error)))
             self._ledger(run_id).record_attempt(attempt, self.lease.state.epoch)
 
@@ -270,7 +270,6 @@ class _Run:
             if plan is not None and not plan.plan.orders and not refused:
                 self._record_executed(claim, plan, ())
             return self._close(report)
-        self.lease.require(timedelta(0))
         plan = self._ledger(request.key.run_id).commit_plan(plan)
         ports.reached(Boundary.PLAN_COMMITTED)
         return _Committed(claim, plan, {order.client_order_id: OrderRecord(order) for order in plan.plan.orders})
