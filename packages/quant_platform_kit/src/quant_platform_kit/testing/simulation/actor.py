@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from random import Random
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from quant_platform_kit.domain.boundaries import Boundary
 from quant_platform_kit.domain.errors import Interrupted, QuantError
 from quant_platform_kit.testing.simulation.loop import instant
+from quant_platform_kit.testing.simulation.parts import Surroundings
 from quant_platform_kit.testing.simulation.scenario import Fault, FaultKind
-
-if TYPE_CHECKING:
-    from quant_platform_kit.testing.simulation.world import World
 
 __all__ = ["CALLS", "START", "Actor", "ActorClock", "Killed"]
 
@@ -84,7 +82,7 @@ class Actor:
         Of its login at the venue.
     """
 
-    def __init__(self, world: World, name: str, faults: tuple[Fault, ...] = ()) -> None:
+    def __init__(self, world: Surroundings, name: str, faults: tuple[Fault, ...] = ()) -> None:
         self.world, self.name = world, name
         self.boundary = START
         self.epoch, self.connection = 0, 0

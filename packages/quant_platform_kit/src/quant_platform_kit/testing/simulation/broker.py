@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from quant_platform_kit.testing.simulation.actor import Actor
-    from quant_platform_kit.testing.simulation.venue import VenueOrder
+    from quant_platform_kit.testing.simulation.venue_order import VenueOrder
 
 __all__ = ["SimulatedBroker", "SimulatedMarket"]
 

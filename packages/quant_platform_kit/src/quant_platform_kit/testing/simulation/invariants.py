@@ -10,15 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from quant_platform_kit.domain.orders import Order, OrderState, Side
 from quant_platform_kit.domain.silence import AfterSilence
-
-if TYPE_CHECKING:
-    from quant_platform_kit.testing.simulation.actor import Actor
-    from quant_platform_kit.testing.simulation.venue import VenueOrder
-    from quant_platform_kit.testing.simulation.world import World
+from quant_platform_kit.testing.simulation.parts import Process, Surroundings
+from quant_platform_kit.testing.simulation.venue_order import VenueOrder
 
 __all__ = ["INVARIANTS", "Broken", "Judge"]
 
@@ -92,7 +89,7 @@ class Judge:
         Counts the writes: what is written at one instant has an order all the same.
     """
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: Surroundings) -> None:
         self._world = world
         self.broken: Broken | None = None
         self._orders: dict[str, _Planned] = {}
@@ -131,7 +128,7 @@ class Judge:
 
     # --- what is written -------------------------------------------------------------------------
 
-    def wrote(self, actor: Actor, key: str, data: bytes) -> None:
+    def wrote(self, actor: Process, key: str, data: bytes) -> None:
         """Take note of an object that was written."""
         self.tick += 1
         parts = key.split("/")
@@ -148,7 +145,7 @@ class Judge:
         elif parts[0] == "accepted":
             self._accepted.add(parts[1])
 
-    def _wrote_run(self, actor: Actor, run_id: str, name: list[str], data: bytes) -> None:
+    def _wrote_run(self, actor: Process, run_id: str, name: list[str], data: bytes) -> None:
         if name[0] == "plan":
             self._wrote_plan(run_id, json.loads(data), is_holder=actor.epoch == self._epoch)
         elif name[0] == "revision":
@@ -206,7 +203,7 @@ class Judge:
                 if not self._is_filled(identity):
                     self.fail("executed-not-filled", f"{as_of} by {run_id}: {identity} is not filled")
 
-    def _wrote_lease(self, actor: Actor, lease: dict[str, Any]) -> None:
+    def _wrote_lease(self, actor: Process, lease: dict[str, Any]) -> None:
         self._epoch = actor.epoch = lease["epoch"]
         self.epochs[actor.name] = self._epoch
         self.open_run, self.last_run = lease["open_run"], lease["last_run"]
@@ -220,11 +217,11 @@ class Judge:
 
     # --- what arrives ----------------------------------------------------------------------------
 
-    def logged_in(self, actor: Actor) -> None:
+    def logged_in(self, actor: Process) -> None:
         """Take note of a login: from here on older epochs are over."""
         self._working_epoch = max(self._working_epoch, actor.epoch)
 
-    def received(self, actor: Actor, order: Order, sent: int) -> None:
+    def received(self, actor: Process, order: Order, sent: int) -> None:
         """Judge an order that arrived at the venue; ``sent`` is the tick at which it left."""
         identity = order.client_order_id
         planned = self._orders.get(identity)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 from quant_platform_kit.domain.cycle import ExecutionPolicy
 from quant_platform_kit.domain.errors import (
@@ -34,12 +33,10 @@ from quant_platform_kit.services.run.run_cycle import run_cycle
 from quant_platform_kit.testing.simulation.actor import Actor, ActorClock, Killed
 from quant_platform_kit.testing.simulation.broker import SimulatedBroker, SimulatedMarket
 from quant_platform_kit.testing.simulation.loop import instant
+from quant_platform_kit.testing.simulation.parts import Surroundings
 from quant_platform_kit.testing.simulation.scenario import Fault
 from quant_platform_kit.testing.simulation.store import ActorStore
 from quant_platform_kit.testing.simulation.strategy import bound
-
-if TYPE_CHECKING:
-    from quant_platform_kit.testing.simulation.world import World
 
 __all__ = ["SERVICE", "keep_watch", "look_after", "work"]
 
@@ -50,7 +47,7 @@ TRIES, PAUSE = 6, 150.0
 """How often an operator who is hindered tries again, and after how many seconds."""
 
 
-def work(world: World, name: str, key: RunKey, due: int, faults: tuple[Fault, ...] = ()) -> None:
+def work(world: Surroundings, name: str, key: RunKey, due: int, faults: tuple[Fault, ...] = ()) -> None:
     """Run once for a key, as one process of the service would."""
     actor = Actor(world, name, faults)
     store = ActorStore(actor)
@@ -74,7 +71,7 @@ def work(world: World, name: str, key: RunKey, due: int, faults: tuple[Fault, ..
     _guarded(world, actor, lambda: run_cycle(request, ports, POLICY, TERMS))
 
 
-def _guarded(world: World, actor: Actor, body: Callable[[], object]) -> bool:
+def _guarded(world: Surroundings, actor: Actor, body: Callable[[], object]) -> bool:
     """Let a process do something; return whether it came to its end. What it may meet is traced, all else a defect."""
     try:
         body()
@@ -90,7 +87,7 @@ def _guarded(world: World, actor: Actor, body: Callable[[], object]) -> bool:
     return True
 
 
-def look_after(world: World, name: str, faults: tuple[Fault, ...], *, reruns: bool) -> None:
+def look_after(world: Surroundings, name: str, faults: tuple[Fault, ...], *, reruns: bool) -> None:
     """Do what an operator does after the runs of a day: settle, accept, lift halts, maybe let a run be run again.
 
     Everything is done by the venue's true state. A command that a fault stopped is given again.
@@ -103,7 +100,7 @@ def look_after(world: World, name: str, faults: tuple[Fault, ...], *, reruns: bo
         actor = Actor(world, f"{name}.{attempt + 1}")
 
 
-def _look_after(world: World, actor: Actor, *, reruns: bool) -> None:
+def _look_after(world: Surroundings, actor: Actor, *, reruns: bool) -> None:
     store = ActorStore(actor)
     operator = Operator(store, ActorClock(actor), actor.name)
     for scope in ("all", f"account-{world.account}"):
@@ -126,7 +123,7 @@ def _look_after(world: World, actor: Actor, *, reruns: bool) -> None:
         world.retry(again.key, world.loop.now + 1)
 
 
-def _settle(world: World, operator: Operator, run_id: str) -> None:
+def _settle(world: Surroundings, operator: Operator, run_id: str) -> None:
     """Settle every UNKNOWN order of a run by what became of it at the venue."""
     run = recorded_run(operator.store, world.account, run_id)
     assert run is not None, "a run with UNKNOWN orders was planned"
@@ -139,7 +136,7 @@ def _settle(world: World, operator: Operator, run_id: str) -> None:
                 return
 
 
-def _truth(world: World, run_id: str, record: OrderRecord) -> Resolution:
+def _truth(world: Surroundings, run_id: str, record: OrderRecord) -> Resolution:
     identity = record.order.client_order_id
     filled = world.venue.settle_by_hand(identity)
     price = next((f.price for o in world.venue.orders if o.asked.client_order_id == identity for f in o.fills), None)
@@ -148,7 +145,7 @@ def _truth(world: World, run_id: str, record: OrderRecord) -> Resolution:
     return Resolution(run_id, identity, ResolvedAs.NOT_SENT, "the venue's book")
 
 
-def keep_watch(world: World, name: str) -> None:
+def keep_watch(world: Surroundings, name: str) -> None:
     """Look as the watchdog does, and hold it to what is wrong."""
     actor = Actor(world, name)
     store = ActorStore(actor)

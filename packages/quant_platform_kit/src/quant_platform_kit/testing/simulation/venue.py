@@ -7,72 +7,21 @@ keep the platform from it.
 from __future__ import annotations
 
 from copy import copy
-from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import TYPE_CHECKING
 
 from quant_platform_kit.domain.errors import BrokerError, Superseded
-from quant_platform_kit.domain.orders import ExecutionReport, Fill, Order, OrderState, Side
+from quant_platform_kit.domain.orders import Fill, Order, OrderState, Side
 from quant_platform_kit.testing.simulation.loop import instant
+from quant_platform_kit.testing.simulation.parts import Process, Surroundings
 from quant_platform_kit.testing.simulation.scenario import Behaviour, FaultKind, Habit
+from quant_platform_kit.testing.simulation.venue_order import VenueOrder
 
-if TYPE_CHECKING:
-    from quant_platform_kit.testing.simulation.actor import Actor
-    from quant_platform_kit.testing.simulation.world import World
-
-__all__ = ["Venue", "VenueOrder"]
+__all__ = ["Venue"]
 
 SECOND = 1_000_000
 ZERO, HALF = Decimal(0), Decimal("0.5")
 SLIPPAGE, COMMISSION = Decimal("0.0002"), Decimal("0.0001")
 LATEST_FILL = 240 * SECOND
-
-
-@dataclass(slots=True)
-class VenueOrder:
-    """An order as the venue has it.
-
-    Attributes
-    ----------
-    asked
-        What was asked for; its id is the platform's, whether the wire carries it or not.
-    foreign
-        Whether somebody else sent it.
-    sent_at
-        When it left its sender (microseconds).
-    state
-        None before it is accepted: nobody can see it then.
-    lost
-        Whether it never will be.
-    """
-
-    number: int
-    asked: Order
-    foreign: bool
-    sent_at: int
-    behaviour: Behaviour
-    state: OrderState | None = None
-    fills: list[Fill] = field(default_factory=list[Fill])
-    lost: bool = False
-    text: str = ""
-
-    @property
-    def filled(self) -> Decimal:
-        """Units filled."""
-        return sum((fill.quantity for fill in self.fills), ZERO)
-
-    @property
-    def ended(self) -> bool:
-        """Whether nothing more happens to it."""
-        return self.lost or (self.state is not None and self.state.terminal)
-
-    def report(self, fills: int | None = None) -> ExecutionReport:
-        """Return how it stands, or stood when it had fewer fills."""
-        assert self.state is not None, "an order that is not accepted is not told of"
-        if fills is None or fills >= len(self.fills):
-            return ExecutionReport(self.asked, self.state, tuple(self.fills), self.text)
-        state = OrderState.PARTIALLY_FILLED if fills else OrderState.ACKNOWLEDGED
-        return ExecutionReport(self.asked, state, tuple(self.fills[:fills]))
 
 
 class Venue:
@@ -86,7 +35,7 @@ class Venue:
         Held now, by symbol.
     """
 
-    def __init__(self, world: World, cash: Decimal) -> None:
+    def __init__(self, world: Surroundings, cash: Decimal) -> None:
         self._world = world
         self.cash = cash
         self.units: dict[str, Decimal] = {}
@@ -114,7 +63,7 @@ class Venue:
     def _is_cut(self, connection: int) -> bool:
         return self._world.traits.connections and connection != self.newest_login
 
-    def take(self, actor: Actor, order: Order) -> VenueOrder | None:
+    def take(self, actor: Process, order: Order) -> VenueOrder | None:
         """Take an order; None while nobody can see it."""
         self.require(actor.connection)
         fault, world = actor.twist, self._world
@@ -132,7 +81,7 @@ class Venue:
         world.loop.at(sent + travels, arrive)
         return None
 
-    def _arrive(self, actor: Actor, order: Order, sent: int, tick: int, unseen: int = 0) -> VenueOrder | None:
+    def _arrive(self, actor: Process, order: Order, sent: int, tick: int, unseen: int = 0) -> VenueOrder | None:
         world = self._world
         remembered = self._remembered(sent)
         for known in self.orders:

@@ -18,10 +18,11 @@ from quant_platform_kit.services.operate.switches import FlagEntry
 from quant_platform_kit.testing.simulation.actor import Actor
 from quant_platform_kit.testing.simulation.invariants import Broken, Judge
 from quant_platform_kit.testing.simulation.loop import Loop, instant, micros
+from quant_platform_kit.testing.simulation.objects import Objects
+from quant_platform_kit.testing.simulation.parts import Process
 from quant_platform_kit.testing.simulation.people import keep_watch, look_after, work
 from quant_platform_kit.testing.simulation.prices import Prices
 from quant_platform_kit.testing.simulation.scenario import Day, Fault, FaultKind, Scenario, Trigger
-from quant_platform_kit.testing.simulation.store import Objects
 from quant_platform_kit.testing.simulation.strategy import SYMBOLS
 from quant_platform_kit.testing.simulation.trait_sets import TRAIT_SETS
 from quant_platform_kit.testing.simulation.venue import Venue
@@ -98,7 +99,7 @@ class World:
         self.damaged = False
         self._sent_step = ""
         self._claims: dict[str, int] = {}
-        self._stopped: list[tuple[str, Actor, Callable[[], None]]] = []
+        self._stopped: list[tuple[str, Process, Callable[[], None]]] = []
         self._workers = 0
 
     # --- what actors see -------------------------------------------------------------------------
@@ -118,7 +119,7 @@ class World:
         late = day == self.day and self.loop.now < self.missing_until
         return self.prices.history(day, SYMBOLS[self.scenario.seed % 4] if late else "")
 
-    def wrote(self, actor: Actor, key: str, data: bytes) -> None:
+    def wrote(self, actor: Process, key: str, data: bytes) -> None:
         """Take note of a write."""
         parts = key.split("/")
         if b'"state":"SENT"' in data and parts[-2] == "orders":
@@ -149,7 +150,7 @@ class World:
         key = (boundary, op)
         self._met[key] = self._met.get(key, 0) + 1
 
-    def hit(self, actor: Actor, fault: Fault, op: str) -> None:
+    def hit(self, actor: Process, fault: Fault, op: str) -> None:
         """Note a fault, and whether it may be why something is not known or blocked."""
         self.trace(f"{actor.name} meets {fault.kind.value} in {op}")
         key = (actor.boundary, fault.kind.value)
@@ -159,11 +160,11 @@ class World:
 
     # --- what happens ----------------------------------------------------------------------------
 
-    def wake_at(self, boundary: str, sleeper: Actor, wake: Callable[[], None]) -> None:
+    def wake_at(self, boundary: str, sleeper: Process, wake: Callable[[], None]) -> None:
         """Remember a stopped actor that goes on when another reaches a boundary."""
         self._stopped.append((boundary, sleeper, wake))
 
-    def woken_by(self, actor: Actor) -> None:
+    def woken_by(self, actor: Process) -> None:
         """Let those go on who wait for what an actor has just reached."""
         for entry in [each for each in self._stopped if each[0] == actor.boundary and each[1] is not actor]:
             self._stopped.remove(entry)
