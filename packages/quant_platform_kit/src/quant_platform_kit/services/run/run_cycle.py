@@ -16,7 +16,7 @@ from quant_platform_kit.domain.orders import OrderState
 from quant_platform_kit.domain.redaction import redact
 from quant_platform_kit.domain.runs import Attempt, OrderRecord, Outcome, RunClaim, RunPlan, RunReport
 from quant_platform_kit.services.operate.owners import require_ownership
-from quant_platform_kit.services.operate.switches import halted_or_lost
+from quant_platform_kit.services.operate.switches import halted, lost_switches
 from quant_platform_kit.services.record.leases import AccountLease, LeaseTerms, read_lease
 from quant_platform_kit.services.record.ledger import DecisionLedger, RunLedger, refuse_another
 from quant_platform_kit.services.run.advice import accept_line, what_to_do
@@ -188,7 +188,7 @@ class _Run:
         if skipped := self._skipped():
             begun = self.lease.inherited == key.run_id
             return self._close(self._undecided(claim, Outcome.FAILED if begun else Outcome.SKIPPED, skipped, last))
-        if blocked := [*self._lost(last), *self._halts()]:
+        if blocked := [*self._lost(last), *self._halts(), *self._lost_halts()]:
             return self._close(self._undecided(claim, Outcome.BLOCKED, blocked, last))
         return self._plan(claim, last)
 
@@ -234,8 +234,11 @@ class _Run:
         return [f"the report of run {run_id}, the account's last, is missing; restore it from a backup"]
 
     def _halts(self) -> list[str]:
+        return halted(self.ports.store, self.request.service, self.request.key.account_id)
+
+    def _lost_halts(self) -> list[str]:
         key = self.request.key
-        return halted_or_lost(self.ports.store, self.request.service, key.account_id, key.mode)
+        return lost_switches(self.ports.store, self.request.service, key.account_id, key.mode)
 
     def _skipped(self) -> list[str]:
         """Return why there is nothing to decide now: no session, closed, or a trigger that is too old."""
@@ -310,6 +313,7 @@ class _Run:
             key.session,
             run.plan.prices,
             ports.reached,
+            self._lost_halts() if run.resumed else (),
         )
         same_session = ports.calendar.local_date(ports.clock.now()) == key.session
         return Execution(
