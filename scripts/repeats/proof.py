@@ -26,6 +26,7 @@ PLANTS = {
         "left = known.keys() - seen\norder = dict.fromkeys(left)",
         "def f(known):\n    return (x for x in set(known.values()))",
         "both = [*{1, 2}]",
+        "known = {1, 2}\ndef f():\n    return [x for x in known]",
     ),
     "hash": ("name = hash('a')",),
 }
@@ -37,6 +38,7 @@ ALLOWED = (
     "more = {x for x in {1, 2}}",
     "def f(at: datetime) -> datetime:\n    return at",
     "most = max(x for x in {1, 2})",
+    "def f():\n    found = {1, 2}\n    return sorted(found)\ndef g(found: list[int]):\n    return [x for x in found]",
 )
 """What looks like it and is right."""
 

@@ -94,7 +94,8 @@ class _Sets:
 
     def __init__(self, tree: ast.Module) -> None:
         self._tree = tree
-        self._names: set[str] = set()
+        self._names: set[tuple[ast.AST, str]] = set()
+        self._bound: set[tuple[ast.AST, str]] = set()
         self._attributes: set[str] = set()
         self._functions: set[str] = set()
         self._parents: dict[ast.AST | None, ast.AST] = {
@@ -114,8 +115,10 @@ class _Sets:
         for node in ast.walk(self._tree):
             if isinstance(node, ast.FunctionDef) and self._says_set(node.returns):
                 (self._attributes if _is_property(node) else self._functions).add(node.name)
-            if isinstance(node, ast.arg) and self._says_set(node.annotation):
-                self._names.add(node.arg)
+            if isinstance(node, ast.arg):
+                self._bind(node, node.arg, is_set=self._says_set(node.annotation))
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                self._bind(node, node.id, is_set=False)
             if isinstance(node, ast.AnnAssign) and self._says_set(node.annotation):
                 self._note(node.target)
         for node in ast.walk(self._tree):
@@ -127,11 +130,32 @@ class _Sets:
 
     def _note(self, target: ast.expr) -> None:
         if isinstance(target, ast.Name):
-            self._names.add(target.id)
+            self._bind(target, target.id, is_set=True)
             if isinstance(self._parents.get(self._parents.get(target)), ast.ClassDef):
                 self._attributes.add(target.id)
         elif isinstance(target, ast.Attribute):
             self._attributes.add(target.attr)
+
+    def _bind(self, node: ast.AST, name: str, *, is_set: bool) -> None:
+        scope = self._scope(node)
+        self._bound.add((scope, name))
+        if is_set:
+            self._names.add((scope, name))
+
+    def _scope(self, node: ast.AST) -> ast.AST:
+        """Return the function that a node stands in, or the module."""
+        while (parent := self._parents.get(node)) is not None:
+            node = parent
+            if isinstance(node, ast.FunctionDef | ast.Lambda):
+                break
+        return node
+
+    def _is_set_name(self, node: ast.Name) -> bool:
+        """Whether a name is a set in the innermost function that binds it."""
+        scope = self._scope(node)
+        while (scope, node.id) not in self._bound and scope is not self._tree:
+            scope = self._scope(scope)
+        return (scope, node.id) in self._names
 
     def _says_set(self, annotation: ast.expr | None) -> bool:
         if isinstance(annotation, ast.BinOp):
@@ -143,7 +167,7 @@ class _Sets:
         if isinstance(node, ast.Set | ast.SetComp):
             return True
         if isinstance(node, ast.Name):
-            return node.id in self._names
+            return self._is_set_name(node)
         if isinstance(node, ast.Attribute):
             return node.attr in self._attributes
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr | ast.BitAnd | ast.Sub | ast.BitXor):
