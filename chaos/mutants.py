@@ -81,6 +81,7 @@ def no_lease() -> None:
     """Let every worker take the account at once and believe that it has it."""
     setattr(leases, "_check_free", lambda known, remaining: None)  # noqa: B010  a defect, on purpose
     leases.AccountLease.require = lambda self, needed: None
+    leases.AccountLease._hold = lambda self: None
 
 
 def replan_on_resume() -> None:

@@ -123,6 +123,7 @@ def foreign_order_accepted() -> None:
 def no_lease_check() -> None:
     """Ask neither the lease nor the connection, nor the clock of a call, whether an order may still be sent."""
     leases.Lease.require = lambda self, needed: None
+    leases.Lease._hold = lambda self: None
     venue.Venue._is_cut = lambda self, connection: False
     broker.SimulatedBroker._require_time = lambda self, deadline: None
 
