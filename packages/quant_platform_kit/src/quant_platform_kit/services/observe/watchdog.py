@@ -257,7 +257,7 @@ def _missing(asked: Watch, sources: StatusSources, accounts: Sequence[str], aler
     alerts += _end_of_calendar(asked, unknown)
     sessions = {time: calendar.local_date(time) for time in due}
     try:
-        reported = {run_id for session in set(sessions.values()) for run_id in sources.reports.ids(session)}
+        reported = {run_id for session in sorted({*sessions.values()}) for run_id in sources.reports.ids(session)}
     except StoreError as error:
         alerts.append(unreadable("report store", error))
         return 0
