@@ -49,6 +49,12 @@ class Platform(PaperPlatform):
         return time.monotonic() - begun
 
     @property
+    def recorded(self) -> list[str]:
+        """The objects of both stores, but for the mark that ``/ready`` writes."""
+        files = [path for name in ("store", "reports") for path in (self.folder / name).rglob("*") if path.is_file()]
+        return [path.name for path in files if path.name not in ("ready", ".lock")]
+
+    @property
     def log(self) -> str:
         """What the service has logged."""
         return (self.folder / "service.log").read_text()
