@@ -296,6 +296,7 @@ def test_an_account_whose_owner_was_lost_is_told_and_watched(world: World) -> No
     found = watch(asked, sources, world.account_id).alerts
     assert kinds(found) == [Kind.STORE, Kind.DUE, Kind.LAST_RUN]
     assert f"object owners/{world.account_id} is missing, and the account has had runs" in found[0].text
+    assert f"`quant owner --to SERVICE --reason TEXT --account {world.account_id} --store" in found[0].text
 
 
 def test_an_account_whose_first_run_cannot_be_read_does_not_hide_the_others(office: Office) -> None:

@@ -231,7 +231,8 @@ def _accounts(sources: StatusSources, account: str | None, alerts: list[Alert]) 
     watched = (account,) if account else known
     if account and account not in known and read_lease(sources.store, account) is not None:
         what = f"object owners/{account} is missing, and the account has had runs"
-        advice = f"restore it from a backup, or hand the account to its service with `quant owner {account} --to`"
+        hand_over = f'quant owner --to SERVICE --reason TEXT --account {account} --store "$STORE_URL"'
+        advice = f"restore it from a backup, or hand the account to its service with `{hand_over}`"
         alerts.append(Alert(Kind.STORE, account, f"{what}; {advice}"))
     elif not watched or watched[0] not in known:
         who = f"account {account} has never run" if account else "no account has ever run"
