@@ -27,6 +27,7 @@ TOGETHER = ("release/tests/test_real_packages.py", "tests/services/stores/test_p
 LEFT_OUT = pytest.StashKey[Counter[str]]()
 STAND_INS = (
     "quant_platform_kit.paper.venue",
+    "venue_sandbox.cloud.run",
     "venue_sandbox.cloud.scheduler",
     "venue_sandbox.cloud.secrets",
     "venue_sandbox.cloud.storage",

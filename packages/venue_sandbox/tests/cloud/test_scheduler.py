@@ -22,7 +22,7 @@ from venue_sandbox.cloud.scheduler.jobs import Identity, Job
 from venue_sandbox.cloud.scheduler.retries import Retries
 from venue_sandbox.cloud.scheduler.schedule import Schedule
 from venue_sandbox.cloud.scheduler.tokens import Tokens
-from venue_sandbox.cloud.scheduler.values import duration_text, read_duration, read_time, time_text
+from venue_sandbox.cloud.values import duration_text, read_duration, read_time, time_text
 from venue_sandbox.servers.faults import FaultError
 
 PARENT = "projects/p/locations/us-east1"

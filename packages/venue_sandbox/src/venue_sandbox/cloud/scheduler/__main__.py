@@ -17,7 +17,7 @@ from venue_sandbox.cloud.scheduler.delivery import Courier, session
 from venue_sandbox.cloud.scheduler.faults import DeliveryFaults
 from venue_sandbox.cloud.scheduler.firing import Firing
 from venue_sandbox.cloud.scheduler.tokens import Tokens
-from venue_sandbox.cloud.scheduler.values import read_time
+from venue_sandbox.cloud.values import read_time
 from venue_sandbox.servers.faults import FaultBook
 from venue_sandbox.servers.serving import Ports, arguments, listening, run
 

@@ -18,7 +18,7 @@ from venue_sandbox.cloud.scheduler.faults import DeliveryFault, DeliveryFaults, 
 from venue_sandbox.cloud.scheduler.firing import Firing
 from venue_sandbox.cloud.scheduler.jobs import Identity
 from venue_sandbox.cloud.scheduler.tokens import Tokens
-from venue_sandbox.cloud.scheduler.values import read_time, time_text
+from venue_sandbox.cloud.values import read_time, time_text
 from venue_sandbox.servers.control import CONTROL
 from venue_sandbox.servers.faults import Fault, FaultBook, FaultError, FaultKind
 

@@ -15,7 +15,7 @@ from venue_sandbox.cloud.scheduler.clock import Clock, Pace
 from venue_sandbox.cloud.scheduler.executions import Attempt, Execution
 from venue_sandbox.cloud.scheduler.faults import DeliveryFaults, DeliveryKind
 from venue_sandbox.cloud.scheduler.tokens import Tokens
-from venue_sandbox.cloud.scheduler.values import time_text
+from venue_sandbox.cloud.values import time_text
 
 __all__ = ["Courier", "headers", "session"]
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from venue_sandbox.cloud.scheduler.fields import Document
 from venue_sandbox.cloud.scheduler.jobs import Job
-from venue_sandbox.cloud.scheduler.values import time_text
+from venue_sandbox.cloud.values import time_text
 
 __all__ = ["Attempt", "Entry", "Execution", "State"]
 

@@ -14,7 +14,7 @@ from venue_sandbox.cloud.scheduler.clock import Clock, VirtualClock
 from venue_sandbox.cloud.scheduler.delivery import Courier
 from venue_sandbox.cloud.scheduler.executions import Entry, Execution
 from venue_sandbox.cloud.scheduler.faults import DeliveryFaults, DeliveryKind
-from venue_sandbox.cloud.scheduler.values import time_text
+from venue_sandbox.cloud.values import time_text
 
 __all__ = ["Firing"]
 

@@ -15,7 +15,7 @@ from venue_sandbox.cloud.rest import ApiError, invalid
 from venue_sandbox.cloud.scheduler.fields import Document, Fields
 from venue_sandbox.cloud.scheduler.retries import Retries
 from venue_sandbox.cloud.scheduler.schedule import Schedule
-from venue_sandbox.cloud.scheduler.values import duration_text, read_duration
+from venue_sandbox.cloud.values import duration_text, read_duration
 
 __all__ = ["Identity", "Job", "Target"]
 

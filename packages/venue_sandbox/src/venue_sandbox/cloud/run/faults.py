@@ -1,0 +1,126 @@
+"""What goes wrong with services, beside the faults of single requests that every server has."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from venue_sandbox.servers.faults import ANY, Armory, FaultError
+
+__all__ = ["RunFault", "RunFaults", "RunKind"]
+
+ADDRESS = "address"
+"""The operation of a request to an address of a service."""
+
+
+class RunKind(StrEnum):
+    """What goes wrong with a service."""
+
+    START_FAILS = "start_fails"
+    """The container of a new revision does not start."""
+    READY_LATE = "ready_late"
+    """A new revision is ready some seconds late."""
+    TRAFFIC_STAYS = "traffic_stays"
+    """A change of traffic is said to have succeeded, and requests go where they went before."""
+    OPERATION_HANGS = "operation_hangs"
+    """A write has its effect, and its operation never ends."""
+    ETAG_MOVES = "etag_moves"
+    """Somebody else has written the service just before a write."""
+    VERSION_LIES = "version_lies"
+    """``/version`` of an address is answered by another revision than the address leads to."""
+    FORBIDDEN = "forbidden"
+    """A request is answered 403 in Google's words: the account lacks a permission."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunFault:
+    """One thing that goes wrong.
+
+    Attributes
+    ----------
+    kind
+        What goes wrong.
+    service
+        The service it hits, by its short or its full name.
+    times
+        How often it hits; None for ever, until the faults are cleared.
+    skip
+        How often it lets the service off first.
+    operation
+        Of ``forbidden``: an operation of the API, or `ADDRESS`.
+    seconds
+        How late ``ready_late`` is.
+    by
+        Of ``etag_moves``: who has written.
+    labels
+        Of ``etag_moves``: the labels that were written.
+    """
+
+    kind: RunKind
+    service: str = ANY
+    times: int | None = 1
+    skip: int = 0
+    operation: str = ADDRESS
+    seconds: float = 1.0
+    by: str = "somebody@example.com"
+    labels: dict[str, str] = field(default_factory=lambda: {"written-by": "somebody"})
+
+    @classmethod
+    def read(cls, values: Mapping[str, Any]) -> RunFault:
+        """Read a fault whose kind is known to be one of these."""
+        kind = RunKind(values["kind"])
+        own = {RunKind.READY_LATE: {"seconds"}, RunKind.FORBIDDEN: {"operation"}, RunKind.ETAG_MOVES: {"by", "labels"}}
+        known = {"kind", "service", "times", "skip"} | own.get(kind, set())
+        if unknown := set(values) - known:
+            raise FaultError(f"a fault of kind {kind} has no {', '.join(sorted(unknown))}")
+        fault = cls(kind, **{name: value for name, value in values.items() if name != "kind"})
+        fault.check()
+        return fault
+
+    def check(self) -> None:
+        """Raise `FaultError` unless every value is one that can be kept."""
+        for name in ("service", "operation", "by"):
+            if type(getattr(self, name)) is not str:
+                raise FaultError(f"{name} is a text, not {getattr(self, name)!r}")
+        if self.times is not None and (type(self.times) is not int or self.times < 1):
+            raise FaultError(f"times is a number from 1 on, or null for ever, not {self.times!r}")
+        if type(self.skip) is not int or self.skip < 0:
+            raise FaultError(f"skip is a number from 0 on, not {self.skip!r}")
+        if type(self.seconds) not in (int, float) or not (math.isfinite(self.seconds) and self.seconds >= 0):
+            raise FaultError(f"seconds is a number from 0 on, not {self.seconds!r}")
+        labels: object = self.labels
+        if not isinstance(labels, dict) or not all(type(each) is str for each in (*self.labels, *self.labels.values())):
+            raise FaultError(f"labels are texts by their names, not {labels!r}")
+
+
+class RunFaults:
+    """The faults that are still to hit, in the order in which they were armed."""
+
+    def __init__(self) -> None:
+        self._armory: Armory[RunFault] = Armory()
+
+    def add(self, fault: RunFault) -> None:
+        """Arm a fault."""
+        self._armory.add(fault)
+
+    def clear(self) -> None:
+        """Disarm every fault."""
+        self._armory.clear()
+
+    def take(self, kind: RunKind, service: str, operation: str | None = None) -> RunFault | None:
+        """Return the first fault of a kind that hits a service, given its full name, now.
+
+        Parameters
+        ----------
+        operation
+            What is under way, for kinds that choose by it.
+        """
+
+        def hits(fault: RunFault) -> bool:
+            named = fault.service in (ANY, service, service.rpartition("/")[2])
+            return fault.kind is kind and named and operation in (None, fault.operation)
+
+        return self._armory.take(hits)

@@ -1,0 +1,191 @@
+"""The processes of revisions: started when they are needed, ended when nothing leads to them any more."""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import os
+import signal
+import socket
+import sys
+from collections import Counter
+from collections.abc import AsyncGenerator, Collection, Generator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from venue_sandbox.cloud.run.builders import Builder
+from venue_sandbox.cloud.run.environment import Secrets, environment
+from venue_sandbox.cloud.run.errors import NotReady, not_started
+from venue_sandbox.cloud.run.records import Revision
+from venue_sandbox.cloud.run.specs import container
+from venue_sandbox.servers.serving import HOST
+
+__all__ = ["Instances"]
+
+LOOK_SECONDS = 0.005
+END_SECONDS = 1.0
+PARENT_DEATH = 1
+"""The number of Linux's ``PR_SET_PDEATHSIG``."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Instance:
+    """A process that listens on a port."""
+
+    process: asyncio.subprocess.Process
+    port: int
+
+    @property
+    def alive(self) -> bool:
+        return self.process.returncode is None
+
+
+class Instances:
+    """One process for each revision that serves.
+
+    Parameters
+    ----------
+    builder
+        Finds the command of an image.
+    secrets
+        Where secrets are read when a process starts.
+    start_seconds
+        How long a process may take until it listens.
+    logs
+        Folder for what the processes say, a file for each revision; None for this process's standard error.
+    """
+
+    def __init__(self, builder: Builder, secrets: Secrets, start_seconds: float, logs: Path | None) -> None:
+        self._builder = builder
+        self._secrets = secrets
+        self._start_seconds = start_seconds
+        self._logs = logs
+        self._running: dict[str, _Instance] = {}
+        self._starting: dict[str, asyncio.Lock] = {}
+        self._busy: Counter[str] = Counter()
+        self._wanted: set[str] = set()
+        self._ending: set[asyncio.Task[None]] = set()
+
+    async def start(self, revision: Revision) -> int:
+        """Have the process of a revision run; return its port.
+
+        Raises
+        ------
+        NotReady
+            It cannot be started, or does not listen in time.
+        """
+        async with self._starting.setdefault(revision.name, asyncio.Lock()):
+            present = self._running.get(revision.name)
+            if present is not None and present.alive:
+                return present.port
+            made = await self._begin(revision)
+            self._running[revision.name] = made
+            return made.port
+
+    @asynccontextmanager
+    async def serving(self, revision: Revision) -> AsyncGenerator[int]:
+        """Yield the port of a revision's process, which is not ended before the request that this is for."""
+        with self.held(revision.name):
+            yield await self.start(revision)
+
+    @contextmanager
+    def held(self, revision: str) -> Generator[None]:
+        """Let the process of a revision not be ended before the end of this context."""
+        self._busy[revision] += 1
+        try:
+            yield
+        finally:
+            self._busy[revision] -= 1
+            self._end_idle()
+
+    def keep(self, revisions: Collection[str]) -> None:
+        """Say which revisions requests may go to, by their full names; the processes of others end."""
+        self._wanted = set(revisions)
+        self._end_idle()
+
+    def running(self) -> dict[str, int]:
+        """Return the process ids of the revisions that run."""
+        return {name: each.process.pid for name, each in self._running.items() if each.alive}
+
+    async def close(self) -> None:
+        """End every process."""
+        await asyncio.gather(*map(_end, self._running.values()), *self._ending, return_exceptions=True)
+
+    def _end_idle(self) -> None:
+        for name in list(self._running):
+            if name not in self._wanted and not self._busy[name] and not self._starting[name].locked():
+                task = asyncio.create_task(_end(self._running.pop(name)))
+                self._ending.add(task)
+                task.add_done_callback(self._ending.discard)
+
+    async def _begin(self, revision: Revision) -> _Instance:
+        template, image = container(revision.template), container(revision.template)["image"]
+        command = self._builder.find(image)
+        if command is None:
+            raise NotReady.no_image(image)
+        port = _free_port()
+        own = {"PORT": str(port), "K_SERVICE": revision.service.rpartition("/")[2], "K_REVISION": revision.id}
+        own["K_CONFIGURATION"] = own["K_SERVICE"]
+        env = {**command.env, **await environment(revision, self._secrets), **own}
+        words = [*(template.get("command") or command.words), *template.get("args", [])]
+        with self._log(revision) as output:
+            try:
+                process = await asyncio.create_subprocess_exec(
+                    *words,
+                    env=env,
+                    stdin=asyncio.subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=output,
+                    start_new_session=True,
+                    preexec_fn=_end_with_parent if sys.platform == "linux" else None,
+                )
+            except OSError as error:
+                raise not_started(template["ports"][0]["containerPort"]) from error
+        made = _Instance(process, port)
+        if not await self._listens(made):
+            await _end(made)
+            raise not_started(template["ports"][0]["containerPort"])
+        return made
+
+    async def _listens(self, instance: _Instance) -> bool:
+        """Wait until a process listens; whether it does in time."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._start_seconds):
+                while instance.alive:
+                    with suppress(OSError):
+                        _, writer = await asyncio.open_connection(HOST, instance.port)
+                        writer.close()
+                        return True
+                    await asyncio.sleep(LOOK_SECONDS)
+        return False
+
+    @contextmanager
+    def _log(self, revision: Revision) -> Generator[int]:
+        if self._logs is None:
+            yield sys.stderr.fileno()
+            return
+        self._logs.mkdir(parents=True, exist_ok=True)
+        with (self._logs / f"{revision.id}.log").open("ab") as file:
+            yield file.fileno()
+
+
+async def _end(instance: _Instance) -> None:
+    """End a process and what it has started: asked first, then not."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        with suppress(ProcessLookupError):
+            os.killpg(instance.process.pid, number)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(instance.process.wait(), END_SECONDS)
+            return
+
+
+def _free_port() -> int:
+    with socket.socket() as found:
+        found.bind((HOST, 0))
+        return found.getsockname()[1]
+
+
+def _end_with_parent() -> None:
+    """Have Linux end this process when the server is killed."""
+    ctypes.CDLL(None).prctl(PARENT_DEATH, signal.SIGKILL)
