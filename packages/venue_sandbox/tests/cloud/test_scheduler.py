@@ -21,6 +21,7 @@ from venue_sandbox.cloud.scheduler.fields import normal, updated
 from venue_sandbox.cloud.scheduler.jobs import Identity, Job
 from venue_sandbox.cloud.scheduler.retries import Retries
 from venue_sandbox.cloud.scheduler.schedule import Schedule
+from venue_sandbox.cloud.scheduler.shelf import Shelf
 from venue_sandbox.cloud.scheduler.tokens import Tokens
 from venue_sandbox.cloud.values import duration_text, read_duration, read_time, time_text
 from venue_sandbox.servers.faults import FaultError
@@ -248,7 +249,7 @@ def test_a_mask_with_a_field_that_a_job_has_not_is_refused(mask: str) -> None:
 
 
 def test_a_job_is_found_by_its_short_name_unless_two_have_it() -> None:
-    board = Board(VirtualClock(START))
+    board = Board(VirtualClock(START), Shelf(None))
     board.create(PARENT, document())
     assert board.find("close") is board.find(NAME)
     other = "projects/p/locations/us-west1"
@@ -258,7 +259,7 @@ def test_a_job_is_found_by_its_short_name_unless_two_have_it() -> None:
 
 
 def test_a_job_without_a_name_is_given_one_and_one_of_another_parent_is_refused() -> None:
-    board = Board(VirtualClock(START))
+    board = Board(VirtualClock(START), Shelf(None))
     assert board.create(PARENT, document(name=None)).job.name.startswith(f"{PARENT}/jobs/")
     with pytest.raises(ApiError, match="the parent is"):
         board.create("projects/q/locations/us-east1", document())
@@ -266,7 +267,7 @@ def test_a_job_without_a_name_is_given_one_and_one_of_another_parent_is_refused(
 
 def test_a_paused_job_is_not_due_and_a_resumed_one_from_now_on() -> None:
     clock = VirtualClock(START)
-    board = Board(clock)
+    board = Board(clock, Shelf(None))
     board.create(PARENT, document())
     assert "scheduleTime" not in board.pause(NAME).document()
     with pytest.raises(ApiError, match=r"is PAUSED; it must be ENABLED\.") as caught:
@@ -279,7 +280,7 @@ def test_a_paused_job_is_not_due_and_a_resumed_one_from_now_on() -> None:
 
 
 def test_a_refused_update_leaves_the_job_as_it_was() -> None:
-    board = Board(VirtualClock(START))
+    board = Board(VirtualClock(START), Shelf(None))
     before = board.create(PARENT, document()).document()
     with pytest.raises(ApiError):
         board.patch(NAME, {"schedule": "nonsense"}, "schedule")
@@ -396,7 +397,7 @@ def test_by_the_real_clock_a_job_is_fired_when_due_and_not_while_it_is_still_und
     async def scenario() -> list[list[str]]:
         nonlocal now
         clock, slow, faults = Wall(), Slow(), DeliveryFaults()
-        board, seen = Board(clock), []
+        board, seen = Board(clock, Shelf(None)), []
         board.create(PARENT, document(schedule="* * * * *"))
         fired = firing.Firing(board, clock, slow, faults)
         async with fired.running():
@@ -465,7 +466,7 @@ def test_an_expired_token_and_one_of_another_server_are_not_valid() -> None:
 
 def test_a_job_that_wants_a_token_is_refused_where_none_can_be_minted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    board = Board(VirtualClock(START))
+    board = Board(VirtualClock(START), Shelf(None))
     board.create(PARENT, document())
     wanted = {"uri": URI, "oidcToken": {"serviceAccountEmail": "a@b"}}
     with pytest.raises(ApiError, match="Tokens need PyJWT and cryptography") as caught:

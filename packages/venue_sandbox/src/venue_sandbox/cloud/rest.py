@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import json
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from venue_sandbox.servers.control import CONTROL
 
-__all__ = ["ApiError", "document", "error_for", "errors_as", "invalid", "page_size", "refuse", "unserved"]
+__all__ = [
+    "ApiError",
+    "document",
+    "error_for",
+    "errors_as",
+    "invalid",
+    "json_object",
+    "page_size",
+    "refuse",
+    "unserved",
+]
 
 CODES = {
     HTTPStatus.BAD_REQUEST: "INVALID_ARGUMENT",
@@ -63,6 +73,14 @@ async def document(request: web.Request) -> Any:
         return json.loads(await request.read())
     except ValueError as error:
         raise ApiError(400, "INVALID_ARGUMENT", f"Invalid JSON payload received. {error}") from error
+
+
+async def json_object(request: web.Request) -> dict[str, Any]:
+    """Return the JSON object of a request."""
+    read = await document(request)
+    if not isinstance(read, dict):
+        raise invalid("the request", read, "it is a JSON object")
+    return cast("dict[str, Any]", read)
 
 
 def page_size(request: web.Request, most: int) -> int:

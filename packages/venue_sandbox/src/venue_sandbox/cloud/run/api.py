@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from venue_sandbox.cloud.rest import document, errors_as, refuse
+from venue_sandbox.cloud.rest import errors_as, json_object, refuse
 from venue_sandbox.cloud.run.board import Board
 from venue_sandbox.cloud.run.errors import denied
 from venue_sandbox.cloud.run.faults import RunFaults, RunKind
@@ -111,7 +112,7 @@ class Api:
     async def create(self, request: web.Request) -> web.Response:
         """Make a service."""
         name = f"{_location(request)}/services/{request.query.get('serviceId', '')}"
-        wanted = normal(await document(request))
+        wanted = normal(await json_object(request))
         return _begun(await self._board.create(name, wanted, who(request), dry=flag(request, "validateOnly")))
 
     async def list_services(self, request: web.Request) -> web.Response:
@@ -126,7 +127,7 @@ class Api:
 
     async def patch(self, request: web.Request) -> web.Response:
         """Replace fields of a service."""
-        order, name, dry = await document(request), _name(request), flag(request, "validateOnly")
+        order, name, dry = await json_object(request), _name(request), flag(request, "validateOnly")
         if flag(request, "allowMissing") and not self._board.has(name):
             return _begun(await self._board.create(name, normal(order), who(request), dry=dry))
         mask = request.query.get("updateMask")
@@ -168,12 +169,11 @@ class Api:
     async def wait(self, request: web.Request) -> web.Response:
         """Return an operation when it has ended, or the time to wait is over."""
         found = self._operations.get(_operation_name(request))
-        order = await document(request) if request.can_read_body else {}
-        text = order.get("timeout") if isinstance(order, dict) else order  # pyright: ignore
+        text = (await json_object(request)).get("timeout") if request.can_read_body else None
         seconds = LONGEST_WAIT if text is None else min(read_duration("timeout", text), LONGEST_WAIT)
-        await asyncio.wait([asyncio.ensure_future(found.ended.wait())], timeout=seconds)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(found.ended.wait(), seconds)
         return _begun(found)
-
 
 
 def _location(request: web.Request) -> str:

@@ -7,7 +7,6 @@ import random
 import string
 from collections.abc import Callable
 from datetime import datetime
-from typing import cast
 
 from venue_sandbox.cloud.run.errors import absent, conflict, exists, held, taken
 from venue_sandbox.cloud.run.faults import RunFaults, RunKind
@@ -87,11 +86,11 @@ class Board:
         self._services[name] = service
         return self._write(service, spec, who)
 
-    def patch(self, name: str, document: object, mask: str | None, who: str, *, dry: bool) -> Operation:
+    def patch(self, name: str, document: Document, mask: str | None, who: str, *, dry: bool) -> Operation:
         """Replace fields of a service; the etag of the document must be that of the service, if it has one."""
         service, named, changes = self.service(name), paths(mask), normal(document)
         touched = named is None or any(path[0] == "template" for path in named)
-        version = _version(cast("dict[str, object]", document).get("etag"))
+        version = _version(document.get("etag"))
         return self.write(service, lambda spec: masked(spec, changes, named), version, who, touched=touched, dry=dry)
 
     def write(
@@ -120,9 +119,8 @@ class Board:
         if version not in ("", service.version):
             raise conflict(service.name, version, service.version)
         spec = filled(change(service.spec), service.project)
-        if touched is None:
-            touched = spec["template"] != service.spec["template"]
-        self._check(service.name, spec, touched=touched)
+        written = spec["template"] != service.spec["template"] if touched is None else touched
+        self._check(service.name, spec, touched=written)
         return self._rehearsed(service, spec) if dry else self._write(service, spec, who)
 
     def delete(self, name: str, etag: str, *, dry: bool) -> Operation:

@@ -96,6 +96,9 @@ def _unreadable(place: int, version: str, account: str, status: int, document: A
         return NotReady.no_secret(place, why, PERMISSION_DENIED)
     if status == HTTPStatus.NOT_FOUND:
         return NotReady.no_secret(place, f"Secret {version} was not found", NOT_FOUND)
-    said = document.get("error", {}).get("message", "") if isinstance(document, dict) else ""  # pyright: ignore
+    try:
+        said = document["error"]["message"]
+    except (KeyError, TypeError):
+        said = ""
     code = FAILED_PRECONDITION if status == HTTPStatus.BAD_REQUEST else INTERNAL
     return NotReady.no_secret(place, f"Secret {version} could not be read: {said or status}", code)

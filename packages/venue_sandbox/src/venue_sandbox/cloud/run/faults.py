@@ -91,9 +91,8 @@ class RunFault:
             raise FaultError(f"skip is a number from 0 on, not {self.skip!r}")
         if type(self.seconds) not in (int, float) or not (math.isfinite(self.seconds) and self.seconds >= 0):
             raise FaultError(f"seconds is a number from 0 on, not {self.seconds!r}")
-        labels: object = self.labels
-        if not isinstance(labels, dict) or not all(type(each) is str for each in (*self.labels, *self.labels.values())):
-            raise FaultError(f"labels are texts by their names, not {labels!r}")
+        if type(self.labels) is not dict or {type(each) for each in (*self.labels, *self.labels.values())} - {str}:
+            raise FaultError(f"labels are texts by their names, not {self.labels!r}")
 
 
 class RunFaults:

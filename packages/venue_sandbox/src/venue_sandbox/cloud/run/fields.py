@@ -202,9 +202,7 @@ SETTABLE: Mapping[str, Reader] = {
     "client": text,
     "clientVersion": text,
     "ingress": one_of("INGRESS_TRAFFIC_", ALL=1, INTERNAL_ONLY=2, INTERNAL_LOAD_BALANCER=3, NONE=4),
-    "launchStage": one_of(
-        "", EARLY_ACCESS=1, ALPHA=2, BETA=3, GA=4, DEPRECATED=5, UNIMPLEMENTED=6, PRELAUNCH=7
-    ),
+    "launchStage": one_of("", EARLY_ACCESS=1, ALPHA=2, BETA=3, GA=4, DEPRECATED=5, UNIMPLEMENTED=6, PRELAUNCH=7),
     "template": message(TEMPLATE),
     "traffic": many(message(TARGET)),
     "scaling": message(SCALING),
@@ -238,7 +236,7 @@ def normal(document: object) -> Document:
     ApiError
         It is not a service's document, has fields that a service has not, or values that they cannot hold.
     """
-    read = SERVICE(document, "service") or {}
+    read: Document = SERVICE(document, "service") or {}
     return {name: value for name, value in read.items() if name not in OUTPUT_ONLY}
 
 

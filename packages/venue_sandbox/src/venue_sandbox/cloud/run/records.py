@@ -44,6 +44,7 @@ class Condition:
         return made
 
 
+NEVER = datetime.min.replace(tzinfo=UTC)
 READY, PENDING = Condition(ready=True), Condition(ready=None)
 
 
@@ -67,7 +68,7 @@ class Revision:
     created: datetime
     condition: Condition = PENDING
     code: int = 0
-    changed: datetime = datetime.min.replace(tzinfo=UTC)
+    changed: datetime = NEVER
     uid: str = field(default_factory=lambda: str(uuid.uuid4()))
     version: str = field(default_factory=fresh_version)
 
@@ -156,7 +157,7 @@ class Service:
     routes: Condition = PENDING
     targets: list[Target] = field(default_factory=list[Target])
     tags: dict[str, str] = field(default_factory=dict[str, str])
-    changed: datetime = datetime.min.replace(tzinfo=UTC)
+    changed: datetime = NEVER
     uid: str = field(default_factory=lambda: str(uuid.uuid4()))
     version: str = field(default_factory=fresh_version)
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import math
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from datetime import datetime
+from pathlib import Path
 
 from venue_sandbox.cloud.rest import ApiError
 from venue_sandbox.cloud.scheduler.api import application
@@ -16,6 +17,7 @@ from venue_sandbox.cloud.scheduler.control import Control
 from venue_sandbox.cloud.scheduler.delivery import Courier, session
 from venue_sandbox.cloud.scheduler.faults import DeliveryFaults
 from venue_sandbox.cloud.scheduler.firing import Firing
+from venue_sandbox.cloud.scheduler.shelf import Shelf
 from venue_sandbox.cloud.scheduler.tokens import Tokens
 from venue_sandbox.cloud.values import read_time
 from venue_sandbox.servers.faults import FaultBook
@@ -42,6 +44,7 @@ def main() -> None:
         metavar="FACTOR",
         help="real seconds for each second of an attempt's deadline (default: 1)",
     )
+    parser.add_argument("--state", type=Path, metavar="DIR", help="keep jobs in DIR over restarts")
     options = parser.parse_args()
     if options.clock == "real" and not (options.start is None and options.backoff_scale is None):
         parser.error("--start and --backoff-scale are for --clock virtual")
@@ -49,14 +52,16 @@ def main() -> None:
 
     @asynccontextmanager
     async def serve() -> AsyncGenerator[Ports]:
-        board, book, faults, tokens = Board(clock), FaultBook(), DeliveryFaults(), Tokens()
-        async with session() as requests:
-            courier = Courier(clock, faults, tokens, requests, options.deadline_scale)
-            firing = Firing(board, clock, courier, faults)
-            control = Control(board, firing, clock, book, faults, tokens)
-            served = application(board, firing, tokens, book, control.routes())
-            async with firing.running(), listening(served, options.port) as port:
-                yield {"port": port}
+        book, faults, tokens = FaultBook(), DeliveryFaults(), Tokens()
+        with closing(Shelf(options.state)) as shelf:
+            board = Board(clock, shelf)
+            async with session() as requests:
+                courier = Courier(clock, faults, tokens, requests, options.deadline_scale)
+                firing = Firing(board, clock, courier, faults)
+                control = Control(board, firing, clock, book, faults, tokens)
+                served = application(board, firing, tokens, book, control.routes())
+                async with firing.running(), listening(served, options.port) as port:
+                    yield {"port": port}
 
     run(serve, stop_at_eof=options.stop_at_eof)
 

@@ -10,6 +10,7 @@ from venue_sandbox.cloud.scheduler.errors import exists, no_job, wrong_state
 from venue_sandbox.cloud.scheduler.executions import Entry, State
 from venue_sandbox.cloud.scheduler.fields import normal, updated
 from venue_sandbox.cloud.scheduler.jobs import Job
+from venue_sandbox.cloud.scheduler.shelf import Shelf
 from venue_sandbox.cloud.scheduler.tokens import Tokens
 
 __all__ = ["Board"]
@@ -22,11 +23,14 @@ class Board:
     ----------
     clock
         The scheduler's time.
+    shelf
+        Where they are kept over restarts.
     """
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, shelf: Shelf) -> None:
         self._clock = clock
-        self._entries: dict[str, Entry] = {}
+        self._shelf = shelf
+        self._entries = shelf.load()
 
     def entries(self) -> list[Entry]:
         """Return every job, in the order of their names."""
@@ -43,6 +47,7 @@ class Board:
             raise exists(job.name)
         now = self._clock.now()
         entry = self._entries[job.name] = Entry(job, now, job.schedule.after(now))
+        self.keep(entry)
         return entry
 
     def get(self, name: str) -> Entry:
@@ -68,24 +73,33 @@ class Board:
         entry.changed = now
         if entry.job.schedule != before.schedule and entry.state is State.ENABLED:
             entry.due = entry.job.schedule.after(now)
+        self.keep(entry)
         return entry
 
     def delete(self, name: str) -> None:
         """Remove a job."""
         self.get(name)
         del self._entries[name]
+        self._shelf.drop(name)
 
     def pause(self, name: str) -> Entry:
         """Have a job not run when it is due."""
         entry = self._in_state(name, State.ENABLED)
         entry.state, entry.due = State.PAUSED, None
+        self.keep(entry)
         return entry
 
     def resume(self, name: str) -> Entry:
         """Have a paused job run again from now on."""
         entry = self._in_state(name, State.PAUSED)
         entry.state, entry.due = State.ENABLED, entry.job.schedule.after(self._clock.now())
+        self.keep(entry)
         return entry
+
+    def keep(self, entry: Entry) -> None:
+        """Remember how a job stands, unless it was deleted meanwhile."""
+        if self._entries.get(entry.job.name) is entry:
+            self._shelf.keep(entry)
 
     def _in_state(self, name: str, state: State) -> Entry:
         entry = self.get(name)

@@ -157,3 +157,5 @@ class Firing:
             await self._courier.deliver(execution)
         finally:
             execution.finished = True
+            # Not before: a delivery that a killed scheduler breaks off is due again when it is started.
+            self._board.keep(execution.entry)

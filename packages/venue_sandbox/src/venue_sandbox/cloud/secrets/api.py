@@ -11,7 +11,7 @@ from typing import Any, cast
 import google_crc32c
 from aiohttp import web
 
-from venue_sandbox.cloud.rest import document, errors_as, invalid, page_size, refuse, unserved
+from venue_sandbox.cloud.rest import errors_as, invalid, json_object, page_size, refuse, unserved
 from venue_sandbox.cloud.secrets.vault import State, Vault, Version
 from venue_sandbox.servers.control import control_routes, faulty
 from venue_sandbox.servers.faults import FaultBook
@@ -63,7 +63,7 @@ class Api:
         identity = request.query.get("secretId", "")
         if not IDENTITY.fullmatch(identity):
             raise invalid("secretId", identity, "it has 1 to 255 letters, digits, hyphens and underscores")
-        if "replication" not in await _object(request):
+        if "replication" not in await json_object(request):
             raise invalid("replication", None, "a secret needs one")
         name = f"projects/{request.match_info['project']}/secrets/{identity}"
         return web.json_response(_secret(name, self._vault.create(name)))
@@ -85,7 +85,7 @@ class Api:
 
     async def add(self, request: web.Request) -> web.Response:
         """Add a version."""
-        return web.json_response(_shown(self._vault.add(_name(request), _payload(await _object(request)))))
+        return web.json_response(_shown(self._vault.add(_name(request), _payload(await json_object(request)))))
 
     async def list_versions(self, request: web.Request) -> web.Response:
         """Return one page of the versions of a secret, the latest first."""
@@ -114,7 +114,7 @@ class Api:
         return await self._change(request, State.DESTROYED)
 
     async def _change(self, request: web.Request, state: State) -> web.Response:
-        if (await _object(request)).get("etag"):
+        if (await json_object(request)).get("etag"):
             raise unserved("An etag is not served.")
         return web.json_response(_shown(self._vault.change(*_names(request), state)))
 
@@ -129,13 +129,6 @@ def _name(request: web.Request) -> str:
 
 def _names(request: web.Request) -> tuple[str, str]:
     return _name(request), request.match_info["version"]
-
-
-async def _object(request: web.Request) -> dict[str, Any]:
-    read = await document(request)
-    if not isinstance(read, dict):
-        raise invalid("the request", read, "it is a JSON object")
-    return cast("dict[str, Any]", read)
 
 
 def _payload(order: dict[str, Any]) -> bytes:

@@ -36,10 +36,10 @@ class Pair:
 
     def find(self, document: Document) -> Any:
         """Return the value of the field in a document; None if it has none."""
-        found: Any = document
-        for name in self.path:
-            found = (found or {}).get(name)
-        return found
+        *parents, last = self.path
+        for name in parents:
+            document = document.get(name) or {}
+        return document.get(last)
 
     def put(self, document: Document, value: Any) -> None:
         """Set the field in a document."""
@@ -63,7 +63,7 @@ def _truth(annotation: str, *path: str) -> Pair:
 
 def _word(annotation: str, words: Mapping[str, str], *path: str) -> Pair:
     texts = {value: text for text, value in words.items()}
-    return Pair(annotation, path, words.get, lambda value: texts.get(value, value))
+    return Pair(annotation, path, words.get, texts.__getitem__)
 
 
 def _text(annotation: str, *path: str) -> Pair:

@@ -6,7 +6,7 @@ import re
 
 from aiohttp import web
 
-from venue_sandbox.cloud.rest import ApiError, document, invalid, unserved
+from venue_sandbox.cloud.rest import ApiError, invalid, json_object, unserved
 from venue_sandbox.cloud.run.board import Board
 from venue_sandbox.cloud.run.fields import Document
 from venue_sandbox.cloud.run.knative.reading import LOCATION, read
@@ -52,10 +52,11 @@ class KnativeApi:
 
     async def create(self, request: web.Request) -> web.Response:
         """Make a service in the region of its label, or of the host."""
-        order = await document(request)
+        order = await json_object(request)
         spec = read(order)
-        labels = order.get("metadata", {}).get("labels") or {}
-        location, identity = labels.get(LOCATION) or _region(request), order["metadata"].get("name", "")
+        metadata: Document = order.get("metadata") or {}
+        labels: Document = metadata.get("labels") or {}
+        location, identity = labels.get(LOCATION) or _region(request), metadata.get("name") or ""
         if not location:
             raise invalid("metadata.labels", labels, f"{LOCATION} says where, or the host name begins with a region")
         name = f"projects/{request.match_info['namespace']}/locations/{location}/services/{identity}"
@@ -68,12 +69,12 @@ class KnativeApi:
 
     async def replace(self, request: web.Request) -> web.Response:
         """Write a service whole; the resource version must be that of the service, if there is one."""
-        order = await document(request)
+        order = await json_object(request)
         one, spec = self._service(request), read(order)
-        metadata = order.get("metadata") or {}
+        metadata: Document = order.get("metadata") or {}
         if metadata.get("name", one.id) != one.id:
             raise invalid("metadata.name", metadata["name"], f"the request is about {one.id}")
-        version = metadata.get("resourceVersion") or ""
+        version = str(metadata.get("resourceVersion") or "")
         self._board.write(one, lambda _: spec, version, who(request), dry=_dry(request))
         return web.json_response(service(one))
 
