@@ -9,6 +9,7 @@ from http import HTTPStatus
 
 from aiohttp import ClientError, ClientSession, ClientTimeout, web
 from multidict import CIMultiDict
+from yarl import URL
 
 from venue_sandbox.cloud.run.errors import NotReady
 from venue_sandbox.cloud.run.faults import ADDRESS
@@ -100,7 +101,7 @@ class Gateways:
     async def _ask(self, request: web.Request, body: bytes, port: int) -> web.Response:
         async with self._session.request(
             request.method,
-            f"http://{HOST}:{port}{request.raw_path}",
+            URL(f"http://{HOST}:{port}{request.raw_path}", encoded=True),
             headers=_passed_on(request.headers.items()),
             data=body,
             allow_redirects=False,

@@ -142,9 +142,13 @@ class Instances:
                 )
             except OSError as error:
                 raise not_started(template["ports"][0]["containerPort"]) from error
-        made = _Instance(process, port)
-        if not await self._listens(made):
-            await _end(made)
+        made, listens = _Instance(process, port), False
+        try:
+            listens = await self._listens(made)
+        finally:
+            if not listens:
+                await _end(made)
+        if not listens:
             raise not_started(template["ports"][0]["containerPort"])
         return made
 
