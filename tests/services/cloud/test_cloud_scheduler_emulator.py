@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import jwt
@@ -457,6 +458,44 @@ def test_the_token_of_a_request_is_checked_with_the_served_keys(scheduler: Sched
     with pytest.raises(jwt.ExpiredSignatureError):
         claims(expired, "b")
     assert scheduler.call("GET", "/_control/token?audience=b").status_code == 400
+
+
+# --- restarts ------------------------------------------------------------------------------------
+
+
+def test_jobs_survive_a_killed_scheduler_and_what_it_broke_off_is_due_again(
+    start: Start, target: Target, tmp_path: Path
+) -> None:
+    options = ("cloud.scheduler", "--clock", "virtual", "--start", BEGIN, "--state", str(tmp_path / "state"))
+    scheduler = Scheduler(start(*options), target)
+    scheduler.create()
+    scheduler.create("held", schedule="0 9 * * *")
+    paused = scheduler.api("POST", f"{PARENT}/jobs/held:pause", {})
+    target.hang = threading.Event()
+
+    def move() -> None:
+        with suppress(requests.RequestException):
+            scheduler.advance(next=1)
+
+    moving = threading.Thread(target=move)
+    moving.start()
+    end = time.monotonic() + 60
+    while not target.seen and time.monotonic() < end:
+        time.sleep(0.01)
+    scheduler.server.kill()
+    moving.join(5)
+    target.hang.set()
+
+    again = Scheduler(start(*options), target)
+    assert again.api("GET", f"{PARENT}/jobs/held") == paused
+    (execution,) = again.advance(until="2023-12-01T21:00:00Z")
+    assert (execution["job"], [seen.schedule_time for seen in target.seen]) == (NAME, [DUE, DUE])
+    last = again.api("GET", NAME)
+    again.server.kill()
+    third = Scheduler(start(*options), target)
+    assert third.api("GET", NAME) == last
+    assert (last["lastAttemptTime"], last["scheduleTime"]) == (DUE, "2023-12-04T20:45:00Z")
+    assert third.advance(until="2023-12-01T21:00:00Z") == []
 
 
 # --- the process ---------------------------------------------------------------------------------

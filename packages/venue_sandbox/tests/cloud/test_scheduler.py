@@ -6,6 +6,7 @@ import asyncio
 import base64
 import importlib.util
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import jwt
@@ -285,6 +286,32 @@ def test_a_refused_update_leaves_the_job_as_it_was() -> None:
     with pytest.raises(ApiError):
         board.patch(NAME, {"schedule": "nonsense"}, "schedule")
     assert board.get(NAME).document() == before
+
+
+def test_jobs_are_the_same_after_a_restart(tmp_path: Path) -> None:
+    clock, shelf = VirtualClock(START), Shelf(tmp_path)
+    board = Board(clock, shelf)
+    for job in ("close", "open", "gone"):
+        board.create(PARENT, document(name=f"{PARENT}/jobs/{job}"))
+    board.patch(f"{PARENT}/jobs/open", {"description": "in the morning"}, None)
+    board.pause(NAME)
+    board.delete(f"{PARENT}/jobs/gone")
+    entry = board.get(f"{PARENT}/jobs/open")
+    entry.attempt = Attempt(START, 1, 0.5, 503, "busy")
+    board.keep(entry)
+    before = [entry.document() for entry in board.entries()]
+    shelf.close()
+    again = Board(clock, Shelf(tmp_path))
+    assert [entry.document() for entry in again.entries()] == before
+    assert [(each["state"], each.get("status")) for each in before] == [("PAUSED", None), ("ENABLED", {"code": 14})]
+
+
+def test_a_job_that_was_deleted_while_it_ran_is_not_kept(tmp_path: Path) -> None:
+    board = Board(VirtualClock(START), Shelf(tmp_path))
+    entry = board.create(PARENT, document())
+    board.delete(NAME)
+    board.keep(entry)
+    assert Board(VirtualClock(START), Shelf(tmp_path)).entries() == []
 
 
 # --- retries -------------------------------------------------------------------------------------

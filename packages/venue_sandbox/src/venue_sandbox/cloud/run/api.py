@@ -12,7 +12,7 @@ from aiohttp.typedefs import Handler, Middleware
 from venue_sandbox.cloud.rest import errors_as, json_object, refuse
 from venue_sandbox.cloud.run.board import Board
 from venue_sandbox.cloud.run.errors import denied
-from venue_sandbox.cloud.run.faults import RunFaults, RunKind
+from venue_sandbox.cloud.run.faults import PERMISSIONS, RunFaults, RunKind
 from venue_sandbox.cloud.run.fields import Document, normal
 from venue_sandbox.cloud.run.knative.api import KnativeApi
 from venue_sandbox.cloud.run.operations import Operation, Operations
@@ -50,24 +50,6 @@ OPERATIONS_OF = {
     "wait": "wait",
 }
 """The operations that faults can hit, by the handlers of both versions."""
-PERMISSIONS = {
-    "create": "run.services.create",
-    "get": "run.services.get",
-    "list": "run.services.list",
-    "patch": "run.services.update",
-    "put": "run.services.update",
-    "delete": "run.services.delete",
-    "revisions": "run.revisions.list",
-    "revision": "run.revisions.get",
-    "delete_revision": "run.revisions.delete",
-    "configurations": "run.configurations.list",
-    "configuration": "run.configurations.get",
-    "operations": "run.operations.list",
-    "operation": "run.operations.get",
-    "delete_operation": "run.operations.delete",
-    "wait": "run.operations.get",
-}
-"""What an account needs for each operation."""
 
 
 def application(

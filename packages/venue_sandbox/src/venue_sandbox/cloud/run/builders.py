@@ -75,7 +75,7 @@ class Venvs:
 def builder_named(name: str) -> Builder:
     """Return ``venv:FOLDER`` or ``registry:FILE``; `ValueError` if it is neither."""
     kind, _, place = name.partition(":")
-    if kind == "venv" and Path(place).is_dir():
+    if kind == "venv" and place and Path(place).is_dir():
         return Venvs(Path(place))
     if kind == "registry" and Path(place).is_file():
         return Registry(Path(place))

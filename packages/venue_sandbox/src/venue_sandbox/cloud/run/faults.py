@@ -10,10 +10,29 @@ from typing import Any
 
 from venue_sandbox.servers.faults import ANY, Armory, FaultError
 
-__all__ = ["RunFault", "RunFaults", "RunKind"]
+__all__ = ["ADDRESS", "PERMISSIONS", "RunFault", "RunFaults", "RunKind"]
 
 ADDRESS = "address"
 """The operation of a request to an address of a service."""
+
+PERMISSIONS = {
+    "create": "run.services.create",
+    "get": "run.services.get",
+    "list": "run.services.list",
+    "patch": "run.services.update",
+    "put": "run.services.update",
+    "delete": "run.services.delete",
+    "revisions": "run.revisions.list",
+    "revision": "run.revisions.get",
+    "delete_revision": "run.revisions.delete",
+    "configurations": "run.configurations.list",
+    "configuration": "run.configurations.get",
+    "operations": "run.operations.list",
+    "operation": "run.operations.get",
+    "delete_operation": "run.operations.delete",
+    "wait": "run.operations.get",
+}
+"""What an account needs for each operation of the API."""
 
 
 class RunKind(StrEnum):
@@ -85,6 +104,8 @@ class RunFault:
         for name in ("service", "operation", "by"):
             if type(getattr(self, name)) is not str:
                 raise FaultError(f"{name} is a text, not {getattr(self, name)!r}")
+        if self.operation not in (ADDRESS, *PERMISSIONS):
+            raise FaultError(f"operation is one of {', '.join((ADDRESS, *PERMISSIONS))}, not {self.operation!r}")
         if self.times is not None and (type(self.times) is not int or self.times < 1):
             raise FaultError(f"times is a number from 1 on, or null for ever, not {self.times!r}")
         if type(self.skip) is not int or self.skip < 0:
