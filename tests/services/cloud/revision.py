@@ -3,6 +3,7 @@
 import json
 import os
 import socket
+import time
 
 with socket.socket() as listener:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -19,6 +20,8 @@ with socket.socket() as listener:
                 name, _, value = line.partition(b":")
                 headers[name.decode().lower()] = value.strip().decode()
             body = stream.read(int(headers.get("content-length", 0)))
+            if request[1] == b"/pause":
+                time.sleep(float(os.environ["PAUSE"]))
             known = {"method": request[0].decode(), "path": request[1].decode(), "body": body.decode()}
             answer = json.dumps({**known, "headers": headers, "pid": os.getpid(), "env": dict(os.environ)}).encode()
             connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(answer), answer))

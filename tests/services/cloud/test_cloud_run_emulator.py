@@ -9,6 +9,8 @@ import time
 import venv
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +116,15 @@ def test_a_write_that_was_planned_on_another_version_is_refused_and_changes_noth
     with pytest.raises(answers.Conflict):
         run.services.delete_service(request={"name": NAME, "etag": stale.etag})
     assert run.get() == before
+
+
+def test_of_many_writes_planned_on_one_version_one_takes_place(run: CloudRun) -> None:
+    service = run.create()
+    orders = [{"etag": service.etag, "labels": {"writer": str(n)}} for n in range(8)]
+    with ThreadPoolExecutor(8) as threads:
+        found = threads.map(lambda order: run.raw("PATCH", f"/v2/{NAME}?updateMask=labels", order).status_code, orders)
+        assert sorted(found) == [200] + [409] * 7
+    assert run.get().generation == 2
 
 
 def test_a_template_that_is_written_back_with_its_old_revision_is_refused(run: CloudRun) -> None:
@@ -379,6 +390,22 @@ def test_a_process_that_died_is_started_again_by_the_next_request(run: CloudRun)
     os.kill(before, signal.SIGKILL)
     wait_for(lambda: run.server.control("GET", "instances") == {})
     assert run.ask(service.uri).json()["pid"] != before
+
+
+def test_an_address_whose_revision_does_not_answer_or_start_says_so(run: CloudRun, tmp_path: Path) -> None:
+    service = run.create(PAUSE="5")
+
+    def hurry(service: run_v2.Service) -> None:
+        service.template.timeout = timedelta(seconds=0.2)
+
+    service = run.write(hurry)
+    assert run.ask(service.uri, "/pause").status_code == 504
+    (tmp_path / "registry.json").write_text("[")
+    os.kill(next(iter(run.server.control("GET", "instances").values())), signal.SIGKILL)
+    wait_for(lambda: run.server.control("GET", "instances") == {})
+    assert run.ask(service.uri).status_code == 503
+    with pytest.raises(answers.GoogleAPICallError, match="could not be read"):
+        run.create(FIRST, "other")
 
 
 @pytest.mark.parametrize("end", [Server.stop, Server.kill])

@@ -107,6 +107,7 @@ def test_a_service_is_given_what_its_owner_left_out() -> None:
         ([{"name": "K_SERVICE", "value": "x"}], "reserved env names were provided: K_SERVICE"),
         ([{"name": "A", "value": "1"}, {"name": "A", "value": "2"}], "each name is there once"),
         ([{"name": "A=", "value": "1"}], "it has no space and no ="),
+        ([{"name": "A", "value": "a\0b"}], "it has no zero byte"),
         ([{"value": "1"}], r"env\[0\].name is ''"),
         ([{"name": "A", "value": "", "valueSource": {"secretKeyRef": {"secret": "s"}}}], "a value or a secret"),
         ([{"name": "A", "valueSource": {"secretKeyRef": {"version": "1"}}}], "it names a secret"),
@@ -178,6 +179,13 @@ def test_an_image_is_found_by_its_digest_only(tmp_path: Path) -> None:
     assert found is not None
     assert found.words == ["python", "-m", "app"]
     assert [registry.find(image) for image in ("registry/app@sha256:0b", "registry/app:latest", "")] == [None] * 3
+
+
+@pytest.mark.parametrize("words", ["python", [], [1], {}])
+def test_an_entry_of_the_registry_that_is_no_command_is_told(tmp_path: Path, words: Any) -> None:
+    (tmp_path / "registry.json").write_text(json.dumps({"sha256:0a": words}))
+    with pytest.raises(ValueError, match="the words of sha256:0a are"):
+        Registry(tmp_path / "registry.json").find(IMAGE)
 
 
 def test_an_environment_is_found_in_its_repository_by_the_digest_of_its_image(tmp_path: Path) -> None:

@@ -28,7 +28,13 @@ class Builder(Protocol):
     """Finds the command of an image."""
 
     def find(self, image: str) -> Command | None:
-        """Return the command of an image by digest, ``REPOSITORY@sha256:...``; None if there is none."""
+        """Return the command of an image by digest, ``REPOSITORY@sha256:...``; None if there is none.
+
+        Raises
+        ------
+        OSError, ValueError
+            What should say it cannot be read.
+        """
         ...
 
 
@@ -46,9 +52,13 @@ class Registry:
         found = DIGEST.fullmatch(image)
         if found is None:
             return None
-        read: Mapping[str, Sequence[str]] = json.loads(self._file.read_text("utf-8"))
-        words = read.get(found["digest"])
-        return None if words is None else Command(words, {"PATH": f"{Path(sys.executable).parent}:{SYSTEM_PATH}"})
+        words: Any = json.loads(self._file.read_text("utf-8")).get(found["digest"])
+        if words is None:
+            return None
+        if not isinstance(words, list) or not words or not all(type(each) is str for each in cast("list[Any]", words)):
+            raise ValueError(f"the words of {found['digest']} are {words!r}, not a list of texts")
+        path = f"{Path(sys.executable).parent}:{SYSTEM_PATH}"
+        return Command(cast("list[str]", words), {"PATH": path})
 
 
 class Venvs:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from venue_sandbox.cloud.rest import ApiError
 
 __all__ = ["NotReady", "absent", "conflict", "denied", "exists", "held", "not_started", "taken"]
@@ -11,11 +9,10 @@ __all__ = ["NotReady", "absent", "conflict", "denied", "exists", "held", "not_st
 NOT_FOUND, PERMISSION_DENIED, FAILED_PRECONDITION, INTERNAL = 5, 7, 9, 13
 
 
-@dataclass(frozen=True, slots=True)
 class NotReady(Exception):
     """A revision cannot serve.
 
-    Attributes
+    Parameters
     ----------
     reason
         The reason of its condition, as the API has it.
@@ -25,14 +22,21 @@ class NotReady(Exception):
         The number of the operation's error.
     """
 
-    reason: str
-    why: str
-    code: int = FAILED_PRECONDITION
+    def __init__(self, reason: str, why: str, code: int = FAILED_PRECONDITION) -> None:
+        super().__init__(why)
+        self.reason = reason
+        self.why = why
+        self.code = code
 
     @classmethod
     def no_image(cls, image: str) -> NotReady:
         """Return the error of an image that is nowhere."""
         return cls("CONTAINER_MISSING", f"Image '{image}' not found.", NOT_FOUND)
+
+    @classmethod
+    def unreadable(cls, image: str, why: str) -> NotReady:
+        """Return the error of an image that this server cannot look up."""
+        return cls("CONTAINER_MISSING", f"Image '{image}' could not be read: {why}", INTERNAL)
 
     @classmethod
     def no_secret(cls, place: int, why: str, code: int) -> NotReady:

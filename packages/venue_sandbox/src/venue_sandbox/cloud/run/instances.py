@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from venue_sandbox.cloud.run.builders import Builder
+from venue_sandbox.cloud.run.builders import Builder, Command
 from venue_sandbox.cloud.run.environment import Secrets, environment
 from venue_sandbox.cloud.run.errors import NotReady, not_started
 from venue_sandbox.cloud.run.records import Revision
@@ -121,9 +121,7 @@ class Instances:
 
     async def _begin(self, revision: Revision) -> _Instance:
         template, image = container(revision.template), container(revision.template)["image"]
-        command = self._builder.find(image)
-        if command is None:
-            raise NotReady.no_image(image)
+        command = self._found(image)
         port = _free_port()
         own = {"PORT": str(port), "K_SERVICE": revision.service.rpartition("/")[2], "K_REVISION": revision.id}
         own["K_CONFIGURATION"] = own["K_SERVICE"]
@@ -140,7 +138,7 @@ class Instances:
                     start_new_session=True,
                     preexec_fn=_end_with_parent if sys.platform == "linux" else None,
                 )
-            except OSError as error:
+            except (OSError, ValueError) as error:
                 raise not_started(template["ports"][0]["containerPort"]) from error
         made, listens = _Instance(process, port), False
         try:
@@ -151,6 +149,15 @@ class Instances:
         if not listens:
             raise not_started(template["ports"][0]["containerPort"])
         return made
+
+    def _found(self, image: str) -> Command:
+        try:
+            command = self._builder.find(image)
+        except (OSError, ValueError) as error:
+            raise NotReady.unreadable(image, str(error)) from error
+        if command is None:
+            raise NotReady.no_image(image)
+        return command
 
     async def _listens(self, instance: _Instance) -> bool:
         """Wait until a process listens; whether it does in time."""

@@ -81,6 +81,8 @@ def _check_env(env: list[Document]) -> None:
             raise invalid(f"{path}.name", name, "it has no space and no =, and is not empty")
         if names.index(name) != place:
             raise invalid(f"{path}.name", name, "each name is there once")
+        if "\0" in variable.get("value", ""):
+            raise invalid(f"{path}.value", variable["value"], "it has no zero byte")
         if "value" in variable and "valueSource" in variable:
             raise invalid(path, name, "a variable has a value or a secret, not both")
         if "valueSource" in variable and not variable["valueSource"].get("secretKeyRef", {}).get("secret"):
