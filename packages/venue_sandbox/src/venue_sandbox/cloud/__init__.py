@@ -1,1 +1,1 @@
-"""Stand-ins of the cloud: scheduler, storage, secrets."""
+"""Stand-ins of the cloud: scheduler, services that run, storage, secrets."""
