@@ -81,11 +81,15 @@ def verify_command(*, at: PlaceOptions, json: JsonOption = False) -> None:
     with at.open() as place, progress("objects") as bar:
         task = bar.add_task("", total=None)
         found = verify(*place.both, told=lambda done, of: bar.update(task, completed=done, total=of))
+        if not found.objects:
+            raise Refused("there is nothing in the store, nor in the reports; check their addresses")
+        if place.account and place.account not in found.accounts:
+            place.known(place.account)
     if json:
         print_json(found)
     else:
         for damage in found.damage:
-            say(f"[red]{damage.key}[/red]: {escape(damage.text)}")
+            say(f"[red]{escape(damage.key)}[/red]: {escape(damage.text)}")
         accounts = ", ".join(found.accounts) or "none"
         say(f"{found.objects} objects read, {len(found.damage)} damaged; accounts: {accounts}")
         if found.given_up:
@@ -105,7 +109,7 @@ def restart_command(*, reason: ReasonOption, at: PlaceOptions, json: JsonOption 
         print_json(given_up)
         return
     for key, text in sorted(given_up.damage.items()):
-        say(f"given up: {key}: {escape(text)}")
+        say(f"given up: {escape(key)}: {escape(text)}")
     say(f"account {account} is halted, and its next run asks whether the account is as it should be:")
     say(f"  settle its orders at the broker, then `quant resume account {account}`, run, and `quant accept` the run")
 

@@ -6,6 +6,7 @@ any more, and the account is one that the store does not know: halted, and block
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import timedelta
 
 from quant_platform_kit.domain.errors import Conflict, Damaged, InProgress, Refused
@@ -28,11 +29,10 @@ def restart(operator: Operator, reports: VersionedStore, account_id: str, reason
     Refused
         Nothing of it is damaged; nothing was changed.
     InProgress
-        A worker is on the account.
+        A worker is on the account; one who came meanwhile finds it halted.
     """
     store = operator.store
-    of_account = (f"accounts/{account_id}/", f"accounts/{account_id} ", "runs/", f"owners/{account_id}")
-    damage = {each.key: each.text for each in verify(store, reports).damage if each.key.startswith(of_account)}
+    damage = _damage(store, reports, account_id)
     if not damage:
         raise Refused(f"nothing of account {account_id} is damaged: there is nothing to give up")
     state = _idle(store, account_id)
@@ -42,9 +42,26 @@ def restart(operator: Operator, reports: VersionedStore, account_id: str, reason
     number = len(store.keys(f"restarts/{account_id}/")) + 1
     key = f"restarts/{account_id}/{number}"
     store.create(key, encode(known, key))
+    _idle(store, account_id)
     _finish_decisions(store, account_id)
     _begin_anew(store, account_id, operator.who, state)
     return known
+
+
+def _damage(store: VersionedStore, reports: VersionedStore, account_id: str) -> dict[str, str]:
+    """Return what is damaged of an account, by key; a report is its own if the ledger has the run."""
+    root = f"accounts/{account_id}"
+    runs = {key.split("/")[3] for key in store.keys(f"{root}/runs/")}
+    with suppress(Damaged):
+        state = read_lease(store, account_id)
+        runs |= {state.last_run} if state and state.last_run else set[str]()
+    return {
+        each.key: each.text
+        for each in verify(store, reports).damage
+        if each.key.startswith((f"{root}/", f"{root} "))
+        or each.key == f"owners/{account_id}"
+        or (each.key.startswith("runs/") and each.key.removeprefix("runs/") in runs)
+    }
 
 
 def _idle(store: VersionedStore, account_id: str) -> LeaseState | None:
@@ -78,6 +95,7 @@ def _begin_anew(store: VersionedStore, account_id: str, who: str, state: LeaseSt
     if stored is None:
         store.create(key, data)
     else:
+        _idle(store, account_id)
         store.replace(key, data, stored.generation)
 
 

@@ -13,10 +13,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from quant_platform_kit.domain.errors import Damaged
+from quant_platform_kit.domain.errors import Damaged, InvalidInput
 from quant_platform_kit.domain.runs import Outcome
 from quant_platform_kit.ports.versioned_store import VersionedStore
 from quant_platform_kit.services.operate.audit import audit_number, switches_asked_for
+from quant_platform_kit.services.operate.switches import entry_number
 from quant_platform_kit.services.record.leases import LeaseState
 from quant_platform_kit.services.record.objects import Link, decode, link_of
 from quant_platform_kit.services.record.report_store import content_of
@@ -144,7 +145,7 @@ class _Seen:
                 self.sealed.add(key)
             if key.endswith("/plan"):
                 self._names_inputs(key, stored.data)
-        except Damaged as error:
+        except (Damaged, InvalidInput) as error:
             self.broken(key, str(error))
             link = None
         except ValueError as error:
@@ -166,7 +167,7 @@ class _Seen:
             self._names_inputs(key, content)
             if kind == "runs":
                 self.reports[name] = json.loads(content)
-        except (Damaged, ValueError) as error:
+        except (Damaged, InvalidInput, ValueError) as error:
             self.broken(key, str(error))
             if kind == "runs":
                 self.reports[name] = {}
@@ -284,8 +285,10 @@ def _operators(seen: _Seen, keys: Iterable[str]) -> None:
         seen.broken(f"audit of {key}", "it is missing, and the switch is there")
     scopes: dict[str, set[int]] = defaultdict(set)
     for key in sorted(entries):
-        scope, _, entry = key.rpartition("/")
-        scopes[scope].add(int(entry[:6]))
+        if number := entry_number(key):
+            scopes[key.rpartition("/")[0]].add(number)
+        else:
+            seen.broken(key, "it is no entry of a switch, and counts as none")
     for scope, there in scopes.items():
         for number in sorted(set(range(1, max(there))) - there):
             if not any(key.startswith(f"{scope}/{number:06}") for key in asked):
