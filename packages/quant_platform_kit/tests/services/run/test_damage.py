@@ -349,6 +349,32 @@ def test_a_restart_leaves_the_account_to_a_worker_who_came_meanwhile(monkeypatch
     assert halts(made.store).on() == {f"account-{ACCOUNT}"}
 
 
+@pytest.mark.parametrize("lost", ["plan", "decision", "lease"])
+@pytest.mark.parametrize("boundary", [Boundary.CLAIMED, Boundary.DECISION_RECORDED])
+def test_after_a_restart_runs_that_are_killed_are_recovered(boundary: Boundary, lost: str) -> None:
+    made = world(dedupe=True)
+    made.die_at(Boundary.ANSWER_RECORDED, WED)
+    key = {
+        "plan": f"{ROOT}/runs/{made.lease().open_run}/plan",
+        "decision": max(key for key in made.store.objects if key.endswith("/REBALANCE")),
+        "lease": f"{ROOT}/lease",
+    }[lost]
+    made.store.objects[key] = Stored(made.store.objects[key].data[:-9], 1)
+    made.clock.sleep(300)
+    restart(operator(made), made.report_store, ACCOUNT, "no backup")
+    set_halt(operator(made), f"account-{ACCOUNT}", "looked", on=False)
+    with pytest.raises(Damaged):
+        made.run(WED)  # the run that was given up is not run again
+    for slot in ("second", "third"):
+        made.die_at(boundary, WED, slot)
+        made.clock.sleep(300)
+        report = made.run(WED, slot)
+        assert named(made) == set()
+        assert report.outcome is (Outcome.BLOCKED if slot == "second" else Outcome.NO_ACTION)
+        if report.outcome is Outcome.BLOCKED:
+            accept(operator(made), made.reports, ACCOUNT, report.run_id, "looked")
+
+
 # --- any object, any damage ---------------------------------------------------------------------------
 
 

@@ -6,6 +6,7 @@ any more, and the account is one that the store does not know: halted, and block
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import suppress
 from datetime import timedelta
 
@@ -13,10 +14,11 @@ from quant_platform_kit.domain.errors import Conflict, Damaged, InProgress, Refu
 from quant_platform_kit.ports.versioned_store import VersionedStore
 from quant_platform_kit.services.operate.audit import Operator
 from quant_platform_kit.services.operate.switches import halts
-from quant_platform_kit.services.operate.verifying import Restart, verify
+from quant_platform_kit.services.operate.verifying import verify
 from quant_platform_kit.services.record.chain import append
 from quant_platform_kit.services.record.leases import LeaseState, LeaseTerms, lease_key, read_lease
-from quant_platform_kit.services.record.objects import encode, link_of
+from quant_platform_kit.services.record.objects import Link, encode, link_of
+from quant_platform_kit.services.record.restarts import Restart
 
 __all__ = ["restart"]
 
@@ -88,9 +90,13 @@ def _finish_decisions(store: VersionedStore, account_id: str) -> None:
 
 
 def _begin_anew(store: VersionedStore, account_id: str, who: str, state: LeaseState | None) -> None:
+    """Write a lease without a past, under which numbers go on: what was written before is older than all to come."""
     key = lease_key(account_id)
-    epoch = state.epoch if state else _newest_epoch(store, account_id)
-    data = encode(LeaseState(f"operator {who}", epoch + 1, None), key)
+    links = list(_links(store, account_id))
+    epoch = max((link.epoch for link in links), default=0)
+    number = max((link.number for link in links), default=0)
+    epoch = max(epoch, state.epoch if state else 0) + 1
+    data = encode(LeaseState(f"operator {who}", epoch, None), key, Link(epoch, number, ""))
     stored = store.get(key)
     if stored is None:
         store.create(key, data)
@@ -99,13 +105,10 @@ def _begin_anew(store: VersionedStore, account_id: str, who: str, state: LeaseSt
         store.replace(key, data, stored.generation)
 
 
-def _newest_epoch(store: VersionedStore, account_id: str) -> int:
-    newest = 0
+def _links(store: VersionedStore, account_id: str) -> Iterator[Link]:
+    """Yield the places of the account's objects that can be read, the lease's among them."""
     for key in store.keys(f"accounts/{account_id}/"):
         stored = store.get(key)
-        try:
-            link = link_of(stored.data, key) if stored else None
-        except Damaged:
-            continue
-        newest = max(newest, link.epoch if link else 0)
-    return newest
+        with suppress(Damaged):
+            if stored and (link := link_of(stored.data, key)):
+                yield link
