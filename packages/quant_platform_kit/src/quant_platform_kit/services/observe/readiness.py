@@ -7,11 +7,10 @@ from datetime import datetime, timedelta
 
 from quant_platform_kit.domain.errors import Conflict
 from quant_platform_kit.ports.versioned_store import VersionedStore
-from quant_platform_kit.services.record.objects import decode, encode
+from quant_platform_kit.services.record.objects import READY, decode, encode
 
 __all__ = ["make_sure_it_writes"]
 
-KEY = "ready"
 TRUSTED = timedelta(seconds=10)
 """How long a write proves that the next one is taken."""
 
@@ -23,14 +22,14 @@ class _Written:
 
 def make_sure_it_writes(store: VersionedStore) -> None:
     """Raise `StoreError` unless the store took a write within the last seconds, or takes one now."""
-    stored, now = store.get(KEY), store.now()
-    if stored is not None and timedelta(0) <= now - decode(_Written, stored.data, KEY).at < TRUSTED:
+    stored, now = store.get(READY), store.now()
+    if stored is not None and timedelta(0) <= now - decode(_Written, stored.data, READY).at < TRUSTED:
         return
-    data = encode(_Written(now), KEY)
+    data = encode(_Written(now), READY)
     try:
         if stored is None:
-            store.create(KEY, data)
+            store.create(READY, data)
         else:
-            store.replace(KEY, data, stored.generation)
+            store.replace(READY, data, stored.generation)
     except Conflict:
         return  # somebody else's write was taken
