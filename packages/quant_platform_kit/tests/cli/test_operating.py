@@ -939,6 +939,18 @@ def test_a_damaged_ledger_is_named_and_the_account_can_begin_anew(quant: Quant, 
     assert_refused(quant("ledger", "restart", "--book", book, "--reason", "x"), "nothing of account", "is damaged")
 
 
+def test_where_an_account_stands_is_shown_after_its_plan_was_given_up(quant: Quant, book: Path, market: Path) -> None:
+    account = next((book / "store/accounts").iterdir())
+    for plan in account.glob("runs/*/plan"):
+        plan.write_bytes(plan.read_bytes()[:-9])
+    assert quant("ledger", "restart", "--book", book, "--reason", "no backup").code == 0
+    assert quant("resume", "account", "--reason", "looked", "--book", book).code == 0
+    assert quant(*trade(market, book, date(2022, 5, 5))).code == 1
+    answer = quant("status", "--book", book)
+    assert "is it the right store?" in answer.out
+    assert "was changed" not in answer.err
+
+
 def test_nothing_is_believed_or_called_whole_at_a_mistyped_address(
     quant: Quant, book: Path, tmp_path: Path, tree: Tree
 ) -> None:

@@ -39,7 +39,8 @@ def restart(operator: Operator, reports: VersionedStore, account_id: str, reason
         raise Refused(f"nothing of account {account_id} is damaged: there is nothing to give up")
     state = _idle(store, account_id)
     asked = operator.audit("restart", reason, account=account_id)
-    halts(store).command(operator, "halt", f"account-{account_id}", reason, on=True, account=account_id)
+    scope = f"account-{account_id}"
+    halts(store).command(operator, "halt", scope, reason, on=True, scope=scope)
     known = Restart(account_id, asked.who, reason, asked.at, damage, state.open_run if state else None)
     number = len(store.keys(f"restarts/{account_id}/")) + 1
     key = f"restarts/{account_id}/{number}"
