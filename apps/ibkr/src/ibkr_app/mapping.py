@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 
+from quant_platform_kit.adapters.documents import unknown_name
 from quant_platform_kit.domain.orders import OrderState
 
 __all__ = ["ErrorMeaning", "is_paper", "meaning", "order_state"]
@@ -56,6 +57,8 @@ def meaning(code: int) -> ErrorMeaning:
 
 def order_state(status: str) -> OrderState:
     """Return the state that an order status stands for; one that is not known is no acknowledgement."""
+    if status not in _STATES and status:
+        unknown_name("the order status of Interactive Brokers", status)
     return _STATES.get(status, OrderState.SENT)
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 
+from quant_platform_kit.adapters.documents import fill_price, number, text, unknown_name
 from quant_platform_kit.adapters.longbridge_inputs import plain_symbol
+from quant_platform_kit.domain.errors import BrokerError, NeedsOperator
 from quant_platform_kit.domain.orders import ExecutionReport, Fill, Order, OrderState, Side, refuse_contradiction
 
 from longbridge_app.rows import FillRow, OrderRow
@@ -20,12 +22,20 @@ _STATES = {
     "Expired": OrderState.EXPIRED,
     "PartialFilled": OrderState.PARTIALLY_FILLED,
 }
-"""Every other status is that of an order that lives."""
+_LIVE = frozenset(
+    (
+        *("NotReported", "ReplacedNotReported", "ProtectedNotReported", "VarietiesNotReported", "WaitToNew", "New"),
+        *("WaitToReplace", "PendingReplace", "Replaced", "WaitToCancel", "PendingCancel", "PartialFilled"),
+    )
+)
+"""The known ones of an order that lives; one that is not known is taken for such a one."""
 
 
 def order_state(row: OrderRow) -> OrderState:
     """Return the state that a status stands for."""
     state = _STATES.get(row.status, OrderState.ACKNOWLEDGED)
+    if row.status not in _STATES and row.status not in _LIVE:
+        unknown_name("LongBridge's order status", row.status)
     if state is OrderState.ACKNOWLEDGED and row.executed_quantity:
         return OrderState.PARTIALLY_FILLED
     return OrderState.CANCELLED if state is OrderState.REJECTED and row.executed_quantity else state
@@ -35,8 +45,10 @@ def order_of(row: OrderRow) -> Order:
     """Return the order that a row describes, under its remark; one made by hand has LongBridge's id."""
     limit = None if row.order_type == "MO" else row.price
     reference = row.remark or f"longbridge-{row.order_id}"
+    if row.side not in ("Buy", "Sell"):
+        raise BrokerError(f"LongBridge's side of order {reference} is {row.side!r}, not Buy or Sell")
     side = Side.BUY if row.side == "Buy" else Side.SELL
-    return Order(reference, plain_symbol(row.symbol), side, row.quantity, limit)
+    return Order(reference, plain_symbol(text(row.symbol, "a symbol")), side, row.quantity, limit)
 
 
 def report(row: OrderRow, fills: Sequence[FillRow], cost: Decimal) -> ExecutionReport:
@@ -53,6 +65,22 @@ def report(row: OrderRow, fills: Sequence[FillRow], cost: Decimal) -> ExecutionR
     NeedsOperator
         The executions contradict the row, of an order that is not made by hand.
     """
+    try:
+        return _report(row, fills, cost)
+    except NeedsOperator:
+        raise
+    except BrokerError as error:
+        if not row.remark:
+            raise
+        raise NeedsOperator(f"order {row.remark}: {error}") from error
+
+
+def _report(row: OrderRow, fills: Sequence[FillRow], cost: Decimal) -> ExecutionReport:
+    for name, value in (("quantity", row.quantity), ("executed_quantity", row.executed_quantity), ("cost", cost)):
+        number(value, f"LongBridge's {name}")
+    for fill in fills:
+        if number(fill.quantity, "the quantity of an execution") < 0:
+            raise BrokerError(f"the quantity of an execution is {fill.quantity}, not a number above zero")
     order, state = order_of(row), order_state(row)
     known = sorted({fill.trade_id: fill for fill in fills}.values(), key=lambda fill: (fill.at, fill.trade_id))
     filled = sum((fill.quantity for fill in known), Decimal(0))
@@ -62,7 +90,16 @@ def report(row: OrderRow, fills: Sequence[FillRow], cost: Decimal) -> ExecutionR
         state = OrderState.ACKNOWLEDGED
     costs = [cost, *[Decimal(0)] * len(known)]
     made = tuple(
-        Fill(order.client_order_id, order.symbol, order.side, each.quantity, each.price, paid, each.at, each.trade_id)
+        Fill(
+            order.client_order_id,
+            order.symbol,
+            order.side,
+            each.quantity,
+            fill_price(each.price),
+            paid,
+            each.at,
+            each.trade_id,
+        )
         for each, paid in zip(known, costs, strict=False)
     )
     rejected = state is OrderState.REJECTED

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 
+from quant_platform_kit.domain.balances import BalanceRules, balance_objections
 from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.domain.gates import RiskLimits, missing_prices, plan_gates
 from quant_platform_kit.domain.identity import RunKey
@@ -30,6 +31,7 @@ class ExecutionPolicy:
     limits: RiskLimits = field(default_factory=RiskLimits)
     currency: str = "USD"
     allocation_fraction: Decimal = Decimal(1)
+    balances: BalanceRules = field(default_factory=BalanceRules)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +79,10 @@ class Sized:
 
 
 def decide(strategy: BoundStrategy, seen: Observation, policy: ExecutionPolicy) -> Decided:
-    """Value the account and let the strategy decide; an account that cannot be valued is BLOCKED."""
+    """Value the account and let the strategy decide; one that cannot be valued, or does not add up, is BLOCKED."""
     manifest = strategy.manifest
+    if refused := balance_objections(seen.account, policy.balances):
+        return _blocked(strategy, seen, refused)
     try:
         portfolio = value_portfolio(
             seen.account,
@@ -89,10 +93,14 @@ def decide(strategy: BoundStrategy, seen: Observation, policy: ExecutionPolicy) 
             allocation_fraction=policy.allocation_fraction,
         )
     except InvalidInput as error:
-        blocked = StrategyDecision(manifest.profile, seen.session.date, Action.BLOCKED, None, (str(error),))
-        return Decided(blocked, strategy.digest(blocked), None)
+        return _blocked(strategy, seen, [str(error)])
     decision = strategy.decide(build_context(manifest, seen.session, seen.history, portfolio))
     return Decided(decision, strategy.digest(decision), portfolio)
+
+
+def _blocked(strategy: BoundStrategy, seen: Observation, reasons: Sequence[str]) -> Decided:
+    blocked = StrategyDecision(strategy.manifest.profile, seen.session.date, Action.BLOCKED, None, tuple(reasons))
+    return Decided(blocked, strategy.digest(blocked), None)
 
 
 def size(

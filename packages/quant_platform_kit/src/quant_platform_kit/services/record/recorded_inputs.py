@@ -12,12 +12,13 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 
 import numpy as np
 
+from quant_platform_kit.domain.balances import BalanceRules
 from quant_platform_kit.domain.cycle import ExecutionPolicy, Observation
 from quant_platform_kit.domain.digests import canonical_json, sha256
 from quant_platform_kit.domain.errors import Conflict, Damaged
@@ -58,11 +59,17 @@ class RecordedInputs:
     native_mode: TargetMode
     currency: str
     allocation_fraction: Decimal
+    balances: BalanceRules = field(default_factory=BalanceRules)
 
     @property
     def policy(self) -> ExecutionPolicy:
         """The policy as far as a decision depends on it."""
-        return ExecutionPolicy(self.native_mode, currency=self.currency, allocation_fraction=self.allocation_fraction)
+        return ExecutionPolicy(
+            self.native_mode,
+            currency=self.currency,
+            allocation_fraction=self.allocation_fraction,
+            balances=self.balances,
+        )
 
 
 class InputStore:
@@ -85,6 +92,7 @@ class InputStore:
             native_mode=policy.native_mode,
             currency=policy.currency,
             allocation_fraction=policy.allocation_fraction,
+            balances=policy.balances,
         )
         return self._put(canonical_json(document))
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import cast
 
+from quant_platform_kit.domain.balances import BalanceRules, unproven_balance
 from quant_platform_kit.domain.cycle import ExecutionPolicy, Observation, size
 from quant_platform_kit.domain.digests import plain
 from quant_platform_kit.domain.gates import move_gate, price_age_gate
@@ -18,9 +19,11 @@ from quant_platform_kit.domain.prices import PriceHistory
 from quant_platform_kit.domain.reconciliation import Finding, reconcile, suspected_splits, unknown_account
 from quant_platform_kit.domain.runs import InputSummary, Reasoning, RunPlan, RunReport
 from quant_platform_kit.domain.sessions import Session
+from quant_platform_kit.domain.settlement import Unsettled, unsettled_in
 from quant_platform_kit.domain.strategy import AllocationIntent, StrategyManifest, TargetMode
 from quant_platform_kit.ports.broker import Broker
 from quant_platform_kit.ports.market_data import MarketData
+from quant_platform_kit.services.run.account_reading import read_account
 from quant_platform_kit.services.run.deciding import MADE_UP_SESSIONS, Situation
 from quant_platform_kit.services.run.request import RunPorts
 
@@ -43,6 +46,8 @@ class Inputs:
         Holdings that a profile bought, an earlier one or this one, and that this one does not manage now.
     digest
         By which they can be read back, once they are recorded.
+    unsettled
+        What sales of earlier runs left to settle, as far as it has not.
     """
 
     session: Session
@@ -54,6 +59,7 @@ class Inputs:
     leftovers: tuple[str, ...]
     sells_leftovers: bool
     digest: str | None = None
+    unsettled: Unsettled | None = None
 
     @property
     def observation(self) -> Observation:
@@ -67,6 +73,7 @@ def take_inputs(
     session: Session,
     ports: RunPorts,
     last: RunReport | None,
+    balances: BalanceRules,
     *,
     sell_leftovers: bool,
 ) -> Inputs:
@@ -76,10 +83,12 @@ def take_inputs(
     ----------
     last
         The account's last report: it knows which profile bought what.
+    balances
+        What the account's figures are held against; it is asked for once more where they do not add up.
     """
+    account = read_account(ports.broker, ports.clock, balances)
     now = ports.clock.now()
     wanted = manifest.history_sessions + MADE_UP_SESSIONS
-    account = ports.broker.account()
     held = {symbol for symbol, quantity in account.quantities.items() if quantity}
     known: Mapping[str, str] = last.bought_by if last else {}
     bought_by = {symbol: profile for symbol, profile in known.items() if symbol in held}
@@ -94,6 +103,7 @@ def take_inputs(
         bought_by=bought_by,
         leftovers=leftovers,
         sells_leftovers=sell_leftovers,
+        unsettled=unsettled_in(session.next, last.unsettled if last else None),
     )
 
 
@@ -130,7 +140,7 @@ def outside_changes(
     """Name what changed in the account since the platform last took note of it, and orders that are not its own."""
     before = last.noted if last and last.noted else inputs.account
     open_orders = broker.open_orders()
-    changes = reconcile(before, inputs.account, open_orders)
+    changes = [*reconcile(before, inputs.account, open_orders), *unproven_balance(inputs.account)]
     if last is None or not last.known:
         return [*unknown_account(inputs.account, manifest.managed_set, open_orders), *changes]
     return changes
@@ -173,6 +183,7 @@ def make_plan(
         bought_by=inputs.bought_by,
         committed_at=inputs.taken_at,
         reasoning=reasoning(situation, inputs),
+        unsettled=inputs.unsettled,
     )
     return plan, []
 
