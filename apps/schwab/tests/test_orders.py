@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from quant_platform_kit.adapters.file_store import FileStore
-from quant_platform_kit.domain.errors import InvalidInput, NeedsOperator
+from quant_platform_kit.domain.errors import BrokerError, NeedsOperator
 from quant_platform_kit.domain.orders import Order, OrderState, Side
 from schwab_app.intents import Fingerprint, Intent, Intents, Placed
 from schwab_app.mapping import account_state, described, entered_at, fingerprint, quote, report
@@ -180,7 +180,7 @@ def test_an_account_tells_shares_and_what_is_none() -> None:
     assert state.cash_by_currency == {"USD": D("1000.25")}
     assert state.quantities == {"SPY": 3, "AAPL": -2, "SWVXX MUTUAL_FUND": D("10.5")}
     assert state.buying_power == 900
-    with pytest.raises(InvalidInput, match="no cashBalance"):
+    with pytest.raises(BrokerError, match="no cashBalance"):
         account_state("1", {})
 
 

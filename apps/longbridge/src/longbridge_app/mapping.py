@@ -89,17 +89,9 @@ def _report(row: OrderRow, fills: Sequence[FillRow], cost: Decimal) -> Execution
     if state is OrderState.PARTIALLY_FILLED and not filled:
         state = OrderState.ACKNOWLEDGED
     costs = [cost, *[Decimal(0)] * len(known)]
+    identity, symbol, side = order.client_order_id, order.symbol, order.side
     made = tuple(
-        Fill(
-            order.client_order_id,
-            order.symbol,
-            order.side,
-            each.quantity,
-            fill_price(each.price),
-            paid,
-            each.at,
-            each.trade_id,
-        )
+        Fill(identity, symbol, side, each.quantity, fill_price(each.price), paid, each.at, each.trade_id)
         for each, paid in zip(known, costs, strict=False)
     )
     rejected = state is OrderState.REJECTED

@@ -19,7 +19,7 @@ from quant_platform_kit.adapters.documents import (
 )
 from quant_platform_kit.domain.errors import BrokerError, NeedsOperator
 from quant_platform_kit.domain.orders import ExecutionReport, Fill, Order, OrderState, Side, refuse_contradiction
-from quant_platform_kit.domain.portfolio import AccountState, AccountType, Balance, Quote, quotable
+from quant_platform_kit.domain.portfolio import AccountState, AccountType, Balance, Quote, quotable, quote_price
 
 from schwab_app.intents import Fingerprint
 
@@ -145,7 +145,7 @@ def _order(document: Document, reference: str) -> Order:
         return Order(reference, found.symbol, found.side, found.quantity, found.limit)
     try:
         legs = mappings(document.get("orderLegCollection"), "orderLegCollection")
-        leg = legs[0] if legs else {}
+        leg: Document = legs[0] if legs else {}
         symbol = text(mapping(leg.get("instrument"), "instrument").get("symbol"), "symbol")
         side = Side.SELL if "SELL" in str(leg.get("instruction")) else Side.BUY
         return Order(reference, symbol, side, abs(optional_number(document.get("quantity"), "quantity") or Decimal(0)))
@@ -188,7 +188,7 @@ def _filled_quantity(document: Document) -> Decimal | None:
 def account_state(account_id: str, document: Document) -> AccountState:
     """Return an account's cash, in USD as all of Schwab's, and units; what is no share stands under a longer name.
 
-    Cash is what lies on the account, in its sweep fund, and from short sales, less what is owed: Schwab tells each apart.
+    Cash is what lies on the account, in its sweep fund, and from short sales, less what is owed: each is told apart.
 
     Raises
     ------
@@ -306,7 +306,7 @@ def quote(symbol: str, document: Document) -> Quote | None:
     for price, made in ((float(last), "tradeTime"), (float(middle), "quoteTime")):
         at = _milliseconds(prices.get(made))
         if quotable(price) and at is not None:
-            return Quote(symbol, quotefill_price(price), at)
+            return Quote(symbol, quote_price(price), at)
     return None
 
 

@@ -17,7 +17,7 @@ from ib_async import AccountValue, BarData, Future, Position, Stock
 from ib_async import Ticker as LibraryTicker
 from quant_platform_kit.adapters import ibkr_inputs
 from quant_platform_kit.adapters.ibkr_inputs import account_state, duration, price_history, quote
-from quant_platform_kit.domain.errors import InvalidInput
+from quant_platform_kit.domain.errors import BrokerError, InvalidInput
 from quant_platform_kit.domain.portfolio import Quote, value_portfolio
 from quant_platform_kit.domain.sessions import ExchangeCalendar
 
@@ -190,13 +190,13 @@ def test_what_is_no_stock_in_usd_stands_under_a_name_that_no_strategy_manages() 
     [[], [value("BuyingPower", "1")], [value("CashBalance", "1", "BASE")], [value("CashBalance", "1", "USD", "X")]],
 )
 def test_an_account_without_cash_rows_is_refused_with_what_to_do(values: list[AccountValue]) -> None:
-    with pytest.raises(InvalidInput, match=r"account DUSBX1: .* no CashBalance; check that the login .* run again"):
+    with pytest.raises(BrokerError, match=r"account DUSBX1: .* no CashBalance; check that the login .* run again"):
         account_state(ACCOUNT, values, [])
 
 
 @pytest.mark.parametrize("amount", ["", "n/a", "NaN", "Infinity"])
 def test_an_amount_that_is_no_number_is_refused(amount: str) -> None:
-    with pytest.raises(InvalidInput, match=f"account DUSBX1: CashBalance USD is '{amount}', not a number"):
+    with pytest.raises(BrokerError, match=f"account DUSBX1: CashBalance USD is '{amount}', not a number"):
         account_state(ACCOUNT, [value("CashBalance", amount)], [])
 
 

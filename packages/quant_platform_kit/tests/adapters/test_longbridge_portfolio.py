@@ -9,7 +9,7 @@ from decimal import Decimal
 import pytest
 from quant_platform_kit.adapters.calendar_tables import load_calendar
 from quant_platform_kit.adapters.longbridge_inputs import account_state, closes, market_symbol, plain_symbol, quote
-from quant_platform_kit.domain.errors import InvalidInput
+from quant_platform_kit.domain.errors import BrokerError
 from quant_platform_kit.domain.portfolio import value_portfolio
 
 D = Decimal
@@ -25,6 +25,20 @@ class Cash:
     available_cash: Decimal
     frozen_cash: Decimal = ZERO
     settling_cash: Decimal = ZERO
+
+
+@dataclass
+class Told:
+    """What an account is worth."""
+
+    currency: str
+    total_cash: Decimal | None = None
+    net_assets: Decimal | None = None
+    buy_power: Decimal | None = None
+
+
+def told(currency: str = "HKD", **figures: Decimal) -> Told:
+    return Told(currency, **figures)
 
 
 @dataclass
@@ -54,7 +68,7 @@ class Bar:
 
 
 def test_currencies_stand_apart_and_are_never_summed() -> None:
-    state = account_state("HK-1", [Cash("HKD", D(780_000)), Cash("USD", D("5000.50"))], [], D(6000))
+    state = account_state("HK-1", [Cash("HKD", D(780_000)), Cash("USD", D("5000.50"))], [], told(buy_power=D(6000)))
     assert state.cash_by_currency == {"HKD": 780_000, "USD": D("5000.50")}
     assert (state.account_id, state.buying_power) == ("HK-1", 6000)
 
@@ -72,7 +86,7 @@ def test_an_account_without_usd_has_none_and_is_not_sized_by_another_currency() 
 
 @pytest.mark.parametrize("rows", [[], [Cash("USD", D(1)), Cash("USD", D(2))]])
 def test_cash_that_cannot_be_told_is_refused(rows: list[Cash]) -> None:
-    with pytest.raises(InvalidInput, match="LongBridge"):
+    with pytest.raises(BrokerError, match="LongBridge"):
         account_state("HK-1", rows, [])
 
 
@@ -98,9 +112,9 @@ def test_symbols_there_and_back(kit: str, longbridge: str) -> None:
 
 
 def test_a_quote_has_six_decimals_and_its_own_time() -> None:
-    told = quote(Price("SPY.US", D("331.3")))
-    assert told is not None
-    assert (told.symbol, str(told.price), told.as_of) == ("SPY", "331.300000", AT)
+    made = quote(Price("SPY.US", D("331.3")))
+    assert made is not None
+    assert (made.symbol, str(made.price), made.as_of) == ("SPY", "331.300000", AT)
     assert quote(Price("SPY.US", D(0))) is None
 
 

@@ -168,7 +168,7 @@ def _day(symbol: str, given: date | datetime | str, calendar: ExchangeCalendar) 
 
 
 CASH_TAGS = ("TotalCashBalance", "CashBalance")
-"""Where cash is told by currency; the second is wrong where the broker sweeps deposits, and serves without the first."""
+"""Where cash is told by currency; the second is wrong where deposits are swept, and serves without the first."""
 WORTH_TAGS = (
     *("StockMarketValue", "OptionMarketValue", "FutureOptionValue", "CorporateBondValue", "TBondValue", "TBillValue"),
     *("WarrantValue", "IssuerOptionValue", "Cryptocurrency", "FuturesPNL", "AccruedCash", "NetDividend"),
@@ -273,7 +273,7 @@ class _Rows:
                     found.setdefault(currency, tag)
         base = self.currency_of("TotalCashValue")
         if base in found and found[base] != CASH_TAGS[0]:
-            others = (currency for currency, tag in found.items() if currency != base)
+            others = (currency for currency in found if currency != base)
             if not any(self.needed(found[currency], currency) for currency in others):
                 found[base] = "TotalCashValue"
         return found

@@ -89,6 +89,6 @@ def good_faith(order: Order, account: AccountState, unsettled: Unsettled | None,
     if order.quantity <= held - bound:
         return []
     return [
-        f"{bound} of {held} {order.symbol} were bought in {unsettled.session} with proceeds of sales that settle in the "
-        "next session: to sell them before is a good-faith violation of a cash account"
+        f"{bound} of {held} {order.symbol} were bought in {unsettled.session} with proceeds of sales that settle in "
+        "the next session: to sell them before is a good-faith violation of a cash account"
     ]
