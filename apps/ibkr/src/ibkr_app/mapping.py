@@ -55,11 +55,13 @@ def meaning(code: int) -> ErrorMeaning:
     return _MEANINGS.get(code, ErrorMeaning.OTHER)
 
 
-def order_state(status: str) -> OrderState:
+def order_state(status: object) -> OrderState:
     """Return the state that an order status stands for; one that is not known is no acknowledgement."""
-    if status not in _STATES and status:
+    if isinstance(status, str) and status in _STATES:
+        return _STATES[status]
+    if status:
         unknown_name("the order status of Interactive Brokers", status)
-    return _STATES.get(status, OrderState.SENT)
+    return OrderState.SENT
 
 
 def is_paper(account_id: str) -> bool:

@@ -198,7 +198,7 @@ class Tracker:
     def on_trade(self, trade: Any) -> None:
         """Take an open order, a status or a completed order."""
         reference = trade.order.orderRef
-        if not reference:
+        if not (isinstance(reference, str) and reference):
             return
         with self._changed:
             tracked = self._of(reference)
@@ -216,17 +216,19 @@ class Tracker:
     def on_execution(self, _: Any, fill: Any) -> None:
         """Take a fill, and its commission if that is known already."""
         reference = fill.execution.orderRef
-        if not reference:
+        if not (isinstance(reference, str) and reference):
             return
         with self._changed:
             tracked = self._of(reference)
             tracked.perm_id = fill.execution.permId or tracked.perm_id
             tracked.account_id = fill.execution.acctNumber or tracked.account_id
             try:
-                _check(fill.execution)
+                units = _units(fill.execution)
             except BrokerError as error:
                 tracked.unreadable = str(error)
                 self._changed.notify_all()
+                return
+            if not units:
                 return
             identity = _identity(fill.execution.execId)
             known = tracked.executions.get(identity)
@@ -240,7 +242,7 @@ class Tracker:
         """Take the commission of a fill."""
         with self._changed:
             reference = fill.execution.orderRef
-            if reference:
+            if isinstance(reference, str) and reference:
                 self._take_commission(self._of(reference), report)
                 self._changed.notify_all()
 
@@ -262,7 +264,7 @@ class Tracker:
 
     @staticmethod
     def _take_commission(tracked: Tracked, report: Any) -> None:
-        if report is None or not report.execId:
+        if report is None or not (isinstance(report.execId, str) and report.execId):
             return
         identity, correction = _identity(report.execId), _correction(report.execId)
         if correction >= tracked.commission_numbers.get(identity, 0):
@@ -271,14 +273,15 @@ class Tracker:
                 tracked.commission_numbers[identity] = correction
 
 
-def _check(execution: Any) -> None:
-    """Raise `BrokerError` for an execution that cannot be counted."""
+def _units(execution: Any) -> Decimal:
+    """Return the units of an execution; `BrokerError` for one that cannot be counted."""
     text(execution.execId, "the id of an execution")
     units = number(execution.shares, f"the quantity of execution {execution.execId}")
     if units < 0:
         raise BrokerError(f"the quantity of execution {execution.execId} is {units}, not a number above zero")
     if not isinstance(execution.time, datetime):
         raise BrokerError(f"the time of execution {execution.execId} is {execution.time!r}, not an instant")
+    return units
 
 
 def _identity(execution_id: str) -> str:

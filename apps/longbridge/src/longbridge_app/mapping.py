@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from decimal import Decimal
 
-from quant_platform_kit.adapters.documents import fill_price, number, text, unknown_name
+from quant_platform_kit.adapters.documents import fill_price, number, optional_number, text, unknown_name
 from quant_platform_kit.adapters.longbridge_inputs import plain_symbol
 from quant_platform_kit.domain.errors import BrokerError, NeedsOperator
 from quant_platform_kit.domain.orders import ExecutionReport, Fill, Order, OrderState, Side, refuse_contradiction
@@ -32,9 +33,9 @@ _LIVE = frozenset(
 
 
 def order_state(row: OrderRow) -> OrderState:
-    """Return the state that a status stands for."""
-    state = _STATES.get(row.status, OrderState.ACKNOWLEDGED)
-    if row.status not in _STATES and row.status not in _LIVE:
+    """Return the state that a status stands for; an order of a status that is not known lives."""
+    state = _STATES.get(str(row.status), OrderState.ACKNOWLEDGED)
+    if str(row.status) not in _STATES and str(row.status) not in _LIVE:
         unknown_name("LongBridge's order status", row.status)
     if state is OrderState.ACKNOWLEDGED and row.executed_quantity:
         return OrderState.PARTIALLY_FILLED
@@ -76,13 +77,12 @@ def report(row: OrderRow, fills: Sequence[FillRow], cost: Decimal) -> ExecutionR
 
 
 def _report(row: OrderRow, fills: Sequence[FillRow], cost: Decimal) -> ExecutionReport:
-    for name, value in (("quantity", row.quantity), ("executed_quantity", row.executed_quantity), ("cost", cost)):
-        number(value, f"LongBridge's {name}")
-    for fill in fills:
-        if number(fill.quantity, "the quantity of an execution") < 0:
-            raise BrokerError(f"the quantity of an execution is {fill.quantity}, not a number above zero")
+    row, cost = _checked(row), number(cost, "LongBridge's cost of an order")
+    fills = [_checked_fill(fill) for fill in fills]
     order, state = order_of(row), order_state(row)
-    known = sorted({fill.trade_id: fill for fill in fills}.values(), key=lambda fill: (fill.at, fill.trade_id))
+    known = sorted(
+        {fill.trade_id: fill for fill in fills if fill.quantity}.values(), key=lambda fill: (fill.at, fill.trade_id)
+    )
     filled = sum((fill.quantity for fill in known), Decimal(0))
     if state is OrderState.FILLED and filled < order.quantity:
         state = OrderState.PARTIALLY_FILLED if filled else OrderState.ACKNOWLEDGED
@@ -91,12 +91,33 @@ def _report(row: OrderRow, fills: Sequence[FillRow], cost: Decimal) -> Execution
     costs = [cost, *[Decimal(0)] * len(known)]
     identity, symbol, side = order.client_order_id, order.symbol, order.side
     made = tuple(
-        Fill(identity, symbol, side, each.quantity, fill_price(each.price), paid, each.at, each.trade_id)
+        Fill(identity, symbol, side, each.quantity, each.price, paid, each.at, each.trade_id)
         for each, paid in zip(known, costs, strict=False)
     )
     rejected = state is OrderState.REJECTED
     answer = ExecutionReport(order, state, made, (row.message or "rejected without a reason") if rejected else "")
     return refuse_contradiction(answer, row.executed_quantity) if row.remark else answer
+
+
+def _checked(row: OrderRow) -> OrderRow:
+    """Return a row with its numbers as such; `BrokerError` for one that is none."""
+    limit = None if row.order_type == "MO" else optional_number(row.price, "LongBridge's limit")
+    return row._replace(
+        quantity=number(row.quantity, "LongBridge's quantity"),
+        executed_quantity=number(row.executed_quantity, "LongBridge's executed_quantity"),
+        price=limit,
+    )
+
+
+def _checked_fill(fill: FillRow) -> FillRow:
+    """Return an execution with its numbers as such; `BrokerError` for one that cannot be counted."""
+    units = number(fill.quantity, "the quantity of an execution")
+    if units < 0:
+        raise BrokerError(f"the quantity of an execution is {units}, not a number above zero")
+    identity, at = text(fill.trade_id, "the id of an execution"), fill.at
+    if not isinstance(at, datetime):
+        raise BrokerError(f"the time of execution {identity} is {at!r}, not an instant")
+    return fill._replace(quantity=units, price=fill_price(fill.price), trade_id=identity)
 
 
 def described(row: OrderRow) -> str:

@@ -248,9 +248,9 @@ POSITIONS = (
 
 def _borrows(account: Document) -> bool:
     kind = account.get("type")
-    if kind not in _TYPES and kind is not None:
+    if kind is not None and str(kind) not in _TYPES:
         unknown_name("Schwab's account type", kind)
-    return kind == AccountType.MARGIN.value.upper()
+    return _TYPES.get(str(kind)) is AccountType.MARGIN
 
 
 def _units(position: Document, name: str) -> Decimal:

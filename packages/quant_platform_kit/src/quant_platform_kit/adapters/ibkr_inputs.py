@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from quant_platform_kit.adapters.documents import number
+from quant_platform_kit.adapters.documents import number, text
 from quant_platform_kit.domain.errors import BrokerError, InvalidInput
 from quant_platform_kit.domain.portfolio import AccountState, AccountType, Balance, Quote, quotable, quote_price
 from quant_platform_kit.domain.prices import PriceHistory, PriceTable
@@ -234,7 +234,9 @@ class _Rows:
     def __init__(self, account_id: str, values: Iterable[AccountRow]) -> None:
         self._account_id = account_id
         self._values: dict[tuple[str, str], object] = {
-            (row.tag, row.currency or ""): row.value for row in values if row.account == account_id
+            (row.tag, str(row.currency or "")): row.value
+            for row in values
+            if row.account == account_id and isinstance(row.tag, str)
         }
 
     def needed(self, tag: str, currency: str) -> Decimal:
@@ -304,10 +306,9 @@ FUND_TAGS = ("FundValue", "MutualFundValue", "MoneyMarketFundValue")
 
 
 def _name(contract: Contract) -> str:
+    text(contract.symbol, "the symbol of a position")
     if contract.secType != STOCK:
-        return contract.localSymbol or f"{contract.symbol} {contract.secType}"
-    if not contract.symbol:
-        raise BrokerError("the Gateway told a position without a symbol")
+        return str(contract.localSymbol or f"{contract.symbol} {contract.secType}")
     return contract.symbol if contract.currency == CURRENCY else f"{contract.symbol}.{contract.currency}"
 
 

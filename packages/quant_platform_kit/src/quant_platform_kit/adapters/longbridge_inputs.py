@@ -178,10 +178,11 @@ def _name(position: PositionRow) -> str:
 
 def quote(row: QuoteRow) -> Quote | None:
     """Return the last price and when it was made, None if there is none."""
-    price = float(number(row.last_done, f"the last price of {row.symbol}"))
+    symbol = text(row.symbol, "the symbol of a quote")
+    price = float(number(row.last_done, f"the last price of {symbol}"))
     if not quotable(price):
         return None
-    return Quote(plain_symbol(row.symbol), quote_price(price), instant(row.timestamp))
+    return Quote(plain_symbol(symbol), quote_price(price), instant(row.timestamp))
 
 
 def closes(bars: Mapping[str, Iterable[Bar]], calendar: ExchangeCalendar) -> dict[str, list[tuple[date, float]]]:
@@ -194,7 +195,10 @@ def closes(bars: Mapping[str, Iterable[Bar]], calendar: ExchangeCalendar) -> dic
 
 def instant(at: datetime) -> datetime:
     """Return an instant in UTC; the libraries tell this machine's local time without a zone."""
-    return at.astimezone(UTC)
+    try:
+        return at.astimezone(UTC)
+    except (AttributeError, TypeError, OverflowError):
+        raise BrokerError(f"LongBridge told {at!r:.60}, not an instant") from None
 
 
 def _whole(value: Decimal) -> Decimal:
