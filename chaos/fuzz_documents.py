@@ -287,7 +287,8 @@ def _schwab_account(name: str, account: Mapping[str, Any]) -> Shape:
 def _ibkr() -> Iterator[Shape]:
     figures = {
         "NetLiquidation": 150.0, "TotalCashValue": 100.0, "SettledCash": 90.0, "AvailableFunds": 95.0,
-        "BuyingPower": 95.0, "CashBalance": 120.0, "TotalCashBalance": 100.0, "StockMarketValue": 50.0, "AccruedCash": 0.0,
+        "BuyingPower": 95.0, "CashBalance": 120.0, "TotalCashBalance": 100.0, "StockMarketValue": 50.0,
+        "AccruedCash": 0.0,
     }  # fmt: skip
     rows = [{"account": ACCOUNT, "tag": tag, "value": str(value), "currency": "USD"} for tag, value in figures.items()]
     rows += [{**row, "currency": "BASE"} for row in rows[5:]]

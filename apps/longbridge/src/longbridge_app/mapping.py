@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
+from typing import cast
 
 from quant_platform_kit.adapters.documents import fill_price, number, optional_number, text, unknown_name
 from quant_platform_kit.adapters.longbridge_inputs import plain_symbol
@@ -114,7 +115,7 @@ def _checked_fill(fill: FillRow) -> FillRow:
     units = number(fill.quantity, "the quantity of an execution")
     if units < 0:
         raise BrokerError(f"the quantity of an execution is {units}, not a number above zero")
-    identity, at = text(fill.trade_id, "the id of an execution"), fill.at
+    identity, at = text(fill.trade_id, "the id of an execution"), cast("object", fill.at)
     if not isinstance(at, datetime):
         raise BrokerError(f"the time of execution {identity} is {at!r}, not an instant")
     return fill._replace(quantity=units, price=fill_price(fill.price), trade_id=identity)

@@ -10,7 +10,7 @@ import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 
@@ -236,7 +236,7 @@ class _Rows:
         self._values: dict[tuple[str, str], object] = {
             (row.tag, str(row.currency or "")): row.value
             for row in values
-            if row.account == account_id and isinstance(row.tag, str)
+            if row.account == account_id and isinstance(cast("object", row.tag), str)
         }
 
     def needed(self, tag: str, currency: str) -> Decimal:

@@ -39,9 +39,16 @@ class Unsettled:
     units: Mapping[str, Decimal] = field(default_factory=dict[str, Decimal])
 
 
-def unsettled_in(session: date, known: Unsettled | None) -> Unsettled | None:
-    """Return what is still to settle in a session, None when all of it has."""
-    return known if known is not None and known.session >= session else None
+def unsettled_in(session: date, known: Unsettled | None, account: AccountState, currency: str) -> Unsettled | None:
+    """Return what is still to settle in a session, None when all of it has.
+
+    It takes longer than a session where the broker still tells unsettled cash: banks keep holidays that exchanges do
+    not.
+    """
+    if known is None:
+        return None
+    told = account.balance.unsettled.get(currency, ZERO) if account.balance else ZERO
+    return known if known.session >= session or told > 0 else None
 
 
 def unsettled_after(

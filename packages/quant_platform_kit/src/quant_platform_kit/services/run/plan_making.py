@@ -9,7 +9,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import cast
 
-from quant_platform_kit.domain.balances import BalanceRules, unproven_balance
+from quant_platform_kit.domain.balances import unproven_balance
 from quant_platform_kit.domain.cycle import ExecutionPolicy, Observation, size
 from quant_platform_kit.domain.digests import plain
 from quant_platform_kit.domain.gates import move_gate, price_age_gate
@@ -73,7 +73,7 @@ def take_inputs(
     session: Session,
     ports: RunPorts,
     last: RunReport | None,
-    balances: BalanceRules,
+    policy: ExecutionPolicy,
     *,
     sell_leftovers: bool,
 ) -> Inputs:
@@ -83,10 +83,10 @@ def take_inputs(
     ----------
     last
         The account's last report: it knows which profile bought what.
-    balances
-        What the account's figures are held against; it is asked for once more where they do not add up.
+    policy
+        Says what the account's figures are held against; it is asked for once more where they do not add up.
     """
-    account = read_account(ports.broker, ports.clock, balances)
+    account = read_account(ports.broker, ports.clock, policy.balances)
     now = ports.clock.now()
     wanted = manifest.history_sessions + MADE_UP_SESSIONS
     held = {symbol for symbol, quantity in account.quantities.items() if quantity}
@@ -103,7 +103,7 @@ def take_inputs(
         bought_by=bought_by,
         leftovers=leftovers,
         sells_leftovers=sell_leftovers,
-        unsettled=unsettled_in(session.next, last.unsettled if last else None),
+        unsettled=unsettled_in(session.next, last.unsettled if last else None, account, policy.currency),
     )
 
 

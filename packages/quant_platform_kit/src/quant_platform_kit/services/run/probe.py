@@ -35,7 +35,7 @@ def probe(request: RunRequest, claim: RunClaim, ports: RunPorts, policy: Executi
     ports.broker.connect()
     manifest, session = request.strategy.manifest, ports.calendar.session(claim.as_of)
     sell = request.handover is Handover.SELL
-    inputs = take_inputs(manifest, session, ports, last, policy.balances, sell_leftovers=sell)
+    inputs = take_inputs(manifest, session, ports, last, policy, sell_leftovers=sell)
     ledger = DecisionLedger(Scratch(ports.store), key.account_id, manifest.profile, request.ahead_of)
     deciding = Deciding(request.strategy, policy, ports.calendar, ledger, key.run_id)
     situation = deciding.situation(inputs.observation, enter_now=request.enter_now)
