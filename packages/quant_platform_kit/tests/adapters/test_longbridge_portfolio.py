@@ -10,7 +10,7 @@ import pytest
 from quant_platform_kit.adapters.calendar_tables import load_calendar
 from quant_platform_kit.adapters.longbridge_inputs import account_state, closes, market_symbol, plain_symbol, quote
 from quant_platform_kit.domain.errors import BrokerError
-from quant_platform_kit.domain.portfolio import value_portfolio
+from quant_platform_kit.domain.portfolio import Balance, value_portfolio
 
 D = Decimal
 ZERO = D(0)
@@ -76,6 +76,20 @@ def test_currencies_stand_apart_and_are_never_summed() -> None:
 def test_cash_is_what_is_free_and_held_for_orders_and_still_to_settle() -> None:
     state = account_state("SG-1", [Cash("USD", D(100), D(20), D(3))], [])
     assert state.cash_by_currency == {"USD": 123}
+
+
+def test_what_working_orders_hold_may_not_be_spent_and_the_total_is_in_the_base_currency() -> None:
+    rows = [Cash("HKD", D(78)), Cash("USD", D(100), D(20), D(3))]
+    state = account_state("HK-1", rows, [], told(total_cash=D(1037), net_assets=D(1037), buy_power=D(50)))
+    spendable = {"HKD": D(50), "USD": D(103)}
+    unsettled = {"HKD": ZERO, "USD": D(3)}
+    assert state.balance == Balance("HKD", D(1037), ZERO, D(1037), spendable, unsettled)
+    assert (state.cash_by_currency["USD"], state.may_spend("USD"), state.may_spend("HKD")) == (123, 103, 50)
+
+
+def test_what_positions_are_worth_is_not_told() -> None:
+    state = account_state("HK-1", [Cash("USD", D(100))], [Holding("SPY.US", D(1))], told("USD", net_assets=D(300)))
+    assert state.balance == Balance("USD", D(100), None, D(300), {"USD": D(100)}, {"USD": ZERO})
 
 
 def test_an_account_without_usd_has_none_and_is_not_sized_by_another_currency() -> None:
