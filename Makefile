@@ -5,7 +5,8 @@ SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help setup demo demo-release test test-services contract check bench clean uv sync-check \
-	check-format check-lint check-types check-imports check-imports-proof check-lock check-calendars check-docs
+	check-format check-lint check-types check-imports check-imports-proof check-repeatable check-lock check-calendars \
+	check-docs
 
 UV := .tools/uv
 BIN := .venv/bin
@@ -49,7 +50,7 @@ contract: uv ## run the broker contract on every broker and client library; writ
 	$(SYNC) --group test
 	$(BIN)/python scripts/broker_contract.py
 
-check: check-format check-lint check-types check-imports check-imports-proof check-lock check-calendars check-docs ## format, lint, types, imports, lock, generated files
+check: check-format check-lint check-types check-imports check-imports-proof check-repeatable check-lock check-calendars check-docs ## format, lint, types, imports, chance and clocks, lock, generated files
 	@echo "all checks passed"
 
 bench: uv ## run the benchmarks
@@ -81,6 +82,11 @@ check-imports: sync-check
 check-imports-proof: sync-check
 	@echo "== imports: every rule can be broken"
 	$(BIN)/python scripts/import_contracts.py --prove
+
+check-repeatable: sync-check
+	@echo "== clocks, chance, threads and set order outside ports and adapters"
+	$(BIN)/python scripts/repeatable.py --prove
+	$(BIN)/python scripts/repeatable.py
 
 check-lock: uv
 	@echo "== lock"

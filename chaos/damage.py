@@ -318,6 +318,7 @@ def _general(key: str) -> str:
     """Return a key without the names of one account, run, order or day."""
     key = re.sub(r"\d{4}-\d\d-\d\d\.close\.paper\.\w+", "RUN", key)
     key = re.sub(r"PAPER-\w{8}", "ACCOUNT", re.sub(r"\bq[a-z2-7]{26}", "ORDER", key))
+    key = re.sub(r"inputs/\w+", "inputs/DIGEST", key)
     return re.sub(r"\d{4}-\d\d-\d\dT[\d.-]+Z", "TIME", re.sub(r"\b\d{4}-\d\d-\d\d\b(?!T)", "DAY", key))
 
 

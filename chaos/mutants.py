@@ -12,7 +12,6 @@ from quant_platform_kit.domain.errors import BrokerError, OrderRejected
 from quant_platform_kit.domain.orders import ExecutionReport, OrderState
 from quant_platform_kit.domain.runs import RunPlan
 from quant_platform_kit.services.record import leases, ledger, sent_orders
-from quant_platform_kit.services.record.objects import decode
 from quant_platform_kit.services.run import execution, gateway
 from schwab_app import intents
 
@@ -80,21 +79,9 @@ def resend_unknown() -> None:
 
 def no_lease() -> None:
     """Let every worker take the account at once and believe that it has it."""
-    original = leases.AccountLease.acquire.__func__
-
-    def acquire(cls: Any, store: Any, account_id: str, holder: str, terms: Any, clock: Any, **more: Any) -> Any:
-        key = leases.lease_key(account_id)
-        stored = store.get(key)
-        if stored is not None:
-            known = decode(leases.LeaseState, stored.data, key)
-            lease = cls(store, key, replace(known, expires_at=None), stored.generation, terms, clock)
-            lease._write(replace(known, holder=holder, epoch=known.epoch + 1))
-            lease.took_over = True
-            return lease
-        return original(cls, store, account_id, holder, terms, clock, **more)
-
-    setattr(leases.AccountLease, "acquire", classmethod(acquire))  # noqa: B010  a defect, on purpose
+    setattr(leases, "_check_free", lambda known, remaining: None)  # noqa: B010  a defect, on purpose
     leases.AccountLease.require = lambda self, needed: None
+    leases.AccountLease._hold = lambda self: None
 
 
 def replan_on_resume() -> None:

@@ -6,13 +6,14 @@ from __future__ import annotations
 import sys
 
 from generated_files import write_or_check
-from reference import eligibility, execution_model, release, settings, venues
+from reference import eligibility, execution_model, release, settings, simulation, venues
 
 PAGES = {
     "eligibility": eligibility.page,
     "execution-model": execution_model.page,
     "release": release.page,
     "settings": settings.page,
+    "simulation": simulation.page,
     "venue-longbridge": venues.longbridge,
     "venue-schwab": venues.schwab,
     "venue-tws": venues.tws,

@@ -272,6 +272,16 @@ def test_a_quote_is_the_last_price_else_the_middle_and_never_a_delayed_one() -> 
     assert quote("SPY", {"realtime": True, "quote": {}}) is None
 
 
+@pytest.mark.parametrize(
+    ("told", "before"), [(9.75, D("9.75")), ("9.75", D("9.75")), (0, None), (None, None), ([], None)]
+)
+def test_a_quote_carries_the_previous_close_that_schwab_tells(told: object, before: Decimal | None) -> None:
+    made = int(AT.timestamp() * 1000)
+    found = quote("SPY", {"realtime": True, "quote": {"lastPrice": 10.0, "tradeTime": made, "closePrice": told}})
+    assert found is not None
+    assert found.previous_close == before
+
+
 # --- pacing --------------------------------------------------------------------------------------
 
 

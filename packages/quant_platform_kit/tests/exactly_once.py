@@ -43,6 +43,8 @@ from quant_platform_kit.domain.strategy import (
     TargetMode,
 )
 from quant_platform_kit.ports.versioned_store import Stored
+from quant_platform_kit.services.operate.audit import Operator
+from quant_platform_kit.services.operate.believing import believe
 from quant_platform_kit.services.operate.switches import FlagEntry, allowed, halts
 from quant_platform_kit.services.record.leases import AccountLease, LeaseState, LeaseTerms, read_lease
 from quant_platform_kit.services.record.ledger import DecisionLedger, RunLedger
@@ -200,6 +202,12 @@ def switch(store: MemoryStore, scope: str, *, on: bool = True, allow: bool = Fal
     """Set a halt, or an entry of the allow-list, as an operator does."""
     flags = allowed(store) if allow else halts(store)
     flags.set(scope, FlagEntry(on, "mira", "test", store.clock.now()))
+
+
+def trust(store: MemoryStore, symbol: str, *sessions: date) -> None:
+    """Believe a symbol's prices, as an operator does."""
+    for session in sessions:
+        believe(Operator(store, store.clock, "mira"), symbol, session, "test")
 
 
 # --- the broker ------------------------------------------------------------------------------------

@@ -207,6 +207,8 @@ def test_what_cannot_be_paid_in_usd_is_rejected_however_much_hkd_there_is(app: A
 def test_quotes_carry_their_time_and_unknown_symbols_none(app: App) -> None:
     quotes = app.market.quotes(["SPY", "NOSUCHXX"])
     assert set(quotes) == {"SPY"}
+    last = app.market.history(["SPY"], date(2023, 6, 1), 1).close[-1, 0]
+    assert float(quotes["SPY"].previous_close or 0) == pytest.approx(last, rel=1e-3)
     assert abs(quotes["SPY"].as_of - app.clock.now()) < timedelta(minutes=1)
 
 

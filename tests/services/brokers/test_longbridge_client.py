@@ -19,7 +19,7 @@ Config = Callable[..., Any]
 D = Decimal
 
 PRICES = """date,symbol,open,close,adj_close
-2023-05-31,SPY,98,99,49.5
+2023-05-31,SPY,98,99,39.6
 2023-06-01,SPY,99,100,50
 2023-06-02,SPY,100.5,101,50.5
 2023-06-05,SPY,102,103,51.5
@@ -270,10 +270,10 @@ def test_candlesticks_are_raw_or_adjusted_for_splits_and_dividends(
         return [bar.close for bar in quotes.candlesticks("SPY.US", openapi.Period.Day, 5, adjust)]
 
     assert closes(openapi.AdjustType.NoAdjust) == [99, 100, 101]
-    assert closes(openapi.AdjustType.ForwardAdjust) == [D("49.5"), 50, D("50.5")]
+    assert closes(openapi.AdjustType.ForwardAdjust) == [D("79.2"), 100, 101], "up to now, by a dividend"
     server.fault("split", symbol="SPY", ratio=2)
     assert closes(openapi.AdjustType.NoAdjust) == [99, 100, D("50.5")], "traded at half of it since"
-    assert closes(openapi.AdjustType.ForwardAdjust) == [D("24.75"), 25, D("25.25")]
+    assert closes(openapi.AdjustType.ForwardAdjust) == [D("39.6"), 50, D("50.5")]
 
 
 def test_history_is_told_by_date_and_by_offset(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -23,6 +23,8 @@ __all__ = ["IbkrMarket"]
 
 DELAYED_IF_NOT_LIVE = 3
 PAUSE_SECONDS = 0.005
+CLOSE_SECONDS = 0.25
+"""How much longer a previous close is waited for, which comes beside the price; some symbols have none."""
 
 
 class IbkrMarket:
@@ -75,9 +77,17 @@ class IbkrMarket:
             if new:
                 ib.reqMarketDataType(DELAYED_IF_NOT_LIVE)
             self._tickers().update({symbol: ib.reqMktData(contract) for symbol, contract in new.items()})
-            until = asyncio.get_running_loop().time() + seconds
-            while asyncio.get_running_loop().time() < until and not all(map(_complete, new)):
+            await _wait(seconds, lambda: all(map(_complete, new)))
+            await _wait(CLOSE_SECONDS, lambda: not any(map(_lacks_close, new)))
+
+        async def _wait(longest: float, come: Callable[[], bool]) -> None:
+            until = asyncio.get_running_loop().time() + longest
+            while not come() and asyncio.get_running_loop().time() < until:
                 await asyncio.sleep(PAUSE_SECONDS)
+
+        def _lacks_close(symbol: str) -> bool:
+            ticker = self._tickers()[symbol]
+            return _complete(symbol) and ticker.close != ticker.close
 
         def _complete(symbol: str) -> bool:
             ticker = self._tickers()[symbol]

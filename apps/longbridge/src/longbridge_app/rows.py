@@ -89,11 +89,12 @@ class Instrument(NamedTuple):
 
 
 class LastPrice(NamedTuple):
-    """The last price of a symbol, and whether it trades."""
+    """The last price of a symbol, and the close of the session before."""
 
     symbol: str
     last_done: Decimal
     timestamp: datetime
+    prev_close: Decimal | None = None
 
 
 class DayBar(NamedTuple):

@@ -130,7 +130,8 @@ class Session:
     def quotes(self, symbols: Sequence[str]) -> tuple[LastPrice, ...]:
         """Return last prices; symbols that are not known are left out."""
         return tuple(
-            LastPrice(row.symbol, row.last_done, _utc(row.timestamp)) for row in self._quote.quote(list(symbols))
+            LastPrice(row.symbol, row.last_done, _utc(row.timestamp), row.prev_close)
+            for row in self._quote.quote(list(symbols))
         )
 
     def bars(self, symbols: Sequence[str], count: int, adjusted: bool) -> tuple[tuple[DayBar, ...], ...]:

@@ -39,7 +39,7 @@ class PriceFile:
             return self._read[1]
 
     def _load(self) -> PriceTable:
-        from quant_platform_kit.adapters.price_files import price_table, read_prices
+        from quant_platform_kit.adapters.price_files import EVIDENCE_COLUMNS, price_table, read_prices
 
-        prices = read_prices(self._path, sorted({"close", self._field}))
+        prices = read_prices(self._path, sorted({"close", self._field}), EVIDENCE_COLUMNS)
         return price_table(prices, prices.symbols, self._field, self._calendar)

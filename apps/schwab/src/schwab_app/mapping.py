@@ -19,7 +19,15 @@ from quant_platform_kit.adapters.documents import (
 )
 from quant_platform_kit.domain.errors import BrokerError, NeedsOperator
 from quant_platform_kit.domain.orders import ExecutionReport, Fill, Order, OrderState, Side, refuse_contradiction
-from quant_platform_kit.domain.portfolio import AccountState, AccountType, Balance, Quote, quotable, quote_price
+from quant_platform_kit.domain.portfolio import (
+    AccountState,
+    AccountType,
+    Balance,
+    Quote,
+    quotable,
+    quote_price,
+    told_close,
+)
 
 from schwab_app.intents import Fingerprint
 
@@ -306,7 +314,7 @@ def quote(symbol: str, document: Document) -> Quote | None:
     for price, made in ((float(last), "tradeTime"), (float(middle), "quoteTime")):
         at = _milliseconds(prices.get(made))
         if quotable(price) and at is not None:
-            return Quote(symbol, quote_price(price), at)
+            return Quote(symbol, quote_price(price), at, told_close(prices.get("closePrice")))
     return None
 
 

@@ -92,3 +92,29 @@ def test_a_file_that_cannot_be_used_says_why_and_a_later_try_may_find_it_mended(
 def test_no_column_carries_raw_prices(path: Path) -> None:
     with pytest.raises(InvalidInput, match="no column of a price file carries raw prices"):
         FileHistory(path, Adjustment.RAW, CALENDAR, Quoted())
+
+
+def test_quotes_are_held_against_the_close_that_is_adjusted_for_splits_only(path: Path) -> None:
+    history = FileHistory(path, Adjustment.TOTAL_RETURN, CALENDAR, Quoted()).history(["AAA", "BBB"], TUE, 2)
+    assert (history.newest_bar("AAA"), history.newest_bar("BBB")) == ((TUE, 102.0), (TUE, 51.0))
+
+
+@pytest.mark.parametrize(
+    ("said", "needed", "closes"),
+    [
+        ("total_return", Adjustment.TOTAL_RETURN, [1.0]),
+        ("split", Adjustment.SPLIT, [1.0]),
+        ("raw", Adjustment.SPLIT, "has close as raw; split prices are needed"),
+        ("split", Adjustment.TOTAL_RETURN, "has no column adj_close, and has close as split; total_return prices are"),
+    ],
+)
+def test_the_column_is_chosen_by_what_the_file_says_that_it_carries(
+    path: Path, said: str, needed: Adjustment, closes: list[float] | str
+) -> None:
+    path.write_text(f"date,symbol,close,adjustment\n{TUE},AAA,1,{said}\n")
+    market = FileHistory(path, needed, CALENDAR, Quoted())
+    if isinstance(closes, str):
+        with pytest.raises(BrokerError, match=closes):
+            market.history(["AAA"], TUE, 1)
+    else:
+        assert market.history(["AAA"], TUE, 1).close.ravel().tolist() == closes

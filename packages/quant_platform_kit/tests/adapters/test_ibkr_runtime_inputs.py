@@ -285,7 +285,16 @@ def test_a_quote_is_the_last_price_else_the_middle_and_never_yesterdays_close(
     last: float, bid: float, ask: float, expected: str | None
 ) -> None:
     made = quote(Ticker(last, bid, ask), NOW)
-    assert made == (None if expected is None else Quote("SPY", Decimal(expected), RECEIVED))
+    assert made == (None if expected is None else Quote("SPY", Decimal(expected), RECEIVED, Decimal(99)))
+
+
+@pytest.mark.parametrize(("told", "before"), [(454.25, Decimal("454.25")), (-1.0, None), (NAN, None), (0.0, None)])
+def test_a_quote_carries_the_previous_close_that_the_gateway_tells(told: float, before: Decimal | None) -> None:
+    ticker = LibraryTicker(contract=Stock("SPY", "SMART", "USD"))
+    ticker.last, ticker.close = 455.5, told
+    made = quote(ticker, NOW)
+    assert made is not None
+    assert made.previous_close == before
 
 
 @pytest.mark.parametrize(
@@ -312,7 +321,7 @@ def test_the_ticker_of_the_library_fits() -> None:
     ticker.close = 454.0
     assert quote(ticker, NOW) is None
     ticker.last, ticker.lastTimestamp = 455.5, TRADED
-    assert quote(ticker, NOW) == Quote("SPY", Decimal("455.5"), TRADED)
+    assert quote(ticker, NOW) == Quote("SPY", Decimal("455.5"), TRADED, Decimal(454))
 
 
 # --- no library -----------------------------------------------------------------------------------

@@ -57,6 +57,7 @@ class Price:
     symbol: str
     last_done: Decimal
     timestamp: datetime = AT
+    prev_close: Decimal | None = None
 
 
 @dataclass
@@ -129,7 +130,15 @@ def test_a_quote_has_six_decimals_and_its_own_time() -> None:
     made = quote(Price("SPY.US", D("331.3")))
     assert made is not None
     assert (made.symbol, str(made.price), made.as_of) == ("SPY", "331.300000", AT)
+    assert made.previous_close is None
     assert quote(Price("SPY.US", D(0))) is None
+
+
+@pytest.mark.parametrize(("told", "before"), [(D("330.1"), D("330.1")), (D(0), None), (None, None)])
+def test_a_quote_carries_the_previous_close_that_longbridge_tells(told: Decimal | None, before: Decimal | None) -> None:
+    made = quote(Price("SPY.US", D("331.3"), prev_close=told))
+    assert made is not None
+    assert made.previous_close == before
 
 
 def test_candlesticks_are_dated_where_the_exchange_is() -> None:

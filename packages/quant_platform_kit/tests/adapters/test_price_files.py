@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 import math
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from importlib.util import find_spec
 from pathlib import Path
@@ -24,6 +26,7 @@ from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.domain.portfolio import Quote
 from quant_platform_kit.domain.prices import PriceTable
 from quant_platform_kit.domain.sessions import ExchangeCalendar
+from quant_platform_kit.domain.strategy import Adjustment
 
 NAN = float("nan")
 DAYS = [date(2023, 11, 24), date(2023, 11, 24), date(2023, 11, 27), date(2023, 11, 27), date(2023, 11, 28)]
@@ -219,6 +222,128 @@ def test_a_row_without_date_or_symbol_is_refused(write: Write, column: str, tmp_
     pyarrow.parquet.write_table(rows, tmp_path / "empty.parquet")
     with pytest.raises(InvalidInput, match=f"1 rows have no {column}; remove or complete them"):
         read_prices(tmp_path / "empty.parquet", ["close"])
+
+
+@pytest.mark.parametrize("cell", ["1,234.5", "-", "1.234,5", "$12", "1_000", "twelve"])
+def test_a_cell_that_is_no_number_is_named_by_column_row_and_value(write: Write, cell: str) -> None:
+    closes = ["50.0", "10.0", cell, "51.0", "12.0"]
+    text = f"column close is string; prices are numbers: row 3 has '{re.escape(cell)}'"
+    with pytest.raises(InvalidInput, match=text):
+        read_prices(write({"close": closes}), ["close"])
+
+
+def test_a_bad_cell_far_down_a_csv_file_is_named_too(tmp_path: Path) -> None:
+    """The first block of the file, of a megabyte, is all numbers."""
+    rows = [f"2023-11-24,S{number:05},100.0000000000000000000000000" for number in range(40_000)]
+    rows[39_000] = "2023-11-24,S39000,1e"
+    (tmp_path / "prices.csv").write_text("\n".join(["date,symbol,close", *rows]))
+    with pytest.raises(InvalidInput, match="column close is string; prices are numbers: row 39001 has '1e'"):
+        read_prices(tmp_path / "prices.csv", ["close"])
+
+
+def test_empty_cells_are_missing_prices_however_they_are_written(tmp_path: Path) -> None:
+    rows = [f"2023-11-24,{name},{cell}" for name, cell in zip("ABCDE", ["", "NA", "null", "NaN", "7"], strict=True)]
+    (tmp_path / "prices.csv").write_text("\n".join(["date,symbol,close", *rows]))
+    close = read_prices(tmp_path / "prices.csv", ["close"]).columns["close"]
+    np.testing.assert_array_equal(close, [NAN, NAN, NAN, NAN, 7])
+
+
+@pytest.mark.parametrize(
+    ("header", "name"),
+    [("date,symbol,close,close", "close"), ("date,symbol,close,Close ", "close"), ("date,date,symbol,close", "date")],
+)
+def test_two_columns_of_one_name_are_refused(tmp_path: Path, header: str, name: str) -> None:
+    (tmp_path / "prices.csv").write_text(f"{header}\n2023-11-24,A,1,2\n")
+    with pytest.raises(InvalidInput, match=f"two columns named {name}"):
+        read_prices(tmp_path / "prices.csv", ["close"])
+
+
+def test_a_compressed_csv_file_is_read(tmp_path: Path) -> None:
+    (tmp_path / "small.csv.gz").write_bytes(gzip.compress(b"date,symbol,close\n2023-11-24,AAA,10\n"))
+    assert read_prices(tmp_path / "small.csv.gz", ["close"]).columns["close"].tolist() == [10]
+
+
+@pytest.mark.parametrize(
+    ("days", "way"), [(-1, "1 day\\(s\\) early"), (1, "1 day\\(s\\) late"), (-2, "2 day\\(s\\) early")]
+)
+def test_dates_that_are_all_off_are_called_of_another_time_zone(
+    tmp_path: Path, calendar: ExchangeCalendar, days: int, way: str
+) -> None:
+    sessions = calendar.between(date(2023, 1, 3), date(2023, 6, 30))
+    rows = [f"{day + timedelta(days=days)},AAA,1" for day in sessions]
+    (tmp_path / "prices.csv").write_text("\n".join(["date,symbol,close", *rows]))
+    with pytest.raises(InvalidInput, match=f"{way}, as dates of another time zone do") as caught:
+        price_table(read_prices(tmp_path / "prices.csv", ["close"]), ["AAA"], "close", calendar)
+    assert "remove" not in str(caught.value)
+
+
+def test_local_midnights_written_in_utc_are_called_that(tmp_path: Path, calendar: ExchangeCalendar) -> None:
+    """Berlin's midnight is 23:00 of the day before in winter, and 22:00 in summer."""
+    zone = ZoneInfo("Europe/Berlin")
+    sessions = calendar.between(date(2023, 1, 3), date(2023, 6, 30))
+    midnights = [datetime.combine(day, time(), zone).astimezone(UTC) for day in sessions]
+    rows = [f"{at:%Y-%m-%d %H:%M:%S}+00:00,AAA,1" for at in midnights]
+    (tmp_path / "prices.csv").write_text("\n".join(["date,symbol,close", *rows]))
+    with pytest.raises(InvalidInput, match="time zone"):
+        price_table(read_prices(tmp_path / "prices.csv", ["close"]), ["AAA"], "close", calendar)
+
+
+def test_dates_of_which_most_are_no_sessions_are_of_another_exchange(
+    tmp_path: Path, calendar: ExchangeCalendar
+) -> None:
+    weekends = [date(2023, 1, 7) + timedelta(days=7 * week) for week in range(20)]
+    rows = [f"{day},AAA,1" for day in (*weekends, date(2023, 6, 1))]
+    (tmp_path / "prices.csv").write_text("\n".join(["date,symbol,close", *rows]))
+    with pytest.raises(InvalidInput, match="time zone"):
+        price_table(read_prices(tmp_path / "prices.csv", ["close"]), ["AAA"], "close", calendar)
+
+
+@pytest.mark.parametrize(
+    ("said", "close", "adj_close"),
+    [
+        ({}, Adjustment.SPLIT, Adjustment.TOTAL_RETURN),
+        ({"adjustment": "split"}, Adjustment.SPLIT, Adjustment.TOTAL_RETURN),
+        ({"adjustment": "raw"}, Adjustment.RAW, Adjustment.RAW),
+        ({"adjustment": "total_return"}, Adjustment.TOTAL_RETURN, Adjustment.TOTAL_RETURN),
+        ({"adjustment": "raw", "adj_close_adjustment": "total_return"}, Adjustment.RAW, Adjustment.TOTAL_RETURN),
+    ],
+)
+def test_a_file_is_taken_at_its_word(
+    write: Write, calendar: ExchangeCalendar, said: Mapping[str, str], close: Adjustment, adj_close: Adjustment
+) -> None:
+    prices = read_prices(write({name: [text] * 5 for name, text in said.items()}), ["close", "adj_close"])
+    assert (prices.carried("close"), prices.carried("adj_close")) == (close, adj_close)
+    if adj_close is Adjustment.TOTAL_RETURN:
+        assert price_table(prices, ["AAA"], "adj_close", calendar)
+    else:
+        with pytest.raises(
+            InvalidInput, match="its column adjustment says raw, so adj_close is not taken as total ret"
+        ):
+            price_table(prices, ["AAA"], "adj_close", calendar)
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        (["raw", "raw", "Raw!", "raw", "raw"], "column adjustment, row 3: 'Raw!' is none of total_return, split, raw"),
+        (["raw", "split", "raw", "raw", "raw"], "column adjustment says raw and split; one file carries one"),
+    ],
+)
+def test_what_a_file_says_of_itself_has_to_make_sense(write: Write, rows: list[str], said: str) -> None:
+    with pytest.raises(InvalidInput, match=said):
+        read_prices(write({"adjustment": rows}), ["close"])
+
+
+def test_what_closes_are_judged_by_is_kept_beside_them(write: Write, calendar: ExchangeCalendar) -> None:
+    path = write({"low": [47.0, 9.0, 10.0, 50.0, 11.0], "volume": [1, 2, 0, 4, 5]})
+    prices = read_prices(path, ["close", "adj_close"], ["low", "high", "volume"])
+    table = price_table(prices, ["AAA"], "adj_close", calendar, unadjusted=True).select(["AAA"])
+    assert {name: grid.ravel().tolist() for name, grid in table.fields.items()} == {
+        "close": [10, 11, 6],
+        "unadjusted": [10, 11, 12],
+        "low": [9, 10, 5.5],
+        "volume": [2, 0, 5],
+    }
 
 
 def test_prices_that_are_no_numbers_are_refused(write: Write) -> None:

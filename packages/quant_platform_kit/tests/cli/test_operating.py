@@ -773,6 +773,101 @@ def test_the_audit_lists_who_did_what_and_why(quant: Quant, book: Path, account:
     assert_refused(quant("audit", "--since", "tomorrow", "--book", book), "'tomorrow' is not a date", code=2)
 
 
+# --- prices that are doubted ------------------------------------------------------------------------
+
+
+def split_file(market: Path, folder: Path, first: str, ratio: float) -> Path:
+    """Write the market with the prices of SPY before a day as they were before a split."""
+    head, *rows = (market / "prices.csv").read_text().splitlines()
+    cells = [row.split(",") for row in rows]
+    for row in cells:
+        if row[1] == "SPY" and row[0] < first:
+            row[2:] = [str(float(cell) * ratio) for cell in row[2:]]
+    path = folder / "split.csv"
+    path.write_text("\n".join([head, *map(",".join, cells)]))
+    return path
+
+
+def test_a_possible_split_blocks_until_it_is_believed(quant: Quant, market: Path, tmp_path: Path) -> None:
+    file, book = split_file(market, tmp_path, "2022-05-04", 1.5), tmp_path / "book"
+    run = ["run", "--prices", file, "--strategy", f"{market}/halves.py:Halves", "--as-of", "2022-05-03", "--book", book]
+    blocked = quant(*run, "--cash", 10_000)
+    assert blocked.code == 1
+    assert "SPY: possible split: it is quoted at" in blocked.err
+    assert "the nearest split is 3:2" in blocked.err
+    line = 'quant believe SPY --session 2022-05-04 --reason TEXT --store "$STORE_URL"'
+    assert line in blocked.err
+    command, _, _ = line.partition(" --reason")
+    words = command.split()[1:]
+    told = quant(*words, "--reason", "seen elsewhere", "--book", book)
+    assert (told.code, told.out) == (0, "prices of SPY in the session 2022-05-04 are believed\n")
+    again = quant(*words, "--reason", "seen elsewhere", "--book", book, "--json")
+    assert again.document == {"symbol": "SPY", "session": "2022-05-04", "changed": False}
+    assert "believe" in quant("audit", "--book", book).out
+    assert quant(*run, "--slot", "again").code == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["SPY", "--session", "2022-05-07"], 1, "2022-05-07 is not a session of XNYS"),
+        (["spy", "--session", "2022-05-04"], 2, "'spy' is not a symbol"),
+        (["SPY", "--session", "May"], 2, "'May' is not a date"),
+    ],
+)
+def test_what_cannot_be_believed_is_refused(
+    quant: Quant, market: Path, tmp_path: Path, words: list[str], code: int, said: str
+) -> None:
+    quant(*trade(market, tmp_path / "book", date(2022, 5, 2), "--cash", 10_000))
+    answer = quant("believe", *words, "--reason", "x", "--book", tmp_path / "book")
+    assert answer.code == code
+    assert said in answer.err
+
+
+def test_a_run_has_a_limit_of_the_move_by_option_or_environment(
+    quant: Quant, market: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = split_file(market, tmp_path, "2022-05-04", 1.2)
+    run = ["run", "--prices", file, "--strategy", f"{market}/halves.py:Halves", "--as-of", "2022-05-03"]
+    cash = ["--cash", 10_000]
+    assert quant(*run, "--book", tmp_path / "free", *cash).code == 0
+    by_option = quant(*run, "--book", tmp_path / "option", *cash, "--max-price-move", "0.1")
+    monkeypatch.setenv("MAX_PRICE_MOVE", "0.1")
+    by_environment = quant(*run, "--book", tmp_path / "environment", *cash)
+    for answer in (by_option, by_environment):
+        assert answer.code == 1
+        assert "since the decision; the limit is 10.00%" in answer.err
+    assert quant(*run, "--book", tmp_path / "none", *cash, "--max-price-move", "0").code == 2
+
+
+def test_the_check_tells_doubts_and_remarks(quant: Quant, market: Path, tmp_path: Path) -> None:
+    answer = quant("prices", "check", split_file(market, tmp_path, "2022-05-04", 4.0), "--json")
+    assert answer.code == 0
+    series = {row["symbol"]: row for row in answer.document["series"]}
+    assert [(d["symbol"], d["day"], d["kind"]) for d in series["SPY"]["doubts"]] == [("SPY", "2022-05-04", "jump")]
+    assert series["AGG"]["doubts"] == []
+    assert series["AGG"]["remarks"] == ["AGG: adj_close equals close throughout: no dividends in it"]
+    shown = quant("prices", "check", tmp_path / "split.csv").out
+    assert "doubt    SPY closes at" in shown
+    assert "remark   AGG: adj_close equals close" in shown
+
+
+def test_a_back_test_blocks_as_runs_do_unless_it_is_ideal_or_told_to_believe(
+    quant: Quant, market: Path, tmp_path: Path
+) -> None:
+    file = split_file(market, tmp_path, "2022-05-04", 1.5)
+    test = ["backtest", "--prices", file, "--strategy", f"{market}/halves.py:Halves", "--fill", "next-close", "--json"]
+    span = ["--start", "2022-05-02", "--end", "2022-05-12", "--out"]
+
+    def blocked(*more: str) -> int:
+        return quant(*test, *span, tmp_path / f"out{len(more)}", *more).document["blocked_decisions"]
+
+    assert blocked() == 1
+    assert blocked("--execution", "ideal") == 0
+    assert blocked("--believe", "SPY:2022-05-04", "--execution", "realistic") == 0
+    assert quant(*test, *span, tmp_path / "no", "--believe", "SPY").code == 2
+
+
 # --- a halt that cannot be written ---------------------------------------------------------------------
 
 

@@ -172,8 +172,10 @@ def test_a_source_of_split_adjusted_closes_only_writes_these_and_says_so(
 def test_closes_as_traded_are_called_that(quant: Quant, source: Source, tmp_path: Path) -> None:
     source.adjustment = Adjustment.RAW
     assert "over a split the file cannot be used" in quant(tmp_path / "prices.csv")[2]
-    rows = (tmp_path / "prices.csv").read_text().splitlines()[1:]
-    assert {row.rpartition(",")[2] for row in rows} == {'"raw"'}
+    head, *rows = (tmp_path / "prices.csv").read_text().splitlines()
+    assert head.endswith('"adjustment","adj_close_adjustment"')
+    assert {tuple(row.split(",")[-2:]) for row in rows} == {('"raw"', '"total_return"')}
+    assert read_prices(tmp_path / "prices.csv", ["close", "adj_close"]).carried("adj_close") is Adjustment.TOTAL_RETURN
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 
-from quant_platform_kit.adapters.price_files import PRICE_FIELDS, price_table, read_prices
+from quant_platform_kit.adapters.price_files import EVIDENCE_COLUMNS, PRICE_FIELDS, LongPrices, price_table, read_prices
 from quant_platform_kit.domain.errors import BrokerError, InvalidInput
 from quant_platform_kit.domain.portfolio import Quote
 from quant_platform_kit.domain.prices import PriceHistory
@@ -23,13 +23,12 @@ class FileHistory:
     Parameters
     ----------
     needed
-        What the closes have to carry; it chooses the column, see `PRICE_FIELDS`.
+        What the closes have to carry; it chooses the column, see `LongPrices.carried`.
     """
 
     def __init__(self, path: Path, needed: Adjustment, calendar: ExchangeCalendar, quoted: MarketData) -> None:
-        self._path, self._calendar, self._quoted = path, calendar, quoted
-        self._field = next((name for name, carried in PRICE_FIELDS.items() if carried is needed), None)
-        if self._field is None:
+        self._path, self._needed, self._calendar, self._quoted = path, needed, calendar, quoted
+        if needed not in PRICE_FIELDS.values():
             raise InvalidInput(
                 f"PRICE_HISTORY_PATH is set, but no column of a price file carries {needed.value} prices"
             )
@@ -42,10 +41,9 @@ class FileHistory:
         BrokerError
             The file cannot be read, or ends before ``until``: a later try may find it written.
         """
-        assert self._field is not None, "checked when it was made"
         try:
-            prices = read_prices(self._path, list(dict.fromkeys(("close", self._field))))
-            table = price_table(prices, symbols, self._field, self._calendar)
+            prices = read_prices(self._path, ("close",), ("adj_close", *EVIDENCE_COLUMNS))
+            table = price_table(prices, symbols, self._field(prices), self._calendar, unadjusted=True)
         except InvalidInput as error:
             raise BrokerError(f"PRICE_HISTORY_PATH: {error}") from error
         history = PriceHistory(table.select(symbols)).until(until)
@@ -54,6 +52,16 @@ class FileHistory:
             ends = f"ends on {last}" if last else "begins later"
             raise BrokerError(f"PRICE_HISTORY_PATH: {self._path} {ends}, and {until} is needed: pull it again")
         return history
+
+    def _field(self, prices: LongPrices) -> str:
+        """Return the column that carries what is needed."""
+        needed, said = self._needed, {name: prices.carried(name) for name in PRICE_FIELDS if name in prices.columns}
+        if fitting := [name for name, carried in said.items() if carried is needed]:
+            return fitting[0]
+        usual = next(name for name, carried in PRICE_FIELDS.items() if carried is needed)
+        absent = "" if usual in said else f" has no column {usual}, and"
+        has = " and ".join(f"{name} as {carried.value}" for name, carried in said.items())
+        raise InvalidInput(f"{self._path}{absent} has {has}; {needed.value} prices are needed: pull it again")
 
     def quotes(self, symbols: Collection[str]) -> Mapping[str, Quote]:
         """Return the quotes of the other."""

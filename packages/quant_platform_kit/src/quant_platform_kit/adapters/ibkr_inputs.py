@@ -16,7 +16,15 @@ import numpy as np
 
 from quant_platform_kit.adapters.documents import number, text
 from quant_platform_kit.domain.errors import BrokerError, InvalidInput
-from quant_platform_kit.domain.portfolio import AccountState, AccountType, Balance, Quote, quotable, quote_price
+from quant_platform_kit.domain.portfolio import (
+    AccountState,
+    AccountType,
+    Balance,
+    Quote,
+    quotable,
+    quote_price,
+    told_close,
+)
 from quant_platform_kit.domain.prices import PriceHistory, PriceTable
 from quant_platform_kit.domain.sessions import ExchangeCalendar
 
@@ -315,7 +323,7 @@ def _name(contract: Contract) -> str:
 def quote(ticker: Ticker, now: datetime) -> Quote | None:
     """Return the last price, else the middle of bid and ask, and when it was made; None without either.
 
-    The ticker's ``close`` is yesterday's and never a quote.
+    The ticker's ``close`` is the previous session's and never a quote; -1 is none.
 
     Parameters
     ----------
@@ -327,7 +335,7 @@ def quote(ticker: Ticker, now: datetime) -> Quote | None:
         return None
     made = getattr(ticker, "lastTimestamp", None) or getattr(ticker, "delayedLastTimestamp", None) or ticker.time or now
     as_of = made.replace(tzinfo=UTC) if made.tzinfo is None else made.astimezone(UTC)
-    return Quote(ticker.contract.symbol, quote_price(price), as_of)
+    return Quote(ticker.contract.symbol, quote_price(price), as_of, told_close(getattr(ticker, "close", None)))
 
 
 def _price(ticker: Ticker) -> float | None:

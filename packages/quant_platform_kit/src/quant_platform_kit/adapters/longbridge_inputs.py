@@ -14,7 +14,7 @@ from typing import Protocol
 
 from quant_platform_kit.adapters.documents import number, optional_number, text
 from quant_platform_kit.domain.errors import BrokerError
-from quant_platform_kit.domain.portfolio import AccountState, Balance, Quote, quotable, quote_price
+from quant_platform_kit.domain.portfolio import AccountState, Balance, Quote, quotable, quote_price, told_close
 from quant_platform_kit.domain.sessions import ExchangeCalendar
 
 __all__ = [
@@ -177,12 +177,13 @@ def _name(position: PositionRow) -> str:
 
 
 def quote(row: QuoteRow) -> Quote | None:
-    """Return the last price and when it was made, None if there is none."""
+    """Return the last price and when it was made, None if there is none; with the previous close where it is told."""
     symbol = text(row.symbol, "the symbol of a quote")
     price = float(number(row.last_done, f"the last price of {symbol}"))
     if not quotable(price):
         return None
-    return Quote(plain_symbol(symbol), quote_price(price), instant(row.timestamp))
+    before = told_close(getattr(row, "prev_close", None))
+    return Quote(plain_symbol(symbol), quote_price(price), instant(row.timestamp), before)
 
 
 def closes(bars: Mapping[str, Iterable[Bar]], calendar: ExchangeCalendar) -> dict[str, list[tuple[date, float]]]:

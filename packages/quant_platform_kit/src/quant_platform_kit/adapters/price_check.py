@@ -9,26 +9,41 @@ from pathlib import Path
 
 import numpy as np
 
-from quant_platform_kit.adapters.price_files import PRICE_FIELDS, LongPrices, price_table, read_prices
+from quant_platform_kit.adapters.price_files import EVIDENCE_COLUMNS, LongPrices, price_table, read_prices
 from quant_platform_kit.adapters.strategies import catalog, find_strategy
 from quant_platform_kit.domain.errors import InvalidInput
+from quant_platform_kit.domain.plausibility import Doubt, SeriesFigures, doubts, remarks
+from quant_platform_kit.domain.prices import PriceHistory, PriceTable
 from quant_platform_kit.domain.sessions import ExchangeCalendar
-from quant_platform_kit.domain.strategy import StrategyManifest
+from quant_platform_kit.domain.strategy import Adjustment, StrategyManifest
 
-__all__ = ["PriceCheck", "ProfileUse", "SeriesCheck", "check_prices"]
+__all__ = ["PRICE_COLUMNS", "PriceCheck", "ProfileUse", "SeriesCheck", "check_prices"]
 
-_OPTIONAL = ("adj_close", "open")
+PRICE_COLUMNS = ("close", "adj_close")
+_OPTIONAL = ("adj_close", "open", *EVIDENCE_COLUMNS)
 
 
 @dataclass(frozen=True, slots=True)
 class SeriesCheck:
-    """One symbol's closes; ``missing`` counts calendar sessions without a bar between first and last."""
+    """One symbol's closes.
+
+    Attributes
+    ----------
+    missing
+        Calendar sessions without a bar between first and last.
+    doubts
+        Prices that cannot be right unless a person says so: no service decides on them.
+    remarks
+        What is odd, and keeps nobody from anything.
+    """
 
     symbol: str
     first: date
     last: date
     bars: int
     missing: int
+    doubts: tuple[Doubt, ...]
+    remarks: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +62,7 @@ class PriceCheck:
     Attributes
     ----------
     columns
-        The price columns found.
+        The price columns found, and what each carries.
     problems
         What makes a symbol unusable, one sentence each.
     usable
@@ -56,10 +71,21 @@ class PriceCheck:
 
     file: str
     columns: tuple[str, ...]
+    carried: dict[str, Adjustment]
     series: tuple[SeriesCheck, ...]
     problems: tuple[str, ...]
     profiles: tuple[ProfileUse, ...]
     usable: bool
+
+    @property
+    def doubts(self) -> list[Doubt]:
+        """Every doubt, by symbol and day."""
+        return [doubt for series in self.series for doubt in series.doubts]
+
+    @property
+    def remarks(self) -> list[str]:
+        """Every remark, by symbol."""
+        return [remark for series in self.series for remark in series.remarks]
 
 
 def check_prices(path: Path, calendar: ExchangeCalendar, profile: str | None = None) -> PriceCheck:
@@ -71,58 +97,88 @@ def check_prices(path: Path, calendar: ExchangeCalendar, profile: str | None = N
         The file cannot be read or lacks a needed column, or ``profile`` is not known.
     """
     manifests = [s.manifest for s in ([find_strategy(profile)] if profile else catalog().values())]
-    prices = _read(path)
+    prices = read_prices(path, ("close",), _OPTIONAL)
     series: list[SeriesCheck] = []
-    problems: dict[str, str] = {}
+    problems: dict[str, None] = {}
     for symbol in prices.symbols:
         try:
             series.append(_series(prices, symbol, calendar))
         except InvalidInput as error:
-            problems[symbol] = str(error)
+            problems[str(error)] = None
     uses = tuple(_use(manifest, series, prices) for manifest in manifests)
     return PriceCheck(
         file=str(path),
         columns=tuple(prices.columns),
+        carried={name: prices.carried(name) for name in PRICE_COLUMNS if name in prices.columns},
         series=tuple(series),
-        problems=tuple(problems.values()),
+        problems=tuple(problems),
         profiles=uses,
         usable=uses[0].usable if profile else bool(series),
     )
 
 
-def _read(path: Path) -> LongPrices:
-    """Read ``close`` and as many of the optional columns as the file has."""
-    for fields in (("close", *_OPTIONAL), *(("close", name) for name in _OPTIONAL)):
-        try:
-            return read_prices(path, fields)
-        except InvalidInput:
-            continue
-    return read_prices(path, ("close",))
-
-
 def _series(prices: LongPrices, symbol: str, calendar: ExchangeCalendar) -> SeriesCheck:
-    fields = [name for name in ("close", "adj_close") if name in prices.columns]
-    tables = [price_table(prices, [symbol], field, calendar) for field in fields]
-    bars = [int(np.count_nonzero(~np.isnan(table.fields["close"]))) for table in tables]
-    if 0 in bars:
-        raise InvalidInput(f"{prices.path}: {symbol} has no {fields[bars.index(0)]} at all")
-    sessions = tables[0].sessions
-    return SeriesCheck(symbol, sessions[0], sessions[-1], min(bars), len(sessions) - min(bars))
+    adjusted = "adj_close" in prices.columns and prices.carried("adj_close") is Adjustment.TOTAL_RETURN
+    fields = PRICE_COLUMNS if adjusted else PRICE_COLUMNS[:1]
+    tables = {field: price_table(prices, [symbol], field, calendar) for field in fields}
+    bars = {field: int(np.count_nonzero(~np.isnan(table.fields["close"]))) for field, table in tables.items()}
+    if empty := [field for field, count in bars.items() if not count]:
+        raise InvalidInput(f"{prices.path}: {symbol} has no {empty[0]} at all")
+    sessions, count = tables["close"].sessions, min(bars.values())
+    found = {(d.day, d.kind): d for table in reversed(tables.values()) for d in doubts(PriceHistory(table))}
+    missing = len(sessions) - count
+    return SeriesCheck(
+        symbol,
+        sessions[0],
+        sessions[-1],
+        count,
+        missing,
+        tuple(doubt for _, doubt in sorted(found.items())),
+        tuple(remarks(_figures(symbol, tables, missing))),
+    )
+
+
+def _figures(symbol: str, tables: dict[str, PriceTable], missing: int) -> SeriesFigures:
+    table = tables["close"]
+    rows = np.flatnonzero(~np.isnan(table.fields["close"][:, 0]))
+    volume, adjusted = table.fields.get("volume"), tables.get("adj_close")
+    return SeriesFigures(
+        symbol,
+        table.dates[rows].tolist(),
+        table.fields["close"][rows, 0],
+        None if adjusted is None else adjusted.fields["close"][rows, 0],
+        None if volume is None else volume[rows, 0],
+        missing,
+    )
 
 
 def _use(manifest: StrategyManifest, series: list[SeriesCheck], prices: LongPrices) -> ProfileUse:
     found = {one.symbol: one for one in series}
     if absent := [symbol for symbol in manifest.symbols if symbol not in found]:
         return ProfileUse(manifest.profile, False, f"no usable prices of {', '.join(absent)}")
-    fields = [name for name in prices.columns if PRICE_FIELDS.get(name) is manifest.adjustment]
-    if not fields:
-        return ProfileUse(manifest.profile, False, f"needs {manifest.adjustment.value} prices: a column adj_close")
+    carried = {name: prices.carried(name) for name in PRICE_COLUMNS if name in prices.columns}
+    if manifest.adjustment not in carried.values():
+        return ProfileUse(manifest.profile, False, _lacking(manifest, carried))
+    if doubted := {doubt.symbol: doubt for symbol in manifest.symbols for doubt in found[symbol].doubts}:
+        first = next(iter(doubted.values()))
+        return ProfileUse(
+            manifest.profile,
+            False,
+            f"doubtful prices of {', '.join(doubted)}: {first.text}; correct the file, or see `quant believe`",
+        )
     needed = {*manifest.history_symbols}
     shortest = min(found[symbol].bars for symbol in needed)
     if shortest <= manifest.history_sessions:
         reads = f"the rule reads {manifest.history_sessions} sessions"
         return ProfileUse(manifest.profile, False, f"short history: {shortest} bars, {reads}")
     return ProfileUse(manifest.profile, True, "; ".join(_remarks(manifest, found)))
+
+
+def _lacking(manifest: StrategyManifest, carried: dict[str, Adjustment]) -> str:
+    text = f"needs {manifest.adjustment.value} prices: a column adj_close"
+    if "adj_close" in carried:
+        return f"{text}, and the file says that it is {carried['adj_close'].value}"
+    return text
 
 
 def _remarks(manifest: StrategyManifest, found: dict[str, SeriesCheck]) -> Iterator[str]:

@@ -1,21 +1,21 @@
 """Daily prices out of parquet and CSV files in long format: one row per date and symbol.
 
-Columns: ``date``, ``symbol``, ``close``; ``adj_close`` and ``open`` where they are asked for. pyarrow is used only
-through the calls that do not import pandas.
+Columns: ``date``, ``symbol``, ``close``; ``adj_close``, ``open``, ``low``, ``high`` and ``volume`` where they are asked
+for; ``adjustment`` says what the prices carry.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
-from importlib import import_module
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from quant_platform_kit.adapters.price_columns import adjustment_said, days_of, floats_of, open_columns
 from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.domain.portfolio import Quote, quotable, quote_price
 from quant_platform_kit.domain.prices import FloatArray, PriceHistory, PriceTable
@@ -23,10 +23,17 @@ from quant_platform_kit.domain.sessions import ExchangeCalendar
 from quant_platform_kit.domain.strategy import Adjustment
 from quant_platform_kit.ports.clock import Clock
 
-__all__ = ["PRICE_FIELDS", "FileMarketData", "LongPrices", "price_table", "read_prices"]
+__all__ = ["EVIDENCE_COLUMNS", "PRICE_FIELDS", "FileMarketData", "LongPrices", "price_table", "read_prices"]
 
 PRICE_FIELDS = {"close": Adjustment.SPLIT, "adj_close": Adjustment.TOTAL_RETURN}
-"""Price columns a run can be based on, and the adjustment each is taken to carry."""
+"""Price columns a run can be based on, and the adjustment each is taken to carry where the file does not say."""
+EVIDENCE_COLUMNS = ("low", "high", "volume")
+"""Columns that closes are judged by, where a file has them."""
+_SAID = ("adjustment", "adj_close_adjustment")
+SHIFTS = (1, -1, 2, -2)
+"""By how many days all dates of a file may be off."""
+SHIFT_LEFT, MOST_STRANGE = 0.1, 0.5
+"""A shift explains dates that are no sessions if it leaves this part of them; more than half are most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +48,10 @@ class LongPrices:
         Index into ``symbols`` of each row, shape (n_rows,).
     columns
         Column name -> float64 values, shape (n_rows,), NaN where the file has none.
+    adjustment
+        What the file says that its prices carry; None where it does not say.
+    adj_close_adjustment
+        The same of its column ``adj_close``, in a file whose other prices carry something else.
     """
 
     path: Path
@@ -48,27 +59,51 @@ class LongPrices:
     symbols: tuple[str, ...]
     codes: NDArray[np.int64]
     columns: Mapping[str, FloatArray]
+    adjustment: Adjustment | None = None
+    adj_close_adjustment: Adjustment | None = None
+
+    def carried(self, field: str) -> Adjustment:
+        """Return what a column carries: what the file says; without a word of it, what `PRICE_FIELDS` takes it for.
+
+        A file that says raw is taken at its word: its ``adj_close`` is total return only where it says that too.
+        """
+        if field == "close" or self.adjustment is Adjustment.RAW:
+            said = self.adj_close_adjustment if field == "adj_close" else None
+            return said or self.adjustment or PRICE_FIELDS[field]
+        return PRICE_FIELDS[field]
 
 
-def read_prices(path: Path, fields: Sequence[str]) -> LongPrices:
-    """Read the columns ``date``, ``symbol`` and ``fields`` of a price file.
+def read_prices(path: Path, fields: Sequence[str], optional: Sequence[str] = ()) -> LongPrices:
+    """Read the columns ``date``, ``symbol`` and ``fields`` of a price file, and of ``optional`` those that it has.
 
     Raises
     ------
     InvalidInput
-        The file cannot be read, lacks a column, or holds an empty date or symbol.
+        The file cannot be read, lacks a column, has one twice, holds an empty date or symbol, or a cell that is no date
+        or number.
     """
-    table = _read_columns(path, ["date", "symbol", *fields])
+    file = open_columns(path)
+    wanted = dict.fromkeys(("date", "symbol", *fields))
+    if absent := [name for name in wanted if name not in file.names]:
+        raise InvalidInput(
+            f"{path} has no column {', '.join(absent)}; it has {', '.join(file.names)}; "
+            "a price file has date, symbol, close and, where asked for, adj_close and open, separated by commas"
+        )
+    numbers = list(dict.fromkeys(name for name in (*fields, *optional) if name in file.names))
+    table = file.read(list(dict.fromkeys([*wanted, *numbers, *(name for name in _SAID if name in file.names)])))
     for name in ("date", "symbol"):
         if empty := table[name].null_count:
             raise InvalidInput(f"{path}: {empty} rows have no {name}; remove or complete them")
     symbols, codes = _symbols(path, table["symbol"])
+    said = {name: adjustment_said(path, name, table[name]) for name in _SAID if name in file.names}
     return LongPrices(
         path=path,
-        days=_days(path, table["date"]),
+        days=days_of(path, table["date"]),
         symbols=symbols,
         codes=codes,
-        columns={name: _floats(path, name, table[name]) for name in fields},
+        columns={name: floats_of(path, name, table[name]) for name in numbers},
+        adjustment=said.get("adjustment"),
+        adj_close_adjustment=said.get("adj_close_adjustment"),
     )
 
 
@@ -83,91 +118,33 @@ def _symbols(path: Path, column: Any) -> tuple[tuple[str, ...], NDArray[np.int64
     return tuple(used.tolist()), of_row.astype(np.int64)
 
 
-def _arrow(module: str) -> Any:
-    """Import a part of pyarrow, which ships no types."""
-    try:
-        return import_module(module)
-    except ImportError:
-        raise InvalidInput("reading price files needs pyarrow: install quant-platform-kit[data]") from None
-
-
-def _read_columns(path: Path, names: Sequence[str]) -> Any:
-    failure = _arrow("pyarrow").ArrowException
-    try:
-        present = _column_names(path)
-        if absent := [name for name in names if name not in present]:
-            raise InvalidInput(
-                f"{path} has no column {', '.join(absent)}; it has {', '.join(present)}; "
-                "a price file has date, symbol, close and, where asked for, adj_close and open"
-            )
-        return _read_table(path, names)
-    except OSError as error:
-        raise InvalidInput(f"{path}: {error.strerror or error}") from error
-    except failure as error:
-        raise InvalidInput(f"{path} is not a readable price file: {str(error).splitlines()[0]}") from error
-
-
-def _column_names(path: Path) -> list[str]:
-    if path.suffix == ".csv":
-        with _arrow("pyarrow.csv").open_csv(path) as reader:
-            return reader.schema.names
-    with _arrow("pyarrow.parquet").ParquetFile(path) as file:
-        return file.schema_arrow.names
-
-
-def _read_table(path: Path, names: Sequence[str]) -> Any:
-    if path.suffix == ".csv":
-        csv = _arrow("pyarrow.csv")
-        text = {"symbol": _arrow("pyarrow").string()}
-        options = csv.ConvertOptions(include_columns=list(names), column_types=text, strings_can_be_null=False)
-        return csv.read_csv(path, convert_options=options)
-    with _arrow("pyarrow.parquet").ParquetFile(path) as file:
-        return file.read(columns=list(names))
-
-
-def _days(path: Path, column: Any) -> NDArray[np.datetime64]:
-    arrow = _arrow("pyarrow")
-    if arrow.types.is_integer(column.type) or arrow.types.is_floating(column.type):
-        raise InvalidInput(f"{path}: column date is {column.type}; write ISO dates such as 2023-12-29")
-    try:
-        if getattr(column.type, "tz", None):
-            column = _arrow("pyarrow.compute").local_timestamp(column)
-        instants = column.combine_chunks().cast(arrow.timestamp("us"), safe=False).cast(arrow.int64())
-    except arrow.ArrowException:
-        raise InvalidInput(f"{path}: column date is {column.type}; write ISO dates such as 2023-12-29") from None
-    return np.from_dlpack(instants).view("datetime64[us]").astype("datetime64[D]")
-
-
-def _floats(path: Path, name: str, column: Any) -> FloatArray:
-    arrow = _arrow("pyarrow")
-    try:
-        numbers = column.combine_chunks().cast(arrow.float64())
-    except arrow.ArrowException:
-        raise InvalidInput(f"{path}: column {name} is {column.type}; prices are numbers") from None
-    values = np.full(len(numbers), np.nan)
-    if numbers.null_count < len(numbers):
-        seen = np.from_dlpack(numbers.is_valid().cast(arrow.int8())).astype(bool)
-        values[seen] = np.from_dlpack(numbers.drop_null())
-    return values
-
-
-def price_table(prices: LongPrices, symbols: Collection[str], field: str, calendar: ExchangeCalendar) -> PriceTable:
+def price_table(
+    prices: LongPrices, symbols: Collection[str], field: str, calendar: ExchangeCalendar, *, unadjusted: bool = False
+) -> PriceTable:
     """Return one series of some symbols as a table over every calendar session between the first and last row.
 
     Parameters
     ----------
     field
-        ``close`` or ``adj_close``: what becomes the table's ``close``. Its ``open``, where the file has one, is
-        scaled by the same adjustment.
+        ``close`` or ``adj_close``: what becomes the table's ``close``. Its ``open``, ``low`` and ``high``, where they
+        were read, are scaled by the same adjustment.
+    unadjusted
+        Keep the file's ``close`` beside an ``adj_close``: for quotes that come from elsewhere.
 
     Raises
     ------
     InvalidInput
-        A symbol the file does not hold, a date and symbol twice, a date that is no session, a price not positive.
+        A symbol the file does not hold, a date and symbol twice, a date that is no session, a price not positive, an
+        ``adj_close`` that is not total return.
     """
     wanted = tuple(sorted(set(symbols)))
     if absent := [symbol for symbol in wanted if symbol not in prices.symbols]:
         raise InvalidInput(f"{prices.path} has no prices of {', '.join(absent)}; it holds {', '.join(prices.symbols)}")
+    if field == "adj_close" and prices.carried(field) is not Adjustment.TOTAL_RETURN:
+        raise InvalidInput(
+            f"{prices.path}: its column adjustment says {prices.carried(field).value}, so adj_close is not taken as "
+            "total return; use --price-field close, or correct the column if it is wrong"
+        )
     chosen = np.isin(prices.codes, [prices.symbols.index(symbol) for symbol in wanted])
     days, codes = prices.days[chosen], prices.codes[chosen]
     if field != "close":
@@ -177,8 +154,9 @@ def price_table(prices: LongPrices, symbols: Collection[str], field: str, calend
     to_column[[prices.symbols.index(symbol) for symbol in wanted]] = np.arange(len(wanted))
     cells = np.searchsorted(sessions, days) * len(wanted) + to_column[codes]
     _refuse_duplicates(prices, days, codes, cells)
-    grids = {name: np.full(len(sessions) * len(wanted), np.nan) for name in _series(prices, field)}
-    for name, values in _series(prices, field).items():
+    grids: dict[str, FloatArray] = {}
+    for name, values in _series(prices, field, unadjusted).items():
+        grids[name] = np.full(len(sessions) * len(wanted), np.nan)
         grids[name][cells] = values[chosen]
     try:
         return PriceTable(sessions, wanted, {name: grid.reshape(len(sessions), -1) for name, grid in grids.items()})
@@ -198,11 +176,15 @@ def _refuse_bad_closes(prices: LongPrices, chosen: NDArray[np.bool_]) -> None:
         )
 
 
-def _series(prices: LongPrices, field: str) -> dict[str, FloatArray]:
-    series = {"close": prices.columns[field]}
-    if "open" in prices.columns:
-        scale = 1.0 if field == "close" else prices.columns[field] / prices.columns["close"]
-        series["open"] = prices.columns["open"] * scale
+def _series(prices: LongPrices, field: str, unadjusted: bool) -> dict[str, FloatArray]:
+    columns = prices.columns
+    series = {"close": columns[field]}
+    scale = 1.0 if field == "close" else columns[field] / columns["close"]
+    series |= {name: columns[name] * scale for name in ("open", "low", "high") if name in columns}
+    if "volume" in columns:
+        series["volume"] = columns["volume"]
+    if unadjusted and field != "close":
+        series["unadjusted"] = columns["close"]
     return series
 
 
@@ -210,10 +192,29 @@ def _sessions(prices: LongPrices, days: NDArray[np.datetime64], calendar: Exchan
     present = np.unique(days).tolist()
     sessions = calendar.between(present[0], present[-1])
     if strange := sorted(set(present) - set(sessions)):
-        raise InvalidInput(
-            f"{prices.path} has prices on {strange[0]}, which is not a session of {calendar.name}; remove these rows"
-        )
+        raise InvalidInput(f"{prices.path}{_strangeness(present, strange, calendar)}")
     return sessions
+
+
+def _strangeness(present: Sequence[date], strange: Sequence[date], calendar: ExchangeCalendar) -> str:
+    """Say what is wrong with dates of which some are no sessions: a shift of all of them, or the rows themselves."""
+    table = calendar.table
+    first = f"has prices on {strange[0]}, which is not a session of {calendar.name}"
+    for days in SHIFTS:
+        shifted = [day + timedelta(days=days) for day in present]
+        left = sum(not calendar.is_session(day) for day in shifted if table.first <= day <= table.last)
+        if len(strange) > 1 and left <= SHIFT_LEFT * len(strange):
+            way = "early" if days > 0 else "late"
+            return (
+                f" {first}, nor are {len(strange)} of its {len(present)} dates: they lie {abs(days)} day(s) {way}, as "
+                "dates of another time zone do; write the date of the session at the exchange, and leave no row out"
+            )
+    if len(strange) > MOST_STRANGE * len(present):
+        return (
+            f" {first}, nor are most of its dates ({len(strange)} of {len(present)}): they are of another time zone or "
+            "exchange; write the dates of the sessions"
+        )
+    return f" {first}; remove these rows"
 
 
 def _refuse_duplicates(

@@ -18,7 +18,9 @@ from quant_platform_kit.ports.price_source import DailyBar
 __all__ = ["SUFFIXES", "check_target", "columns_of", "write_prices"]
 
 SUFFIXES = (".csv", ".parquet")
-OPTIONAL = ("adj_close", "open")
+OPTIONAL = ("adj_close", "open", "high", "low", "volume")
+CLAIM = "adj_close_adjustment"
+"""Says that ``adj_close`` is total return in a file whose other prices are raw, and which is taken at its word."""
 
 Bars = Mapping[str, Sequence[DailyBar]]
 
@@ -33,11 +35,12 @@ def check_target(path: Path, *, replace: bool) -> None:
         raise InvalidInput(f"{path} exists; choose another name, or replace it with --force")
 
 
-def columns_of(bars: Bars) -> tuple[str, ...]:
-    """Return the columns a file of ``bars`` has: what was delivered of any of them."""
+def columns_of(bars: Bars, carried: Adjustment) -> tuple[str, ...]:
+    """Return the columns a file of ``bars`` has: what was delivered of any of them, and what they carry."""
     every = [bar for series in bars.values() for bar in series]
     delivered = (name for name in OPTIONAL if any(getattr(bar, name) is not None for bar in every))
-    return ("date", "symbol", "close", *delivered, "adjustment")
+    names = ("date", "symbol", "close", *delivered, "adjustment")
+    return (*names, CLAIM) if carried is Adjustment.RAW and "adj_close" in names else names
 
 
 def write_prices(path: Path, bars: Bars, carried: Adjustment) -> None:
@@ -73,7 +76,8 @@ def _check(symbol: str, series: Sequence[DailyBar]) -> None:
         seen.add(bar.day)
         for name in ("close", *OPTIONAL):
             price = getattr(bar, name)
-            if price is not None and not (math.isfinite(price) and price > 0):
+            least = price == 0 and name == "volume"
+            if price is not None and not (math.isfinite(price) and (price > 0 or least)):
                 raise InvalidInput(
                     f"the source delivered {name} of {symbol} on {bar.day} as {price:g}; nothing was written"
                 )
@@ -86,9 +90,12 @@ def _write(path: Path, bars: Bars, carried: Adjustment) -> None:
         "date": arrow.array([day for day, _, _ in rows], arrow.date32()),
         "symbol": arrow.array([symbol for _, symbol, _ in rows], arrow.string()),
     }
-    for name in columns_of(bars)[2:-1]:
-        columns[name] = arrow.array([getattr(bar, name) for _, _, bar in rows], arrow.float64())
-    columns["adjustment"] = arrow.array([carried.value] * len(rows), arrow.string())
+    said = {"adjustment": carried.value, CLAIM: Adjustment.TOTAL_RETURN.value}
+    for name in columns_of(bars, carried)[2:]:
+        if name in said:
+            columns[name] = arrow.array([said[name]] * len(rows), arrow.string())
+        else:
+            columns[name] = arrow.array([getattr(bar, name) for _, _, bar in rows], arrow.float64())
     table = arrow.table(columns)
     if path.suffix == ".csv":
         _arrow("pyarrow.csv").write_csv(table, path)

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from quant_platform_kit.adapters.calendar_tables import load_calendar
-from quant_platform_kit.adapters.price_files import PRICE_FIELDS, LongPrices, price_table, read_prices
+from quant_platform_kit.adapters.price_files import LongPrices, price_table, read_prices
 from quant_platform_kit.cli import options
 from quant_platform_kit.cli.output import amount, console, notice, print_json, progress, table
 from quant_platform_kit.domain.cycle import ExecutionPolicy
@@ -48,17 +48,22 @@ def backtest_command(
     benchmark: Annotated[str | None, typer.Option(help="Symbol to compare with; SPY where the file has it.")] = None,
     commission_bps: CostOption = None,
     slippage_bps: CostOption = None,
+    believe: Annotated[
+        list[str] | None,
+        typer.Option(metavar="SYMBOL:DAY", help="Take an odd price for right, as `quant believe` does; repeatable."),
+    ] = None,
     json: options.JsonOption = False,
 ) -> None:
     """Back-test a strategy through the same steps a live run takes."""
     bound = options.bound_strategy(profile, strategy, config)
     file = read_prices(prices, _columns(price_field, fill))
     policy = _with_costs(options.policy(execution, bound.manifest.target_mode), commission_bps, slippage_bps)
-    settings = BacktestSettings(start, end, cash, fill, policy, benchmark or _default_benchmark(file))
-    if PRICE_FIELDS[price_field] is not bound.manifest.adjustment:
+    believed = frozenset(options.symbol_day(each) for each in believe or ())
+    settings = BacktestSettings(start, end, cash, fill, policy, benchmark or _default_benchmark(file), believed)
+    if file.carried(price_field) is not bound.manifest.adjustment:
         notice(f"{bound.manifest.profile} is meant for {bound.manifest.adjustment.value} prices, not {price_field}")
     result = run_backtest(bound, file, price_field, settings)
-    listed = _listed(prices, price_field, execution, settings, bound)
+    listed = _listed(file, price_field, execution, settings, bound)
     files = write_backtest(out, result, bound, listed)
     if json:
         print_json({**_document(result), "out": str(out), "files": files})
@@ -102,12 +107,12 @@ def _default_benchmark(file: LongPrices) -> str | None:
 
 
 def _listed(
-    prices: Path, price_field: str, execution: options.Execution, settings: BacktestSettings, bound: BoundStrategy
+    file: LongPrices, price_field: str, execution: options.Execution, settings: BacktestSettings, bound: BoundStrategy
 ) -> dict[str, str]:
-    rules = settings.policy.rules
+    rules, carried = settings.policy.rules, file.carried(price_field)
     return {
-        "Prices": prices.name,
-        "Price field": f"{price_field} ({PRICE_FIELDS[price_field].value})",
+        "Prices": file.path.name,
+        "Price field": f"{price_field} ({carried.value})",
         "Fill": settings.fill.value,
         "Execution": execution.value,
         "Commission": f"{rules.commission_bps.normalize():f} bp",

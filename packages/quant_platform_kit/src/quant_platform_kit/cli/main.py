@@ -16,6 +16,7 @@ from quant_platform_kit.cli import (
     allow,
     audit,
     backtest,
+    believe,
     cancel,
     halt,
     ledger,
@@ -55,6 +56,7 @@ app.command("halt")(halt.halt_command)
 app.command("resume")(halt.resume_command)
 app.command("cancel")(cancel.cancel_command)
 app.command("accept")(accept.accept_command)
+app.command("believe")(believe.believe_command)
 app.command("allow")(allow.allow_command)
 app.command("owner")(owner.owner_command)
 app.command("audit")(audit.audit_command)

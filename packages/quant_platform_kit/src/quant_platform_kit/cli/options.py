@@ -19,6 +19,7 @@ from quant_platform_kit.domain.planning import IDEAL, REALISTIC
 from quant_platform_kit.domain.strategy import BoundStrategy, TargetMode
 
 __all__ = [
+    "SYMBOL",
     "ConfigOption",
     "Execution",
     "ExecutionOption",
@@ -32,6 +33,9 @@ __all__ = [
     "duration",
     "number",
     "policy",
+    "share",
+    "symbol",
+    "symbol_day",
 ]
 
 
@@ -61,6 +65,29 @@ def number(text: str) -> Decimal:
     return value
 
 
+def share(text: str) -> Decimal:
+    """Read a positive share."""
+    if not (value := number(text)) > 0:
+        raise typer.BadParameter(f"{text!r} is not a positive share; write it as 0.1 for 10 %")
+    return value
+
+
+def symbol(text: str) -> str:
+    """Read a symbol."""
+    if SYMBOL.fullmatch(text) is None:
+        raise typer.BadParameter(f"{text!r} is not a symbol; write it as SPY or BRK B")
+    return text
+
+
+def symbol_day(text: str) -> tuple[str, date]:
+    """Read a symbol and a day."""
+    name, colon, at = text.rpartition(":")
+    if not colon:
+        raise typer.BadParameter(f"{text!r} is not SYMBOL:DAY; write it as SPY:2023-12-29")
+    return symbol(name), day(at)
+
+
+SYMBOL = re.compile(r"[A-Z0-9][A-Z0-9. -]{0,19}")
 _DURATION = re.compile(r"([0-9]{1,5})([smhd])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
@@ -13,18 +12,20 @@ import typer
 from quant_platform_kit.adapters.calendar_tables import load_calendar
 from quant_platform_kit.adapters.clock import SystemClock
 from quant_platform_kit.adapters.price_check import PriceCheck, check_prices
+from quant_platform_kit.adapters.price_import import import_prices
 from quant_platform_kit.adapters.price_sources import price_source
 from quant_platform_kit.adapters.price_writer import check_target, columns_of, write_prices
 from quant_platform_kit.adapters.strategies import find_strategy
-from quant_platform_kit.cli.options import JsonOption, ProfileOption
+from quant_platform_kit.cli.options import SYMBOL, JsonOption, ProfileOption
+from quant_platform_kit.cli.options import symbol as symbol_option
 from quant_platform_kit.cli.output import complain, console, notice, print_json, progress, table
 from quant_platform_kit.domain.errors import InvalidInput
+from quant_platform_kit.domain.plausibility import listed_by_symbol
 from quant_platform_kit.domain.strategy import Adjustment
 from quant_platform_kit.ports.price_source import DailyBar, PriceSource
 
 __all__ = ["app"]
 
-SYMBOL = re.compile(r"[A-Z0-9][A-Z0-9. -]{0,19}")
 CARRIED = {
     Adjustment.RAW: "closes as they were traded: over a split the file cannot be used",
     Adjustment.SPLIT: "closes adjusted for splits",
@@ -63,7 +64,11 @@ def _show(result: PriceCheck) -> None:
         shown.add_row(series.symbol, str(series.first), str(series.last), str(series.bars), str(series.missing))
     out.print(shown)
     for problem in result.problems:
-        out.print(f"[red]problem[/red]  {problem}")
+        out.print(f"[red]problem[/red]  {problem}", soft_wrap=True)
+    for text in listed_by_symbol(result.doubts):
+        out.print(f"[red]doubt[/red]    {text}", soft_wrap=True)
+    for remark in result.remarks:
+        out.print(f"[dim]remark[/dim]   {remark}", soft_wrap=True)
     for use in result.profiles:
         verdict = "[green]usable[/green]  " if use.usable else "[yellow]not usable[/yellow]"
         out.print(f"{verdict} {use.profile}: {use.remark}")
@@ -98,6 +103,26 @@ def pull(
     elif carried is Adjustment.RAW:
         notice(CARRIED[carried])
     _tell(out, platform, carried, bars, as_json=json)
+
+
+@app.command("import")
+def import_file(
+    file: Annotated[Path, typer.Argument(help="CSV as Yahoo Finance, yfinance or Stooq writes it.")],
+    out: Annotated[Path, typer.Option(help="File to write, .parquet or .csv.")],
+    symbol: Annotated[
+        str | None, typer.Option(parser=symbol_option, metavar="SPY", help="Of a file that does not name it.")
+    ] = None,
+    adjustment: Annotated[
+        Adjustment | None, typer.Option(help="What the closes carry, of a file that does not show it.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace the file if it exists.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Write a file of another source in the long format; nothing is repaired, and nothing written in part."""
+    check_target(out, replace=force)
+    read = import_prices(file, symbol, adjustment)
+    write_prices(out, read.bars, read.adjustment)
+    _tell(out, read.source, read.adjustment, read.bars, as_json=json)
 
 
 def _wanted(symbols: str | None, profile: str | None) -> list[str]:
@@ -144,7 +169,7 @@ def _tell(
         {"symbol": symbol, "first": bars[symbol][0].day, "last": bars[symbol][-1].day, "bars": len(bars[symbol])}
         for symbol in sorted(bars)
     ]
-    columns = columns_of(bars)
+    columns = columns_of(bars, carried)
     if as_json:
         print_json(
             {"file": str(out), "platform": platform, "adjustment": carried, "columns": columns, "series": series}

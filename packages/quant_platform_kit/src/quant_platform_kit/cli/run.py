@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from quant_platform_kit.adapters.price_files import read_prices
+from quant_platform_kit.adapters.price_files import EVIDENCE_COLUMNS, read_prices
 from quant_platform_kit.cli import options
 from quant_platform_kit.cli.compose import PaperRun, run_on_paper
 from quant_platform_kit.cli.output import amount, complain, console, print_json, table, units
@@ -46,14 +47,24 @@ def run_command(
     handover: Annotated[
         Handover, typer.Option(help="What to do with holdings that an earlier profile bought.")
     ] = Handover.REFUSE,
+    max_price_move: Annotated[
+        Decimal | None,
+        typer.Option(
+            parser=options.share,
+            envvar="MAX_PRICE_MOVE",
+            metavar="SHARE",
+            help="Largest move since the decision, such as 0.1; blocks beyond it.",
+        ),
+    ] = None,
     json: options.JsonOption = False,
 ) -> None:
     """Decide on a completed session, trade at the next one's close; asked again, report the same and send nothing."""
     if platform != "paper":
         raise Refused(f"--platform {platform}: only paper can be run from here; the broker apps follow")
     bound = options.bound_strategy(profile, strategy, config)
-    file = read_prices(prices, ["close"] if price_field == "close" else ["close", price_field])
+    file = read_prices(prices, ["close"] if price_field == "close" else ["close", price_field], EVIDENCE_COLUMNS)
     policy = options.policy(execution, bound.manifest.target_mode)
+    policy = replace(policy, limits=replace(policy.limits, max_price_move=max_price_move))
     report = run_on_paper(
         PaperRun(bound, file, price_field, as_of, book, cash, policy, accept_changes, enter_now, handover), slot
     )

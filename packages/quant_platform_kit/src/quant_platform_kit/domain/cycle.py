@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
@@ -50,6 +50,8 @@ class Observation:
         When account and quotes were taken, aware UTC.
     handed_over
         Holdings of an earlier profile that this one is to sell: they count for the base.
+    doubts
+        Prices that are not believed, in words: with one, every decision is BLOCKED.
     """
 
     session: Session
@@ -58,6 +60,7 @@ class Observation:
     quotes: Mapping[str, Quote]
     as_of: datetime
     handed_over: frozenset[str] = frozenset()
+    doubts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +82,9 @@ class Sized:
 
 
 def decide(strategy: BoundStrategy, seen: Observation, policy: ExecutionPolicy) -> Decided:
-    """Value the account and let the strategy decide; one that cannot be valued, or does not add up, is BLOCKED."""
+    """Value the account and let the strategy decide; BLOCKED where prices or figures are doubted, or nothing valued."""
     manifest = strategy.manifest
-    if refused := balance_objections(seen.account, policy.balances):
+    if refused := (*seen.doubts, *balance_objections(seen.account, policy.balances)):
         return _blocked(strategy, seen, refused)
     try:
         portfolio = value_portfolio(
@@ -93,13 +96,13 @@ def decide(strategy: BoundStrategy, seen: Observation, policy: ExecutionPolicy) 
             allocation_fraction=policy.allocation_fraction,
         )
     except InvalidInput as error:
-        return _blocked(strategy, seen, [str(error)])
+        return _blocked(strategy, seen, (str(error),))
     decision = strategy.decide(build_context(manifest, seen.session, seen.history, portfolio))
     return Decided(decision, strategy.digest(decision), portfolio)
 
 
-def _blocked(strategy: BoundStrategy, seen: Observation, reasons: Sequence[str]) -> Decided:
-    blocked = StrategyDecision(strategy.manifest.profile, seen.session.date, Action.BLOCKED, None, tuple(reasons))
+def _blocked(strategy: BoundStrategy, seen: Observation, reasons: tuple[str, ...]) -> Decided:
+    blocked = StrategyDecision(strategy.manifest.profile, seen.session.date, Action.BLOCKED, None, reasons)
     return Decided(blocked, strategy.digest(blocked), None)
 
 

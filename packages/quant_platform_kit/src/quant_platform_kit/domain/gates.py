@@ -14,7 +14,9 @@ from quant_platform_kit.domain.sessions import SessionHours
 from quant_platform_kit.domain.translation import ExecutionTargets
 
 __all__ = [
+    "PRICE_BASIS",
     "PRICE_JUMP",
+    "PRICE_JUMP_ALONE",
     "RiskLimits",
     "margin_gate",
     "missing_prices",
@@ -29,8 +31,12 @@ __all__ = [
 ]
 
 ZERO = Decimal(0)
+PRICE_BASIS = Decimal("0.08")
+"""How far a venue's previous close may be from the history's: the largest dividend step of the sample is 4.9 %."""
 PRICE_JUMP = Decimal("0.40")
 """How far a price may be from the last one that was believed, as a share: no ETF moved so far in a day."""
+PRICE_JUMP_ALONE = Decimal("0.25")
+"""The same where no previous close of the venue agrees with the history."""
 _CENT = Decimal("0.01")
 
 
@@ -50,6 +56,11 @@ class RiskLimits:
         Largest relative move of a quote since the decision's close.
     max_price_age
         Oldest quote to trade at.
+    price_basis
+        Farthest that a venue's previous close may be from the history's last close, as a share.
+    price_jump, price_jump_alone
+        Farthest that a quote may be from the history's last close, as a share: where the previous close agrees, and
+        where there is none. See `quant_platform_kit.domain.price_jumps`.
     """
 
     max_order_notional: Decimal | None = None
@@ -57,6 +68,9 @@ class RiskLimits:
     max_weight: Decimal | None = None
     max_price_move: Decimal | None = None
     max_price_age: timedelta | None = timedelta(seconds=60)
+    price_basis: Decimal | None = PRICE_BASIS
+    price_jump: Decimal | None = PRICE_JUMP
+    price_jump_alone: Decimal | None = PRICE_JUMP_ALONE
 
 
 def missing_prices(targets: ExecutionTargets, portfolio: PortfolioSnapshot, quotes: Mapping[str, Quote]) -> list[str]:

@@ -82,7 +82,7 @@ TRANSITIONS: Mapping[OrderState, frozenset[OrderState]] = {
     OrderState.UNKNOWN: _ANSWERS | {OrderState.SENT},
     OrderState.ACKNOWLEDGED: _ANSWERS | {OrderState.UNKNOWN},
     OrderState.PARTIALLY_FILLED: _ANSWERS - {OrderState.ACKNOWLEDGED} | {OrderState.UNKNOWN},
-    **dict.fromkeys(_TERMINAL, frozenset[OrderState]()),
+    **{state: frozenset[OrderState]() for state in OrderState if state.terminal},
 }
 """What may follow each state; the ledger records nothing else. SENT after SENT is the same order sent again.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -19,6 +20,7 @@ __all__ = [
     "Quote",
     "quotable",
     "quote_price",
+    "told_close",
     "value_portfolio",
 ]
 
@@ -35,16 +37,31 @@ class Quote:
         In the instrument's currency, 6 decimals, positive.
     as_of
         When the price was made, aware UTC.
+    previous_close
+        The close of the session before, as the venue itself tells it, positive; None where it tells none, or has it
+        out of the same file as the history.
     """
 
     symbol: str
     price: Decimal
     as_of: datetime
+    previous_close: Decimal | None = None
 
 
 def quotable(price: float) -> bool:
     """Whether a float is a price that 6 decimals can hold: a number, and not rounded to zero."""
     return price >= 5e-7
+
+
+def told_close(told: object) -> Decimal | None:
+    """Return a venue's previous close as quotes carry it; None for what is no price, whatever else it is."""
+    if isinstance(told, bool) or not isinstance(told, int | float | Decimal | str):
+        return None
+    try:
+        price = float(told)
+    except (ValueError, OverflowError):
+        return None
+    return quote_price(price) if math.isfinite(price) and quotable(price) else None
 
 
 def quote_price(price: float) -> Decimal:

@@ -14,6 +14,8 @@ from quant_platform_kit.domain.errors import InvalidInput
 __all__ = ["FloatArray", "PriceHistory", "PriceTable"]
 
 FloatArray = NDArray[np.float64]
+EVIDENCE = ("unadjusted", "low", "high", "volume")
+"""What closes are judged by; a strategy sees nothing of it."""
 
 
 class PriceTable:
@@ -28,12 +30,15 @@ class PriceTable:
         Column names, unique, length n_symbols.
     fields
         Grids of shape (n_sessions, n_symbols) in the symbol's currency; NaN means no bar. ``close`` is required,
-        ``open`` is optional; both belong to one series (raw, split-adjusted or total-return).
+        ``open``, ``low`` and ``high`` are optional; all belong to one series (raw, split-adjusted or total-return).
+        ``unadjusted`` are closes in the units of quotes, raw or split-adjusted, where ``close`` are not. ``volume``
+        counts units, NaN where it is not told. Only what a run decides or trades on has to be a price: lows, highs and
+        volumes may be zero.
 
     Raises
     ------
     InvalidInput
-        Dates out of order, a grid of another shape, a price that is zero, negative or infinite.
+        Dates out of order, a grid of another shape, a price that is zero, negative or infinite, a negative volume.
     """
 
     __slots__ = ("column", "dates", "fields", "months", "sessions", "symbols")
@@ -51,12 +56,13 @@ class PriceTable:
         self.fields: Mapping[str, FloatArray] = {name: self._owned(name, grid) for name, grid in fields.items()}
 
     def select(self, symbols: Sequence[str]) -> PriceTable:
-        """Return the closes of some symbols as a table of their own, columns in the order given.
+        """Return the closes of some symbols, and what they are judged by, as a table; columns in the order given.
 
         Columns are taken with `numpy.take`: fancy indexing yields F order, whose sums differ in the last bit.
         """
         columns = [self.column[symbol] for symbol in symbols]
-        return self._part(slice(None), symbols, {"close": np.take(self.fields["close"], columns, axis=1)})
+        kept = [name for name in ("close", *EVIDENCE) if name in self.fields]
+        return self._part(slice(None), symbols, {name: np.take(self.fields[name], columns, axis=1) for name in kept})
 
     def rows(self, start: int, stop: int) -> PriceTable:
         """Return some sessions as a table of their own, which owns a copy of their prices."""
@@ -87,7 +93,8 @@ class PriceTable:
         expected = (len(self.sessions), len(self.symbols))
         if owned.shape != expected:
             raise InvalidInput(f"{name} has shape {owned.shape}; dates and symbols ask for {expected}")
-        bad = np.argwhere(~np.isnan(owned) & ~((owned > 0) & np.isfinite(owned)))
+        good = (owned >= 0) if name in EVIDENCE else (owned > 0)
+        bad = np.argwhere(~np.isnan(owned) & ~(good & np.isfinite(owned)))
         if len(bad):
             row, column = bad[0]
             raise InvalidInput(
@@ -129,6 +136,11 @@ class PriceHistory:
         return self._table.dates[: self.stop]
 
     @property
+    def sessions(self) -> tuple[date, ...]:
+        """Session dates as such, length len(self)."""
+        return self._table.sessions[: self.stop]
+
+    @property
     def months(self) -> NDArray[np.int64]:
         """Months since 1970 of each session, shape (len(self),)."""
         return self._table.months[: self.stop]
@@ -142,6 +154,20 @@ class PriceHistory:
     def close(self) -> FloatArray:
         """Closes, shape (len(self), n_symbols), NaN = no bar, read-only."""
         return self._table.fields["close"][: self.stop]
+
+    def field(self, name: str) -> FloatArray | None:
+        """Return another grid of the table, as `close`; None where it has none of that name."""
+        grid = self._table.fields.get(name)
+        return None if grid is None else grid[: self.stop]
+
+    def newest_bar(self, symbol: str) -> tuple[date, float] | None:
+        """Return the session and the close of a symbol's newest bar, in the units of quotes; None without a bar."""
+        grid = self._table.fields.get("unadjusted", self._table.fields["close"])
+        column = grid[: self.stop, self._table.column[symbol]]
+        row = self.stop - 1
+        if self.stop and np.isnan(column[row]):
+            row = max(np.flatnonzero(~np.isnan(column)).tolist(), default=-1)
+        return (self._table.sessions[row], float(column[row])) if row >= 0 else None
 
     def column(self, symbol: str) -> int:
         """Return the column number of ``symbol``; KeyError for one the history does not hold."""

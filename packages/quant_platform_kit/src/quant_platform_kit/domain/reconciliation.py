@@ -14,10 +14,10 @@ from quant_platform_kit.domain.portfolio import AccountState
 __all__ = [
     "Discrepancy",
     "Finding",
+    "UnitPrices",
     "expected_account",
     "odd_prices",
     "reconcile",
-    "suspected_splits",
     "unknown_account",
 ]
 
@@ -25,6 +25,10 @@ ZERO = Decimal(0)
 SPLIT_RATIOS = tuple(Decimal(n) for n in (2, 3, 4, 5, 6, 8, 10, 15, 20, 25, 50))
 _CASH_TOLERANCE = Decimal("0.01")
 _RATIO_TOLERANCE = Decimal("0.02")
+_VALUE_TOLERANCE = Decimal("0.02")
+
+UnitPrices = Mapping[str, Collection[Decimal]]
+"""symbol -> what a unit of it may be worth, as different sources say."""
 
 
 class Discrepancy(StrEnum):
@@ -77,6 +81,7 @@ def reconcile(
     actual: AccountState,
     open_orders: Iterable[ExecutionReport] = (),
     known_orders: Collection[str] = (),
+    prices: tuple[UnitPrices, UnitPrices] = ({}, {}),
 ) -> list[Finding]:
     """Name every difference between what the ledger expects of an account and what the broker reports.
 
@@ -84,6 +89,9 @@ def reconcile(
     ----------
     known_orders
         Client order ids that the ledger has sent.
+    prices
+        Of a unit when the account was as expected, and of one now: where units times price is what it was, a change of
+        units without one of cash is a corporate action, whatever its ratio.
     """
     changed = {
         symbol: (expected.quantities.get(symbol, ZERO), actual.quantities.get(symbol, ZERO))
@@ -92,7 +100,7 @@ def reconcile(
     }
     cash = _cash_changes(expected, actual)
     return [
-        *_position_findings(changed, cash, expected, actual),
+        *_position_findings(changed, cash, (expected, actual), prices),
         *_unknown_orders(open_orders, known_orders),
     ]
 
@@ -129,9 +137,10 @@ def _cash_changes(expected: AccountState, actual: AccountState) -> dict[str, Dec
 def _position_findings(
     changed: Mapping[str, tuple[Decimal, Decimal]],
     cash: Mapping[str, Decimal],
-    expected: AccountState,
-    actual: AccountState,
+    states: tuple[AccountState, AccountState],
+    prices: tuple[UnitPrices, UnitPrices],
 ) -> list[Finding]:
+    expected, actual = states
     moved = ", ".join(f"{change:+.2f} {currency}" for currency, change in cash.items())
     if not changed:
         text = f"cash moved by {moved} without an order: deposit, withdrawal, dividend or fee"
@@ -139,9 +148,11 @@ def _position_findings(
     if expected.quantities and not any(actual.quantities.values()):
         text = f"every position is gone ({', '.join(changed)}), cash moved by {moved or 'nothing'}"
         return [Finding(Discrepancy.LIQUIDATION, text)]
-    if not cash and all(_split_ratio(*quantities) for quantities in changed.values()):
+    if not cash and all(_corporate_action(symbol, *units, prices) for symbol, units in changed.items()):
         return [
-            Finding(Discrepancy.SPLIT, f"{symbol} went from {was} to {now} units with no cash moved: a split")
+            Finding(
+                Discrepancy.SPLIT, f"{symbol} went from {was} to {now} units with no cash moved: {_action(was, now)}"
+            )
             for symbol, (was, now) in changed.items()
         ]
     return [
@@ -152,9 +163,20 @@ def _position_findings(
     ]
 
 
-def _split_ratio(was: Decimal, now: Decimal) -> bool:
-    if not was or not now:
+def _corporate_action(symbol: str, was: Decimal, now: Decimal, prices: tuple[UnitPrices, UnitPrices]) -> bool:
+    """Whether units changed as by a corporate action: their value was kept, or the ratio is one of a usual split."""
+    if not was or not now or (was < 0) is not (now < 0):
         return False
+    before, after = (known.get(symbol, ()) for known in prices)
+    kept = (abs(now * new / (was * old) - 1) <= _VALUE_TOLERANCE for old in before for new in after)
+    return any(kept) or _split_ratio(was, now)
+
+
+def _action(was: Decimal, now: Decimal) -> str:
+    return "a split" if _split_ratio(was, now) else f"a corporate action, {now / was:.6g} units for one"
+
+
+def _split_ratio(was: Decimal, now: Decimal) -> bool:
     ratio = max(was / now, now / was)
     return any(abs(ratio / known - 1) <= _RATIO_TOLERANCE for known in SPLIT_RATIOS)
 
@@ -168,13 +190,4 @@ def _unknown_orders(open_orders: Iterable[ExecutionReport], known: Collection[st
         )
         for report in open_orders
         if report.order.client_order_id not in known
-    ]
-
-
-def suspected_splits(prices: Mapping[str, Decimal], closes: Mapping[str, Decimal]) -> list[str]:
-    """Name the symbols whose price stands to the close decided on as after a split, or a reverse one."""
-    return [
-        f"{symbol} is quoted at {price} after a close of {closes[symbol]}: this looks like a split, not traded"
-        for symbol, price in prices.items()
-        if symbol in closes and _split_ratio(closes[symbol], price)
     ]

@@ -21,7 +21,7 @@ def hide(secrets: Iterable[str]) -> None:
     """Remember values that no text may contain, also in the forms they take in URLs, JSON, pages and messages."""
     for secret in secrets:
         if len(secret) >= SHORTEST:
-            _known.extend(_forms(secret) - {*_known})
+            _known.extend(sorted(_forms(secret) - {*_known}))
     _known.sort(key=len, reverse=True)
 
 

@@ -23,12 +23,19 @@ class DailyBar:
         Of the series that the source declares.
     adj_close
         Adjusted for splits and dividends.
+    high, low
+        Of the same series as the close.
+    volume
+        Units traded.
     """
 
     day: date
     close: float
     adj_close: float | None = None
     open: float | None = None
+    high: float | None = None
+    low: float | None = None
+    volume: float | None = None
 
 
 class PriceSource(Protocol):

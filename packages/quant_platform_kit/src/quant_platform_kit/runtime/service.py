@@ -227,6 +227,9 @@ def _policy(settings: ServiceSettings, platform: PlatformDescription) -> Executi
         max_weight=settings.max_weight,
         max_price_move=settings.max_price_move,
         max_price_age=timedelta(seconds=settings.max_price_age_seconds),
+        price_basis=settings.price_basis,
+        price_jump=settings.price_jump,
+        price_jump_alone=settings.price_jump_alone,
     )
     return ExecutionPolicy(
         platform.native_mode,

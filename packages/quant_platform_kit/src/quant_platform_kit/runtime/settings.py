@@ -18,6 +18,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from quant_platform_kit.domain.errors import InvalidInput
+from quant_platform_kit.domain.gates import PRICE_BASIS, PRICE_JUMP, PRICE_JUMP_ALONE
 from quant_platform_kit.domain.identity import Mode
 from quant_platform_kit.domain.redaction import hide
 from quant_platform_kit.services.run.request import Handover
@@ -54,6 +55,18 @@ class ServiceSettings(BaseSettings):
     max_turnover: Decimal | None = Field(None, gt=0, description="Largest turnover of a run, as a share of the base.")
     max_weight: Decimal | None = Field(None, gt=0, le=1, description="Largest weight of one symbol.")
     max_price_move: Decimal | None = Field(None, gt=0, description="Largest move since the decision, as a share.")
+    price_jump: Decimal = Field(
+        PRICE_JUMP,
+        gt=0,
+        lt=1,
+        description="Move from the last close that blocks, where the venue's own agrees with it.",
+    )
+    price_jump_alone: Decimal = Field(
+        PRICE_JUMP_ALONE, gt=0, lt=1, description="The same where the venue tells no previous close."
+    )
+    price_basis: Decimal = Field(
+        PRICE_BASIS, gt=0, lt=1, description="Difference of the venue's previous close from the history's that blocks."
+    )
     balance_tolerance_share: Decimal = Field(
         Decimal("0.005"), ge=0, lt=1, description="How far cash + positions may be from the broker's total, as a share."
     )
@@ -154,6 +167,8 @@ _OWN = (
     "MAX_PRICE_",
     "NOTIFY_",
     "OIDC_",
+    "PRICE_BASIS",
+    "PRICE_JUMP",
     "REPORT_STORE_",
     "RUN_MAX_",
     "STRATEGY_",

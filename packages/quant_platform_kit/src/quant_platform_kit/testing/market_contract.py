@@ -11,7 +11,7 @@ from decimal import Decimal
 import numpy as np
 
 from quant_platform_kit.adapters.calendar_tables import load_calendar
-from quant_platform_kit.domain.gates import price_age_gate
+from quant_platform_kit.domain.gates import PRICE_BASIS, price_age_gate
 from quant_platform_kit.domain.strategy import Adjustment
 from quant_platform_kit.ports.market_data import MarketData
 from quant_platform_kit.testing.contract_case import case
@@ -42,6 +42,9 @@ class MarketCases:
         assert quote.price == round(quote.price, 6)
         assert quote.as_of.utcoffset() == timedelta(0)
         assert price_age_gate([quote], venue.now(), FRESH) == []
+        if quote.previous_close is not None:
+            close = market.history([symbol], _completed(venue), 5).close[-1, 0]
+            assert abs(float(quote.previous_close) / close - 1) <= float(PRICE_BASIS)
 
     @case("B27", "unknown symbol")
     def test_an_unknown_symbol_has_no_quote(self, market: MarketData, symbol: str) -> None:

@@ -31,7 +31,7 @@ from quant_platform_kit.domain.silence import AfterSilence, BrokerTraits
 from quant_platform_kit.domain.strategy import Action, AllocationIntent, BoundStrategy, TargetMode
 from quant_platform_kit.services.research.backtest import BacktestSettings, FillAt, backtest
 
-from ...exactly_once import CALENDAR, NAN, PLAIN, Way, World, following, moment, prices, rule, switch
+from ...exactly_once import CALENDAR, NAN, PLAIN, Way, World, following, moment, prices, rule, switch, trust
 
 OCT31, NOV28, NOV29, NOV30 = date(2023, 10, 31), date(2023, 11, 28), date(2023, 11, 29), date(2023, 11, 30)
 DEC1, DEC4, DEC5, DEC6, DEC7, DEC8 = (date(2023, 12, n) for n in (1, 4, 5, 6, 7, 8))
@@ -450,6 +450,8 @@ def test_a_decision_that_was_executed_is_never_planned_again_whatever_prices_do(
     world = seasoned(table)
     assert world.run(DEC1).outcome is Outcome.COMPLETED
     world.market.quotes = FileMarketData(table, CALENDAR, world.clock).quotes
+    for symbol in FULL:
+        trust(world.store, symbol, DEC4)
     assert_nothing_due(world, DEC4, DEC5, DEC6, DEC7)
     assert world.held == FULL
 
@@ -466,6 +468,8 @@ def test_what_lots_and_thresholds_leave_over_counts_as_executed() -> None:
     """10,000 at AAA 70 and BBB 30: 85.7 and 133.3 units; the rest is never made up for, though cash is there."""
     days = {day: 70.0 for day in LATER}, {day: 30.0 for day in LATER}
     world = seasoned(market(AAA=days[0], BBB=days[1]))
+    for symbol in FULL:
+        trust(world.store, symbol, DEC1)
     assert world.run(DEC1).outcome is Outcome.COMPLETED
     assert world.held == {"AAA": 85, "BBB": 133}
     world.desk.book.cash += 1_000
@@ -540,6 +544,7 @@ def test_a_months_contribution_is_spent_once_over_slots_and_sessions() -> None:
 def test_a_half_spent_contribution_buys_for_the_other_half_at_the_next_price(price: float, units: int) -> None:
     """5 units for 500; what was held before, and what it is worth by now, is no part of it."""
     world = saver(market(AAA={DEC5: price}), units=30)
+    trust(world.store, "AAA", DEC5)
     world.desk.ways = {"AAA": [Way.HALF]}
     assert world.run(DEC4).outcome is Outcome.INCOMPLETE
     assert world.held == {"AAA": 35}

@@ -208,6 +208,17 @@ def test_the_last_halt_lost_goes_on_halting_until_it_is_resumed() -> None:
     assert made.run(THU).outcome is Outcome.COMPLETED
 
 
+def test_a_lost_halt_stops_a_run_that_is_taken_over_too() -> None:
+    made = world()
+    made.die_at(Boundary.ANSWER_RECORDED, WED)
+    set_halt(operator(made), f"account-{ACCOUNT}", "storm", on=True)
+    (halt,) = (key for key in made.store.objects if key.startswith("halts/"))
+    del made.store.objects[halt]
+    sent = made.desk.sent.copy()
+    goes_on(made)
+    assert made.desk.sent == sent
+
+
 def test_halts_are_numbered_and_so_are_the_entries_of_the_audit() -> None:
     made = world()
     for on in (True, False, True):

@@ -370,11 +370,11 @@ def test_a_live_run_that_lost_its_place_on_the_allow_list_sends_nothing_more(wor
 # --- the store --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("readable", "already_sent"), [(0, []), (1, []), (2, []), (3, ["AAA"])])
+@pytest.mark.parametrize(("readable", "already_sent"), [(0, []), (1, []), (2, []), (3, []), (4, ["AAA"])])
 def test_halts_that_cannot_be_read_send_nothing_and_leave_the_run_open(
     world: World, readable: int, already_sent: list[str]
 ) -> None:
-    """The run reads them once before it decides, once before a phase, then once before each order."""
+    """The run reads them twice before it decides, once before a phase, then once before each order."""
     reads: list[str] = []
 
     def fault(operation: str, key: str, done: bool) -> None:

@@ -106,7 +106,8 @@ class Market:
         ----------
         adjustment
             SPLIT divides every bar by the splits that have taken place since the prices began; TOTAL_RETURN adjusts
-            for dividends too. A split that a price file has adjusted for already is none here.
+            for dividends too, and for none after now: the newest bar is as it was traded. A split that a price file
+            has adjusted for already is none here.
         newest
             How many bars at most, counted from the end; None for all.
         """
@@ -116,13 +117,15 @@ class Market:
         if stop is None:
             return []
         first = 0 if newest is None else max(0, stop + 1 - newest)
-        return [self._bar(symbol, row, now, adjustment) for row in range(first, stop + 1)]
+        anchor = series.close[stop] / series.adjusted[stop] if adjustment is Adjustment.TOTAL_RETURN else None
+        return [self._bar(symbol, row, now, anchor) for row in range(first, stop + 1)]
 
-    def _bar(self, symbol: str, row: int, now: datetime, adjustment: Adjustment) -> Bar:
+    def _bar(self, symbol: str, row: int, now: datetime, anchor: float | None) -> Bar:
+        """Return a bar; with an anchor its total return, scaled by it."""
         series = self.series[symbol]
         session = series.sessions[row]
         ratio = float(self.book.split_ratio(symbol))
-        scale = series.adjusted[row] / series.close[row] if adjustment is Adjustment.TOTAL_RETURN else 1.0
+        scale = 1.0 if anchor is None else anchor * series.adjusted[row] / series.close[row]
         opens, close = _six(series.open[row] * scale / ratio), _six(series.close[row] * scale / ratio)
         if self.moment == "open" and now < self.hours.closing(session):
             close = opens

@@ -214,7 +214,7 @@ def _missing(asked: Watch, sources: StatusSources, accounts: Sequence[str], *, n
     calendar = asked.schedule.calendar
     try:
         sessions = {due: calendar.local_date(due) for due in asked.due}
-        reported = {run_id for session in set(sessions.values()) for run_id in sources.reports.ids(session)}
+        reported = {run_id for session in sorted({*sessions.values()}) for run_id in sources.reports.ids(session)}
         for account in accounts:
             owner = None if named else owner_of(sources.store, account)
             absent = [

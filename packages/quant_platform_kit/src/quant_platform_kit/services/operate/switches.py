@@ -5,7 +5,7 @@ A switch is a list of create-only entries, the newest of which counts, so that w
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,7 +15,7 @@ from quant_platform_kit.ports.versioned_store import VersionedStore
 from quant_platform_kit.services.operate.audit import Operator, switches_asked_for
 from quant_platform_kit.services.record.objects import decode, encode
 
-__all__ = ["FlagEntry", "Flags", "allowed", "halted", "halted_or_lost", "halts", "switched_off"]
+__all__ = ["FlagEntry", "Flags", "allowed", "halted", "halts", "lost_switches", "switched_off"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +102,7 @@ def halts(store: VersionedStore) -> Flags:
 
 def halted(store: VersionedStore, service: str, account_id: str) -> list[str]:
     """Return which halts stop a service on an account, in words; one listing."""
-    return _halted(halts(store).on(), service, account_id)
-
-
-def _halted(on: Collection[str], service: str, account_id: str) -> list[str]:
+    on = halts(store).on()
     return [f"halted: {scope}; lift it with `quant resume`" for scope in _scopes(service, account_id) if scope in on]
 
 
@@ -113,17 +110,17 @@ def _scopes(service: str, account_id: str) -> tuple[str, ...]:
     return ("all", f"service-{service}", f"account-{account_id}")
 
 
-def halted_or_lost(store: VersionedStore, service: str, account_id: str, mode: Mode) -> list[str]:
-    """Return which halts stop a service on an account, those included that were set and lost, in words.
+def lost_switches(store: VersionedStore, service: str, account_id: str, mode: Mode) -> list[str]:
+    """Return which switches against a service on an account were set and are lost from the store, in words.
 
-    A run asks once, when it starts. An account that was struck off the allow-list stays off it when that is lost.
+    A run asks once, when it starts or is taken over: a halt that was lost goes on halting, and an account that was
+    struck off the allow-list stays off it.
     """
-    on, lost = halts(store).audited()
-    reasons = _halted(on, service, account_id)
-    reasons += [
+    lost = halts(store).audited()[1]
+    reasons = [
         f"halted: {scope}; the audit has this halt, the store has lost it: `quant ledger verify`, then `quant resume`"
         for scope in _scopes(service, account_id)
-        if scope not in on and lost.get(scope)
+        if lost.get(scope)
     ]
     if mode is Mode.LIVE and allowed(store).audited()[1].get(account_id) is False:
         reasons.append(f"account {account_id} was struck off the allow-list, which the store has lost: allow it anew")

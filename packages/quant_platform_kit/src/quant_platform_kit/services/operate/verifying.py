@@ -24,7 +24,8 @@ from quant_platform_kit.services.record.report_store import content_of
 __all__ = ["Damage", "Restart", "Verification", "verify"]
 
 _DECISIONS = ("REBALANCE", "HOLD")
-_REPORTS = ("runs/", "inputs/")
+_REPORTS, _SWITCHES = ("runs/", "inputs/"), ("halts/", "allowed/")
+_INPUTS = re.compile(rb'"(?:inputs":{"digest|history)":"([0-9a-f]{64})"')
 _TELL_EVERY = 100
 _STEP = re.compile(r"(.+)\.([0-9]{3})")
 
@@ -104,7 +105,11 @@ def verify(
 
 @dataclass(slots=True)
 class _Seen:
-    """What was read: per account its objects with their links, the leases, the reports."""
+    """What was read: per account its objects with their links, the leases, the reports.
+
+    ``inputs`` has the digest of every input that something names, and what names it; ``sealed`` the switches' entries
+    that have a seal, and so an audit.
+    """
 
     store: VersionedStore
     reports_store: VersionedStore
@@ -113,6 +118,8 @@ class _Seen:
     reports: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
     damage: dict[str, str] = field(default_factory=dict[str, str])
     restarts: list[Restart] = field(default_factory=list[Restart])
+    inputs: dict[str, str] = field(default_factory=dict[str, str])
+    sealed: set[str] = field(default_factory=set[str])
 
     def broken(self, key: str, text: str) -> None:
         """Note a damage; the first of a key counts."""
@@ -133,6 +140,10 @@ class _Seen:
                 self.restarts.append(decode(Restart, stored.data, key))
             elif b'"sha256":"' not in stored.data[-90:]:
                 json.loads(stored.data)
+            elif key.startswith(_SWITCHES):
+                self.sealed.add(key)
+            if key.endswith("/plan"):
+                self._names_inputs(key, stored.data)
         except Damaged as error:
             self.broken(key, str(error))
             link = None
@@ -142,12 +153,17 @@ class _Seen:
         if account:
             self.accounts[account][key] = link
 
+    def _names_inputs(self, key: str, content: bytes) -> None:
+        for digest in _INPUTS.findall(content):
+            self.inputs[digest.decode()] = key
+
     def take_report(self, key: str) -> None:
         """Read a report or recorded inputs and check its digest."""
         kind, _, name = key.partition("/")
         try:
             stored = self.reports_store.get(key)
             content = content_of(kind, name, stored.data if stored else b"")
+            self._names_inputs(key, content)
             if kind == "runs":
                 self.reports[name] = json.loads(content)
         except (Damaged, ValueError) as error:
@@ -213,11 +229,11 @@ def _run(seen: _Seen, root: str, names: set[str], *, is_open: bool) -> None:
     if made - {"plan"} and "plan" not in names:
         seen.broken(f"{root}/plan", f"it is missing, and {min(made)} is there")
     steps: dict[str, set[int]] = defaultdict(set)
-    for name in made:
+    for name in sorted(made):
         if step := _STEP.fullmatch(name):
             steps[step[1]].add(int(step[2]))
     for order, numbers in steps.items():
-        for number in set(range(1, max(numbers))) - numbers:
+        for number in sorted(set(range(1, max(numbers))) - numbers):
             seen.broken(f"{root}/{order}.{number:03}", "it is missing, and later steps of the order are there")
     run = root.rpartition("/")[2]
     given_up = {restart.open_run for restart in seen.restarts}
@@ -249,28 +265,28 @@ def _reported(seen: _Seen, account: str, decisions: Mapping[str, set[str]]) -> N
 
 def _inputs(seen: _Seen, keys: Iterable[str]) -> None:
     there = set(keys)
-    for run, report in seen.reports.items():
-        reasoning: dict[str, Any] = report.get("reasoning") or {}
-        digest: str | None = reasoning["inputs"]["digest"] if reasoning else None
-        if digest and f"inputs/{digest}" not in there:
-            seen.broken(f"inputs/{digest}", f"the inputs of run {run} are missing")
+    for digest, named_by in seen.inputs.items():
+        if f"inputs/{digest}" not in there:
+            seen.broken(f"inputs/{digest}", f"it is missing, and {named_by} names it")
 
 
 def _operators(seen: _Seen, keys: Iterable[str]) -> None:
     """Check the numbers of what operators did, and that every switch and its audit stand beside each other."""
     audit = [key for key in keys if key.startswith("audit/")]
     numbers = {audit_number(key) for key in audit} - {0}
-    for number in set(range(1, max(numbers, default=0))) - numbers:
+    for number in sorted(set(range(1, max(numbers, default=0))) - numbers):
         seen.broken(f"audit number {number:06}", "it is missing, and later ones are there")
     asked = switches_asked_for(audit)
-    entries = {key for key in keys if key.startswith(("halts/", "allowed/"))}
-    for key in asked - entries:
+    entries = {key for key in keys if key.startswith(_SWITCHES)}
+    for key in sorted(asked - entries):
         seen.broken(key, "the audit has it, and the store does not")
+    for key in sorted(seen.sealed - asked):
+        seen.broken(f"audit of {key}", "it is missing, and the switch is there")
     scopes: dict[str, set[int]] = defaultdict(set)
-    for key in entries:
+    for key in sorted(entries):
         scope, _, entry = key.rpartition("/")
         scopes[scope].add(int(entry[:6]))
     for scope, there in scopes.items():
-        for number in set(range(1, max(there))) - there:
+        for number in sorted(set(range(1, max(there))) - there):
             if not any(key.startswith(f"{scope}/{number:06}") for key in asked):
                 seen.broken(f"{scope}/{number:06}", "it is missing, and later ones are there")

@@ -9,7 +9,7 @@ only where the lease names it, or at the broker.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from itertools import groupby
 
@@ -23,6 +23,10 @@ BEGINNING = Link(0, 0, "")
 """Before the first object."""
 
 
+def _held() -> None:
+    """Hold for ever."""
+
+
 @dataclass(slots=True)
 class Chain:
     """The end of an account's chain, held by the worker that may append.
@@ -33,11 +37,15 @@ class Chain:
         Of the worker's lease.
     head
         The newest object.
+    hold
+        Raises `LeaseLost` once the worker's lease has run out. Asked before every object: a worker that was stopped
+        goes on for one more at most, whose predecessor was there before another one took the account.
     """
 
     store: VersionedStore
     epoch: int
     head: Link = BEGINNING
+    hold: Callable[[], None] = _held
 
     def append(self, key: str, value: object) -> None:
         """Write the next object.
@@ -46,7 +54,10 @@ class Chain:
         ------
         Conflict
             The key is taken by other content.
+        LeaseLost
+            The worker's lease has run out: nothing was written.
         """
+        self.hold()
         link = Link(self.epoch, self.head.number + 1, self.head.digest)
         data = encode(value, key, link)
         _create(self.store, key, data)

@@ -96,7 +96,7 @@ class Lease:
         self.state = state
         self.took_over = False
         self.inherited = state.open_run
-        self.chain = Chain(store, state.epoch)
+        self.chain = Chain(store, state.epoch, hold=self._hold)
 
     @classmethod
     def take(
@@ -159,12 +159,15 @@ class Lease:
         LeaseLost
             It ran out, or another worker has it.
         """
-        if self.left <= timedelta(0):
-            raise LeaseLost(f"the lease of {self.state.holder} ran out: nothing more is sent")
+        self._hold()
         if self.left < max(needed, self._terms.duration / 2):
             self._write(self.state)
         if self.left < needed:
             raise LeaseLost(f"the lease lasts {self._terms.duration}; one step needs {needed}: lengthen the lease")
+
+    def _hold(self) -> None:
+        if self.left <= timedelta(0):
+            raise LeaseLost(f"the lease of {self.state.holder} ran out: nothing more is sent")
 
     def open_run(self, run_id: str) -> None:
         """Record the run under way."""
@@ -179,6 +182,10 @@ class Lease:
             self._save(replace(state, expires_at=None))
         else:
             self._write(state)
+
+    def leave_run(self) -> None:
+        """Record that no run is under way: the one that was opened had ended before."""
+        self._write(replace(self.state, open_run=None))
 
     def clear_uncertain(self, run_id: str) -> None:
         """Record that no order of a closed run is UNKNOWN any more."""

@@ -46,6 +46,8 @@ class RecordedInputs:
         When account and quotes were taken, aware UTC.
     handed_over
         Holdings of an earlier profile that the run was to sell.
+    doubts
+        Prices that were not believed, in words.
     """
 
     profile: str
@@ -59,6 +61,7 @@ class RecordedInputs:
     native_mode: TargetMode
     currency: str
     allocation_fraction: Decimal
+    doubts: tuple[str, ...] = ()
     balances: BalanceRules = field(default_factory=BalanceRules)
 
     @property
@@ -92,6 +95,7 @@ class InputStore:
             native_mode=policy.native_mode,
             currency=policy.currency,
             allocation_fraction=policy.allocation_fraction,
+            doubts=seen.doubts,
             balances=policy.balances,
         )
         return self._put(canonical_json(document))
@@ -108,7 +112,15 @@ class InputStore:
         history = _history(self._content(recorded.history), _key(recorded.history))
         before, present, after = recorded.sessions
         session = Session(present, before, after)
-        seen = Observation(session, history, recorded.account, recorded.quotes, recorded.as_of, recorded.handed_over)
+        seen = Observation(
+            session,
+            history,
+            recorded.account,
+            recorded.quotes,
+            recorded.as_of,
+            recorded.handed_over,
+            recorded.doubts,
+        )
         return recorded, seen
 
     def _put(self, content: bytes) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
@@ -19,10 +19,13 @@ from quant_platform_kit.domain.identity import Mode, RunKey
 from quant_platform_kit.domain.orders import Order
 from quant_platform_kit.domain.paper_book import PaperBook
 from quant_platform_kit.domain.performance import BacktestResult, DecisionRecord, TradedOrder, summarise
+from quant_platform_kit.domain.planning import IDEAL
 from quant_platform_kit.domain.portfolio import PortfolioSnapshot, Quote, quotable, quote_price
 from quant_platform_kit.domain.prices import PriceHistory, PriceTable
 from quant_platform_kit.domain.sessions import ExchangeCalendar, Session
 from quant_platform_kit.domain.strategy import Action, AllocationIntent, BoundStrategy
+from quant_platform_kit.services.research.doubting import Doubting
+from quant_platform_kit.services.run.deciding import MADE_UP_SESSIONS
 
 __all__ = ["BacktestSettings", "FillAt", "backtest"]
 
@@ -53,6 +56,8 @@ class BacktestSettings:
         Starting cash in the policy's currency, positive.
     benchmark
         Symbol to compare with, None for no comparison.
+    believed
+        Symbols and days (exchange-local) whose prices are right, however odd: what `quant believe` says to runs.
     """
 
     start: date
@@ -61,6 +66,13 @@ class BacktestSettings:
     fill: FillAt = FillAt.NEXT_OPEN
     policy: ExecutionPolicy = field(default_factory=ExecutionPolicy)
     benchmark: str | None = None
+    believed: frozenset[tuple[str, date]] = frozenset()
+
+    @property
+    def is_ideal(self) -> bool:
+        """Whether orders trade as if there were no market, but for the costs that were asked for: prices are taken."""
+        rules = self.policy.rules
+        return rules == replace(IDEAL, commission_bps=rules.commission_bps, slippage_bps=rules.slippage_bps)
 
 
 def backtest(
@@ -141,6 +153,7 @@ class _Simulation:
         self.strategy, self.prices, self.calendar, self.settings = strategy, prices, calendar, settings
         self.sessions = sessions
         self.history = PriceHistory(prices.select(strategy.manifest.history_symbols))
+        self.doubting = self._doubting()
         self.first_row = prices.sessions.index(sessions[0])
         self.book = PaperBook(ACCOUNT, settings.policy.currency, settings.cash)
         self.symbols = tuple(sorted(strategy.manifest.managed))
@@ -149,11 +162,17 @@ class _Simulation:
         self.cash = [float(settings.cash)]
         self.holdings = np.zeros((len(sessions), len(self.symbols)))
         self.last_price: dict[str, Decimal] = {}
+        self.doubts: tuple[str, ...] = ()
         self.pending: _Pending | None = None
         self.entered = False
         self.missed: list[Session] = []
         self.decisions: list[DecisionRecord] = []
         self.trades: list[TradedOrder] = []
+
+    def _doubting(self) -> Doubting:
+        window, settings = self.strategy.manifest.history_sessions + MADE_UP_SESSIONS, self.settings
+        limits = None if settings.is_ideal else settings.policy.limits
+        return Doubting(self.prices, self.history, settings.fill.field, window, limits, settings.believed)
 
     def step(self, session: Session) -> None:
         """Decide on ``session``, trade in the next one, and close the day."""
@@ -161,6 +180,7 @@ class _Simulation:
         hours = self.calendar.hours(session.next)
         now = hours.open if self.settings.fill is FillAt.NEXT_OPEN else hours.close
         quotes = self._quotes(row, self.settings.fill.field, self.book.quantities, now)
+        self.doubts = () if self.doubting.is_quiet(row) else self._doubts(session, row, quotes, now)
         decided = self._decide(session, quotes, now)
         blocked = session_gate(self.calendar.name, hours, now)
         if self.missed and decided.portfolio:
@@ -173,8 +193,14 @@ class _Simulation:
         self.decisions.append(DecisionRecord(decided.decision, decided.digest, tuple(blocked)))
         self._close_day(row)
 
+    def _doubts(self, session: Session, row: int, quotes: dict[str, Quote], now: datetime) -> tuple[str, ...]:
+        """Return what is doubted of the prices that are held or decided on."""
+        decided_on = [symbol for symbol in self.doubting.may_doubt(row) if symbol in self.history.symbols]
+        odd = self._quotes(row, self.settings.fill.field, decided_on, now) if decided_on else {}
+        return self.doubting.about(session, row, quotes | odd if odd else quotes)
+
     def _decide(self, session: Session, quotes: dict[str, Quote], now: datetime) -> Decided:
-        seen = Observation(session, self.history, self.book.state(), quotes, now)
+        seen = Observation(session, self.history, self.book.state(), quotes, now, doubts=self.doubts)
         return decide(self.strategy, seen, self.settings.policy)
 
     def _make_up(self, session: Session, quotes: dict[str, Quote], now: datetime) -> None:
@@ -221,7 +247,7 @@ class _Simulation:
         policy, now = self.settings.policy, portfolio.as_of
         wanted = [symbol for symbol, target in intent.targets.items() if target and symbol not in quotes]
         quotes |= self._quotes(row, self.settings.fill.field, wanted, now)
-        blocked = self._price_gates(quotes, now)
+        blocked = [*self._price_gates(quotes, now), *self.doubting.about(session, row, quotes)]
         key = RunKey(ACCOUNT, session.next, "backtest", Mode.PAPER)
         sized = size(key, intent, portfolio, quotes, policy)
         blocked += sized.blocked
@@ -265,6 +291,7 @@ class _Simulation:
         end = self.sessions[-1]
         now = self.calendar.hours(end).close
         quotes = self._quotes(self.first_row + len(self.sessions) - 1, "close", self.book.quantities, now)
+        self.doubts = ()
         final = self._decide(self.calendar.session(end), quotes, now)
         if final.decision.action is Action.BLOCKED:
             raise InvalidInput(f"the last session {end} is BLOCKED: {'; '.join(final.decision.reasons)}")

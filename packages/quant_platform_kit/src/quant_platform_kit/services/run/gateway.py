@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
@@ -44,6 +44,8 @@ class Gateway:
     ----------
     prices
         Per symbol, what the plan was made at: what a broker's fills are held against.
+    lost
+        Halts that were set and that the store has lost, as a resumed run found when it took over: they go on halting.
     """
 
     broker: Broker
@@ -58,6 +60,7 @@ class Gateway:
     session: date
     prices: Mapping[str, Decimal]
     reached: Reached
+    lost: Sequence[str] = ()
 
     def forbidden(self, order: Order, quotes: Mapping[str, Quote]) -> list[str]:
         """Return what of prices, hours and limits forbids an order now; the switches are read by `send` itself."""
@@ -105,8 +108,8 @@ class Gateway:
 
     def answer(self, record: OrderRecord, execution: ExecutionReport) -> OrderRecord:
         """Record a broker's answer, if it says more than the ledger knows; an older one is passed over."""
-        planned_at = self.prices.get(record.order.symbol)
-        execution = with_plausible_prices(replace(execution, text=redact(execution.text)), planned_at, PRICE_JUMP)
+        planned_at, limit = self.prices.get(record.order.symbol), self.policy.limits.price_jump or PRICE_JUMP
+        execution = with_plausible_prices(replace(execution, text=redact(execution.text)), planned_at, limit)
         known = (record.state, record.execution) == (execution.state, execution)
         if known or execution.state not in TRANSITIONS[record.state]:
             return record
@@ -126,4 +129,4 @@ class Gateway:
         """Return which switches forbid sending now; a store that cannot be read raises, and nothing is sent."""
         if not self.mode.submits:
             return [f"mode {self.mode.value} sends nothing"]
-        return switched_off(self.store, self.service, self.broker.account_id, self.mode)
+        return [*self.lost, *switched_off(self.store, self.service, self.broker.account_id, self.mode)]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import cast
@@ -12,24 +13,33 @@ from typing import cast
 from quant_platform_kit.domain.balances import unproven_balance
 from quant_platform_kit.domain.cycle import ExecutionPolicy, Observation, size
 from quant_platform_kit.domain.digests import plain
-from quant_platform_kit.domain.gates import move_gate, price_age_gate
+from quant_platform_kit.domain.errors import BrokerError, StoreError
+from quant_platform_kit.domain.gates import RiskLimits, move_gate, price_age_gate
 from quant_platform_kit.domain.identity import RunKey
-from quant_platform_kit.domain.portfolio import AccountState, Quote, quote_price
+from quant_platform_kit.domain.plausibility import Doubt, listed_by_symbol
+from quant_platform_kit.domain.plausibility import doubts as implausible
+from quant_platform_kit.domain.portfolio import AccountState, Quote
+from quant_platform_kit.domain.price_jumps import LastClose, last_closes, quote_doubts
 from quant_platform_kit.domain.prices import PriceHistory
-from quant_platform_kit.domain.reconciliation import Finding, reconcile, suspected_splits, unknown_account
+from quant_platform_kit.domain.reconciliation import Finding, UnitPrices, reconcile, unknown_account
 from quant_platform_kit.domain.runs import InputSummary, Reasoning, RunPlan, RunReport
 from quant_platform_kit.domain.sessions import Session
 from quant_platform_kit.domain.settlement import Unsettled, unsettled_in
 from quant_platform_kit.domain.strategy import AllocationIntent, StrategyManifest, TargetMode
-from quant_platform_kit.ports.broker import Broker
 from quant_platform_kit.ports.market_data import MarketData
+from quant_platform_kit.ports.versioned_store import VersionedStore
+from quant_platform_kit.services.operate.believing import believe_line, unbelieved
+from quant_platform_kit.services.record.report_store import ReportStore
 from quant_platform_kit.services.run.account_reading import read_account
 from quant_platform_kit.services.run.deciding import MADE_UP_SESSIONS, Situation
 from quant_platform_kit.services.run.request import RunPorts
 
-__all__ = ["Inputs", "make_plan", "outside_changes", "reasoning", "take_inputs"]
+__all__ = ["Inputs", "doubted", "make_plan", "outside_changes", "reasoning", "take_inputs"]
 
 ZERO = Decimal(0)
+NO_PRICES: tuple[UnitPrices, UnitPrices] = ({}, {})
+LOOK_BACK = 5
+"""Sessions back to which the newest close of a symbol is looked for that is traded and not decided on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +49,11 @@ class Inputs:
     Attributes
     ----------
     quotes
-        Of held symbols; those of targets are added when the plan is made.
+        Of held symbols and of those decided on; those of other targets are added when the plan is made.
+    closes
+        The newest close of every symbol decided on or held, to judge its quote by.
+    doubts
+        Prices that are not believed, in words: see `doubted`.
     bought_by
         symbol -> profile that bought it, for what is still held.
     leftovers
@@ -58,6 +72,8 @@ class Inputs:
     bought_by: Mapping[str, str]
     leftovers: tuple[str, ...]
     sells_leftovers: bool
+    closes: Mapping[str, LastClose] = field(default_factory=dict[str, LastClose])
+    doubts: tuple[str, ...] = ()
     digest: str | None = None
     unsettled: Unsettled | None = None
 
@@ -65,7 +81,9 @@ class Inputs:
     def observation(self) -> Observation:
         """What the strategy is shown."""
         handed_over = frozenset(self.leftovers) if self.sells_leftovers else frozenset[str]()
-        return Observation(self.session, self.history, self.account, self.quotes, self.taken_at, handed_over)
+        return Observation(
+            self.session, self.history, self.account, self.quotes, self.taken_at, handed_over, self.doubts
+        )
 
 
 def take_inputs(
@@ -77,7 +95,7 @@ def take_inputs(
     *,
     sell_leftovers: bool,
 ) -> Inputs:
-    """Take account, history and the quotes of what is held, in this order.
+    """Take account, history and the quotes of what is held or decided on, in this order.
 
     Parameters
     ----------
@@ -94,17 +112,56 @@ def take_inputs(
     bought_by = {symbol: profile for symbol, profile in known.items() if symbol in held}
     leftovers = tuple(sorted(symbol for symbol in bought_by if symbol not in manifest.managed_set))
     valued = manifest.managed_set | frozenset(leftovers if sell_leftovers else ())
+    history = ports.market.history(manifest.history_symbols, session.date, wanted).newest(wanted)
+    quotes = ports.market.quotes(sorted(held & valued | {*history.symbols}))
     return Inputs(
         session=session,
-        history=ports.market.history(manifest.history_symbols, session.date, wanted).newest(wanted),
+        history=history,
         account=account,
-        quotes=ports.market.quotes(sorted(held & valued)),
+        quotes=quotes,
+        closes={**last_closes(history), **_other_closes(ports.market, quotes, history.symbols, session)},
         taken_at=now,
         bought_by=bought_by,
         leftovers=leftovers,
         sells_leftovers=sell_leftovers,
         unsettled=unsettled_in(session.next, last.unsettled if last else None, account, policy.currency),
     )
+
+
+def _other_closes(
+    market: MarketData, quotes: Mapping[str, Quote], known: Collection[str], session: Session
+) -> dict[str, LastClose]:
+    """Return the newest closes of quoted symbols that are not decided on, and so not in the history.
+
+    Where the source has none of them, the venue's previous closes have to do; without these the run cannot go on.
+    """
+    others = sorted(symbol for symbol in quotes if symbol not in known)
+    if not others:
+        return {}
+    try:
+        return last_closes(market.history(others, session.date, LOOK_BACK))
+    except BrokerError:
+        if any(quotes[symbol].previous_close is None for symbol in others):
+            raise
+        return {}
+
+
+def doubted(inputs: Inputs, store: VersionedStore, limits: RiskLimits) -> Inputs:
+    """Return the inputs with all about their prices that is not believed.
+
+    A decision on a wrong price, or on a base with one in it, would be recorded and carried: nothing is decided then.
+    """
+    traded_in = inputs.session.next
+    found = [
+        *quote_doubts(inputs.quotes, inputs.closes, inputs.session.date, traded_in, limits),
+        *implausible(inputs.history),
+    ]
+    return replace(inputs, doubts=tuple(listed_by_symbol(unbelieved(store, found, traded_in), _in_words)))
+
+
+def _in_words(doubt: Doubt) -> str:
+    """Return a doubt with the command that lifts it."""
+    return f"{doubt.text}; if it is right: {believe_line(doubt.symbol, doubt.day)}"
 
 
 def reasoning(situation: Situation, inputs: Inputs) -> Reasoning:
@@ -135,22 +192,43 @@ def _recordable(value: object) -> object:
 
 
 def outside_changes(
-    manifest: StrategyManifest, inputs: Inputs, broker: Broker, last: RunReport | None
+    manifest: StrategyManifest, inputs: Inputs, ports: RunPorts, last: RunReport | None
 ) -> list[Finding]:
     """Name what changed in the account since the platform last took note of it, and orders that are not its own."""
     before = last.noted if last and last.noted else inputs.account
-    open_orders = broker.open_orders()
-    changes = [*reconcile(before, inputs.account, open_orders), *unproven_balance(inputs.account)]
+    open_orders = ports.broker.open_orders()
+    changed = before.quantities != inputs.account.quantities
+    prices = (_prices_then(inputs, ports.reports, last), _prices_now(inputs)) if changed else NO_PRICES
+    changes = reconcile(before, inputs.account, open_orders, prices=prices)
+    changes = [*changes, *unproven_balance(inputs.account)]
     if last is None or not last.known:
         return [*unknown_account(inputs.account, manifest.managed_set, open_orders), *changes]
     return changes
+
+
+def _prices_then(inputs: Inputs, reports: ReportStore, last: RunReport | None) -> UnitPrices:
+    """Return what units were worth: as the history has it, and as the last run saw it, if its inputs can be read."""
+    then: Mapping[str, Quote] = {}
+    if last and last.reasoning and last.reasoning.inputs.digest:
+        with suppress(StoreError):
+            then = reports.inputs.read(last.reasoning.inputs.digest)[0].quotes
+    known: dict[str, list[Decimal]] = {symbol: [close.price] for symbol, close in inputs.closes.items()}
+    for symbol, quote in then.items():
+        known.setdefault(symbol, []).append(quote.price)
+    return known
+
+
+def _prices_now(inputs: Inputs) -> UnitPrices:
+    """Return what units are worth: at their quotes, and at the venue's previous closes."""
+    told = ((symbol, (quote.price, quote.previous_close)) for symbol, quote in inputs.quotes.items())
+    return {symbol: [price for price in prices if price is not None] for symbol, prices in told}
 
 
 def make_plan(
     key: RunKey,
     situation: Situation,
     inputs: Inputs,
-    market: MarketData,
+    ports: RunPorts,
     policy: ExecutionPolicy,
     findings: Sequence[Finding],
 ) -> tuple[RunPlan | None, list[str]]:
@@ -159,9 +237,11 @@ def make_plan(
     intent = _with_leftovers(situation.intent, inputs)
     if intent is None or portfolio is None:
         return None, []
-    wanted = [symbol for symbol, target in intent.targets.items() if target and symbol not in inputs.quotes]
-    quotes = {**inputs.quotes, **market.quotes(wanted)}
-    if refused := _price_gates(quotes, inputs, policy):
+    targets = [symbol for symbol, target in intent.targets.items() if target]
+    inputs = _with_quotes(inputs, ports, [symbol for symbol in targets if symbol not in inputs.quotes], policy)
+    traded = {*targets, *(position.symbol for position in portfolio.positions)}
+    quotes = {symbol: quote for symbol, quote in inputs.quotes.items() if symbol in traded}
+    if refused := [*_price_gates(quotes, inputs, policy), *inputs.doubts]:
         return None, refused
     closing = frozenset(inputs.leftovers) if inputs.sells_leftovers else frozenset[str]()
     sized = size(key, intent, portfolio, quotes, policy, closing)
@@ -188,6 +268,16 @@ def make_plan(
     return plan, []
 
 
+def _with_quotes(inputs: Inputs, ports: RunPorts, symbols: Sequence[str], policy: ExecutionPolicy) -> Inputs:
+    """Return the inputs with the quotes of more symbols, and what about these is doubted."""
+    if not symbols:
+        return inputs
+    quotes = ports.market.quotes(symbols)
+    closes = _other_closes(ports.market, quotes, inputs.closes, inputs.session)
+    more = replace(inputs, quotes={**inputs.quotes, **quotes}, closes={**inputs.closes, **closes})
+    return doubted(more, ports.store, policy.limits)
+
+
 def _with_leftovers(intent: AllocationIntent | None, inputs: Inputs) -> AllocationIntent | None:
     if not (inputs.leftovers and inputs.sells_leftovers):
         return intent
@@ -198,11 +288,9 @@ def _with_leftovers(intent: AllocationIntent | None, inputs: Inputs) -> Allocati
 
 
 def _price_gates(quotes: Mapping[str, Quote], inputs: Inputs, policy: ExecutionPolicy) -> list[str]:
-    limits, history = policy.limits, inputs.history
-    last = zip(history.symbols, history.close[-1].tolist(), strict=True) if len(history) else ()
-    closes = {symbol: quote_price(close) for symbol, close in last if close == close}
+    limits = policy.limits
+    closes = {symbol: close.price for symbol, close in inputs.closes.items()}
     return [
         *price_age_gate(quotes.values(), inputs.taken_at, limits.max_price_age),
         *move_gate(quotes.values(), closes, limits.max_price_move),
-        *suspected_splits({symbol: quote.price for symbol, quote in quotes.items()}, closes),
     ]

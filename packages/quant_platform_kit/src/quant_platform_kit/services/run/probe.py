@@ -13,7 +13,7 @@ from quant_platform_kit.services.record.ledger import DecisionLedger
 from quant_platform_kit.services.record.overlay_store import Scratch
 from quant_platform_kit.services.run.deciding import Deciding
 from quant_platform_kit.services.run.objections import objections
-from quant_platform_kit.services.run.plan_making import make_plan, outside_changes, take_inputs
+from quant_platform_kit.services.run.plan_making import doubted, make_plan, outside_changes, take_inputs
 from quant_platform_kit.services.run.report_building import decided_report, undecided_report
 from quant_platform_kit.services.run.request import Handover, RunPorts, RunRequest
 
@@ -36,11 +36,12 @@ def probe(request: RunRequest, claim: RunClaim, ports: RunPorts, policy: Executi
     manifest, session = request.strategy.manifest, ports.calendar.session(claim.as_of)
     sell = request.handover is Handover.SELL
     inputs = take_inputs(manifest, session, ports, last, policy, sell_leftovers=sell)
+    inputs = doubted(inputs, ports.store, policy.limits)
     ledger = DecisionLedger(Scratch(ports.store), key.account_id, manifest.profile, request.ahead_of)
     deciding = Deciding(request.strategy, policy, ports.calendar, ledger, key.run_id)
     situation = deciding.situation(inputs.observation, enter_now=request.enter_now)
-    findings = outside_changes(manifest, inputs, ports.broker, last)
-    plan, refused = make_plan(key, situation, inputs, ports.market, policy, findings)
+    findings = outside_changes(manifest, inputs, ports, last)
+    plan, refused = make_plan(key, situation, inputs, ports, policy, findings)
     refused = [*objections(request, ports.store, lease, inputs, findings), *refused]
     if request.ahead_of.submits:
         refused += switched_off(ports.store, request.service, key.account_id, request.ahead_of)

@@ -16,7 +16,7 @@ from quant_platform_kit.domain.orders import OrderState
 from quant_platform_kit.domain.redaction import redact
 from quant_platform_kit.domain.runs import Attempt, OrderRecord, Outcome, RunClaim, RunPlan, RunReport
 from quant_platform_kit.services.operate.owners import require_ownership
-from quant_platform_kit.services.operate.switches import halted_or_lost
+from quant_platform_kit.services.operate.switches import halted, lost_switches
 from quant_platform_kit.services.record.leases import AccountLease, LeaseTerms, read_lease
 from quant_platform_kit.services.record.ledger import DecisionLedger, RunLedger, refuse_another
 from quant_platform_kit.services.run.advice import accept_line, what_to_do
@@ -25,7 +25,7 @@ from quant_platform_kit.services.run.deciding import Deciding, Situation
 from quant_platform_kit.services.run.execution import Execution
 from quant_platform_kit.services.run.gateway import Gateway
 from quant_platform_kit.services.run.objections import blocking, objections
-from quant_platform_kit.services.run.plan_making import Inputs, make_plan, outside_changes, take_inputs
+from quant_platform_kit.services.run.plan_making import Inputs, doubted, make_plan, outside_changes, take_inputs
 from quant_platform_kit.services.run.probe import probe
 from quant_platform_kit.services.run.report_building import decided_report, executed_report, undecided_report
 from quant_platform_kit.services.run.request import Handover, RunPorts, RunRequest, RunTerms
@@ -162,7 +162,7 @@ class _Run:
             _close_reported(self.lease, ports, report, release=run_id == key.run_id)
         elif plan is not None and claim is not None:
             records = ledger.orders(plan.plan.orders)
-            if any(record.uncertain for record in records.values()) and not self.lease.took_over:
+            if any(record.uncertain for record in records.values()):  # until the login just now its sender could send
                 ports.clock.sleep(ports.broker.traits.visibility_window.total_seconds())
             return _Committed(claim, plan, records, resumed=True)
         elif run_id != key.run_id and claim is not None:
@@ -181,12 +181,14 @@ class _Run:
             self.lease.open_run(key.run_id)
         ports.reached(Boundary.RUN_OPENED)
         claim = self._claimed()
+        if isinstance(claim, RunReport):
+            return claim
         ports.reached(Boundary.CLAIMED)
         last = self._last_report()
         if skipped := self._skipped():
             begun = self.lease.inherited == key.run_id
             return self._close(self._undecided(claim, Outcome.FAILED if begun else Outcome.SKIPPED, skipped, last))
-        if blocked := [*self._lost(last), *self._halts()]:
+        if blocked := [*self._lost(last), *self._halts(), *self._lost_halts()]:
             return self._close(self._undecided(claim, Outcome.BLOCKED, blocked, last))
         return self._plan(claim, last)
 
@@ -199,20 +201,31 @@ class _Run:
         return self._close(report, uncertain=any(record.uncertain for record in done))
 
     def record_attempt(self, error: Exception) -> None:
-        """Record what stopped the run, where the store still takes it."""
+        """Record what stopped the run under way, maybe one that was left open, where the store still takes it."""
         ports, request = self.ports, self.request
-        with suppress(StoreError):
+        run_id = self.lease.state.open_run or request.key.run_id
+        with suppress(StoreError, LeaseLost):
             attempt = Attempt(ports.store.now(), request.holder, redact(str(error)))
-            self._ledger(request.key.run_id).record_attempt(attempt, self.lease.state.epoch)
+            self._ledger(run_id).record_attempt(attempt, self.lease.state.epoch)
 
-    def _claimed(self) -> RunClaim:
-        """Claim the run; one that was claimed, and is not the one that was left open, has ended and lost its report."""
+    def _claimed(self) -> RunClaim | RunReport:
+        """Claim the run, or return its report.
+
+        One that was claimed, and is not the one that was left open, has ended; or a worker that was stopped until it
+        had lost the account claimed it then, and could not plan it.
+        """
         asked = _claim(self.request, self.ports)
-        claim = self._ledger(self.request.key.run_id).claim(asked)
-        if claim is not asked and self.lease.inherited != self.request.key.run_id:
-            self.lease.close_run()
+        ledger = self._ledger(self.request.key.run_id)
+        claim = ledger.claim(asked)
+        if claim is asked or self.lease.inherited == self.request.key.run_id:
+            return claim
+        report = self.ports.reports.find(claim.key.run_id)
+        if report is None and ledger.plan() is None:
+            return claim
+        self.lease.leave_run()
+        if report is None:
             raise Damaged(f"run {claim.key.run_id} has ended and its report is missing")
-        return claim
+        return report
 
     def _lost(self, last: RunReport | None) -> list[str]:
         run_id = self.lease.state.last_run
@@ -221,8 +234,11 @@ class _Run:
         return [f"the report of run {run_id}, the account's last, is missing; restore it from a backup"]
 
     def _halts(self) -> list[str]:
+        return halted(self.ports.store, self.request.service, self.request.key.account_id)
+
+    def _lost_halts(self) -> list[str]:
         key = self.request.key
-        return halted_or_lost(self.ports.store, self.request.service, key.account_id, key.mode)
+        return lost_switches(self.ports.store, self.request.service, key.account_id, key.mode)
 
     def _skipped(self) -> list[str]:
         """Return why there is nothing to decide now: no session, closed, or a trigger that is too old."""
@@ -239,13 +255,14 @@ class _Run:
         manifest, session = request.strategy.manifest, ports.calendar.session(claim.as_of)
         sell = request.handover is Handover.SELL
         inputs = take_inputs(manifest, session, ports, last, self.policy, sell_leftovers=sell)
+        inputs = doubted(inputs, ports.store, self.policy.limits)
         digest = ports.reports.inputs.record(request.strategy, inputs.observation, self.policy)
         inputs = replace(inputs, digest=digest)
         ports.reached(Boundary.INPUTS_RECORDED)
-        findings = outside_changes(manifest, inputs, ports.broker, last)
+        findings = outside_changes(manifest, inputs, ports, last)
         situation = self._situation(claim, inputs)
         ports.reached(Boundary.DECISION_RECORDED)
-        plan, refused = make_plan(request.key, situation, inputs, ports.market, self.policy, findings)
+        plan, refused = make_plan(request.key, situation, inputs, ports, self.policy, findings)
         lost = self._lost_of_decision(claim, situation)
         refused = [*objections(request, ports.store, self.lease.state, inputs, findings), *lost, *refused]
         if plan is None or refused or not plan.plan.orders or not request.key.mode.submits:
@@ -296,6 +313,7 @@ class _Run:
             key.session,
             run.plan.prices,
             ports.reached,
+            self._lost_halts() if run.resumed else (),
         )
         same_session = ports.calendar.local_date(ports.clock.now()) == key.session
         return Execution(

@@ -1,0 +1,1 @@
+"""The simulation as a command: campaigns, defects, determinism, and failing scenarios cut down."""

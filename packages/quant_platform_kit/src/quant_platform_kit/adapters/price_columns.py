@@ -1,0 +1,179 @@
+"""The columns of a parquet or CSV file by name, and their cells as dates and numbers; a bad cell is named.
+
+pyarrow is used only through the calls that do not import pandas.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quant_platform_kit.domain.errors import InvalidInput
+from quant_platform_kit.domain.prices import FloatArray
+from quant_platform_kit.domain.strategy import Adjustment
+
+__all__ = ["Columns", "adjustment_said", "days_of", "floats_of", "foreign_format", "open_columns"]
+
+_CSV = (".csv", ".csv.gz")
+_TEXT = frozenset({"symbol", "adjustment", "adj_close_adjustment"})
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ].*)?")
+_NOTHING = frozenset({"", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "NULL", "null"})
+"""What an empty cell may be written as; a dash is none of it."""
+ISO = "write ISO dates such as 2023-12-29"
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """A file and the names of its columns."""
+
+    path: Path
+    names: tuple[str, ...]
+
+    def read(self, names: Sequence[str]) -> Any:
+        """Return some columns as a table of pyarrow, typed by what is in them."""
+        return _guarded(self.path, lambda: _read(self.path, names))
+
+
+def open_columns(path: Path) -> Columns:
+    """Return the columns of a price file.
+
+    Raises
+    ------
+    InvalidInput
+        The file cannot be read, is one of a format that has to be imported, or has two columns of one name.
+    """
+    names = _guarded(path, lambda: _names(path))
+    if source := foreign_format(names):
+        of = " --symbol SPY" if source == "Yahoo Finance" else ""
+        carries = "" if "adj close" in (name.strip().casefold() for name in names) else " --adjustment split"
+        asked = ", with what its closes carry: split, total_return or raw" if carries else ""
+        line = f"quant prices import {path} --out prices.csv{of}{carries}"
+        raise InvalidInput(f"{path} is a file as {source} writes it; import it first{asked}: {line}")
+    counted = Counter(name.strip().casefold() for name in names)
+    if twice := [name for name in names if counted[name.strip().casefold()] > 1]:
+        raise InvalidInput(f"{path} has two columns named {twice[0]}; which one is meant? Keep one of them")
+    return Columns(path, tuple(names))
+
+
+def foreign_format(names: Sequence[str]) -> str | None:
+    """Return who writes files with such a header, None for nobody known."""
+    lowered = [name.strip().casefold() for name in names]
+    if "<ticker>" in lowered and "<close>" in lowered:
+        return "Stooq"
+    if lowered[:1] in (["price"], ["ticker"], [""]) and not {"date", "symbol"} & set(lowered) and len(lowered) > 1:
+        return "yfinance"
+    if {"date", "open", "high", "low", "close"} <= set(lowered) and "symbol" not in lowered and "Date" in names:
+        return "Yahoo Finance"
+    return None
+
+
+def days_of(path: Path, column: Any) -> NDArray[np.datetime64]:
+    """Return a column of dates, datetime64[D]; an instant is taken as it is written, whatever its time zone."""
+    arrow = arrow_module("pyarrow")
+    if arrow.types.is_integer(column.type) or arrow.types.is_floating(column.type):
+        raise InvalidInput(f"{path}: column date is {column.type}; {ISO}: row 1 has {column[0].as_py()}")
+    try:
+        if getattr(column.type, "tz", None):
+            column = arrow_module("pyarrow.compute").local_timestamp(column)
+        instants = column.combine_chunks().cast(arrow.timestamp("us"), safe=False).cast(arrow.int64())
+    except arrow.ArrowException:
+        cells = enumerate(column.to_pylist(), 1)
+        row, cell = next((each for each in cells if not _DATE.fullmatch(str(each[1]))), (1, column[0].as_py()))
+        raise InvalidInput(f"{path}: column date is {column.type}; {ISO}: row {row} has {cell!r}") from None
+    return np.from_dlpack(instants).view("datetime64[us]").astype("datetime64[D]")
+
+
+def floats_of(path: Path, name: str, column: Any) -> FloatArray:
+    """Return a column of numbers, NaN where a cell is empty."""
+    arrow = arrow_module("pyarrow")
+    if arrow.types.is_string(column.type) or arrow.types.is_large_string(column.type):
+        return _parsed(path, name, column.to_pylist())
+    try:
+        numbers = column.combine_chunks().cast(arrow.float64())
+    except arrow.ArrowException:
+        raise InvalidInput(f"{path}: column {name} is {column.type}; prices are numbers") from None
+    values = np.full(len(numbers), np.nan)
+    if numbers.null_count < len(numbers):
+        seen = np.from_dlpack(numbers.is_valid().cast(arrow.int8())).astype(bool)
+        values[seen] = np.from_dlpack(numbers.drop_null())
+    return values
+
+
+def _parsed(path: Path, name: str, cells: Sequence[str | None]) -> FloatArray:
+    """Return the numbers of a column of text, or name the first cell that is none."""
+    values = np.full(len(cells), np.nan)
+    for row, cell in enumerate(cells):
+        text = (cell or "").strip()
+        if _NUMBER.fullmatch(text):
+            values[row] = float(text)
+        elif text not in _NOTHING:
+            raise InvalidInput(
+                f"{path}: column {name} is string; prices are numbers: row {row + 1} has {text!r}; write 1234.5, "
+                "without separators of thousands, and leave the cell of a missing price empty"
+            )
+    return values
+
+
+def adjustment_said(path: Path, name: str, column: Any) -> Adjustment:
+    """Return what a column says in every row that prices carry."""
+    rows = [str(cell or "").strip() for cell in column.to_pylist()]
+    said = dict.fromkeys(rows)
+    known = ", ".join(kind.value for kind in Adjustment)
+    for text in said:
+        if text not in {kind.value for kind in Adjustment}:
+            raise InvalidInput(f"{path}: column {name}, row {rows.index(text) + 1}: {text!r} is none of {known}")
+    if len(said) != 1:
+        raise InvalidInput(f"{path}: column {name} says {' and '.join(said)}; one file carries one of {known}")
+    return Adjustment(next(iter(said)))
+
+
+def _guarded(path: Path, read: Any) -> Any:
+    failure = arrow_module("pyarrow").ArrowException
+    try:
+        return read()
+    except OSError as error:
+        raise InvalidInput(f"{path}: {error.strerror or error}") from error
+    except failure as error:
+        raise InvalidInput(f"{path} is not a readable price file: {str(error).splitlines()[0]}") from error
+
+
+def _names(path: Path) -> list[str]:
+    if path.name.endswith(_CSV):
+        with arrow_module("pyarrow.csv").open_csv(path) as reader:
+            return reader.schema.names
+    with arrow_module("pyarrow.parquet").ParquetFile(path) as file:
+        return file.schema_arrow.names
+
+
+def _read(path: Path, names: Sequence[str]) -> Any:
+    if not path.name.endswith(_CSV):
+        with arrow_module("pyarrow.parquet").ParquetFile(path) as file:
+            return file.read(columns=list(names))
+    try:
+        return _read_csv(path, names, [name for name in names if name in _TEXT])
+    except arrow_module("pyarrow").ArrowInvalid:
+        return _read_csv(path, names, names)  # a cell far down is of another type than the first ones: it is named
+
+
+def _read_csv(path: Path, names: Sequence[str], text: Sequence[str]) -> Any:
+    csv, string = arrow_module("pyarrow.csv"), arrow_module("pyarrow").string()
+    types = dict.fromkeys(text, string)
+    options = csv.ConvertOptions(include_columns=list(names), column_types=types, strings_can_be_null=False)
+    return csv.read_csv(path, convert_options=options)
+
+
+def arrow_module(name: str) -> Any:
+    """Import a part of pyarrow, which ships no types."""
+    try:
+        return import_module(name)
+    except ImportError:
+        raise InvalidInput("reading price files needs pyarrow: install quant-platform-kit[data]") from None
