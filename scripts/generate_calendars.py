@@ -15,6 +15,12 @@ A table holds what differs from the rule "every weekday is a session with the re
 
 The bounds are written here, never taken from the clock, so the tables are the same on any day.
 
+What the library does not know stands in ``<CODE>.supplement.json`` beside the table, written by hand: closures that no
+rule foresees, and the sessions after ``last`` once the exchange has announced its holidays. It holds ``calendar`` and
+``entries``, oldest first, each with ``added`` (the day), ``source`` (the exchange's own page) and ``reason``, and any
+of ``last``, ``closed``, ``weekend_sessions`` and ``special_hours``, as above. An entry that the library has come to
+know is found by ``--check`` too, and removed by hand.
+
 Usage
 -----
 ``python scripts/generate_calendars.py`` writes the tables, with ``--check`` it only compares.
@@ -38,9 +44,9 @@ from exchange_calendars import ExchangeCalendar
 from exchange_calendars.exchange_calendar_xhkg import XHKGExchangeCalendar
 from exchange_calendars.exchange_calendar_xnys import XNYSExchangeCalendar
 from exchange_calendars.exchange_calendar_xshg import XSHGExchangeCalendar
+from quant_platform_kit.adapters.calendar_tables import TABLES, read_calendar, supplement_path
+from quant_platform_kit.domain.errors import InvalidInput
 
-KIT = Path(__file__).resolve().parent.parent / "packages/quant_platform_kit/src/quant_platform_kit"
-TABLES = KIT / "adapters/calendars"
 CALENDARS: dict[str, tuple[type[ExchangeCalendar], str, str]] = {
     "XNYS": (XNYSExchangeCalendar, "1990-01-01", "2027-12-31"),
     "XHKG": (XHKGExchangeCalendar, "2000-01-01", "2027-12-31"),
@@ -275,9 +281,26 @@ def check(code: str, folder: Path) -> str | None:
         return f"{code}: {path} does not hold a table"
     fresh = build_table(code)
     found = difference(stored, fresh)
+    if found is None:
+        found = supplement_error(code, folder)
     if found is None and text != render({**fresh, "source": stored.get("source")}):
         found = "the values are equal but the text of the file is not"
     return found and f"{code}: {found}"
+
+
+def supplement_error(code: str, folder: Path) -> str | None:
+    """Return what is wrong with the supplement of a table that is right, None if nothing is or there is none."""
+    try:
+        read_calendar(code, folder)
+    except InvalidInput as error:
+        return str(error)
+    return None
+
+
+def strangers(folder: Path) -> list[str | None]:
+    """Name the files that are neither a table nor the supplement of one."""
+    known = {path for code in CALENDARS for path in (folder / f"{code}.json", supplement_path(code, folder))}
+    return [f"{path} belongs to no table; remove it" for path in sorted(folder.iterdir()) if path not in known]
 
 
 def write_all(folder: Path) -> int:
@@ -317,7 +340,9 @@ def main(arguments: list[str] | None = None, folder: Path = TABLES) -> int:
     )
     only_check = parser.parse_args(arguments).check
     try:
-        return report([check(code, folder) for code in CALENDARS]) if only_check else write_all(folder)
+        if not only_check:
+            return write_all(folder)
+        return report([*(check(code, folder) for code in CALENDARS), *strangers(folder)])
     except CalendarError as error:
         print(error, file=sys.stderr)
         return 1

@@ -113,7 +113,12 @@ def test_regenerating_gives_the_same_bytes_but_for_the_version_of_the_library(ta
 
     assert generate_calendars.main([], tables) == 0
 
-    assert sorted(path.name for path in tables.iterdir()) == sorted(f"{code}.json" for code in EXCHANGES)
+    assert sorted(path.name for path in tables.iterdir()) == [
+        "XHKG.json",
+        "XHKG.supplement.json",
+        "XNYS.json",
+        "XSHG.json",
+    ]
     assert lines_without_source(tables) == before
 
 
@@ -173,6 +178,34 @@ def test_a_corrupted_table_is_found_and_its_first_difference_named(
     error = capsys.readouterr().err
     assert finding in error
     assert error.count("\n") == 2
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "finding"),
+    [
+        ('"2023-09-08"', '"2023-10-23"', "entries.1: it says nothing new; give last, closed, weekend_sessions"),
+        ('"source": "https', '"sauce": "https', "entries.0.source: Field required"),
+        ('"calendar": "XHKG"', '"calendar": "XSHG"', "calendar is 'XSHG'; it is the supplement of XHKG"),
+    ],
+    ids=["known to the library", "no source", "of another exchange"],
+)
+def test_a_supplement_that_says_nothing_new_or_has_no_source_is_found(
+    old: str, new: str, finding: str, tables: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tables / "XHKG.supplement.json"
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), encoding="utf-8")
+
+    assert generate_calendars.main(["--check"], tables) == 1
+    assert f"XHKG: XHKG.supplement.json: {finding}" in capsys.readouterr().err
+
+
+def test_a_file_that_belongs_to_no_table_is_found(tables: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tables / "XSGH.supplement.json").write_text("{}")
+
+    assert generate_calendars.main(["--check"], tables) == 1
+    assert "XSGH.supplement.json belongs to no table; remove it" in capsys.readouterr().err
 
 
 def test_a_missing_table_is_found(tables: Path, capsys: pytest.CaptureFixture[str]) -> None:

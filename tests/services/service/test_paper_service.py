@@ -17,105 +17,23 @@ from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
+from shutil import rmtree
 from typing import Any
 
 import pytest
 from quant_platform_kit.adapters.calendar_tables import load_calendar
 from quant_platform_kit.paper.venue import Fault
-from quant_platform_kit.testing.synthetic import synthetic_prices
 from venue_sandbox.servers.launch import Server
 from venue_sandbox.servers.loopback import Answer, ask
-from venue_sandbox.stands.paper import PaperPlatform
 from venue_sandbox.stands.platform import ACCOUNT
 
-TIME = "X-CloudScheduler-ScheduleTime"
+from .service_frame import DUE, PROFILE, STOP_SECONDS, TIME, Platform, Start, report_of, slot
+
 CANARY = "canary-7f3a-secret!"
 IN_URL = "canary-7f3a-secret%21"
-PROFILE, SYMBOLS = "dual_momentum", ("AGG", "BIL", "EFA", "SPY")
-DUE = datetime(2022, 5, 2, 19, 45, tzinfo=UTC)
-"""15:45 in New York on the first session after a month end."""
-SHORT = {"LEASE_SECONDS": "6", "PAPER_TIMEOUT_SECONDS": "2", "PAPER_SETTLE_SECONDS": "1", "FILL_TIMEOUT_SECONDS": "3"}
 AUDIENCE, SCHEDULER, READER = "https://paper.example", "scheduler@example.com", "ana@example.com"
-STOP_SECONDS = 10
-
-
-@dataclass
-class Platform(PaperPlatform):
-    """The platform with a client of its own beside the scheduler."""
-
-    def post(self, due: datetime = DUE, mode: str | None = None, **headers: str) -> Answer:
-        """Trigger a run, at the time that the venue has."""
-        body = None if mode is None else {"mode": mode}
-        return ask(self.service.port, "POST", "/run", body, headers={TIME: slot(due), **headers}, timeout=60)
-
-    def read(self, path: str, **headers: str) -> Answer:
-        """Ask the service for something."""
-        return ask(self.service.port, "GET", path, headers=headers, timeout=60)
-
-    def until(self, happened: Callable[[], bool], seconds: float = 60) -> None:
-        """Wait for something."""
-        end = time.monotonic() + seconds
-        while not happened():
-            assert time.monotonic() < end, "it never happened"
-            time.sleep(0.02)
-
-    def terminate(self) -> float:
-        """Tell the service to stop as the platform does; return the seconds it took to end, with status 0."""
-        begun = time.monotonic()
-        self.service.process.send_signal(signal.SIGTERM)
-        assert self.service.process.wait(STOP_SECONDS) == 0
-        self.service._close()
-        return time.monotonic() - begun
-
-    @property
-    def log(self) -> str:
-        """What the service has logged."""
-        return (self.folder / "service.log").read_text()
-
-
-def slot(due: datetime) -> str:
-    """Return a schedule time as the scheduler writes it."""
-    return f"{due:%Y-%m-%dT%H:%M:%SZ}"
-
-
-def report_of(answer: Answer) -> dict[str, Any]:
-    """Return the report of the account."""
-    assert answer.status == 200, answer
-    return answer.document["runs"][0]["report"]
-
-
-@pytest.fixture(scope="module")
-def prices(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a price file of two and a half invented years."""
-    made = synthetic_prices(SYMBOLS, load_calendar("XNYS"), date(2020, 1, 2), date(2022, 6, 30))
-    rows = zip(made.days.astype(str), made.codes.tolist(), made.columns["close"].tolist(), strict=True)
-    lines = [f"{day},{made.symbols[code]},{close:.4f},{close:.4f}" for day, code, close in rows]
-    path = tmp_path_factory.mktemp("market") / "prices.csv"
-    path.write_text("\n".join(["date,symbol,close,adj_close", *lines]) + "\n")
-    return path
-
-
-@pytest.fixture
-def platform(tmp_path: Path, prices: Path) -> Generator[Callable[..., Platform]]:
-    """Return a function that starts the platform with settings; its clock shows the trigger's time."""
-    running: list[Platform] = []
-
-    def start(**settings: str) -> Platform:
-        made = Platform(tmp_path / "platform", prices, PROFILE, settings={**SHORT, **settings})
-        made.__enter__()
-        running.append(made)
-        made.set_clock(DUE + timedelta(seconds=1))
-        return made
-
-    yield start
-    for made in running:
-        made.__exit__(None, None, None)
-
-
-Start = Callable[..., Platform]
 
 
 # --- one trigger ------------------------------------------------------------------------------------------------
@@ -198,7 +116,7 @@ def test_a_probe_changes_nothing_and_a_higher_mode_is_refused(platform: Start) -
         {"error": "mode is 'live'; this service runs paper, and a request may only lower that"},
     )
     assert made.orders() == []
-    assert not (made.folder / "store").exists()
+    assert made.recorded == []
     assert made.get("/runs") == {"runs": [], "open": []}
 
 
@@ -208,6 +126,7 @@ def test_a_probe_changes_nothing_and_a_higher_mode_is_refused(platform: Start) -
 def test_while_the_folder_of_the_store_cannot_be_used_nothing_is_sent_and_a_retry_completes(platform: Start) -> None:
     made = platform()
     store = made.folder / "store"
+    rmtree(store)
     store.write_text("a file where the folder should be")
     answer = made.post()
     assert (answer.status, answer.headers["retry-after"]) == (503, "30")
@@ -463,7 +382,7 @@ def test_tokens_of_the_issuer_open_the_door_for_those_who_are_named(platform: St
         answer = made.post(**headers)
         assert (answer.status, answer.document.keys()) == (status, {"error"}), who
     assert made.orders() == []
-    assert not (made.folder / "store").exists()
+    assert made.recorded == []
     assert [made.read(path).status for path in ("/health", "/ready", "/runs", "/version")] == [200, 200, 401, 401]
     assert made.read("/runs", **token(READER)).status == 200
     assert report_of(made.post(**token()))["outcome"] == "completed"
@@ -522,8 +441,7 @@ def test_requests_that_cannot_be_meant_are_refused_and_change_nothing(platform: 
         gone.sendall(HEAD + AT + b"Content-Length: 500\r\n\r\n{")
     made.until(lambda: "the client went away" in made.log)
     assert made.orders() == []
-    assert not (made.folder / "store").exists()
-    assert not (made.folder / "reports").exists()
+    assert made.recorded == []
     assert "Traceback" not in made.log
     assert report_of(made.post())["outcome"] == "completed"
 

@@ -152,6 +152,16 @@ def test_a_message_is_one_line_whatever_controls_it_holds(start: Start, as_json:
     assert "forged" in line
 
 
+def test_the_text_of_an_exception_moves_no_cursor_and_colours_nothing(start: Start) -> None:
+    log = start(as_json=False)
+    try:
+        raise ValueError("\x1b[2Kall is well\r\x9b1A\u202e")
+    except ValueError as error:
+        logger.opt(exception=error).error("failed")
+    assert "ValueError: \\x1b[2Kall is well\\r\\x9b1A\\u202e\n" in log.getvalue()
+    assert not set(log.getvalue()) & set("\x1b\r\x9b\u202e")
+
+
 def test_logging_that_is_started_again_goes_to_the_new_place_only(start: Start) -> None:
     first, second = start(), start()
     logger.info("once")

@@ -189,6 +189,38 @@ def test_a_store_that_takes_no_writes_is_not_ready() -> None:
     assert (answer.status_code, answer.json()) == (503, {"error": "store object ready: No space left on device"})
 
 
+def test_a_damaged_mark_of_readiness_is_written_anew() -> None:
+    house = House()
+    assert house.get("/ready").status_code == 200
+    for store in (house.stores.ledger, house.stores.notices):
+        store.objects["ready"] = store.objects["ready"]._replace(data=b"")
+    assert house.get("/ready").status_code == 200
+    assert all(store.objects["ready"].data for store in (house.stores.ledger, house.stores.notices))
+
+
+def test_a_store_that_hangs_is_not_ready_and_takes_no_more_threads_than_there_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    house, go, calls = House(), threading.Event(), list[str]()
+
+    def hang(operation: str, key: str, done: bool) -> None:
+        calls.append(operation)
+        assert go.wait(20)
+
+    monkeypatch.setattr(app, "READY_SECONDS", 0.02)
+    monkeypatch.setattr(app, "READY_THREADS", 2)
+    house.stores.ledger.fault = hang
+    with house.door as door:
+        answers = [door.get("/ready") for _ in range(4)]
+        go.set()
+    assert {answer.status_code for answer in answers} == {503}
+    assert [answer.json()["error"] for answer in answers] == [
+        *["the stores do not answer within 0.02 s"] * 2,
+        *["the stores do not answer: 2 earlier calls wait for them"] * 2,
+    ]
+    assert len([call for call in calls if call == "get"]) >= 2
+
+
 def test_triggers_that_hang_never_take_the_threads_of_ready(monkeypatch: pytest.MonkeyPatch) -> None:
     house, go, begun = House(), threading.Event(), threading.Semaphore(0)
 

@@ -32,13 +32,15 @@ def start_logging(*, as_json: bool, level: str = "INFO", stream: TextIO | None =
     out = stream or sys.stderr
     logger.remove()
 
+    colours = not as_json and out.isatty()
+    spelt = {code: text for code, text in _SPELT.items() if chr(code) not in ("\n\x1b" if colours else "\n")}
+
     def write(message: Message) -> None:
-        out.write(redact(_as_json(message) if as_json else str(message)))
+        out.write(redact(_as_json(message) if as_json else str(message).translate(spelt)))
         out.flush()
 
     logger.configure(patcher=_escape)
 
-    colours = not as_json and out.isatty()
     logger.add(write, level=level, format=_TERMINAL, colorize=colours, backtrace=False, diagnose=False)
     logging.basicConfig(handlers=[_Forward()], level=level, force=True)
 

@@ -14,13 +14,13 @@ from quant_platform_kit.ports.notifier import Notification, Severity
 
 __all__ = ["AppriseNotifier"]
 
-TIMEOUT_SECONDS = 8.0
-"""Less than a service has left after it was told to stop."""
+TIMEOUT_SECONDS = 5.0
+"""Less than the 6 s that requests have to end after a service was told to stop."""
 _KIND = {Severity.INFO: "info", Severity.WARNING: "warning", Severity.FAILURE: "failure"}
 
 
 class AppriseNotifier:
-    """A `Notifier` for a list of Apprise URLs; a message that not every one of them took within 8 s has failed.
+    """A `Notifier` for a list of Apprise URLs; a message that not every one of them took within 5 s has failed.
 
     Parameters
     ----------

@@ -20,7 +20,7 @@ from quant_platform_kit.cli.place import Place, PlaceOptions, common_options, sa
 from quant_platform_kit.domain.errors import InvalidInput, NotifyError, StoreError
 from quant_platform_kit.ports.notifier import Notification, Notifier, Severity
 from quant_platform_kit.services.observe.status import StatusSources
-from quant_platform_kit.services.observe.watchdog import Alert, Schedule, Watch, cron, unreadable, watch
+from quant_platform_kit.services.observe.watchdog import Alert, Schedule, Watch, Watched, cron, unreadable, watch
 from quant_platform_kit.services.record.report_store import ReportStore
 from quant_platform_kit.services.run.advice import PLACE
 
@@ -81,15 +81,15 @@ def watchdog_command(
     try:
         with at.open() as place:
             asked = replace(asked, place=place.options if place.is_book else PLACE, is_book=place.is_book)
-            alerts = watch(asked, _sources(place, asked, now), place.account)
+            found = watch(asked, _sources(place, asked, now), place.account)
     except StoreError as error:
-        alerts = (unreadable("store", error),)
+        found = Watched((unreadable("store", error),))
     if json:
-        print_json(_document(asked, alerts))
+        print_json(_document(asked, found))
     else:
-        _show(asked, alerts)
-    if alerts:
-        raise typer.Exit(_tell(alerts, notify_by(AppriseNotifier(notify), asked.now) if notify else None))
+        _show(asked, found)
+    if found.alerts:
+        raise typer.Exit(_tell(found.alerts, notify_by(AppriseNotifier(notify), asked.now) if notify else None))
 
 
 def _asked(
@@ -111,19 +111,29 @@ def _sources(place: Place, asked: Watch, now: datetime | None) -> StatusSources:
     return StatusSources(store, ReportStore(reports), asked.schedule.calendar, manifests, present)
 
 
-def _document(asked: Watch, alerts: Sequence[Alert]) -> dict[str, object]:
-    return {"quiet": not alerts, "alerts": alerts, "now": asked.now, "next_due": asked.schedule.next(asked.now)}
+def _document(asked: Watch, found: Watched) -> dict[str, object]:
+    return {
+        "quiet": not found.alerts,
+        "alerts": found.alerts,
+        "runs": found.runs,
+        "accounts": found.accounts,
+        "now": asked.now,
+        "next_due": asked.schedule.next(asked.now),
+    }
 
 
-def _show(asked: Watch, alerts: Sequence[Alert]) -> None:
-    for alert in alerts:
+def _show(asked: Watch, found: Watched) -> None:
+    for alert in found.alerts:
         say(f"[red]{alert.kind}[/red]  {escape(alert.text)}")
-    if not alerts:
-        since = asked.now - asked.since
-        say(f"[green]all quiet[/green]: {len(asked.due)} due times since {since:%Y-%m-%d %H:%M} UTC, a report of each")
+    if not found.alerts:
+        since = f"{asked.now - asked.since:%Y-%m-%d %H:%M} UTC"
+        whose = f"of {found.accounts} account{'' if found.accounts == 1 else 's'}"
+        runs = f"{found.runs} run{'' if found.runs == 1 else 's'} {whose} due since {since}, a report of each"
+        say(f"[green]all quiet[/green]: {runs if found.runs else f'no run {whose} was due since {since}'}")
     due, zone = asked.schedule.next(asked.now), asked.schedule.calendar.timezone
     if due is None:
-        say("  when the next run is due is not known: the calendar ends before it; update quant-platform-kit")
+        advice = asked.schedule.calendar.how_to_extend
+        say(f"  when the next run is due is not known: the calendar ends before it; {advice}")
     else:
         say(f"  the next run is due {due.astimezone(zone):%Y-%m-%d %H:%M} {zone.key}, {due:%H:%M} UTC")
 

@@ -13,7 +13,7 @@ from decimal import Decimal
 from quant_platform_kit.domain.portfolio import PortfolioSnapshot
 from quant_platform_kit.domain.strategy import Action, AllocationIntent, TargetMode
 
-__all__ = ["CARRY_SESSIONS", "Due", "Evaluated", "carried_intent", "due"]
+__all__ = ["CARRY_SESSIONS", "Due", "Evaluated", "carried_intent", "due", "supersedes"]
 
 ZERO = Decimal(0)
 CARRY_SESSIONS = 3
@@ -45,6 +45,17 @@ class Due:
     behind: tuple[date, ...]
 
 
+def supersedes(action: Action, *, every_session: bool) -> bool:
+    """Whether a decision takes the place of every earlier one, decided or BLOCKED until now.
+
+    Parameters
+    ----------
+    every_session
+        Whether the profile decides in every session, so that a HOLD supersedes too.
+    """
+    return action is Action.REBALANCE or (action is Action.HOLD and every_session)
+
+
 def due(
     evaluated: Sequence[Evaluated],
     sessions: Sequence[date],
@@ -67,7 +78,7 @@ def due(
     age = {session: n for n, session in enumerate(reversed(sessions))}
     newest: Evaluated | None = None
     for decision in evaluated:
-        if decision.action is Action.REBALANCE or (decision.action is Action.HOLD and every_session):
+        if supersedes(decision.action, every_session=every_session):
             newest = decision
     if newest is None or newest.action is not Action.REBALANCE or newest.executed:
         return Due(None, ())

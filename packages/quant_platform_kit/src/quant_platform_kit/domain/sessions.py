@@ -122,6 +122,19 @@ class ExchangeCalendar:
         except ZoneInfoNotFoundError:
             raise InvalidInput(f"time zone {table.timezone} is not known on this machine: install tzdata") from None
 
+    @property
+    def begins(self) -> datetime:
+        """The first instant it knows, aware UTC."""
+        return self._utc(self.table.first, time.min)
+
+    @property
+    def how_to_extend(self) -> str:
+        """What to do when it ends, in words."""
+        return (
+            f"update quant-platform-kit, or add the exchange's own announcement to {self.name}.supplement.json, as "
+            "docs/reference/operating.md says"
+        )
+
     @cached_property
     def sessions(self) -> tuple[date, ...]:
         """Every session, ascending."""
@@ -207,7 +220,7 @@ class ExchangeCalendar:
     def _outside(self, day: date) -> UnknownSession:
         return UnknownSession(
             f"{day} is outside the {self.name} calendar, which knows {self.table.first} to {self.table.last}; "
-            "update quant-platform-kit"
+            f"{self.how_to_extend}"
         )
 
 

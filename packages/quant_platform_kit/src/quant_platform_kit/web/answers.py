@@ -45,19 +45,23 @@ _ERROR = {"type": "object", "required": ["error"], "properties": {"error": {"typ
 _OF_ACCOUNTS = {"type": "object", "required": ["runs"], "properties": {"runs": {"type": "array"}}}
 
 
-def described(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Return a route's answers as OpenAPI describes them, besides the page that a browser gets."""
-    schemas = {
-        status: {"type": "object"} if status == HTTPStatus.OK else {"anyOf": [_ERROR, _OF_ACCOUNTS]}
-        for status in (*statuses, HTTPStatus.UNPROCESSABLE_ENTITY)
-    }
-    return {
-        int(status): {
-            "description": HTTPStatus(status).phrase,
-            "content": {"application/json": {"schema": schema}},
-        }
-        for status, schema in schemas.items()
-    }
+def described(*statuses: int, page: bool = False) -> dict[int | str, dict[str, Any]]:
+    """Return a route's answers as OpenAPI describes them.
+
+    Parameters
+    ----------
+    page
+        Whether a browser gets a page instead of the document.
+    """
+    return {int(status): _described(HTTPStatus(status), page=page) for status in statuses}
+
+
+def _described(status: HTTPStatus, *, page: bool) -> dict[str, Any]:
+    is_ok = status == HTTPStatus.OK
+    content = {"application/json": {"schema": {"type": "object"} if is_ok else {"anyOf": [_ERROR, _OF_ACCOUNTS]}}}
+    if page and is_ok:
+        content["text/html"] = {"schema": {"type": "string"}}
+    return {"description": status.phrase, "content": content}
 
 
 def answered(results: Sequence[AccountResult]) -> Response:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import date
 from http import HTTPStatus
+from threading import Semaphore
 from typing import Any
 
-from anyio import CapacityLimiter, to_thread
+from anyio import CapacityLimiter, fail_after, get_cancelled_exc_class, to_thread
 from fastapi import Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from loguru import logger
@@ -23,13 +24,15 @@ from quant_platform_kit.services.observe.readiness import make_sure_it_writes
 from quant_platform_kit.web import reading
 from quant_platform_kit.web.answers import PRIVATE, answered, as_json, described, error_answer
 from quant_platform_kit.web.identity import Forbidden, IdentityCheck, Unauthenticated
-from quant_platform_kit.web.requests import TooLarge, TooSlow, read_trigger
+from quant_platform_kit.web.requests import TRIGGER, TooLarge, TooSlow, read_trigger
 
 __all__ = ["create_app"]
 
 LONGEST_RUN_ID = 200
-MOST_RUNS, READY_THREADS = 64, 2
+MOST_RUNS, READY_THREADS = 64, 8
 """Threads for triggers, each with one, and of ``/ready``, which no trigger that hangs takes."""
+READY_SECONDS = 10.0
+"""How long ``/ready`` waits for the stores."""
 
 
 class Busy(QuantError):
@@ -46,6 +49,13 @@ _STATUS: tuple[tuple[type[QuantError], HTTPStatus], ...] = (
     (StoreError, HTTPStatus.SERVICE_UNAVAILABLE),
     (BrokerError, HTTPStatus.SERVICE_UNAVAILABLE),
 )
+_HEADERS = {
+    HTTPStatus.UNAUTHORIZED: {"WWW-Authenticate": "Bearer"},
+    HTTPStatus.SERVICE_UNAVAILABLE: {"Retry-After": f"{RETRY_AFTER.total_seconds():.0f}"},
+    HTTPStatus.REQUEST_TIMEOUT: {"Connection": "close"},
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: {"Connection": "close"},
+}
+"""What goes with an error; the rest of a body that is not read is not waited for either."""
 
 
 def create_app(service: Service, stop: StopSignal | None = None) -> FastAPI:
@@ -69,11 +79,7 @@ def create_app(service: Service, stop: StopSignal | None = None) -> FastAPI:
 def _add_errors(app: FastAPI) -> None:
     async def expected(request: Request, error: Exception) -> Response:
         status = next((status for kind, status in _STATUS if isinstance(error, kind)), HTTPStatus.SERVICE_UNAVAILABLE)
-        headers = (
-            {"Retry-After": f"{RETRY_AFTER.total_seconds():.0f}"} if status is HTTPStatus.SERVICE_UNAVAILABLE else {}
-        )
-        if status is HTTPStatus.UNAUTHORIZED:
-            headers = {"WWW-Authenticate": "Bearer"}
+        headers = _HEADERS.get(status, {})
         logger.warning("{} {} -> {}: {}", request.method, request.url.path, int(status), error)
         return error_answer(str(error), status, headers)
 
@@ -107,16 +113,25 @@ def _add_health(app: FastAPI, service: Service, stop: StopSignal) -> None:
     async def health() -> Response:
         return as_json({"status": "stopping" if stop.is_set else "ok"})
 
-    threads = CapacityLimiter(READY_THREADS)
+    limiter, free = CapacityLimiter(READY_THREADS), Semaphore(READY_THREADS)
 
     def stores_write() -> None:
-        for store in (service.stores.ledger, service.stores.notices):
-            make_sure_it_writes(store)
+        try:
+            for store in (service.stores.ledger, service.stores.notices):
+                make_sure_it_writes(store)
+        finally:
+            free.release()
 
     async def ready() -> Response:
         if stop.is_set:
             return error_answer("the service is stopping", HTTPStatus.SERVICE_UNAVAILABLE, {"Retry-After": "1"})
-        await to_thread.run_sync(stores_write, limiter=threads)
+        if not free.acquire(blocking=False):
+            raise StoreError(f"the stores do not answer: {READY_THREADS} earlier calls wait for them")
+        try:
+            with fail_after(READY_SECONDS):
+                await to_thread.run_sync(stores_write, abandon_on_cancel=True, limiter=limiter)
+        except TimeoutError:
+            raise StoreError(f"the stores do not answer within {READY_SECONDS:g} s") from None
         return as_json({"ready": True, "profile": service.strategy.manifest.profile})
 
     app.add_api_route("/health", health, methods=["GET"], responses=described(200))
@@ -127,15 +142,25 @@ def _add_trigger(app: FastAPI, service: Service, identity: IdentityCheck, stop: 
     threads = CapacityLimiter(MOST_RUNS)
 
     async def run(request: Request) -> Response:
+        try:
+            return await triggered(request)
+        except get_cancelled_exc_class():  # only the end of the process cancels: see `web.serve`
+            return error_answer("the service is stopping", HTTPStatus.SERVICE_UNAVAILABLE, {"Retry-After": "1"})
+
+    async def triggered(request: Request) -> Response:
         await to_thread.run_sync(identity.may_trigger, request.headers.get("Authorization"))
         trigger = await read_trigger(request)
         if stop.is_set:
             return error_answer("the service is stopping", HTTPStatus.SERVICE_UNAVAILABLE, {"Retry-After": "1"})
         if not threads.available_tokens:
             raise Busy(f"{MOST_RUNS} triggers are under way, and none of them ends; see what they wait for")
-        return answered(await to_thread.run_sync(run_accounts, service, trigger, stop, limiter=threads))
+        results = await to_thread.run_sync(
+            run_accounts, service, trigger, stop, abandon_on_cancel=True, limiter=threads
+        )
+        return answered(results)
 
-    app.add_api_route("/run", run, methods=["POST"], responses=described(200, 400, 401, 403, 408, 409, 413, 500, 503))
+    answers = described(200, 400, 401, 403, 408, 409, 413, 422, 500, 503)
+    app.add_api_route("/run", run, methods=["POST"], responses=answers, openapi_extra=TRIGGER)
 
 
 def _add_runs(app: FastAPI, service: Service, identity: IdentityCheck) -> None:
@@ -162,18 +187,28 @@ def _add_runs(app: FastAPI, service: Service, identity: IdentityCheck) -> None:
         return as_json(version_document(service))
 
     def openapi() -> Response:
-        return as_json(app.openapi())
+        return as_json(_described_by(app))
 
     readers: Any = [Depends(may_read)]
     refused = (401, 403, 503)
-    for path, route, answers in (
-        ("/runs", runs, (200, 400)),
-        ("/runs/{run_id}", one_run, (200, 404)),
-        ("/version", version, (200,)),
-        ("/openapi.json", openapi, (200,)),
+    for path, route, answers, page in (
+        ("/runs", runs, (200, 400), True),
+        ("/runs/{run_id}", one_run, (200, 404), True),
+        ("/version", version, (200,), False),
+        ("/openapi.json", openapi, (200,), False),
     ):
-        responses = described(*answers, *refused)
+        responses = described(*answers, *refused, page=page)
         app.add_api_route(path, route, methods=["GET"], dependencies=readers, responses=responses)
+
+
+def _described_by(app: FastAPI) -> dict[str, Any]:
+    """Return the routes as OpenAPI describes them, without the 422 that FastAPI would answer to a wrong query."""
+    document = app.openapi()
+    for path, operations in document["paths"].items():
+        for operation in operations.values():
+            if path != "/run":
+                operation["responses"].pop("422", None)
+    return {key: part for key, part in document.items() if key != "components"}
 
 
 def _open_run(service: Service, run_id: str, *, page: bool) -> Response:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from typing import cast
+from typing import Any, cast
 
 import anyio
 from fastapi import Request
@@ -15,10 +15,34 @@ from quant_platform_kit.domain.identity import Mode
 from quant_platform_kit.runtime.run_accounts import Trigger
 from quant_platform_kit.web.patience import REQUEST_SECONDS
 
-__all__ = ["LARGEST_BODY", "SCHEDULE_TIME", "TooLarge", "TooSlow", "read_schedule_time", "read_trigger"]
+__all__ = ["LARGEST_BODY", "SCHEDULE_TIME", "TRIGGER", "TooLarge", "TooSlow", "read_schedule_time", "read_trigger"]
 
 LARGEST_BODY = 16 * 1024
 SCHEDULE_TIME = "X-CloudScheduler-ScheduleTime"
+TRIGGER: dict[str, Any] = {
+    "parameters": [
+        {
+            "name": SCHEDULE_TIME,
+            "in": "header",
+            "required": True,
+            "description": "When the trigger was due; the same in every retry.",
+            "schema": {"type": "string", "format": "date-time"},
+        }
+    ],
+    "requestBody": {
+        "required": False,
+        "content": {
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "properties": {"mode": {"type": "string", "enum": [mode.value for mode in Mode]}},
+                    "additionalProperties": False,
+                }
+            }
+        },
+    },
+}
+"""What a request to run is made of, as OpenAPI describes it."""
 
 
 class TooLarge(InvalidInput):

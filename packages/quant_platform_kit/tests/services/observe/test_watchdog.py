@@ -23,9 +23,9 @@ from quant_platform_kit.domain.runs import Outcome, RunClaim
 from quant_platform_kit.domain.sessions import ExchangeCalendar
 from quant_platform_kit.ports.notifier import Notification, Severity
 from quant_platform_kit.services.observe.status import StatusSources
-from quant_platform_kit.services.observe.watchdog import Alert, Kind, Schedule, Watch, cron, slot_of, watch
+from quant_platform_kit.services.observe.watchdog import Alert, Kind, Schedule, Watch, Watched, cron, slot_of, watch
 from quant_platform_kit.services.operate.halting import set_halt
-from quant_platform_kit.services.operate.owners import Owner
+from quant_platform_kit.services.operate.owners import Owner, hand_over
 from quant_platform_kit.services.operate.switches import FlagEntry, halts
 from quant_platform_kit.services.record.ledger import RunLedger
 from quant_platform_kit.services.record.report_store import ReportStore
@@ -136,6 +136,10 @@ class Office:
 
     def watch(self, now: str, account: str | None = None, **asked: Any) -> tuple[Alert, ...]:
         """Watch at an instant, after an afternoon schedule."""
+        return self.watched(now, account, **asked).alerts
+
+    def watched(self, now: str, account: str | None = None, **asked: Any) -> Watched:
+        """Watch, and tell what was counted too."""
         given = {"schedule": Schedule(AFTERNOON, XNYS), "now": datetime.fromisoformat(now), **asked}
         return watch(Watch(**given), self.sources(), account)
 
@@ -249,10 +253,90 @@ def test_an_alert_says_what_to_do_without_the_addresses_of_the_stores(office: Of
     )
 
 
-def test_the_end_of_the_calendar_is_told(office: Office) -> None:
-    found = office.watch("2028-01-03T22:00:00Z")
-    assert [alert.kind for alert in found] == [Kind.CALENDAR]
-    assert "outside the XNYS calendar" in found[0].text
+def test_what_was_due_is_counted_by_account_and_only_as_far_as_it_was_looked_for(office: Office) -> None:
+    for slot in (TUESDAY, "2023-11-29T20:45:00Z"):
+        office.ran("A", slot)
+    office.ran("B", "2023-11-29T20:45:00Z")
+    found = office.watched("2023-11-29T22:00:00Z", since=3 * DAY)
+    assert (found.alerts, found.runs, found.accounts) == ((), 4, 2)
+    found = office.watched("2023-11-29T22:00:00Z", "A", since=3 * DAY)
+    assert (found.alerts, found.runs, found.accounts) == ((), 3, 1)
+    found = office.watched("2023-11-29T22:00:00Z", since=2 * HOUR)
+    assert (found.alerts, found.runs, found.accounts) == ((), 2, 2)
+    assert office.watched("2023-12-03T22:00:00Z", since=DAY).runs == 0
+
+
+def own(office: Office, account: str, service: str, since: str) -> None:
+    """Let an account belong to a service since an instant, whatever was before."""
+    key = f"owners/{account}"
+    stored = office.store.get(key)
+    assert stored is not None
+    office.store.replace(key, canonical_json(Owner(service, utc(since))), stored.generation)
+
+
+@pytest.mark.parametrize("since", ["2023-11-29T21:00", "2026-11-29T12:00"])
+def test_an_account_is_watched_since_its_first_run_whoever_it_belongs_to_and_whatever_the_stores_clock_says(
+    office: Office, since: str
+) -> None:
+    """It was handed over after two runs were missed; or it runs under a clock of its own, years before the store's."""
+    own(office, "A", "other", since)
+    found = office.watched("2023-11-29T22:00:00Z", since=3 * DAY)
+    (alert,) = found.alerts
+    assert (alert.kind, alert.account_id) == (Kind.MISSING, "A")
+    assert "no run of slot 2023-11-28T20:45:00Z, 2023-11-29T20:45:00Z left a report" in alert.text
+    assert found.runs == 3
+
+
+def test_an_account_whose_owner_was_lost_is_told_and_watched(world: World) -> None:
+    world.broker.rejected = {"BBB"}
+    world.run(TUE)
+    (world.folder / "store" / "owners" / world.account_id).unlink()
+    asked = Watch(Schedule("0 15 * * 1-5", XNYS), world.clock.now(), since=timedelta(hours=1))
+    sources = StatusSources(world.store, world.reports, XNYS, {}, asked.now)
+    found = watch(asked, sources, world.account_id).alerts
+    assert kinds(found) == [Kind.STORE, Kind.DUE, Kind.LAST_RUN]
+    assert f"object owners/{world.account_id} is missing, and the account has had runs" in found[0].text
+    assert f"`quant owner --to SERVICE --reason TEXT --account {world.account_id} --store" in found[0].text
+
+
+def test_an_account_whose_first_run_cannot_be_read_does_not_hide_the_others(office: Office) -> None:
+    office.ran("B", "2023-11-27T20:45:00Z")
+    claim = next(key for key in office.store.keys("accounts/A/runs/") if key.endswith("/claim"))
+    stored = office.store.get(claim)
+    assert stored is not None
+    office.store.replace(claim, b"{", stored.generation)
+    found = office.watch("2023-11-28T22:00:00Z")
+    assert [(alert.kind, alert.account_id) for alert in found] == [(Kind.STORE, "A"), (Kind.MISSING, "B")]
+
+
+# --- the end of the calendar --------------------------------------------------------------------------
+
+
+def test_the_end_of_the_calendar_is_told_beside_what_was_due_before_it(office: Office) -> None:
+    """On Monday, 3 January 2028; the Friday before was a session that nobody ran in."""
+    ended, missing = office.watch("2028-01-03T22:00:00Z")
+    assert (ended.kind, missing.kind) == (Kind.CALENDAR, Kind.MISSING)
+    assert "it is not known which runs were due: 2028-01-03 is outside the XNYS calendar" in ended.text
+    assert "no run of slot 2027-12-31T20:45:00Z left a report" in missing.text
+
+
+@pytest.mark.parametrize(
+    ("now", "told"),
+    [
+        ("2026-10-01T15:00:00Z", None),
+        ("2026-10-01T17:00:00Z", "ends on 2026-12-31, in 90 days"),
+        ("2026-11-29T12:00:00Z", "ends on 2026-12-31, in 32 days"),
+        ("2026-12-31T08:00:00Z", "ends on 2026-12-31, in 0 days"),
+        ("2027-01-01T01:00:00Z", "has ended"),
+    ],
+)
+def test_a_calendar_is_to_be_extended_ninety_days_before_it_ends(office: Office, now: str, told: str | None) -> None:
+    shanghai = Schedule("0 14 1 1 *", load_calendar("XSHG"))
+    found = office.watch(now, schedule=shanghai)
+    assert [alert.kind for alert in found] == ([Kind.CALENDAR] if told else [])
+    for alert in found:
+        assert alert.text.startswith(f"the XSHG calendar {told}; every session after 2026-12-31 is refused: update q")
+        assert "or add the exchange's own announcement to XSHG.supplement.json" in alert.text
 
 
 # --- halts ------------------------------------------------------------------------------------------
@@ -277,6 +361,23 @@ def test_a_halt_that_applies_is_told_when_it_is_too_old(office: Office, scope: s
         assert "by mira: broker is down" in alert.text
         assert f"`quant resume {scope.replace('-', ' ')} --reason TEXT --store" in alert.text
     assert office.watch(now.isoformat(), hold_age=48 * HOUR) == ()
+
+
+def test_a_halt_from_a_clock_that_is_far_ahead_is_told(office: Office) -> None:
+    """The account runs under a clock of its own; an operator's halt has the time of the machine."""
+    halts(office.store).set("all", FlagEntry(True, "mira", "storm", utc("2026-11-29T12:00")))
+    (alert,) = office.watch("2023-11-27T22:00:00Z")
+    assert (alert.kind, "all is halted since 2026-11-29 12:00 UTC by mira" in alert.text) == (Kind.HALT, True)
+
+
+def test_the_halt_of_a_service_is_that_of_the_one_to_which_the_account_was_handed_over(world: World) -> None:
+    world.run(TUE)
+    hand_over(world.operator, world.account_id, "new", "moved")
+    old = world.clock.now() - 2 * DAY
+    for service in ("cli", "new"):
+        halts(world.store).set(f"service-{service}", FlagEntry(True, "mira", "storm", old))
+    (alert,) = watched(world)
+    assert (alert.kind, "service-new is halted" in alert.text) == (Kind.HALT, True)
 
 
 def test_a_halt_is_told_once_for_all_accounts_and_not_after_it_was_lifted(office: Office) -> None:
@@ -304,7 +405,7 @@ def world(tmp_path: Path, market: Market, calendar: ExchangeCalendar, scripted: 
 def watched(world: World, now: datetime | None = None) -> tuple[Alert, ...]:
     """Watch an account whose runs are due at 15:00, at the world's time unless another is given."""
     asked = Watch(Schedule("0 15 * * 1-5", XNYS), now or world.clock.now(), since=timedelta(hours=1))
-    return watch(asked, StatusSources(world.store, world.reports, XNYS, {}, asked.now))
+    return watch(asked, StatusSources(world.store, world.reports, XNYS, {}, asked.now)).alerts
 
 
 def kinds(alerts: Sequence[Alert]) -> list[Kind]:
@@ -410,12 +511,12 @@ class Silent:
 
 def test_a_store_that_does_not_answer_is_an_alert(office: Office) -> None:
     asked = Watch(Schedule(AFTERNOON, XNYS), utc("2023-11-27T22:00"))
-    (alert,) = watch(asked, office.sources(store=Silent()))
+    (alert,) = watch(asked, office.sources(store=Silent())).alerts
     assert alert.kind is Kind.STORE
     assert alert.text.startswith(
         "the store does not answer, so that nothing can be watched and no order is sent: no co"
     )
-    found = watch(asked, office.sources(reports=ReportStore(Silent())))  # type: ignore[arg-type]
+    found = watch(asked, office.sources(reports=ReportStore(Silent()))).alerts  # type: ignore[arg-type]
     assert found[0].text.startswith("the report store does not answer, so that nothing can be watched")
 
 
@@ -457,7 +558,7 @@ def test_all_quiet_says_when_the_next_run_is_due(quant: Quant, office: Office, t
     answer = quant()
     assert (answer.code, answer.err) == (0, "")
     assert answer.out == (
-        "all quiet: 2 due times since 2023-11-24 21:30 UTC, a report of each\n"
+        "all quiet: 2 runs of 1 account due since 2023-11-24 21:30 UTC, a report of each\n"
         "  the next run is due 2023-11-29 15:45 America/New_York, 20:45 UTC\n"
     )
     assert tree(tmp_path) == before
@@ -465,6 +566,8 @@ def test_all_quiet_says_when_the_next_run_is_due(quant: Quant, office: Office, t
     assert document == {
         "quiet": True,
         "alerts": [],
+        "runs": 2,
+        "accounts": 1,
         "now": "2023-11-28T21:30:00+00:00",
         "next_due": "2023-11-29T20:45:00+00:00",
     }
@@ -510,7 +613,7 @@ def test_an_exchange_that_is_not_known_is_refused(quant: Quant, office: Office) 
 def test_a_store_that_cannot_be_opened_is_an_alert(
     quant: Quant, office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(url: str) -> Any:
+    def refuse(url: str, *, timeout_seconds: float) -> Any:
         raise StoreError("no connection")
 
     monkeypatch.setattr(place_module, "open_store", refuse)

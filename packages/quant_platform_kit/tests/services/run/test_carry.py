@@ -29,9 +29,10 @@ from quant_platform_kit.domain.runs import Outcome, RunReport
 from quant_platform_kit.domain.sessions import Cadence
 from quant_platform_kit.domain.silence import AfterSilence, BrokerTraits
 from quant_platform_kit.domain.strategy import Action, AllocationIntent, BoundStrategy, TargetMode
+from quant_platform_kit.services.observe.status import StatusSources, account_status
 from quant_platform_kit.services.research.backtest import BacktestSettings, FillAt, backtest
 
-from ...exactly_once import CALENDAR, NAN, PLAIN, Way, World, following, moment, prices, rule, switch, trust
+from ...exactly_once import ACCOUNT, CALENDAR, NAN, PLAIN, Way, World, following, moment, prices, rule, switch, trust
 
 OCT31, NOV28, NOV29, NOV30 = date(2023, 10, 31), date(2023, 11, 28), date(2023, 11, 29), date(2023, 11, 30)
 DEC1, DEC4, DEC5, DEC6, DEC7, DEC8 = (date(2023, 12, n) for n in (1, 4, 5, 6, 7, 8))
@@ -346,6 +347,20 @@ def test_a_blocked_month_end_is_decided_when_its_bar_comes_whatever_was_decided_
         assert (report.outcome, report.executes) == (Outcome.NO_ACTION, None)
         assert report.behind == ((NOV30,) if late == 4 else ())
         assert not any(world.held.values())
+
+
+@pytest.mark.parametrize("next_run", [DEC8, date(2023, 12, 11), date(2023, 12, 14)])
+def test_a_month_end_that_grew_too_old_while_nothing_ran_is_told_by_the_next_run_and_once(next_run: date) -> None:
+    """On 1 and 4 December the account runs, and 30 November stays BLOCKED; when it grows too old nothing runs."""
+    world = seasoned(market(AAA=holes(NOV30)), waiting_for("AAA"))
+    assert [world.run(session).action for session in (DEC1, DEC4)] == [BLOCKED, HOLD]
+    assert world.run(next_run).behind == (NOV30,)
+    sources = StatusSources(world.store, world.reports, CALENDAR, {"scripted": world.strategy.manifest}, None)
+    status = account_status(sources, ACCOUNT)
+    assert status.behind == (NOV30,)
+    assert status.needs == (f"behind target: the REBALANCE of {NOV30} grew too old to be executed",)
+    assert world.run(next_run, "again").behind == ()
+    assert account_status(sources, ACCOUNT).needs == ()
 
 
 def test_a_session_that_stayed_blocked_is_not_decided_once_a_newer_rebalance_supersedes_it() -> None:
@@ -777,6 +792,50 @@ def test_the_back_test_makes_up_for_a_month_end_at_which_a_holding_had_no_price(
     ]
     tested, _ = trades_tested(table, strategy, world.policy, NOV28, DEC8)
     assert live == tested
+
+
+def late(decisions: Mapping[date, Mapping[str, float]], asked: int, **manifest: Any) -> BoundStrategy:
+    """Return a rule that is BLOCKED on 30 November until it was asked for it so often."""
+    left = [asked]
+
+    def decide(manifest: Any, ctx: Any) -> Any:
+        if ctx.as_of == NOV30 and left[0]:
+            left[0] -= 1
+            return manifest.blocked(ctx, "no bar yet")
+        targets = decisions.get(ctx.as_of)
+        return manifest.hold(ctx, "-") if targets is None else manifest.rebalance(ctx, targets, "-")
+
+    return rule(decide, **manifest)
+
+
+LATE: dict[str, tuple[dict[date, Mapping[str, float]], Cadence, dict[int, list[tuple[date, str, int]]]]] = {
+    "decided when it can be, unless it is too old": (
+        {NOV30: WEIGHTS},
+        Cadence.MONTH_END,
+        {n: [(LATER[n], "AAA", 60), (LATER[n], "BBB", 80)] for n in (1, 2, 3)} | {4: [], 5: []},
+    ),
+    "superseded by a newer rebalance": (
+        {NOV30: WEIGHTS, DEC1: {"AAA": 1}},
+        Cadence.UNSTATED,
+        {n: [(DEC4, "AAA", 100)] for n in (2, 3, 4, 5)},
+    ),
+    "superseded by a hold of a profile decided in every session": (
+        {NOV30: WEIGHTS},
+        Cadence.SESSION,
+        {n: [] for n in (2, 3, 4, 5)},
+    ),
+}
+
+
+@pytest.mark.parametrize(("name", "asked"), [(name, asked) for name, case in LATE.items() for asked in case[2]])
+def test_the_back_test_decides_a_blocked_session_later_as_a_run_does(name: str, asked: int) -> None:
+    decisions, cadence, expected = LATE[name]
+    world = World(market(), late(decisions, asked, cadence=cadence))
+    live, _ = trades_live(world, CALENDAR.between(NOV29, DEC8))
+    strategy = late(decisions, asked, cadence=cadence)
+    tested, _ = trades_tested(market(), strategy, world.policy, NOV28, DEC8)
+    assert live == tested
+    assert [(day, symbol, units) for day, _, symbol, units, _ in live] == expected[asked]
 
 
 WISHES = ({"AAA": 1.0}, {"BBB": 1.0}, WEIGHTS, {"AAA": 0.3, "BBB": 0.3}, {})

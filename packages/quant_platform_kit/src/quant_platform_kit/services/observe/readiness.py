@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
-from quant_platform_kit.domain.errors import Conflict
+from quant_platform_kit.domain.errors import Conflict, Damaged
 from quant_platform_kit.ports.versioned_store import VersionedStore
 from quant_platform_kit.services.record.objects import decode, encode
 
@@ -21,10 +21,18 @@ class _Written:
     at: datetime
 
 
+def _written(data: bytes) -> datetime:
+    """Return when the object was written; long ago where that is lost: it holds nothing else, and is written anew."""
+    try:
+        return decode(_Written, data, KEY).at
+    except Damaged:
+        return datetime.min.replace(tzinfo=UTC)
+
+
 def make_sure_it_writes(store: VersionedStore) -> None:
     """Raise `StoreError` unless the store took a write within the last seconds, or takes one now."""
     stored, now = store.get(KEY), store.now()
-    if stored is not None and timedelta(0) <= now - decode(_Written, stored.data, KEY).at < TRUSTED:
+    if stored is not None and timedelta(0) <= now - _written(stored.data) < TRUSTED:
         return
     data = encode(_Written(now), KEY)
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -16,6 +16,7 @@ from quant_platform_kit.domain.runs import OrderRecord, Outcome, RunClaim, RunPl
 from quant_platform_kit.domain.sessions import Cadence, ExchangeCalendar
 from quant_platform_kit.domain.strategy import StrategyManifest
 from quant_platform_kit.ports.versioned_store import VersionedStore
+from quant_platform_kit.services.operate.owners import owner_of
 from quant_platform_kit.services.operate.switches import halts
 from quant_platform_kit.services.record.leases import LeaseState, read_lease
 from quant_platform_kit.services.record.ledger import DecisionLedger, RunLedger
@@ -192,13 +193,16 @@ def account_status(sources: StatusSources, account_id: str) -> AccountStatus:
     lease = read_lease(sources.store, account_id)
     report = sources.reports.find(lease.last_run) if lease and lease.last_run else None
     claim = _claim(sources.store, account_id, lease)
-    halted = _halts(sources.store, account_id, claim.service if claim else None)
+    owner = owner_of(sources.store, account_id)
+    halted = _halts(sources.store, account_id, owner.service if owner else claim.service if claim else None)
     open_run = _open_run(sources.store, account_id, lease)
     uncertain = _uncertain(sources.store, account_id, lease)
     evaluated = _evaluated(sources.store, report)
     present = _present(sources, evaluated, report)
     manifest = sources.manifests.get(report.profile) if report else None
     ruling = _ruling(sources.calendar, evaluated, present, manifest)
+    if report is not None:  # a session that stayed BLOCKED until it was too old has no decision: its report names it
+        ruling = replace(ruling, behind=tuple(sorted({*ruling.behind, *report.behind})))
     targets_of, lines = _targets(sources.store, report)
     return AccountStatus(
         account_id=account_id,

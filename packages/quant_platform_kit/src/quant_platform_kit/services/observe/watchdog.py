@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
@@ -17,18 +17,22 @@ from quant_platform_kit.domain.identity import Mode, RunKey
 from quant_platform_kit.domain.orders import OrderState
 from quant_platform_kit.domain.runs import Outcome
 from quant_platform_kit.domain.sessions import ExchangeCalendar
+from quant_platform_kit.ports.versioned_store import VersionedStore
 from quant_platform_kit.services.observe.status import AccountStatus, StatusSources, account_status
-from quant_platform_kit.services.operate.owners import accounts_in, owner_of
+from quant_platform_kit.services.operate.owners import accounts_in
 from quant_platform_kit.services.record.leases import read_lease
+from quant_platform_kit.services.record.ledger import first_claim
 from quant_platform_kit.services.run.advice import PLACE, resolve_line
 
-__all__ = ["Alert", "Kind", "Schedule", "Watch", "cron", "slot_of", "unreadable", "watch"]
+__all__ = ["Alert", "Kind", "Schedule", "Watch", "Watched", "cron", "slot_of", "unreadable", "watch"]
 
 FIELDS = "minute, hour, day-of-month, month, day-of-week"
 YEAR = timedelta(days=370)
 """Within which every schedule that makes sense is due."""
 MOST_SLOTS = 5
 """Missing slots that an alert names one by one."""
+ENDS_SOON = timedelta(days=90)
+"""How long before its end a calendar is to be extended."""
 
 
 # --- when a run is due --------------------------------------------------------------------------------
@@ -82,8 +86,11 @@ class Schedule:
             return None
 
     def is_ever_due(self, now: datetime) -> bool:
-        """Whether it was due in the year before ``now``."""
-        return any(True for _ in self.due(now - YEAR, now))
+        """Whether it was due in the year before ``now``, or nobody knows because the calendar does not reach there."""
+        try:
+            return any(True for _ in self.due(max(now - YEAR, self.calendar.begins), now))
+        except UnknownSession:
+            return True
 
     def _times(self, first: datetime) -> Iterator[datetime]:
         """Yield every time of the expression from ``first`` on, in UTC."""
@@ -152,14 +159,34 @@ class Watch:
     place: str = PLACE
     is_book: bool = False
 
-    @property
-    def due(self) -> tuple[datetime, ...]:
-        """The times whose runs must have left a report by now."""
-        return tuple(self.schedule.due(self.now - self.since, self.now - self.grace))
+    def due(self) -> tuple[list[datetime], UnknownSession | None]:
+        """Return the times whose runs must have left a report by now, and why later ones are not known, if so."""
+        known: list[datetime] = []
+        try:
+            for time in self.schedule.due(self.now - self.since, self.now - self.grace):
+                known.append(time)
+        except UnknownSession as error:
+            return known, error
+        return known, None
 
     def where(self, account: str) -> str:
         """Return the options that name an account in a command."""
         return self.place if self.is_book else f"--account {account} {self.place}"
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """What was looked at, and what is wrong.
+
+    Attributes
+    ----------
+    runs
+        How many runs of how many ``accounts`` were due: those whose report was looked for, and no others.
+    """
+
+    alerts: tuple[Alert, ...]
+    runs: int = 0
+    accounts: int = 0
 
 
 def unreadable(what: str, error: StoreError) -> Alert:
@@ -170,7 +197,7 @@ def unreadable(what: str, error: StoreError) -> Alert:
     return Alert(Kind.STORE, None, text)
 
 
-def watch(asked: Watch, sources: StatusSources, account: str | None = None) -> tuple[Alert, ...]:
+def watch(asked: Watch, sources: StatusSources, account: str | None = None) -> Watched:
     """Return what is wrong, nothing when all is quiet; a store that does not answer is an alert too.
 
     Parameters
@@ -179,25 +206,40 @@ def watch(asked: Watch, sources: StatusSources, account: str | None = None) -> t
         What is read; its ``now`` is the instant at which the carry rule is judged.
     account
         The one to watch, expected to have run throughout; None for every account in the store, each expected to run
-        since it has belonged to its service.
+        since its first run, whichever service it has belonged to.
     """
+    alerts: list[Alert] = []
     try:
-        known = accounts_in(sources.store)
+        watched = _accounts(sources, account, alerts)
     except StoreError as error:
-        return (unreadable("store", error),)
-    watched = (account,) if account else known
-    if not watched or watched[0] not in known:
-        who = f"account {account} has never run" if account else "no account has ever run"
-        advice = f"the store knows {', '.join(known) or 'none'}: check its address, and that the service is called"
-        return (Alert(Kind.MISSING, account, f"{who}; {advice}"),)
-    alerts = list(_missing(asked, sources, watched, named=account is not None))
+        return Watched((unreadable("store", error),))
+    if not watched:
+        return Watched(tuple(alerts))
+    runs = _missing(asked, sources, watched, alerts, named=account is not None)
     statuses: list[AccountStatus] = []
     for one in watched:
         with _readable(one, alerts):
             status = account_status(sources, one)
             alerts += _of_account(asked, sources, status)
             statuses.append(status)
-    return (*_halts(asked, statuses), *alerts)
+    return Watched((*_halts(asked, statuses), *alerts), runs, len(watched))
+
+
+def _accounts(sources: StatusSources, account: str | None, alerts: list[Alert]) -> tuple[str, ...]:
+    """Return the accounts to watch, none where none is known; what is wrong with that is an alert."""
+    known = accounts_in(sources.store)
+    watched = (account,) if account else known
+    if account and account not in known and read_lease(sources.store, account) is not None:
+        what = f"object owners/{account} is missing, and the account has had runs"
+        hand_over = f'quant owner --to SERVICE --reason TEXT --account {account} --store "$STORE_URL"'
+        advice = f"restore it from a backup, or hand the account to its service with `{hand_over}`"
+        alerts.append(Alert(Kind.STORE, account, f"{what}; {advice}"))
+    elif not watched or watched[0] not in known:
+        who = f"account {account} has never run" if account else "no account has ever run"
+        advice = f"the store knows {', '.join(known) or 'none'}: check its address, and that the service is called"
+        alerts.append(Alert(Kind.MISSING, account, f"{who}; {advice}"))
+        return ()
+    return watched
 
 
 @contextmanager
@@ -209,26 +251,57 @@ def _readable(account: str, alerts: list[Alert]) -> Generator[None]:
         alerts.append(Alert(Kind.STORE, account, f"account {account} cannot be judged: {error}"))
 
 
-def _missing(asked: Watch, sources: StatusSources, accounts: Sequence[str], *, named: bool) -> Iterator[Alert]:
-    """Yield an alert per account with due times of which no run left a report."""
-    calendar = asked.schedule.calendar
+def _missing(asked: Watch, sources: StatusSources, accounts: Sequence[str], alerts: list[Alert], *, named: bool) -> int:
+    """Tell of accounts with due times of which no run left a report; return how many runs were due."""
+    calendar, count = asked.schedule.calendar, 0
+    due, unknown = asked.due()
+    alerts += _end_of_calendar(asked, unknown)
+    sessions = {time: calendar.local_date(time) for time in due}
     try:
-        sessions = {due: calendar.local_date(due) for due in asked.due}
         reported = {run_id for session in sorted({*sessions.values()}) for run_id in sources.reports.ids(session)}
-        for account in accounts:
-            owner = None if named else owner_of(sources.store, account)
-            absent = [
-                slot_of(due)
-                for due, session in sessions.items()
-                if (owner is None or due >= owner.since)
-                and not any(RunKey(account, session, slot_of(due), mode).run_id in reported for mode in _MODES)
-            ]
-            if absent:
-                yield _missing_alert(asked, account, absent)
     except StoreError as error:
-        yield unreadable("report store", error)
-    except UnknownSession as error:
-        yield Alert(Kind.CALENDAR, None, f"it is not known which runs were due: {error}")
+        alerts.append(unreadable("report store", error))
+        return 0
+    for account in accounts:
+        with _readable(account, alerts):
+            absent = [time for time in due if not _ran(account, sessions[time], time, reported)]
+            expected = due if named or not absent else _since_its_first(sources.store, account, sessions)
+            count += len(expected)
+            if absent := [time for time in absent if time in expected]:
+                alerts.append(_missing_alert(asked, account, [slot_of(time) for time in absent]))
+    return count
+
+
+def _ran(account: str, session: date, due: datetime, reported: Collection[str]) -> bool:
+    """Whether a run of a due time is among those that left a report."""
+    return any(RunKey(account, session, slot_of(due), mode).run_id in reported for mode in _MODES)
+
+
+def _since_its_first(store: VersionedStore, account: str, sessions: Mapping[datetime, date]) -> list[datetime]:
+    """Return the due times that are not before an account's first run, in the time that its runs have.
+
+    An account belongs to a service since an instant of the store's clock, and to a new one after it was handed over:
+    neither says since when it has run.
+    """
+    first = first_claim(store, account)
+    if first is None:
+        return list(sessions)
+    begun = first.claimed_at
+    with suppress(ValueError):  # the slot of a command names no time
+        begun = min(begun, datetime.fromisoformat(first.key.slot))
+    return [time for time, session in sessions.items() if (session, time) >= (first.key.session, begun)]
+
+
+def _end_of_calendar(asked: Watch, unknown: UnknownSession | None) -> Iterator[Alert]:
+    """Yield an alert when the calendar has ended, and some time before."""
+    calendar = asked.schedule.calendar
+    left = calendar.table.last - calendar.local_date(asked.now)
+    if unknown is not None:
+        yield Alert(Kind.CALENDAR, None, f"it is not known which runs were due: {unknown}")
+    elif left <= ENDS_SOON:
+        when = f"ends on {calendar.table.last}, in {left.days} days" if left.days >= 0 else "has ended"
+        what = f"the {calendar.name} calendar {when}; every session after {calendar.table.last} is refused"
+        yield Alert(Kind.CALENDAR, None, f"{what}: {calendar.how_to_extend}")
 
 
 _MODES = tuple(mode for mode in Mode if mode is not Mode.PROBE)
@@ -246,7 +319,8 @@ def _missing_alert(asked: Watch, account: str, absent: Sequence[str]) -> Alert:
 def _halts(asked: Watch, statuses: Iterable[AccountStatus]) -> Iterator[Alert]:
     """Yield an alert per halt that has been on for too long, however many accounts it stops."""
     for scope, halt in {halt.scope: halt for status in statuses for halt in status.halts}.items():
-        if asked.now - halt.since > asked.hold_age:
+        # A clock that is not the one of ``now`` may be ahead of it: a halt from far in its future is as old.
+        if abs(asked.now - halt.since) > asked.hold_age:
             kind, _, name = scope.partition("-")
             since = f"{halt.since:%Y-%m-%d %H:%M} UTC"
             command = f"quant resume {kind} {name}".strip()

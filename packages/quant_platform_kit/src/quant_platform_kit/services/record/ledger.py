@@ -37,7 +37,7 @@ from quant_platform_kit.ports.versioned_store import VersionedStore
 from quant_platform_kit.services.record.chain import Chain, append
 from quant_platform_kit.services.record.objects import decode
 
-__all__ = ["DecisionLedger", "RunLedger", "refuse_another"]
+__all__ = ["DecisionLedger", "RunLedger", "first_claim", "refuse_another"]
 
 _T = TypeVar("_T")
 _EXECUTED, _SPENT = "executed", "spent-"
@@ -50,6 +50,17 @@ def refuse_another(known: RunClaim, asked: RunClaim) -> None:
             f"run {known.key.run_id} was started for {known.profile} {dict(known.config)} on {known.as_of}; asked was "
             f"{asked.profile} {dict(asked.config)} on {asked.as_of}: use another account or slot"
         )
+
+
+def first_claim(store: VersionedStore, account_id: str) -> RunClaim | None:
+    """Return the claim of an account's first run, None before it; every object of its runs is listed for it."""
+    root = f"accounts/{account_id}/runs/"
+    runs = sorted({key.removeprefix(root).partition("/")[0] for key in store.keys(root)})
+    for session in sorted({run_id[:10] for run_id in runs}):
+        known = (RunLedger(store, account_id, run).known_claim() for run in runs if run.startswith(session))
+        if claims := [claim for claim in known if claim]:
+            return min(claims, key=lambda claim: claim.claimed_at)
+    return None
 
 
 class RunLedger:

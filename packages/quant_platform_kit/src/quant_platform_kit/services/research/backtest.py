@@ -10,7 +10,7 @@ from enum import Enum
 
 import numpy as np
 
-from quant_platform_kit.domain.carry import CARRY_SESSIONS, carried_intent
+from quant_platform_kit.domain.carry import CARRY_SESSIONS, carried_intent, supersedes
 from quant_platform_kit.domain.cycle import Decided, ExecutionPolicy, Observation, decide, size
 from quant_platform_kit.domain.digests import sha256
 from quant_platform_kit.domain.errors import InvalidInput
@@ -204,24 +204,29 @@ class _Simulation:
         return decide(self.strategy, seen, self.settings.policy)
 
     def _make_up(self, session: Session, quotes: dict[str, Quote], now: datetime) -> None:
-        """Decide the sessions that were BLOCKED, as far as they may still be executed, with today's portfolio."""
-        missed = [past for past in self.missed if past.date < session.date][-CARRY_SESSIONS:]
+        """Decide the sessions that were BLOCKED, as long as they may still be executed, with today's portfolio."""
+        oldest = self.sessions[max(0, len(self.equity) - 1 - CARRY_SESSIONS)]
+        missed = [past for past in self.missed if oldest <= past.date < session.date]
         self.missed = []
         for past in missed:
             self._note(past, self._decide(past, quotes, now))
 
     def _note(self, session: Session, decided: Decided) -> None:
-        """Remember a decision until it is executed, superseded or too old: the carry rule of live runs."""
+        """Remember a decision until it is executed, superseded or too old: the carry rule of live runs.
+
+        A BLOCKED one stays to be decided for as long, whatever is decided since, unless that supersedes it.
+        """
         decision, portfolio = decided.decision, decided.portfolio
         if decision.action is not Action.BLOCKED:
             self.entered = True
         elif self.entered:
             self.missed.append(session)
+        if supersedes(decision.action, every_session=self.strategy.manifest.every_session):
+            self.pending = None
+            self.missed = [past for past in self.missed if past.date > session.date]
         if decision.intent and portfolio:
             holdings = {position.symbol: position.value for position in portfolio.positions}
             self.pending = _Pending(decision.as_of, decision.intent, portfolio.base, holdings)
-        elif decision.action is Action.HOLD and self.strategy.manifest.every_session:
-            self.pending = None
 
     def _due(self, session: Session, decided: Decided) -> AllocationIntent | None:
         """Return what is to be executed now, in today's terms."""

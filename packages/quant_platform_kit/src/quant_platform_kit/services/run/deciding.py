@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 
-from quant_platform_kit.domain.carry import CARRY_SESSIONS, Due, Evaluated, carried_intent, due
+from quant_platform_kit.domain.carry import CARRY_SESSIONS, Due, Evaluated, carried_intent, due, supersedes
 from quant_platform_kit.domain.cycle import Decided, ExecutionPolicy, Observation, decide
 from quant_platform_kit.domain.portfolio import PortfolioSnapshot
 from quant_platform_kit.domain.runs import RecordedDecision
@@ -85,7 +85,7 @@ class Deciding:
             ordered, session.date, enter_now=enter_now and not any(decision.executed for decision in known)
         )
         if known:
-            ruling = replace(ruling, behind=(*self._lost(session.date, ordered), *ruling.behind))
+            ruling = replace(ruling, behind=(*self._lost(session.date, known, ordered), *ruling.behind))
         if ruling.as_of is None or today.portfolio is None:
             return Situation(today, ruling, None, None, digests)
         recorded = self.ledger.read(ruling.as_of, Action.REBALANCE)
@@ -109,18 +109,25 @@ class Deciding:
             if session > newest or session in young
         )
 
-    def _lost(self, as_of: date, made: Collection[Evaluated]) -> tuple[date, ...]:
-        """Return the session that grew too old just now, if the rule was to decide on it and could not until then."""
+    def _lost(self, as_of: date, known: Collection[Evaluated], made: Collection[Evaluated]) -> tuple[date, ...]:
+        """Return the session that the rule was to decide on and could not until it was too old, if there is one.
+
+        It is told once, by the first run that comes too late for it: those before may not have taken place. While no
+        session can be decided, it is told again.
+        """
         decides = self.strategy.manifest.cadence.decides
-        oldest = self._back(as_of, self.carry_sessions + 2)[: -(self.carry_sessions + 1)]
-        return self._undecided((past for past in oldest if decides(self.calendar.session(past))), made)
+        newest = max(decision.as_of for decision in known)
+        since, young = self._back(newest, self.carry_sessions + 1), self._back(as_of, self.carry_sessions + 1)
+        aged = (past for past in self._back(as_of, MOST_MISSED + 1) if since[0] <= past < young[0])
+        return self._undecided((past for past in aged if decides(self.calendar.session(past))), made)[-1:]
 
     def _undecided(self, sessions: Iterable[date], made: Collection[Evaluated]) -> tuple[date, ...]:
         """Return those of some sessions that have no decision, and that none after them supersedes."""
         recorded = {decision.as_of for decision in made}
         first = min(recorded, default=date.max)
-        supersedes = (Action.REBALANCE, Action.HOLD) if self.strategy.manifest.every_session else (Action.REBALANCE,)
-        last = max((decision.as_of for decision in made if decision.action in supersedes), default=date.min)
+        every_session = self.strategy.manifest.every_session
+        newer = (past.as_of for past in made if supersedes(past.action, every_session=every_session))
+        last = max(newer, default=date.min)
         return tuple(session for session in sessions if session not in recorded and first < session and last < session)
 
     def _back(self, as_of: date, count: int) -> tuple[date, ...]:

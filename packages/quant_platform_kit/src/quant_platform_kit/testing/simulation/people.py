@@ -155,7 +155,7 @@ def keep_watch(world: Surroundings, name: str) -> None:
         manifests = {strategy.manifest.profile: strategy.manifest}
         sources = StatusSources(store, ReportStore(store), world.calendar, manifests, world.now)
         schedule = Schedule("0 10 * * 1-5", world.calendar)
-        alerts = watch(Watch(schedule, world.now, hold_age=timedelta(0)), sources, world.account)
+        alerts = watch(Watch(schedule, world.now, hold_age=timedelta(0)), sources, world.account).alerts
         kinds = sorted({alert.kind for alert in alerts})
         for alert in alerts:
             world.trace(f"{name} {alert.kind.value}: {alert.text}")
