@@ -258,7 +258,7 @@ class _Run:
         request, ports = self.request, self.ports
         manifest, session = request.strategy.manifest, ports.calendar.session(claim.as_of)
         sell = request.handover is Handover.SELL
-        inputs = take_inputs(manifest, session, ports, last, sell_leftovers=sell)
+        inputs = take_inputs(manifest, session, ports, last, self.policy, sell_leftovers=sell)
         inputs = doubted(inputs, ports.store, self.policy.limits)
         digest = ports.reports.inputs.record(request.strategy, inputs.observation, self.policy)
         inputs = replace(inputs, digest=digest)
