@@ -96,7 +96,7 @@ def verify_command(*, at: PlaceOptions, json: JsonOption = False) -> None:
             say(f"  {len(found.given_up)} more are known and given up")
     if found.damage:
         raise typer.Exit(
-            complain("restore what is damaged from a backup, or see `quant ledger restart` and `acknowledge`", 1)
+            complain("restore what is damaged from a backup; without one see `restart` and `acknowledge`", 1)
         )
 
 

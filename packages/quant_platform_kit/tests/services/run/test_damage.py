@@ -11,7 +11,7 @@ from decimal import Decimal
 import pytest
 from quant_platform_kit.adapters.store_keys import check_key
 from quant_platform_kit.domain.boundaries import Boundary
-from quant_platform_kit.domain.errors import Damaged, InProgress, StoreError
+from quant_platform_kit.domain.errors import Damaged, InProgress, Refused, StoreError
 from quant_platform_kit.domain.identity import Mode
 from quant_platform_kit.domain.orders import OrderState
 from quant_platform_kit.domain.reconciliation import Discrepancy

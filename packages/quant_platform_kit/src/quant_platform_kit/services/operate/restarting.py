@@ -1,8 +1,8 @@
 """Going on with records that are damaged and have no backup: ``restarts/<account>/<n>``, ``acknowledged/<n>``.
 
 What is damaged stays as it is, and is known from then on. The open run is given up, decisions so far are not executed
-any more, and the account is one that the store does not know: halted, and blocked until it is accepted. What belongs to no
-account, such as recorded inputs or an entry of the audit, is only acknowledged: nothing is traded by it.
+any more, and the account is one that the store does not know: halted, and blocked until it is accepted. What belongs to
+no account, such as recorded inputs or an entry of the audit, is only acknowledged: nothing is traded by it.
 """
 
 from __future__ import annotations
