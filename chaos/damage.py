@@ -41,6 +41,7 @@ from quant_platform_kit.services.record.report_store import ReportStore
 from quant_platform_kit.services.run.request import RunPorts, RunRequest
 from quant_platform_kit.services.run.run_cycle import run_cycle
 
+from chaos.arguments import positive
 from chaos.strategy import FixedMarket, bound
 
 CALENDAR = load_calendar("XNYS")
@@ -349,7 +350,7 @@ def campaign(mutations: int, seed: int) -> dict[str, object]:
 def main() -> int:
     """Print one JSON line; return 1 when something was sent twice, over a halt, or skipped silently."""
     parser = argparse.ArgumentParser(prog="python -m chaos.damage", description=__doc__)
-    parser.add_argument("--mutations", type=int, default=916)
+    parser.add_argument("--mutations", type=positive, default=916)
     parser.add_argument("--seed", type=int, default=5)
     arguments = parser.parse_args()
     line = campaign(arguments.mutations, arguments.seed)

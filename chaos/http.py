@@ -40,6 +40,7 @@ from venue_sandbox.servers.loopback import ask
 from venue_sandbox.stands.paper import PaperStand
 
 from chaos import stores
+from chaos.arguments import positive
 from chaos.brokers.paper import PAPER_WAITS, fills_on_paper, paper_faults, paper_venue
 from chaos.brokers.plan import CASH
 from chaos.counting import Count, judge
@@ -273,7 +274,7 @@ def main() -> int:
     """Print one JSON line; return 1 when something was lost, doubled, blocked, left open or answered differently."""
     parser = argparse.ArgumentParser(prog="python -m chaos.http", description=__doc__)
     parser.add_argument("--store", choices=stores.KINDS, default="file")
-    parser.add_argument("--runs", type=int, default=300)
+    parser.add_argument("--runs", type=positive, default=300)
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--keep", type=Path, help="keep stores, reports and the venue's journal in this new folder")
     line = run(parser.parse_args())

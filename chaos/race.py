@@ -18,6 +18,7 @@ from quant_platform_kit.domain.identity import Mode, RunKey
 from quant_platform_kit.services.record.report_store import ReportStore
 
 from chaos import stores
+from chaos.arguments import positive
 from chaos.brokers import BROKERS
 from chaos.counting import judge
 from chaos.crash.campaign import Campaign
@@ -60,7 +61,7 @@ def main() -> int:
     """Print one JSON line per store."""
     parser = argparse.ArgumentParser(prog="python -m chaos.race", description="Fifty processes, one run.")
     parser.add_argument("--store", choices=stores.KINDS, default="file")
-    parser.add_argument("--workers", type=int, default=50)
+    parser.add_argument("--workers", type=positive, default=50)
     arguments = parser.parse_args()
     line = race(arguments.store, arguments.workers)
     sys.stdout.write(json.dumps(line) + "\n")

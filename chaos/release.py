@@ -25,6 +25,8 @@ from quant_release.testing.crashing import (
 )
 from quant_release.testing.rehearsal import Rehearsal, make_rehearsal
 
+from chaos.arguments import positive
+
 _PATH = os.environ["PATH"]  # noqa: TID251 - as it was
 _ROUNDS = (set(Boundary) - {Boundary.VERIFIED}, {Boundary.VERIFIED})
 """A step whose process died after its action is not taken again, and does not come to be verified: two releases."""
@@ -77,7 +79,7 @@ def in_process(job: tuple[str, int]) -> tuple[int, list[str]]:
 def main() -> int:
     """Run the campaign; return 1 if anything happened twice, or not at all."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--instants", type=int, default=100)
+    parser.add_argument("--instants", type=positive, default=100)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     began = time.monotonic()

@@ -9,6 +9,9 @@ from chaos.brokers.plan import Plan
 
 __all__ = ["PLAN"]
 
+LATE = 5.0
+"""Later than the timeout, a login and the visibility window: the order is sent again before it is accepted."""
+
 PLAN = Plan(
     LongBridgeStand,
     faults=(
@@ -16,6 +19,7 @@ PLAN = Plan(
         (0.10, {"kind": "drop_before", "operation": "submit"}),
         (0.08, {"kind": "delayed_accept", "operation": "submit", "seconds": 0.15}),
         (0.05, {"kind": "delayed_accept", "operation": "submit", "seconds": 1.6}),
+        (0.08, {"kind": "delayed_accept", "operation": "submit", "seconds": LATE}),
         (0.04, {"kind": "silent", "operation": "submit"}),
         (0.04, {"kind": "silent_drop", "operation": "submit"}),
         (0.05, {"kind": "http_error", "operation": "submit", "status": 502}),

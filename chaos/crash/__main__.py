@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from chaos import stores
+from chaos.arguments import positive
 from chaos.brokers import BROKERS
 from chaos.crash.campaign import run
 from chaos.mutants import MUTANTS
@@ -20,7 +21,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m chaos.crash", description=__doc__)
     parser.add_argument("--broker", choices=tuple(BROKERS), default="paper")
     parser.add_argument("--store", choices=stores.KINDS, default="file")
-    parser.add_argument("--runs", type=int, default=1000)
+    parser.add_argument("--runs", type=positive, default=1000)
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--mutant", choices=tuple(MUTANTS))
     parser.add_argument("--keep", type=Path, help="keep stores, reports and the venue's journal in this new folder")

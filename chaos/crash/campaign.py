@@ -34,7 +34,7 @@ from chaos.strategy import PRICES, bound
 from chaos.worker import BUSY, CALENDAR, DONE, Job
 
 GIVE_UP_SECONDS = 240
-OPERATOR_SECONDS = 4
+OPERATOR_SECONDS = 6
 """How long an operator waits before looking at the venue: longer than any accept is delayed."""
 SENDING = (Boundary.SENT_RECORDED, Boundary.ORDER_SENT)
 IN_A_SEND = "a worker ended within a send"

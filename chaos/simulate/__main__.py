@@ -17,11 +17,12 @@ from pathlib import Path
 
 from quant_platform_kit.testing.simulation.coverage import Coverage
 from quant_platform_kit.testing.simulation.generating import scenario
-from quant_platform_kit.testing.simulation.scenario import load, text
+from quant_platform_kit.testing.simulation.scenario import Scenario, load, text
 from quant_platform_kit.testing.simulation.shrinking import as_test, shrunk
 from quant_platform_kit.testing.simulation.trait_sets import TRAIT_SETS
 from quant_platform_kit.testing.simulation.world import play
 
+from chaos.arguments import positive
 from chaos.simulate.campaign import catch, digests, run
 from chaos.simulate.mutants import MUTANTS
 
@@ -32,7 +33,7 @@ SHOWN = 5
 def main() -> int:
     """Return 0 where everything held, 1 where it did not."""
     arguments = _arguments()
-    sets = list(TRAIT_SETS) if arguments.traits == "all" else arguments.traits.split(",")
+    sets = arguments.traits
     if arguments.digests:
         for traits in sets:
             for line in digests(traits, arguments.seed, arguments.digests):
@@ -49,17 +50,38 @@ def main() -> int:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m chaos.simulate", description=__doc__)
-    parser.add_argument("--traits", default="all", help=f"all, or some of {','.join(TRAIT_SETS)}")
-    parser.add_argument("--runs", type=int, default=2000, help="runs per trait set")
+    parser.add_argument("--traits", type=_sets, default="all", help=f"all, or some of {','.join(TRAIT_SETS)}")
+    parser.add_argument("--runs", type=positive, default=2000, help="runs per trait set")
     parser.add_argument("--seed", type=int, default=0, help="the first one")
-    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes that play")
-    parser.add_argument("--overlap", type=int, default=2, help="workers of the account that overlap on one trigger")
+    parser.add_argument("--workers", type=positive, default=os.cpu_count() or 1, help="processes that play")
+    parser.add_argument(
+        "--overlap", type=positive, default=2, help="workers of the account that overlap on one trigger"
+    )
     parser.add_argument("--mutant", choices=("all", *MUTANTS), help="look for a planted defect")
-    parser.add_argument("--most", type=int, default=20_000, help="runs within which a defect is to be caught")
-    parser.add_argument("--determinism", type=int, metavar="N", help="play N seeds twice and compare their traces")
-    parser.add_argument("--replay", type=Path, metavar="FILE", help="play the scenario in a file of JSON")
-    parser.add_argument("--digests", type=int, metavar="N", help="print the digests of N traces")
+    parser.add_argument("--most", type=positive, default=20_000, help="runs within which a defect is to be caught")
+    parser.add_argument("--determinism", type=positive, metavar="N", help="play N seeds twice and compare their traces")
+    parser.add_argument("--replay", type=_scenario, metavar="FILE", help="play the scenario in a file of JSON")
+    parser.add_argument("--digests", type=positive, metavar="N", help="print the digests of N traces")
     return parser.parse_args()
+
+
+def _sets(text: str) -> list[str]:
+    """Read the names of trait sets."""
+    named = list(TRAIT_SETS) if text == "all" else text.split(",")
+    if wrong := [name for name in named if name not in TRAIT_SETS]:
+        raise argparse.ArgumentTypeError(f"{wrong[0]!r} is none of {', '.join(TRAIT_SETS)}")
+    return named
+
+
+def _scenario(text: str) -> Scenario:
+    """Read a scenario out of a file."""
+    try:
+        read = load(Path(text))
+    except (OSError, ValueError) as error:
+        first = str(error).splitlines()[0]
+        raise argparse.ArgumentTypeError(f"{text} is not a scenario as a failing seed prints it: {first}") from None
+    _sets(read.traits)
+    return read
 
 
 def _say(line: object) -> None:
@@ -116,8 +138,8 @@ def _determinism(sets: list[str], first: int, number: int) -> int:
     return 1 if differing or len(first_lines) < number else 0
 
 
-def _replay(path: Path) -> int:
-    played = play(load(path))
+def _replay(scenario: Scenario) -> int:
+    played = play(scenario)
     _say("\n".join(played.trace))
     _say(played.broken or "every invariant held")
     return 1 if played.broken else 0

@@ -9,14 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from loguru import logger
 from quant_platform_kit.adapters.file_store import FileStore
-from quant_platform_kit.domain.errors import InvalidInput, NeedsOperator
+from quant_platform_kit.domain.balances import BalanceRules, apart
+from quant_platform_kit.domain.errors import BrokerError, NeedsOperator
 from quant_platform_kit.domain.orders import Order, OrderState, Side
+from quant_platform_kit.domain.portfolio import AccountType, Balance
 from schwab_app.intents import Fingerprint, Intent, Intents, Placed
 from schwab_app.mapping import account_state, described, entered_at, fingerprint, quote, report
 from schwab_app.pacing import BURST, PER_MINUTE, Pacer
 
 D = Decimal
+RULES = BalanceRules()
 AT = datetime(2023, 6, 2, 16, tzinfo=UTC)
 ORDER = Order("q1", "SPY", Side.BUY, D(3))
 LIMITED = Order("q2", "BRK/B", Side.SELL, D(3), D("50.10"))
@@ -180,8 +184,79 @@ def test_an_account_tells_shares_and_what_is_none() -> None:
     assert state.cash_by_currency == {"USD": D("1000.25")}
     assert state.quantities == {"SPY": 3, "AAPL": -2, "SWVXX MUTUAL_FUND": D("10.5")}
     assert state.buying_power == 900
-    with pytest.raises(InvalidInput, match="no cashBalance"):
+    with pytest.raises(BrokerError, match="no cashBalance"):
         account_state("1", {})
+
+
+def margin(**balances: float) -> dict[str, Any]:
+    return {"securitiesAccount": {"type": "MARGIN", "currentBalances": balances}}
+
+
+def test_cash_is_that_of_the_account_and_of_its_sweep_fund_less_what_is_owed() -> None:
+    swept = {"cashBalance": 0.0, "moneyMarketFund": 70.0, "marginBalance": -20.0, "longMarketValue": 100.0}
+    state = account_state("1", margin(**swept, equity=150.0, availableFunds=45.0))
+    assert state.balance == Balance("USD", D(50), D(100), D(150), {"USD": D(45)}, {}, AccountType.MARGIN)
+    assert (state.cash_by_currency, state.may_spend("USD"), apart(state, RULES)) == ({"USD": 50}, 45, None)
+
+
+@pytest.mark.parametrize(
+    ("balances", "cash"),
+    [
+        ({"cashBalance": 5.0, "shortBalance": 40.0, "shortMarketValue": -30.0, "equity": 15.0}, 45),
+        ({"cashBalance": 5.0, "moneyMarketFund": -2.0, "equity": 3.0}, 3),
+        ({"cashBalance": 0.0, "marginBalance": -8.0, "longMarketValue": 20.0, "equity": 12.0}, -8),
+        ({"totalCash": 7.0, "liquidationValue": 7.0}, 7),
+    ],
+)
+def test_other_shapes_of_cash_add_up_too(balances: dict[str, float], cash: int) -> None:
+    state = account_state("1", margin(**balances))
+    assert state.cash_by_currency == {"USD": cash}
+    assert apart(state, BalanceRules(D(0), D(0))) is None
+
+
+def test_a_sweep_that_is_told_as_a_position_is_cash_once_and_no_holding() -> None:
+    def state(fund: float) -> Any:
+        swept = {
+            "instrument": {"symbol": "SWEEP", "assetType": "CASH_EQUIVALENT"},
+            "longQuantity": 70,
+            "marketValue": 70,
+        }
+        held = {"instrument": {"symbol": "SPY", "assetType": "ETF"}, "longQuantity": 2, "marketValue": 100}
+        balances = {"cashBalance": 0.0, "moneyMarketFund": fund, "liquidationValue": 170.0}
+        account = {"type": "CASH", "currentBalances": balances, "positions": [swept, held]}
+        return account_state("1", {"securitiesAccount": account})
+
+    for fund in (70.0, 0.0):
+        told = state(fund)
+        assert (told.cash_by_currency, told.quantities) == ({"USD": 70}, {"SPY": 2})
+        assert (told.balance.positions, told.balance.total) == (100, 170)
+
+
+def test_an_order_that_ended_with_fewer_fills_than_schwab_says_is_for_a_person_with_both_figures() -> None:
+    with pytest.raises(NeedsOperator, match=r"CANCELLED, its fills add up to 1 SPY, and 2 were filled"):
+        report(document(status="CANCELED", filledQuantity=2.0, orderActivityCollection=[execution(1, 1)]), ORDER)
+    with pytest.raises(NeedsOperator, match=r"9 SPY were filled, as the broker says, and 3 were ordered"):
+        report(document(filledQuantity=9.0), ORDER)
+    waiting = report(document(status="FILLED", filledQuantity=3.0), ORDER)
+    assert (waiting.state, waiting.filled_quantity) == (OrderState.ACKNOWLEDGED, 0)
+
+
+def test_a_document_that_cannot_be_read_is_for_a_person_and_of_somebody_else_is_described() -> None:
+    broken = document(filledQuantity="many", orderActivityCollection=7)
+    with pytest.raises(NeedsOperator, match="order q1: orderActivityCollection is 7, not a list"):
+        report(broken, ORDER)
+    assert report(broken, None, "schwab-77").state is OrderState.ACKNOWLEDGED
+
+
+def test_a_status_that_is_not_known_is_an_order_that_lives_and_is_logged_once() -> None:
+    said: list[str] = []
+    sink = logger.add(lambda message: said.append(str(message)), format="{message}")
+    try:
+        states = [report(document(status="BRAND_NEW"), ORDER).state for _ in range(3)]
+    finally:
+        logger.remove(sink)
+    assert states == [OrderState.ACKNOWLEDGED] * 3
+    assert [line for line in said if "BRAND_NEW" in line] == ["Schwab's order status 'BRAND_NEW' is not known\n"]
 
 
 def test_a_quote_is_the_last_price_else_the_middle_and_never_a_delayed_one() -> None:

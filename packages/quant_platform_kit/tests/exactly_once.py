@@ -286,7 +286,8 @@ class Desk:
         """Return cash and units."""
         self._move_on()
         cash = {"USD": self.book.cash} if self.usd else {}
-        return AccountState(self.account_id, {**cash, **self.other_cash}, dict(self.book.quantities))
+        state = self.book.state()
+        return replace(state, cash_by_currency={**cash, **self.other_cash}, buying_power=None)
 
     def submit(self, order: Order) -> ExecutionReport:
         """Take an order, as the script says."""

@@ -5,12 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
 
 import pytest
+from quant_platform_kit.domain.balances import BalanceRules, apart
+from schwab_app.mapping import account_state
 from venue_sandbox.servers.launch import Server, Unhealthy
 
 Start = Callable[..., Server]
@@ -405,3 +408,17 @@ def test_a_fault_that_makes_no_sense_is_refused(
 ) -> None:
     with pytest.raises(Unhealthy, match=complaint):
         server.fault(kind, **fields)
+
+
+# --- what an account is told as -------------------------------------------------------------------
+
+
+def test_cash_that_is_swept_beside_a_loan_is_the_same_cash(client: Any, account: str, server: Server) -> None:
+    def told() -> Any:
+        document = client.get_account(account, fields=client.Account.Fields.POSITIONS).json(parse_float=Decimal)
+        return document["securitiesAccount"]["currentBalances"]["cashBalance"], account_state("1", document)
+
+    _, plain = told()
+    server.fault("swept_cash", loan="8000")
+    cash_balance, swept = told()
+    assert (cash_balance, swept.cash_by_currency, apart(swept, BalanceRules())) == (0, plain.cash_by_currency, None)

@@ -6,11 +6,14 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
+from quant_platform_kit.adapters.ibkr_inputs import account_state
+from quant_platform_kit.domain.balances import BalanceRules, apart
 from venue_sandbox.servers.launch import Server, Unhealthy
 
 Start = Callable[..., Server]
@@ -502,3 +505,14 @@ def test_the_journal_is_shown(ib: Any, server: Server, spy: Any, sdk: ModuleType
     assert [kind for kind in kinds if kind] == [
         *("founded", "clock_set", "funded", "entered", "worked", "executed"),
     ]
+
+
+def test_swept_deposits_are_told_as_cash_and_are_none(ib: Any, server: Server) -> None:
+    server.fault("swept_cash", operation="account_multi", loan="82000")
+    ib.reqAccountUpdatesMulti("DUSBX1")
+    rows = ib.accountValues("DUSBX1")
+    told = {row.tag: row.value for row in rows if row.currency == "USD"}
+    state = account_state("DUSBX1", rows, [])
+    assert Decimal(told["CashBalance"]) - Decimal(told["TotalCashBalance"]) == 82_000
+    assert state.cash_by_currency["USD"] == Decimal(told["TotalCashBalance"])
+    assert apart(state, BalanceRules()) is None

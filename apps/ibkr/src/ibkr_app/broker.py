@@ -125,13 +125,15 @@ class IbkrBroker:
         if tracked is None or tracked.doubted or not (tracked.final(time.monotonic()) or self._followed()):
             self._look_up()
             tracked = tracker.get(client_order_id)
-        if tracked is None or tracked.account_id not in ("", self._account_id) or tracked.order is None:
+        if tracked is None or tracked.account_id not in ("", self._account_id):
             return None
-        if _only_duplicate(tracked):
-            raise _judge(tracked)
         reserved = self._ids.known(client_order_id)
         if reserved is not None:
             tracked.order = reserved.order
+        if tracked.order is None:
+            return None
+        if _only_duplicate(tracked):
+            raise _judge(tracked)
         tracker.wait(client_order_id, lambda each: not each.awaits_commission, SOON_SECONDS)
         answer = tracked.report(time.monotonic())
         return answer if reserved is None else refuse_contradiction(answer, None)
@@ -162,10 +164,13 @@ class IbkrBroker:
 
     def _open(self, trade: Any) -> ExecutionReport:
         tracked = self._connection.tracker.get(trade.order.orderRef) if trade.order.orderRef else None
-        if tracked is None:
+        if tracked is None or tracked.order is None:
             made_by_hand = order_of(trade.order.orderRef or f"ib-{trade.order.permId}", trade)
             return ExecutionReport(made_by_hand, OrderState.ACKNOWLEDGED)
-        return tracked.report(time.monotonic())
+        try:
+            return tracked.report(time.monotonic())
+        except NeedsOperator:
+            return ExecutionReport(tracked.order, OrderState.ACKNOWLEDGED)
 
     # --- sending ----------------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 
+from quant_platform_kit.adapters.documents import unknown_name
 from quant_platform_kit.domain.orders import OrderState
 
 __all__ = ["ErrorMeaning", "is_paper", "meaning", "order_state"]
@@ -54,9 +55,13 @@ def meaning(code: int) -> ErrorMeaning:
     return _MEANINGS.get(code, ErrorMeaning.OTHER)
 
 
-def order_state(status: str) -> OrderState:
+def order_state(status: object) -> OrderState:
     """Return the state that an order status stands for; one that is not known is no acknowledgement."""
-    return _STATES.get(status, OrderState.SENT)
+    if isinstance(status, str) and status in _STATES:
+        return _STATES[status]
+    if status:
+        unknown_name("the order status of Interactive Brokers", status)
+    return OrderState.SENT
 
 
 def is_paper(account_id: str) -> bool:

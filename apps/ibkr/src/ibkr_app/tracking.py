@@ -5,11 +5,14 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+from quant_platform_kit.adapters.documents import fill_price, number, text
+from quant_platform_kit.domain.errors import BrokerError, NeedsOperator
 from quant_platform_kit.domain.orders import ExecutionReport, Fill, Order, OrderState, Side
 
 from ibkr_app.mapping import ErrorMeaning, meaning, order_state
@@ -36,6 +39,8 @@ class Tracked:
         The last status that was not an end.
     doubted
         Whether its end has to be asked for: after errors that end nothing, the library calls an order cancelled.
+    unreadable
+        What was told of it and cannot be meant; empty when nothing was.
     """
 
     reference: str
@@ -51,11 +56,12 @@ class Tracked:
     working_status: str = "Submitted"
     doubted: bool = False
     filled_since: float = 0.0
+    unreadable: str = ""
 
     @property
     def acknowledged(self) -> bool:
         """Whether the broker has said anything of the order that only one it knows can have."""
-        return bool(self.perm_id or self.executions) or self.rejected or self.duplicate
+        return bool(self.perm_id or self.executions or self.unreadable) or self.rejected or self.duplicate
 
     @property
     def rejected(self) -> bool:
@@ -103,8 +109,10 @@ class Tracked:
         return _working(filled) if state is OrderState.ACKNOWLEDGED else state
 
     def report(self, now: float) -> ExecutionReport:
-        """Return the broker's answer about the order."""
+        """Return the broker's answer about the order; `NeedsOperator` if some of it cannot be read."""
         assert self.order is not None, "an order is reported after its parameters are known"
+        if self.unreadable:
+            raise NeedsOperator(f"order {self.reference}: {self.unreadable}")
         text = "" if self.reason is None else f"{self.reason[0]}: {self.reason[1]}"
         ordered = sorted(self._counted(now).items(), key=lambda item: (item[1].time, item[0]))
         fills = tuple(_fill(self.order, identity, execution, self.commissions) for identity, execution in ordered)
@@ -131,7 +139,7 @@ def _fill(order: Order, identity: str, execution: Any, commissions: dict[str, De
         symbol=order.symbol,
         side=order.side,
         quantity=Decimal(str(execution.shares)),
-        price=Decimal(str(execution.price)),
+        price=fill_price(execution.price),
         commission=commissions.get(identity, Decimal(0)),
         executed_at=_utc(execution.time),
         execution_id=str(execution.execId),
@@ -190,7 +198,7 @@ class Tracker:
     def on_trade(self, trade: Any) -> None:
         """Take an open order, a status or a completed order."""
         reference = trade.order.orderRef
-        if not reference:
+        if not (isinstance(reference, str) and reference):
             return
         with self._changed:
             tracked = self._of(reference)
@@ -201,18 +209,27 @@ class Tracker:
                 tracked.status = trade.orderStatus.status
                 if not order_state(tracked.status).terminal:
                     tracked.working_status = tracked.status
-            tracked.order = tracked.order or order_of(reference, trade)
+            with suppress(BrokerError):  # an order of ours is known by its reference
+                tracked.order = tracked.order or order_of(reference, trade)
             self._changed.notify_all()
 
     def on_execution(self, _: Any, fill: Any) -> None:
         """Take a fill, and its commission if that is known already."""
         reference = fill.execution.orderRef
-        if not reference:
+        if not (isinstance(reference, str) and reference):
             return
         with self._changed:
             tracked = self._of(reference)
             tracked.perm_id = fill.execution.permId or tracked.perm_id
             tracked.account_id = fill.execution.acctNumber or tracked.account_id
+            try:
+                units = _units(fill.execution)
+            except BrokerError as error:
+                tracked.unreadable = str(error)
+                self._changed.notify_all()
+                return
+            if not units:
+                return
             identity = _identity(fill.execution.execId)
             known = tracked.executions.get(identity)
             if known is None or _correction(fill.execution.execId) >= _correction(known.execId):
@@ -225,7 +242,7 @@ class Tracker:
         """Take the commission of a fill."""
         with self._changed:
             reference = fill.execution.orderRef
-            if reference:
+            if isinstance(reference, str) and reference:
                 self._take_commission(self._of(reference), report)
                 self._changed.notify_all()
 
@@ -247,12 +264,24 @@ class Tracker:
 
     @staticmethod
     def _take_commission(tracked: Tracked, report: Any) -> None:
-        if report is None or not report.execId:
+        if report is None or not (isinstance(report.execId, str) and report.execId):
             return
-        identity, number = _identity(report.execId), _correction(report.execId)
-        if number >= tracked.commission_numbers.get(identity, 0):
-            tracked.commissions[identity] = Decimal(str(report.commission))
-            tracked.commission_numbers[identity] = number
+        identity, correction = _identity(report.execId), _correction(report.execId)
+        if correction >= tracked.commission_numbers.get(identity, 0):
+            with suppress(BrokerError):  # one that is no number has not come yet
+                tracked.commissions[identity] = number(report.commission, "commission")
+                tracked.commission_numbers[identity] = correction
+
+
+def _units(execution: Any) -> Decimal:
+    """Return the units of an execution; `BrokerError` for one that cannot be counted."""
+    text(execution.execId, "the id of an execution")
+    units = number(execution.shares, f"the quantity of execution {execution.execId}")
+    if units < 0:
+        raise BrokerError(f"the quantity of execution {execution.execId} is {units}, not a number above zero")
+    if not isinstance(execution.time, datetime):
+        raise BrokerError(f"the time of execution {execution.execId} is {execution.time!r}, not an instant")
+    return units
 
 
 def _identity(execution_id: str) -> str:
@@ -267,7 +296,10 @@ def _correction(execution_id: str) -> int:
 
 
 def order_of(reference: str, trade: Any) -> Order:
-    """Return the order that a trade of the library describes."""
+    """Return the order that a trade of the library describes; `BrokerError` if it cannot be read."""
     quantity = trade.order.totalQuantity or trade.order.filledQuantity or trade.orderStatus.filled
-    limit = Decimal(str(trade.order.lmtPrice)) if trade.order.orderType == "LMT" else None
-    return Order(reference, trade.contract.symbol, Side(trade.order.action), Decimal(str(quantity)), limit)
+    limit = number(trade.order.lmtPrice, "a limit") if trade.order.orderType == "LMT" else None
+    action = text(trade.order.action, "the action of an order")
+    side = Side.BUY if action.startswith("B") else Side.SELL
+    symbol = text(trade.contract.symbol, "the symbol of an order")
+    return Order(reference, symbol, side, number(quantity, "the quantity of an order"), limit)

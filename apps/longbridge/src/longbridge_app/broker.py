@@ -105,7 +105,7 @@ class LongBridgeBroker:
         with self._worker.turn("the account") as deadline:
             balance: Balance = self._worker.look("balance", what="the account", deadline=deadline)
             held: Sequence[Holding] = self._worker.look("positions", what="its positions", deadline=deadline)
-        return account_state(self._account_id, balance.cash, held, balance.buy_power)
+        return account_state(self._account_id, balance.cash, held, balance)
 
     def submit(self, order: Order) -> ExecutionReport:
         """Send an order once; see `quant_platform_kit.ports.broker.Broker.submit`.

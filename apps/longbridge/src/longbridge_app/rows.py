@@ -37,11 +37,13 @@ class Cash(NamedTuple):
 
 
 class Balance(NamedTuple):
-    """An account's cash, and what it can buy for in its base currency."""
+    """An account's cash, and what it can buy for and is worth in its base currency."""
 
     cash: tuple[Cash, ...]
     currency: str
     buy_power: Decimal
+    total_cash: Decimal | None = None
+    net_assets: Decimal | None = None
 
 
 class Holding(NamedTuple):

@@ -62,12 +62,12 @@ class Session:
         return int(self._quote.member_id())
 
     def balance(self) -> Balance:
-        """Return cash by currency."""
+        """Return cash by currency, and sums in the base currency."""
         (balance,) = self._trade.account_balance()
         cash = tuple(
             Cash(row.currency, row.available_cash, row.frozen_cash, row.settling_cash) for row in balance.cash_infos
         )
-        return Balance(cash, balance.currency, balance.buy_power)
+        return Balance(cash, balance.currency, balance.buy_power, balance.total_cash, balance.net_assets)
 
     def positions(self) -> tuple[Holding, ...]:
         """Return what is held."""

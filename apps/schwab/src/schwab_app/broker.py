@@ -21,6 +21,7 @@ from operator import methodcaller
 from typing import Any
 
 from quant_platform_kit.adapters.blocking_client import Deadline
+from quant_platform_kit.adapters.documents import mapping, mappings
 from quant_platform_kit.domain.errors import BrokerError, NeedsLogin, NeedsOperator, OrderRejected
 from quant_platform_kit.domain.orders import (
     ExecutionReport,
@@ -37,7 +38,7 @@ from quant_platform_kit.ports.clock import Clock
 
 from schwab_app.connection import Connection, NotSent, good, said
 from schwab_app.intents import Fingerprint, Intent, Intents
-from schwab_app.mapping import account_state, described, entered_at, fingerprint, order_state, report
+from schwab_app.mapping import account_state, described, entered_at, fingerprint, order_id, order_state, report
 from schwab_app.pacing import Pacer
 from schwab_app.sdk import load_sdk
 
@@ -82,11 +83,11 @@ class Listing:
     @property
     def ids(self) -> tuple[int, ...]:
         """Their ids."""
-        return tuple(int(document["orderId"]) for document in self.documents)
+        return tuple(order_id(document) for document in self.documents)
 
-    def find(self, order_id: int) -> Document | None:
+    def find(self, wanted: int) -> Document | None:
         """Return one of them."""
-        return next((document for document in self.documents if int(document["orderId"]) == order_id), None)
+        return next((document for document in self.documents if order_id(document) == wanted), None)
 
 
 class SchwabBroker:
@@ -135,7 +136,7 @@ class SchwabBroker:
                 return client.get_account(account, fields=client.Account.Fields.POSITIONS)
 
             response = good(self._connection.look(ask, "the account", deadline), "the account")
-            return account_state(self._account_id, response.json(parse_float=Decimal))
+            return account_state(self._account_id, mapping(_document_of(response), "Schwab's answer"))
 
     def submit(self, order: Order) -> ExecutionReport:
         """Send an order once; see `quant_platform_kit.ports.broker.Broker.submit`."""
@@ -191,7 +192,7 @@ class SchwabBroker:
         """Return every working order of the account, whoever sent it."""
         with self._connection.turn("its orders") as deadline:
             listed = self._listed(WORKING, deadline)
-        live = [document for document in listed if not order_state(str(document["status"])).terminal]
+        live = [document for document in listed if not order_state(document.get("status")).terminal]
         return tuple(self._told(document) for document in reversed(live))
 
     # --- sending ----------------------------------------------------------------------------------
@@ -265,7 +266,7 @@ class SchwabBroker:
             candidate = self._candidate(intent, deadline)
             if candidate is None:
                 return None
-            self._intents.adopt(order.client_order_id, int(candidate["orderId"]))
+            self._intents.adopt(order.client_order_id, order_id(candidate))
             return report(candidate, order)
         if not placed.order_id:
             return ExecutionReport(order, OrderState.REJECTED, (), placed.refused)
@@ -287,7 +288,7 @@ class SchwabBroker:
         recent = back < SNAPSHOT
         documents = self._listing(intent.order, deadline).documents if recent else self._listed(back, deadline)
         first, last = intent.sent_at - self._skew, self._appears_until(intent)
-        alike = [each for each in documents if first <= entered_at(each) <= last and self._may_be(each, intent)]
+        alike = [each for each in documents if self._may_be(each, intent) and first <= entered_at(each) <= last]
         if len(alike) > 1:
             listed = "; ".join(described(document) for document in reversed(alike))
             raise NeedsOperator(f"order {_sent(intent)} may be any of these at Schwab: {listed}")
@@ -301,11 +302,11 @@ class SchwabBroker:
 
     def _may_be(self, document: Document, intent: Intent) -> bool:
         """Whether an order at Schwab is new, looks like the one that was sent, and is nobody else's."""
-        order_id = int(document["orderId"])
+        identity = order_id(document)
         return (
-            order_id not in intent.known
+            identity not in intent.known
             and fingerprint(document) == Fingerprint.of(intent.order)
-            and self._intents.owner(order_id) in (None, intent.order.client_order_id)
+            and self._intents.owner(identity) in (None, intent.order.client_order_id)
         )
 
     def _appears_until(self, intent: Intent) -> datetime:
@@ -339,18 +340,21 @@ class SchwabBroker:
             )
 
         response = good(self._connection.look(ask, "its orders", deadline), "its orders")
-        return response.json(parse_float=Decimal)
+        return mappings(_document_of(response), "Schwab's list of orders")
 
     def _shown(self, order_id: int, deadline: Deadline) -> Document | None:
         account = self._connection.hash_of(self._account_id)
         response = self._connection.look(lambda client: client.get_order(order_id, account), "an order", deadline)
-        return None if response.status_code == 404 else good(response, "an order").json(parse_float=Decimal)
+        return (
+            None if response.status_code == 404 else mapping(_document_of(good(response, "an order")), "Schwab's order")
+        )
 
     def _told(self, document: Document) -> ExecutionReport:
         """Return a working order under its client order id, or under Schwab's if it is not ours."""
-        owner = self._intents.owner(int(document["orderId"]))
+        identity = order_id(document)
+        owner = self._intents.owner(identity)
         intent = None if owner is None else self._intents.known(owner)
-        return report(document, None if intent is None else intent.order, f"schwab-{document['orderId']}")
+        return report(document, None if intent is None else intent.order, f"schwab-{identity}")
 
 
 @contextmanager
@@ -373,6 +377,14 @@ def _specification(order: Order) -> Any:
         return make(order.symbol, units)
     make = equities.equity_buy_limit if order.side is Side.BUY else equities.equity_sell_limit
     return make(order.symbol, units, f"{order.limit_price:f}")
+
+
+def _document_of(response: Any) -> object:
+    """Return the document of an answer; `BrokerError` if it is none."""
+    try:
+        return response.json(parse_float=Decimal)
+    except ValueError as error:
+        raise BrokerError("Schwab's answer is no JSON") from error
 
 
 def _named_id(response: Any, account: str) -> int | None:

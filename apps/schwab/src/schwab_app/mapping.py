@@ -7,18 +7,36 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from quant_platform_kit.domain.errors import InvalidInput
+from quant_platform_kit.adapters.documents import (
+    fill_price,
+    instant,
+    mapping,
+    mappings,
+    number,
+    optional_number,
+    text,
+    unknown_name,
+)
+from quant_platform_kit.domain.errors import BrokerError, NeedsOperator
 from quant_platform_kit.domain.orders import ExecutionReport, Fill, Order, OrderState, Side, refuse_contradiction
-from quant_platform_kit.domain.portfolio import AccountState, Quote, quotable, quote_price, told_close
+from quant_platform_kit.domain.portfolio import (
+    AccountState,
+    AccountType,
+    Balance,
+    Quote,
+    quotable,
+    quote_price,
+    told_close,
+)
 
 from schwab_app.intents import Fingerprint
 
-__all__ = ["account_state", "described", "entered_at", "fingerprint", "order_state", "quote", "report"]
+__all__ = ["account_state", "described", "entered_at", "fingerprint", "order_id", "order_state", "quote", "report"]
 
 Document = Mapping[str, Any]
 
-FILL = "FILL"
-"""The only type of an execution that trades; a cancel is told as an execution of the type CANCELED."""
+FILL, NO_FILL = "FILL", ("CANCELED", "REJECTED", "EXPIRED")
+"""The only type of an execution that trades, and the known ones that do not: a cancel is told as CANCELED."""
 SHARES = ("EQUITY", "COLLECTIVE_INVESTMENT", "ETF")
 _STATES = {
     "CANCELED": OrderState.CANCELLED,
@@ -27,33 +45,58 @@ _STATES = {
     "FILLED": OrderState.FILLED,
     "REJECTED": OrderState.REJECTED,
 }
-"""Every other status is that of an order that lives."""
+_LIVE = frozenset(
+    (
+        *("ACCEPTED", "NEW", "PENDING_ACKNOWLEDGEMENT", "PENDING_ACTIVATION", "PENDING_CANCEL", "PENDING_RECALL"),
+        *("PENDING_REPLACE", "QUEUED", "WORKING", "AWAITING_CONDITION", "AWAITING_MANUAL_REVIEW"),
+        *("AWAITING_PARENT_ORDER", "AWAITING_RELEASE_TIME", "AWAITING_STOP_CONDITION", "AWAITING_UR_OUT"),
+    )
+)
+"""The known ones of an order that lives; one that is not known is taken for such a one."""
+SWEEP = "CASH_EQUIVALENT"
+"""The type of a position that is cash, in another form."""
 
 
-def order_state(status: str) -> OrderState:
-    """Return the state that a status stands for, fills apart."""
-    return _STATES.get(status, OrderState.ACKNOWLEDGED)
+def order_state(status: object) -> OrderState:
+    """Return the state that a status stands for, fills apart; an order of a status that is not known lives."""
+    if isinstance(status, str) and status in _STATES:
+        return _STATES[status]
+    if not (isinstance(status, str) and status in _LIVE):
+        unknown_name("Schwab's order status", status)
+    return OrderState.ACKNOWLEDGED
 
 
 def fingerprint(document: Document) -> Fingerprint | None:
     """Return what tells an order apart, None for one that this service never sends."""
-    legs: list[Any] = document.get("orderLegCollection") or []
-    kind, instruction = document.get("orderType"), legs[0].get("instruction") if len(legs) == 1 else None
-    if kind not in ("MARKET", "LIMIT") or instruction not in ("BUY", "SELL"):
-        return None
-    limit = None if kind == "MARKET" else _number(document["price"])
-    return Fingerprint(legs[0]["instrument"]["symbol"], Side(instruction), _number(legs[0]["quantity"]), limit)
+    try:
+        legs = mappings(document.get("orderLegCollection"), "orderLegCollection")
+        kind, instruction = document.get("orderType"), legs[0].get("instruction") if len(legs) == 1 else None
+        if kind not in ("MARKET", "LIMIT") or instruction not in ("BUY", "SELL"):
+            return None
+        symbol = text(mapping(legs[0].get("instrument"), "instrument").get("symbol"), "symbol")
+        limit = None if kind == "MARKET" else number(document.get("price"), "price")
+        return Fingerprint(symbol, Side(instruction), number(legs[0].get("quantity"), "quantity"), limit)
+    except BrokerError:
+        return None  # no order of ours can be told from it
+
+
+def order_id(document: Document) -> int:
+    """Return Schwab's id of an order; `BrokerError` if it has none."""
+    identity = number(document.get("orderId"), "Schwab's orderId")
+    if identity <= 0 or identity != identity.to_integral_value():
+        raise BrokerError(f"Schwab's orderId is {identity}, not a positive whole number")
+    return int(identity)
 
 
 def entered_at(document: Document) -> datetime:
     """Return when an order was entered, aware UTC, in whole seconds."""
-    return datetime.fromisoformat(document["enteredTime"]).astimezone(UTC)
+    return instant(document.get("enteredTime"), "Schwab's enteredTime")
 
 
 def described(document: Document) -> str:
     """Return an order in words, for an operator."""
     return (
-        f"{document['orderId']} ({fingerprint(document) or document.get('orderType')}, {document.get('status')}, "
+        f"{document.get('orderId')} ({fingerprint(document) or document.get('orderType')}, {document.get('status')}, "
         f"entered {entered_at(document):%H:%M:%S} UTC)"
     )
 
@@ -71,82 +114,191 @@ def report(document: Document, order: Order | None, reference: str = "") -> Exec
     NeedsOperator
         The document of an order of ours contradicts itself.
     """
-    ours, order = order is not None, order or _order(document, reference)
+    if order is None:
+        return _report_of_another(document, reference)
+    try:
+        return refuse_contradiction(_report(document, order), _filled_quantity(document))
+    except NeedsOperator:
+        raise
+    except BrokerError as error:
+        raise NeedsOperator(f"order {order.client_order_id}: {error}") from error
+
+
+def _report_of_another(document: Document, reference: str) -> ExecutionReport:
+    """Return where an order of somebody else stands, as far as it can be read."""
+    order = _order(document, reference)
+    try:
+        return _report(document, order)
+    except BrokerError:
+        return ExecutionReport(order, order_state(document.get("status")))
+
+
+def _report(document: Document, order: Order) -> ExecutionReport:
     fills = _fills(document, order)
     filled = sum((fill.quantity for fill in fills), Decimal(0))
-    state = order_state(str(document.get("status")))
+    state = order_state(document.get("status"))
     if state is OrderState.FILLED and filled < order.quantity:
         state = OrderState.ACKNOWLEDGED  # its executions are still to be told
     if state is OrderState.ACKNOWLEDGED and filled:
         state = OrderState.PARTIALLY_FILLED if filled < order.quantity else OrderState.FILLED
     if state is OrderState.REJECTED and filled:
         state = OrderState.CANCELLED
-    text = str(document.get("statusDescription") or "") if state is OrderState.REJECTED else ""
-    answer = ExecutionReport(order, state, fills, text or ("rejected" if state is OrderState.REJECTED else ""))
-    return refuse_contradiction(answer, _filled_quantity(document)) if ours else answer
+    said = str(document.get("statusDescription") or "rejected") if state is OrderState.REJECTED else ""
+    return ExecutionReport(order, state, fills, said)
 
 
 def _order(document: Document, reference: str) -> Order:
     found = fingerprint(document)
     if found is not None:
         return Order(reference, found.symbol, found.side, found.quantity, found.limit)
-    legs: list[Any] = document.get("orderLegCollection") or [{}]
-    leg: Document = legs[0]
-    symbol = leg.get("instrument", {}).get("symbol", "?")
-    side = Side.SELL if "SELL" in str(leg.get("instruction")) else Side.BUY
-    return Order(reference, symbol, side, _number(document.get("quantity", 0)))
+    try:
+        legs = mappings(document.get("orderLegCollection"), "orderLegCollection")
+        leg: Document = legs[0] if legs else {}
+        symbol = text(mapping(leg.get("instrument"), "instrument").get("symbol"), "symbol")
+        side = Side.SELL if "SELL" in str(leg.get("instruction")) else Side.BUY
+        return Order(reference, symbol, side, abs(optional_number(document.get("quantity"), "quantity") or Decimal(0)))
+    except BrokerError:
+        return Order(reference, "?", Side.BUY, Decimal(0))
 
 
 def _fills(document: Document, order: Order) -> tuple[Fill, ...]:
     """Return the fills of an order, each once however often it is told; Schwab tells no commission with them."""
     found: dict[str, Fill] = {}
-    activities: list[Any] = document.get("orderActivityCollection") or []
-    for activity in activities:
-        if (activity.get("activityType"), activity.get("executionType", FILL)) != ("EXECUTION", FILL):
+    for activity in mappings(document.get("orderActivityCollection"), "orderActivityCollection"):
+        if not _trades(activity):
             continue
-        legs: list[Any] = activity.get("executionLegs") or []
-        for leg in legs:
-            identity = f"{activity['activityId']}.{leg['legId']}"
-            at = datetime.fromisoformat(leg["time"]).astimezone(UTC)
-            quantity, price = _number(leg["quantity"]), _number(leg["price"])
+        for leg in mappings(activity.get("executionLegs"), "executionLegs"):
+            identity = f"{activity.get('activityId')}.{leg.get('legId')}"
+            at = instant(leg.get("time"), "the time of an execution")
+            quantity = number(leg.get("quantity"), "the quantity of an execution")
+            if quantity < 0:
+                raise BrokerError(f"the quantity of an execution is {quantity}, not a number above zero")
+            price = fill_price(leg.get("price"))
             fill = Fill(order.client_order_id, order.symbol, order.side, quantity, price, Decimal(0), at, identity)
-            found.setdefault(identity, fill)
+            if quantity:
+                found.setdefault(identity, fill)
     return tuple(sorted(found.values(), key=lambda fill: (fill.executed_at, fill.execution_id)))
+
+
+def _trades(activity: Document) -> bool:
+    """Whether an activity is a fill; an execution of a type that is not known is none."""
+    kind, sort = activity.get("activityType"), activity.get("executionType", FILL)
+    if kind == "EXECUTION" and sort != FILL and sort not in NO_FILL:
+        unknown_name("Schwab's executionType", sort)
+    return (kind, sort) == ("EXECUTION", FILL)
 
 
 def _filled_quantity(document: Document) -> Decimal | None:
     """Return what Schwab says was filled, apart from the single executions."""
-    filled = document.get("filledQuantity")
-    return None if filled is None else _number(filled)
+    return optional_number(document.get("filledQuantity"), "filledQuantity")
 
 
 def account_state(account_id: str, document: Document) -> AccountState:
     """Return an account's cash, in USD as all of Schwab's, and units; what is no share stands under a longer name.
 
+    Cash is what lies on the account, in its sweep fund, and from short sales, less what is owed: each is told apart.
+
     Raises
     ------
-    InvalidInput
-        Cash was not delivered.
+    BrokerError
+        Cash was not delivered, or something is no number.
     """
-    account: Document = document.get("securitiesAccount", {})
-    balances: Document = account.get("currentBalances", {})
-    if "cashBalance" not in balances:
-        raise InvalidInput(f"account {account_id}: Schwab delivered no cashBalance; run again")
+    account = mapping(mapping(document, "Schwab's answer").get("securitiesAccount"), "securitiesAccount")
+    balances = _Balances(mapping(account.get("currentBalances"), "currentBalances"))
+    if balances.told("cashBalance", "totalCash") is None:
+        raise BrokerError(f"account {account_id}: Schwab delivered no cashBalance; run again")
     held: dict[str, Decimal] = {}
-    positions: list[Any] = account.get("positions") or []
-    for position in positions:
-        instrument = position["instrument"]
-        kind = instrument.get("assetType", "EQUITY")
-        name = instrument["symbol"] if kind in SHARES else f"{instrument['symbol']} {kind}"
-        units = _number(position.get("longQuantity", 0)) - _number(position.get("shortQuantity", 0))
+    sweep = worth = Decimal(0)
+    valued = True
+    for position in mappings(account.get("positions"), "positions"):
+        instrument = mapping(position.get("instrument"), "instrument")
+        kind, symbol = str(instrument.get("assetType", "EQUITY")), text(instrument.get("symbol"), "a position's symbol")
+        value = optional_number(position.get("marketValue"), f"the marketValue of {symbol}")
+        if kind == SWEEP:
+            sweep += value or Decimal(0)
+            continue
+        name = symbol if kind in SHARES else f"{symbol} {kind}"
+        units = _units(position, "longQuantity") - _units(position, "shortQuantity")
         held[name] = held.get(name, Decimal(0)) + units
-    power = balances.get("cashAvailableForTrading", balances.get("buyingPower"))
+        valued = valued and (value is not None or not units)
+        worth += value or Decimal(0)
+    cash = balances.cash(sweep)
     return AccountState(
         account_id,
-        {"USD": _number(balances["cashBalance"])},
+        {"USD": cash},
         {name: units for name, units in held.items() if units},
-        None if power is None else _number(power),
+        balances.told("cashAvailableForTrading", "buyingPower"),
+        Balance(
+            currency="USD",
+            cash=cash,
+            positions=worth if held and valued else balances.positions(held),
+            total=balances.told(*TOTAL[_borrows(account)]),
+            spendable=_only(balances.told(*SPENDABLE[_borrows(account)])),
+            unsettled=_only(balances.told("unsettledCash")),
+            account_type=_TYPES.get(str(account.get("type"))),
+        ),
     )
+
+
+_TYPES = {"CASH": AccountType.CASH, "MARGIN": AccountType.MARGIN}
+SPENDABLE = {
+    True: ("availableFundsNonMarginableTrade", "availableFunds"),
+    False: ("cashAvailableForTrading",),
+}
+"""Whether an account borrows -> where Schwab tells what may be spent without that; the first that is there."""
+TOTAL = {True: ("equity", "liquidationValue"), False: ("liquidationValue", "equity", "accountValue")}
+"""Whether an account borrows -> where Schwab tells its total; the first that is there."""
+POSITIONS = (
+    *("longMarketValue", "shortMarketValue", "longOptionMarketValue", "shortOptionMarketValue"),
+    *("mutualFundValue", "bondValue"),
+)
+
+
+def _borrows(account: Document) -> bool:
+    kind = account.get("type")
+    if kind is not None and str(kind) not in _TYPES:
+        unknown_name("Schwab's account type", kind)
+    return _TYPES.get(str(kind)) is AccountType.MARGIN
+
+
+def _units(position: Document, name: str) -> Decimal:
+    return optional_number(position.get(name), name) or Decimal(0)
+
+
+def _only(amount: Decimal | None) -> Mapping[str, Decimal]:
+    return {} if amount is None else {"USD": amount}
+
+
+class _Balances:
+    """The balances of an account, by Schwab's names."""
+
+    def __init__(self, document: Document) -> None:
+        self._document = document
+
+    def told(self, *names: str) -> Decimal | None:
+        """Return the first amount that is told under one of several names."""
+        for name in names:
+            amount = optional_number(self._document.get(name), name)
+            if amount is not None:
+                return amount
+        return None
+
+    def sum(self, *names: str) -> Decimal:
+        """Return the sum of what is told under some names."""
+        return sum((self.told(name) or Decimal(0) for name in names), Decimal(0))
+
+    def cash(self, sweep: Decimal) -> Decimal:
+        """Return all cash: the sweep fund's by its balance, or by the position that it is told as instead."""
+        fund = self.told("moneyMarketFund") or sweep
+        if self.told("cashBalance") is None:
+            return self.sum("totalCash", "marginBalance", "shortBalance")
+        return fund + self.sum("cashBalance", "savings", "marginBalance", "shortBalance")
+
+    def positions(self, held: Mapping[str, Decimal]) -> Decimal | None:
+        """Return what positions are worth by the balances, None where these do not tell it and some are held."""
+        if any(self.told(name) is not None for name in POSITIONS):
+            return self.sum(*POSITIONS)
+        return None if any(held.values()) else Decimal(0)
 
 
 def quote(symbol: str, document: Document) -> Quote | None:
@@ -154,19 +306,22 @@ def quote(symbol: str, document: Document) -> Quote | None:
 
     A delayed quote is none: its time would pass as present.
     """
-    prices: Document = document.get("quote", {})
-    if not document.get("realtime", False):
+    prices = mapping(mapping(document, "a quote").get("quote"), "a quote")
+    if document.get("realtime", False) is not True:
         return None
-    bid, ask = float(prices.get("bidPrice") or 0), float(prices.get("askPrice") or 0)
-    middle = (bid + ask) / 2 if bid > 0 and ask > 0 else 0.0
-    for price, made in ((float(prices.get("lastPrice") or 0), "tradeTime"), (middle, "quoteTime")):
-        if quotable(price) and prices.get(made):
-            before = told_close(prices.get("closePrice"))
-            return Quote(symbol, quote_price(price), datetime.fromtimestamp(prices[made] / 1000, UTC), before)
+    last, bid, ask = (fill_price(prices.get(name)) for name in ("lastPrice", "bidPrice", "askPrice"))
+    middle = (bid + ask) / 2 if bid > 0 and ask > 0 else Decimal(0)
+    for price, made in ((float(last), "tradeTime"), (float(middle), "quoteTime")):
+        at = _milliseconds(prices.get(made))
+        if quotable(price) and at is not None:
+            return Quote(symbol, quote_price(price), at, told_close(prices.get("closePrice")))
     return None
 
 
-def _number(value: object) -> Decimal:
-    exact = Decimal(str(value))
-    whole = exact.to_integral_value()
-    return whole if exact == whole else exact
+def _milliseconds(value: object) -> datetime | None:
+    """Return an instant told in milliseconds since 1970, None for none."""
+    try:
+        since = optional_number(value, "a time")
+        return datetime.fromtimestamp(float(since) / 1000, UTC) if since and since > 0 else None
+    except (BrokerError, OverflowError, ValueError, OSError):
+        return None

@@ -17,8 +17,9 @@ from ib_async import AccountValue, BarData, Future, Position, Stock
 from ib_async import Ticker as LibraryTicker
 from quant_platform_kit.adapters import ibkr_inputs
 from quant_platform_kit.adapters.ibkr_inputs import account_state, duration, price_history, quote
-from quant_platform_kit.domain.errors import InvalidInput
-from quant_platform_kit.domain.portfolio import Quote, value_portfolio
+from quant_platform_kit.domain.balances import BalanceRules, apart
+from quant_platform_kit.domain.errors import BrokerError, InvalidInput
+from quant_platform_kit.domain.portfolio import Balance, Quote, value_portfolio
 from quant_platform_kit.domain.sessions import ExchangeCalendar
 
 NAN = math.nan
@@ -138,6 +139,7 @@ def stock(symbol: str, units: float, currency: str = "USD", account: str = ACCOU
     return Position(account, Stock(symbol, "SMART", currency), units, 1.0)
 
 
+RULES, EXACT = BalanceRules(), BalanceRules(Decimal(0), Decimal(0))
 CASH = [value("CashBalance", "1000.25")]
 
 
@@ -156,6 +158,42 @@ def test_an_hkd_account_keeps_usd_and_hkd_apart_and_their_sum_out() -> None:
     assert state.cash_by_currency == {"HKD": Decimal("780000.5"), "USD": Decimal(5000)}
     assert state.buying_power == 1_600_000
     assert value_portfolio(state, {}, ["SPY"], as_of=NOW).base == 5000
+
+
+def test_swept_deposits_are_no_cash() -> None:
+    rows = [value("NetLiquidation", "150"), value("CashBalance", "200"), value("TotalCashBalance", "120")]
+    state = account_state(ACCOUNT, rows, [])
+    assert (state.cash_by_currency, apart(state, RULES)) == ({"USD": 120}, None)
+    assert "cash 120.00 USD and positions worth 0.00 USD" in (apart(state, EXACT) or "")
+    by_value = [*rows[:2], value("TotalCashValue", "120"), value("AvailableFunds", "110")]
+    assert account_state(ACCOUNT, by_value, []).may_spend("USD") == 110
+    assert account_state(ACCOUNT, by_value, []).cash_by_currency == {"USD": 120}
+    assert apart(account_state(ACCOUNT, [value("NetLiquidation", "1500"), value("CashBalance", "2000")], []), RULES)
+
+
+def test_what_positions_are_worth_is_the_brokers_sum_in_its_base_currency() -> None:
+    rows = [
+        *(value("NetLiquidation", "1012", "HKD"), value("TotalCashBalance", "-100", "HKD")),
+        *(value("TotalCashBalance", "90", "USD"), value("TotalCashBalance", "602", "BASE")),
+        *(
+            value("StockMarketValue", "400", "BASE"),
+            value("AccruedCash", "10", "BASE"),
+            value("SettledCash", "9", "HKD"),
+        ),
+        *(value("StockMarketValue", "51", "USD"), value("AvailableFunds", "500", "HKD")),
+    ]
+    state = account_state(ACCOUNT, rows, [stock("SPY", 3)])
+    assert state.balance == Balance("HKD", Decimal(602), Decimal(410), Decimal(1012), {"HKD": Decimal(500)})
+    assert (apart(state, EXACT), state.may_spend("USD")) == (None, 90)
+
+
+def test_settled_cash_and_positions_of_an_account_in_one_currency() -> None:
+    rows = [value("NetLiquidation", "300"), value("TotalCashBalance", "100"), value("SettledCash", "60")]
+    state = account_state(ACCOUNT, [*rows, value("GrossPositionValue", "200")], [stock("SPY", 3)])
+    assert state.balance == Balance("USD", Decimal(100), Decimal(200), Decimal(300), {}, {"USD": Decimal(40)})
+    untold = account_state(ACCOUNT, rows, [stock("SPY", 3)])
+    assert untold.balance is not None
+    assert untold.balance.positions is None
 
 
 def test_values_and_positions_of_other_accounts_behind_the_login_are_left_out() -> None:
@@ -190,13 +228,13 @@ def test_what_is_no_stock_in_usd_stands_under_a_name_that_no_strategy_manages() 
     [[], [value("BuyingPower", "1")], [value("CashBalance", "1", "BASE")], [value("CashBalance", "1", "USD", "X")]],
 )
 def test_an_account_without_cash_rows_is_refused_with_what_to_do(values: list[AccountValue]) -> None:
-    with pytest.raises(InvalidInput, match=r"account DUSBX1: .* no CashBalance; check that the login .* run again"):
+    with pytest.raises(BrokerError, match=r"account DUSBX1: .* no CashBalance; check that the login .* run again"):
         account_state(ACCOUNT, values, [])
 
 
 @pytest.mark.parametrize("amount", ["", "n/a", "NaN", "Infinity"])
 def test_an_amount_that_is_no_number_is_refused(amount: str) -> None:
-    with pytest.raises(InvalidInput, match=f"account DUSBX1: CashBalance USD is '{amount}', not a number"):
+    with pytest.raises(BrokerError, match=f"account DUSBX1: CashBalance USD is '{amount}', not a number"):
         account_state(ACCOUNT, [value("CashBalance", amount)], [])
 
 

@@ -9,8 +9,8 @@ from decimal import Decimal
 import pytest
 from quant_platform_kit.adapters.calendar_tables import load_calendar
 from quant_platform_kit.adapters.longbridge_inputs import account_state, closes, market_symbol, plain_symbol, quote
-from quant_platform_kit.domain.errors import InvalidInput
-from quant_platform_kit.domain.portfolio import value_portfolio
+from quant_platform_kit.domain.errors import BrokerError
+from quant_platform_kit.domain.portfolio import Balance, value_portfolio
 
 D = Decimal
 ZERO = D(0)
@@ -25,6 +25,20 @@ class Cash:
     available_cash: Decimal
     frozen_cash: Decimal = ZERO
     settling_cash: Decimal = ZERO
+
+
+@dataclass
+class Told:
+    """What an account is worth."""
+
+    currency: str
+    total_cash: Decimal | None = None
+    net_assets: Decimal | None = None
+    buy_power: Decimal | None = None
+
+
+def told(currency: str = "HKD", **figures: Decimal) -> Told:
+    return Told(currency, **figures)
 
 
 @dataclass
@@ -55,7 +69,7 @@ class Bar:
 
 
 def test_currencies_stand_apart_and_are_never_summed() -> None:
-    state = account_state("HK-1", [Cash("HKD", D(780_000)), Cash("USD", D("5000.50"))], [], D(6000))
+    state = account_state("HK-1", [Cash("HKD", D(780_000)), Cash("USD", D("5000.50"))], [], told(buy_power=D(6000)))
     assert state.cash_by_currency == {"HKD": 780_000, "USD": D("5000.50")}
     assert (state.account_id, state.buying_power) == ("HK-1", 6000)
 
@@ -63,6 +77,20 @@ def test_currencies_stand_apart_and_are_never_summed() -> None:
 def test_cash_is_what_is_free_and_held_for_orders_and_still_to_settle() -> None:
     state = account_state("SG-1", [Cash("USD", D(100), D(20), D(3))], [])
     assert state.cash_by_currency == {"USD": 123}
+
+
+def test_what_working_orders_hold_may_not_be_spent_and_the_total_is_in_the_base_currency() -> None:
+    rows = [Cash("HKD", D(78)), Cash("USD", D(100), D(20), D(3))]
+    state = account_state("HK-1", rows, [], told(total_cash=D(1037), net_assets=D(1037), buy_power=D(50)))
+    spendable = {"HKD": D(50), "USD": D(103)}
+    unsettled = {"HKD": ZERO, "USD": D(3)}
+    assert state.balance == Balance("HKD", D(1037), ZERO, D(1037), spendable, unsettled)
+    assert (state.cash_by_currency["USD"], state.may_spend("USD"), state.may_spend("HKD")) == (123, 103, 50)
+
+
+def test_what_positions_are_worth_is_not_told() -> None:
+    state = account_state("HK-1", [Cash("USD", D(100))], [Holding("SPY.US", D(1))], told("USD", net_assets=D(300)))
+    assert state.balance == Balance("USD", D(100), None, D(300), {"USD": D(100)}, {"USD": ZERO})
 
 
 def test_an_account_without_usd_has_none_and_is_not_sized_by_another_currency() -> None:
@@ -73,7 +101,7 @@ def test_an_account_without_usd_has_none_and_is_not_sized_by_another_currency() 
 
 @pytest.mark.parametrize("rows", [[], [Cash("USD", D(1)), Cash("USD", D(2))]])
 def test_cash_that_cannot_be_told_is_refused(rows: list[Cash]) -> None:
-    with pytest.raises(InvalidInput, match="LongBridge"):
+    with pytest.raises(BrokerError, match="LongBridge"):
         account_state("HK-1", rows, [])
 
 
@@ -99,10 +127,10 @@ def test_symbols_there_and_back(kit: str, longbridge: str) -> None:
 
 
 def test_a_quote_has_six_decimals_and_its_own_time() -> None:
-    told = quote(Price("SPY.US", D("331.3")))
-    assert told is not None
-    assert (told.symbol, str(told.price), told.as_of) == ("SPY", "331.300000", AT)
-    assert told.previous_close is None
+    made = quote(Price("SPY.US", D("331.3")))
+    assert made is not None
+    assert (made.symbol, str(made.price), made.as_of) == ("SPY", "331.300000", AT)
+    assert made.previous_close is None
     assert quote(Price("SPY.US", D(0))) is None
 
 

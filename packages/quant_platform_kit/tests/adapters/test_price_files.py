@@ -258,6 +258,34 @@ def test_two_columns_of_one_name_are_refused(tmp_path: Path, header: str, name: 
         read_prices(tmp_path / "prices.csv", ["close"])
 
 
+@pytest.mark.parametrize("cell", ["2023-13-45", "2023-02-30", "2023-11-27T00:00:00-05:00"])
+def test_a_date_that_is_none_is_named_in_its_row(tmp_path: Path, cell: str) -> None:
+    path = tmp_path / "prices.csv"
+    path.write_text(f"date,symbol,close\n2023-11-24,AAA,10\n{cell},AAA,11\n")
+    with pytest.raises(InvalidInput, match=re.escape(f"row 2 has {cell!r}")):
+        read_prices(path, ("close",))
+
+
+def test_a_close_of_zero_disturbs_no_other_symbol(write: Write, calendar: ExchangeCalendar) -> None:
+    path = write({"close": [0.0, 10.0, 11.0, 51.0, 12.0], "low": [1.0, 9.0, 10.0, 50.0, 11.0]})
+    table = price_table(read_prices(path, ("close", "adj_close", "open"), ("low",)), ["AAA"], "adj_close", calendar)
+    assert table.fields["low"][0, 0] == 9.0
+
+
+def test_what_is_said_of_a_file_of_no_text_can_be_printed(tmp_path: Path) -> None:
+    path = tmp_path / "prices.csv"
+    path.write_bytes(gzip.compress(b"date,symbol,close\n" * 99) + bytes(range(256)) * 9)
+    with pytest.raises(InvalidInput) as refused:
+        read_prices(path, ("close",))
+    assert str(refused.value).isprintable()
+
+
+def test_a_negative_volume_is_refused_in_its_own_words(write: Write, calendar: ExchangeCalendar) -> None:
+    prices = read_prices(write({"volume": [1.0, -5.0, 1.0, 1.0, 1.0]}), ("close",), ("volume",))
+    with pytest.raises(InvalidInput, match="volume of AAA on 2023-11-24 is -5; volume is not negative, and finite"):
+        price_table(prices, ["AAA"], "close", calendar)
+
+
 def test_a_compressed_csv_file_is_read(tmp_path: Path) -> None:
     (tmp_path / "small.csv.gz").write_bytes(gzip.compress(b"date,symbol,close\n2023-11-24,AAA,10\n"))
     assert read_prices(tmp_path / "small.csv.gz", ["close"]).columns["close"].tolist() == [10]

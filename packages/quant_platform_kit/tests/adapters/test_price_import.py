@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from datetime import date
 from pathlib import Path
 
@@ -80,7 +81,7 @@ def test_a_file_of_yfinance_has_fields_over_symbols_or_symbols_over_fields(tmp_p
         (STOOQ.replace("<OPEN>", "<CLOSE>"), "two columns named close"),
         (STOOQ.replace("SPY.US,D,", "SPY.US,5,"), "row 1: '5'; only D is daily"),
         (YFINANCE.replace("Ticker,SPY,BIL", "Ticker,SPY,SPY"), "two columns named close of SPY"),
-        (YFINANCE.replace("91", "1.091,5"), "row 1 has 4 cells; its header has 3"),
+        (YFINANCE.replace("91", "1.091,5"), "row 1 has 5 cells; its header has 4"),
         (YFINANCE.replace("91", "-"), "column close, row 1: '-' is no number"),
         (YFINANCE.replace("2023-11-28", "28/11/2023"), "column date, row 2: '28/11/2023' is no date"),
         (YFINANCE.replace("2023-11-28", "2023-11-27"), "has SPY on 2023-11-27 twice"),
@@ -90,3 +91,19 @@ def test_a_file_of_yfinance_has_fields_over_symbols_or_symbols_over_fields(tmp_p
 def test_what_cannot_be_meant_is_refused_and_nothing_is_repaired(tmp_path: Path, text: str, said: str) -> None:
     with pytest.raises(InvalidInput, match=said):
         import_prices(saved(tmp_path, text))
+
+
+@pytest.mark.parametrize("cut", [YAHOO, STOOQ, YFINANCE])
+def test_a_row_that_is_cut_is_refused(tmp_path: Path, cut: str) -> None:
+    first = cut.splitlines()[-1].split(",")[0]
+    with pytest.raises(InvalidInput, match=r"has 1 cells; its header has \d+"):
+        import_prices(saved(tmp_path, f"{cut}{first}\n"), "SPY", Adjustment.SPLIT)
+
+
+def test_a_compressed_file_is_imported(tmp_path: Path) -> None:
+    path = tmp_path / "theirs.csv.gz"
+    path.write_bytes(gzip.compress(YAHOO.encode()))
+    assert import_prices(path, "SPY").bars["SPY"] == SPY
+    path.write_bytes(path.read_bytes()[:30])
+    with pytest.raises(InvalidInput, match="cannot be read as CSV"):
+        import_prices(path, "SPY")

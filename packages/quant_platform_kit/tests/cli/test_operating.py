@@ -852,6 +852,15 @@ def test_the_check_tells_doubts_and_remarks(quant: Quant, market: Path, tmp_path
     assert "remark   AGG: adj_close equals close" in shown
 
 
+def test_the_check_shows_names_as_they_are_written(quant: Quant, tmp_path: Path) -> None:
+    path = tmp_path / "[bold].csv"
+    path.write_text("date,symbol,close\n2022-05-04,[/nope],10\n2022-05-04,[red]X[/red],10\n")
+    shown = quant("prices", "check", path)
+    assert shown.code == 0
+    assert "[/nope]" in shown.out
+    assert "[red]X[/red]" in shown.out
+
+
 def test_a_back_test_blocks_as_runs_do_unless_it_is_ideal_or_told_to_believe(
     quant: Quant, market: Path, tmp_path: Path
 ) -> None:
@@ -928,3 +937,26 @@ def test_a_damaged_ledger_is_named_and_the_account_can_begin_anew(quant: Quant, 
     assert f"account {account.name} is halted" in again.out
     assert quant("ledger", "verify", "--book", book).code == 0
     assert_refused(quant("ledger", "restart", "--book", book, "--reason", "x"), "nothing of account", "is damaged")
+
+
+def test_where_an_account_stands_is_shown_after_its_plan_was_given_up(quant: Quant, book: Path, market: Path) -> None:
+    account = next((book / "store/accounts").iterdir())
+    for plan in account.glob("runs/*/plan"):
+        plan.write_bytes(plan.read_bytes()[:-9])
+    assert quant("ledger", "restart", "--book", book, "--reason", "no backup").code == 0
+    assert quant("resume", "account", "--reason", "looked", "--book", book).code == 0
+    assert quant(*trade(market, book, date(2022, 5, 5))).code == 1
+    answer = quant("status", "--book", book)
+    assert "is it the right store?" in answer.out
+    assert "was changed" not in answer.err
+
+
+def test_nothing_is_believed_or_called_whole_at_a_mistyped_address(
+    quant: Quant, book: Path, tmp_path: Path, tree: Tree
+) -> None:
+    wrong, before = ["--store", (tmp_path / "wrong").as_uri()], tree(tmp_path)
+    assert_refused(quant("believe", "SPY", "--session", DAY, "--reason", "x", *wrong), "has no account")
+    assert_refused(quant("ledger", "verify", *wrong, "--reports", (tmp_path / "wrong").as_uri()), "there is nothing in")
+    right = ["--store", (book / "store").as_uri(), "--reports", (book / "reports").as_uri()]
+    assert_refused(quant("ledger", "verify", *right, "--account", "NOBODY"), "NOBODY is not in the store")
+    assert tree(tmp_path) == before

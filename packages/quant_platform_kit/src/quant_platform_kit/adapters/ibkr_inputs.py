@@ -7,15 +7,24 @@ Derived indicators need nothing of their own: they are computed from the history
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal, InvalidOperation
-from typing import Any, Protocol
+from decimal import Decimal
+from typing import Any, Protocol, cast
 
 import numpy as np
 
-from quant_platform_kit.domain.errors import InvalidInput
-from quant_platform_kit.domain.portfolio import AccountState, Quote, quotable, quote_price, told_close
+from quant_platform_kit.adapters.documents import number, text
+from quant_platform_kit.domain.errors import BrokerError, InvalidInput
+from quant_platform_kit.domain.portfolio import (
+    AccountState,
+    AccountType,
+    Balance,
+    Quote,
+    quotable,
+    quote_price,
+    told_close,
+)
 from quant_platform_kit.domain.prices import PriceHistory, PriceTable
 from quant_platform_kit.domain.sessions import ExchangeCalendar
 
@@ -166,6 +175,16 @@ def _day(symbol: str, given: date | datetime | str, calendar: ExchangeCalendar) 
         raise InvalidInput(f"IBKR delivered a bar of {symbol} dated {given!r}; a daily bar has YYYYMMDD") from None
 
 
+CASH_TAGS = ("TotalCashBalance", "CashBalance")
+"""Where cash is told by currency; the second is wrong where deposits are swept, and serves without the first."""
+WORTH_TAGS = (
+    *("StockMarketValue", "OptionMarketValue", "FutureOptionValue", "CorporateBondValue", "TBondValue", "TBillValue"),
+    *("WarrantValue", "IssuerOptionValue", "Cryptocurrency", "FuturesPNL", "AccruedCash", "NetDividend"),
+)
+"""What the broker adds to cash for its total, funds apart."""
+_TYPES = {"CASH": AccountType.CASH, "MARGIN": AccountType.MARGIN}
+
+
 def account_state(account_id: str, values: Iterable[AccountRow], positions: Iterable[PositionRow]) -> AccountState:
     """Return an account's cash by currency and units, without those of other accounts behind the login.
 
@@ -174,52 +193,131 @@ def account_state(account_id: str, values: Iterable[AccountRow], positions: Iter
 
     Raises
     ------
-    InvalidInput
+    BrokerError
         Cash was not delivered, or an amount is no number.
     """
-    cash: dict[str, Decimal] = {}
-    buying_power: Decimal | None = None
-    for row in values:
-        if row.account != account_id:
-            continue
-        if row.tag == "CashBalance" and row.currency != BASE:
-            cash[row.currency] = _amount(account_id, row)
-        elif row.tag == "BuyingPower":
-            buying_power = _amount(account_id, row)
-    if not cash:
-        raise InvalidInput(
+    rows = _Rows(account_id, values)
+    tags = rows.cash_tags()
+    if not tags:
+        raise BrokerError(
             f"account {account_id}: the Gateway delivered no CashBalance; check that the login may see this account, "
             "and that the Gateway is connected to IBKR, then run again"
         )
+    cash = {currency: rows.needed(tag, currency) for currency, tag in tags.items()}
     held: dict[str, Decimal] = {}
     for holding in positions:
         if holding.account == account_id and holding.position:
             name = _name(holding.contract)
-            held[name] = held.get(name, Decimal(0)) + _exact(holding.position)
-    return AccountState(account_id, cash, {name: units for name, units in held.items() if units}, buying_power)
+            held[name] = held.get(name, Decimal(0)) + number(holding.position, f"the position of {name}")
+    held = {name: units for name, units in held.items() if units}
+    return AccountState(account_id, cash, held, rows.sole("BuyingPower"), _balance(rows, tags, cash, held))
 
 
-def _amount(account_id: str, row: AccountRow) -> Decimal:
-    try:
-        amount = Decimal(row.value)
-    except InvalidOperation:
-        amount = Decimal("NaN")
-    if not amount.is_finite():
-        raise InvalidInput(f"account {account_id}: {row.tag} {row.currency} is {row.value!r}, not a number; run again")
-    return amount
+def _balance(
+    rows: _Rows, tags: Mapping[str, str], cash: Mapping[str, Decimal], held: Mapping[str, Decimal]
+) -> Balance | None:
+    """Return what the broker makes of the account, None if it does not tell its base currency."""
+    base = rows.currency_of("NetLiquidation") or rows.currency_of("TotalCashValue")
+    if base is None:
+        return None
+    only_base = all(currency == base for currency, amount in cash.items() if amount)
+    free, settled = rows.told("AvailableFunds", base), rows.told("SettledCash", base)
+    all_cash = cash.get(base, Decimal(0)) if only_base else rows.sum_of_cash(set(tags.values()), base)
+    return Balance(
+        currency=base,
+        cash=all_cash,
+        positions=rows.worth(base, held, only_base=only_base),
+        total=rows.told("NetLiquidation", base),
+        spendable={} if free is None else {base: free},
+        unsettled={base: max(Decimal(0), all_cash - settled)}
+        if settled is not None and all_cash is not None and only_base
+        else {},
+        account_type=_TYPES.get((rows.word("AccountType") or "").upper()),
+    )
+
+
+class _Rows:
+    """The values of one account by tag and currency."""
+
+    def __init__(self, account_id: str, values: Iterable[AccountRow]) -> None:
+        self._account_id = account_id
+        self._values: dict[tuple[str, str], object] = {
+            (row.tag, str(row.currency or "")): row.value
+            for row in values
+            if row.account == account_id and isinstance(cast("object", row.tag), str)
+        }
+
+    def needed(self, tag: str, currency: str) -> Decimal:
+        """Return an amount; `BrokerError` if it is none."""
+        value = self._values[tag, currency]
+        try:
+            return number(value, f"{tag} {currency}")
+        except BrokerError:
+            raise BrokerError(
+                f"account {self._account_id}: {tag} {currency} is {value!r}, not a number; run again"
+            ) from None
+
+    def told(self, tag: str, currency: str) -> Decimal | None:
+        """Return an amount, None if it is not told."""
+        return self.needed(tag, currency) if (tag, currency) in self._values else None
+
+    def word(self, tag: str) -> str | None:
+        """Return a value that is no amount."""
+        value = self._values.get((tag, ""))
+        return value if isinstance(value, str) else None
+
+    def currency_of(self, tag: str) -> str | None:
+        """Return the currency that a value of the whole account is told in."""
+        return next((c for t, c in self._values if t == tag and c not in ("", BASE)), None)
+
+    def sole(self, tag: str) -> Decimal | None:
+        """Return an amount that is told in one currency."""
+        return next((self.needed(tag, currency) for known, currency in self._values if known == tag), None)
+
+    def cash_tags(self) -> dict[str, str]:
+        """Return under which tag the cash of each currency is told."""
+        found: dict[str, str] = {}
+        for tag in CASH_TAGS:
+            for known, currency in self._values:
+                if known == tag and currency not in ("", BASE):
+                    found.setdefault(currency, tag)
+        base = self.currency_of("TotalCashValue")
+        if base in found and found[base] != CASH_TAGS[0]:
+            others = (currency for currency in found if currency != base)
+            if not any(self.needed(found[currency], currency) for currency in others):
+                found[base] = "TotalCashValue"
+        return found
+
+    def sum_of_cash(self, tags: Collection[str], base: str) -> Decimal | None:
+        """Return the broker's own sum of the cash that is told under a tag."""
+        if len(tags) != 1:
+            return None
+        (tag,) = tags
+        told = self.told(tag, BASE)
+        return self.told("TotalCashValue", base) if told is None and tag == CASH_TAGS[0] else told
+
+    def worth(self, base: str, held: Mapping[str, Decimal], *, only_base: bool) -> Decimal | None:
+        """Return what all positions and accruals are worth in the base currency, None if that is not told."""
+        for currency in (BASE, base) if only_base else (BASE,):
+            if ("StockMarketValue", currency) in self._values:
+                amounts = {tag: self.told(tag, currency) or Decimal(0) for tag in (*WORTH_TAGS, *FUND_TAGS)}
+                fund = amounts["FundValue"] or amounts["MutualFundValue"] + amounts["MoneyMarketFundValue"]
+                return sum((amounts[tag] for tag in WORTH_TAGS), fund)
+        if not held:
+            return Decimal(0)
+        gross = self.told("GrossPositionValue", base)
+        return gross if all(units > 0 for units in held.values()) else None
+
+
+FUND_TAGS = ("FundValue", "MutualFundValue", "MoneyMarketFundValue")
+"""Funds: in sum, or by sort."""
 
 
 def _name(contract: Contract) -> str:
+    text(contract.symbol, "the symbol of a position")
     if contract.secType != STOCK:
-        return contract.localSymbol or f"{contract.symbol} {contract.secType}"
+        return str(contract.localSymbol or f"{contract.symbol} {contract.secType}")
     return contract.symbol if contract.currency == CURRENCY else f"{contract.symbol}.{contract.currency}"
-
-
-def _exact(units: float) -> Decimal:
-    """Return the shortest decimal number that is the float, whole ones without decimals."""
-    exact = Decimal(str(units))
-    whole = exact.to_integral_value()
-    return whole if exact == whole else exact
 
 
 def quote(ticker: Ticker, now: datetime) -> Quote | None:

@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,8 @@ _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ].*)?")
 _NOTHING = frozenset({"", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "NULL", "null"})
 """What an empty cell may be written as; a dash is none of it."""
+_SHOWN = 200
+"""Characters of what pyarrow says of a file that may be none of text."""
 ISO = "write ISO dates such as 2023-12-29"
 
 
@@ -86,10 +89,26 @@ def days_of(path: Path, column: Any) -> NDArray[np.datetime64]:
             column = arrow_module("pyarrow.compute").local_timestamp(column)
         instants = column.combine_chunks().cast(arrow.timestamp("us"), safe=False).cast(arrow.int64())
     except arrow.ArrowException:
-        cells = enumerate(column.to_pylist(), 1)
-        row, cell = next((each for each in cells if not _DATE.fullmatch(str(each[1]))), (1, column[0].as_py()))
+        row, cell = _first_odd_date(column.to_pylist())
         raise InvalidInput(f"{path}: column date is {column.type}; {ISO}: row {row} has {cell!r}") from None
     return np.from_dlpack(instants).view("datetime64[us]").astype("datetime64[D]")
+
+
+def _first_odd_date(cells: Sequence[object]) -> tuple[int, object]:
+    """Return the first cell that is no ISO date, else the first that is written in another way than the first one."""
+    form = len(str(cells[0]))
+    for row, cell in enumerate(cells, 1):
+        if not _is_iso(str(cell)):
+            return row, cell
+    return next(((row, cell) for row, cell in enumerate(cells, 1) if len(str(cell)) != form), (1, cells[0]))
+
+
+def _is_iso(text: str) -> bool:
+    try:
+        date.fromisoformat(text[:10])
+    except ValueError:
+        return False
+    return _DATE.fullmatch(text) is not None
 
 
 def floats_of(path: Path, name: str, column: Any) -> FloatArray:
@@ -143,7 +162,8 @@ def _guarded(path: Path, read: Any) -> Any:
     except OSError as error:
         raise InvalidInput(f"{path}: {error.strerror or error}") from error
     except failure as error:
-        raise InvalidInput(f"{path} is not a readable price file: {str(error).splitlines()[0]}") from error
+        first = "".join(char if char.isprintable() else "?" for char in str(error).splitlines()[0])
+        raise InvalidInput(f"{path} is not a readable price file: {first[:_SHOWN]}") from error
 
 
 def _names(path: Path) -> list[str]:

@@ -179,8 +179,9 @@ def _refuse_bad_closes(prices: LongPrices, chosen: NDArray[np.bool_]) -> None:
 def _series(prices: LongPrices, field: str, unadjusted: bool) -> dict[str, FloatArray]:
     columns = prices.columns
     series = {"close": columns[field]}
-    scale = 1.0 if field == "close" else columns[field] / columns["close"]
-    series |= {name: columns[name] * scale for name in ("open", "low", "high") if name in columns}
+    with np.errstate(divide="ignore", invalid="ignore"):  # of a symbol that is not asked for, and so not refused
+        scale = 1.0 if field == "close" else columns[field] / columns["close"]
+        series |= {name: columns[name] * scale for name in ("open", "low", "high") if name in columns}
     if "volume" in columns:
         series["volume"] = columns["volume"]
     if unadjusted and field != "close":

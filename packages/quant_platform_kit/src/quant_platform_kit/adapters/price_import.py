@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import re
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -71,9 +73,10 @@ def import_prices(path: Path, symbol: str | None = None, adjustment: Adjustment 
 
 def _rows(path: Path) -> list[list[str]]:
     try:
-        with path.open(newline="", encoding="utf-8-sig") as lines:
+        opened = gzip.open if path.name.endswith(".gz") else open
+        with opened(path, "rt", newline="", encoding="utf-8-sig") as lines:
             return [[cell.strip() for cell in row] for row in csv.reader(lines) if any(row)]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError, csv.Error) as error:
         raise InvalidInput(f"{path} cannot be read as CSV: {error}") from error
 
 
@@ -84,6 +87,7 @@ def _yahoo(path: Path, rows: Sequence[Sequence[str]], symbol: str | None) -> Cel
     _refuse_twice(path, header)
     found: dict[date, dict[str, float]] = {}
     for number, row in enumerate(rows[1:], 1):
+        _refuse_short(path, number, header, row)
         day = _day(path, number, row[header.index("date")])
         _keep(path, found, symbol, day, _numbers(path, number, header, row))
     return {symbol: found}
@@ -95,6 +99,7 @@ def _stooq(path: Path, rows: Sequence[Sequence[str]], symbol: str | None) -> Cel
     named = ["volume" if name == "vol" else name for name in header]
     found: dict[str, dict[date, dict[str, float]]] = {}
     for number, row in enumerate(rows[1:], 1):
+        _refuse_short(path, number, header, row)
         if "per" in header and row[header.index("per")] != "D":
             raise InvalidInput(f"{path}: column <PER>, row {number}: {row[header.index('per')]!r}; only D is daily")
         name = _STOOQ_MARKET.sub("", row[header.index("ticker")])
@@ -115,6 +120,7 @@ def _yfinance(path: Path, rows: Sequence[Sequence[str]], symbol: str | None) -> 
     body = rows[3:] if rows[2][0].casefold() == "date" else rows[2:]
     found: dict[str, dict[date, dict[str, float]]] = {}
     for number, row in enumerate(body, 1):
+        _refuse_short(path, number, fields, row)
         day = _day(path, number, row[0])
         for name in dict.fromkeys(name for _, name in columns):
             header = [field if of == name else "" for field, of in columns]
@@ -127,9 +133,12 @@ def _refuse_twice(path: Path, header: Sequence[str]) -> None:
         raise InvalidInput(f"{path} has two columns named {twice[0]}; which one is meant? Keep one of them")
 
 
-def _numbers(path: Path, number: int, header: Sequence[str], row: Sequence[str]) -> dict[str, float]:
+def _refuse_short(path: Path, number: int, header: Sequence[str], row: Sequence[str]) -> None:
     if len(row) != len(header):
         raise InvalidInput(f"{path}: row {number} has {len(row)} cells; its header has {len(header)}")
+
+
+def _numbers(path: Path, number: int, header: Sequence[str], row: Sequence[str]) -> dict[str, float]:
     found: dict[str, float] = {}
     for name, cell in zip(header, row, strict=True):
         if name not in FIELDS or cell in _NOTHING:

@@ -31,6 +31,7 @@ def believe_command(
     """Believe a symbol's prices in one session: lifts what doubts about them block, in every account of the store."""
     load_calendar("XNYS").session(session)
     with at.open() as place:
+        _ = place.any_account
         changed = believe(place.operator, symbol, session, reason)
     if json:
         print_json({"symbol": symbol, "session": session, "changed": changed})

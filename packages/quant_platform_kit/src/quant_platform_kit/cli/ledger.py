@@ -19,7 +19,7 @@ from quant_platform_kit.cli.output import complain, print_json, progress
 from quant_platform_kit.cli.place import Place, PlaceOptions, ReasonOption, common_options, say
 from quant_platform_kit.domain.errors import InvalidInput, Refused
 from quant_platform_kit.services.operate.backup import Area, BackupContent, Places, backup_lines, check_backup, restore
-from quant_platform_kit.services.operate.restarting import restart
+from quant_platform_kit.services.operate.restarting import acknowledge, restart
 from quant_platform_kit.services.operate.verifying import verify
 
 __all__ = ["app"]
@@ -81,17 +81,23 @@ def verify_command(*, at: PlaceOptions, json: JsonOption = False) -> None:
     with at.open() as place, progress("objects") as bar:
         task = bar.add_task("", total=None)
         found = verify(*place.both, told=lambda done, of: bar.update(task, completed=done, total=of))
+        if not found.objects:
+            raise Refused("there is nothing in the store, nor in the reports; check their addresses")
+        if place.account and place.account not in found.accounts:
+            place.known(place.account)
     if json:
         print_json(found)
     else:
         for damage in found.damage:
-            say(f"[red]{damage.key}[/red]: {escape(damage.text)}")
+            say(f"[red]{escape(damage.key)}[/red]: {escape(damage.text)}")
         accounts = ", ".join(found.accounts) or "none"
         say(f"{found.objects} objects read, {len(found.damage)} damaged; accounts: {accounts}")
         if found.given_up:
-            say(f"  {len(found.given_up)} more were given up by `quant ledger restart`")
+            say(f"  {len(found.given_up)} more are known and given up")
     if found.damage:
-        raise typer.Exit(complain("restore what is damaged from a backup, or see `quant ledger restart`", 1))
+        raise typer.Exit(
+            complain("restore what is damaged from a backup; without one see `restart` and `acknowledge`", 1)
+        )
 
 
 @app.command("restart")
@@ -105,9 +111,28 @@ def restart_command(*, reason: ReasonOption, at: PlaceOptions, json: JsonOption 
         print_json(given_up)
         return
     for key, text in sorted(given_up.damage.items()):
-        say(f"given up: {key}: {escape(text)}")
+        say(f"given up: {escape(key)}: {escape(text)}")
     say(f"account {account} is halted, and its next run asks whether the account is as it should be:")
     say(f"  settle its orders at the broker, then `quant resume account {account}`, run, and `quant accept` the run")
+
+
+@app.command("acknowledge")
+@common_options("book", "store", "reports", "account", "who")
+def acknowledge_command(
+    *,
+    keys: Annotated[list[str], typer.Argument(metavar="KEY...", help="As `quant ledger verify` names it.")],
+    reason: ReasonOption,
+    at: PlaceOptions,
+    json: JsonOption = False,
+) -> None:
+    """Take note of damage that belongs to no account and has no backup, such as inputs of a run or audit entries."""
+    with at.open() as place:
+        noted = acknowledge(place.operator, place.both[1], keys, reason)
+    if json:
+        print_json(noted)
+        return
+    for key in noted.damage:
+        say(f"acknowledged: {escape(key)}")
 
 
 def _places(place: Place) -> Places:

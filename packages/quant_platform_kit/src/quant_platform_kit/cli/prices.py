@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from quant_platform_kit.adapters.calendar_tables import load_calendar
 from quant_platform_kit.adapters.clock import SystemClock
@@ -59,19 +60,19 @@ def check(
 
 def _show(result: PriceCheck) -> None:
     out = console()
-    shown = table(str(result.file), "symbol", "first", "last", "bars", "missing", right=("bars", "missing"))
+    shown = table(escape(result.file), "symbol", "first", "last", "bars", "missing", right=("bars", "missing"))
     for series in result.series:
-        shown.add_row(series.symbol, str(series.first), str(series.last), str(series.bars), str(series.missing))
+        shown.add_row(escape(series.symbol), str(series.first), str(series.last), str(series.bars), str(series.missing))
     out.print(shown)
     for problem in result.problems:
-        out.print(f"[red]problem[/red]  {problem}", soft_wrap=True)
+        out.print(f"[red]problem[/red]  {escape(problem)}", soft_wrap=True)
     for text in listed_by_symbol(result.doubts):
-        out.print(f"[red]doubt[/red]    {text}", soft_wrap=True)
+        out.print(f"[red]doubt[/red]    {escape(text)}", soft_wrap=True)
     for remark in result.remarks:
-        out.print(f"[dim]remark[/dim]   {remark}", soft_wrap=True)
+        out.print(f"[dim]remark[/dim]   {escape(remark)}", soft_wrap=True)
     for use in result.profiles:
         verdict = "[green]usable[/green]  " if use.usable else "[yellow]not usable[/yellow]"
-        out.print(f"{verdict} {use.profile}: {use.remark}")
+        out.print(f"{verdict} {use.profile}: {escape(use.remark)}")
 
 
 @app.command("pull")
@@ -175,8 +176,8 @@ def _tell(
             {"file": str(out), "platform": platform, "adjustment": carried, "columns": columns, "series": series}
         )
         return
-    shown = table(str(out), "symbol", "first", "last", "bars", right=("bars",))
+    shown = table(escape(str(out)), "symbol", "first", "last", "bars", right=("bars",))
     for row in series:
-        shown.add_row(*map(str, row.values()))
+        shown.add_row(*(escape(str(cell)) for cell in row.values()))
     console().print(shown)
     console().print(f"columns  {', '.join(columns)}")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 
+from quant_platform_kit.domain.balances import BalanceRules, balance_objections
 from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.domain.gates import RiskLimits, missing_prices, plan_gates
 from quant_platform_kit.domain.identity import RunKey
@@ -30,6 +31,7 @@ class ExecutionPolicy:
     limits: RiskLimits = field(default_factory=RiskLimits)
     currency: str = "USD"
     allocation_fraction: Decimal = Decimal(1)
+    balances: BalanceRules = field(default_factory=BalanceRules)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +82,10 @@ class Sized:
 
 
 def decide(strategy: BoundStrategy, seen: Observation, policy: ExecutionPolicy) -> Decided:
-    """Value the account and let the strategy decide; BLOCKED where prices are doubted or nothing can be valued."""
+    """Value the account and let the strategy decide; BLOCKED where prices or figures are doubted, or nothing valued."""
     manifest = strategy.manifest
-    if seen.doubts:
-        return _blocked(strategy, seen, seen.doubts)
+    if refused := (*seen.doubts, *balance_objections(seen.account, policy.balances)):
+        return _blocked(strategy, seen, refused)
     try:
         portfolio = value_portfolio(
             seen.account,

@@ -88,8 +88,8 @@ class StoreError(QuantError):
 class Damaged(StoreError):
     """A recorded object is missing, or was changed after it was written; nothing is sent until a person saw to it."""
 
-    def __init__(self, what: str) -> None:
-        super().__init__(f"{what}; restore it from a backup")
+    def __init__(self, what: str, todo: str = "restore it from a backup") -> None:
+        super().__init__(f"{what}; {todo}")
 
 
 class Conflict(StoreError):

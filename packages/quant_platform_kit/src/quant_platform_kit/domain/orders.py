@@ -203,9 +203,20 @@ def refuse_contradiction(report: ExecutionReport, filled: Decimal | None) -> Exe
     Raises
     ------
     NeedsOperator
-        Its fills add up to more than was ordered, or than the broker says was filled.
+        Its fills add up to more than was ordered or than the broker says was filled, it says that more was filled
+        than was ordered, or it came to its end with fewer fills than the broker says.
     """
     order, total = report.order, report.filled_quantity
+    if filled is not None and filled > order.quantity:
+        raise NeedsOperator(
+            f"order {order.client_order_id}: {filled} {order.symbol} were filled, as the broker says, and "
+            f"{order.quantity} were ordered"
+        )
+    if filled is not None and filled > total and report.state.terminal:
+        raise NeedsOperator(
+            f"order {order.client_order_id} is {report.state.value}, its fills add up to {total} {order.symbol}, and "
+            f"{filled} were filled, as the broker says"
+        )
     for most, of_what in ((order.quantity, "ordered"), (filled, "filled, as the broker says")):
         if most is not None and total > most:
             raise NeedsOperator(

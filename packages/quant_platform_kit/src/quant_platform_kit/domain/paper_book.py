@@ -10,7 +10,7 @@ from decimal import Decimal
 from quant_platform_kit.domain.errors import OrderRejected
 from quant_platform_kit.domain.orders import Fill, Order, Side
 from quant_platform_kit.domain.planning import ExecutionRules
-from quant_platform_kit.domain.portfolio import AccountState
+from quant_platform_kit.domain.portfolio import AccountState, Balance
 
 __all__ = ["PaperBook", "marketable", "refuse_bad_limit"]
 
@@ -42,6 +42,8 @@ class PaperBook:
         What is traded with.
     other_cash
         Cash in other currencies: reported, never spent, never converted.
+    marks
+        What each symbol was last traded at here; the book values by it, and nothing at what it never traded.
     """
 
     account_id: str
@@ -49,11 +51,14 @@ class PaperBook:
     cash: Decimal
     quantities: dict[str, Decimal] = field(default_factory=dict[str, Decimal])
     other_cash: Mapping[str, Decimal] = field(default_factory=dict[str, Decimal])
+    marks: dict[str, Decimal] = field(default_factory=dict[str, Decimal])
 
     def state(self) -> AccountState:
         """Return the account as a broker would report it."""
         cash = {self.currency: self.cash, **self.other_cash}
-        return AccountState(self.account_id, cash, dict(self.quantities), self.cash)
+        worth = sum((units * self.marks.get(symbol, ZERO) for symbol, units in self.quantities.items()), ZERO)
+        balance = Balance(self.currency, self.cash, worth, self.cash + worth, {self.currency: self.cash})
+        return AccountState(self.account_id, cash, dict(self.quantities), self.cash, balance)
 
     def match(self, order: Order, price: Decimal, rules: ExecutionRules, at: datetime) -> Fill:
         """Return the fill ``order`` would get at the quote ``price``; the book is not changed.
@@ -85,6 +90,7 @@ class PaperBook:
     def apply(self, fill: Fill) -> None:
         """Book a fill."""
         self.cash += _cash_effect(fill)
+        self.marks[fill.symbol] = fill.price
         signed = fill.quantity if fill.side is Side.BUY else -fill.quantity
         units = self.quantities.get(fill.symbol, ZERO) + signed
         if units:

@@ -144,8 +144,8 @@ def plan_orders(
 ) -> OrderPlan:
     """Plan the orders that lead from ``portfolio`` to ``targets`` at one set of quotes.
 
-    Sells come first; buys are cut, all by one factor, to cash + expected sale proceeds - costs - buffer, and never
-    enlarged. No order sells more than is held. An explicit zero closes the position whatever its size.
+    Sells come first; buys are cut, all by one factor, to what may be spent + expected sale proceeds - costs - buffer,
+    and never enlarged. No order sells more than is held. An explicit zero closes the position whatever its size.
 
     Parameters
     ----------
@@ -161,7 +161,7 @@ def plan_orders(
         if value or symbol in held
     ]
     moves = [_settle(wish, targets, rules) for wish in wishes]
-    moves = _cut_to_cash(moves, portfolio.cash - rules.cash_buffer * max(targets.base, ZERO), rules)
+    moves = _cut_to_cash(moves, portfolio.may_spend - rules.cash_buffer * max(targets.base, ZERO), rules)
     lines = [_line(key, move, values[move.symbol]) for move in moves]
     lines += [PlanLine(symbol, ZERO, ZERO, None, None, ZERO, Residual.NONE) for symbol in idle]
     return OrderPlan(tuple(sorted(lines, key=lambda line: line.symbol)))

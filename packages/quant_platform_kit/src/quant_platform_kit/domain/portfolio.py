@@ -7,11 +7,14 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from enum import StrEnum
 
 from quant_platform_kit.domain.errors import InvalidInput
 
 __all__ = [
     "AccountState",
+    "AccountType",
+    "Balance",
     "PortfolioSnapshot",
     "Position",
     "Quote",
@@ -66,6 +69,42 @@ def quote_price(price: float) -> Decimal:
     return Decimal(f"{price:.6f}")
 
 
+class AccountType(StrEnum):
+    """Whether an account may borrow from its broker."""
+
+    CASH = "cash"
+    MARGIN = "margin"
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """What the broker itself makes of an account, all out of one answer; None is what it does not tell.
+
+    Attributes
+    ----------
+    currency
+        The broker's base currency, in which ``cash``, ``positions`` and ``total`` are.
+    cash
+        The cash that `AccountState.cash_by_currency` tells, debts subtracted, summed by the broker and never by us.
+    positions
+        The broker's own market values of all positions, short ones negative; zero where there are none.
+    total
+        The broker's own total of the account.
+    spendable
+        What may be spent without margin, by ISO currency; a currency that is not there is not told.
+    unsettled
+        Cash from sales that has not settled, by ISO currency; a currency that is not there is not told.
+    """
+
+    currency: str
+    cash: Decimal | None = None
+    positions: Decimal | None = None
+    total: Decimal | None = None
+    spendable: Mapping[str, Decimal] = field(default_factory=dict[str, Decimal])
+    unsettled: Mapping[str, Decimal] = field(default_factory=dict[str, Decimal])
+    account_type: AccountType | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class AccountState:
     """What the broker says of an account, before anything is valued.
@@ -78,12 +117,24 @@ class AccountState:
         Units held per symbol; absent means none.
     buying_power
         As the broker computes it, in its base currency; None if it does not say.
+    balance
+        What the broker says the account is worth; it moves with prices, so two states are equal whatever it says.
     """
 
     account_id: str
     cash_by_currency: Mapping[str, Decimal]
     quantities: Mapping[str, Decimal]
     buying_power: Decimal | None = None
+    balance: Balance | None = field(default=None, compare=False)
+
+    def spendable(self, currency: str) -> Decimal | None:
+        """Return what the broker says may be spent of a currency without margin, None if it does not say."""
+        return self.balance.spendable.get(currency) if self.balance else None
+
+    def may_spend(self, currency: str) -> Decimal:
+        """Return what may be spent of a currency that the account has: its cash, or less where the broker says so."""
+        cash, told = self.cash_by_currency[currency], self.spendable(currency)
+        return cash if told is None else min(cash, told)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +167,8 @@ class PortfolioSnapshot:
         Quantities of everything else: reported, never valued, never traded.
     allocation_fraction
         Share of cash + managed positions this strategy may use.
+    spendable
+        What the broker says may be spent without margin, in ``currency``; None if it does not say.
     """
 
     account_id: str
@@ -127,6 +180,12 @@ class PortfolioSnapshot:
     buying_power: Decimal | None = None
     unmanaged: Mapping[str, Decimal] = field(default_factory=dict[str, Decimal])
     allocation_fraction: Decimal = Decimal(1)
+    spendable: Decimal | None = None
+
+    @property
+    def may_spend(self) -> Decimal:
+        """The lesser of cash and what the broker says may be spent without margin, in ``currency``."""
+        return self.cash if self.spendable is None else min(self.cash, self.spendable)
 
     @property
     def base(self) -> Decimal:
@@ -187,4 +246,5 @@ def value_portfolio(
         buying_power=account.buying_power,
         unmanaged=unmanaged,
         allocation_fraction=allocation_fraction,
+        spendable=account.spendable(currency),
     )

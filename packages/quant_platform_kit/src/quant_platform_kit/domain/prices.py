@@ -97,9 +97,10 @@ class PriceTable:
         bad = np.argwhere(~np.isnan(owned) & ~(good & np.isfinite(owned)))
         if len(bad):
             row, column = bad[0]
+            what = f"{name} is not negative, and finite" if name in EVIDENCE else "a price is positive and finite"
             raise InvalidInput(
                 f"{name} of {self.symbols[column]} on {self.sessions[row]} is {owned[row, column]:g}; "
-                "a price is positive and finite: correct the row or leave the cell empty"
+                f"{what}: correct the row or leave the cell empty"
             )
         owned.setflags(write=False)
         return owned

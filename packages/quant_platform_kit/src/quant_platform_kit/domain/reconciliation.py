@@ -41,6 +41,7 @@ class Discrepancy(StrEnum):
     UNKNOWN_ORDER = "unknown_open_order"
     ODD_PRICE = "odd_price"
     UNKNOWN_ACCOUNT = "unknown_account"
+    NO_TOTAL = "no_total"
 
 
 @dataclass(frozen=True, slots=True)

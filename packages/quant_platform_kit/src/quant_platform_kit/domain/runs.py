@@ -13,6 +13,7 @@ from quant_platform_kit.domain.orders import ExecutionReport, Order, OrderState,
 from quant_platform_kit.domain.planning import OrderPlan
 from quant_platform_kit.domain.portfolio import AccountState
 from quant_platform_kit.domain.reconciliation import Finding
+from quant_platform_kit.domain.settlement import Unsettled
 from quant_platform_kit.domain.strategy import Action, StrategyDecision
 
 __all__ = [
@@ -154,7 +155,7 @@ class RunPlan:
         Price per symbol it was made at.
     buffer
         Cash that buys leave, in the portfolio's currency.
-    bought_by
+    bought_by, unsettled
         As in `RunReport`, before this plan.
     """
 
@@ -173,6 +174,7 @@ class RunPlan:
     bought_by: Mapping[str, str]
     committed_at: datetime
     reasoning: Reasoning | None = None
+    unsettled: Unsettled | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -337,6 +339,8 @@ class RunReport:
         What an operator has to do now, each a sentence or a command; empty when nothing.
     known
         Whether the platform has traded the account, or an operator accepted it as it was found.
+    unsettled
+        What the sales of its session left to settle, and the units that cannot be told from bought with it.
     """
 
     run_id: str
@@ -365,3 +369,4 @@ class RunReport:
     reasoning: Reasoning | None = None
     todo: tuple[str, ...] = ()
     known: bool = True
+    unsettled: Unsettled | None = None

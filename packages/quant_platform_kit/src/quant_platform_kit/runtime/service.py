@@ -14,6 +14,7 @@ from quant_platform_kit.adapters.file_history import FileHistory
 from quant_platform_kit.adapters.notifier import AppriseNotifier
 from quant_platform_kit.adapters.stores import open_store
 from quant_platform_kit.adapters.strategies import bind, find_strategy, read_config
+from quant_platform_kit.domain.balances import BalanceRules
 from quant_platform_kit.domain.boundaries import Boundary
 from quant_platform_kit.domain.cycle import ExecutionPolicy
 from quant_platform_kit.domain.errors import InvalidInput, Refused
@@ -230,7 +231,17 @@ def _policy(settings: ServiceSettings, platform: PlatformDescription) -> Executi
         price_jump=settings.price_jump,
         price_jump_alone=settings.price_jump_alone,
     )
-    return ExecutionPolicy(platform.native_mode, limits=limits, allocation_fraction=settings.allocation_fraction)
+    return ExecutionPolicy(
+        platform.native_mode,
+        limits=limits,
+        allocation_fraction=settings.allocation_fraction,
+        balances=BalanceRules(
+            settings.balance_tolerance_share,
+            settings.balance_tolerance,
+            settings.debit_accounts,
+            settings.cash_accounts,
+        ),
+    )
 
 
 def _terms(settings: ServiceSettings) -> RunTerms:

@@ -67,6 +67,14 @@ class ServiceSettings(BaseSettings):
     price_basis: Decimal = Field(
         PRICE_BASIS, gt=0, lt=1, description="Difference of the venue's previous close from the history's that blocks."
     )
+    balance_tolerance_share: Decimal = Field(
+        Decimal("0.005"), ge=0, lt=1, description="How far cash + positions may be from the broker's total, as a share."
+    )
+    balance_tolerance: Decimal = Field(
+        Decimal(100), ge=0, description="The same in the broker's base currency; the larger of the two counts."
+    )
+    debit_accounts: _Names = Field((), description="Accounts that may owe cash, separated by commas.")
+    cash_accounts: _Names = Field((), description="Accounts without margin whose broker does not say so, likewise.")
     max_price_age_seconds: float = Field(60, gt=0, le=604_800, description="Oldest price to trade at.")
     run_max_age_minutes: float = Field(
         30, gt=0, le=1440, description="Older triggers recover what is open and decide nothing."
@@ -87,7 +95,7 @@ class ServiceSettings(BaseSettings):
     host: str = Field("0.0.0.0", description="Address to listen on.")
     log_format: Literal["json", "text"] = Field("text", description="How to log.")
 
-    @field_validator("oidc_readers", mode="before")
+    @field_validator("oidc_readers", "debit_accounts", "cash_accounts", mode="before")
     @classmethod
     def _listed(cls, text: object) -> object:
         return tuple(part.strip() for part in text.split(",") if part.strip()) if isinstance(text, str) else text
@@ -149,6 +157,9 @@ _STORES = re.compile(r"(file://(localhost)?/|sqlite:///|postgresql\+psycopg://|g
 _KEYS = re.compile(r"(https://|http://(localhost|127\.0\.0\.1)[:/])[^\s\[\]]+")
 _OWN = (
     "ALLOCATION_",
+    "BALANCE_",
+    "CASH_ACCOUNTS",
+    "DEBIT_ACCOUNTS",
     "FILL_TIMEOUT",
     "LEASE_",
     "LIVE_TRADING",

@@ -51,6 +51,7 @@ B48  An account with the base currency HKD reports its USD and HKD apart, and no
 B49  A buy in USD is paid in USD and leaves the HKD alone
 B50  A buy of more than the USD pay for is rejected, however much HKD there is
 B51  A split multiplies the units held and divides the price; cash stays, and all of it can be sold
+B52  The broker's own total is told, cash and market values add up to it, and no more may be spent than cash
 
 A broker's tests subclass `BrokerContract` and provide fixtures, fresh for each test:
 
@@ -86,6 +87,7 @@ from threading import Barrier
 
 import pytest
 
+from quant_platform_kit.domain.balances import BalanceRules, apart
 from quant_platform_kit.domain.errors import BrokerError, OrderRejected
 from quant_platform_kit.domain.identity import Mode, RunKey, client_order_id
 from quant_platform_kit.domain.orders import ExecutionReport, Order, OrderState, Side
@@ -588,6 +590,13 @@ class BrokerContract(MarketCases):
         assert _settled(broker, _order(broker, symbol, Side.SELL, 6)).filled_quantity == 6
         assert _held(broker.account()) == {}
 
+    @case("B52", "account values")
+    def test_the_brokers_own_figures_add_up_before_and_after_a_trade(self, broker: Broker, symbol: str) -> None:
+        """The broker's own total is told, cash and market values add up to it, and no more may be spent than cash."""
+        _assert_adds_up(broker.account())
+        _settled(broker, _order(broker, symbol, Side.BUY, 3))
+        _assert_adds_up(broker.account())
+
 
 def _order(
     broker: Broker, symbol: str, side: Side, quantity: int, sequence: int = 0, *, limit: Decimal | None = None
@@ -595,6 +604,16 @@ def _order(
     key = RunKey(broker.account_id, date(2023, 12, 1), "contract", Mode.PAPER)
     identity = client_order_id(key, symbol, side.value, sequence)
     return Order(identity, symbol, side, Decimal(quantity), limit)
+
+
+def _assert_adds_up(account: AccountState) -> None:
+    told = account.balance
+    assert told is not None
+    assert told.total is not None
+    assert apart(account, BalanceRules()) is None
+    assert told.positions is not None or _held(account), "what no positions are worth is known"
+    for currency, spendable in told.spendable.items():
+        assert account.may_spend(currency) <= min(spendable, account.cash_by_currency[currency])
 
 
 def _scaled(price: Decimal, factor: str) -> Decimal:

@@ -24,6 +24,7 @@ from quant_platform_kit.cli.main import main
 from quant_platform_kit.domain.errors import InProgress, QuantError
 from quant_platform_kit.paper.broker import read_account
 from quant_platform_kit.ports.versioned_store import VersionedStore
+from quant_platform_kit.services.observe.readiness import make_sure_it_writes
 from quant_platform_kit.services.operate.audit import Operator, audit_entries
 from quant_platform_kit.services.operate.backup import Area, backup_lines, check_backup, restore
 from quant_platform_kit.services.operate.switches import FlagEntry, halts
@@ -218,6 +219,14 @@ def test_every_account_is_halted_before_its_first_object_is_there(book: Path, tm
     store = Watched(tmp_path / "store")
     restored = {Area.STORE: store, Area.REPORTS: Watched(tmp_path / "reports")}
     restore(Operator(store, SystemClock(), "mira"), restored, lambda: lines, check_backup(lines, is_key))
+
+
+def test_a_service_that_waits_for_its_ledger_is_in_nobodys_way(quant: Quant, empty: Path, backup: Path) -> None:
+    make_sure_it_writes(FileStore(empty / "store"))
+    assert quant("ledger", "import", backup, "--book", empty).code == 0
+    again = empty.parent / "again.jsonl.gz"
+    assert quant("ledger", "export", "--book", empty, "--out", again).code == 0
+    assert b'"key":"ready"' not in gzip.decompress(again.read_bytes())
 
 
 # --- refused --------------------------------------------------------------------------------------

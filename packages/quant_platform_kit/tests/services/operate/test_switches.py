@@ -186,3 +186,13 @@ def test_a_halt_whose_answer_was_lost_is_in_force_and_may_be_set_again(
 def test_other_prefixes_are_other_switches(store: MemoryStore) -> None:
     Flags(store, "halts-of-others").set("all", entry(True))
     assert halts(store).on() == frozenset()
+
+
+@pytest.mark.parametrize("stray", ["foo", "000001-1-on.bak", "000002", "zz/000009-0-off.orig"])
+def test_what_is_no_entry_of_a_switch_lifts_no_halt(store: MemoryStore, stray: str) -> None:
+    halts(store).set("all", entry(True))
+    store.create(f"halts/all/{stray}", b"{}")
+    assert halts(store).on() == {"all"}
+    halts(store).set("all", entry(False))
+    assert halts(store).on() == frozenset()
+    assert [change.on for change in halts(store).entries("all")] == [True, False]

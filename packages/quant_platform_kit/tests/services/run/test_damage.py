@@ -9,8 +9,9 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
+from quant_platform_kit.adapters.store_keys import check_key
 from quant_platform_kit.domain.boundaries import Boundary
-from quant_platform_kit.domain.errors import Damaged, StoreError
+from quant_platform_kit.domain.errors import Damaged, InProgress, Refused, StoreError
 from quant_platform_kit.domain.identity import Mode
 from quant_platform_kit.domain.orders import OrderState
 from quant_platform_kit.domain.reconciliation import Discrepancy
@@ -20,12 +21,14 @@ from quant_platform_kit.ports.versioned_store import Stored
 from quant_platform_kit.services.operate.acceptance import accept
 from quant_platform_kit.services.operate.audit import Operator
 from quant_platform_kit.services.operate.halting import set_halt
-from quant_platform_kit.services.operate.restarting import restart
+from quant_platform_kit.services.operate.restarting import acknowledge, restart
+from quant_platform_kit.services.operate.switches import halts
 from quant_platform_kit.services.operate.verifying import verify
 from quant_platform_kit.services.record.chain import Chain
+from quant_platform_kit.services.record.leases import AccountLease, LeaseTerms
 from quant_platform_kit.services.record.objects import link_of
 
-from ...exactly_once import ACCOUNT, Way, World, following, prices
+from ...exactly_once import ACCOUNT, MemoryStore, Way, World, following, prices
 
 MON, TUE, WED, THU = (date(2023, 11, day) for day in (27, 28, 29, 30))
 HALVES = {"AAA": 0.5, "BBB": 0.5}
@@ -272,6 +275,29 @@ def test_an_empty_account_needs_nobody() -> None:
     assert made.run(TUE).outcome is Outcome.COMPLETED
 
 
+def test_what_is_no_object_of_the_platform_is_named() -> None:
+    made = world()
+    stray = {"halts/all/foo", f"{ROOT}/decisions/scripted/paper/README"}
+    for key in stray:
+        made.store.create(key, b"{}")
+    assert named(made) == stray
+    with pytest.raises(Damaged, match=r"README is none of a decision's; move it out of the store"):
+        made.run(WED)
+
+
+def test_a_key_that_a_store_cannot_read_is_named_and_the_rest_is_verified() -> None:
+    class Strict(MemoryStore):
+        def get(self, key: str) -> Stored | None:
+            check_key(key)
+            return super().get(key)
+
+    made = world()
+    strict = Strict(made.clock)
+    strict.objects = {**made.store.objects, "audit/2023-11-28T15-00-00+02": Stored(b"{}", 1)}
+    (damage,) = verify(strict, made.report_store).damage
+    assert damage.key == "audit/2023-11-28T15-00-00+02"
+
+
 # --- going on without a backup ------------------------------------------------------------------------
 
 
@@ -292,6 +318,75 @@ def test_an_account_whose_records_are_lost_begins_anew_and_is_asked_about() -> N
     sent = made.desk.sent.copy()
     assert made.run(THU).orders == ()
     assert made.desk.sent == sent
+
+
+def test_a_restart_gives_up_nothing_of_another_account() -> None:
+    made = world()
+    run = made.lease().last_run
+    made.report_store.objects[f"runs/{run}"] = Stored(b"{}", 1)
+    made.report_store.objects["runs/2023-11-28.close.paper.ofanother"] = Stored(b"{}", 1)
+    made.clock.sleep(300)
+    given_up = restart(operator(made), made.report_store, ACCOUNT, "no backup")
+    assert set(given_up.damage) == {f"runs/{run}"}
+    assert named(made) == {"runs/2023-11-28.close.paper.ofanother"}
+
+
+def test_a_restart_leaves_the_account_to_a_worker_who_came_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = world()
+    del made.report_store.objects[f"runs/{made.lease().last_run}"]
+    made.clock.sleep(300)
+    create = made.store.create
+
+    def and_a_worker_comes(key: str, data: bytes) -> int:
+        if key.startswith("restarts/"):
+            AccountLease.acquire(made.store, ACCOUNT, "another", LeaseTerms(), made.clock)
+        return create(key, data)
+
+    monkeypatch.setattr(made.store, "create", and_a_worker_comes)
+    with pytest.raises(InProgress, match="another works on the account"):
+        restart(operator(made), made.report_store, ACCOUNT, "no backup")
+    assert made.lease().holder == "another"
+    assert halts(made.store).on() == {f"account-{ACCOUNT}"}
+
+
+@pytest.mark.parametrize("lost", ["plan", "decision", "lease"])
+@pytest.mark.parametrize("boundary", [Boundary.CLAIMED, Boundary.DECISION_RECORDED])
+def test_after_a_restart_runs_that_are_killed_are_recovered(boundary: Boundary, lost: str) -> None:
+    made = world(dedupe=True)
+    made.die_at(Boundary.ANSWER_RECORDED, WED)
+    key = {
+        "plan": f"{ROOT}/runs/{made.lease().open_run}/plan",
+        "decision": max(key for key in made.store.objects if key.endswith("/REBALANCE")),
+        "lease": f"{ROOT}/lease",
+    }[lost]
+    made.store.objects[key] = Stored(made.store.objects[key].data[:-9], 1)
+    made.clock.sleep(300)
+    restart(operator(made), made.report_store, ACCOUNT, "no backup")
+    set_halt(operator(made), f"account-{ACCOUNT}", "looked", on=False)
+    with pytest.raises(Damaged):
+        made.run(WED)  # the run that was given up is not run again
+    for slot in ("second", "third"):
+        made.die_at(boundary, WED, slot)
+        made.clock.sleep(300)
+        report = made.run(WED, slot)
+        assert named(made) == set()
+        assert report.outcome is (Outcome.BLOCKED if slot == "second" else Outcome.NO_ACTION)
+        if report.outcome is Outcome.BLOCKED:
+            accept(operator(made), made.reports, ACCOUNT, report.run_id, "looked")
+
+
+def test_damage_that_belongs_to_no_account_is_acknowledged_and_no_other_is() -> None:
+    made = world()
+    lost = min(key for key in made.report_store.objects if key.startswith("inputs/"))
+    del made.report_store.objects[lost]
+    with pytest.raises(Refused, match="is not damaged"):
+        acknowledge(operator(made), made.report_store, ["inputs/other"], "why")
+    del made.store.objects[f"owners/{ACCOUNT}"]
+    with pytest.raises(Refused, match="is an account's"):
+        acknowledge(operator(made), made.report_store, [lost, f"owners/{ACCOUNT}"], "why")
+    assert named(made) == {lost, f"owners/{ACCOUNT}"}
+    acknowledge(operator(made), made.report_store, [lost], "no backup")
+    assert named(made) == {f"owners/{ACCOUNT}"}
 
 
 # --- any object, any damage ---------------------------------------------------------------------------

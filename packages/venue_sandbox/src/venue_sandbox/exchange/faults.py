@@ -190,6 +190,14 @@ class FillRacesCancel(RequestFault):
     operation: str = CANCEL
 
 
+class SweptCash(RequestFault):
+    """The account is told once as brokers tell one whose cash is swept into a fund, beside a loan of ``loan``."""
+
+    kind: Literal["swept_cash"]
+    operation: str = "account"
+    loan: Amount = Decimal(0)
+
+
 class Change(VenueFault):
     """What is changed behind the client's back: at once, or when a request of an operation comes."""
 
@@ -280,7 +288,7 @@ class Release(Change):
 
 CORE_FAULTS: tuple[type[VenueFault], ...] = (
     *(DropBefore, DropAfter, DelayedAccept, Silent, SilentDrop, ErrorAnswer),
-    *(Reject, PartialFill, Unfilled, LateFill, DuplicateEvent, FillRacesCancel),
+    *(Reject, PartialFill, Unfilled, LateFill, DuplicateEvent, FillRacesCancel, SweptCash),
     *(Disconnect, PriceMove, MarketHoursSet, Clock, DayRoll, StaleQuotes, Cash, Position, SplitSet, Release),
 )
 

@@ -22,6 +22,7 @@ from quant_platform_kit.services.record.leases import LeaseState, read_lease
 from quant_platform_kit.services.record.ledger import DecisionLedger, RunLedger
 from quant_platform_kit.services.record.recorded_run import recorded_run
 from quant_platform_kit.services.record.report_store import ReportStore
+from quant_platform_kit.services.record.restarts import given_up
 
 __all__ = [
     "AccountStatus",
@@ -342,7 +343,9 @@ def _newest_plan(store: VersionedStore, account_id: str) -> RunPlan | None:
     if not planned:
         return None
     newest = max(run_id[:10] for run_id in planned)
-    plans = (RunLedger(store, account_id, run_id).plan() for run_id in planned if run_id[:10] == newest)
+    lost = given_up(store, account_id)
+    there = [run_id for run_id in planned if run_id[:10] == newest and f"{root}{run_id}/plan" not in lost]
+    plans = (RunLedger(store, account_id, run_id).plan() for run_id in there)
     return max((plan for plan in plans if plan), key=lambda plan: plan.committed_at, default=None)
 
 

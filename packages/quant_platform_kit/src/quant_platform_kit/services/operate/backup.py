@@ -25,6 +25,7 @@ from quant_platform_kit.services.operate.audit import Operator
 from quant_platform_kit.services.operate.owners import accounts_in
 from quant_platform_kit.services.operate.switches import halts
 from quant_platform_kit.services.record.leases import LeaseState, LeaseTerms, read_lease
+from quant_platform_kit.services.record.objects import READY
 
 __all__ = ["Area", "BackupContent", "Places", "backup_lines", "check_backup", "restore"]
 
@@ -112,7 +113,7 @@ def backup_lines(places: Places) -> Generator[bytes]:
     """
     store = places[Area.STORE]
     leases = _idle_leases(store)
-    keys = [(area, key) for area, place in places.items() for key in place.keys("")]
+    keys = [(area, key) for area, place in places.items() for key in _kept(place)]
     if not keys:
         raise Refused("the store holds nothing; check its address")
     digest = hashlib.sha256()
@@ -122,6 +123,11 @@ def backup_lines(places: Places) -> Generator[bytes]:
     if _idle_leases(store) != leases:
         raise InProgress("a run ended while its account was read", LeaseTerms().duration)
     yield canonical_json(_Trailer(digest.hexdigest())) + b"\n"
+
+
+def _kept(place: VersionedStore) -> list[str]:
+    """Return the keys of all that was recorded: the mark of a service that is ready is none of it."""
+    return [key for key in place.keys("") if key != READY]
 
 
 def _content(places: Places, keys: list[tuple[Area, str]]) -> Generator[bytes]:
@@ -227,7 +233,7 @@ def restore(operator: Operator, places: Places, lines: Lines, content: BackupCon
         The place is not empty; nothing was changed.
     """
     for area, place in places.items():
-        if present := place.keys(""):
+        if present := _kept(place):
             raise Refused(
                 f"the {area.value} place holds {len(present)} objects, such as {present[0]}: use an empty one"
             )

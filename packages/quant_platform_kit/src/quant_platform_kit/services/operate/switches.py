@@ -5,6 +5,7 @@ A switch is a list of create-only entries, the newest of which counts, so that w
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,7 +16,7 @@ from quant_platform_kit.ports.versioned_store import VersionedStore
 from quant_platform_kit.services.operate.audit import Operator, switches_asked_for
 from quant_platform_kit.services.record.objects import decode, encode
 
-__all__ = ["FlagEntry", "Flags", "allowed", "halted", "halts", "lost_switches", "switched_off"]
+__all__ = ["FlagEntry", "Flags", "allowed", "entry_number", "halted", "halts", "lost_switches", "switched_off"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,8 @@ class FlagEntry:
 
 
 _OFF, _ON = "-0-off", "-1-on"
+_ENTRY = re.compile(r"(?P<number>[0-9]{6})-(0-off|1-on)")
+"""What an entry is named; anything else below a switch, such as a copy that an editor left, says nothing."""
 
 
 class Flags:
@@ -40,7 +43,7 @@ class Flags:
 
     def on(self) -> frozenset[str]:
         """Return the scopes that are switched on; one listing, no reads."""
-        return _on(self._store.keys(f"{self._prefix}/"))
+        return _on(self._keys())
 
     def audited(self) -> tuple[frozenset[str], dict[str, bool]]:
         """Return the scopes that are switched on, and those whose newest entry was asked for and is not there.
@@ -48,7 +51,7 @@ class Flags:
         Of the latter it says whether that entry switched them on.
         """
         asked = switches_asked_for(self._store.keys("audit/"))
-        there = self._store.keys(f"{self._prefix}/")
+        there = self._keys()
         newest = _newest({*there, *(key for key in asked if key.startswith(f"{self._prefix}/"))})
         return _on(there), {scope: key.endswith(_ON) for scope, key in newest.items() if key not in there}
 
@@ -77,13 +80,24 @@ class Flags:
         """Return the key of the next entry: its number is beyond those that are there and those that were lost."""
         prefix = f"{self._prefix}/{scope}/"
         asked = (key for key in switches_asked_for(self._store.keys("audit/")) if key.startswith(prefix))
-        newest = max((*self._store.keys(prefix), *asked), default=prefix + "000000")
-        return f"{prefix}{int(newest.removeprefix(prefix)[:6]) + 1:06}{_ON if on else _OFF}"
+        newest = max((entry_number(key) for key in (*self._keys(scope), *asked)), default=0)
+        return f"{prefix}{newest + 1:06}{_ON if on else _OFF}"
 
     def entries(self, scope: str) -> list[FlagEntry]:
         """Return the history of a scope, oldest first."""
-        found = {key: self._store.get(key) for key in self._store.keys(f"{self._prefix}/{scope}/")}
+        found = {key: self._store.get(key) for key in self._keys(scope)}
         return [decode(FlagEntry, stored.data, key) for key, stored in found.items() if stored is not None]
+
+    def _keys(self, scope: str | None = None) -> list[str]:
+        """Return the keys of the entries, of one scope or of all, ascending."""
+        below = f"{self._prefix}/{scope}/" if scope else f"{self._prefix}/"
+        return [key for key in self._store.keys(below) if entry_number(key)]
+
+
+def entry_number(key: str) -> int:
+    """Return the number of a switch's entry, 0 of what is none."""
+    entry = _ENTRY.fullmatch(key.rpartition("/")[2])
+    return int(entry["number"]) if entry else 0
 
 
 def _newest(keys: Iterable[str]) -> dict[str, str]:

@@ -10,18 +10,19 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
-from quant_platform_kit.domain.errors import Damaged
+from quant_platform_kit.domain.errors import Damaged, InvalidInput
 from quant_platform_kit.domain.runs import Outcome
 from quant_platform_kit.ports.versioned_store import VersionedStore
 from quant_platform_kit.services.operate.audit import audit_number, switches_asked_for
+from quant_platform_kit.services.operate.switches import entry_number
 from quant_platform_kit.services.record.leases import LeaseState
 from quant_platform_kit.services.record.objects import Link, decode, link_of
 from quant_platform_kit.services.record.report_store import content_of
+from quant_platform_kit.services.record.restarts import Restart
 
-__all__ = ["Damage", "Restart", "Verification", "verify"]
+__all__ = ["Damage", "Verification", "verify"]
 
 _DECISIONS = ("REBALANCE", "HOLD")
 _REPORTS, _SWITCHES = ("runs/", "inputs/"), ("halts/", "allowed/")
@@ -36,24 +37,6 @@ class Damage:
 
     key: str
     text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Restart:
-    """What an operator gave up of an account: the damage by key, and the run that was open then.
-
-    Attributes
-    ----------
-    at
-        By the store's clock, aware UTC.
-    """
-
-    account_id: str
-    who: str
-    why: str
-    at: datetime
-    damage: Mapping[str, str]
-    open_run: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +119,7 @@ class _Seen:
             link = link_of(stored.data, key)
             if account and key.endswith("/lease"):
                 self.leases[account] = decode(LeaseState, stored.data, key), link
-            elif key.startswith("restarts/"):
+            elif key.startswith(("restarts/", "acknowledged/")):
                 self.restarts.append(decode(Restart, stored.data, key))
             elif b'"sha256":"' not in stored.data[-90:]:
                 json.loads(stored.data)
@@ -144,7 +127,7 @@ class _Seen:
                 self.sealed.add(key)
             if key.endswith("/plan"):
                 self._names_inputs(key, stored.data)
-        except Damaged as error:
+        except (Damaged, InvalidInput) as error:
             self.broken(key, str(error))
             link = None
         except ValueError as error:
@@ -166,7 +149,7 @@ class _Seen:
             self._names_inputs(key, content)
             if kind == "runs":
                 self.reports[name] = json.loads(content)
-        except (Damaged, ValueError) as error:
+        except (Damaged, InvalidInput, ValueError) as error:
             self.broken(key, str(error))
             if kind == "runs":
                 self.reports[name] = {}
@@ -195,17 +178,20 @@ def _account(seen: _Seen, account: str, objects: Mapping[str, Link | None]) -> N
 
 
 def _chain(seen: _Seen, root: str, objects: Mapping[str, Link | None], lease: Link | None) -> None:
-    """Check that every object's predecessor is there, and the newest one when the lease was written."""
+    """Check that every object's predecessor is there, and the newest one when the lease was written.
+
+    The first object has none, nor has the first one after an operator let the account begin anew.
+    """
     digests = {link.digest for link in objects.values() if link}
     for key, link in objects.items():
-        if link and link.number > 1 and link.previous not in digests:
+        if link and link.previous and link.previous not in digests:
             seen.broken(
                 f"{root} number {link.number - 1}", f"object {link.number - 1}, before {key}, is missing or damaged"
             )
         run = key.removeprefix(f"{root}/runs/").partition("/")[0]
         if link is None and objects.get(f"{root}/runs/{run}/claim"):
             seen.broken(key, "it has no place among the account's objects")
-    if lease and lease.number and lease.previous not in digests:
+    if lease and lease.previous and lease.previous not in digests:
         text = f"object {lease.number}, the newest when the lease was written, is missing or damaged"
         seen.broken(f"{root} number {lease.number}", text)
 
@@ -284,8 +270,10 @@ def _operators(seen: _Seen, keys: Iterable[str]) -> None:
         seen.broken(f"audit of {key}", "it is missing, and the switch is there")
     scopes: dict[str, set[int]] = defaultdict(set)
     for key in sorted(entries):
-        scope, _, entry = key.rpartition("/")
-        scopes[scope].add(int(entry[:6]))
+        if number := entry_number(key):
+            scopes[key.rpartition("/")[0]].add(number)
+        else:
+            seen.broken(key, "it is no entry of a switch, and counts as none")
     for scope, there in scopes.items():
         for number in sorted(set(range(1, max(there))) - there):
             if not any(key.startswith(f"{scope}/{number:06}") for key in asked):

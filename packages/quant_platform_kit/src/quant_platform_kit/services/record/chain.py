@@ -9,7 +9,7 @@ only where the lease names it, or at the broker.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from itertools import groupby
 
@@ -92,11 +92,14 @@ class _Links:
     """Links that were read, by key and by digest."""
 
     store: VersionedStore
+    given_up: Collection[str]
     by_key: dict[str, Link] = field(default_factory=dict[str, Link])
     digests: set[str] = field(default_factory=set[str])
 
     def read(self, keys: Iterable[str]) -> None:
         for key in keys:
+            if key in self.given_up:
+                continue
             stored = self.store.get(key)
             link = link_of(stored.data, key) if stored else None
             if link is not None:
@@ -115,7 +118,14 @@ class _Links:
         return found
 
 
-def newest(store: VersionedStore, runs: Iterable[str], decisions: Iterable[str], since: int, head: Link) -> Link:
+def newest(
+    store: VersionedStore,
+    runs: Iterable[str],
+    decisions: Iterable[str],
+    since: int,
+    head: Link,
+    given_up: Collection[str] = (),
+) -> Link:
     """Return the newest object of an account, and make sure that none before it is missing.
 
     Parameters
@@ -126,13 +136,15 @@ def newest(store: VersionedStore, runs: Iterable[str], decisions: Iterable[str],
         The number from which on nothing may be missing.
     head
         What the lease says, which may be older.
+    given_up
+        Objects whose damage is known: they are passed over.
 
     Raises
     ------
     Damaged
         An object is missing or was changed; the message names it, or the one after it.
     """
-    links = _Links(store)
+    links = _Links(store, given_up)
     for prefix in runs:
         links.read(store.keys(prefix))
     for keys in _by_session(store, decisions):

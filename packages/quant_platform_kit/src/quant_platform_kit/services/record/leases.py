@@ -9,6 +9,7 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Self
 
 from quant_platform_kit.domain.errors import Conflict, Damaged, InProgress, LeaseLost, StoreError
@@ -16,6 +17,7 @@ from quant_platform_kit.ports.clock import Clock
 from quant_platform_kit.ports.versioned_store import Stored, VersionedStore
 from quant_platform_kit.services.record.chain import BEGINNING, Chain, newest
 from quant_platform_kit.services.record.objects import Link, decode, encode, link_of
+from quant_platform_kit.services.record.restarts import given_up
 
 __all__ = ["AccountLease", "Lease", "LeaseState", "LeaseTerms", "lease_at", "lease_key", "read_lease"]
 
@@ -265,7 +267,13 @@ class AccountLease(Lease):
         open_run = (state.open_run,) if state.open_run else ()
         runs = [f"{root}/runs/{run}/" for run in (*open_run, *state.uncertain_runs, *state.settled_runs)]
         since = state.opened_at if self.inherited else self.chain.head.number
-        self.chain.head = newest(self._store, runs, [f"{root}/decisions/"], since, self.chain.head)
+        find = partial(newest, self._store, runs, [f"{root}/decisions/"], since, self.chain.head)
+        try:
+            self.chain.head = find()
+        except Damaged:
+            if not (known := given_up(self._store, account_id)):
+                raise
+            self.chain.head = find(known)
 
 
 def _check_free(known: LeaseState, remaining: timedelta) -> None:

@@ -197,7 +197,11 @@ class DecisionLedger:
         entries: dict[date, set[str]] = {}
         for key in self._store.keys(f"{self._root}/"):
             as_of, entry = key.rsplit("/", 2)[1:]
-            entries.setdefault(date.fromisoformat(as_of), set()).add(entry)
+            try:
+                session = date.fromisoformat(as_of)
+            except ValueError:
+                raise Damaged(f"object {key} is none of a decision's", "move it out of the store") from None
+            entries.setdefault(session, set()).add(entry)
         return [
             Evaluated(as_of, self._action(as_of, names), _EXECUTED in names) for as_of, names in sorted(entries.items())
         ]

@@ -18,9 +18,12 @@ from pydantic import TypeAdapter, ValidationError
 from quant_platform_kit.domain.digests import canonical_json, sha256
 from quant_platform_kit.domain.errors import Damaged
 
-__all__ = ["Link", "decode", "encode", "link_of", "written"]
+__all__ = ["READY", "Link", "decode", "encode", "link_of", "written"]
 
 _T = TypeVar("_T")
+
+READY = "ready"
+"""The key of the one object that is no record: a service writes it to see that its store takes writes."""
 
 _SEAL = re.compile(
     rb',"~":\{(?:"epoch":(?P<epoch>[0-9]{1,15}),"number":(?P<number>[0-9]{1,15}),"previous":"(?P<previous>[0-9a-f]{64}|)",)?'

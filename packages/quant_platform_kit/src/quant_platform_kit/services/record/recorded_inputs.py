@@ -12,12 +12,13 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 
 import numpy as np
 
+from quant_platform_kit.domain.balances import BalanceRules
 from quant_platform_kit.domain.cycle import ExecutionPolicy, Observation
 from quant_platform_kit.domain.digests import canonical_json, sha256
 from quant_platform_kit.domain.errors import Conflict, Damaged
@@ -61,11 +62,17 @@ class RecordedInputs:
     currency: str
     allocation_fraction: Decimal
     doubts: tuple[str, ...] = ()
+    balances: BalanceRules = field(default_factory=BalanceRules)
 
     @property
     def policy(self) -> ExecutionPolicy:
         """The policy as far as a decision depends on it."""
-        return ExecutionPolicy(self.native_mode, currency=self.currency, allocation_fraction=self.allocation_fraction)
+        return ExecutionPolicy(
+            self.native_mode,
+            currency=self.currency,
+            allocation_fraction=self.allocation_fraction,
+            balances=self.balances,
+        )
 
 
 class InputStore:
@@ -89,6 +96,7 @@ class InputStore:
             currency=policy.currency,
             allocation_fraction=policy.allocation_fraction,
             doubts=seen.doubts,
+            balances=policy.balances,
         )
         return self._put(canonical_json(document))
 

@@ -8,13 +8,16 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TypeVar
 
+from quant_platform_kit.domain.balances import apart
 from quant_platform_kit.domain.boundaries import Boundary
 from quant_platform_kit.domain.errors import BrokerError, NeedsOperator, OrderRejected, Superseded
 from quant_platform_kit.domain.orders import OrderState, Side
 from quant_platform_kit.domain.portfolio import Quote
 from quant_platform_kit.domain.runs import BuyRevision, OrderRecord, RunPlan
+from quant_platform_kit.domain.settlement import good_faith
 from quant_platform_kit.domain.silence import may_resend
 from quant_platform_kit.ports.market_data import MarketData
+from quant_platform_kit.services.run.account_reading import read_account
 from quant_platform_kit.services.run.gateway import Gateway
 
 __all__ = ["Execution", "ExecutionTimes"]
@@ -53,6 +56,8 @@ class Execution:
         What the ledger knows, kept up to date.
     resumed
         Whether another worker began it: then no order is new before the broker was asked for it.
+    figures
+        Those of the account after the sells, where they do not add up: then nothing is bought.
     """
 
     gateway: Gateway
@@ -63,6 +68,7 @@ class Execution:
     same_session: bool
     resumed: bool = False
     switched_off: list[str] = field(default_factory=list[str])
+    figures: str | None = None
 
     def run(self) -> Sequence[OrderRecord]:
         """Bring every order as far as it goes today; safe to call again after any interruption.
@@ -138,6 +144,9 @@ class Execution:
         forbidden = [*self.switched_off, *self.gateway.forbidden(record.order, quotes)]
         if not self.same_session:
             forbidden = ["its session is over: the decision carries"]
+        forbidden += good_faith(record.order, self.plan.account, self.plan.unsettled, self.gateway.policy.balances)
+        if self.figures and record.order.side is Side.BUY:
+            forbidden = [self.figures]
         if not record.order.quantity:
             forbidden = ["cut to nothing: cash and buffer"]
         if forbidden:
@@ -249,21 +258,26 @@ class Execution:
             raise BrokerError(f"order {identity} is {execution.state.value} after its cancel; the run stays open")
 
     def _revise(self, buys: Sequence[str]) -> None:
-        """Cut the buys, all by one factor, to confirmed cash less the buffer; recorded once."""
-        ledger = self.gateway.ledger
-        revision = ledger.revision() or ledger.commit_revision(self._revision(buys))
+        """Cut the buys, all by one factor, to what may be spent less the buffer; recorded once."""
+        gateway, ledger = self.gateway, self.gateway.ledger
+        revision = ledger.revision()
+        if revision is None:
+            account = read_account(gateway.broker, gateway.clock, gateway.policy.balances)
+            self.figures = apart(account, gateway.policy.balances)
+            if self.figures is not None:
+                return
+            revision = ledger.commit_revision(self._revision(buys, account.may_spend(gateway.policy.currency)))
         self.gateway.reached(Boundary.REVISION_COMMITTED)
         for identity, quantity in revision.quantities.items():
             record = self.records[identity]
             self._keep(replace(record, order=replace(record.order, quantity=quantity)))
 
-    def _revision(self, buys: Sequence[str]) -> BuyRevision:
+    def _revision(self, buys: Sequence[str], may_spend: Decimal) -> BuyRevision:
         policy = self.gateway.policy
         rules, prices = policy.rules, self.plan.prices
         orders = [self.records[identity].order for identity in buys]
         needed = -sum((rules.cash_effect(Side.BUY, o.quantity, prices[o.symbol]) for o in orders), ZERO)
-        cash = self.gateway.broker.account().cash_by_currency[policy.currency]
-        available = max(ZERO, cash - self.plan.buffer)
+        available = max(ZERO, may_spend - self.plan.buffer)
         if needed <= available:
             return BuyRevision({order.client_order_id: order.quantity for order in orders})
         factor = available / needed

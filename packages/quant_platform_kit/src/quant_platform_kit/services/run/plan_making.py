@@ -10,6 +10,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import cast
 
+from quant_platform_kit.domain.balances import unproven_balance
 from quant_platform_kit.domain.cycle import ExecutionPolicy, Observation, size
 from quant_platform_kit.domain.digests import plain
 from quant_platform_kit.domain.errors import BrokerError, StoreError
@@ -23,11 +24,13 @@ from quant_platform_kit.domain.prices import PriceHistory
 from quant_platform_kit.domain.reconciliation import Finding, UnitPrices, reconcile, unknown_account
 from quant_platform_kit.domain.runs import InputSummary, Reasoning, RunPlan, RunReport
 from quant_platform_kit.domain.sessions import Session
+from quant_platform_kit.domain.settlement import Unsettled, unsettled_in
 from quant_platform_kit.domain.strategy import AllocationIntent, StrategyManifest, TargetMode
 from quant_platform_kit.ports.market_data import MarketData
 from quant_platform_kit.ports.versioned_store import VersionedStore
 from quant_platform_kit.services.operate.believing import believe_line, unbelieved
 from quant_platform_kit.services.record.report_store import ReportStore
+from quant_platform_kit.services.run.account_reading import read_account
 from quant_platform_kit.services.run.deciding import MADE_UP_SESSIONS, Situation
 from quant_platform_kit.services.run.request import RunPorts
 
@@ -57,6 +60,8 @@ class Inputs:
         Holdings that a profile bought, an earlier one or this one, and that this one does not manage now.
     digest
         By which they can be read back, once they are recorded.
+    unsettled
+        What sales of earlier runs left to settle, as far as it has not.
     """
 
     session: Session
@@ -70,6 +75,7 @@ class Inputs:
     closes: Mapping[str, LastClose] = field(default_factory=dict[str, LastClose])
     doubts: tuple[str, ...] = ()
     digest: str | None = None
+    unsettled: Unsettled | None = None
 
     @property
     def observation(self) -> Observation:
@@ -85,6 +91,7 @@ def take_inputs(
     session: Session,
     ports: RunPorts,
     last: RunReport | None,
+    policy: ExecutionPolicy,
     *,
     sell_leftovers: bool,
 ) -> Inputs:
@@ -94,10 +101,12 @@ def take_inputs(
     ----------
     last
         The account's last report: it knows which profile bought what.
+    policy
+        Says what the account's figures are held against; it is asked for once more where they do not add up.
     """
+    account = read_account(ports.broker, ports.clock, policy.balances)
     now = ports.clock.now()
     wanted = manifest.history_sessions + MADE_UP_SESSIONS
-    account = ports.broker.account()
     held = {symbol for symbol, quantity in account.quantities.items() if quantity}
     known: Mapping[str, str] = last.bought_by if last else {}
     bought_by = {symbol: profile for symbol, profile in known.items() if symbol in held}
@@ -115,6 +124,7 @@ def take_inputs(
         bought_by=bought_by,
         leftovers=leftovers,
         sells_leftovers=sell_leftovers,
+        unsettled=unsettled_in(session.next, last.unsettled if last else None, account, policy.currency),
     )
 
 
@@ -190,6 +200,7 @@ def outside_changes(
     changed = before.quantities != inputs.account.quantities
     prices = (_prices_then(inputs, ports.reports, last), _prices_now(inputs)) if changed else NO_PRICES
     changes = reconcile(before, inputs.account, open_orders, prices=prices)
+    changes = [*changes, *unproven_balance(inputs.account)]
     if last is None or not last.known:
         return [*unknown_account(inputs.account, manifest.managed_set, open_orders), *changes]
     return changes
@@ -252,6 +263,7 @@ def make_plan(
         bought_by=inputs.bought_by,
         committed_at=inputs.taken_at,
         reasoning=reasoning(situation, inputs),
+        unsettled=inputs.unsettled,
     )
     return plan, []
 

@@ -34,7 +34,8 @@ def probe(request: RunRequest, claim: RunClaim, ports: RunPorts, policy: Executi
         return undecided_report(claim, Outcome.SKIPPED, reasons, None, ports.clock, last)
     ports.broker.connect()
     manifest, session = request.strategy.manifest, ports.calendar.session(claim.as_of)
-    inputs = take_inputs(manifest, session, ports, last, sell_leftovers=request.handover is Handover.SELL)
+    sell = request.handover is Handover.SELL
+    inputs = take_inputs(manifest, session, ports, last, policy, sell_leftovers=sell)
     inputs = doubted(inputs, ports.store, policy.limits)
     ledger = DecisionLedger(Scratch(ports.store), key.account_id, manifest.profile, request.ahead_of)
     deciding = Deciding(request.strategy, policy, ports.calendar, ledger, key.run_id)

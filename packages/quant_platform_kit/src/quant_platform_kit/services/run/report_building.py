@@ -9,6 +9,7 @@ from decimal import Decimal
 from quant_platform_kit.domain.orders import OrderState, Side
 from quant_platform_kit.domain.reconciliation import Discrepancy, expected_account, odd_prices, reconcile
 from quant_platform_kit.domain.runs import OrderOutcome, OrderRecord, Outcome, RunClaim, RunPlan, RunReport
+from quant_platform_kit.domain.settlement import unsettled_after
 from quant_platform_kit.domain.strategy import Action
 from quant_platform_kit.ports.broker import Broker
 from quant_platform_kit.ports.clock import Clock
@@ -58,6 +59,7 @@ def undecided_report(
         service=claim.service,
         started_at=claim.claimed_at,
         known=last is not None and last.known,
+        unsettled=last.unsettled if last else None,
     )
 
 
@@ -137,6 +139,7 @@ def executed_report(base: RunReport, plan: RunPlan, done: Sequence[OrderRecord],
         planned_at=plan.committed_at,
         reasoning=plan.reasoning,
         known=True,
+        unsettled=unsettled_after(base.key.session, plan.unsettled, plan.account, fills, currency),
     )
 
 

@@ -216,12 +216,16 @@ class _Run:
         """
         asked = _claim(self.request, self.ports)
         ledger = self._ledger(self.request.key.run_id)
-        claim = ledger.claim(asked)
-        if claim is asked or self.lease.inherited == self.request.key.run_id:
-            return claim
-        report = self.ports.reports.find(claim.key.run_id)
-        if report is None and ledger.plan() is None:
-            return claim
+        try:
+            claim = ledger.claim(asked)
+            if claim is asked or self.lease.inherited == self.request.key.run_id:
+                return claim
+            report = self.ports.reports.find(claim.key.run_id)
+            if report is None and ledger.plan() is None:
+                return claim
+        except Damaged:
+            self.lease.leave_run()  # it was not open: the next run is not to find it so
+            raise
         self.lease.leave_run()
         if report is None:
             raise Damaged(f"run {claim.key.run_id} has ended and its report is missing")
@@ -254,7 +258,7 @@ class _Run:
         request, ports = self.request, self.ports
         manifest, session = request.strategy.manifest, ports.calendar.session(claim.as_of)
         sell = request.handover is Handover.SELL
-        inputs = take_inputs(manifest, session, ports, last, sell_leftovers=sell)
+        inputs = take_inputs(manifest, session, ports, last, self.policy, sell_leftovers=sell)
         inputs = doubted(inputs, ports.store, self.policy.limits)
         digest = ports.reports.inputs.record(request.strategy, inputs.observation, self.policy)
         inputs = replace(inputs, digest=digest)

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from venue_sandbox.exchange.accounts import Account, Holding, converted
 from venue_sandbox.exchange.exchange import Exchange
-from venue_sandbox.exchange.faults import RequestFacts, VenueFault
+from venue_sandbox.exchange.faults import RequestFacts, SweptCash, VenueFault
 from venue_sandbox.exchange.orders import Side
 from venue_sandbox.venues.http.front import Endpoint, named
 from venue_sandbox.venues.schwab.context import SchwabContext, account_hash, number
@@ -40,7 +40,10 @@ def account_endpoints(context: SchwabContext) -> list[Endpoint]:
 
     async def one(request: web.Request, fault: VenueFault | None) -> web.Response:
         account = context.exchange.book.accounts[context.account_of(request)]
-        return web.json_response(account_document(context.exchange, account, _wants(request)))
+        document = account_document(context.exchange, account, _wants(request))
+        if isinstance(fault, SweptCash):
+            document["securitiesAccount"] |= _swept(document["securitiesAccount"]["currentBalances"], fault.loan)
+        return web.json_response(document)
 
     return [
         Endpoint("GET", f"{ACCOUNTS}/accountNumbers", numbers, named("account_numbers")),
@@ -88,6 +91,22 @@ def account_document(exchange: Exchange, account: Account, with_positions: bool)
         "securitiesAccount": document,
         "aggregatedBalance": {"currentLiquidationValue": worth, "liquidationValue": worth},
     }
+
+
+def _swept(balances: dict[str, Any], loan: Decimal) -> dict[str, Any]:
+    """Return what a margin account says whose cash lies in the sweep fund, beside a loan."""
+    cash, stocks = balances["cashBalance"], balances["longMarketValue"]
+    told = {
+        "cashBalance": 0.0,
+        "moneyMarketFund": cash + number(loan),
+        "marginBalance": -number(loan),
+        "longMarketValue": stocks,
+        "shortMarketValue": 0.0,
+        "shortBalance": 0.0,
+        "equity": balances["liquidationValue"],
+        "availableFunds": balances["cashAvailableForTrading"],
+    }
+    return {"type": "MARGIN", "currentBalances": told}
 
 
 def _wants(request: web.Request) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
 from venue_sandbox.exchange.accounts import Account
-from venue_sandbox.exchange.faults import RequestFacts
+from venue_sandbox.exchange.faults import RequestFacts, SweptCash, VenueFault
 from venue_sandbox.venues.tws.codec import Fields
 from venue_sandbox.venues.tws.contracts import contract_values
 from venue_sandbox.venues.tws.fault_injection import NO_REQUEST, Request
@@ -21,6 +21,8 @@ EVERYTHING = "All"
 LEDGER = "$LEDGER"
 LEDGER_ALL = "$LEDGER:ALL"
 BASE = "BASE"
+CASH_BALANCE = "CashBalance"
+"""Told too high by what is swept in, where deposits are swept; ``TotalCashBalance`` is not."""
 
 
 def push_account(session: Session, account_id: str, symbol: str | None) -> None:
@@ -69,13 +71,13 @@ def _multi_updates(session: Session, fields: Fields) -> Request:
     fields.skip()
     ledger_only = fields.flag()
 
-    def run(_: object) -> None:
+    def run(fault: VenueFault | None) -> None:
         account = known_account(session, request, account_id)
         if account is None:
             return
         session.multi_updates[request] = account_id
         (session.ledger_only.add if ledger_only else session.ledger_only.discard)(request)
-        _tell_multi(session, request, account)
+        _tell_multi(session, request, account, fault if isinstance(fault, SweptCash) else None)
         session.send(74, 1, request)
 
     return Request(RequestFacts("account_multi", account_id), run, request)
@@ -179,11 +181,13 @@ def _tell_values(session: Session, account: Account) -> None:
         session.send(6, 2, tag, value, currency, account.id)
 
 
-def _tell_multi(session: Session, request: int, account: Account) -> None:
+def _tell_multi(session: Session, request: int, account: Account, swept: SweptCash | None = None) -> None:
     rows = account_values(session.exchange, account)
     if request in session.ledger_only:
         rows = [row for row in rows if row[0] == NET_LIQUIDATION]
     for tag, value, currency in (*rows, *ledger_values(session.exchange, account)):
+        if swept is not None and tag == CASH_BALANCE:
+            value = amount(Decimal(value) + swept.loan)
         session.send(73, 1, request, account.id, "", tag, value, currency)
 
 
