@@ -357,9 +357,7 @@ def test_forbidden_is_refused_in_googles_words_at_an_address_or_by_the_api(run: 
     )
     assert run.ask(service.uri, "/version").status_code == 200
     run.server.fault("forbidden", service="web", operation="patch")
-    with pytest.raises(
-        answers.Forbidden, match=r"Permission 'run\.services\.update' denied on resource .*services/web"
-    ):
+    with pytest.raises(answers.Forbidden, match=rf"Permission 'run\.services\.update' denied on resource '{NAME}'"):
         run.write(lambda service: service.labels.update(team="blue"))
     assert run.get() == service
 
@@ -390,6 +388,19 @@ def test_a_process_that_died_is_started_again_by_the_next_request(run: CloudRun)
     os.kill(before, signal.SIGKILL)
     wait_for(lambda: run.server.control("GET", "instances") == {})
     assert run.ask(service.uri).json()["pid"] != before
+
+
+def test_a_request_under_way_is_finished_by_the_revision_it_went_to(run: CloudRun) -> None:
+    service = run.create(PAUSE="0.5")
+    first = short(service.latest_ready_revision)
+    with ThreadPoolExecutor(1) as thread:
+        under_way = thread.submit(run.served, service.uri, "/pause")
+        wait_for(lambda: run.server.requests().get("address") == 1)
+        run.deploy()
+        run.shift({"revision": "web-two", "percent": 100})
+        assert (run.served(service.uri), under_way.done()) == ("web-two", False)
+        assert under_way.result(SECONDS) == first
+    wait_for(lambda: list(run.server.control("GET", "instances")) == [f"{NAME}/revisions/web-two"])
 
 
 def test_an_address_whose_revision_does_not_answer_or_start_says_so(run: CloudRun, tmp_path: Path) -> None:
@@ -448,3 +459,6 @@ def test_both_versions_of_the_api_show_the_same_service(run: CloudRun) -> None:
     configuration = run.raw("GET", f"{KNATIVE}/configurations/web").json()
     assert configuration["status"]["latestCreatedRevisionName"] == short(after.latest_created_revision)
     assert run.raw("GET", f"{KNATIVE}/services/absent").status_code == 404
+    assert run.raw("DELETE", f"{KNATIVE}/services/web?dryRun=all").status_code == 501
+    run.server.fault("forbidden", service=NAME, operation="put")
+    assert "denied on resource 'namespaces/house/services/web'" in run.raw("PUT", path, shown).text

@@ -217,6 +217,7 @@ def test_a_fault_hits_its_service_and_operation_as_often_as_it_says() -> None:
     kind = RunKind.FORBIDDEN
     asked = [(WEB, "get"), ("projects/p/locations/l/services/other", "patch"), (WEB, "patch"), (WEB, "patch")]
     assert [faults.take(kind, name, operation) is not None for name, operation in asked] == [False, False, False, True]
+    assert faults.take(kind, "web", "patch") is not None
     assert faults.take(RunKind.START_FAILS, WEB) is None
     faults.clear()
     assert faults.take(kind, WEB, "patch") is None

@@ -195,10 +195,20 @@ def _forbidding(faults: RunFaults) -> Middleware:
 
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
-        operation, name = _operation(request), request.match_info.get("service", "")
-        if operation in PERMISSIONS and faults.take(RunKind.FORBIDDEN, name, operation) is not None:
-            project = request.match_info.get("project") or request.match_info["namespace"]
-            raise denied(PERMISSIONS[operation], f"namespaces/{project}/services/{name}".rstrip("/"))
+        permission = PERMISSIONS.get(operation := _operation(request))
+        if permission:
+            name = _resource(request)
+            # Version 1 does not say in which location a service is: there the short name counts.
+            known = name.rpartition("/")[2] if name.startswith("namespaces/") else name
+            if faults.take(RunKind.FORBIDDEN, known, operation) is not None:
+                raise denied(permission, name)
         return await handler(request)
 
     return check
+
+
+def _resource(request: web.Request) -> str:
+    """Return the service that a request is about, in the words of its version; where it is, if it names none."""
+    found = request.match_info
+    place = f"namespaces/{found['namespace']}" if "namespace" in found else _location(request)
+    return f"{place}/services/{found['service']}" if "service" in found else place

@@ -131,7 +131,7 @@ class RunFaults:
         self._armory.clear()
 
     def take(self, kind: RunKind, service: str, operation: str | None = None) -> RunFault | None:
-        """Return the first fault of a kind that hits a service, given its full name, now.
+        """Return the first fault of a kind that hits a service, given its full or its short name, now.
 
         Parameters
         ----------
@@ -140,7 +140,13 @@ class RunFaults:
         """
 
         def hits(fault: RunFault) -> bool:
-            named = fault.service in (ANY, service, service.rpartition("/")[2])
-            return fault.kind is kind and named and operation in (None, fault.operation)
+            return fault.kind is kind and _is(fault.service, service) and operation in (None, fault.operation)
 
         return self._armory.take(hits)
+
+
+def _is(named: str, service: str) -> bool:
+    """Whether a fault that names a service is about another name of it: where one is short, the short ones count."""
+    if "/" in named and "/" in service:
+        return named == service
+    return named == ANY or named.rpartition("/")[2] == service.rpartition("/")[2]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
+from html import escape
 from http import HTTPStatus
 
 from aiohttp import ClientError, ClientSession, ClientTimeout, web
@@ -117,7 +118,7 @@ def page(request: web.Request, status: int) -> web.Response:
     said = SAID.get(HTTPStatus(status), "The server encountered an error.") if status in set(HTTPStatus) else ""
     title = f"{status} {HTTPStatus(status).phrase}" if said else str(status)
     text = f"<html><head><title>{title}</title></head><body><h1>Error: {title}</h1><h2>{said}</h2></body></html>\n"
-    return web.Response(status=status, text=text.replace("{path}", request.path), content_type="text/html")
+    return web.Response(status=status, text=text.replace("{path}", escape(request.path)), content_type="text/html")
 
 
 def _passed_on(headers: Iterable[tuple[str, str]]) -> CIMultiDict[str]:

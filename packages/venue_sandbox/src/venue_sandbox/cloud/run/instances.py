@@ -24,7 +24,9 @@ from venue_sandbox.servers.serving import HOST
 __all__ = ["Instances"]
 
 LOOK_SECONDS = 0.005
-END_SECONDS = 1.0
+GRACE_SECONDS, LAST_SECONDS = 10.0, 1.0
+"""How long a process that was asked to end may take: as with the service, and when this server ends."""
+
 PARENT_DEATH = 1
 """The number of Linux's ``PR_SET_PDEATHSIG``."""
 
@@ -65,7 +67,7 @@ class Instances:
         self._starting: dict[str, asyncio.Lock] = {}
         self._busy: Counter[str] = Counter()
         self._wanted: set[str] = set()
-        self._ending: set[asyncio.Task[None]] = set()
+        self._ending: dict[asyncio.Task[None], _Instance] = {}
 
     async def start(self, revision: Revision) -> int:
         """Have the process of a revision run; return its port.
@@ -110,14 +112,18 @@ class Instances:
 
     async def close(self) -> None:
         """End every process."""
-        await asyncio.gather(*map(_end, self._running.values()), *self._ending, return_exceptions=True)
+        last = [*self._running.values(), *self._ending.values()]
+        for task in self._ending:
+            task.cancel()
+        await asyncio.gather(*(_end(each, LAST_SECONDS) for each in last))
 
     def _end_idle(self) -> None:
         for name in list(self._running):
             if name not in self._wanted and not self._busy[name] and not self._starting[name].locked():
-                task = asyncio.create_task(_end(self._running.pop(name)))
-                self._ending.add(task)
-                task.add_done_callback(self._ending.discard)
+                instance = self._running.pop(name)
+                task = asyncio.create_task(_end(instance, GRACE_SECONDS))
+                self._ending[task] = instance
+                task.add_done_callback(self._ending.pop)
 
     async def _begin(self, revision: Revision) -> _Instance:
         template, image = container(revision.template), container(revision.template)["image"]
@@ -145,7 +151,7 @@ class Instances:
             listens = await self._listens(made)
         finally:
             if not listens:
-                await _end(made)
+                await _end(made, LAST_SECONDS)
         if not listens:
             raise not_started(template["ports"][0]["containerPort"])
         return made
@@ -181,13 +187,13 @@ class Instances:
             yield file.fileno()
 
 
-async def _end(instance: _Instance) -> None:
-    """End a process and what it has started: asked first, then not."""
+async def _end(instance: _Instance, seconds: float) -> None:
+    """End a process and what it has started: asked first, after so many seconds not."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         with suppress(ProcessLookupError):
             os.killpg(instance.process.pid, number)
         with suppress(TimeoutError):
-            await asyncio.wait_for(instance.process.wait(), END_SECONDS)
+            await asyncio.wait_for(instance.process.wait(), seconds)
             return
 
 

@@ -52,6 +52,7 @@ class KnativeApi:
 
     async def create(self, request: web.Request) -> web.Response:
         """Make a service in the region of its label, or of the host."""
+        _refuse_rehearsal(request)
         order = await json_object(request)
         spec = read(order)
         metadata: Document = order.get("metadata") or {}
@@ -60,7 +61,7 @@ class KnativeApi:
         if not location:
             raise invalid("metadata.labels", labels, f"{LOCATION} says where, or the host name begins with a region")
         name = f"projects/{request.match_info['namespace']}/locations/{location}/services/{identity}"
-        await self._board.create(name, spec, who(request), dry=_dry(request))
+        await self._board.create(name, spec, who(request), dry=False)
         return web.json_response(service(self._board.service(name)))
 
     async def get(self, request: web.Request) -> web.Response:
@@ -69,18 +70,20 @@ class KnativeApi:
 
     async def replace(self, request: web.Request) -> web.Response:
         """Write a service whole; the resource version must be that of the service, if there is one."""
+        _refuse_rehearsal(request)
         order = await json_object(request)
         one, spec = self._service(request), read(order)
         metadata: Document = order.get("metadata") or {}
         if metadata.get("name", one.id) != one.id:
             raise invalid("metadata.name", metadata["name"], f"the request is about {one.id}")
         version = str(metadata.get("resourceVersion") or "")
-        self._board.write(one, lambda _: spec, version, who(request), dry=_dry(request))
+        self._board.write(one, lambda _: spec, version, who(request))
         return web.json_response(service(one))
 
     async def delete(self, request: web.Request) -> web.Response:
         """Remove a service."""
-        self._board.delete(self._service(request).name, "", dry=_dry(request))
+        _refuse_rehearsal(request)
+        self._board.delete(self._service(request).name, "", dry=False)
         return web.json_response({"status": "Success"})
 
     async def list_revisions(self, request: web.Request) -> web.Response:
@@ -132,8 +135,9 @@ def _region(request: web.Request) -> str | None:
     return None if found is None else found[1]
 
 
-def _dry(request: web.Request) -> bool:
-    return request.query.get("dryRun", "") == "all"
+def _refuse_rehearsal(request: web.Request) -> None:
+    if request.query.get("dryRun"):
+        raise unserved("dryRun is not served in version 1.")
 
 
 def _selected(request: web.Request) -> str | None:
