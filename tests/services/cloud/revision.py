@@ -21,7 +21,8 @@ with socket.socket() as listener:
                 headers[name.decode().lower()] = value.strip().decode()
             body = stream.read(int(headers.get("content-length", 0)))
             if request[1] == b"/pause":
-                time.sleep(float(os.environ["PAUSE"]))
+                while not os.path.exists(os.environ["PAUSE"]):
+                    time.sleep(0.005)
             known = {"method": request[0].decode(), "path": request[1].decode(), "body": body.decode()}
             answer = json.dumps({**known, "headers": headers, "pid": os.getpid(), "env": dict(os.environ)}).encode()
             connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(answer), answer))

@@ -178,7 +178,7 @@ def test_revisions_are_listed_newest_first_and_deleted_when_nothing_leads_to_the
 
 
 def test_an_operation_ends_later_and_is_waited_for(start: Start, ports: set[int], tmp_path: Path) -> None:
-    options = ("--builder", f"registry:{registry(tmp_path)}", "--operation-delay", "0.3")
+    options = ("--builder", f"registry:{registry(tmp_path)}", "--operation-delay", "0.6")
     run = CloudRun(start("cloud.run", *options), ports)
     wanted = {"template": {"containers": [{"image": FIRST}]}}
     name = run.services.create_service(parent=PARENT, service=wanted, service_id="web").operation.name
@@ -292,7 +292,7 @@ def test_start_fails_is_a_container_that_does_not_start(run: CloudRun) -> None:
 
 def test_ready_late_keeps_the_service_reconciling_meanwhile(run: CloudRun) -> None:
     before = run.create()
-    run.server.fault("ready_late", seconds=0.4)
+    run.server.fault("ready_late", seconds=0.8)
     service = run.get()
     service.template.containers[0].image = SECOND
     operation = run.services.update_service(service=service)
@@ -331,8 +331,26 @@ def test_etag_moves_is_somebody_elses_write_before_ones_own(run: CloudRun) -> No
     with pytest.raises(answers.Conflict, match="but current version is"):
         run.write(lambda service: service.labels.update(team="blue"))
     moved = run.get()
-    assert (moved.last_modifier, moved.labels, moved.reconciling) == ("ben@example.com", {"team": "red"}, False)
+    assert (moved.last_modifier, moved.labels) == ("ben@example.com", {"team": "red"})
+    wait_for(lambda: run.get().terminal_condition.state == READY)
     assert run.write(lambda service: service.labels.update(team="blue")).labels == {"team": "blue"}
+
+
+def test_writes_of_one_service_are_carried_out_one_after_the_other(run: CloudRun) -> None:
+    run.create()
+    run.server.fault("ready_late", seconds=0.8)
+    run.server.fault("etag_moves", skip=1)
+    service = run.get()
+    service.template.containers[0].image = SECOND
+    first = run.services.update_service(service=service)
+    with pytest.raises(answers.Conflict):
+        run.write(lambda service: service.labels.update(team="blue"))
+    assert run.get().terminal_condition.state == run_v2.Condition.State.CONDITION_RECONCILING
+    run.write(lambda service: service.labels.update(team="green"), "labels")
+    after = run.get()
+    assert first.done()
+    assert (after.generation, after.observed_generation, after.terminal_condition.state) == (4, 4, READY)
+    assert run.served(after.uri) == short(after.latest_created_revision)
 
 
 def test_version_lies_is_another_revision_that_answers(run: CloudRun) -> None:
@@ -390,8 +408,8 @@ def test_a_process_that_died_is_started_again_by_the_next_request(run: CloudRun)
     assert run.ask(service.uri).json()["pid"] != before
 
 
-def test_a_request_under_way_is_finished_by_the_revision_it_went_to(run: CloudRun) -> None:
-    service = run.create(PAUSE="0.5")
+def test_a_request_under_way_is_finished_by_the_revision_it_went_to(run: CloudRun, tmp_path: Path) -> None:
+    service = run.create(PAUSE=str(tmp_path / "go on"))
     first = short(service.latest_ready_revision)
     with ThreadPoolExecutor(1) as thread:
         under_way = thread.submit(run.served, service.uri, "/pause")
@@ -399,12 +417,13 @@ def test_a_request_under_way_is_finished_by_the_revision_it_went_to(run: CloudRu
         run.deploy()
         run.shift({"revision": "web-two", "percent": 100})
         assert (run.served(service.uri), under_way.done()) == ("web-two", False)
+        (tmp_path / "go on").touch()
         assert under_way.result(SECONDS) == first
     wait_for(lambda: list(run.server.control("GET", "instances")) == [f"{NAME}/revisions/web-two"])
 
 
 def test_an_address_whose_revision_does_not_answer_or_start_says_so(run: CloudRun, tmp_path: Path) -> None:
-    service = run.create(PAUSE="5")
+    service = run.create(PAUSE=str(tmp_path / "never"))
 
     def hurry(service: run_v2.Service) -> None:
         service.template.timeout = timedelta(seconds=0.2)

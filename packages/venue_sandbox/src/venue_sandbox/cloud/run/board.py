@@ -202,9 +202,7 @@ class Board:
         fault = self._faults.take(RunKind.ETAG_MOVES, service.name)
         if fault is not None:
             spec = {**service.spec, "labels": {**service.spec.get("labels", {}), **fault.labels}}
-            service.spec, service.modifier, service.updated = spec, fault.by, self._now()
-            service.generation, service.version = service.generation + 1, fresh_version()
-            service.observed = service.generation
+            self._write(service, spec, fault.by)
 
 
 def _version(etag: object) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 from aiohttp import web
 
-from venue_sandbox.cloud.run.errors import NotReady, not_started
+from venue_sandbox.cloud.run.errors import FAILED_PRECONDITION, NotReady, not_started
 from venue_sandbox.cloud.run.faults import ADDRESS, RunFaults, RunKind
 from venue_sandbox.cloud.run.fields import Document
 from venue_sandbox.cloud.run.gateways import Forbidden, Gateways
@@ -112,7 +112,9 @@ class Reconciler:
             service.observed, service.changed = max(generation, service.observed), self._now()
             failed = next((each for each in (service.configurations, service.routes) if each.ready is False), None)
             code = 0 if revision is None else revision.code
-            await self._finish(service, operation, None if failed is None else (code or 9, failed.message))
+            await self._finish(
+                service, operation, None if failed is None else (code or FAILED_PRECONDITION, failed.message)
+            )
 
     async def _bring_up(self, service: Service, revision: Revision) -> None:
         late = self._faults.take(RunKind.READY_LATE, service.name)
