@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sys
 import time
 import venv
 from collections import Counter
@@ -54,7 +55,9 @@ def gone(pid: int) -> bool:
         os.kill(pid, 0)
     except ProcessLookupError:
         return True
-    return "Z" in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[:1]
+    # Whoever takes over the children of a killed server may leave one that has ended unasked for.
+    state = Path(f"/proc/{pid}/stat")
+    return state.exists() and state.read_text().rpartition(")")[2].split()[0] == "Z"
 
 
 def wait_for(condition: Callable[[], bool]) -> None:
@@ -438,7 +441,10 @@ def test_an_address_whose_revision_does_not_answer_or_start_says_so(run: CloudRu
         run.create(FIRST, "other")
 
 
-@pytest.mark.parametrize("end", [Server.stop, Server.kill])
+LINUX = pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends the children of a process that is killed")
+
+
+@pytest.mark.parametrize("end", [Server.stop, pytest.param(Server.kill, marks=LINUX)])
 def test_revisions_end_with_the_server(run: CloudRun, end: Callable[[Server], None]) -> None:
     run.create()
     (pid,) = run.server.control("GET", "instances").values()
