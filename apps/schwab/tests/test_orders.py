@@ -206,6 +206,11 @@ def test_cash_is_that_of_the_account_and_of_its_sweep_fund_less_what_is_owed() -
         ({"cashBalance": 5.0, "moneyMarketFund": -2.0, "equity": 3.0}, 3),
         ({"cashBalance": 0.0, "marginBalance": -8.0, "longMarketValue": 20.0, "equity": 12.0}, -8),
         ({"totalCash": 7.0, "liquidationValue": 7.0}, 7),
+        (
+            {"cashBalance": 5.0, "longMarketValue": 20.0, "equity": 25.0, "liquidationValue": 17.0}
+            | {"longOptionMarketValue": 3.0, "shortOptionMarketValue": -11.0},
+            5,
+        ),
     ],
 )
 def test_other_shapes_of_cash_add_up_too(balances: dict[str, float], cash: int) -> None:

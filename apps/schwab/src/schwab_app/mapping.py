@@ -232,7 +232,7 @@ def account_state(account_id: str, document: Document) -> AccountState:
             currency="USD",
             cash=cash,
             positions=worth if held and valued else balances.positions(held),
-            total=balances.told(*TOTAL[_borrows(account)]),
+            total=balances.told(*TOTAL),
             spendable=_only(balances.told(*SPENDABLE[_borrows(account)])),
             unsettled=_only(balances.told("unsettledCash")),
             account_type=_TYPES.get(str(account.get("type"))),
@@ -246,8 +246,8 @@ SPENDABLE = {
     False: ("cashAvailableForTrading",),
 }
 """Whether an account borrows -> where Schwab tells what may be spent without that; the first that is there."""
-TOTAL = {True: ("equity", "liquidationValue"), False: ("liquidationValue", "equity", "accountValue")}
-"""Whether an account borrows -> where Schwab tells its total; the first that is there."""
+TOTAL = ("liquidationValue", "equity", "accountValue")
+"""Where Schwab tells its total, the first that is there; the equity of a margin account leaves options out."""
 POSITIONS = (
     *("longMarketValue", "shortMarketValue", "longOptionMarketValue", "shortOptionMarketValue"),
     *("mutualFundValue", "bondValue"),
