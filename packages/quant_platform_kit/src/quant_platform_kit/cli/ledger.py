@@ -19,7 +19,7 @@ from quant_platform_kit.cli.output import complain, print_json, progress
 from quant_platform_kit.cli.place import Place, PlaceOptions, ReasonOption, common_options, say
 from quant_platform_kit.domain.errors import InvalidInput, Refused
 from quant_platform_kit.services.operate.backup import Area, BackupContent, Places, backup_lines, check_backup, restore
-from quant_platform_kit.services.operate.restarting import restart
+from quant_platform_kit.services.operate.restarting import acknowledge, restart
 from quant_platform_kit.services.operate.verifying import verify
 
 __all__ = ["app"]
@@ -93,9 +93,11 @@ def verify_command(*, at: PlaceOptions, json: JsonOption = False) -> None:
         accounts = ", ".join(found.accounts) or "none"
         say(f"{found.objects} objects read, {len(found.damage)} damaged; accounts: {accounts}")
         if found.given_up:
-            say(f"  {len(found.given_up)} more were given up by `quant ledger restart`")
+            say(f"  {len(found.given_up)} more are known and given up")
     if found.damage:
-        raise typer.Exit(complain("restore what is damaged from a backup, or see `quant ledger restart`", 1))
+        raise typer.Exit(
+            complain("restore what is damaged from a backup; without one see `restart` and `acknowledge`", 1)
+        )
 
 
 @app.command("restart")
@@ -113,6 +115,25 @@ def restart_command(*, reason: ReasonOption, at: PlaceOptions, json: JsonOption 
     say(f"account {account} is halted, and its next run asks whether the account is as it should be:")
     say("  settle its orders at the broker,")
     say(f"  then `quant resume account {account} --reason TEXT`, run, and `quant accept RUN --reason TEXT`")
+
+
+@app.command("acknowledge")
+@common_options("book", "store", "reports", "account", "who")
+def acknowledge_command(
+    *,
+    keys: Annotated[list[str], typer.Argument(metavar="KEY...", help="As `quant ledger verify` names it.")],
+    reason: ReasonOption,
+    at: PlaceOptions,
+    json: JsonOption = False,
+) -> None:
+    """Take note of damage that belongs to no account and has no backup, such as inputs of a run or audit entries."""
+    with at.open() as place:
+        noted = acknowledge(place.operator, place.both[1], keys, reason)
+    if json:
+        print_json(noted)
+        return
+    for key in noted.damage:
+        say(f"acknowledged: {escape(key)}")
 
 
 def _places(place: Place) -> Places:

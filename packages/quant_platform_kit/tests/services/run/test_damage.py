@@ -11,7 +11,7 @@ from decimal import Decimal
 import pytest
 from quant_platform_kit.adapters.store_keys import check_key
 from quant_platform_kit.domain.boundaries import Boundary
-from quant_platform_kit.domain.errors import Damaged, InProgress, StoreError
+from quant_platform_kit.domain.errors import Damaged, InProgress, Refused, StoreError
 from quant_platform_kit.domain.identity import Mode
 from quant_platform_kit.domain.orders import OrderState
 from quant_platform_kit.domain.reconciliation import Discrepancy
@@ -21,7 +21,7 @@ from quant_platform_kit.ports.versioned_store import Stored
 from quant_platform_kit.services.operate.acceptance import accept
 from quant_platform_kit.services.operate.audit import Operator
 from quant_platform_kit.services.operate.halting import set_halt
-from quant_platform_kit.services.operate.restarting import restart
+from quant_platform_kit.services.operate.restarting import acknowledge, restart
 from quant_platform_kit.services.operate.switches import halts
 from quant_platform_kit.services.operate.verifying import verify
 from quant_platform_kit.services.record.chain import Chain
@@ -373,6 +373,20 @@ def test_after_a_restart_runs_that_are_killed_are_recovered(boundary: Boundary, 
         assert report.outcome is (Outcome.BLOCKED if slot == "second" else Outcome.NO_ACTION)
         if report.outcome is Outcome.BLOCKED:
             accept(operator(made), made.reports, ACCOUNT, report.run_id, "looked")
+
+
+def test_damage_that_belongs_to_no_account_is_acknowledged_and_no_other_is() -> None:
+    made = world()
+    lost = min(key for key in made.report_store.objects if key.startswith("inputs/"))
+    del made.report_store.objects[lost]
+    with pytest.raises(Refused, match="is not damaged"):
+        acknowledge(operator(made), made.report_store, ["inputs/other"], "why")
+    del made.store.objects[f"owners/{ACCOUNT}"]
+    with pytest.raises(Refused, match="is an account's"):
+        acknowledge(operator(made), made.report_store, [lost, f"owners/{ACCOUNT}"], "why")
+    assert named(made) == {lost, f"owners/{ACCOUNT}"}
+    acknowledge(operator(made), made.report_store, [lost], "no backup")
+    assert named(made) == {f"owners/{ACCOUNT}"}
 
 
 # --- any object, any damage ---------------------------------------------------------------------------

@@ -1,12 +1,13 @@
-"""Going on with an account whose records are damaged and have no backup: ``restarts/<account>/<n>``.
+"""Going on with records that are damaged and have no backup: ``restarts/<account>/<n>``, ``acknowledged/<n>``.
 
 What is damaged stays as it is, and is known from then on. The open run is given up, decisions so far are not executed
-any more, and the account is one that the store does not know: halted, and blocked until it is accepted.
+any more, and the account is one that the store does not know: halted, and blocked until it is accepted. What belongs to
+no account, such as recorded inputs or an entry of the audit, is only acknowledged: nothing is traded by it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import timedelta
 
@@ -20,7 +21,7 @@ from quant_platform_kit.services.record.leases import LeaseState, LeaseTerms, le
 from quant_platform_kit.services.record.objects import Link, encode, link_of
 from quant_platform_kit.services.record.restarts import Restart
 
-__all__ = ["restart"]
+__all__ = ["acknowledge", "restart"]
 
 
 def restart(operator: Operator, reports: VersionedStore, account_id: str, reason: str) -> Restart:
@@ -49,6 +50,29 @@ def restart(operator: Operator, reports: VersionedStore, account_id: str, reason
     _finish_decisions(store, account_id)
     _begin_anew(store, account_id, operator.who, state)
     return known
+
+
+def acknowledge(operator: Operator, reports: VersionedStore, keys: Sequence[str], reason: str) -> Restart:
+    """Take note of damage that belongs to no account, so that a verification passes it over.
+
+    Raises
+    ------
+    Refused
+        A key is not damaged, or an account's: that one has to begin anew; nothing was changed.
+    """
+    store = operator.store
+    known = {each.key: each.text for each in verify(store, reports).damage}
+    for key in keys:
+        if key not in known:
+            raise Refused(f"{key} is not damaged; `quant ledger verify` names what is")
+        if key.startswith(("accounts/", "owners/")):
+            raise Refused(f"{key} is an account's, which goes by it: see `quant ledger restart`")
+    asked = operator.audit("acknowledge", reason, keys=" ".join(keys))
+    noted = Restart("", asked.who, reason, asked.at, {key: known[key] for key in keys}, None)
+    number = len(store.keys("acknowledged/")) + 1
+    place = f"acknowledged/{number:06}"
+    store.create(place, encode(noted, place))
+    return noted
 
 
 def _damage(store: VersionedStore, reports: VersionedStore, account_id: str) -> dict[str, str]:

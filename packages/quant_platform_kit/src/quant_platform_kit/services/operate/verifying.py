@@ -119,7 +119,7 @@ class _Seen:
             link = link_of(stored.data, key)
             if account and key.endswith("/lease"):
                 self.leases[account] = decode(LeaseState, stored.data, key), link
-            elif key.startswith("restarts/"):
+            elif key.startswith(("restarts/", "acknowledged/")):
                 self.restarts.append(decode(Restart, stored.data, key))
             elif b'"sha256":"' not in stored.data[-90:]:
                 json.loads(stored.data)

@@ -1,4 +1,4 @@
-"""What operators gave up of accounts whose records were damaged: ``restarts/<account>/<n>``."""
+"""What operators gave up of records that were damaged: ``restarts/<account>/<n>``, ``acknowledged/<n>``."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ class Restart:
 
     Attributes
     ----------
+    account_id
+        Empty for what belongs to no account.
     at
         By the store's clock, aware UTC.
     """
