@@ -288,11 +288,11 @@ class _Balances:
         return sum((self.told(name) or Decimal(0) for name in names), Decimal(0))
 
     def cash(self, sweep: Decimal) -> Decimal:
-        """Return all cash: the sweep fund's by its balance, or by the position that it is told as instead."""
-        fund = self.told("moneyMarketFund") or sweep
+        """Return all cash: what is swept by its balances, or by the position that it is told as too or instead."""
+        swept = self.sum("moneyMarketFund", "savings") or sweep
         if self.told("cashBalance") is None:
             return self.sum("totalCash", "marginBalance", "shortBalance")
-        return fund + self.sum("cashBalance", "savings", "marginBalance", "shortBalance")
+        return swept + self.sum("cashBalance", "marginBalance", "shortBalance")
 
     def positions(self, held: Mapping[str, Decimal]) -> Decimal | None:
         """Return what positions are worth by the balances, None where these do not tell it and some are held."""
