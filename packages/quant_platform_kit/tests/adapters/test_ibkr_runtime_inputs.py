@@ -206,6 +206,18 @@ def test_unsettled_proceeds_may_buy_in_a_cash_account_and_are_no_loan_in_a_margi
     assert [state.may_spend("USD") for state in told] == [90, 50, 50]
 
 
+def test_shares_in_another_currency_are_not_left_out_of_what_positions_are_worth() -> None:
+    rows = [value("NetLiquidation", "3000"), value("TotalCashBalance", "1000"), value("StockMarketValue", "500")]
+    both = [*rows, value("StockMarketValue", "1400", "EUR"), value("TotalCashBalance", "0", "EUR")]
+    held = [stock("SPY", 1), stock("SAP", 10, "EUR")]
+    untold, told = (
+        account_state(ACCOUNT, more, held) for more in (both, [*both, value("StockMarketValue", "2000", "BASE")])
+    )
+    assert untold.balance is not None
+    assert (untold.balance.positions, apart(untold, EXACT)) == (None, None)
+    assert apart(told, EXACT) is None
+
+
 def test_what_futures_made_is_in_total_cash_already_and_beside_the_cash_balance() -> None:
     rows = [value("StockMarketValue", "1000"), value("FuturesPNL", "500"), value("NetLiquidation", "3500")]
     for cash in (value("TotalCashBalance", "2500"), value("CashBalance", "2000")):

@@ -177,8 +177,9 @@ def _day(symbol: str, given: date | datetime | str, calendar: ExchangeCalendar) 
 
 CASH_TAGS = ("TotalCashBalance", "CashBalance")
 """Where cash is told by currency; the second is wrong where deposits are swept, and serves without the first."""
+STOCKS = "StockMarketValue"
 WORTH_TAGS = (
-    *("StockMarketValue", "OptionMarketValue", "FutureOptionValue", "CorporateBondValue", "TBondValue", "TBillValue"),
+    *(STOCKS, "OptionMarketValue", "FutureOptionValue", "CorporateBondValue", "TBondValue", "TBillValue"),
     *("WarrantValue", "IssuerOptionValue", "Cryptocurrency", "AccruedCash", "NetDividend"),
 )
 """What the broker adds to cash for its total, funds apart."""
@@ -321,8 +322,10 @@ class _Rows:
             Whether the cash beside it leaves out what futures made since their last settlement.
         """
         tags = (*WORTH_TAGS, FUTURES) if futures else WORTH_TAGS
-        for currency in (BASE, base) if only_base else (BASE,):
-            if ("StockMarketValue", currency) in self._values:
+        worth = {c: self.needed(tag, c) for tag, c in self._values if tag == STOCKS and c not in ("", BASE)}
+        is_sum = only_base and not any(amount for currency, amount in worth.items() if currency != base)
+        for currency in (BASE, base) if is_sum else (BASE,):
+            if (STOCKS, currency) in self._values:
                 amounts = {tag: self.told(tag, currency) or Decimal(0) for tag in (*tags, *FUND_TAGS)}
                 fund = amounts["FundValue"] or amounts["MutualFundValue"] + amounts["MoneyMarketFundValue"]
                 return sum((amounts[tag] for tag in tags), fund)
