@@ -206,6 +206,11 @@ def test_cash_is_that_of_the_account_and_of_its_sweep_fund_less_what_is_owed() -
         ({"cashBalance": 5.0, "moneyMarketFund": -2.0, "equity": 3.0}, 3),
         ({"cashBalance": 0.0, "marginBalance": -8.0, "longMarketValue": 20.0, "equity": 12.0}, -8),
         ({"totalCash": 7.0, "liquidationValue": 7.0}, 7),
+        (
+            {"cashBalance": 5.0, "longMarketValue": 20.0, "equity": 25.0, "liquidationValue": 17.0}
+            | {"longOptionMarketValue": 3.0, "shortOptionMarketValue": -11.0},
+            5,
+        ),
     ],
 )
 def test_other_shapes_of_cash_add_up_too(balances: dict[str, float], cash: int) -> None:
@@ -215,19 +220,18 @@ def test_other_shapes_of_cash_add_up_too(balances: dict[str, float], cash: int) 
 
 
 def test_a_sweep_that_is_told_as_a_position_is_cash_once_and_no_holding() -> None:
-    def state(fund: float) -> Any:
+    def state(fund: float, savings: float = 0.0) -> Any:
         swept = {
             "instrument": {"symbol": "SWEEP", "assetType": "CASH_EQUIVALENT"},
             "longQuantity": 70,
             "marketValue": 70,
         }
         held = {"instrument": {"symbol": "SPY", "assetType": "ETF"}, "longQuantity": 2, "marketValue": 100}
-        balances = {"cashBalance": 0.0, "moneyMarketFund": fund, "liquidationValue": 170.0}
+        balances = {"cashBalance": 0.0, "moneyMarketFund": fund, "savings": savings, "liquidationValue": 170.0}
         account = {"type": "CASH", "currentBalances": balances, "positions": [swept, held]}
         return account_state("1", {"securitiesAccount": account})
 
-    for fund in (70.0, 0.0):
-        told = state(fund)
+    for told in (state(70.0), state(0.0), state(0.0, savings=70.0)):
         assert (told.cash_by_currency, told.quantities) == ({"USD": 70}, {"SPY": 2})
         assert (told.balance.positions, told.balance.total) == (100, 170)
 

@@ -280,7 +280,10 @@ class LongBridgeBroker:
         if known is not None and known[0] == row:
             return known[1]
         fills = self._fills_of(row, deadline) if row.executed_quantity else ()
-        whole = sum((fill.quantity for fill in fills), Decimal(0)) >= row.executed_quantity
+        more = sum((fill.quantity for fill in fills), Decimal(0)) - row.executed_quantity
+        whole = more == 0 or (more > 0 and order_state(row).terminal)
+        if more > 0 and not whole:
+            self._orders.forget()  # it went on being filled between the two lists: ask for the order again
         cost = self._cost(row, deadline, insist=insist) if fills and whole else Decimal(0)
         if whole and cost is not None:
             self._reports[row.order_id] = row, report(row, fills, cost)

@@ -232,7 +232,7 @@ def account_state(account_id: str, document: Document) -> AccountState:
             currency="USD",
             cash=cash,
             positions=worth if held and valued else balances.positions(held),
-            total=balances.told(*TOTAL[_borrows(account)]),
+            total=balances.told(*TOTAL),
             spendable=_only(balances.told(*SPENDABLE[_borrows(account)])),
             unsettled=_only(balances.told("unsettledCash")),
             account_type=_TYPES.get(str(account.get("type"))),
@@ -246,8 +246,8 @@ SPENDABLE = {
     False: ("cashAvailableForTrading",),
 }
 """Whether an account borrows -> where Schwab tells what may be spent without that; the first that is there."""
-TOTAL = {True: ("equity", "liquidationValue"), False: ("liquidationValue", "equity", "accountValue")}
-"""Whether an account borrows -> where Schwab tells its total; the first that is there."""
+TOTAL = ("liquidationValue", "equity", "accountValue")
+"""Where Schwab tells its total, the first that is there; the equity of a margin account leaves options out."""
 POSITIONS = (
     *("longMarketValue", "shortMarketValue", "longOptionMarketValue", "shortOptionMarketValue"),
     *("mutualFundValue", "bondValue"),
@@ -288,11 +288,11 @@ class _Balances:
         return sum((self.told(name) or Decimal(0) for name in names), Decimal(0))
 
     def cash(self, sweep: Decimal) -> Decimal:
-        """Return all cash: the sweep fund's by its balance, or by the position that it is told as instead."""
-        fund = self.told("moneyMarketFund") or sweep
+        """Return all cash: what is swept by its balances, or by the position that it is told as too or instead."""
+        swept = self.sum("moneyMarketFund", "savings") or sweep
         if self.told("cashBalance") is None:
             return self.sum("totalCash", "marginBalance", "shortBalance")
-        return fund + self.sum("cashBalance", "savings", "marginBalance", "shortBalance")
+        return swept + self.sum("cashBalance", "marginBalance", "shortBalance")
 
     def positions(self, held: Mapping[str, Decimal]) -> Decimal | None:
         """Return what positions are worth by the balances, None where these do not tell it and some are held."""

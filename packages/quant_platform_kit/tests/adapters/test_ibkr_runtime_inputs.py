@@ -196,6 +196,34 @@ def test_settled_cash_and_positions_of_an_account_in_one_currency() -> None:
     assert untold.balance.positions is None
 
 
+def test_unsettled_proceeds_may_buy_in_a_cash_account_and_are_no_loan_in_a_margin_account() -> None:
+    """A cash account's equity with loan value is settled cash, and its available funds are counted from there."""
+    rows = [value("NetLiquidation", "300"), value("TotalCashBalance", "100"), value("SettledCash", "60")]
+    reserved = [*rows, value("AvailableFunds", "50")]
+    cash_account = [*reserved, value("EquityWithLoanValue", "60")]
+    margin_account = [*reserved, value("EquityWithLoanValue", "300")]
+    told = (account_state(ACCOUNT, kind, [stock("SPY", 3)]) for kind in (cash_account, margin_account, reserved))
+    assert [state.may_spend("USD") for state in told] == [90, 50, 50]
+
+
+def test_shares_in_another_currency_are_not_left_out_of_what_positions_are_worth() -> None:
+    rows = [value("NetLiquidation", "3000"), value("TotalCashBalance", "1000"), value("StockMarketValue", "500")]
+    both = [*rows, value("StockMarketValue", "1400", "EUR"), value("TotalCashBalance", "0", "EUR")]
+    held = [stock("SPY", 1), stock("SAP", 10, "EUR")]
+    untold, told = (
+        account_state(ACCOUNT, more, held) for more in (both, [*both, value("StockMarketValue", "2000", "BASE")])
+    )
+    assert untold.balance is not None
+    assert (untold.balance.positions, apart(untold, EXACT)) == (None, None)
+    assert apart(told, EXACT) is None
+
+
+def test_what_futures_made_is_in_total_cash_already_and_beside_the_cash_balance() -> None:
+    rows = [value("StockMarketValue", "1000"), value("FuturesPNL", "500"), value("NetLiquidation", "3500")]
+    for cash in (value("TotalCashBalance", "2500"), value("CashBalance", "2000")):
+        assert apart(account_state(ACCOUNT, [*rows, cash], [stock("SPY", 3)]), EXACT) is None
+
+
 def test_values_and_positions_of_other_accounts_behind_the_login_are_left_out() -> None:
     others = [value("CashBalance", "9", account="DUSBX2"), value("BuyingPower", "9", account="DUSBX2")]
     state = account_state(ACCOUNT, [*CASH, *others], [stock("SPY", 3), stock("AGG", 4, account="DUSBX2")])

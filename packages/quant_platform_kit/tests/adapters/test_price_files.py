@@ -7,7 +7,7 @@ import math
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from importlib.util import find_spec
@@ -292,17 +292,44 @@ def test_a_compressed_csv_file_is_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("days", "way"), [(-1, "1 day\\(s\\) early"), (1, "1 day\\(s\\) late"), (-2, "2 day\\(s\\) early")]
+    ("days", "said"),
+    [
+        (-1, "1 day(s) early, as dates of another time zone do"),
+        (1, "1 day(s) late, as dates of another time zone do"),
+        (-2, "2 day(s) early, as dates of another time zone do"),
+        *((days, f"{days} day(s) late, as shifted ones do") for days in (3, 4, 5, 6, 7, 14)),
+        *((-days, f"{days} day(s) early, as shifted ones do") for days in (3, 5, 6, 7, 30)),
+    ],
 )
-def test_dates_that_are_all_off_are_called_of_another_time_zone(
-    tmp_path: Path, calendar: ExchangeCalendar, days: int, way: str
+def test_dates_that_are_all_off_are_called_shifted(
+    tmp_path: Path, calendar: ExchangeCalendar, days: int, said: str
 ) -> None:
     sessions = calendar.between(date(2023, 1, 3), date(2023, 6, 30))
     rows = [f"{day + timedelta(days=days)},AAA,1" for day in sessions]
     (tmp_path / "prices.csv").write_text("\n".join(["date,symbol,close", *rows]))
-    with pytest.raises(InvalidInput, match=f"{way}, as dates of another time zone do") as caught:
+    with pytest.raises(InvalidInput, match=re.escape(said)) as caught:
         price_table(read_prices(tmp_path / "prices.csv", ["close"]), ["AAA"], "close", calendar)
     assert "remove" not in str(caught.value)
+
+
+def test_dates_of_which_some_are_off_are_called_shifted_and_rows_too_many_are_not(
+    tmp_path: Path, calendar: ExchangeCalendar
+) -> None:
+    sessions = calendar.between(date(2023, 1, 3), date(2023, 6, 30))
+    path = tmp_path / "prices.csv"
+
+    def refused(days: Iterable[date]) -> str:
+        path.write_text("\n".join(["date,symbol,close", *(f"{day},AAA,1" for day in days)]))
+        with pytest.raises(InvalidInput) as caught:
+            price_table(read_prices(path, ["close"]), ["AAA"], "close", calendar)
+        return str(caught.value)
+
+    half = len(sessions) // 2
+    moved = refused([*(day - timedelta(days=1) for day in sessions[:half]), *sessions[half + 1 :]])
+    assert "some of its dates are shifted, as by a time zone" in moved
+    assert "remove" not in moved
+    every_day = [sessions[0] + timedelta(days=n) for n in range((sessions[-1] - sessions[0]).days)]
+    assert refused(every_day).endswith("remove these rows")
 
 
 def test_local_midnights_written_in_utc_are_called_that(tmp_path: Path, calendar: ExchangeCalendar) -> None:

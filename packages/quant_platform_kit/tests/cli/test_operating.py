@@ -935,6 +935,8 @@ def test_a_damaged_ledger_is_named_and_the_account_can_begin_anew(quant: Quant, 
     again = quant("ledger", "restart", "--book", book, "--reason", "no backup")
     assert again.code == 0
     assert f"account {account.name} is halted" in again.out
+    assert f"`quant resume account {account.name} --reason TEXT`" in again.out
+    assert "`quant accept RUN --reason TEXT`" in again.out
     assert quant("ledger", "verify", "--book", book).code == 0
     assert_refused(quant("ledger", "restart", "--book", book, "--reason", "x"), "nothing of account", "is damaged")
 

@@ -174,6 +174,9 @@ REPORTS = {
     "live": in_mode(replace(COMPLETED, executes=date(2023, 11, 29)), Mode.LIVE),
     "findings": replace(COMPLETED, findings=(
         Finding(Discrepancy.MANUAL_TRADE, "GLD: the ledger expects 3 units, the broker has 5; cash -384.20 USD"),)),
+    "no-total": replace(COMPLETED, findings=(
+        Finding(Discrepancy.NO_TOTAL, "the broker does not tell what its positions are worth"),)),
+    "odd-price": replace(COMPLETED, findings=(Finding(Discrepancy.ODD_PRICE, "BUY 131 SPY: no price"),)),
     "behind": advised(replace(COMPLETED, behind=(date(2023, 11, 27),))),
 }  # fmt: skip
 SAID = {
@@ -191,6 +194,8 @@ SAID = {
     "dry-run": ("good", "All is well", "Planned only: 3 orders, none sent."),
     "live": ("good", "All is well", "Done: sold 212 TLT"),
     "findings": ("look", "Worth a look", "The account changed outside the platform."),
+    "no-total": ("good", "All is well", "Done: sold 212 TLT"),
+    "odd-price": ("look", "Worth a look", "The price of a fill is not known."),
     "behind": ("act", "Needs you", "The account is behind target."),
 }
 CLAIM = RunClaim(KEY, "global_etf_rotation", "Global ETF rotation", "direct", {}, THU, "paper-etf-rotation", AT)

@@ -177,11 +177,14 @@ def _day(symbol: str, given: date | datetime | str, calendar: ExchangeCalendar) 
 
 CASH_TAGS = ("TotalCashBalance", "CashBalance")
 """Where cash is told by currency; the second is wrong where deposits are swept, and serves without the first."""
+STOCKS = "StockMarketValue"
 WORTH_TAGS = (
-    *("StockMarketValue", "OptionMarketValue", "FutureOptionValue", "CorporateBondValue", "TBondValue", "TBillValue"),
-    *("WarrantValue", "IssuerOptionValue", "Cryptocurrency", "FuturesPNL", "AccruedCash", "NetDividend"),
+    *(STOCKS, "OptionMarketValue", "FutureOptionValue", "CorporateBondValue", "TBondValue", "TBillValue"),
+    *("WarrantValue", "IssuerOptionValue", "Cryptocurrency", "AccruedCash", "NetDividend"),
 )
 """What the broker adds to cash for its total, funds apart."""
+FUTURES = "FuturesPNL"
+"""Futures since their last settlement: all cash totals hold it already, and only ``CashBalance`` does not."""
 _TYPES = {"CASH": AccountType.CASH, "MARGIN": AccountType.MARGIN}
 
 
@@ -221,19 +224,33 @@ def _balance(
     if base is None:
         return None
     only_base = all(currency == base for currency, amount in cash.items() if amount)
-    free, settled = rows.told("AvailableFunds", base), rows.told("SettledCash", base)
+    settled = rows.told("SettledCash", base)
     all_cash = cash.get(base, Decimal(0)) if only_base else rows.sum_of_cash(set(tags.values()), base)
     return Balance(
         currency=base,
         cash=all_cash,
-        positions=rows.worth(base, held, only_base=only_base),
+        positions=rows.worth(base, held, only_base=only_base, futures=CASH_TAGS[1] in tags.values()),
         total=rows.told("NetLiquidation", base),
-        spendable={} if free is None else {base: free},
+        spendable=_spendable(rows, base, all_cash, settled),
         unsettled={base: max(Decimal(0), all_cash - settled)}
         if settled is not None and all_cash is not None and only_base
         else {},
         account_type=_TYPES.get((rows.word("AccountType") or "").upper()),
     )
+
+
+def _spendable(rows: _Rows, base: str, cash: Decimal | None, settled: Decimal | None) -> Mapping[str, Decimal]:
+    """Return what may be spent without margin.
+
+    In a cash account the equity with loan value is settled cash, and funds are counted from there: proceeds that have
+    not settled may buy all the same.
+    """
+    free = rows.told("AvailableFunds", base)
+    if free is None:
+        return {}
+    if cash is not None and settled is not None and rows.told("EquityWithLoanValue", base) == settled:
+        free += max(Decimal(0), cash - settled)
+    return {base: free}
 
 
 class _Rows:
@@ -296,13 +313,22 @@ class _Rows:
         told = self.told(tag, BASE)
         return self.told("TotalCashValue", base) if told is None and tag == CASH_TAGS[0] else told
 
-    def worth(self, base: str, held: Mapping[str, Decimal], *, only_base: bool) -> Decimal | None:
-        """Return what all positions and accruals are worth in the base currency, None if that is not told."""
-        for currency in (BASE, base) if only_base else (BASE,):
-            if ("StockMarketValue", currency) in self._values:
-                amounts = {tag: self.told(tag, currency) or Decimal(0) for tag in (*WORTH_TAGS, *FUND_TAGS)}
+    def worth(self, base: str, held: Mapping[str, Decimal], *, only_base: bool, futures: bool) -> Decimal | None:
+        """Return what all positions and accruals are worth in the base currency, None if that is not told.
+
+        Parameters
+        ----------
+        futures
+            Whether the cash beside it leaves out what futures made since their last settlement.
+        """
+        tags = (*WORTH_TAGS, FUTURES) if futures else WORTH_TAGS
+        worth = {c: self.needed(tag, c) for tag, c in self._values if tag == STOCKS and c not in ("", BASE)}
+        is_sum = only_base and not any(amount for currency, amount in worth.items() if currency != base)
+        for currency in (BASE, base) if is_sum else (BASE,):
+            if (STOCKS, currency) in self._values:
+                amounts = {tag: self.told(tag, currency) or Decimal(0) for tag in (*tags, *FUND_TAGS)}
                 fund = amounts["FundValue"] or amounts["MutualFundValue"] + amounts["MoneyMarketFundValue"]
-                return sum((amounts[tag] for tag in WORTH_TAGS), fund)
+                return sum((amounts[tag] for tag in tags), fund)
         if not held:
             return Decimal(0)
         gross = self.told("GrossPositionValue", base)

@@ -30,10 +30,14 @@ PRICE_FIELDS = {"close": Adjustment.SPLIT, "adj_close": Adjustment.TOTAL_RETURN}
 EVIDENCE_COLUMNS = ("low", "high", "volume")
 """Columns that closes are judged by, where a file has them."""
 _SAID = ("adjustment", "adj_close_adjustment")
-SHIFTS = (1, -1, 2, -2)
-"""By how many days all dates of a file may be off."""
-SHIFT_LEFT, MOST_STRANGE = 0.1, 0.5
-"""A shift explains dates that are no sessions if it leaves this part of them; more than half are most."""
+SHIFTS = tuple(sign * days for days in range(1, 32) for sign in (1, -1))
+"""By how many days all dates of a file may be off, the least first."""
+ZONES = 2
+"""Days that a time zone can move a date by."""
+SHIFT_LEFT, MOST_STRANGE, MANY_STRANGE, MOVED = 0.1, 0.5, 0.05, 0.5
+"""A shift explains dates that are no sessions if it leaves this part of them; more than half are most, and more than a
+twentieth many: no calendar has so many holidays. They were moved, and not added, where sessions lack rows for this part
+of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,23 +203,35 @@ def _sessions(prices: LongPrices, days: NDArray[np.datetime64], calendar: Exchan
 
 def _strangeness(present: Sequence[date], strange: Sequence[date], calendar: ExchangeCalendar) -> str:
     """Say what is wrong with dates of which some are no sessions: a shift of all of them, or the rows themselves."""
-    table = calendar.table
     first = f"has prices on {strange[0]}, which is not a session of {calendar.name}"
-    for days in SHIFTS:
-        shifted = [day + timedelta(days=days) for day in present]
-        left = sum(not calendar.is_session(day) for day in shifted if table.first <= day <= table.last)
-        if len(strange) > 1 and left <= SHIFT_LEFT * len(strange):
-            way = "early" if days > 0 else "late"
-            return (
-                f" {first}, nor are {len(strange)} of its {len(present)} dates: they lie {abs(days)} day(s) {way}, as "
-                "dates of another time zone do; write the date of the session at the exchange, and leave no row out"
-            )
+    days = min(SHIFTS, key=lambda shift: _left(present, shift, calendar))  # the first of several
+    if len(strange) > 1 and _left(present, days, calendar) <= SHIFT_LEFT * len(strange):
+        way = "early" if days > 0 else "late"
+        cause = "dates of another time zone do" if abs(days) <= ZONES else "shifted ones do"
+        return (
+            f" {first}, nor are {len(strange)} of its {len(present)} dates: they lie {abs(days)} day(s) {way}, as "
+            f"{cause}; write the date of the session at the exchange, and leave no row out"
+        )
+    lacking = len(set(calendar.between(present[0], present[-1])) - set(present))
+    if len(strange) > MANY_STRANGE * len(present) and lacking >= MOVED * len(strange):
+        return (
+            f" {first}, nor are {len(strange)} of its {len(present)} dates, while {lacking} sessions between them have "
+            "no row: some of its dates are shifted, as by a time zone; write the dates of the sessions, and leave no "
+            "row out"
+        )
     if len(strange) > MOST_STRANGE * len(present):
         return (
             f" {first}, nor are most of its dates ({len(strange)} of {len(present)}): they are of another time zone or "
             "exchange; write the dates of the sessions"
         )
     return f" {first}; remove these rows"
+
+
+def _left(present: Sequence[date], days: int, calendar: ExchangeCalendar) -> int:
+    """Return how many dates are still no sessions when all are moved by some days."""
+    table = calendar.table
+    moved = (day + timedelta(days=days) for day in present)
+    return sum(not calendar.is_session(day) for day in moved if table.first <= day <= table.last)
 
 
 def _refuse_duplicates(

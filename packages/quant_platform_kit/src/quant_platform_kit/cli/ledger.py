@@ -113,7 +113,8 @@ def restart_command(*, reason: ReasonOption, at: PlaceOptions, json: JsonOption 
     for key, text in sorted(given_up.damage.items()):
         say(f"given up: {escape(key)}: {escape(text)}")
     say(f"account {account} is halted, and its next run asks whether the account is as it should be:")
-    say(f"  settle its orders at the broker, then `quant resume account {account}`, run, and `quant accept` the run")
+    say("  settle its orders at the broker,")
+    say(f"  then `quant resume account {account} --reason TEXT`, run, and `quant accept RUN --reason TEXT`")
 
 
 @app.command("acknowledge")

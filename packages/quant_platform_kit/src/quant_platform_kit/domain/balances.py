@@ -100,5 +100,5 @@ def unproven_balance(account: AccountState) -> list[Finding]:
     missing = [name for name, figure in parts.items() if figure is None]
     if not missing:
         return []
-    text = f"the broker does not tell {' and '.join(missing)}: its cash is held against nothing"
+    text = f"the broker does not tell {' and '.join(missing)}: that its cash is right cannot be proven"
     return [Finding(Discrepancy.NO_TOTAL, text)]

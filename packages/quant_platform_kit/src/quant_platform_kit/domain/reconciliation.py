@@ -32,7 +32,7 @@ UnitPrices = Mapping[str, Collection[Decimal]]
 
 
 class Discrepancy(StrEnum):
-    """What kind of thing happened outside the platform."""
+    """What kind of thing a run found: most happened outside the platform."""
 
     MANUAL_TRADE = "manual_trade"
     SPLIT = "split"
@@ -42,6 +42,11 @@ class Discrepancy(StrEnum):
     ODD_PRICE = "odd_price"
     UNKNOWN_ACCOUNT = "unknown_account"
     NO_TOTAL = "no_total"
+
+    @property
+    def outside(self) -> bool:
+        """Whether it happened outside the platform, and not only in what the broker tells."""
+        return self not in (Discrepancy.ODD_PRICE, Discrepancy.NO_TOTAL)
 
 
 @dataclass(frozen=True, slots=True)

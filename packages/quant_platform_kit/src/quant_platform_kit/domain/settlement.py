@@ -7,7 +7,7 @@ they bought before they settle is a good-faith violation, for which brokers rest
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 
@@ -32,23 +32,42 @@ class Unsettled:
         What they brought less costs, in the account's currency.
     units
         Units per symbol that cannot be told from bought with them.
+    earlier
+        The same of the session before, where that had not settled yet.
     """
 
     session: date
     proceeds: Decimal
     units: Mapping[str, Decimal] = field(default_factory=dict[str, Decimal])
+    earlier: Unsettled | None = None
+
+    @property
+    def all_proceeds(self) -> Decimal:
+        """Those of the session before too, where they had not settled."""
+        return self.proceeds + (self.earlier.all_proceeds if self.earlier else ZERO)
+
+    def bound(self, symbol: str) -> Decimal:
+        """Return the units of a symbol that are not to be sold yet."""
+        return self.units.get(symbol, ZERO) + (self.earlier.bound(symbol) if self.earlier else ZERO)
 
 
-def unsettled_in(session: date, known: Unsettled | None, account: AccountState, currency: str) -> Unsettled | None:
+def unsettled_in(
+    session: date, previous: date, known: Unsettled | None, account: AccountState, currency: str
+) -> Unsettled | None:
     """Return what is still to settle in a session, None when all of it has.
 
-    It takes longer than a session where the broker still tells unsettled cash: banks keep holidays that exchanges do
-    not.
+    It takes one session longer where the broker still tells unsettled cash: banks keep holidays that exchanges do not.
+    Never two: what a broker tells then is of other sales, and would bind the same units for ever.
+
+    Parameters
+    ----------
+    previous
+        The session before it.
     """
-    if known is None:
-        return None
+    if known is None or known.session >= session:
+        return known
     told = account.balance.unsettled.get(currency, ZERO) if account.balance else ZERO
-    return known if known.session >= session or told > 0 else None
+    return replace(known, earlier=None) if told > 0 and known.session >= previous else None
 
 
 def unsettled_after(
@@ -63,22 +82,34 @@ def unsettled_after(
     account
         As it was before them. What its broker says is unsettled counts, where that is more.
     """
+    fills = tuple(fills)
+    if not fills:
+        return before
     units: dict[Side, dict[str, Decimal]] = {Side.BUY: {}, Side.SELL: {}}
     money = {Side.BUY: ZERO, Side.SELL: ZERO}
     for fill in fills:
         units[fill.side][fill.symbol] = units[fill.side].get(fill.symbol, ZERO) + fill.quantity
         cost = fill.commission if fill.side is Side.BUY else -fill.commission
         money[fill.side] += fill.quantity * fill.price + cost
-    pending = before.proceeds if before else ZERO
+    pending = before.all_proceeds if before else ZERO
     told = account.balance.unsettled.get(currency, ZERO) if account.balance else ZERO
     settled = max(ZERO, account.cash_by_currency.get(currency, ZERO) - max(pending, told))
-    bound = {s: q - units[Side.SELL].get(s, ZERO) for s, q in before.units.items()} if before else {}
+    left = _less(before, units[Side.SELL]) if before else None
+    today = left if left and left.session == session else Unsettled(session, ZERO, earlier=left)
+    bound = dict(today.units)
     if money[Side.BUY] > settled:
         for symbol, bought in units[Side.BUY].items():
             bound[symbol] = bound.get(symbol, ZERO) + bought
-    bound = {symbol: quantity for symbol, quantity in sorted(bound.items()) if quantity > 0}
-    proceeds = pending + money[Side.SELL]
-    return Unsettled(session, proceeds, bound) if proceeds or bound else None
+    proceeds = today.proceeds + money[Side.SELL]
+    after = replace(today, proceeds=proceeds, units=dict(sorted(bound.items())))
+    return after if proceeds or bound or after.earlier else None
+
+
+def _less(known: Unsettled, sold: Mapping[str, Decimal]) -> Unsettled:
+    """Return what is bound after some units were sold."""
+    units = {symbol: quantity - sold.get(symbol, ZERO) for symbol, quantity in sorted(known.units.items())}
+    earlier = _less(known.earlier, sold) if known.earlier else None
+    return replace(known, units={symbol: left for symbol, left in units.items() if left > 0}, earlier=earlier)
 
 
 def good_faith(order: Order, account: AccountState, unsettled: Unsettled | None, rules: BalanceRules) -> list[str]:
@@ -89,7 +120,7 @@ def good_faith(order: Order, account: AccountState, unsettled: Unsettled | None,
     account
         As it was before the run.
     """
-    bound = unsettled.units.get(order.symbol, ZERO) if unsettled else ZERO
+    bound = unsettled.bound(order.symbol) if unsettled else ZERO
     if unsettled is None or not bound or order.side is Side.BUY or not rules.is_cash_account(account):
         return []
     held = account.quantities.get(order.symbol, ZERO)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -69,6 +70,17 @@ def test_only_the_last_run_can_be_accepted() -> None:
     for run_id in (world.key(TUE).run_id, "2023-11-01.cli.paper.aaaaaaaa"):
         with pytest.raises(Refused, match=world.key(WED).run_id):
             accept(operator(world), world.reports, ACCOUNT, run_id, "why")
+
+
+def test_what_a_broker_does_not_tell_is_nothing_to_accept() -> None:
+    """Accepted, it would let the next run go on whatever happened until then."""
+    world = World(prices(MON, AAA=[100.0] * 5, BBB=[50.0] * 5), following({MON: {"AAA": 0.6, "BBB": 0.4}}))
+    account = world.desk.account
+    world.desk.account = lambda: replace(account(), balance=None)  # type: ignore[method-assign]
+    report = world.run(TUE)
+    assert [finding.kind for finding in report.findings] == [Discrepancy.NO_TOTAL]
+    with pytest.raises(Refused, match="nothing to accept"):
+        accept(operator(world), world.reports, ACCOUNT, report.run_id, "why")
 
 
 def test_a_run_that_found_nothing_has_nothing_to_accept() -> None:

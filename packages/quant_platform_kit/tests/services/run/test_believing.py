@@ -178,8 +178,38 @@ def test_a_second_run_of_the_session_spends_what_the_first_sold() -> None:
     state = AccountState("A", {"USD": D(999)}, {})
     assert unsettled_after(WED, first, state, [fill(Side.BUY, 10, 50)], "USD") == Unsettled(WED, D(999), {"BBB": D(10)})
     assert unsettled_after(WED, None, state, [fill(Side.BUY, 10, 50)], "USD") is None
-    assert unsettled_in(WED, first, state, "USD") is first
-    assert unsettled_in(THU, first, state, "USD") is None
+    assert unsettled_in(WED, TUE, first, state, "USD") is first
+    assert unsettled_in(THU, WED, first, state, "USD") is None
+
+
+def test_a_run_without_fills_leaves_what_is_to_settle_as_it_was() -> None:
+    first, state = Unsettled(WED, D(999), {"BBB": D(10)}), AccountState("A", {"USD": D(0)}, {})
+    assert unsettled_after(THU, first, state, [], "USD") is first
+
+
+def test_a_broker_that_always_tells_unsettled_cash_binds_units_for_one_session_more_and_not_for_ever() -> None:
+    state = AccountState("A", {"USD": D(999)}, {}, balance=Balance("USD", unsettled={"USD": D(999)}))
+    first = Unsettled(WED, D(999), {"BBB": D(10)})
+    on_thursday = unsettled_in(THU, WED, first, state, "USD")
+    assert on_thursday == first
+    more = [fill(Side.SELL, 4, 50), fill(Side.BUY, 1, 100, "AAA")]
+    later = unsettled_after(THU, on_thursday, state, more, "USD")
+    assert later is not None
+    assert (later.bound("BBB"), later.bound("AAA"), later.all_proceeds) == (6, 1, 999 + 199)
+    assert unsettled_in(THU, WED, later, state, "USD") is later
+    on_friday = unsettled_in(FRI, THU, later, state, "USD")
+    assert on_friday == Unsettled(THU, D(199), {"AAA": D(1)})
+    assert unsettled_in(date(2023, 12, 4), FRI, on_friday, state, "USD") is None
+
+
+def test_a_sell_that_good_faith_forbade_is_made_one_session_later_whatever_the_broker_tells() -> None:
+    made = world()
+    made.run(TUE)
+    telling(made, balance(account_type=AccountType.CASH, unsettled={"USD": D(10_000)}))
+    made.run(WED)
+    assert (made.run(THU).outcome, made.held) == (Outcome.INCOMPLETE, {"BBB": 200})
+    assert made.run(THU, "later").outcome is Outcome.INCOMPLETE
+    assert (made.run(FRI).executes, made.held) == (WED, {"AAA": 100})
 
 
 def test_units_that_settled_cash_bought_may_be_sold() -> None:

@@ -456,6 +456,23 @@ def test_an_acknowledged_order_that_is_shown_again_in_time_goes_on() -> None:
     assert states(record) == [SENT, ACKNOWLEDGED, FILLED]
 
 
+def test_an_order_that_never_comes_to_its_end_is_for_a_person_once_its_session_is_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As one that a broker calls filled without telling all its fills: adapters wait for these."""
+    desk = bench(AfterSilence.BLOCK, Way.WORK)
+    order = desk.order("AAA", Side.BUY, 7)
+    monkeypatch.setattr(desk.desk, "cancel", desk.desk.find)
+    with pytest.raises(BrokerError, match="ACKNOWLEDGED after its cancel; the run stays open"):
+        desk.run(order)
+    desk.clock.sleep(24 * 3600)
+    desk.lease = desk.take()
+    (record,) = desk.run(order, same_session=False)
+    assert states(record) == [SENT, ACKNOWLEDGED, UNKNOWN]
+    assert "its session is over, and the broker calls it ACKNOWLEDGED with 0 of 7 filled" in record.outcome.text
+    assert desk.desk.sent == {"AAA": 1}
+
+
 @pytest.mark.parametrize("method", ["find", "cancel"])
 def test_candidates_shown_after_the_acknowledgement_are_left_to_a_person(
     monkeypatch: pytest.MonkeyPatch, method: str

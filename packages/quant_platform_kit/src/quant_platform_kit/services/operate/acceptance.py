@@ -38,9 +38,10 @@ def accept(operator: Operator, reports: ReportStore, account_id: str, run_id: st
     if run_id != last:
         raise Refused(f"run {run_id} is not the last one of {account_id}, which is {last or 'none'}: accept that one")
     report = reports.find(run_id)
-    if report is None or not report.findings:
+    found = () if report is None else tuple(finding for finding in report.findings if finding.kind.outside)
+    if not found:
         raise Refused(f"run {run_id} found nothing that happened outside the platform: there is nothing to accept")
     entry = operator.audit("accept", reason, account=account_id, run=run_id)
     with suppress(Conflict):
         operator.store.create(_PREFIX + run_id, encode(entry, _PREFIX + run_id))
-    return report.findings
+    return found

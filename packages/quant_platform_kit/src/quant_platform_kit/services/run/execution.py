@@ -247,15 +247,26 @@ class Execution:
             wait = pause.total_seconds()
 
     def _cancel(self, identity: str) -> None:
-        """Cancel what still works at the deadline; a fill that came first counts."""
+        """Cancel what still works at the deadline; a fill that came first counts.
+
+        Orders are for the day. One that a broker neither ends nor completes in a later session, as where it calls it
+        filled and never tells the fills, is for a person: the account would wait for it for ever.
+        """
         try:
             execution = self._ask(lambda: self.gateway.broker.cancel(identity))
         except NeedsOperator as error:
             self._leave_to_operator(self.records[identity], str(error))
             return
         self._keep(self.gateway.answer(self.records[identity], execution))
-        if not execution.state.terminal:
+        if execution.state.terminal:
+            return
+        if self.same_session:
             raise BrokerError(f"order {identity} is {execution.state.value} after its cancel; the run stays open")
+        told = f"{execution.filled_quantity} of {execution.order.quantity} filled"
+        self._leave_to_operator(
+            self.records[identity],
+            f"its session is over, and the broker calls it {execution.state.value} with {told}, after its cancel too",
+        )
 
     def _revise(self, buys: Sequence[str]) -> None:
         """Cut the buys, all by one factor, to what may be spent less the buffer; recorded once."""

@@ -124,7 +124,7 @@ def take_inputs(
         bought_by=bought_by,
         leftovers=leftovers,
         sells_leftovers=sell_leftovers,
-        unsettled=unsettled_in(session.next, last.unsettled if last else None, account, policy.currency),
+        unsettled=unsettled_in(session.next, session.date, last.unsettled if last else None, account, policy.currency),
     )
 
 

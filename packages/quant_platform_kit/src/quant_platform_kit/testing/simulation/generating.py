@@ -172,8 +172,19 @@ def _straggler(random: Random) -> tuple[Fault, ...]:
     return (stopped, late)
 
 
+def _unquoted(random: Random) -> tuple[Fault, ...]:
+    """Return faults of the quotes of a symbol that is only a target: it is asked for again when it is planned."""
+    again = random.choice((FaultKind.QUOTE_MISSING, FaultKind.QUOTE_OLD))
+    return (
+        Fault(FaultKind.QUOTE_MISSING, Boundary.CLAIMED.value, 1, _share(random), call="market"),
+        Fault(again, Boundary.DECISION_RECORDED.value, 0, _share(random), call="market"),
+    )
+
+
 def _rare(random: Random) -> tuple[Fault, ...]:
     """Return faults for where calls are made in few runs: after a failed login, or in what another worker left."""
+    if random.random() < 0.08:
+        return _unquoted(random)
     after, kind = random.choice(RARE).value, random.choice(tuple(FaultKind))
     fault = Fault(kind, after, 0, _share(random), unseen=_share(random), call=_call(random, kind))
     if after != Boundary.LEASE_TAKEN.value:

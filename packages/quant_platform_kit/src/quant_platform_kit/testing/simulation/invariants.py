@@ -29,7 +29,7 @@ INVARIANTS: Mapping[str, str] = {
     "sent-without-intent": "every order that arrives is in a plan, as revised, and was recorded as sent",
     "sent-without-decision": "the decision that an order executes is recorded before it arrives",
     "sent-after-halt": "no order arrives that was recorded as sent after a halt, and at most one from before",
-    "sent-by-old-epoch": "no order arrives from a worker whose lease another one has taken and begun to work under",
+    "sent-by-old-epoch": "no order leaves a worker whose lease another has, or comes over a login that another ended",
     "planned-twice": "a decision that was executed, or whose orders are all filled, is never planned again",
     "planned-over-live-order": "no plan is made while an order of the platform is on its way or works",
     "decision-skipped": "a run that ends well decided its session and month ends before, and planned what is due",
@@ -102,6 +102,7 @@ class Judge:
         self._late_plans: set[str] = set()
         self._escaped = 0
         self._epoch = self._working_epoch = 0
+        self._taken: dict[int, int] = {}
         self.open_run: str | None = None
         self.last_run: str | None = None
         self.epochs: dict[str, int] = {}
@@ -205,6 +206,7 @@ class Judge:
 
     def _wrote_lease(self, actor: Process, lease: dict[str, Any]) -> None:
         self._epoch = actor.epoch = lease["epoch"]
+        self._taken.setdefault(self._epoch, self.tick)
         self.epochs[actor.name] = self._epoch
         self.open_run, self.last_run = lease["open_run"], lease["last_run"]
 
@@ -214,6 +216,16 @@ class Judge:
             self._escaped = 0
         else:
             self._halted_at.pop(scope, None)
+
+    def _newest_epoch(self, sent: int) -> int:
+        """Return the epoch that an order that left at a tick has to be of.
+
+        A login ends what is on its way over an older one. Where there are no connections, an order that left in time
+        travels on while its worker gives the lease back: the next one waits for it.
+        """
+        if self._world.traits.connections:
+            return self._working_epoch
+        return max((epoch for epoch, taken in self._taken.items() if taken <= sent), default=0)
 
     # --- what arrives ----------------------------------------------------------------------------
 
@@ -241,7 +253,7 @@ class Judge:
         if planned.executes is not None and planned.executes not in self._decisions:
             self.fail("sent-without-decision", f"{identity} executes {planned.executes}")
         self._check_halt(identity, recorded[-1], sent)
-        if self.epochs.get(actor.name, 0) < (self._working_epoch if self._world.traits.connections else self._epoch):
+        if self.epochs.get(actor.name, 0) < self._newest_epoch(sent):
             self.fail("sent-by-old-epoch", f"{identity} by {actor.name}")
         foreign = [
             o for o in self._world.venue.working(foreign=True) if o.sent_at < self._world.claimed(planned.run_id)

@@ -111,7 +111,8 @@ def _look_after(world: Surroundings, actor: Actor, *, reruns: bool) -> None:
     if lease is None or lease.last_run is None or lease.open_run:
         return
     report = ReportStore(store).find(lease.last_run)
-    if report is not None and report.outcome is Outcome.BLOCKED and report.findings:
+    found = () if report is None else tuple(finding for finding in report.findings if finding.kind.outside)
+    if report is not None and report.outcome is Outcome.BLOCKED and found:
         world.venue.cancel_by_hand()
         accept(operator, ReportStore(store), world.account, report.run_id, "seen")
     if reruns and report is not None:

@@ -10,6 +10,7 @@ from enum import StrEnum
 from quant_platform_kit.domain.identity import Mode
 from quant_platform_kit.domain.orders import OrderState, Side
 from quant_platform_kit.domain.planning import OrderPlan, PlanLine
+from quant_platform_kit.domain.reconciliation import Discrepancy
 from quant_platform_kit.domain.runs import OrderOutcome, Outcome, RunReport
 from quant_platform_kit.domain.strategy import Action
 from quant_platform_kit.services.observe.notifying import Delivery
@@ -84,8 +85,10 @@ def headline(report: RunReport, told: Delivery | None) -> Headline:
         return Headline(Level.LOOK, "Not finished", text)
     quiet = report.outcome in (Outcome.NO_ACTION, Outcome.SKIPPED)
     why = "; ".join(report.reasons) if quiet else ""
-    if report.findings:
+    if any(finding.kind.outside for finding in report.findings):
         return Headline(Level.LOOK, "Worth a look", f"{text} The account changed outside the platform.", why)
+    if any(finding.kind is Discrepancy.ODD_PRICE for finding in report.findings):
+        return Headline(Level.LOOK, "Worth a look", f"{text} The price of a fill is not known.", why)
     if told is not None and told.error:
         return Headline(Level.LOOK, "Worth a look", f"{text} The notification did not get out.", why)
     return Headline(Level.GOOD, "All is well", text, why)
