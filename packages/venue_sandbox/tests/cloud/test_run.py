@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from venue_sandbox.cloud.rest import ApiError
+from venue_sandbox.cloud.run.__main__ import main
 from venue_sandbox.cloud.run.builders import Registry, Venvs, builder_named
 from venue_sandbox.cloud.run.environment import version_name
 from venue_sandbox.cloud.run.faults import RunFault, RunFaults, RunKind
@@ -206,6 +207,24 @@ def test_an_environment_is_found_in_its_repository_by_the_digest_of_its_image(tm
 def test_a_builder_that_is_none_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match="is not venv:FOLDER of a folder that is there"):
         builder_named(name)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--builder", "docker"], "docker is not venv:FOLDER"),
+        (["--start-timeout", "soon"], "soon is not a number from 0 on"),
+        (["--operation-delay", "-1"], "-1 is not a number from 0 on"),
+        (["--secrets", "https://secretmanager.googleapis.com"], "is not http://127.0.0.1:PORT"),
+    ],
+)
+def test_a_command_line_that_makes_no_sense_is_refused(
+    words: list[str], message: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["run", *words])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert (ended.value.code, message in capsys.readouterr().err) == (2, True)
 
 
 # --- faults and lists ----------------------------------------------------------------------------
