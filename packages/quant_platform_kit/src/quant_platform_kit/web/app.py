@@ -109,6 +109,10 @@ def _add_errors(app: FastAPI) -> None:
 # --- routes -----------------------------------------------------------------------------------------
 
 
+def _stopping() -> Response:
+    return error_answer("the service is stopping", HTTPStatus.SERVICE_UNAVAILABLE, {"Retry-After": "1"})
+
+
 def _add_health(app: FastAPI, service: Service, stop: StopSignal) -> None:
     async def health() -> Response:
         return as_json({"status": "stopping" if stop.is_set else "ok"})
@@ -124,7 +128,7 @@ def _add_health(app: FastAPI, service: Service, stop: StopSignal) -> None:
 
     async def ready() -> Response:
         if stop.is_set:
-            return error_answer("the service is stopping", HTTPStatus.SERVICE_UNAVAILABLE, {"Retry-After": "1"})
+            return _stopping()
         if not free.acquire(blocking=False):
             raise StoreError(f"the stores do not answer: {READY_THREADS} earlier calls wait for them")
         try:
@@ -143,21 +147,18 @@ def _add_trigger(app: FastAPI, service: Service, identity: IdentityCheck, stop: 
 
     async def run(request: Request) -> Response:
         try:
-            return await triggered(request)
+            await to_thread.run_sync(identity.may_trigger, request.headers.get("Authorization"))
+            trigger = await read_trigger(request)
+            if stop.is_set:
+                return _stopping()
+            if not threads.available_tokens:
+                raise Busy(f"{MOST_RUNS} triggers are under way, and none of them ends; see what they wait for")
+            results = await to_thread.run_sync(
+                run_accounts, service, trigger, stop, abandon_on_cancel=True, limiter=threads
+            )
+            return answered(results)
         except get_cancelled_exc_class():  # only the end of the process cancels: see `web.serve`
-            return error_answer("the service is stopping", HTTPStatus.SERVICE_UNAVAILABLE, {"Retry-After": "1"})
-
-    async def triggered(request: Request) -> Response:
-        await to_thread.run_sync(identity.may_trigger, request.headers.get("Authorization"))
-        trigger = await read_trigger(request)
-        if stop.is_set:
-            return error_answer("the service is stopping", HTTPStatus.SERVICE_UNAVAILABLE, {"Retry-After": "1"})
-        if not threads.available_tokens:
-            raise Busy(f"{MOST_RUNS} triggers are under way, and none of them ends; see what they wait for")
-        results = await to_thread.run_sync(
-            run_accounts, service, trigger, stop, abandon_on_cancel=True, limiter=threads
-        )
-        return answered(results)
+            return _stopping()
 
     answers = described(200, 400, 401, 403, 408, 409, 413, 422, 500, 503)
     app.add_api_route("/run", run, methods=["POST"], responses=answers, openapi_extra=TRIGGER)
