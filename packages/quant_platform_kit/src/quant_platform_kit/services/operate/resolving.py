@@ -9,12 +9,12 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
-from quant_platform_kit.domain.errors import InProgress, InvalidInput, LeaseLost, Refused, StoreError
+from quant_platform_kit.domain.errors import InvalidInput, LeaseLost, Refused, StoreError
 from quant_platform_kit.domain.orders import ExecutionReport, Fill, OrderState
 from quant_platform_kit.domain.runs import OrderRecord, Transition
 from quant_platform_kit.ports.versioned_store import VersionedStore
 from quant_platform_kit.services.operate.audit import Operator
-from quant_platform_kit.services.record.leases import AccountLease, LeaseTerms, read_lease
+from quant_platform_kit.services.record.leases import AccountLease, LeaseTerms, read_lease, require_free
 from quant_platform_kit.services.record.ledger import DecisionLedger, RunLedger
 from quant_platform_kit.services.record.recorded_run import RecordedRun, recorded_run
 
@@ -93,7 +93,7 @@ def resolve(operator: Operator, account_id: str, asked: Resolution) -> Resolved:
     store = operator.store
     _check_figures(asked)
     _step(_planned(store, account_id, asked.run_id), asked, operator)
-    _check_free(store, account_id)
+    require_free(store, read_lease(store, account_id))
     operator.audit(
         "resolve",
         asked.evidence,
@@ -197,15 +197,6 @@ def _settle_run(store: VersionedStore, lease: AccountLease, run: RecordedRun, ru
 
 def _all_executed(records: Iterable[OrderRecord]) -> bool:
     return all(record.executed for record in records)
-
-
-def _check_free(store: VersionedStore, account_id: str) -> None:
-    """Find out before anything is written whether somebody works on the account."""
-    state = read_lease(store, account_id)
-    if state is not None and state.expires_at is not None:
-        left = state.expires_at + LeaseTerms().visibility_window - store.now()
-        if left > timedelta(0):
-            raise InProgress(f"{state.holder} works on the account", left)
 
 
 @contextmanager

@@ -9,15 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from datetime import timedelta
 
-from quant_platform_kit.domain.errors import Conflict, Damaged, InProgress, Refused
+from quant_platform_kit.domain.errors import Conflict, Damaged, Refused
 from quant_platform_kit.ports.versioned_store import VersionedStore
 from quant_platform_kit.services.operate.audit import Operator
 from quant_platform_kit.services.operate.switches import halts
 from quant_platform_kit.services.operate.verifying import verify
 from quant_platform_kit.services.record.chain import append
-from quant_platform_kit.services.record.leases import LeaseState, LeaseTerms, lease_key, read_lease
+from quant_platform_kit.services.record.leases import LeaseState, lease_key, read_lease, require_free
 from quant_platform_kit.services.record.objects import Link, encode, link_of
 from quant_platform_kit.services.record.restarts import Restart
 
@@ -97,10 +96,7 @@ def _idle(store: VersionedStore, account_id: str) -> LeaseState | None:
         state = read_lease(store, account_id)
     except Damaged:
         return None
-    if state is not None and state.expires_at is not None:
-        left = state.expires_at + LeaseTerms().visibility_window - store.now()
-        if left > timedelta(0):
-            raise InProgress(f"{state.holder} works on the account", left)
+    require_free(store, state)
     return state
 
 

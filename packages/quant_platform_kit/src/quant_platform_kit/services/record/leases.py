@@ -19,7 +19,7 @@ from quant_platform_kit.services.record.chain import BEGINNING, Chain, newest
 from quant_platform_kit.services.record.objects import Link, decode, encode, link_of
 from quant_platform_kit.services.record.restarts import given_up
 
-__all__ = ["AccountLease", "Lease", "LeaseState", "LeaseTerms", "lease_at", "lease_key", "read_lease"]
+__all__ = ["AccountLease", "Lease", "LeaseState", "LeaseTerms", "lease_at", "lease_key", "read_lease", "require_free"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,6 +274,12 @@ class AccountLease(Lease):
             if not (known := given_up(self._store, account_id)):
                 raise
             self.chain.head = find(known)
+
+
+def require_free(store: VersionedStore, state: LeaseState | None) -> None:
+    """Raise `InProgress` while a lease is held, or may still be by the broker's longest visibility window."""
+    if state is not None and state.expires_at is not None:
+        _check_free(state, state.expires_at + LeaseTerms().visibility_window - store.now())
 
 
 def _check_free(known: LeaseState, remaining: timedelta) -> None:
