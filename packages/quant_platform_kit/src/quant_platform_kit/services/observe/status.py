@@ -17,7 +17,7 @@ from quant_platform_kit.domain.sessions import Cadence, ExchangeCalendar
 from quant_platform_kit.domain.strategy import StrategyManifest
 from quant_platform_kit.ports.versioned_store import VersionedStore
 from quant_platform_kit.services.operate.owners import owner_of
-from quant_platform_kit.services.operate.switches import halts
+from quant_platform_kit.services.operate.switches import halt_words, halts, scopes_of
 from quant_platform_kit.services.record.leases import LeaseState, read_lease
 from quant_platform_kit.services.record.ledger import DecisionLedger, RunLedger
 from quant_platform_kit.services.record.recorded_run import recorded_run
@@ -61,7 +61,7 @@ class StatusSources:
 
 @dataclass(frozen=True, slots=True)
 class Halt:
-    """A halt that applies: who set it, why, and since when (aware UTC)."""
+    """A halt that applies, by an operator or by a release: who set it, why, and since when (aware UTC)."""
 
     scope: str
     who: str
@@ -234,8 +234,7 @@ def _claim(store: VersionedStore, account_id: str, lease: LeaseState | None) -> 
 def _halts(store: VersionedStore, account_id: str, service: str | None) -> tuple[Halt, ...]:
     switches = halts(store)
     on = switches.on()
-    scopes = ("all", *([f"service-{service}"] if service else []), f"account-{account_id}")
-    newest = {scope: switches.entries(scope)[-1] for scope in scopes if scope in on}
+    newest = {scope: switches.entries(scope)[-1] for scope in scopes_of(service, account_id) if scope in on}
     return tuple(Halt(scope, entry.who, entry.why, entry.at) for scope, entry in newest.items())
 
 
@@ -368,7 +367,7 @@ def _needs(
     uncertain: Sequence[UncertainOrder],
     ruling: Due,
 ) -> tuple[str, ...]:
-    needs = [f"halted: {halt.scope}; lift it with `quant resume`" for halt in halted]
+    needs = [halt_words(halt.scope) for halt in halted]
     if open_run and not open_run.worked_on:
         needs.append(f"run {open_run.run_id} is open and nobody works on it: run it again to finish it")
     orders = [order.client_order_id for order in uncertain]
