@@ -34,6 +34,7 @@ __all__ = [
     "TargetLine",
     "UncertainOrder",
     "account_status",
+    "open_run_of",
 ]
 
 ZERO = Decimal(0)
@@ -196,7 +197,7 @@ def account_status(sources: StatusSources, account_id: str) -> AccountStatus:
     claim = _claim(sources.store, account_id, lease)
     owner = owner_of(sources.store, account_id)
     halted = _halts(sources.store, account_id, owner.service if owner else claim.service if claim else None)
-    open_run = _open_run(sources.store, account_id, lease)
+    open_run = open_run_of(sources.store, account_id, lease)
     uncertain = _uncertain(sources.store, account_id, lease)
     evaluated = _evaluated(sources.store, report)
     present = _present(sources, evaluated, report)
@@ -238,7 +239,8 @@ def _halts(store: VersionedStore, account_id: str, service: str | None) -> tuple
     return tuple(Halt(scope, entry.who, entry.why, entry.at) for scope, entry in newest.items())
 
 
-def _open_run(store: VersionedStore, account_id: str, lease: LeaseState | None) -> OpenRun | None:
+def open_run_of(store: VersionedStore, account_id: str, lease: LeaseState | None) -> OpenRun | None:
+    """Return the run that an account's lease calls open, and whether somebody works on it."""
     if lease is None or lease.open_run is None:
         return None
     claim = RunLedger(store, account_id, lease.open_run).known_claim()
