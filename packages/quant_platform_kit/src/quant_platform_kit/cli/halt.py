@@ -19,7 +19,7 @@ from quant_platform_kit.cli.place import Place, PlaceOptions, ReasonOption, comm
 from quant_platform_kit.domain.errors import QuantError, Refused, StoreError
 from quant_platform_kit.services.operate.audit import Operator
 from quant_platform_kit.services.operate.halting import InFlight, Switched, in_flight, services_of, set_halt
-from quant_platform_kit.services.operate.switches import halts
+from quant_platform_kit.services.operate.switches import halt_words, halts
 
 __all__ = ["halt_command", "resume_command"]
 
@@ -84,7 +84,7 @@ def resume_command(
     at: PlaceOptions,
     json: JsonOption = False,
 ) -> None:
-    """Lift a halt; other halts that are set stay."""
+    """Lift a halt; other halts that are set stay, and so does what a release holds."""
     with at.open() as place:
         scope, _ = _scope(place, kind, name)
         switched = set_halt(place.operator, scope, reason, on=False)
@@ -94,7 +94,7 @@ def resume_command(
         return
     _show_switch(switched, "resumed", "was not halted")
     for other in left:
-        say(f"  still halted: {other}")
+        say(f"  still {halt_words(other)}")
 
 
 def _halt(operator: Operator, scope: str, reason: str, *, wait: bool) -> Switched:
