@@ -152,6 +152,7 @@ def _rooms_of_the_tools(tree: Checkout) -> Iterator[Rule]:
         ("demo",),
         ("inspect",),
         ("run",),
+        ("cloud",),
         ("bundle", "images"),
         ("repository",),
         ("commands",),
@@ -160,7 +161,7 @@ def _rooms_of_the_tools(tree: Checkout) -> Iterator[Rule]:
     apps_and_more = tuple(package for package in tree.packages if package not in (KIT, RELEASE))
     yield _only(
         RELEASE,
-        (*_kit("adapters", "cli", "domain", "ports", "services"), "pydantic", "rich", "typer"),
+        (*_kit("adapters", "cli", "domain", "ports", "services"), "google", "pydantic", "requests", "rich", "typer"),
         (*apps_and_more, *_kit("runtime", "testing", "web")),
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
@@ -19,9 +19,6 @@ from quant_platform_kit.domain.strategy import StrategyManifest
 
 from quant_release.repository.versions import Version
 from quant_release.repository.workspace import Workspace
-
-if TYPE_CHECKING:
-    from pydantic_core import ErrorDetails
 
 __all__ = ["Bundle", "Secret", "Service", "Snapshot", "check_bundle", "find_bundle", "read_bundle"]
 
@@ -197,13 +194,13 @@ def read_bundle(path: Path) -> Bundle:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
-        raise InvalidInput(f"bundle {path}: {where} is {_shown(first)}: {first['msg']}") from None
+        raise InvalidInput(f"bundle {path}: {where} is {_shown(dict(first))}: {first['msg']}") from None
     if bundle.name != path.stem:
         raise InvalidInput(f"bundle {path}: its name is {bundle.name!r}; name it {path.stem!r}, as the file")
     return bundle
 
 
-def _shown(error: ErrorDetails) -> str:
+def _shown(error: Mapping[str, Any]) -> str:
     """Return the value of an error, unless it may hold a password or is too long to be read."""
     if error["loc"] and error["loc"][-1] == "store":
         return HIDDEN

@@ -95,7 +95,9 @@ def _meaning(what: str, error: Exception) -> CloudError:
     if isinstance(error, exceptions.NotFound):
         return NotThere(f"{what}: {_text(error)}")
     if isinstance(error, GoogleAuthError):
-        return CloudError(f"{what}: no credentials: {_text(error)}; log in with `gcloud auth application-default login`")
+        return CloudError(
+            f"{what}: no credentials: {_text(error)}; log in with `gcloud auth application-default login`"
+        )
     if isinstance(error, exceptions.Forbidden):
         return CloudError(f"{what}: {_text(error)}; grant it to whom this release runs as")
     if isinstance(error, exceptions.GoogleAPICallError):

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 
 from quant_platform_kit.domain.digests import sha256
 from quant_platform_kit.domain.redaction import HIDDEN
-from quant_platform_kit.runtime.settings import ServiceSettings
-from pydantic import SecretStr
 
 from quant_release.bundle import Secret, Service
 
@@ -17,11 +15,13 @@ __all__ = ["Change", "Environment", "Variable", "changes", "is_live", "public", 
 IMAGE, PROFILE, LIVE = "IMAGE", "STRATEGY_PROFILE", "LIVE_TRADING"
 _SNAPSHOT_ONLY = ("_FEATURE_SNAPSHOT_PATH", "_FEATURE_SNAPSHOT_MANIFEST_PATH", "_STRATEGY_CONFIG_PATH")
 _RECONCILIATION, _DRY_RUN = "_RECONCILIATION_OUTPUT_PATH", "_DRY_RUN_ONLY"
-_PUBLIC_ENDINGS = (*_SNAPSHOT_ONLY, _RECONCILIATION, _DRY_RUN, "_SECRET_NAME")
+_PUBLIC_ENDINGS = (*_SNAPSHOT_ONLY, _RECONCILIATION, _DRY_RUN, "_SECRET_NAME", "_SECONDS", "_MINUTES")
 _PUBLIC = frozenset(
-    {"ACCOUNT_PREFIX", "ACCOUNT_REGION"}
-    | {name.upper() for name, field in ServiceSettings.model_fields.items() if field.annotation is not SecretStr}
+    "ACCOUNT_PREFIX ACCOUNT_REGION ALLOCATION_FRACTION CLOUD_RUN_SERVICE ENTER_NOW HANDOVER IMAGE LIVE_TRADING "
+    "LOG_FORMAT MAX_ORDER_NOTIONAL MAX_PRICE_MOVE MAX_TURNOVER MAX_WEIGHT OIDC_AUDIENCE OIDC_READERS "
+    "OIDC_SERVICE_ACCOUNT PRICE_BASIS PRICE_JUMP PRICE_JUMP_ALONE STRATEGY_CONFIG STRATEGY_PROFILE".split()
 )
+"""Settings that hold no secret, by name; of every other one only a fingerprint is shown or kept."""
 ROTATING = "latest"
 """What Google calls the newest version of a secret."""
 
@@ -41,6 +41,11 @@ class Variable:
         if self.secret is not None:
             return f"{self.secret.rpartition('/')[2]}:{self.version} of Secret Manager"
         return repr(self.value) if public(self.name) else HIDDEN
+
+    @property
+    def spoken(self) -> str:
+        """The setting for people, as a bundle that they can read has it."""
+        return self.text if self.secret is not None else repr(self.value)
 
     @property
     def print(self) -> str:
@@ -63,12 +68,19 @@ class Change:
 
     @property
     def text(self) -> str:
-        """The change as a line of a diff."""
-        if self.after is None:
-            return f"-{self.name}={self.before.text if self.before else ''}"
-        if self.before is None:
-            return f"+{self.name}={self.after.text}"
-        return f"~{self.name}={self.before.text} -> {self.after.text}"
+        """The change as a line of a diff; values that may be secret are not in it."""
+        return self._line(None if self.after is None else self.after.text)
+
+    @property
+    def spoken(self) -> str:
+        """The same of a change that a bundle makes: what the bundle says is no secret."""
+        return self._line(None if self.after is None else self.after.spoken)
+
+    def _line(self, after: str | None) -> str:
+        before = None if self.before is None else self.before.text
+        if after is None:
+            return f"-{self.name}={before}"
+        return f"+{self.name}={after}" if before is None else f"~{self.name}={before} -> {after}"
 
 
 def public(name: str) -> bool:

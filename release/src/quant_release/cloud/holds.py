@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from quant_platform_kit.ports.clock import Clock
 from quant_platform_kit.ports.versioned_store import VersionedStore
-from quant_platform_kit.services.observe.at_rest import Unrest, accounts_of, unrest
+from quant_platform_kit.services.observe.at_rest import Unrest, UnrestKind, accounts_of, unrest
 from quant_platform_kit.services.operate.audit import Operator
 from quant_platform_kit.services.operate.halting import set_halt
 from quant_platform_kit.services.operate.switches import FlagEntry, halts
@@ -40,11 +40,13 @@ class ServiceLedger:
             Seconds to wait for those runs; nothing else is waited for.
         """
         deadline = self._clock.monotonic() + patience
-        while (found := unrest(self._store, self._service)) and all(one.passes for one in found):
-            if self._clock.monotonic() > deadline:
-                break
+        while _passes(found := unrest(self._store, self._service)) and self._clock.monotonic() < deadline:
             self._clock.sleep(_POLL_SECONDS)
         return found
+
+    def is_halted(self) -> bool:
+        """Whether an operator has halted the service, or everything."""
+        return bool({"all", f"service-{self._service}"} & halts(self._store).on())
 
     def hold(self) -> FlagEntry | None:
         """Return the halt that a release has set, None if it is not set."""
@@ -54,3 +56,9 @@ class ServiceLedger:
     def set_hold(self, who: str, reason: str, *, on: bool) -> None:
         """Set the release's halt or lift it; nobody else's is touched."""
         set_halt(Operator(self._store, self._clock, who), scope_of(self._service), reason, on=on)
+
+
+def _passes(found: Sequence[Unrest]) -> bool:
+    """Whether what was found is of open runs alone, which end."""
+    open_runs = {one.run_id for one in found if one.kind is UnrestKind.OPEN_RUN}
+    return bool(found) and all(one.run_id in open_runs for one in found)

@@ -49,7 +49,9 @@ class IdentityTokens:
         what = f"a token in the name of {account}"
         url = f"{self._url}/v1/projects/-/serviceAccounts/{account}:generateIdToken"
         wanted = {"audience": audience, "includeEmail": True}
-        answer = looked_up(what, lambda: _passing(self._session.post(url, json=wanted, timeout=CALL_SECONDS)), self._clock)
+        answer = looked_up(
+            what, lambda: _passing(self._session.post(url, json=wanted, timeout=CALL_SECONDS)), self._clock
+        )
         if answer.status_code == _FORBIDDEN:
             raise CloudError(
                 f"{what} is refused: whoever runs this release lacks iam.serviceAccounts.getOpenIdToken on {account}; "

@@ -6,11 +6,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from google.api_core.client_options import ClientOptions
 from google.auth.credentials import Credentials
 from google.cloud import run_v2
-from google.longrunning import operations_pb2
 from google.protobuf import field_mask_pb2
 from quant_platform_kit.ports.clock import Clock
 
@@ -108,8 +108,8 @@ class CloudRun:
     def __init__(self, credentials: Credentials, clock: Clock, url: str | None, timeout: float) -> None:
         self._clock, self._timeout = clock, timeout
         options = ClientOptions(api_endpoint=url) if url else None
-        self._services = run_v2.ServicesClient(credentials=credentials, transport="rest", client_options=options)
-        self._revisions = run_v2.RevisionsClient(credentials=credentials, transport="rest", client_options=options)
+        self._services: Any = run_v2.ServicesClient(credentials=credentials, transport="rest", client_options=options)
+        self._revisions: Any = run_v2.RevisionsClient(credentials=credentials, transport="rest", client_options=options)
 
     def service(self, name: str) -> Deployed:
         """Return a service by its full name.
@@ -120,7 +120,7 @@ class CloudRun:
             It is not deployed.
         """
         what = f"service {_short(name)}"
-        found = looked_up(
+        found: run_v2.Service = looked_up(
             what, lambda: self._services.get_service(name=name, retry=None, timeout=CALL_SECONDS), self._clock
         )
         if found.name != name:
@@ -129,7 +129,7 @@ class CloudRun:
 
     def services(self, parent: str) -> list[str]:
         """Return the short names of the services of a project and location."""
-        found = looked_up(
+        found: list[run_v2.Service] = looked_up(
             f"the services of {parent}",
             lambda: list(self._services.list_services(parent=parent, retry=None, timeout=CALL_SECONDS)),
             self._clock,
@@ -140,7 +140,7 @@ class CloudRun:
         """Return a revision of a service (full name) by its short name, None if it is not there."""
         name = f"{service}/revisions/{revision}"
         try:
-            found = looked_up(
+            found: run_v2.Revision = looked_up(
                 f"revision {revision}",
                 lambda: self._revisions.get_revision(name=name, retry=None, timeout=CALL_SECONDS),
                 self._clock,
@@ -181,12 +181,8 @@ class CloudRun:
         self._write(document, f"the traffic of {on.name}", "traffic")
 
     def _write(self, document: run_v2.Service, what: str, *paths: str) -> None:
-        request = run_v2.UpdateServiceRequest(
-            service=document, update_mask=field_mask_pb2.FieldMask(paths=list(paths))
-        )
-        begun = written(
-            what, lambda: self._services.update_service(request=request, retry=None, timeout=CALL_SECONDS)
-        )
+        request = run_v2.UpdateServiceRequest(service=document, update_mask=field_mask_pb2.FieldMask(paths=list(paths)))
+        begun = written(what, lambda: self._services.update_service(request=request, retry=None, timeout=CALL_SECONDS))
         self._wait(what, begun.operation.name)
 
     def _wait(self, what: str, name: str) -> None:
@@ -201,9 +197,11 @@ class CloudRun:
         if operation.HasField("error"):
             raise CloudError(f"{what} failed: {' '.join(operation.error.message.split())}")
 
-    def _operation(self, what: str, name: str) -> operations_pb2.Operation:
+    def _operation(self, what: str, name: str) -> Any:
         client = self._services.transport.operations_client
-        return looked_up(f"the operation of {what}", lambda: client.get_operation(name, timeout=CALL_SECONDS), self._clock)
+        return looked_up(
+            f"the operation of {what}", lambda: client.get_operation(name, timeout=CALL_SECONDS), self._clock
+        )
 
 
 def _target(one: TrafficTarget) -> run_v2.TrafficTarget:

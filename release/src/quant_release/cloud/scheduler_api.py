@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
+from typing import Any, cast
 
 from google.api_core.client_options import ClientOptions
 from google.auth.credentials import Credentials
@@ -43,14 +45,15 @@ class Scheduler:
     def __init__(self, credentials: Credentials, clock: Clock, url: str | None) -> None:
         self._clock = clock
         options = ClientOptions(api_endpoint=url) if url else None
-        self._client = scheduler_v1.CloudSchedulerClient(
+        self._client: Any = scheduler_v1.CloudSchedulerClient(
             credentials=credentials, transport="rest", client_options=options
         )
 
     def job(self, name: str) -> Job:
         """Return a job by its full name; `NotThere` if it is not there."""
         what = f"job {name.rpartition('/')[2]}"
-        found = looked_up(what, lambda: self._client.get_job(name=name, retry=None, timeout=CALL_SECONDS), self._clock)
+        ask = partial(self._client.get_job, name=name, retry=None, timeout=CALL_SECONDS)
+        found: scheduler_v1.Job = looked_up(what, ask, self._clock)
         if found.name != name:
             raise CloudError(f"{what} is answered with something that is no such document: its name is {found.name!r}")
         token = found.http_target.oidc_token
@@ -63,7 +66,7 @@ class Scheduler:
             token.service_account_email,
             token.audience,
             paused,
-            None if paused else found.schedule_time,
+            None if paused else cast("datetime | None", found.schedule_time),
         )
 
     def set_paused(self, name: str, *, paused: bool) -> None:

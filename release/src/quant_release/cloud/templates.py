@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 from google.cloud import run_v2
 from quant_platform_kit.domain.digests import sha256
 
 from quant_release.cloud.environment import Environment, Variable, changes
 
-__all__ = ["changed", "container_of", "environment_of", "image_of", "is_same", "template_of", "print_of"]
-
-_OWN = ("revision",)
-"""Fields of a template that a revision does not have: its name, and switches of the deployment."""
+__all__ = ["changed", "container_of", "environment_of", "image_of", "is_same", "print_of", "template_of"]
 
 
 def container_of(template: run_v2.RevisionTemplate | run_v2.Revision) -> run_v2.Container:
@@ -38,16 +37,9 @@ def _variable(one: run_v2.EnvVar) -> Variable:
 
 def template_of(revision: run_v2.Revision) -> run_v2.RevisionTemplate:
     """Return the template that makes a revision once more; it has no name."""
-    template = run_v2.RevisionTemplate()
-    source, target = run_v2.Revision.pb(revision), run_v2.RevisionTemplate.pb(template)
-    for field, value in source.ListFields():
-        if field.name not in target.DESCRIPTOR.fields_by_name:
-            continue
-        if field.message_type is None and field.label != field.LABEL_REPEATED:
-            setattr(target, field.name, value)
-        else:
-            getattr(target, field.name).MergeFrom(value)
-    return template
+    read, make = cast("Any", run_v2.Revision), cast("Any", run_v2.RevisionTemplate)
+    document = read.to_json(revision, always_print_fields_with_no_presence=False)
+    return make.from_json(document, ignore_unknown_fields=True)
 
 
 def changed(template: run_v2.RevisionTemplate, image: str, environment: Environment) -> run_v2.RevisionTemplate:
@@ -66,9 +58,7 @@ def _written(one: Variable) -> run_v2.EnvVar:
     return run_v2.EnvVar(name=one.name, value_source=run_v2.EnvVarSource(secret_key_ref=reference))
 
 
-def is_same(
-    one: run_v2.RevisionTemplate | run_v2.Revision, image: str, environment: Environment
-) -> bool:
+def is_same(one: run_v2.RevisionTemplate | run_v2.Revision, image: str, environment: Environment) -> bool:
     """Whether a revision has an image, and an environment to the byte; the order of settings means nothing."""
     return image_of(one) == image and not changes(environment_of(one), environment)
 

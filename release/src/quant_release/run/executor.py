@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 
 from quant_release.bundle import Bundle
 from quant_release.repository.observed import ObservedState
+from quant_release.run.journal import RunRecord
 from quant_release.run.reading import Reading
 from quant_release.run.scopes.apps import AppSteps
 from quant_release.run.scopes.images import ImageSteps
 from quant_release.run.scopes.packages import PackageSteps
+from quant_release.run.scopes.services import ServiceSteps
+from quant_release.run.service_state import Course
+from quant_release.run.service_world import ServiceWorld
 from quant_release.run.tools import Tools
 from quant_release.steps.machine import Subject
 from quant_release.steps.scopes import ScopeSteps
@@ -25,14 +29,27 @@ class ReleaseExecutor:
     What was read, of any scope, is kept until something is done.
     """
 
-    def __init__(self, tools: Tools, bundle: Bundle, on: date) -> None:
+    def __init__(self, tools: Tools, bundle: Bundle, on: date, world: ServiceWorld) -> None:
         self.tools, self.reading = tools, Reading(tools.git, bundle, on)
         self.images = ImageSteps(tools, self.reading)
+        self.services = ServiceSteps(tools, self.reading, self.images, world)
         self._scopes: Mapping[Scope, ScopeSteps] = {
             Scope.PACKAGE: PackageSteps(tools, self.reading),
             Scope.APP: AppSteps(tools, self.reading),
             Scope.IMAGE: self.images,
+            Scope.SERVICE: self.services,
         }
+
+    def work_on(self, run: RunRecord) -> None:
+        """Go by a run that is open, in what is observed of services and pins."""
+        self.services.course = Course(run.run, run.back, run.command == "switch")
+        self.refresh()
+
+    def pin_as_at(self, commit: str) -> None:
+        """Let the apps have the pins of an earlier commit again."""
+        self.reading.bundle = self.reading.bundle.model_copy(update={"rollback": True})
+        self.reading.pins_at = commit
+        self.refresh()
 
     @property
     def observed(self) -> ObservedState:
@@ -63,10 +80,27 @@ class ReleaseExecutor:
     def act(self, action: Action, subject: Subject) -> None:
         """Do what a row says."""
         self.steps_of(subject).act(action, subject)
-        self.refresh()
+        self._done(subject)
 
     def undo(self, undo: Undo, subject: Subject) -> bool:
         """Take a row back; return whether there was anything that could be."""
         done = self.steps_of(subject).undo(undo, subject)
-        self.refresh()
+        self._done(subject)
         return done
+
+    def _done(self, subject: Subject) -> None:
+        """Forget what may have changed: git knows nothing of services."""
+        if subject.scope is Scope.SERVICE:
+            self.services.refresh()
+        else:
+            self.refresh()
+
+    def left(self, subjects: Iterable[Subject]) -> dict[str, str]:
+        """Return what others see of every subject; of a service, each thing by itself."""
+        found: dict[str, str] = {}
+        for subject in subjects:
+            if subject.scope is Scope.SERVICE:
+                found |= {f"{subject}: {about}": text for about, text in self.services.aspects(subject).items()}
+            else:
+                found[str(subject)] = self.identity(subject)
+        return found

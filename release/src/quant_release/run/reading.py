@@ -13,13 +13,20 @@ __all__ = ["Reading"]
 
 
 class Reading:
-    """What was read for a bundle, kept until it is refreshed; ``on`` is the date of changelog headings, UTC."""
+    """What was read for a bundle, kept until it is refreshed; ``on`` is the date of changelog headings, UTC.
+
+    Attributes
+    ----------
+    pins_at
+        Of a rollback, the commit whose pins the apps are to have again.
+    """
 
     def __init__(self, git: Git, bundle: Bundle, on: date) -> None:
         self.git, self.bundle, self.on = git, bundle, on
+        self.pins_at: str | None = None
         self.refresh()
 
     def refresh(self) -> None:
         """Forget what was read."""
         self.observed = ObservedState(self.git)
-        self.desired = DesiredState(self.observed, self.bundle, self.on)
+        self.desired = DesiredState(self.observed, self.bundle, self.on, self.pins_at)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from quant_release.repository.pins import read_pins
-from quant_release.repository.versions import tag_name
 from quant_release.run.desired import PINS_MESSAGE
 from quant_release.run.guards.apps import APP_GUARDS
 from quant_release.run.reading import Reading
@@ -66,7 +65,7 @@ class AppSteps:
     def _test(self, subject: Subject) -> None:
         observed, desired = self.reading.observed, self.reading.desired
         app, key = observed.workspace.apps[subject.name], desired.tested_key(subject.name)
-        tags = {name: observed.remote.tags[tag_name(name, desired.versions[name])] for name in app.uses}
+        tags = {name: observed.remote.tags[tag] for name, tag in desired.pinned_tags(subject.name).items()}
         self.tools.environments.test_app(app, observed.head, desired.files(subject)[app.requirements], tags)
         self.tools.to_record().record_passed(key, f"{subject} {' '.join(sorted(tags))}")
 
