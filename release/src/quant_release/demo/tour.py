@@ -62,7 +62,7 @@ def _show_environments(release: Release, builder: VenvBuilder, say: Say) -> None
     origin = release.executor.observed.remote.tags
     tags = {name: origin[tag_name(name, release.bundle.version(name))] for name in release.bundle.packages}
     for image in (subject for subject in release.subjects if subject.scope is Scope.IMAGE):
-        built = release.executor.image(image)
+        built = release.executor.images.recorded(image)
         if built is None:
             raise StepFailed(f"{image} is not in the journal")
         found = installed_in(builder.python(built.repository, built.commit), builder.folder, tags)

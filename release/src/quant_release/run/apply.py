@@ -20,10 +20,11 @@ from quant_release.images.builders import builder_named
 from quant_release.repository.git import Git
 from quant_release.run.clean_environments import CleanEnvironments
 from quant_release.run.desired import subjects_of
-from quant_release.run.executor import GitExecutor, Tools
+from quant_release.run.executor import ReleaseExecutor
 from quant_release.run.journal import Journal, RunRecord, RunWatcher, StepListener
 from quant_release.run.locks import LEASE, NEEDED, lease_store, lock_checkout
 from quant_release.run.refusals import refusals
+from quant_release.run.tools import Tools
 from quant_release.steps.machine import Boundary, Reached, Subject, advance, last_step, take_back
 from quant_release.steps.table import Row
 
@@ -75,7 +76,7 @@ class Release:
     """A bundle, what does its steps, their subjects, and the run that is open, None without one."""
 
     bundle: Bundle
-    executor: GitExecutor
+    executor: ReleaseExecutor
     subjects: tuple[Subject, ...]
     run: RunRecord | None
 
@@ -94,7 +95,7 @@ def _release(options: Options, git: Git, store: VersionedStore | None, name: str
     of_this_bundle = run is not None and run.digest == bundle.digest
     on = run.at if run is not None and of_this_bundle else SystemClock().now()
     made = builder_named(options.builder, git.keep_open) if options.builder else None
-    executor = GitExecutor(Tools(git, CleanEnvironments(git), journal, made), bundle, on.date())
+    executor = ReleaseExecutor(Tools(git, CleanEnvironments(git), journal, made), bundle, on.date())
     check_bundle(bundle, executor.observed.workspace, git.root)
     return Release(bundle, executor, subjects_of(bundle, executor.observed.workspace.packages), run)
 

@@ -1,6 +1,6 @@
 """The transition table explored: every state that steps, crashes, undo and other people can lead to.
 
-This is a model checker. `ModelExecutor` answers and acts as `GitExecutor` does, on a state small enough to be
+This is a model checker. `ModelExecutor` answers and acts as `ReleaseExecutor` does, on a state small enough to be
 enumerated. Guards, stages and undo are chosen by the production table and the production machine; only what an action
 does is written again here, as the durable effects it has one after the other. Subjects advance in any order and a
 process may die after any effect, so that nothing but the guards keeps the order.
