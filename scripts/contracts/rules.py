@@ -132,7 +132,7 @@ def _rooms_of_the_tools(tree: Checkout) -> Iterator[Rule]:
     yield _layers(tree, SANDBOX, ("cli",), ("demo",), ("stands",), ("cloud", "venues"), ("exchange",), ("servers",))
     for room, *shared in (
         ("venues", ("http",)),
-        ("cloud", ("values",), ("rest",)),
+        ("cloud", ("values",), ("database", "rest")),
         ("stands", ("exchange_stand", "platform", "registry"), ("stand",)),
     ):
         below = {name for layer in shared for name in layer}

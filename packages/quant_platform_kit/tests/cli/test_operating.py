@@ -570,16 +570,15 @@ def test_a_scope_that_is_not_named_as_it_should_be_is_wrong_usage(
     assert tree(book) == before
 
 
-@pytest.mark.parametrize(
-    "scope", [["all"], ["account"], ["service", "cli"], ["service", "release-cli"], ["account", "release-cli"]]
-)
+@pytest.mark.parametrize("scope", [["all"], ["account"], ["service", "cli"], ["service", "release-cli"]])
 def test_what_a_release_holds_is_lifted_by_no_resume(
     quant: Quant, market: Path, book: Path, account: str, scope: list[str]
 ) -> None:
     store = store_of(book)
     set_halt(Operator(store, SystemClock(), "mira"), "release-cli", "release a4-0007", on=True)
-    for command in ("halt", "resume"):
-        quant(command, *scope, "--reason", "calm", "--book", book)
+    halted = quant("halt", *scope, "--reason", "storm", "--book", book)
+    assert "  also held by a release: release-cli; `release open` lifts it\n" in halted.out
+    quant("resume", *scope, "--reason", "calm", "--book", book)
     assert halts(store).on() == {"release-cli"}
     held = quant("resume", "--reason", "calm", "--book", book)
     assert "  still held by a release: release-cli; `release open` lifts it\n" in held.out
@@ -591,6 +590,9 @@ def test_what_a_release_holds_is_lifted_by_no_resume(
 
 def test_no_name_of_an_account_reaches_the_switch_of_another_scope(quant: Quant, book: Path, tree: Tree) -> None:
     """Not even where the store does not tell its accounts any more, so that no name can be looked up."""
+    for command in ("halt", "resume"):
+        answer = quant(command, "account", "release-cli", "--reason", "storm", "--book", book)
+        assert (answer.code, "account release-cli is not in the store" in answer.err) == (1, True)
     for owner in (book / "store" / "owners").iterdir():
         owner.unlink()
     place = ["--reason", "storm", "--store", (book / "store").as_uri()]

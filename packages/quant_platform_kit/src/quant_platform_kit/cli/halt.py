@@ -69,6 +69,7 @@ def halt_command(
         print_json({**_switch_document(switched), "in_flight": listed, "cancelled": cancelled, "failed": failed})
     else:
         _show_switch(switched, "halted", "was halted already")
+        _show_others(place, "also", "release-")
         _show_flights(flights)
         show_cancelled(cancelled)
     if failed:
@@ -88,13 +89,11 @@ def resume_command(
     with at.open() as place:
         scope, _ = _scope(place, kind, name)
         switched = set_halt(place.operator, scope, reason, on=False)
-        left = sorted(halts(place.store).on())
     if json:
-        print_json({**_switch_document(switched), "still_halted": left})
+        print_json({**_switch_document(switched), "still_halted": sorted(halts(place.store).on())})
         return
     _show_switch(switched, "resumed", "was not halted")
-    for other in left:
-        say(f"  still {halt_words(other)}")
+    _show_others(place, "still")
 
 
 def _halt(operator: Operator, scope: str, reason: str, *, wait: bool) -> Switched:
@@ -176,6 +175,13 @@ def _show_switch(switched: Switched, done: str, before: str) -> None:
     entry = switched.entry
     by = f" by {escape(entry.who)}, {entry.at:%Y-%m-%d %H:%M:%S} UTC: {escape(entry.why)}" if entry else ""
     say(f"{switched.scope} {done if switched.changed else before}{by}")
+
+
+def _show_others(place: Place, before: str, beginning: str = "") -> None:
+    """Say which halts are on, of those whose scope begins so."""
+    for scope in sorted(halts(place.store).on()):
+        if scope.startswith(beginning):
+            say(f"  {before} {halt_words(scope)}")
 
 
 def _show_flights(flights: Sequence[InFlight]) -> None:
