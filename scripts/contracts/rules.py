@@ -112,9 +112,14 @@ def _libraries(tree: Checkout) -> Iterator[Rule]:
     for name, libraries, rooms in (
         ("HTTP stands in kit.web", WEB_LIBRARIES, ("web",)),
         ("Templates stand in kit.web and kit.report", TEMPLATE_LIBRARIES, ("report", "web")),
-        ("Stores, clouds and senders of notices stand in kit.adapters", STORE_AND_CLOUD_LIBRARIES, ("adapters",)),
+        (
+            "Stores, clouds and senders of notices stand in kit.adapters and release.cloud",
+            STORE_AND_CLOUD_LIBRARIES,
+            ("adapters",),
+        ),
     ):
-        yield _known_to(tree, name, libraries, (*_kit(*rooms), *tree.outside))
+        deploying = (f"{RELEASE}.cloud",) if libraries is STORE_AND_CLOUD_LIBRARIES else ()
+        yield _known_to(tree, name, libraries, (*_kit(*rooms), *deploying, *tree.outside))
 
 
 def _what_is_deployed(tree: Checkout) -> Iterator[Rule]:

@@ -9,21 +9,51 @@ from quant_platform_kit.domain.digests import sha256
 
 from quant_release.cloud.environment import Environment, Variable, changes
 
-__all__ = ["changed", "container_of", "environment_of", "image_of", "is_same", "print_of", "template_of"]
+__all__ = [
+    "Revision",
+    "Template",
+    "changed",
+    "container_of",
+    "environment_of",
+    "failure_of",
+    "image_of",
+    "is_ready",
+    "is_same",
+    "print_of",
+    "template_of",
+]
 
 
-def container_of(template: run_v2.RevisionTemplate | run_v2.Revision) -> run_v2.Container:
+Template = run_v2.RevisionTemplate
+Revision = run_v2.Revision
+_READY = "Ready"
+
+
+def is_ready(revision: Revision) -> bool:
+    """Whether a revision has started."""
+    return any(
+        one.type_ == _READY and one.state == run_v2.Condition.State.CONDITION_SUCCEEDED for one in revision.conditions
+    )
+
+
+def failure_of(revision: Revision) -> str | None:
+    """Return why a revision cannot start, None if it can or may."""
+    failed = (one for one in revision.conditions if one.state == run_v2.Condition.State.CONDITION_FAILED)
+    return next((" ".join((one.message or one.type_).split()) for one in failed if one.type_ == _READY), None)
+
+
+def container_of(template: Template | Revision) -> run_v2.Container:
     """Return the container that serves: the one with a port, or the only one."""
     containers = list(template.containers)
     return next((one for one in containers if one.ports), containers[0] if containers else run_v2.Container())
 
 
-def image_of(template: run_v2.RevisionTemplate | run_v2.Revision) -> str:
+def image_of(template: Template | Revision) -> str:
     """Return the image of the container that serves."""
     return container_of(template).image
 
 
-def environment_of(template: run_v2.RevisionTemplate | run_v2.Revision) -> tuple[Variable, ...]:
+def environment_of(template: Template | Revision) -> tuple[Variable, ...]:
     """Return the environment of the container that serves, in its order."""
     return tuple(_variable(one) for one in container_of(template).env)
 
@@ -58,7 +88,7 @@ def _written(one: Variable) -> run_v2.EnvVar:
     return run_v2.EnvVar(name=one.name, value_source=run_v2.EnvVarSource(secret_key_ref=reference))
 
 
-def is_same(one: run_v2.RevisionTemplate | run_v2.Revision, image: str, environment: Environment) -> bool:
+def is_same(one: Template | Revision, image: str, environment: Environment) -> bool:
     """Whether a revision has an image, and an environment to the byte; the order of settings means nothing."""
     return image_of(one) == image and not changes(environment_of(one), environment)
 

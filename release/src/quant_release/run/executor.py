@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import date
 
 from quant_release.bundle import Bundle
+from quant_release.cloud.world import ServiceWorld
 from quant_release.repository.observed import ObservedState
 from quant_release.run.journal import RunRecord
 from quant_release.run.reading import Reading
@@ -14,7 +15,6 @@ from quant_release.run.scopes.images import ImageSteps
 from quant_release.run.scopes.packages import PackageSteps
 from quant_release.run.scopes.services import ServiceSteps
 from quant_release.run.service_state import Course
-from quant_release.run.service_world import ServiceWorld
 from quant_release.run.tools import Tools
 from quant_release.steps.machine import Subject
 from quant_release.steps.scopes import ScopeSteps

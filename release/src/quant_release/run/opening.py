@@ -16,6 +16,7 @@ from quant_platform_kit.services.operate.audit import Operator
 from quant_platform_kit.services.record.leases import Lease, lease_at
 
 from quant_release.bundle import Bundle, check_bundle, find_bundle, read_bundle
+from quant_release.cloud.world import ServiceWorld, Terms
 from quant_release.images.builders import builder_named
 from quant_release.repository.git import Git
 from quant_release.run.clean_environments import CleanEnvironments
@@ -23,7 +24,6 @@ from quant_release.run.desired import subjects_of
 from quant_release.run.executor import ReleaseExecutor
 from quant_release.run.journal import Journal, NewRun, RunRecord
 from quant_release.run.locks import LEASE, lease_store, lock_checkout
-from quant_release.run.service_world import ServiceWorld, Terms
 from quant_release.run.tools import Tools
 from quant_release.steps.machine import Subject
 from quant_release.steps.table import Scope

@@ -12,9 +12,10 @@ from quant_platform_kit.domain.runs import Outcome
 from quant_release.cloud.addresses import Said
 from quant_release.cloud.calls import Changed, CloudError, Unclear
 from quant_release.cloud.run_api import TrafficTarget
+from quant_release.cloud.templates import failure_of
 from quant_release.run.journal import Journal
 from quant_release.run.service_records import Held, RevisionRecords, ServiceRecords
-from quant_release.run.service_state import SETTINGS, Attempt, ServiceState, failure_of
+from quant_release.run.service_state import SETTINGS, Attempt, ServiceState
 
 __all__ = ["Expected", "Moves"]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from google.cloud import run_v2
 from quant_platform_kit.domain.digests import sha256
 from quant_platform_kit.domain.errors import Refused
 
@@ -16,17 +15,26 @@ from quant_release.cloud.environment import Environment, Variable, changes, swit
 from quant_release.cloud.holds import ServiceLedger
 from quant_release.cloud.run_api import Deployed, TrafficTarget
 from quant_release.cloud.scheduler_api import Job
-from quant_release.cloud.templates import changed, environment_of, image_of, is_same, template_of
+from quant_release.cloud.templates import (
+    Revision,
+    Template,
+    changed,
+    environment_of,
+    failure_of,
+    image_of,
+    is_ready,
+    is_same,
+    template_of,
+)
+from quant_release.cloud.world import ServiceWorld
 from quant_release.run.journal import Journal
 from quant_release.run.service_records import Held, RevisionRecords, ServiceRecords
-from quant_release.run.service_world import ServiceWorld
 
-__all__ = ["CODE", "SETTINGS", "Attempt", "Course", "Goal", "ServiceState", "Wanted", "failure_of"]
+__all__ = ["CODE", "SETTINGS", "Attempt", "Course", "Goal", "ServiceState", "Wanted"]
 
 CODE, SETTINGS = "c", "s"
 """The revisions that a run may make of a service: with the image, and then with the environment."""
 _MOST_ATTEMPTS = 50
-_READY = "Ready"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +87,12 @@ class Goal:
         The environment that it is to run in.
     """
 
-    base: run_v2.RevisionTemplate
+    base: Template
     image: str
     code: Environment
     final: Environment
 
-    def template(self, kind: str) -> run_v2.RevisionTemplate:
+    def template(self, kind: str) -> Template:
         """Return the template of one of the run's revisions."""
         return changed(self.base, self.image, self.code if kind == CODE else self.final)
 
@@ -97,21 +105,12 @@ class Attempt:
     """
 
     name: str
-    revision: run_v2.Revision | None
+    revision: Revision | None
 
     @property
     def is_ready(self) -> bool:
         """Whether it has started."""
-        state = run_v2.Condition.State.CONDITION_SUCCEEDED
-        return self.revision is not None and any(
-            one.type_ == _READY and one.state == state for one in self.revision.conditions
-        )
-
-
-def failure_of(revision: run_v2.Revision) -> str | None:
-    """Return why a revision cannot start, None if it can or may."""
-    failed = (one for one in revision.conditions if one.state == run_v2.Condition.State.CONDITION_FAILED)
-    return next((" ".join((one.message or one.type_).split()) for one in failed if one.type_ == _READY), None)
+        return self.revision is not None and is_ready(self.revision)
 
 
 class ServiceState:
@@ -161,22 +160,22 @@ class ServiceState:
             )
         return self.deployed.serving
 
-    def revision(self, name: str) -> run_v2.Revision | None:
+    def revision(self, name: str) -> Revision | None:
         """Return a revision by its short name, None if it is not there."""
         if name not in self._revisions:
             self._revisions[name] = self.world.run.revision(self.full_name, name)
         return self._revisions[name]
 
     @cached_property
-    def _revisions(self) -> dict[str, run_v2.Revision | None]:
+    def _revisions(self) -> dict[str, Revision | None]:
         return {}
 
     @cached_property
-    def serving_revision(self) -> run_v2.Revision:
+    def serving_revision(self) -> Revision:
         """The revision that serves."""
         return self._existing(self.serving)
 
-    def _existing(self, name: str) -> run_v2.Revision:
+    def _existing(self, name: str) -> Revision:
         found = self.revision(name)
         if found is None:
             raise CloudError(f"revision {name} of {self.name} is not there any more")

@@ -10,6 +10,7 @@ from quant_platform_kit.domain.errors import Refused
 
 from quant_release.bundle import Service
 from quant_release.cloud.calls import CloudError
+from quant_release.cloud.world import ServiceWorld
 from quant_release.repository.versions import tag_name
 from quant_release.run.guards.services import ServiceGuards
 from quant_release.run.journal import Journal
@@ -19,7 +20,6 @@ from quant_release.run.service_moves import Expected, Moves
 from quant_release.run.service_plan import commands_of, diff_of
 from quant_release.run.service_state import CODE, Course, Goal, ServiceState, Wanted
 from quant_release.run.service_views import aspects
-from quant_release.run.service_world import ServiceWorld
 from quant_release.run.tools import Tools
 from quant_release.steps.machine import Subject
 from quant_release.steps.table import Action, Guard, Row, Scope, Stage, Undo
