@@ -4,7 +4,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo demo-release test test-services contract check bench clean uv sync-check \
+.PHONY: help setup demo demo-release test test-services contract check bench images clean uv sync-check \
 	check-format check-lint check-types check-imports check-imports-proof check-repeatable check-lock check-calendars \
 	check-docs
 
@@ -56,6 +56,10 @@ check: check-format check-lint check-types check-imports check-imports-proof che
 bench: uv ## run the benchmarks
 	$(SYNC) --group test --group bench
 	$(BIN)/python -m bench
+
+images: uv ## build, start and push the image of every app, without a daemon; needs root, see docs/runbooks/images.md
+	$(SYNC) --group test
+	PATH="$(CURDIR)/.tools:$$PATH" $(BIN)/python scripts/build_images.py
 
 clean: ## remove all that these targets made
 	rm -rf .venv .cache .tools .pytest_cache .ruff_cache .hypothesis

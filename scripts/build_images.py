@@ -13,6 +13,7 @@ IMAGES_MMDEBSTRAP_OPTIONS and IMAGES_BUILD_OPTIONS say what is special about the
 
 from __future__ import annotations
 
+import signal
 import sys
 import tempfile
 import time
@@ -31,6 +32,7 @@ HEADINGS = ("image", "context s", "build and push s", "start to /health s", "MB 
 def main() -> int:
     """Build all images; return the exit status."""
     begun = time.monotonic()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         check_machine()
         CACHE.mkdir(parents=True, exist_ok=True)
@@ -42,6 +44,9 @@ def main() -> int:
     except (Failed, Missing, InvalidInput, Refused, StepFailed) as error:
         say(str(error))
         return 1
+    except KeyboardInterrupt:
+        say("interrupted; all that was started is stopped")
+        return 130
     say(f"{time.monotonic() - begun:.0f} s in all")
     return 0
 

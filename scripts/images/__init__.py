@@ -1,1 +1,1 @@
-"""Images of the apps, built, started and pushed without a daemon: what `scripts/build_images.py` does, one idea a file."""
+"""Images of the apps, built, started and pushed without a daemon: the parts of `scripts/build_images.py`."""

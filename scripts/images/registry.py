@@ -49,7 +49,9 @@ def registry(folder: Path) -> Generator[int]:
     port = free_port()
     config = folder / "registry.yml"
     config.write_text(CONFIG.format(folder=folder / "registry", port=port), "utf-8")
-    process = subprocess.Popen(["docker-registry", "serve", str(config)], stdin=subprocess.DEVNULL)
+    with (folder / "registry.log").open("w") as log:
+        command = ["docker-registry", "serve", str(config)]
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
     try:
         deadline = time.monotonic() + START_SECONDS
         while not _answers(port):

@@ -121,7 +121,7 @@ def _wait_for_health(port: int, process: subprocess.Popen[bytes], deadline: floa
 
 
 def _service_below(pid: int, entry: list[str]) -> int:
-    """Return the process that runs an entry point, below the one that started it."""
+    """Return the process that runs an entry point, below the one that started it; its program was looked up on PATH."""
     parents: dict[int, int] = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -130,7 +130,7 @@ def _service_below(pid: int, entry: list[str]) -> int:
             continue
         parents[int(stat.parent.name)] = int(text.rpartition(")")[2].split()[1])
     for one in parents:
-        if _line_of(one) == entry and pid in _above(one, parents):
+        if _line_of(one)[1:] == entry[1:] and pid in _above(one, parents):
             return one
     raise Failed(f"no process {' '.join(entry)} below {pid}")
 

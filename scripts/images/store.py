@@ -15,7 +15,7 @@ DRIVER = "overlay"
 
 @contextmanager
 def own_store(folder: Path) -> Generator[None]:
-    """Lead buildah to a store in a folder for the rest of this process; containers and images are removed at the end."""
+    """Lead buildah to a store in a folder for the rest of this process; all in it is removed at the end."""
     storage = folder / "storage.conf"
     places = f'graphroot = "{folder}/store"\nrunroot = "{folder}/run"\n'
     storage.write_text(f'[storage]\ndriver = "{DRIVER}"\n{places}', "utf-8")
