@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from quant_release.demo.baseline import BUNDLE, KIT, STRATEGIES
-from quant_release.run.apply import Options, Release, read_release
+from quant_release.run.opening import Options, Release, read_release
 from quant_release.steps.machine import Subject
 from quant_release.steps.table import Scope
 from quant_release.testing.rehearsal import Rehearsal, make_rehearsal, rehearsal_in

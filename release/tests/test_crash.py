@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 from quant_release.images.builders import DockerBuilder
-from quant_release.run.executor import GitExecutor
 from quant_release.run.journal import ImageRecord, Journal
+from quant_release.run.scopes.images import ImageSteps
 from quant_release.steps.machine import Boundary, Subject
 from quant_release.testing.crashing import (
     count_pushes,
@@ -82,20 +82,20 @@ def test_the_verdict_sees_an_image_that_is_built_twice(
     base = rehearsal.git.commit()
     killed_before_its_image_is_recorded(monkeypatch, tmp_path / "once")
     build = DockerBuilder.build
-    monkeypatch.setattr(GitExecutor, "_build", without_looking(build))
+    monkeypatch.setattr(ImageSteps, "_build", without_looking(build))
     assert release_to_the_end(rehearsal) == 1
     assert faults_of(rehearsal, base) == ["images"]
 
 
-def without_looking(build: Callable[..., str]) -> Callable[[GitExecutor, Subject], None]:
+def without_looking(build: Callable[..., str]) -> Callable[[ImageSteps, Subject], None]:
     """Return a mutant of the build that does not ask whether the image is there."""
-    real = GitExecutor._build
+    real = ImageSteps._build
 
-    def mutant(self: GitExecutor, subject: Subject) -> None:
+    def mutant(self: ImageSteps, subject: Subject) -> None:
         builder = self.tools.builder
         assert builder is not None
         blind = type("Blind", (), {"find": lambda *_: None, "build": lambda _, *given: build(builder, *given)})()
-        real(GitExecutor(replace(self.tools, builder=blind), self.bundle, self.on), subject)
+        real(ImageSteps(replace(self.tools, builder=blind), self.reading), subject)
 
     return mutant
 

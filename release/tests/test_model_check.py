@@ -8,7 +8,8 @@ from dataclasses import replace
 
 import pytest
 from quant_release.demo.baseline import BUNDLE
-from quant_release.run.apply import Options, apply, read_release
+from quant_release.run.apply import Watching, apply
+from quant_release.run.opening import Options, read_release
 from quant_release.steps.machine import Boundary, Subject, next_row
 from quant_release.steps.model_check import INVARIANTS, ModelExecutor, State, explore, subjects_for
 from quant_release.steps.table import TABLE, Guard, Row, Scope
@@ -73,7 +74,7 @@ def test_the_model_goes_through_the_stages_that_a_real_release_goes_through(opti
         if at in (Boundary.CHOSEN, Boundary.VERIFIED):
             real.append((str(subject.scope.value), read_release(options, BUNDLE).executor.stage(subject).value))
 
-    apply(options, BUNDLE, until="image:registry.invalid/rehearsal/ibkr", reached=reached)
+    apply(options, BUNDLE, until="image:registry.invalid/rehearsal/ibkr", watching=Watching(reached=reached))
     modelled: list[tuple[str, str]] = []
     state = State()
     for subject in subjects_for(packages=2, apps=3)[:6]:

@@ -15,8 +15,9 @@ import pytest
 from quant_release.demo.baseline import BUNDLE, KIT, STRATEGIES, bundle_text, copy_of, make_origin
 from quant_release.inspect.status import read_status
 from quant_release.repository.git import Git
-from quant_release.run.apply import Options, apply
+from quant_release.run.apply import apply
 from quant_release.run.clean_environments import Installed, check_commits, installed_in
+from quant_release.run.opening import Options
 
 pytestmark = pytest.mark.services
 ROOT = Path(__file__).resolve().parents[2]

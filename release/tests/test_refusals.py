@@ -13,9 +13,10 @@ from quant_platform_kit.adapters.stores import open_store
 from quant_platform_kit.domain.errors import QuantError, Refused
 from quant_release.demo.baseline import BUNDLE, KIT, STRATEGIES, bundle_text
 from quant_release.repository.git import Git, GitError
-from quant_release.run.apply import Options, Release, abandon, apply
+from quant_release.run.apply import Watching, abandon, apply
 from quant_release.run.journal import Journal, RunWatcher
 from quant_release.run.locks import lease_store, lock_checkout
+from quant_release.run.opening import Options, Release
 from quant_release.steps.machine import Boundary, Subject, advance
 from quant_release.steps.table import Row, Scope
 from quant_release.testing.rehearsal import Rehearsal
@@ -157,7 +158,9 @@ def test_an_origin_that_moves_between_plan_and_push_is_not_overtaken(
             push_from_elsewhere(rehearsal, tmp_path / "other")
 
     with pytest.raises(error, match=r"moved to|failed to push"):
-        apply(options, BUNDLE, reached=interfere if boundary is Boundary.RECORDED else interfere_before)
+        apply(
+            options, BUNDLE, watching=Watching(reached=interfere if boundary is Boundary.RECORDED else interfere_before)
+        )
     assert f"{KIT}-v0.7.10" not in rehearsal.origin.tags()
     assert rehearsal.origin.text("log", "--format=%s", "--max-count=1", "main") == "Faster"
 
@@ -261,7 +264,7 @@ def test_a_refusal_is_in_the_journal(rehearsal: Rehearsal, options: Options, tmp
             push_from_elsewhere(rehearsal, tmp_path / "other")
 
     with pytest.raises(Refused):
-        apply(options, BUNDLE, reached=interfere)
+        apply(options, BUNDLE, watching=Watching(reached=interfere))
     journal = Journal(open_store(rehearsal.store), "ana")
     (run,) = journal.runs()
     last = journal.events(run.run)[-1]

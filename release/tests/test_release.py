@@ -12,9 +12,10 @@ from quant_release.inspect.drift import drifts
 from quant_release.inspect.preview import plan
 from quant_release.repository.pins import read_pins
 from quant_release.repository.workspace import read_workspace
-from quant_release.run.apply import Options, abandon, apply, read_release
+from quant_release.run.apply import Watching, abandon, apply
 from quant_release.run.journal import Journal, RunRecord
 from quant_release.run.locks import LEASE
+from quant_release.run.opening import Options, read_release
 from quant_release.steps.table import TABLE
 from quant_release.testing.rehearsal import Rehearsal
 
@@ -100,7 +101,11 @@ def test_a_plan_says_what_apply_then_does(rehearsal: Rehearsal, options: Options
     release = read_release(options, BUNDLE)
     planned = [(step.step, step.subject) for step in plan(release.executor, release.subjects)]
     done: list[tuple[str, str]] = []
-    apply(options, BUNDLE, listener=lambda what, row, on: done.append((row.step, str(on))) if what == "ended" else None)
+    apply(
+        options,
+        BUNDLE,
+        watching=Watching(lambda what, row, on: done.append((row.step, str(on))) if what == "ended" else None),
+    )
     assert done == planned
 
 
@@ -113,8 +118,8 @@ def test_a_release_stops_after_the_step_that_until_names_and_resumes(rehearsal: 
 
 
 def test_until_names_steps_and_subjects_that_exist(options: Options) -> None:
-    with pytest.raises(InvalidInput, match="there is no step 'deploy'; known: preflight"):
-        apply(options, BUNDLE, until="deploy")
+    with pytest.raises(InvalidInput, match="there is no step 'no-such-step'; known: preflight"):
+        apply(options, BUNDLE, until="no-such-step")
     with pytest.raises(InvalidInput, match="push has no subject 'numpy'; the bundle has: quant-platform-kit"):
         apply(options, BUNDLE, until="push:numpy")
 

@@ -8,7 +8,8 @@ import pytest
 from quant_platform_kit.domain.errors import Refused
 from quant_release.demo.baseline import BUNDLE, KIT, STRATEGIES, new_repository
 from quant_release.inspect.status import read_status
-from quant_release.run.apply import Options, apply
+from quant_release.run.apply import apply
+from quant_release.run.opening import Options
 from quant_release.testing.rehearsal import Rehearsal
 
 

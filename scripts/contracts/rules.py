@@ -112,9 +112,14 @@ def _libraries(tree: Checkout) -> Iterator[Rule]:
     for name, libraries, rooms in (
         ("HTTP stands in kit.web", WEB_LIBRARIES, ("web",)),
         ("Templates stand in kit.web and kit.report", TEMPLATE_LIBRARIES, ("report", "web")),
-        ("Stores, clouds and senders of notices stand in kit.adapters", STORE_AND_CLOUD_LIBRARIES, ("adapters",)),
+        (
+            "Stores, clouds and senders of notices stand in kit.adapters and release.cloud",
+            STORE_AND_CLOUD_LIBRARIES,
+            ("adapters",),
+        ),
     ):
-        yield _known_to(tree, name, libraries, (*_kit(*rooms), *tree.outside))
+        deploying = (f"{RELEASE}.cloud", f"{RELEASE}.demo") if libraries is STORE_AND_CLOUD_LIBRARIES else ()
+        yield _known_to(tree, name, libraries, (*_kit(*rooms), *deploying, *tree.outside))
 
 
 def _what_is_deployed(tree: Checkout) -> Iterator[Rule]:
@@ -132,7 +137,7 @@ def _rooms_of_the_tools(tree: Checkout) -> Iterator[Rule]:
     yield _layers(tree, SANDBOX, ("cli",), ("demo",), ("stands",), ("cloud", "venues"), ("exchange",), ("servers",))
     for room, *shared in (
         ("venues", ("http",)),
-        ("cloud", ("values",), ("rest",)),
+        ("cloud", ("values",), ("database", "rest")),
         ("stands", ("exchange_stand", "platform", "registry"), ("stand",)),
     ):
         below = {name for layer in shared for name in layer}
@@ -152,6 +157,7 @@ def _rooms_of_the_tools(tree: Checkout) -> Iterator[Rule]:
         ("demo",),
         ("inspect",),
         ("run",),
+        ("cloud",),
         ("bundle", "images"),
         ("repository",),
         ("commands",),
@@ -160,7 +166,10 @@ def _rooms_of_the_tools(tree: Checkout) -> Iterator[Rule]:
     apps_and_more = tuple(package for package in tree.packages if package not in (KIT, RELEASE))
     yield _only(
         RELEASE,
-        (*_kit("adapters", "cli", "domain", "ports", "services"), "pydantic", "rich", "typer"),
+        (
+            *_kit("adapters", "cli", "domain", "ports", "services"),
+            *(f"{SANDBOX}.servers", "google", "pydantic", "requests", "rich", "typer"),
+        ),
         (*apps_and_more, *_kit("runtime", "testing", "web")),
     )
 

@@ -18,6 +18,7 @@ TITLES = {
     Scope.PACKAGE: "Of a package, each after those it depends on",
     Scope.APP: "Of an app, once every package is published",
     Scope.IMAGE: "Of an image: one per app and repository, however many services share it",
+    Scope.SERVICE: "Of a service, one after the other, once every image is built",
 }
 
 

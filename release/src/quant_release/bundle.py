@@ -5,7 +5,8 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 from quant_platform_kit.adapters.platforms import read_platform
@@ -13,18 +14,24 @@ from quant_platform_kit.adapters.strategies import catalog
 from quant_platform_kit.domain.digests import sha256
 from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.domain.matrix import matrix
+from quant_platform_kit.domain.redaction import HIDDEN
 from quant_platform_kit.domain.strategy import StrategyManifest
 
 from quant_release.repository.versions import Version
 from quant_release.repository.workspace import Workspace
 
-__all__ = ["Bundle", "Service", "Snapshot", "check_bundle", "find_bundle", "read_bundle"]
+__all__ = ["Bundle", "Secret", "Service", "Snapshot", "check_bundle", "find_bundle", "read_bundle"]
 
 FOLDER = Path("release/bundles")
 
 _Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 _Flag = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]*$")]
 _Text = Annotated[str, StringConstraints(min_length=1, pattern=r"^\S+$")]
+_Job = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,500}$")]
+_SecretVersion = Annotated[str, StringConstraints(pattern=r"^([1-9][0-9]*|rotating)$")]
+_MOST_SERVICES, _LONGEST_SHOWN = 100, 200
+_NAMES_A_SECRET = "_SECRET_NAME"
+"""Settings that end so hold the name of a secret, which the app reads itself."""
 
 
 def _version_text(text: str) -> str:
@@ -36,6 +43,25 @@ def _version_text(text: str) -> str:
 
 class _Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _without_password(url: str) -> str:
+    if urlsplit(url).password is not None:
+        raise ValueError("it has a password; name a variable of the operator's environment with store_env instead")
+    return url
+
+
+class Secret(_Model):
+    """A setting whose value is in Secret Manager.
+
+    Attributes
+    ----------
+    version
+        A number, or ``rotating``: whatever is newest when a revision starts.
+    """
+
+    secret: _Text
+    version: _SecretVersion
 
 
 class Snapshot(_Model):
@@ -63,9 +89,17 @@ class Service(_Model):
     profile
         What it is to run; None leaves the one it has.
     secrets
-        Names of secrets by setting, never their values.
+        By setting, never their values; a setting that ends in ``_SECRET_NAME`` holds the name of a secret itself.
     flags
         Settings that this bundle may change; every other one stays as it is.
+    schedule
+        Name of its Cloud Scheduler job, in the service's region and project.
+    service_account, audience
+        Who calls it, and for which audience: what the job's identity tokens say.
+    store, store_env
+        Address of its ledger, or the variable of the operator's environment that holds it.
+    live
+        Whether it may trade live after the release.
     """
 
     platform: _Name
@@ -76,8 +110,24 @@ class Service(_Model):
     account_prefix: str | None = None
     account_region: str | None = None
     snapshot: Snapshot | None = None
-    secrets: Mapping[_Flag, _Text] = {}
+    secrets: Mapping[_Flag, Secret | _Text] = {}
     flags: Mapping[_Flag, str] = {}
+    schedule: _Job | None = None
+    service_account: _Text | None = None
+    audience: _Text | None = None
+    store: Annotated[_Text, AfterValidator(_without_password)] | None = None
+    store_env: _Flag | None = None
+    live: bool = False
+
+    @property
+    def is_moved(self) -> bool:
+        """Whether a release goes on through this service, and does not end at its image."""
+        return self.schedule is not None
+
+    @property
+    def parent(self) -> str:
+        """Project and location, as Google names them."""
+        return f"projects/{self.project}/locations/{self.region}"
 
 
 class Bundle(_Model):
@@ -98,7 +148,7 @@ class Bundle(_Model):
     name: _Name
     packages: Mapping[str, Annotated[str, AfterValidator(_version_text)]] = Field(min_length=1)
     platforms: Annotated[tuple[_Name, ...], Field(min_length=1)]
-    services: Mapping[_Name, Service] = {}
+    services: Annotated[Mapping[_Name, Service], Field(max_length=_MOST_SERVICES)] = {}
     rollback: bool = False
 
     def version(self, package: str) -> Version:
@@ -144,10 +194,18 @@ def read_bundle(path: Path) -> Bundle:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
-        raise InvalidInput(f"bundle {path}: {where} is {first['input']!r}: {first['msg']}") from None
+        raise InvalidInput(f"bundle {path}: {where} is {_shown(dict(first))}: {first['msg']}") from None
     if bundle.name != path.stem:
         raise InvalidInput(f"bundle {path}: its name is {bundle.name!r}; name it {path.stem!r}, as the file")
     return bundle
+
+
+def _shown(error: Mapping[str, Any]) -> str:
+    """Return the value of an error, unless it may hold a password or is too long to be read."""
+    if error["loc"] and error["loc"][-1] == "store":
+        return HIDDEN
+    text = repr(error["input"])
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."
 
 
 def check_bundle(bundle: Bundle, workspace: Workspace, root: Path) -> None:
@@ -195,9 +253,7 @@ def _service_problems(
     name: str, service: Service, manifests: Mapping[str, StrategyManifest], folder: Path
 ) -> Sequence[str]:
     platform = read_platform(folder / "platform.toml")
-    problems: list[str] = []
-    if (service.account_prefix is None) != (service.account_region is None):
-        problems.append("account_prefix and account_region go together")
+    problems = _key_problems(service)
     if service.profile is None:
         return [*problems, *(["snapshot without a profile"] if service.snapshot else [])]
     manifest = manifests.get(service.profile)
@@ -211,4 +267,29 @@ def _service_problems(
         problems.append(f"profile {service.profile} needs a snapshot: add path and manifest")
     if not backed and service.snapshot is not None:
         problems.append(f"profile {service.profile} takes no snapshot; remove the table")
+    return problems
+
+
+def _key_problems(service: Service) -> list[str]:
+    """Return which keys of a service do not go together."""
+    problems: list[str] = []
+    if (service.account_prefix is None) != (service.account_region is None):
+        problems.append("account_prefix and account_region go together")
+    moved = {"schedule": service.schedule, "service_account": service.service_account, "audience": service.audience}
+    moved["store or store_env"] = service.store or service.store_env
+    absent = [name for name, value in moved.items() if value is None]
+    if 0 < len(absent) < len(moved):
+        problems.append(f"{', '.join(absent)} is missing; give all of {', '.join(moved)}, or none to stop at images")
+    if service.store is not None and service.store_env is not None:
+        problems.append("store and store_env are two addresses of one ledger; give one")
+    if service.live and not service.is_moved:
+        problems.append("live = true without a schedule: nothing of it is moved")
+    for name, secret in service.secrets.items():
+        is_name = name.endswith(_NAMES_A_SECRET)
+        if isinstance(secret, str) and not is_name:
+            problems.append(f'{name} = "{secret}" says no version; write {{ secret = "{secret}", version = "7" }}')
+        if isinstance(secret, Secret) and is_name:
+            problems.append(f"{name} holds the name of a secret, not its value; write it as a text")
+        if name in service.flags:
+            problems.append(f"{name} is a flag and a secret; give one")
     return problems

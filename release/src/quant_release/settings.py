@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from pathlib import Path
 
-__all__ = ["child_environment", "git_credentials_file", "git_credentials_secret", "store_url"]
+__all__ = ["child_environment", "setting", "store_url"]
 
 _OF_A_HOOK = ("GIT_DIR", "GIT_INDEX_FILE", "GIT_WORK_TREE", "GIT_PREFIX", "GIT_OBJECT_DIRECTORY")
 _OF_THIS_PYTHON = ("VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME", "UV_PROJECT_ENVIRONMENT")
@@ -14,18 +13,12 @@ _OF_THIS_PYTHON = ("VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME", "UV_PROJECT_ENVIRO
 
 def store_url() -> str | None:
     """Return ``STORE_URL``: where the journal and the lease of releases are."""
-    return os.environ.get("STORE_URL") or None  # noqa: TID251 - this is where it is read
+    return setting("STORE_URL")
 
 
-def git_credentials_file() -> Path | None:
-    """Return ``GIT_CREDENTIALS_FILE``: logins to a private origin, for images that are built on this machine."""
-    value = os.environ.get("GIT_CREDENTIALS_FILE")  # noqa: TID251 - this is where it is read
-    return Path(value) if value else None
-
-
-def git_credentials_secret() -> str | None:
-    """Return ``GIT_CREDENTIALS_SECRET``: the same in Secret Manager, for images that Cloud Build builds."""
-    return os.environ.get("GIT_CREDENTIALS_SECRET") or None  # noqa: TID251 - this is where it is read
+def setting(name: str) -> str | None:
+    """Return a variable of the operator's environment; None if it is not set, or empty."""
+    return os.environ.get(name) or None  # noqa: TID251 - this is where it is read
 
 
 def child_environment(**extra: str) -> Mapping[str, str]:

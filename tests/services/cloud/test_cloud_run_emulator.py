@@ -383,6 +383,24 @@ def test_forbidden_is_refused_in_googles_words_at_an_address_or_by_the_api(run: 
     assert run.get() == service
 
 
+@pytest.mark.parametrize("status", [200, 502])
+def test_a_page_or_nothing_is_answered_on_demand_instead_of_a_document(run: CloudRun, status: int) -> None:
+    service = run.create()
+    for path in (f"/v2/{NAME}", f"{KNATIVE}/services/web"):
+        run.server.fault("http_error", operation="get", body="html", status=status)
+        page = run.raw("GET", path)
+        assert (page.status_code, page.headers["Content-Type"]) == (status, "text/html; charset=utf-8")
+        assert page.text.startswith("<!DOCTYPE html>")
+        run.server.fault("http_error", operation="get", body="empty")
+        nothing = run.raw("GET", path)
+        assert (nothing.status_code, nothing.json()) == (200, {})
+    run.server.fault("http_error", operation="patch", body="empty")
+    run.raw("PATCH", f"/v2/{NAME}")
+    run.server.fault("http_error", operation="address", body="html", status=status)
+    assert run.ask(service.uri, "/version").text.startswith("<!DOCTYPE html>")
+    assert run.get() == service, "nothing of it had an effect"
+
+
 def test_requests_fail_on_demand_and_are_counted(run: CloudRun) -> None:
     service = run.create()
     run.server.forget_requests()

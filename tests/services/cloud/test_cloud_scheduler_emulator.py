@@ -59,6 +59,11 @@ class Target:
     def uri(self) -> str:
         return f"http://127.0.0.1:{self.port}/run"
 
+    def release(self) -> None:
+        """Answer whoever waits."""
+        if self.hang is not None:
+            self.hang.set()
+
 
 @pytest.fixture
 def target() -> Generator[Target]:
@@ -94,8 +99,7 @@ def target() -> Generator[Target]:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
         thread.start()
         yield made
-        if made.hang is not None:
-            made.hang.set()
+        made.release()
         server.shutdown()
         thread.join()
 
@@ -128,6 +132,28 @@ class Scheduler:
         answer = self.call("POST", "/_control/advance", order)
         assert answer.status_code == 200, answer.text
         return answer.json()["executions"]
+
+    def claims(self, token: str, audience: str) -> dict[str, Any]:
+        """Return what a token claims, checked with the keys that are served."""
+        keys = jwt.PyJWKClient(f"http://127.0.0.1:{self.server.port}/oauth2/v3/certs")
+        key = keys.get_signing_key_from_jwt(token)
+        return jwt.decode(token, key, ["RS256"], audience=audience, issuer="https://accounts.google.com")
+
+    def hanging(self) -> threading.Thread:
+        """Begin the next execution, whose target does not answer; return the thread that waits for it."""
+        self.target.hang = threading.Event()
+
+        def move() -> None:
+            with suppress(requests.RequestException):
+                self.advance(next=1)
+
+        moving = threading.Thread(target=move)
+        moving.start()
+        end = time.monotonic() + 60
+        while not self.target.seen and time.monotonic() < end:
+            time.sleep(0.01)
+        assert self.target.seen
+        return moving
 
     def executions(self, count: int) -> list[dict[str, Any]]:
         """Wait until some executions are finished, and return all."""
@@ -266,6 +292,21 @@ def test_requests_to_the_api_fail_on_demand_and_are_counted(scheduler: Scheduler
     assert (refused.status_code, refused.json()["error"]["status"]) == (503, "UNAVAILABLE")
     scheduler.create()
     assert scheduler.server.requests() == {"create": 2}
+
+
+def test_a_page_or_nothing_is_answered_on_demand_instead_of_a_job(scheduler: Scheduler) -> None:
+    scheduler.create()
+    for status in (200, 502):
+        scheduler.server.fault("http_error", operation="pause", body="html", status=status)
+        page = scheduler.call("POST", f"/v1/{NAME}:pause", {})
+        assert (page.status_code, page.headers["Content-Type"]) == (status, "text/html; charset=utf-8")
+        assert page.text.startswith("<!DOCTYPE html>")
+    scheduler.server.fault("http_error", operation="pause", body="empty")
+    nothing = scheduler.call("POST", f"/v1/{NAME}:pause", {})
+    assert (nothing.status_code, nothing.json()) == (200, {})
+    scheduler.server.fault("http_error", operation="token", body="empty")
+    assert scheduler.call("POST", GENERATE, {"audience": "web"}).json() == {}
+    assert scheduler.api("GET", NAME)["state"] == "ENABLED", "nothing of it had an effect"
 
 
 def test_a_fault_that_is_not_known_is_refused_with_those_that_are(scheduler: Scheduler) -> None:
@@ -443,21 +484,60 @@ def test_the_token_of_a_request_is_checked_with_the_served_keys(scheduler: Sched
     email = "scheduler@p.iam.gserviceaccount.com"
     scheduler.create(httpTarget={"uri": target.uri, "oidcToken": {"serviceAccountEmail": email, "audience": "app"}})
     scheduler.advance(next=1)
-    keys = jwt.PyJWKClient(f"http://127.0.0.1:{scheduler.server.port}/oauth2/v3/certs")
-
-    def claims(token: str, audience: str) -> dict[str, Any]:
-        key = keys.get_signing_key_from_jwt(token)
-        return jwt.decode(token, key, ["RS256"], audience=audience, issuer="https://accounts.google.com")
-
     kind, _, token = target.seen[0].headers["Authorization"].partition(" ")
     assert kind == "Bearer"
-    assert (claims(token, "app")["email"], claims(token, "app")["email_verified"]) == (email, True)
+    claims = scheduler.claims(token, "app")
+    assert (claims["email"], claims["email_verified"]) == (email, True)
     minted = scheduler.call("GET", "/_control/token?audience=b&email=c@d").json()["token"]
-    assert claims(minted, "b")["email"] == "c@d"
+    assert scheduler.claims(minted, "b")["email"] == "c@d"
     expired = scheduler.call("GET", "/_control/token?audience=b&email=c@d&expired=1").json()["token"]
     with pytest.raises(jwt.ExpiredSignatureError):
-        claims(expired, "b")
+        scheduler.claims(expired, "b")
     assert scheduler.call("GET", "/_control/token?audience=b").status_code == 400
+
+
+ACCOUNT = "caller@p.iam.gserviceaccount.com"
+GENERATE = f"/v1/projects/-/serviceAccounts/{ACCOUNT}:generateIdToken"
+
+
+def test_iam_signs_a_token_in_the_name_of_an_account_with_the_same_key(scheduler: Scheduler) -> None:
+    answer = scheduler.call("POST", GENERATE, {"audience": "https://web.example", "includeEmail": True})
+    assert (answer.status_code, list(answer.json())) == (200, ["token"])
+    claims = scheduler.claims(answer.json()["token"], "https://web.example")
+    assert (claims["email"], claims["email_verified"], claims["exp"] - claims["iat"]) == (ACCOUNT, True, 3600)
+    without = scheduler.call("POST", GENERATE, {"audience": "web", "delegates": []}).json()["token"]
+    assert not {"email", "email_verified"} & set(scheduler.claims(without, "web"))
+    assert scheduler.claims(without, "web")["sub"] == claims["sub"]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "why"),
+    [
+        ({}, "audience is None"),
+        ({"audience": ""}, "audience is ''"),
+        ({"audience": "web", "includeEmail": "yes"}, "includeEmail is 'yes'"),
+        ({"audience": "web", "include_email": True}, 'Unknown name "include_email": Cannot find field.'),
+        (["web"], "it is a JSON object"),
+    ],
+)
+def test_iam_refuses_what_asks_for_no_token(scheduler: Scheduler, wanted: Any, why: str) -> None:
+    answer = scheduler.call("POST", GENERATE, wanted)
+    assert (answer.status_code, answer.json()["error"]["status"]) == (400, "INVALID_ARGUMENT")
+    assert why in answer.json()["error"]["message"]
+
+
+def test_iam_refuses_a_caller_that_lacks_the_permission_in_its_own_words(scheduler: Scheduler) -> None:
+    scheduler.server.fault("http_error", operation="token", status=403)
+    wanted = {"audience": "web", "includeEmail": True}
+    assert scheduler.call("POST", GENERATE, wanted).json() == {
+        "error": {
+            "code": 403,
+            "message": "Permission 'iam.serviceAccounts.getOpenIdToken' denied on resource (or it may not exist).",
+            "status": "PERMISSION_DENIED",
+        }
+    }
+    assert scheduler.call("POST", GENERATE, wanted).status_code == 200
+    assert scheduler.server.requests() == {"token": 2}
 
 
 # --- restarts ------------------------------------------------------------------------------------
@@ -471,20 +551,10 @@ def test_jobs_survive_a_killed_scheduler_and_what_it_broke_off_is_due_again(
     scheduler.create()
     scheduler.create("held", schedule="0 9 * * *")
     paused = scheduler.api("POST", f"{PARENT}/jobs/held:pause", {})
-    target.hang = threading.Event()
-
-    def move() -> None:
-        with suppress(requests.RequestException):
-            scheduler.advance(next=1)
-
-    moving = threading.Thread(target=move)
-    moving.start()
-    end = time.monotonic() + 60
-    while not target.seen and time.monotonic() < end:
-        time.sleep(0.01)
+    moving = scheduler.hanging()
     scheduler.server.kill()
     moving.join(5)
-    target.hang.set()
+    target.release()
 
     again = Scheduler(start(*options), target)
     assert again.api("GET", f"{PARENT}/jobs/held") == paused
@@ -505,21 +575,10 @@ def test_it_ends_within_two_seconds_while_attempts_hang_and_while_it_waits_to_re
     start: Start, target: Target
 ) -> None:
     scheduler = Scheduler(start("cloud.scheduler", "--clock", "virtual", "--start", BEGIN), target)
-    target.hang = threading.Event()
     scheduler.create()
     scheduler.create("down", httpTarget={"uri": "http://127.0.0.1:1/"}, retryConfig={"retryCount": 5})
     scheduler.api("POST", f"{PARENT}/jobs/down:run", {})
-
-    def move() -> None:
-        with suppress(requests.RequestException):
-            scheduler.advance(next=1)
-
-    moving = threading.Thread(target=move)
-    moving.start()
-    end = time.monotonic() + 60
-    while not target.seen and time.monotonic() < end:
-        time.sleep(0.01)
-    assert target.seen
+    moving = scheduler.hanging()
     began = time.monotonic()
     scheduler.server.process.send_signal(signal.SIGTERM)
     assert scheduler.server.process.wait(5) == 0

@@ -24,6 +24,7 @@ from typing import Any
 import pytest
 from quant_platform_kit.adapters import installed
 from quant_platform_kit.adapters.calendar_tables import load_calendar
+from quant_platform_kit.adapters.clock import SystemClock
 from quant_platform_kit.adapters.file_store import FileStore
 from quant_platform_kit.cli import halt as halt_module
 from quant_platform_kit.cli import place as place_module
@@ -33,7 +34,8 @@ from quant_platform_kit.domain.orders import ExecutionReport, Order, Side
 from quant_platform_kit.domain.silence import AfterSilence, BrokerTraits
 from quant_platform_kit.paper.broker import PaperBroker, read_account
 from quant_platform_kit.paper.client import PaperClient, control
-from quant_platform_kit.services.operate.audit import audit_entries
+from quant_platform_kit.services.operate.audit import Operator, audit_entries
+from quant_platform_kit.services.operate.halting import set_halt
 from quant_platform_kit.services.operate.switches import halts
 from quant_platform_kit.testing.synthetic import synthetic_prices
 
@@ -565,6 +567,39 @@ def test_a_scope_that_is_not_named_as_it_should_be_is_wrong_usage(
 ) -> None:
     before = tree(book)
     assert_refused(quant(command, *scope, "--reason", "storm", "--book", book), words, code=2)
+    assert tree(book) == before
+
+
+@pytest.mark.parametrize("scope", [["all"], ["account"], ["service", "cli"], ["service", "release-cli"]])
+def test_what_a_release_holds_is_lifted_by_no_resume(
+    quant: Quant, market: Path, book: Path, account: str, scope: list[str]
+) -> None:
+    store = store_of(book)
+    set_halt(Operator(store, SystemClock(), "mira"), "release-cli", "release a4-0007", on=True)
+    halted = quant("halt", *scope, "--reason", "storm", "--book", book)
+    assert "  also held by a release: release-cli; `release open` lifts it\n" in halted.out
+    quant("resume", *scope, "--reason", "calm", "--book", book)
+    assert halts(store).on() == {"release-cli"}
+    held = quant("resume", "--reason", "calm", "--book", book)
+    assert "  still held by a release: release-cli; `release open` lifts it\n" in held.out
+    blocked = quant(*trade(market, book, NEXT_DAY))
+    assert (blocked.code, "held by a release: release-cli" in blocked.err) == (1, True)
+    shown = quant("status", "--book", book)
+    assert re.search(r"halted +release-cli by mira since .* UTC: release a4-0007\n", shown.out)
+
+
+def test_no_name_of_an_account_reaches_the_switch_of_another_scope(quant: Quant, book: Path, tree: Tree) -> None:
+    """Not even where the store does not tell its accounts any more, so that no name can be looked up."""
+    for command in ("halt", "resume"):
+        answer = quant(command, "account", "release-cli", "--reason", "storm", "--book", book)
+        assert (answer.code, "account release-cli is not in the store" in answer.err) == (1, True)
+    for owner in (book / "store" / "owners").iterdir():
+        owner.unlink()
+    place = ["--reason", "storm", "--store", (book / "store").as_uri()]
+    before = tree(book)
+    for command in ("halt", "resume"):
+        answer = quant(command, "account", "A/release-cli", *place)
+        assert (answer.code, "the scope of a halt is 'account-A/release-cli'" in answer.err) == (1, True)
     assert tree(book) == before
 
 

@@ -16,7 +16,7 @@ from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.web.app import create_app
 from quant_platform_kit.web.identity import IdentityCheck
 
-from .test_service import DUE, PRIVATE, TIME, House
+from .test_service import DUE, PRIVATE, TIME, House, report_of
 
 AUDIENCE = "https://paper-service.example"
 SCHEDULER, READER, STRANGER = "scheduler@example.com", "ana@example.com", "mallory@example.com"
@@ -96,6 +96,16 @@ def test_a_reader_may_read_and_not_trigger(guarded: House, token: Token) -> None
     answer = run(guarded, f"Bearer {token(READER)}")
     assert (answer.status_code, answer.json()) == (403, {"error": f"the token is of {READER}, who may not do this"})
     assert guarded.picture == before
+
+
+def test_a_probe_with_the_token_of_the_scheduler_is_told_about_and_with_another_is_not(
+    guarded: House, token: Token
+) -> None:
+    for refused in (token(READER), token(STRANGER)):
+        assert guarded.run(mode="probe", Authorization=f"Bearer {refused}").status_code == 403
+    assert guarded.postbox.sent == []
+    report_of(guarded.run(mode="probe", Authorization=f"Bearer {token()}"))
+    assert [told.title for told in guarded.postbox.about("first")] == ["house now runs Scripted, revision unknown"]
 
 
 @pytest.mark.parametrize("path", READABLE)

@@ -70,7 +70,12 @@ def test_a_book_can_compare_operations_in_its_own_way() -> None:
         ({"kind": "drop_before", "times": 0}, "times is a number from 1 on, or null for ever, not 0"),
         ({"kind": "drop_before", "times": True}, "times is a number"),
         ({"kind": "drop_before", "skip": -1}, "skip is a number from 0 on, not -1"),
-        ({"kind": "http_error", "status": 200}, "status is an HTTP error from 400 to 599, not 200"),
+        ({"kind": "http_error", "status": 200}, "with body error status is from 400 to 599, not 200"),
+        ({"kind": "http_error", "body": "html", "status": 199}, "with body html status is from 200 to 599, not 199"),
+        ({"kind": "http_error", "body": "empty", "status": 503}, "with body empty status is from 200 to 200, not 503"),
+        ({"kind": "http_error", "body": "xml"}, "body is one of error, html, empty, not 'xml'"),
+        ({"kind": "http_error", "body": []}, "body is one of error, html, empty, not"),
+        ({"kind": "slow", "body": "html"}, "body is of http_error, not of slow"),
         ({"kind": "slow", "seconds": -0.1}, "seconds is a number from 0 on, not -0.1"),
         ({"kind": "slow", "seconds": float("inf")}, "seconds is a number"),
         ({"kind": "slow", "seconds": float("nan")}, "seconds is a number"),
@@ -84,6 +89,15 @@ def test_a_document_that_is_no_fault_is_refused_with_the_reason(document: Any, c
 def test_a_document_is_read_whole() -> None:
     read = Fault.read({"kind": "slow", "operation": "get", "times": None, "skip": 3, "seconds": 2, "status": 500})
     assert read == Fault(FaultKind.SLOW, "get", None, 3, 500, 2)
+
+
+@pytest.mark.parametrize(
+    ("document", "status"),
+    [({}, 503), ({"body": "html"}, 503), ({"body": "html", "status": 200}, 200), ({"body": "empty"}, 200)],
+)
+def test_an_error_has_the_status_that_its_body_usually_has(document: dict[str, Any], status: int) -> None:
+    fault = Fault.read({"kind": "http_error", **document})
+    assert (fault.status, fault.body) == (status, document.get("body", "error"))
 
 
 def test_a_connection_that_has_ended_is_not_reset() -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from quant_release.run.apply import Options
+from quant_release.run.opening import Options
 from quant_release.settings import store_url
 
 __all__ = [

@@ -25,7 +25,8 @@ from quant_release.cli.options import (
     options_of,
 )
 from quant_release.cli.show import print_plan, say
-from quant_release.run.apply import abandon, apply, read_release
+from quant_release.run.apply import Watching, abandon, apply
+from quant_release.run.opening import read_release
 from quant_release.steps.machine import Subject
 from quant_release.steps.table import Row
 
@@ -77,7 +78,7 @@ def apply_command(
         print_plan(read_release(options, bundle), json=json)
     printer = StepPrinter()
     with printer.at_work:
-        run = apply(options, bundle, until=until, resume=resume, listener=printer)
+        run = apply(options, bundle, until=until, resume=resume, watching=Watching(printer))
     if json:
         print_json({"run": run.run, "bundle": run.bundle, "finished": until is None})
     else:

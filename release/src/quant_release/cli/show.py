@@ -20,8 +20,8 @@ from quant_release.cli.options import (
 from quant_release.inspect.drift import drifts
 from quant_release.inspect.preview import PlannedStep, plan
 from quant_release.inspect.status import read_status
-from quant_release.run.apply import Options, Release, read_release
 from quant_release.run.journal import Journal
+from quant_release.run.opening import Options, Release, read_release
 from quant_release.run.refusals import refusals
 from quant_release.steps.table import rows_of
 

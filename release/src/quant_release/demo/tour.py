@@ -13,9 +13,10 @@ from quant_release.inspect.preview import plan
 from quant_release.inspect.status import read_status
 from quant_release.repository.git import Git
 from quant_release.repository.versions import tag_name
-from quant_release.run.apply import Options, Release, apply, read_release
+from quant_release.run.apply import Watching, apply
 from quant_release.run.clean_environments import Installed, check_commits, installed_in
 from quant_release.run.journal import StepListener
+from quant_release.run.opening import Options, Release, read_release
 from quant_release.steps.machine import StepFailed
 from quant_release.steps.table import Scope
 
@@ -51,7 +52,7 @@ def tour(checkout: Path, show_status: Callable[[dict[str, Any]], None], say: Say
         release = read_release(options, BUNDLE)
         target = ", ".join(f"{package} {version}" for package, version in TARGET.items())
         say(f"The bundle: {target}. {len(plan(release.executor, release.subjects))} steps:")
-        apply(options, BUNDLE, listener=listener)
+        apply(options, BUNDLE, watching=Watching(listener))
         say("Afterwards:")
         show_status(read_status(git.root))
         _show_environments(read_release(options, BUNDLE), VenvBuilder(images), say)
@@ -62,7 +63,7 @@ def _show_environments(release: Release, builder: VenvBuilder, say: Say) -> None
     origin = release.executor.observed.remote.tags
     tags = {name: origin[tag_name(name, release.bundle.version(name))] for name in release.bundle.packages}
     for image in (subject for subject in release.subjects if subject.scope is Scope.IMAGE):
-        built = release.executor.image(image)
+        built = release.executor.images.recorded(image)
         if built is None:
             raise StepFailed(f"{image} is not in the journal")
         found = installed_in(builder.python(built.repository, built.commit), builder.folder, tags)

@@ -19,7 +19,7 @@ from quant_platform_kit.domain.errors import InvalidInput
 
 from quant_release.commands import answer, call
 from quant_release.images.credentials import OPEN, GitLogins
-from quant_release.settings import git_credentials_file, git_credentials_secret
+from quant_release.settings import setting
 from quant_release.steps.machine import StepFailed
 
 __all__ = ["BUILDERS", "BuildahBuilder", "Builder", "VenvBuilder", "builder_named"]
@@ -221,4 +221,5 @@ def builder_named(name: str, keep_open: Sequence[int] = ()) -> Builder:
         return VenvBuilder(Path(folder))
     if name not in BUILDERS:
         raise InvalidInput(f"--builder {name!r}: choose {', '.join(BUILDERS)}, or venv:FOLDER for a rehearsal")
-    return BUILDERS[name](keep_open, GitLogins(git_credentials_file(), git_credentials_secret()))
+    file, version = setting("GIT_CREDENTIALS_FILE"), setting("GIT_CREDENTIALS_SECRET")
+    return BUILDERS[name](keep_open, GitLogins(Path(file) if file else None, version))

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from quant_platform_kit.domain.errors import Refused
 
-from quant_release.run.apply import Release
 from quant_release.run.journal import Journal
+from quant_release.run.opening import Release
 from quant_release.steps.machine import Subject
 from quant_release.steps.table import Scope
 

@@ -1,116 +1,39 @@
-"""A release from end to end: where it works is opened, locked and checked here, and left as it has to be."""
+"""A release from end to end: begun or resumed, carried through its subjects, and left as it has to be."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
-from urllib.parse import urlsplit
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from quant_platform_kit.adapters.clock import SystemClock
-from quant_platform_kit.adapters.stores import open_store
-from quant_platform_kit.domain.errors import InvalidInput, Refused
-from quant_platform_kit.ports.versioned_store import VersionedStore
+from quant_platform_kit.domain.errors import QuantError, Refused
 from quant_platform_kit.services.operate.audit import Operator
-from quant_platform_kit.services.record.leases import Lease, lease_at
 
-from quant_release.bundle import Bundle, check_bundle, find_bundle, read_bundle
-from quant_release.images.builders import builder_named
-from quant_release.repository.git import Git
-from quant_release.run.clean_environments import CleanEnvironments
-from quant_release.run.desired import subjects_of
-from quant_release.run.executor import GitExecutor, Tools
-from quant_release.run.journal import Journal, RunRecord, RunWatcher, StepListener
-from quant_release.run.locks import LEASE, NEEDED, lease_store, lock_checkout
+from quant_release.run.journal import RunRecord, RunWatcher, StepListener
+from quant_release.run.locks import NEEDED
+from quant_release.run.opening import Options, Release, Site, exclusively
 from quant_release.run.refusals import refusals
-from quant_release.steps.machine import Boundary, Reached, Subject, advance, last_step, take_back
-from quant_release.steps.table import Row
+from quant_release.steps.machine import (
+    Boundary,
+    Reached,
+    StepFailed,
+    Subject,
+    advance,
+    last_step,
+    next_row,
+    take_back,
+)
+from quant_release.steps.table import Row, Scope
 
-__all__ = ["Options", "Release", "abandon", "apply", "read_release"]
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """Where and as whom a release works.
-
-    Attributes
-    ----------
-    store
-        Address of the journal's store, None to read without one.
-    local
-        Whether a store that only this machine sees will do.
-    builder
-        Who builds images, None to build none.
-    """
-
-    root: Path
-    who: str
-    store: str | None = None
-    local: bool = False
-    builder: str | None = None
-
-    def open_store(self, *, to_write: bool) -> VersionedStore | None:
-        """Open the store.
-
-        Raises
-        ------
-        InvalidInput
-            It is needed and not named, or no other machine sees it.
-        """
-        if self.store is None:
-            if to_write:
-                raise InvalidInput("the journal's store is not named: set STORE_URL or add --store URL")
-            return None
-        if to_write and not self.local and urlsplit(self.store).scheme in ("file", "sqlite"):
-            raise InvalidInput(
-                f"{self.store.partition(':')[0]}: is a store of this machine; an operator on another one would not be "
-                "seen. Name one with gs:// or postgresql+psycopg://, or add --local for a rehearsal"
-            )
-        return open_store(self.store)
+__all__ = ["Watching", "abandon", "apply", "carry_through", "open_service", "require_run", "switch"]
 
 
 @dataclass(frozen=True, slots=True)
-class Release:
-    """A bundle, what does its steps, their subjects, and the run that is open, None without one."""
+class Watching:
+    """Who looks on: told about every step, and called at every boundary of every step."""
 
-    bundle: Bundle
-    executor: GitExecutor
-    subjects: tuple[Subject, ...]
-    run: RunRecord | None
-
-
-def read_release(options: Options, name: str) -> Release:
-    """Open a bundle to read; nothing is locked or changed."""
-    store = options.open_store(to_write=False)
-    known = None if store is None else lease_at(store, LEASE)
-    return _release(options, Git.at(options.root), store, name, known.open_run if known else None)
-
-
-def _release(options: Options, git: Git, store: VersionedStore | None, name: str, open_run: str | None) -> Release:
-    bundle = read_bundle(find_bundle(git.root, name))
-    journal = None if store is None else Journal(store, options.who)
-    run = journal.run(open_run) if journal is not None and open_run is not None else None
-    of_this_bundle = run is not None and run.digest == bundle.digest
-    on = run.at if run is not None and of_this_bundle else SystemClock().now()
-    made = builder_named(options.builder, git.keep_open) if options.builder else None
-    executor = GitExecutor(Tools(git, CleanEnvironments(git), journal, made), bundle, on.date())
-    check_bundle(bundle, executor.observed.workspace, git.root)
-    return Release(bundle, executor, subjects_of(bundle, executor.observed.workspace.packages), run)
-
-
-@contextmanager
-def _exclusively(options: Options, name: str) -> Generator[tuple[Release, Journal, Lease]]:
-    """Open a bundle as the only operator at work."""
-    store = options.open_store(to_write=True)
-    assert store is not None
-    clock, bare = SystemClock(), Git.at(options.root)
-    with lock_checkout(bare.own_folder(), clock) as lock:
-        git = Git(bare.root, keep_open=(lock,))
-        with lease_store(store, options.who, git, clock) as lease:
-            release = _release(options, git, store, name, lease.inherited)
-            assert release.executor.tools.journal is not None
-            yield release, release.executor.tools.journal, lease
+    listener: StepListener | None = None
+    reached: Reached | None = None
 
 
 def apply(
@@ -119,8 +42,7 @@ def apply(
     *,
     until: str | None = None,
     resume: bool = False,
-    listener: StepListener | None = None,
-    reached: Reached | None = None,
+    watching: Watching | None = None,
 ) -> RunRecord:
     """Release a bundle, or go on with one that was begun.
 
@@ -128,63 +50,117 @@ def apply(
     ----------
     until
         The step after which to stop; the run stays open.
-    listener
-        Is told about every step.
-    reached
-        Is called at every boundary of every step.
 
     Raises
     ------
     Refused
         Something that has to hold does not; it says what is missing.
     """
-    with _exclusively(options, name) as (release, journal, lease):
-        _check_run(release, resume=resume)
-        stop = last_step(until, release.subjects) if until else None
-        if found := refusals(release.executor, release.subjects):
-            raise Refused("; ".join(found))
-        run = release.run or _opened(options, release, journal, lease)
-        if release.run is not None:
-            journal.note(run.run, "resumed")
-
-        def at(boundary: Boundary, row: Row, subject: Subject) -> None:
-            if boundary is Boundary.GUARDED:
-                lease.require(NEEDED)
-            if reached is not None:
-                reached(boundary, row, subject)
-
-        advance(release.executor, release.subjects, RunWatcher(journal, run.run, listener), stop, at)
+    with exclusively(options, name) as site:
+        require_run(site.release, "apply", resume=resume)
+        subjects = site.release.subjects
+        stop = last_step(until, subjects) if until else None
+        run = _begun(options, site, "apply", subjects)
+        carry_through(site, run, subjects, watching or Watching(), stop)
         if stop is None:
-            journal.record_left(
-                release.bundle.digest, {str(one): release.executor.identity(one) for one in release.subjects}
-            )
-            journal.note(run.run, "finished")
-            lease.close_run()
+            if not run.services:
+                site.journal.record_left(site.bundle.digest, site.executor.left(subjects))
+            site.finish(run)
         return run
 
 
-def _check_run(release: Release, *, resume: bool) -> None:
+def switch(options: Options, name: str, *, resume: bool = False, watching: Watching | None = None) -> RunRecord:
+    """Give services the settings of a bundle whose code they run already; see `apply`."""
+    with exclusively(options, name) as site:
+        require_run(site.release, "switch", resume=resume)
+        site.executor.services.course = replace(site.executor.services.course, is_switch=True)
+        run = _begun(options, site, "switch", site.services())
+        carry_through(site, run, site.services(), watching or Watching())
+        site.finish(run)
+        return run
+
+
+def require_run(release: Release, command: str, *, resume: bool) -> None:
+    """Make sure that a run of this command and bundle is open exactly if it is to be resumed; `Refused` if not."""
     run = release.run
     if run is None:
         if resume:
             raise Refused("there is nothing to resume: no release is open; leave out --resume")
         return
-    what = f"the release of {run.bundle} that {run.who} began at {run.at:%Y-%m-%d %H:%M:%S} UTC is open"
+    what = f"the {_noun(run.command)} of {run.bundle} that {run.who} began at {run.at:%Y-%m-%d %H:%M:%S} UTC is open"
     if run.digest != release.bundle.digest:
         raise Refused(
             f"{what}, and bundle {release.bundle.name} says something else: finish that one, or release abandon"
         )
+    if run.command != command:
+        raise Refused(f"{what}: go on with it, release {run.command} {run.bundle} --resume")
     if not resume:
         raise Refused(f"{what}: add --resume to go on with it, or take it back with release abandon")
 
 
-def _opened(options: Options, release: Release, journal: Journal, lease: Lease) -> RunRecord:
-    observed, bundle = release.executor.observed, release.bundle
-    operator = Operator(journal.store, SystemClock(), options.who)
-    operator.audit("release apply", f"bundle {bundle.name}", branch=observed.branch, base=observed.remote_head)
-    run = journal.open(bundle.name, bundle.digest, observed.branch, observed.remote_head)
-    lease.open_run(run.run)
-    return run
+def _noun(command: str) -> str:
+    return "release" if command == "apply" else command
+
+
+def _begun(options: Options, site: Site, command: str, subjects: Sequence[Subject]) -> RunRecord:
+    """Return the run that is open, or open one, once nothing that can be known forbids a step."""
+    if found := refusals(site.executor, subjects):
+        raise Refused("; ".join(found))
+    if site.release.run is None:
+        return site.begin(options, command)
+    site.journal.note(site.release.run.run, "resumed")
+    return site.release.run
+
+
+def carry_through(
+    site: Site, run: RunRecord, subjects: Sequence[Subject], watching: Watching, stop: tuple[Row, Subject] | None = None
+) -> None:
+    """Take subjects to their end; an error of a service says what is live now, and what to type."""
+    executor = site.executor
+    at_work: list[tuple[Row, Subject]] = []
+
+    def at(boundary: Boundary, row: Row, subject: Subject) -> None:
+        if boundary is Boundary.CHOSEN:
+            at_work[:] = [(row, subject)]
+        if boundary is Boundary.GUARDED:
+            site.lease.require(NEEDED)
+        if watching.reached is not None:
+            watching.reached(boundary, row, subject)
+
+    try:
+        advance(executor, subjects, RunWatcher(site.journal, run.run, watching.listener), stop, at)
+    except QuantError as error:
+        row, subject = at_work[-1] if at_work else (None, None)
+        if row is None or subject is None or subject.scope is not Scope.SERVICE:
+            raise
+        executor.services.refresh()
+        said = str(error).removeprefix(f"{row.step} of {subject}: ")
+        kind = Refused if isinstance(error, Refused) else StepFailed
+        raise kind(f"{row.step} of {subject}: {said}; {executor.services.standing(subject)}") from error
+
+
+def open_service(options: Options, name: str, service: str, why: str) -> bool:
+    """Open a service that an open run holds, for a person who has looked at it; return whether the run ended with it.
+
+    Raises
+    ------
+    Refused
+        No run of this bundle is open, it does not hold the service, or the service does not answer.
+    """
+    with exclusively(options, name) as site:
+        run = site.release.run
+        if run is None or run.digest != site.bundle.digest:
+            raise Refused(f"nothing is held: no release of bundle {site.bundle.name} is open")
+        subject = next(one for one in site.services() if one.name == service)
+        Operator(site.journal.store, SystemClock(), options.who).audit(
+            "release open", why, service=service, run=run.run
+        )
+        site.executor.services.open_by_hand(subject, why)
+        site.journal.note(run.run, "opened", subject=str(subject), text=why)
+        done = all(next_row(site.executor, one) is None for one in site.release.subjects)
+        if done:
+            site.finish(run)
+        return done
 
 
 def abandon(options: Options, name: str) -> Sequence[str]:
@@ -195,11 +171,14 @@ def abandon(options: Options, name: str) -> Sequence[str]:
     Refused
         No release of this bundle is open, or something was built upon what it did.
     """
-    with _exclusively(options, name) as (release, journal, lease):
-        if release.run is None or release.run.digest != release.bundle.digest:
-            raise Refused(f"there is nothing to take back: no release of bundle {release.bundle.name} is open")
-        Operator(journal.store, SystemClock(), options.who).audit("release abandon", f"bundle {release.bundle.name}")
-        take_back(release.executor, release.subjects, RunWatcher(journal, release.run.run))
-        journal.note(release.run.run, "abandoned")
-        lease.close_run()
-        return [f"{subject} {release.executor.stage(subject).value}" for subject in release.subjects]
+    with exclusively(options, name) as site:
+        run, subjects = site.release.run, site.release.subjects
+        if run is None or run.digest != site.bundle.digest:
+            raise Refused(f"there is nothing to take back: no release of bundle {site.bundle.name} is open")
+        Operator(site.journal.store, SystemClock(), options.who).audit("release abandon", f"bundle {site.bundle.name}")
+        take_back(site.executor, subjects, RunWatcher(site.journal, run.run))
+        for service in site.services():
+            site.executor.services.reopen_half_held(service)
+        site.journal.note(run.run, "abandoned")
+        site.lease.close_run()
+        return [f"{subject} {site.executor.stage(subject).value}" for subject in subjects]

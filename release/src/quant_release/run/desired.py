@@ -11,7 +11,7 @@ from quant_platform_kit.domain.digests import canonical_json, sha256
 from quant_release.bundle import Bundle
 from quant_release.repository.edits import locked_at, prepared
 from quant_release.repository.observed import ObservedState
-from quant_release.repository.pins import Pin, write_pins
+from quant_release.repository.pins import Pin, read_pins, write_pins
 from quant_release.repository.versions import Version, tag_name
 from quant_release.repository.workspace import LOCK
 from quant_release.steps.machine import Subject
@@ -28,19 +28,26 @@ def release_message(version: Version) -> str:
 
 
 def subjects_of(bundle: Bundle, packages: Iterable[str]) -> tuple[Subject, ...]:
-    """Return the subjects of a bundle in their order: packages after those they depend on, apps, images."""
+    """Return the subjects of a bundle in their order: packages after those they depend on, apps, images, services."""
     return (
         *(Subject(Scope.PACKAGE, name) for name in packages),
         *(Subject(Scope.APP, name) for name in bundle.platforms),
         *(Subject(Scope.IMAGE, repository) for _, repository in bundle.images),
+        *(Subject(Scope.SERVICE, name) for name, service in bundle.services.items() if service.is_moved),
     )
 
 
 class DesiredState:
-    """What the bundle means for the files of a checkout; ``on`` is the date of changelog headings."""
+    """What the bundle means for the files of a checkout; ``on`` is the date of changelog headings.
 
-    def __init__(self, observed: ObservedState, bundle: Bundle, on: date) -> None:
-        self.observed, self.bundle, self.on = observed, bundle, on
+    Parameters
+    ----------
+    pins_at
+        Of a rollback, the commit whose pins the apps are to have again.
+    """
+
+    def __init__(self, observed: ObservedState, bundle: Bundle, on: date, pins_at: str | None = None) -> None:
+        self.observed, self.bundle, self.on, self.pins_at = observed, bundle, on, pins_at
         self._files: dict[Subject, Mapping[str, bytes]] = {}
 
     @cached_property
@@ -61,10 +68,15 @@ class DesiredState:
         return prepared(package, files, self.versions[name], self.versions, self.on)
 
     def _app_files(self, name: str) -> Mapping[str, bytes]:
-        return {self.observed.workspace.apps[name].requirements: write_pins(self.pins(name))}
+        path = self.observed.workspace.apps[name].requirements
+        if self.pins_at is not None:
+            return self.observed.at(self.pins_at, path)
+        return {path: write_pins(self.pins(name))}
 
     def pins(self, name: str) -> tuple[Pin, ...]:
         """Return the pins of an app."""
+        if self.pins_at is not None:
+            return tuple(pin for path, data in self._app_files(name).items() for pin in read_pins(data, path).values())
         workspace, url = self.observed.workspace, self.observed.url
         return tuple(
             Pin.to(package, self.versions[package], url, workspace.packages[package].folder, extras)
@@ -129,15 +141,19 @@ class DesiredState:
         blobs = self.observed.git.blobs(self.observed.head, *package.paths)
         files = self.files(Subject(Scope.PACKAGE, name))
         blobs |= {path: sha256(data) for path, data in files.items()}
-        return self._key("package", name, blobs, package.requires)
+        return self._key("package", name, blobs, {one: tag_name(one, self.versions[one]) for one in package.requires})
 
     def tested_key(self, name: str) -> str:
         """Return the digest of all that an app's tests ran on: tree, pins, lock, commits of the tags."""
         app = self.observed.workspace.apps[name]
         blobs = self.observed.git.blobs(self.observed.head, app.folder, *app.beside, LOCK)
-        blobs[app.requirements] = sha256(write_pins(self.pins(name)))
-        return self._key("app", name, blobs, app.uses)
+        blobs |= {path: sha256(data) for path, data in self._app_files(name).items()}
+        return self._key("app", name, blobs, self.pinned_tags(name))
 
-    def _key(self, kind: str, name: str, blobs: Mapping[str, str], on: Iterable[str]) -> str:
-        tags = {one: self.observed.remote.tags.get(tag_name(one, self.versions[one])) for one in on}
+    def pinned_tags(self, name: str) -> Mapping[str, str]:
+        """Return the tag that each pin of an app names, by package."""
+        return {pin.package: pin.tag for pin in self.pins(name)}
+
+    def _key(self, kind: str, name: str, blobs: Mapping[str, str], tags_of: Mapping[str, str]) -> str:
+        tags = {one: self.observed.remote.tags.get(tag) for one, tag in tags_of.items()}
         return sha256(canonical_json({"kind": kind, "name": name, "files": blobs, "tags": tags}))

@@ -7,7 +7,8 @@
     release/runs/<run>/events/<number>   a step begun, ended, refused or failed
     release/checked/<key>                tests that passed, by a digest of all they ran on
     release/images/<key>                 an image by digest, by app, repository and commit
-    release/left/<bundle digest>         what the tags, pins and images were when the bundle was released
+    release/left/<bundle digest>         what the tags, pins, images and services were when the bundle was released
+    release/services/, release/revisions/  what is known of services: `quant_release.run.service_records`
 
 A run id is its UTC time and the name of the bundle.
 """
@@ -15,7 +16,7 @@ A run id is its UTC time and the name of the bundle.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from quant_platform_kit.domain.digests import canonical_json, sha256
@@ -26,9 +27,22 @@ from quant_platform_kit.services.record.objects import decode
 from quant_release.steps.machine import Subject
 from quant_release.steps.table import Row
 
-__all__ = ["Event", "ImageRecord", "Journal", "RunRecord", "RunWatcher", "StepListener"]
+__all__ = ["Event", "ImageRecord", "Journal", "NewRun", "RunRecord", "RunWatcher", "StepListener"]
 
 _RUNS, _CHECKED, _IMAGES, _LEFT = "release/runs/", "release/checked/", "release/images/", "release/left/"
+
+
+@dataclass(frozen=True, slots=True)
+class NewRun:
+    """What is known of a release before it begins; see `RunRecord`."""
+
+    bundle: str
+    digest: str
+    branch: str
+    base: str
+    command: str
+    services: tuple[str, ...] = ()
+    back: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +57,12 @@ class RunRecord:
         Commit of the origin's branch when it began.
     bundle, digest
         Name of the bundle, and the digest of what it said.
+    command
+        ``apply``, ``switch`` or ``rollback``.
+    services
+        The services that it is limited to; empty for all.
+    back
+        Of a rollback, the run that is rolled back.
     """
 
     run: str
@@ -52,6 +72,9 @@ class RunRecord:
     digest: str
     branch: str
     base: str
+    command: str = "apply"
+    services: tuple[str, ...] = ()
+    back: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +123,10 @@ class Journal:
 
     # --- runs ----------------------------------------------------------------------------------
 
-    def open(self, bundle: str, digest: str, branch: str, base: str) -> RunRecord:
+    def open(self, new: NewRun) -> RunRecord:
         """Record a new run."""
         at = self.store.now()
-        run = RunRecord(f"{at:%Y%m%dT%H%M%S%fZ}-{bundle}", self.who, at, bundle, digest, branch, base)
+        run = RunRecord(f"{at:%Y%m%dT%H%M%S%fZ}-{new.bundle}", self.who, at, **asdict(new))
         self.store.create(f"{_RUNS}{run.run}/run", canonical_json(run))
         return run
 

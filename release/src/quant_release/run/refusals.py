@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from quant_release.run.executor import GitExecutor
+from quant_release.run.executor import ReleaseExecutor
 from quant_release.steps.machine import Subject, obstacles, rows_left
 from quant_release.steps.table import Guard
 
 __all__ = ["refusals"]
 
-_IN_TURN = frozenset({Guard.DEPENDENCIES, Guard.PACKAGES, Guard.PINS, Guard.ALIGNED, Guard.UNSTAGED})
+_IN_TURN = frozenset({Guard.DEPENDENCIES, Guard.PACKAGES, Guard.PINS, Guard.ALIGNED, Guard.UNSTAGED, Guard.IMAGE})
 """Guards that earlier subjects of the bundle bring about, or take away while they are at work."""
 
 
-def refusals(executor: GitExecutor, subjects: Sequence[Subject]) -> list[str]:
+def refusals(executor: ReleaseExecutor, subjects: Sequence[Subject]) -> list[str]:
     """Return what can be known now to forbid a step later, so that a release stops before its first change."""
     found: list[str] = []
     is_first = True

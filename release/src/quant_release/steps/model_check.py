@@ -1,6 +1,6 @@
 """The transition table explored: every state that steps, crashes, undo and other people can lead to.
 
-This is a model checker. `ModelExecutor` answers and acts as `GitExecutor` does, on a state small enough to be
+This is a model checker. `ModelExecutor` answers and acts as `ReleaseExecutor` does, on a state small enough to be
 enumerated. Guards, stages and undo are chosen by the production table and the production machine; only what an action
 does is written again here, as the durable effects it has one after the other. Subjects advance in any order and a
 process may die after any effect, so that nothing but the guards keeps the order.
@@ -104,6 +104,8 @@ class ModelExecutor:
                 return Stage.COMMITTED if committed else Stage.TESTED
             case Scope.IMAGE:
                 return Stage.BUILT if subject in state.images else Stage.START
+            case Scope.SERVICE:
+                raise AssertionError("services have a model of their own")
 
     def _package_stage(self, subject: Subject) -> Stage:
         state = self.state
@@ -174,6 +176,8 @@ class ModelExecutor:
                     lambda s: replace(s, pushed_images=s.pushed_images | one),
                     lambda s: replace(s, images=s.images | one),
                 )
+            case _:
+                raise AssertionError("services have a model of their own")
 
     def undone(self, undo: Undo, subject: Subject) -> State | None:
         """Return the state after a row was taken back, None where that is refused."""

@@ -1,8 +1,7 @@
 """The transition table of a release: the one description of what happens, in which order, under which guards.
 
 Execution, ``release plan``, the reference page and the model check all read `TABLE`. A row takes one subject of its
-scope from one stage to the next. Later rows for services (hold, deploy, change the environment, probe) join the same
-table.
+scope from one stage to the next.
 """
 
 from __future__ import annotations
@@ -19,6 +18,7 @@ class Scope(Enum):
     PACKAGE = "package"
     APP = "app"
     IMAGE = "image"
+    SERVICE = "service"
 
 
 class Stage(Enum):
@@ -33,6 +33,14 @@ class Stage(Enum):
     TAGGED = "tagged"
     PUBLISHED = "published"
     BUILT = "built"
+    HELD = "held"
+    DRAINED = "drained"
+    DEPLOYED = "deployed"
+    CONFIRMED = "confirmed"
+    SHIFTED = "shifted"
+    SWITCHED = "switched"
+    PROBED = "probed"
+    OPEN = "open"
 
 
 class Guard(Enum):
@@ -50,6 +58,17 @@ class Guard(Enum):
     FITTING = "the packages were released for each other, in the versions of the bundle"
     BUILDER = "somebody is named to build images"
     PINS = "the published branch pins the app to the tags of the bundle"
+    IMAGE = "the image is in the journal, built from the pins of the bundle; to switch alone, it serves already"
+    DEPLOYED = "the service is deployed under its name, and one revision of it has all the traffic"
+    PROFILE = "the code of the bundle knows the profile that the service runs now"
+    SCHEDULE = "its job runs in America/New_York and calls this service, for the audience and in the name of the bundle"
+    LEDGER = "the store is the ledger of the service"
+    OBEYS = "the code that serves obeys a hold"
+    LIVE = "a service that trades live is said to by the bundle, and was confirmed by name"
+    WINDOW = "its job is not due within the window"
+    AT_REST = "no run of its accounts is open, no order UNKNOWN or working"
+    HOLD = "the hold of this release is in force: job paused, halt set"
+    UNTOUCHED = "nobody but this release has changed the service since it was held"
 
 
 class Action(Enum):
@@ -65,6 +84,14 @@ class Action(Enum):
     COMMIT_PINS = 'commit "Bump shared strategy package pins": `requirements.txt` and nothing else'
     PUSH_PINS = "`git push --atomic origin HEAD`, then ask the origin"
     BUILD = "build and push the image from `git archive` of the published commit; record its digest"
+    HOLD = "note what serves and whether the job is paused; pause the job, then set a halt of the release's own"
+    DRAIN = "wait until the runs of its accounts have ended; nothing is cancelled"
+    DEPLOY = "make a revision with the image by digest and all else as it was, without traffic, under a tag address"
+    CONFIRM = "ask the tag address for `/version` and `/ready`: commit, image, packages, service"
+    SHIFT = "give all traffic to that revision by name, then ask the main address"
+    SWITCH = "write the complete environment as a revision of its own, confirm it and give it the traffic"
+    PROBE = "`POST /run` in mode probe: profile, input mode and settings are those of the bundle; no order is sent"
+    OPEN = "lift the release's halt, resume the job unless it was paused before"
 
 
 class Undo(Enum):
@@ -76,6 +103,8 @@ class Undo(Enum):
     UNCOMMIT = "remove the commit, if it is the last one and not at the origin"
     UNTAG = "delete the local tag, if it is not at the origin"
     NEVER = "never: what is published stays; release a newer version"
+    REOPEN = "lift the release's halt, resume the job unless it was paused before"
+    ROLL_BACK = "`release rollback`: the image and the environment of before, as a revision of its own"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +126,7 @@ class Row:
     undo: Undo
 
 
-_P, _A, _I = Scope.PACKAGE, Scope.APP, Scope.IMAGE
+_P, _A, _I, _S = Scope.PACKAGE, Scope.APP, Scope.IMAGE, Scope.SERVICE
 
 TABLE: tuple[Row, ...] = (
     Row(
@@ -167,6 +196,56 @@ TABLE: tuple[Row, ...] = (
         Undo.NEVER,
     ),
     Row("image", _I, Stage.START, Stage.BUILT, (Guard.BUILDER, Guard.PINS, Guard.PACKAGES), Action.BUILD, Undo.NOTHING),
+    Row(
+        "hold",
+        _S,
+        Stage.START,
+        Stage.HELD,
+        (
+            Guard.IMAGE,
+            Guard.DEPLOYED,
+            Guard.PROFILE,
+            Guard.SCHEDULE,
+            Guard.LEDGER,
+            Guard.OBEYS,
+            Guard.LIVE,
+            Guard.WINDOW,
+            Guard.AT_REST,
+        ),
+        Action.HOLD,
+        Undo.REOPEN,
+    ),
+    Row("drain", _S, Stage.HELD, Stage.DRAINED, (Guard.HOLD,), Action.DRAIN, Undo.REOPEN),
+    Row(
+        "deploy",
+        _S,
+        Stage.DRAINED,
+        Stage.DEPLOYED,
+        (Guard.HOLD, Guard.IMAGE, Guard.UNTOUCHED, Guard.AT_REST),
+        Action.DEPLOY,
+        Undo.ROLL_BACK,
+    ),
+    Row("confirm", _S, Stage.DEPLOYED, Stage.CONFIRMED, (Guard.HOLD,), Action.CONFIRM, Undo.ROLL_BACK),
+    Row(
+        "shift",
+        _S,
+        Stage.CONFIRMED,
+        Stage.SHIFTED,
+        (Guard.HOLD, Guard.UNTOUCHED, Guard.AT_REST),
+        Action.SHIFT,
+        Undo.ROLL_BACK,
+    ),
+    Row(
+        "switch",
+        _S,
+        Stage.SHIFTED,
+        Stage.SWITCHED,
+        (Guard.HOLD, Guard.UNTOUCHED, Guard.AT_REST, Guard.LIVE),
+        Action.SWITCH,
+        Undo.ROLL_BACK,
+    ),
+    Row("probe", _S, Stage.SWITCHED, Stage.PROBED, (Guard.HOLD,), Action.PROBE, Undo.ROLL_BACK),
+    Row("open", _S, Stage.PROBED, Stage.OPEN, (Guard.HOLD,), Action.OPEN, Undo.NEVER),
 )
 
 

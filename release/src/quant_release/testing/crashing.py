@@ -15,8 +15,9 @@ from quant_platform_kit.domain.errors import QuantError
 from quant_platform_kit.services.record.leases import lease_at
 
 from quant_release.demo.baseline import BUNDLE, KIT, STRATEGIES
-from quant_release.run.apply import Options, apply, read_release
+from quant_release.run.apply import Watching, apply
 from quant_release.run.locks import LEASE
+from quant_release.run.opening import Options, read_release
 from quant_release.steps.machine import Boundary, Reached, Subject
 from quant_release.steps.table import Row, rows_of
 from quant_release.testing.rehearsal import Rehearsal
@@ -78,7 +79,7 @@ def _release(rehearsal: Rehearsal, reached: Reached | None) -> None:
     known = lease_at(store, LEASE)
     resume = known is not None and known.open_run is not None
     try:
-        apply(options, BUNDLE, resume=resume, reached=reached)
+        apply(options, BUNDLE, resume=resume, watching=Watching(reached=reached))
     except QuantError as error:
         (rehearsal.tools / "errors.log").open("a").write(f"{error}\n")
         os._exit(1)

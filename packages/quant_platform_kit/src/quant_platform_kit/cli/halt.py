@@ -19,7 +19,7 @@ from quant_platform_kit.cli.place import Place, PlaceOptions, ReasonOption, comm
 from quant_platform_kit.domain.errors import QuantError, Refused, StoreError
 from quant_platform_kit.services.operate.audit import Operator
 from quant_platform_kit.services.operate.halting import InFlight, Switched, in_flight, services_of, set_halt
-from quant_platform_kit.services.operate.switches import halts
+from quant_platform_kit.services.operate.switches import halt_words, halts
 
 __all__ = ["halt_command", "resume_command"]
 
@@ -69,6 +69,7 @@ def halt_command(
         print_json({**_switch_document(switched), "in_flight": listed, "cancelled": cancelled, "failed": failed})
     else:
         _show_switch(switched, "halted", "was halted already")
+        _show_others(place, "also", "release-")
         _show_flights(flights)
         show_cancelled(cancelled)
     if failed:
@@ -84,17 +85,15 @@ def resume_command(
     at: PlaceOptions,
     json: JsonOption = False,
 ) -> None:
-    """Lift a halt; other halts that are set stay."""
+    """Lift a halt; other halts that are set stay, and so does what a release holds."""
     with at.open() as place:
         scope, _ = _scope(place, kind, name)
         switched = set_halt(place.operator, scope, reason, on=False)
-        left = sorted(halts(place.store).on())
     if json:
-        print_json({**_switch_document(switched), "still_halted": left})
+        print_json({**_switch_document(switched), "still_halted": sorted(halts(place.store).on())})
         return
     _show_switch(switched, "resumed", "was not halted")
-    for other in left:
-        say(f"  still halted: {other}")
+    _show_others(place, "still")
 
 
 def _halt(operator: Operator, scope: str, reason: str, *, wait: bool) -> Switched:
@@ -176,6 +175,13 @@ def _show_switch(switched: Switched, done: str, before: str) -> None:
     entry = switched.entry
     by = f" by {escape(entry.who)}, {entry.at:%Y-%m-%d %H:%M:%S} UTC: {escape(entry.why)}" if entry else ""
     say(f"{switched.scope} {done if switched.changed else before}{by}")
+
+
+def _show_others(place: Place, before: str, beginning: str = "") -> None:
+    """Say which halts are on, of those whose scope begins so."""
+    for scope in sorted(halts(place.store).on()):
+        if scope.startswith(beginning):
+            say(f"  {before} {halt_words(scope)}")
 
 
 def _show_flights(flights: Sequence[InFlight]) -> None:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 from urllib.parse import quote
 
-__all__ = ["hide", "redact"]
+__all__ = ["HIDDEN", "hide", "redact"]
 
 HIDDEN = "***"
 SHORTEST = 4

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, distribution
 
 from quant_platform_kit.runtime.service import Service
+from quant_platform_kit.services.operate.switches import HALT_KINDS
 
 __all__ = ["Installed", "installed", "version_document"]
 
@@ -39,7 +40,7 @@ def installed(name: str) -> Installed:
 
 
 def version_document(service: Service) -> dict[str, object]:
-    """Return what runs here."""
+    """Return what runs here; ``halts`` are the kinds of halts that this code obeys."""
     settings, manifest = service.settings, service.strategy.manifest
     return {
         "service": service.name,
@@ -53,4 +54,5 @@ def version_document(service: Service) -> dict[str, object]:
         "input_mode": manifest.input_mode,
         "config": service.strategy.config_values,
         "stale_snapshot_settings": service.stale_settings,
+        "halts": HALT_KINDS,
     }

@@ -16,7 +16,7 @@ import pytest
 from loguru import logger
 from quant_platform_kit.adapters.clock import FrozenClock
 from quant_platform_kit.adapters.notifier import AppriseNotifier
-from quant_platform_kit.domain.errors import InvalidInput, NotifyError, StoreError
+from quant_platform_kit.domain.errors import BrokerError, InvalidInput, NotifyError, StoreError
 from quant_platform_kit.domain.silence import AfterSilence, BrokerTraits
 from quant_platform_kit.ports.notifier import Notification, Severity
 from quant_platform_kit.services.observe.notifying import Left, Notices, about_attempt, about_caution, delivered
@@ -271,6 +271,53 @@ def test_another_profile_has_a_first_run_of_its_own() -> None:
         "house now runs Scripted, revision unknown",
         "house now runs Other, revision unknown",
     ]
+
+
+def held(house: House) -> None:
+    switch(house.stores.ledger, "release-house")
+
+
+def with_an_open_run(house: House) -> None:
+    house.desk.on_submit = refusing_to_answer
+    assert house.run("2023-11-28T20:40:00Z").status_code == 503
+    house.postbox.sent.clear()
+
+
+def refusing_to_answer(order: object) -> None:
+    raise BrokerError("no answer")
+
+
+BEFORE_A_PROBE: dict[str, tuple[Callable[[House], None], str, Severity]] = {
+    "nothing": (lambda house: None, "completed", Severity.INFO),
+    "held by a release": (held, "blocked", Severity.WARNING),
+    "an open run": (with_an_open_run, "skipped", Severity.INFO),
+}
+
+
+@pytest.mark.parametrize("case", BEFORE_A_PROBE)
+def test_a_probe_is_the_first_heartbeat_of_a_revision_whatever_keeps_the_account(case: str) -> None:
+    """It names what the release tool and a person compare with what was meant."""
+    before, outcome, severity = BEFORE_A_PROBE[case]
+    house = House(k_revision="house-00042")
+    house.service = replace(house.service, stale_settings=("PAPER_FEATURE_SNAPSHOT_PATH",))
+    before(house)
+    received = list(house.desk.received)
+    report = report_of(house.run(mode="probe"))
+    assert (report["display_name"], report["profile"], report["input_mode"]) == ("Scripted", "scripted", "direct")
+    assert (report["key"]["mode"], report["outcome"], report["orders"]) == ("probe", outcome, [])
+    assert house.desk.received == received
+    (first,) = house.postbox.about("first")
+    assert (first.severity, first.title) == (Severity.WARNING, "house now runs Scripted, revision house-00042")
+    lines = first.body.splitlines()
+    assert lines[:2] == ["strategy Scripted (scripted)", "input mode direct"]
+    assert lines[-2:] == [
+        "settings it does not use: PAPER_FEATURE_SNAPSHOT_PATH",
+        f"first run {report['run_id']}, mode probe: {outcome}",
+    ]
+    (told,) = house.postbox.about("run")
+    assert told.severity is severity
+    report_of(house.run("2023-11-28T20:46:00Z", mode="probe"))
+    assert len(house.postbox.about("first")) == 1, "once for each revision"
 
 
 def test_a_blocked_run_is_told_with_the_very_line_that_settles_its_order() -> None:

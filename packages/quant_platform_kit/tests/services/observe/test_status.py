@@ -163,17 +163,18 @@ def test_a_run_that_was_missed_needs_an_operator_until_a_later_one_ends_well(wor
 def test_halts_are_named_with_who_why_and_since_when_and_only_those_that_apply(world: World) -> None:
     world.run(TUE)
     own = f"account-{world.account_id}"
-    for scope in ("all", "service-cli", "service-other", own, "account-OTHER"):
+    for scope in ("all", "service-cli", "service-other", own, "account-OTHER", "release-cli", "release-other"):
         world.clock.instant += timedelta(minutes=1)
         set_halt(world.operator, scope, f"because of {scope}", on=True)
     status = world.status()
     assert [(halt.scope, halt.who, halt.why) for halt in status.halts] == [
-        (scope, "mira", f"because of {scope}") for scope in ("all", "service-cli", own)
+        (scope, "mira", f"because of {scope}") for scope in ("all", "service-cli", own, "release-cli")
     ]
     assert status.halts[0].since.replace(microsecond=0) == at(TUE, 20) + timedelta(minutes=1)
-    assert len(status.needs) == 3
+    assert len(status.needs) == 4
     assert status.needs[0] == "halted: all; lift it with `quant resume`"
-    for scope in ("all", "service-cli", own):
+    assert status.needs[3] == "held by a release: release-cli; `release open` lifts it"
+    for scope in ("all", "service-cli", own, "release-cli"):
         set_halt(world.operator, scope, "calm", on=False)
     assert world.status().needs == ()
 

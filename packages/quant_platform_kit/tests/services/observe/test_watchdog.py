@@ -363,6 +363,16 @@ def test_a_halt_that_applies_is_told_when_it_is_too_old(office: Office, scope: s
     assert office.watch(now.isoformat(), hold_age=48 * HOUR) == ()
 
 
+def test_a_release_that_holds_a_service_for_too_long_is_told(world: World) -> None:
+    world.run(TUE)
+    old = world.clock.now() - 2 * DAY
+    halts(world.store).set("release-cli", FlagEntry(True, "mira", "release a4-0007", old))
+    (alert,) = watched(world)
+    assert (alert.kind, alert.account_id) == (Kind.HALT, None)
+    assert "release-cli is halted since" in alert.text
+    assert alert.text.endswith("lift it, when the release is over, with `release open BUNDLE --service cli`")
+
+
 def test_a_halt_from_a_clock_that_is_far_ahead_is_told(office: Office) -> None:
     """The account runs under a clock of its own; an operator's halt has the time of the machine."""
     halts(office.store).set("all", FlagEntry(True, "mira", "storm", utc("2026-11-29T12:00")))

@@ -7,28 +7,39 @@ from dataclasses import replace
 
 import pytest
 from quant_platform_kit.domain.boundaries import Boundary
-from quant_platform_kit.domain.errors import StoreError
+from quant_platform_kit.domain.errors import InvalidInput, StoreError
 from quant_platform_kit.domain.orders import OrderState
 from quant_platform_kit.domain.runs import Outcome
 from quant_platform_kit.services.operate.audit import Operator
 from quant_platform_kit.services.operate.halting import in_flight, services_of, set_halt
 from quant_platform_kit.services.operate.owners import accounts_in
-from quant_platform_kit.services.operate.switches import halts
+from quant_platform_kit.services.operate.switches import halt_words, halts
 
 from ...lossy_account import TUE, Store, Tree, World
 
 
-@pytest.mark.parametrize("scope", ["all", "service-cli", "account"])
+@pytest.mark.parametrize("scope", ["all", "service-cli", "account", "release-cli"])
 def test_a_halted_account_trades_nothing_until_it_is_resumed(make_world: Callable[..., World], scope: str) -> None:
     world = make_world(lost=())
     scope = f"account-{world.account_id}" if scope == "account" else scope
     assert set_halt(world.operator, scope, "storm", on=True).changed
     halted = world.run(TUE)
     assert (halted.outcome, halted.orders) == (Outcome.BLOCKED, ())
-    assert f"halted: {scope}" in halted.reasons[0]
+    assert halt_words(scope) in halted.reasons[0]
     assert set_halt(world.operator, scope, "calm", on=False).changed
     assert world.run(TUE, "later").outcome is Outcome.COMPLETED
     assert world.commands == ["halt", "resume"]
+
+
+@pytest.mark.parametrize(
+    "scope", ["", "service", "service-", "release", "others-cli", "account-A/release-cli", "all\n"]
+)
+def test_a_scope_that_is_none_is_refused_and_nothing_is_written(world: World, tree: Tree, scope: str) -> None:
+    before = tree(world.folder)
+    for on in (True, False):
+        with pytest.raises(InvalidInput, match="the scope of a halt is"):
+            set_halt(world.operator, scope, "storm", on=on)
+    assert tree(world.folder) == before
 
 
 def test_halting_and_resuming_twice_change_nothing_the_second_time(world: World, tree: Tree) -> None:

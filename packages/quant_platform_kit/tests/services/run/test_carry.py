@@ -40,6 +40,7 @@ LATER = (DEC1, DEC4, DEC5, DEC6, DEC7)
 WEIGHTS = {"AAA": 0.6, "BBB": 0.4}
 FULL = {"AAA": 60, "BBB": 80}
 REBALANCE, HOLD, BLOCKED = Action.REBALANCE, Action.HOLD, Action.BLOCKED
+BLOCKED_RUN = Outcome.BLOCKED
 VALUE = TargetMode.VALUE
 
 
@@ -76,6 +77,38 @@ def assert_nothing_due(world: World, *sessions: date) -> None:
             report = world.run(session, slot)
             assert (report.outcome, report.executes, report.orders) == (Outcome.NO_ACTION, None, ())
     assert len(world.desk.received) == sent
+
+
+# --- held by a release --------------------------------------------------------------------------------
+
+
+def test_a_run_of_a_service_that_a_release_holds_is_blocked_and_its_decision_is_executed_once_it_is_open() -> None:
+    world = seasoned()
+    switch(world.store, "release-cli")
+    held = world.run(DEC1, "while it was held")
+    assert (held.outcome, held.orders) == (BLOCKED_RUN, ())
+    assert held.reasons == ("held by a release: release-cli; `release open` lifts it",)
+    assert world.desk.received == []
+    switch(world.store, "release-cli", on=False)
+    opened = world.run(DEC1, "the next slot")
+    assert (opened.outcome, opened.executes) == (Outcome.COMPLETED, NOV30)
+    assert_nothing_due(world, DEC4)
+
+
+def test_a_release_that_holds_a_service_after_it_decided_leaves_the_rest_of_its_decision_due() -> None:
+    world = seasoned()
+    world.desk.on_submit = lambda order: switch(world.store, "release-cli")
+    cut_short = world.run(DEC1, "when it was held")
+    assert [(o.symbol, o.state) for o in cut_short.orders] == [
+        ("AAA", OrderState.FILLED),
+        ("BBB", OrderState.CANCELLED),
+    ]
+    assert world.run(DEC1, "while it was held").outcome is BLOCKED_RUN
+    world.desk.on_submit = lambda order: None
+    switch(world.store, "release-cli", on=False)
+    assert [order.symbol for order in world.run(DEC1, "the next slot").orders] == ["BBB"]
+    assert world.desk.sent == {"AAA": 1, "BBB": 1}
+    assert_nothing_due(world, DEC4)
 
 
 # --- the rule itself ------------------------------------------------------------------------------

@@ -198,16 +198,17 @@ def operator(made: World) -> Operator:
     return Operator(made.store, made.clock, "mira")
 
 
-def test_the_last_halt_lost_goes_on_halting_until_it_is_resumed() -> None:
+@pytest.mark.parametrize("scope", ["all", "release-cli"])
+def test_the_last_halt_lost_goes_on_halting_until_it_is_resumed(scope: str) -> None:
     made = world()
-    set_halt(operator(made), "all", "storm", on=True)
+    set_halt(operator(made), scope, "storm", on=True)
     (halt,) = (key for key in made.store.objects if key.startswith("halts/"))
     del made.store.objects[halt]
     report = made.run(WED)
     assert report.outcome is Outcome.BLOCKED
     assert "the audit has this halt, the store has lost it" in report.reasons[0]
     assert halt in named(made)
-    assert set_halt(operator(made), "all", "calm", on=False).changed
+    assert set_halt(operator(made), scope, "calm", on=False).changed
     assert made.run(THU).outcome is Outcome.COMPLETED
 
 

@@ -202,8 +202,9 @@ def struck_off() -> Bench:
 
 
 def lifted() -> Bench:
-    made = halted("all", f"account-{ACCOUNT}", "service-cli")()
-    for scope in ("all", f"account-{ACCOUNT}", "service-cli"):
+    scopes = ("all", f"account-{ACCOUNT}", "service-cli", "release-cli")
+    made = halted(*scopes)()
+    for scope in scopes:
         switch(made.store, scope, on=False)
     return made
 
@@ -225,7 +226,7 @@ def without_price() -> Bench:
 
 PASSES = {
     "an open door": make_bench,
-    "halts of others": halted("service-other", "account-DUSBX002", "account-DUSBX0011"),
+    "halts of others": halted("service-other", "account-DUSBX002", "account-DUSBX0011", "release-other"),
     "halts that were lifted": lifted,
     "a live account on the allow-list": live(ACCOUNT),
     "the opening instant": lambda: make_bench("2023-11-28 14:30"),
@@ -238,6 +239,10 @@ FORBIDS = {
     "halt of the service": (halted("service-cli"), "halted: service-cli; lift it with `quant resume`"),
     "halt of another service": (halted("service-dca", service="dca"), "halted: service-dca; lift it"),
     "halt of the account": (halted(f"account-{ACCOUNT}"), f"halted: account-{ACCOUNT}; lift it"),
+    "hold of a release": (
+        halted("release-cli"),
+        "held by a release: release-cli; `release open` lifts it",
+    ),
     "live and not on the list": (live(), f"account {ACCOUNT} is not on the allow-list for live trading"),
     "live and others on the list": (live("DUSBX002"), f"account {ACCOUNT} is not on the allow-list"),
     "live and struck off the list": (struck_off, f"account {ACCOUNT} is not on the allow-list"),
@@ -306,14 +311,22 @@ def world() -> World:
     return World(TABLE, following({MON: {"AAA": 0.6, "BBB": 0.4}}))
 
 
-@pytest.mark.parametrize("scope", ["all", "service-cli", f"account-{ACCOUNT}"])
-def test_a_halt_set_between_two_orders_stops_the_second(world: World, scope: str) -> None:
+@pytest.mark.parametrize(
+    ("scope", "words"),
+    [
+        ("all", "halted: all"),
+        ("service-cli", "halted: service-cli"),
+        (f"account-{ACCOUNT}", f"halted: account-{ACCOUNT}"),
+        ("release-cli", "held by a release: release-cli"),
+    ],
+)
+def test_a_halt_set_between_two_orders_stops_the_second(world: World, scope: str, words: str) -> None:
     world.desk.on_submit = lambda order: switch(world.store, scope)
     report = world.run(TUE)
     assert [order.symbol for order in world.desk.received] == ["AAA"]
     assert [(o.symbol, o.state) for o in report.orders] == [("AAA", FILLED), ("BBB", CANCELLED)]
     assert report.outcome is Outcome.INCOMPLETE
-    assert f"not sent: halted: {scope}" in report.reasons[-1]
+    assert f"not sent: {words}" in report.reasons[-1]
 
 
 def test_a_halt_set_while_an_order_is_on_its_way_stops_neither_its_look_up_nor_its_cancel(world: World) -> None:

@@ -16,12 +16,13 @@ from collections.abc import Callable, Collection
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from venue_sandbox.servers.faults import Fault, FaultBook, FaultError, FaultKind
+from venue_sandbox.servers.faults import Body, Fault, FaultBook, FaultError, FaultKind
 
 __all__ = ["CONTROL", "Refuse", "control_routes", "fault_routes", "faulty", "reset_on_close"]
 
 CONTROL = "/_control/"
 RATE_LIMIT_STATUS = 429
+PAGE = "<!DOCTYPE html>\n<html><head><title>Error</title></head><body><h1>Something went wrong</h1></body></html>\n"
 RESET = struct.pack("ii", 1, 0)
 
 Refuse = Callable[[web.Request, int], web.StreamResponse]
@@ -100,7 +101,7 @@ def faulty(book: FaultBook, operation: Callable[[web.Request], str], refuse: Ref
             return await handler(request)
         match fault.kind:
             case FaultKind.HTTP_ERROR:
-                return refuse(request, fault.status)
+                return _spoiled(fault) or refuse(request, fault.status)
             case FaultKind.RATE_LIMIT:
                 return refuse(request, RATE_LIMIT_STATUS)
             case FaultKind.DROP_BEFORE:
@@ -118,6 +119,17 @@ def faulty(book: FaultBook, operation: Callable[[web.Request], str], refuse: Ref
                 return answer
 
     return inject
+
+
+def _spoiled(fault: Fault) -> web.Response | None:
+    """Return an answer that is not in the shape of the server; None where the fault wants one that is."""
+    match fault.body:
+        case Body.HTML:
+            return web.Response(status=fault.status, text=PAGE, content_type="text/html")
+        case Body.EMPTY:
+            return web.json_response({}, status=fault.status)
+        case Body.ERROR:
+            return None
 
 
 def _cut(request: web.Request) -> web.Response:

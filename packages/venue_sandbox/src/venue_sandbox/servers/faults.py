@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Any, Generic, Protocol, TypeVar, cast
 
-__all__ = ["ANY", "Armory", "Fault", "FaultBook", "FaultError", "FaultKind", "Repeated"]
+__all__ = ["ANY", "Armory", "Body", "Fault", "FaultBook", "FaultError", "FaultKind", "Repeated"]
 
 ANY = "*"
 """The operation of a fault that hits every operation."""
@@ -37,6 +37,21 @@ class FaultKind(StrEnum):
     """The connection is reset, and the request has no effect."""
 
 
+class Body(StrEnum):
+    """What an ``http_error`` is answered with."""
+
+    ERROR = "error"
+    """An error in the server's own shape."""
+    HTML = "html"
+    """A page, as something before the server answers; its status may be one of success."""
+    EMPTY = "empty"
+    """An object of JSON that has nothing in it, with status 200."""
+
+
+_STATUSES = {Body.ERROR: (400, 599), Body.HTML: (200, 599), Body.EMPTY: (200, 200)}
+"""The statuses that each body comes with."""
+
+
 @dataclass(frozen=True, slots=True)
 class Fault:
     """One thing that goes wrong.
@@ -52,9 +67,11 @@ class Fault:
     skip
         How many requests it lets pass first.
     status
-        The HTTP status of ``http_error``.
+        The HTTP status of ``http_error``; 503 if a document does not name one, 200 with an empty body.
     seconds
         How long ``slow`` waits.
+    body
+        What ``http_error`` answers.
     """
 
     kind: FaultKind
@@ -63,6 +80,7 @@ class Fault:
     skip: int = 0
     status: int = 503
     seconds: float = 0.0
+    body: Body = Body.ERROR
 
     @classmethod
     def read(cls, document: object) -> Fault:
@@ -81,7 +99,7 @@ class Fault:
         if unknown := set(values) - {field.name for field in fields(cls)}:
             raise FaultError(f"a fault has no {', '.join(sorted(unknown))}")
         others = {name: value for name, value in values.items() if name != "kind"}
-        fault = cls(FaultKind(values["kind"]), **others)
+        fault = cls(FaultKind(values["kind"]), **{**others, **_body(others)})
         fault.check()
         return fault
 
@@ -93,10 +111,22 @@ class Fault:
             raise FaultError(f"times is a number from 1 on, or null for ever, not {self.times!r}")
         if type(self.skip) is not int or self.skip < 0:
             raise FaultError(f"skip is a number from 0 on, not {self.skip!r}")
-        if type(self.status) is not int or not 400 <= self.status <= 599:
-            raise FaultError(f"status is an HTTP error from 400 to 599, not {self.status!r}")
+        least, most = _STATUSES[self.body]
+        if type(self.status) is not int or not least <= self.status <= most:
+            raise FaultError(f"with body {self.body} status is from {least} to {most}, not {self.status!r}")
+        if self.body is not Body.ERROR and self.kind is not FaultKind.HTTP_ERROR:
+            raise FaultError(f"body is of http_error, not of {self.kind}")
         if type(self.seconds) not in (int, float) or not (math.isfinite(self.seconds) and self.seconds >= 0):
             raise FaultError(f"seconds is a number from 0 on, not {self.seconds!r}")
+
+
+def _body(values: dict[str, Any]) -> dict[str, Any]:
+    """Return the body that a document names, with the status that it has if the document names none."""
+    name = values.get("body", Body.ERROR)
+    if name not in list(Body):
+        raise FaultError(f"body is one of {', '.join(Body)}, not {name!r}")
+    usual = {"status": _STATUSES[Body.EMPTY][0]} if name == Body.EMPTY and "status" not in values else {}
+    return {"body": Body(name), **usual}
 
 
 class Repeated(Protocol):

@@ -12,6 +12,7 @@ from enum import Enum
 
 from quant_platform_kit.domain.digests import canonical_json, sha256
 from quant_platform_kit.domain.errors import InvalidInput, NotifyError, StoreError
+from quant_platform_kit.domain.identity import Mode
 from quant_platform_kit.domain.orders import OrderState
 from quant_platform_kit.domain.redaction import redact
 from quant_platform_kit.domain.runs import Outcome, RunReport
@@ -133,13 +134,15 @@ def _key(notification: Notification) -> str:
 
 
 def about_run(report: RunReport) -> Notification:
-    """Return what is told about a run that ended; a run without orders is told too, as a heartbeat."""
-    severity = Severity.INFO if report.outcome.good else Severity.WARNING
-    if report.outcome in (Outcome.BLOCKED, Outcome.FAILED):
+    """Return what is told about a run that ended; a run without orders is told too, as a heartbeat.
+
+    What a probe finds blocked is a warning: nothing was to be sent, and a release that holds a service probes it.
+    """
+    key, severity = report.key, Severity.INFO
+    if report.outcome in (Outcome.BLOCKED, Outcome.FAILED) and key.mode is not Mode.PROBE:
         severity = Severity.FAILURE
-    elif report.behind:
+    elif report.behind or not report.outcome.good:
         severity = Severity.WARNING
-    key = report.key
     title = f"{report.display_name} on {key.account_id}: {report.outcome.value}"
     lines = [f"run {report.run_id}, mode {key.mode.value}, session {key.session}, decided as of {report.as_of}"]
     if report.action:

@@ -17,7 +17,7 @@ from quant_platform_kit.domain.sessions import Cadence, ExchangeCalendar
 from quant_platform_kit.domain.strategy import StrategyManifest
 from quant_platform_kit.ports.versioned_store import VersionedStore
 from quant_platform_kit.services.operate.owners import owner_of
-from quant_platform_kit.services.operate.switches import halts
+from quant_platform_kit.services.operate.switches import halt_words, halts, scopes_of
 from quant_platform_kit.services.record.leases import LeaseState, read_lease
 from quant_platform_kit.services.record.ledger import DecisionLedger, RunLedger
 from quant_platform_kit.services.record.recorded_run import recorded_run
@@ -34,6 +34,7 @@ __all__ = [
     "TargetLine",
     "UncertainOrder",
     "account_status",
+    "open_run_of",
 ]
 
 ZERO = Decimal(0)
@@ -61,7 +62,7 @@ class StatusSources:
 
 @dataclass(frozen=True, slots=True)
 class Halt:
-    """A halt that applies: who set it, why, and since when (aware UTC)."""
+    """A halt that applies, by an operator or by a release: who set it, why, and since when (aware UTC)."""
 
     scope: str
     who: str
@@ -196,7 +197,7 @@ def account_status(sources: StatusSources, account_id: str) -> AccountStatus:
     claim = _claim(sources.store, account_id, lease)
     owner = owner_of(sources.store, account_id)
     halted = _halts(sources.store, account_id, owner.service if owner else claim.service if claim else None)
-    open_run = _open_run(sources.store, account_id, lease)
+    open_run = open_run_of(sources.store, account_id, lease)
     uncertain = _uncertain(sources.store, account_id, lease)
     evaluated = _evaluated(sources.store, report)
     present = _present(sources, evaluated, report)
@@ -234,12 +235,12 @@ def _claim(store: VersionedStore, account_id: str, lease: LeaseState | None) -> 
 def _halts(store: VersionedStore, account_id: str, service: str | None) -> tuple[Halt, ...]:
     switches = halts(store)
     on = switches.on()
-    scopes = ("all", *([f"service-{service}"] if service else []), f"account-{account_id}")
-    newest = {scope: switches.entries(scope)[-1] for scope in scopes if scope in on}
+    newest = {scope: switches.entries(scope)[-1] for scope in scopes_of(service, account_id) if scope in on}
     return tuple(Halt(scope, entry.who, entry.why, entry.at) for scope, entry in newest.items())
 
 
-def _open_run(store: VersionedStore, account_id: str, lease: LeaseState | None) -> OpenRun | None:
+def open_run_of(store: VersionedStore, account_id: str, lease: LeaseState | None) -> OpenRun | None:
+    """Return the run that an account's lease calls open, and whether somebody works on it."""
     if lease is None or lease.open_run is None:
         return None
     claim = RunLedger(store, account_id, lease.open_run).known_claim()
@@ -368,7 +369,7 @@ def _needs(
     uncertain: Sequence[UncertainOrder],
     ruling: Due,
 ) -> tuple[str, ...]:
-    needs = [f"halted: {halt.scope}; lift it with `quant resume`" for halt in halted]
+    needs = [halt_words(halt.scope) for halt in halted]
     if open_run and not open_run.worked_on:
         needs.append(f"run {open_run.run_id} is open and nobody works on it: run it again to finish it")
     orders = [order.client_order_id for order in uncertain]

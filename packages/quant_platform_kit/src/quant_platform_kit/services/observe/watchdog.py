@@ -323,12 +323,14 @@ def _halts(asked: Watch, statuses: Iterable[AccountStatus]) -> Iterator[Alert]:
         if abs(asked.now - halt.since) > asked.hold_age:
             kind, _, name = scope.partition("-")
             since = f"{halt.since:%Y-%m-%d %H:%M} UTC"
-            command = f"quant resume {kind} {name}".strip()
-            text = (
-                f"{scope} is halted since {since} by {halt.who}: {' '.join(halt.why.split())}; lift it, when that is "
-                f"over, with `{command} --reason TEXT {asked.place}`"
+            what = f"{scope} is halted since {since} by {halt.who}: {' '.join(halt.why.split())}"
+            command = f"{f'quant resume {kind} {name}'.strip()} --reason TEXT {asked.place}"
+            over = "that is over"
+            if kind == "release":
+                command, over = f"release open BUNDLE --service {name}", "the release is over"
+            yield Alert(
+                Kind.HALT, name if kind == "account" else None, f"{what}; lift it, when {over}, with `{command}`"
             )
-            yield Alert(Kind.HALT, name if kind == "account" else None, text)
 
 
 def _of_account(asked: Watch, sources: StatusSources, status: AccountStatus) -> Iterator[Alert]:

@@ -8,7 +8,7 @@ from quant_platform_kit.domain.orders import OrderState
 from quant_platform_kit.domain.runs import OrderRecord
 from quant_platform_kit.ports.versioned_store import VersionedStore
 from quant_platform_kit.services.operate.audit import Operator
-from quant_platform_kit.services.operate.switches import FlagEntry, halts
+from quant_platform_kit.services.operate.switches import FlagEntry, check_scope, halts
 from quant_platform_kit.services.record.leases import read_lease
 from quant_platform_kit.services.record.ledger import RunLedger
 from quant_platform_kit.services.record.recorded_run import recorded_run
@@ -31,8 +31,14 @@ def set_halt(operator: Operator, scope: str, reason: str, *, on: bool) -> Switch
     Parameters
     ----------
     scope
-        ``all``, ``service-<name>`` or ``account-<id>``.
+        ``all``, ``service-<name>``, ``account-<id>`` or ``release-<service>``.
+
+    Raises
+    ------
+    InvalidInput
+        The scope is none of these.
     """
+    check_scope(scope)
     switches = halts(operator.store)
     standing, lost = switches.audited()
     if (scope in standing) == on and scope not in lost:

@@ -1,4 +1,4 @@
-"""Switches that an operator sets and a run reads: halts, and the accounts that may trade live.
+"""Switches that an operator or a release sets and a run reads: halts, and the accounts that may trade live.
 
 A switch is a list of create-only entries, the newest of which counts, so that who set it, when and why is never lost.
 """
@@ -10,13 +10,29 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from quant_platform_kit.domain.errors import Conflict
+from quant_platform_kit.domain.errors import Conflict, InvalidInput
 from quant_platform_kit.domain.identity import Mode
 from quant_platform_kit.ports.versioned_store import VersionedStore
 from quant_platform_kit.services.operate.audit import Operator, switches_asked_for
 from quant_platform_kit.services.record.objects import decode, encode
 
-__all__ = ["FlagEntry", "Flags", "allowed", "entry_number", "halted", "halts", "lost_switches", "switched_off"]
+__all__ = [
+    "HALT_KINDS",
+    "FlagEntry",
+    "Flags",
+    "allowed",
+    "check_scope",
+    "entry_number",
+    "halt_words",
+    "halted",
+    "halts",
+    "lost_switches",
+    "scopes_of",
+    "switched_off",
+]
+
+HALT_KINDS = ("all", "service", "account", "release")
+"""What a halt may be of. A release holds a service by a halt of its own kind: nobody's halt lifts another's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,24 +73,27 @@ class Flags:
 
     def set(self, scope: str, entry: FlagEntry) -> None:
         """Switch a scope on or off; durable when it returns. Of two at the same moment, "on" wins."""
-        key = self._next(scope, on=entry.on)
-        try:
-            self._store.create(key, encode(entry, key))
-        except Conflict:
-            self.set(scope, entry)
+        while not self._written(self._next(scope, on=entry.on), entry):
+            pass
 
     def command(
         self, operator: Operator, command: str, scope: str, reason: str, /, *, on: bool, **arguments: object
     ) -> FlagEntry:
         """Switch a scope on or off as an operator's command, which is audited first; see `set`."""
-        key = self._next(scope, on=on)
-        asked = operator.audit(command, reason, switch=key, **arguments)
-        entry = FlagEntry(on, asked.who, reason, asked.at)
+        while True:
+            key = self._next(scope, on=on)
+            asked = operator.audit(command, reason, switch=key, **arguments)
+            entry = FlagEntry(on, asked.who, reason, asked.at)
+            if self._written(key, entry):
+                return entry
+
+    def _written(self, key: str, entry: FlagEntry) -> bool:
+        """Write an entry; False where another has its key, who was quicker."""
         try:
             self._store.create(key, encode(entry, key))
         except Conflict:
-            return self.command(operator, command, scope, reason, on=on, **arguments)
-        return entry
+            return False
+        return True
 
     def _next(self, scope: str, *, on: bool) -> str:
         """Return the key of the next entry: its number is beyond those that are there and those that were lost."""
@@ -110,18 +129,38 @@ def _on(keys: Iterable[str]) -> frozenset[str]:
 
 
 def halts(store: VersionedStore) -> Flags:
-    """Return the halt switches: ``all``, ``service-<name>``, ``account-<id>``."""
+    """Return the halt switches: ``all``, ``service-<name>``, ``account-<id>``, ``release-<service>``."""
     return Flags(store, "halts")
+
+
+_SCOPE = re.compile(rf"{HALT_KINDS[0]}|({'|'.join(HALT_KINDS[1:])})-[^/]+")
+
+
+def check_scope(scope: str) -> str:
+    """Return the scope of a halt; `InvalidInput` for what is none, so that no name reaches another's switch."""
+    if _SCOPE.fullmatch(scope) is None:
+        known = "all, service-NAME, account-ID or release-NAME, and a name has no slash"
+        raise InvalidInput(f"the scope of a halt is {scope[:200]!r}; it is {known}")
+    return scope
+
+
+def scopes_of(service: str | None, account_id: str) -> tuple[str, ...]:
+    """Return the halts that stop a service on an account; those of no service where it is None."""
+    names = {"service": service, "account": account_id, "release": service}
+    return ("all", *(f"{kind}-{name}" for kind, name in names.items() if name))
+
+
+def halt_words(scope: str) -> str:
+    """Return what a halt means to an operator, and what lifts it."""
+    if scope.startswith("release-"):
+        return f"held by a release: {scope}; `release open` lifts it"
+    return f"halted: {scope}; lift it with `quant resume`"
 
 
 def halted(store: VersionedStore, service: str, account_id: str) -> list[str]:
     """Return which halts stop a service on an account, in words; one listing."""
     on = halts(store).on()
-    return [f"halted: {scope}; lift it with `quant resume`" for scope in _scopes(service, account_id) if scope in on]
-
-
-def _scopes(service: str, account_id: str) -> tuple[str, ...]:
-    return ("all", f"service-{service}", f"account-{account_id}")
+    return [halt_words(scope) for scope in scopes_of(service, account_id) if scope in on]
 
 
 def lost_switches(store: VersionedStore, service: str, account_id: str, mode: Mode) -> list[str]:
@@ -132,8 +171,8 @@ def lost_switches(store: VersionedStore, service: str, account_id: str, mode: Mo
     """
     lost = halts(store).audited()[1]
     reasons = [
-        f"halted: {scope}; the audit has this halt, the store has lost it: `quant ledger verify`, then `quant resume`"
-        for scope in _scopes(service, account_id)
+        f"{halt_words(scope)}; the audit has this halt, the store has lost it: `quant ledger verify` first"
+        for scope in scopes_of(service, account_id)
         if lost.get(scope)
     ]
     if mode is Mode.LIVE and allowed(store).audited()[1].get(account_id) is False:

@@ -139,6 +139,12 @@ class RunLedger:
                 steps[identity].append(decode(Transition, stored.data, key))
         return {order.client_order_id: OrderRecord(order, tuple(steps[order.client_order_id])) for order in orders}
 
+    def newest_steps(self) -> dict[str, Transition]:
+        """Return the newest step of every order that has one, by client order id; a listing, and a read for each."""
+        newest = {key.rpartition("/")[2].partition(".")[0]: key for key in self._store.keys(f"{self._root}/orders/")}
+        found = {identity: (key, self._store.get(key)) for identity, key in newest.items()}
+        return {name: decode(Transition, stored.data, key) for name, (key, stored) in found.items() if stored}
+
     def reread(self, record: OrderRecord) -> OrderRecord:
         """Return an order with the steps that the store has of it."""
         steps = {key: self._store.get(key) for key in self._store.keys(f"{self._order(record.order)}.")}

@@ -1,16 +1,19 @@
-"""The requests of the REST API."""
+"""The requests of the REST API, and the one request of IAM Credentials that is served with them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any
 
 from aiohttp import web
 
-from venue_sandbox.cloud.rest import document, errors_as, page_size, refuse
+from venue_sandbox.cloud.rest import ApiError, document, errors_as, invalid, json_object, page_size, refuse
 from venue_sandbox.cloud.scheduler.board import Board
+from venue_sandbox.cloud.scheduler.errors import denied
 from venue_sandbox.cloud.scheduler.executions import Entry
 from venue_sandbox.cloud.scheduler.firing import Firing
+from venue_sandbox.cloud.scheduler.jobs import Identity
 from venue_sandbox.cloud.scheduler.tokens import Tokens
 from venue_sandbox.servers.control import faulty
 from venue_sandbox.servers.faults import FaultBook
@@ -20,9 +23,11 @@ __all__ = ["application"]
 JOBS = "/v1/projects/{project}/locations/{location}/jobs"
 JOB = JOBS + "/{job:[^/:]+}"
 CERTS = "/oauth2/v3/certs"
+TOKEN = "/v1/projects/-/serviceAccounts/{account:[^/:@]+@[^/:]+}:generateIdToken"
 LONGEST_BODY = 1 << 20
 TOO_LARGE = f"A job has {LONGEST_BODY} bytes at most."
 MOST_JOBS = 500
+TOKEN_FIELDS = frozenset({"audience", "includeEmail", "delegates"})
 
 
 def application(
@@ -31,7 +36,7 @@ def application(
     """Return the service over its jobs, with the routes of a control endpoint."""
     api = Api(board, firing, tokens)
     made = web.Application(
-        middlewares=[faulty(book, _operation, refuse), errors_as(TOO_LARGE)], client_max_size=LONGEST_BODY
+        middlewares=[faulty(book, _operation, _refuse), errors_as(TOO_LARGE)], client_max_size=LONGEST_BODY
     )
     made.add_routes(control)
     made.add_routes(
@@ -45,6 +50,7 @@ def application(
             web.post(JOB + ":resume", api.resume),
             web.post(JOB + ":run", api.run),
             web.get(CERTS, api.certs),
+            web.post(TOKEN, api.token),
         ]
     )
     return made
@@ -102,6 +108,23 @@ class Api:
         """Return the keys of the tokens."""
         return web.json_response(self._tokens.keys())
 
+    async def token(self, request: web.Request) -> web.Response:
+        """Sign a token in the name of a service account."""
+        wanted = await json_object(request)
+        if unknown := sorted(set(wanted) - TOKEN_FIELDS):
+            raise ApiError(
+                400,
+                "INVALID_ARGUMENT",
+                f'Invalid JSON payload received. Unknown name "{unknown[0]}": Cannot find field.',
+            )
+        audience, with_email = wanted.get("audience"), wanted.get("includeEmail", False)
+        if not isinstance(audience, str) or not audience:
+            raise invalid("audience", audience, "a token is for one")
+        if not isinstance(with_email, bool):
+            raise invalid("includeEmail", with_email, "it is true or false")
+        identity = Identity(request.match_info["account"], audience)
+        return web.json_response({"token": self._tokens.mint(identity, with_email=with_email)})
+
 
 def _parent(request: web.Request) -> str:
     return f"projects/{request.match_info['project']}/locations/{request.match_info['location']}"
@@ -113,6 +136,13 @@ def _name(request: web.Request) -> str:
 
 def _answer(entry: Entry) -> web.Response:
     return web.json_response(entry.document())
+
+
+def _refuse(request: web.Request, status: int) -> web.Response:
+    """Refuse a request as the service does; IAM has words of its own for a permission that is lacking."""
+    if status == HTTPStatus.FORBIDDEN and _operation(request) == "token":
+        return web.json_response(denied().document(), status=status)
+    return refuse(request, status)
 
 
 def _operation(request: web.Request) -> str:
@@ -130,5 +160,6 @@ def _operation(request: web.Request) -> str:
         ("POST", one + ":resume"): "resume",
         ("POST", one + ":run"): "run",
         ("GET", CERTS): "certs",
+        ("POST", TOKEN.replace(":[^/:@]+@[^/:]+", "")): "token",
     }
     return table.get((request.method.replace("HEAD", "GET"), where), "unknown")

@@ -1,10 +1,10 @@
-"""The errors of jobs."""
+"""The errors of jobs and of tokens."""
 
 from __future__ import annotations
 
 from venue_sandbox.cloud.rest import ApiError
 
-__all__ = ["exists", "no_job", "wrong_state"]
+__all__ = ["denied", "exists", "no_job", "wrong_state"]
 
 
 def no_job(name: str) -> ApiError:
@@ -20,3 +20,10 @@ def exists(name: str) -> ApiError:
 def wrong_state(name: str, state: str, needed: str) -> ApiError:
     """Return the error of an operation that needs a job in another state."""
     return ApiError(400, "FAILED_PRECONDITION", f"Job {name} is {state}; it must be {needed}.")
+
+
+def denied() -> ApiError:
+    """Return the error of IAM for whoever may not have tokens in an account's name."""
+    permission = "iam.serviceAccounts.getOpenIdToken"
+    message = f"Permission '{permission}' denied on resource (or it may not exist)."
+    return ApiError(403, "PERMISSION_DENIED", message)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from venue_sandbox.cloud.database import opened
 from venue_sandbox.cloud.scheduler.executions import Attempt, Entry, State
 from venue_sandbox.cloud.scheduler.jobs import Job
 
@@ -28,12 +28,7 @@ class Shelf:
     """
 
     def __init__(self, folder: Path | None) -> None:
-        if folder is not None:
-            folder.mkdir(parents=True, exist_ok=True)
-        self._database = sqlite3.connect(":memory:" if folder is None else folder / FILE, isolation_level=None)
-        # A killed server loses nothing with this; only a machine that loses power would.
-        self._database.execute("PRAGMA synchronous = OFF")
-        self._database.execute(SCHEMA)
+        self._database = opened(folder, FILE, SCHEMA)
 
     def close(self) -> None:
         """Close the file."""

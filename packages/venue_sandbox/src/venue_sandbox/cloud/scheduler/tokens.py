@@ -44,8 +44,14 @@ class Tokens:
         if any(importlib.util.find_spec(package) is None for package in PACKAGES):
             raise unserved("Tokens need PyJWT and cryptography, which are not installed: pip install 'pyjwt[crypto]'.")
 
-    def mint(self, identity: Identity, *, expired: bool = False) -> str:
-        """Return a token; one that is expired was valid until a life ago."""
+    def mint(self, identity: Identity, *, expired: bool = False, with_email: bool = True) -> str:
+        """Return a token; one that is expired was valid until a life ago.
+
+        Parameters
+        ----------
+        with_email
+            Whether it names the account by its address, and not by its number alone.
+        """
         self.check()
         import jwt
 
@@ -56,11 +62,11 @@ class Tokens:
             "aud": identity.audience,
             "azp": subject,
             "sub": subject,
-            "email": identity.email,
-            "email_verified": True,
             "iat": issued,
             "exp": issued + LIFE_SECONDS,
         }
+        if with_email:
+            claims |= {"email": identity.email, "email_verified": True}
         return jwt.encode(claims, self._key.private, ALGORITHM, {"kid": self._key.document["kid"]})
 
     def keys(self) -> dict[str, Any]:

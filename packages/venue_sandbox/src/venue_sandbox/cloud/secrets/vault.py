@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sqlite3
 import time
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from venue_sandbox.cloud.database import opened
 from venue_sandbox.cloud.rest import ApiError
 
 __all__ = ["LATEST", "State", "Vault", "Version"]
@@ -58,10 +58,7 @@ class Vault:
     """
 
     def __init__(self, folder: Path | None) -> None:
-        if folder is not None:
-            folder.mkdir(parents=True, exist_ok=True)
-        self._database = sqlite3.connect(":memory:" if folder is None else folder / FILE, isolation_level=None)
-        self._database.executescript(SCHEMA)
+        self._database = opened(folder, FILE, SCHEMA)
 
     def close(self) -> None:
         """Close the file."""

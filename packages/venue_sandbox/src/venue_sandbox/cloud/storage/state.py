@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from venue_sandbox.cloud.database import opened
 from venue_sandbox.cloud.storage.errors import ended, no_bucket, too_many
 from venue_sandbox.cloud.storage.preconditions import Preconditions, Version
 
@@ -78,12 +78,7 @@ class State:
     """
 
     def __init__(self, folder: Path | None, write_interval: float) -> None:
-        if folder is not None:
-            folder.mkdir(parents=True, exist_ok=True)
-        self._database = sqlite3.connect(":memory:" if folder is None else folder / FILE, isolation_level=None)
-        # A killed server loses nothing with this; only a machine that loses power would.
-        self._database.execute("PRAGMA synchronous = OFF")
-        self._database.executescript(SCHEMA)
+        self._database = opened(folder, FILE, SCHEMA)
         self._write_interval = write_interval
         self._changed: dict[tuple[str, str], float] = {}
 

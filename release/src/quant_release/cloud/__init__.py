@@ -1,0 +1,1 @@
+"""Services of Cloud Run and their jobs: what is there, what a bundle makes of it, and the steps between."""

@@ -1,0 +1,128 @@
+"""What moving services works with: Google's APIs, the services' addresses and ledgers, or servers of this machine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+import google.auth
+from google.auth.credentials import AnonymousCredentials, Credentials
+from google.auth.exceptions import DefaultCredentialsError
+from quant_platform_kit.adapters.clock import SystemClock
+from quant_platform_kit.adapters.stores import open_store
+from quant_platform_kit.domain.errors import InvalidInput, Refused
+from quant_platform_kit.domain.redaction import hide
+from quant_platform_kit.ports.clock import Clock
+
+from quant_release.bundle import Service
+from quant_release.cloud.addresses import Addresses
+from quant_release.cloud.holds import ServiceLedger
+from quant_release.cloud.identity import IdentityTokens
+from quant_release.cloud.run_api import CloudRun
+from quant_release.cloud.scheduler_api import Scheduler
+from quant_release.settings import setting
+
+__all__ = ["ServiceWorld", "Terms"]
+
+_SCOPE = "https://www.googleapis.com/auth/cloud-platform"
+_LOOPBACK = frozenset({"127.0.0.1", "localhost"})
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How services are moved.
+
+    Attributes
+    ----------
+    window
+        Minutes before its job is due within which no service is held.
+    timeout
+        Seconds that an operation of Cloud Run, or the start of a revision, may take.
+    patience
+        Seconds to wait for runs that are open and worked on.
+    confirmed
+        Services that may trade live after the release.
+    """
+
+    window: float = 30.0
+    timeout: float = 600.0
+    patience: float = 60.0
+    confirmed: frozenset[str] = field(default_factory=frozenset[str])
+
+
+class ServiceWorld:
+    """Google's APIs for whoever is logged in; ``CLOUD_RUN_URL``, ``CLOUD_SCHEDULER_URL`` lead to this machine instead.
+
+    Nothing else differs between the two.
+    """
+
+    def __init__(self, terms: Terms, clock: Clock | None = None) -> None:
+        self.terms, self.clock = terms, clock or SystemClock()
+        self._ledgers: dict[str, ServiceLedger] = {}
+
+    @cached_property
+    def run(self) -> CloudRun:
+        """Cloud Run."""
+        return CloudRun(self._credentials, self.clock, self._url("CLOUD_RUN_URL"), self.terms.timeout)
+
+    @cached_property
+    def scheduler(self) -> Scheduler:
+        """Cloud Scheduler."""
+        return Scheduler(self._credentials, self.clock, self._url("CLOUD_SCHEDULER_URL"))
+
+    @cached_property
+    def tokens(self) -> IdentityTokens:
+        """Who signs identity tokens."""
+        return IdentityTokens(self._credentials, self.clock, self._url("CLOUD_SCHEDULER_URL"))
+
+    @cached_property
+    def addresses(self) -> Addresses:
+        """The addresses of services."""
+        return Addresses(self.clock)
+
+    def ledger(self, name: str, service: Service) -> ServiceLedger:
+        """Return the ledger of a service.
+
+        Raises
+        ------
+        InvalidInput
+            Its address is in no variable of the environment.
+        """
+        if name not in self._ledgers:
+            url = self.ledger_url(name, service)
+            hide(filter(None, [urlsplit(url).password]))
+            self._ledgers[name] = ServiceLedger(open_store(url), name, self.clock)
+        return self._ledgers[name]
+
+    def ledger_url(self, name: str, service: Service) -> str:
+        """Return the address of a service's ledger, which may hold a password; see `ledger`."""
+        url = service.store if service.store_env is None else setting(service.store_env)
+        if not url:
+            raise InvalidInput(
+                f"service {name}: its ledger is in {service.store_env}, which is not set: set it to the address"
+            )
+        return url
+
+    @cached_property
+    def _credentials(self) -> Credentials:
+        here = [name for name in ("CLOUD_RUN_URL", "CLOUD_SCHEDULER_URL") if setting(name)]
+        if len(here) == 1:
+            raise InvalidInput(f"{here[0]} is set alone: set CLOUD_RUN_URL and CLOUD_SCHEDULER_URL, or neither")
+        if here:
+            return AnonymousCredentials()
+        try:
+            return cast("Any", google.auth).default(scopes=[_SCOPE])[0]
+        except DefaultCredentialsError as error:
+            raise Refused("nobody is logged in at Google: gcloud auth application-default login") from error
+
+    @staticmethod
+    def _url(name: str) -> str | None:
+        url = setting(name)
+        if not url:
+            return None
+        parts = urlsplit(url)
+        if parts.scheme != "http" or parts.hostname not in _LOOPBACK or parts.path not in ("", "/"):
+            raise InvalidInput(f"{name} is {url!r}: only a server of this machine, http://127.0.0.1:PORT, or nothing")
+        return url.rstrip("/")

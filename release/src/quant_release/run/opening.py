@@ -1,0 +1,177 @@
+"""Where a release works: opened to be read, or locked to be changed."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from quant_platform_kit.adapters.clock import SystemClock
+from quant_platform_kit.adapters.stores import open_store
+from quant_platform_kit.domain.errors import InvalidInput
+from quant_platform_kit.ports.versioned_store import VersionedStore
+from quant_platform_kit.services.operate.audit import Operator
+from quant_platform_kit.services.record.leases import Lease, lease_at
+
+from quant_release.bundle import Bundle, check_bundle, find_bundle, read_bundle
+from quant_release.cloud.world import ServiceWorld, Terms
+from quant_release.images.builders import builder_named
+from quant_release.repository.git import Git
+from quant_release.run.clean_environments import CleanEnvironments
+from quant_release.run.desired import subjects_of
+from quant_release.run.executor import ReleaseExecutor
+from quant_release.run.journal import Journal, NewRun, RunRecord
+from quant_release.run.locks import LEASE, lease_store, lock_checkout
+from quant_release.run.tools import Tools
+from quant_release.steps.machine import Subject
+from quant_release.steps.table import Scope
+
+__all__ = ["Options", "Release", "Site", "exclusively", "read_release"]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Where and as whom a release works.
+
+    Attributes
+    ----------
+    store
+        Address of the journal's store, None to read without one.
+    local
+        Whether a store that only this machine sees will do.
+    builder
+        Who builds images, None to build none.
+    services
+        The services to limit it to; empty for all.
+    terms
+        How services are moved.
+    """
+
+    root: Path
+    who: str
+    store: str | None = None
+    local: bool = False
+    builder: str | None = None
+    services: tuple[str, ...] = ()
+    terms: Terms = field(default_factory=Terms)
+
+    def open_store(self, *, to_write: bool) -> VersionedStore | None:
+        """Open the store.
+
+        Raises
+        ------
+        InvalidInput
+            It is needed and not named, or no other machine sees it.
+        """
+        if self.store is None:
+            if to_write:
+                raise InvalidInput("the journal's store is not named: set STORE_URL or add --store URL")
+            return None
+        if to_write and not self.local and urlsplit(self.store).scheme in ("file", "sqlite"):
+            raise InvalidInput(
+                f"{self.store.partition(':')[0]}: is a store of this machine; an operator on another one would not be "
+                "seen. Name one with gs:// or postgresql+psycopg://, or add --local for a rehearsal"
+            )
+        return open_store(self.store)
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """A bundle, what does its steps, their subjects, and the run that is open, None without one."""
+
+    bundle: Bundle
+    executor: ReleaseExecutor
+    subjects: tuple[Subject, ...]
+    run: RunRecord | None
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A bundle opened by the only operator at work: the release, its journal, and the lease."""
+
+    release: Release
+    journal: Journal
+    lease: Lease
+
+    @property
+    def bundle(self) -> Bundle:
+        """What it leads to."""
+        return self.release.bundle
+
+    @property
+    def executor(self) -> ReleaseExecutor:
+        """What does its steps."""
+        return self.release.executor
+
+    def services(self) -> tuple[Subject, ...]:
+        """Return the services that are moved."""
+        return tuple(one for one in self.release.subjects if one.scope is Scope.SERVICE)
+
+    def begin(self, options: Options, command: str, **of: str) -> RunRecord:
+        """Open a run, audited first; ``of`` says more about it: ``back`` of a rollback."""
+        observed, bundle = self.executor.observed, self.bundle
+        operator = Operator(self.journal.store, SystemClock(), options.who)
+        about = {"branch": observed.branch, "base": observed.remote_head, **of}
+        operator.audit(f"release {command}", f"bundle {bundle.name}", **about)
+        wanted = NewRun(
+            bundle.name, bundle.digest, observed.branch, observed.remote_head, command, options.services, of.get("back")
+        )
+        run = self.journal.open(wanted)
+        self.lease.open_run(run.run)
+        self.executor.work_on(run)
+        return run
+
+    def finish(self, run: RunRecord) -> None:
+        """Close a run that came to its end."""
+        self.journal.note(run.run, "finished")
+        self.lease.close_run()
+
+
+def read_release(options: Options, name: str) -> Release:
+    """Open a bundle to read; nothing is locked or changed."""
+    store = options.open_store(to_write=False)
+    known = None if store is None else lease_at(store, LEASE)
+    return _release(options, Git.at(options.root), store, name, known.open_run if known else None)
+
+
+def _release(options: Options, git: Git, store: VersionedStore | None, name: str, open_run: str | None) -> Release:
+    bundle = read_bundle(find_bundle(git.root, name))
+    journal = None if store is None else Journal(store, options.who)
+    run = journal.run(open_run) if journal is not None and open_run is not None else None
+    of_this_bundle = run is not None and run.digest == bundle.digest
+    on = run.at if run is not None and of_this_bundle else SystemClock().now()
+    made = builder_named(options.builder, git.keep_open) if options.builder else None
+    tools = Tools(git, CleanEnvironments(git), journal, made)
+    executor = ReleaseExecutor(tools, bundle, on.date(), ServiceWorld(options.terms))
+    check_bundle(bundle, executor.observed.workspace, git.root)
+    subjects = _limited(subjects_of(bundle, executor.observed.workspace.packages), options.services, bundle)
+    if run is not None and of_this_bundle:
+        executor.work_on(run)
+    return Release(bundle, executor, subjects, run)
+
+
+def _limited(subjects: tuple[Subject, ...], services: Sequence[str], bundle: Bundle) -> tuple[Subject, ...]:
+    """Leave out services that are not named."""
+    known = [one.name for one in subjects if one.scope is Scope.SERVICE]
+    if unknown := [name for name in services if name not in known]:
+        raise InvalidInput(
+            f"--service {unknown[0]}: bundle {bundle.name} moves none of that name; it moves: "
+            f"{', '.join(known) or 'none'}"
+        )
+    return tuple(one for one in subjects if one.scope is not Scope.SERVICE or not services or one.name in services)
+
+
+@contextmanager
+def exclusively(options: Options, name: str) -> Generator[Site]:
+    """Open a bundle as the only operator at work."""
+    store = options.open_store(to_write=True)
+    assert store is not None
+    clock, bare = SystemClock(), Git.at(options.root)
+    with lock_checkout(bare.own_folder(), clock) as lock:
+        git = Git(bare.root, keep_open=(lock,))
+        with lease_store(store, options.who, git, clock) as lease:
+            release = _release(options, git, store, name, lease.inherited)
+            assert release.executor.tools.journal is not None
+            yield Site(release, release.executor.tools.journal, lease)

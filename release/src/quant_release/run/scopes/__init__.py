@@ -1,0 +1,1 @@
+"""How each scope is released: packages, apps, images."""

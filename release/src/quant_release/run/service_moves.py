@@ -1,0 +1,282 @@
+"""What a release does to one service: each move can be made again after a crash, and takes effect once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from quant_platform_kit.domain.errors import Refused
+from quant_platform_kit.domain.runs import Outcome
+
+from quant_release.cloud.addresses import Said
+from quant_release.cloud.calls import Changed, CloudError, Unclear
+from quant_release.cloud.run_api import TrafficTarget
+from quant_release.cloud.templates import failure_of
+from quant_release.run.journal import Journal
+from quant_release.run.service_records import Held, RevisionRecords, ServiceRecords
+from quant_release.run.service_state import SETTINGS, Attempt, ServiceState
+
+__all__ = ["Expected", "Moves"]
+
+_POLL_SECONDS, _TRAFFIC_SECONDS = 0.1, 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What a revision has to say of itself; None and no package where nothing is known of it.
+
+    Attributes
+    ----------
+    profile, display_name, input_mode
+        Of the profile that the bundle names; they count once the environment is the bundle's.
+    """
+
+    service: str
+    image: str
+    commit: str | None = None
+    packages: Mapping[str, str] = field(default_factory=dict[str, str])
+    profile: str | None = None
+    display_name: str | None = None
+    input_mode: str | None = None
+
+    @classmethod
+    def again(cls, service: str, image: str, before: Said | None) -> Expected:
+        """Return what a revision has to say that is to be as another one was."""
+        if before is None:
+            return cls(service, image)
+        return cls(
+            service, image, before.commit, before.packages, before.profile, before.display_name, before.input_mode
+        )
+
+    def mistakes(self, said: Said, revision: str, *, is_final: bool) -> list[str]:
+        """Return where an answer differs from what is expected of a revision."""
+        pairs: dict[str, tuple[str, str | None]] = {
+            "service": (said.service, self.service),
+            "revision": (said.revision, revision),
+            "image": (said.image, self.image),
+            "commit": (said.commit, self.commit),
+            **{name: (said.packages.get(name, ""), commit) for name, commit in self.packages.items()},
+        }
+        if is_final:
+            pairs |= {
+                "profile": (said.profile, self.profile),
+                "display name": (said.display_name, self.display_name),
+                "input mode": (said.input_mode, self.input_mode),
+            }
+        return [
+            f"{what} is {found or 'not told'} instead of {wanted}"
+            for what, (found, wanted) in pairs.items()
+            if wanted is not None and found != wanted
+        ]
+
+
+class Moves:
+    """The moves of one service in one run.
+
+    Parameters
+    ----------
+    state
+        Returns what is known of the service now; ``forget`` makes it look again.
+    """
+
+    def __init__(
+        self,
+        state: Callable[[], ServiceState],
+        forget: Callable[[], None],
+        journal: Journal,
+        run: str,
+        expected: Expected,
+    ) -> None:
+        self._state_now, self._forget = state, forget
+        self._journal, self._run, self._expected = journal, run, expected
+        self._records = ServiceRecords(journal, run, state().name)
+
+    @property
+    def _state(self) -> ServiceState:
+        return self._state_now()
+
+    def _look_again(self) -> ServiceState:
+        self._forget()
+        return self._state
+
+    # --- hold and drain ------------------------------------------------------------------------
+
+    def hold(self) -> None:
+        """Pause the job, then set the halt; what was there before is recorded first."""
+        state = self._state
+        if state.held is None:
+            said = state.said
+            paused = state.predecessor.paused_before if state.predecessor and state.ledger.hold() else state.job.paused
+            document = state.deployed.document
+            self._records.record_held(
+                Held(
+                    state.serving,
+                    document.generation,
+                    self._image_of_serving(),
+                    state.job.name,
+                    paused,
+                    self._journal.who,
+                    self._journal.store.now(),
+                    None if isinstance(said, CloudError) else said,
+                )
+            )
+        state.world.scheduler.set_paused(state.job.name, paused=True)
+        reason = f"release {self._run} by {self._journal.who}"
+        state.ledger.set_hold(self._journal.who, reason, on=True)
+
+    def _image_of_serving(self) -> str:
+        return self._state.serving_revision.containers[0].image
+
+    def drain(self) -> None:
+        """Wait until the runs of its accounts have ended; nothing is cancelled."""
+        found = self._state.ledger.unrest(self._state.world.terms.patience)
+        if found:
+            raise CloudError("; ".join(one.text for one in found))
+        self._records.record_drained()
+
+    # --- revisions -----------------------------------------------------------------------------
+
+    def make(self, kind: str) -> None:
+        """Make a revision of the run without traffic, or wait for one that was made, until it is ready."""
+        state = self._state
+        goal, attempt, tag = state.goal, state.attempt(kind), state.tag(kind)
+        assert goal is not None  # the row is guarded
+        if attempt.revision is None:
+            traffic = (TrafficTarget(state.serving, 100), *state.other_tags)
+            try:
+                state.world.run.write_template(state.deployed, goal.template(kind), attempt.name, tag, traffic)
+            except Unclear:
+                if self._look_again().attempt(kind).revision is None:
+                    raise
+            except Changed as error:
+                raise self._who_changed(error) from error
+        self._wait_until_ready(attempt)
+        if self._state.deployed.tag_address(tag) is None:
+            raise CloudError(f"revision {attempt.name} is ready, and its tag {tag} has no address")
+
+    def _wait_until_ready(self, attempt: Attempt) -> None:
+        world = self._state.world
+        deadline = world.clock.monotonic() + world.terms.timeout
+        while True:
+            revision = self._look_again().revision(attempt.name)
+            if revision is None:
+                raise CloudError(f"revision {attempt.name} was written, and is not there")
+            if Attempt(attempt.name, revision).is_ready and not self._state.deployed.document.reconciling:
+                return
+            if (failed := failure_of(revision)) is not None:
+                raise CloudError(f"revision {attempt.name} cannot start: {failed}")
+            if world.clock.monotonic() > deadline:
+                raise CloudError(f"revision {attempt.name} is not ready after {world.terms.timeout:g} s")
+            world.clock.sleep(_POLL_SECONDS)
+
+    def _who_changed(self, error: Changed) -> Changed:
+        state = self._look_again()
+        return Changed(f"{state.name} was changed by {state.deployed.last_change}: {state.differences()} ({error})")
+
+    def confirm(self, kind: str) -> None:
+        """Ask a revision at its own address what it is."""
+        state = self._state
+        name, address = state.attempt(kind).name, state.deployed.tag_address(state.tag(kind))
+        assert address is not None  # it was made
+        self._require_said(address, name, is_final=kind == SETTINGS)
+        state.world.addresses.require_ready(address, state.token)
+        RevisionRecords(self._journal, state.full_name, name).record("confirmed")
+
+    def _require_said(self, address: str, revision: str, *, is_final: bool) -> Said:
+        state = self._state
+        said = state.world.addresses.version(address, state.token)
+        if wrong := self._expected.mistakes(said, revision, is_final=is_final):
+            raise CloudError(f"{address}/version: {'; '.join(wrong)}")
+        return said
+
+    def shift(self, kind: str) -> None:
+        """Give a revision all the traffic by name, and see that the main address answers with it."""
+        state = self._state
+        name = state.attempt(kind).name
+        if state.deployed.serving != name:
+            try:
+                state.world.run.write_traffic(state.deployed, (TrafficTarget(name, 100), *state.other_tags))
+            except Unclear:
+                if self._look_again().deployed.serving != name:
+                    raise
+            except Changed as error:
+                raise self._who_changed(error) from error
+        self._wait_for_traffic(name)
+        self._require_said(self._state.deployed.address, name, is_final=kind == SETTINGS)
+        RevisionRecords(self._journal, state.full_name, name).record("answered")
+
+    def _wait_for_traffic(self, name: str) -> None:
+        clock = self._state.world.clock
+        deadline = clock.monotonic() + _TRAFFIC_SECONDS
+        while (found := self._look_again().deployed.serving) != name:
+            if clock.monotonic() > deadline:
+                raise CloudError(f"the traffic was given to {name}, and is still with {found or 'several revisions'}")
+            clock.sleep(_POLL_SECONDS)
+
+    def switch(self) -> None:
+        """Give the service its environment, as a revision of its own, confirmed and shifted like the other."""
+        name = self._state.attempt(SETTINGS).name
+        self.make(SETTINGS)
+        if not self._state.seen("confirmed", name):
+            self.confirm(SETTINGS)
+        self.shift(SETTINGS)
+
+    # --- probe and open ------------------------------------------------------------------------
+
+    def probe(self) -> None:
+        """Let the service run in mode probe, and see that it is what was meant."""
+        state = self._state
+        said = self._require_said(state.deployed.address, state.serving, is_final=True)
+        if said.stale:
+            raise CloudError(f"settings of a snapshot are there, and the profile takes none: {', '.join(said.stale)}")
+        reports = state.world.addresses.probe(state.deployed.address, state.token)
+        for report in reports:
+            if wrong := _mistakes(report, said):
+                raise CloudError(f"the probe of account {report['account_id']}: {'; '.join(wrong)}")
+        told = "; ".join(f"{one['account_id']} {one['outcome']}: {', '.join(one['reasons'])}" for one in reports)
+        RevisionRecords(self._journal, state.full_name, state.serving).record("probed", told)
+
+    def open(self) -> None:
+        """Lift the halt of the release, and resume the job unless it was paused before."""
+        state, held = self._state, self._records.held
+        assert held is not None  # it was held
+        state.ledger.set_hold(self._journal.who, f"release {self._run} by {self._journal.who}", on=False)
+        if not held.paused_before:
+            state.world.scheduler.set_paused(held.job, paused=False)
+
+    def open_by_hand(self, why: str) -> None:
+        """Open a service that a person has looked at, once what serves answers.
+
+        Raises
+        ------
+        Refused
+            It was not held, or does not answer.
+        """
+        state = self._state
+        if self._records.held is None:
+            raise Refused(f"{state.name} is not held by this release")
+        if isinstance(state.said, CloudError):
+            raise Refused(f"{state.name} does not answer, and is not opened: {state.said}")
+        if state.said.revision != state.serving:
+            raise Refused(
+                f"{state.name} is not opened: its address is answered by {state.said.revision}, and the traffic is "
+                f"with {state.serving}"
+            )
+        self.open()
+        self._records.record_opened(why)
+
+
+def _mistakes(report: Mapping[str, Any], said: Said) -> list[str]:
+    """Return where the report of a probe differs from what the service says of itself."""
+    key: Mapping[str, Any] = report.get("key") or {}
+    found = {
+        "mode": (key.get("mode"), "probe"),
+        "profile": (report.get("profile"), said.profile),
+        "display name": (report.get("display_name"), said.display_name),
+        "input mode": (report.get("input_mode"), said.input_mode),
+    }
+    wrong = [f"{what} is {value!r} instead of {wanted!r}" for what, (value, wanted) in found.items() if value != wanted]
+    if report.get("outcome") == Outcome.FAILED.value:
+        wrong.append(f"it failed: {', '.join(map(str, report.get('reasons') or ()))}")
+    return wrong
