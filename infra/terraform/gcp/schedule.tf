@@ -5,7 +5,7 @@ resource "google_cloud_scheduler_job" "run" {
   depends_on = [google_project_service.used]
 
   name             = "${each.key}-run"
-  region           = coalesce(each.value.scheduler_region, each.value.region)
+  region           = each.value.region
   schedule         = each.value.schedule
   time_zone        = "America/New_York"
   attempt_deadline = "300s"

@@ -11,18 +11,16 @@ variable "operators" {
 variable "services" {
   description = <<-EOT
     Services by name; a name never changes.
-    region: where the service is.
+    region: where the service and its job are.
     schedule: cron of its job, in New York's time; none: no job.
-    scheduler_region: where the job is, if Cloud Scheduler is not in the service's region.
     audience: of identity tokens, if not the service's own address.
     readers: who may read its reports, such as user:ana@example.com; they go into OIDC_READERS as well.
   EOT
   type = map(object({
-    region           = string
-    schedule         = optional(string)
-    scheduler_region = optional(string)
-    audience         = optional(string)
-    readers          = optional(set(string), [])
+    region   = string
+    schedule = optional(string)
+    audience = optional(string)
+    readers  = optional(set(string), [])
   }))
 
   validation {
