@@ -15,7 +15,7 @@ from quant_platform_kit.services.operate.owners import require_ownership
 
 from quant_release.cloud.world import Terms
 from quant_release.demo.baseline import BUNDLE, KIT, PINS, STRATEGIES, TARGET
-from quant_release.demo.cloud import CALLER, REGION, Cloud
+from quant_release.demo.cloud import Cloud, service_text
 from quant_release.repository.versions import Version, tag_name
 from quant_release.run.apply import apply
 from quant_release.run.journal import Journal
@@ -111,12 +111,9 @@ class ServiceRehearsal:
         text = f'name = "{BUNDLE}"\nplatforms = ["ibkr", "schwab", "longbridge"]\n\n[packages]\n'
         text += "".join(f'{name} = "{version}"\n' for name, version in TARGET.items())
         for name, app in self.services.items():
-            text += (
-                f'\n[services.{name}]\nplatform = "{app}"\nregion = "{REGION}"\nproject = "{self.project}"\n'
-                f'image = "registry.invalid/rehearsal/{app}"\nprofile = "{AFTER}"\nschedule = "{name}"\n'
-                f'service_account = "{CALLER}"\naudience = "https://{name}"\nstore = "{self.ledger}"\n'
-                f'flags = {{ MAX_WEIGHT = "0.5" }}\n{more.get(name.replace("-", "_"), "")}'
-            )
+            further = more.get(name.replace("-", "_"), "")
+            lines = f'profile = "{AFTER}"\nflags = {{ MAX_WEIGHT = "0.5" }}\n{further}'
+            text += service_text(name, app, self.project, self.ledger, lines)
         self.rehearsal.commit(f"release/bundles/{BUNDLE}.toml", text, "The bundle")
         self.rehearsal.git.run("push", "--quiet", "origin", "main")
 
