@@ -335,9 +335,10 @@ def test_a_job_that_a_killed_release_paused_is_resumed_by_the_rollback_and_one_o
     def die(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patch:
         patch.setattr(ServiceLedger, "set_hold", die)
-        site.apply()
+        with pytest.raises(KeyboardInterrupt):
+            site.apply()
     assert (site.job("ibkr-service").state.name, site.held()) == ("PAUSED", frozenset())
     rollback(site.made.options(), BUNDLE)
     assert site.job("ibkr-service").state.name == ("PAUSED" if paused else "ENABLED")
