@@ -30,6 +30,7 @@ class Cloud:
 
     run: Server
     scheduler: Server
+    secrets: Server
 
     @property
     def certificates(self) -> str:
@@ -119,7 +120,9 @@ def cloud_on_this_machine(builder: str, logs: Path | None = None, now: datetime 
     """
     more = () if logs is None else ("--logs", str(logs))
     with ExitStack() as stack:
+        secrets = stack.enter_context(Server("venue_sandbox.cloud.secrets"))
+        more = (*more, "--secrets", f"http://127.0.0.1:{secrets.port}")
         run = stack.enter_context(Server("venue_sandbox.cloud.run", "--builder", builder, *more))
         clock = () if now is None else ("--clock", "virtual", "--start", f"{now:%Y-%m-%dT%H:%M:%SZ}")
         scheduler = stack.enter_context(Server("venue_sandbox.cloud.scheduler", *clock))
-        yield Cloud(run, scheduler)
+        yield Cloud(run, scheduler, secrets)
