@@ -118,7 +118,7 @@ class Services:
     def version(self, service: str) -> dict[str, Any]:
         """Return what a service says at its main address of what runs there."""
         state = read_release(self.options(), BUNDLE).executor.services.state(Subject(Scope.SERVICE, service))
-        headers = {"Authorization": f"Bearer {state.token}"}
+        headers = {"Authorization": f"Bearer {state.caller.token}"}
         return requests.get(f"{state.deployed.address}/version", headers=headers, timeout=ANSWER_SECONDS).json()
 
 

@@ -74,13 +74,13 @@ class Triggers:
             thread.join()
 
     def firings(self, service: str, since: float = 0.0) -> Sequence[Firing]:
-        """Return the triggers of a service that were delivered since an instant, and are answered."""
-        return [one for one in self._firings[service] if one.began >= since]
+        """Return the triggers of a service that were answered since an instant, in sequence."""
+        return [one for one in self._firings[service] if one.ended >= since]
 
     def wait_for(
         self, service: str, is_enough: Callable[[Sequence[Firing]], bool], since: float, seconds: float
     ) -> None:
-        """Wait until the triggers of a service since an instant are enough.
+        """Wait until the triggers of a service that were answered since an instant are enough.
 
         Raises
         ------

@@ -17,6 +17,7 @@ from quant_release.steps.table import Row, Scope
 
 __all__ = ["Mark", "Witness"]
 
+_TRADED = Outcome.COMPLETED.value
 _AFTERWARDS = 2
 """How many triggers have to do nothing after the one that trades."""
 _TRADE_SECONDS = 60
@@ -74,7 +75,7 @@ class Witness:
         held, opened = self._held[service], self._opened[service]
         if sent := opened.sent[len(held.sent) :]:
             raise StepFailed(f"{service} was held, and sent {text_of(sent)}: this is a defect, please report it")
-        return [one for one in self._triggers.firings(service, held.at) if one.ended <= opened.at]
+        return [one for one in self._triggers.firings(service) if held.at <= one.began and one.ended <= opened.at]
 
     def traded_once(self, service: str, since: Mark | None = None) -> Sequence[Sent]:
         """Wait until a service has traded since it was opened, and then had nothing to do; return its orders.
@@ -87,17 +88,15 @@ class Witness:
             It did not trade, or is not triggered any more.
         """
         since = since or self._opened[service]
-        self._triggers.wait_for(service, lambda found: len(_after_trade(found)) > _AFTERWARDS, since.at, _TRADE_SECONDS)
-        later = _after_trade(self._triggers.firings(service, since.at))
+        self._triggers.wait_for(service, _has_traded_and_rests, since.at, _TRADE_SECONDS)
+        outcomes = [one.outcome for one in self._triggers.firings(service, since.at)]
         sent = self.mark(service).sent[len(since.sent) :]
-        wrong = [one for one in later[1:] if one.outcome != Outcome.NO_ACTION.value]
-        if wrong or len({one.symbol for one in sent}) != len(sent):
-            outcomes = ", ".join(one.outcome for one in later)
-            raise StepFailed(f"{service} sent {text_of(sent)} in triggers that ended {outcomes}: it was to trade once")
+        if outcomes.count(_TRADED) != 1 or len({one.symbol for one in sent}) != len(sent):
+            raise StepFailed(f"{service} was to trade once: it sent {text_of(sent)}; triggers: {', '.join(outcomes)}")
         return sent
 
 
-def _after_trade(firings: Sequence[Firing]) -> Sequence[Firing]:
-    """Return triggers from the first one on that traded."""
-    traded = [number for number, one in enumerate(firings) if one.outcome == Outcome.COMPLETED.value]
-    return firings[traded[0] :] if traded else ()
+def _has_traded_and_rests(firings: Sequence[Firing]) -> bool:
+    """Whether a trigger traded, and enough of those after it had nothing to do."""
+    outcomes = [one.outcome for one in firings]
+    return _TRADED in outcomes and outcomes[outcomes.index(_TRADED) :].count(Outcome.NO_ACTION.value) >= _AFTERWARDS
