@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from quant_platform_kit.domain.errors import QuantError
 
-from quant_release.demo.baseline import BUNDLE, KIT, PINS, STRATEGIES, TARGET
+from quant_release.demo.baseline import BUNDLE, TARGET, pinned
 from quant_release.demo.services import Services
 from quant_release.demo.venues import text_of
 from quant_release.demo.witness import Mark, Witness
@@ -60,8 +60,7 @@ def cut_over(services: Services, say: Say, tell: Say, listener: StepListener) ->
         rollback(services.options(GOES_BACK), BUNDLE, watching=watching)
         _show_move(witness, GOES_BACK, tell)
         for name, app in services.apps.items():
-            before: Mapping[str, str] = dict(zip((KIT, STRATEGIES), PINS[app], strict=True))
-            _show_version(services, name, before if name == GOES_BACK else TARGET, tell)
+            _show_version(services, name, pinned(app) if name == GOES_BACK else TARGET, tell)
 
 
 def _expect_failure(action: Callable[[], object], tell: Say) -> None:
@@ -78,7 +77,7 @@ def _show_move(witness: Witness, service: str, tell: Say) -> None:
     firings, seconds = witness.while_held(service), witness.seconds_held(service)
     tell(
         f"{service:15} held for {seconds:.0f} s, triggered {len(firings)} times meanwhile: 0 orders at the venue; once "
-        f"open, the next slot trades: {text_of(witness.traded_once(service))}"
+        f"open, the next slot trades: {text_of(witness.traded_once(service))}; no later one does"
     )
 
 

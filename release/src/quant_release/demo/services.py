@@ -25,7 +25,7 @@ from quant_release.settings import settings_of
 from quant_release.steps.machine import Subject
 from quant_release.steps.table import Scope
 
-__all__ = ["AFTER", "BEFORE", "Services", "bundle_of", "services_at_baseline"]
+__all__ = ["AFTER", "BEFORE", "Services", "bundle_of", "services_on_this_machine"]
 
 BEFORE, AFTER = "dual_momentum", "global_etf_rotation"
 """Profiles that services run before the bundle, and after it."""
@@ -51,7 +51,7 @@ def _ledger(folder: Path, service: str) -> str:
 
 @dataclass(frozen=True)
 class Services:
-    """Services that are deployed, their jobs and their venues.
+    """Services, their jobs and their venues.
 
     Attributes
     ----------
@@ -80,19 +80,16 @@ class Services:
             clock=self.venues.clock,
         )
 
-    def deploy(self) -> None:
-        """Build each app from the pins that it has at the origin, and deploy the services with their jobs."""
-        observed, builder = ObservedState(self.git), VenvBuilder(self.folder / "images")
-        images: dict[str, str] = {}
-        for name in dict.fromkeys(self.apps.values()):
-            app = observed.workspace.apps[name]
-            commit, pins = self.git.last_touching(observed.remote_head, app.folder), tuple((app.pins or {}).values())
-            with build_context(self.git, app, commit, pins) as context:
-                images[name] = builder.build(context, f"registry.invalid/rehearsal/{name}", commit)
-        for service, name in self.apps.items():
-            environment = self._environment(service, images[name])
-            address = self.cloud.deploy(PROJECT, service, images[name], environment)
-            self.cloud.schedule(PROJECT, service, address, f"https://{service}", CRON)
+    def deploy(self, service: str) -> None:
+        """Build the app of a service from the pins that it has at the origin, and deploy it with its job."""
+        name, observed = self.apps[service], ObservedState(self.git)
+        app = observed.workspace.apps[name]
+        commit, pins = self.git.last_touching(observed.remote_head, app.folder), tuple((app.pins or {}).values())
+        with build_context(self.git, app, commit, pins) as context:
+            builder = VenvBuilder(self.folder / "images")
+            image = builder.build(context, f"registry.invalid/rehearsal/{name}", commit)
+        address = self.cloud.deploy(PROJECT, service, image, self._environment(service, image))
+        self.cloud.schedule(PROJECT, service, address, f"https://{service}", CRON)
 
     def _environment(self, service: str, image: str) -> Mapping[str, str]:
         ledger = _ledger(self.folder, service)
@@ -123,8 +120,8 @@ class Services:
 
 
 @contextmanager
-def services_at_baseline(git: Git, apps: Mapping[str, str], folder: Path) -> Generator[Services]:
-    """Start venues and clouds, and deploy services there; everything ends with the context.
+def services_on_this_machine(git: Git, apps: Mapping[str, str], folder: Path) -> Generator[Services]:
+    """Start the venues and the cloud of services that are still to be deployed; everything ends with the context.
 
     Parameters
     ----------
@@ -135,7 +132,5 @@ def services_at_baseline(git: Git, apps: Mapping[str, str], folder: Path) -> Gen
     images.mkdir()
     venues = open_venues(dict.fromkeys(apps.values()), (BEFORE, AFTER), folder / "venues")
     with venues as opened, cloud_on_this_machine(f"venv:{images}", folder / "logs", OPENS) as cloud:
-        services = Services(git, cloud, opened, apps, folder)
         with settings_of(cloud.settings):
-            services.deploy()
-            yield services
+            yield Services(git, cloud, opened, apps, folder)

@@ -6,14 +6,15 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 from google.api_core.exceptions import GoogleAPIError
 from venue_sandbox.servers.launch import Unhealthy
 
-from quant_release.demo.baseline import BUNDLE, TARGET, copy_of, make_origin
+from quant_release.demo.baseline import BUNDLE, TARGET, copy_of, make_origin, pinned
 from quant_release.demo.cutover import SERVICES, cut_over
-from quant_release.demo.services import Services, bundle_of, services_at_baseline
+from quant_release.demo.services import Services, bundle_of, services_on_this_machine
 from quant_release.images.builders import VenvBuilder
 from quant_release.inspect.preview import plan
 from quant_release.inspect.status import read_status
@@ -65,7 +66,12 @@ def _tour_in(folder: Path, root: Path, showing: Showing) -> None:
     make_origin(git, folder / "origin.git", bundle_of(SERVICES, folder))
     showing.status(read_status(git.root))
     showing.say("Each app from these pins, deployed as a service that trades at a venue of the sandbox:")
-    with services_at_baseline(git, SERVICES, folder) as services:
+    with services_on_this_machine(git, SERVICES, folder) as services:
+        for service in SERVICES:
+            began = perf_counter()
+            services.deploy(service)
+            pins = ", ".join(f"{package} {version}" for package, version in pinned(services.apps[service]).items())
+            showing.tell(f"{service:15} {pins}, in {perf_counter() - began:.1f} s")
         _release(services, showing)
         cut_over(services, showing.say, showing.tell, showing.listener)
 

@@ -14,7 +14,7 @@ from quant_platform_kit.domain.digests import sha256
 from quant_platform_kit.services.operate.owners import require_ownership
 
 from quant_release.cloud.world import Terms
-from quant_release.demo.baseline import BUNDLE, KIT, PINS, STRATEGIES, TARGET
+from quant_release.demo.baseline import BUNDLE, TARGET, pinned
 from quant_release.demo.cloud import Cloud, service_text
 from quant_release.repository.versions import Version, tag_name
 from quant_release.run.apply import apply
@@ -91,8 +91,7 @@ class ServiceRehearsal:
         """Deploy every service at the baseline, with its job, and an account in the ledger."""
         tags = self.rehearsal.origin.tags()
         for app in dict.fromkeys(self.services.values()):
-            pinned = zip((KIT, STRATEGIES), PINS[app], strict=True)
-            commits = {name: tags[tag_name(name, Version.read(text))] for name, text in pinned}
+            commits = {name: tags[tag_name(name, Version.read(text))] for name, text in pinned(app).items()}
             register(self.registry, self.image_before(app), f"{app}-before", commits)
         store = open_store(self.ledger)
         for name, app in self.services.items():

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from quant_release.demo.baseline import BUNDLE, TARGET, copy_of, make_origin
-from quant_release.demo.services import AFTER, BEFORE, Services, bundle_of, services_at_baseline
+from quant_release.demo.services import AFTER, BEFORE, Services, bundle_of, services_on_this_machine
 from quant_release.demo.venues import text_of
 from quant_release.demo.witness import Mark, Witness
 from quant_release.repository.git import Git
@@ -35,7 +35,8 @@ def services(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[Servi
     _without_tests(git)
     apps = {SERVICE: APP}
     make_origin(git, tmp_path / "origin.git", bundle_of(apps, tmp_path))
-    with services_at_baseline(git, apps, tmp_path) as found:
+    with services_on_this_machine(git, apps, tmp_path) as found:
+        found.deploy(SERVICE)
         yield found
 
 
