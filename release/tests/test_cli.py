@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -113,9 +114,7 @@ def test_a_users_error_is_one_line(run: Run, arguments: tuple[str, ...], code: i
     assert said in err
 
 
-def test_status_as_json_loads_no_command_line(run: Run, rehearsal: Rehearsal) -> None:
-    import subprocess
-
+def test_status_as_json_without_a_store_loads_no_command_line(rehearsal: Rehearsal) -> None:
     code = "import sys; sys.argv = ['release', 'status', '--json']; from quant_release.cli.main import main\n"
     check = "try: main()\nexcept SystemExit: sys.exit(bool({'typer', 'rich', 'pydantic', 'numpy'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code + check], cwd=rehearsal.root, capture_output=True, check=False)
