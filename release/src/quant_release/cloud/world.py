@@ -10,7 +10,6 @@ from urllib.parse import urlsplit
 import google.auth
 from google.auth.credentials import AnonymousCredentials, Credentials
 from google.auth.exceptions import DefaultCredentialsError
-from quant_platform_kit.adapters.clock import SystemClock
 from quant_platform_kit.adapters.stores import open_store
 from quant_platform_kit.domain.errors import InvalidInput, Refused
 from quant_platform_kit.domain.redaction import hide
@@ -58,8 +57,8 @@ class ServiceWorld:
     Nothing else differs between the two.
     """
 
-    def __init__(self, terms: Terms, clock: Clock | None = None) -> None:
-        self.terms, self.clock = terms, clock or SystemClock()
+    def __init__(self, terms: Terms, clock: Clock) -> None:
+        self.terms, self.clock = terms, clock
         self._ledgers: dict[str, ServiceLedger] = {}
 
     @cached_property

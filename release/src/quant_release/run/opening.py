@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from quant_platform_kit.adapters.clock import SystemClock
 from quant_platform_kit.adapters.stores import open_store
 from quant_platform_kit.domain.errors import InvalidInput
+from quant_platform_kit.ports.clock import Clock
 from quant_platform_kit.ports.versioned_store import VersionedStore
 from quant_platform_kit.services.operate.audit import Operator
 from quant_platform_kit.services.record.leases import Lease, lease_at
@@ -47,6 +48,8 @@ class Options:
         The services to limit it to; empty for all.
     terms
         How services are moved.
+    clock
+        Time as the services have it: another one than this machine's in rehearsals on a venue with a time of its own.
     """
 
     root: Path
@@ -56,6 +59,7 @@ class Options:
     builder: str | None = None
     services: tuple[str, ...] = ()
     terms: Terms = field(default_factory=Terms)
+    clock: Clock = field(default_factory=SystemClock)
 
     def open_store(self, *, to_write: bool) -> VersionedStore | None:
         """Open the store.
@@ -144,7 +148,7 @@ def _release(options: Options, git: Git, store: VersionedStore | None, name: str
     on = run.at if run is not None and of_this_bundle else SystemClock().now()
     made = builder_named(options.builder, git.keep_open) if options.builder else None
     tools = Tools(git, CleanEnvironments(git), journal, made)
-    executor = ReleaseExecutor(tools, bundle, on.date(), ServiceWorld(options.terms))
+    executor = ReleaseExecutor(tools, bundle, on.date(), ServiceWorld(options.terms, options.clock))
     check_bundle(bundle, executor.observed.workspace, git.root)
     limits = options.services or (run.services if run is not None and of_this_bundle else ())
     subjects = _limited(subjects_of(bundle, executor.observed.workspace.packages), limits, bundle)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 
 from quant_platform_kit.domain.errors import Refused
 
@@ -12,6 +11,7 @@ from quant_release.run.journal import RunRecord
 from quant_release.run.opening import Options, Site, exclusively
 from quant_release.run.refusals import refusals
 from quant_release.run.service_records import ServiceRecords
+from quant_release.run.service_state import Course
 from quant_release.steps.machine import Subject
 from quant_release.steps.table import Scope, Stage
 
@@ -30,9 +30,10 @@ def rollback(options: Options, name: str, *, resume: bool = False, watching: Wat
     """
     with exclusively(options, name) as site:
         back, watching = _run_to_roll_back(site, options, resume=resume), watching or Watching()
-        steps = site.executor.services
-        steps.course = replace(steps.course, back=back.run)
-        steps.refresh()
+        present = site.release.run
+        is_begun = present is not None and present.command == "rollback"
+        site.executor.services.course = Course(present.run if present and is_begun else None, back.run)
+        site.executor.services.refresh()
         services = _held(site, back, site.services())
         if not services:
             raise Refused(f"run {back.run} has moved none of these services: there is nothing to go back to")

@@ -255,8 +255,18 @@ class ServiceState:
         return Goal(base, image, code, switched(code, self.service, self.wanted.input_mode))
 
     def serves(self, image: str, environment: Environment) -> bool:
-        """Whether what serves has an image and an environment, and was seen to answer."""
+        """Whether what serves has an image and an environment, and was seen to answer.
+
+        What served before a run that is rolled back counts, if it still serves and nothing newer of that run is left.
+        """
+        if self.serving == self.back_to and not self._has_template_of_the_run_rolled_back:
+            return True
         return self.seen("answered", self.serving) and is_same(self.serving_revision, image, environment)
+
+    @property
+    def _has_template_of_the_run_rolled_back(self) -> bool:
+        written = self.deployed.written_revision
+        return written != self.back_to and self.is_of_the_run_rolled_back(written)
 
     # --- what the run makes --------------------------------------------------------------------
 
