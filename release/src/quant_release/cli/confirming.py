@@ -16,7 +16,7 @@ from quant_release.run.opening import Options, Release, read_release
 from quant_release.steps.machine import Subject
 from quant_release.steps.table import Scope
 
-__all__ = ["STYLES", "confirmed"]
+__all__ = ["STYLES", "confirmed", "is_terminal"]
 
 STYLES = {"+": "green", "-": "red", "~": "yellow"}
 """How the lines of a diff are shown, by what they begin with."""
@@ -34,13 +34,18 @@ def confirmed(options: Options, name: str, command: str, *, json: bool) -> Optio
     """
     bundle = read_bundle(find_bundle(Git.at(options.root).root, name))
     in_question = _live_and_not_named(options, bundle)
-    if not in_question or json or not (sys.stdin.isatty() and sys.stderr.isatty()):
+    if not in_question or json or not is_terminal():
         return options
     release = read_release(options, name)
     for service in in_question:
         _ask(release, Subject(Scope.SERVICE, service), command)
     confirmed = options.terms.confirmed | {*in_question}
     return replace(options, terms=replace(options.terms, confirmed=confirmed))
+
+
+def is_terminal() -> bool:
+    """Whether a person can be asked, and sees the question."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
 
 
 def _live_and_not_named(options: Options, bundle: Bundle) -> list[str]:

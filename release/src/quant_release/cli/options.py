@@ -104,7 +104,7 @@ def options_of(
     try:
         password = urlsplit(url or "").password or ""
     except ValueError:
-        raise typer.BadParameter("the address of the store is none: see --store") from None
+        raise typer.BadParameter("it is no address of a store", param_hint="'--store'") from None
     hide({password, unquote(password)})
     return Options(root, " ".join(name.split()), url, local, builder, tuple(dict.fromkeys(services or ())), terms)
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
+from typing import Any, cast
 
 from quant_platform_kit.cli.output import console
-from quant_platform_kit.domain.digests import canonical_json
+from quant_platform_kit.domain.digests import canonical_json, plain
 from quant_platform_kit.domain.redaction import redact
 from rich.console import Console
 from rich.markup import escape
@@ -29,5 +30,13 @@ def ask_console() -> Console:
 
 
 def print_json(document: object) -> None:
-    """Print canonical JSON as one line on standard output."""
-    sys.stdout.write(redact(canonical_json(document).decode()) + "\n")
+    """Print canonical JSON as one line on standard output; what is hidden is hidden from its texts alone."""
+    sys.stdout.write(canonical_json(_without_secrets(plain(document))).decode() + "\n")
+
+
+def _without_secrets(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_secrets(one) for key, one in cast("dict[str, Any]", value).items()}
+    if isinstance(value, list):
+        return [_without_secrets(one) for one in cast("list[Any]", value)]
+    return redact(value) if isinstance(value, str) else value

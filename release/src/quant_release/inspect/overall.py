@@ -36,7 +36,7 @@ def read_overall(options: Options, name: str | None) -> dict[str, Any]:
     journal = None if store is None else Journal(store, options.who)
     known = soon(partial(read_known, journal) if journal else Known)
     bundle, notes = _bundle(options, journal, name)
-    services = _nothing if bundle is None else ask_services(bundle, ServiceWorld(options.terms))
+    services = _nothing if bundle is None else ask_services(bundle, ServiceWorld(options.terms, options.clock))
     return _whole(asked(), known(), services(), notes)
 
 
