@@ -17,6 +17,7 @@ from quant_platform_kit.ports.clock import Clock
 
 from quant_release.bundle import Service
 from quant_release.cloud.addresses import Addresses
+from quant_release.cloud.calls import Calls
 from quant_release.cloud.holds import ServiceLedger
 from quant_release.cloud.identity import IdentityTokens
 from quant_release.cloud.run_api import CloudRun
@@ -64,17 +65,17 @@ class ServiceWorld:
     @cached_property
     def run(self) -> CloudRun:
         """Cloud Run."""
-        return CloudRun(self._credentials, self.clock, self._url("CLOUD_RUN_URL"), self.terms.timeout)
+        return CloudRun(self._credentials, self._calls, self._url("CLOUD_RUN_URL"), self.terms.timeout)
 
     @cached_property
     def scheduler(self) -> Scheduler:
         """Cloud Scheduler."""
-        return Scheduler(self._credentials, self.clock, self._url("CLOUD_SCHEDULER_URL"))
+        return Scheduler(self._credentials, self._calls, self._url("CLOUD_SCHEDULER_URL"))
 
     @cached_property
     def tokens(self) -> IdentityTokens:
         """Who signs identity tokens."""
-        return IdentityTokens(self._credentials, self.clock, self._url("CLOUD_SCHEDULER_URL"))
+        return IdentityTokens(self._credentials, self._calls, self._url("CLOUD_SCHEDULER_URL"))
 
     @cached_property
     def addresses(self) -> Addresses:
@@ -103,6 +104,12 @@ class ServiceWorld:
                 f"service {name}: its ledger is in {service.store_env}, which is not set: set it to the address"
             )
         return url
+
+    @cached_property
+    def _calls(self) -> Calls:
+        known = cast("Any", self._credentials)
+        who = getattr(known, "service_account_email", None) or getattr(known, "account", None)
+        return Calls(self.clock, who or "whoever is logged in here")
 
     @cached_property
     def _credentials(self) -> Credentials:

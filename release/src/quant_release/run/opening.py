@@ -127,8 +127,15 @@ class Site:
         self.executor.work_on(run)
         return run
 
-    def finish(self, run: RunRecord) -> None:
-        """Close a run that came to its end."""
+    def finish(self, run: RunRecord, subjects: Sequence[Subject]) -> None:
+        """Close a run that came to its end, and record how it left its subjects.
+
+        A bundle has been released once all of it is known to be; a run of some of its services brings that up to date.
+        """
+        known = self.journal.left(self.bundle.digest)
+        if known is not None or (run.command == "apply" and not run.services):
+            left = (known or {}) | self.executor.left(subjects)
+            self.journal.record_left(self.bundle.digest, run.run, left)
         self.journal.note(run.run, "finished")
         self.lease.close_run()
 

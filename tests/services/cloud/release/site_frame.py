@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from collections.abc import Mapping
@@ -106,6 +107,17 @@ class Site:
         for server in (self.cloud.run, self.cloud.scheduler):
             server.clear()
             server.forget_requests()
+
+    def add_secret(self, name: str, value: str) -> None:
+        """Add a version to a secret, which is made with its first one."""
+        parent, url = f"projects/{self.made.project}", f"http://127.0.0.1:{self.cloud.secrets.port}/v1"
+        made = requests.post(
+            f"{url}/{parent}/secrets", params={"secretId": name}, json={"replication": {"automatic": {}}}, timeout=10
+        )
+        assert made.status_code in (200, 409), made.text
+        data = base64.b64encode(value.encode()).decode()
+        added = requests.post(f"{url}/{parent}/secrets/{name}:addVersion", json={"payload": {"data": data}}, timeout=10)
+        assert added.status_code == 200, added.text
 
     def know_profile(self, name: str) -> None:
         """Let revisions know a profile that the catalog does not."""

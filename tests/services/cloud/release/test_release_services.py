@@ -16,8 +16,10 @@ from quant_platform_kit.services.observe.at_rest import Unrest, UnrestKind
 from quant_platform_kit.services.operate.audit import Operator
 from quant_platform_kit.services.operate.halting import set_halt
 from quant_platform_kit.services.record.leases import Lease, LeaseTerms, lease_key
+from quant_release.cloud.addresses import Addresses
+from quant_release.cloud.calls import CloudError
 from quant_release.demo.baseline import BUNDLE
-from quant_release.run.apply import switch
+from quant_release.run.apply import abandon, apply, open_service, switch
 from quant_release.run.journal import Journal
 from quant_release.run.rollback import rollback
 from quant_release.testing.services import AFTER, BEFORE, CANARY, SERVICES, SIBLING
@@ -264,3 +266,58 @@ def test_an_operation_that_never_ends_is_not_waited_for_for_ever(site: Site) -> 
     generation = site.service("ibkr-service").generation
     site.apply(resume=True)
     assert site.service("ibkr-service").generation == generation + 3, "traffic, settings, traffic"
+
+
+@pytest.mark.parametrize("site", [ONE], indirect=True)
+def test_a_value_turns_into_a_secret_and_back_and_what_rotates_stays_so(site: Site) -> None:
+    for value in ("first", "second"):
+        site.add_secret("password", value)
+    site.rewrite_bundle(
+        "flags = {",
+        'secrets = { BROKER_PASSWORD = { secret = "password", version = "1" }, '
+        'API_KEY = { secret = "password", version = "rotating" } }\nflags = {',
+    )
+    before = site.environment("ibkr-service")
+    site.apply()
+    after = site.environment("ibkr-service")
+    assert (after["BROKER_PASSWORD"], after["API_KEY"]) == ("password:1", "password:latest")
+    site.rewrite_bundle('version = "1"', 'version = "2"')
+    switch(site.made.options("ibkr-service"), BUNDLE)
+    assert site.environment("ibkr-service")["BROKER_PASSWORD"] == "password:2"
+    rollback(site.made.options(), BUNDLE)
+    assert site.environment("ibkr-service") == after
+    site.rewrite_bundle('version = "2"', 'version = "1"')
+    rollback(site.made.options(), BUNDLE)
+    assert site.environment("ibkr-service") == before
+
+
+@pytest.mark.parametrize("site", [ONE], indirect=True)
+def test_a_person_opens_a_service_after_looking_and_the_release_ends_with_it(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise CloudError("the probe of account 7 did not end: no login")
+
+    monkeypatch.setattr(Addresses, "probe", refuse)
+    assert site.refused().startswith(
+        "probe of service ibkr-service: the probe of account 7 did not end: no login; live"
+    )
+    assert open_service(site.made.options(), BUNDLE, "ibkr-service", "it answers as it should")
+    assert site.held() == frozenset()
+    assert site.job("ibkr-service").state.name == "ENABLED"
+    with pytest.raises(Refused, match="nothing is held: no release of bundle first-bundle is open"):
+        open_service(site.made.options(), BUNDLE, "ibkr-service", "again")
+
+
+@pytest.mark.parametrize("site", [ONE], indirect=True)
+def test_a_release_that_only_held_a_service_is_abandoned_and_one_that_deployed_is_rolled_back(site: Site) -> None:
+    apply(site.made.options(), BUNDLE, until="drain:ibkr-service")
+    assert site.held() == {"release-ibkr-service"}
+    abandon(site.made.options(), BUNDLE)
+    assert (site.held(), site.job("ibkr-service").state.name) == (frozenset(), "ENABLED")
+    apply(site.made.options(), BUNDLE, until="deploy:ibkr-service")
+    with pytest.raises(Refused, match="has a revision of this release: release rollback first-bundle"):
+        abandon(site.made.options(), BUNDLE)
+    rollback(site.made.options(), BUNDLE)
+    assert (site.held(), site.job("ibkr-service").state.name) == (frozenset(), "ENABLED")
+    assert site.version("ibkr-service")["profile"] == BEFORE
