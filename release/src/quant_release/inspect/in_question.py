@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from quant_release.cloud.environment import changes, switched
 from quant_release.cloud.templates import environment_of, image_of
 from quant_release.run.opening import Release
-from quant_release.run.service_records import ServiceRecords
-from quant_release.run.service_state import ServiceState
+from quant_release.run.rollback import last_run_that_moved
+from quant_release.run.service_state import Course, ServiceState
 from quant_release.steps.machine import Subject, rows_left
 from quant_release.steps.table import Scope
 
@@ -31,20 +30,17 @@ def changes_in_question(release: Release, subject: Subject, command: str) -> Seq
     """
     services = release.executor.services
     if command == "rollback" and services.course.back is None:
-        services.course = replace(services.course, back=_run_to_roll_back(release))
+        services.course = Course(back=_run_to_roll_back(release))
         services.refresh()
     return _lines(services.state(subject)) if rows_left(release.executor, subject) else ()
 
 
 def _run_to_roll_back(release: Release) -> str | None:
-    """Return the last run of the bundle that moved one of the services, None without one: a rollback says so."""
+    """Return the run that a rollback would go back behind, None without one: it says so itself."""
     journal = release.executor.tools.journal
-    if journal is None:
-        return None
-    names = [one.name for one in release.subjects if one.scope is Scope.SERVICE]
-    runs = (one for one in reversed(journal.runs()) if one.command != "rollback" and one.bundle == release.bundle.name)
-    held = (one.run for one in runs if any(ServiceRecords(journal, one.run, name).held for name in names))
-    return next(held, None)
+    moved = tuple(one for one in release.subjects if one.scope is Scope.SERVICE)
+    found = release.run or (last_run_that_moved(journal, release.bundle, moved) if journal else None)
+    return found.run if found else None
 
 
 def _lines(state: ServiceState) -> Sequence[str]:
