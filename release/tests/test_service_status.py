@@ -11,8 +11,10 @@ from quant_platform_kit.services.operate.switches import FlagEntry
 from quant_release.bundle import Service
 from quant_release.cli.service_lines import service_line
 from quant_release.cloud.calls import CloudError
+from quant_release.cloud.environment import Variable
 from quant_release.cloud.run_api import Deployed
 from quant_release.cloud.scheduler_api import Job
+from quant_release.inspect.differences import difference_lines
 from quant_release.inspect.journal import Built, Known
 from quant_release.inspect.services import ServiceReading
 
@@ -101,3 +103,16 @@ def test_a_service_is_a_line() -> None:
         "[dim]service[/dim] [bold]x[/bold]  [red]cannot be read[/red]"
         "  0 10 * * 1-5 America/New_York, due 2026-03-02 14:30 UTC"
     )
+
+
+def test_a_difference_shows_what_the_bundle_says_and_no_other_value_that_may_be_secret() -> None:
+    before = (Variable("TOKEN", "geheim-1"), Variable("MAX_WEIGHT", "0.2"), Variable("EXTRA", "x"))
+    after = (Variable("TOKEN", "geheim-2"), Variable("MAX_WEIGHT", "0.5"), Variable("MODE", "calm"))
+    says = SERVICE.model_copy(update={"flags": {"MODE": "calm", "MAX_WEIGHT": "0.5"}})
+    assert difference_lines(before, after, says) == [
+        "-EXTRA=***",
+        "~MAX_WEIGHT='0.2' -> '0.5'",
+        "+MODE='calm'",
+        "~TOKEN=*** -> ***",
+    ]
+    assert "+MODE=***" in difference_lines(before, after)

@@ -16,7 +16,7 @@ from quant_release.run.opening import Options, Release, read_release
 from quant_release.steps.machine import Subject
 from quant_release.steps.table import Scope
 
-__all__ = ["STYLES", "confirmed", "is_terminal"]
+__all__ = ["STYLES", "confirmed", "is_terminal", "require_moved"]
 
 STYLES = {"+": "green", "-": "red", "~": "yellow"}
 """How the lines of a diff are shown, by what they begin with."""
@@ -33,6 +33,7 @@ def confirmed(options: Options, name: str, command: str, *, json: bool) -> Optio
         A person did not confirm one.
     """
     bundle = read_bundle(find_bundle(Git.at(options.root).root, name))
+    require_moved(options, bundle)
     in_question = _live_and_not_named(options, bundle)
     if not in_question or json or not is_terminal():
         return options
@@ -48,14 +49,19 @@ def is_terminal() -> bool:
     return sys.stdin.isatty() and sys.stderr.isatty()
 
 
-def _live_and_not_named(options: Options, bundle: Bundle) -> list[str]:
-    moved = {name: service for name, service in bundle.services.items() if service.is_moved}
-    if unknown := sorted(options.terms.confirmed - moved.keys()):
+def require_moved(options: Options, bundle: Bundle) -> None:
+    """Make sure that the bundle moves every service that is confirmed; `InvalidInput` if not."""
+    moved = [name for name, one in bundle.services.items() if one.is_moved]
+    if unknown := sorted(options.terms.confirmed - {*moved}):
         raise InvalidInput(
             f"--yes {unknown[0]}: bundle {bundle.name} moves none of that name; it moves: {', '.join(moved) or 'none'}"
         )
-    chosen = options.services or tuple(moved)
-    return [name for name, one in moved.items() if one.live and name in chosen and name not in options.terms.confirmed]
+
+
+def _live_and_not_named(options: Options, bundle: Bundle) -> list[str]:
+    live = [name for name, one in bundle.services.items() if one.is_moved and one.live]
+    chosen = options.services or tuple(live)
+    return [name for name in live if name in chosen and name not in options.terms.confirmed]
 
 
 def _ask(release: Release, service: Subject, command: str) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from quant_platform_kit.cli.output import console, table
 
-from quant_release.cli.confirming import STYLES
+from quant_release.cli.confirming import STYLES, require_moved
 from quant_release.cli.options import (
     USUAL,
     BuilderOption,
@@ -99,6 +99,7 @@ def plan_command(
 def print_plan(options: Options, bundle: str, *, json: bool) -> None:
     """Print a plan and what forbids it, and exit accordingly; nothing is waited for."""
     release = read_release(replace(options, terms=replace(options.terms, patience=0.0)), bundle)
+    require_moved(options, release.bundle)
     made = preview(release.executor, release.subjects)
     if json:
         print_json({"bundle": release.bundle.name, "steps": made.steps, "refusals": made.refusals})

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from quant_release.cloud.environment import changes, switched
+from quant_release.cloud.environment import switched
 from quant_release.cloud.templates import environment_of, image_of
+from quant_release.inspect.differences import difference_lines
 from quant_release.run.opening import Release
 from quant_release.run.rollback import last_run_that_moved
 from quant_release.run.service_state import Course, ServiceState
@@ -48,7 +49,7 @@ def _lines(state: ServiceState) -> Sequence[str]:
     present = environment_of(serving)
     final = goal.final if goal else switched(present, state.service, state.wanted.input_mode)
     image = goal.image if goal else "the one that this release builds"
-    found = changes(present, final)
+    says = state.service if state.back_to is None else None
     lines = [] if image == image_of(serving) else [f"~image {image_of(serving)} -> {image}"]
-    lines += [one.spoken if state.back_to is None else one.text for one in found if goal or one.name != "IMAGE"]
+    lines += difference_lines(present, final, says)
     return lines or ["(neither image nor settings: it is held, probed and opened)"]

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from quant_platform_kit.domain.errors import QuantError
 
-from quant_release.cloud.environment import changes
 from quant_release.cloud.templates import environment_of, image_of
+from quant_release.inspect.differences import difference_lines
 from quant_release.run.opening import Release
 from quant_release.run.service_state import ServiceState
 from quant_release.steps.machine import Subject, rows_left
@@ -70,8 +70,8 @@ def _missing_of_service(state: ServiceState) -> Iterator[str]:
     serving, has = state.serving, state.serving_revision
     if image_of(has) != goal.image:
         yield f"revision {serving} serves image {image_of(has)} instead of {goal.image}"
-    for one in changes(environment_of(has), goal.final):
-        yield f"setting {one.spoken if state.back_to is None else one.text}"
+    for line in difference_lines(environment_of(has), goal.final, state.service if state.back_to is None else None):
+        yield f"setting {line}"
     if not (state.seen("answered", serving) and state.seen("probed", serving)):
         yield f"no release has seen revision {serving} answer and pass its probe"
     if (held := state.ledger.hold()) is not None:

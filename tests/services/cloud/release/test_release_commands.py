@@ -333,6 +333,7 @@ def test_whoever_interrupts_a_command_is_told_how_to_go_on(
 ERRORS: list[tuple[tuple[str, ...], int, str]] = [
     (("apply", BUNDLE, "--service", "gone"), 1, f"--service gone: bundle {BUNDLE} moves none of that name; it moves: "),
     (("apply", BUNDLE, "--yes", "gone"), 1, f"--yes gone: bundle {BUNDLE} moves none of that name; it moves: {NAME}"),
+    (("apply", BUNDLE, "--dry-run", "--yes", "gone"), 1, f"--yes gone: bundle {BUNDLE} moves none of that name"),
     (("apply", BUNDLE, "--window", "nan"), 2, "Invalid value for '--window': nan is not between 0 and 1440 minutes"),
     (("apply", BUNDLE, "--timeout", "0"), 2, "Invalid value for '--timeout': 0 is not between 1 and 1500 seconds"),
     (("switch", BUNDLE), 2, "Invalid value for '--service': name at least one service of the bundle to switch"),
