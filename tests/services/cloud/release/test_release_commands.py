@@ -317,6 +317,20 @@ def test_settings_are_switched_alone(site: Site, run: Run) -> None:
     assert site.environment(NAME)["MAX_WEIGHT"] == "0.6"
 
 
+@pytest.mark.parametrize("site", [{**ONE, "schwab-service": "schwab"}], indirect=True)
+def test_a_release_of_one_service_is_resumed_with_that_one(site: Site, run: Run) -> None:
+    site.cloud.run.fault("version_lies", service=NAME)
+    before = site.environment("schwab-service")
+    assert apply(run, "--service", NAME)[0] == 1
+    site.cloud.run.clear()
+    code, out, err = run("open", BUNDLE, "--service", "schwab-service", "--reason", "x", "--local")
+    assert (code, out) == (1, "")
+    assert "schwab-service is not held: run " in err
+    code, out, _ = apply(run, "--resume", "--json")
+    assert (code, document(out)["finished"]) == (0, True)
+    assert (site.version(NAME)["profile"], site.environment("schwab-service")) == (AFTER, before)
+
+
 @NOBODY_ELSE
 @pytest.mark.parametrize("command", ["apply", "switch", "rollback"])
 def test_whoever_interrupts_a_command_is_told_how_to_go_on(
