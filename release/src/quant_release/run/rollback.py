@@ -69,18 +69,22 @@ def _run_to_roll_back(site: Site, options: Options, *, resume: bool) -> RunRecor
 
 
 def last_run_that_moved(journal: Journal, bundle: Bundle, services: Sequence[Subject]) -> RunRecord | None:
-    """Return the last run of a bundle that moved one of some services; None where none has.
+    """Return the last run of a bundle that moved one of some services and was not abandoned; None where none has.
 
     A run of the bundle as it is now comes before one of what it said earlier.
     """
     known = [one for one in journal.runs() if one.bundle == bundle.name and one.command != "rollback"]
-    moved = [one for one in known if _held(journal, one, services)]
+    moved = [one for one in known if _held(journal, one, services) and not _is_abandoned(journal, one)]
     return max(moved, key=lambda one: (one.digest == bundle.digest, one.run), default=None)
 
 
 def _held(journal: Journal, run: RunRecord, services: Iterable[Subject]) -> list[Subject]:
     """Return the services that a run has held; the others were left as they are."""
     return [one for one in services if ServiceRecords(journal, run.run, one.name).held]
+
+
+def _is_abandoned(journal: Journal, run: RunRecord) -> bool:
+    return any(event.what == "abandoned" for event in journal.events(run.run))
 
 
 def _begun(options: Options, site: Site, back: RunRecord) -> RunRecord:
