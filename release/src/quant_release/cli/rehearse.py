@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rich.markup import escape
-
 from quant_release.cli.options import RootOption
 from quant_release.cli.perform import StepPrinter
-from quant_release.cli.show import say, show_status
+from quant_release.cli.printing import say, shown
+from quant_release.cli.show import show_status
 from quant_release.demo.tour import Showing, tour
 
 __all__ = ["demo_command"]
@@ -19,10 +18,8 @@ HERE = Path()
 def demo_command(root: RootOption = HERE) -> None:
     """Release the first bundle on a copy of this checkout, through services that trade at venues of this machine."""
     printer = StepPrinter()
-    showing = Showing(_headline, lambda text: say(escape(text)), show_status, printer)
+    showing = Showing(
+        lambda text: say(f"[bold]{shown(text)}[/bold]"), lambda text: say(shown(text)), show_status, printer
+    )
     with printer.at_work:
         tour(root, showing)
-
-
-def _headline(text: str) -> None:
-    say(f"[bold]{escape(text)}[/bold]")

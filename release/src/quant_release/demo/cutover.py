@@ -10,13 +10,14 @@ from quant_release.demo.baseline import BUNDLE, TARGET, pinned
 from quant_release.demo.services import Services
 from quant_release.demo.venues import text_of
 from quant_release.demo.witness import Mark, Witness
+from quant_release.inspect.drift import drifts
+from quant_release.inspect.verified import verify
 from quant_release.repository.versions import Version, tag_name
 from quant_release.run.apply import Watching, apply
 from quant_release.run.journal import StepListener
 from quant_release.run.opening import read_release
 from quant_release.run.rollback import rollback
 from quant_release.steps.machine import StepFailed
-from quant_release.steps.table import rows_of
 
 __all__ = ["FAILING", "GOES_BACK", "SERVICES", "cut_over"]
 
@@ -84,18 +85,8 @@ def _show_move(witness: Witness, service: str, tell: Say) -> None:
 def _require_finished(services: Services) -> None:
     """Make sure that every subject is at its end, and that nothing has moved since."""
     release = read_release(services.options(), BUNDLE)
-    journal = release.executor.tools.to_record()
-    left, present = journal.left(release.bundle.digest) or {}, release.executor.left(release.subjects)
-    moved = [
-        f"{name} is {present.get(name)}, and was {left.get(name)}"
-        for name in {*left, *present}
-        if left.get(name) != present.get(name)
-    ]
-    stages = {subject: release.executor.stage(subject) for subject in release.subjects}
-    open_ones = [
-        f"{one} is {stage.value}" for one, stage in stages.items() if stage is not rows_of(one.scope)[-1].makes
-    ]
-    if found := [*open_ones, *moved]:
+    behind = [f"{one.subject}: {'; '.join(one.missing)}" for one in verify(release) if not one.done]
+    if found := [*behind, *(one.text for one in drifts(release))]:
         raise StepFailed(f"the release is finished, and yet: {'; '.join(found)}")
 
 

@@ -14,11 +14,12 @@ from quant_release.demo.baseline import BUNDLE, TARGET, copy_of, make_origin
 from quant_release.demo.services import AFTER, BEFORE, Services, bundle_of, services_on_this_machine
 from quant_release.demo.venues import text_of
 from quant_release.demo.witness import Mark, Witness
+from quant_release.inspect.drift import drifts
+from quant_release.inspect.verified import verify
 from quant_release.repository.git import Git
 from quant_release.repository.versions import Version, tag_name
 from quant_release.run.apply import Watching, apply
 from quant_release.run.opening import read_release
-from quant_release.steps.table import rows_of
 
 ROOT = Path(__file__).resolve().parents[4]
 SERVICE, APP = "schwab-service", "schwab"
@@ -83,4 +84,5 @@ def _has_what_the_bundle_says(services: Services) -> None:
         found = said["packages"][package]
         assert (found["version"], found["commit"]) == (version, tags[tag_name(package, Version.read(version))])
     release = read_release(services.options(), BUNDLE)
-    assert all(release.executor.stage(one) is rows_of(one.scope)[-1].makes for one in release.subjects)
+    assert all(one.done for one in verify(release))
+    assert drifts(release) == []
