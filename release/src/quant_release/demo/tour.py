@@ -16,6 +16,7 @@ from quant_release.demo.baseline import BUNDLE, TARGET, copy_of, make_origin, pi
 from quant_release.demo.cutover import SERVICES, cut_over
 from quant_release.demo.services import Services, bundle_of, services_on_this_machine
 from quant_release.images.builders import VenvBuilder
+from quant_release.inspect.overall import read_overall
 from quant_release.inspect.preview import plan
 from quant_release.inspect.status import read_status
 from quant_release.repository.git import Git
@@ -74,6 +75,8 @@ def _tour_in(folder: Path, root: Path, showing: Showing) -> None:
             showing.tell(f"{service:15} {pins}, in {perf_counter() - began:.1f} s")
         _release(services, showing)
         cut_over(services, showing.say, showing.tell, showing.listener)
+        showing.say(f"release status {BUNDLE}:")
+        showing.status(read_overall(services.options(), BUNDLE))
 
 
 def _release(services: Services, showing: Showing) -> None:

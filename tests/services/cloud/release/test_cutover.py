@@ -23,7 +23,7 @@ from quant_release.run.opening import read_release
 
 ROOT = Path(__file__).resolve().parents[4]
 SERVICE, APP = "schwab-service", "schwab"
-FIRINGS = 60
+FIRINGS, PACE = 60, 0.1
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def test_a_held_service_sends_nothing_however_often_it_is_triggered_and_trades_o
 ) -> None:
     options = services.options()
     apply(options, BUNDLE, until="image")
-    with services.triggers(0.0, timedelta(minutes=15)) as triggers:
+    with services.triggers(PACE, timedelta(minutes=5)) as triggers:
         witness = Witness(services, triggers)
         entered = witness.traded_once(SERVICE, Mark(0.0, ()))
         assert services.version(SERVICE)["profile"] == BEFORE
