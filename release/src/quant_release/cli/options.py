@@ -16,8 +16,10 @@ __all__ = [
     "BundleArgument",
     "JsonOption",
     "LocalOption",
+    "MergeWaitOption",
     "RootOption",
     "StoreOption",
+    "ViaBranchOption",
     "WhoOption",
     "options_of",
 ]
@@ -32,6 +34,13 @@ BuilderOption = Annotated[
     str | None, typer.Option("--builder", metavar="NAME", help="Who builds images: docker, buildah or gcloud.")
 ]
 WhoOption = Annotated[str | None, typer.Option("--who", metavar="NAME", help="Who does it; the login name if absent.")]
+ViaBranchOption = Annotated[
+    bool,
+    typer.Option("--via-branch", help="Push to release/RUN and wait until a person has merged it; a run remembers it."),
+]
+MergeWaitOption = Annotated[
+    float, typer.Option(metavar="MINUTES", min=0, max=25, help="How long to wait for a merge, at most 25.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 from typing import Annotated
@@ -19,13 +20,16 @@ from quant_release.cli.options import (
     BundleArgument,
     JsonOption,
     LocalOption,
+    MergeWaitOption,
     RootOption,
     StoreOption,
+    ViaBranchOption,
     WhoOption,
     options_of,
 )
 from quant_release.cli.show import print_plan, say
 from quant_release.run.apply import Watching, abandon, apply
+from quant_release.run.merging import MergeTerms
 from quant_release.run.opening import read_release
 from quant_release.steps.machine import Subject
 from quant_release.steps.table import Row
@@ -54,6 +58,10 @@ class StepPrinter:
         mark = "[green]done[/green]  " if what == "ended" else "[red]failed[/red]"
         self._console.print(f"{mark} {text}  [dim]{perf_counter() - self._began:.1f} s[/dim]", soft_wrap=True)
 
+    def say(self, text: str) -> None:
+        """Print what a person has to do."""
+        self._console.print(escape(text), soft_wrap=True)
+
     @property
     def at_work(self) -> Status | nullcontext[None]:
         """A context in which the step at work is shown."""
@@ -65,6 +73,8 @@ def apply_command(
     until: Annotated[str | None, typer.Option(metavar="STEP[:SUBJECT]", help="Stop after this step.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the release that is open.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and change nothing.")] = False,
+    via_branch: ViaBranchOption = False,
+    merge_wait: MergeWaitOption = 20.0,
     root: RootOption = HERE,
     store: StoreOption = None,
     local: LocalOption = False,
@@ -73,10 +83,11 @@ def apply_command(
     json: JsonOption = False,
 ) -> None:
     """Release a bundle, step by step; every step is checked before and after, and recorded."""
-    options = options_of(root, store, who, builder, local=local)
+    printer = StepPrinter()
+    merging = MergeTerms(via_branch, 60 * merge_wait, say=printer.say)
+    options = replace(options_of(root, store, who, builder, local=local), merging=merging)
     if dry_run:
         print_plan(read_release(options, bundle), json=json)
-    printer = StepPrinter()
     with printer.at_work:
         run = apply(options, bundle, until=until, resume=resume, watching=Watching(printer))
     if json:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from quant_release.run.executor import ReleaseExecutor
-from quant_release.steps.machine import Subject, rows_left
+from quant_release.steps.machine import Subject, legs, rows_left
 
 __all__ = ["PlannedStep", "plan"]
 
@@ -30,10 +30,11 @@ class PlannedStep:
 
 
 def plan(executor: ReleaseExecutor, subjects: Sequence[Subject]) -> list[PlannedStep]:
-    """Return every step that is left, in order."""
-    return [
-        PlannedStep(row.step, str(subject), steps.commands(row, subject), steps.diff(row, subject))
-        for subject in subjects
-        for steps in (executor.steps_of(subject),)
-        for row in rows_left(steps, subject)
-    ]
+    """Return every step that is left, in order; one that gathers is taken by the first subject for all."""
+    steps: list[PlannedStep] = []
+    for subject, rows in legs(executor.table, subjects):
+        of = executor.steps_of(subject)
+        for row in rows_left(executor, subject):
+            if row in rows and not (row.gathers and any(one.step == row.step for one in steps)):
+                steps.append(PlannedStep(row.step, str(subject), of.commands(row, subject), of.diff(row, subject)))
+    return steps

@@ -272,7 +272,16 @@ class Git:
 
     def push(self, *refs: str) -> None:
         """Push HEAD and some tags: all of it arrives, or nothing."""
-        self.run("push", "--quiet", "--atomic", REMOTE, "HEAD", *refs)
+        self.push_alone("HEAD", *refs)
+
+    def push_alone(self, *refs: str) -> str:
+        """Push some refs, never by force: all of them arrive, or none; return what the origin said."""
+        done = self._call(("push", "--quiet", "--atomic", REMOTE, *refs), b"", (0,))
+        return done.stderr.decode("utf-8", "replace")
+
+    def fast_forward(self, commit: str) -> None:
+        """Move the branch, index and working tree to a commit that follows; uncommitted edits are never overwritten."""
+        self.run("merge", "--quiet", "--ff-only", commit)
 
     def drop_last_commit(self, expected: str) -> None:
         """Move the branch to the parent of its last commit; index and working tree stay."""

@@ -59,7 +59,9 @@ def apply(
     with exclusively(options, name) as site:
         require_run(site.release, "apply", resume=resume)
         subjects = site.release.subjects
-        stop = last_step(until, subjects) if until else None
+        if site.release.run is not None:
+            site.executor.go_on(site.release.run, subjects)
+        stop = last_step(until, subjects, site.executor.table) if until else None
         run = _begun(options, site, "apply", subjects)
         carry_through(site, run, subjects, watching or Watching(), stop)
         if stop is None:
@@ -181,4 +183,8 @@ def abandon(options: Options, name: str) -> Sequence[str]:
             site.executor.services.reopen_half_held(service)
         site.journal.note(run.run, "abandoned")
         site.lease.close_run()
-        return [f"{subject} {site.executor.stage(subject).value}" for subject in subjects]
+        left = [f"{subject} {site.executor.stage(subject).value}" for subject in subjects]
+        via = site.executor.reading.via
+        if via is not None and site.executor.tools.git.remote(via).head is not None:
+            left.append(f"branch {via} is still at the origin: close what asks for its merge, and delete it")
+        return left

@@ -24,6 +24,7 @@ from quant_release.run.desired import subjects_of
 from quant_release.run.executor import ReleaseExecutor
 from quant_release.run.journal import Journal, NewRun, RunRecord
 from quant_release.run.locks import LEASE, lease_store, lock_checkout
+from quant_release.run.merging import MergeTerms
 from quant_release.run.tools import Tools
 from quant_release.steps.machine import Subject
 from quant_release.steps.table import Scope
@@ -47,6 +48,8 @@ class Options:
         The services to limit it to; empty for all.
     terms
         How services are moved.
+    merging
+        How commits come onto a branch that only a person may move.
     """
 
     root: Path
@@ -56,6 +59,7 @@ class Options:
     builder: str | None = None
     services: tuple[str, ...] = ()
     terms: Terms = field(default_factory=Terms)
+    merging: MergeTerms = field(default_factory=MergeTerms)
 
     def open_store(self, *, to_write: bool) -> VersionedStore | None:
         """Open the store.
@@ -119,6 +123,8 @@ class Site:
             bundle.name, bundle.digest, observed.branch, observed.remote_head, command, options.services, of.get("back")
         )
         run = self.journal.open(wanted)
+        if options.merging.wanted:
+            self.journal.go_via_branch(run.run)
         self.lease.open_run(run.run)
         self.executor.work_on(run)
         return run
@@ -143,7 +149,7 @@ def _release(options: Options, git: Git, store: VersionedStore | None, name: str
     of_this_bundle = run is not None and run.digest == bundle.digest
     on = run.at if run is not None and of_this_bundle else SystemClock().now()
     made = builder_named(options.builder, git.keep_open) if options.builder else None
-    tools = Tools(git, CleanEnvironments(git), journal, made)
+    tools = Tools(git, CleanEnvironments(git), journal, made, options.merging)
     executor = ReleaseExecutor(tools, bundle, on.date(), ServiceWorld(options.terms))
     check_bundle(bundle, executor.observed.workspace, git.root)
     subjects = _limited(subjects_of(bundle, executor.observed.workspace.packages), options.services, bundle)
