@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from functools import cached_property
 
@@ -37,6 +37,11 @@ def subjects_of(bundle: Bundle, packages: Iterable[str]) -> tuple[Subject, ...]:
         *(Subject(Scope.IMAGE, repository) for _, repository in bundle.images),
         *(Subject(Scope.SERVICE, name) for name, service in bundle.services.items() if service.is_moved),
     )
+
+
+def _lines(data: bytes) -> Sequence[bytes]:
+    """Return lines without their ends, which a checkout on another system may have changed."""
+    return data.splitlines()
 
 
 class DesiredState:
@@ -142,7 +147,8 @@ class DesiredState:
     def pinned_at(self, revision: str, name: str) -> bool:
         """Whether a revision pins an app as the bundle says."""
         files = self._app_files(name)
-        return self.observed.at(revision, *files) == files
+        found = {path: _lines(data) for path, data in self.observed.at(revision, *files).items()}
+        return found == {path: _lines(data) for path, data in files.items()}
 
     def app_of(self, image: Subject) -> str:
         """Return the app of an image."""

@@ -139,7 +139,7 @@ def read_release(options: Options, name: str) -> Release:
     """Open a bundle to read; nothing is locked or changed."""
     store = options.open_store(to_write=False)
     known = None if store is None else lease_at(store, LEASE)
-    return _release(options, Git.at(options.root), store, name, known.open_run if known else None)
+    return _release(options, Git.whole_at(options.root), store, name, known.open_run if known else None)
 
 
 def _release(options: Options, git: Git, store: VersionedStore | None, name: str, open_run: str | None) -> Release:
@@ -174,7 +174,7 @@ def exclusively(options: Options, name: str) -> Generator[Site]:
     """Open a bundle as the only operator at work."""
     store = options.open_store(to_write=True)
     assert store is not None
-    clock, bare = SystemClock(), Git.at(options.root)
+    clock, bare = SystemClock(), Git.whole_at(options.root)
     with lock_checkout(bare.own_folder(), clock) as lock:
         git = Git(bare.root, keep_open=(lock,))
         with lease_store(store, options.who, git, clock) as lease:
