@@ -118,7 +118,7 @@ def _libraries(tree: Checkout) -> Iterator[Rule]:
             ("adapters",),
         ),
     ):
-        deploying = (f"{RELEASE}.cloud",) if libraries is STORE_AND_CLOUD_LIBRARIES else ()
+        deploying = (f"{RELEASE}.cloud", f"{RELEASE}.demo") if libraries is STORE_AND_CLOUD_LIBRARIES else ()
         yield _known_to(tree, name, libraries, (*_kit(*rooms), *deploying, *tree.outside))
 
 
@@ -166,7 +166,10 @@ def _rooms_of_the_tools(tree: Checkout) -> Iterator[Rule]:
     apps_and_more = tuple(package for package in tree.packages if package not in (KIT, RELEASE))
     yield _only(
         RELEASE,
-        (*_kit("adapters", "cli", "domain", "ports", "services"), "google", "pydantic", "requests", "rich", "typer"),
+        (
+            *_kit("adapters", "cli", "domain", "ports", "services"),
+            *(f"{SANDBOX}.servers", "google", "pydantic", "requests", "rich", "typer"),
+        ),
         (*apps_and_more, *_kit("runtime", "testing", "web")),
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 
 from quant_release.bundle import Bundle
@@ -15,7 +16,6 @@ from quant_release.run.scopes.apps import AppSteps
 from quant_release.run.scopes.images import ImageSteps
 from quant_release.run.scopes.packages import PackageSteps
 from quant_release.run.scopes.services import ServiceSteps
-from quant_release.run.service_state import Course
 from quant_release.run.tools import Tools
 from quant_release.steps.machine import Subject
 from quant_release.steps.scopes import ScopeSteps
@@ -52,7 +52,8 @@ class ReleaseExecutor:
         journal = self.tools.journal
         is_via_branch = self.tools.merging.wanted or (journal is not None and journal.goes_via_branch(run.run))
         self.reading.via = branch_of(run.run) if is_via_branch else None
-        self.services.course = Course(run.run, run.back, run.command == "switch")
+        is_switch = run.command == "switch"
+        self.services.course = replace(self.services.course, run=run.run, back=run.back, is_switch=is_switch)
         self.refresh()
 
     def go_on(self, run: RunRecord, subjects: Iterable[Subject]) -> None:

@@ -36,7 +36,7 @@ target_modes = ["weight", "value"]
 inputs = ["market_history", "benchmark_history", "portfolio_snapshot", "derived_indicators"]
 adjustments = ["total_return"]
 capabilities = ["market_orders"]
-enabled = ["global_etf_rotation"]
+enabled = ["dual_momentum", "global_etf_rotation"]
 """
 _DOCKERFILE = 'FROM scratch\nARG COMMIT_SHA="unknown"\nARG PINS="unknown"\n'
 _LOCK = 'version = 1\n\n[[package]]\nname = "six"\nversion = "1.17.0"\n'
