@@ -18,8 +18,9 @@ from quant_release.run.apply import Watching, abandon, apply
 from quant_release.run.journal import Journal
 from quant_release.run.merging import MergeTerms
 from quant_release.run.opening import Options, read_release
-from quant_release.steps.machine import Boundary, StepFailed, Subject
-from quant_release.steps.table import Row
+from quant_release.steps.machine import Boundary, StepFailed, Subject, legs, next_row
+from quant_release.steps.model_check import ModelExecutor, State, subjects_for
+from quant_release.steps.table import VIA_BRANCH, Row, Stage
 from quant_release.testing.rehearsal import Rehearsal
 
 _PROTECTED = """\
@@ -152,6 +153,29 @@ def test_a_release_asks_for_a_merge_of_each_package_and_one_of_all_pins_as_its_p
     ]
     assert "git push origin HEAD:release/RUN" in steps[3].commands
     check_released(rehearsal)
+
+
+def test_the_model_goes_through_the_stages_that_a_real_release_by_branch_goes_through(
+    rehearsal: Rehearsal, options: Options
+) -> None:
+    options = by_branch(options, Person(rehearsal))
+    real: list[tuple[str, str, Stage]] = []
+
+    def reached(at: Boundary, row: Row, subject: Subject) -> None:
+        if at in (Boundary.CHOSEN, Boundary.VERIFIED):
+            real.append((row.step, subject.scope.value, read_release(options, BUNDLE).executor.stage(subject)))
+
+    apply(options, BUNDLE, until="merge-pins", watching=Watching(reached=reached))
+    subjects, state = subjects_for(packages=2, apps=3)[:5], State()
+    modelled: list[tuple[str, str, Stage]] = []
+    for subject, rows in legs(VIA_BRANCH, subjects):
+        while (row := next_row(ModelExecutor(state, subjects, VIA_BRANCH), subject)) in rows:
+            modelled.append((row.step, subject.scope.value, ModelExecutor(state, subjects, VIA_BRANCH).stage(subject)))
+            for effect in ModelExecutor(state, subjects, VIA_BRANCH).effects(row.action, subject):
+                state = effect(state)
+            state = replace(state, published=state.proposed)
+            modelled.append((row.step, subject.scope.value, ModelExecutor(state, subjects, VIA_BRANCH).stage(subject)))
+    assert modelled == real
 
 
 @pytest.mark.parametrize("path", ["README.md", "packages/quant_platform_kit/src/quant_platform_kit/__init__.py"])
