@@ -64,7 +64,7 @@ def _run_to_roll_back(site: Site, options: Options, *, resume: bool) -> RunRecor
     if run is not None:
         return run
     known = [one for one in site.journal.runs() if one.bundle == site.bundle.name and one.command != "rollback"]
-    moved = [one for one in known if _held(site, one, site.services())]
+    moved = [one for one in known if _held(site, one, site.services()) and not _is_abandoned(site, one)]
     if moved:
         return max(moved, key=lambda one: (one.digest == site.bundle.digest, one.run))
     which = ", ".join(options.services) or f"a service of bundle {site.bundle.name}"
@@ -74,6 +74,10 @@ def _run_to_roll_back(site: Site, options: Options, *, resume: bool) -> RunRecor
 def _held(site: Site, run: RunRecord, services: Iterable[Subject]) -> list[Subject]:
     """Return the services that a run has held; the others were left as they are."""
     return [one for one in services if ServiceRecords(site.journal, run.run, one.name).held]
+
+
+def _is_abandoned(site: Site, run: RunRecord) -> bool:
+    return any(event.what == "abandoned" for event in site.journal.events(run.run))
 
 
 def _begun(options: Options, site: Site, back: RunRecord) -> RunRecord:

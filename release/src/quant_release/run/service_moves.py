@@ -107,7 +107,8 @@ class Moves:
         state = self._state
         if state.held is None:
             said = state.said
-            paused = state.predecessor.paused_before if state.predecessor and state.ledger.hold() else state.job.paused
+            inherited = state.predecessor if state.was_left_held else None
+            paused = inherited.paused_before if inherited else state.job.paused
             document = state.deployed.document
             self._records.record_held(
                 Held(

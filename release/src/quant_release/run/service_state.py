@@ -236,6 +236,15 @@ class ServiceState:
         return records.held
 
     @property
+    def was_left_held(self) -> bool:
+        """Of a rollback, whether the run that is rolled back never opened the service that it held."""
+        if self.journal is None or self.course.back is None:
+            return False
+        events = self.journal.events(self.course.back)
+        own = {(one.what, one.step) for one in events if one.subject == f"service {self.name}"}
+        return not (own & {("ended", "open"), ("opened", "")} or any(one.what == "finished" for one in events))
+
+    @property
     def back_to(self) -> str | None:
         """Of a rollback, the revision whose image and environment are to serve again."""
         return self.predecessor.revision if self.predecessor else None
