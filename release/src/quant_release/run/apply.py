@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from quant_platform_kit.adapters.clock import SystemClock
@@ -116,7 +117,7 @@ def carry_through(
     site: Site, run: RunRecord, subjects: Sequence[Subject], watching: Watching, stop: tuple[Row, Subject] | None = None
 ) -> None:
     """Take subjects to their end, in order; an error of a service says what is live now, and what to type."""
-    for subject in subjects:
+    for group in _in_turn(subjects):
         under_way: list[Row] = []
 
         def at(boundary: Boundary, row: Row, on: Subject, under_way: list[Row] = under_way) -> None:
@@ -130,13 +131,20 @@ def carry_through(
                 under_way.clear()
 
         try:
-            advance(site.executor, (subject,), RunWatcher(site.journal, run.run, watching.listener), stop, at)
+            advance(site.executor, group, RunWatcher(site.journal, run.run, watching.listener), stop, at)
         except QuantError as error:
-            if subject.scope is Scope.SERVICE:
-                raise _with_standing(site, error, subject, under_way) from error
+            if group[0].scope is Scope.SERVICE:
+                raise _with_standing(site, error, group[0], under_way) from error
             raise
-        if stop is not None and stop[1] == subject:
+        if stop is not None and stop[1] in group:
             return
+
+
+def _in_turn(subjects: Sequence[Subject]) -> Iterator[tuple[Subject, ...]]:
+    """Yield what is carried through together: a service alone, of anything else a scope."""
+    for scope, group in itertools.groupby(subjects, key=lambda one: one.scope):
+        together = tuple(group)
+        yield from ((one,) for one in together) if scope is Scope.SERVICE else (together,)
 
 
 def _with_standing(site: Site, error: QuantError, subject: Subject, under_way: Sequence[Row]) -> QuantError:
