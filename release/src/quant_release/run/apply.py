@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from quant_platform_kit.adapters.clock import SystemClock
@@ -20,6 +19,7 @@ from quant_release.steps.machine import (
     StepFailed,
     Subject,
     advance,
+    in_turn,
     last_step,
     next_row,
     take_back,
@@ -117,7 +117,7 @@ def carry_through(
     site: Site, run: RunRecord, subjects: Sequence[Subject], watching: Watching, stop: tuple[Row, Subject] | None = None
 ) -> None:
     """Take subjects to their end, in order; an error of a service says what is live now, and what to type."""
-    for group in _in_turn(subjects):
+    for group in in_turn(subjects):
         under_way: list[Row] = []
 
         def at(boundary: Boundary, row: Row, on: Subject, under_way: list[Row] = under_way) -> None:
@@ -138,13 +138,6 @@ def carry_through(
             raise
         if stop is not None and stop[1] in group:
             return
-
-
-def _in_turn(subjects: Sequence[Subject]) -> Iterator[tuple[Subject, ...]]:
-    """Yield what is carried through together: a service alone, of anything else a scope."""
-    for scope, group in itertools.groupby(subjects, key=lambda one: one.scope):
-        together = tuple(group)
-        yield from ((one,) for one in together) if scope is Scope.SERVICE else (together,)
 
 
 def _with_standing(site: Site, error: QuantError, subject: Subject, under_way: Sequence[Row]) -> QuantError:

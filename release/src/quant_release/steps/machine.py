@@ -25,6 +25,7 @@ __all__ = [
     "Subject",
     "Watcher",
     "advance",
+    "in_turn",
     "last_step",
     "legs",
     "next_row",
@@ -129,6 +130,13 @@ def rows_left(inspector: Inspector, subject: Subject) -> tuple[Row, ...]:
     rows = rows_of(subject.scope, inspector.table)
     first = next_row(inspector, subject)
     return () if first is None else rows[rows.index(first) :]
+
+
+def in_turn(subjects: Sequence[Subject]) -> Iterator[tuple[Subject, ...]]:
+    """Yield what is carried through together: a service alone, of anything else a scope."""
+    for scope, group in itertools.groupby(subjects, key=lambda one: one.scope):
+        together = tuple(group)
+        yield from ((one,) for one in together) if scope is Scope.SERVICE else (together,)
 
 
 def legs(table: Sequence[Row], subjects: Iterable[Subject]) -> Iterator[tuple[Subject, tuple[Row, ...]]]:
