@@ -12,8 +12,7 @@ from urllib.parse import unquote, urlsplit
 import typer
 from quant_platform_kit.domain.redaction import hide
 
-from quant_release.cloud.world import Terms
-from quant_release.commands import LONGEST
+from quant_release.cloud.world import MOST_SECONDS, Terms
 from quant_release.run.opening import Options
 from quant_release.settings import store_url
 
@@ -44,7 +43,7 @@ def _minutes(value: float) -> float:
 
 
 def _seconds(value: float) -> float:
-    return _within(value, 1.0, LONGEST.total_seconds(), "seconds")
+    return _within(value, 1.0, MOST_SECONDS, "seconds")
 
 
 def _wait(value: float) -> float:

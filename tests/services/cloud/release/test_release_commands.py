@@ -349,7 +349,7 @@ ERRORS: list[tuple[tuple[str, ...], int, str]] = [
     (("apply", BUNDLE, "--yes", "gone"), 1, f"--yes gone: bundle {BUNDLE} moves none of that name; it moves: {NAME}"),
     (("apply", BUNDLE, "--dry-run", "--yes", "gone"), 1, f"--yes gone: bundle {BUNDLE} moves none of that name"),
     (("apply", BUNDLE, "--window", "nan"), 2, "Invalid value for '--window': nan is not between 0 and 1440 minutes"),
-    (("apply", BUNDLE, "--timeout", "0"), 2, "Invalid value for '--timeout': 0 is not between 1 and 1500 seconds"),
+    (("apply", BUNDLE, "--timeout", "0"), 2, "Invalid value for '--timeout': 0 is not between 1 and 600 seconds"),
     (("switch", BUNDLE), 2, "Invalid value for '--service': name at least one service of the bundle to switch"),
     (("switch", BUNDLE, "--service", "gone"), 1, f"--service gone: bundle {BUNDLE} moves none of that name"),
     (("switch", BUNDLE, "--service", NAME), 1, "code comes before settings: release apply"),
