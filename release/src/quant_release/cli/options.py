@@ -13,6 +13,7 @@ import typer
 from quant_platform_kit.domain.redaction import hide
 
 from quant_release.cloud.world import MOST_SECONDS, Terms
+from quant_release.commands import LONGEST
 from quant_release.run.opening import Options
 from quant_release.settings import store_url
 
