@@ -9,8 +9,8 @@ import typer.main
 from quant_release.cli.app import app
 from quant_release.images.builders import BUILDERS
 from quant_release.run import journal
-from quant_release.steps.model_check import INVARIANTS
-from quant_release.steps.table import Guard, Row, Scope, rows_of
+from quant_release.steps.model_check import INVARIANTS, VIA_BRANCH_INVARIANTS
+from quant_release.steps.table import TABLE, VIA_BRANCH, Guard, Row, Scope, rows_of
 
 from reference.markdown import table
 
@@ -67,6 +67,18 @@ def page() -> str:
         "from one stage to the next: it begins only if every guard holds, and is done only if the subject is then seen "
         "to be at its stage. Stages are read from git and the origin, and from the journal what git cannot know.",
         *(part for scope in Scope for part in _steps(scope)),
+        "### With `--via-branch`, instead",
+        "Pushes go to `release/RUN`, and a person merges it: once for each package, and once for the pins of all apps. "
+        "The rows of packages and apps that differ, in their places:",
+        table(
+            ("of", "step", "from", "to", "guards", "action", "taken back by"),
+            (
+                (row.scope.value, step, row.takes.value, row.makes.value, *rest)
+                for row in VIA_BRANCH
+                if row not in TABLE
+                for step, *rest in (_row(row),)
+            ),
+        ),
         "## Guards",
         table(("guard", "what must hold"), ((f"`{guard.name.lower()}`", guard.value) for guard in Guard)),
         "## What can never be",
@@ -74,6 +86,8 @@ def page() -> str:
         "effect, undo, and other people who push, stage files or publish a tag alone. In none of them is any of these "
         "broken, and from each the release can be finished:",
         "\n".join(f"- {text}" for text in INVARIANTS),
+        "With `--via-branch` neither is this, though a person merges, squashes or forgets what is proposed:",
+        "\n".join(f"- {text}" for text in VIA_BRANCH_INVARIANTS if text not in INVARIANTS),
         "## The journal",
         "```text\n" + (journal.__doc__ or "").partition("::")[2].strip("\n") + "\n```",
     ]
