@@ -98,6 +98,10 @@ OF_A_SERVICE: list[tuple[str, str]] = [
     ('schedule = "job"\n', "service_account, audience, store or store_env is missing; give all of schedule"),
     (MOVED + 'store_env = "LEDGER"\n', "store and store_env are two addresses of one ledger; give one"),
     (MOVED.replace("gs://ledger/a", "postgresql+psycopg://u:pa55w0rd@h/d"), "store is \\*\\*\\*: .* it has a password"),
+    (
+        MOVED.replace("gs://ledger/a", "postgresql+psycopg://u@h/d?password=pa55w0rd"),
+        "store is \\*\\*\\*: .* has a password",
+    ),
     ('project = "a/b"\n', "project is 'a/b'"),
     ('secrets = { APP_KEY = { secret = "key", version = "" } }\n', "version is ''"),
     ('secrets = { APP_KEY = { secret = "key", version = "latest" } }\n', "version is 'latest'"),
@@ -105,7 +109,10 @@ OF_A_SERVICE: list[tuple[str, str]] = [
     ('secrets = { A_SECRET_NAME = { secret = "key", version = "7" } }\n', "A_SECRET_NAME holds the name of a secret"),
     ('flags = { IMAGE = "x" }\n', "IMAGE is no flag"),
     ('flags = { STORE_URL = "gs://x" }\n', "a service keeps its ledger"),
+    ('flags = { PORT = "8080" }\n', "PORT is no flag"),
+    ('secrets = { STORE_URL = { secret = "url", version = "1" } }\n', "a service keeps its ledger"),
     ("live = true\n", "live = true without a schedule"),
+    ('live = "yes"\n', "live is 'yes'"),
     ('colour = "red"\n', "colour"),
 ]
 

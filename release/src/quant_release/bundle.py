@@ -6,9 +6,9 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, StringConstraints, ValidationError
 from quant_platform_kit.adapters.platforms import read_platform
 from quant_platform_kit.adapters.strategies import catalog
 from quant_platform_kit.domain.digests import sha256
@@ -30,9 +30,9 @@ _Flag = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]*$")]
 _Text = Annotated[str, StringConstraints(min_length=1, pattern=r"^\S+$")]
 _Job = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,500}$")]
 _SecretVersion = Annotated[str, StringConstraints(pattern=r"^([1-9][0-9]*|rotating)$")]
-_OF_THE_TOOL = frozenset(
-    {"ACCOUNT_PREFIX", "ACCOUNT_REGION", "CLOUD_RUN_SERVICE", "COMMIT_SHA", "IMAGE", "K_REVISION", "STRATEGY_PROFILE"}
-)
+_OF_THE_TOOL = frozenset({"ACCOUNT_PREFIX", "ACCOUNT_REGION", "CLOUD_RUN_SERVICE", "IMAGE", "STRATEGY_PROFILE"})
+_OF_THE_PLATFORM = frozenset({"COMMIT_SHA", "K_CONFIGURATION", "K_REVISION", "K_SERVICE", "PORT"})
+"""What image and Cloud Run set themselves; Cloud Run takes none of its own from a template."""
 _MOST_SERVICES, _LONGEST_SHOWN = 100, 200
 _NAMES_A_SECRET = "_SECRET_NAME"
 """Settings that end so hold the name of a secret, which the app reads itself."""
@@ -57,7 +57,8 @@ class _Model(BaseModel):
 
 
 def _without_password(url: str) -> str:
-    if urlsplit(url).password is not None:
+    parts = urlsplit(url)
+    if parts.password is not None or any(name.endswith("password") for name in parse_qs(parts.query)):
         raise ValueError("it has a password; name a variable of the operator's environment with store_env instead")
     return url
 
@@ -128,7 +129,7 @@ class Service(_Model):
     audience: _Text | None = None
     store: Annotated[_Text, AfterValidator(_without_password)] | None = None
     store_env: _Flag | None = None
-    live: bool = False
+    live: StrictBool = False
 
     @property
     def is_moved(self) -> bool:
@@ -163,7 +164,7 @@ class Bundle(_Model):
     packages: Mapping[str, Annotated[str, AfterValidator(_version_text)]] = Field(min_length=1)
     platforms: Annotated[tuple[_Name, ...], Field(min_length=1)]
     services: Annotated[Mapping[_Name, Service], Field(max_length=_MOST_SERVICES)] = {}
-    rollback: bool = False
+    rollback: StrictBool = False
     url: Annotated[_Text, AfterValidator(_without_password), AfterValidator(_address_text)] | None = None
 
     def version(self, package: str) -> Version:
@@ -314,8 +315,8 @@ def _setting_problems(service: Service) -> list[str]:
             problems.append(f"{name} holds the name of a secret, not its value; write it as a text")
         if name in service.flags:
             problems.append(f"{name} is a flag and a secret; give one")
-    if own := sorted(_OF_THE_TOOL & {*service.flags, *service.secrets}):
+    if own := sorted((_OF_THE_TOOL | _OF_THE_PLATFORM) & {*service.flags, *service.secrets}):
         problems.append(f"{own[0]} is no flag: it is set by the bundle's own keys, or never changes")
-    if "STORE_URL" in service.flags:
+    if "STORE_URL" in {*service.flags, *service.secrets}:
         problems.append("STORE_URL is no flag: a service keeps its ledger")
     return problems

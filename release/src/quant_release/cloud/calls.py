@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import TypeVar
@@ -25,6 +26,8 @@ _PAUSES = (0.2, 0.5, 1.0, 2.0)
 _PATIENCE_SECONDS = 10.0
 """After so long, one that was not answered is not asked again."""
 _LONGEST = 300
+_REQUEST = re.compile(r"^(GET|POST|PATCH|PUT|DELETE) \S+: ")
+"""What the clients put before what is answered."""
 _BROKEN = (RequestException, ParseError, ValueError, TypeError, AttributeError)
 """What the clients raise for an answer that is none: HTML, a list, half a document, no answer at all."""
 
@@ -124,5 +127,5 @@ def _can_pass(error: Exception) -> bool:
 def _text(error: Exception) -> str:
     """Return what an error says, in one line of a length that can be read."""
     message = getattr(error, "message", None)
-    text = " ".join(str(message or error).split()) or type(error).__name__
+    text = _REQUEST.sub("", " ".join(str(message or error).split())) or type(error).__name__
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, cast
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 import google.auth
 from google.auth.credentials import AnonymousCredentials, Credentials
@@ -92,11 +92,13 @@ class ServiceWorld:
         Raises
         ------
         InvalidInput
-            Its address is in no variable of the environment.
+            Its address is in no variable of the environment, or is none.
         """
         if name not in self._ledgers:
             url = self.ledger_url(name, service)
-            hide(filter(None, [urlsplit(url).password]))
+            parts = _split(service.store_env or "store", url)
+            password = parts.password or ""
+            hide({password, unquote(password), *(value for key, value in parse_qsl(parts.query) if "password" in key)})
             self._ledgers[name] = ServiceLedger(open_store(url), name, self.clock)
         return self._ledgers[name]
 
@@ -132,7 +134,19 @@ class ServiceWorld:
         url = setting(name)
         if not url:
             return None
-        parts = urlsplit(url)
-        if parts.scheme != "http" or parts.hostname not in _LOOPBACK or parts.path not in ("", "/"):
+        parts = _split(name, url)
+        hide({parts.password or ""})
+        is_bare = parts.path in ("", "/") and not (parts.query or parts.fragment or "@" in parts.netloc)
+        if parts.scheme != "http" or parts.hostname not in _LOOPBACK or not is_bare:
             raise InvalidInput(f"{name} is {url!r}: only a server of this machine, http://127.0.0.1:PORT, or nothing")
         return url.rstrip("/")
+
+
+def _split(name: str, url: str) -> SplitResult:
+    """Return the parts of an address that a variable holds; `InvalidInput` for one that is none."""
+    try:
+        parts = urlsplit(url)
+        parts.port  # noqa: B018 - refused where it is no number, or none of a port
+    except ValueError:  # what it says may be a part of a password
+        raise InvalidInput(f"{name} holds no address that can be read: see to its host and its port") from None
+    return parts

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from quant_platform_kit.domain.errors import QuantError
 
+from quant_release.cloud.calls import NotThere
 from quant_release.run.executor import ReleaseExecutor
 from quant_release.run.refusals import refusals
 from quant_release.steps.machine import Subject, in_turn, legs, rows_left
@@ -43,7 +44,7 @@ class Plan:
     Attributes
     ----------
     refusals
-        Has a line for each service that cannot be read; its steps are not known.
+        Has a line for each service that is not there or cannot be read; its steps are not known.
     """
 
     steps: Sequence[PlannedStep]
@@ -74,6 +75,8 @@ def preview(executor: ReleaseExecutor, subjects: Sequence[Subject]) -> Plan:
     for group in in_turn(subjects):
         try:
             steps += plan(executor, group)
+        except NotThere:
+            continue  # the guards of its first step say so
         except QuantError as error:
             subject = group[0]
             if subject.scope is not Scope.SERVICE:

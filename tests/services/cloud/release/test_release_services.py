@@ -20,8 +20,10 @@ from quant_release.cloud.addresses import Addresses
 from quant_release.cloud.calls import CloudError
 from quant_release.cloud.holds import ServiceLedger
 from quant_release.demo.baseline import BUNDLE
+from quant_release.inspect.preview import preview
 from quant_release.run.apply import abandon, apply, open_service, switch
 from quant_release.run.journal import Journal
+from quant_release.run.opening import read_release
 from quant_release.run.rollback import rollback
 from quant_release.testing.services import AFTER, BEFORE, CANARY, SERVICES, SIBLING
 
@@ -101,6 +103,24 @@ def test_what_is_illegal_is_refused_before_anything_is_written(site: Site, case:
     assert text in site.refused(confirmed=frozenset())
     assert site.written() == {}
     assert site.held() == frozenset()
+
+
+@pytest.mark.parametrize("site", [ONE], indirect=True)
+@pytest.mark.parametrize(
+    ("old", "new", "text"),
+    [
+        ("[services.ibkr-service]", "[services.ibkr-gone]", "ibkr-gone is not deployed in europe-west1 of {project}"),
+        ('schedule = "ibkr-service"', 'schedule = "gone"', "schedule names a job in europe-west1 of {project}"),
+    ],
+)
+def test_what_is_not_there_is_said_once_by_plan_and_apply(site: Site, old: str, new: str, text: str) -> None:
+    site.rewrite_bundle(old, new)
+    release = read_release(site.made.options(), BUNDLE)
+    (planned,) = preview(release.executor, release.subjects).refusals
+    assert planned == site.refused()
+    assert text.format(project=site.made.project) in planned
+    assert (planned.count("hold of"), planned.count("http")) == (1, 0)
+    assert site.written() == {}
 
 
 @pytest.mark.parametrize("site", [ONE], indirect=True)

@@ -20,6 +20,8 @@ __all__ = ["ServiceGuards"]
 
 ZONE = "America/New_York"
 _LISTED = 5
+_BESIDE = frozenset({Guard.IMAGE, Guard.PROFILE, Guard.SCHEDULE, Guard.LEDGER, Guard.OBEYS, Guard.LIVE, Guard.WINDOW})
+"""Guards that leave it to others of the same row to say that the service or its job is not there."""
 
 
 class ServiceGuards:
@@ -65,6 +67,8 @@ class ServiceGuards:
         }
         try:
             return answers[guard]()
+        except NotThere as error:
+            return None if guard in _BESIDE else str(error)
         except (CloudError, InvalidInput, Refused) as error:
             return str(error)
 
@@ -181,6 +185,8 @@ class ServiceGuards:
             return None
         if state.ledger.is_halted():
             return None
+        if isinstance(state.said, NotThere):
+            raise state.said
         way = f"halt it yourself meanwhile: quant halt service {state.name}"
         if isinstance(state.said, CloudError):
             return f"{state.said}; whether a hold would stop it is not known: {way}"
