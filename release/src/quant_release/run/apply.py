@@ -62,7 +62,7 @@ def apply(
         subjects = site.release.subjects
         if site.release.run is not None:
             site.executor.go_on(site.release.run, subjects)
-        stop = last_step(until, subjects, site.executor.table) if until else None
+        stop = last_step(until, subjects, site.executor.table) if until is not None else None
         run = _begun(options, site, "apply", subjects)
         carry_through(site, run, subjects, watching or Watching(), stop)
         if stop is None:

@@ -12,11 +12,11 @@ import os
 import secrets
 import socket
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 
-from quant_platform_kit.domain.errors import InProgress, Refused
+from quant_platform_kit.domain.errors import InProgress, QuantError, Refused
 from quant_platform_kit.ports.clock import Clock
 from quant_platform_kit.ports.versioned_store import VersionedStore
 from quant_platform_kit.services.record.leases import Lease, LeaseTerms, lease_at
@@ -101,5 +101,8 @@ def lease_store(store: VersionedStore, who: str, checkout: Git, clock: Clock) ->
         ) from error
     try:
         yield lease
-    finally:
-        lease.release()
+    except BaseException:
+        with suppress(QuantError):  # what went wrong first is told; the lease runs out by itself
+            lease.release()
+        raise
+    lease.release()

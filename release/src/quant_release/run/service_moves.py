@@ -28,12 +28,14 @@ class Expected:
 
     Attributes
     ----------
+    image
+        What the environment names; one that was deployed by hand may name none.
     profile, display_name, input_mode
         Of the profile that the bundle names; they count once the environment is the bundle's.
     """
 
     service: str
-    image: str
+    image: str | None
     commit: str | None = None
     packages: Mapping[str, str] = field(default_factory=dict[str, str])
     profile: str | None = None
@@ -41,7 +43,7 @@ class Expected:
     input_mode: str | None = None
 
     @classmethod
-    def again(cls, service: str, image: str, before: Said | None) -> Expected:
+    def again(cls, service: str, image: str | None, before: Said | None) -> Expected:
         """Return what a revision has to say that is to be as another one was."""
         if before is None:
             return cls(service, image)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from quant_platform_kit.adapters.clock import SystemClock
 from quant_platform_kit.adapters.stores import open_store
-from quant_platform_kit.domain.errors import Refused
+from quant_platform_kit.domain.errors import QuantError, Refused
 from quant_platform_kit.services.observe.at_rest import Unrest, UnrestKind
 from quant_platform_kit.services.operate.audit import Operator
 from quant_platform_kit.services.operate.halting import set_halt
@@ -21,10 +21,12 @@ from quant_release.cloud.calls import CloudError
 from quant_release.cloud.holds import ServiceLedger
 from quant_release.demo.baseline import BUNDLE
 from quant_release.inspect.preview import preview
-from quant_release.run.apply import abandon, apply, open_service, switch
+from quant_release.run.apply import Watching, abandon, apply, open_service, switch
 from quant_release.run.journal import Journal
 from quant_release.run.opening import read_release
 from quant_release.run.rollback import rollback
+from quant_release.steps.machine import Boundary, Subject
+from quant_release.steps.table import Row
 from quant_release.testing.services import AFTER, BEFORE, CANARY, SERVICES, SIBLING
 
 from .site_frame import Site
@@ -389,3 +391,38 @@ def test_a_probe_that_met_an_open_run_is_made_again_and_never_counts(
         "probe of service ibkr-service: the probe of account REHEARSAL looked at nothing: run 7 is open"
     )
     assert site.held() == {"release-ibkr-service"}
+
+
+@pytest.mark.parametrize("site", [ONE], indirect=True)
+def test_a_service_that_was_deployed_without_the_name_of_its_image_goes_back(site: Site) -> None:
+    service = site.service("ibkr-service")
+    kept = [one for one in service.template.containers[0].env if one.name != "IMAGE"]
+    service.template.containers[0].env = kept
+    service.template.revision = service.traffic[0].revision = "ibkr-service-00002"
+    site.cloud.services.update_service(service=service).result(20)
+    before = site.environment("ibkr-service")
+    site.apply()
+    rollback(site.made.options(), BUNDLE)
+    assert site.environment("ibkr-service") == before
+    assert site.version("ibkr-service")["profile"] == BEFORE
+
+
+@pytest.mark.parametrize("site", [ONE], indirect=True)
+@pytest.mark.parametrize("gone", ["ledger", "journal"])
+def test_a_store_that_goes_away_in_the_middle_leaves_step_and_way_in_the_error(site: Site, gone: str) -> None:
+    url = site.made.ledger if gone == "ledger" else site.made.rehearsal.store
+    folder = Path(url.removeprefix("file://"))
+    away = folder.with_name(f"{folder.name}-away")
+
+    def leave(at: Boundary, row: Row, _on: Subject) -> None:
+        if (at, row.step) == (Boundary.RECORDED, "hold"):
+            folder.rename(away)
+            folder.write_text("no folder")
+
+    with pytest.raises(QuantError, match=r"^hold of service ibkr-service: .*; type: release apply") as error:
+        apply(site.made.options(), BUNDLE, watching=Watching(reached=leave))
+    assert "\n" not in str(error.value)
+    folder.unlink()
+    away.rename(folder)
+    site.apply(resume=True)
+    assert site.stages() == {"ibkr-service": "open"}

@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 
 from quant_platform_kit.adapters.platforms import read_platform
 from quant_platform_kit.adapters.strategies import catalog
-from quant_platform_kit.domain.errors import Refused
+from quant_platform_kit.domain.errors import QuantError, Refused
 
 from quant_release.bundle import Service
-from quant_release.cloud.calls import CloudError, NotThere
+from quant_release.cloud.calls import NotThere
 from quant_release.cloud.world import ServiceWorld
 from quant_release.repository.versions import tag_name
 from quant_release.run.guards.services import ServiceGuards
@@ -130,7 +130,8 @@ class ServiceSteps:
         profile = catalog()[service.profile].manifest if service.profile else None
         before = state.predecessor.before if state.predecessor else None
         if state.predecessor is not None:
-            return Expected.again(subject.name, goal.image if goal else "", before)
+            told = next((one.value for one in goal.final if one.name == "IMAGE"), None) if goal else None
+            return Expected.again(subject.name, told, before)
         built = self.images.recorded(Subject(Scope.IMAGE, service.image))
         remote, versions = self.reading.observed.remote.tags, self.reading.desired.versions
         uses = self.reading.observed.workspace.apps[service.platform].uses
@@ -175,7 +176,7 @@ class ServiceSteps:
             hold = f"held since {held.at:%H:%M:%S} UTC" if held else "not held"
             job = "job paused" if state.job.paused else "job not paused"
             return f"{live}; {hold}, {job}; type: {self._ways(subject)}"
-        except (CloudError, Refused) as error:
+        except QuantError as error:  # the ledger's and the journal's, too
             return f"what is live now cannot be told ({error}); type: {self._ways(subject)}"
 
     def _ways(self, subject: Subject) -> str:
