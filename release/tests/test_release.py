@@ -120,6 +120,8 @@ def test_a_release_stops_after_the_step_that_until_names_and_resumes(rehearsal: 
 def test_until_names_steps_and_subjects_that_exist(options: Options) -> None:
     with pytest.raises(InvalidInput, match="there is no step 'no-such-step'; known: preflight"):
         apply(options, BUNDLE, until="no-such-step")
+    with pytest.raises(InvalidInput, match="there is no step ''"):
+        apply(options, BUNDLE, until="")
     with pytest.raises(InvalidInput, match="push has no subject 'numpy'; the bundle has: quant-platform-kit"):
         apply(options, BUNDLE, until="push:numpy")
 

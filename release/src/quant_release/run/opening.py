@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from quant_platform_kit.adapters.clock import SystemClock
 from quant_platform_kit.adapters.stores import open_store
-from quant_platform_kit.domain.errors import InvalidInput
+from quant_platform_kit.domain.errors import InvalidInput, Refused
 from quant_platform_kit.ports.clock import Clock
 from quant_platform_kit.ports.versioned_store import VersionedStore
 from quant_platform_kit.services.operate.audit import Operator
@@ -26,9 +26,10 @@ from quant_release.run.executor import ReleaseExecutor
 from quant_release.run.journal import Journal, NewRun, RunRecord
 from quant_release.run.locks import LEASE, lease_store, lock_checkout
 from quant_release.run.merging import MergeTerms
+from quant_release.run.service_records import ServiceRecords
 from quant_release.run.tools import Tools
 from quant_release.steps.machine import Subject
-from quant_release.steps.table import Scope
+from quant_release.steps.table import Scope, Stage
 
 __all__ = ["Options", "Release", "Site", "exclusively", "read_release"]
 
@@ -133,11 +134,31 @@ class Site:
         self.executor.work_on(run)
         return run
 
+    def _held_besides(self, run: RunRecord, subjects: Sequence[Subject]) -> list[str]:
+        """Return the services that a run has held and not opened, beside some subjects."""
+        moved = (Subject(Scope.SERVICE, name) for name, one in self.bundle.services.items() if one.is_moved)
+        held = (
+            one
+            for one in moved
+            if one not in subjects and ServiceRecords(self.journal, run.run, one.name).held is not None
+        )
+        return [one.name for one in held if self.executor.stage(one) is not Stage.OPEN]
+
     def finish(self, run: RunRecord, subjects: Sequence[Subject]) -> None:
         """Close a run that came to its end, and record how it left its subjects.
 
         A bundle has been released once all of it is known to be; a run of some of its services brings that up to date.
+
+        Raises
+        ------
+        Refused
+            It holds a service besides them, as one that is resumed with other services may.
         """
+        if held := self._held_besides(run, subjects):
+            raise Refused(
+                f"what was named is done, and run {run.run} stays open: {', '.join(held)} is still held by it; go on "
+                f"with release {run.command} {run.bundle} --resume, without --service"
+            )
         known = self.journal.left(self.bundle.digest)
         if known is not None or (run.command == "apply" and not run.services):
             left = (known or {}) | self.executor.left(subjects)

@@ -286,6 +286,7 @@ def test_an_operation_that_never_ends_is_not_waited_for_for_ever(site: Site) -> 
     assert (
         "the operation has not ended after 1 s; it may still take effect; live now: revision ibkr-service-00001" in text
     )
+    assert f"image {site.made.image_before('ibkr')}; held" in text, "what serves, not what was written last"
     generation = site.service("ibkr-service").generation
     site.apply(resume=True)
     assert site.service("ibkr-service").generation == generation + 3, "traffic, settings, traffic"
@@ -426,3 +427,18 @@ def test_a_store_that_goes_away_in_the_middle_leaves_step_and_way_in_the_error(s
     away.rename(folder)
     site.apply(resume=True)
     assert site.stages() == {"ibkr-service": "open"}
+
+
+@pytest.mark.parametrize("site", [{"ibkr-service": "ibkr", "schwab-service": "schwab"}], indirect=True)
+def test_a_run_does_not_end_while_it_holds_a_service_that_it_was_not_limited_to(site: Site) -> None:
+    site.cloud.run.fault("version_lies", service="ibkr-service")
+    site.refused()
+    site.forget()
+    with pytest.raises(
+        Refused, match="ibkr-service is still held by it; go on with release apply first-bundle --resume"
+    ):
+        site.apply("schwab-service", resume=True)
+    assert site.stages()["schwab-service"] == "open"
+    site.apply(resume=True)
+    assert site.stages() == {"ibkr-service": "open", "schwab-service": "open"}
+    assert {site.job(name).state.name for name in site.made.services} == {"ENABLED"}

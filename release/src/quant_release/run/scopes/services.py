@@ -10,6 +10,7 @@ from quant_platform_kit.domain.errors import QuantError, Refused
 
 from quant_release.bundle import Service
 from quant_release.cloud.calls import NotThere
+from quant_release.cloud.templates import image_of
 from quant_release.cloud.world import ServiceWorld
 from quant_release.repository.versions import tag_name
 from quant_release.run.guards.services import ServiceGuards
@@ -171,7 +172,7 @@ class ServiceSteps:
         """Return what is live now of a service, and what to type, for whoever reads of a step that failed."""
         state = self.state(subject)
         try:
-            live = f"live now: revision {state.serving}, image {aspects(state)['image']}"
+            live = f"live now: revision {state.serving}, image {image_of(state.serving_revision)}"
             held = state.ledger.hold()
             hold = f"held since {held.at:%H:%M:%S} UTC" if held else "not held"
             job = "job paused" if state.job.paused else "job not paused"
