@@ -4,13 +4,18 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo demo-release test test-services contract check bench clean uv sync-check \
+.PHONY: help setup demo demo-release test test-services contract check bench images clean uv sync-check \
 	check-format check-lint check-types check-imports check-imports-proof check-repeatable check-lock check-calendars \
-	check-docs
+	check-docs check-infra
 
 UV := .tools/uv
 BIN := .venv/bin
 SYNC := $(UV) sync --frozen --inexact --no-default-groups
+
+TERRAFORM_COPY := .cache/terraform
+VALIDATE = rm -rf $(TERRAFORM_COPY) && mkdir -p .cache && cp -R infra/terraform/gcp $(TERRAFORM_COPY) && \
+	terraform -chdir=$(TERRAFORM_COPY) init -backend=false -input=false -plugin-dir="$(abspath $(TERRAFORM_PLUGINS))" && \
+	terraform -chdir=$(TERRAFORM_COPY) validate
 
 export UV_CACHE_DIR := $(CURDIR)/.cache/uv
 export UV_PYTHON_INSTALL_DIR := $(CURDIR)/.tools/python
@@ -50,12 +55,16 @@ contract: uv ## run the broker contract on every broker and client library; writ
 	$(SYNC) --group test
 	$(BIN)/python scripts/broker_contract.py
 
-check: check-format check-lint check-types check-imports check-imports-proof check-repeatable check-lock check-calendars check-docs ## format, lint, types, imports, chance and clocks, lock, generated files
+check: check-format check-lint check-types check-imports check-imports-proof check-repeatable check-lock check-calendars check-docs check-infra ## format, lint, types, imports, chance and clocks, lock, generated files, infra
 	@echo "all checks passed"
 
 bench: uv ## run the benchmarks
 	$(SYNC) --group test --group bench
 	$(BIN)/python -m bench
+
+images: uv ## build, start and push the image of every app, without a daemon; needs root, see docs/runbooks/images.md
+	$(SYNC) --group test
+	PATH="$(CURDIR)/.tools:$$PATH" $(BIN)/python scripts/build_images.py
 
 clean: ## remove all that these targets made
 	rm -rf .venv .cache .tools .pytest_cache .ruff_cache .hypothesis
@@ -100,6 +109,13 @@ check-docs: sync-check
 	@echo "== generated documents"
 	$(BIN)/python scripts/generate_reference.py --check
 	$(BIN)/python scripts/generate_dockerfiles.py --check
+
+# Terraform is no part of a fresh machine. TERRAFORM_PLUGINS is a folder with the provider, as `init -plugin-dir` takes it.
+check-infra:
+	@echo "== infra"
+	@if ! command -v terraform >/dev/null; then echo "not checked: terraform is not installed"; else \
+		terraform fmt -check -recursive infra && $(if $(TERRAFORM_PLUGINS),$(VALIDATE),\
+		echo "not validated: TERRAFORM_PLUGINS names no folder with the provider"); fi
 
 # --- tools -------------------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 from pathlib import Path
@@ -29,7 +30,19 @@ BUILDS = {
         "buildah build --platform linux/amd64 --tag r/app:c0ffee .",
         "buildah push r/app:c0ffee docker://r/app:c0ffee",
     ],
-    "gcloud": ["gcloud builds submit --quiet --tag r/app:c0ffee ."],
+    "gcloud": ["gcloud builds submit --quiet --config cloudbuild.json ."],
+}
+TOKEN = "canary-5a0e77"
+VERSION = "projects/p/secrets/origin/versions/7"
+CLOUD_BUILD = {
+    "steps": [
+        {
+            "name": "gcr.io/cloud-builders/docker",
+            "env": ["DOCKER_BUILDKIT=1"],
+            "args": ["build", "--tag", "r/app:c0ffee", "."],
+        }
+    ],
+    "images": ["r/app:c0ffee"],
 }
 
 
@@ -41,7 +54,17 @@ def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("docker", "buildah", "skopeo", "gcloud"):
         write(folder / name, RECORD + f'case "$*" in *inspect*|*describe*) echo {DIGEST};; esac\n')
     monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.delenv("GIT_CREDENTIALS_FILE", raising=False)
+    monkeypatch.delenv("GIT_CREDENTIALS_SECRET", raising=False)
     return folder
+
+
+@pytest.fixture
+def logins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    file = tmp_path / "logins"
+    file.write_text(f"https://deploy:{TOKEN}@git.example\n")
+    monkeypatch.setenv("GIT_CREDENTIALS_FILE", str(file))
+    return file
 
 
 def write(path: Path, text: str) -> None:
@@ -58,7 +81,71 @@ def test_an_image_is_built_pushed_and_known_by_its_digest(name: str, tools: Path
     made = builder_named(name)
     assert made.build(tmp_path, "r/app", "c0ffee") == f"r/app@{DIGEST}"
     assert calls(tools) == [*BUILDS[name], LOOKS[name]]
-    assert list(made.commands("r/app", "c0ffee")) == BUILDS[name]
+    assert list(made.commands("r/app", "c0ffee"))[-len(BUILDS[name]) :] == BUILDS[name]
+
+
+@pytest.mark.parametrize("name", ["docker", "buildah"])
+def test_logins_of_a_private_origin_are_a_secret_of_the_build(
+    name: str, tools: Path, logins: Path, tmp_path: Path
+) -> None:
+    made = builder_named(name)
+    made.build(tmp_path, "r/app", "c0ffee")
+    build = f" --platform linux/amd64 --secret id=git-credentials,src={logins} "
+    assert build in calls(tools)[0]
+    assert build in made.commands("r/app", "c0ffee")[0]
+    assert TOKEN not in "".join(calls(tools))
+
+
+def test_cloud_build_is_told_to_mount(tools: Path, tmp_path: Path) -> None:
+    builder_named("gcloud").build(tmp_path, "r/app", "c0ffee")
+    assert json.loads((tmp_path / "cloudbuild.json").read_text()) == CLOUD_BUILD
+
+
+def test_cloud_build_takes_logins_from_a_secret(tools: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GIT_CREDENTIALS_SECRET", VERSION)
+    made = builder_named("gcloud")
+    made.build(tmp_path, "r/app", "c0ffee")
+    document = json.loads((tmp_path / "cloudbuild.json").read_text())
+    (step,) = document["steps"]
+    assert step["args"][:3] == ["build", "--secret", "id=git-credentials,env=GIT_CREDENTIALS"]
+    assert step["secretEnv"] == ["GIT_CREDENTIALS"]
+    secrets = {"secretManager": [{"versionName": VERSION, "env": "GIT_CREDENTIALS"}]}
+    assert document["availableSecrets"] == secrets
+    write_file, _ = made.commands("r/app", "c0ffee")
+    assert json.loads(write_file.removeprefix("printf '%s' '").removesuffix("' > cloudbuild.json")) == document
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "which cannot be read: No such file or directory"),
+        (b"", "write https://USER:TOKEN@HOST, one a line; it has none"),
+        (f"{TOKEN}\n".encode(), "write https://USER:TOKEN@HOST, one a line; line 1 is none"),
+        (f"https://u:{TOKEN}@h\nhttps://{TOKEN}@h".encode(), "one a line; line 2 is none"),
+        (b"https://u:\xff@h", "which cannot be read: it is not UTF-8"),
+    ],
+)
+def test_logins_that_cannot_be_used_are_refused_and_not_shown(
+    content: bytes | None, message: str, tools: Path, logins: Path
+) -> None:
+    logins.unlink()
+    if content is not None:
+        logins.write_bytes(content)
+    with pytest.raises(InvalidInput, match=message) as refused:
+        builder_named("docker")
+    assert str(refused.value).startswith(f"GIT_CREDENTIALS_FILE is {logins}")
+    assert TOKEN not in str(refused.value)
+
+
+def test_logins_are_where_the_image_is_built(tools: Path, logins: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(InvalidInput, match="stays on this machine; for gcloud set GIT_CREDENTIALS_SECRET"):
+        builder_named("gcloud")
+    monkeypatch.setenv("GIT_CREDENTIALS_SECRET", "origin")
+    with pytest.raises(InvalidInput, match="GIT_CREDENTIALS_SECRET is 'origin': write projects/P/secrets/S/versions/V"):
+        builder_named("gcloud")
+    monkeypatch.delenv("GIT_CREDENTIALS_FILE")
+    with pytest.raises(InvalidInput, match="is for gcloud; builds on this machine need GIT_CREDENTIALS_FILE"):
+        builder_named("buildah")
 
 
 @pytest.mark.parametrize("name", BUILDS)

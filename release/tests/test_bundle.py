@@ -55,7 +55,7 @@ def test_a_bundle_of_one_app_with_two_services_builds_its_image_once(
         ('platforms = ["ibkr"', 'platforms = ["paper"', "platform 'paper' is no app that is pinned; there are: ibkr"),
         ('["ibkr", "schwab"', '["ibkr"', "service schwab-service runs on 'schwab', which is not among its platforms"),
         ('profile = "global_etf_rotation"', 'profile = "gold"', "service ibkr-service: profile 'gold' is not known"),
-        ('profile = "global_etf_rotation"', 'profile = "dual_momentum"', "not enabled in platform.toml"),
+        ('profile = "global_etf_rotation"', 'profile = "tactical_asset_allocation"', "not enabled in platform.toml"),
         (
             'profile = "global_etf_rotation"\n',
             'profile = "global_etf_rotation"\nsnapshot = { path = "gs://a/b", manifest = "gs://a/c" }\n',
@@ -91,3 +91,51 @@ def test_a_bundle_that_is_not_there_is_refused_with_those_that_are(rehearsal: Re
 @pytest.mark.parametrize("path", sorted((ROOT / "release" / "bundles").glob("*.toml")), ids=lambda path: path.stem)
 def test_the_bundles_of_this_repository_fit_its_apps_and_profiles(path: Path) -> None:
     check_bundle(read_bundle(path), read_workspace(Git(ROOT), "HEAD"), ROOT)
+
+
+MOVED = 'schedule = "job"\nservice_account = "a@b.iam.gserviceaccount.com"\naudience = "https://a"\nstore = "gs://ledger/a"\n'
+OF_A_SERVICE: list[tuple[str, str]] = [
+    ('schedule = "job"\n', "service_account, audience, store or store_env is missing; give all of schedule"),
+    (MOVED + 'store_env = "LEDGER"\n', "store and store_env are two addresses of one ledger; give one"),
+    (MOVED.replace("gs://ledger/a", "postgresql+psycopg://u:pa55w0rd@h/d"), "store is \\*\\*\\*: .* it has a password"),
+    ('project = "a/b"\n', "project is 'a/b'"),
+    ('secrets = { APP_KEY = { secret = "key", version = "" } }\n', "version is ''"),
+    ('secrets = { APP_KEY = { secret = "key", version = "latest" } }\n', "version is 'latest'"),
+    ('secrets = { APP_KEY = "key" }\n', 'APP_KEY = "key" says no version; write { secret = "key", version = "7" }'),
+    ('secrets = { A_SECRET_NAME = { secret = "key", version = "7" } }\n', "A_SECRET_NAME holds the name of a secret"),
+    ('flags = { IMAGE = "x" }\n', "IMAGE is no flag"),
+    ('flags = { STORE_URL = "gs://x" }\n', "a service keeps its ledger"),
+    ("live = true\n", "live = true without a schedule"),
+    ('colour = "red"\n', "colour"),
+]
+
+
+@pytest.mark.parametrize(("lines", "message"), OF_A_SERVICE)
+def test_what_a_service_cannot_say_is_refused_in_one_line(
+    rehearsal: Rehearsal, workspace: Workspace, lines: str, message: str
+) -> None:
+    key = lines.partition(" ")[0]
+    before = bundle_text().split("[services.longbridge-sg]")[0]
+    table = "[services.longbridge-sg]\n" + "".join(
+        line + "\n"
+        for line in bundle_text().split("[services.longbridge-sg]\n")[1].splitlines()
+        if line.partition(" ")[0] != key
+    )
+    path = rehearsal.root / "release/bundles/first-bundle.toml"
+    path.write_text(before + table + lines)
+    with pytest.raises(InvalidInput, match=message) as error:
+        check_bundle(read_bundle(path), workspace, rehearsal.root)
+    assert "\n" not in str(error.value)
+    assert "pa55w0rd" not in str(error.value)
+
+
+def test_a_bundle_of_ten_thousand_services_and_one_that_is_no_text_are_refused(rehearsal: Rehearsal) -> None:
+    path = rehearsal.root / "release/bundles/first-bundle.toml"
+    one = bundle_text().split("[services.longbridge-sg]\n")[1]
+    path.write_text(bundle_text() + "".join(f"\n[services.service-{number}]\n{one}" for number in range(10_000)))
+    with pytest.raises(InvalidInput, match=r"services is .*at most 100 items") as error:
+        read_bundle(path)
+    assert len(str(error.value)) < 600
+    path.write_bytes(b'name = "\xff"')
+    with pytest.raises(InvalidInput, match=r"is not TOML: .*can't decode byte 0xff"):
+        read_bundle(path)

@@ -116,6 +116,17 @@ def test_nothing_is_added_downloaded_or_left_behind_that_a_linter_forbids(instru
             assert "rm -rf /var/lib/apt/lists/*" in run
 
 
+def test_logins_of_a_private_origin_are_there_while_the_app_is_installed_and_not_in_the_last_stage(
+    instructions: Instructions, final: Instructions
+) -> None:
+    (mounted,) = (value for name, value in instructions if name == "RUN" and "--mount" in value)
+    assert mounted.startswith("--mount=type=secret,id=git-credentials uv venv ")
+    assert "uv pip install" in mounted
+    (configured,) = (value for name, value in instructions if "credential.helper" in value)
+    assert "/run/secrets/git-credentials get" in configured
+    assert "credential" not in " ".join(value for _, value in final)
+
+
 def test_no_secret_has_a_place_in_an_image(instructions: Instructions) -> None:
     values = " ".join(value for name, value in instructions if name in ("ENV", "ARG"))
     assert not re.search(r"(?i)secret|password|token|key", values)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -74,6 +75,26 @@ def test_plain_pip_installs_a_tag(released: Git, tmp_path: Path) -> None:
     said = subprocess.run([str(python.with_name("quant")), "--help"], check=True, capture_output=True, text=True)
     assert "Systematic strategies" in said.stdout
     assert installed_in(python, tmp_path, [KIT])[KIT].commit == commits(released)[KIT]
+
+
+def test_the_strategies_are_installed_with_plain_pip_as_their_page_says(released: Git, tmp_path: Path) -> None:
+    page = (ROOT / "packages" / "us_equity_strategies" / "README.md").read_text()
+    (command,) = re.findall(r"(?ms)^pip install .*?(?=^```$)", page)
+    venv.create(tmp_path / "environment", with_pip=True, symlinks=True)
+    programs = tmp_path / "environment" / "bin"
+    variables = {
+        **os.environ,
+        "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
+        "KIT": "0.7.10",
+        "STRATEGIES": "0.7.13",
+        "ORIGIN": f"git+file://localhost{released.origin}",
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+    }
+    subprocess.run(["sh", "-ec", command], check=True, env=variables, cwd=tmp_path)
+    check_commits(installed_in(programs / "python", tmp_path, list(TAGS)), commits(released))
+    asked = "from us_equity_strategies.catalog import CATALOG; print(len(CATALOG))"
+    said = subprocess.run([str(programs / "python"), "-Ic", asked], check=True, capture_output=True, text=True)
+    assert int(said.stdout) >= 6
 
 
 def test_the_status_of_the_copy_names_the_apps_that_are_still_behind(released: Git) -> None:

@@ -29,6 +29,9 @@ _Flag = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]*$")]
 _Text = Annotated[str, StringConstraints(min_length=1, pattern=r"^\S+$")]
 _Job = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,500}$")]
 _SecretVersion = Annotated[str, StringConstraints(pattern=r"^([1-9][0-9]*|rotating)$")]
+_OF_THE_TOOL = frozenset(
+    {"ACCOUNT_PREFIX", "ACCOUNT_REGION", "CLOUD_RUN_SERVICE", "COMMIT_SHA", "IMAGE", "K_REVISION", "STRATEGY_PROFILE"}
+)
 _MOST_SERVICES, _LONGEST_SHOWN = 100, 200
 _NAMES_A_SECRET = "_SECRET_NAME"
 """Settings that end so hold the name of a secret, which the app reads itself."""
@@ -284,6 +287,12 @@ def _key_problems(service: Service) -> list[str]:
         problems.append("store and store_env are two addresses of one ledger; give one")
     if service.live and not service.is_moved:
         problems.append("live = true without a schedule: nothing of it is moved")
+    return [*problems, *_setting_problems(service)]
+
+
+def _setting_problems(service: Service) -> list[str]:
+    """Return which settings cannot be meant."""
+    problems: list[str] = []
     for name, secret in service.secrets.items():
         is_name = name.endswith(_NAMES_A_SECRET)
         if isinstance(secret, str) and not is_name:
@@ -292,4 +301,8 @@ def _key_problems(service: Service) -> list[str]:
             problems.append(f"{name} holds the name of a secret, not its value; write it as a text")
         if name in service.flags:
             problems.append(f"{name} is a flag and a secret; give one")
+    if own := sorted(_OF_THE_TOOL & {*service.flags, *service.secrets}):
+        problems.append(f"{own[0]} is no flag: it is set by the bundle's own keys, or never changes")
+    if "STORE_URL" in service.flags:
+        problems.append("STORE_URL is no flag: a service keeps its ledger")
     return problems

@@ -12,7 +12,7 @@ from quant_platform_kit.ports.clock import Clock
 
 from quant_release.cloud.calls import CloudError
 
-__all__ = ["Addresses", "Said"]
+__all__ = ["Addresses", "Caller", "Said"]
 
 _LOOPBACK = frozenset({"127.0.0.1", "localhost"})
 _SECONDS, _PROBE_SECONDS = 30.0, 300.0
@@ -58,13 +58,21 @@ class Said:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A service account that calls a service, with an identity token."""
+
+    account: str
+    token: str
+
+
 class Addresses:
     """Asks services. A token is sent to https only, and to this machine."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
 
-    def version(self, address: str, token: str) -> Said:
+    def version(self, address: str, caller: Caller) -> Said:
         """Return what runs at an address.
 
         Raises
@@ -72,17 +80,17 @@ class Addresses:
         CloudError
             It does not say so: what it answers, and what whoever asks may lack.
         """
-        document = self._document("GET", f"{address}/version", token, _SECONDS)
+        document = self._document("GET", f"{address}/version", caller, _SECONDS)
         try:
             return Said.read(document)
         except (KeyError, TypeError, AttributeError, ValueError):
             raise CloudError(f"{address}/version is answered with something that is no version") from None
 
-    def require_ready(self, address: str, token: str) -> None:
+    def require_ready(self, address: str, caller: Caller) -> None:
         """Make sure that a service is ready for its runs; `CloudError` if not."""
-        self._document("GET", f"{address}/ready", token, _SECONDS)
+        self._document("GET", f"{address}/ready", caller, _SECONDS)
 
-    def probe(self, address: str, token: str) -> list[dict[str, Any]]:
+    def probe(self, address: str, caller: Caller) -> list[dict[str, Any]]:
         """Let a service run in mode probe, which can send no order; return the report of each account.
 
         Raises
@@ -92,7 +100,7 @@ class Addresses:
         """
         headers = {"X-CloudScheduler-ScheduleTime": f"{self._clock.now():%Y-%m-%dT%H:%M:%SZ}"}
         body = {"mode": "probe"}
-        document = self._document("POST", f"{address}/run", token, _PROBE_SECONDS, json=body, headers=headers)
+        document = self._document("POST", f"{address}/run", caller, _PROBE_SECONDS, json=body, headers=headers)
         try:
             runs = cast("list[dict[str, Any]]", document["runs"])
             for run in runs:
@@ -102,11 +110,11 @@ class Addresses:
         except (KeyError, TypeError):
             raise CloudError(f"{address}/run is answered with something that is no report") from None
 
-    def _document(self, method: str, url: str, token: str, seconds: float, **more: Any) -> dict[str, Any]:
+    def _document(self, method: str, url: str, caller: Caller, seconds: float, **more: Any) -> dict[str, Any]:
         parts = urlsplit(url)
         if parts.scheme != "https" and parts.hostname not in _LOOPBACK:
             raise CloudError(f"{url} is not https: no token is sent there")
-        headers = {"Authorization": f"Bearer {token}", "Accept": "application/json", **more.pop("headers", {})}
+        headers = {"Authorization": f"Bearer {caller.token}", "Accept": "application/json", **more.pop("headers", {})}
         for pause in (*_PAUSES, None):
             try:
                 answer = requests.request(method, url, headers=headers, timeout=seconds, allow_redirects=False, **more)
@@ -115,12 +123,12 @@ class Addresses:
                     raise CloudError(f"{url}: no answer: {type(error).__name__}") from error
             else:
                 if pause is None or answer.status_code not in _LATE:
-                    return _read(url, answer)
+                    return _read(url, answer, caller.account)
             self._clock.sleep(pause)
         raise AssertionError("the last attempt returns or raises")
 
 
-def _read(url: str, answer: requests.Response) -> dict[str, Any]:
+def _read(url: str, answer: requests.Response, account: str) -> dict[str, Any]:
     status = answer.status_code
     try:
         document: Any = answer.json()
@@ -131,8 +139,8 @@ def _read(url: str, answer: requests.Response) -> dict[str, Any]:
     said = _said(cast("object", document), answer.text)
     if status in (_FORBIDDEN, _UNKNOWN):
         raise CloudError(
-            f"{url} is answered {status}: the account that calls it lacks roles/run.invoker on the service, or is not "
-            f"its OIDC_SERVICE_ACCOUNT: {said}"
+            f"{url} is answered {status}: {account} lacks roles/run.invoker on the service, or is not its "
+            f"OIDC_SERVICE_ACCOUNT: {said}"
         )
     if status == _ABSENT:
         raise CloudError(f"{url} is answered 404: no revision is there, or one that does not know the path: {said}")

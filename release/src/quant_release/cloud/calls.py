@@ -14,7 +14,7 @@ from requests.exceptions import RequestException
 
 from quant_release.steps.machine import StepFailed
 
-__all__ = ["CALL_SECONDS", "Changed", "CloudError", "NotThere", "Unclear", "looked_up", "written"]
+__all__ = ["CALL_SECONDS", "Calls", "Changed", "CloudError", "NotThere", "Unclear"]
 
 _T = TypeVar("_T")
 
@@ -43,69 +43,79 @@ class Unclear(CloudError):
     """Nobody knows whether a write took place: it has to be looked at."""
 
 
-def looked_up(what: str, ask: Callable[[], _T], clock: Clock) -> _T:
-    """Ask a question that changes nothing; what can pass is asked again for some seconds.
+class Calls:
+    """Makes calls in somebody's name.
 
-    Raises
-    ------
-    NotThere
-        It is answered that this is not there.
-    CloudError
-        It is refused, or not answered.
+    Parameters
+    ----------
+    who
+        Whose permissions count, for errors that miss one.
     """
-    for pause in (*_PAUSES, None):
+
+    def __init__(self, clock: Clock, who: str) -> None:
+        self.clock, self._who = clock, who
+
+    def looked_up(self, what: str, ask: Callable[[], _T]) -> _T:
+        """Ask a question that changes nothing; what can pass is asked again for some seconds.
+
+        Raises
+        ------
+        NotThere
+            It is answered that this is not there.
+        CloudError
+            It is refused, or not answered.
+        """
+        for pause in (*_PAUSES, None):
+            try:
+                return ask()
+            except (exceptions.GoogleAPICallError, GoogleAuthError, *_BROKEN) as error:
+                if pause is None or not _can_pass(error):
+                    raise self._meaning(what, error) from error
+            self.clock.sleep(pause)
+        raise AssertionError("the last attempt returns or raises")
+
+    def written(self, what: str, write: Callable[[], _T]) -> _T:
+        """Make a change, once.
+
+        Raises
+        ------
+        Changed
+            It was planned on what is there no more.
+        Unclear
+            It may have taken place.
+        CloudError
+            It was refused.
+        """
         try:
-            return ask()
+            return write()
+        except (exceptions.Conflict, exceptions.Aborted, exceptions.PreconditionFailed) as error:
+            raise Changed(f"{what}: {_text(error)}") from error
         except (exceptions.GoogleAPICallError, GoogleAuthError, *_BROKEN) as error:
-            if pause is None or not _can_pass(error):
-                raise _meaning(what, error) from error
-        clock.sleep(pause)
-    raise AssertionError("the last attempt returns or raises")
+            refused = isinstance(error, exceptions.ClientError) and not isinstance(error, exceptions.TooManyRequests)
+            if refused or isinstance(error, GoogleAuthError):
+                raise self._meaning(what, error) from error
+            raise Unclear(f"{what}: {_text(error)}") from error
 
-
-def written(what: str, write: Callable[[], _T]) -> _T:
-    """Make a change, once.
-
-    Raises
-    ------
-    Changed
-        It was planned on what is there no more.
-    Unclear
-        It may have taken place.
-    CloudError
-        It was refused.
-    """
-    try:
-        return write()
-    except (exceptions.Conflict, exceptions.Aborted, exceptions.PreconditionFailed) as error:
-        raise Changed(f"{what}: {_text(error)}") from error
-    except (exceptions.GoogleAPICallError, GoogleAuthError, *_BROKEN) as error:
-        refused = isinstance(error, exceptions.ClientError) and not isinstance(error, exceptions.TooManyRequests)
-        if refused or isinstance(error, GoogleAuthError):
-            raise _meaning(what, error) from error
-        raise Unclear(f"{what}: {_text(error)}") from error
+    def _meaning(self, what: str, error: Exception) -> CloudError:
+        if isinstance(error, exceptions.NotFound):
+            return NotThere(f"{what}: {_text(error)}")
+        if isinstance(error, GoogleAuthError):
+            return CloudError(
+                f"{what}: no credentials: {_text(error)}; log in with `gcloud auth application-default login`"
+            )
+        if isinstance(error, exceptions.Forbidden):
+            return CloudError(f"{what}: {_text(error)}; grant it to {self._who}")
+        if isinstance(error, exceptions.GoogleAPICallError):
+            code = "" if error.code is None else f" {int(error.code)} {HTTPStatus(int(error.code)).phrase}"
+            return CloudError(f"{what} is answered{code}: {_text(error)}")
+        if isinstance(error, RequestException) and not isinstance(error, ValueError):
+            return CloudError(f"{what}: no answer: {type(error).__name__}")
+        return CloudError(f"{what} is answered with something that is no such document: {_text(error)}")
 
 
 def _can_pass(error: Exception) -> bool:
     passing = (exceptions.ServerError, exceptions.TooManyRequests, RequestException)
     return isinstance(error, passing) and not isinstance(error, ValueError)
-
-
-def _meaning(what: str, error: Exception) -> CloudError:
-    if isinstance(error, exceptions.NotFound):
-        return NotThere(f"{what}: {_text(error)}")
-    if isinstance(error, GoogleAuthError):
-        return CloudError(
-            f"{what}: no credentials: {_text(error)}; log in with `gcloud auth application-default login`"
-        )
-    if isinstance(error, exceptions.Forbidden):
-        return CloudError(f"{what}: {_text(error)}; grant it to whom this release runs as")
-    if isinstance(error, exceptions.GoogleAPICallError):
-        code = "" if error.code is None else f" {int(error.code)} {HTTPStatus(int(error.code)).phrase}"
-        return CloudError(f"{what} is answered{code}: {_text(error)}")
-    if isinstance(error, RequestException) and not isinstance(error, ValueError):
-        return CloudError(f"{what}: no answer: {type(error).__name__}")
-    return CloudError(f"{what} is answered with something that is no such document: {_text(error)}")
 
 
 def _text(error: Exception) -> str:

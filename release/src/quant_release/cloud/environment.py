@@ -22,6 +22,7 @@ _PUBLIC = frozenset(
     "OIDC_SERVICE_ACCOUNT PRICE_BASIS PRICE_JUMP PRICE_JUMP_ALONE STRATEGY_CONFIG STRATEGY_PROFILE".split()
 )
 """Settings that hold no secret, by name; of every other one only a fingerprint is shown or kept."""
+_SHORTEST_SECRET = 8
 ROTATING = "latest"
 """What Google calls the newest version of a secret."""
 
@@ -34,6 +35,11 @@ class Variable:
     value: str | None = None
     secret: str | None = None
     version: str | None = None
+
+    @property
+    def may_be_secret(self) -> bool:
+        """Whether its value is to be kept out of every text: not that of a switch or a small number."""
+        return self.value is not None and not public(self.name) and len(self.value) >= _SHORTEST_SECRET
 
     @property
     def text(self) -> str:

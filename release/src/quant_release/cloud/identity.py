@@ -5,10 +5,9 @@ from __future__ import annotations
 from google.auth.credentials import Credentials
 from google.auth.transport.requests import AuthorizedSession
 from quant_platform_kit.domain.redaction import hide
-from quant_platform_kit.ports.clock import Clock
 from requests import Response
 
-from quant_release.cloud.calls import CALL_SECONDS, CloudError, looked_up
+from quant_release.cloud.calls import CALL_SECONDS, Calls, CloudError
 
 __all__ = ["IdentityTokens"]
 
@@ -27,8 +26,8 @@ class IdentityTokens:
         A server of this machine instead of Google's.
     """
 
-    def __init__(self, credentials: Credentials, clock: Clock, url: str | None) -> None:
-        self._session, self._clock, self._url = AuthorizedSession(credentials), clock, url or GOOGLE
+    def __init__(self, credentials: Credentials, calls: Calls, url: str | None) -> None:
+        self._session, self._calls, self._url = AuthorizedSession(credentials), calls, url or GOOGLE
         self._known: dict[tuple[str, str], str] = {}
 
     def token(self, account: str, audience: str) -> str:
@@ -49,8 +48,8 @@ class IdentityTokens:
         what = f"a token in the name of {account}"
         url = f"{self._url}/v1/projects/-/serviceAccounts/{account}:generateIdToken"
         wanted = {"audience": audience, "includeEmail": True}
-        answer = looked_up(
-            what, lambda: _passing(self._session.post(url, json=wanted, timeout=CALL_SECONDS)), self._clock
+        answer = self._calls.looked_up(
+            what, lambda: _passing(self._session.post(url, json=wanted, timeout=CALL_SECONDS))
         )
         if answer.status_code == _FORBIDDEN:
             raise CloudError(

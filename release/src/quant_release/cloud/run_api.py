@@ -5,16 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from google.api_core.client_options import ClientOptions
 from google.auth.credentials import Credentials
 from google.cloud import run_v2
 from google.protobuf import field_mask_pb2
-from quant_platform_kit.ports.clock import Clock
 
-from quant_release.cloud.calls import CALL_SECONDS, CloudError, NotThere, looked_up, written
+from quant_release.cloud.calls import CALL_SECONDS, Calls, CloudError, NotThere
 
 __all__ = ["CloudRun", "Deployed", "TrafficTarget"]
 
@@ -105,8 +104,8 @@ class CloudRun:
         Seconds that an operation may take.
     """
 
-    def __init__(self, credentials: Credentials, clock: Clock, url: str | None, timeout: float) -> None:
-        self._clock, self._timeout = clock, timeout
+    def __init__(self, credentials: Credentials, calls: Calls, url: str | None, timeout: float) -> None:
+        self._calls, self._timeout = calls, timeout
         options = ClientOptions(api_endpoint=url) if url else None
         self._services: Any = run_v2.ServicesClient(credentials=credentials, transport="rest", client_options=options)
         self._revisions: Any = run_v2.RevisionsClient(credentials=credentials, transport="rest", client_options=options)
@@ -120,8 +119,8 @@ class CloudRun:
             It is not deployed.
         """
         what = f"service {_short(name)}"
-        found: run_v2.Service = looked_up(
-            what, lambda: self._services.get_service(name=name, retry=None, timeout=CALL_SECONDS), self._clock
+        found: run_v2.Service = self._calls.looked_up(
+            what, lambda: self._services.get_service(name=name, retry=None, timeout=CALL_SECONDS)
         )
         if found.name != name:
             raise CloudError(f"{what} is answered with something that is no such document: its name is {found.name!r}")
@@ -129,10 +128,9 @@ class CloudRun:
 
     def services(self, parent: str) -> list[str]:
         """Return the short names of the services of a project and location."""
-        found: list[run_v2.Service] = looked_up(
+        found: list[run_v2.Service] = self._calls.looked_up(
             f"the services of {parent}",
             lambda: list(self._services.list_services(parent=parent, retry=None, timeout=CALL_SECONDS)),
-            self._clock,
         )
         return [_short(one.name) for one in found]
 
@@ -140,10 +138,9 @@ class CloudRun:
         """Return a revision of a service (full name) by its short name, None if it is not there."""
         name = f"{service}/revisions/{revision}"
         try:
-            found: run_v2.Revision = looked_up(
+            found: run_v2.Revision = self._calls.looked_up(
                 f"revision {revision}",
                 lambda: self._revisions.get_revision(name=name, retry=None, timeout=CALL_SECONDS),
-                self._clock,
             )
         except NotThere:
             return None
@@ -182,25 +179,26 @@ class CloudRun:
 
     def _write(self, document: run_v2.Service, what: str, *paths: str) -> None:
         request = run_v2.UpdateServiceRequest(service=document, update_mask=field_mask_pb2.FieldMask(paths=list(paths)))
-        begun = written(what, lambda: self._services.update_service(request=request, retry=None, timeout=CALL_SECONDS))
+        update = partial(self._services.update_service, request=request, retry=None, timeout=CALL_SECONDS)
+        begun = self._calls.written(what, update)
         self._wait(what, begun.operation.name)
 
     def _wait(self, what: str, name: str) -> None:
-        deadline, pause = self._clock.monotonic() + self._timeout, _FIRST_POLL
+        deadline, pause = self._calls.clock.monotonic() + self._timeout, _FIRST_POLL
         while not (operation := self._operation(what, name)).done:
-            if self._clock.monotonic() > deadline:
+            if self._calls.clock.monotonic() > deadline:
                 raise CloudError(
                     f"{what}: the operation has not ended after {self._timeout:g} s; it may still take effect"
                 )
-            self._clock.sleep(pause)
+            self._calls.clock.sleep(pause)
             pause = min(_LAST_POLL, pause * math.sqrt(2))
         if operation.HasField("error"):
             raise CloudError(f"{what} failed: {' '.join(operation.error.message.split())}")
 
     def _operation(self, what: str, name: str) -> Any:
         client = self._services.transport.operations_client
-        return looked_up(
-            f"the operation of {what}", lambda: client.get_operation(name, timeout=CALL_SECONDS), self._clock
+        return self._calls.looked_up(
+            f"the operation of {what}", lambda: client.get_operation(name, timeout=CALL_SECONDS)
         )
 
 

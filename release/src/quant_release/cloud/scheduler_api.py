@@ -10,9 +10,8 @@ from typing import Any, cast
 from google.api_core.client_options import ClientOptions
 from google.auth.credentials import Credentials
 from google.cloud import scheduler_v1
-from quant_platform_kit.ports.clock import Clock
 
-from quant_release.cloud.calls import CALL_SECONDS, CloudError, Unclear, looked_up, written
+from quant_release.cloud.calls import CALL_SECONDS, Calls, CloudError, Unclear
 
 __all__ = ["Job", "Scheduler"]
 
@@ -42,8 +41,8 @@ class Job:
 class Scheduler:
     """The jobs of Cloud Scheduler; see `quant_release.cloud.run_api.CloudRun`."""
 
-    def __init__(self, credentials: Credentials, clock: Clock, url: str | None) -> None:
-        self._clock = clock
+    def __init__(self, credentials: Credentials, calls: Calls, url: str | None) -> None:
+        self._calls = calls
         options = ClientOptions(api_endpoint=url) if url else None
         self._client: Any = scheduler_v1.CloudSchedulerClient(
             credentials=credentials, transport="rest", client_options=options
@@ -53,7 +52,7 @@ class Scheduler:
         """Return a job by its full name; `NotThere` if it is not there."""
         what = f"job {name.rpartition('/')[2]}"
         ask = partial(self._client.get_job, name=name, retry=None, timeout=CALL_SECONDS)
-        found: scheduler_v1.Job = looked_up(what, ask, self._clock)
+        found: scheduler_v1.Job = self._calls.looked_up(what, ask)
         if found.name != name:
             raise CloudError(f"{what} is answered with something that is no such document: its name is {found.name!r}")
         token = found.http_target.oidc_token
@@ -82,7 +81,7 @@ class Scheduler:
         what = f"{'pausing' if paused else 'resuming'} job {name.rpartition('/')[2]}"
         change = self._client.pause_job if paused else self._client.resume_job
         try:
-            written(what, lambda: change(name=name, retry=None, timeout=CALL_SECONDS))
+            self._calls.written(what, lambda: change(name=name, retry=None, timeout=CALL_SECONDS))
         except Unclear:
             if self.job(name).paused is not paused:
                 raise

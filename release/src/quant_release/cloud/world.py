@@ -10,7 +10,6 @@ from urllib.parse import urlsplit
 import google.auth
 from google.auth.credentials import AnonymousCredentials, Credentials
 from google.auth.exceptions import DefaultCredentialsError
-from quant_platform_kit.adapters.clock import SystemClock
 from quant_platform_kit.adapters.stores import open_store
 from quant_platform_kit.domain.errors import InvalidInput, Refused
 from quant_platform_kit.domain.redaction import hide
@@ -18,6 +17,7 @@ from quant_platform_kit.ports.clock import Clock
 
 from quant_release.bundle import Service
 from quant_release.cloud.addresses import Addresses
+from quant_release.cloud.calls import Calls
 from quant_release.cloud.holds import ServiceLedger
 from quant_release.cloud.identity import IdentityTokens
 from quant_release.cloud.run_api import CloudRun
@@ -58,24 +58,24 @@ class ServiceWorld:
     Nothing else differs between the two.
     """
 
-    def __init__(self, terms: Terms, clock: Clock | None = None) -> None:
-        self.terms, self.clock = terms, clock or SystemClock()
+    def __init__(self, terms: Terms, clock: Clock) -> None:
+        self.terms, self.clock = terms, clock
         self._ledgers: dict[str, ServiceLedger] = {}
 
     @cached_property
     def run(self) -> CloudRun:
         """Cloud Run."""
-        return CloudRun(self._credentials, self.clock, self._url("CLOUD_RUN_URL"), self.terms.timeout)
+        return CloudRun(self._credentials, self._calls, self._url("CLOUD_RUN_URL"), self.terms.timeout)
 
     @cached_property
     def scheduler(self) -> Scheduler:
         """Cloud Scheduler."""
-        return Scheduler(self._credentials, self.clock, self._url("CLOUD_SCHEDULER_URL"))
+        return Scheduler(self._credentials, self._calls, self._url("CLOUD_SCHEDULER_URL"))
 
     @cached_property
     def tokens(self) -> IdentityTokens:
         """Who signs identity tokens."""
-        return IdentityTokens(self._credentials, self.clock, self._url("CLOUD_SCHEDULER_URL"))
+        return IdentityTokens(self._credentials, self._calls, self._url("CLOUD_SCHEDULER_URL"))
 
     @cached_property
     def addresses(self) -> Addresses:
@@ -104,6 +104,12 @@ class ServiceWorld:
                 f"service {name}: its ledger is in {service.store_env}, which is not set: set it to the address"
             )
         return url
+
+    @cached_property
+    def _calls(self) -> Calls:
+        known = cast("Any", self._credentials)
+        who = getattr(known, "service_account_email", None) or getattr(known, "account", None)
+        return Calls(self.clock, who or "whoever is logged in here")
 
     @cached_property
     def _credentials(self) -> Credentials:

@@ -29,6 +29,7 @@ class Cloud:
 
     run: Server
     scheduler: Server
+    secrets: Server
 
     @property
     def settings(self) -> Mapping[str, str]:
@@ -94,6 +95,8 @@ def cloud_on_this_machine(builder: str, logs: Path | None = None) -> Generator[C
     """
     more = () if logs is None else ("--logs", str(logs))
     with ExitStack() as stack:
+        secrets = stack.enter_context(Server("venue_sandbox.cloud.secrets"))
+        more = (*more, "--secrets", f"http://127.0.0.1:{secrets.port}")
         run = stack.enter_context(Server("venue_sandbox.cloud.run", "--builder", builder, *more))
         scheduler = stack.enter_context(Server("venue_sandbox.cloud.scheduler"))
-        yield Cloud(run, scheduler)
+        yield Cloud(run, scheduler, secrets)

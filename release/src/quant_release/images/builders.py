@@ -1,14 +1,16 @@
 """Who builds an image: command lines of docker, buildah or gcloud, and a virtual environment for rehearsals.
 
 An image is tagged with the commit it is built from, so that one that was pushed is found again and not built twice;
-it is known by its digest from then on.
+it is known by its digest from then on. Where the origin asks for a login, builders hand it on as a secret of the build,
+see `quant_release.images.credentials`.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -16,10 +18,13 @@ from quant_platform_kit.domain.digests import sha256
 from quant_platform_kit.domain.errors import InvalidInput
 
 from quant_release.commands import answer, call
+from quant_release.images.credentials import OPEN, GitLogins
+from quant_release.settings import setting
 from quant_release.steps.machine import StepFailed
 
-__all__ = ["BUILDERS", "Builder", "VenvBuilder", "builder_named"]
+__all__ = ["BUILDERS", "BuildahBuilder", "Builder", "VenvBuilder", "builder_named"]
 
+CLOUD_BUILD = "cloudbuild.json"
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _ABSENT = re.compile(
     r"(?<!host )not found|no such (image|manifest)|manifest unknown|name unknown|NOT_FOUND|does not exist",
@@ -43,20 +48,29 @@ class Builder(Protocol):
         ...
 
 
-class CommandBuilder:
+class CommandBuilder(ABC):
     """A builder that is a program.
 
     Parameters
     ----------
     keep_open
         File descriptors that its commands keep open.
+    logins
+        For an origin that asks for one; what cannot be used is refused here.
     """
 
-    look: Callable[[str], list[str]]
-    steps: Callable[[str], list[list[str]]]
-
-    def __init__(self, keep_open: Sequence[int] = ()) -> None:
+    def __init__(self, keep_open: Sequence[int] = (), logins: GitLogins = OPEN) -> None:
         self._keep_open = tuple(keep_open)
+        self._logins = logins
+        self.steps("")
+
+    @abstractmethod
+    def look(self, image: str) -> list[str]:
+        """Return the command that tells an image's digest."""
+
+    @abstractmethod
+    def steps(self, image: str) -> list[list[str]]:
+        """Return the commands that build and push."""
 
     def find(self, repository: str, commit: str) -> str | None:
         """Return the reference of a commit's image; see `Builder.find`."""
@@ -92,46 +106,53 @@ class CommandBuilder:
 class DockerBuilder(CommandBuilder):
     """``docker buildx``."""
 
-    @staticmethod
-    def look(image: str) -> list[str]:
+    def look(self, image: str) -> list[str]:
         """Return the command that tells an image's digest."""
         return ["docker", "buildx", "imagetools", "inspect", image, "--format", "{{.Manifest.Digest}}"]
 
-    @staticmethod
-    def steps(image: str) -> list[list[str]]:
+    def steps(self, image: str) -> list[list[str]]:
         """Return the commands that build and push."""
-        return [["docker", "buildx", "build", "--platform", "linux/amd64", "--push", "--tag", image, "."]]
+        build = ["docker", "buildx", "build", "--platform", "linux/amd64", *self._logins.options()]
+        return [[*build, "--push", "--tag", image, "."]]
 
 
 class BuildahBuilder(CommandBuilder):
     """``buildah``, and ``skopeo`` to ask the repository."""
 
-    @staticmethod
-    def look(image: str) -> list[str]:
+    def look(self, image: str) -> list[str]:
         """Return the command that tells an image's digest."""
         return ["skopeo", "inspect", "--format", "{{.Digest}}", f"docker://{image}"]
 
-    @staticmethod
-    def steps(image: str) -> list[list[str]]:
+    def steps(self, image: str) -> list[list[str]]:
         """Return the commands that build and push."""
         return [
-            ["buildah", "build", "--platform", "linux/amd64", "--tag", image, "."],
+            ["buildah", "build", "--platform", "linux/amd64", *self._logins.options(), "--tag", image, "."],
             ["buildah", "push", image, f"docker://{image}"],
         ]
 
 
 class GcloudBuilder(CommandBuilder):
-    """``gcloud builds submit``."""
+    """``gcloud builds submit``; Cloud Build takes secrets, and mounts in Dockerfiles, from a file only."""
 
-    @staticmethod
-    def look(image: str) -> list[str]:
+    def look(self, image: str) -> list[str]:
         """Return the command that tells an image's digest."""
         return ["gcloud", "artifacts", "docker", "images", "describe", image, "--format=value(image_summary.digest)"]
 
-    @staticmethod
-    def steps(image: str) -> list[list[str]]:
-        """Return the commands that build and push."""
-        return [["gcloud", "builds", "submit", "--quiet", "--tag", image, "."]]
+    def steps(self, image: str) -> list[list[str]]:
+        """Return the command that builds and pushes; `build` writes its file."""
+        self._logins.cloud_build(image)
+        return [["gcloud", "builds", "submit", "--quiet", "--config", CLOUD_BUILD, "."]]
+
+    def build(self, context: Path, repository: str, commit: str) -> str:
+        """Build and push; see `Builder.build`."""
+        document = self._logins.cloud_build(f"{repository}:{commit}")
+        (context / CLOUD_BUILD).write_text(json.dumps(document, indent=2))
+        return super().build(context, repository, commit)
+
+    def commands(self, repository: str, commit: str) -> Sequence[str]:
+        """Return the command lines; see `Builder.commands`."""
+        document = json.dumps(self._logins.cloud_build(f"{repository}:{commit}"))
+        return [f"printf '%s' '{document}' > {CLOUD_BUILD}", *super().commands(repository, commit)]
 
 
 class VenvBuilder:
@@ -179,19 +200,26 @@ def install_command(python: Path) -> list[str]:
     return [*install, "-c", "constraints.txt", "-r", "requirements.txt", "-r", "app.txt"]
 
 
-BUILDERS: Mapping[str, Callable[[Sequence[int]], Builder]] = {
+BUILDERS: Mapping[str, type[CommandBuilder]] = {
     "docker": DockerBuilder,
     "buildah": BuildahBuilder,
     "gcloud": GcloudBuilder,
 }
-"""Builders by the name of ``--builder``; each is given the file descriptors that its commands keep open."""
+"""Builders by the name of ``--builder``."""
 
 
 def builder_named(name: str, keep_open: Sequence[int] = ()) -> Builder:
-    """Return a builder: one of `BUILDERS`, or ``venv:FOLDER`` for a rehearsal."""
+    """Return a builder: one of `BUILDERS` with the logins of the settings, or ``venv:FOLDER`` for a rehearsal.
+
+    Raises
+    ------
+    InvalidInput
+        There is no such builder, or it cannot use the logins.
+    """
     kind, _, folder = name.partition(":")
     if kind == "venv" and folder:
         return VenvBuilder(Path(folder))
     if name not in BUILDERS:
         raise InvalidInput(f"--builder {name!r}: choose {', '.join(BUILDERS)}, or venv:FOLDER for a rehearsal")
-    return BUILDERS[name](keep_open)
+    file, version = setting("GIT_CREDENTIALS_FILE"), setting("GIT_CREDENTIALS_SECRET")
+    return BUILDERS[name](keep_open, GitLogins(Path(file) if file else None, version))

@@ -63,9 +63,7 @@ def apply(
         run = _begun(options, site, "apply", subjects)
         carry_through(site, run, subjects, watching or Watching(), stop)
         if stop is None:
-            if not run.services:
-                site.journal.record_left(site.bundle.digest, site.executor.left(subjects))
-            site.finish(run)
+            site.finish(run, subjects)
         return run
 
 
@@ -76,7 +74,7 @@ def switch(options: Options, name: str, *, resume: bool = False, watching: Watch
         site.executor.services.course = replace(site.executor.services.course, is_switch=True)
         run = _begun(options, site, "switch", site.services())
         carry_through(site, run, site.services(), watching or Watching())
-        site.finish(run)
+        site.finish(run, site.services())
         return run
 
 
@@ -115,28 +113,37 @@ def _begun(options: Options, site: Site, command: str, subjects: Sequence[Subjec
 def carry_through(
     site: Site, run: RunRecord, subjects: Sequence[Subject], watching: Watching, stop: tuple[Row, Subject] | None = None
 ) -> None:
-    """Take subjects to their end; an error of a service says what is live now, and what to type."""
-    executor = site.executor
-    at_work: list[tuple[Row, Subject]] = []
+    """Take subjects to their end, in order; an error of a service says what is live now, and what to type."""
+    for subject in subjects:
+        under_way: list[Row] = []
 
-    def at(boundary: Boundary, row: Row, subject: Subject) -> None:
-        if boundary is Boundary.CHOSEN:
-            at_work[:] = [(row, subject)]
-        if boundary is Boundary.GUARDED:
-            site.lease.require(NEEDED)
-        if watching.reached is not None:
-            watching.reached(boundary, row, subject)
+        def at(boundary: Boundary, row: Row, on: Subject, under_way: list[Row] = under_way) -> None:
+            if boundary is Boundary.CHOSEN:
+                under_way[:] = [row]
+            if boundary is Boundary.GUARDED:
+                site.lease.require(NEEDED)
+            if watching.reached is not None:
+                watching.reached(boundary, row, on)
+            if boundary is Boundary.VERIFIED:
+                under_way.clear()
 
-    try:
-        advance(executor, subjects, RunWatcher(site.journal, run.run, watching.listener), stop, at)
-    except QuantError as error:
-        row, subject = at_work[-1] if at_work else (None, None)
-        if row is None or subject is None or subject.scope is not Scope.SERVICE:
+        try:
+            advance(site.executor, (subject,), RunWatcher(site.journal, run.run, watching.listener), stop, at)
+        except QuantError as error:
+            if subject.scope is Scope.SERVICE:
+                raise _with_standing(site, error, subject, under_way) from error
             raise
-        executor.services.refresh()
-        said = str(error).removeprefix(f"{row.step} of {subject}: ")
-        kind = Refused if isinstance(error, Refused) else StepFailed
-        raise kind(f"{row.step} of {subject}: {said}; {executor.services.standing(subject)}") from error
+        if stop is not None and stop[1] == subject:
+            return
+
+
+def _with_standing(site: Site, error: QuantError, subject: Subject, under_way: Sequence[Row]) -> QuantError:
+    """Return an error of a service that says at which step it is, what is live now, and what to type."""
+    services = site.executor.services
+    services.refresh()
+    where = f"{under_way[0].step} of {subject}" if under_way else str(subject)
+    kind = Refused if isinstance(error, Refused) else StepFailed
+    return kind(f"{where}: {str(error).removeprefix(f'{where}: ')}; {services.standing(subject)}")
 
 
 def open_service(options: Options, name: str, service: str, why: str) -> bool:
@@ -159,7 +166,7 @@ def open_service(options: Options, name: str, service: str, why: str) -> bool:
         site.journal.note(run.run, "opened", subject=str(subject), text=why)
         done = all(next_row(site.executor, one) is None for one in site.release.subjects)
         if done:
-            site.finish(run)
+            site.finish(run, site.services())
         return done
 
 

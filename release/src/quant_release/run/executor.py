@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import date
 
 from quant_release.bundle import Bundle
@@ -14,7 +15,6 @@ from quant_release.run.scopes.apps import AppSteps
 from quant_release.run.scopes.images import ImageSteps
 from quant_release.run.scopes.packages import PackageSteps
 from quant_release.run.scopes.services import ServiceSteps
-from quant_release.run.service_state import Course
 from quant_release.run.tools import Tools
 from quant_release.steps.machine import Subject
 from quant_release.steps.scopes import ScopeSteps
@@ -42,7 +42,8 @@ class ReleaseExecutor:
 
     def work_on(self, run: RunRecord) -> None:
         """Go by a run that is open, in what is observed of services and pins."""
-        self.services.course = Course(run.run, run.back, run.command == "switch")
+        is_switch = run.command == "switch"
+        self.services.course = replace(self.services.course, run=run.run, back=run.back, is_switch=is_switch)
         self.refresh()
 
     def pin_as_at(self, commit: str) -> None:

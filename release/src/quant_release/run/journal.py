@@ -7,7 +7,7 @@
     release/runs/<run>/events/<number>   a step begun, ended, refused or failed
     release/checked/<key>                tests that passed, by a digest of all they ran on
     release/images/<key>                 an image by digest, by app, repository and commit
-    release/left/<bundle digest>         what the tags, pins, images and services were when the bundle was released
+    release/left/<bundle digest>-<run>   what the tags, pins, images and services were when the bundle was released
     release/services/, release/revisions/  what is known of services: `quant_release.run.service_records`
 
 A run id is its UTC time and the name of the bundle.
@@ -181,14 +181,14 @@ class Journal:
         self._create(_image_key(image.app, image.repository, image.commit), image)
 
     def left(self, digest: str) -> dict[str, str] | None:
-        """Return what the release of a bundle left of each subject, None before it was finished."""
-        key = _LEFT + digest
-        stored = self.store.get(key)
-        return None if stored is None else decode(dict[str, str], stored.data, key)
+        """Return what was last left of each subject of a bundle, None before it was released in full."""
+        newest = max(self.store.keys(_LEFT + digest), default=None)
+        stored = None if newest is None else self.store.get(newest)
+        return None if newest is None or stored is None else decode(dict[str, str], stored.data, newest)
 
-    def record_left(self, digest: str, identities: Mapping[str, str]) -> None:
-        """Record what the release of a bundle left of each subject."""
-        self._create(_LEFT + digest, identities)
+    def record_left(self, digest: str, run: str, identities: Mapping[str, str]) -> None:
+        """Record what a run left of each subject of a bundle."""
+        self._create(f"{_LEFT}{digest}-{run}", identities)
 
     def images(self) -> list[ImageRecord]:
         """Return every image, in the order in which they were built."""

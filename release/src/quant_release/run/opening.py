@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from quant_platform_kit.adapters.clock import SystemClock
 from quant_platform_kit.adapters.stores import open_store
 from quant_platform_kit.domain.errors import InvalidInput
+from quant_platform_kit.ports.clock import Clock
 from quant_platform_kit.ports.versioned_store import VersionedStore
 from quant_platform_kit.services.operate.audit import Operator
 from quant_platform_kit.services.record.leases import Lease, lease_at
@@ -47,6 +48,8 @@ class Options:
         The services to limit it to; empty for all.
     terms
         How services are moved.
+    clock
+        Time as the services have it: another one than this machine's in rehearsals on a venue with a time of its own.
     """
 
     root: Path
@@ -56,6 +59,7 @@ class Options:
     builder: str | None = None
     services: tuple[str, ...] = ()
     terms: Terms = field(default_factory=Terms)
+    clock: Clock = field(default_factory=SystemClock)
 
     def open_store(self, *, to_write: bool) -> VersionedStore | None:
         """Open the store.
@@ -123,8 +127,15 @@ class Site:
         self.executor.work_on(run)
         return run
 
-    def finish(self, run: RunRecord) -> None:
-        """Close a run that came to its end."""
+    def finish(self, run: RunRecord, subjects: Sequence[Subject]) -> None:
+        """Close a run that came to its end, and record how it left its subjects.
+
+        A bundle has been released once all of it is known to be; a run of some of its services brings that up to date.
+        """
+        known = self.journal.left(self.bundle.digest)
+        if known is not None or (run.command == "apply" and not run.services):
+            left = (known or {}) | self.executor.left(subjects)
+            self.journal.record_left(self.bundle.digest, run.run, left)
         self.journal.note(run.run, "finished")
         self.lease.close_run()
 
@@ -144,7 +155,7 @@ def _release(options: Options, git: Git, store: VersionedStore | None, name: str
     on = run.at if run is not None and of_this_bundle else SystemClock().now()
     made = builder_named(options.builder, git.keep_open) if options.builder else None
     tools = Tools(git, CleanEnvironments(git), journal, made)
-    executor = ReleaseExecutor(tools, bundle, on.date(), ServiceWorld(options.terms))
+    executor = ReleaseExecutor(tools, bundle, on.date(), ServiceWorld(options.terms, options.clock))
     check_bundle(bundle, executor.observed.workspace, git.root)
     subjects = _limited(subjects_of(bundle, executor.observed.workspace.packages), options.services, bundle)
     if run is not None and of_this_bundle:

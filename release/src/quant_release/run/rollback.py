@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 
 from quant_platform_kit.domain.errors import Refused
 
@@ -12,6 +11,7 @@ from quant_release.run.journal import RunRecord
 from quant_release.run.opening import Options, Site, exclusively
 from quant_release.run.refusals import refusals
 from quant_release.run.service_records import ServiceRecords
+from quant_release.run.service_state import Course
 from quant_release.steps.machine import Subject
 from quant_release.steps.table import Scope, Stage
 
@@ -30,9 +30,11 @@ def rollback(options: Options, name: str, *, resume: bool = False, watching: Wat
     """
     with exclusively(options, name) as site:
         back, watching = _run_to_roll_back(site, options, resume=resume), watching or Watching()
-        steps = site.executor.services
-        steps.course = replace(steps.course, back=back.run)
-        steps.refresh()
+        present = site.release.run
+        is_begun = present is not None and present.command == "rollback"
+        later = tuple(one.run for one in site.journal.runs() if one.run > back.run and one.command == "rollback")
+        site.executor.services.course = Course(present.run if present and is_begun else None, back.run, later)
+        site.executor.services.refresh()
         services = _held(site, back, site.services())
         if not services:
             raise Refused(f"run {back.run} has moved none of these services: there is nothing to go back to")
@@ -42,13 +44,17 @@ def rollback(options: Options, name: str, *, resume: bool = False, watching: Wat
         carry_through(site, run, services, watching)
         apps = _apps_that_are_back(site, back)
         site.executor.pin_as_at(back.base)
-        carry_through(site, run, [one for one in apps if site.executor.reading.desired.files(one)], watching)
-        site.finish(run)
+        pinned = [one for one in apps if site.executor.reading.desired.files(one)]
+        carry_through(site, run, pinned, watching)
+        site.finish(run, [*services, *pinned])
         return run
 
 
 def _run_to_roll_back(site: Site, options: Options, *, resume: bool) -> RunRecord:
-    """Return the run that is open, or the last one of the bundle that moved one of the services."""
+    """Return the run that is open, or the last one of the bundle that moved one of the services.
+
+    A run of the bundle as it is now comes before one of what it said earlier.
+    """
     run = site.release.run
     if resume or (run is not None and (run.command == "rollback" or run.digest != site.bundle.digest)):
         require_run(site.release, "rollback", resume=resume)
@@ -57,10 +63,10 @@ def _run_to_roll_back(site: Site, options: Options, *, resume: bool) -> RunRecor
         return site.journal.run(run.back)
     if run is not None:
         return run
-    for known in reversed(site.journal.runs()):
-        is_candidate = known.bundle == site.bundle.name and known.command != "rollback"
-        if is_candidate and _held(site, known, site.services()):
-            return known
+    known = [one for one in site.journal.runs() if one.bundle == site.bundle.name and one.command != "rollback"]
+    moved = [one for one in known if _held(site, one, site.services())]
+    if moved:
+        return max(moved, key=lambda one: (one.digest == site.bundle.digest, one.run))
     which = ", ".join(options.services) or f"a service of bundle {site.bundle.name}"
     raise Refused(f"there is nothing to go back to: no release of the bundle has moved {which}")
 

@@ -180,12 +180,12 @@ class Moves:
         name, address = state.attempt(kind).name, state.deployed.tag_address(state.tag(kind))
         assert address is not None  # it was made
         self._require_said(address, name, is_final=kind == SETTINGS)
-        state.world.addresses.require_ready(address, state.token)
+        state.world.addresses.require_ready(address, state.caller)
         RevisionRecords(self._journal, state.full_name, name).record("confirmed")
 
     def _require_said(self, address: str, revision: str, *, is_final: bool) -> Said:
         state = self._state
-        said = state.world.addresses.version(address, state.token)
+        said = state.world.addresses.version(address, state.caller)
         if wrong := self._expected.mistakes(said, revision, is_final=is_final):
             raise CloudError(f"{address}/version: {'; '.join(wrong)}")
         return said
@@ -230,7 +230,7 @@ class Moves:
         said = self._require_said(state.deployed.address, state.serving, is_final=True)
         if said.stale:
             raise CloudError(f"settings of a snapshot are there, and the profile takes none: {', '.join(said.stale)}")
-        reports = state.world.addresses.probe(state.deployed.address, state.token)
+        reports = state.world.addresses.probe(state.deployed.address, state.caller)
         for report in reports:
             if wrong := _mistakes(report, said):
                 raise CloudError(f"the probe of account {report['account_id']}: {'; '.join(wrong)}")

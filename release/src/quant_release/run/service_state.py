@@ -7,9 +7,10 @@ from functools import cached_property
 
 from quant_platform_kit.domain.digests import sha256
 from quant_platform_kit.domain.errors import Refused
+from quant_platform_kit.domain.redaction import hide
 
 from quant_release.bundle import Service
-from quant_release.cloud.addresses import Said
+from quant_release.cloud.addresses import Caller, Said
 from quant_release.cloud.calls import CloudError
 from quant_release.cloud.environment import Environment, Variable, changes, switched, with_value
 from quant_release.cloud.holds import ServiceLedger
@@ -47,12 +48,15 @@ class Course:
         The run that moves them, None before it is opened.
     back
         The run that is rolled back, None where none is.
+    later
+        Rollbacks after that run.
     is_switch
         Whether only environments are changed.
     """
 
     run: str | None = None
     back: str | None = None
+    later: tuple[str, ...] = ()
     is_switch: bool = False
 
 
@@ -139,9 +143,10 @@ class ServiceState:
         return self.world.ledger(self.name, self.service)
 
     @cached_property
-    def token(self) -> str:
-        """A token in the name of who calls it."""
-        return self.world.tokens.token(self.service.service_account or "", self.service.audience or "")
+    def caller(self) -> Caller:
+        """Who calls it, with a token."""
+        account = self.service.service_account or ""
+        return Caller(account, self.world.tokens.token(account, self.service.audience or ""))
 
     @cached_property
     def serving(self) -> str:
@@ -172,8 +177,10 @@ class ServiceState:
 
     @cached_property
     def serving_revision(self) -> Revision:
-        """The revision that serves."""
-        return self._existing(self.serving)
+        """The revision that serves; what may be secret of it is hidden from every text."""
+        found = self._existing(self.serving)
+        hide(one.value for one in environment_of(found) if one.value and one.may_be_secret)
+        return found
 
     def _existing(self, name: str) -> Revision:
         found = self.revision(name)
@@ -185,7 +192,7 @@ class ServiceState:
     def said(self) -> Said | CloudError:
         """What the main address says of itself, or why it says nothing."""
         try:
-            return self.world.addresses.version(self.deployed.address, self.token)
+            return self.world.addresses.version(self.deployed.address, self.caller)
         except CloudError as error:
             return error
 
@@ -255,7 +262,12 @@ class ServiceState:
         return Goal(base, image, code, switched(code, self.service, self.wanted.input_mode))
 
     def serves(self, image: str, environment: Environment) -> bool:
-        """Whether what serves has an image and an environment, and was seen to answer."""
+        """Whether what serves has an image and an environment, and was seen to answer.
+
+        What served before a run that is rolled back counts, if it still serves and nothing newer was written.
+        """
+        if self.serving == self.back_to and self.deployed.written_revision == self.back_to:
+            return True
         return self.seen("answered", self.serving) and is_same(self.serving_revision, image, environment)
 
     # --- what the run makes --------------------------------------------------------------------
@@ -281,9 +293,11 @@ class ServiceState:
         """Whether a revision has a name that only this run gives."""
         return revision.startswith(f"{self.name}-{self._mark}-")
 
-    def is_of_the_run_rolled_back(self, revision: str) -> bool:
-        """Whether a revision is one that the run made which is rolled back, or the one before."""
-        return revision == self.back_to or revision.startswith(f"{self.name}-{_mark_of(self.course.back)}-")
+    def may_be_rolled_back(self, revision: str) -> bool:
+        """Whether a revision was made by the run that is rolled back, or a later rollback, or is the one before."""
+        return revision == self.back_to or any(
+            revision.startswith(f"{self.name}-{_mark_of(run)}-") for run in (self.course.back, *self.course.later)
+        )
 
     def differences(self) -> str:
         """Return what the newest template has that what was held had not, for whoever asks what was changed."""

@@ -80,7 +80,7 @@ class ServiceGuards:
             assert state.back_to is not None
             if state.revision(state.back_to) is None:
                 return f"revision {state.back_to}, which served before, is not there any more"
-            if state.held is None and not state.is_of_the_run_rolled_back(state.serving):
+            if state.held is None and not state.may_be_rolled_back(state.serving):
                 return f"revision {state.serving} serves, which is not of the run that is rolled back: look first"
             return None
         if self._built is None:
@@ -165,7 +165,7 @@ class ServiceGuards:
         state = self._state
         named, address = _named(state, "STORE_URL"), state.world.ledger_url(state.name, state.service)
         if named is not None and named.value is not None:
-            if named.value == address:
+            if named.value.rstrip("/") == address.rstrip("/"):
                 return None
             return f"the bundle names another ledger than STORE_URL of {state.name}: a hold there would hold nothing"
         if state.ledger.accounts():

@@ -9,7 +9,7 @@ from quant_platform_kit.adapters.strategies import catalog
 from quant_platform_kit.domain.errors import Refused
 
 from quant_release.bundle import Service
-from quant_release.cloud.calls import CloudError
+from quant_release.cloud.calls import CloudError, NotThere
 from quant_release.cloud.world import ServiceWorld
 from quant_release.repository.versions import tag_name
 from quant_release.run.guards.services import ServiceGuards
@@ -63,17 +63,10 @@ class ServiceSteps:
 
     def stage(self, subject: Subject) -> Stage:
         """Return how far a service has come."""
-        state = self.state(subject)
-        goal = state.goal
-        if goal is None:
+        try:
+            return _stage(self.state(subject))
+        except (NotThere, Refused):  # the guards of the first step say what is wrong
             return Stage.START
-        if _is_open(state, goal):
-            return Stage.OPEN
-        if state.held is None or state.ledger.hold() is None or not state.job.paused:
-            return Stage.START
-        if state.records is None or not state.records.drained:
-            return Stage.HELD
-        return _stage_of_revisions(state, goal)
 
     def missing(self, guard: Guard, subject: Subject) -> str | None:
         """Return what is missing for a guard to hold."""
@@ -198,6 +191,19 @@ class ServiceSteps:
     def diff(self, row: Row, subject: Subject) -> str:
         """Return what a row changes of the environment."""
         return diff_of(row.action, self.state(subject))
+
+
+def _stage(state: ServiceState) -> Stage:
+    goal = state.goal
+    if goal is None:
+        return Stage.START
+    if _is_open(state, goal):
+        return Stage.OPEN
+    if state.held is None or state.ledger.hold() is None or not state.job.paused:
+        return Stage.START
+    if state.records is None or not state.records.drained:
+        return Stage.HELD
+    return _stage_of_revisions(state, goal)
 
 
 def _is_open(state: ServiceState, goal: Goal) -> bool:

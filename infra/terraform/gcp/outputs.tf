@@ -1,0 +1,31 @@
+output "bundle" {
+  description = "What a bundle says of each service."
+  value = {
+    for name, service in var.services : name => {
+      project         = var.project
+      region          = service.region
+      schedule        = service.schedule == null ? null : google_cloud_scheduler_job.run[name].name
+      service_account = google_service_account.trigger[name].email
+      audience        = local.audiences[name]
+      store           = "gs://${google_storage_bucket.ledger.name}"
+    }
+  }
+}
+
+output "settings" {
+  description = "What a service is to be told when it is deployed by hand for the first time."
+  value = {
+    for name, service in var.services : name => {
+      CLOUD_RUN_SERVICE    = name
+      OIDC_AUDIENCE        = local.audiences[name]
+      OIDC_SERVICE_ACCOUNT = google_service_account.trigger[name].email
+      OIDC_READERS         = join(",", [for reader in service.readers : split(":", reader)[1]])
+      STORE_URL            = "gs://${google_storage_bucket.ledger.name}"
+    }
+  }
+}
+
+output "images" {
+  description = "Where images are pushed; the name of the app follows."
+  value       = "${var.images.region}-docker.pkg.dev/${var.project}/${google_artifact_registry_repository.images.repository_id}"
+}

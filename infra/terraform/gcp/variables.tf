@@ -1,0 +1,67 @@
+variable "project" {
+  description = "The project that everything here belongs to."
+  type        = string
+}
+
+variable "operators" {
+  description = "Who releases, such as group:traders@example.com."
+  type        = set(string)
+}
+
+variable "services" {
+  description = <<-EOT
+    Services by name; a name never changes.
+    region: where the service and its job are.
+    schedule: cron of its job, in New York's time; none: no job.
+    audience: of identity tokens, if not the service's own address.
+    readers: who may read its reports, such as user:ana@example.com; they go into OIDC_READERS as well.
+  EOT
+  type = map(object({
+    region   = string
+    schedule = optional(string)
+    audience = optional(string)
+    readers  = optional(set(string), [])
+  }))
+
+  validation {
+    condition     = alltrue([for name in keys(var.services) : can(regex("^[a-z][a-z0-9-]{4,24}[a-z0-9]$", name))])
+    error_message = "A service's name has 6 to 26 lower-case letters, digits and hyphens: its accounts are named after it."
+  }
+}
+
+variable "secrets" {
+  description = <<-EOT
+    Secrets by name, without their values.
+    readers: services that read it.
+    writers: services that add versions, as Schwab's does with its login's token.
+  EOT
+  type = map(object({
+    readers = set(string)
+    writers = optional(set(string), [])
+  }))
+  default = {}
+
+  validation {
+    condition = alltrue([
+      for secret in values(var.secrets) :
+      length(setsubtract(setunion(secret.readers, secret.writers), keys(var.services))) == 0
+    ])
+    error_message = "Readers and writers of a secret are names of services."
+  }
+}
+
+variable "ledger" {
+  description = "The bucket of the ledger: its name, unique in the world, and its location."
+  type = object({
+    bucket   = string
+    location = string
+  })
+}
+
+variable "images" {
+  description = "The repository of images: its name and its region."
+  type = object({
+    repository = string
+    region     = string
+  })
+}

@@ -1,0 +1,323 @@
+"""A release that goes on through its services: in order, refused where something is wrong, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from quant_platform_kit.adapters.clock import SystemClock
+from quant_platform_kit.adapters.stores import open_store
+from quant_platform_kit.domain.errors import Refused
+from quant_platform_kit.services.observe.at_rest import Unrest, UnrestKind
+from quant_platform_kit.services.operate.audit import Operator
+from quant_platform_kit.services.operate.halting import set_halt
+from quant_platform_kit.services.record.leases import Lease, LeaseTerms, lease_key
+from quant_release.cloud.addresses import Addresses
+from quant_release.cloud.calls import CloudError
+from quant_release.demo.baseline import BUNDLE
+from quant_release.run.apply import abandon, apply, open_service, switch
+from quant_release.run.journal import Journal
+from quant_release.run.rollback import rollback
+from quant_release.testing.services import AFTER, BEFORE, CANARY, SERVICES, SIBLING
+
+from .site_frame import Site
+
+STEPS = ("hold", "drain", "deploy", "confirm", "shift", "switch", "probe", "open")
+ONE = {"ibkr-service": "ibkr"}
+
+
+def test_a_release_goes_on_through_its_services_one_after_the_other(site: Site) -> None:
+    before = {name: site.environment(name) for name in SERVICES}
+    site.apply()
+    assert site.taken == [(step, name) for name in SERVICES for step in STEPS]
+    for name, app in SERVICES.items():
+        said, after = site.version(name), site.environment(name)
+        assert (said["profile"], said["service"], said["image"]) == (AFTER, name, after["IMAGE"])
+        assert said["commit"] == site.made.rehearsal.origin.last_touching("main", f"apps/{app}")
+        changed = {"IMAGE": after["IMAGE"], "STRATEGY_PROFILE": AFTER, "MAX_WEIGHT": "0.5"}
+        assert after == before[name] | changed
+        assert [(one.revision, one.percent) for one in site.service(name).traffic_statuses] == [(said["revision"], 100)]
+        assert site.job(name).state.name == "ENABLED"
+    assert site.held() == frozenset()
+    site.forget()
+    site.apply()
+    assert site.written() == {}
+
+
+@pytest.mark.parametrize("site", [ONE], indirect=True)
+def test_nothing_that_somebody_has_halted_or_paused_is_opened(site: Site) -> None:
+    operator = Operator(open_store(site.made.ledger), SystemClock(), "bea")
+    set_halt(operator, "service-ibkr-service", "looking", on=True)
+    site.cloud.jobs.pause_job(name=site.job_name("ibkr-service"))
+    site.apply()
+    assert site.held() == {"service-ibkr-service"}
+    assert site.job("ibkr-service").state.name == "PAUSED"
+
+
+def _other_zone(site: Site) -> None:
+    job = site.job("ibkr-service")
+    job.time_zone = "Europe/Berlin"
+    site.cloud.jobs.update_job(job=job)
+
+
+def _due(site: Site) -> None:
+    job = site.job("ibkr-service")
+    job.schedule = f"{(datetime.now(UTC) + timedelta(minutes=7)).minute} * * * *"
+    site.cloud.jobs.update_job(job=job)
+
+
+def _renamed(site: Site) -> None:
+    site.rewrite_bundle("[services.ibkr-service]", "[services.ibkr-renamed]")
+
+
+def _lives(site: Site) -> None:
+    site.rewrite_bundle('MAX_WEIGHT = "0.5"', 'LIVE_TRADING = "true", IBKR_DRY_RUN_ONLY = "false"')
+
+
+def _is_live(site: Site) -> None:
+    site.rewrite_bundle('schedule = "ibkr-service"', 'schedule = "ibkr-service"\nlive = true')
+
+
+ILLEGAL: dict[str, tuple[Callable[[Site], None], str]] = {
+    "another zone": (_other_zone, "job ibkr-service is in time zone Europe/Berlin"),
+    "due soon": (_due, "no service is held within 30 min before"),
+    "renamed": (_renamed, "ibkr-renamed is not deployed in europe-west1"),
+    "live unsaid": (_lives, "would trade live, and the bundle does not say so: live = true"),
+    "live unconfirmed": (_is_live, "trades live and was not confirmed: add --yes ibkr-service"),
+}
+
+
+@pytest.mark.parametrize("site", [ONE], indirect=True)
+@pytest.mark.parametrize("case", ILLEGAL)
+def test_what_is_illegal_is_refused_before_anything_is_written(site: Site, case: str) -> None:
+    prepare, text = ILLEGAL[case]
+    prepare(site)
+    site.forget()
+    assert text in site.refused(confirmed=frozenset())
+    assert site.written() == {}
+    assert site.held() == frozenset()
+
+
+@pytest.mark.parametrize("site", [ONE], indirect=True)
+def test_settings_wait_for_the_code(site: Site) -> None:
+    with pytest.raises(Exception, match="code comes before settings: release apply"):
+        switch(site.made.options("ibkr-service"), BUNDLE)
+    assert site.written() == {}
+    site.apply()
+    site.rewrite_bundle('MAX_WEIGHT = "0.5"', 'MAX_WEIGHT = "0.6"')
+    site.taken.clear()
+    switch(site.made.options("ibkr-service"), BUNDLE, watching=site.watching())
+    assert [step for step, _ in site.taken] == ["hold", "drain", "switch", "probe", "open"]
+    assert site.environment("ibkr-service")["MAX_WEIGHT"] == "0.6"
+
+
+@pytest.mark.parametrize("site", [{**SERVICES, **SIBLING}], indirect=True)
+def test_a_service_goes_back_while_its_sibling_stays(site: Site) -> None:
+    before, image = site.environment("longbridge-sg"), site.service("longbridge-sg").template.containers[0].image
+    site.apply()
+    after = site.environment("longbridge-hk")
+    rollback(site.made.options("longbridge-sg"), BUNDLE, watching=site.watching())
+    assert site.environment("longbridge-sg") == before
+    assert site.service("longbridge-sg").template.containers[0].image == image
+    assert site.version("longbridge-sg")["profile"] == BEFORE
+    assert site.environment("longbridge-hk") == after
+    assert site.held() == frozenset()
+    assert {site.job(name).state.name for name in ("longbridge-sg", "longbridge-hk")} == {"ENABLED"}
+
+
+@pytest.mark.parametrize("site", [ONE], indirect=True)
+def test_no_secret_is_in_what_is_kept_or_said(site: Site) -> None:
+    site.apply()
+    rollback(site.made.options(), BUNDLE)
+    folder = site.made.rehearsal.root.parent
+    found = [path for path in folder.rglob("*") if path.is_file() and CANARY.encode() in path.read_bytes()]
+    assert found == []
+    assert site.environment("ibkr-service")["BROKER_PASSWORD"] == CANARY
+
+
+@pytest.mark.parametrize("site", [ONE], indirect=True)
+def test_an_open_run_is_not_cut_off(site: Site) -> None:
+    terms = LeaseTerms(timedelta(seconds=60), timedelta(0))
+    store = open_store(site.made.ledger)
+    lease = Lease.take(store, lease_key("ACCOUNT-ibkr-service"), "worker-7", terms, SystemClock())
+    lease.open_run("2026-01-05.slot.paper.abc")
+    text = site.refused()
+    assert "hold of service ibkr-service: " in text
+    assert "run 2026-01-05.slot.paper.abc" in text
+    assert site.written() == {}
+    lease.close_run(release=True)
+    site.apply()
+
+
+@pytest.mark.parametrize("site", [ONE], indirect=True)
+@pytest.mark.parametrize("kind", [UnrestKind.UNKNOWN_ORDER, UnrestKind.WORKING_ORDER])
+def test_an_order_that_has_not_ended_is_not_left_alone(
+    site: Site, kind: UnrestKind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = Unrest(kind, "ACCOUNT-ibkr-service", "run-1", "q123", "order q123 of run-1 has not ended")
+    monkeypatch.setattr("quant_release.cloud.holds.unrest", lambda *_: [found])
+    assert "hold of service ibkr-service: order q123 of run-1 has not ended" in site.refused()
+    assert site.written() == {}
+
+
+@pytest.mark.parametrize("site", [ONE], indirect=True)
+def test_an_order_that_appears_after_the_halt_stops_the_release_and_is_not_cancelled(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = Unrest(UnrestKind.WORKING_ORDER, "ACCOUNT-ibkr-service", "run-1", "q123", "order q123 is working")
+    monkeypatch.setattr("quant_release.cloud.holds.unrest", lambda *_: [found] if site.held() else [])
+    text = site.refused()
+    assert text.startswith(
+        "drain of service ibkr-service: order q123 is working; live now: revision ibkr-service-00001"
+    )
+    assert f"type: release apply {BUNDLE} --resume, or release rollback {BUNDLE} --service ibkr-service" in text
+    assert site.held() == {"release-ibkr-service"}
+    monkeypatch.undo()
+
+
+@pytest.mark.parametrize("site", [ONE], indirect=True)
+def test_an_image_of_other_pins_is_not_deployed(site: Site) -> None:
+    store = site.made.rehearsal.store
+    (image,) = (one for one in Journal(open_store(store), "ana").images() if one.app == "ibkr")
+    for path in Path(store.removeprefix("file://")).rglob("release/images/*"):
+        if b'"app":"ibkr"' in path.read_bytes():
+            path.unlink()
+    Journal(open_store(store), "ana").record_image(replace(image, pins=("quant-platform-kit @ elsewhere",)))
+    assert "was built from other pins than those of the bundle" in site.refused()
+    assert site.written() == {}
+
+
+@pytest.mark.parametrize("site", [ONE], indirect=True)
+def test_a_profile_that_the_code_does_not_know_any_more_is_not_stranded(site: Site) -> None:
+    service = site.service("ibkr-service")
+    service.template.revision = "ibkr-service-00002"
+    for one in service.template.containers[0].env:
+        if one.name == "STRATEGY_PROFILE":
+            one.value = "forgotten_profile"
+    site.know_profile("forgotten_profile")
+    service.traffic[0].revision = "ibkr-service-00002"
+    site.cloud.services.update_service(service=service).result(20)
+    site.forget()
+    assert "it runs profile forgotten_profile, which the code of this bundle does not know" in site.refused()
+    assert site.written() == {}
+
+
+@pytest.mark.parametrize("site", [ONE], indirect=True)
+def test_a_write_on_what_somebody_else_has_changed_stops_and_says_who(site: Site) -> None:
+    site.cloud.run.fault("etag_moves", service="ibkr-service", by="bea@example.com")
+    text = site.refused()
+    assert "deploy of service ibkr-service: ibkr-service was changed by bea@example.com at " in text
+    assert site.held() == {"release-ibkr-service"}
+    site.forget()
+    assert "was changed by bea@example.com" in site.refused(resume=True)
+    assert site.written() == {}
+    rollback(site.made.options(), BUNDLE)
+    assert site.held() == frozenset()
+
+
+@pytest.mark.parametrize("site", [ONE], indirect=True)
+def test_there_is_nothing_to_go_back_to_before_a_release(site: Site) -> None:
+    with pytest.raises(Refused, match="there is nothing to go back to: no release of the bundle has moved a service"):
+        rollback(site.made.options(), BUNDLE)
+    assert site.written() == {}
+
+
+@pytest.mark.parametrize("site", [ONE], indirect=True)
+def test_a_second_operator_is_told_who_is_at_work_since_when(site: Site) -> None:
+    store = open_store(site.made.rehearsal.store)
+    terms = LeaseTerms(timedelta(minutes=10), timedelta(0))
+    Lease.take(
+        store, "release/lease", "bea in host:/checkout (ab12) since 2026-01-05 10:00:00 UTC", terms, SystemClock()
+    )
+    assert "bea in host:/checkout (ab12) since 2026-01-05 10:00:00 UTC is at work on a release" in site.refused()
+    assert site.written() == {}
+
+
+ANSWERS: dict[str, tuple[dict[str, Any], str]] = {
+    "html": ({"status": 200, "body": "html"}, "is answered with something that is no such document"),
+    "empty": ({"body": "empty"}, "is answered with something that is no such document: its name is ''"),
+    "500": ({"status": 500}, "is answered 500 Internal Server Error"),
+}
+
+
+@pytest.mark.parametrize("site", [ONE], indirect=True)
+@pytest.mark.parametrize("case", ANSWERS)
+def test_a_server_that_answers_nonsense_is_told_in_a_line(site: Site, case: str) -> None:
+    fields, text = ANSWERS[case]
+    site.cloud.run.fault("http_error", operation="get", times=10, **fields)
+    assert text in site.refused()
+    assert site.written() == {}
+    site.forget()
+    site.apply()
+
+
+@pytest.mark.parametrize("site", [ONE], indirect=True)
+def test_an_operation_that_never_ends_is_not_waited_for_for_ever(site: Site) -> None:
+    site.cloud.run.fault("operation_hangs", service="ibkr-service")
+    text = site.refused(timeout=1.0)
+    assert "deploy of service ibkr-service: revision ibkr-service-" in text
+    assert (
+        "the operation has not ended after 1 s; it may still take effect; live now: revision ibkr-service-00001" in text
+    )
+    generation = site.service("ibkr-service").generation
+    site.apply(resume=True)
+    assert site.service("ibkr-service").generation == generation + 3, "traffic, settings, traffic"
+
+
+@pytest.mark.parametrize("site", [ONE], indirect=True)
+def test_a_value_turns_into_a_secret_and_back_and_what_rotates_stays_so(site: Site) -> None:
+    for value in ("first", "second"):
+        site.add_secret("password", value)
+    site.rewrite_bundle(
+        "flags = {",
+        'secrets = { BROKER_PASSWORD = { secret = "password", version = "1" }, '
+        'API_KEY = { secret = "password", version = "rotating" } }\nflags = {',
+    )
+    before = site.environment("ibkr-service")
+    site.apply()
+    after = site.environment("ibkr-service")
+    assert (after["BROKER_PASSWORD"], after["API_KEY"]) == ("password:1", "password:latest")
+    site.rewrite_bundle('version = "1"', 'version = "2"')
+    switch(site.made.options("ibkr-service"), BUNDLE)
+    assert site.environment("ibkr-service")["BROKER_PASSWORD"] == "password:2"
+    rollback(site.made.options(), BUNDLE)
+    assert site.environment("ibkr-service") == after
+    site.rewrite_bundle('version = "2"', 'version = "1"')
+    rollback(site.made.options(), BUNDLE)
+    assert site.environment("ibkr-service") == before
+
+
+@pytest.mark.parametrize("site", [ONE], indirect=True)
+def test_a_person_opens_a_service_after_looking_and_the_release_ends_with_it(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise CloudError("the probe of account 7 did not end: no login")
+
+    monkeypatch.setattr(Addresses, "probe", refuse)
+    assert site.refused().startswith(
+        "probe of service ibkr-service: the probe of account 7 did not end: no login; live"
+    )
+    assert open_service(site.made.options(), BUNDLE, "ibkr-service", "it answers as it should")
+    assert site.held() == frozenset()
+    assert site.job("ibkr-service").state.name == "ENABLED"
+    with pytest.raises(Refused, match="nothing is held: no release of bundle first-bundle is open"):
+        open_service(site.made.options(), BUNDLE, "ibkr-service", "again")
+
+
+@pytest.mark.parametrize("site", [ONE], indirect=True)
+def test_a_release_that_only_held_a_service_is_abandoned_and_one_that_deployed_is_rolled_back(site: Site) -> None:
+    apply(site.made.options(), BUNDLE, until="drain:ibkr-service")
+    assert site.held() == {"release-ibkr-service"}
+    abandon(site.made.options(), BUNDLE)
+    assert (site.held(), site.job("ibkr-service").state.name) == (frozenset(), "ENABLED")
+    apply(site.made.options(), BUNDLE, until="deploy:ibkr-service")
+    with pytest.raises(Refused, match="has a revision of this release: release rollback first-bundle"):
+        abandon(site.made.options(), BUNDLE)
+    rollback(site.made.options(), BUNDLE)
+    assert (site.held(), site.job("ibkr-service").state.name) == (frozenset(), "ENABLED")
+    assert site.version("ibkr-service")["profile"] == BEFORE
