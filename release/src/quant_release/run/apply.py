@@ -13,6 +13,7 @@ from quant_release.run.journal import RunRecord, RunWatcher, StepListener
 from quant_release.run.locks import NEEDED
 from quant_release.run.opening import Options, Release, Site, exclusively
 from quant_release.run.refusals import refusals
+from quant_release.run.service_records import ServiceRecords
 from quant_release.steps.machine import (
     Boundary,
     Reached,
@@ -25,7 +26,7 @@ from quant_release.steps.machine import (
 )
 from quant_release.steps.table import Row, Scope
 
-__all__ = ["Watching", "abandon", "apply", "carry_through", "open_service", "require_run", "switch"]
+__all__ = ["Watching", "abandon", "apply", "carry_through", "open_service", "require_run", "switch", "was_held"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,9 +184,15 @@ def abandon(options: Options, name: str) -> Sequence[str]:
         if run is None or run.digest != site.bundle.digest:
             raise Refused(f"there is nothing to take back: no release of bundle {site.bundle.name} is open")
         Operator(site.journal.store, SystemClock(), options.who).audit("release abandon", f"bundle {site.bundle.name}")
-        take_back(site.executor, subjects, RunWatcher(site.journal, run.run))
-        for service in site.services():
+        untouched = [] if run.back is None else [one for one in site.services() if not was_held(site, run.back, one)]
+        take_back(site.executor, [one for one in subjects if one not in untouched], RunWatcher(site.journal, run.run))
+        for service in (one for one in site.services() if one not in untouched):
             site.executor.services.reopen_half_held(service)
         site.journal.note(run.run, "abandoned")
         site.lease.close_run()
-        return [f"{subject} {site.executor.stage(subject).value}" for subject in subjects]
+        return [f"{one} {site.executor.stage(one).value}" for one in subjects if one not in untouched]
+
+
+def was_held(site: Site, run: str, service: Subject) -> bool:
+    """Whether a run has held a service, or begun to; it left the others as they are."""
+    return ServiceRecords(site.journal, run, service.name).held is not None

@@ -131,6 +131,7 @@ SERVICE_INVARIANTS: Mapping[str, Invariant] = {
 
 # --- exploration ---------------------------------------------------------------------------------
 
+
 class _Explorer:
     """What can follow a state."""
 
@@ -277,7 +278,7 @@ def _done(moves: ModelMoves, effects: Effects) -> Iterator[Service]:
 
 
 def _triggered(service: Service) -> Service | None:
-    """A trigger that came late, too: the halt alone stops it."""
+    """Begin a run, by a trigger that came late, too: a halt alone stops it."""
     return None if service.running or service.hold or service.halted else service._replace(running=True)
 
 

@@ -13,7 +13,18 @@ from typing import NamedTuple
 
 from quant_release.steps.table import Action, Guard, Stage
 
-__all__ = ["BEFORE", "CODE", "SETTINGS", "Course", "Held", "Mistake", "ModelMoves", "Revision", "Service", "ServiceModel"]
+__all__ = [
+    "BEFORE",
+    "CODE",
+    "SETTINGS",
+    "Course",
+    "Held",
+    "Mistake",
+    "ModelMoves",
+    "Revision",
+    "Service",
+    "ServiceModel",
+]
 
 CODE, SETTINGS = "code", "settings"
 SOMEBODY = -1
@@ -130,7 +141,7 @@ class Course(NamedTuple):
 
 
 class ServiceModel:
-    """Answers about one service in one state."""
+    """What is answered about one service in one state."""
 
     def __init__(self, service: Service, course: Course) -> None:
         self.service, self.course = service, course
@@ -168,6 +179,8 @@ class ServiceModel:
 
     def _serves(self, kind: str) -> bool:
         serving = self.service.serving
+        if self.predecessor is not None and self.predecessor.serving == serving and self.service.newest == serving.run:
+            return True
         return serving in self.service.answered and serving[3:] == self.goal(kind)
 
     # --- questions -----------------------------------------------------------------------------
@@ -289,16 +302,13 @@ class ModelMoves:
             held = Held(self.plan.service.serving, self.plan.service.writes)
             found = self.now._replace(held=(*self.now.held, (self._run, held)))
             yield found._replace(touched=found.writes != held.writes)
-        if self._run not in self.now.owed and self.is_to_end_pause():
+        was_paused = self.now.paused
+        if not was_paused or self.plan.owes:
             yield self.now._replace(owed=self.now.owed | {self._run})
-        if not self.now.paused:
+        if not was_paused:
             paused = self.now._replace(paused=True, pauses=self.now.pauses + 1)
             yield paused.but(Mistake.PAUSED_TWICE, when=paused.pauses > 1)
         yield self.now._replace(hold=True)
-
-    def is_to_end_pause(self) -> bool:
-        """Whether the job is not paused, or was by the run that is rolled back."""
-        return not self.plan.service.paused or self.plan.owes
 
     def drain(self) -> Effects:
         """Record that the accounts are at rest, if they are."""
