@@ -10,6 +10,7 @@ from quant_release.cli.app import app
 from quant_release.images.builders import BUILDERS
 from quant_release.run import journal
 from quant_release.steps.model_check import INVARIANTS
+from quant_release.steps.service_check import SERVICE_INVARIANTS
 from quant_release.steps.table import Guard, Row, Scope, rows_of
 
 from reference.markdown import table
@@ -47,6 +48,11 @@ def page() -> str:
         "effect, undo, and other people who push, stage files or publish a tag alone. In none of them is any of these "
         "broken, and from each the release can be finished:",
         "\n".join(f"- {text}" for text in INVARIANTS),
+        "Of services, each with its job and its ledger, every state is explored alike: a crash after each durable effect, "
+        "triggers at any moment, revisions that do not start, `release abandon`, `release open`, `release rollback` from "
+        "anywhere, and other people who write the service, take its traffic, pause, resume or halt in between two effects. "
+        "In none of them is any of these broken, and from each that nobody else disturbed the run comes to its end:",
+        "\n".join(f"- {text}" for text in SERVICE_INVARIANTS),
         "## The journal",
         "```text\n" + (journal.__doc__ or "").partition("::")[2].strip("\n") + "\n```",
     ]

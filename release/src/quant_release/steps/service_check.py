@@ -24,7 +24,7 @@ from quant_release.steps.service_model import (
 )
 from quant_release.steps.table import TABLE, Action, Guard, Row, Scope, Stage, Undo
 
-__all__ = ["SERVICE_INVARIANTS", "Budget", "State", "every_start", "explore_services", "plain"]
+__all__ = ["LASTING", "SERVICE_INVARIANTS", "Budget", "State", "every_start", "explore_services", "plain"]
 
 FIRST, BACK = 1, 2
 """The run that moves services, and the one that takes them back."""
@@ -113,6 +113,13 @@ def _back(service: Service, state: State) -> bool:
     return service.serving[3:] == held.serving[3:]
 
 
+def _ends_open(service: Service, state: State) -> bool:
+    if state.course.run == 0 or state.is_open or state.undone or state.disturbed:
+        return True
+    taken = {state.services[place] for place in state.takes}
+    return service not in taken or ServiceModel(service, state.course).stage() is Stage.OPEN
+
+
 def _never(mistake: Mistake) -> Invariant:
     return lambda service, _state: mistake not in service.mistakes
 
@@ -125,6 +132,7 @@ SERVICE_INVARIANTS: Mapping[str, Invariant] = {
     "no halt of an operator is lifted": _halt_stays,
     **{mistake.value: _never(mistake) for mistake in Mistake},
     "no run leaves a service held, or its job paused that no operator paused": _opened_as_it_was,
+    "no run ends before its services are open": _ends_open,
     "no rollback leaves another image or profile than there was": _back,
 }
 
@@ -321,7 +329,7 @@ _EVENTS: Mapping[str, _Event] = {
 }
 
 
-_LASTING = (Guard.DEPLOYED, Guard.PROFILE, Guard.SCHEDULE, Guard.LEDGER, Guard.OBEYS, Guard.LIVE, Guard.WINDOW)
+LASTING = (Guard.DEPLOYED, Guard.PROFILE, Guard.SCHEDULE, Guard.LEDGER, Guard.OBEYS, Guard.LIVE, Guard.WINDOW)
 """Guards that do not hold of a service, whatever the release does."""
 
 
@@ -340,7 +348,7 @@ def every_start(services: int = 1) -> Sequence[State]:
         (Service(paused=True, paused_by_operator=True), Course(0)),
         (Service(halted=True, halted_by_operator=True), Course(0)),
         (Service(code, answered=frozenset({code})), Course(0, is_switch=True)),
-        *((Service(), Course(0, wrong=frozenset({guard}))) for guard in _LASTING),
+        *((Service(), Course(0, wrong=frozenset({guard}))) for guard in LASTING),
     ]
     return [plain(services, service, course) for service, course in found]
 

@@ -306,7 +306,7 @@ class ModelMoves:
         if not was_paused or self.plan.owes:
             yield self.now._replace(owed=self.now.owed | {self._run})
         if not was_paused:
-            paused = self.now._replace(paused=True, pauses=self.now.pauses + 1)
+            paused = self.now._replace(paused=True, pauses=min(2, self.now.pauses + 1))
             yield paused.but(Mistake.PAUSED_TWICE, when=paused.pauses > 1)
         yield self.now._replace(hold=True)
 
