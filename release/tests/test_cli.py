@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from quant_platform_kit.domain import redaction
+from quant_platform_kit.domain.redaction import hide
 from quant_release.cli.main import main
+from quant_release.cli.printing import print_json, say, shown
 from quant_release.demo.baseline import BUNDLE, KIT
 from quant_release.testing.rehearsal import Rehearsal
 
@@ -102,6 +106,9 @@ def test_a_dry_run_prints_the_plan_and_changes_nothing(run: Run, rehearsal: Rehe
         (("drift", BUNDLE), 1, "release: bundle first-bundle, as it is now, was never released to its end"),
         (("history", "20260101T000000Z-x"), 1, "release: run 20260101T000000Z-x is not in the journal"),
         (("status", "--root", "/"), 1, "release: git rev-parse"),
+        (("status", "gone"), 1, "release: bundle 'gone' is not in release/bundles; there are: first-bundle"),
+        (("status", "--store", "http://[x"), 2, "release: Invalid value for '--store': it is no address of a store"),
+        (("switch", BUNDLE, "--service", "ibkr-service", "--local"), 1, "moves none of that name; it moves: none"),
         (("deploy",), 2, "release: No such command 'deploy'"),
         (("apply",), 2, "release: Missing argument 'BUNDLE'"),
     ],
@@ -113,10 +120,19 @@ def test_a_users_error_is_one_line(run: Run, arguments: tuple[str, ...], code: i
     assert said in err
 
 
-def test_status_as_json_loads_no_command_line(run: Run, rehearsal: Rehearsal) -> None:
-    import subprocess
-
+def test_status_as_json_without_a_store_loads_no_command_line(rehearsal: Rehearsal) -> None:
     code = "import sys; sys.argv = ['release', 'status', '--json']; from quant_release.cli.main import main\n"
     check = "try: main()\nexcept SystemExit: sys.exit(bool({'typer', 'rich', 'pydantic', 'numpy'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code + check], cwd=rehearsal.root, capture_output=True, check=False)
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_no_secret_is_printed(run: Run, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(redaction, "_known", [])
+    code, out, err = run("status", "--store", "postgresql+psycopg://ana:geheim%40tor@127.0.0.1:1/releases")
+    assert (code, out, err.count("\n")) == (1, "", 1)
+    assert "geheim" not in err
+    hide(["geheim-7", "true"])
+    print_json({"text": "it is geheim-7", "known": True})
+    say(shown("it is [geheim-7]"))
+    assert capsys.readouterr().out == '{"known":true,"text":"it is ***"}\nit is [***]\n'

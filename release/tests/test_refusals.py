@@ -201,9 +201,13 @@ def test_a_package_without_changelog_entry_is_not_released(rehearsal: Rehearsal,
 
 
 def test_a_profile_that_is_not_enabled_is_not_released(rehearsal: Rehearsal, options: Options) -> None:
-    text = bundle_text().replace('profile = "global_etf_rotation"', 'profile = "dual_momentum"', 1)
+    text = bundle_text().replace('profile = "global_etf_rotation"', 'profile = "tactical_asset_allocation"', 1)
     rehearsal.write(f"release/bundles/{BUNDLE}.toml", text)
-    refused(rehearsal, options, "service ibkr-service: profile dual_momentum is not enabled on ibkr: not enabled in")
+    refused(
+        rehearsal,
+        options,
+        "service ibkr-service: profile tactical_asset_allocation is not enabled on ibkr: not enabled in",
+    )
 
 
 def test_a_second_operator_is_told_who_is_at_work_and_since_when(

@@ -22,6 +22,26 @@ TITLES = {
     Scope.SERVICE: "Of a service, one after the other, once every image is built",
 }
 
+STATUS = (
+    ("`name`, `project`, `region`", "as in the bundle"),
+    ("`revision`", "the one that has all the traffic; null where it is split"),
+    ("`traffic`", "where requests go now, and tags: `revision`, `percent`, `tag`"),
+    ("`image`, `profile`, `service_account`", "of the newest template"),
+    ("`env`", '`NAME`: its value, `{"secret", "version"}`, or `***` where the value may be secret'),
+    ("`commit`", "that the image was built from, by the journal; null if the journal does not know it"),
+    ("`schedule`", "`job`, `cron`, `time_zone`, `due` (UTC) and `paused`"),
+    ("`hold`", "`by`, `since` (UTC) and `reason` of a hold of a release; null without one"),
+    ("`error`", "why something of it is not known; null if all is"),
+)
+MISMATCHES = (
+    ("`traffic`", "no revision has all of it"),
+    ("`newest`", "the newest revision does not serve; image and settings shown are its own"),
+    ("`image`", "no release has built it, or it was built from other pins than the app has"),
+    ("`hold`", "a hold is in force and no release is open, or it is older than the open one"),
+    ("`paused`", "the job is paused, and no release holds it"),
+    ("`error`", "something of it cannot be read"),
+)
+
 
 def page() -> str:
     """Return the page."""
@@ -36,6 +56,13 @@ def page() -> str:
         "command line is wrong. `BUNDLE` is a name below `release/bundles/` or a path ending in `.toml`. "
         f"`--builder` is {', '.join(f'`{name}`' for name in BUILDERS)}, or `venv:FOLDER` for a rehearsal.",
         *_commands(),
+        "## What status says of services",
+        "`release status --json` has a list `services`. All of it is asked at once: a service that does not answer has "
+        "an `error`, and the others have none.",
+        table(("field", "meaning"), STATUS),
+        "What does not fit is in `mismatches`, beside what does not fit of versions, tags and pins. These kinds are of "
+        "services:",
+        table(("kind", "meaning"), MISMATCHES),
         "## Steps",
         "One table drives `release apply`, `release plan`, this page and the model check. A step leads its subject "
         "from one stage to the next: it begins only if every guard holds, and is done only if the subject is then seen "
@@ -48,10 +75,10 @@ def page() -> str:
         "effect, undo, and other people who push, stage files or publish a tag alone. In none of them is any of these "
         "broken, and from each the release can be finished:",
         "\n".join(f"- {text}" for text in INVARIANTS),
-        "Of services, each with its job and its ledger, every state is explored alike: a crash after each durable effect, "
-        "triggers at any moment, revisions that do not start, `release abandon`, `release open`, `release rollback` from "
-        "anywhere, and other people who write the service, take its traffic, pause, resume or halt in between two effects. "
-        "In none of them is any of these broken, and from each that nobody else disturbed the run comes to its end:",
+        "Services, each with job and ledger, are explored alike: a crash after each durable effect, triggers at "
+        "any moment, revisions that do not start, `abandon`, `open`, `rollback` from anywhere, and other people who "
+        "write the service, take its traffic, pause, resume or halt between two effects. In no state is any of these "
+        "broken, and from each that nobody else disturbed the run comes to its end:",
         "\n".join(f"- {text}" for text in SERVICE_INVARIANTS),
         "## The journal",
         "```text\n" + (journal.__doc__ or "").partition("::")[2].strip("\n") + "\n```",

@@ -2,7 +2,7 @@
 
 Exit codes: 0 done, well; 1 refused, failed, or something does not fit; 2 usage.
 
-``release status --json`` is answered with git alone, without loading the command line: it is what monitors call.
+``release status --json`` without a store is answered with git alone, without loading the command line.
 """
 
 from __future__ import annotations
@@ -12,8 +12,10 @@ import sys
 from pathlib import Path
 
 from quant_platform_kit.domain.errors import QuantError
+from quant_platform_kit.domain.redaction import redact
 
 from quant_release.inspect.status import read_status
+from quant_release.settings import store_url
 
 __all__ = ["main"]
 
@@ -21,9 +23,9 @@ __all__ = ["main"]
 def main() -> None:
     """Run the command line; a user's error becomes one line, never a traceback."""
     try:
-        code = _status() if sys.argv[1:] == ["status", "--json"] else _command_line()
+        code = _status() if sys.argv[1:] == ["status", "--json"] and store_url() is None else _command_line()
     except QuantError as error:
-        sys.stderr.write(f"release: {' '.join(str(error).split())}\n")
+        sys.stderr.write(f"release: {' '.join(redact(str(error)).split())}\n")
         code = 1
     sys.exit(code)
 

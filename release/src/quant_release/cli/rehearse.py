@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rich.markup import escape
-
 from quant_release.cli.options import RootOption
 from quant_release.cli.perform import StepPrinter
-from quant_release.cli.show import say, show_status
+from quant_release.cli.printing import say, shown
+from quant_release.cli.show import show_status
 from quant_release.demo.tour import tour
 
 __all__ = ["demo_command"]
@@ -20,4 +19,4 @@ def demo_command(root: RootOption = HERE) -> None:
     """Release the first bundle on a copy of this checkout: status, plan, apply, and what each app then has."""
     printer = StepPrinter()
     with printer.at_work:
-        tour(root, show_status, lambda text: say(f"[bold]{escape(text)}[/bold]"), printer)
+        tour(root, show_status, lambda text: say(f"[bold]{shown(text)}[/bold]"), printer)

@@ -22,6 +22,8 @@ CALL_SECONDS = 30.0
 """How long one call may take."""
 _PAUSES = (0.2, 0.5, 1.0, 2.0)
 """Seconds before a question is asked again."""
+_PATIENCE_SECONDS = 10.0
+"""After so long, one that was not answered is not asked again."""
 _LONGEST = 300
 _BROKEN = (RequestException, ParseError, ValueError, TypeError, AttributeError)
 """What the clients raise for an answer that is none: HTML, a list, half a document, no answer at all."""
@@ -65,11 +67,12 @@ class Calls:
         CloudError
             It is refused, or not answered.
         """
+        latest = self.clock.monotonic() + _PATIENCE_SECONDS
         for pause in (*_PAUSES, None):
             try:
                 return ask()
             except (exceptions.GoogleAPICallError, GoogleAuthError, *_BROKEN) as error:
-                if pause is None or not _can_pass(error):
+                if pause is None or not _can_pass(error) or self.clock.monotonic() > latest:
                     raise self._meaning(what, error) from error
             self.clock.sleep(pause)
         raise AssertionError("the last attempt returns or raises")

@@ -24,10 +24,14 @@ from quant_release.cloud.run_api import CloudRun
 from quant_release.cloud.scheduler_api import Scheduler
 from quant_release.settings import setting
 
-__all__ = ["ServiceWorld", "Terms"]
+__all__ = ["MOST_SECONDS", "ServiceWorld", "Terms"]
 
 _SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 _LOOPBACK = frozenset({"127.0.0.1", "localhost"})
+
+
+MOST_SECONDS = 600.0
+"""The longest `Terms.timeout`: a step waits for an operation, a revision and the traffic within a lease's half hour."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +51,7 @@ class Terms:
     """
 
     window: float = 30.0
-    timeout: float = 600.0
+    timeout: float = MOST_SECONDS
     patience: float = 60.0
     confirmed: frozenset[str] = field(default_factory=frozenset[str])
 

@@ -1,10 +1,11 @@
-"""What is no longer as a finished release left it."""
+"""What is no longer as a finished release left it: a line for each thing that was changed."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from quant_platform_kit.domain.errors import Refused
+from quant_platform_kit.domain.errors import QuantError, Refused
 
 from quant_release.run.journal import Journal
 from quant_release.run.opening import Release
@@ -12,6 +13,8 @@ from quant_release.steps.machine import Subject
 from quant_release.steps.table import Scope
 
 __all__ = ["Drift", "drifts"]
+
+_TRAFFIC, _COMMIT, _SETTING = "traffic", "commit", "setting "
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +32,9 @@ class Drift:
 
 
 def drifts(release: Release) -> list[Drift]:
-    """Compare what a bundle's release left with the origin and, where a builder is named, the image repositories.
+    """Compare what a bundle's release left with the origin, the services and, with a builder, the image repositories.
+
+    A service that cannot be read is one difference.
 
     Raises
     ------
@@ -42,8 +47,34 @@ def drifts(release: Release) -> list[Drift]:
     left = journal.left(release.bundle.digest)
     if left is None:
         raise Refused(f"bundle {release.bundle.name}, as it is now, was never released to its end: release apply")
-    present = {str(subject): _present(release, journal, subject, left[str(subject)]) for subject in release.subjects}
-    return [Drift(name, left[name], found) for name, found in present.items() if found != left[name]]
+    return [found for subject in release.subjects for found in _of_subject(release, journal, subject, left)]
+
+
+def _of_subject(release: Release, journal: Journal, subject: Subject, left: Mapping[str, str]) -> Iterator[Drift]:
+    if subject.scope is Scope.SERVICE:
+        yield from _of_service(release, subject, left)
+    elif (present := _present(release, journal, subject, left[str(subject)])) != left[str(subject)]:
+        yield Drift(str(subject), left[str(subject)], present)
+
+
+def _of_service(release: Release, subject: Subject, left: Mapping[str, str]) -> Iterator[Drift]:
+    """Yield what differs of a service, one thing at a time."""
+    start = f"{subject}: "
+    before = {key.removeprefix(start): text for key, text in left.items() if key.startswith(start)}
+    try:
+        present = release.executor.services.aspects(subject)
+    except QuantError as error:
+        yield Drift(str(subject), "a service that answers", f"one that cannot be read: {error}")
+        return
+    differing = [about for about in {**before, **present} if before.get(about) != present.get(about)]
+    for about in differing:
+        if about == _COMMIT and _TRAFFIC in differing:
+            continue  # another revision answers: that is the traffic's line
+        yield Drift(start + about, before.get(about, _nothing(about)), present.get(about, _nothing(about)))
+
+
+def _nothing(about: str) -> str:
+    return "no such setting" if about.startswith(_SETTING) else "nothing"
 
 
 def _present(release: Release, journal: Journal, subject: Subject, left: str) -> str:

@@ -1,14 +1,21 @@
-"""What a release would do from here: every step left, its commands and its exact diff."""
+"""What a release would do from here: every step left, its commands and its exact diff, and what forbids one."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from quant_release.run.executor import ReleaseExecutor
-from quant_release.steps.machine import Subject, rows_left
+from quant_platform_kit.domain.errors import QuantError
 
-__all__ = ["PlannedStep", "plan"]
+from quant_release.run.executor import ReleaseExecutor
+from quant_release.run.refusals import refusals
+from quant_release.steps.machine import Subject, rows_left
+from quant_release.steps.table import Action, Row, Scope
+
+__all__ = ["Plan", "PlannedStep", "plan", "preview"]
+
+_LATER = "(after its image is built)"
+_OF_THE_IMAGE = (Action.DEPLOY, Action.SWITCH)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +27,7 @@ class PlannedStep:
     commands
         As they could be typed.
     diff
-        What it changes, as a unified diff.
+        What it changes: of files a unified diff, of settings a line for each, which begins with ``+``, ``-`` or ``~``.
     """
 
     step: str
@@ -29,11 +36,52 @@ class PlannedStep:
     diff: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The steps to come, in order, and what forbids one of them now.
+
+    Attributes
+    ----------
+    refusals
+        Has a line for each service that cannot be read; its steps are not known.
+    """
+
+    steps: Sequence[PlannedStep]
+    refusals: Sequence[str]
+
+
 def plan(executor: ReleaseExecutor, subjects: Sequence[Subject]) -> list[PlannedStep]:
-    """Return every step that is left, in order."""
+    """Return every step that is left, in order.
+
+    Raises
+    ------
+    QuantError
+        A service cannot be read; see `preview`.
+    """
     return [
-        PlannedStep(row.step, str(subject), steps.commands(row, subject), steps.diff(row, subject))
+        PlannedStep(row.step, str(subject), _commands(executor, row, subject), steps.diff(row, subject))
         for subject in subjects
         for steps in (executor.steps_of(subject),)
         for row in rows_left(steps, subject)
     ]
+
+
+def preview(executor: ReleaseExecutor, subjects: Sequence[Subject]) -> Plan:
+    """Return every step that is left and what forbids one, as far as services can be read."""
+    steps: list[PlannedStep] = []
+    unread: dict[Subject, str] = {}
+    for subject in subjects:
+        try:
+            steps += plan(executor, [subject])
+        except QuantError as error:
+            if subject.scope is not Scope.SERVICE:
+                raise
+            unread[subject] = f"{subject} cannot be read: {error}"
+    readable = [subject for subject in subjects if subject not in unread]
+    return Plan(steps, [*refusals(executor, readable), *unread.values()])
+
+
+def _commands(executor: ReleaseExecutor, row: Row, subject: Subject) -> Sequence[str]:
+    if row.action in _OF_THE_IMAGE and executor.services.state(subject).goal is None:
+        return (_LATER,)
+    return executor.steps_of(subject).commands(row, subject)

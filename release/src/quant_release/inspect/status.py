@@ -13,7 +13,7 @@ from quant_release.repository.pins import Pin, address
 from quant_release.repository.versions import tag_name
 from quant_release.repository.workspace import App, Package, Workspace, read_workspace, requirements_of
 
-__all__ = ["Mismatch", "read_status"]
+__all__ = ["Mismatch", "mismatch", "pin_text", "read_status"]
 
 Mismatch = Mapping[str, str]
 """``kind``, ``subject`` and ``text``; of a pin, also ``package``, ``pinned`` and ``version``."""
@@ -62,11 +62,12 @@ def _answer(git: Git, asked: Callable[[], Remote]) -> Remote:
 
 
 def _app(app: App) -> dict[str, Any]:
-    pins = None if app.pins is None else {name: _shown(pin) for name, pin in app.pins.items()}
+    pins = None if app.pins is None else {name: pin_text(pin) for name, pin in app.pins.items()}
     return {"name": app.name, "requirements": app.requirements, "pins": pins}
 
 
-def _shown(pin: Pin) -> str:
+def pin_text(pin: Pin) -> str:
+    """Return what a pin names: a version, or a tag of another form."""
     return str(pin.version or pin.tag)
 
 
@@ -123,7 +124,7 @@ class _Reading:
         for app in self.workspace.apps.values():
             if app.pins is None:
                 if self.has_tags:
-                    yield _mismatch("unpinned", app.name, f"{app.requirements} is not there: no release pinned the app")
+                    yield mismatch("unpinned", app.name, f"{app.requirements} is not there: no release pinned the app")
                 continue
             for name in app.uses:
                 yield from self._of_pin(app, name, app.pins.get(name))
@@ -134,40 +135,41 @@ class _Reading:
         here, there = self.tags.get(tag), self.remote.tags.get(tag)
         locked = self.workspace.locked[name]
         if locked not in (None, str(package.version)):
-            yield _mismatch("lock", name, f"uv.lock has {name} {locked}, {package.manifest} {package.version}")
+            yield mismatch("lock", name, f"uv.lock has {name} {locked}, {package.manifest} {package.version}")
         if here and there and here != there:
-            yield _mismatch("tag_moved", name, f"tag {tag} is {here[:12]} here and {there[:12]} at the origin")
+            yield mismatch("tag_moved", name, f"tag {tag} is {here[:12]} here and {there[:12]} at the origin")
         elif here and not there:
-            yield _mismatch("tag_not_published", name, f"tag {tag} is not at the origin")
+            yield mismatch("tag_not_published", name, f"tag {tag} is not at the origin")
         elif not there and self.has_tags:
-            yield _mismatch("untagged", name, f"{name} {package.version} has no tag {tag}")
+            yield mismatch("untagged", name, f"{name} {package.version} has no tag {tag}")
         for other, version in package.requires.items():
             if version is not None and version > self.workspace.packages[other].version:
                 present = self.workspace.packages[other].version
-                yield _mismatch("requires", name, f"{name} requires {other} {version}, which is at {present}")
+                yield mismatch("requires", name, f"{name} requires {other} {version}, which is at {present}")
 
     def _of_pin(self, app: App, name: str, pin: Pin | None) -> Iterator[Mismatch]:
         version = self.workspace.packages[name].version
         if pin is None:
-            yield _mismatch("unpinned", app.name, f"{app.requirements} does not pin {name}")
+            yield mismatch("unpinned", app.name, f"{app.requirements} does not pin {name}")
             return
-        more = {"package": name, "pinned": _shown(pin), "version": str(version)}
+        more = {"package": name, "pinned": pin_text(pin), "version": str(version)}
         if pin.tag not in self.remote.tags:
-            yield _mismatch("missing_tag", app.name, f"{app.name} is pinned to {pin.tag}, not at the origin", **more)
+            yield mismatch("missing_tag", app.name, f"{app.name} is pinned to {pin.tag}, not at the origin", **more)
         if pin.url != self.url:
-            yield _mismatch("other_origin", app.name, f"{app.name} takes {name} from {pin.url}, not {self.url}", **more)
+            yield mismatch("other_origin", app.name, f"{app.name} takes {name} from {pin.url}, not {self.url}", **more)
         if pin.version is not None and pin.version != version:
             kind = "behind" if pin.version < version else "ahead"
             text = f"{app.name} is pinned to {name} {pin.version}, {kind} of {version}"
-            yield _mismatch(kind, app.name, text.replace("behind of", "behind"), **more)
+            yield mismatch(kind, app.name, text.replace("behind of", "behind"), **more)
 
     def _of_fit(self, app: App, pins: Mapping[str, Pin]) -> Iterator[Mismatch]:
         for name, pin in pins.items():
             for other, wanted in self.requires.get(pin.tag, {}).items():
-                if other in pins and (has := _shown(pins[other])) != wanted:
-                    text = f"{app.name} is pinned to {name} {_shown(pin)} for {other} {wanted}, and to {has}"
-                    yield _mismatch("unfitting", app.name, text)
+                if other in pins and (has := pin_text(pins[other])) != wanted:
+                    text = f"{app.name} is pinned to {name} {pin_text(pin)} for {other} {wanted}, and to {has}"
+                    yield mismatch("unfitting", app.name, text)
 
 
-def _mismatch(kind: str, subject: str, text: str, **more: str) -> Mismatch:
+def mismatch(kind: str, subject: str, text: str, **more: str) -> Mismatch:
+    """Return something that does not fit."""
     return {"kind": kind, "subject": subject, "text": text, **more}

@@ -9,7 +9,7 @@ from quant_platform_kit.adapters.clock import SystemClock
 from quant_platform_kit.domain.errors import QuantError, Refused
 from quant_platform_kit.services.operate.audit import Operator
 
-from quant_release.run.journal import RunRecord, RunWatcher, StepListener
+from quant_release.run.journal import Journal, RunRecord, RunWatcher, StepListener
 from quant_release.run.locks import NEEDED
 from quant_release.run.opening import Options, Release, Site, exclusively
 from quant_release.run.refusals import refusals
@@ -184,7 +184,9 @@ def abandon(options: Options, name: str) -> Sequence[str]:
         if run is None or run.digest != site.bundle.digest:
             raise Refused(f"there is nothing to take back: no release of bundle {site.bundle.name} is open")
         Operator(site.journal.store, SystemClock(), options.who).audit("release abandon", f"bundle {site.bundle.name}")
-        untouched = [] if run.back is None else [one for one in site.services() if not was_held(site, run.back, one)]
+        untouched = (
+            [] if run.back is None else [one for one in site.services() if not was_held(site.journal, run.back, one)]
+        )
         take_back(site.executor, [one for one in subjects if one not in untouched], RunWatcher(site.journal, run.run))
         for service in (one for one in site.services() if one not in untouched):
             site.executor.services.reopen_half_held(service)
@@ -193,6 +195,6 @@ def abandon(options: Options, name: str) -> Sequence[str]:
         return [f"{one} {site.executor.stage(one).value}" for one in subjects if one not in untouched]
 
 
-def was_held(site: Site, run: str, service: Subject) -> bool:
+def was_held(journal: Journal, run: str, service: Subject) -> bool:
     """Whether a run has held a service, or begun to; it left the others as they are."""
-    return ServiceRecords(site.journal, run, service.name).held is not None
+    return ServiceRecords(journal, run, service.name).held is not None

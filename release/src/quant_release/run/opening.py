@@ -157,7 +157,8 @@ def _release(options: Options, git: Git, store: VersionedStore | None, name: str
     tools = Tools(git, CleanEnvironments(git), journal, made)
     executor = ReleaseExecutor(tools, bundle, on.date(), ServiceWorld(options.terms, options.clock))
     check_bundle(bundle, executor.observed.workspace, git.root)
-    subjects = _limited(subjects_of(bundle, executor.observed.workspace.packages), options.services, bundle)
+    limits = options.services or (run.services if run is not None and of_this_bundle else ())
+    subjects = _limited(subjects_of(bundle, executor.observed.workspace.packages), limits, bundle)
     if run is not None and of_this_bundle:
         executor.work_on(run)
     return Release(bundle, executor, subjects, run)

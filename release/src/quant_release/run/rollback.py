@@ -6,15 +6,16 @@ from collections.abc import Iterable, Sequence
 
 from quant_platform_kit.domain.errors import Refused
 
+from quant_release.bundle import Bundle
 from quant_release.run.apply import Watching, carry_through, require_run, was_held
-from quant_release.run.journal import RunRecord
+from quant_release.run.journal import Journal, RunRecord
 from quant_release.run.opening import Options, Site, exclusively
 from quant_release.run.refusals import refusals
 from quant_release.run.service_state import Course
 from quant_release.steps.machine import Subject
 from quant_release.steps.table import Scope, Stage
 
-__all__ = ["rollback"]
+__all__ = ["last_run_that_moved", "rollback"]
 
 
 def rollback(options: Options, name: str, *, resume: bool = False, watching: Watching | None = None) -> RunRecord:
@@ -34,12 +35,11 @@ def rollback(options: Options, name: str, *, resume: bool = False, watching: Wat
         later = tuple(one.run for one in site.journal.runs() if one.run > back.run and one.command == "rollback")
         site.executor.services.course = Course(present.run if present and is_begun else None, back.run, later)
         site.executor.services.refresh()
-        services = _held(site, back, site.services())
+        services = _held(site.journal, back, site.services())
         if not services:
             raise Refused(f"run {back.run} has moved none of these services: there is nothing to go back to")
-        if left := [
-            one.name for one in _moved(site, back) if one not in services and site.executor.services.is_held(one)
-        ]:
+        others = [one for one in _moved(site, back) if one not in services]
+        if left := [one.name for one in others if site.executor.services.is_held(one)]:
             raise Refused(
                 f"run {back.run} holds {', '.join(left)}, too: roll back all that it holds, without --service"
             )
@@ -56,10 +56,7 @@ def rollback(options: Options, name: str, *, resume: bool = False, watching: Wat
 
 
 def _run_to_roll_back(site: Site, options: Options, *, resume: bool) -> RunRecord:
-    """Return the run that is open, or the last one of the bundle that moved one of the services.
-
-    A run of the bundle as it is now comes before one of what it said earlier.
-    """
+    """Return the run that is open, or the last one of the bundle that moved one of the services."""
     run = site.release.run
     if resume or (run is not None and (run.command == "rollback" or run.digest != site.bundle.digest)):
         require_run(site.release, "rollback", resume=resume)
@@ -68,24 +65,36 @@ def _run_to_roll_back(site: Site, options: Options, *, resume: bool) -> RunRecor
         return site.journal.run(run.back)
     if run is not None:
         return run
-    known = [one for one in site.journal.runs() if one.bundle == site.bundle.name and one.command != "rollback"]
-    moved = [one for one in known if _held(site, one, site.services())]
-    if moved:
-        return max(moved, key=lambda one: (one.digest == site.bundle.digest, one.run))
+    last = last_run_that_moved(site.journal, site.bundle, site.services())
+    if last is not None:
+        return last
     which = ", ".join(options.services) or f"a service of bundle {site.bundle.name}"
     raise Refused(f"there is nothing to go back to: no release of the bundle has moved {which}")
 
 
-def _held(site: Site, run: RunRecord, services: Iterable[Subject]) -> list[Subject]:
+def last_run_that_moved(journal: Journal, bundle: Bundle, services: Sequence[Subject]) -> RunRecord | None:
+    """Return the last run of a bundle that moved one of some services and was not abandoned; None where none has.
+
+    A run of the bundle as it is now comes before one of what it said earlier.
+    """
+    known = [one for one in journal.runs() if one.bundle == bundle.name and one.command != "rollback"]
+    moved = [one for one in known if _held(journal, one, services) and not _is_abandoned(journal, one)]
+    return max(moved, key=lambda one: (one.digest == bundle.digest, one.run), default=None)
+
+
+def _held(journal: Journal, run: RunRecord, services: Iterable[Subject]) -> list[Subject]:
     """Return the services that a run has held; the others were left as they are."""
-    return [one for one in services if was_held(site, run.run, one)]
+    return [one for one in services if was_held(journal, run.run, one)]
 
 
 def _moved(site: Site, run: RunRecord) -> list[Subject]:
     """Return every service of the bundle that a run has held, whatever this one is limited to."""
-    return _held(
-        site, run, (Subject(Scope.SERVICE, name) for name, one in site.bundle.services.items() if one.is_moved)
-    )
+    services = (Subject(Scope.SERVICE, name) for name, one in site.bundle.services.items() if one.is_moved)
+    return _held(site.journal, run, services)
+
+
+def _is_abandoned(journal: Journal, run: RunRecord) -> bool:
+    return any(event.what == "abandoned" for event in journal.events(run.run))
 
 
 def _begun(options: Options, site: Site, back: RunRecord) -> RunRecord:

@@ -32,6 +32,7 @@ def aspects(state: ServiceState) -> Mapping[str, str]:
         "schedule": job.cron,
         "time zone": job.time_zone,
         "pause": "paused" if job.paused else "not paused",
+        "job's target": job.target,
         "job's service account": job.service_account,
         "job's audience": job.audience,
         "hold": "held by a release" if state.ledger.hold() else "not held",

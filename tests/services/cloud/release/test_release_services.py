@@ -18,6 +18,7 @@ from quant_platform_kit.services.operate.halting import set_halt
 from quant_platform_kit.services.record.leases import Lease, LeaseTerms, lease_key
 from quant_release.cloud.addresses import Addresses
 from quant_release.cloud.calls import CloudError
+from quant_release.cloud.holds import ServiceLedger
 from quant_release.demo.baseline import BUNDLE
 from quant_release.run.apply import abandon, apply, open_service, switch
 from quant_release.run.journal import Journal
@@ -321,3 +322,24 @@ def test_a_release_that_only_held_a_service_is_abandoned_and_one_that_deployed_i
     rollback(site.made.options(), BUNDLE)
     assert (site.held(), site.job("ibkr-service").state.name) == (frozenset(), "ENABLED")
     assert site.version("ibkr-service")["profile"] == BEFORE
+
+
+@pytest.mark.parametrize("site", [ONE], indirect=True)
+@pytest.mark.parametrize("paused", [False, True])
+def test_a_job_that_a_killed_release_paused_is_resumed_by_the_rollback_and_one_of_an_operator_is_not(
+    site: Site, paused: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if paused:
+        site.cloud.jobs.pause_job(name=site.job_name("ibkr-service"))
+
+    def die(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ServiceLedger, "set_hold", die)
+        with pytest.raises(KeyboardInterrupt):
+            site.apply()
+    assert (site.job("ibkr-service").state.name, site.held()) == ("PAUSED", frozenset())
+    rollback(site.made.options(), BUNDLE)
+    assert site.job("ibkr-service").state.name == ("PAUSED" if paused else "ENABLED")
+    assert site.held() == frozenset()
