@@ -1,0 +1,95 @@
+"""The part of the release campaign that moves services: killed, disturbed, and broken on purpose.
+
+Two services that share an image, on the emulators of Cloud Run and Cloud Scheduler, with revisions that start in
+milliseconds.
+"""
+
+import os
+import random
+import signal
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+from quant_release.steps.machine import Boundary, Reached, Subject
+from quant_release.steps.table import Row, Scope
+
+from chaos.release_site import ServiceSite, Workshop, workshop
+from chaos.release_watch import watched
+
+__all__ = ["campaign"]
+
+ROUNDS = (set(Boundary) - {Boundary.VERIFIED}, {Boundary.VERIFIED})
+"""A step whose process died after its action is not taken again, and does not come to be verified: two rounds."""
+STEPS = {"apply": 8, "switch": 5, "rollback": 7}
+"""Steps of one service: a switch makes no revision with an image, and going back needs no settings of its own."""
+
+
+def campaign(instants: int, seed: int) -> dict[str, Any]:
+    """Kill releases at every boundary and at random instants; return what was counted."""
+    began, found = time.monotonic(), Counter[str]()
+    with tempfile.TemporaryDirectory(prefix="quant-chaos-") as name, workshop(Path(name).resolve()) as shop:
+        at_boundaries = {command: at_every_boundary(shop, command, found) for command in STEPS}
+        draw = random.Random(seed)
+        at_instants = sum(at_an_instant(shop, draw, found) for _ in range(instants))
+    looks = found.pop("looks", 0)
+    return {
+        "campaign": "release-services",
+        "killed_at_boundaries": at_boundaries,
+        "instants": instants,
+        "killed_at_instants": at_instants,
+        "looks": looks,
+        "faults": dict(found),
+        "seconds": round(time.monotonic() - began),
+        "met": not found and at_boundaries == {name: 2 * len(Boundary) * count for name, count in STEPS.items()},
+    }
+
+
+def at_every_boundary(shop: Workshop, command: str, found: Counter[str]) -> int:
+    """Let a command be killed at the next boundary each time; return how often it was."""
+    killed = 0
+    for boundaries in ROUNDS:
+        with shop.site(command) as site, watched(site, found):
+            killed += site.to_the_end(kill_once_at_each(site.made.rehearsal.tools / "seen", boundaries))
+            found.update(site.faults())
+    return killed
+
+
+def kill_once_at_each(seen: Path, boundaries: Collection[Boundary]) -> Reached:
+    """Return a watcher that kills its process at the first boundary of a service at which none was killed before."""
+
+    def reached(at: Boundary, row: Row, on: Subject) -> None:
+        line = f"{at.value} {row.step} {on}\n"
+        known = seen.read_text().splitlines(keepends=True) if seen.exists() else []
+        if on.scope is Scope.SERVICE and at in boundaries and line not in known:
+            with seen.open("a") as file:
+                file.write(line)
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    return reached
+
+
+def at_an_instant(shop: Workshop, draw: random.Random, found: Counter[str]) -> int:
+    """Let a command be killed at one to three instants while it moves services; return how often it was."""
+    with shop.site(draw.choice(("apply", "apply", "switch", "rollback"))) as site, watched(site, found):
+        killed = sum(killed_while_moving(site, draw.uniform(0.0, 1.0)) for _ in range(draw.randint(1, 3)))
+        if site.to_the_end() < 0:
+            found["not finished"] += 1
+        found.update(site.faults())
+    return killed
+
+
+def killed_while_moving(site: ServiceSite, seconds: float) -> bool:
+    """Kill a process so long after it began to move services; return whether it was not done before."""
+    begun = site.made.rehearsal.tools / "begun"
+    begun.unlink(missing_ok=True)
+    child = site.start(lambda at, row, on: begun.touch() if on.scope is Scope.SERVICE else None)
+    while child.is_alive() and not begun.exists():
+        time.sleep(0.002)
+    child.join(seconds)
+    child.kill()
+    child.join()
+    return child.exitcode == -signal.SIGKILL
