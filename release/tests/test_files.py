@@ -8,7 +8,8 @@ import pytest
 from quant_platform_kit.domain.errors import InvalidInput
 from quant_release.repository.edits import has_entry, locked_at, prepared
 from quant_release.repository.git import GitError
-from quant_release.repository.pins import Pin, address, read_pins, write_pins
+from quant_release.repository.origins import address
+from quant_release.repository.pins import Pin, read_pins, write_pins
 from quant_release.repository.versions import Version
 from quant_release.repository.workspace import Package, locked_version, read_workspace
 from quant_release.testing.rehearsal import Rehearsal

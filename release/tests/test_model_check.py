@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 import pytest
@@ -11,10 +11,18 @@ from quant_release.demo.baseline import BUNDLE
 from quant_release.run.apply import Watching, apply
 from quant_release.run.opening import Options, read_release
 from quant_release.steps.machine import Boundary, Subject, next_row
-from quant_release.steps.model_check import INVARIANTS, ModelExecutor, State, explore, subjects_for
-from quant_release.steps.table import TABLE, Guard, Row, Scope
+from quant_release.steps.model_check import (
+    INVARIANTS,
+    VIA_BRANCH_INVARIANTS,
+    ModelExecutor,
+    State,
+    explore,
+    subjects_for,
+)
+from quant_release.steps.table import TABLE, VIA_BRANCH, Guard, Row, Scope, Stage, rows_of
 
 SUBJECTS = subjects_for(packages=2, apps=1)
+TAGGED_ON_THE_BRANCH = "no tag is at the origin whose commit is not on the branch"
 
 
 def without(guard: Guard, steps: Collection[str]) -> tuple[Row, ...]:
@@ -36,6 +44,24 @@ def test_no_reachable_state_breaks_an_invariant_and_none_is_a_dead_end() -> None
 def test_a_chain_of_three_packages_keeps_its_order() -> None:
     found = explore(subjects_for(packages=3, apps=1))
     assert (found.violations, found.stuck) == ({}, None)
+
+
+def test_by_way_of_a_branch_no_invariant_is_broken_and_no_state_is_a_dead_end() -> None:
+    found = explore(subjects_for(packages=2, apps=2), VIA_BRANCH, VIA_BRANCH_INVARIANTS, interferences=2)
+    assert (found.violations, found.stuck) == ({}, None)
+    assert found.states > 3000
+    assert found.finished > 0
+
+
+def test_only_by_way_of_a_branch_can_nobody_push_a_tag_before_its_commit() -> None:
+    assert explore(SUBJECTS, TABLE, VIA_BRANCH_INVARIANTS).violations.keys() == {TAGGED_ON_THE_BRANCH}
+
+
+def test_the_exploration_finds_a_tag_that_is_made_before_the_merge() -> None:
+    hasty = tuple(
+        replace(row, takes=Stage.COMMITTED) if row.step == "tag" else row for row in VIA_BRANCH if row.step != "merge"
+    )
+    assert TAGGED_ON_THE_BRANCH in explore(SUBJECTS, hasty, VIA_BRANCH_INVARIANTS).violations
 
 
 @pytest.mark.parametrize(
@@ -61,9 +87,10 @@ def test_the_exploration_finds_a_row_that_is_missing() -> None:
     assert found.stuck is not None
 
 
-def test_rows_of_a_scope_form_one_chain() -> None:
+@pytest.mark.parametrize("table", [TABLE, VIA_BRANCH], ids=["pushed", "merged"])
+def test_rows_of_a_scope_form_one_chain(table: Sequence[Row]) -> None:
     for scope in Scope:
-        rows = [row for row in TABLE if row.scope is scope]
+        rows = rows_of(scope, table)
         assert all(first.makes is second.takes for first, second in itertools.pairwise(rows))
 
 

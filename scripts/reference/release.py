@@ -9,9 +9,9 @@ import typer.main
 from quant_release.cli.app import app
 from quant_release.images.builders import BUILDERS
 from quant_release.run import journal
-from quant_release.steps.model_check import INVARIANTS
+from quant_release.steps.model_check import INVARIANTS, VIA_BRANCH_INVARIANTS
 from quant_release.steps.service_check import SERVICE_INVARIANTS
-from quant_release.steps.table import Guard, Row, Scope, rows_of
+from quant_release.steps.table import TABLE, VIA_BRANCH, Guard, Row, Scope, rows_of
 
 from reference.markdown import table
 
@@ -68,6 +68,18 @@ def page() -> str:
         "from one stage to the next: it begins only if every guard holds, and is done only if the subject is then seen "
         "to be at its stage. Stages are read from git and the origin, and from the journal what git cannot know.",
         *(part for scope in Scope for part in _steps(scope)),
+        "### With `--via-branch`, instead",
+        "Pushes go to `release/RUN`, and a person merges it: once for each package, and once for the pins of all apps. "
+        "The rows of packages and apps that differ, in their places:",
+        table(
+            ("of", "step", "from", "to", "guards", "action", "taken back by"),
+            (
+                (row.scope.value, step, row.takes.value, row.makes.value, *rest)
+                for row in VIA_BRANCH
+                if row not in TABLE
+                for step, *rest in (_row(row),)
+            ),
+        ),
         "## Guards",
         table(("guard", "what must hold"), ((f"`{guard.name.lower()}`", guard.value) for guard in Guard)),
         "## What can never be",
@@ -75,6 +87,8 @@ def page() -> str:
         "effect, undo, and other people who push, stage files or publish a tag alone. In none of them is any of these "
         "broken, and from each the release can be finished:",
         "\n".join(f"- {text}" for text in INVARIANTS),
+        "With `--via-branch` neither is this, though a person merges, squashes or forgets what is proposed:",
+        "\n".join(f"- {text}" for text in VIA_BRANCH_INVARIANTS if text not in INVARIANTS),
         "Services, each with job and ledger, are explored alike: a crash after each durable effect, triggers at "
         "any moment, revisions that do not start, `abandon`, `open`, `rollback` from anywhere, and other people who "
         "write the service, take its traffic, pause, resume or halt between two effects. In no state is any of these "

@@ -17,6 +17,7 @@ from quant_platform_kit.domain.matrix import matrix
 from quant_platform_kit.domain.redaction import HIDDEN
 from quant_platform_kit.domain.strategy import StrategyManifest
 
+from quant_release.repository.origins import address
 from quant_release.repository.versions import Version
 from quant_release.repository.workspace import Workspace
 
@@ -40,6 +41,13 @@ _NAMES_A_SECRET = "_SECRET_NAME"
 def _version_text(text: str) -> str:
     try:
         return str(Version.read(text))
+    except InvalidInput as error:
+        raise ValueError(str(error)) from None
+
+
+def _address_text(text: str) -> str:
+    try:
+        return address(text)
     except InvalidInput as error:
         raise ValueError(str(error)) from None
 
@@ -146,6 +154,9 @@ class Bundle(_Model):
         By name; several may share one platform.
     rollback
         Pins may go back to tags that exist; no package is released.
+    url
+        Address of the origin that pins are to name; None for ``[tool.release] url`` of the root's ``pyproject.toml``,
+        and without that for the one that the checkout has.
     """
 
     name: _Name
@@ -153,6 +164,7 @@ class Bundle(_Model):
     platforms: Annotated[tuple[_Name, ...], Field(min_length=1)]
     services: Annotated[Mapping[_Name, Service], Field(max_length=_MOST_SERVICES)] = {}
     rollback: bool = False
+    url: Annotated[_Text, AfterValidator(_without_password), AfterValidator(_address_text)] | None = None
 
     def version(self, package: str) -> Version:
         """Return the target version of a package."""
@@ -161,7 +173,8 @@ class Bundle(_Model):
     @property
     def digest(self) -> str:
         """SHA-256 of all it says."""
-        return sha256(self.model_dump_json().encode())
+        left_out = {"url"} if self.url is None else None  # bundles without it have the digest that they always had
+        return sha256(self.model_dump_json(exclude=left_out).encode())
 
     @property
     def images(self) -> tuple[tuple[str, str], ...]:
@@ -205,7 +218,7 @@ def read_bundle(path: Path) -> Bundle:
 
 def _shown(error: Mapping[str, Any]) -> str:
     """Return the value of an error, unless it may hold a password or is too long to be read."""
-    if error["loc"] and error["loc"][-1] == "store":
+    if error["loc"] and error["loc"][-1] in ("store", "url"):
         return HIDDEN
     text = repr(error["input"])
     return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."

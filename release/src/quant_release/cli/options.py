@@ -13,6 +13,7 @@ import typer
 from quant_platform_kit.domain.redaction import hide
 
 from quant_release.cloud.world import MOST_SECONDS, Terms
+from quant_release.commands import LONGEST
 from quant_release.run.opening import Options
 from quant_release.settings import store_url
 
@@ -21,10 +22,12 @@ __all__ = [
     "BundleArgument",
     "JsonOption",
     "LocalOption",
+    "MergeWaitOption",
     "RootOption",
     "ServiceOption",
     "StoreOption",
     "TimeoutOption",
+    "ViaBranchOption",
     "WhoOption",
     "WindowOption",
     "YesOption",
@@ -44,6 +47,10 @@ def _seconds(value: float) -> float:
     return _within(value, 1.0, MOST_SECONDS, "seconds")
 
 
+def _wait(value: float) -> float:
+    return _within(value, 0.0, LONGEST.total_seconds() / 60, "minutes")
+
+
 def _within(value: float, least: float, most: float, unit: str) -> float:
     """Return a number, unless it is none or out of bounds; a number that is not one is in no bounds."""
     if math.isnan(value) or not least <= value <= most:
@@ -61,6 +68,16 @@ BuilderOption = Annotated[
     str | None, typer.Option("--builder", metavar="NAME", help="Who builds images: docker, buildah or gcloud.")
 ]
 WhoOption = Annotated[str | None, typer.Option("--who", metavar="NAME", help="Who does it; the login name if absent.")]
+ViaBranchOption = Annotated[
+    bool,
+    typer.Option("--via-branch", help="Push to release/RUN and wait until a person has merged it; a run remembers it."),
+]
+MergeWaitOption = Annotated[
+    float,
+    typer.Option(
+        "--merge-wait", metavar="MINUTES", callback=_wait, help="How long to wait for a merge; 20, at most 25."
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 
 ServiceOption = Annotated[

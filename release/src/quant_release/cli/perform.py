@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 from typing import Annotated
@@ -21,10 +22,12 @@ from quant_release.cli.options import (
     BundleArgument,
     JsonOption,
     LocalOption,
+    MergeWaitOption,
     RootOption,
     ServiceOption,
     StoreOption,
     TimeoutOption,
+    ViaBranchOption,
     WhoOption,
     WindowOption,
     YesOption,
@@ -36,6 +39,7 @@ from quant_release.cli.show import print_plan
 from quant_release.inspect.serving import Serving, serving
 from quant_release.run.apply import Watching, abandon, apply, open_service, switch
 from quant_release.run.journal import RunRecord
+from quant_release.run.merging import MergeTerms
 from quant_release.run.opening import Options
 from quant_release.run.rollback import rollback
 from quant_release.steps.machine import Subject
@@ -74,6 +78,10 @@ class StepPrinter:
         mark = "[green]done[/green]  " if what == "ended" else "[red]failed[/red]"
         self._console.print(f"{mark} {text}  [dim]{perf_counter() - self._began:.1f} s[/dim]")
 
+    def say(self, text: str) -> None:
+        """Print what a person has to do."""
+        self._console.print(shown(text))
+
     @property
     def at_work(self) -> Status | nullcontext[None]:
         """A context in which the step at work is shown."""
@@ -85,6 +93,8 @@ def apply_command(
     until: Annotated[str | None, typer.Option(metavar="STEP[:SUBJECT]", help="Stop after this step.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the release that is open.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and change nothing.")] = False,
+    via_branch: ViaBranchOption = False,
+    merge_wait: MergeWaitOption = 20.0,
     service: ServiceOption = None,
     yes: YesOption = None,
     window: WindowOption = USUAL.window,
@@ -99,6 +109,7 @@ def apply_command(
     """Release a bundle, step by step; every step is checked before and after, and recorded."""
     terms = terms_of(window, timeout, yes)
     options = options_of(root, store, who, builder, local=local, services=service, terms=terms)
+    options = replace(options, merging=MergeTerms(via_branch, 60 * merge_wait))
     if dry_run:
         print_plan(options, bundle, json=json)
     with _moving(options, bundle, "apply", json=json) as (known, watching):
@@ -132,6 +143,8 @@ def rollback_command(
     bundle: BundleArgument,
     service: ServiceOption = None,
     resume: ResumeOption = False,
+    via_branch: ViaBranchOption = False,
+    merge_wait: MergeWaitOption = 20.0,
     yes: YesOption = None,
     window: WindowOption = USUAL.window,
     timeout: TimeoutOption = USUAL.timeout,
@@ -143,6 +156,7 @@ def rollback_command(
 ) -> None:
     """Take services back to the image and the settings of before the last release, then the pins of their apps."""
     options = options_of(root, store, who, local=local, services=service, terms=terms_of(window, timeout, yes))
+    options = replace(options, merging=MergeTerms(via_branch, 60 * merge_wait))
     with _moving(options, bundle, "rollback", json=json) as (known, watching):
         run = rollback(known, bundle, resume=resume, watching=watching)
     _print_end(run, json=json)
@@ -155,7 +169,7 @@ def _moving(options: Options, bundle: str, command: str, *, json: bool) -> Gener
     try:
         known = confirmed(options, bundle, command, json=json)
         with printer.at_work:
-            yield known, Watching(printer)
+            yield replace(known, merging=replace(known.merging, say=printer.say)), Watching(printer)
     except KeyboardInterrupt:
         raise Interrupted(f"interrupted; `release {command} {bundle} --resume` goes on") from None
 

@@ -14,7 +14,8 @@ from pathlib import Path
 from quant_release.repository.archive import unpack
 from quant_release.repository.edits import prepared
 from quant_release.repository.git import Git
-from quant_release.repository.pins import Pin, address, write_pins
+from quant_release.repository.origins import address
+from quant_release.repository.pins import Pin, write_pins
 from quant_release.repository.versions import Version, tag_name
 from quant_release.repository.workspace import LOCK, read_workspace
 from quant_release.run.desired import release_message

@@ -9,7 +9,7 @@ from quant_platform_kit.domain.errors import QuantError
 
 from quant_release.run.executor import ReleaseExecutor
 from quant_release.run.refusals import refusals
-from quant_release.steps.machine import Subject, rows_left
+from quant_release.steps.machine import Subject, in_turn, legs, rows_left
 from quant_release.steps.table import Action, Row, Scope
 
 __all__ = ["Plan", "PlannedStep", "plan", "preview"]
@@ -51,29 +51,31 @@ class Plan:
 
 
 def plan(executor: ReleaseExecutor, subjects: Sequence[Subject]) -> list[PlannedStep]:
-    """Return every step that is left, in order.
+    """Return every step that is left, in order; one that gathers is taken by the first subject for all.
 
     Raises
     ------
     QuantError
         A service cannot be read; see `preview`.
     """
-    return [
-        PlannedStep(row.step, str(subject), _commands(executor, row, subject), steps.diff(row, subject))
-        for subject in subjects
-        for steps in (executor.steps_of(subject),)
-        for row in rows_left(steps, subject)
-    ]
+    steps: list[PlannedStep] = []
+    for subject, rows in legs(executor.table, subjects):
+        for row in rows_left(executor, subject):
+            if row in rows and not (row.gathers and any(one.step == row.step for one in steps)):
+                diff = executor.steps_of(subject).diff(row, subject)
+                steps.append(PlannedStep(row.step, str(subject), _commands(executor, row, subject), diff))
+    return steps
 
 
 def preview(executor: ReleaseExecutor, subjects: Sequence[Subject]) -> Plan:
     """Return every step that is left and what forbids one, as far as services can be read."""
     steps: list[PlannedStep] = []
     unread: dict[Subject, str] = {}
-    for subject in subjects:
+    for group in in_turn(subjects):
         try:
-            steps += plan(executor, [subject])
+            steps += plan(executor, group)
         except QuantError as error:
+            subject = group[0]
             if subject.scope is not Scope.SERVICE:
                 raise
             unread[subject] = f"{subject} cannot be read: {error}"

@@ -9,7 +9,8 @@ from typing import Any
 from quant_platform_kit.domain.errors import Refused
 
 from quant_release.repository.git import Git, GitError, Remote
-from quant_release.repository.pins import Pin, address
+from quant_release.repository.origins import address, is_same_repository
+from quant_release.repository.pins import Pin
 from quant_release.repository.versions import tag_name
 from quant_release.repository.workspace import App, Package, Workspace, read_workspace, requirements_of
 
@@ -155,7 +156,7 @@ class _Reading:
         more = {"package": name, "pinned": pin_text(pin), "version": str(version)}
         if pin.tag not in self.remote.tags:
             yield mismatch("missing_tag", app.name, f"{app.name} is pinned to {pin.tag}, not at the origin", **more)
-        if pin.url != self.url:
+        if self.url is None or not is_same_repository(pin.url, self.url):
             yield mismatch("other_origin", app.name, f"{app.name} takes {name} from {pin.url}, not {self.url}", **more)
         if pin.version is not None and pin.version != version:
             kind = "behind" if pin.version < version else "ahead"

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from quant_platform_kit.domain.errors import QuantError
+from quant_platform_kit.domain.errors import QuantError, Refused
 from quant_platform_kit.domain.redaction import hide
 
 from quant_release.settings import child_environment
@@ -108,6 +108,11 @@ class Git:
         """Return the checkout that a folder is in."""
         return cls(Path(cls(folder).text("rev-parse", "--show-toplevel")))
 
+    @classmethod
+    def whole_at(cls, folder: Path) -> Git:
+        """Return the checkout that a folder is in; `Refused` for one without its history."""
+        return cls(cls(folder).where()[0])
+
     def own_folder(self) -> Path:
         """Return the folder of the release tool inside the git folder of this checkout."""
         return self.root / self.text("rev-parse", "--git-path", "quant-release")
@@ -124,10 +129,17 @@ class Git:
         return url
 
     def where(self) -> tuple[Path, str, str | None]:
-        """Return the root, the commit of HEAD, and the branch that is checked out, None without one."""
-        root, commit, ref = self.text("rev-parse", "--show-toplevel", "HEAD", "--symbolic-full-name", "HEAD").split(
-            "\n"
-        )
+        """Return the root, the commit of HEAD, and the branch that is checked out, None without one.
+
+        Raises
+        ------
+        Refused
+            The history of the checkout is cut off.
+        """
+        asked = ("--show-toplevel", "--is-shallow-repository", "HEAD", "--symbolic-full-name", "HEAD")
+        root, shallow, commit, ref = self.text("rev-parse", *asked).split("\n")
+        if shallow == "true":
+            raise Refused(f"{root} is a shallow clone, whose history is cut off: git fetch --unshallow, then again")
         return Path(root), commit, ref.removeprefix("refs/heads/") if ref != "HEAD" else None
 
     def commit(self, revision: str = "HEAD") -> str:
@@ -272,7 +284,16 @@ class Git:
 
     def push(self, *refs: str) -> None:
         """Push HEAD and some tags: all of it arrives, or nothing."""
-        self.run("push", "--quiet", "--atomic", REMOTE, "HEAD", *refs)
+        self.push_alone("HEAD", *refs)
+
+    def push_alone(self, *refs: str) -> str:
+        """Push some refs, never by force: all of them arrive, or none; return what the origin said."""
+        done = self._call(("push", "--quiet", "--atomic", REMOTE, *refs), b"", (0,))
+        return done.stderr.decode("utf-8", "replace")
+
+    def fast_forward(self, commit: str) -> None:
+        """Move the branch, index and working tree to a commit that follows; uncommitted edits are never overwritten."""
+        self.run("merge", "--quiet", "--ff-only", commit)
 
     def drop_last_commit(self, expected: str) -> None:
         """Move the branch to the parent of its last commit; index and working tree stay."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from quant_platform_kit.domain.errors import Refused
 
 from quant_release.repository.git import Git, Remote
-from quant_release.repository.pins import address
+from quant_release.repository.origins import address
 from quant_release.repository.workspace import Package, Workspace, read_workspace
 
 __all__ = ["ObservedState"]

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
-from urllib.parse import urlsplit, urlunsplit
 
 from quant_platform_kit.domain.errors import InvalidInput
 
+from quant_release.repository.origins import is_same_repository
 from quant_release.repository.versions import Version, tag_name
 
-__all__ = ["HEADER", "Pin", "address", "read_pins", "write_pins"]
+__all__ = ["HEADER", "Pin", "are_same", "read_pins", "write_pins"]
 
 HEADER = (
     "# Written by `release`: the tags that the app is installed from.\n"
@@ -22,7 +22,6 @@ _PIN = re.compile(
     r"(?P<package>[A-Za-z0-9._-]+)\s*(\[(?P<extras>[^\]]*)\])?\s*@\s*git\+(?P<url>.+?)"
     r"@(?P<tag>[A-Za-z0-9._-]+)#subdirectory=(?P<folder>\S+)"
 )
-_SCP = re.compile(r"(?P<host>([^/@:]+@)?[^/:]+):(?P<path>[^/].*)")
 
 
 class Pin(NamedTuple):
@@ -77,16 +76,9 @@ def read_pins(data: bytes, path: str) -> Mapping[str, Pin]:
     return found
 
 
-def address(origin: str) -> str:
-    """Return an origin's address as a requirement names it: a URL, without a user's secret in it."""
-    if origin.startswith("/"):
-        return f"file://{origin}"
-    parts = urlsplit(origin)
-    if not parts.scheme:
-        match = _SCP.fullmatch(origin)
-        if match is None:
-            raise InvalidInput(f"the origin is {origin!r}: give it as a URL or an absolute path")
-        return f"ssh://{match['host']}/{match['path']}"
-    if parts.scheme in ("http", "https"):
-        return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
-    return origin
+def are_same(pins: Sequence[Pin], others: Sequence[Pin]) -> bool:
+    """Whether pins are to the same tags of the same repository, by whatever form of its address."""
+    return len(pins) == len(others) and all(
+        one._replace(url=other.url) == other and is_same_repository(one.url, other.url)
+        for one, other in zip(pins, others, strict=True)
+    )

@@ -10,12 +10,14 @@ from typing import Any, NamedTuple
 from quant_platform_kit.domain.errors import InvalidInput
 
 from quant_release.repository.git import Git
+from quant_release.repository.origins import address
 from quant_release.repository.pins import Pin, read_pins
 from quant_release.repository.versions import Version
 
 __all__ = ["LOCK", "App", "Package", "Workspace", "locked_version", "read_workspace", "requirements_of"]
 
 LOCK = "uv.lock"
+ROOT = "pyproject.toml"
 _NAME = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)\s*(\[[^\]]*\])?\s*(.*)")
 
 
@@ -95,11 +97,18 @@ class App(NamedTuple):
 
 
 class Workspace(NamedTuple):
-    """Shared packages, each after those it depends on, and apps by name."""
+    """Shared packages, each after those it depends on, and apps by name.
+
+    Attributes
+    ----------
+    url
+        Address of the origin that pins are to name, None for the one that the checkout has.
+    """
 
     packages: Mapping[str, Package]
     apps: Mapping[str, App]
     locked: Mapping[str, str | None]
+    url: str | None = None
 
 
 def read_workspace(git: Git, revision: str) -> Workspace:
@@ -113,7 +122,7 @@ def read_workspace(git: Git, revision: str) -> Workspace:
     paths = [path for path in git.files(revision, "packages", "apps") if path.count("/") == 2]
     manifests = [path for path in paths if path.endswith("/pyproject.toml")]
     pinned = [path for path in paths if path.startswith("apps/") and path.endswith("/requirements.txt")]
-    read = git.read(revision, (*manifests, *pinned, LOCK))
+    read = git.read(revision, (*manifests, *pinned, LOCK, ROOT))
     contents = {path: data for path, data in read.items() if data is not None}
     documents = {path: _toml(contents[path], path) for path in manifests}
     released = {path: document for path, document in documents.items() if "release" in document.get("tool", {})}
@@ -126,7 +135,17 @@ def read_workspace(git: Git, revision: str) -> Workspace:
         {package.name: package for package in _in_order(packages)},
         {app.name: app for app in sorted(apps, key=lambda app: app.name)},
         {package.name: locked_version(lock, package.name) for package in packages},
+        _url(contents[ROOT]) if ROOT in contents else None,
     )
+
+
+def _url(manifest: bytes) -> str | None:
+    """Return the address of the origin that the root's ``[tool.release]`` names, None without one."""
+    document = _parsed(manifest, ROOT)
+    if "release" not in document.get("tool", {}):
+        return None
+    url = _settings(ROOT, document, {"url"}).get("url")
+    return None if url is None else address(str(url))
 
 
 def locked_version(lock: bytes, package: str) -> str | None:
@@ -153,15 +172,20 @@ def _exact(project: dict[str, Any], path: str, names: set[str]) -> dict[str, str
 
 
 def _toml(data: bytes, path: str) -> dict[str, Any]:
+    document = _parsed(data, path)
     try:
-        document = tomllib.loads(data.decode())
         if missing := sorted({"name", "version"} - document["project"].keys()):
             raise InvalidInput(f"{path} lacks {missing[0]!r} of its project; add it")
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InvalidInput(f"{path} is not TOML: {error}") from error
     except KeyError as error:
         raise InvalidInput(f"{path} lacks the table {error}; add it") from None
     return document
+
+
+def _parsed(data: bytes, path: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(data.decode())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InvalidInput(f"{path} is not TOML: {error}") from error
 
 
 def _package(path: str, document: dict[str, Any], names: set[str]) -> Package:

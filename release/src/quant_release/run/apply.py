@@ -20,6 +20,7 @@ from quant_release.steps.machine import (
     StepFailed,
     Subject,
     advance,
+    in_turn,
     last_step,
     next_row,
     take_back,
@@ -60,7 +61,9 @@ def apply(
     with exclusively(options, name) as site:
         require_run(site.release, "apply", resume=resume)
         subjects = site.release.subjects
-        stop = last_step(until, subjects) if until else None
+        if site.release.run is not None:
+            site.executor.go_on(site.release.run, subjects)
+        stop = last_step(until, subjects, site.executor.table) if until else None
         run = _begun(options, site, "apply", subjects)
         carry_through(site, run, subjects, watching or Watching(), stop)
         if stop is None:
@@ -115,7 +118,7 @@ def carry_through(
     site: Site, run: RunRecord, subjects: Sequence[Subject], watching: Watching, stop: tuple[Row, Subject] | None = None
 ) -> None:
     """Take subjects to their end, in order; an error of a service says what is live now, and what to type."""
-    for subject in subjects:
+    for group in in_turn(subjects):
         under_way: list[Row] = []
 
         def at(boundary: Boundary, row: Row, on: Subject, under_way: list[Row] = under_way) -> None:
@@ -129,12 +132,12 @@ def carry_through(
                 under_way.clear()
 
         try:
-            advance(site.executor, (subject,), RunWatcher(site.journal, run.run, watching.listener), stop, at)
+            advance(site.executor, group, RunWatcher(site.journal, run.run, watching.listener), stop, at)
         except QuantError as error:
-            if subject.scope is Scope.SERVICE:
-                raise _with_standing(site, error, subject, under_way) from error
+            if group[0].scope is Scope.SERVICE:
+                raise _with_standing(site, error, group[0], under_way) from error
             raise
-        if stop is not None and stop[1] == subject:
+        if stop is not None and stop[1] in group:
             return
 
 
@@ -192,7 +195,11 @@ def abandon(options: Options, name: str) -> Sequence[str]:
             site.executor.services.reopen_half_held(service)
         site.journal.note(run.run, "abandoned")
         site.lease.close_run()
-        return [f"{one} {site.executor.stage(one).value}" for one in subjects if one not in untouched]
+        left = [f"{subject} {site.executor.stage(subject).value}" for subject in subjects if subject not in untouched]
+        via = site.executor.reading.via
+        if via is not None and site.executor.tools.git.remote(via).head is not None:
+            left.append(f"branch {via} is still at the origin: close what asks for its merge, and delete it")
+        return left
 
 
 def was_held(journal: Journal, run: str, service: Subject) -> bool:

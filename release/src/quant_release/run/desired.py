@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from functools import cached_property
 
 from quant_platform_kit.domain.digests import canonical_json, sha256
+from quant_platform_kit.domain.errors import InvalidInput
 
 from quant_release.bundle import Bundle
 from quant_release.repository.edits import locked_at, prepared
 from quant_release.repository.observed import ObservedState
-from quant_release.repository.pins import Pin, read_pins, write_pins
+from quant_release.repository.origins import is_same_repository
+from quant_release.repository.pins import Pin, are_same, read_pins, write_pins
 from quant_release.repository.versions import Version, tag_name
 from quant_release.repository.workspace import LOCK
 from quant_release.steps.machine import Subject
@@ -35,6 +37,11 @@ def subjects_of(bundle: Bundle, packages: Iterable[str]) -> tuple[Subject, ...]:
         *(Subject(Scope.IMAGE, repository) for _, repository in bundle.images),
         *(Subject(Scope.SERVICE, name) for name, service in bundle.services.items() if service.is_moved),
     )
+
+
+def _lines(data: bytes) -> Sequence[bytes]:
+    """Return lines without their ends, which a checkout on another system may have changed."""
+    return data.splitlines()
 
 
 class DesiredState:
@@ -77,17 +84,44 @@ class DesiredState:
         """Return the pins of an app."""
         if self.pins_at is not None:
             return tuple(pin for path, data in self._app_files(name).items() for pin in read_pins(data, path).values())
-        workspace, url = self.observed.workspace, self.observed.url
-        return tuple(
-            Pin.to(package, self.versions[package], url, workspace.packages[package].folder, extras)
+        workspace = self.observed.workspace
+        wanted = tuple(
+            Pin.to(package, self.versions[package], self.url, workspace.packages[package].folder, extras)
             for package, extras in sorted(workspace.apps[name].uses.items())
         )
+        published = self._published_pins(name)
+        return published if self._named_url is None and are_same(published, wanted) else wanted
+
+    def _published_pins(self, name: str) -> tuple[Pin, ...]:
+        """Return the pins that an app has at the origin, which may name it by another form of its address."""
+        path = self.observed.workspace.apps[name].requirements
+        content = self.observed.at(self.observed.remote_head, path).get(path, b"")
+        return tuple(read_pins(content, path).values())
+
+    @property
+    def _named_url(self) -> str | None:
+        """The address of the origin that bundle or workspace name."""
+        return self.bundle.url or self.observed.workspace.url
+
+    @cached_property
+    def url(self) -> str:
+        """The address that pins are to name.
+
+        Raises
+        ------
+        InvalidInput
+            The one that is named is not of this origin.
+        """
+        named, origin = self._named_url, self.observed.url
+        if named is not None and not is_same_repository(named, origin):
+            raise InvalidInput(f"url is {named}, and the origin of this checkout {origin}: they are two repositories")
+        return named or origin
 
     def pins_of(self, name: str) -> tuple[Pin, ...]:
         """Return the pins of the packages that a package depends on."""
-        packages, url = self.observed.workspace.packages, self.observed.url
+        packages = self.observed.workspace.packages
         return tuple(
-            Pin.to(other, self.versions[other], url, packages[other].folder) for other in packages[name].requires
+            Pin.to(other, self.versions[other], self.url, packages[other].folder) for other in packages[name].requires
         )
 
     def committed(self, name: str) -> bool:
@@ -113,7 +147,8 @@ class DesiredState:
     def pinned_at(self, revision: str, name: str) -> bool:
         """Whether a revision pins an app as the bundle says."""
         files = self._app_files(name)
-        return self.observed.at(revision, *files) == files
+        found = {path: _lines(data) for path, data in self.observed.at(revision, *files).items()}
+        return found == {path: _lines(data) for path, data in files.items()}
 
     def app_of(self, image: Subject) -> str:
         """Return the app of an image."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 
@@ -10,6 +10,7 @@ from quant_release.bundle import Bundle
 from quant_release.cloud.world import ServiceWorld
 from quant_release.repository.observed import ObservedState
 from quant_release.run.journal import RunRecord
+from quant_release.run.merging import PLACEHOLDER, Merging, branch_of
 from quant_release.run.reading import Reading
 from quant_release.run.scopes.apps import AppSteps
 from quant_release.run.scopes.images import ImageSteps
@@ -18,7 +19,7 @@ from quant_release.run.scopes.services import ServiceSteps
 from quant_release.run.tools import Tools
 from quant_release.steps.machine import Subject
 from quant_release.steps.scopes import ScopeSteps
-from quant_release.steps.table import Action, Guard, Scope, Stage, Undo
+from quant_release.steps.table import TABLE, VIA_BRANCH, Action, Guard, Row, Scope, Stage, Undo
 
 __all__ = ["ReleaseExecutor"]
 
@@ -31,6 +32,7 @@ class ReleaseExecutor:
 
     def __init__(self, tools: Tools, bundle: Bundle, on: date, world: ServiceWorld) -> None:
         self.tools, self.reading = tools, Reading(tools.git, bundle, on)
+        self.reading.via = PLACEHOLDER if tools.merging.wanted else None
         self.images = ImageSteps(tools, self.reading)
         self.services = ServiceSteps(tools, self.reading, self.images, world)
         self._scopes: Mapping[Scope, ScopeSteps] = {
@@ -40,11 +42,28 @@ class ReleaseExecutor:
             Scope.SERVICE: self.services,
         }
 
+    @property
+    def table(self) -> Sequence[Row]:
+        """The rows that the release takes."""
+        return TABLE if self.reading.via is None else VIA_BRANCH
+
     def work_on(self, run: RunRecord) -> None:
-        """Go by a run that is open, in what is observed of services and pins."""
+        """Go by a run that is open, in what is observed of services and pins, and by which branch it goes."""
+        journal = self.tools.journal
+        is_via_branch = self.tools.merging.wanted or (journal is not None and journal.goes_via_branch(run.run))
+        self.reading.via = branch_of(run.run) if is_via_branch else None
         is_switch = run.command == "switch"
         self.services.course = replace(self.services.course, run=run.run, back=run.back, is_switch=is_switch)
         self.refresh()
+
+    def go_on(self, run: RunRecord, subjects: Iterable[Subject]) -> None:
+        """Let a resumed run that goes by way of a branch follow the origin's, unless a tag is still to be pushed."""
+        if self.reading.via is None:
+            return
+        self.tools.to_record().go_via_branch(run.run)
+        if not any(self.stage(one) in (Stage.MERGED, Stage.TAGGED) for one in subjects if one.scope is Scope.PACKAGE):
+            Merging(self.reading, self.tools.merging).catch_up()
+            self.refresh()
 
     def pin_as_at(self, commit: str) -> None:
         """Let the apps have the pins of an earlier commit again."""

@@ -5,6 +5,7 @@
     release/lease                        who works, since when, and the run that is open
     release/runs/<run>/run               bundle, operator, branch, where the origin was
     release/runs/<run>/events/<number>   a step begun, ended, refused or failed
+    release/runs/<run>/via-branch        that its commits go by way of a branch which a person merges
     release/checked/<key>                tests that passed, by a digest of all they ran on
     release/images/<key>                 an image by digest, by app, repository and commit
     release/left/<bundle digest>-<run>   what the tags, pins, images and services were when the bundle was released
@@ -159,6 +160,14 @@ class Journal:
                 number += 1
                 continue
             return
+
+    def go_via_branch(self, run: str) -> None:
+        """Record that the commits of a run go by way of a branch which a person merges."""
+        self._create(f"{_RUNS}{run}/via-branch", {"who": self.who, "at": self.store.now()})
+
+    def goes_via_branch(self, run: str) -> bool:
+        """Whether the commits of a run go by way of a branch which a person merges."""
+        return self.store.get(f"{_RUNS}{run}/via-branch") is not None
 
     # --- what git does not know ----------------------------------------------------------------
 

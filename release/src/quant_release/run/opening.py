@@ -25,6 +25,7 @@ from quant_release.run.desired import subjects_of
 from quant_release.run.executor import ReleaseExecutor
 from quant_release.run.journal import Journal, NewRun, RunRecord
 from quant_release.run.locks import LEASE, lease_store, lock_checkout
+from quant_release.run.merging import MergeTerms
 from quant_release.run.tools import Tools
 from quant_release.steps.machine import Subject
 from quant_release.steps.table import Scope
@@ -48,6 +49,8 @@ class Options:
         The services to limit it to; empty for all.
     terms
         How services are moved.
+    merging
+        How commits come onto a branch that only a person may move.
     clock
         Time as the services have it: another one than this machine's in rehearsals on a venue with a time of its own.
     """
@@ -59,6 +62,7 @@ class Options:
     builder: str | None = None
     services: tuple[str, ...] = ()
     terms: Terms = field(default_factory=Terms)
+    merging: MergeTerms = field(default_factory=MergeTerms)
     clock: Clock = field(default_factory=SystemClock)
 
     def open_store(self, *, to_write: bool) -> VersionedStore | None:
@@ -123,6 +127,8 @@ class Site:
             bundle.name, bundle.digest, observed.branch, observed.remote_head, command, options.services, of.get("back")
         )
         run = self.journal.open(wanted)
+        if options.merging.wanted:
+            self.journal.go_via_branch(run.run)
         self.lease.open_run(run.run)
         self.executor.work_on(run)
         return run
@@ -144,7 +150,7 @@ def read_release(options: Options, name: str) -> Release:
     """Open a bundle to read; nothing is locked or changed."""
     store = options.open_store(to_write=False)
     known = None if store is None else lease_at(store, LEASE)
-    return _release(options, Git.at(options.root), store, name, known.open_run if known else None)
+    return _release(options, Git.whole_at(options.root), store, name, known.open_run if known else None)
 
 
 def _release(options: Options, git: Git, store: VersionedStore | None, name: str, open_run: str | None) -> Release:
@@ -154,7 +160,7 @@ def _release(options: Options, git: Git, store: VersionedStore | None, name: str
     of_this_bundle = run is not None and run.digest == bundle.digest
     on = run.at if run is not None and of_this_bundle else SystemClock().now()
     made = builder_named(options.builder, git.keep_open) if options.builder else None
-    tools = Tools(git, CleanEnvironments(git), journal, made)
+    tools = Tools(git, CleanEnvironments(git), journal, made, options.merging)
     executor = ReleaseExecutor(tools, bundle, on.date(), ServiceWorld(options.terms, options.clock))
     check_bundle(bundle, executor.observed.workspace, git.root)
     limits = options.services or (run.services if run is not None and of_this_bundle else ())
@@ -180,7 +186,7 @@ def exclusively(options: Options, name: str) -> Generator[Site]:
     """Open a bundle as the only operator at work."""
     store = options.open_store(to_write=True)
     assert store is not None
-    clock, bare = SystemClock(), Git.at(options.root)
+    clock, bare = SystemClock(), Git.whole_at(options.root)
     with lock_checkout(bare.own_folder(), clock) as lock:
         git = Git(bare.root, keep_open=(lock,))
         with lease_store(store, options.who, git, clock) as lease:

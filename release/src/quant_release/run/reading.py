@@ -19,11 +19,14 @@ class Reading:
     ----------
     pins_at
         Of a rollback, the commit whose pins the apps are to have again.
+    via
+        The branch that a person merges into the origin's; None where that one takes pushes.
     """
 
     def __init__(self, git: Git, bundle: Bundle, on: date) -> None:
         self.git, self.bundle, self.on = git, bundle, on
         self.pins_at: str | None = None
+        self.via: str | None = None
         self.refresh()
 
     def refresh(self) -> None:

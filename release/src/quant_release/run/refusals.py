@@ -11,7 +11,9 @@ from quant_release.steps.table import Guard
 
 __all__ = ["refusals"]
 
-_IN_TURN = frozenset({Guard.DEPENDENCIES, Guard.PACKAGES, Guard.PINS, Guard.ALIGNED, Guard.UNSTAGED, Guard.IMAGE})
+_IN_TURN = frozenset(
+    {Guard.DEPENDENCIES, Guard.PACKAGES, Guard.PINS, Guard.ALIGNED, Guard.OWN, Guard.UNSTAGED, Guard.IMAGE}
+)
 """Guards that earlier subjects of the bundle bring about, or take away while they are at work."""
 
 

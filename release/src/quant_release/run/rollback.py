@@ -100,6 +100,7 @@ def _is_abandoned(journal: Journal, run: RunRecord) -> bool:
 def _begun(options: Options, site: Site, back: RunRecord) -> RunRecord:
     present = site.release.run
     if present is not None and present.command == "rollback":
+        site.executor.go_on(present, ())
         site.journal.note(present.run, "resumed")
         return present
     run = site.begin(options, "rollback", back=back.run)

@@ -159,8 +159,24 @@ class Moves:
             except Changed as error:
                 raise self._who_changed(error) from error
         self._wait_until_ready(attempt)
-        if self._state.serving != attempt.name and self._state.deployed.tag_address(tag) is None:
+        if not self._has_address(attempt.name, tag) and attempt.revision is not None:
+            self._give_address(attempt.name, tag)
+        if not self._has_address(attempt.name, tag):
             raise CloudError(f"revision {attempt.name} is ready, and its tag {tag} has no address")
+
+    def _has_address(self, revision: str, tag: str) -> bool:
+        """Whether a revision can be asked: at the main address once it has the traffic, and the tag is gone."""
+        return self._state.serving == revision or self._state.deployed.tag_address(tag) is not None
+
+    def _give_address(self, revision: str, tag: str) -> None:
+        """Ask once more for the address of a revision that an earlier process made, and that came without one."""
+        state = self._state
+        traffic = (TrafficTarget(state.serving, 100), *state.other_tags, TrafficTarget(revision, tag=tag))
+        try:
+            state.world.run.write_traffic(state.deployed, traffic)
+        except Changed as error:
+            raise self._who_changed(error) from error
+        self._look_again()
 
     def _wait_until_ready(self, attempt: Attempt) -> None:
         world = self._state.world

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from quant_platform_kit.domain.errors import Refused
 
@@ -10,6 +10,7 @@ from quant_release.images.builders import Builder
 from quant_release.repository.git import Git
 from quant_release.run.clean_environments import CleanEnvironments
 from quant_release.run.journal import Journal
+from quant_release.run.merging import MergeTerms
 
 __all__ = ["Tools"]
 
@@ -24,12 +25,15 @@ class Tools:
         None where nothing is recorded: nothing counts as tested or built then.
     builder
         None where no image is built.
+    merging
+        How commits come onto a branch that only a person may move.
     """
 
     git: Git
     environments: CleanEnvironments
     journal: Journal | None
     builder: Builder | None
+    merging: MergeTerms = field(default_factory=MergeTerms)
 
     def passed(self, key: str) -> bool:
         """Whether tests are recorded as passed."""

@@ -6,24 +6,28 @@ what is there.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
 from quant_platform_kit.domain.errors import InvalidInput, QuantError, Refused
 
-from quant_release.steps.table import TABLE, Action, Guard, Row, Scope, Stage, Undo, rows_of
+from quant_release.steps.table import Action, Guard, Row, Scope, Stage, Undo, rows_of
 
 __all__ = [
     "Boundary",
     "Executor",
     "Reached",
     "StepFailed",
+    "Steps",
     "Subject",
     "Watcher",
     "advance",
+    "in_turn",
     "last_step",
+    "legs",
     "next_row",
     "take_back",
 ]
@@ -58,7 +62,7 @@ Reached = Callable[[Boundary, Row, Subject], None]
 """Is called at every boundary of every step."""
 
 
-class Inspector(Protocol):
+class Answers(Protocol):
     """What can be asked about subjects."""
 
     def stage(self, subject: Subject) -> Stage:
@@ -70,7 +74,16 @@ class Inspector(Protocol):
         ...
 
 
-class Executor(Inspector, Protocol):
+class Inspector(Answers, Protocol):
+    """What can be asked about the subjects of a release, and the rows that it takes."""
+
+    @property
+    def table(self) -> Sequence[Row]:
+        """The transition table."""
+        ...
+
+
+class Steps(Answers, Protocol):
     """What can be asked about subjects, and done with them."""
 
     def act(self, action: Action, subject: Subject) -> None:
@@ -80,6 +93,10 @@ class Executor(Inspector, Protocol):
     def undo(self, undo: Undo, subject: Subject) -> bool:
         """Take a row back; return whether there was anything that could be."""
         ...
+
+
+class Executor(Steps, Inspector, Protocol):
+    """What carries out a release."""
 
 
 class Watcher(Protocol):
@@ -105,17 +122,37 @@ class Watcher(Protocol):
 def next_row(inspector: Inspector, subject: Subject) -> Row | None:
     """Return the row that a subject is to take next, None at its end."""
     stage = inspector.stage(subject)
-    return next((row for row in rows_of(subject.scope) if row.takes is stage), None)
+    return next((row for row in rows_of(subject.scope, inspector.table) if row.takes is stage), None)
 
 
 def rows_left(inspector: Inspector, subject: Subject) -> tuple[Row, ...]:
     """Return the rows that a subject still has to take."""
-    rows = rows_of(subject.scope)
+    rows = rows_of(subject.scope, inspector.table)
     first = next_row(inspector, subject)
     return () if first is None else rows[rows.index(first) :]
 
 
-def obstacles(inspector: Inspector, row: Row, subject: Subject) -> list[str]:
+def in_turn(subjects: Sequence[Subject]) -> Iterator[tuple[Subject, ...]]:
+    """Yield what is carried through together: a service alone, of anything else a scope."""
+    for scope, group in itertools.groupby(subjects, key=lambda one: one.scope):
+        together = tuple(group)
+        yield from ((one,) for one in together) if scope is Scope.SERVICE else (together,)
+
+
+def legs(table: Sequence[Row], subjects: Iterable[Subject]) -> Iterator[tuple[Subject, tuple[Row, ...]]]:
+    """Return which rows each subject takes at a stretch, in order.
+
+    They are all of its scope; or, where one of them gathers, those before it and, once every subject of the scope has
+    taken these, the others.
+    """
+    for scope, group in itertools.groupby(subjects, key=lambda one: one.scope):
+        together, rows = tuple(group), rows_of(scope, table)
+        gathered = next((number for number, row in enumerate(rows) if row.gathers), 0)
+        for part in filter(None, (rows[:gathered], rows[gathered:])):
+            yield from ((one, part) for one in together)
+
+
+def obstacles(inspector: Answers, row: Row, subject: Subject) -> list[str]:
     """Return what forbids a row now."""
     return [text for guard in row.guards if (text := inspector.missing(guard, subject)) is not None]
 
@@ -140,8 +177,8 @@ def advance(
     StepFailed
         A step did not come to what it makes.
     """
-    for subject in subjects:
-        while (row := next_row(executor, subject)) is not None and not _is_beyond(row, subject, until):
+    for subject, rows in legs(executor.table, subjects):
+        while (row := next_row(executor, subject)) in rows and not _is_beyond(rows, row, subject, until):
             reached(Boundary.CHOSEN, row, subject)
             try:
                 _take(executor, row, subject, watcher, reached)
@@ -150,13 +187,15 @@ def advance(
                 raise
             if until == (row, subject):
                 return
-        if until is not None and until[1] == subject:
+        if until is not None and until[1] == subject and until[0] in rows:
             return
 
 
-def _is_beyond(row: Row, subject: Subject, until: tuple[Row, Subject] | None) -> bool:
+def _is_beyond(rows: Sequence[Row], row: Row, subject: Subject, until: tuple[Row, Subject] | None) -> bool:
     """Whether a step comes after the one to stop at."""
-    return until is not None and until[1] == subject and TABLE.index(row) > TABLE.index(until[0])
+    if until is None or until[1] != subject or until[0] not in rows:
+        return False
+    return rows.index(row) > rows.index(until[0])
 
 
 def _take(
@@ -174,15 +213,14 @@ def _take(
     executor.act(row.action, subject)
     reached(Boundary.ACTED, row, subject)
     stage = executor.stage(subject)
-    if not _is_at_least(stage, row):
+    if not _is_at_least(stage, row, rows_of(row.scope, executor.table)):
         raise StepFailed(f"{row.step} of {subject} was done, and it is {stage.value} instead of {row.makes.value}")
     reached(Boundary.VERIFIED, row, subject)
     watcher.ended(row, subject)
 
 
-def _is_at_least(stage: Stage, row: Row) -> bool:
+def _is_at_least(stage: Stage, row: Row, rows: Sequence[Row]) -> bool:
     """Whether a subject has come as far as a row leads."""
-    rows = rows_of(row.scope)
     return stage in {later.makes for later in rows[rows.index(row) :]}
 
 
@@ -208,10 +246,10 @@ def take_back(executor: Executor, subjects: Sequence[Subject], watcher: Watcher)
 def _last_row(executor: Executor, subject: Subject) -> Row | None:
     """Return the row that led to where a subject is."""
     stage = executor.stage(subject)
-    return next((row for row in rows_of(subject.scope) if row.makes is stage), None)
+    return next((row for row in rows_of(subject.scope, executor.table) if row.makes is stage), None)
 
 
-def last_step(text: str, subjects: Sequence[Subject]) -> tuple[Row, Subject]:
+def last_step(text: str, subjects: Sequence[Subject], table: Sequence[Row]) -> tuple[Row, Subject]:
     """Return the step that ``--until`` names: ``STEP``, the last of that name, or ``STEP:SUBJECT``.
 
     Raises
@@ -220,9 +258,9 @@ def last_step(text: str, subjects: Sequence[Subject]) -> tuple[Row, Subject]:
         The table has no such step, or the bundle no such subject.
     """
     name, _, wanted = text.partition(":")
-    row = next((row for row in TABLE if row.step == name), None)
+    row = next((row for row in table if row.step == name), None)
     if row is None:
-        raise InvalidInput(f"--until {text!r}: there is no step {name!r}; known: {', '.join(r.step for r in TABLE)}")
+        raise InvalidInput(f"--until {text!r}: there is no step {name!r}; known: {', '.join(r.step for r in table)}")
     fitting = [one for one in subjects if one.scope is row.scope and wanted in ("", one.name)]
     if not fitting:
         known = ", ".join(one.name for one in subjects if one.scope is row.scope) or "none"

@@ -16,7 +16,7 @@ from quant_release.steps.machine import Subject
 from quant_release.steps.search import Exploration, Model, search
 from quant_release.steps.table import TABLE, Action, Guard, Row, Scope, Stage, Undo
 
-__all__ = ["INVARIANTS", "ModelExecutor", "State", "explore", "subjects_for"]
+__all__ = ["INVARIANTS", "VIA_BRANCH_INVARIANTS", "ModelExecutor", "State", "explore", "subjects_for"]
 
 Commit = tuple[Subject, int, bool]
 """Whose it is, its number, and whether something went in that is not the subject's own."""
@@ -30,6 +30,8 @@ class State:
     ----------
     log, published
         Commits of HEAD since the release began, and how many of them the origin's branch has.
+    proposed
+        How many of them the branch of the run has at the origin, for a person to merge.
     tags, origin_tags
         Number of the commit that each package's tag names.
     half, written
@@ -39,7 +41,9 @@ class State:
     passed
         Subjects whose tests passed.
     moved
-        Whether somebody else pushed to the origin's branch.
+        Whether the origin's branch has what HEAD lacks: somebody else's commits, or the merge of a person.
+    squashed
+        Whether a person brought there what was proposed, but not its commits.
     pushed_images, images
         In the repository, and in the journal.
     commits, undone
@@ -48,6 +52,7 @@ class State:
 
     log: tuple[Commit, ...] = ()
     published: int = 0
+    proposed: int = 0
     tags: frozenset[tuple[Subject, int]] = frozenset()
     origin_tags: frozenset[tuple[Subject, int]] = frozenset()
     half: frozenset[Subject] = frozenset()
@@ -56,6 +61,7 @@ class State:
     stray: bool = False
     passed: frozenset[Subject] = frozenset()
     moved: bool = False
+    squashed: bool = False
     pushed_images: frozenset[Subject] = frozenset()
     images: frozenset[Subject] = frozenset()
     commits: int = 0
@@ -82,8 +88,9 @@ Effect = Callable[[State], State]
 class ModelExecutor:
     """Answers about one state, for the machine; ``effects`` says what an action does to it."""
 
-    def __init__(self, state: State, subjects: Sequence[Subject]) -> None:
-        self.state = state
+    def __init__(self, state: State, subjects: Sequence[Subject], table: Sequence[Row] = TABLE) -> None:
+        self.state, self.table = state, table
+        self.is_via_branch = any(row.action is Action.MERGE for row in table)
         self.packages = [one for one in subjects if one.scope is Scope.PACKAGE]
 
     # --- questions -----------------------------------------------------------------------------
@@ -117,13 +124,18 @@ class ModelExecutor:
         number = state.commit_of(subject)
         if number is None:
             return Stage.BUMPED if subject in state.written else Stage.CHECKED
-        return Stage.TAGGED if (subject, number) in state.tags else Stage.COMMITTED
+        if self.is_via_branch and not state.at_origin(subject):
+            return Stage.COMMITTED
+        if (subject, number) in state.tags:
+            return Stage.TAGGED
+        return Stage.MERGED if self.is_via_branch else Stage.COMMITTED
 
     def missing(self, guard: Guard, subject: Subject) -> str | None:
         """Return the guard's name if it does not hold."""
         state = self.state
         holds: Mapping[Guard, Callable[[], bool]] = {
             Guard.ALIGNED: lambda: not state.moved,
+            Guard.OWN: lambda: True,
             Guard.UNSTAGED: lambda: not state.stray and state.staged <= {subject},
             Guard.CLEAN: lambda: True,
             Guard.WHITESPACE: lambda: True,
@@ -168,10 +180,12 @@ class ModelExecutor:
                 return (lambda s: replace(s, staged=s.staged | one), lambda s: _committed(s, subject))
             case Action.TAG:
                 return (lambda s: _tagged(s, subject),)
-            case Action.PUSH:
+            case Action.PUSH | Action.PUSH_PINS:
                 return (lambda s: _pushed(s, subject),)
-            case Action.PUSH_PINS:
-                return (lambda s: _pushed(s, None),)
+            case Action.MERGE:
+                return (lambda s: replace(s, proposed=len(s.log)),)
+            case Action.PUSH_TAG:
+                return (lambda s: _tag_pushed(s, subject), _caught_up)
             case Action.BUILD:
                 return (
                     lambda s: replace(s, pushed_images=s.pushed_images | one),
@@ -189,7 +203,8 @@ class ModelExecutor:
             return replace(state, half=state.half - one, written=state.written - one, staged=state.staged - one)
         if undo is Undo.UNCOMMIT:
             is_last = bool(state.log) and state.log[-1][0] == subject and state.published < len(state.log)
-            return replace(state, log=state.log[:-1]) if is_last else None
+            proposed = min(state.proposed, len(state.log) - 1)
+            return replace(state, log=state.log[:-1], proposed=proposed) if is_last else None
         if undo is Undo.UNTAG and not any(tag[0] == subject for tag in state.origin_tags):
             return replace(state, tags=frozenset(tag for tag in state.tags if tag[0] != subject))
         return None
@@ -208,13 +223,25 @@ def _tagged(state: State, subject: Subject) -> State:
     return replace(state, tags=state.tags | {(subject, number)})
 
 
-def _pushed(state: State, package: Subject | None) -> State:
+def _pushed(state: State, subject: Subject) -> State:
     """Return the state after an atomic push; the origin takes nothing that does not follow from its own branch."""
-    new = frozenset(tag for tag in state.tags if tag[0] == package)
+    new = frozenset(tag for tag in state.tags if tag[0] == subject)
     taken = {one for one, _ in state.origin_tags}
     if state.moved or any(tag[0] in taken and tag not in state.origin_tags for tag in new):
         return state
     return replace(state, published=len(state.log), origin_tags=state.origin_tags | new)
+
+
+def _tag_pushed(state: State, package: Subject) -> State:
+    """Return the state after the push of a tag alone."""
+    if any(one == package for one, _ in state.origin_tags):
+        return state
+    return replace(state, origin_tags=state.origin_tags | {tag for tag in state.tags if tag[0] == package})
+
+
+def _caught_up(state: State) -> State:
+    """Return the state after the checkout followed the origin's branch, if that has all of HEAD."""
+    return replace(state, moved=False) if state.published == len(state.log) else state
 
 
 # --- what must never be --------------------------------------------------------------------------
@@ -251,6 +278,10 @@ def _images_behind(state: State, _subjects: Sequence[Subject]) -> bool:
     return all(state.at_origin(Subject(Scope.APP, one.name)) for one in state.pushed_images)
 
 
+def _tags_on_branch(state: State, _subjects: Sequence[Subject]) -> bool:
+    return all(state.is_published(one) for one, _ in state.origin_tags)
+
+
 Invariant = Callable[[State, Sequence[Subject]], bool]
 
 INVARIANTS: Mapping[str, Invariant] = {
@@ -261,6 +292,11 @@ INVARIANTS: Mapping[str, Invariant] = {
     "no subject is committed twice": _once,
     "no image is built from pins that are not published": _images_behind,
 }
+VIA_BRANCH_INVARIANTS: Mapping[str, Invariant] = {
+    **INVARIANTS,
+    "no tag is at the origin whose commit is not on the branch": _tags_on_branch,
+}
+"""What can never be where commits go by way of a branch that a person merges."""
 
 
 # --- exploration ---------------------------------------------------------------------------------
@@ -276,14 +312,20 @@ def subjects_for(packages: int = 2, apps: int = 2) -> tuple[Subject, ...]:
 
 
 def explore(
-    subjects: Sequence[Subject], table: Sequence[Row] = TABLE, *, undos: int = 1, interferences: int = 1
+    subjects: Sequence[Subject],
+    table: Sequence[Row] = TABLE,
+    invariants: Mapping[str, Invariant] = INVARIANTS,
+    *,
+    undos: int = 1,
+    interferences: int = 1,
 ) -> Exploration:
     """Visit every state that can be reached, breadth first.
 
     Parameters
     ----------
     undos, interferences
-        How often something is taken back, and how often somebody else stages a file, pushes, or pushes a tag alone.
+        How often something is taken back, and how often somebody else stages a file, pushes, pushes a tag alone, or
+        squashes what is to be merged.
     """
 
     def holding(invariant: Invariant) -> Callable[[State], bool]:
@@ -292,7 +334,7 @@ def explore(
     model = Model(
         (State(),),
         lambda state: _successors(state, subjects, table, undos, interferences),
-        {name: holding(invariant) for name, invariant in INVARIANTS.items()},
+        {name: holding(invariant) for name, invariant in invariants.items()},
         lambda state: _is_finished(state, subjects),
         lambda state: bool(state.interfered),
     )
@@ -302,15 +344,25 @@ def explore(
 def _successors(
     state: State, subjects: Sequence[Subject], table: Sequence[Row], undos: int, interferences: int
 ) -> Iterator[tuple[str, State]]:
-    executor = ModelExecutor(state, subjects)
+    executor = ModelExecutor(state, subjects, table)
     for subject in subjects:
         yield from _steps(executor, subject, table, interferences)
         if state.undone < undos:
             yield from _undo(executor, subject, table)
     if state.interfered < interferences:
         yield from _interferences(state)
+    if executor.is_via_branch:
+        yield from _merges(state)
     if state.stray:
         yield "step: the operator unstages what is not of the release", replace(state, stray=False)
+
+
+def _merges(state: State) -> Iterator[tuple[str, State]]:
+    """Yield what a person makes of the branch that is proposed, and how the checkout follows."""
+    if state.proposed > state.published and not state.squashed:
+        yield "step: a person merges what is proposed", replace(state, published=state.proposed, moved=True)
+    if state.moved and not state.squashed:
+        yield "step: the checkout follows the origin", _caught_up(state)
 
 
 def _steps(
@@ -325,7 +377,7 @@ def _steps(
     if row is None or any(executor.missing(guard, subject) for guard in row.guards):
         return
     begun = [("", executor.state)]
-    if executor.state.interfered < interferences and row.action in (Action.PUSH, Action.PUSH_PINS):
+    if executor.state.interfered < interferences and row.action in (Action.PUSH, Action.PUSH_PINS, Action.PUSH_TAG):
         begun += [(f" ({label})", state) for label, state in _interferences(executor.state)]
     for remark, state in begun:
         for number, effect in enumerate(executor.effects(row.action, subject), 1):
@@ -345,6 +397,8 @@ def _interferences(state: State) -> Iterator[tuple[str, State]]:
     done = replace(state, interfered=state.interfered + 1)
     yield "somebody stages another file", replace(done, stray=True)
     yield "somebody else pushes to the branch", replace(done, moved=True)
+    if state.proposed > state.published:
+        yield "somebody squashes what is proposed", replace(done, moved=True, squashed=True)
     for tag in state.tags - state.origin_tags:
         yield "somebody pushes a tag without its commit", replace(done, origin_tags=state.origin_tags | {tag})
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from quant_release.steps.machine import Executor, Subject
+from quant_release.steps.machine import Steps, Subject
 from quant_release.steps.table import Row
 
 __all__ = ["ScopeSteps"]
 
 
-class ScopeSteps(Executor, Protocol):
+class ScopeSteps(Steps, Protocol):
     """Answers and acts for the subjects of one scope."""
 
     def identity(self, subject: Subject) -> str:

@@ -1,15 +1,16 @@
 """The transition table of a release: the one description of what happens, in which order, under which guards.
 
 Execution, ``release plan``, the reference page and the model check all read `TABLE`. A row takes one subject of its
-scope from one stage to the next.
+scope from one stage to the next. `VIA_BRANCH` is the same table for an origin whose branch only a person may move.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-__all__ = ["TABLE", "Action", "Guard", "Row", "Scope", "Stage", "Undo", "rows_of"]
+__all__ = ["TABLE", "VIA_BRANCH", "Action", "Guard", "Row", "Scope", "Stage", "Undo", "rows_of"]
 
 
 class Scope(Enum):
@@ -30,6 +31,7 @@ class Stage(Enum):
     PINNED = "pinned"
     TESTED = "tested"
     COMMITTED = "committed"
+    MERGED = "merged"
     TAGGED = "tagged"
     PUBLISHED = "published"
     BUILT = "built"
@@ -47,6 +49,7 @@ class Guard(Enum):
     """What must hold before a row acts."""
 
     ALIGNED = "origin is where this release left it: its branch is contained in HEAD, and HEAD adds only this release"
+    OWN = "HEAD adds only this release to what the origin's branch has"
     UNSTAGED = "nothing is staged but this subject's own paths"
     CLEAN = "the subject's own paths have no uncommitted edits but those of this release"
     WHITESPACE = "`git diff --check` finds nothing, in the working tree and since the last tag"
@@ -79,6 +82,8 @@ class Action(Enum):
     COMMIT = 'commit "Prepare vX.Y.Z release": the package\'s own paths and nothing else'
     TAG = "tag `<package>-vX.Y.Z` on that commit"
     PUSH = "`git push --atomic origin HEAD <tag>`, then ask the origin"
+    MERGE = "push HEAD to `release/RUN`, never by force; wait until the origin's branch has its commits as they are"
+    PUSH_TAG = "`git push origin <tag>`, ask the origin, then fast-forward to its branch"
     PIN = "write `requirements.txt`"
     TEST = "install from the tags without sources in a clean environment, run the app's tests"
     COMMIT_PINS = 'commit "Bump shared strategy package pins": `requirements.txt` and nothing else'
@@ -115,6 +120,8 @@ class Row:
     ----------
     makes
         The stage the row leads to; that the subject is there afterwards is its verification.
+    gathers
+        Whether every subject of the scope comes as far as this row before the first one takes it.
     """
 
     step: str
@@ -124,6 +131,7 @@ class Row:
     guards: tuple[Guard, ...]
     action: Action
     undo: Undo
+    gathers: bool = False
 
 
 _P, _A, _I, _S = Scope.PACKAGE, Scope.APP, Scope.IMAGE, Scope.SERVICE
@@ -249,6 +257,48 @@ TABLE: tuple[Row, ...] = (
 )
 
 
-def rows_of(scope: Scope) -> tuple[Row, ...]:
+_MERGED: dict[str, tuple[Row, ...]] = {
+    "tag": (
+        Row(
+            "merge",
+            _P,
+            Stage.COMMITTED,
+            Stage.MERGED,
+            (Guard.OWN, Guard.DEPENDENCIES),
+            Action.MERGE,
+            Undo.NEVER,
+        ),
+        Row("tag", _P, Stage.MERGED, Stage.TAGGED, (Guard.TAG_FREE,), Action.TAG, Undo.UNTAG),
+    ),
+    "push": (
+        Row(
+            "push-tag",
+            _P,
+            Stage.TAGGED,
+            Stage.PUBLISHED,
+            (Guard.TAG_FREE, Guard.DEPENDENCIES),
+            Action.PUSH_TAG,
+            Undo.NEVER,
+        ),
+    ),
+    "push-pins": (
+        Row(
+            "merge-pins",
+            _A,
+            Stage.COMMITTED,
+            Stage.PUBLISHED,
+            (Guard.PACKAGES, Guard.OWN),
+            Action.MERGE,
+            Undo.NEVER,
+            gathers=True,
+        ),
+    ),
+}
+"""What a release by way of a branch does instead of some rows: nothing is tagged before its commit is merged."""
+
+VIA_BRANCH: tuple[Row, ...] = tuple(one for row in TABLE for one in _MERGED.get(row.step, (row,)))
+
+
+def rows_of(scope: Scope, table: Sequence[Row] = TABLE) -> tuple[Row, ...]:
     """Return the rows of a scope, in order."""
-    return tuple(row for row in TABLE if row.scope is scope)
+    return tuple(row for row in table if row.scope is scope)

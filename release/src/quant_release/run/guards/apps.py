@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from quant_release.repository.versions import tag_name
-from quant_release.run.guards.files import aligned, foreign_edits, uncommitted, unstaged
+from quant_release.run.guards.files import aligned, foreign_edits, own, uncommitted, unstaged
 from quant_release.run.guards.published import unpublished_packages
 from quant_release.run.reading import Reading
 from quant_release.steps.machine import Subject
@@ -49,6 +49,7 @@ APP_GUARDS: Mapping[Guard, Callable[[Reading, Subject], str | None]] = {
     Guard.FITTING: _fitting,
     Guard.FORWARD: _forward,
     Guard.ALIGNED: aligned,
+    Guard.OWN: own,
     Guard.UNSTAGED: unstaged,
     Guard.CLEAN: _clean,
 }

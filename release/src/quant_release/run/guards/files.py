@@ -7,10 +7,10 @@ from collections.abc import Iterable, Sequence
 from quant_release.run.reading import Reading
 from quant_release.steps.machine import Subject
 
-__all__ = ["aligned", "foreign_edits", "uncommitted", "unstaged"]
+__all__ = ["aligned", "foreign_edits", "own", "uncommitted", "unstaged"]
 
 
-def aligned(reading: Reading, _subject: Subject) -> str | None:
+def aligned(reading: Reading, subject: Subject) -> str | None:
     """Return what came between origin and HEAD that is not of this release."""
     observed = reading.observed
     if not observed.git.contains(observed.head, observed.remote_head):
@@ -18,6 +18,12 @@ def aligned(reading: Reading, _subject: Subject) -> str | None:
             f"origin/{observed.branch} moved to {observed.remote_head[:12]}, which HEAD does not contain: "
             "`release abandon`, git pull, then plan again"
         )
+    return own(reading, subject)
+
+
+def own(reading: Reading, _subject: Subject) -> str | None:
+    """Return what HEAD adds to the origin's branch that is not of this release."""
+    observed = reading.observed
     foreign = [
         f"{commit[:12]} {text!r}"
         for commit, text, paths in observed.git.log(observed.remote_head, observed.head)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from quant_release.repository.edits import has_entry
 from quant_release.repository.versions import Version, tag_name
 from quant_release.repository.workspace import LOCK, locked_version
-from quant_release.run.guards.files import aligned, foreign_edits, uncommitted, unstaged
+from quant_release.run.guards.files import aligned, foreign_edits, own, uncommitted, unstaged
 from quant_release.run.guards.published import unpublished
 from quant_release.run.reading import Reading
 from quant_release.steps.machine import Subject
@@ -93,6 +93,7 @@ def _lock_is_clean(reading: Reading, package: str) -> bool:
 
 PACKAGE_GUARDS: Mapping[Guard, Callable[[Reading, Subject], str | None]] = {
     Guard.ALIGNED: aligned,
+    Guard.OWN: own,
     Guard.UNSTAGED: unstaged,
     Guard.CLEAN: _clean,
     Guard.WHITESPACE: _whitespace,

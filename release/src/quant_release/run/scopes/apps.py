@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from quant_release.repository.pins import read_pins
 from quant_release.run.desired import PINS_MESSAGE
 from quant_release.run.guards.apps import APP_GUARDS
+from quant_release.run.merging import Merging
 from quant_release.run.reading import Reading
 from quant_release.run.scopes.files import Files
 from quant_release.run.tools import Tools
@@ -21,6 +22,7 @@ class AppSteps:
 
     def __init__(self, tools: Tools, reading: Reading) -> None:
         self.tools, self.reading, self.files = tools, reading, Files(reading)
+        self.merging = Merging(reading, tools.merging)
 
     def refresh(self) -> None:
         """Forget what was read."""
@@ -29,14 +31,30 @@ class AppSteps:
     def stage(self, subject: Subject) -> Stage:
         """Return how far an app has come."""
         observed, desired = self.reading.observed, self.reading.desired
-        if desired.pinned_at(observed.remote_head, subject.name):
-            return Stage.PUBLISHED
         committed = desired.pinned_at(observed.head, subject.name)
+        if self._is_at_origin(subject.name) and not self._is_beside(subject, committed=committed):
+            return Stage.PUBLISHED
         if not committed and not desired.written(subject):
             return Stage.START
         if not self.tools.passed(desired.tested_key(subject.name)):
             return Stage.PINNED
         return Stage.COMMITTED if committed else Stage.TESTED
+
+    def _is_at_origin(self, name: str) -> bool:
+        """Whether the origin's branch pins an app as the bundle says, by whatever commit."""
+        return self.reading.desired.pinned_at(self.reading.observed.remote_head, name)
+
+    def _is_beside(self, subject: Subject, *, committed: bool) -> bool:
+        """Whether a run by way of a branch has pins here that the origin's branch took by another commit."""
+        observed, desired = self.reading.observed, self.reading.desired
+        if self.reading.via is None:
+            return False
+        if not committed:
+            return desired.written(subject)
+        return not observed.git.contains(observed.remote_head, self._commit_of(subject))
+
+    def _commit_of(self, subject: Subject) -> str:
+        return self.tools.git.last_touching(self.reading.observed.head, *self.reading.desired.files(subject))
 
     def missing(self, guard: Guard, subject: Subject) -> str | None:
         """Return what is missing for a guard to hold."""
@@ -59,6 +77,7 @@ class AppSteps:
             Action.TEST: self._test,
             Action.COMMIT_PINS: self._commit,
             Action.PUSH_PINS: self._push,
+            Action.MERGE: self._merge,
         }
         actions[action](subject)
 
@@ -73,7 +92,11 @@ class AppSteps:
         self.files.commit(subject, PINS_MESSAGE)
 
     def _push(self, subject: Subject) -> None:
-        self.files.push(lambda: self.stage(subject) is Stage.PUBLISHED)
+        self.files.push(lambda: self.stage(subject) is Stage.PUBLISHED, "HEAD")
+
+    def _merge(self, subject: Subject) -> None:
+        self.merging.bring(lambda: self._is_at_origin(subject.name))
+        self.merging.catch_up()
 
     # --- what is taken back --------------------------------------------------------------------
 
@@ -86,8 +109,7 @@ class AppSteps:
         return undoes[undo](subject)
 
     def _uncommit(self, subject: Subject) -> bool:
-        observed, files = self.reading.observed, self.reading.desired.files(subject)
-        return self.files.uncommit(subject, self.tools.git.last_touching(observed.head, *files))
+        return self.files.uncommit(subject, self._commit_of(subject))
 
     # --- what is to come -----------------------------------------------------------------------
 
@@ -102,6 +124,7 @@ class AppSteps:
             ),
             Action.COMMIT_PINS: (f"git add {app.requirements}", f'git commit -m "{PINS_MESSAGE}"'),
             Action.PUSH_PINS: ("git push --atomic origin HEAD",),
+            Action.MERGE: self.merging.commands(),
         }
         return commands[row.action]
 

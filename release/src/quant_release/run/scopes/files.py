@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from collections.abc import Callable
 from uuid import uuid4
 
@@ -16,6 +17,8 @@ from quant_release.run.reading import Reading
 from quant_release.steps.machine import StepFailed, Subject
 
 __all__ = ["Files"]
+
+_DECLINED = re.compile(r"declined|protected|pull request|merge request", re.IGNORECASE)
 
 
 class Files:
@@ -46,14 +49,17 @@ class Files:
         self.git.stage(self.reading.desired.files(subject))
         self.git.commit_staged(message)
 
-    def push(self, is_published: Callable[[], bool], *tags: str) -> None:
-        """Push HEAD and tags; an error of a push that arrived is none."""
+    def push(self, is_published: Callable[[], bool], *refs: str) -> None:
+        """Push refs; an error of a push that arrived is none."""
         try:
-            self.git.push(*tags)
-        except GitError:
+            self.git.push_alone(*refs)
+        except GitError as error:
             self.reading.refresh()
-            if not is_published():
-                raise
+            if is_published():
+                return
+            if self.reading.via is None and _DECLINED.search(str(error)):
+                raise GitError(f"{error}; if only pull requests may move the branch: --resume --via-branch") from error
+            raise
 
     def diff(self, subject: Subject) -> str:
         """Return what the commit of a subject changes, as a unified diff."""

@@ -7,9 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from quant_platform_kit.domain.errors import Refused
 
 from quant_release.repository.versions import tag_name
+from quant_release.repository.workspace import read_workspace
 from quant_release.run.desired import release_message
 from quant_release.run.guards.packages import PACKAGE_GUARDS
 from quant_release.run.guards.published import unpublished
+from quant_release.run.merging import Merging
 from quant_release.run.reading import Reading
 from quant_release.run.scopes.files import Files
 from quant_release.run.tools import Tools
@@ -24,6 +26,7 @@ class PackageSteps:
 
     def __init__(self, tools: Tools, reading: Reading) -> None:
         self.tools, self.reading, self.files = tools, reading, Files(reading)
+        self.merging = Merging(reading, tools.merging)
 
     def refresh(self) -> None:
         """Forget what was read."""
@@ -38,7 +41,12 @@ class PackageSteps:
             return Stage.START
         if not desired.committed(name):
             return Stage.BUMPED if desired.written(subject) else Stage.CHECKED
-        return Stage.TAGGED if observed.tags.get(self._tag(name)) == desired.release_commit(name) else Stage.COMMITTED
+        commit = desired.release_commit(name)
+        if self.reading.via is not None and not observed.git.contains(observed.remote_head, commit):
+            return Stage.COMMITTED
+        if observed.tags.get(self._tag(name)) == commit:
+            return Stage.TAGGED
+        return Stage.COMMITTED if self.reading.via is None else Stage.MERGED
 
     def _tag(self, name: str) -> str:
         return tag_name(name, self.reading.desired.versions[name])
@@ -63,6 +71,8 @@ class PackageSteps:
             Action.COMMIT: self._commit,
             Action.TAG: self._make_tag,
             Action.PUSH: self._push,
+            Action.MERGE: self._merge,
+            Action.PUSH_TAG: self._push_tag,
         }
         actions[action](subject)
 
@@ -82,7 +92,21 @@ class PackageSteps:
         self.tools.git.tag(self._tag(name), desired.release_commit(name), f"{name} {desired.versions[name]}")
 
     def _push(self, subject: Subject) -> None:
-        self.files.push(lambda: self.stage(subject) is Stage.PUBLISHED, self._tag(subject.name))
+        self.files.push(lambda: self.stage(subject) is Stage.PUBLISHED, "HEAD", self._tag(subject.name))
+
+    def _merge(self, subject: Subject) -> None:
+        self.merging.bring(lambda: self._is_at_origin(subject.name))
+
+    def _is_at_origin(self, name: str) -> bool:
+        """Whether the origin's branch has a package in the version of the bundle, by whatever commit."""
+        observed, wanted = self.reading.observed, self.reading.desired.versions[name]
+        found = read_workspace(observed.git, observed.remote_head).packages.get(name)
+        return found is not None and found.version == wanted
+
+    def _push_tag(self, subject: Subject) -> None:
+        self.files.push(lambda: self.stage(subject) is Stage.PUBLISHED, f"refs/tags/{self._tag(subject.name)}")
+        self.reading.refresh()
+        self.merging.catch_up()
 
     # --- what is taken back --------------------------------------------------------------------
 
@@ -110,7 +134,7 @@ class PackageSteps:
 
     def commands(self, row: Row, subject: Subject) -> Sequence[str]:
         """Return what a row does, as it could be typed."""
-        desired, name = self.reading.desired, subject.name
+        desired, name, branch = self.reading.desired, subject.name, self.reading.observed.branch
         if row.action is Action.CHECK:
             return self._check_commands(name)
         commands: Mapping[Action, Sequence[str]] = {
@@ -121,6 +145,8 @@ class PackageSteps:
             ),
             Action.TAG: (f"git tag -a {self._tag(name)}",),
             Action.PUSH: (f"git push --atomic origin HEAD {self._tag(name)}",),
+            Action.MERGE: self.merging.commands(),
+            Action.PUSH_TAG: (f"git push origin {self._tag(name)}", f"git pull --ff-only origin {branch}"),
         }
         return commands[row.action]
 
