@@ -8,6 +8,7 @@ from typing import Any
 
 from quant_platform_kit.domain.errors import QuantError
 from quant_release.cloud import addresses, calls, identity, run_api, scheduler_api
+from quant_release.run import service_moves
 from quant_release.steps.machine import Boundary, Subject
 from quant_release.steps.table import Row, Scope, rows_of
 
@@ -44,6 +45,11 @@ OF_REQUESTS: dict[str, dict[str, Any]] = {
 """Faults of requests, of either server."""
 
 
+WRITING = ("deploy", "shift", "switch")
+MUST_STOP = {"etag_moves": WRITING, "version_lies": ("confirm", "shift", "switch", "probe"), "start_fails": ("deploy",)}
+"""Faults that no release may go on after, by the steps at which they come."""
+
+
 @dataclass(frozen=True)
 class Disturbance:
     """A fault that is armed when a step begins.
@@ -59,6 +65,9 @@ class Disturbance:
     name: str
     fields: dict[str, Any] = field(hash=False)
     goes_back: bool
+
+    def __str__(self) -> str:
+        return f"{self.name} of {self.server} at {self.step}"
 
     def arm(self, shop: Workshop) -> None:
         """Arm it."""
@@ -93,6 +102,9 @@ _PATIENCE: dict[tuple[Any, str], Any] = {
     **{(module, "CALL_SECONDS"): 0.5 for module in (run_api, scheduler_api, identity)},
     (calls, "_PAUSES"): (0.01, 0.02),
     (addresses, "_PAUSES"): (0.01, 0.02),
+    (addresses, "_SECONDS"): 1.0,
+    (addresses, "_PROBE_SECONDS"): 1.0,
+    (service_moves, "_TRAFFIC_SECONDS"): 1.0,
 }
 
 
@@ -110,6 +122,8 @@ def tried(shop: Workshop, disturbance: Disturbance) -> Counter[str]:
         else:
             shop.forget()
             found.update(f"{disturbance}: {one}" for one in site.faults(exactly=False))
+            if disturbance.step in MUST_STOP.get(disturbance.name, ()):
+                found[f"{disturbance}: was not noticed"] += 1
     return found
 
 
@@ -123,7 +137,9 @@ def _arming(shop: Workshop, disturbance: Disturbance) -> Any:
 
 def _untold(text: str, disturbance: Disturbance) -> list[str]:
     """Return what an error does not say: step, service, what is live now, what to type."""
-    told = ("service longbridge-hk", "live now", "; type: release apply first-bundle --resume")
+    is_named = disturbance.name in MUST_STOP and disturbance.step in MUST_STOP[disturbance.name]
+    step = f"{disturbance.step} of " if is_named else ""
+    told = (f"{step}service longbridge-hk", "live now", "; type: release apply first-bundle --resume")
     lines = [f"{disturbance}: does not say {what!r}: {text}" for what in told if what not in text]
     return lines + ([f"{disturbance}: two lines"] if "\n" in text else [])
 

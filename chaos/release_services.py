@@ -10,13 +10,20 @@ import signal
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from quant_release.cloud.holds import ServiceLedger
+from quant_release.cloud.run_api import CloudRun
+from quant_release.cloud.scheduler_api import Scheduler
+from quant_release.run import service_records
+from quant_release.run.apply import was_held
 from quant_release.steps.machine import Boundary, Reached, Subject
 from quant_release.steps.table import Row, Scope
 
+from chaos.release_faults import every_disturbance, hurried, tried
 from chaos.release_site import ServiceSite, Workshop, workshop
 from chaos.release_watch import watched
 
@@ -29,18 +36,27 @@ STEPS = {"apply": 8, "switch": 5, "rollback": 7}
 
 
 def campaign(instants: int, seed: int) -> dict[str, Any]:
-    """Kill releases at every boundary and at random instants; return what was counted."""
+    """Kill and disturb releases; return what was counted."""
     began, found = time.monotonic(), Counter[str]()
     with tempfile.TemporaryDirectory(prefix="quant-chaos-") as name, workshop(Path(name).resolve()) as shop:
         at_boundaries = {command: at_every_boundary(shop, command, found) for command in STEPS}
+        at_effects = {command: at_every_effect(shop, command, found) for command in STEPS}
         draw = random.Random(seed)
         at_instants = sum(at_an_instant(shop, draw, found) for _ in range(instants))
-    looks = found.pop("looks", 0)
+        half_way = sum(half_way_back(shop, draw, found) for _ in range(instants // 4))
+        with hurried():
+            disturbances = list(every_disturbance())
+            for one in disturbances:
+                found.update(tried(shop, one))
+    looks, stopped = found.pop("looks", 0), found.pop("stopped", 0)
     return {
         "campaign": "release-services",
         "killed_at_boundaries": at_boundaries,
-        "instants": instants,
+        "killed_after_effects": at_effects,
         "killed_at_instants": at_instants,
+        "killed_and_rolled_back": half_way,
+        "disturbed": len(disturbances),
+        "stopped_by_it": stopped,
         "looks": looks,
         "faults": dict(found),
         "seconds": round(time.monotonic() - began),
@@ -48,11 +64,11 @@ def campaign(instants: int, seed: int) -> dict[str, Any]:
     }
 
 
-def at_every_boundary(shop: Workshop, command: str, found: Counter[str]) -> int:
+def at_every_boundary(shop: Workshop, command: str, found: Counter[str], *, paused: bool = False) -> int:
     """Let a command be killed at the next boundary each time; return how often it was."""
     killed = 0
     for boundaries in ROUNDS:
-        with shop.site(command) as site, watched(site, found):
+        with shop.site(command, paused=paused) as site, watched(site, found):
             killed += site.to_the_end(kill_once_at_each(site.made.rehearsal.tools / "seen", boundaries))
             found.update(site.faults())
     return killed
@@ -70,6 +86,68 @@ def kill_once_at_each(seen: Path, boundaries: Collection[Boundary]) -> Reached:
             os.kill(os.getpid(), signal.SIGKILL)
 
     return reached
+
+
+EFFECTS: tuple[tuple[Any, str], ...] = (
+    (CloudRun, "write_template"),
+    (CloudRun, "write_traffic"),
+    (Scheduler, "set_paused"),
+    (ServiceLedger, "set_hold"),
+    (service_records, "_create"),
+)
+"""What changes Cloud Run, the job, the ledger and what the journal knows of services."""
+
+
+def at_every_effect(shop: Workshop, command: str, found: Counter[str]) -> int:
+    """Let a command be killed after its next durable effect each time, in the middle of its steps."""
+    with shop.site(command) as site, watched(site, found):
+        seen = site.made.rehearsal.tools / "effects"
+        kept = [(place, name, getattr(place, name)) for place, name in EFFECTS]
+        for place, name, effect in kept:
+            setattr(place, name, killed_after(seen, name, effect))
+        try:
+            killed = site.to_the_end()
+        finally:
+            for place, name, effect in kept:
+                setattr(place, name, effect)
+        found.update(site.faults())
+    return killed
+
+
+def killed_after(seen: Path, name: str, effect: Callable[..., Any]) -> Callable[..., Any]:
+    """Return an effect after which its process is killed, the first time that it is had on the same thing."""
+
+    def had(*words: Any, **more: Any) -> Any:
+        result = effect(*words, **more)
+        of = [getattr(words[0], "_service", ""), *(word for word in words if isinstance(word, str | tuple))]
+        line = f"{name} {of} {more}\n"
+        known = seen.read_text().splitlines(keepends=True) if seen.exists() else []
+        if line not in known:
+            with seen.open("a") as file:
+                file.write(line)
+            os.kill(os.getpid(), signal.SIGKILL)
+        return result
+
+    return had
+
+
+def half_way_back(shop: Workshop, draw: random.Random, found: Counter[str]) -> int:
+    """Kill an apply while it moves services, and go back, killed on the way, too; return how often it was killed."""
+    with shop.site("apply") as site, watched(site, found):
+        killed = killed_while_moving(site, draw.uniform(0.0, 0.8))
+        back = replace(site, command="rollback")
+        if any(held_by_last_run(site)):
+            killed += killed_while_moving(back, draw.uniform(0.0, 0.5))
+            if back.to_the_end() < 0:
+                found["not rolled back"] += 1
+            found.update(back.faults(exactly=False))
+    return killed
+
+
+def held_by_last_run(site: ServiceSite) -> Iterator[bool]:
+    """Yield of each service whether it was held: one that was not has nowhere to go back to."""
+    run = site.journal.runs()[-1]
+    return (was_held(site.journal, run.run, Subject(Scope.SERVICE, name)) for name in site.made.services)
 
 
 def at_an_instant(shop: Workshop, draw: random.Random, found: Counter[str]) -> int:

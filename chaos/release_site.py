@@ -23,10 +23,8 @@ from quant_release.demo.cloud import REGION, cloud_on_this_machine
 from quant_release.run.apply import Watching, apply, switch
 from quant_release.run.journal import Journal
 from quant_release.run.locks import LEASE
-from quant_release.run.opening import read_release
 from quant_release.run.rollback import rollback
 from quant_release.steps.machine import Reached
-from quant_release.steps.table import Scope, Stage
 from quant_release.testing.rehearsal import make_rehearsal, rehearsal_in
 from quant_release.testing.services import AFTER, BEFORE, ServiceRehearsal, register_images, release_images
 from venue_sandbox.servers.loopback import ask
@@ -49,10 +47,17 @@ MADE = {"apply": ["c1", "s1"], "switch": ["s1"], "rollback": ["c1"]}
 
 @dataclass(frozen=True)
 class ServiceSite:
-    """Services before a command, on emulators that nobody else uses meanwhile."""
+    """Services before a command, on emulators that nobody else uses meanwhile.
+
+    Attributes
+    ----------
+    paused
+        Whether an operator had paused their jobs.
+    """
 
     made: ServiceRehearsal
     command: str
+    paused: bool = False
 
     # --- what is done --------------------------------------------------------------------------
 
@@ -136,12 +141,10 @@ class ServiceSite:
             found.append("the run is open")
         if exactly:
             requests = self.made.cloud.run.requests() | self.made.cloud.scheduler.requests()
-            count = len(self.made.services)
-            found += [
-                f"{what} {requests.get(what, 0)} times instead of {times * count}"
-                for what, times in WRITES[self.command].items()
-                if requests.get(what, 0) != times * count
-            ]
+            for what, times in WRITES[self.command].items():
+                wanted = 0 if self.paused and what != "patch" else times * len(self.made.services)
+                if (count := requests.get(what, 0)) != wanted:
+                    found.append(f"{what} {count} times instead of {wanted}")
             found += ["a revision too many, or too few" for name in self.made.services if not self._has_own(name)]
         errors = self.errors.read_text().splitlines() if self.errors.exists() else []
         return [*found, *(errors if exactly else [])]
@@ -160,16 +163,10 @@ class ServiceSite:
             "profile": said["profile"] == (AFTER if is_after else BEFORE),
             "code": said["commit"].endswith("-before") == (self.journal.runs()[-1].command == "rollback"),
             "image": said["image"] == self.service(name).template.containers[0].image,
-            "pause": not self.is_paused(name),
+            "pause": self.is_paused(name) is self.paused,
             "hold": scope_of(name) not in halts(store).on(),
         }
         return [what for what, holds in checks.items() if not holds]
-
-    def is_open(self) -> bool:
-        """Whether every service is where the command leads it."""
-        release = read_release(self.made.options(), BUNDLE)
-        services = [one for one in release.subjects if one.scope is Scope.SERVICE]
-        return all(release.executor.stage(one) is Stage.OPEN for one in services)
 
 
 @dataclass(frozen=True)
@@ -181,21 +178,22 @@ class Workshop:
     registry: Path
 
     @contextmanager
-    def site(self, command: str, services: Mapping[str, str] = PAIR) -> Generator[ServiceSite]:
+    def site(self, command: str, services: Mapping[str, str] = PAIR, *, paused: bool = False) -> Generator[ServiceSite]:
         """Make services as they are before a command; they are gone afterwards."""
         work = self.folder / "work"
         shutil.rmtree(work, ignore_errors=True)
         shutil.copytree(self.folder / "pristine", work)
-        # a copy is of the same place: its origin and stores are named by absolute paths
         made = ServiceRehearsal(rehearsal_in(work), self.cloud, f"p{uuid4().hex[:12]}", self.registry, dict(services))
         os.environ["PATH"] = f"{made.rehearsal.tools}{os.pathsep}{_PATH}"  # noqa: TID251 - for stand-ins
         made.deploy()
         made.write_bundle()
-        site = ServiceSite(made, command)
+        site = ServiceSite(made, command, paused)
         if command != "apply":
             site.perform("apply")
         if command == "switch":
             self._other_settings(made)
+        for name in services if paused else ():
+            self.cloud.jobs.pause_job(name=site.place("jobs", name))
         self.forget()
         try:
             yield site
