@@ -14,7 +14,7 @@ from quant_release.steps.table import Row, Scope, rows_of
 
 from chaos.release_site import ServiceSite, Workshop
 
-__all__ = ["Disturbance", "every_disturbance", "hurried", "tried"]
+__all__ = ["OF_SERVICES", "Disturbance", "each_once", "every_disturbance", "hurried", "tried"]
 
 ONE = {"longbridge-hk": "longbridge"}
 FOREVER: dict[str, Any] = {"times": None}
@@ -83,6 +83,18 @@ def every_disturbance() -> Iterator[Disturbance]:
             for name, fields in faults.items():
                 yield Disturbance(row.step, server, name, fields, goes_back=number % 2 == 1)
                 number += 1
+
+
+def each_once() -> Iterator[Disturbance]:
+    """Yield every fault at one step, and every step: those of services where they matter, the others in turn."""
+    places = ("deploy", "deploy", "shift", "switch", "deploy", "confirm", "probe", "hold", "switch")
+    for number, (step, name) in enumerate(zip(places, OF_SERVICES, strict=True)):
+        yield Disturbance(step, "run", name, OF_SERVICES[name], goes_back=number % 2 == 1)
+    steps = [row.step for row in rows_of(Scope.SERVICE)]
+    for number, name in enumerate(OF_REQUESTS):
+        step = steps[number % len(steps)]
+        server = "scheduler" if step in ("hold", "open") else "run"
+        yield Disturbance(step, server, name, OF_REQUESTS[name], goes_back=number % 2 == 1)
 
 
 @contextmanager

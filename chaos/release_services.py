@@ -10,7 +10,7 @@ import signal
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,10 +24,10 @@ from quant_release.steps.machine import Boundary, Reached, Subject
 from quant_release.steps.table import Row, Scope
 
 from chaos.release_faults import every_disturbance, hurried, tried
-from chaos.release_site import ServiceSite, Workshop, workshop
+from chaos.release_site import PAIR, ServiceSite, Workshop, workshop
 from chaos.release_watch import watched
 
-__all__ = ["campaign"]
+__all__ = ["at_every_boundary", "at_every_effect", "campaign", "kill_once_at_each"]
 
 ROUNDS = (set(Boundary) - {Boundary.VERIFIED}, {Boundary.VERIFIED})
 """A step whose process died after its action is not taken again, and does not come to be verified: two rounds."""
@@ -98,9 +98,9 @@ EFFECTS: tuple[tuple[Any, str], ...] = (
 """What changes Cloud Run, the job, the ledger and what the journal knows of services."""
 
 
-def at_every_effect(shop: Workshop, command: str, found: Counter[str]) -> int:
+def at_every_effect(shop: Workshop, command: str, found: Counter[str], services: Mapping[str, str] = PAIR) -> int:
     """Let a command be killed after its next durable effect each time, in the middle of its steps."""
-    with shop.site(command) as site, watched(site, found):
+    with shop.site(command, services) as site, watched(site, found):
         seen = site.made.rehearsal.tools / "effects"
         kept = [(place, name, getattr(place, name)) for place, name in EFFECTS]
         for place, name, effect in kept:

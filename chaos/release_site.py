@@ -29,7 +29,7 @@ from quant_release.testing.rehearsal import make_rehearsal, rehearsal_in
 from quant_release.testing.services import AFTER, BEFORE, ServiceRehearsal, register_images, release_images
 from venue_sandbox.servers.loopback import ask
 
-__all__ = ["COMMANDS", "ServiceSite", "Workshop", "workshop"]
+__all__ = ["COMMANDS", "PAIR", "ServiceSite", "Workshop", "workshop"]
 
 _FORK = multiprocessing.get_context("fork")
 _PATH = os.environ["PATH"]  # noqa: TID251 - as it was
@@ -171,19 +171,20 @@ class ServiceSite:
 
 @dataclass(frozen=True)
 class Workshop:
-    """The emulators, and a workspace whose packages, pins and images are released."""
+    """The emulators, and a workspace whose packages, pins and images are released; beside it is one that stays so."""
 
-    folder: Path
+    work: Path
     cloud: Any
     registry: Path
 
     @contextmanager
     def site(self, command: str, services: Mapping[str, str] = PAIR, *, paused: bool = False) -> Generator[ServiceSite]:
         """Make services as they are before a command; they are gone afterwards."""
-        work = self.folder / "work"
-        shutil.rmtree(work, ignore_errors=True)
-        shutil.copytree(self.folder / "pristine", work)
-        made = ServiceRehearsal(rehearsal_in(work), self.cloud, f"p{uuid4().hex[:12]}", self.registry, dict(services))
+        shutil.rmtree(self.work, ignore_errors=True)
+        shutil.copytree(self.work.with_name("pristine"), self.work)
+        made = ServiceRehearsal(
+            rehearsal_in(self.work), self.cloud, f"p{uuid4().hex[:12]}", self.registry, dict(services)
+        )
         os.environ["PATH"] = f"{made.rehearsal.tools}{os.pathsep}{_PATH}"  # noqa: TID251 - for stand-ins
         made.deploy()
         made.write_bundle()
@@ -228,4 +229,4 @@ def workshop(folder: Path) -> Generator[Workshop]:
     shutil.copytree(folder / "work", folder / "pristine")
     with cloud_on_this_machine(f"registry:{registry}", folder / "logs") as cloud:
         os.environ.update(cloud.settings)  # noqa: TID251 - for releases
-        yield Workshop(folder, cloud, registry)
+        yield Workshop(folder / "work", cloud, registry)
