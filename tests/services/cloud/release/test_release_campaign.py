@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections import Counter
 from pathlib import Path
 
 import pytest
+from quant_release.demo.cloud import Cloud
+from quant_release.steps.machine import Boundary
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[4]))
 from chaos.release_faults import Disturbance, each_once, hurried, tried
 from chaos.release_services import at_every_effect, kill_once_at_each
 from chaos.release_site import Workshop
 from chaos.release_watch import watched
-from quant_release.demo.cloud import Cloud
-from quant_release.steps.machine import Boundary
 
 pytestmark = pytest.mark.services
 
@@ -38,7 +41,7 @@ def test_an_apply_killed_around_every_step_of_a_service_does_everything_once(sho
     assert set(found) == {"looks"}
 
 
-@pytest.mark.parametrize(("command", "effects"), [("apply", 16), ("switch", 12), ("rollback", 12)])
+@pytest.mark.parametrize(("command", "effects"), [("apply", 16), ("rollback", 12)])
 def test_a_command_killed_after_every_effect_does_everything_once(shop: Workshop, command: str, effects: int) -> None:
     found = Counter[str]()
     assert at_every_effect(shop, command, found, ONE) == effects
