@@ -56,15 +56,18 @@ def rollback(options: Options, name: str, *, resume: bool = False, watching: Wat
 
 
 def _run_to_roll_back(site: Site, options: Options, *, resume: bool) -> RunRecord:
-    """Return the run that is open, or the last one of the bundle that moved one of the services."""
+    """Return the run that is open, or the last one of the bundle that moved one of the services.
+
+    One that is open is rolled back whatever its bundle says by now: whoever mends a bundle has not yet gone back.
+    """
     run = site.release.run
-    if resume or (run is not None and (run.command == "rollback" or run.digest != site.bundle.digest)):
+    if run is not None and run.bundle == site.bundle.name and run.command != "rollback" and not resume:
+        return run
+    if run is not None or resume:
         require_run(site.release, "rollback", resume=resume)
         assert run is not None
         assert run.back is not None
         return site.journal.run(run.back)
-    if run is not None:
-        return run
     last = last_run_that_moved(site.journal, site.bundle, site.services())
     if last is not None:
         return last

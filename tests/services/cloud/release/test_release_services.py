@@ -369,3 +369,16 @@ def test_a_probe_that_met_an_open_run_is_made_again_and_never_counts(
         "probe of service ibkr-service: the probe of account REHEARSAL looked at nothing: run 7 is open"
     )
     assert site.held() == {"release-ibkr-service"}
+
+
+@pytest.mark.parametrize("site", [ONE], indirect=True)
+def test_a_release_that_stopped_is_rolled_back_also_when_its_bundle_was_mended(site: Site) -> None:
+    site.cloud.run.fault("start_fails", service="ibkr-service")
+    before = site.environment("ibkr-service")
+    assert "deploy of service ibkr-service: " in site.refused()
+    site.rewrite_bundle('MAX_WEIGHT = "0.5"', 'MAX_WEIGHT = "0.4"')
+    assert "and bundle first-bundle says something else" in site.refused(resume=True)
+    rollback(site.made.options(), BUNDLE)
+    assert (site.environment("ibkr-service"), site.held()) == (before, frozenset())
+    site.apply()
+    assert site.environment("ibkr-service")["MAX_WEIGHT"] == "0.4"
