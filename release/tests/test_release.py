@@ -42,6 +42,9 @@ def test_the_first_bundle_goes_from_the_baseline_to_its_target(rehearsal: Rehear
     assert rehearsal.git.changed() == []
     strategies = read_workspace(rehearsal.origin, f"{STRATEGIES}-v0.7.13").packages[STRATEGIES]
     assert str(strategies.requires[KIT]) == "0.7.10"
+    assert str(strategies.references[KIT]) == (
+        f"{KIT} @ git+file://{rehearsal.origin.root}@{KIT}-v0.7.10#subdirectory=packages/quant_platform_kit"
+    )
     check_pins(rehearsal)
     check_images(rehearsal)
     check_journal(rehearsal, run)
@@ -234,7 +237,8 @@ def test_a_version_that_was_committed_by_hand_is_tested_and_tagged_without_anoth
         manifest = rehearsal.root / f"packages/{folder}/pyproject.toml"
         history, lock = rehearsal.root / f"docs/history/{name}.md", rehearsal.root / "uv.lock"
         old = "0.7.8" if name == KIT else "0.7.11"
-        manifest.write_text(manifest.read_text().replace(f'"{old}"', f'"{version}"').replace("==0.7.8", "==0.7.10"))
+        text = manifest.read_text().replace(f'"{old}"', f'"{version}"')
+        manifest.write_text(text.replace(f"{KIT}-v0.7.8", f"{KIT}-v0.7.10"))
         lock.write_text(lock.read_text().replace(f'"{old}"', f'"{version}"'))
         history.write_text(history.read_text().replace("## Unreleased", f"## {version} - 2026-01-03", 1))
     rehearsal.git.run("commit", "--quiet", "--all", "--message", "Versions by hand")
