@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 
-__all__ = ["child_environment", "setting", "store_url"]
+__all__ = ["child_environment", "setting", "settings_of", "store_url"]
 
 _OF_A_HOOK = ("GIT_DIR", "GIT_INDEX_FILE", "GIT_WORK_TREE", "GIT_PREFIX", "GIT_OBJECT_DIRECTORY")
 _OF_THIS_PYTHON = ("VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME", "UV_PROJECT_ENVIRONMENT")
@@ -19,6 +20,22 @@ def store_url() -> str | None:
 def setting(name: str) -> str | None:
     """Return a variable of the operator's environment; None if it is not set, or empty."""
     return os.environ.get(name) or None  # noqa: TID251 - this is where it is read
+
+
+@contextmanager
+def settings_of(values: Mapping[str, str]) -> Generator[None]:
+    """Set variables for as long as a rehearsal lasts; afterwards they are what they were."""
+    environment = os.environ  # noqa: TID251 - what is read here is set here
+    before = {name: environment.get(name) for name in values}
+    environment.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                environment.pop(name, None)
+            else:
+                environment[name] = value
 
 
 def child_environment(**extra: str) -> Mapping[str, str]:

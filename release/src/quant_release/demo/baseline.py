@@ -20,7 +20,7 @@ from quant_release.repository.versions import Version, tag_name
 from quant_release.repository.workspace import LOCK, read_workspace
 from quant_release.run.desired import release_message
 
-__all__ = ["BUNDLE", "KIT", "PINS", "STRATEGIES", "TARGET", "bundle_text", "copy_of", "make_origin"]
+__all__ = ["BUNDLE", "KIT", "PINS", "STRATEGIES", "TARGET", "bundle_text", "copy_of", "make_origin", "pinned"]
 
 KIT, STRATEGIES = "quant-platform-kit", "us-equity-strategies"
 RELEASES: Sequence[tuple[str, str]] = (
@@ -58,6 +58,11 @@ def bundle_text(kit: str = TARGET[KIT], strategies: str = TARGET[STRATEGIES], mo
         f'name = "{BUNDLE}"\nplatforms = ["ibkr", "schwab", "longbridge"]\n{more}\n'
         f'[packages]\n{KIT} = "{kit}"\n{STRATEGIES} = "{strategies}"\n{services}'
     )
+
+
+def pinned(app: str) -> Mapping[str, str]:
+    """Return the versions that an app is pinned to at the baseline, by package."""
+    return dict(zip((KIT, STRATEGIES), PINS[app], strict=True))
 
 
 def copy_of(source: Path, folder: Path) -> Git:

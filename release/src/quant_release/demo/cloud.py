@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from google.auth.credentials import AnonymousCredentials
 from google.cloud import run_v2, scheduler_v1
 from venue_sandbox.servers.launch import Server
 
-__all__ = ["CALLER", "REGION", "Cloud", "cloud_on_this_machine"]
+__all__ = ["CALLER", "REGION", "Cloud", "cloud_on_this_machine", "service_text"]
 
 REGION = "europe-west1"
 CALLER = "scheduler@rehearsal.iam.gserviceaccount.com"
@@ -30,6 +31,11 @@ class Cloud:
     run: Server
     scheduler: Server
     secrets: Server
+
+    @property
+    def certificates(self) -> str:
+        """Where the keys of the jobs' tokens are."""
+        return f"{self.settings['CLOUD_SCHEDULER_URL']}/oauth2/v3/certs"
 
     @property
     def settings(self) -> Mapping[str, str]:
@@ -82,8 +88,25 @@ class Cloud:
         self.jobs.create_job(parent=parent, job=job)
 
 
+def service_text(name: str, app: str, project: str, store: str, more: str) -> str:
+    """Return what a bundle says of a service that `Cloud` has: its job has its name, its audience is https://NAME.
+
+    Parameters
+    ----------
+    store
+        Address of its ledger.
+    more
+        Further lines.
+    """
+    return (
+        f'\n[services.{name}]\nplatform = "{app}"\nregion = "{REGION}"\nproject = "{project}"\n'
+        f'image = "registry.invalid/rehearsal/{app}"\nschedule = "{name}"\nservice_account = "{CALLER}"\n'
+        f'audience = "https://{name}"\nstore = "{store}"\n{more}'
+    )
+
+
 @contextmanager
-def cloud_on_this_machine(builder: str, logs: Path | None = None) -> Generator[Cloud]:
+def cloud_on_this_machine(builder: str, logs: Path | None = None, now: datetime | None = None) -> Generator[Cloud]:
     """Start the servers; they end with the context.
 
     Parameters
@@ -92,11 +115,14 @@ def cloud_on_this_machine(builder: str, logs: Path | None = None) -> Generator[C
         What an image is: ``venv:FOLDER`` or ``registry:FILE``.
     logs
         Folder for what the revisions say.
+    now
+        What time it is for the scheduler, aware; it fires nothing by itself then. None for real time.
     """
     more = () if logs is None else ("--logs", str(logs))
     with ExitStack() as stack:
         secrets = stack.enter_context(Server("venue_sandbox.cloud.secrets"))
         more = (*more, "--secrets", f"http://127.0.0.1:{secrets.port}")
         run = stack.enter_context(Server("venue_sandbox.cloud.run", "--builder", builder, *more))
-        scheduler = stack.enter_context(Server("venue_sandbox.cloud.scheduler"))
+        clock = () if now is None else ("--clock", "virtual", "--start", f"{now:%Y-%m-%dT%H:%M:%SZ}")
+        scheduler = stack.enter_context(Server("venue_sandbox.cloud.scheduler", *clock))
         yield Cloud(run, scheduler, secrets)

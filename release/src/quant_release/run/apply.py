@@ -146,7 +146,8 @@ def _with_standing(site: Site, error: QuantError, subject: Subject, under_way: S
     services.refresh()
     where = f"{under_way[0].step} of {subject}" if under_way else str(subject)
     kind = Refused if isinstance(error, Refused) else StepFailed
-    return kind(f"{where}: {str(error).removeprefix(f'{where}: ')}; {services.standing(subject)}")
+    text = str(error).removeprefix(f"{where}: ").rstrip(".")
+    return kind(f"{where}: {text}; {services.standing(subject)}")
 
 
 def open_service(options: Options, name: str, service: str, why: str) -> bool:

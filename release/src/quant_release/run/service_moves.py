@@ -231,12 +231,26 @@ class Moves:
         said = self._require_said(state.deployed.address, state.serving, is_final=True)
         if said.stale:
             raise CloudError(f"settings of a snapshot are there, and the profile takes none: {', '.join(said.stale)}")
-        reports = state.world.addresses.probe(state.deployed.address, state.caller)
+        reports = self._reports()
         for report in reports:
             if wrong := _mistakes(report, said):
                 raise CloudError(f"the probe of account {report['account_id']}: {'; '.join(wrong)}")
         told = "; ".join(f"{one['account_id']} {one['outcome']}: {', '.join(one['reasons'])}" for one in reports)
         RevisionRecords(self._journal, state.full_name, state.serving).record("probed", told)
+
+    def _reports(self) -> list[dict[str, Any]]:
+        """Return the reports of a probe that looked: one that met an open run says so, and is made again."""
+        state, clock = self._state, self._state.world.clock
+        deadline = clock.monotonic() + state.world.terms.patience
+        while True:
+            reports = state.world.addresses.probe(state.deployed.address, state.caller)
+            skipped = next((one for one in reports if one.get("outcome") == Outcome.SKIPPED.value), None)
+            if skipped is None:
+                return reports
+            if clock.monotonic() > deadline:
+                reasons = ", ".join(map(str, skipped.get("reasons") or ()))
+                raise CloudError(f"the probe of account {skipped['account_id']} looked at nothing: {reasons}")
+            clock.sleep(_POLL_SECONDS)
 
     def open(self) -> None:
         """Lift the halt of the release, and resume the job unless it was paused before."""

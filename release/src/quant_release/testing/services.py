@@ -14,8 +14,8 @@ from quant_platform_kit.domain.digests import sha256
 from quant_platform_kit.services.operate.owners import require_ownership
 
 from quant_release.cloud.world import Terms
-from quant_release.demo.baseline import BUNDLE, KIT, PINS, STRATEGIES, TARGET
-from quant_release.demo.cloud import CALLER, REGION, Cloud
+from quant_release.demo.baseline import BUNDLE, TARGET, pinned
+from quant_release.demo.cloud import Cloud, service_text
 from quant_release.repository.versions import Version, tag_name
 from quant_release.run.apply import apply
 from quant_release.run.journal import Journal
@@ -91,8 +91,7 @@ class ServiceRehearsal:
         """Deploy every service at the baseline, with its job, and an account in the ledger."""
         tags = self.rehearsal.origin.tags()
         for app in dict.fromkeys(self.services.values()):
-            pinned = zip((KIT, STRATEGIES), PINS[app], strict=True)
-            commits = {name: tags[tag_name(name, Version.read(text))] for name, text in pinned}
+            commits = {name: tags[tag_name(name, Version.read(text))] for name, text in pinned(app).items()}
             register(self.registry, self.image_before(app), f"{app}-before", commits)
         store = open_store(self.ledger)
         for name, app in self.services.items():
@@ -111,12 +110,9 @@ class ServiceRehearsal:
         text = f'name = "{BUNDLE}"\nplatforms = ["ibkr", "schwab", "longbridge"]\n\n[packages]\n'
         text += "".join(f'{name} = "{version}"\n' for name, version in TARGET.items())
         for name, app in self.services.items():
-            text += (
-                f'\n[services.{name}]\nplatform = "{app}"\nregion = "{REGION}"\nproject = "{self.project}"\n'
-                f'image = "registry.invalid/rehearsal/{app}"\nprofile = "{AFTER}"\nschedule = "{name}"\n'
-                f'service_account = "{CALLER}"\naudience = "https://{name}"\nstore = "{self.ledger}"\n'
-                f'flags = {{ MAX_WEIGHT = "0.5" }}\n{more.get(name.replace("-", "_"), "")}'
-            )
+            further = more.get(name.replace("-", "_"), "")
+            lines = f'profile = "{AFTER}"\nflags = {{ MAX_WEIGHT = "0.5" }}\n{further}'
+            text += service_text(name, app, self.project, self.ledger, lines)
         self.rehearsal.commit(f"release/bundles/{BUNDLE}.toml", text, "The bundle")
         self.rehearsal.git.run("push", "--quiet", "origin", "main")
 

@@ -343,3 +343,29 @@ def test_a_job_that_a_killed_release_paused_is_resumed_by_the_rollback_and_one_o
     rollback(site.made.options(), BUNDLE)
     assert site.job("ibkr-service").state.name == ("PAUSED" if paused else "ENABLED")
     assert site.held() == frozenset()
+
+
+@pytest.mark.parametrize("site", [ONE], indirect=True)
+def test_a_probe_that_met_an_open_run_is_made_again_and_never_counts(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = Addresses.probe
+    skips = [1, 2]
+
+    def busy(self: Addresses, *arguments: Any) -> list[dict[str, Any]]:
+        reports = made(self, *arguments)
+        if skips:
+            skips.pop()
+            return [{**one, "outcome": "skipped", "reasons": ["run 7 is open: probe again"]} for one in reports]
+        return reports
+
+    monkeypatch.setattr(Addresses, "probe", busy)
+    apply(site.made.options(patience=5.0), BUNDLE, until="probe:ibkr-service")
+    assert skips == []
+    rollback(site.made.options(), BUNDLE)
+    skips.extend(range(1000))
+    text = site.refused()
+    assert text.startswith(
+        "probe of service ibkr-service: the probe of account REHEARSAL looked at nothing: run 7 is open"
+    )
+    assert site.held() == {"release-ibkr-service"}
