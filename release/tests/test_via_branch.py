@@ -227,8 +227,13 @@ def test_a_version_that_was_committed_by_hand_without_a_tag_of_the_kit_is_merged
     rehearsal.commit(manifest, re.sub(r" @ git[^\"]+", "==0.7.10", text), "A version by hand")
     rehearsal.origin.run("fetch", "--quiet", str(rehearsal.root), "main:main")
     person = Person(rehearsal)
-    apply(by_branch(options, person), BUNDLE, until=f"push-tag:{STRATEGIES}")
-    assert len(person.asked) == 2
+    apply(by_branch(options, person), BUNDLE, until=f"push-tag:{KIT}")
+    person.merge = None
+    options = by_branch(options, person)
+    with pytest.raises(StepFailed, match="nobody has merged"):
+        apply(options, BUNDLE, resume=True)
+    by_merge_commit(rehearsal.origin, person.asked[-1])
+    apply(options, BUNDLE, until=f"push-tag:{STRATEGIES}", resume=True)
     found = read_workspace(rehearsal.origin, f"{STRATEGIES}-v0.7.13").packages[STRATEGIES]
     assert found.references[KIT].tag == f"{KIT}-v0.7.10"
 
