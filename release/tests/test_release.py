@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from quant_platform_kit.adapters.stores import open_store
 from quant_platform_kit.domain.errors import InvalidInput, Refused
@@ -10,6 +12,7 @@ from quant_platform_kit.services.record.leases import lease_at
 from quant_release.demo.baseline import BUNDLE, KIT, STRATEGIES, bundle_text
 from quant_release.inspect.drift import drifts
 from quant_release.inspect.preview import plan
+from quant_release.inspect.status import read_status
 from quant_release.repository.pins import read_pins
 from quant_release.repository.workspace import read_workspace
 from quant_release.run.apply import Watching, abandon, apply
@@ -251,6 +254,30 @@ def test_a_version_that_was_committed_by_hand_is_tested_and_tagged_without_anoth
     abandon(options, BUNDLE)
     assert rehearsal.git.commit() == commit
     assert len([line for line in rehearsal.log_of("uv") if line.startswith("build")]) == 2
+
+
+def test_apps_go_forth_to_tags_that_name_each_other_and_back_to_one_that_has_a_version(
+    rehearsal: Rehearsal, options: Options
+) -> None:
+    manifest = "packages/us_equity_strategies/pyproject.toml"
+    text = (rehearsal.root / manifest).read_text().replace('"0.7.11"', '"0.7.12"')
+    rehearsal.commit(manifest, re.sub(r" @ git[^\"]+", "==0.7.8", text))
+    rehearsal.git.tag(f"{STRATEGIES}-v0.7.12", "HEAD", "as it was done before")
+    rehearsal.git.push(f"{STRATEGIES}-v0.7.12")
+    apply(options, BUNDLE)
+    rehearsal.commit(
+        "release/bundles/wrong.toml", bundle_text("0.7.10", "0.7.12", "rollback = true").replace(BUNDLE, "wrong")
+    )
+    rehearsal.commit(
+        "release/bundles/back.toml", bundle_text("0.7.8", "0.7.12", "rollback = true").replace(BUNDLE, "back")
+    )
+    rehearsal.git.push()
+    with pytest.raises(Refused, match=r"0\.7\.12 was released for quant-platform-kit 0\.7\.8, the bundle has 0\.7\.10"):
+        apply(options, "wrong")
+    apply(options, "back")
+    status = read_status(rehearsal.root)
+    assert {tuple(app["pins"].values()) for app in status["apps"]} == {("0.7.8", "0.7.12")}
+    assert {one["kind"] for one in status["mismatches"]} == {"behind"}
 
 
 def test_a_rollback_pins_earlier_tags_and_releases_no_package(rehearsal: Rehearsal, options: Options) -> None:
