@@ -1,7 +1,8 @@
 """The release campaign: `release apply` is killed at every boundary of every step, and at random instants.
 
 ``python -m chaos.release --instants 100`` prints one JSON line: how many releases ``--resume`` finished, and what
-happened twice or not at all at the origin, in the image repository and in the checkout.
+happened twice or not at all at the origin, in the image repository and in the checkout. ``--services`` is the campaign
+of the steps of services; ``--mutant NAME``, or ``all``, says what it finds of a defect of those.
 """
 
 import argparse
@@ -26,6 +27,9 @@ from quant_release.testing.crashing import (
 from quant_release.testing.rehearsal import Rehearsal, make_rehearsal
 
 from chaos.arguments import positive
+from chaos.release_mutants import MUTANTS, caught
+from chaos.release_services import campaign
+from chaos.release_site import workshop
 
 _PATH = os.environ["PATH"]  # noqa: TID251 - as it was
 _ROUNDS = (set(Boundary) - {Boundary.VERIFIED}, {Boundary.VERIFIED})
@@ -81,7 +85,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--instants", type=positive, default=100)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--services", action="store_true", help="the steps of services, on emulators")
+    parser.add_argument("--mutant", choices=(*MUTANTS, "all"), help="a defect that has to be caught")
     options = parser.parse_args()
+    if options.services or options.mutant:
+        return main_of_services(options)
     began = time.monotonic()
     found: Counter[str] = Counter()
     killed = 0
@@ -106,6 +114,19 @@ def main() -> int:
     }
     sys.stdout.write(json.dumps(result) + "\n")
     return 1 if found or killed != len(Boundary) * STEPS else 0
+
+
+def main_of_services(options: argparse.Namespace) -> int:
+    """Run the campaign of services, or what catches defects; return 1 if it finds something, or misses a defect."""
+    if options.mutant is None:
+        result = campaign(options.instants, options.seed)
+    else:
+        names = list(MUTANTS) if options.mutant == "all" else [options.mutant]
+        with tempfile.TemporaryDirectory(prefix="quant-chaos-") as folder, workshop(Path(folder).resolve()) as shop:
+            found = {name: caught(shop, name) for name in names}
+        result = {"campaign": "release-services", "mutants": found, "met": all(found.values())}
+    sys.stdout.write(json.dumps(result) + "\n")
+    return 0 if result["met"] else 1
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from quant_release.cli.app import app
 from quant_release.images.builders import BUILDERS
 from quant_release.run import journal
 from quant_release.steps.model_check import INVARIANTS, VIA_BRANCH_INVARIANTS
+from quant_release.steps.service_check import SERVICE_INVARIANTS
 from quant_release.steps.table import TABLE, VIA_BRANCH, Guard, Row, Scope, rows_of
 
 from reference.markdown import table
@@ -88,6 +89,11 @@ def page() -> str:
         "\n".join(f"- {text}" for text in INVARIANTS),
         "With `--via-branch` neither is this, though a person merges, squashes or forgets what is proposed:",
         "\n".join(f"- {text}" for text in VIA_BRANCH_INVARIANTS if text not in INVARIANTS),
+        "Services, each with job and ledger, are explored alike: a crash after each durable effect, triggers at "
+        "any moment, revisions that do not start, `abandon`, `open`, `rollback` from anywhere, and other people who "
+        "write the service, take its traffic, pause, resume or halt between two effects. In no state is any of these "
+        "broken, and from each that nobody else disturbed the run comes to its end:",
+        "\n".join(f"- {text}" for text in SERVICE_INVARIANTS),
         "## The journal",
         "```text\n" + (journal.__doc__ or "").partition("::")[2].strip("\n") + "\n```",
     ]

@@ -9,10 +9,11 @@ from quant_platform_kit.adapters.clock import SystemClock
 from quant_platform_kit.domain.errors import QuantError, Refused
 from quant_platform_kit.services.operate.audit import Operator
 
-from quant_release.run.journal import RunRecord, RunWatcher, StepListener
+from quant_release.run.journal import Journal, RunRecord, RunWatcher, StepListener
 from quant_release.run.locks import NEEDED
 from quant_release.run.opening import Options, Release, Site, exclusively
 from quant_release.run.refusals import refusals
+from quant_release.run.service_records import ServiceRecords
 from quant_release.steps.machine import (
     Boundary,
     Reached,
@@ -26,7 +27,7 @@ from quant_release.steps.machine import (
 )
 from quant_release.steps.table import Row, Scope
 
-__all__ = ["Watching", "abandon", "apply", "carry_through", "open_service", "require_run", "switch"]
+__all__ = ["Watching", "abandon", "apply", "carry_through", "open_service", "require_run", "switch", "was_held"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,13 +188,21 @@ def abandon(options: Options, name: str) -> Sequence[str]:
         if run is None or run.digest != site.bundle.digest:
             raise Refused(f"there is nothing to take back: no release of bundle {site.bundle.name} is open")
         Operator(site.journal.store, SystemClock(), options.who).audit("release abandon", f"bundle {site.bundle.name}")
-        take_back(site.executor, subjects, RunWatcher(site.journal, run.run))
-        for service in site.services():
+        untouched = (
+            [] if run.back is None else [one for one in site.services() if not was_held(site.journal, run.back, one)]
+        )
+        take_back(site.executor, [one for one in subjects if one not in untouched], RunWatcher(site.journal, run.run))
+        for service in (one for one in site.services() if one not in untouched):
             site.executor.services.reopen_half_held(service)
         site.journal.note(run.run, "abandoned")
         site.lease.close_run()
-        left = [f"{subject} {site.executor.stage(subject).value}" for subject in subjects]
+        left = [f"{subject} {site.executor.stage(subject).value}" for subject in subjects if subject not in untouched]
         via = site.executor.reading.via
         if via is not None and site.executor.tools.git.remote(via).head is not None:
             left.append(f"branch {via} is still at the origin: close what asks for its merge, and delete it")
         return left
+
+
+def was_held(journal: Journal, run: str, service: Subject) -> bool:
+    """Whether a run has held a service, or begun to; it left the others as they are."""
+    return ServiceRecords(journal, run, service.name).held is not None

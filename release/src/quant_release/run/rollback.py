@@ -7,11 +7,10 @@ from collections.abc import Iterable, Sequence
 from quant_platform_kit.domain.errors import Refused
 
 from quant_release.bundle import Bundle
-from quant_release.run.apply import Watching, carry_through, require_run
+from quant_release.run.apply import Watching, carry_through, require_run, was_held
 from quant_release.run.journal import Journal, RunRecord
 from quant_release.run.opening import Options, Site, exclusively
 from quant_release.run.refusals import refusals
-from quant_release.run.service_records import ServiceRecords
 from quant_release.run.service_state import Course
 from quant_release.steps.machine import Subject
 from quant_release.steps.table import Scope, Stage
@@ -39,6 +38,11 @@ def rollback(options: Options, name: str, *, resume: bool = False, watching: Wat
         services = _held(site.journal, back, site.services())
         if not services:
             raise Refused(f"run {back.run} has moved none of these services: there is nothing to go back to")
+        others = [one for one in _moved(site, back) if one not in services]
+        if left := [one.name for one in others if site.executor.services.is_held(one)]:
+            raise Refused(
+                f"run {back.run} holds {', '.join(left)}, too: roll back all that it holds, without --service"
+            )
         if found := refusals(site.executor, services):
             raise Refused("; ".join(found))
         run = _begun(options, site, back)
@@ -52,15 +56,18 @@ def rollback(options: Options, name: str, *, resume: bool = False, watching: Wat
 
 
 def _run_to_roll_back(site: Site, options: Options, *, resume: bool) -> RunRecord:
-    """Return the run that is open, or the last one of the bundle that moved one of the services."""
+    """Return the run that is open, or the last one of the bundle that moved one of the services.
+
+    One that is open is rolled back whatever its bundle says by now: whoever mends a bundle has not yet gone back.
+    """
     run = site.release.run
-    if resume or (run is not None and (run.command == "rollback" or run.digest != site.bundle.digest)):
+    if run is not None and run.bundle == site.bundle.name and run.command != "rollback" and not resume:
+        return run
+    if run is not None or resume:
         require_run(site.release, "rollback", resume=resume)
         assert run is not None
         assert run.back is not None
         return site.journal.run(run.back)
-    if run is not None:
-        return run
     last = last_run_that_moved(site.journal, site.bundle, site.services())
     if last is not None:
         return last
@@ -80,7 +87,13 @@ def last_run_that_moved(journal: Journal, bundle: Bundle, services: Sequence[Sub
 
 def _held(journal: Journal, run: RunRecord, services: Iterable[Subject]) -> list[Subject]:
     """Return the services that a run has held; the others were left as they are."""
-    return [one for one in services if ServiceRecords(journal, run.run, one.name).held]
+    return [one for one in services if was_held(journal, run.run, one)]
+
+
+def _moved(site: Site, run: RunRecord) -> list[Subject]:
+    """Return every service of the bundle that a run has held, whatever this one is limited to."""
+    services = (Subject(Scope.SERVICE, name) for name, one in site.bundle.services.items() if one.is_moved)
+    return _held(site.journal, run, services)
 
 
 def _is_abandoned(journal: Journal, run: RunRecord) -> bool:
@@ -101,8 +114,7 @@ def _begun(options: Options, site: Site, back: RunRecord) -> RunRecord:
 
 def _apps_that_are_back(site: Site, back: RunRecord) -> Sequence[Subject]:
     """Return the apps of which every service that the run moved is back."""
-    services = {Subject(Scope.SERVICE, name): one for name, one in site.bundle.services.items() if one.is_moved}
-    moved = _held(site.journal, back, services)
-    ahead = {services[one].platform for one in moved if site.executor.stage(one) is not Stage.OPEN}
-    names = dict.fromkeys(services[one].platform for one in moved)
+    moved, services = _moved(site, back), site.bundle.services
+    ahead = {services[one.name].platform for one in moved if site.executor.stage(one) is not Stage.OPEN}
+    names = dict.fromkeys(services[one.name].platform for one in moved)
     return [Subject(Scope.APP, name) for name in names if name not in ahead]

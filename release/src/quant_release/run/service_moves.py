@@ -109,8 +109,6 @@ class Moves:
         state = self._state
         if state.held is None:
             said = state.said
-            inherited = state.predecessor if state.was_left_held else None
-            paused = inherited.paused_before if inherited else state.job.paused
             document = state.deployed.document
             self._records.record_held(
                 Held(
@@ -118,15 +116,23 @@ class Moves:
                     document.generation,
                     self._image_of_serving(),
                     state.job.name,
-                    paused,
                     self._journal.who,
                     self._journal.store.now(),
                     None if isinstance(said, CloudError) else said,
                 )
             )
-        state.world.scheduler.set_paused(state.job.name, paused=True)
+        self._pause()
         reason = f"release {self._run} by {self._journal.who}"
         state.ledger.set_hold(self._journal.who, reason, on=True)
+
+    def _pause(self) -> None:
+        """Pause the job; one that an operator has paused stays so for good."""
+        state = self._state
+        is_paused = state.world.scheduler.job(state.job.name).paused
+        if not is_paused or state.owing:
+            self._records.record_pausing()
+        if not is_paused:
+            state.world.scheduler.set_paused(state.job.name, paused=True)
 
     def _image_of_serving(self) -> str:
         return self._state.serving_revision.containers[0].image
@@ -155,8 +161,24 @@ class Moves:
             except Changed as error:
                 raise self._who_changed(error) from error
         self._wait_until_ready(attempt)
-        if self._state.deployed.tag_address(tag) is None:
+        if not self._has_address(attempt.name, tag) and attempt.revision is not None:
+            self._give_address(attempt.name, tag)
+        if not self._has_address(attempt.name, tag):
             raise CloudError(f"revision {attempt.name} is ready, and its tag {tag} has no address")
+
+    def _has_address(self, revision: str, tag: str) -> bool:
+        """Whether a revision can be asked: at the main address once it has the traffic, and the tag is gone."""
+        return self._state.serving == revision or self._state.deployed.tag_address(tag) is not None
+
+    def _give_address(self, revision: str, tag: str) -> None:
+        """Ask once more for the address of a revision that an earlier process made, and that came without one."""
+        state = self._state
+        traffic = (TrafficTarget(state.serving, 100), *state.other_tags, TrafficTarget(revision, tag=tag))
+        try:
+            state.world.run.write_traffic(state.deployed, traffic)
+        except Changed as error:
+            raise self._who_changed(error) from error
+        self._look_again()
 
     def _wait_until_ready(self, attempt: Attempt) -> None:
         world = self._state.world
@@ -219,8 +241,14 @@ class Moves:
 
     def switch(self) -> None:
         """Give the service its environment, as a revision of its own, confirmed and shifted like the other."""
-        name = self._state.attempt(SETTINGS).name
+        name, served = self._state.attempt(SETTINGS).name, self._state.serving
         self.make(SETTINGS)
+        state = self._state
+        if state.serving not in (served, name) or not state.is_own(state.deployed.written_revision):
+            raise Changed(
+                f"{state.name} was changed by {state.deployed.last_change} while revision {name} started: "
+                f"{state.serving} has the traffic, {state.differences()}"
+            )
         if not self._state.seen("confirmed", name):
             self.confirm(SETTINGS)
         self.shift(SETTINGS)
@@ -255,12 +283,14 @@ class Moves:
             clock.sleep(_POLL_SECONDS)
 
     def open(self) -> None:
-        """Lift the halt of the release, and resume the job unless it was paused before."""
+        """Lift the halt of the release, and resume the job unless an operator had paused it."""
         state, held = self._state, self._records.held
         assert held is not None  # it was held
         state.ledger.set_hold(self._journal.who, f"release {self._run} by {self._journal.who}", on=False)
-        if not held.paused_before:
+        if owing := state.owing:
             state.world.scheduler.set_paused(held.job, paused=False)
+            for records in owing:
+                records.record_resumed()
 
     def open_by_hand(self, why: str) -> None:
         """Open a service that a person has looked at, once what serves answers.

@@ -2,7 +2,8 @@
 
 ::
 
-    release/services/<run>/<service>/held       what served, and whether the job was paused, before anything was done
+    release/services/<run>/<service>/held       what served before anything was done
+    release/services/<run>/<service>/paused/<n>, resumed/<n>  its job is about to be paused; it was resumed again
     release/services/<run>/<service>/drained    its accounts were at rest under the hold
     release/services/<run>/<service>/opened     a person opened it, after looking
     release/revisions/<key>/confirmed           a revision said at its own address what it was meant to be
@@ -40,8 +41,6 @@ class Held:
         What served.
     generation
         Of the service's document.
-    paused_before
-        Whether somebody had paused the job; then it stays paused.
     before
         What it said of itself, None if it did not answer.
     """
@@ -50,7 +49,6 @@ class Held:
     generation: int
     image: str
     job: str
-    paused_before: bool
     who: str
     at: datetime
     before: Said | None = None
@@ -70,6 +68,25 @@ class ServiceRecords:
     def record_held(self, held: Held) -> None:
         """Record how it was found; what was recorded first counts."""
         _create(self._journal, f"{self._root}/held", held)
+
+    @property
+    def owes_resume(self) -> bool:
+        """Whether the run has paused the job, or was about to, and has not resumed it since."""
+        return self._journal.store.get(f"{self._root}/paused/{self._resumed}") is not None
+
+    def record_pausing(self) -> None:
+        """Record that the run is about to pause the job, which is not paused, or was by the run that is rolled back."""
+        document = {"who": self._journal.who, "at": self._journal.store.now()}
+        _create(self._journal, f"{self._root}/paused/{self._resumed}", document)
+
+    def record_resumed(self) -> None:
+        """Record that it has resumed it."""
+        document = {"who": self._journal.who, "at": self._journal.store.now()}
+        _create(self._journal, f"{self._root}/resumed/{self._resumed}", document)
+
+    @property
+    def _resumed(self) -> int:
+        return len(self._journal.store.keys(f"{self._root}/resumed/"))
 
     @property
     def drained(self) -> bool:

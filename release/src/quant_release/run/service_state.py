@@ -236,13 +236,26 @@ class ServiceState:
         return records.held
 
     @property
-    def was_left_held(self) -> bool:
-        """Of a rollback, whether the run that is rolled back never opened the service that it held."""
-        if self.journal is None or self.course.back is None:
-            return False
-        events = self.journal.events(self.course.back)
-        own = {(one.what, one.step) for one in events if one.subject == f"service {self.name}"}
-        return not (own & {("ended", "open"), ("opened", "")} or any(one.what == "finished" for one in events))
+    def owing(self) -> tuple[ServiceRecords, ...]:
+        """The records, of this run and of the one that is rolled back, by which the job is to be resumed."""
+        known = (self.records, self._records_of(self.course.back))
+        return tuple(one for one in known if one is not None and one.owes_resume)
+
+    @property
+    def is_held(self) -> bool:
+        """Whether it is held, or its job paused, by one of those runs."""
+        return self.ledger.hold() is not None or bool(self.owing)
+
+    @property
+    def may_be_reopened(self) -> bool:
+        """Whether the hold may be lifted as if nothing had been done: what serves was open before, or was probed."""
+        held, back = self.held, self._records_of(self.course.back)
+        if held is None:
+            return back is None or not self.is_held
+        if self.seen("probed", self.serving):
+            return True
+        was_open = back is None or back.opened or self.serving == self.back_to
+        return self.serving == held.revision and was_open
 
     @property
     def back_to(self) -> str | None:

@@ -13,9 +13,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from quant_release.steps.machine import Subject
+from quant_release.steps.search import Exploration, Model, search
 from quant_release.steps.table import TABLE, Action, Guard, Row, Scope, Stage, Undo
 
-__all__ = ["INVARIANTS", "VIA_BRANCH_INVARIANTS", "Exploration", "ModelExecutor", "State", "explore", "subjects_for"]
+__all__ = ["INVARIANTS", "VIA_BRANCH_INVARIANTS", "ModelExecutor", "State", "explore", "subjects_for"]
 
 Commit = tuple[Subject, int, bool]
 """Whose it is, its number, and whether something went in that is not the subject's own."""
@@ -112,7 +113,7 @@ class ModelExecutor:
             case Scope.IMAGE:
                 return Stage.BUILT if subject in state.images else Stage.START
             case Scope.SERVICE:
-                raise AssertionError("services have a model of their own")
+                raise AssertionError("services have a model of their own: service_model")
 
     def _package_stage(self, subject: Subject) -> Stage:
         state = self.state
@@ -191,7 +192,7 @@ class ModelExecutor:
                     lambda s: replace(s, images=s.images | one),
                 )
             case _:
-                raise AssertionError("services have a model of their own")
+                raise AssertionError("services have a model of their own: service_model")
 
     def undone(self, undo: Undo, subject: Subject) -> State | None:
         """Return the state after a row was taken back, None where that is refused."""
@@ -301,24 +302,6 @@ VIA_BRANCH_INVARIANTS: Mapping[str, Invariant] = {
 # --- exploration ---------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Exploration:
-    """What was found.
-
-    Attributes
-    ----------
-    violations
-        By invariant, the steps of a shortest way to a state that breaks it.
-    stuck
-        A shortest way to a state from which the release cannot be finished though nobody interferes any more.
-    """
-
-    states: int
-    finished: int
-    violations: Mapping[str, Sequence[str]]
-    stuck: Sequence[str] | None
-
-
 def subjects_for(packages: int = 2, apps: int = 2) -> tuple[Subject, ...]:
     """Return packages, each depending on those before it, apps that pin them all, and an image of each app."""
     return (
@@ -344,28 +327,18 @@ def explore(
         How often something is taken back, and how often somebody else stages a file, pushes, pushes a tag alone, or
         squashes what is to be merged.
     """
-    start = State()
-    came_from: dict[State, tuple[State, str] | None] = {start: None}
-    after: dict[State, set[State]] = {}
-    frontier = [start]
-    while frontier:
-        reached: list[State] = []
-        for state in frontier:
-            for label, following in _successors(state, subjects, table, undos, interferences):
-                if label.startswith("step"):
-                    after.setdefault(following, set()).add(state)
-                if following not in came_from:
-                    came_from[following] = (state, label)
-                    reached.append(following)
-        frontier = reached
-    violations = {
-        name: _way(came_from, state)
-        for name, holds in invariants.items()
-        if (state := next((one for one in came_from if not holds(one, subjects)), None)) is not None
-    }
-    finished = [state for state in came_from if _is_finished(state, subjects)]
-    lost = _lost(came_from, after, finished)
-    return Exploration(len(came_from), len(finished), violations, None if lost is None else _way(came_from, lost))
+
+    def holding(invariant: Invariant) -> Callable[[State], bool]:
+        return lambda state: invariant(state, subjects)
+
+    model = Model(
+        (State(),),
+        lambda state: _successors(state, subjects, table, undos, interferences),
+        {name: holding(invariant) for name, invariant in invariants.items()},
+        lambda state: _is_finished(state, subjects),
+        lambda state: bool(state.interfered),
+    )
+    return search(model)
 
 
 def _successors(
@@ -433,21 +406,3 @@ def _interferences(state: State) -> Iterator[tuple[str, State]]:
 def _is_finished(state: State, subjects: Iterable[Subject]) -> bool:
     images = {one for one in subjects if one.scope is Scope.IMAGE}
     return images <= state.images
-
-
-def _lost(came_from: Iterable[State], after: Mapping[State, set[State]], finished: Iterable[State]) -> State | None:
-    """Return a state without interference from which no steps lead to the end."""
-    alive = set(finished)
-    frontier = list(alive)
-    while frontier:
-        frontier = [one for state in frontier for one in after.get(state, ()) if one not in alive]
-        alive.update(frontier)
-    return next((state for state in came_from if not state.interfered and state not in alive), None)
-
-
-def _way(came_from: Mapping[State, tuple[State, str] | None], state: State) -> Sequence[str]:
-    way: list[str] = []
-    while (step := came_from[state]) is not None:
-        state = step[0]
-        way.append(step[1])
-    return way[::-1]

@@ -442,3 +442,16 @@ def test_a_run_does_not_end_while_it_holds_a_service_that_it_was_not_limited_to(
     site.apply(resume=True)
     assert site.stages() == {"ibkr-service": "open", "schwab-service": "open"}
     assert {site.job(name).state.name for name in site.made.services} == {"ENABLED"}
+
+
+@pytest.mark.parametrize("site", [ONE], indirect=True)
+def test_a_release_that_stopped_is_rolled_back_also_when_its_bundle_was_mended(site: Site) -> None:
+    site.cloud.run.fault("start_fails", service="ibkr-service")
+    before = site.environment("ibkr-service")
+    assert "deploy of service ibkr-service: " in site.refused()
+    site.rewrite_bundle('MAX_WEIGHT = "0.5"', 'MAX_WEIGHT = "0.4"')
+    assert "and bundle first-bundle says something else" in site.refused(resume=True)
+    rollback(site.made.options(), BUNDLE)
+    assert (site.environment("ibkr-service"), site.held()) == (before, frozenset())
+    site.apply()
+    assert site.environment("ibkr-service")["MAX_WEIGHT"] == "0.4"

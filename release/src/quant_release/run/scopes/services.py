@@ -19,7 +19,7 @@ from quant_release.run.reading import Reading
 from quant_release.run.scopes.images import ImageSteps
 from quant_release.run.service_moves import Expected, Moves
 from quant_release.run.service_plan import commands_of, diff_of
-from quant_release.run.service_state import CODE, Course, Goal, ServiceState, Wanted
+from quant_release.run.service_state import CODE, SETTINGS, Course, Goal, ServiceState, Wanted
 from quant_release.run.service_views import aspects
 from quant_release.run.tools import Tools
 from quant_release.steps.machine import Subject
@@ -106,6 +106,7 @@ class ServiceSteps:
     def undo(self, undo: Undo, subject: Subject) -> bool:
         """Take a row back; return whether there was anything that could be."""
         if undo is Undo.REOPEN:
+            self._require_reopenable(subject)
             self._moves(subject).open()
             return True
         raise Refused(f"{subject} has a revision of this release: release rollback {self.reading.bundle.name}")
@@ -117,10 +118,20 @@ class ServiceSteps:
 
     def reopen_half_held(self, subject: Subject) -> None:
         """Resume the job of a service whose hold was begun and not finished."""
-        state = self.state(subject)
-        if state.held is not None and self.stage(subject) is Stage.START:
+        if self.stage(subject) is not Stage.START:
+            return
+        self._require_reopenable(subject)
+        if self.state(subject).held is not None:
             self._moves(subject).open()
             self.refresh()
+
+    def is_held(self, subject: Subject) -> bool:
+        """Whether it is held, or its job paused, by this run or the one that is rolled back."""
+        return self.state(subject).is_held
+
+    def _require_reopenable(self, subject: Subject) -> None:
+        if not self.state(subject).may_be_reopened:
+            raise Refused(f"{subject} is held for what serves now, which nobody has probed: {self._ways(subject)}")
 
     def _moves(self, subject: Subject) -> Moves:
         return Moves(lambda: self.state(subject), self.refresh, self._journal, self._run, self._expected(subject))
@@ -209,13 +220,10 @@ def _stage(state: ServiceState) -> Stage:
 
 
 def _is_open(state: ServiceState, goal: Goal) -> bool:
-    if state.ledger.hold() is not None:
+    if state.ledger.hold() is not None or (state.job.paused and state.owing):
         return False
     if state.records is not None and state.records.opened:
         return True
-    held = state.held
-    if held is not None and state.job.paused and not held.paused_before:
-        return False
     return state.serves(goal.image, goal.final) and state.seen("probed", state.serving)
 
 
@@ -225,7 +233,10 @@ def _stage_of_revisions(state: ServiceState, goal: Goal) -> Stage:
         return Stage.PROBED if state.seen("probed", state.serving) else Stage.SWITCHED
     if state.serves(goal.image, goal.code):
         return Stage.SHIFTED
+    if state.is_own(state.serving) and state.serving == state.attempt(SETTINGS).name:
+        return Stage.SHIFTED  # it has the traffic, and was not seen to answer
     code = state.attempt(CODE)
-    if not code.is_ready or state.deployed.tag_address(state.tag(CODE)) is None:
+    has_address = state.serving == code.name or state.deployed.tag_address(state.tag(CODE)) is not None
+    if not code.is_ready or not has_address:
         return Stage.DRAINED
     return Stage.CONFIRMED if state.seen("confirmed", code.name) else Stage.DEPLOYED
