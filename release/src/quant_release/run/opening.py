@@ -26,10 +26,10 @@ from quant_release.run.executor import ReleaseExecutor
 from quant_release.run.journal import Journal, NewRun, RunRecord
 from quant_release.run.locks import LEASE, lease_store, lock_checkout
 from quant_release.run.merging import MergeTerms
-from quant_release.run.service_records import ServiceRecords
+from quant_release.run.service_records import held_by
 from quant_release.run.tools import Tools
 from quant_release.steps.machine import Subject
-from quant_release.steps.table import Scope, Stage
+from quant_release.steps.table import Scope
 
 __all__ = ["Options", "Release", "Site", "exclusively", "read_release"]
 
@@ -135,14 +135,10 @@ class Site:
         return run
 
     def _held_besides(self, run: RunRecord, subjects: Sequence[Subject]) -> list[str]:
-        """Return the services that a run has held and not opened, beside some subjects."""
-        moved = (Subject(Scope.SERVICE, name) for name, one in self.bundle.services.items() if one.is_moved)
-        held = (
-            one
-            for one in moved
-            if one not in subjects and ServiceRecords(self.journal, run.run, one.name).held is not None
-        )
-        return [one.name for one in held if self.executor.stage(one) is not Stage.OPEN]
+        """Return the services that a run holds, beside some subjects."""
+        names = (name for name in held_by(self.journal, run.run) if name in self.bundle.services)
+        services = (Subject(Scope.SERVICE, name) for name in names)
+        return [one.name for one in services if one not in subjects and self.executor.services.is_held(one)]
 
     def finish(self, run: RunRecord, subjects: Sequence[Subject]) -> None:
         """Close a run that came to its end, and record how it left its subjects.
@@ -156,8 +152,8 @@ class Site:
         """
         if held := self._held_besides(run, subjects):
             raise Refused(
-                f"what was named is done, and run {run.run} stays open: {', '.join(held)} is still held by it; go on "
-                f"with release {run.command} {run.bundle} --resume, without --service"
+                f"what was named is done, and run {run.run} stays open: it still holds {', '.join(held)}; go on with "
+                f"release {run.command} {run.bundle} --resume, without --service"
             )
         known = self.journal.left(self.bundle.digest)
         if known is not None or (run.command == "apply" and not run.services):

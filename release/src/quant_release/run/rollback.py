@@ -11,6 +11,7 @@ from quant_release.run.apply import Watching, carry_through, require_run, was_he
 from quant_release.run.journal import Journal, RunRecord
 from quant_release.run.opening import Options, Site, exclusively
 from quant_release.run.refusals import refusals
+from quant_release.run.service_records import held_by
 from quant_release.run.service_state import Course
 from quant_release.steps.machine import Subject
 from quant_release.steps.table import Scope, Stage
@@ -38,6 +39,11 @@ def rollback(options: Options, name: str, *, resume: bool = False, watching: Wat
         services = _held(site.journal, back, site.services())
         if not services:
             raise Refused(f"run {back.run} has moved none of these services: there is nothing to go back to")
+        gone = [one for one in held_by(site.journal, back.run) if one not in site.bundle.services]
+        if gone and present is not None:  # one that ended holds none
+            raise Refused(
+                f"run {back.run} has held {', '.join(gone)}, which the bundle names no more: put it back there"
+            )
         others = [one for one in _moved(site, back) if one not in services]
         if left := [one.name for one in others if site.executor.services.is_held(one)]:
             raise Refused(
@@ -76,28 +82,29 @@ def _run_to_roll_back(site: Site, options: Options, *, resume: bool) -> RunRecor
 
 
 def last_run_that_moved(journal: Journal, bundle: Bundle, services: Sequence[Subject]) -> RunRecord | None:
-    """Return the last run of a bundle that moved one of some services and was not abandoned; None where none has.
+    """Return the last run of a bundle that moved one of some services; None where none has.
 
     A run of the bundle as it is now comes before one of what it said earlier.
     """
     known = [one for one in journal.runs() if one.bundle == bundle.name and one.command != "rollback"]
-    moved = [one for one in known if _held(journal, one, services) and not _is_abandoned(journal, one)]
+    moved = [one for one in known if _held(journal, one, services)]
     return max(moved, key=lambda one: (one.digest == bundle.digest, one.run), default=None)
 
 
 def _held(journal: Journal, run: RunRecord, services: Iterable[Subject]) -> list[Subject]:
-    """Return the services that a run has held; the others were left as they are."""
-    return [one for one in services if was_held(journal, run.run, one)]
+    """Return the services that a run has held, and of one that was abandoned those that it had opened by then."""
+    held = [one for one in services if was_held(journal, run.run, one)]
+    events = journal.events(run.run) if held else []
+    if not any(event.what == "abandoned" for event in events):
+        return held
+    opened = {event.subject for event in events if event.step == "open" or event.what == "opened"}
+    return [one for one in held if str(one) in opened]
 
 
 def _moved(site: Site, run: RunRecord) -> list[Subject]:
     """Return every service of the bundle that a run has held, whatever this one is limited to."""
     services = (Subject(Scope.SERVICE, name) for name, one in site.bundle.services.items() if one.is_moved)
     return _held(site.journal, run, services)
-
-
-def _is_abandoned(journal: Journal, run: RunRecord) -> bool:
-    return any(event.what == "abandoned" for event in journal.events(run.run))
 
 
 def _begun(options: Options, site: Site, back: RunRecord) -> RunRecord:

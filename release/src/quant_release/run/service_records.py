@@ -26,7 +26,7 @@ from quant_platform_kit.services.record.objects import decode
 from quant_release.cloud.addresses import Said
 from quant_release.run.journal import Journal
 
-__all__ = ["Held", "RevisionRecords", "ServiceRecords"]
+__all__ = ["Held", "RevisionRecords", "ServiceRecords", "held_by"]
 
 _T = TypeVar("_T")
 
@@ -106,6 +106,13 @@ class ServiceRecords:
         """Record that a person opened it."""
         document = {"who": self._journal.who, "at": self._journal.store.now(), "why": why}
         _create(self._journal, f"{self._root}/opened", document)
+
+
+def held_by(journal: Journal, run: str) -> list[str]:
+    """Return the names of the services that a run has held, whether its bundle names them still or not."""
+    root = f"release/services/{run}/"
+    keys = (key.removeprefix(root).split("/") for key in journal.store.keys(root))
+    return [name for name, *what in keys if what == ["held"]]
 
 
 class RevisionRecords:

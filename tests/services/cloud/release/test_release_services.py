@@ -434,9 +434,7 @@ def test_a_run_does_not_end_while_it_holds_a_service_that_it_was_not_limited_to(
     site.cloud.run.fault("version_lies", service="ibkr-service")
     site.refused()
     site.forget()
-    with pytest.raises(
-        Refused, match="ibkr-service is still held by it; go on with release apply first-bundle --resume"
-    ):
+    with pytest.raises(Refused, match="it still holds ibkr-service; go on with release apply first-bundle --resume"):
         site.apply("schwab-service", resume=True)
     assert site.stages()["schwab-service"] == "open"
     site.apply(resume=True)
@@ -455,3 +453,27 @@ def test_a_release_that_stopped_is_rolled_back_also_when_its_bundle_was_mended(s
     assert (site.environment("ibkr-service"), site.held()) == (before, frozenset())
     site.apply()
     assert site.environment("ibkr-service")["MAX_WEIGHT"] == "0.4"
+
+
+@pytest.mark.parametrize("site", [{"ibkr-service": "ibkr", "schwab-service": "schwab"}], indirect=True)
+def test_a_service_that_a_release_opened_before_it_was_abandoned_goes_back(site: Site) -> None:
+    before = site.environment("ibkr-service")
+    apply(site.made.options(), BUNDLE, until="open:ibkr-service")
+    abandon(site.made.options(), BUNDLE)
+    with pytest.raises(Refused, match="no release of the bundle has moved schwab-service"):
+        rollback(site.made.options("schwab-service"), BUNDLE)
+    rollback(site.made.options(), BUNDLE)
+    assert (site.environment("ibkr-service"), site.version("ibkr-service")["profile"]) == (before, BEFORE)
+
+
+@pytest.mark.parametrize("site", [{"ibkr-service": "ibkr", "schwab-service": "schwab"}], indirect=True)
+def test_a_service_that_is_held_is_not_forgotten_with_the_bundle(site: Site) -> None:
+    apply(site.made.options(), BUNDLE, until="confirm:schwab-service")
+    path = site.made.rehearsal.root / f"release/bundles/{BUNDLE}.toml"
+    whole = path.read_text()
+    path.write_text(whole.partition("\n[services.schwab-service]")[0])
+    with pytest.raises(Refused, match="has held schwab-service, which the bundle names no more: put it back there"):
+        rollback(site.made.options(), BUNDLE)
+    path.write_text(whole)
+    rollback(site.made.options(), BUNDLE)
+    assert site.held() == frozenset()
