@@ -239,10 +239,12 @@ class ServiceModel:
 
     def _is_touched(self) -> bool:
         service, held = self.service, self.held
-        assert held is not None  # the row is guarded by the hold
+        if held is None:
+            return False
         if service.writes != held.writes and service.newest != self.course.run:
             return True
-        own = [one for one in (self.attempt(CODE), self.attempt(SETTINGS)) if one in service.made]
+        known = [self.attempt(kind) for kind in (CODE, SETTINGS) if self.goal(kind) is not None]
+        own = [one for one in known if one in service.made]
         answered = [one for one in own if one in service.answered]
         left = answered[-1] if answered else held.serving
         return service.serving not in (left, *(one for one in own if one not in answered))

@@ -212,6 +212,7 @@ TABLE: tuple[Row, ...] = (
         (
             Guard.IMAGE,
             Guard.DEPLOYED,
+            Guard.UNTOUCHED,
             Guard.PROFILE,
             Guard.SCHEDULE,
             Guard.LEDGER,

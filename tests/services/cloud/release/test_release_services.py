@@ -477,3 +477,19 @@ def test_a_service_that_is_held_is_not_forgotten_with_the_bundle(site: Site) -> 
     path.write_text(whole)
     rollback(site.made.options(), BUNDLE)
     assert site.held() == frozenset()
+
+
+@pytest.mark.parametrize("site", [{"ibkr-service": "ibkr", "schwab-service": "schwab"}], indirect=True)
+def test_a_service_that_somebody_changed_once_it_was_open_is_not_held_again(site: Site) -> None:
+    apply(site.made.options(), BUNDLE, until="confirm:schwab-service")
+    service = site.service("ibkr-service")
+    service.template.revision, service.template.service_account = "", "bea@example.com"
+    service.traffic[0].revision = ""
+    service.traffic[0].type_ = 1
+    site.cloud.services.update_service(service=service).result(20)
+    site.forget()
+    assert "hold of service ibkr-service: ibkr-service was changed by" in site.refused(resume=True)
+    assert site.written() == {}
+    assert site.held() == {"release-schwab-service"}
+    site.apply("schwab-service", resume=True)
+    assert site.held() == frozenset()

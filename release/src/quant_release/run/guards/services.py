@@ -231,7 +231,8 @@ class ServiceGuards:
     def _untouched(self) -> str | None:
         """Whether somebody has written the service since it was held."""
         state, held = self._state, self._state.held
-        assert held is not None  # the row is guarded by the hold
+        if held is None:
+            return None
         code, settings = state.attempt(CODE), state.attempt(SETTINGS)
         own = [one for one in (code, settings) if one.revision is not None]
         document = state.deployed
