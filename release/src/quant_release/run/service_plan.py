@@ -13,8 +13,8 @@ from quant_release.steps.table import Action
 
 __all__ = ["commands_of", "diff_of"]
 
-_SEPARATOR = "^|^"
-"""Lets values with commas through gcloud's lists."""
+_SEPARATORS = ("|", ";", "#", "~", "@@@")
+"""One that is in no value lets values with commas through gcloud's lists."""
 
 
 def diff_of(action: Action, state: ServiceState) -> str:
@@ -63,18 +63,40 @@ def commands_of(action: Action, state: ServiceState) -> Sequence[str]:
 def _switch_commands(state: ServiceState, found: Sequence[Change], place: str) -> Sequence[str]:
     if not found:
         return ("(nothing to change)",)
+    update = f"gcloud run services update {state.name}"
     values = [f"{one.name}={one.after.value}" for one in found if one.after and one.after.secret is None]
     secrets = [f"{one.name}={one.after.secret}:{one.after.version}" for one in found if one.after and one.after.secret]
-    removed = [one.name for one in found if one.after is None]
     options = (
-        ("--update-env-vars", values and shlex.quote(_SEPARATOR + "|".join(values))),
+        ("--update-env-vars", values and shlex.quote(_listed(values))),
+        ("--remove-env-vars", ",".join(one.name for one in found if _was_value(one) and not _becomes_value(one))),
         ("--update-secrets", ",".join(secrets)),
-        ("--remove-env-vars", ",".join(removed)),
+        ("--remove-secrets", ",".join(one.name for one in found if _was_secret(one) and one.after is None)),
     )
+    # gcloud takes a value for what is a secret only once that is gone
+    first = ",".join(one.name for one in found if _was_secret(one) and _becomes_value(one))
     return (
-        f"gcloud run services update {state.name} {_joined(options)} {_revision(state, SETTINGS)} {place}",
+        *((f"{update} --remove-secrets {first} --no-traffic {place}",) if first else ()),
+        f"{update} {_joined(options)} {_revision(state, SETTINGS)} {place}",
         _traffic(state, SETTINGS, place),
     )
+
+
+def _listed(values: Sequence[str]) -> str:
+    """Return a list as gcloud reads it, whatever is in its values."""
+    separator = next((one for one in _SEPARATORS if not any(one in value for value in values)), _SEPARATORS[-1])
+    return f"^{separator}^{separator.join(values)}"
+
+
+def _was_value(change: Change) -> bool:
+    return change.before is not None and change.before.secret is None
+
+
+def _was_secret(change: Change) -> bool:
+    return change.before is not None and change.before.secret is not None
+
+
+def _becomes_value(change: Change) -> bool:
+    return change.after is not None and change.after.secret is None
 
 
 def _joined(options: Iterable[tuple[str, object]]) -> str:

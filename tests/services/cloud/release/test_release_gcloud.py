@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -11,13 +12,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from quant_platform_kit.domain.digests import plain
+from quant_platform_kit.domain.digests import plain, sha256
 from quant_release.demo.baseline import BUNDLE
 from quant_release.demo.cloud import REGION
 from quant_release.inspect.drift import drifts
 from quant_release.inspect.overall import read_overall
+from quant_release.inspect.preview import plan
 from quant_release.run.apply import apply
 from quant_release.run.opening import read_release
+from quant_release.steps.table import Scope
+from quant_release.testing.services import AFTER
 
 from .site_frame import Site
 
@@ -103,3 +107,21 @@ def test_each_change_by_gcloud_is_its_own_line_of_drift(site: Site, gcloud: Call
         lines.append(line)
         found = [one.subject for one in drifts(read_release(site.made.options(), BUNDLE))]
         assert sorted(found) == sorted(lines)
+
+
+def test_what_a_plan_shows_for_gcloud_does_the_same_when_it_is_typed(site: Site, gcloud: Callable[..., str]) -> None:
+    site.add_secret("password", "first")
+    secret = 'secrets = { BROKER_PASSWORD = { secret = "password", version = "1" } }\nflags = {'
+    site.rewrite_bundle("flags = {", f'{secret} API_KEY = "a,b|c",')
+    for password in ("password:1", "by hand"):
+        release = read_release(site.made.options(), BUNDLE)
+        (service,) = (one for one in release.subjects if one.scope is Scope.SERVICE)
+        commands = {one.step: one.commands for one in plan(release.executor, [service])}["switch"]
+        for command in commands[:-1]:
+            mark = f"suffix {sha256(password.encode())[:8]}"  # of the run, that is to come
+            gcloud(*shlex.split(command.replace("suffix run-s1", mark))[2:])
+        found = site.environment(NAME)
+        assert (found["BROKER_PASSWORD"], found["API_KEY"], found["STRATEGY_PROFILE"]) == (password, "a,b|c", AFTER)
+        gcloud("services", "update-traffic", NAME, "--to-latest")
+        if password == "password:1":
+            site.rewrite_bundle(secret, 'flags = { BROKER_PASSWORD = "by hand",')
