@@ -109,7 +109,7 @@ class ServiceSteps:
             self._require_reopenable(subject)
             self._moves(subject).open()
             return True
-        raise Refused(f"{subject} has a revision of this release: release rollback {self.reading.bundle.name}")
+        raise Refused(f"{subject} has a revision of this release: {self._ways(subject)}")
 
     def open_by_hand(self, subject: Subject, why: str) -> None:
         """Lift the hold of a service that a person has looked at."""
