@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from datetime import date
 
 import pytest
@@ -11,33 +12,83 @@ from quant_release.repository.git import GitError
 from quant_release.repository.origins import address
 from quant_release.repository.pins import Pin, read_pins, write_pins
 from quant_release.repository.versions import Version
-from quant_release.repository.workspace import Package, locked_version, read_workspace
+from quant_release.repository.workspace import Package, locked_version, read_workspace, requirements_of
 from quant_release.testing.rehearsal import Rehearsal
 
-PACKAGE = Package("us-equity-strategies", "packages/s", Version(1, 0, 0), {"quant-platform-kit": None}, (), ())
+PACKAGE = Package("us-equity-strategies", "packages/s", Version(1, 0, 0), {"quant-platform-kit": None}, {}, (), ())
 MANIFEST = '[project]\nname = "us-equity-strategies"\nversion = "1.0.0"\ndependencies = ["quant-platform-kit==1.0.0"]\n'
+KIT = Pin.to("quant-platform-kit", Version(1, 2, 0), "https://host/o/r", "packages/k")
 LOCK = (
     b'[[package]]\nname = "us-equity-strategies"\nversion = "1.0.0"\n\n[[package]]\nname = "six"\nversion = "1.0.0"\n'
 )
 
 
-def release(manifest: str = MANIFEST, history: str = "# H\n\n## Unreleased\n\n- x\n") -> dict[str, str]:
+def release(manifest: str = MANIFEST, history: str = "# H\n\n## Unreleased\n\n- x\n", kit: Pin = KIT) -> dict[str, str]:
     files = {"packages/s/pyproject.toml": manifest.encode(), PACKAGE.history: history.encode(), "uv.lock": LOCK}
-    others = {"quant-platform-kit": Version(1, 2, 0)}
-    made = prepared(PACKAGE, files, Version(1, 1, 0), others, date(2026, 3, 4))
+    made = prepared(PACKAGE, files, Version(1, 1, 0), {kit.package: kit}, date(2026, 3, 4))
     return {path: data.decode() for path, data in made.items()}
 
 
-def test_a_release_changes_version_pin_heading_and_own_lock_entry_and_nothing_else() -> None:
+def test_a_release_changes_version_reference_heading_and_own_lock_entry_and_nothing_else() -> None:
     made = release()
-    assert made["packages/s/pyproject.toml"] == MANIFEST.replace('"1.0.0"', '"1.1.0"').replace("==1.0.0", "==1.2.0")
+    assert made["packages/s/pyproject.toml"] == MANIFEST.replace('"1.0.0"', '"1.1.0"').replace(
+        "==1.0.0", " @ git+https://host/o/r@quant-platform-kit-v1.2.0#subdirectory=packages/k"
+    )
     assert made[PACKAGE.history] == "# H\n\n## 1.1.0 - 2026-03-04\n\n- x\n"
     assert made["uv.lock"] == LOCK.decode().replace("1.0.0", "1.1.0", 1)
 
 
+@pytest.mark.parametrize(
+    "before",
+    [
+        "quant-platform-kit==1.0.0",
+        "quant-platform-kit @ git+https://host/o/r@quant-platform-kit-v1.0.0#subdirectory=packages/k",
+        "quant-platform-kit@git+file:///o@r.git@quant-platform-kit-v1.0.0#subdirectory=kit",
+    ],
+)
+@pytest.mark.parametrize(("extras", "quote"), [("", '"'), ("[web, gcp]", "'")])
+def test_a_dependency_is_written_as_a_tag_whatever_it_was(before: str, extras: str, quote: str) -> None:
+    before = before.replace("kit", f"kit{extras}", 1)
+    manifest = MANIFEST.replace('"quant-platform-kit==1.0.0"', f"{quote}{before}{quote}")
+    (written,) = tomllib.loads(release(manifest)["packages/s/pyproject.toml"])["project"]["dependencies"]
+    assert written == f"quant-platform-kit{extras} @ {KIT.place}"
+
+
 def test_what_is_prepared_already_stays() -> None:
     once = release()
-    assert release(once["packages/s/pyproject.toml"], once[PACKAGE.history])[PACKAGE.history] == once[PACKAGE.history]
+    again = release(once["packages/s/pyproject.toml"], once[PACKAGE.history])
+    assert {path: again[path] for path in again if path != "uv.lock"} == {
+        path: once[path] for path in once if path != "uv.lock"
+    }
+
+
+@pytest.mark.parametrize(
+    ("bound", "exact", "place"),
+    [
+        ("==1.0.0", "1.0.0", None),
+        (f" @ {KIT.place}", "1.2.0", KIT.place),
+        (
+            " @ git+https://host/o/r@main#subdirectory=packages/k",
+            None,
+            "git+https://host/o/r@main#subdirectory=packages/k",
+        ),
+        (" @ https://host/kit-1.0.0-py3-none-any.whl", None, None),
+        (">=1", None, None),
+        ("", None, None),
+    ],
+)
+def test_a_dependency_is_read_in_both_forms(bound: str, exact: str | None, place: str | None) -> None:
+    manifest = MANIFEST.replace("==1.0.0", bound).encode()
+    found = requirements_of(manifest, "pyproject.toml", {"quant-platform-kit"})["quant-platform-kit"]
+    assert (found.exact, found.pin and found.pin.place) == (exact, place)
+
+
+@pytest.mark.parametrize("url", ["file:///o r", 'file:///o"r', "file:///o'r", "file:///o\\r", "file:///o#r"])
+def test_an_address_that_no_dependency_can_hold_is_refused(url: str) -> None:
+    with pytest.raises(
+        InvalidInput, match=r"the origin is .*/o.*r['\"], and packages/s/pyproject.toml cannot name quant-"
+    ):
+        release(kit=KIT._replace(url=url))
 
 
 def test_a_version_elsewhere_in_the_manifest_is_left_alone() -> None:
@@ -51,6 +102,8 @@ def test_a_manifest_that_cannot_be_edited_is_refused() -> None:
         release(MANIFEST.replace('version = "1.0.0"\n', ""))
     with pytest.raises(InvalidInput, match=r"does not pin quant-platform-kit as quant-platform-kit==X.Y.Z"):
         release(MANIFEST.replace("==1.0.0", ">=1"))
+    with pytest.raises(InvalidInput, match=r"does not pin quant-platform-kit as quant-platform-kit==X.Y.Z"):
+        release(MANIFEST.replace("==1.0.0", " @ git+https://host/o/r@main#subdirectory=packages/k"))
 
 
 @pytest.mark.parametrize(

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import itertools
+import re
 import string
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from quant_platform_kit.domain.errors import InvalidInput
+from quant_platform_kit.domain.errors import InvalidInput, Refused
 from quant_release.bundle import read_bundle
-from quant_release.demo.baseline import BUNDLE, bundle_text
+from quant_release.demo.baseline import BUNDLE, KIT, STRATEGIES, bundle_text
 from quant_release.inspect.status import read_status
 from quant_release.repository.origins import address, is_same_repository
 from quant_release.run.apply import apply
@@ -116,17 +117,26 @@ def behind_ssh(rehearsal: Rehearsal, url: str) -> None:
     rehearsal.git.run("remote", "set-url", "origin", url)
 
 
+def behind_https(rehearsal: Rehearsal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let https://host/o/r lead to the folder of the origin, too."""
+    settings = rehearsal.root.parent / "gitconfig"
+    settings.write_text(f'[url "file://{rehearsal.origin.root}"]\n\tinsteadOf = https://host/o/r\n')
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(settings))
+
+
+def bundle_with_url(rehearsal: Rehearsal, url: str | None) -> None:
+    rehearsal.write(f"release/bundles/{BUNDLE}.toml", bundle_text(more=f'url = "{url}"' if url else ""))
+
+
 @pytest.mark.parametrize("url", ["git@host:o/r.git", "ssh://bob@HOST/o/r"])
 def test_pins_by_another_form_of_the_address_are_no_mismatch_and_stay_published(
-    rehearsal: Rehearsal, options: Options, url: str
+    rehearsal: Rehearsal, options: Options, monkeypatch: pytest.MonkeyPatch, url: str
 ) -> None:
-    apply(options, BUNDLE)
-    for app in ("ibkr", "schwab", "longbridge"):
-        path = rehearsal.root / f"apps/{app}/requirements.txt"
-        path.write_text(path.read_text().replace(f"file://{rehearsal.origin.root}", "https://host/o/r"))
-    rehearsal.git.run("commit", "--quiet", "--all", "--message", "Pins by another address")
+    behind_https(rehearsal, monkeypatch)
     behind_ssh(rehearsal, url)
-    rehearsal.git.push()
+    bundle_with_url(rehearsal, "https://host/o/r")
+    apply(options, BUNDLE)
+    bundle_with_url(rehearsal, None)
     status = read_status(rehearsal.root)
     assert (status["mismatches"], status["origin"]) == ([], address(url))
     release = read_release(options, BUNDLE)
@@ -148,6 +158,60 @@ def test_the_address_that_is_named_is_the_one_that_is_written(
     apply(options, BUNDLE, until="push:us-equity-strategies")
     release = read_release(options, BUNDLE)
     assert {pin.url for pin in release.executor.reading.desired.pins("ibkr")} == {named}
+
+
+def test_pins_of_before_packages_named_each_other_by_address_stay_by_another_form(
+    rehearsal: Rehearsal, options: Options
+) -> None:
+    manifest = "packages/us_equity_strategies/pyproject.toml"
+    text = (rehearsal.root / manifest).read_text()
+    rehearsal.commit(manifest, re.sub(r" @ git[^\"]+", "==0.7.8", text))
+    path = "apps/longbridge/requirements.txt"
+    text = (rehearsal.root / path).read_text()
+    rehearsal.commit(path, text.replace(f"file://{rehearsal.origin.root}", "https://host/o/r"))
+    rehearsal.git.push()
+    behind_ssh(rehearsal, "git@host:o/r.git")
+    rehearsal.write(f"release/bundles/{BUNDLE}.toml", bundle_text("0.7.8", "0.7.11"))
+    desired = read_release(options, BUNDLE).executor.reading.desired
+    assert {app: {pin.url for pin in desired.pins(app)} for app in ("longbridge", "ibkr")} == {
+        "longbridge": {"https://host/o/r"},
+        "ibkr": {"ssh://git@host/o/r.git"},
+    }
+
+
+def test_the_address_by_which_packages_name_each_other_is_kept(
+    rehearsal: Rehearsal, options: Options, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    behind_https(rehearsal, monkeypatch)
+    behind_ssh(rehearsal, "git@host:o/r")
+    bundle_with_url(rehearsal, "https://host/o/r")
+    apply(options, BUNDLE, until=f"push:{STRATEGIES}")
+    bundle_with_url(rehearsal, None)
+    assert read_release(options, BUNDLE).executor.reading.desired.url == "https://host/o/r"
+    behind_ssh(rehearsal, "git@host:o/fork")
+    assert read_release(options, BUNDLE).executor.reading.desired.url == "ssh://git@host/o/fork"
+
+
+def test_pins_by_another_address_than_the_strategies_name_the_kit_by_are_refused_and_named(
+    rehearsal: Rehearsal, options: Options
+) -> None:
+    apply(options, BUNDLE)
+    before = rehearsal.origin.commit("main")
+    named = f"file://localhost{rehearsal.origin.root}"
+    bundle_with_url(rehearsal, named)
+    text = (
+        f"{STRATEGIES}-v0.7.13 takes {KIT} from git+file:///.*, app ibkr would from git\\+file://localhost/.*: give "
+        f'{STRATEGIES} a newer version, or say url = "file://{rehearsal.origin.root}" in the bundle'
+    )
+    with pytest.raises(Refused, match=text.replace("git+file", "git\\+file")):
+        apply(options, BUNDLE)
+    assert (rehearsal.origin.commit("main"), rehearsal.git.changed()) == (before, [f"release/bundles/{BUNDLE}.toml"])
+    assert read_status(rehearsal.root)["mismatches"] == []
+    path = "apps/ibkr/requirements.txt"
+    rehearsal.commit(path, (rehearsal.root / path).read_text().replace(f"file://{rehearsal.origin.root}", named))
+    (found,) = read_status(rehearsal.root)["mismatches"]
+    assert (found["kind"], found["subject"]) == ("unfitting", "ibkr")
+    assert f"ibkr is pinned to {STRATEGIES} 0.7.13 with {KIT} as git+file:///" in found["text"]
 
 
 def test_an_address_of_another_repository_is_not_written(rehearsal: Rehearsal, options: Options) -> None:

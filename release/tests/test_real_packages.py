@@ -35,8 +35,8 @@ def uv() -> None:
 def released(tmp_path_factory: pytest.TempPathFactory) -> Git:
     """Return a copy of this repository whose first bundle is released up to the pins of Interactive Brokers."""
     folder = tmp_path_factory.mktemp("released")
-    git = copy_of(ROOT, folder / "work")
-    make_origin(git, folder / "origin.git", bundle_text())
+    git, url = copy_of(ROOT, folder / "work"), f"file://localhost{folder}/origin.git"
+    make_origin(git, folder / "origin.git", bundle_text(more=f'url = "{url}"'), url)
     options = Options(git.root, "ana", f"file://{folder}/store", local=True, builder=f"venv:{folder}/images")
     apply(options, BUNDLE, until="push-pins:ibkr")
     return git
@@ -66,27 +66,16 @@ def test_two_packages_tagged_at_different_commits_install_together_from_their_ta
     assert {one.url for one in found.values()} == {f"file://{released.origin}"}
 
 
-def test_plain_pip_installs_a_tag(released: Git, tmp_path: Path) -> None:
-    venv.create(tmp_path / "environment", with_pip=True, symlinks=True)
-    python = tmp_path / "environment" / "bin" / "python"
-    address = f"git+file://localhost{released.origin}@{TAGS[KIT]}#subdirectory=packages/quant_platform_kit"
-    install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([*install, f"{KIT} @ {address}"], check=True)
-    said = subprocess.run([str(python.with_name("quant")), "--help"], check=True, capture_output=True, text=True)
-    assert "Systematic strategies" in said.stdout
-    assert installed_in(python, tmp_path, [KIT])[KIT].commit == commits(released)[KIT]
-
-
-def test_the_strategies_are_installed_with_plain_pip_as_their_page_says(released: Git, tmp_path: Path) -> None:
+def test_the_strategies_are_installed_alone_with_plain_pip_as_their_page_says(released: Git, tmp_path: Path) -> None:
     page = (ROOT / "packages" / "us_equity_strategies" / "README.md").read_text()
     (command,) = re.findall(r"(?ms)^pip install .*?(?=^```$)", page)
+    assert command.count("@ $ORIGIN") == 1
     venv.create(tmp_path / "environment", with_pip=True, symlinks=True)
     programs = tmp_path / "environment" / "bin"
     variables = {
         **os.environ,
         "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
-        "KIT": "0.7.10",
-        "STRATEGIES": "0.7.13",
+        "VERSION": "0.7.13",
         "ORIGIN": f"git+file://localhost{released.origin}",
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
     }
@@ -95,6 +84,8 @@ def test_the_strategies_are_installed_with_plain_pip_as_their_page_says(released
     asked = "from us_equity_strategies.catalog import CATALOG; print(len(CATALOG))"
     said = subprocess.run([str(programs / "python"), "-Ic", asked], check=True, capture_output=True, text=True)
     assert int(said.stdout) >= 6
+    said = subprocess.run([str(programs / "quant"), "--help"], check=True, capture_output=True, text=True)
+    assert "Systematic strategies" in said.stdout
 
 
 def test_the_status_of_the_copy_names_the_apps_that_are_still_behind(released: Git) -> None:

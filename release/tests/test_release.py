@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from quant_platform_kit.adapters.stores import open_store
 from quant_platform_kit.domain.errors import InvalidInput, Refused
@@ -10,6 +12,7 @@ from quant_platform_kit.services.record.leases import lease_at
 from quant_release.demo.baseline import BUNDLE, KIT, STRATEGIES, bundle_text
 from quant_release.inspect.drift import drifts
 from quant_release.inspect.preview import plan
+from quant_release.inspect.status import read_status
 from quant_release.repository.pins import read_pins
 from quant_release.repository.workspace import read_workspace
 from quant_release.run.apply import Watching, abandon, apply
@@ -42,6 +45,9 @@ def test_the_first_bundle_goes_from_the_baseline_to_its_target(rehearsal: Rehear
     assert rehearsal.git.changed() == []
     strategies = read_workspace(rehearsal.origin, f"{STRATEGIES}-v0.7.13").packages[STRATEGIES]
     assert str(strategies.requires[KIT]) == "0.7.10"
+    assert str(strategies.references[KIT]) == (
+        f"{KIT} @ git+file://{rehearsal.origin.root}@{KIT}-v0.7.10#subdirectory=packages/quant_platform_kit"
+    )
     check_pins(rehearsal)
     check_images(rehearsal)
     check_journal(rehearsal, run)
@@ -234,7 +240,8 @@ def test_a_version_that_was_committed_by_hand_is_tested_and_tagged_without_anoth
         manifest = rehearsal.root / f"packages/{folder}/pyproject.toml"
         history, lock = rehearsal.root / f"docs/history/{name}.md", rehearsal.root / "uv.lock"
         old = "0.7.8" if name == KIT else "0.7.11"
-        manifest.write_text(manifest.read_text().replace(f'"{old}"', f'"{version}"').replace("==0.7.8", "==0.7.10"))
+        text = manifest.read_text().replace(f'"{old}"', f'"{version}"')
+        manifest.write_text(text.replace(f"{KIT}-v0.7.8", f"{KIT}-v0.7.10"))
         lock.write_text(lock.read_text().replace(f'"{old}"', f'"{version}"'))
         history.write_text(history.read_text().replace("## Unreleased", f"## {version} - 2026-01-03", 1))
     rehearsal.git.run("commit", "--quiet", "--all", "--message", "Versions by hand")
@@ -247,6 +254,30 @@ def test_a_version_that_was_committed_by_hand_is_tested_and_tagged_without_anoth
     abandon(options, BUNDLE)
     assert rehearsal.git.commit() == commit
     assert len([line for line in rehearsal.log_of("uv") if line.startswith("build")]) == 2
+
+
+def test_apps_go_forth_to_tags_that_name_each_other_and_back_to_one_that_has_a_version(
+    rehearsal: Rehearsal, options: Options
+) -> None:
+    manifest = "packages/us_equity_strategies/pyproject.toml"
+    text = (rehearsal.root / manifest).read_text().replace('"0.7.11"', '"0.7.12"')
+    rehearsal.commit(manifest, re.sub(r" @ git[^\"]+", "==0.7.8", text))
+    rehearsal.git.tag(f"{STRATEGIES}-v0.7.12", "HEAD", "as it was done before")
+    rehearsal.git.push(f"{STRATEGIES}-v0.7.12")
+    apply(options, BUNDLE)
+    rehearsal.commit(
+        "release/bundles/wrong.toml", bundle_text("0.7.10", "0.7.12", "rollback = true").replace(BUNDLE, "wrong")
+    )
+    rehearsal.commit(
+        "release/bundles/back.toml", bundle_text("0.7.8", "0.7.12", "rollback = true").replace(BUNDLE, "back")
+    )
+    rehearsal.git.push()
+    with pytest.raises(Refused, match=r"0\.7\.12 was released for quant-platform-kit 0\.7\.8, the bundle has 0\.7\.10"):
+        apply(options, "wrong")
+    apply(options, "back")
+    status = read_status(rehearsal.root)
+    assert {tuple(app["pins"].values()) for app in status["apps"]} == {("0.7.8", "0.7.12")}
+    assert {one["kind"] for one in status["mismatches"]} == {"behind"}
 
 
 def test_a_rollback_pins_earlier_tags_and_releases_no_package(rehearsal: Rehearsal, options: Options) -> None:

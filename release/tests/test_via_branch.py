@@ -14,6 +14,7 @@ from quant_release.demo.baseline import BUNDLE, KIT, STRATEGIES
 from quant_release.inspect.preview import plan
 from quant_release.inspect.status import read_status
 from quant_release.repository.git import Git, GitError
+from quant_release.repository.workspace import read_workspace
 from quant_release.run.apply import Watching, abandon, apply
 from quant_release.run.journal import Journal
 from quant_release.run.merging import MergeTerms
@@ -216,6 +217,25 @@ def test_commits_that_arrive_as_others_are_refused_and_released_after_an_abandon
     tags = rehearsal.origin.tags()
     assert all(rehearsal.origin.contains("main", tags[tag]) for tag in made)
     assert rehearsal.git.commit() == rehearsal.origin.commit("main")
+
+
+def test_a_version_that_was_committed_by_hand_without_a_tag_of_the_kit_is_merged_with_it(
+    rehearsal: Rehearsal, options: Options
+) -> None:
+    manifest = "packages/us_equity_strategies/pyproject.toml"
+    text = (rehearsal.root / manifest).read_text().replace('"0.7.11"', '"0.7.13"')
+    rehearsal.commit(manifest, re.sub(r" @ git[^\"]+", "==0.7.10", text), "A version by hand")
+    rehearsal.origin.run("fetch", "--quiet", str(rehearsal.root), "main:main")
+    person = Person(rehearsal)
+    apply(by_branch(options, person), BUNDLE, until=f"push-tag:{KIT}")
+    person.merge = None
+    options = by_branch(options, person)
+    with pytest.raises(StepFailed, match="nobody has merged"):
+        apply(options, BUNDLE, resume=True)
+    by_merge_commit(rehearsal.origin, person.asked[-1])
+    apply(options, BUNDLE, until=f"push-tag:{STRATEGIES}", resume=True)
+    found = read_workspace(rehearsal.origin, f"{STRATEGIES}-v0.7.13").packages[STRATEGIES]
+    assert found.references[KIT].tag == f"{KIT}-v0.7.10"
 
 
 def test_a_merge_that_does_not_come_in_time_is_waited_for_by_the_next_resume_which_remembers_the_way(

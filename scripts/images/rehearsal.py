@@ -79,9 +79,8 @@ def rehearse(checkout: Path, folder: Path, cache: Path, say: Say) -> Generator[B
 @contextmanager
 def _bench(checkout: Path, folder: Path, cache: Path, say: Say) -> Generator[_Bench]:
     git, token = copy_of(checkout, folder / "work"), secrets.token_hex(16)
-    make_origin(git, folder / "origin.git", bundle_text())
     with private_origin(folder / "origin.git", "deploy", token) as origin, registry(folder) as port:
-        _pin_to(git, f"file://{folder}/origin.git", origin.url)
+        make_origin(git, folder / "origin.git", bundle_text(), origin.url)
         logins = folder / "git-credentials"
         logins.write_text(f"{origin.login}\n", "utf-8")
         logins.chmod(0o600)
@@ -91,15 +90,6 @@ def _bench(checkout: Path, folder: Path, cache: Path, say: Say) -> Generator[_Be
         say(f"base: {time.monotonic() - begun:.0f} s, stands in for {base.partition('@')[0]}")
         builder = RehearsalBuilder(base, f"127.0.0.1:{port}", folder, GitLogins(logins))
         yield _Bench(git, token, builder, port, folder)
-
-
-def _pin_to(git: Git, old: str, new: str) -> None:
-    """Commit pins that name another address of the same origin."""
-    for app in read_workspace(git, "HEAD").apps.values():
-        file = git.root / app.requirements
-        file.write_text(file.read_text("utf-8").replace(old, new), "utf-8")
-        git.run("add", app.requirements)
-    git.commit_staged("Pins of a private origin")
 
 
 def _built(bench: _Bench, app: App) -> Built:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import sysconfig
@@ -47,9 +48,11 @@ def test_the_quant_command_finds_the_catalog_from_anywhere(tmp_path: Path) -> No
     assert set(CATALOG) <= {row["profile"] for row in rows}
 
 
-def test_the_package_pins_the_kit_by_version_and_without_an_address() -> None:
+def test_the_package_requires_the_kit_that_is_installed_by_version_or_tag() -> None:
     (requirement,) = (line for line in requires("us-equity-strategies") or () if "quant-platform-kit" in line)
-    assert requirement == f"quant-platform-kit=={metadata('quant-platform-kit')['Version']}"
+    version = re.escape(metadata("quant-platform-kit")["Version"])
+    tag = rf" @ git\+\S+@quant-platform-kit-v{version}#subdirectory=packages/quant_platform_kit"
+    assert re.fullmatch(rf"quant-platform-kit(=={version}|{tag})", requirement)
 
 
 def test_the_catalog_imports_the_domain_of_the_kit_and_none_of_its_other_rooms(imported: set[str]) -> None:

@@ -88,7 +88,7 @@ def new_repository(folder: Path) -> Git:
     return git
 
 
-def make_origin(git: Git, origin: Path, bundle: str) -> None:
+def make_origin(git: Git, origin: Path, bundle: str, url: str | None = None) -> None:
     """Give a copy of a workspace the baseline's versions, tags and pins, and an origin that has them.
 
     Parameters
@@ -97,18 +97,21 @@ def make_origin(git: Git, origin: Path, bundle: str) -> None:
         Folder of the bare repository to make.
     bundle
         What ``release/bundles/first-bundle.toml`` is to say.
+    url
+        Address by which pins and packages name the origin, None for that of its folder.
     """
+    url = url or address(str(origin))
     origin.mkdir(parents=True)
     Git(origin).run("init", "--quiet", "--bare", "--template=", "--initial-branch=main")
     git.run("remote", "add", "origin", str(origin))
     versions = {name: Version(0, 0, 0) for name, _ in RELEASES}
     for package, text in RELEASES:
         versions[package] = Version.read(text)
-        _release(git, package, versions)
+        _release(git, package, versions, url)
     workspace = read_workspace(git, "HEAD")
     for app, pinned in PINS.items():
         pins = [
-            Pin.to(name, Version.read(text), address(str(origin)), workspace.packages[name].folder, extras)
+            Pin.to(name, Version.read(text), url, workspace.packages[name].folder, extras)
             for (name, extras), text in zip(sorted(workspace.apps[app].uses.items()), pinned, strict=True)
         ]
         (git.root / workspace.apps[app].requirements).write_bytes(write_pins(pins))
@@ -121,13 +124,14 @@ def make_origin(git: Git, origin: Path, bundle: str) -> None:
     git.run("push", "--quiet", "--tags", "--set-upstream", "origin", "main")
 
 
-def _release(git: Git, name: str, versions: Mapping[str, Version]) -> None:
+def _release(git: Git, name: str, versions: Mapping[str, Version], url: str) -> None:
     workspace = read_workspace(git, "HEAD")
     package, version = workspace.packages[name], versions[name]
     _add_entry(git.root / package.history, f"What came with {version}.")
     paths = [path for path in (package.manifest, package.history, LOCK) if (git.root / path).exists()]
     files = {path: (git.root / path).read_bytes() for path in paths}
-    for path, data in prepared(package, files, version, versions, DAY).items():
+    others = {one: Pin.to(one, versions[one], url, workspace.packages[one].folder) for one in package.requires}
+    for path, data in prepared(package, files, version, others, DAY).items():
         (git.root / path).write_bytes(data)
     _commit_all(git, release_message(version))
     git.tag(tag_name(name, version), "HEAD", f"{name} {version}")

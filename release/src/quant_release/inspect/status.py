@@ -11,6 +11,7 @@ from quant_platform_kit.domain.errors import Refused
 from quant_release.repository.git import Git, GitError, Remote
 from quant_release.repository.origins import address, is_same_repository
 from quant_release.repository.pins import Pin
+from quant_release.repository.requirements import Requirement
 from quant_release.repository.versions import tag_name
 from quant_release.repository.workspace import App, Package, Workspace, read_workspace, requirements_of
 
@@ -83,8 +84,8 @@ class _Reading:
         self.has_tags = bool(names)
         self.requires = self._requires(git)
 
-    def _requires(self, git: Git) -> dict[str, Mapping[str, str]]:
-        """Return what each pinned tag's package declares of the other packages, exactly."""
+    def _requires(self, git: Git) -> dict[str, Mapping[str, Requirement]]:
+        """Return what each pinned tag's package declares of the other packages."""
         packages = self.workspace.packages
         pins = {pin.tag: pin for app in self.workspace.apps.values() for pin in (app.pins or {}).values()}
         of_tags = {
@@ -166,9 +167,17 @@ class _Reading:
     def _of_fit(self, app: App, pins: Mapping[str, Pin]) -> Iterator[Mismatch]:
         for name, pin in pins.items():
             for other, wanted in self.requires.get(pin.tag, {}).items():
-                if other in pins and (has := pin_text(pins[other])) != wanted:
-                    text = f"{app.name} is pinned to {name} {pin_text(pin)} for {other} {wanted}, and to {has}"
-                    yield mismatch("unfitting", app.name, text)
+                if other in pins and (found := _unfitting(pins[other], wanted)):
+                    yield mismatch("unfitting", app.name, f"{app.name} is pinned to {name} {pin_text(pin)} {found}")
+
+
+def _unfitting(pin: Pin, wanted: Requirement) -> str | None:
+    """Return how a pin is not what another package at its tag requires, None if it is."""
+    if wanted.exact is not None and wanted.exact != pin_text(pin):
+        return f"for {wanted.name} {wanted.exact}, and to {pin_text(pin)}"
+    if wanted.pin is not None and wanted.pin.place != pin.place:
+        return f"with {wanted.name} as {wanted.pin.place}, and to it as {pin.place}"
+    return None
 
 
 def mismatch(kind: str, subject: str, text: str, **more: str) -> Mismatch:

@@ -8,17 +8,19 @@ from datetime import date
 
 from quant_platform_kit.domain.errors import InvalidInput
 
+from quant_release.repository.pins import Pin
 from quant_release.repository.versions import Version
 from quant_release.repository.workspace import LOCK, Package
 
 __all__ = ["has_entry", "locked_at", "prepared"]
 
 _VERSION_LINE = re.compile(r'(?ms)^(\[project\]\n(?:(?!^\[).)*?^version\s*=\s*)"[^"]*"')
+_CANNOT_BE_QUOTED = re.compile(r"[\s\"'\\#]")
 _UNRELEASED = re.compile(r"(?mi)^## \[?unreleased\]?.*$")
 
 
 def prepared(
-    package: Package, files: Mapping[str, bytes], version: Version, others: Mapping[str, Version], on: date
+    package: Package, files: Mapping[str, bytes], version: Version, others: Mapping[str, Pin], on: date
 ) -> dict[str, bytes]:
     """Return the files of a package as its release commit holds them, those that change and those that do not.
 
@@ -27,9 +29,14 @@ def prepared(
     files
         Its ``pyproject.toml``, history and the lock, by path; a file that is absent stays absent.
     others
-        Versions of the other shared packages.
+        Tags of the shared packages that it depends on, by package.
     on
         Date of the changelog's heading, UTC.
+
+    Raises
+    ------
+    InvalidInput
+        The manifest has no version, or does not name a package it depends on exactly; or an address cannot stand there.
     """
     changed = dict(files)
     changed[package.manifest] = _manifest(files[package.manifest].decode(), package, version, others).encode()
@@ -57,15 +64,28 @@ def has_entry(history: bytes, version: Version) -> bool:
     return False
 
 
-def _manifest(text: str, package: Package, version: Version, others: Mapping[str, Version]) -> str:
+def _manifest(text: str, package: Package, version: Version, others: Mapping[str, Pin]) -> str:
     text, count = _VERSION_LINE.subn(rf'\g<1>"{version}"', text, count=1)
     if count != 1:
         raise InvalidInput(f"{package.manifest}: no line 'version = \"...\"' below [project]; add it")
     for name in package.requires:
-        pinned = re.compile(rf'(?P<quote>["\'])(?P<head>{re.escape(name)}(?:\[[^\]]*\])?)==[0-9.]+(?P=quote)')
-        text, count = pinned.subn(rf"\g<quote>\g<head>=={others[name]}\g<quote>", text)
-        if not count:
-            raise InvalidInput(f"{package.manifest} does not pin {name} as {name}==X.Y.Z; write it so")
+        text = _referring(text, package.manifest, others[name])
+    return text
+
+
+def _referring(text: str, path: str, pin: Pin) -> str:
+    """Return a manifest that names a package by a tag, where it named it by a version or another tag."""
+    if _CANNOT_BE_QUOTED.search(pin.url):
+        raise InvalidInput(
+            f"the origin is {pin.url!r}, and {path} cannot name {pin.package} by it: give url an address without "
+            "spaces, quotes, backslashes and #"
+        )
+    name = re.escape(pin.package)
+    exact = rf"(?:==[0-9.]+| ?@ ?git\+[^\s\"']+@{name}-v[0-9.]+#subdirectory=[^\s\"']+)"
+    named = re.compile(rf"(?P<quote>[\"'])(?P<head>{name}(?:\[[^\]]*\])?){exact}(?P=quote)")
+    text, count = named.subn(lambda found: f"{found['quote']}{found['head']} @ {pin.place}{found['quote']}", text)
+    if not count:
+        raise InvalidInput(f"{path} does not pin {pin.package} as {pin.package}==X.Y.Z; write it so")
     return text
 
 

@@ -38,9 +38,23 @@ class Pin(NamedTuple):
         """The version that the tag names, None for a tag of another form."""
         return Version.of_tag(self.package, self.tag)
 
+    @property
+    def place(self) -> str:
+        """What stands behind the ``@``; installers take two of one package for a conflict unless they are one text."""
+        return f"git+{self.url}@{self.tag}#subdirectory={self.folder}"
+
     def __str__(self) -> str:
         extras = f"[{','.join(self.extras)}]" if self.extras else ""
-        return f"{self.package}{extras} @ git+{self.url}@{self.tag}#subdirectory={self.folder}"
+        return f"{self.package}{extras} @ {self.place}"
+
+    @classmethod
+    def read(cls, text: str) -> Pin | None:
+        """Read a line, None if it is no pin to a git tag."""
+        match = _PIN.fullmatch(text)
+        if match is None:
+            return None
+        extras = tuple(sorted(part.strip() for part in (match["extras"] or "").split(",") if part.strip()))
+        return cls(match["package"], extras, match["url"], match["tag"], match["folder"])
 
     @classmethod
     def to(cls, package: str, version: Version, url: str, folder: str, extras: Sequence[str] = ()) -> Pin:
@@ -66,11 +80,9 @@ def read_pins(data: bytes, path: str) -> Mapping[str, Pin]:
         text = line.strip()
         if not text or text.startswith("#"):
             continue
-        match = _PIN.fullmatch(text)
-        if match is None:
+        pin = Pin.read(text)
+        if pin is None:
             raise InvalidInput(f"{path} line {number} is {text!r}: write PACKAGE @ git+URL@TAG#subdirectory=FOLDER")
-        extras = tuple(sorted(part.strip() for part in (match["extras"] or "").split(",") if part.strip()))
-        pin = Pin(match["package"], extras, match["url"], match["tag"], match["folder"])
         if found.setdefault(pin.package, pin) is not pin:
             raise InvalidInput(f"{path} line {number} pins {pin.package} a second time; remove one of the lines")
     return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import tomllib
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -12,13 +11,13 @@ from quant_platform_kit.domain.errors import InvalidInput
 from quant_release.repository.git import Git
 from quant_release.repository.origins import address
 from quant_release.repository.pins import Pin, read_pins
+from quant_release.repository.requirements import Requirement, of_packages, read_requirement
 from quant_release.repository.versions import Version
 
 __all__ = ["LOCK", "App", "Package", "Workspace", "locked_version", "read_workspace", "requirements_of"]
 
 LOCK = "uv.lock"
 ROOT = "pyproject.toml"
-_NAME = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)\s*(\[[^\]]*\])?\s*(.*)")
 
 
 class Package(NamedTuple):
@@ -28,6 +27,8 @@ class Package(NamedTuple):
     ----------
     requires
         Other shared packages it declares, and which version of each exactly.
+    references
+        Those of them that it names by a tag at an address, and which.
     tests
         Paths of its pre-tag test modules, from the root of the checkout.
     extras
@@ -38,6 +39,7 @@ class Package(NamedTuple):
     folder: str
     version: Version
     requires: Mapping[str, Version | None]
+    references: Mapping[str, Pin]
     tests: tuple[str, ...]
     extras: tuple[str, ...]
 
@@ -155,20 +157,9 @@ def locked_version(lock: bytes, package: str) -> str | None:
     return None if begins < 0 else lock[begins + len(head) :].partition(b'"')[0].decode()
 
 
-def requirements_of(manifest: bytes, path: str, names: set[str]) -> dict[str, str]:
-    """Return which version of each of some packages a ``pyproject.toml`` declares exactly."""
-    exact = _exact(_toml(manifest, path)["project"], path, names)
-    return {name: text for name, text in exact.items() if text}
-
-
-def _exact(project: dict[str, Any], path: str, names: set[str]) -> dict[str, str | None]:
-    """Return the packages that a project declares, each with its exact version, None for another bound."""
-    found: dict[str, str | None] = {}
-    for requirement in project.get("dependencies", ()):
-        name, _, rest = _requirement(requirement, path)
-        if name in names:
-            found[name] = rest.removeprefix("==") if rest.startswith("==") else None
-    return found
+def requirements_of(manifest: bytes, path: str, names: set[str]) -> dict[str, Requirement]:
+    """Return what a ``pyproject.toml`` declares of some packages."""
+    return of_packages(_toml(manifest, path)["project"].get("dependencies", ()), path, names)
 
 
 def _toml(data: bytes, path: str) -> dict[str, Any]:
@@ -191,13 +182,14 @@ def _parsed(data: bytes, path: str) -> dict[str, Any]:
 def _package(path: str, document: dict[str, Any], names: set[str]) -> Package:
     folder = path.rpartition("/")[0]
     project, settings = document["project"], _settings(path, document, {"tests"})
-    exact = _exact(project, path, names)
-    requires = {name: Version.read(text, f"{path}: {name}") if text else None for name, text in exact.items()}
+    required = of_packages(project.get("dependencies", ()), path, names)
+    exact = {name: one.exact for name, one in required.items()}
     return Package(
         str(project["name"]),
         folder,
         Version.read(str(project["version"]), f"{path}: version"),
-        requires,
+        {name: Version.read(text, f"{path}: {name}") if text else None for name, text in exact.items()},
+        {name: one.pin for name, one in required.items() if one.pin is not None},
         tuple(f"{folder}/{test}" for test in settings.get("tests", ())),
         tuple(sorted(project.get("optional-dependencies", ()))),
     )
@@ -211,11 +203,11 @@ def _app(path: str, document: dict[str, Any], names: set[str], contents: Mapping
     if unknown := sorted(set(extras) - set(optional)):
         raise InvalidInput(f"{path}: [tool.release] extras names {unknown[0]!r}, which the project does not have")
     uses: dict[str, set[str]] = {}
-    for requirement in (*project.get("dependencies", ()), *(one for extra in extras for one in optional[extra])):
-        name, used, rest = _requirement(requirement, path)
+    for text in (*project.get("dependencies", ()), *(one for extra in extras for one in optional[extra])):
+        name, used, bound = read_requirement(text, path)
         if name in names:
-            if rest:
-                raise InvalidInput(f"{path}: {requirement!r} bounds a shared package; its version stands in the pins")
+            if bound:
+                raise InvalidInput(f"{path}: {text!r} bounds a shared package; its version stands in the pins")
             uses.setdefault(name, set()).update(used)
     pinned = contents.get(f"{folder}/requirements.txt")
     return App(
@@ -234,15 +226,6 @@ def _settings(path: str, document: dict[str, Any], known: set[str]) -> dict[str,
     if unknown := sorted(settings.keys() - known):
         raise InvalidInput(f"{path}: [tool.release] has {unknown[0]!r}; known: {', '.join(sorted(known))}")
     return settings
-
-
-def _requirement(text: str, path: str) -> tuple[str, tuple[str, ...], str]:
-    """Return name, extras and the rest of a requirement."""
-    found = _NAME.fullmatch(text.strip())
-    if found is None:
-        raise InvalidInput(f"{path}: {text!r} is no requirement")
-    extras = (found[2] or "[]")[1:-1]
-    return found[1], tuple(part.strip() for part in extras.split(",") if part.strip()), found[3].strip()
 
 
 def _in_order(packages: list[Package]) -> list[Package]:

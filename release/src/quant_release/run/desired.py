@@ -72,7 +72,8 @@ class DesiredState:
     def _package_files(self, name: str) -> Mapping[str, bytes]:
         package = self.observed.workspace.packages[name]
         files = self.observed.at(self.observed.head, package.manifest, package.history, LOCK)
-        return prepared(package, files, self.versions[name], self.versions, self.on)
+        others = {pin.package: pin for pin in self.pins_of(name)}
+        return prepared(package, files, self.versions[name], others, self.on)
 
     def _app_files(self, name: str) -> Mapping[str, bytes]:
         path = self.observed.workspace.apps[name].requirements
@@ -90,7 +91,8 @@ class DesiredState:
             for package, extras in sorted(workspace.apps[name].uses.items())
         )
         published = self._published_pins(name)
-        return published if self._named_url is None and are_same(published, wanted) else wanted
+        is_free = self._named_url is None and self._written_url is None
+        return published if is_free and are_same(published, wanted) else wanted
 
     def _published_pins(self, name: str) -> tuple[Pin, ...]:
         """Return the pins that an app has at the origin, which may name it by another form of its address."""
@@ -105,7 +107,7 @@ class DesiredState:
 
     @cached_property
     def url(self) -> str:
-        """The address that pins are to name.
+        """The address that pins are to name: if none is given, the one by which packages name each other already.
 
         Raises
         ------
@@ -115,7 +117,14 @@ class DesiredState:
         named, origin = self._named_url, self.observed.url
         if named is not None and not is_same_repository(named, origin):
             raise InvalidInput(f"url is {named}, and the origin of this checkout {origin}: they are two repositories")
-        return named or origin
+        return named or self._written_url or origin
+
+    @property
+    def _written_url(self) -> str | None:
+        """The address of the origin by which packages name each other at HEAD, None if they do not."""
+        packages = self.observed.workspace.packages.values()
+        written = (pin.url for package in packages for pin in package.references.values())
+        return next((url for url in written if is_same_repository(url, self.observed.url)), None)
 
     def pins_of(self, name: str) -> tuple[Pin, ...]:
         """Return the pins of the packages that a package depends on."""

@@ -65,11 +65,11 @@ match sys.argv[1:]:
     case ["pip", "install", *rest] if "-r" in rest:
         found = {{}}
         for line in open(rest[rest.index("-r") + 1]):
-            if pin := re.match(r"([\\w-]+).*git\\+file://(.*)@(.*)-v(.*)#", line):
+            if pin := re.match(r"([\\w-]+).*git\\+(.*)@(.*)-v(.*)#", line):
                 name, url, head, version = pin.groups()
                 ref = f"refs/tags/{{head}}-v{{version}}^{{{{}}}}"
                 said = subprocess.run(["git", "ls-remote", url, ref], capture_output=True, text=True).stdout
-                found[name] = [version, "file://" + url, said.split()[0]]
+                found[name] = [version, url, said.split()[0]]
         environment = os.path.dirname(os.path.dirname(rest[rest.index("--python") + 1]))
         json.dump(found, open(environment + "/installed.json", "w"))
 """

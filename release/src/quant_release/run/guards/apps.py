@@ -14,7 +14,11 @@ from quant_release.steps.table import Guard
 __all__ = ["APP_GUARDS"]
 
 
-def _fitting(reading: Reading, _subject: Subject) -> str | None:
+def _fitting(reading: Reading, subject: Subject) -> str | None:
+    return _other_version(reading) or _other_address(reading, subject)
+
+
+def _other_version(reading: Reading) -> str | None:
     versions = reading.desired.versions
     for name, version in versions.items():
         released = reading.observed.tagged(tag_name(name, version), name)
@@ -23,6 +27,19 @@ def _fitting(reading: Reading, _subject: Subject) -> str | None:
                 return (
                     f"{name} {version} was released for {other} {wanted}, the bundle has "
                     f"{reading.bundle.version(other)}: give {name} a newer version"
+                )
+    return None
+
+
+def _other_address(reading: Reading, subject: Subject) -> str | None:
+    pins = {pin.package: pin for pin in reading.desired.pins(subject.name)}
+    for pin in pins.values():
+        released = reading.observed.tagged(pin.tag, pin.package)
+        for other, wanted in released.references.items() if released else ():
+            if other in pins and pins[other].place != wanted.place:
+                return (
+                    f"{pin.tag} takes {other} from {wanted.place}, {subject} would from {pins[other].place}: give "
+                    f'{pin.package} a newer version, or say url = "{wanted.url}" in the bundle'
                 )
     return None
 

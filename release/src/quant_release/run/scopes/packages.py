@@ -98,10 +98,11 @@ class PackageSteps:
         self.merging.bring(lambda: self._is_at_origin(subject.name))
 
     def _is_at_origin(self, name: str) -> bool:
-        """Whether the origin's branch has a package in the version of the bundle, by whatever commit."""
-        observed, wanted = self.reading.observed, self.reading.desired.versions[name]
+        """Whether the origin's branch has a package as the bundle says, by whatever commit."""
+        observed, desired = self.reading.observed, self.reading.desired
         found = read_workspace(observed.git, observed.remote_head).packages.get(name)
-        return found is not None and found.version == wanted
+        references = {pin.package: pin for pin in desired.pins_of(name)}
+        return found is not None and (found.version, found.references) == (desired.versions[name], references)
 
     def _push_tag(self, subject: Subject) -> None:
         self.files.push(lambda: self.stage(subject) is Stage.PUBLISHED, f"refs/tags/{self._tag(subject.name)}")
