@@ -18,7 +18,7 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
             "release_status",
         )
     },
-    **{f"release_{what}": ("release_services", what) for what in ("own_time", "hold")},
+    **{f"release_{what}": ("release_services", what) for what in ("own_time", "hold", "status_services")},
     **{
         f"{broker}_{what}": (f"broker_{what}", broker)
         for broker in ("ibkr", "schwab", "longbridge", "longport")

@@ -32,9 +32,9 @@ def test_no_state_of_a_service_breaks_an_invariant_and_none_is_a_dead_end(budget
 
 
 def test_two_services_that_share_an_image_do_not_disturb_each_other() -> None:
-    found = explore_services(every_start(2)[:2], NOTHING)
+    found = explore_services([plain(2)], NOTHING)
     assert (found.violations, found.stuck) == ({}, None)
-    assert found.states > 5000
+    assert found.states > 1000
 
 
 def without(guard: Guard, step: str) -> tuple[Row, ...]:
@@ -96,7 +96,7 @@ def test_the_exploration_finds_a_row_that_is_missing(step: str) -> None:
     ],
 )
 def test_the_exploration_finds_rows_in_the_wrong_order(first: str, second: str, broken: str) -> None:
-    found = explore_services(every_start(), NOTHING, swapped(first, second))
+    found = explore_services(every_start()[:5], NOTHING, swapped(first, second))
     assert named(broken) in found.violations
 
 
