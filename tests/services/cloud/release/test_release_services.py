@@ -341,7 +341,7 @@ def test_a_release_that_only_held_a_service_is_abandoned_and_one_that_deployed_i
     assert (site.held(), site.job("ibkr-service").state.name) == (frozenset(), "ENABLED")
     apply(site.made.options(), BUNDLE, until="deploy:ibkr-service")
     with pytest.raises(
-        Refused, match="has a revision of this release: .*, or release rollback first-bundle --service ibkr-service"
+        Refused, match=r"has a revision of this release: .*, or release rollback first-bundle --service ibkr-service"
     ):
         abandon(site.made.options(), BUNDLE)
     rollback(site.made.options(), BUNDLE)
