@@ -53,7 +53,7 @@ def test_the_baseline_is_released_verified_and_listed(run: Run) -> None:
     code, out, _ = run("verify", BUNDLE, "--json")
     assert (code, document(out)["well"]) == (0, True)
     code, out, _ = run("drift", BUNDLE, "--builder", "docker", "--json")
-    assert (code, document(out)) == (0, {"bundle": BUNDLE, "drift": [], "well": True})
+    assert (code, document(out)) == (0, [])
     code, out, _ = run("status", "--json", "--root", ".")
     assert (code, [image["app"] for image in document(out)["images"]]) == (0, ["ibkr", "schwab", "longbridge"])
     code, out, _ = run("history", "--json")

@@ -150,7 +150,7 @@ def drift_command(
     """Show where tags, pins, images and services are not what a finished release left; exit 1 if anywhere."""
     found = drifts(read_release(options_of(root, store, builder=builder), bundle))
     if json:
-        print_json({"bundle": bundle, "drift": found, "well": not found})
+        print_json(found)
     else:
         for one in found:
             say(f"[red]drift[/red]  {shown(one.text)}")

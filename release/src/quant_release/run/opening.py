@@ -144,6 +144,7 @@ class Site:
         """Close a run that came to its end, and record how it left its subjects.
 
         A bundle has been released once all of it is known to be; a run of some of its services brings that up to date.
+        Nothing is recorded as left where a person has opened a service that is not what it was to be.
 
         Raises
         ------
@@ -156,7 +157,14 @@ class Site:
                 f"release {run.command} {run.bundle} --resume, without --service"
             )
         known = self.journal.left(self.bundle.digest)
-        if known is not None or (run.command == "apply" and not run.services):
+        touched = {*held_by(self.journal, run.back)} if run.back else {*self.bundle.services}
+        services = [one for one in subjects if one.scope is Scope.SERVICE and one.name in touched]
+        behind = [one.name for one in services if not self.executor.services.is_at_goal(one)]
+        if behind:
+            self.journal.note(
+                run.run, "left", text=f"opened by a person, and not what the bundle says: {', '.join(behind)}"
+            )
+        elif known is not None or (run.command == "apply" and not run.services):
             left = (known or {}) | self.executor.left(subjects)
             self.journal.record_left(self.bundle.digest, run.run, left)
         self.journal.note(run.run, "finished")

@@ -120,8 +120,11 @@ def _begun(options: Options, site: Site, back: RunRecord) -> RunRecord:
 
 
 def _apps_that_are_back(site: Site, back: RunRecord) -> Sequence[Subject]:
-    """Return the apps of which every service that the run moved is back."""
+    """Return the apps of which every service that the run moved is back, also those whose services it never reached.
+
+    A rollback of some services goes by their apps alone.
+    """
     moved, services = _moved(site, back), site.bundle.services
     ahead = {services[one.name].platform for one in moved if site.executor.stage(one) is not Stage.OPEN}
-    names = dict.fromkeys(services[one.name].platform for one in moved)
+    names = dict.fromkeys(services[one.name].platform for one in site.services())
     return [Subject(Scope.APP, name) for name in names if name not in ahead]

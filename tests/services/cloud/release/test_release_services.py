@@ -20,6 +20,7 @@ from quant_release.cloud.addresses import Addresses
 from quant_release.cloud.calls import CloudError
 from quant_release.cloud.holds import ServiceLedger
 from quant_release.demo.baseline import BUNDLE
+from quant_release.inspect.drift import drifts
 from quant_release.inspect.preview import preview
 from quant_release.run.apply import Watching, abandon, apply, open_service, switch
 from quant_release.run.journal import Journal
@@ -495,3 +496,15 @@ def test_a_service_that_somebody_changed_once_it_was_open_is_not_held_again(site
     assert site.held() == {"release-schwab-service"}
     site.apply("schwab-service", resume=True)
     assert site.held() == frozenset()
+
+
+@pytest.mark.parametrize("site", [ONE], indirect=True)
+def test_a_release_in_which_a_person_opened_what_was_there_before_leaves_nothing_to_compare_with(site: Site) -> None:
+    apply(site.made.options(), BUNDLE, until="confirm:ibkr-service")
+    assert open_service(site.made.options(), BUNDLE, "ibkr-service", "not today")
+    assert site.version("ibkr-service")["profile"] == BEFORE
+    with pytest.raises(Refused, match="was never released to its end"):
+        drifts(read_release(site.made.options(), BUNDLE))
+    site.apply()
+    assert site.version("ibkr-service")["profile"] == AFTER
+    assert drifts(read_release(site.made.options(), BUNDLE)) == []

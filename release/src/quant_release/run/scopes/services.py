@@ -125,6 +125,11 @@ class ServiceSteps:
             self._moves(subject).open()
             self.refresh()
 
+    def is_at_goal(self, subject: Subject) -> bool:
+        """Whether it serves what it is to be: one that a person opened may not."""
+        state = self.state(subject)
+        return state.goal is not None and state.serves(state.goal.image, state.goal.final)
+
     def is_held(self, subject: Subject) -> bool:
         """Whether it is held, or its job paused, by this run or the one that is rolled back."""
         return self.state(subject).is_held
