@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import socket
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -13,7 +13,7 @@ from uuid import uuid4
 import pytest
 import pytest_socket
 from quant_release.demo.cloud import Cloud, cloud_on_this_machine
-from quant_release.testing.rehearsal import make_rehearsal, rehearsal_in
+from quant_release.testing.rehearsal import Rehearsal, make_rehearsal, rehearsal_in
 from quant_release.testing.services import SERVICES, ServiceRehearsal, register_images, release_images
 
 from .site_frame import Site
@@ -65,17 +65,32 @@ def site(
     """Return three services at the baseline, and the bundle that leads on; the images are built."""
     shutil.rmtree(released)
     shutil.copytree(released.with_name("pristine"), released)
-    rehearsal = rehearsal_in(released)
+    site = _site(rehearsal_in(released), cloud, monkeypatch, getattr(request, "param", SERVICES))
+    yield site
+    site.forget()
+
+
+def _site(
+    rehearsal: Rehearsal, cloud: tuple[Cloud, Path], monkeypatch: pytest.MonkeyPatch, services: Mapping[str, str]
+) -> Site:
+    """Deploy the services of a rehearsal, and publish their bundle."""
     monkeypatch.setenv("PATH", f"{rehearsal.tools}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.delenv("STORE_URL", raising=False)
     found, registry = cloud
     for name, value in found.settings.items():
         monkeypatch.setenv(name, value)
-    services = getattr(request, "param", SERVICES)
     made = ServiceRehearsal(rehearsal, found, f"p{uuid4().hex[:12]}", registry, services)
     made.deploy()
     made.write_bundle()
     site = Site(made, [])
     site.forget()
+    return site
+
+
+@pytest.fixture
+def unreleased(cloud: tuple[Cloud, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[Site]:
+    """Return three services at the baseline, and the bundle that leads on; nothing of it is released yet."""
+    rehearsal = make_rehearsal(tmp_path / "whole")
+    site = _site(rehearsal, cloud, monkeypatch, SERVICES)
     yield site
     site.forget()

@@ -19,7 +19,8 @@ from quant_platform_kit.services.record.leases import Lease, LeaseTerms, lease_k
 from quant_release.cloud.addresses import Addresses
 from quant_release.cloud.calls import CloudError
 from quant_release.cloud.holds import ServiceLedger
-from quant_release.demo.baseline import BUNDLE
+from quant_release.demo.baseline import BUNDLE, KIT
+from quant_release.demo.cloud import Cloud
 from quant_release.inspect.drift import drifts
 from quant_release.inspect.preview import preview
 from quant_release.run.apply import Watching, abandon, apply, open_service, switch
@@ -28,7 +29,7 @@ from quant_release.run.opening import read_release
 from quant_release.run.rollback import rollback
 from quant_release.steps.machine import Boundary, Subject
 from quant_release.steps.table import Row
-from quant_release.testing.services import AFTER, BEFORE, CANARY, SERVICES, SIBLING
+from quant_release.testing.services import AFTER, BEFORE, CANARY, SERVICES, SIBLING, register_images
 
 from .site_frame import Site
 
@@ -508,3 +509,21 @@ def test_a_release_in_which_a_person_opened_what_was_there_before_leaves_nothing
     site.apply()
     assert site.version("ibkr-service")["profile"] == AFTER
     assert drifts(read_release(site.made.options(), BUNDLE)) == []
+
+
+def test_the_pins_of_every_app_go_back_with_a_release_that_stopped_at_its_first_service(
+    unreleased: Site, cloud: tuple[Cloud, Path]
+) -> None:
+    site, origin = unreleased, unreleased.made.rehearsal.origin
+    before = {app: origin.text("show", f"main:apps/{app}/requirements.txt") for app in SERVICES.values()}
+    apply(site.made.options(), BUNDLE, until="image")
+    register_images(site.made.rehearsal, cloud[1])
+    site.cloud.run.fault("start_fails", service="ibkr-service")
+    assert "deploy of service ibkr-service: " in site.refused(resume=True)
+    after = {app: origin.text("show", f"main:apps/{app}/requirements.txt") for app in SERVICES.values()}
+    assert all("v0.7.10" in after[app] and after[app] != before[app] for app in after)
+    rollback(site.made.options(), BUNDLE)
+    assert {app: origin.text("show", f"main:apps/{app}/requirements.txt") for app in SERVICES.values()} == before
+    assert {site.version(name)["profile"] for name in SERVICES} == {BEFORE}
+    assert f"{KIT}-v0.7.10" in origin.tags(), "a tag stays"
+    assert site.made.rehearsal.git.changed() == []
