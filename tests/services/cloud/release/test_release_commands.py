@@ -278,7 +278,7 @@ def test_a_person_opens_what_a_release_left_held(site: Site, run: Run) -> None:
     assert out.splitlines()[-1] == f"opened  {NAME}; the release has ended with it"
     assert (site.held(), site.job(NAME).state.name) == (frozenset(), "ENABLED")
     (_, listed) = document(run("history", "--json")[1])
-    assert [one["what"] for one in listed["events"]][-2:] == ["opened", "finished"]
+    assert [one["what"] for one in listed["events"]][-3:] == ["opened", "left", "finished"]
     assert "opened" in run("history", listed["run"])[1]
 
 
