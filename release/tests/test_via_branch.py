@@ -24,6 +24,9 @@ from quant_release.steps.model_check import ModelExecutor, State, subjects_for
 from quant_release.steps.table import VIA_BRANCH, Row, Stage
 from quant_release.testing.rehearsal import Rehearsal
 
+pytestmark = pytest.mark.services
+"""Each goes through a whole release, and several do more than once."""
+
 _PROTECTED = """\
 #!/bin/sh
 case $1 in refs/heads/main) echo "main is protected: changes must be made through a pull request" >&2; exit 1;; esac
@@ -268,7 +271,6 @@ def test_a_release_looks_again_until_somebody_has_merged(rehearsal: Rehearsal, o
     assert slept == [7.0] * 3
 
 
-@pytest.mark.services
 def test_a_release_by_branch_that_dies_at_any_boundary_is_finished(rehearsal: Rehearsal, options: Options) -> None:
     options = by_branch(options, Person(rehearsal))
     seen: set[tuple[str, str, str]] = set()
