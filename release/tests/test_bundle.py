@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from quant_platform_kit.adapters.strategies import catalog
 from quant_platform_kit.domain.errors import InvalidInput
+from quant_platform_kit.domain.strategy import InputName
 from quant_release.bundle import check_bundle, find_bundle, read_bundle
 from quant_release.demo.baseline import BUNDLE, bundle_text
 from quant_release.repository.git import Git
@@ -146,3 +151,29 @@ def test_a_bundle_of_ten_thousand_services_and_one_that_is_no_text_are_refused(r
     path.write_bytes(b'name = "\xff"')
     with pytest.raises(InvalidInput, match=r"is not TOML: .*can't decode byte 0xff"):
         read_bundle(path)
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        ("", "profile global_etf_rotation needs a snapshot: add path and manifest"),
+        ('snapshot = { path = "gs://a/features.parquet" }\n', "snapshot.manifest is .*: Field required"),
+    ],
+)
+def test_a_profile_that_reads_a_snapshot_is_not_released_without_its_manifest(
+    rehearsal: Rehearsal, workspace: Workspace, monkeypatch: pytest.MonkeyPatch, lines: str, message: str
+) -> None:
+    known: dict[str, Any] = dict(catalog())
+    strategy = known["global_etf_rotation"]
+    inputs = strategy.manifest.required_inputs | {InputName.FEATURE_SNAPSHOT}
+    manifest = replace(strategy.manifest, required_inputs=inputs)
+    known["global_etf_rotation"] = SimpleNamespace(manifest=manifest)
+    platform = rehearsal.root / "apps/ibkr/platform.toml"
+    platform.write_text(platform.read_text().replace("inputs = [", 'inputs = ["feature_snapshot", '))
+    monkeypatch.setattr("quant_release.bundle.catalog", lambda: known)
+    path = rehearsal.root / "release/bundles/first-bundle.toml"
+    path.write_text(
+        bundle_text().replace('profile = "global_etf_rotation"\n', f'profile = "global_etf_rotation"\n{lines}', 1)
+    )
+    with pytest.raises(InvalidInput, match=message):
+        check_bundle(read_bundle(path), workspace, rehearsal.root)

@@ -527,3 +527,27 @@ def test_the_pins_of_every_app_go_back_with_a_release_that_stopped_at_its_first_
     assert {site.version(name)["profile"] for name in SERVICES} == {BEFORE}
     assert f"{KIT}-v0.7.10" in origin.tags(), "a tag stays"
     assert site.made.rehearsal.git.changed() == []
+
+
+@pytest.mark.parametrize("site", [ONE], indirect=True)
+def test_another_version_of_a_secret_and_another_commit_are_a_line_of_drift_each(site: Site) -> None:
+    for value in ("first-password", "second-password"):
+        site.add_secret("password", value)
+    site.rewrite_bundle("flags = {", 'secrets = { API_KEY = { secret = "password", version = "1" } }\nflags = {')
+    site.apply()
+    site.cloud.run.fault("version_lies", service="ibkr-service")
+    (line,) = drifts(read_release(site.made.options(), BUNDLE))
+    assert line.subject == "service ibkr-service: commit"
+    site.forget()
+    service = site.service("ibkr-service")
+    service.template.revision = ""
+    for one in service.template.containers[0].env:
+        if one.name == "API_KEY":
+            one.value_source.secret_key_ref.version = "2"
+    site.cloud.services.update_service(service=service).result(20)
+    (line,) = drifts(read_release(site.made.options(), BUNDLE))
+    assert (line.subject, line.left, line.found) == (
+        "service ibkr-service: setting API_KEY",
+        "password:1 of Secret Manager",
+        "password:2 of Secret Manager",
+    )
