@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, cast
 
 from google.cloud import run_v2
-from quant_platform_kit.domain.digests import sha256
 
 from quant_release.cloud.environment import Environment, Variable, changes
 
@@ -19,7 +18,6 @@ __all__ = [
     "image_of",
     "is_ready",
     "is_same",
-    "print_of",
     "template_of",
 ]
 
@@ -91,9 +89,3 @@ def _written(one: Variable) -> run_v2.EnvVar:
 def is_same(one: Template | Revision, image: str, environment: Environment) -> bool:
     """Whether a revision has an image, and an environment to the byte; the order of settings means nothing."""
     return image_of(one) == image and not changes(environment_of(one), environment)
-
-
-def print_of(environment: Environment) -> str:
-    """Return a fingerprint of an environment: equal for equal ones, whatever their order."""
-    lines = sorted(f"{one.name}\0{one.value}\0{one.secret}\0{one.version}" for one in environment)
-    return sha256("\n".join(lines).encode())
