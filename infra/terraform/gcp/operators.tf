@@ -7,6 +7,8 @@ locals {
 }
 
 resource "google_project_iam_custom_role" "observe" {
+  depends_on = [google_project_service.used]
+
   role_id     = "quantReleaseObserve"
   title       = "Release: observe services, pause jobs"
   description = "Revisions, operations and jobs have no policy of their own, so this is granted on the project."
@@ -30,6 +32,8 @@ resource "google_project_iam_member" "observe" {
 }
 
 resource "google_project_iam_custom_role" "deploy" {
+  depends_on = [google_project_service.used]
+
   role_id     = "quantReleaseDeploy"
   title       = "Release: deploy a service"
   permissions = ["run.services.get", "run.services.update"]
