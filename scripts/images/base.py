@@ -33,7 +33,7 @@ def make_base(reference: str, cache: Path) -> Path:
 
     ``IMAGES_MMDEBSTRAP_OPTIONS`` has more options of mmdebstrap, such as a mirror's.
     """
-    found = re.search(r"^python:(?P<python>3\.\d+)\.\d+-slim-(?P<suite>[a-z]+)@", reference)
+    found = re.search(r"^python:3\.\d+\.\d+-slim-(?P<suite>[a-z]+)@", reference)
     if found is None:
         raise Failed(f"the base is {reference}; expected python:3.X.Y-slim-SUITE@sha256:...")
     file = cache / f"base-{found['suite']}.tar"

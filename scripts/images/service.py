@@ -18,7 +18,7 @@ from venue_sandbox.servers.loopback import ask
 
 from .machine import Failed, free_port, run
 
-__all__ = ["EVERY", "SETTINGS", "Running", "container_of", "started"]
+__all__ = ["SETTINGS", "Running", "container_of", "started"]
 
 EVERY: Mapping[str, str] = {
     "HOST": "127.0.0.1",

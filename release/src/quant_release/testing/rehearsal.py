@@ -10,7 +10,7 @@ from pathlib import Path
 from quant_release.demo.baseline import KIT, STRATEGIES, bundle_text, make_origin, new_repository
 from quant_release.repository.git import Git
 
-__all__ = ["Rehearsal", "make_rehearsal", "make_tools", "rehearsal_in"]
+__all__ = ["Rehearsal", "make_rehearsal", "rehearsal_in"]
 
 _PROJECT = """\
 [project]
