@@ -38,9 +38,10 @@ def confirmed(options: Options, name: str, command: str, *, json: bool) -> Optio
     if not in_question or json or not is_terminal():
         return options
     release = read_release(options, name)
-    for service in in_question:
-        _ask(release, Subject(Scope.SERVICE, service), command)
-    confirmed = options.terms.confirmed | {*in_question}
+    moved = [subject for subject in release.subjects if subject.scope is Scope.SERVICE and subject.name in in_question]
+    for subject in moved:
+        _ask(release, subject, command)
+    confirmed = options.terms.confirmed | {subject.name for subject in moved}
     return replace(options, terms=replace(options.terms, confirmed=confirmed))
 
 
