@@ -18,10 +18,16 @@ _SEPARATORS = ("|", ";", "#", "~", "@@@")
 
 
 def diff_of(action: Action, state: ServiceState) -> str:
-    """Return what an action changes of the environment, a line for each setting; empty if nothing."""
+    """Return what an action changes of the environment, a line for each setting; empty if nothing.
+
+    A value that may be secret is shown only where the bundle says it: going back shows none.
+    """
     goal = state.goal
     if goal is None:
         return ""
+    if state.back_to is not None:
+        found = changes(environment_of(state.serving_revision), goal.final) if action is Action.DEPLOY else ()
+        return "".join(f"{one.text}\n" for one in found)
     if action is Action.DEPLOY:
         found = changes(environment_of(goal.base), goal.code)
     elif action is Action.SWITCH:
@@ -32,7 +38,7 @@ def diff_of(action: Action, state: ServiceState) -> str:
 
 
 def commands_of(action: Action, state: ServiceState) -> Sequence[str]:
-    """Return what an action does, as it could be typed; a hold is set in the ledger, which no command line reaches."""
+    """Return what an action does, as it could be typed, or in brackets what no command line does."""
     service, goal = state.service, state.goal
     place = f"--region {service.region} --project {service.project}"
     job = f"{service.schedule} --location {service.region} --project {service.project}"
@@ -42,6 +48,8 @@ def commands_of(action: Action, state: ServiceState) -> Sequence[str]:
             return (f"gcloud scheduler jobs pause {job}", f"(set halt {scope} in the ledger)")
         case Action.DRAIN:
             return ("(wait for open runs of its accounts)",)
+        case Action.DEPLOY if state.back_to is not None:
+            return (f"(make a revision with image and settings of {state.back_to}, to the byte)",)
         case Action.DEPLOY if goal is not None:
             image = f"--image {goal.image} --update-env-vars IMAGE={goal.image}"
             return (f"gcloud run deploy {state.name} {image} {_revision(state, CODE)} {place}",)
