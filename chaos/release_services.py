@@ -21,7 +21,8 @@ from quant_release.cloud.scheduler_api import Scheduler
 from quant_release.run import service_records
 from quant_release.run.apply import was_held
 from quant_release.steps.machine import Boundary, Reached, Subject
-from quant_release.steps.table import Row, Scope
+from quant_release.steps.table import Scope
+from quant_release.testing import crashing
 
 from chaos.release_faults import every_disturbance, hurried, tried
 from chaos.release_site import PAIR, ServiceSite, Workshop, workshop
@@ -76,16 +77,8 @@ def at_every_boundary(shop: Workshop, command: str, found: Counter[str], *, paus
 
 def kill_once_at_each(seen: Path, boundaries: Collection[Boundary]) -> Reached:
     """Return a watcher that kills its process at the first boundary of a service at which none was killed before."""
-
-    def reached(at: Boundary, row: Row, on: Subject) -> None:
-        line = f"{at.value} {row.step} {on}\n"
-        known = seen.read_text().splitlines(keepends=True) if seen.exists() else []
-        if on.scope is Scope.SERVICE and at in boundaries and line not in known:
-            with seen.open("a") as file:
-                file.write(line)
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    return reached
+    kill = crashing.kill_once_at_each(seen, boundaries)
+    return lambda at, row, on: kill(at, row, on) if on.scope is Scope.SERVICE else None
 
 
 EFFECTS: tuple[tuple[Any, str], ...] = (

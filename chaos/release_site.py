@@ -18,7 +18,7 @@ from quant_platform_kit.domain.errors import QuantError
 from quant_platform_kit.services.operate.switches import halts
 from quant_platform_kit.services.record.leases import lease_at
 from quant_release.cloud.holds import scope_of
-from quant_release.demo.baseline import BUNDLE
+from quant_release.demo.baseline import AFTER, BEFORE, BUNDLE
 from quant_release.demo.cloud import REGION, cloud_on_this_machine
 from quant_release.run.apply import Watching, apply, switch
 from quant_release.run.journal import Journal
@@ -26,7 +26,7 @@ from quant_release.run.locks import LEASE
 from quant_release.run.rollback import rollback
 from quant_release.steps.machine import Reached
 from quant_release.testing.rehearsal import make_rehearsal, rehearsal_in
-from quant_release.testing.services import AFTER, BEFORE, ServiceRehearsal, register_images, release_images
+from quant_release.testing.services import ServiceRehearsal, register_images, release_images
 from venue_sandbox.servers.loopback import ask
 
 __all__ = ["COMMANDS", "PAIR", "ServiceSite", "Workshop", "workshop"]

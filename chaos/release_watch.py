@@ -13,8 +13,8 @@ from typing import Any
 from quant_platform_kit.adapters.stores import open_store
 from quant_platform_kit.services.operate.switches import halts
 from quant_release.cloud.holds import scope_of
+from quant_release.demo.baseline import AFTER
 from quant_release.run.service_records import RevisionRecords
-from quant_release.testing.services import AFTER
 from venue_sandbox.servers.loopback import ask
 
 from chaos.release_site import ServiceSite

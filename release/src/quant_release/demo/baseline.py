@@ -20,7 +20,21 @@ from quant_release.repository.versions import Version, tag_name
 from quant_release.repository.workspace import LOCK, read_workspace
 from quant_release.run.desired import release_message
 
-__all__ = ["BUNDLE", "KIT", "PINS", "STRATEGIES", "TARGET", "bundle_text", "copy_of", "make_origin", "pinned"]
+__all__ = [
+    "AFTER",
+    "BEFORE",
+    "BUNDLE",
+    "KIT",
+    "PINS",
+    "SERVICES",
+    "STRATEGIES",
+    "TARGET",
+    "bundle_text",
+    "copy_of",
+    "make_origin",
+    "new_repository",
+    "pinned",
+]
 
 KIT, STRATEGIES = "quant-platform-kit", "us-equity-strategies"
 RELEASES: Sequence[tuple[str, str]] = (
@@ -37,7 +51,11 @@ PINS: Mapping[str, tuple[str, str]] = {
 }
 TARGET: Mapping[str, str] = {KIT: "0.7.10", STRATEGIES: "0.7.13"}
 BUNDLE = "first-bundle"
-_PROFILE = 'profile = "global_etf_rotation"\n'
+BEFORE, AFTER = "dual_momentum", "global_etf_rotation"
+"""Profiles that services run before the bundle, and after it."""
+SERVICES: Mapping[str, str] = {"ibkr-service": "ibkr", "schwab-service": "schwab", "longbridge-hk": "longbridge"}
+"""Services by name, and the app of each."""
+_PROFILE = f'profile = "{AFTER}"\n'
 DAY = date(2026, 1, 2)
 _ENTRY = "## Unreleased\n\n### Changed\n\n- {}\n\n"
 

@@ -19,11 +19,9 @@ from quant_release.run.opening import read_release
 from quant_release.run.rollback import rollback
 from quant_release.steps.machine import StepFailed
 
-__all__ = ["FAILING", "GOES_BACK", "SERVICES", "cut_over"]
+__all__ = ["cut_over"]
 
 Say = Callable[[str], None]
-SERVICES: Mapping[str, str] = {"ibkr-service": "ibkr", "schwab-service": "schwab", "longbridge-hk": "longbridge"}
-"""Services by name, and the app of each."""
 FAILING, GOES_BACK = "schwab-service", "longbridge-hk"
 _PACE = 1.0
 

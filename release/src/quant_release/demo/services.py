@@ -12,7 +12,7 @@ from typing import Any
 import requests
 
 from quant_release.cloud.world import Terms
-from quant_release.demo.baseline import BUNDLE, TARGET
+from quant_release.demo.baseline import AFTER, BEFORE, BUNDLE, TARGET
 from quant_release.demo.cloud import CALLER, REGION, Cloud, cloud_on_this_machine, service_text
 from quant_release.demo.triggers import Triggers
 from quant_release.demo.venues import OPENS, Venues, open_venues
@@ -25,10 +25,8 @@ from quant_release.settings import settings_of
 from quant_release.steps.machine import Subject
 from quant_release.steps.table import Scope
 
-__all__ = ["AFTER", "BEFORE", "Services", "bundle_of", "services_on_this_machine"]
+__all__ = ["Services", "bundle_of", "services_on_this_machine"]
 
-BEFORE, AFTER = "dual_momentum", "global_etf_rotation"
-"""Profiles that services run before the bundle, and after it."""
 PROJECT = "rehearsal"
 CRON = "45 15 * * 1-5"
 ANSWER_SECONDS = 10

@@ -12,8 +12,8 @@ from typing import Any
 from google.api_core.exceptions import GoogleAPIError
 from venue_sandbox.servers.launch import Unhealthy
 
-from quant_release.demo.baseline import BUNDLE, TARGET, copy_of, make_origin, pinned
-from quant_release.demo.cutover import SERVICES, cut_over
+from quant_release.demo.baseline import BUNDLE, SERVICES, TARGET, copy_of, make_origin, pinned
+from quant_release.demo.cutover import cut_over
 from quant_release.demo.services import Services, bundle_of, services_on_this_machine
 from quant_release.images.builders import VenvBuilder
 from quant_release.inspect.overall import read_overall

@@ -14,7 +14,7 @@ from quant_platform_kit.domain.digests import sha256
 from quant_platform_kit.services.operate.owners import require_ownership
 
 from quant_release.cloud.world import Terms
-from quant_release.demo.baseline import BUNDLE, TARGET, pinned
+from quant_release.demo.baseline import AFTER, BEFORE, BUNDLE, SERVICES, TARGET, pinned
 from quant_release.demo.cloud import Cloud, service_text
 from quant_release.repository.versions import Version, tag_name
 from quant_release.run.apply import apply
@@ -22,13 +22,9 @@ from quant_release.run.journal import Journal
 from quant_release.run.opening import Options
 from quant_release.testing.rehearsal import Rehearsal
 
-__all__ = ["AFTER", "BEFORE", "CANARY", "SERVICES", "ServiceRehearsal", "register", "register_images", "release_images"]
+__all__ = ["CANARY", "SIBLING", "ServiceRehearsal", "register", "register_images", "release_images"]
 
-SERVICES: Mapping[str, str] = {"ibkr-service": "ibkr", "schwab-service": "schwab", "longbridge-hk": "longbridge"}
-"""Services by name, and the app of each."""
 SIBLING = {"longbridge-sg": "longbridge"}
-BEFORE, AFTER = "dual_momentum", "global_etf_rotation"
-"""Profiles that services run before the bundle, and after it."""
 CANARY = "canary-0f8a1c2b"
 """A value that nothing but the service may ever hold."""
 _SCRIPT = Path(__file__).with_name("revision.py")

@@ -13,9 +13,10 @@ from uuid import uuid4
 import pytest
 import pytest_socket
 from quant_platform_kit.domain import redaction
+from quant_release.demo.baseline import SERVICES
 from quant_release.demo.cloud import Cloud, cloud_on_this_machine
 from quant_release.testing.rehearsal import Rehearsal, make_rehearsal, rehearsal_in
-from quant_release.testing.services import SERVICES, ServiceRehearsal, register_images, release_images
+from quant_release.testing.services import ServiceRehearsal, register_images, release_images
 
 from .site_frame import Site
 

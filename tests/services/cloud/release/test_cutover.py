@@ -10,8 +10,8 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from quant_release.demo.baseline import BUNDLE, TARGET, copy_of, make_origin
-from quant_release.demo.services import AFTER, BEFORE, Services, bundle_of, services_on_this_machine
+from quant_release.demo.baseline import AFTER, BEFORE, BUNDLE, TARGET, copy_of, make_origin
+from quant_release.demo.services import Services, bundle_of, services_on_this_machine
 from quant_release.demo.venues import text_of
 from quant_release.demo.witness import Mark, Witness
 from quant_release.inspect.drift import drifts

@@ -16,9 +16,9 @@ from quant_platform_kit.adapters.stores import open_store
 from quant_platform_kit.services.operate.audit import Operator
 from quant_platform_kit.services.operate.halting import set_halt
 from quant_release.cli.main import main
-from quant_release.demo.baseline import BUNDLE
+from quant_release.demo.baseline import AFTER, BEFORE, BUNDLE, SERVICES
 from quant_release.inspect.overall import read_overall
-from quant_release.testing.services import AFTER, BEFORE, CANARY, SERVICES, SIBLING
+from quant_release.testing.services import CANARY, SIBLING
 
 from .site_frame import Site
 
@@ -195,8 +195,9 @@ def _traffic(site: Site) -> None:
     site.cloud.services.update_service(service=service).result(20)
 
 
-def _image(template: Any) -> None:
-    template.containers[0].image = f"registry.invalid/rehearsal/ibkr@sha256:{'0' * 64}"
+def _image(site: Site) -> None:
+    before = site.made.image_before("ibkr")
+    _template(lambda template: setattr(template.containers[0], "image", before))(site)
 
 
 def _held(site: Site) -> None:
@@ -213,6 +214,7 @@ CHANGES: dict[str, tuple[Callable[[Site], None], str, str]] = {
         "service account",
         "x@y.iam.gserviceaccount.com",
     ),
+    "image": (_image, "image", "registry.invalid/rehearsal/ibkr@sha256:"),
     "traffic": (_traffic, "traffic", f"{NAME}-00001 100 %"),
     "schedule": (_job(schedule="1 0 1 1 *"), "schedule", "1 0 1 1 *"),
     "zone": (_job(time_zone="Europe/Berlin"), "time zone", "Europe/Berlin"),
@@ -328,6 +330,35 @@ def test_a_release_of_one_service_is_resumed_with_that_one(site: Site, run: Run)
     code, out, _ = apply(run, "--resume", "--json")
     assert (code, document(out)["finished"]) == (0, True)
     assert (site.version(NAME)["profile"], site.environment("schwab-service")) == (AFTER, before)
+
+
+@pytest.mark.parametrize("site", [{**ONE, "schwab-service": "schwab"}], indirect=True)
+def test_nobody_is_asked_about_a_live_service_that_the_open_release_leaves_alone(
+    site: Site, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.rewrite_bundle('schedule = "schwab-service"', 'schedule = "schwab-service"\nlive = true')
+    site.cloud.run.fault("version_lies", service=NAME)
+    assert apply(run, "--service", NAME)[0] == 1
+    site.cloud.run.clear()
+    monkeypatch.setattr("quant_release.cli.confirming.is_terminal", lambda: True)
+    monkeypatch.setattr(sys, "stdin", io.StringIO(""))
+    code, _, err = apply(run, "--resume")
+    assert (code, "trades live" in err) == (0, False)
+
+
+@NOBODY_ELSE
+def test_a_plan_of_a_rollback_that_is_open_shows_what_goes_back_and_no_secret(site: Site, run: Run) -> None:
+    site.add_secret("password", "another")
+    secret = 'secrets = { BROKER_PASSWORD = { secret = "password", version = "1" } }\nflags = {'
+    site.rewrite_bundle("flags = {", secret)
+    apply(run)
+    site.cloud.run.fault("forbidden", operation="patch", times=None)
+    assert run("rollback", BUNDLE, "--local")[0] == 1
+    site.cloud.run.clear()
+    planned = {one["step"]: one for one in document(run("plan", BUNDLE, "--json")[1])["steps"]}
+    assert planned["deploy"]["commands"] == [f"(make a revision with image and settings of {NAME}-00001, to the byte)"]
+    assert f"~STRATEGY_PROFILE='{AFTER}' -> '{BEFORE}'" in planned["deploy"]["diff"].splitlines()
+    assert "~BROKER_PASSWORD=password:1 of Secret Manager -> ***" in planned["deploy"]["diff"].splitlines()
 
 
 @NOBODY_ELSE

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from quant_platform_kit.domain.digests import plain, sha256
-from quant_release.demo.baseline import BUNDLE
+from quant_release.demo.baseline import AFTER, BUNDLE
 from quant_release.demo.cloud import REGION
 from quant_release.inspect.drift import drifts
 from quant_release.inspect.overall import read_overall
@@ -21,7 +21,6 @@ from quant_release.inspect.preview import plan
 from quant_release.run.apply import apply
 from quant_release.run.opening import read_release
 from quant_release.steps.table import Scope
-from quant_release.testing.services import AFTER
 
 from .site_frame import Site
 

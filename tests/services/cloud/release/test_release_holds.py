@@ -8,12 +8,11 @@ import pytest
 from quant_platform_kit.domain.errors import Refused
 from quant_release.cloud.calls import CloudError
 from quant_release.cloud.holds import ServiceLedger
-from quant_release.demo.baseline import BUNDLE
+from quant_release.demo.baseline import BEFORE, BUNDLE
 from quant_release.run.apply import abandon, apply
 from quant_release.run.rollback import rollback
 from quant_release.run.service_moves import Moves
 from quant_release.steps.machine import StepFailed
-from quant_release.testing.services import BEFORE
 
 from .site_frame import Site
 

@@ -19,7 +19,7 @@ from quant_platform_kit.services.record.leases import Lease, LeaseTerms, lease_k
 from quant_release.cloud.addresses import Addresses
 from quant_release.cloud.calls import CloudError
 from quant_release.cloud.holds import ServiceLedger
-from quant_release.demo.baseline import BUNDLE, KIT
+from quant_release.demo.baseline import AFTER, BEFORE, BUNDLE, KIT, SERVICES
 from quant_release.demo.cloud import Cloud
 from quant_release.inspect.drift import drifts
 from quant_release.inspect.preview import preview
@@ -29,7 +29,7 @@ from quant_release.run.opening import read_release
 from quant_release.run.rollback import rollback
 from quant_release.steps.machine import Boundary, Subject
 from quant_release.steps.table import Row
-from quant_release.testing.services import AFTER, BEFORE, CANARY, SERVICES, SIBLING, register_images
+from quant_release.testing.services import CANARY, SIBLING, register_images
 
 from .site_frame import Site
 
@@ -129,7 +129,7 @@ def test_what_is_not_there_is_said_once_by_plan_and_apply(site: Site, old: str, 
 
 @pytest.mark.parametrize("site", [ONE], indirect=True)
 def test_settings_wait_for_the_code(site: Site) -> None:
-    with pytest.raises(Exception, match="code comes before settings: release apply"):
+    with pytest.raises(Refused, match="code comes before settings: release apply"):
         switch(site.made.options("ibkr-service"), BUNDLE)
     assert site.written() == {}
     site.apply()
