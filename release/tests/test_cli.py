@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -118,6 +119,15 @@ def test_a_users_error_is_one_line(run: Run, arguments: tuple[str, ...], code: i
     assert (found, out) == (code, "")
     assert err.count("\n") == 1
     assert said in err
+
+
+@pytest.mark.parametrize("command", ["apply", "switch", "rollback"])
+def test_a_service_that_the_bundle_does_not_move_is_refused_before_a_store_is_written(
+    run: Run, tmp_path: Path, command: str
+) -> None:
+    code, _, err = run(command, BUNDLE, "--service", "gone", "--local", "--store", f"file://{tmp_path}/journal")
+    assert (code, "--service gone: bundle first-bundle moves none of that name" in err) == (1, True)
+    assert not (tmp_path / "journal").exists()
 
 
 def test_status_as_json_without_a_store_loads_no_command_line(rehearsal: Rehearsal) -> None:

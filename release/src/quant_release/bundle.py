@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import parse_qs, urlsplit
@@ -181,6 +181,19 @@ class Bundle(_Model):
     def images(self) -> tuple[tuple[str, str], ...]:
         """App and repository of every image, each once, in the order of the services."""
         return tuple(dict.fromkeys((service.platform, service.image) for service in self.services.values()))
+
+    @property
+    def moved(self) -> Mapping[str, Service]:
+        """The services that a release goes on through, by name."""
+        return {name: service for name, service in self.services.items() if service.is_moved}
+
+    def require_moved(self, option: str, names: Iterable[str]) -> None:
+        """Make sure that a release goes on through services which an option names; `InvalidInput` if not."""
+        if unknown := [name for name in names if name not in self.moved]:
+            raise InvalidInput(
+                f"{option} {unknown[0]}: bundle {self.name} moves none of that name; it moves: "
+                f"{', '.join(self.moved) or 'none'}"
+            )
 
 
 def find_bundle(root: Path, name: str) -> Path:

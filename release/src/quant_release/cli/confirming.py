@@ -6,7 +6,7 @@ import sys
 from dataclasses import replace
 
 import typer
-from quant_platform_kit.domain.errors import InvalidInput, QuantError, Refused
+from quant_platform_kit.domain.errors import QuantError, Refused
 
 from quant_release.bundle import Bundle, find_bundle, read_bundle
 from quant_release.cli.printing import ask_console, shown
@@ -28,7 +28,7 @@ def confirmed(options: Options, name: str, command: str, *, json: bool) -> Optio
     Raises
     ------
     InvalidInput
-        A service that is confirmed is none that the bundle moves.
+        A service that is named or confirmed is none that the bundle moves.
     Refused
         A person did not confirm one.
     """
@@ -51,16 +51,13 @@ def is_terminal() -> bool:
 
 
 def require_moved(options: Options, bundle: Bundle) -> None:
-    """Make sure that the bundle moves every service that is confirmed; `InvalidInput` if not."""
-    moved = [name for name, one in bundle.services.items() if one.is_moved]
-    if unknown := sorted(options.terms.confirmed - {*moved}):
-        raise InvalidInput(
-            f"--yes {unknown[0]}: bundle {bundle.name} moves none of that name; it moves: {', '.join(moved) or 'none'}"
-        )
+    """Make sure that the bundle moves every service that is named or confirmed; `InvalidInput` if not."""
+    bundle.require_moved("--service", options.services)
+    bundle.require_moved("--yes", sorted(options.terms.confirmed))
 
 
 def _live_and_not_named(options: Options, bundle: Bundle) -> list[str]:
-    live = [name for name, one in bundle.services.items() if one.is_moved and one.live]
+    live = [name for name, one in bundle.moved.items() if one.live]
     chosen = options.services or tuple(live)
     return [name for name in live if name in chosen and name not in options.terms.confirmed]
 

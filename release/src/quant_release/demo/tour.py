@@ -75,7 +75,7 @@ def _tour_in(folder: Path, root: Path, showing: Showing) -> None:
             showing.tell(f"{service:15} {pins}, in {perf_counter() - began:.1f} s")
         _release(services, showing)
         cut_over(services, showing.say, showing.tell, showing.listener)
-        showing.say(f"release status {BUNDLE}:")
+        showing.say(f"release status {BUNDLE}, in which what went back does not fit:")
         showing.status(read_overall(services.options(), BUNDLE))
 
 

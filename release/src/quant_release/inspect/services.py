@@ -178,7 +178,7 @@ def ask_services(bundle: Bundle, world: ServiceWorld) -> Callable[[], list[Servi
 
     A service that does not answer has an error in its place; the others do not wait for it.
     """
-    moved = {name: service for name, service in bundle.services.items() if service.is_moved}
+    moved = bundle.moved
     if not moved:
         return list[ServiceReading]
     clients = tried(lambda: (world.run, world.scheduler))  # made once, before several threads want them

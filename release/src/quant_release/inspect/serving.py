@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from quant_platform_kit.domain.errors import InvalidInput, Refused
+from quant_platform_kit.domain.errors import Refused
 
 from quant_release.cloud.addresses import Said
 from quant_release.cloud.templates import image_of
@@ -64,11 +64,7 @@ def serving(options: Options, name: str, service: str) -> Serving:
 
 def _subject(release: Release, service: str) -> Subject:
     bundle, subject = release.bundle, Subject(Scope.SERVICE, service)
-    moved = [known for known, one in bundle.services.items() if one.is_moved]
-    if service not in moved:
-        raise InvalidInput(
-            f"--service {service}: bundle {bundle.name} moves none of that name; it moves: {', '.join(moved) or 'none'}"
-        )
+    bundle.require_moved("--service", [service])
     if release.run is None or release.run.digest != bundle.digest:
         raise Refused(f"nothing is held: no release of bundle {bundle.name} is open")
     if subject not in release.subjects:

@@ -35,7 +35,7 @@ def subjects_of(bundle: Bundle, packages: Iterable[str]) -> tuple[Subject, ...]:
         *(Subject(Scope.PACKAGE, name) for name in packages),
         *(Subject(Scope.APP, name) for name in bundle.platforms),
         *(Subject(Scope.IMAGE, repository) for _, repository in bundle.images),
-        *(Subject(Scope.SERVICE, name) for name, service in bundle.services.items() if service.is_moved),
+        *(Subject(Scope.SERVICE, name) for name in bundle.moved),
     )
 
 

@@ -197,12 +197,7 @@ def _release(options: Options, git: Git, store: VersionedStore | None, name: str
 
 def _limited(subjects: tuple[Subject, ...], services: Sequence[str], bundle: Bundle) -> tuple[Subject, ...]:
     """Leave out services that are not named."""
-    known = [one.name for one in subjects if one.scope is Scope.SERVICE]
-    if unknown := [name for name in services if name not in known]:
-        raise InvalidInput(
-            f"--service {unknown[0]}: bundle {bundle.name} moves none of that name; it moves: "
-            f"{', '.join(known) or 'none'}"
-        )
+    bundle.require_moved("--service", services)
     return tuple(one for one in subjects if one.scope is not Scope.SERVICE or not services or one.name in services)
 
 

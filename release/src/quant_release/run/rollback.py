@@ -103,7 +103,7 @@ def _held(journal: Journal, run: RunRecord, services: Iterable[Subject]) -> list
 
 def _moved(site: Site, run: RunRecord) -> list[Subject]:
     """Return every service of the bundle that a run has held, whatever this one is limited to."""
-    services = (Subject(Scope.SERVICE, name) for name, one in site.bundle.services.items() if one.is_moved)
+    services = (Subject(Scope.SERVICE, name) for name in site.bundle.moved)
     return _held(site.journal, run, services)
 
 
