@@ -45,7 +45,8 @@ def commands_of(action: Action, state: ServiceState) -> Sequence[str]:
     scope = scope_of(state.name)
     match action:
         case Action.HOLD:
-            return (f"gcloud scheduler jobs pause {job}", f"(set halt {scope} in the ledger)")
+            pause = () if state.job.paused else (f"gcloud scheduler jobs pause {job}",)
+            return (*pause, f"(set halt {scope} in the ledger)")
         case Action.DRAIN:
             return ("(wait for open runs of its accounts)",)
         case Action.DEPLOY if state.back_to is not None:
@@ -63,7 +64,8 @@ def commands_of(action: Action, state: ServiceState) -> Sequence[str]:
             body = '-H "X-CloudScheduler-ScheduleTime: $(date -u +%FT%TZ)" -d \'{"mode": "probe"}\''
             return (f"{_curl(state)} {body} {state.deployed.address}/run",)
         case Action.OPEN:
-            return (f"(lift halt {scope} in the ledger)", f"gcloud scheduler jobs resume {job}")
+            resume = (f"gcloud scheduler jobs resume {job}",) if state.owing or not state.job.paused else ()
+            return (f"(lift halt {scope} in the ledger)", *resume)
         case _:
             return ()
 

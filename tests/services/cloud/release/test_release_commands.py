@@ -347,6 +347,16 @@ def test_nobody_is_asked_about_a_live_service_that_the_open_release_leaves_alone
 
 
 @NOBODY_ELSE
+@pytest.mark.parametrize("paused", [False, True])
+def test_a_plan_pauses_and_resumes_a_job_unless_it_was_paused_before(site: Site, run: Run, paused: bool) -> None:
+    if paused:
+        site.cloud.jobs.pause_job(name=site.job_name(NAME))
+    assert ("gcloud scheduler jobs " in run("plan", BUNDLE)[1]) is not paused
+    apply(run, "--until", "hold")
+    assert ("gcloud scheduler jobs resume" in run("plan", BUNDLE)[1]) is not paused
+
+
+@NOBODY_ELSE
 def test_a_plan_of_a_rollback_that_is_open_shows_what_goes_back_and_no_secret(site: Site, run: Run) -> None:
     site.add_secret("password", "another")
     secret = 'secrets = { BROKER_PASSWORD = { secret = "password", version = "1" } }\nflags = {'
