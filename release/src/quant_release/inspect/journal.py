@@ -13,7 +13,7 @@ from quant_release.repository.pins import read_pins
 from quant_release.run.journal import ImageRecord, Journal
 from quant_release.run.locks import LEASE
 
-__all__ = ["Built", "Known", "last_bundle", "read_known"]
+__all__ = ["Built", "Known", "read_known"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +67,3 @@ def _open_since(journal: Journal) -> datetime | None:
         return None
     run = journal.run(lease.open_run)
     return run.at if run.back is None else journal.run(run.back).at
-
-
-def last_bundle(journal: Journal) -> str | None:
-    """Return the bundle of the last run, None where there was none; a run is named by its time first."""
-    runs = sorted(key.split("/")[2] for key in journal.store.keys("release/runs/") if key.endswith("/run"))
-    return journal.run(runs[-1]).bundle if runs else None

@@ -8,7 +8,7 @@ from typing import Any
 from quant_release.bundle import FOLDER, Bundle, find_bundle, read_bundle
 from quant_release.cloud.world import ServiceWorld
 from quant_release.inspect.asking import soon
-from quant_release.inspect.journal import Known, last_bundle, read_known
+from quant_release.inspect.journal import Known, read_known
 from quant_release.inspect.services import ServiceReading, ask_services
 from quant_release.inspect.status import read_status
 from quant_release.repository.git import Git
@@ -49,11 +49,13 @@ def _bundle(options: Options, journal: Journal | None, name: str | None) -> tupl
     root = Git.at(options.root).root
     if name is not None:
         return read_bundle(find_bundle(root, name)), []
-    last = None if journal is None else last_bundle(journal)
+    last = None if journal is None else journal.last_run()
     if last is None:
         return None, []
-    if not (path := root / FOLDER / f"{last}.toml").is_file():
-        return None, [f"the last release was of bundle {last}, which is not in {FOLDER}: its services are not shown"]
+    if not (path := root / FOLDER / f"{last.bundle}.toml").is_file():
+        return None, [
+            f"the last release was of bundle {last.bundle}, which is not in {FOLDER}: its services are not shown"
+        ]
     return read_bundle(path), []
 
 

@@ -141,7 +141,15 @@ class Journal:
 
     def runs(self) -> list[RunRecord]:
         """Return every run, oldest first."""
-        return [self.run(key.split("/")[2]) for key in self.store.keys(_RUNS) if key.endswith("/run")]
+        return [self.run(name) for name in self._names()]
+
+    def last_run(self) -> RunRecord | None:
+        """Return the newest run, None where there was none; no other is read."""
+        return next((self.run(name) for name in reversed(self._names())), None)
+
+    def _names(self) -> list[str]:
+        """Return the names of the runs, oldest first: each begins with its time."""
+        return [key.split("/")[2] for key in self.store.keys(_RUNS) if key.endswith("/run")]
 
     def events(self, run: str) -> list[Event]:
         """Return what happened in a run, in order."""

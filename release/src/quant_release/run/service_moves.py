@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +13,7 @@ from quant_platform_kit.domain.runs import Outcome
 from quant_release.cloud.addresses import Said
 from quant_release.cloud.calls import Changed, CloudError, Unclear
 from quant_release.cloud.run_api import TrafficTarget
-from quant_release.cloud.templates import failure_of
+from quant_release.cloud.templates import failure_of, image_of
 from quant_release.run.journal import Journal
 from quant_release.run.service_records import Held, RevisionRecords, ServiceRecords
 from quant_release.run.service_state import SETTINGS, Attempt, ServiceState
@@ -114,7 +115,7 @@ class Moves:
                 Held(
                     state.serving,
                     document.generation,
-                    self._image_of_serving(),
+                    image_of(state.serving_revision),
                     state.job.name,
                     self._journal.who,
                     self._journal.store.now(),
@@ -122,8 +123,11 @@ class Moves:
                 )
             )
         self._pause()
-        reason = f"release {self._run} by {self._journal.who}"
-        state.ledger.set_hold(self._journal.who, reason, on=True)
+        self._set_hold(on=True)
+
+    def _set_hold(self, *, on: bool) -> None:
+        who = self._journal.who
+        self._state.ledger.set_hold(who, f"release {self._run} by {who}", on=on)
 
     def _pause(self) -> None:
         """Pause the job; one that an operator has paused stays so for good."""
@@ -133,9 +137,6 @@ class Moves:
             self._records.record_pausing()
         if not is_paused:
             state.world.scheduler.set_paused(state.job.name, paused=True)
-
-    def _image_of_serving(self) -> str:
-        return self._state.serving_revision.containers[0].image
 
     def drain(self) -> None:
         """Wait until the runs of its accounts have ended; nothing is cancelled."""
@@ -154,12 +155,11 @@ class Moves:
         if attempt.revision is None:
             traffic = (TrafficTarget(state.serving, 100), *state.other_tags)
             try:
-                state.world.run.write_template(state.deployed, goal.template(kind), attempt.name, tag, traffic)
+                with self._naming_who_changed():
+                    state.world.run.write_template(state.deployed, goal.template(kind), attempt.name, tag, traffic)
             except Unclear:
                 if self._look_again().attempt(kind).revision is None:
                     raise
-            except Changed as error:
-                raise self._who_changed(error) from error
         self._wait_until_ready(attempt)
         if not self._has_address(attempt.name, tag) and attempt.revision is not None:
             self._give_address(attempt.name, tag)
@@ -174,10 +174,8 @@ class Moves:
         """Ask once more for the address of a revision that an earlier process made, and that came without one."""
         state = self._state
         traffic = (TrafficTarget(state.serving, 100), *state.other_tags, TrafficTarget(revision, tag=tag))
-        try:
+        with self._naming_who_changed():
             state.world.run.write_traffic(state.deployed, traffic)
-        except Changed as error:
-            raise self._who_changed(error) from error
         self._look_again()
 
     def _wait_until_ready(self, attempt: Attempt) -> None:
@@ -195,9 +193,15 @@ class Moves:
                 raise CloudError(f"revision {attempt.name} is not ready after {world.terms.timeout:g} s")
             world.clock.sleep(_POLL_SECONDS)
 
-    def _who_changed(self, error: Changed) -> Changed:
-        state = self._look_again()
-        return Changed(f"{state.name} was changed by {state.deployed.last_change}: {state.differences()} ({error})")
+    @contextmanager
+    def _naming_who_changed(self) -> Generator[None]:
+        """Let a write that is refused, since the service is no longer what was read, say who changed what."""
+        try:
+            yield
+        except Changed as error:
+            state = self._look_again()
+            by, what = state.deployed.last_change, state.differences()
+            raise Changed(f"{state.name} was changed by {by}: {what} ({error})") from error
 
     def confirm(self, kind: str) -> None:
         """Ask a revision at its own address what it is."""
@@ -221,12 +225,11 @@ class Moves:
         name = state.attempt(kind).name
         if state.deployed.serving != name:
             try:
-                state.world.run.write_traffic(state.deployed, (TrafficTarget(name, 100), *state.other_tags))
+                with self._naming_who_changed():
+                    state.world.run.write_traffic(state.deployed, (TrafficTarget(name, 100), *state.other_tags))
             except Unclear:
                 if self._look_again().deployed.serving != name:
                     raise
-            except Changed as error:
-                raise self._who_changed(error) from error
         self._wait_for_traffic(name)
         self._require_said(self._state.deployed.address, name, is_final=kind == SETTINGS)
         RevisionRecords(self._journal, state.full_name, name).record("answered")
@@ -286,7 +289,7 @@ class Moves:
         """Lift the halt of the release, and resume the job unless an operator had paused it."""
         state, held = self._state, self._records.held
         assert held is not None  # it was held
-        state.ledger.set_hold(self._journal.who, f"release {self._run} by {self._journal.who}", on=False)
+        self._set_hold(on=False)
         if owing := state.owing:
             state.world.scheduler.set_paused(held.job, paused=False)
             for records in owing:
