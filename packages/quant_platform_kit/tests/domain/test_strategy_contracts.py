@@ -13,6 +13,7 @@ import pytest
 from pydantic import BaseModel, ConfigDict, Field
 from quant_platform_kit.adapters.strategies import bind
 from quant_platform_kit.domain.errors import InvalidInput
+from quant_platform_kit.domain.features import FeatureSnapshot
 from quant_platform_kit.domain.inputs import build_context
 from quant_platform_kit.domain.portfolio import PortfolioSnapshot
 from quant_platform_kit.domain.prices import PriceHistory, PriceTable
@@ -21,7 +22,6 @@ from quant_platform_kit.domain.strategy import (
     Action,
     AllocationIntent,
     BoundStrategy,
-    FeatureSnapshot,
     InputName,
     StrategyContext,
     StrategyDecision,

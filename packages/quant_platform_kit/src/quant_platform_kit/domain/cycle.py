@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from quant_platform_kit.domain.balances import BalanceRules, balance_objections
 from quant_platform_kit.domain.errors import InvalidInput
+from quant_platform_kit.domain.features import FeatureReading, FeatureSnapshot
 from quant_platform_kit.domain.gates import RiskLimits, missing_prices, plan_gates
 from quant_platform_kit.domain.identity import RunKey
 from quant_platform_kit.domain.inputs import build_context
@@ -16,7 +17,14 @@ from quant_platform_kit.domain.planning import REALISTIC, ExecutionRules, OrderP
 from quant_platform_kit.domain.portfolio import AccountState, PortfolioSnapshot, Quote, value_portfolio
 from quant_platform_kit.domain.prices import PriceHistory
 from quant_platform_kit.domain.sessions import Session
-from quant_platform_kit.domain.strategy import Action, AllocationIntent, BoundStrategy, StrategyDecision, TargetMode
+from quant_platform_kit.domain.strategy import (
+    Action,
+    AllocationIntent,
+    BoundStrategy,
+    StrategyDecision,
+    StrategyManifest,
+    TargetMode,
+)
 from quant_platform_kit.domain.translation import ExecutionTargets, translate
 
 __all__ = ["Decided", "ExecutionPolicy", "Observation", "Sized", "decide", "size"]
@@ -52,6 +60,10 @@ class Observation:
         Holdings of an earlier profile that this one is to sell: they count for the base.
     doubts
         Prices that are not believed, in words: with one, every decision is BLOCKED.
+    features
+        For a snapshot-backed profile, what there was to read for each session that is decided on.
+    owned
+        Holdings that the profile itself bought.
     """
 
     session: Session
@@ -61,6 +73,23 @@ class Observation:
     as_of: datetime
     handed_over: frozenset[str] = frozenset()
     doubts: tuple[str, ...] = ()
+    features: tuple[FeatureReading, ...] = ()
+    owned: frozenset[str] = frozenset()
+
+    @property
+    def reading(self) -> FeatureReading:
+        """What there was to read for the session decided on."""
+        none = FeatureReading(self.session.date, None, f"no feature snapshot was read for {self.session.date}")
+        return next((reading for reading in self.features if reading.session == self.session.date), none)
+
+    @property
+    def snapshot(self) -> FeatureSnapshot | None:
+        """The feature snapshot of the session decided on; None where there is none."""
+        return self.reading.snapshot
+
+    def managed(self, manifest: StrategyManifest) -> frozenset[str]:
+        """Return the symbols that the decision is about."""
+        return manifest.managing(self.snapshot, self.owned)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,20 +113,22 @@ class Sized:
 def decide(strategy: BoundStrategy, seen: Observation, policy: ExecutionPolicy) -> Decided:
     """Value the account and let the strategy decide; BLOCKED where prices or figures are doubted, or nothing valued."""
     manifest = strategy.manifest
-    if refused := (*seen.doubts, *balance_objections(seen.account, policy.balances)):
+    unread = seen.reading.refused if manifest.features else ""
+    if refused := (*filter(None, [unread]), *seen.doubts, *balance_objections(seen.account, policy.balances)):
         return _blocked(strategy, seen, refused)
+    managed = seen.managed(manifest)
     try:
         portfolio = value_portfolio(
             seen.account,
             seen.quotes,
-            manifest.managed_set | seen.handed_over,
+            managed | seen.handed_over,
             as_of=seen.as_of,
             currency=policy.currency,
             allocation_fraction=policy.allocation_fraction,
         )
     except InvalidInput as error:
         return _blocked(strategy, seen, (str(error),))
-    decision = strategy.decide(build_context(manifest, seen.session, seen.history, portfolio))
+    decision = strategy.decide(build_context(manifest, seen.session, seen.history, portfolio, seen.snapshot, managed))
     return Decided(decision, strategy.digest(decision), portfolio)
 
 

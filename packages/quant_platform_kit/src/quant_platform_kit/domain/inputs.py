@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from quant_platform_kit.domain.features import FeatureSnapshot
 from quant_platform_kit.domain.indicators import indicator
 from quant_platform_kit.domain.portfolio import PortfolioSnapshot
 from quant_platform_kit.domain.prices import PriceHistory
 from quant_platform_kit.domain.sessions import Session
-from quant_platform_kit.domain.strategy import FeatureSnapshot, InputName, StrategyContext, StrategyManifest
+from quant_platform_kit.domain.strategy import InputName, StrategyContext, StrategyManifest
 
 __all__ = ["build_context"]
 
@@ -19,6 +20,7 @@ def build_context(
     history: PriceHistory,
     portfolio: PortfolioSnapshot,
     features: FeatureSnapshot | None = None,
+    managed: frozenset[str] | None = None,
 ) -> StrategyContext:
     """Give a strategy the inputs its manifest declares, and no others.
 
@@ -26,6 +28,8 @@ def build_context(
     ----------
     history
         Prices of at least the manifest's symbols; sessions after ``session.date`` are cut off here.
+    managed
+        The symbols that the decision is about; None for those that the manifest names.
     """
     known = history.until(session.date)
     inputs: dict[InputName, Any] = {}
@@ -38,7 +42,7 @@ def build_context(
             inputs[name] = features
         else:
             inputs[name] = known
-    return StrategyContext(session, inputs)
+    return StrategyContext(session, inputs, managed)
 
 
 def _indicators(manifest: StrategyManifest, session: Session, known: PriceHistory) -> dict[str, dict[str, float]]:

@@ -8,7 +8,7 @@ A strategy is an object with a `StrategyManifest`, a pydantic configuration clas
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import ROUND_HALF_EVEN, Decimal
@@ -18,6 +18,7 @@ from typing import Any, Protocol
 
 from quant_platform_kit.domain.digests import canonical_json, plain, sha256
 from quant_platform_kit.domain.errors import InvalidInput, QuantError
+from quant_platform_kit.domain.features import FeatureContract, FeatureSnapshot
 from quant_platform_kit.domain.portfolio import PortfolioSnapshot
 from quant_platform_kit.domain.prices import PriceHistory
 from quant_platform_kit.domain.redaction import redact
@@ -28,7 +29,6 @@ __all__ = [
     "Adjustment",
     "AllocationIntent",
     "BoundStrategy",
-    "FeatureSnapshot",
     "InputName",
     "Status",
     "Strategy",
@@ -147,30 +147,23 @@ class StrategyDecision:
         return sha256(canonical_json(self.document(config)))
 
 
-@dataclass(frozen=True, slots=True)
-class FeatureSnapshot:
-    """Published features of a snapshot-backed profile.
+class StrategyContext:
+    """Everything a strategy may know. An input it did not declare is absent, and reading it is an error.
 
-    Attributes
+    Parameters
     ----------
-    digest
-        SHA-256 of the artifact, as its manifest states it.
-    rows
-        symbol -> feature -> value.
+    managed
+        The symbols that this decision is about: an intent names each of them, and no others. None for those that the
+        manifest names.
     """
 
-    as_of: date
-    digest: str
-    rows: Mapping[str, Mapping[str, float]]
+    __slots__ = ("_inputs", "managed", "session")
 
-
-class StrategyContext:
-    """Everything a strategy may know. An input it did not declare is absent, and reading it is an error."""
-
-    __slots__ = ("_inputs", "session")
-
-    def __init__(self, session: Session, inputs: Mapping[InputName, Any]) -> None:
+    def __init__(
+        self, session: Session, inputs: Mapping[InputName, Any], managed: frozenset[str] | None = None
+    ) -> None:
         self.session = session
+        self.managed = managed
         self._inputs = inputs
 
     @property
@@ -217,7 +210,8 @@ class StrategyManifest:
     Attributes
     ----------
     managed
-        Symbols the strategy owns: it sizes, buys and sells these and no others.
+        Symbols the strategy owns: it sizes, buys and sells these and no others. A snapshot-backed profile owns the
+        stocks of its snapshot too, and what it holds: see `managing`.
     watched
         Symbols it only reads.
     benchmarks
@@ -230,6 +224,8 @@ class StrategyManifest:
         Sessions of history the rule reads at most, ``as_of`` included.
     sources
         Where the rule comes from.
+    features
+        What a snapshot-backed profile asks of its snapshot; None for the others.
     cadence
         When the rule decides in the ordinary course. One that decides in every session says with a HOLD that all is
         in place, which supersedes what was due.
@@ -248,6 +244,7 @@ class StrategyManifest:
     optional: frozenset[str] = frozenset()
     indicators: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     required_capabilities: frozenset[str] = frozenset()
+    features: FeatureContract | None = None
     cadence: Cadence = Cadence.UNSTATED
     status: Status = Status.RUNTIME_ENABLED
     domain: str = "us_equity"
@@ -287,9 +284,21 @@ class StrategyManifest:
         """``snapshot`` if the profile reads a feature snapshot, else ``direct``."""
         return "snapshot" if InputName.FEATURE_SNAPSHOT in self.required_inputs else "direct"
 
-    @cached_property
-    def _zeros(self) -> dict[str, Decimal]:
-        return dict.fromkeys(sorted(self.managed), ZERO)
+    def managing(self, snapshot: FeatureSnapshot | None, owned: Collection[str]) -> frozenset[str]:
+        """Return the symbols that a decision is about: those managed, of a snapshot its stocks and what is held.
+
+        Parameters
+        ----------
+        owned
+            What the account holds because this profile bought it.
+        """
+        if self.features is None:
+            return self.managed_set
+        return self.managed_set.union(snapshot.stocks if snapshot else (), owned)
+
+    def managed_in(self, ctx: StrategyContext) -> frozenset[str]:
+        """Return the symbols that the decision in a context is about."""
+        return self.managed_set if ctx.managed is None else ctx.managed
 
     def rebalance(
         self,
@@ -306,7 +315,7 @@ class StrategyManifest:
         InvalidInput
             A target of a symbol that is not managed, negative, or not finite; weights that sum to more than 1.
         """
-        intent = AllocationIntent(self.target_mode, self.checked(targets), buy_only)
+        intent = AllocationIntent(self.target_mode, self.checked(targets, self.managed_in(ctx)), buy_only)
         return StrategyDecision(self.profile, ctx.as_of, Action.REBALANCE, intent, reasons, diagnostics or {})
 
     def hold(self, ctx: StrategyContext, *reasons: str) -> StrategyDecision:
@@ -317,9 +326,9 @@ class StrategyManifest:
         """Return a BLOCKED: an input is missing or unusable."""
         return StrategyDecision(self.profile, ctx.as_of, Action.BLOCKED, None, reasons)
 
-    def checked(self, targets: Mapping[str, float | Decimal]) -> dict[str, Decimal]:
+    def checked(self, targets: Mapping[str, float | Decimal], managed: Collection[str]) -> dict[str, Decimal]:
         """Return complete targets at the mode's precision: see `rebalance` for what is refused."""
-        complete = self._zeros.copy()
+        complete = dict.fromkeys(sorted(managed), ZERO)
         for symbol, target in targets.items():
             if symbol not in complete:
                 raise InvalidInput(f"{self.profile}: target for {symbol}, which is not managed: {', '.join(complete)}")
@@ -354,15 +363,20 @@ class BoundStrategy:
         An instance of ``strategy.Config``.
     config_values
         The same as plain values, part of every decision digest.
+    config_digest
+        SHA-256 of the file the configuration is from; without one, of the values in canonical JSON.
     """
 
-    __slots__ = ("config", "config_values", "manifest", "strategy")
+    __slots__ = ("config", "config_digest", "config_values", "manifest", "strategy")
 
-    def __init__(self, strategy: Strategy, config: object, config_values: Mapping[str, object]) -> None:
+    def __init__(
+        self, strategy: Strategy, config: object, config_values: Mapping[str, object], config_digest: str = ""
+    ) -> None:
         self.strategy = strategy
         self.manifest = strategy.manifest
         self.config = config
         self.config_values: Mapping[str, object] = plain(dict(config_values))
+        self.config_digest = config_digest or sha256(canonical_json(self.config_values))
 
     def decide(self, ctx: StrategyContext) -> StrategyDecision:
         """Evaluate, and hold the answer to the contract.
@@ -379,7 +393,7 @@ class BoundStrategy:
         if (decision.intent is not None) != (decision.action is Action.REBALANCE):
             raise InvalidInput(f"{decision.profile}: {decision.action.value} does not fit its intent")
         if decision.intent:
-            self._check_intent(decision.intent)
+            self._check_intent(decision.intent, self.manifest.managed_in(ctx))
         return replace(decision, reasons=tuple(map(redact, decision.reasons)))
 
     def _evaluate(self, ctx: StrategyContext) -> StrategyDecision:
@@ -391,14 +405,14 @@ class BoundStrategy:
             what = f"{type(error).__name__}: {error}"
             raise InvalidInput(f"{self.manifest.profile} fails on {ctx.as_of}: {what}") from error
 
-    def _check_intent(self, intent: AllocationIntent) -> None:
+    def _check_intent(self, intent: AllocationIntent, managed: frozenset[str]) -> None:
         """Hold an intent to the manifest's rules, however it was made."""
         profile = self.manifest.profile
-        if frozenset(intent.targets) != self.manifest.managed_set:
+        if frozenset(intent.targets) != managed:
             raise InvalidInput(f"{profile}: targets name {sorted(intent.targets)}; use the manifest")
         if intent.target_mode is not self.manifest.target_mode:
             raise InvalidInput(f"{profile}: intent in {intent.target_mode.value}s; the manifest says otherwise")
-        if intent.targets != self.manifest.checked(intent.targets):
+        if intent.targets != self.manifest.checked(intent.targets, managed):
             raise InvalidInput(f"{profile}: targets finer than {intent.target_mode.step}; use the manifest")
 
     def digest(self, decision: StrategyDecision) -> str:

@@ -1,0 +1,92 @@
+"""Feature snapshots as a strategy is given them: published once, read as of one session, never filled in.
+
+A snapshot-backed profile declares a `FeatureContract`. For every session that is decided on, a run takes a
+`FeatureReading`: the snapshot, or in words why there is none, which makes the decision BLOCKED.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+
+__all__ = ["IS_STOCK", "FeatureContract", "FeatureReading", "FeatureSnapshot"]
+
+IS_STOCK = "is_stock"
+"""The label that tells stocks, which a profile may trade, from the rows it only compares with."""
+
+
+@dataclass(frozen=True)
+class FeatureSnapshot:
+    """Published features of a snapshot-backed profile.
+
+    Attributes
+    ----------
+    as_of
+        The session they are of (exchange-local date): nothing later is in them.
+    digest
+        SHA-256 of the manifest that names them.
+    rows
+        symbol -> column -> value; NaN where a feature cannot be known.
+    newest_due
+        The newest session, up to the one decided on, on which the profile decides; None where nobody says.
+    age
+        Sessions from ``as_of`` to the session decided on.
+    """
+
+    as_of: date
+    digest: str
+    rows: Mapping[str, Mapping[str, float]]
+    newest_due: date | None = None
+    age: int = 0
+
+    @cached_property
+    def stocks(self) -> frozenset[str]:
+        """The symbols that may be traded."""
+        return frozenset(symbol for symbol, row in self.rows.items() if row[IS_STOCK])
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureContract:
+    """What a snapshot-backed profile asks of its snapshot.
+
+    Attributes
+    ----------
+    reads
+        Columns that the rule reads of stocks, labels left out: each has to be there, and known for most members.
+    benchmarks
+        Symbols whose rows the rule reads.
+    benchmark_reads
+        Columns of these rows that must be known.
+    version
+        Of formulas, columns and types: another one is another contract.
+    """
+
+    reads: tuple[str, ...]
+    benchmarks: tuple[str, ...] = ()
+    benchmark_reads: tuple[str, ...] = ()
+    version: int = 1
+
+    def name(self, profile: str) -> str:
+        """Return the contract's name for a profile."""
+        return f"{profile}.feature_snapshot.v{self.version}"
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureReading:
+    """What there was to read for one session.
+
+    Attributes
+    ----------
+    session
+        The completed session decided on (exchange-local date).
+    snapshot
+        None if and only if ``refused`` says why.
+    refused
+        In words, with what to do.
+    """
+
+    session: date
+    snapshot: FeatureSnapshot | None
+    refused: str = ""

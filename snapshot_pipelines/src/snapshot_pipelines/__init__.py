@@ -1,0 +1,1 @@
+"""Feature snapshots: built point in time, published once, verified everywhere."""

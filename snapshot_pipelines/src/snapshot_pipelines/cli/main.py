@@ -1,0 +1,42 @@
+"""The `snapshots` command.
+
+Exit codes: 0 done; 1 refused or failed; 2 usage.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+from quant_platform_kit.cli.output import complain
+from quant_platform_kit.domain.errors import QuantError
+from typer.exceptions import Abort, Exit, TyperException
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="snapshots",
+    help="Feature snapshots: build them point in time, publish them once, verify them everywhere.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.callback()
+def _snapshots() -> None: ...
+
+
+def main() -> None:
+    """Run the command line; a user's error becomes one line, never a traceback."""
+    try:
+        code = app(standalone_mode=False)
+    except Exit as stop:
+        code = stop.exit_code
+    except Abort:
+        code = complain("interrupted", 1)
+    except TyperException as error:
+        code = complain(error.format_message(), 2)
+    except QuantError as error:
+        code = complain(str(error), 1)
+    sys.exit(code)
