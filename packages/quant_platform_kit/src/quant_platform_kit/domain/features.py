@@ -28,7 +28,7 @@ class FeatureSnapshot:
     digest
         SHA-256 of the manifest that names them.
     rows
-        symbol -> column -> value; NaN where a feature cannot be known.
+        symbol -> column -> value, the same columns in every row; NaN where a feature cannot be known.
     newest_due
         The newest session, up to the one decided on, on which the profile decides; None where nobody says.
     age
