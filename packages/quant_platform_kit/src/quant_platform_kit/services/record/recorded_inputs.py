@@ -5,7 +5,7 @@ once and a changed byte shows:
 
 - the document: profile, configuration, session, account, quotes and policy, and the names of
 - the history: one line of JSON with its dates and symbols, then the closes as little-endian float64, row by row;
-- feature snapshots, if the profile reads them: one line of JSON with its symbols and columns, then the values likewise.
+- feature snapshots, if the profile reads them: one line of JSON with its symbols and columns, then the values, column by column.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from quant_platform_kit.domain.balances import BalanceRules
 from quant_platform_kit.domain.cycle import ExecutionPolicy, Observation
 from quant_platform_kit.domain.digests import canonical_json, sha256
 from quant_platform_kit.domain.errors import Conflict, Damaged
-from quant_platform_kit.domain.features import FeatureReading, FeatureSnapshot
+from quant_platform_kit.domain.features import FeatureReading, FeatureSnapshot, FeatureTable
 from quant_platform_kit.domain.portfolio import AccountState, Quote
 from quant_platform_kit.domain.prices import PriceHistory, PriceTable
 from quant_platform_kit.domain.sessions import Session
@@ -152,7 +152,7 @@ class InputStore:
         snapshot = reading.snapshot
         if snapshot is None:
             return RecordedReading(reading.session, reading.refused)
-        rows = self._put(_rows_bytes(snapshot))
+        rows = self._put(_rows_bytes(snapshot.table))
         return RecordedReading(
             reading.session, "", rows, snapshot.as_of, snapshot.digest, snapshot.newest_due, snapshot.age
         )
@@ -216,19 +216,17 @@ def _history(content: bytes, key: str) -> PriceHistory:
     return PriceHistory(PriceTable(dates, symbols, {"close": close.reshape(len(dates), len(symbols))}))
 
 
-def _rows_bytes(snapshot: FeatureSnapshot) -> bytes:
-    columns = next((list(row) for row in snapshot.rows.values()), list[str]())
-    header = {"columns": columns, "symbols": list(snapshot.rows)}
-    values = np.array([[row[name] for name in columns] for row in snapshot.rows.values()], dtype="<f8")
-    return canonical_json(header) + b"\n" + values.tobytes()
+def _rows_bytes(table: FeatureTable) -> bytes:
+    header = {"columns": list(table.columns), "symbols": table.symbols}
+    return canonical_json(header) + b"\n" + b"".join(v.astype("<f8").tobytes() for v in table.columns.values())
 
 
-def _rows(content: bytes, key: str) -> dict[str, dict[str, float]]:
+def _rows(content: bytes, key: str) -> FeatureTable:
     line, _, values = content.partition(b"\n")
     header = json.loads(line)
     symbols, columns = header["symbols"], header["columns"]
     numbers = np.frombuffer(values, dtype="<f8")
     if numbers.size != len(symbols) * len(columns):
         raise Damaged(f"{key} is damaged: {numbers.size} values for {len(symbols)} symbols and {len(columns)} columns")
-    table = numbers.reshape(len(symbols), len(columns)).tolist()
-    return {symbol: dict(zip(columns, row, strict=True)) for symbol, row in zip(symbols, table, strict=True)}
+    by_column = numbers.reshape(len(columns), len(symbols))
+    return FeatureTable(symbols, dict(zip(columns, by_column.copy(), strict=True)))
