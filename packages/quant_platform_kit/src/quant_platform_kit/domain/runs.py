@@ -19,6 +19,7 @@ from quant_platform_kit.domain.strategy import Action, StrategyDecision
 __all__ = [
     "Attempt",
     "BuyRevision",
+    "FeatureSummary",
     "InputSummary",
     "OrderOutcome",
     "OrderRecord",
@@ -80,6 +81,29 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
+class FeatureSummary:
+    """The feature snapshot that was decided on.
+
+    Attributes
+    ----------
+    age
+        Sessions from ``as_of`` to the session decided on.
+    digest
+        SHA-256 of its manifest.
+    """
+
+    as_of: date
+    age: int
+    digest: str
+    rows: int
+
+    @property
+    def text(self) -> str:
+        """The snapshot in short, for people."""
+        return f"snapshot as of {self.as_of}, {self.age} sessions old, manifest {self.digest[:12]}"
+
+
+@dataclass(frozen=True, slots=True)
 class InputSummary:
     """What a run decided on, in short.
 
@@ -93,6 +117,8 @@ class InputSummary:
         Symbols without a bar in the session decided on.
     taken_at
         When account and quotes were taken, aware UTC.
+    features
+        The feature snapshot decided on; None for a profile that reads none, and where none was to be had.
     """
 
     digest: str | None
@@ -102,6 +128,7 @@ class InputSummary:
     missing: tuple[str, ...]
     quotes: int
     taken_at: datetime
+    features: FeatureSummary | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,6 +63,10 @@ class Deciding:
     run_id: str
     carry_sessions: int = CARRY_SESSIONS
 
+    def sessions(self, as_of: date, *, enter_now: bool) -> tuple[date, ...]:
+        """Return the sessions that a run of ``as_of`` decides, that one last."""
+        return (*self._missed(as_of, self.ledger.history(), enter_now=enter_now), as_of)
+
     def situation(self, now_of: Observation, *, enter_now: bool) -> Situation:
         """Decide every session since the last one decided, record the decisions, and say what is due.
 
