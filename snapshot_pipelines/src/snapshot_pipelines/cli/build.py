@@ -62,7 +62,7 @@ def build_command(
         typer.Option("--month-ends", metavar="YYYY-MM YYYY-MM", help="The last session of each month, from and to."),
     ] = None,
     workers: Annotated[
-        Workers,
+        Workers | None,
         typer.Option(
             parser=_workers, metavar="N|tcp://HOST:PORT", help="Processes, or the scheduler of a Dask cluster."
         ),
