@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from quant_platform_kit.adapters.calendar_tables import load_calendar
-from quant_platform_kit.adapters.price_files import LongPrices, price_table, read_prices
+from quant_platform_kit.adapters.price_files import LongPrices, price_table, read_price_files
 from quant_platform_kit.cli import options
 from quant_platform_kit.cli.output import amount, console, notice, print_json, progress, table
 from quant_platform_kit.domain.cycle import ExecutionPolicy
@@ -56,7 +56,7 @@ def backtest_command(
 ) -> None:
     """Back-test a strategy through the same steps a live run takes."""
     bound = options.bound_strategy(profile, strategy, config)
-    file = read_prices(prices, _columns(price_field, fill))
+    file = read_price_files(prices, _columns(price_field, fill))
     policy = _with_costs(options.policy(execution, bound.manifest.target_mode), commission_bps, slippage_bps)
     believed = frozenset(options.symbol_day(each) for each in believe or ())
     settings = BacktestSettings(start, end, cash, fill, policy, benchmark or _default_benchmark(file), believed)

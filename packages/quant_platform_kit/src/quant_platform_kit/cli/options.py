@@ -115,7 +115,9 @@ ConfigOption = Annotated[
     list[str] | None,
     typer.Option("--config", metavar="FILE|KEY=VALUE", help="Strategy settings: a TOML file or pairs; repeatable."),
 ]
-PricesOption = Annotated[Path, typer.Option("--prices", help="Price file, parquet or CSV in long format.")]
+PricesOption = Annotated[
+    list[Path], typer.Option("--prices", help="Price file, parquet or CSV in long format; repeatable.")
+]
 PriceFieldOption = Annotated[
     str,
     typer.Option(

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from quant_platform_kit.adapters.price_files import EVIDENCE_COLUMNS, read_prices
+from quant_platform_kit.adapters.price_files import EVIDENCE_COLUMNS, read_price_files
 from quant_platform_kit.cli import options
 from quant_platform_kit.cli.compose import PaperRun, run_on_paper
 from quant_platform_kit.cli.output import amount, complain, console, print_json, table, units
@@ -62,7 +62,7 @@ def run_command(
     if platform != "paper":
         raise Refused(f"--platform {platform}: only paper can be run from here; the broker apps follow")
     bound = options.bound_strategy(profile, strategy, config)
-    file = read_prices(prices, ["close"] if price_field == "close" else ["close", price_field], EVIDENCE_COLUMNS)
+    file = read_price_files(prices, ["close"] if price_field == "close" else ["close", price_field], EVIDENCE_COLUMNS)
     policy = options.policy(execution, bound.manifest.target_mode)
     policy = replace(policy, limits=replace(policy.limits, max_price_move=max_price_move))
     report = run_on_paper(

@@ -368,6 +368,8 @@ class RunReport:
         Whether the platform has traded the account, or an operator accepted it as it was found.
     unsettled
         What the sales of its session left to settle, and the units that cannot be told from bought with it.
+    undecided_since
+        The first session that the profile was asked to decide and that was BLOCKED, while every one since was too.
     """
 
     run_id: str
@@ -397,3 +399,4 @@ class RunReport:
     todo: tuple[str, ...] = ()
     known: bool = True
     unsettled: Unsettled | None = None
+    undecided_since: date | None = None
