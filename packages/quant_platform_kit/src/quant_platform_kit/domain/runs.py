@@ -100,7 +100,12 @@ class FeatureSummary:
     @property
     def text(self) -> str:
         """The snapshot in short, for people."""
-        return f"snapshot as of {self.as_of}, {self.age} sessions old, manifest {self.digest[:12]}"
+        return f"snapshot as of {self.as_of}, {self.age_text}, manifest {self.digest[:12]}"
+
+    @property
+    def age_text(self) -> str:
+        """The age in words."""
+        return f"{self.age} session{'' if self.age == 1 else 's'} old"
 
 
 @dataclass(frozen=True, slots=True)
