@@ -10,13 +10,14 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from importlib import import_module
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from quant_platform_kit.adapters.arrow import arrow_module as _arrow_module
 from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.domain.prices import FloatArray
 from quant_platform_kit.domain.strategy import Adjustment
@@ -31,6 +32,7 @@ _NOTHING = frozenset({"", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "NULL", "nul
 """What an empty cell may be written as; a dash is none of it."""
 _SHOWN = 200
 """Characters of what pyarrow says of a file that may be none of text."""
+arrow_module = partial(_arrow_module, task="reading price files")
 ISO = "write ISO dates such as 2023-12-29"
 
 
@@ -189,11 +191,3 @@ def _read_csv(path: Path, names: Sequence[str], text: Sequence[str]) -> Any:
     types = dict.fromkeys(text, string)
     options = csv.ConvertOptions(include_columns=list(names), column_types=types, strings_can_be_null=False)
     return csv.read_csv(path, convert_options=options)
-
-
-def arrow_module(name: str) -> Any:
-    """Import a part of pyarrow, which ships no types."""
-    try:
-        return import_module(name)
-    except ImportError:
-        raise InvalidInput("reading price files needs pyarrow: install quant-platform-kit[data]") from None

@@ -6,11 +6,12 @@ import math
 import os
 from collections.abc import Mapping, Sequence
 from datetime import date
-from importlib import import_module
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from quant_platform_kit.adapters.arrow import arrow_module
 from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.domain.strategy import Adjustment
 from quant_platform_kit.ports.price_source import DailyBar
@@ -21,6 +22,7 @@ SUFFIXES = (".csv", ".parquet")
 OPTIONAL = ("adj_close", "open", "high", "low", "volume")
 CLAIM = "adj_close_adjustment"
 """Says that ``adj_close`` is total return in a file whose other prices are raw, and which is taken at its word."""
+_arrow = partial(arrow_module, task="writing price files")
 
 Bars = Mapping[str, Sequence[DailyBar]]
 
@@ -101,11 +103,3 @@ def _write(path: Path, bars: Bars, carried: Adjustment) -> None:
         _arrow("pyarrow.csv").write_csv(table, path)
     else:
         _arrow("pyarrow.parquet").write_table(table, path)
-
-
-def _arrow(module: str) -> Any:
-    """Import a part of pyarrow, which ships no types."""
-    try:
-        return import_module(module)
-    except ImportError:
-        raise InvalidInput("writing price files needs pyarrow: install quant-platform-kit[data]") from None

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import date, datetime
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import UTC, date, datetime
+from typing import Any, NoReturn, cast
 
-__all__ = ["Column", "SnapshotManifest", "Source"]
+from quant_platform_kit.domain.errors import InvalidInput
+
+__all__ = ["COLUMN_TYPES", "MANIFEST_TYPE", "MOST_BYTES", "Column", "SnapshotManifest", "Source", "encode", "parse"]
+
+MANIFEST_TYPE = "feature_snapshot"
+MOST_BYTES = 1 << 20
+"""A longer manifest is none."""
+COLUMN_TYPES = ("date", "string", "int8", "int16", "int32", "float64")
+"""What a column of a snapshot may hold."""
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of the file; ``type`` is one of date, string, int8, int16, int32, float64."""
+    """A column of the file; ``type`` is one of `COLUMN_TYPES`."""
 
     name: str
     type: str
@@ -77,5 +89,191 @@ class SnapshotManifest:
     generated_at: datetime
     sources: tuple[Source, ...]
     code_version: str
-    manifest_type: str = "feature_snapshot"
+    manifest_type: str = MANIFEST_TYPE
     source_project: str = "snapshot_pipelines"
+
+
+def encode(manifest: SnapshotManifest) -> bytes:
+    """Return the bytes of a manifest: JSON in one form, so that equal manifests are equal files."""
+    written = (f" {_json(name)}: {_written(getattr(manifest, name))}" for name in _FIELDS)
+    return ("{\n" + ",\n".join(written) + "\n}\n").encode()
+
+
+def parse(data: bytes) -> SnapshotManifest:
+    """Return the manifest that a file holds; fields that are not known are passed over.
+
+    Raises
+    ------
+    InvalidInput
+        It is too long, no JSON object, or a field is missing, there twice, or of another type.
+    """
+    if len(data) > MOST_BYTES:
+        raise InvalidInput(f"manifest has {len(data)} bytes; at most {MOST_BYTES} are read")
+    document = _document(data)
+    if lacking := next((name for name in _FIELDS if name not in document), None):
+        raise InvalidInput(f"manifest lacks {lacking}")
+    return SnapshotManifest(**{name: read(name, document[name]) for name, read in _FIELDS.items()})
+
+
+# --- writing -----------------------------------------------------------------------------------
+
+
+def _written(value: object) -> str:
+    if isinstance(value, tuple):
+        items = (json.dumps({f.name: getattr(item, f.name) for f in fields(item)}) for item in cast("Any", value))
+        return "[\n  " + ",\n  ".join(items) + "\n ]" if value else "[]"
+    if isinstance(value, datetime):
+        return _json(f"{value.astimezone(UTC).replace(tzinfo=None).isoformat()}Z")
+    return _json(value.isoformat() if isinstance(value, date) else value)
+
+
+def _json(value: object) -> str:
+    return json.dumps(value)
+
+
+# --- reading -----------------------------------------------------------------------------------
+
+
+def _document(data: bytes) -> Mapping[str, object]:
+    try:
+        found = json.loads(data, object_pairs_hook=_once, parse_constant=_no_number)
+    except (ValueError, RecursionError) as error:
+        raise InvalidInput(f"manifest is no JSON: {error}") from None
+    if not isinstance(found, dict):
+        raise InvalidInput(f"manifest is {_shown(found)}; expected a JSON object")
+    return cast("Mapping[str, object]", found)
+
+
+def _once(pairs: Sequence[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise InvalidInput(f"manifest has {next(name for name in names if names.count(name) > 1)} twice")
+    return found
+
+
+def _no_number(text: str) -> NoReturn:
+    raise ValueError(f"{text} is no number")
+
+
+def _shown(value: object) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _wrong(name: str, value: object, expected: str) -> InvalidInput:
+    return InvalidInput(f"manifest: {name} is {_shown(value)}; expected {expected}")
+
+
+def _text(name: str, value: object) -> str:
+    if not isinstance(value, str) or not value:
+        raise _wrong(name, value, "a text")
+    return value
+
+
+def _text_or_none(name: str, value: object) -> str | None:
+    return None if value is None else _text(name, value)
+
+
+def _digest(name: str, value: object) -> str:
+    if not isinstance(value, str) or not _HEX.fullmatch(value):
+        raise _wrong(name, value, "a SHA-256 of 64 small hexadecimal digits")
+    return value
+
+
+def _count(name: str, value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise _wrong(name, value, "a whole number")
+    if value < 0:
+        raise _wrong(name, value, "a whole number of at least 0")
+    return value
+
+
+def _positive(name: str, value: object) -> int:
+    if not _count(name, value):
+        raise _wrong(name, value, "a whole number of at least 1")
+    return cast("int", value)
+
+
+def _flag(name: str, value: object) -> bool:
+    if not isinstance(value, bool):
+        raise _wrong(name, value, "true or false")
+    return value
+
+
+def _date(name: str, value: object) -> date:
+    try:
+        found = date.fromisoformat(cast("str", value))
+    except (TypeError, ValueError):
+        found = None
+    if found is None or found.isoformat() != value:
+        raise _wrong(name, value, "a date such as 2018-11-30")
+    return found
+
+
+def _instant(name: str, value: object) -> datetime:
+    try:
+        if isinstance(value, str) and _UTC.fullmatch(value):
+            return datetime.fromisoformat(value)
+    except ValueError:
+        pass
+    raise _wrong(name, value, "a UTC time such as 2018-11-30T22:15:04Z")
+
+
+def _type(name: str, value: object) -> str:
+    if value not in COLUMN_TYPES:
+        raise _wrong(name, value, f"one of {', '.join(COLUMN_TYPES)}")
+    return cast("str", value)
+
+
+def _columns(name: str, value: object) -> tuple[Column, ...]:
+    columns = tuple(Column(**item) for item in _items(name, value, _COLUMN))
+    names = [column.name for column in columns]
+    if twice := next((each for each in names if names.count(each) > 1), None):
+        raise InvalidInput(f"manifest: {name} names {twice} twice")
+    return columns
+
+
+def _sources(name: str, value: object) -> tuple[Source, ...]:
+    return tuple(Source(**item) for item in _items(name, value, _SOURCE))
+
+
+def _items(name: str, value: object, rules: Mapping[str, _Read]) -> list[dict[str, Any]]:
+    """Return a list of objects, each read by the rules of its fields."""
+    if not isinstance(value, list):
+        raise _wrong(name, value, "a list")
+    found: list[dict[str, Any]] = []
+    for number, item in enumerate(cast("list[object]", value)):
+        here = f"{name}[{number}]"
+        if not isinstance(item, dict):
+            raise _wrong(here, item, "an object")
+        if lacking := next((key for key in rules if key not in item), None):
+            raise InvalidInput(f"manifest: {here} lacks {lacking}")
+        found.append({key: read(f"{here}.{key}", cast("Any", item)[key]) for key, read in rules.items()})
+    return found
+
+
+_Read = Callable[[str, object], Any]
+_HEX = re.compile(r"[0-9a-f]{64}")
+_UTC = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?Z")
+_COLUMN: Mapping[str, _Read] = {"name": _text, "type": _type, "nullable": _flag}
+_SOURCE: Mapping[str, _Read] = {"role": _text, "name": _text, "sha256": _digest, "bytes": _count}
+_FIELDS: Mapping[str, _Read] = {
+    "manifest_type": _text,
+    "contract_version": _text,
+    "strategy_profile": _text,
+    "config_name": _text,
+    "config_path": _text_or_none,
+    "config_sha256": _digest,
+    "snapshot_path": _text,
+    "snapshot_sha256": _digest,
+    "snapshot_bytes": _positive,
+    "snapshot_as_of": _date,
+    "row_count": _positive,
+    "generated_at": _instant,
+    "source_project": _text,
+    "code_version": _text,
+    "columns": _columns,
+    "sources": _sources,
+}
+"""Every field in the order it is written, with how it is read."""
