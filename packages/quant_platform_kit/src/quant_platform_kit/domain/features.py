@@ -10,12 +10,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
 from quant_platform_kit.domain.prices import FloatArray
 
-__all__ = ["IS_STOCK", "FeatureContract", "FeatureReading", "FeatureSnapshot", "FeatureTable"]
+__all__ = ["IS_STOCK", "FeatureContract", "FeatureReading", "FeatureSnapshot", "FeatureTable", "RankedRow"]
 
 IS_STOCK = "is_stock"
 """The label that tells stocks, which a profile may trade, from the rows it only compares with."""
@@ -56,6 +57,15 @@ class FeatureTable(Mapping[str, Mapping[str, float]]):
 
     def __len__(self) -> int:
         return len(self.symbols)
+
+    @cached_property
+    def ascending(self) -> FeatureTable:
+        """The same rows by ascending symbol, so that no result depends on their order."""
+        order = sorted(range(len(self)), key=self.symbols.__getitem__)
+        if order == list(range(len(self))):
+            return self
+        columns = {name: values[order] for name, values in self.columns.items()}
+        return FeatureTable([self.symbols[row] for row in order], columns)
 
     @cached_property
     def stocks(self) -> frozenset[str]:
@@ -146,3 +156,11 @@ class FeatureReading:
     session: date
     snapshot: FeatureSnapshot | None
     refused: str = ""
+
+
+class RankedRow(NamedTuple):
+    """A stock in the ranking of a profile; rank 1 is the best."""
+
+    rank: int
+    symbol: str
+    score: float
