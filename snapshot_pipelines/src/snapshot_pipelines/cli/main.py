@@ -12,6 +12,8 @@ from quant_platform_kit.cli.output import complain
 from quant_platform_kit.domain.errors import QuantError
 from typer.exceptions import Abort, Exit, TyperException
 
+from snapshot_pipelines.cli import build
+
 __all__ = ["app", "main"]
 
 app = typer.Typer(
@@ -21,6 +23,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+app.command("build")(build.build_command)
 
 
 @app.callback()

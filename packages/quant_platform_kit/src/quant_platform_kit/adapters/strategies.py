@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
+import json
 import sys
 import tomllib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 
 from pydantic import BaseModel, ValidationError
 
+from quant_platform_kit.domain.digests import sha256
 from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.domain.strategy import BoundStrategy, Strategy, StrategyManifest
 
-__all__ = ["ENTRY_POINTS", "bind", "catalog", "find_strategy", "load_strategy_file", "read_config"]
+__all__ = ["ENTRY_POINTS", "GivenConfig", "bind", "catalog", "find_strategy", "load_strategy_file", "read_config"]
 
 ENTRY_POINTS = "quant.strategies"
 """Entry point group: each loads a mapping of profile name -> `Strategy`."""
@@ -100,19 +103,43 @@ def _classes(module: ModuleType) -> list[str]:
     return [name for name, made in inspect.getmembers(module, inspect.isclass) if made.__module__ == module.__name__]
 
 
-def bind(strategy: Strategy, config: Mapping[str, object] | None = None) -> BoundStrategy:
+@dataclass(frozen=True, slots=True)
+class GivenConfig:
+    """A configuration as it was given.
+
+    Attributes
+    ----------
+    profile
+        Of which profile its JSON file says that it is; None without such a file, or where that says nothing.
+    digest
+        SHA-256 of the JSON file's bytes where it is all that was given, else empty.
+    """
+
+    values: Mapping[str, object]
+    profile: object = None
+    digest: str = ""
+
+
+def bind(strategy: Strategy, config: Mapping[str, object] | GivenConfig | None = None) -> BoundStrategy:
     """Validate ``config`` against the strategy's own model and bind both.
 
     Raises
     ------
     InvalidInput
-        A key the strategy does not know, or a value out of bounds.
+        A key the strategy does not know or that is missing, a value out of bounds, or a file of another profile.
     """
+    given = config if isinstance(config, GivenConfig) else GivenConfig(config or {})
+    profile = strategy.manifest.profile
+    if given.profile not in (None, profile):
+        raise InvalidInput(f"config of {profile}: the file is of profile {given.profile!r}; give that of {profile}")
+    values = dict(given.values)
+    if given.profile is not None and PROFILE in strategy.Config.model_fields:
+        values[PROFILE] = given.profile
     try:
-        model: BaseModel = strategy.Config.model_validate(config or {})
+        model: BaseModel = strategy.Config.model_validate(values)
     except ValidationError as error:
-        raise InvalidInput(f"config of {strategy.manifest.profile}: {_sentence(error, strategy.Config)}") from None
-    return BoundStrategy(strategy, model, model.model_dump())
+        raise InvalidInput(f"config of {profile}: {_sentence(error, strategy.Config)}") from None
+    return BoundStrategy(strategy, model, model.model_dump(), given.digest)
 
 
 def _sentence(error: ValidationError, model: type[BaseModel]) -> str:
@@ -120,31 +147,73 @@ def _sentence(error: ValidationError, model: type[BaseModel]) -> str:
     key = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
         return f"{key} is not known; known: {', '.join(model.model_fields) or 'none'}"
-    return f"{key} is {first['input']!r}: {first['msg']}"
+    if first["type"] == "missing":
+        needed = ", ".join(name for name, field in model.model_fields.items() if field.is_required())
+        return f"{key} is missing; give a JSON file with all of: {needed}"
+    why = str(first["ctx"]["error"]) if first["type"] == "value_error" and "ctx" in first else first["msg"]
+    return f"{key} is {first['input']!r}: {why}"
 
 
-def read_config(items: Sequence[str]) -> dict[str, object]:
-    """Read ``KEY=VALUE`` items and TOML files into one configuration; later items win.
+def read_config(items: Sequence[str]) -> GivenConfig:
+    """Read ``KEY=VALUE`` items, TOML and JSON files into one configuration; later items win.
+
+    A JSON file may say with ``profile`` whose it is. Given alone, its bytes are the configuration's identity.
 
     Raises
     ------
     InvalidInput
-        An item that is neither, or a file that is not TOML.
+        An item that is none of these, or a file that is not what its name says.
     """
-    config: dict[str, object] = {}
+    values: dict[str, object] = {}
+    profile: object = None
+    digest = ""
     for item in items:
         key, is_pair, value = item.partition("=")
         if is_pair:
-            config[key.strip()] = value.strip()
+            values[key.strip()] = value.strip()
+        elif item.endswith(JSON):
+            content = _read_file(Path(item))
+            values.update(_read_json(item, content))
+            profile = values.pop(PROFILE, profile)
+            digest = sha256(content) if len(items) == 1 else ""
         else:
-            config.update(_read_toml(Path(item)))
-    return config
+            values.update(_read_toml(item, _read_file(Path(item))))
+    return GivenConfig(values, profile, digest)
 
 
-def _read_toml(path: Path) -> dict[str, object]:
+PROFILE, JSON = "profile", ".json"
+
+
+def _read_file(path: Path) -> bytes:
     try:
-        return tomllib.loads(path.read_text("utf-8"))
+        return path.read_bytes()
     except OSError as error:
-        raise InvalidInput(f"--config {path}: {error.strerror}; give KEY=VALUE or a TOML file") from error
+        raise InvalidInput(f"--config {path}: {error.strerror}; give KEY=VALUE, a TOML or a JSON file") from error
+
+
+def _read_toml(name: str, content: bytes) -> dict[str, object]:
+    try:
+        return tomllib.loads(content.decode("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InvalidInput(f"--config {path} is not TOML: {error}") from error
+        raise InvalidInput(f"--config {name} is not TOML: {error}") from error
+
+
+def _read_json(name: str, content: bytes) -> dict[str, object]:
+    try:
+        read: object = json.loads(content.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_number)
+    except (ValueError, RecursionError) as error:
+        raise InvalidInput(f"--config {name} is not JSON: {error}") from error
+    if not isinstance(read, dict):
+        raise InvalidInput(f"--config {name} is no JSON object of settings; write {{KEY: VALUE, ...}}")
+    return cast("dict[str, object]", read)
+
+
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    names = [name for name, _ in pairs]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise ValueError(f"{twice} stands in it twice")
+    return dict(pairs)
+
+
+def _no_number(text: str) -> object:
+    raise ValueError(f"{text} is no number")

@@ -6,18 +6,75 @@ A snapshot-backed profile declares a `FeatureContract`. For every session that i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
+from typing import NamedTuple
 
-__all__ = ["IS_STOCK", "FeatureContract", "FeatureReading", "FeatureSnapshot"]
+import numpy as np
+
+from quant_platform_kit.domain.prices import FloatArray
+
+__all__ = ["IS_STOCK", "FeatureContract", "FeatureReading", "FeatureSnapshot", "FeatureTable", "RankedRow"]
 
 IS_STOCK = "is_stock"
 """The label that tells stocks, which a profile may trade, from the rows it only compares with."""
 
 
-@dataclass(frozen=True)
+class FeatureTable(Mapping[str, Mapping[str, float]]):
+    """Rows of features, symbol -> column -> value, and the same by column.
+
+    Parameters
+    ----------
+    symbols
+        Unique, length n.
+    columns
+        Name -> values as float64, shape (n,), read-only from now on; NaN where a feature cannot be known.
+    """
+
+    def __init__(self, symbols: Sequence[str], columns: Mapping[str, FloatArray]) -> None:
+        self.symbols = tuple(symbols)
+        self.columns = dict(columns)
+        self._row = {symbol: row for row, symbol in enumerate(self.symbols)}
+        for values in self.columns.values():
+            values.setflags(write=False)
+
+    @classmethod
+    def of(cls, rows: Mapping[str, Mapping[str, float]]) -> FeatureTable:
+        """Return rows as a table: the same where they are one."""
+        if isinstance(rows, FeatureTable):
+            return rows
+        names = next((list(row) for row in rows.values()), list[str]())
+        return cls(list(rows), {name: np.array([row[name] for row in rows.values()], float) for name in names})
+
+    def __getitem__(self, symbol: str) -> Mapping[str, float]:
+        row = self._row[symbol]
+        return {name: float(values[row]) for name, values in self.columns.items()}
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.symbols)
+
+    def __len__(self) -> int:
+        return len(self.symbols)
+
+    @cached_property
+    def ascending(self) -> FeatureTable:
+        """The same rows by ascending symbol, so that no result depends on their order."""
+        order = sorted(range(len(self)), key=self.symbols.__getitem__)
+        if order == list(range(len(self))):
+            return self
+        columns = {name: values[order] for name, values in self.columns.items()}
+        return FeatureTable([self.symbols[row] for row in order], columns)
+
+    @cached_property
+    def stocks(self) -> frozenset[str]:
+        """The symbols that may be traded."""
+        is_stock = self.columns.get(IS_STOCK, np.zeros(len(self)))
+        return frozenset(self.symbols[row] for row in np.flatnonzero(is_stock))
+
+
+@dataclass(frozen=True, slots=True)
 class FeatureSnapshot:
     """Published features of a snapshot-backed profile.
 
@@ -28,7 +85,8 @@ class FeatureSnapshot:
     digest
         SHA-256 of the manifest that names them.
     rows
-        symbol -> column -> value; NaN where a feature cannot be known.
+        symbol -> column -> value, the same columns in every row; NaN where a feature cannot be known. Rows of other
+        kinds become a `FeatureTable`.
     newest_due
         The newest session, up to the one decided on, on which the profile decides; None where nobody says.
     age
@@ -41,10 +99,18 @@ class FeatureSnapshot:
     newest_due: date | None = None
     age: int = 0
 
-    @cached_property
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "rows", FeatureTable.of(self.rows))
+
+    @property
+    def table(self) -> FeatureTable:
+        """The rows by column."""
+        return FeatureTable.of(self.rows)
+
+    @property
     def stocks(self) -> frozenset[str]:
         """The symbols that may be traded."""
-        return frozenset(symbol for symbol, row in self.rows.items() if row[IS_STOCK])
+        return self.table.stocks
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,3 +156,11 @@ class FeatureReading:
     session: date
     snapshot: FeatureSnapshot | None
     refused: str = ""
+
+
+class RankedRow(NamedTuple):
+    """A stock in the ranking of a profile; rank 1 is the best."""
+
+    rank: int
+    symbol: str
+    score: float

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from quant_platform_kit.domain.features import FeatureContract
 from quant_platform_kit.domain.strategy import Adjustment, InputName, Status, StrategyManifest, TargetMode
 
 __all__ = ["MatrixRow", "PlatformDescription", "matrix", "reasons_against"]
@@ -48,6 +49,8 @@ class MatrixRow:
         Why it is not eligible, or eligible and not enabled.
     needs_source
         Whether it can run only with a configured price source, as the platform's own history carries other prices.
+    features
+        What it reads of a feature snapshot; None for a profile that reads none.
     """
 
     profile: str
@@ -58,6 +61,7 @@ class MatrixRow:
     input_mode: str
     reasons: tuple[str, ...]
     needs_source: bool = False
+    features: FeatureContract | None = None
 
 
 def reasons_against(manifest: StrategyManifest, platform: PlatformDescription) -> list[str]:
@@ -71,7 +75,7 @@ def reasons_against(manifest: StrategyManifest, platform: PlatformDescription) -
         reasons.append(f"target mode {manifest.target_mode.value} cannot be translated")
     if absent := sorted(name.value for name in manifest.required_inputs - platform.inputs):
         reasons.append(f"inputs not available: {', '.join(absent)}")
-    if manifest.adjustment not in platform.adjustments | platform.price_source:
+    if manifest.reads_prices and manifest.adjustment not in platform.adjustments | platform.price_source:
         delivered = ", ".join(sorted(a.value for a in platform.adjustments | platform.price_source)) or "none"
         reasons.append(f"needs {manifest.adjustment.value} prices, delivered: {delivered}")
     if absent := sorted(manifest.required_capabilities - platform.capabilities):
@@ -99,5 +103,6 @@ def _row(manifest: StrategyManifest, platform: PlatformDescription) -> MatrixRow
         target_mode=manifest.target_mode.value,
         input_mode=manifest.input_mode,
         reasons=tuple(reasons),
-        needs_source=eligible and manifest.adjustment not in platform.adjustments,
+        needs_source=eligible and manifest.reads_prices and manifest.adjustment not in platform.adjustments,
+        features=manifest.features,
     )

@@ -19,6 +19,7 @@ from quant_platform_kit.domain.strategy import Action, StrategyDecision
 __all__ = [
     "Attempt",
     "BuyRevision",
+    "FeatureSummary",
     "InputSummary",
     "OrderOutcome",
     "OrderRecord",
@@ -80,6 +81,34 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
+class FeatureSummary:
+    """The feature snapshot that was decided on.
+
+    Attributes
+    ----------
+    age
+        Sessions from ``as_of`` to the session decided on.
+    digest
+        SHA-256 of its manifest.
+    """
+
+    as_of: date
+    age: int
+    digest: str
+    rows: int
+
+    @property
+    def text(self) -> str:
+        """The snapshot in short, for people."""
+        return f"snapshot as of {self.as_of}, {self.age_text}, manifest {self.digest[:12]}"
+
+    @property
+    def age_text(self) -> str:
+        """The age in words."""
+        return f"{self.age} session{'' if self.age == 1 else 's'} old"
+
+
+@dataclass(frozen=True, slots=True)
 class InputSummary:
     """What a run decided on, in short.
 
@@ -93,6 +122,8 @@ class InputSummary:
         Symbols without a bar in the session decided on.
     taken_at
         When account and quotes were taken, aware UTC.
+    features
+        The feature snapshot decided on; None for a profile that reads none, and where none was to be had.
     """
 
     digest: str | None
@@ -102,6 +133,7 @@ class InputSummary:
     missing: tuple[str, ...]
     quotes: int
     taken_at: datetime
+    features: FeatureSummary | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -341,6 +373,8 @@ class RunReport:
         Whether the platform has traded the account, or an operator accepted it as it was found.
     unsettled
         What the sales of its session left to settle, and the units that cannot be told from bought with it.
+    undecided_since
+        The first session that the profile was asked to decide and that was BLOCKED, while every one since was too.
     """
 
     run_id: str
@@ -370,3 +404,4 @@ class RunReport:
     todo: tuple[str, ...] = ()
     known: bool = True
     unsettled: Unsettled | None = None
+    undecided_since: date | None = None

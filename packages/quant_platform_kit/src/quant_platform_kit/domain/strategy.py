@@ -275,6 +275,11 @@ class StrategyManifest:
         return tuple(symbol for symbol in self.symbols if symbol not in self.optional)
 
     @property
+    def reads_prices(self) -> bool:
+        """Whether the rule reads prices, and not only what others have made of them."""
+        return bool(self.history_symbols)
+
+    @property
     def every_session(self) -> bool:
         """Whether the rule decides anew in every session."""
         return self.cadence is Cadence.SESSION
@@ -347,7 +352,8 @@ class Strategy(Protocol):
 
     manifest: StrategyManifest
     Config: type[Any]
-    """A pydantic model, frozen, unknown keys forbidden, every field with a default and bounds."""
+    """A pydantic model, frozen, unknown keys forbidden, every field with bounds and, unless a file has to say it, a
+    default."""
 
     def evaluate(self, ctx: StrategyContext, config: Any) -> StrategyDecision:
         """Decide on ``ctx.as_of``."""

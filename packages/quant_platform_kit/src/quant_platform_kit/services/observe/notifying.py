@@ -15,7 +15,7 @@ from quant_platform_kit.domain.errors import InvalidInput, NotifyError, StoreErr
 from quant_platform_kit.domain.identity import Mode
 from quant_platform_kit.domain.orders import OrderState
 from quant_platform_kit.domain.redaction import redact
-from quant_platform_kit.domain.runs import Outcome, RunReport
+from quant_platform_kit.domain.runs import InputSummary, Outcome, RunReport
 from quant_platform_kit.ports.notifier import Notification, Notifier, Severity
 from quant_platform_kit.ports.versioned_store import VersionedStore
 from quant_platform_kit.services.record.objects import decode, encode
@@ -147,6 +147,9 @@ def about_run(report: RunReport) -> Notification:
     lines = [f"run {report.run_id}, mode {key.mode.value}, session {key.session}, decided as of {report.as_of}"]
     if report.action:
         lines.append(f"decision {report.action.value} {report.decision_digest}")
+    if report.reasoning and report.input_mode == "snapshot":
+        features = report.reasoning.inputs.features
+        lines.append(f"input mode {report.input_mode}: {features.text if features else 'none could be read'}")
     lines += report.reasons
     lines += [_order_line(report, number) for number in range(len(report.orders))] or ["no orders"]
     lines += [f"behind target since {session}" for session in report.behind]
@@ -175,7 +178,7 @@ def about_revision(revision: ServiceRevision, report: RunReport) -> Notification
     lines = [
         f"strategy {revision.display_name} ({revision.profile})",
         f"input mode {revision.input_mode}",
-        f"inputs {inputs.digest or 'not recorded'} until {inputs.history_until}" if inputs else "no inputs were taken",
+        _inputs_line(inputs),
         f"settings it does not use: {stale}",
         f"first run {report.run_id}, mode {report.key.mode.value}: {report.outcome.value}",
     ]
@@ -183,6 +186,17 @@ def about_revision(revision: ServiceRevision, report: RunReport) -> Notification
     title = f"{revision.service} now runs {revision.display_name}, revision {revision.name}"
     severity = Severity.WARNING if revision.stale_settings else Severity.INFO
     return Notification(f"first/{digest}", severity, title, "\n".join(lines))
+
+
+def _inputs_line(inputs: InputSummary | None) -> str:
+    if inputs is None:
+        return "no inputs were taken"
+    digest = inputs.digest or "not recorded"
+    return (
+        f"inputs {digest}, {inputs.features.text}"
+        if inputs.features
+        else f"inputs {digest} until {inputs.history_until}"
+    )
 
 
 class Left(Enum):

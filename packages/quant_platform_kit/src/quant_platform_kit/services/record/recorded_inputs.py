@@ -1,10 +1,11 @@
 """The inputs of a run, recorded before anything is decided on them, so that the decision can be proven later.
 
-Two objects below ``inputs/``, each zlib-compressed and named by the SHA-256 of its content, so that equal inputs are
-kept once and a changed byte shows:
+Objects below ``inputs/``, each zlib-compressed and named by the SHA-256 of its content, so that equal inputs are kept
+once and a changed byte shows:
 
-- the document: profile, configuration, session, account, quotes and policy, and the name of
-- the history: one line of JSON with its dates and symbols, then the closes as little-endian float64, row by row.
+- the document: profile, configuration, session, account, quotes and policy, and the names of
+- the history: one line of JSON with its dates and symbols, then the closes as little-endian float64, row by row;
+- feature snapshots, if the profile reads them: one line of JSON with symbols and columns, then the values by column.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from quant_platform_kit.domain.balances import BalanceRules
 from quant_platform_kit.domain.cycle import ExecutionPolicy, Observation
 from quant_platform_kit.domain.digests import canonical_json, sha256
 from quant_platform_kit.domain.errors import Conflict, Damaged
+from quant_platform_kit.domain.features import FeatureReading, FeatureSnapshot, FeatureTable
 from quant_platform_kit.domain.portfolio import AccountState, Quote
 from quant_platform_kit.domain.prices import PriceHistory, PriceTable
 from quant_platform_kit.domain.sessions import Session
@@ -29,7 +31,20 @@ from quant_platform_kit.domain.strategy import BoundStrategy, TargetMode
 from quant_platform_kit.ports.versioned_store import VersionedStore
 from quant_platform_kit.services.record.objects import decode
 
-__all__ = ["InputStore", "RecordedInputs", "content_of_inputs"]
+__all__ = ["InputStore", "RecordedInputs", "RecordedReading", "content_of_inputs"]
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedReading:
+    """A `FeatureReading` with the name of the object that holds the rows; None where there was no snapshot."""
+
+    session: date
+    refused: str
+    rows: str | None = None
+    as_of: date | None = None
+    digest: str = ""
+    newest_due: date | None = None
+    age: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +63,10 @@ class RecordedInputs:
         Holdings of an earlier profile that the run was to sell.
     doubts
         Prices that were not believed, in words.
+    features
+        What there was to read for each session decided on.
+    owned
+        Holdings that the profile itself had bought.
     """
 
     profile: str
@@ -63,6 +82,8 @@ class RecordedInputs:
     allocation_fraction: Decimal
     doubts: tuple[str, ...] = ()
     balances: BalanceRules = field(default_factory=BalanceRules)
+    features: tuple[RecordedReading, ...] = ()
+    owned: frozenset[str] = frozenset()
 
     @property
     def policy(self) -> ExecutionPolicy:
@@ -97,6 +118,8 @@ class InputStore:
             allocation_fraction=policy.allocation_fraction,
             doubts=seen.doubts,
             balances=policy.balances,
+            features=tuple(map(self._put_reading, seen.features)),
+            owned=seen.owned,
         )
         return self._put(canonical_json(document))
 
@@ -120,8 +143,26 @@ class InputStore:
             recorded.as_of,
             recorded.handed_over,
             recorded.doubts,
+            tuple(map(self._reading, recorded.features)),
+            recorded.owned,
         )
         return recorded, seen
+
+    def _put_reading(self, reading: FeatureReading) -> RecordedReading:
+        snapshot = reading.snapshot
+        if snapshot is None:
+            return RecordedReading(reading.session, reading.refused)
+        rows = self._put(_rows_bytes(snapshot.table))
+        return RecordedReading(
+            reading.session, "", rows, snapshot.as_of, snapshot.digest, snapshot.newest_due, snapshot.age
+        )
+
+    def _reading(self, recorded: RecordedReading) -> FeatureReading:
+        if recorded.rows is None or recorded.as_of is None:
+            return FeatureReading(recorded.session, None, recorded.refused)
+        rows = _rows(self._content(recorded.rows), _key(recorded.rows))
+        snapshot = FeatureSnapshot(recorded.as_of, recorded.digest, rows, recorded.newest_due, recorded.age)
+        return FeatureReading(recorded.session, snapshot)
 
     def _put(self, content: bytes) -> str:
         digest = sha256(content)
@@ -173,3 +214,19 @@ def _history(content: bytes, key: str) -> PriceHistory:
     if close.size != len(dates) * len(symbols):
         raise Damaged(f"{key} is damaged: {close.size} closes for {len(dates)} dates and {len(symbols)} symbols")
     return PriceHistory(PriceTable(dates, symbols, {"close": close.reshape(len(dates), len(symbols))}))
+
+
+def _rows_bytes(table: FeatureTable) -> bytes:
+    header = {"columns": list(table.columns), "symbols": table.symbols}
+    return canonical_json(header) + b"\n" + b"".join(v.astype("<f8").tobytes() for v in table.columns.values())
+
+
+def _rows(content: bytes, key: str) -> FeatureTable:
+    line, _, values = content.partition(b"\n")
+    header = json.loads(line)
+    symbols, columns = header["symbols"], header["columns"]
+    numbers = np.frombuffer(values, dtype="<f8")
+    if numbers.size != len(symbols) * len(columns):
+        raise Damaged(f"{key} is damaged: {numbers.size} values for {len(symbols)} symbols and {len(columns)} columns")
+    by_column = numbers.reshape(len(columns), len(symbols))
+    return FeatureTable(symbols, dict(zip(columns, by_column.copy(), strict=True)))

@@ -6,23 +6,26 @@ import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import cast
+
+import numpy as np
 
 from quant_platform_kit.domain.balances import unproven_balance
 from quant_platform_kit.domain.cycle import ExecutionPolicy, Observation, size
 from quant_platform_kit.domain.digests import plain
 from quant_platform_kit.domain.errors import BrokerError, StoreError
+from quant_platform_kit.domain.features import FeatureReading, FeatureSnapshot
 from quant_platform_kit.domain.gates import RiskLimits, move_gate, price_age_gate
 from quant_platform_kit.domain.identity import RunKey
 from quant_platform_kit.domain.plausibility import Doubt, listed_by_symbol
 from quant_platform_kit.domain.plausibility import doubts as implausible
 from quant_platform_kit.domain.portfolio import AccountState, Quote
 from quant_platform_kit.domain.price_jumps import LastClose, last_closes, quote_doubts
-from quant_platform_kit.domain.prices import PriceHistory
+from quant_platform_kit.domain.prices import PriceHistory, PriceTable
 from quant_platform_kit.domain.reconciliation import Finding, UnitPrices, reconcile, unknown_account
-from quant_platform_kit.domain.runs import InputSummary, Reasoning, RunPlan, RunReport
+from quant_platform_kit.domain.runs import FeatureSummary, InputSummary, Reasoning, RunPlan, RunReport
 from quant_platform_kit.domain.sessions import Session
 from quant_platform_kit.domain.settlement import Unsettled, unsettled_in
 from quant_platform_kit.domain.strategy import AllocationIntent, StrategyManifest, TargetMode
@@ -31,8 +34,8 @@ from quant_platform_kit.ports.versioned_store import VersionedStore
 from quant_platform_kit.services.operate.believing import believe_line, unbelieved
 from quant_platform_kit.services.record.report_store import ReportStore
 from quant_platform_kit.services.run.account_reading import read_account
-from quant_platform_kit.services.run.deciding import MADE_UP_SESSIONS, Situation
-from quant_platform_kit.services.run.request import RunPorts
+from quant_platform_kit.services.run.deciding import MADE_UP_SESSIONS, Deciding, Situation
+from quant_platform_kit.services.run.request import Handover, RunPorts, RunRequest
 
 __all__ = ["Inputs", "doubted", "make_plan", "outside_changes", "reasoning", "take_inputs"]
 
@@ -62,6 +65,10 @@ class Inputs:
         By which they can be read back, once they are recorded.
     unsettled
         What sales of earlier runs left to settle, as far as it has not.
+    features
+        For a snapshot-backed profile, what there was to read for each session that is decided on.
+    managed
+        The symbols that the decisions are about.
     """
 
     session: Session
@@ -76,43 +83,61 @@ class Inputs:
     doubts: tuple[str, ...] = ()
     digest: str | None = None
     unsettled: Unsettled | None = None
+    features: tuple[FeatureReading, ...] = ()
+    owned: frozenset[str] = frozenset()
+    managed: frozenset[str] = frozenset()
 
     @property
     def observation(self) -> Observation:
         """What the strategy is shown."""
         handed_over = frozenset(self.leftovers) if self.sells_leftovers else frozenset[str]()
         return Observation(
-            self.session, self.history, self.account, self.quotes, self.taken_at, handed_over, self.doubts
+            self.session,
+            self.history,
+            self.account,
+            self.quotes,
+            self.taken_at,
+            handed_over,
+            self.doubts,
+            self.features,
+            self.owned,
         )
 
 
 def take_inputs(
-    manifest: StrategyManifest,
-    session: Session,
+    request: RunRequest,
+    deciding: Deciding,
+    as_of: date,
     ports: RunPorts,
     last: RunReport | None,
     policy: ExecutionPolicy,
-    *,
-    sell_leftovers: bool,
 ) -> Inputs:
-    """Take account, history and the quotes of what is held or decided on, in this order.
+    """Take feature snapshots, account, history and the quotes of what is held or decided on, in this order.
 
     Parameters
     ----------
+    deciding
+        Knows which sessions will be decided.
+    as_of
+        The completed session to decide on (exchange-local date).
     last
         The account's last report: it knows which profile bought what.
     policy
         Says what the account's figures are held against; it is asked for once more where they do not add up.
     """
+    manifest, session = request.strategy.manifest, ports.calendar.session(as_of)
+    sell_leftovers = request.handover is Handover.SELL
+    features = _read_features(request, deciding, as_of, ports)
     account = read_account(ports.broker, ports.clock, policy.balances)
     now = ports.clock.now()
-    wanted = manifest.history_sessions + MADE_UP_SESSIONS
     held = {symbol for symbol, quantity in account.quantities.items() if quantity}
     known: Mapping[str, str] = last.bought_by if last else {}
     bought_by = {symbol: profile for symbol, profile in known.items() if symbol in held}
-    leftovers = tuple(sorted(symbol for symbol in bought_by if symbol not in manifest.managed_set))
-    valued = manifest.managed_set | frozenset(leftovers if sell_leftovers else ())
-    history = ports.market.history(manifest.history_symbols, session.date, wanted).newest(wanted)
+    owned = frozenset(symbol for symbol, profile in bought_by.items() if profile == manifest.profile)
+    managed = manifest.managed_set.union(*(manifest.managing(reading.snapshot, owned) for reading in features))
+    leftovers = tuple(sorted(symbol for symbol in bought_by if symbol not in managed))
+    valued = managed | frozenset(leftovers if sell_leftovers else ())
+    history = _history(manifest, session, ports.market)
     quotes = ports.market.quotes(sorted(held & valued | {*history.symbols}))
     return Inputs(
         session=session,
@@ -125,7 +150,29 @@ def take_inputs(
         leftovers=leftovers,
         sells_leftovers=sell_leftovers,
         unsettled=unsettled_in(session.next, session.date, last.unsettled if last else None, account, policy.currency),
+        features=features,
+        owned=owned,
+        managed=managed,
     )
+
+
+def _read_features(request: RunRequest, deciding: Deciding, as_of: date, ports: RunPorts) -> tuple[FeatureReading, ...]:
+    """Return what there is to read for each session that will be decided; nothing for a profile that reads nothing."""
+    if request.strategy.manifest.features is None:
+        return ()
+    sessions = deciding.sessions(as_of, enter_now=request.enter_now)
+    if ports.features is None:
+        why = f"{request.strategy.manifest.profile} reads a feature snapshot, and none is given"
+        return tuple(FeatureReading(session, None, why) for session in sessions)
+    return ports.features.read(request.strategy, sessions)
+
+
+def _history(manifest: StrategyManifest, session: Session, market: MarketData) -> PriceHistory:
+    """Return the closes that the rule reads, and those that sessions missed before it would have read."""
+    if not manifest.history_symbols:
+        return PriceHistory(PriceTable(np.array([], dtype="datetime64[D]"), (), {"close": np.empty((0, 0))}))
+    wanted = manifest.history_sessions + MADE_UP_SESSIONS
+    return market.history(manifest.history_symbols, session.date, wanted).newest(wanted)
 
 
 def _other_closes(
@@ -175,9 +222,14 @@ def reasoning(situation: Situation, inputs: Inputs) -> Reasoning:
         missing=tuple(history.without_bar(inputs.session.date, history.symbols)),
         quotes=len(inputs.quotes),
         taken_at=inputs.taken_at,
+        features=_feature_summary(inputs.observation.snapshot) if inputs.features else None,
     )
     diagnostics = {name: _recordable(value) for name, value in situation.today.decision.diagnostics.items()}
     return Reasoning(summary, situation.digests, diagnostics)
+
+
+def _feature_summary(snapshot: FeatureSnapshot | None) -> FeatureSummary | None:
+    return snapshot and FeatureSummary(snapshot.as_of, snapshot.age, snapshot.digest, len(snapshot.rows))
 
 
 def _recordable(value: object) -> object:
@@ -191,9 +243,7 @@ def _recordable(value: object) -> object:
     return plain(value)
 
 
-def outside_changes(
-    manifest: StrategyManifest, inputs: Inputs, ports: RunPorts, last: RunReport | None
-) -> list[Finding]:
+def outside_changes(inputs: Inputs, ports: RunPorts, last: RunReport | None) -> list[Finding]:
     """Name what changed in the account since the platform last took note of it, and orders that are not its own."""
     before = last.noted if last and last.noted else inputs.account
     open_orders = ports.broker.open_orders()
@@ -202,7 +252,7 @@ def outside_changes(
     changes = reconcile(before, inputs.account, open_orders, prices=prices)
     changes = [*changes, *unproven_balance(inputs.account)]
     if last is None or not last.known:
-        return [*unknown_account(inputs.account, manifest.managed_set, open_orders), *changes]
+        return [*unknown_account(inputs.account, inputs.managed, open_orders), *changes]
     return changes
 
 
@@ -237,6 +287,8 @@ def make_plan(
     intent = _with_leftovers(situation.intent, inputs)
     if intent is None or portfolio is None:
         return None, []
+    if strange := sorted(symbol for symbol in intent.targets if portfolio.unmanaged.get(symbol)):
+        return None, [f"the decision of {situation.due.as_of} names {', '.join(strange)}, held and managed no more"]
     targets = [symbol for symbol, target in intent.targets.items() if target]
     inputs = _with_quotes(inputs, ports, [symbol for symbol in targets if symbol not in inputs.quotes], policy)
     traded = {*targets, *(position.symbol for position in portfolio.positions)}

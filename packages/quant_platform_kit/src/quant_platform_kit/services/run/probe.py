@@ -14,8 +14,8 @@ from quant_platform_kit.services.record.overlay_store import Scratch
 from quant_platform_kit.services.run.deciding import Deciding
 from quant_platform_kit.services.run.objections import objections
 from quant_platform_kit.services.run.plan_making import doubted, make_plan, outside_changes, take_inputs
-from quant_platform_kit.services.run.report_building import decided_report, undecided_report
-from quant_platform_kit.services.run.request import Handover, RunPorts, RunRequest
+from quant_platform_kit.services.run.report_building import decided_report, undecided_report, undecided_since
+from quant_platform_kit.services.run.request import RunPorts, RunRequest
 
 __all__ = ["probe"]
 
@@ -33,14 +33,13 @@ def probe(request: RunRequest, claim: RunClaim, ports: RunPorts, policy: Executi
         reasons = [f"run {lease.open_run} is open, held by {lease.holder}: probe again when it has ended"]
         return undecided_report(claim, Outcome.SKIPPED, reasons, None, ports.clock, last)
     ports.broker.connect()
-    manifest, session = request.strategy.manifest, ports.calendar.session(claim.as_of)
-    sell = request.handover is Handover.SELL
-    inputs = take_inputs(manifest, session, ports, last, policy, sell_leftovers=sell)
+    ahead = replace(claim, key=replace(key, mode=request.ahead_of))
+    ledger = DecisionLedger(Scratch(ports.store), key.account_id, claim.profile, request.ahead_of)
+    deciding = Deciding(request.strategy, policy, ports.calendar, ledger, key.run_id, undecided_since(ahead, last))
+    inputs = take_inputs(request, deciding, claim.as_of, ports, last, policy)
     inputs = doubted(inputs, ports.store, policy.limits)
-    ledger = DecisionLedger(Scratch(ports.store), key.account_id, manifest.profile, request.ahead_of)
-    deciding = Deciding(request.strategy, policy, ports.calendar, ledger, key.run_id)
     situation = deciding.situation(inputs.observation, enter_now=request.enter_now)
-    findings = outside_changes(manifest, inputs, ports, last)
+    findings = outside_changes(inputs, ports, last)
     plan, refused = make_plan(key, situation, inputs, ports, policy, findings)
     refused = [*objections(request, ports.store, lease, inputs, findings), *refused]
     if request.ahead_of.submits:

@@ -15,6 +15,7 @@ from quant_platform_kit.domain.sessions import ExchangeCalendar
 from quant_platform_kit.domain.strategy import BoundStrategy
 from quant_platform_kit.ports.broker import Broker
 from quant_platform_kit.ports.clock import Clock
+from quant_platform_kit.ports.feature_source import FeatureSource
 from quant_platform_kit.ports.market_data import MarketData
 from quant_platform_kit.ports.versioned_store import VersionedStore
 from quant_platform_kit.services.record.report_store import ReportStore
@@ -112,6 +113,8 @@ class RunPorts:
         Told every `Boundary`.
     published
         Told every report that is published, of runs that were recovered too.
+    features
+        Where a snapshot-backed profile reads its snapshots; None for the others.
     """
 
     broker: Broker
@@ -122,3 +125,4 @@ class RunPorts:
     calendar: ExchangeCalendar
     reached: Reached = _nothing
     published: Callable[[RunReport], None] = _nobody
+    features: FeatureSource | None = None

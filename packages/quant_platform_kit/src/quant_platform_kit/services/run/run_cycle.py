@@ -25,10 +25,15 @@ from quant_platform_kit.services.run.deciding import Deciding, Situation
 from quant_platform_kit.services.run.execution import Execution
 from quant_platform_kit.services.run.gateway import Gateway
 from quant_platform_kit.services.run.objections import blocking, objections
-from quant_platform_kit.services.run.plan_making import Inputs, doubted, make_plan, outside_changes, take_inputs
+from quant_platform_kit.services.run.plan_making import doubted, make_plan, outside_changes, take_inputs
 from quant_platform_kit.services.run.probe import probe
-from quant_platform_kit.services.run.report_building import decided_report, executed_report, undecided_report
-from quant_platform_kit.services.run.request import Handover, RunPorts, RunRequest, RunTerms
+from quant_platform_kit.services.run.report_building import (
+    decided_report,
+    executed_report,
+    undecided_report,
+    undecided_since,
+)
+from quant_platform_kit.services.run.request import RunPorts, RunRequest, RunTerms
 
 __all__ = ["run_cycle"]
 
@@ -256,15 +261,14 @@ class _Run:
 
     def _plan(self, claim: RunClaim, last: RunReport | None) -> _Committed | RunReport:
         request, ports = self.request, self.ports
-        manifest, session = request.strategy.manifest, ports.calendar.session(claim.as_of)
-        sell = request.handover is Handover.SELL
-        inputs = take_inputs(manifest, session, ports, last, self.policy, sell_leftovers=sell)
+        deciding = self._deciding(claim, last)
+        inputs = take_inputs(request, deciding, claim.as_of, ports, last, self.policy)
         inputs = doubted(inputs, ports.store, self.policy.limits)
         digest = ports.reports.inputs.record(request.strategy, inputs.observation, self.policy)
         inputs = replace(inputs, digest=digest)
         ports.reached(Boundary.INPUTS_RECORDED)
-        findings = outside_changes(manifest, inputs, ports, last)
-        situation = self._situation(claim, inputs)
+        findings = outside_changes(inputs, ports, last)
+        situation = deciding.situation(inputs.observation, enter_now=request.enter_now)
         ports.reached(Boundary.DECISION_RECORDED)
         plan, refused = make_plan(request.key, situation, inputs, ports, self.policy, findings)
         lost = self._lost_of_decision(claim, situation)
@@ -292,10 +296,9 @@ class _Run:
         key = claim.key
         return DecisionLedger(self.ports.store, key.account_id, claim.profile, key.mode, self.lease.chain)
 
-    def _situation(self, claim: RunClaim, inputs: Inputs) -> Situation:
-        ledger, run_id = self._decisions(claim), self.request.key.run_id
-        deciding = Deciding(self.request.strategy, self.policy, self.ports.calendar, ledger, run_id)
-        return deciding.situation(inputs.observation, enter_now=self.request.enter_now)
+    def _deciding(self, claim: RunClaim, last: RunReport | None) -> Deciding:
+        ledger, run_id, since = self._decisions(claim), self.request.key.run_id, undecided_since(claim, last)
+        return Deciding(self.request.strategy, self.policy, self.ports.calendar, ledger, run_id, since)
 
     def _undecided(
         self, claim: RunClaim, outcome: Outcome, reasons: Sequence[str], last: RunReport | None

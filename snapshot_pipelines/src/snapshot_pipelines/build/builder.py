@@ -1,0 +1,137 @@
+"""From files to versions: the rows of each session with the manifest that names them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import NamedTuple
+
+from quant_platform_kit.adapters.snapshot_files import write_rows
+from quant_platform_kit.domain.digests import sha256
+from quant_platform_kit.domain.errors import InvalidInput
+from quant_platform_kit.domain.features import FeatureContract
+from quant_platform_kit.domain.snapshot_manifest import SnapshotManifest, Source, encode
+from quant_platform_kit.domain.strategy import BoundStrategy
+
+from snapshot_pipelines.build.rows import Market, columns_of, rows_at
+from snapshot_pipelines.build.sectors import BENCHMARKS
+
+__all__ = ["Recipe", "Version", "build"]
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A snapshot that was built.
+
+    Attributes
+    ----------
+    manifest
+        Also as ``encoded``, the bytes that its digest is of.
+    rows
+        The parquet file that it names.
+    """
+
+    manifest: SnapshotManifest
+    encoded: bytes
+    rows: bytes
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the manifest, by which it is known."""
+        return sha256(self.encoded)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that snapshots of a profile are made of.
+
+    Attributes
+    ----------
+    strategy
+        The profile and its configuration.
+    config_path
+        Name of the configuration file; None without one.
+    sources
+        The files behind ``market``.
+    code_version
+        Of the code that builds.
+    generated_at
+        When, aware UTC: not before the close of any session that is built.
+    """
+
+    strategy: BoundStrategy
+    config_path: str | None
+    market: Market
+    sources: tuple[Source, ...]
+    code_version: str
+    generated_at: datetime
+
+
+def build(recipe: Recipe, as_ofs: Sequence[date]) -> Iterator[Version]:
+    """Yield the snapshot of each session, in their order.
+
+    Raises
+    ------
+    InvalidInput
+        The profile reads no snapshot or a column that nobody makes, or a session cannot be built.
+    """
+    contract = contract_of(recipe.strategy, recipe.market)
+    for as_of in as_ofs:
+        yield _version(recipe, contract, _built(recipe.market, as_of))
+
+
+def contract_of(strategy: BoundStrategy, market: Market) -> FeatureContract:
+    """Return what a profile asks of its snapshot, if it can be made.
+
+    Raises
+    ------
+    InvalidInput
+        It reads no snapshot, a column that nobody makes, a benchmark without a row, or none of one's own features.
+    """
+    profile, contract = strategy.manifest.profile, strategy.manifest.features
+    if contract is None:
+        raise InvalidInput(f"profile {profile} reads prices, no feature snapshot; `quant profiles` shows which do")
+    columns = [column.name for column in columns_of(market)]
+    asked = dict.fromkeys((*contract.reads, *contract.benchmark_reads))
+    if absent := [name for name in asked if name not in columns]:
+        raise InvalidInput(f"profile {profile} reads {absent[0]}, which nobody makes; give it by --features FILE.py")
+    if absent := [symbol for symbol in contract.benchmarks if symbol not in BENCHMARKS]:
+        raise InvalidInput(f"profile {profile} compares with {absent[0]}; rows of {', '.join(BENCHMARKS)} are made")
+    if unread := [one.name for one in market.own if one.name not in asked]:
+        raise InvalidInput(f"profile {profile} does not read {unread[0]}; name it in its contract or take it out")
+    return contract
+
+
+class _Built(NamedTuple):
+    """The file of one session and how many rows it has."""
+
+    as_of: date
+    rows: bytes
+    count: int
+
+
+def _built(market: Market, as_of: date) -> _Built:
+    rows = rows_at(market, as_of)
+    return _Built(as_of, write_rows(columns_of(market), rows), len(rows["symbol"]))
+
+
+def _version(recipe: Recipe, contract: FeatureContract, built: _Built) -> Version:
+    profile, digest = recipe.strategy.manifest.profile, sha256(built.rows)
+    manifest = SnapshotManifest(
+        strategy_profile=profile,
+        contract_version=contract.name(profile),
+        config_name=profile,
+        config_path=recipe.config_path,
+        config_sha256=recipe.strategy.config_digest,
+        snapshot_path=f"versions/{built.as_of}/{digest}.parquet",
+        snapshot_sha256=digest,
+        snapshot_bytes=len(built.rows),
+        snapshot_as_of=built.as_of,
+        row_count=built.count,
+        columns=columns_of(recipe.market),
+        generated_at=recipe.generated_at,
+        sources=recipe.sources,
+        code_version=recipe.code_version,
+    )
+    return Version(manifest, encode(manifest), built.rows)

@@ -1,0 +1,39 @@
+"""Which code built a snapshot."""
+
+from __future__ import annotations
+
+import subprocess
+from functools import cache
+from importlib.metadata import distribution
+from json import loads
+from pathlib import Path
+
+__all__ = ["code_version"]
+
+DISTRIBUTION = "snapshot-pipelines"
+
+
+@cache
+def code_version() -> str:
+    """Return distribution, version and commit, as ``snapshot-pipelines 0.1.0+g1279be5``.
+
+    The commit is what the package was installed from, or that of the checkout it stands in, with ``-dirty`` where files
+    of the checkout were changed. Without either there is none.
+    """
+    found = distribution(DISTRIBUTION)
+    commit = _installed_commit(found.read_text("direct_url.json")) or _checkout_commit()
+    return f"{DISTRIBUTION} {found.version}{f'+g{commit}' if commit else ''}"
+
+
+def _installed_commit(origin: str | None) -> str:
+    """Return the commit that a package manager noted down."""
+    return str(loads(origin or "{}").get("vcs_info", {}).get("commit_id", ""))[:7]
+
+
+def _checkout_commit() -> str:
+    """Return the commit of the checkout around this file."""
+    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=7", "--exclude=*"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return ""
