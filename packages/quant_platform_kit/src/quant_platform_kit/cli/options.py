@@ -113,7 +113,7 @@ StrategyOption = Annotated[
 ]
 ConfigOption = Annotated[
     list[str] | None,
-    typer.Option("--config", metavar="FILE|KEY=VALUE", help="Strategy settings: a TOML or JSON file, or pairs; repeatable."),
+    typer.Option("--config", metavar="FILE|KEY=VALUE", help="Strategy settings: TOML, JSON or pairs; repeatable."),
 ]
 PricesOption = Annotated[Path, typer.Option("--prices", help="Price file, parquet or CSV in long format.")]
 PriceFieldOption = Annotated[
