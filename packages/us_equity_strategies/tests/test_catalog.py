@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -19,6 +20,9 @@ RUSSELL, MEGA, TECH = (
     "mega_cap_leader_rotation",
     "tech_communication_pullback_enhancement",
 )
+
+
+Needed = Mapping[str, Mapping[str, Any]]
 
 
 class Declared(NamedTuple):
@@ -117,27 +121,6 @@ PROFILES = [
 
 BY_PROFILE = pytest.mark.parametrize("declared", PROFILES, ids=lambda declared: declared.profile)
 EVERY_PROFILE = pytest.mark.parametrize("profile", list(CATALOG))
-
-ITS_FILE = {
-    "profile": "tech_communication_pullback_enhancement",
-    "benchmark": "QQQ",
-    "sectors": ["Information Technology", "Communication Services"],
-    "holdings": 8,
-    "keep_rank": 12,
-    "max_per_sector": 5,
-    "name_cap": 0.10,
-    "sector_cap": 0.50,
-    "pullback_depth": 0.08,
-    "pullback_limit": 0.25,
-    "exposure_on": 0.8,
-    "exposure_soft": 0.6,
-    "exposure_hard": 0.0,
-    "breadth_soft": 0.55,
-    "breadth_hard": 0.35,
-    "min_adv20_usd": 50_000_000,
-}
-NEEDED: dict[str, dict[str, Any]] = {"tech_communication_pullback_enhancement": ITS_FILE}
-"""What a profile needs to be told before it starts; the others need nothing."""
 
 
 def words(text: str) -> set[str]:
@@ -295,8 +278,8 @@ def test_a_profile_runs_without_configuration(profile: str, defaults: dict[str, 
         (TECH, "exposure_on", 1),
     ],
 )
-def test_a_setting_on_its_bound_is_accepted(profile: str, key: str, value: object) -> None:
-    config = bind(CATALOG[profile], {**NEEDED.get(profile, {}), key: value}).config
+def test_a_setting_on_its_bound_is_accepted(profile: str, key: str, value: object, needed: Needed) -> None:
+    config = bind(CATALOG[profile], {**needed[profile], key: value}).config
     assert float(getattr(config, key)) == float(str(value))
 
 
@@ -351,9 +334,11 @@ def test_a_setting_on_its_bound_is_accepted(profile: str, key: str, value: objec
         (TECH, "exposure_soft", 0.9),
     ],
 )
-def test_a_setting_out_of_its_bounds_is_refused_by_name_and_value(profile: str, key: str, value: object) -> None:
+def test_a_setting_out_of_its_bounds_is_refused_by_name_and_value(
+    profile: str, key: str, value: object, needed: Needed
+) -> None:
     with pytest.raises(InvalidInput, match=rf"^config of {profile}: {key} is {re.escape(repr(value))}: [^\n]+$"):
-        bind(CATALOG[profile], {**NEEDED.get(profile, {}), key: value})
+        bind(CATALOG[profile], {**needed[profile], key: value})
 
 
 def test_a_bound_that_another_setting_moves_is_held_against_the_default_too() -> None:
@@ -363,11 +348,11 @@ def test_a_bound_that_another_setting_moves_is_held_against_the_default_too() ->
         bind(CATALOG[RUSSELL], {"exposure_on": 0.5})
 
 
-@pytest.mark.parametrize("key", ITS_FILE)
-def test_a_profile_that_needs_its_file_names_the_key_that_is_missing(key: str) -> None:
-    given = {name: value for name, value in ITS_FILE.items() if name != key}
-    with pytest.raises(InvalidInput, match=rf"^config of {TECH}: {key} is missing; give a JSON file with all of: "):
-        bind(CATALOG[TECH], given)
+def test_a_profile_that_needs_its_file_names_the_key_that_is_missing(needed: Needed) -> None:
+    for key in needed[TECH]:
+        given = {name: value for name, value in needed[TECH].items() if name != key}
+        with pytest.raises(InvalidInput, match=rf"^config of {TECH}: {key} is missing; give a JSON file with all of: "):
+            bind(CATALOG[TECH], given)
 
 
 def test_the_default_configuration_has_the_digest_that_manifests_of_its_snapshots_carry() -> None:
@@ -376,14 +361,14 @@ def test_the_default_configuration_has_the_digest_that_manifests_of_its_snapshot
 
 
 @EVERY_PROFILE
-def test_a_setting_the_profile_does_not_know_is_refused(profile: str) -> None:
+def test_a_setting_the_profile_does_not_know_is_refused(profile: str, needed: Needed) -> None:
     with pytest.raises(InvalidInput, match=f"config of {profile}: leverage is not known"):
-        bind(CATALOG[profile], {**NEEDED.get(profile, {}), "leverage": 2})
+        bind(CATALOG[profile], {**needed[profile], "leverage": 2})
 
 
 @EVERY_PROFILE
-def test_a_configuration_cannot_be_changed_after_it_was_read(profile: str) -> None:
-    config = CATALOG[profile].Config(**NEEDED.get(profile, {}))
+def test_a_configuration_cannot_be_changed_after_it_was_read(profile: str, needed: Needed) -> None:
+    config = CATALOG[profile].Config(**needed[profile])
     for name in type(config).model_fields:
         with pytest.raises(ValidationError, match="frozen"):
             setattr(config, name, 1)

@@ -1,4 +1,4 @@
-"""No profile of prices knows the future: whatever comes after a session, the decisions up to it stay the same to the last digit.
+"""No profile of prices knows the future: whatever comes after a session, the decisions up to it stay the same.
 
 A decision on t is made in the session after t and at that session's quotes, so two things are shown for a cut at t.
 Given the portfolio a run saw, no price after t reaches a decision on t or before. And a whole back-test up to t, with
