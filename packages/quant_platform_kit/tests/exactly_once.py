@@ -53,6 +53,7 @@ from quant_platform_kit.services.run.execution import Execution, ExecutionTimes
 from quant_platform_kit.services.run.gateway import Gateway
 from quant_platform_kit.services.run.request import RunPorts, RunRequest, RunTerms
 from quant_platform_kit.services.run.run_cycle import run_cycle
+from quant_platform_kit.testing.feature_shelf import FeatureShelf
 
 ACCOUNT = "DUSBX001"
 CALENDAR = load_calendar("XNYS")
@@ -398,6 +399,7 @@ class World:
     def __post_init__(self) -> None:
         self.store = MemoryStore(self.clock)
         self.report_store = MemoryStore(self.clock)
+        self.shelf = FeatureShelf(CALENDAR)
         self.market: Any = FileMarketData(self.table, CALENDAR, self.clock)
         self.desk = Desk(self.clock, self.market, PaperBook(ACCOUNT, "USD", self.cash), self.policy.rules)
 
@@ -423,7 +425,16 @@ class World:
 
     def run_now(self, session: date, slot: str = "cli", mode: Mode = Mode.PAPER, **request: Any) -> RunReport:
         """Run in ``session`` at whatever time it is."""
-        ports = RunPorts(self.desk, self.market, self.store, self.reports, self.clock, CALENDAR, self.reached)
+        ports = RunPorts(
+            self.desk,
+            self.market,
+            self.store,
+            self.reports,
+            self.clock,
+            CALENDAR,
+            self.reached,
+            features=self.shelf,
+        )
         asked = RunRequest(**{"strategy": self.strategy, "key": self.key(session, slot, mode), **request})
         return run_cycle(asked, ports, self.policy, self.terms)
 

@@ -25,3 +25,6 @@ class PaperSettings(ServiceSettings):
         2, ge=0, le=600, description="How long an order may take to appear at the venue."
     )
     paper_timeout_seconds: float = Field(5, gt=0, le=600, description="How long the venue may take to answer.")
+    paper_feature_snapshot_path: str = Field("", description="Features of a snapshot-backed profile.")
+    paper_feature_snapshot_manifest_path: str = Field("", description="Manifest of those features.")
+    paper_strategy_config_path: str = Field("", description="Configuration file of a profile that needs one.")

@@ -412,8 +412,8 @@ def test_a_new_account_without_cash_is_refused(quant: Quant, prices: Path, tmp_p
     assert not book.exists()
 
 
-def test_a_platform_that_cannot_be_run_from_here_is_refused(run_refuses: Refuses) -> None:
-    run_refuses("--platform ibkr: only paper", platform="ibkr")
+def test_the_service_of_a_platform_takes_no_options_of_paper(run_refuses: Refuses) -> None:
+    run_refuses("--platform ibkr runs its service: the environment says the rest", code=2, platform="ibkr")
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,9 @@ def month_ends(first: str, last: str, calendar: ExchangeCalendar) -> tuple[date,
     begin, after = _first_day(first), _first_day(last, 1)
     if begin >= after:
         raise InvalidInput(f"month ends from {first} to {last}: the first month is after the last; swap them")
-    sessions = calendar.between(calendar.after(begin) if not calendar.is_session(begin) else begin, calendar.before(after))
+    sessions = calendar.between(
+        calendar.after(begin) if not calendar.is_session(begin) else begin, calendar.before(after)
+    )
     return tuple(day for day in sessions if calendar.session(day).ends_month)
 
 

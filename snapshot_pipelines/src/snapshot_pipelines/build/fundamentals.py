@@ -48,9 +48,7 @@ class Fundamentals:
         symbol -> (published, values) ascending by day, values in the order of ``columns``.
     """
 
-    def __init__(
-        self, path: Path, columns: Sequence[str], facts: Mapping[str, Sequence[tuple[date, Facts]]]
-    ) -> None:
+    def __init__(self, path: Path, columns: Sequence[str], facts: Mapping[str, Sequence[tuple[date, Facts]]]) -> None:
         self.columns = tuple(columns)
         self._path = path
         self._facts = facts

@@ -107,7 +107,9 @@ def rows_at(market: Market, as_of: date) -> Values:
     }
 
 
-def _labels(market: Market, window: Window, chosen: list[str], as_of: date) -> dict[str, NDArray[np.generic] | list[str]]:
+def _labels(
+    market: Market, window: Window, chosen: list[str], as_of: date
+) -> dict[str, NDArray[np.generic] | list[str]]:
     members = [market.is_member(symbol, as_of) for symbol in chosen]
     dollars = dict(zip(window.symbols, dvol63_usd(window).tolist(), strict=True))
     trading = {s for s, member in zip(chosen, members, strict=True) if member and window.history[window.column(s)]}

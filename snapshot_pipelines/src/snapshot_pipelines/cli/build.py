@@ -42,9 +42,7 @@ def build_command(
         Path | None, typer.Option(metavar="FILE.py", help="Features of your own that the profile reads.")
     ] = None,
     config: options.ConfigOption = None,
-    as_of: Annotated[
-        date | None, typer.Option(parser=options.day, metavar="YYYY-MM-DD", help="One session.")
-    ] = None,
+    as_of: Annotated[date | None, typer.Option(parser=options.day, metavar="YYYY-MM-DD", help="One session.")] = None,
     ends: Annotated[
         tuple[str, str] | None,
         typer.Option("--month-ends", metavar="YYYY-MM YYYY-MM", help="The last session of each month, from and to."),

@@ -7,7 +7,7 @@ from typing import Any
 
 from quant_platform_kit.domain.errors import InvalidInput
 
-__all__ = ["load_of_platform"]
+__all__ = ["load_of_platform", "load_only"]
 
 
 def load_of_platform(group: str, platform: str, what: str) -> Any:
@@ -31,3 +31,25 @@ def load_of_platform(group: str, platform: str, what: str) -> Any:
         return installed[platform].load()
     except ImportError as error:
         raise InvalidInput(f"platform {platform} cannot be used: {error}; install its app with its extras") from error
+
+
+def load_only(group: str, what: str, distribution: str) -> Any:
+    """Return the one object of an entry point group.
+
+    Parameters
+    ----------
+    what, distribution
+        What it is, and what brings it, for the message.
+
+    Raises
+    ------
+    InvalidInput
+        None is installed, or it is not complete.
+    """
+    found = next(iter(entry_points(group=group)), None)
+    if found is None:
+        raise InvalidInput(f"no {what} is installed: install {distribution}")
+    try:
+        return found.load()
+    except ImportError as error:
+        raise InvalidInput(f"the {what} cannot be used: {error}; install {distribution} with all it needs") from error

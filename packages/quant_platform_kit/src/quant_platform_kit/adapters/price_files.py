@@ -23,7 +23,15 @@ from quant_platform_kit.domain.sessions import ExchangeCalendar
 from quant_platform_kit.domain.strategy import Adjustment
 from quant_platform_kit.ports.clock import Clock
 
-__all__ = ["EVIDENCE_COLUMNS", "PRICE_FIELDS", "FileMarketData", "LongPrices", "price_table", "read_prices"]
+__all__ = [
+    "EVIDENCE_COLUMNS",
+    "PRICE_FIELDS",
+    "FileMarketData",
+    "LongPrices",
+    "price_table",
+    "read_price_files",
+    "read_prices",
+]
 
 PRICE_FIELDS = {"close": Adjustment.SPLIT, "adj_close": Adjustment.TOTAL_RETURN}
 """Price columns a run can be based on, and the adjustment each is taken to carry where the file does not say."""
@@ -108,6 +116,36 @@ def read_prices(path: Path, fields: Sequence[str], optional: Sequence[str] = ())
         columns={name: floats_of(path, name, table[name]) for name in numbers},
         adjustment=said.get("adjustment"),
         adj_close_adjustment=said.get("adj_close_adjustment"),
+    )
+
+
+def read_price_files(paths: Sequence[Path], fields: Sequence[str], optional: Sequence[str] = ()) -> LongPrices:
+    """Read several price files as one; of ``optional`` the columns that all of them have.
+
+    Raises
+    ------
+    InvalidInput
+        As `read_prices`, or the files say of their prices that they carry different things.
+    """
+    files = [read_prices(path, fields, optional) for path in paths]
+    if len(files) == 1:
+        return files[0]
+    if len(said := {(file.adjustment, file.adj_close_adjustment) for file in files}) > 1:
+        differ = "; ".join(f"{file.path}: {file.adjustment.value if file.adjustment else 'nothing'}" for file in files)
+        raise InvalidInput(f"the price files say different things of what their prices carry: {differ}; give like ones")
+    names = sorted({name for file in files for name in file.symbols})
+    code = {name: number for number, name in enumerate(names)}
+    codes = [np.array([code[name] for name in file.symbols], dtype=np.int64)[file.codes] for file in files]
+    shared = [name for name in files[0].columns if all(name in file.columns for file in files)]
+    ((adjustment, adj_close_adjustment),) = said
+    return LongPrices(
+        path=Path(" and ".join(str(path) for path in paths)),
+        days=np.concatenate([file.days for file in files]),
+        symbols=tuple(names),
+        codes=np.concatenate(codes),
+        columns={name: np.concatenate([file.columns[name] for file in files]) for name in shared},
+        adjustment=adjustment,
+        adj_close_adjustment=adj_close_adjustment,
     )
 
 

@@ -2,29 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
 
 from quant_platform_kit.adapters.calendar_tables import load_calendar
-from quant_platform_kit.adapters.price_files import LongPrices, price_table, read_prices
+from quant_platform_kit.adapters.installed import load_only
+from quant_platform_kit.adapters.price_files import LongPrices, price_table, read_price_files
 from quant_platform_kit.cli import options
+from quant_platform_kit.cli.compose import feature_source
 from quant_platform_kit.cli.output import amount, console, notice, print_json, progress, table
 from quant_platform_kit.domain.cycle import ExecutionPolicy
 from quant_platform_kit.domain.digests import plain
 from quant_platform_kit.domain.errors import InvalidInput
+from quant_platform_kit.domain.features import FeatureReading
 from quant_platform_kit.domain.performance import BacktestResult
 from quant_platform_kit.domain.strategy import BoundStrategy
+from quant_platform_kit.ports.feature_source import FeatureSource
+from quant_platform_kit.ports.snapshot_builder import SnapshotBuilder, SnapshotFiles
 from quant_platform_kit.report.files import write_backtest
 from quant_platform_kit.services.research.backtest import BacktestSettings, FillAt, backtest
 
 __all__ = ["backtest_command", "run_backtest", "show_figures"]
 
 DEFAULT_BENCHMARK = "SPY"
+BUILDERS = "quant.snapshot_builders"
+"""Entry point group: loads a `SnapshotBuilder`."""
 
 DayOption = Annotated[date, typer.Option(parser=options.day, metavar="YYYY-MM-DD")]
 NumberOption = Annotated[Decimal, typer.Option(parser=options.number, metavar="NUMBER")]
@@ -45,6 +54,11 @@ def backtest_command(
     execution: options.ExecutionOption = options.Execution.REALISTIC,
     cash: NumberOption = Decimal(100_000),
     config: options.ConfigOption = None,
+    snapshots: options.SnapshotsOption = None,
+    build: Annotated[bool, typer.Option("--build", help="Build the feature snapshots on the way instead.")] = False,
+    sectors: Annotated[Path | None, typer.Option(metavar="FILE", help="With --build: sectors of the stocks.")] = None,
+    membership: Annotated[Path | None, typer.Option(metavar="FILE", help="With --build: who was a member.")] = None,
+    fundamentals: Annotated[Path | None, typer.Option(metavar="FILE", help="With --build: facts of accounts.")] = None,
     benchmark: Annotated[str | None, typer.Option(help="Symbol to compare with; SPY where the file has it.")] = None,
     commission_bps: CostOption = None,
     slippage_bps: CostOption = None,
@@ -56,14 +70,24 @@ def backtest_command(
 ) -> None:
     """Back-test a strategy through the same steps a live run takes."""
     bound = options.bound_strategy(profile, strategy, config)
-    file = read_prices(prices, _columns(price_field, fill))
+    file = read_price_files(prices, _columns(price_field, fill))
     policy = _with_costs(options.policy(execution, bound.manifest.target_mode), commission_bps, slippage_bps)
     believed = frozenset(options.symbol_day(each) for each in believe or ())
     settings = BacktestSettings(start, end, cash, fill, policy, benchmark or _default_benchmark(file), believed)
     if file.carried(price_field) is not bound.manifest.adjustment:
         notice(f"{bound.manifest.profile} is meant for {bound.manifest.adjustment.value} prices, not {price_field}")
-    result = run_backtest(bound, file, price_field, settings)
+    if build:
+        if snapshots or sectors is None:
+            raise typer.BadParameter("--build needs --sectors, and no --snapshots")
+        files = SnapshotFiles(prices, sectors, membership, fundamentals)
+        features = _built(bound, files, settings)
+    elif sectors or membership or fundamentals:
+        raise typer.BadParameter("--sectors, --membership and --fundamentals go with --build")
+    else:
+        features = _readings(bound, feature_source(bound, snapshots), settings)
+    result = run_backtest(bound, file, price_field, settings, features)
     listed = _listed(file, price_field, execution, settings, bound)
+    listed |= {"Closed, as prices end": "; ".join(ended.text for ended in result.ended)} if result.ended else {}
     files = write_backtest(out, result, bound, listed)
     if json:
         print_json({**_document(result), "out": str(out), "files": files})
@@ -73,15 +97,41 @@ def backtest_command(
 
 
 def run_backtest(
-    bound: BoundStrategy, file: LongPrices, price_field: str, settings: BacktestSettings
+    bound: BoundStrategy,
+    file: LongPrices,
+    price_field: str,
+    settings: BacktestSettings,
+    features: Sequence[FeatureReading] = (),
 ) -> BacktestResult:
     """Back-test on the prices of a file, with a progress bar."""
     calendar = load_calendar("XNYS")
     symbols = {*bound.manifest.symbols, *([settings.benchmark] if settings.benchmark else [])}
+    stocks = (reading.snapshot.stocks for reading in features if reading.snapshot)
+    symbols |= frozenset(file.symbols).intersection(frozenset().union(*stocks))
     prices = price_table(file, symbols, price_field, calendar)
     with progress(f"back-test {bound.manifest.profile}") as bar:
         task = bar.add_task("sessions", total=None)
-        return backtest(bound, prices, calendar, settings, lambda: bar.advance(task))
+        return backtest(bound, prices, calendar, settings, lambda: bar.advance(task), features)
+
+
+def _readings(
+    bound: BoundStrategy, source: FeatureSource | None, settings: BacktestSettings
+) -> tuple[FeatureReading, ...]:
+    """Return what there is to read for each session; nothing for a profile that reads no snapshot."""
+    if source is None:
+        return ()
+    return source.read(bound, load_calendar("XNYS").between(settings.start, settings.end))
+
+
+def _built(bound: BoundStrategy, files: SnapshotFiles, settings: BacktestSettings) -> tuple[FeatureReading, ...]:
+    """Build the snapshots of every session decided on into a folder that is gone afterwards, and read them."""
+    builder: SnapshotBuilder = load_only(BUILDERS, "builder of snapshots", "snapshot-pipelines")
+    calendar, cadence = load_calendar("XNYS"), bound.manifest.cadence
+    first = calendar.newest_decision(settings.start, cadence)
+    as_ofs = [day for day in calendar.between(first, settings.end) if cadence.decides(calendar.session(day))]
+    with TemporaryDirectory(prefix="snapshots-") as folder:
+        builder(bound, files, as_ofs, Path(folder))
+        return _readings(bound, feature_source(bound, folder), settings)
 
 
 def _columns(price_field: str, fill: FillAt) -> list[str]:
@@ -129,6 +179,7 @@ def _document(result: BacktestResult) -> dict[str, object]:
         "start": result.sessions[0],
         "end": result.sessions[-1],
         **plain(result.summary),
+        "ended": plain(result.ended),
         "final_decision": {"as_of": final.decision.as_of, "action": final.decision.action, "digest": final.digest},
     }
 
@@ -153,3 +204,5 @@ def show_figures(result: BacktestResult) -> None:
     ):
         shown.add_row(name, value)
     console().print(shown)
+    for ended in result.ended:
+        console().print(ended.text, soft_wrap=True)

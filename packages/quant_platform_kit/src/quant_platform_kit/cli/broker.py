@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from quant_platform_kit.adapters.installed import load_of_platform
 from quant_platform_kit.domain.errors import Refused
+from quant_platform_kit.domain.identity import Mode
 from quant_platform_kit.domain.silence import BrokerTraits
 from quant_platform_kit.paper.client import PaperClient
 from quant_platform_kit.ports.broker import Broker
 
 if TYPE_CHECKING:  # an app brings what its service needs; the command line does without
+    from quant_platform_kit.runtime.run_accounts import AccountResult
     from quant_platform_kit.runtime.service import Service
 
-__all__ = ["ENTRY_POINTS", "NO_BROKER", "PlatformOption", "PortOption", "Reach", "reach_of"]
+__all__ = ["ENTRY_POINTS", "NO_BROKER", "PlatformOption", "PortOption", "Reach", "reach_of", "run_service"]
 
 ENTRY_POINTS = "quant.services"
 """Entry point group: each loads an app's ``compose`` under the name of its platform."""
@@ -40,6 +42,28 @@ PlatformOption = Annotated[
 PortOption = Annotated[
     int | None, typer.Option("--paper-port", min=1, max=65535, help="Port of a running paper venue, instead.")
 ]
+
+
+def run_service(platform: str, due: datetime, mode: Mode | None) -> list[AccountResult]:
+    """Run every account of a platform's service once, as its settings in the environment say.
+
+    Parameters
+    ----------
+    due
+        When the run was due, aware UTC; the same in every try.
+    mode
+        As low as this; None for what the settings allow.
+
+    Raises
+    ------
+    QuantError
+        As `run_accounts`, or the settings describe no service.
+    """
+    compose: Callable[[], Service] = load_of_platform(ENTRY_POINTS, platform, "service")
+    from quant_platform_kit.runtime.run_accounts import Trigger, run_accounts
+    from quant_platform_kit.runtime.stopping import StopSignal
+
+    return run_accounts(compose(), Trigger(due, mode), StopSignal())
 
 
 def reach_of(platform: str | None, paper_port: int | None) -> Reach | None:

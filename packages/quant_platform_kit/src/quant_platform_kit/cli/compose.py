@@ -20,11 +20,25 @@ from quant_platform_kit.domain.runs import RunReport
 from quant_platform_kit.domain.strategy import BoundStrategy
 from quant_platform_kit.paper.broker import PaperBroker, has_account, open_account, read_account
 from quant_platform_kit.paper.platform import description
+from quant_platform_kit.ports.feature_source import FeatureSource
 from quant_platform_kit.services.record.report_store import ReportStore
 from quant_platform_kit.services.run.request import Handover, RunPorts, RunRequest
 from quant_platform_kit.services.run.run_cycle import run_cycle
 
-__all__ = ["PaperRun", "run_on_paper"]
+__all__ = ["PaperRun", "feature_source", "run_on_paper"]
+
+
+def feature_source(strategy: BoundStrategy, root: str | None, manifest: str | None = None) -> FeatureSource | None:
+    """Return where a strategy reads its snapshots, by the options of a command; None for one that reads none."""
+    if strategy.manifest.features is None:
+        if root or manifest:
+            raise InvalidInput(f"{strategy.manifest.profile} reads no feature snapshot: leave --snapshots out")
+        return None
+    from quant_platform_kit.adapters.feature_loader import FeatureLoader
+    from quant_platform_kit.adapters.snapshot_places import SnapshotRoot, SnapshotSettings
+
+    where = SnapshotRoot(root) if root and not manifest else SnapshotSettings("PAPER", manifest or "", root or "")
+    return FeatureLoader(where, load_calendar("XNYS"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +55,8 @@ class PaperRun:
         Take note of what changed in the account outside the platform, and go on.
     enter_now, handover
         As in `RunRequest`.
+    features
+        Where a snapshot-backed profile reads its snapshots.
     """
 
     strategy: BoundStrategy
@@ -53,6 +69,7 @@ class PaperRun:
     accept_changes: bool = False
     enter_now: bool = False
     handover: Handover = Handover.REFUSE
+    features: FeatureSource | None = None
 
 
 def run_on_paper(run: PaperRun, slot: str = "cli") -> RunReport:
@@ -85,7 +102,7 @@ def run_on_paper(run: PaperRun, slot: str = "cli") -> RunReport:
             f"--as-of {run.as_of}: the account in {run.book} traded on {account.last_traded:%Y-%m-%d} already"
         )
     broker = PaperBroker(run.book, market, clock, run.policy.rules)
-    ports = RunPorts(broker, market, FileStore(run.book / "store"), reports, clock, calendar)
+    ports = RunPorts(broker, market, FileStore(run.book / "store"), reports, clock, calendar, features=run.features)
     request = RunRequest(run.strategy, key, enter_now=run.enter_now, handover=run.handover)
     if run.accept_changes:
         request = replace(request, block_on=frozenset())
@@ -93,6 +110,11 @@ def run_on_paper(run: PaperRun, slot: str = "cli") -> RunReport:
 
 
 def _symbols(run: PaperRun) -> set[str]:
-    """Return what prices are needed of: the profile's symbols, and what the account holds besides."""
+    """Return what prices are needed of: the profile's symbols, and what the account holds besides.
+
+    Which stocks a snapshot holds is known when the run reads it: of a snapshot-backed profile, all that the files have.
+    """
+    if run.strategy.manifest.features:
+        return set(run.prices.symbols)
     held = read_account(run.book).book.quantities if has_account(run.book) else {}
     return {*run.strategy.manifest.symbols, *(symbol for symbol in held if symbol in run.prices.symbols)}

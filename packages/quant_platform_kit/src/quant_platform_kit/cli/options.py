@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from enum import Enum
 from pathlib import Path
@@ -27,10 +27,14 @@ __all__ = [
     "PriceFieldOption",
     "PricesOption",
     "ProfileOption",
+    "SnapshotManifestOption",
+    "SnapshotsOption",
+    "SomePricesOption",
     "StrategyOption",
     "bound_strategy",
     "day",
     "duration",
+    "instant",
     "number",
     "policy",
     "share",
@@ -100,6 +104,17 @@ def duration(text: str) -> timedelta:
     return timedelta(**{_UNITS[read[2]]: int(read[1])})
 
 
+def instant(text: str) -> datetime:
+    """Read an instant with its offset from UTC."""
+    try:
+        at = datetime.fromisoformat(text)
+        if at.tzinfo is not None:
+            return at.astimezone(UTC).replace(microsecond=0)
+    except (ValueError, OverflowError):
+        pass
+    raise typer.BadParameter(f"{text!r} is not an instant; write it as 2023-12-01T20:45:00Z")
+
+
 def price_field(text: str) -> str:
     """Read the name of a price column."""
     if text not in PRICE_FIELDS:
@@ -113,9 +128,34 @@ StrategyOption = Annotated[
 ]
 ConfigOption = Annotated[
     list[str] | None,
-    typer.Option("--config", metavar="FILE|KEY=VALUE", help="Strategy settings: TOML, JSON or pairs; repeatable."),
+    typer.Option(
+        "--config", metavar="FILE|KEY=VALUE", help="Strategy settings: a TOML or JSON file, or pairs; repeatable."
+    ),
 ]
-PricesOption = Annotated[Path, typer.Option("--prices", help="Price file, parquet or CSV in long format.")]
+PricesOption = Annotated[
+    list[Path], typer.Option("--prices", help="Price file, parquet or CSV in long format; repeatable.")
+]
+SomePricesOption = Annotated[
+    list[Path] | None, typer.Option("--prices", help="Price file, parquet or CSV in long format; repeatable.")
+]
+SnapshotsOption = Annotated[
+    str | None,
+    typer.Option(
+        "--snapshots",
+        envvar="PAPER_FEATURE_SNAPSHOT_PATH",
+        metavar="ROOT",
+        help="Where feature snapshots are published: a folder or gs:// address.",
+    ),
+]
+SnapshotManifestOption = Annotated[
+    str | None,
+    typer.Option(
+        "--snapshot-manifest",
+        envvar="PAPER_FEATURE_SNAPSHOT_MANIFEST_PATH",
+        metavar="FILE",
+        help="The manifest to start from, the latest one or a pinned version; the latest below --snapshots if absent.",
+    ),
+]
 PriceFieldOption = Annotated[
     str,
     typer.Option(

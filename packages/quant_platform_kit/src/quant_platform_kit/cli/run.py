@@ -2,33 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from quant_platform_kit.adapters.price_files import EVIDENCE_COLUMNS, read_prices
+from quant_platform_kit.adapters.clock import SystemClock
+from quant_platform_kit.adapters.price_files import EVIDENCE_COLUMNS, read_price_files
 from quant_platform_kit.cli import options
-from quant_platform_kit.cli.compose import PaperRun, run_on_paper
+from quant_platform_kit.cli.broker import run_service
+from quant_platform_kit.cli.compose import PaperRun, feature_source, run_on_paper
 from quant_platform_kit.cli.output import amount, complain, console, print_json, table, units
-from quant_platform_kit.domain.errors import Refused
+from quant_platform_kit.domain.identity import Mode
 from quant_platform_kit.domain.planning import OrderPlan
 from quant_platform_kit.domain.runs import RunReport
 from quant_platform_kit.services.run.request import Handover
+
+if TYPE_CHECKING:  # an app brings what its service needs; the command line does without
+    from quant_platform_kit.runtime.run_accounts import AccountResult
 
 __all__ = ["run_command", "show_report"]
 
 
 def run_command(
-    prices: options.PricesOption,
-    as_of: Annotated[date, typer.Option(parser=options.day, metavar="YYYY-MM-DD", help="The session to decide on.")],
-    book: Annotated[Path, typer.Option(help="Folder of the paper account: its book, store and reports.")],
+    prices: options.SomePricesOption = None,
+    as_of: Annotated[
+        date | None, typer.Option(parser=options.day, metavar="YYYY-MM-DD", help="The session to decide on.")
+    ] = None,
+    book: Annotated[Path | None, typer.Option(help="Folder of the paper account: its book, store and reports.")] = None,
     profile: options.ProfileOption = None,
     strategy: options.StrategyOption = None,
-    platform: Annotated[str, typer.Option(help="Where to trade.")] = "paper",
+    platform: Annotated[
+        str,
+        typer.Option(help="paper, or a broker's platform: as its service runs, by the settings in the environment."),
+    ] = "paper",
     price_field: options.PriceFieldOption = "adj_close",
     cash: Annotated[
         Decimal | None,
@@ -36,6 +47,8 @@ def run_command(
     ] = None,
     config: options.ConfigOption = None,
     execution: options.ExecutionOption = options.Execution.REALISTIC,
+    snapshots: options.SnapshotsOption = None,
+    snapshot_manifest: options.SnapshotManifestOption = None,
     slot: Annotated[str, typer.Option(help="Name of the attempt: `quant rerun` opens another one.")] = "cli",
     accept_changes: Annotated[
         bool, typer.Option("--accept-changes", help="Go on after a change of the account from outside that blocks.")
@@ -56,17 +69,39 @@ def run_command(
             help="Largest move since the decision, such as 0.1; blocks beyond it.",
         ),
     ] = None,
+    due: Annotated[
+        datetime | None,
+        typer.Option(
+            "--due",
+            parser=options.instant,
+            metavar="TIME",
+            help="On a broker's platform: when it was due; now if absent.",
+        ),
+    ] = None,
+    mode: Annotated[Mode | None, typer.Option(help="On a broker's platform: no further than this.")] = None,
     json: options.JsonOption = False,
 ) -> None:
-    """Decide on a completed session, trade at the next one's close; asked again, report the same and send nothing."""
+    """Decide on a completed session, trade at the next one's close; asked again, report the same and send nothing.
+
+    With --platform NAME of a broker's app: one run of its service, now, under the settings in the environment. All but
+    --due, --mode and --json stands there.
+    """
     if platform != "paper":
-        raise Refused(f"--platform {platform}: only paper can be run from here; the broker apps follow")
+        given = (prices, as_of, book, profile, strategy, cash, config, snapshots, snapshot_manifest)
+        if any(given):
+            raise typer.BadParameter(f"--platform {platform} runs its service: the environment says the rest")
+        results = run_service(platform, due or SystemClock().now().replace(microsecond=0), mode)
+        raise typer.Exit(_show_results(results, json=json))
+    if not (prices and as_of and book):
+        raise typer.BadParameter("on paper, --prices, --as-of and --book are needed")
     bound = options.bound_strategy(profile, strategy, config)
-    file = read_prices(prices, ["close"] if price_field == "close" else ["close", price_field], EVIDENCE_COLUMNS)
+    file = read_price_files(prices, ["close"] if price_field == "close" else ["close", price_field], EVIDENCE_COLUMNS)
     policy = options.policy(execution, bound.manifest.target_mode)
     policy = replace(policy, limits=replace(policy.limits, max_price_move=max_price_move))
+    features = feature_source(bound, snapshots, snapshot_manifest)
     report = run_on_paper(
-        PaperRun(bound, file, price_field, as_of, book, cash, policy, accept_changes, enter_now, handover), slot
+        PaperRun(bound, file, price_field, as_of, book, cash, policy, accept_changes, enter_now, handover, features),
+        slot,
     )
     if json:
         print_json(_document(report))
@@ -74,6 +109,27 @@ def run_command(
         show_report(report)
     if not report.outcome.good:
         raise typer.Exit(complain(f"{report.outcome.value}: {'; '.join(report.reasons)}", 1))
+
+
+def _show_results(results: Sequence[AccountResult], *, json: bool) -> int:
+    """Print what became of each account of a service, and return the exit status."""
+    if json:
+        print_json([_result_document(result) for result in results])
+    code = 0
+    for result in results:
+        report = result.report
+        if report and not json:
+            show_report(report)
+        if report is None:
+            code = complain(f"{result.account_id}: {result.ending.value}: {result.error}", 1)
+        elif not report.outcome.good:
+            code = complain(f"{result.account_id}: {report.outcome.value}: {'; '.join(report.reasons)}", 1)
+    return code
+
+
+def _result_document(result: AccountResult) -> dict[str, object]:
+    report = _document(result.report) if result.report else None
+    return {"account_id": result.account_id, "ending": result.ending, "error": result.error, "report": report}
 
 
 def _document(report: RunReport) -> dict[str, object]:
@@ -93,6 +149,9 @@ def show_report(report: RunReport) -> None:
         out.print(f"  executes the REBALANCE of {report.executes}, which was still due")
     for session in report.behind:
         out.print(f"  [red]behind target[/red]: the REBALANCE of {session} grew too old to be executed")
+    if report.reasoning and report.input_mode == "snapshot":
+        features = report.reasoning.inputs.features
+        out.print(f"  input mode snapshot: {features.text if features else 'none could be read'}", soft_wrap=True)
     for reason in report.reasons:
         out.print(f"  {reason}", soft_wrap=True, markup=False)
     out.print(f"  decision {report.decision_digest}", soft_wrap=True)

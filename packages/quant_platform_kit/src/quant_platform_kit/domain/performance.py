@@ -14,7 +14,16 @@ from quant_platform_kit.domain.orders import Fill
 from quant_platform_kit.domain.prices import FloatArray
 from quant_platform_kit.domain.strategy import Action, StrategyDecision
 
-__all__ = ["BacktestResult", "DecisionRecord", "Summary", "TradedOrder", "drawdown", "monthly_returns", "summarise"]
+__all__ = [
+    "BacktestResult",
+    "DecisionRecord",
+    "EndedHolding",
+    "Summary",
+    "TradedOrder",
+    "drawdown",
+    "monthly_returns",
+    "summarise",
+]
 
 SESSIONS_PER_YEAR = 252
 DAYS_PER_YEAR = 365.25
@@ -64,6 +73,27 @@ class TradedOrder:
     def cost(self) -> Decimal:
         """Commission and slippage, in the portfolio's currency."""
         return self.fill.commission + abs(self.fill.price - self.quote) * self.fill.quantity
+
+
+@dataclass(frozen=True, slots=True)
+class EndedHolding:
+    """A holding whose prices ended: it was closed at its last close, without costs.
+
+    Attributes
+    ----------
+    session
+        Of the last close (exchange-local date).
+    """
+
+    symbol: str
+    session: date
+    units: Decimal
+    price: Decimal
+
+    @property
+    def text(self) -> str:
+        """The holding in words."""
+        return f"{self.symbol}: prices end on {self.session}; {self.units:f} units were closed at {self.price:f}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +155,7 @@ class BacktestResult:
     cash
         Cash at each session's close, shape (n,).
     symbols
-        The k managed symbols.
+        The k managed symbols; of a profile that is told them day by day, those that were held.
     holdings
         Value of each at the close, shape (n, k), 0 = none held.
     benchmark
@@ -134,6 +164,8 @@ class BacktestResult:
         One per evaluation with start <= as_of < end.
     final
         The decision on the last session: reported, neither counted nor filled.
+    ended
+        Holdings that were closed because their prices ended.
     """
 
     profile: str
@@ -149,6 +181,7 @@ class BacktestResult:
     summary: Summary
     benchmark_symbol: str | None = None
     benchmark: FloatArray | None = None
+    ended: tuple[EndedHolding, ...] = ()
 
 
 def drawdown(equity: FloatArray) -> FloatArray:

@@ -60,7 +60,7 @@ class PriceTable:
 
         Columns are taken with `numpy.take`: fancy indexing yields F order, whose sums differ in the last bit.
         """
-        columns = [self.column[symbol] for symbol in symbols]
+        columns = np.array([self.column[symbol] for symbol in symbols], dtype=np.intp)
         kept = [name for name in ("close", *EVIDENCE) if name in self.fields]
         return self._part(slice(None), symbols, {name: np.take(self.fields[name], columns, axis=1) for name in kept})
 

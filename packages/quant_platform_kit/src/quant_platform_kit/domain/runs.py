@@ -100,7 +100,12 @@ class FeatureSummary:
     @property
     def text(self) -> str:
         """The snapshot in short, for people."""
-        return f"snapshot as of {self.as_of}, {self.age} sessions old, manifest {self.digest[:12]}"
+        return f"snapshot as of {self.as_of}, {self.age_text}, manifest {self.digest[:12]}"
+
+    @property
+    def age_text(self) -> str:
+        """The age in words."""
+        return f"{self.age} session{'' if self.age == 1 else 's'} old"
 
 
 @dataclass(frozen=True, slots=True)
@@ -368,6 +373,8 @@ class RunReport:
         Whether the platform has traded the account, or an operator accepted it as it was found.
     unsettled
         What the sales of its session left to settle, and the units that cannot be told from bought with it.
+    undecided_since
+        The first session that the profile was asked to decide and that was BLOCKED, while every one since was too.
     """
 
     run_id: str
@@ -397,3 +404,4 @@ class RunReport:
     todo: tuple[str, ...] = ()
     known: bool = True
     unsettled: Unsettled | None = None
+    undecided_since: date | None = None

@@ -186,6 +186,13 @@ class ExchangeCalendar:
             session = self.after(session)
         return session
 
+    def newest_decision(self, day: date, cadence: Cadence) -> date:
+        """Return the last session up to ``day`` on which a rule of ``cadence`` decides."""
+        session = day if self.is_session(day) else self.before(day)
+        while not cadence.decides(self.session(session)):
+            session = self.before(session)
+        return session
+
     def between(self, first: date, last: date) -> tuple[date, ...]:
         """Return the sessions from ``first`` to ``last``, both included."""
         self._check_bounds(first)

@@ -79,7 +79,7 @@ class SnapshotRows:
 
 
 def row_fault(rows: SnapshotRows, manifest: SnapshotManifest, contract: FeatureContract | None) -> str:
-    """Return the first thing that is wrong with the rows of a snapshot, in words; empty where nothing is.
+    """Return the first thing that is wrong with the rows of a snapshot, with what to do; empty where nothing is.
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ def row_fault(rows: SnapshotRows, manifest: SnapshotManifest, contract: FeatureC
         What the profile asks of them; None checks them for themselves.
     """
     faults = (fault for check in _CHECKS for fault in check(rows, manifest, contract))
-    return next(faults, "")
+    return next((f"{fault}; build and publish it again" for fault in faults), "")
 
 
 # --- the checks, in their order ----------------------------------------------------------------
@@ -135,7 +135,7 @@ def _of_the_profile(rows: SnapshotRows, manifest: SnapshotManifest, contract: Fe
 def _count(rows: SnapshotRows, manifest: SnapshotManifest, contract: FeatureContract | None) -> Faults:
     del contract
     if rows.row_count != manifest.row_count:
-        yield f"has {rows.row_count} rows; manifest says {manifest.row_count}"
+        yield f"the file has {rows.row_count} rows; manifest says {manifest.row_count}"
 
 
 def _session(rows: SnapshotRows, manifest: SnapshotManifest, contract: FeatureContract | None) -> Faults:

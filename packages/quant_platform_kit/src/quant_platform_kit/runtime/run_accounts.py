@@ -222,6 +222,7 @@ class _AccountRun:
             service.calendar,
             self.stop.watched(service.reached),
             self._note,
+            service.features,
         )
 
 

@@ -26,6 +26,7 @@ from quant_platform_kit.domain.sessions import ExchangeCalendar
 from quant_platform_kit.domain.strategy import Adjustment, BoundStrategy
 from quant_platform_kit.ports.broker import Broker
 from quant_platform_kit.ports.clock import Clock
+from quant_platform_kit.ports.feature_source import FeatureSource
 from quant_platform_kit.ports.market_data import MarketData
 from quant_platform_kit.ports.notifier import Notifier
 from quant_platform_kit.ports.versioned_store import VersionedStore
@@ -130,6 +131,8 @@ class Service:
         Told every boundary of a run.
     ended
         Given the report of every run that ended, and again when it is asked for again.
+    features
+        Where a snapshot-backed profile reads its snapshots.
     """
 
     settings: ServiceSettings
@@ -145,6 +148,7 @@ class Service:
     stale_settings: tuple[str, ...] = ()
     reached: Reached = _nothing
     ended: Callable[[RunReport], None] = _nobody_else
+    features: FeatureSource | None = None
 
     @property
     def name(self) -> str:
@@ -185,8 +189,19 @@ def configured(
         policy=_policy(settings, platform),
         terms=_terms(settings),
         notifier=_notifier(settings),
-        stale_settings=_stale(settings) if bound.manifest.input_mode == "direct" else (),
+        stale_settings=() if bound.manifest.features else _stale(settings),
+        features=_features(settings) if bound.manifest.features else None,
     )
+
+
+def _features(settings: ServiceSettings) -> FeatureSource:
+    """Return where a snapshot-backed profile reads its snapshots under these settings."""
+    from quant_platform_kit.adapters.feature_loader import FeatureLoader
+    from quant_platform_kit.adapters.snapshot_places import SnapshotSettings
+
+    manifest = settings.of_platform("feature_snapshot_manifest_path")
+    where = SnapshotSettings(settings.platform_prefix, manifest, settings.of_platform("feature_snapshot_path"))
+    return FeatureLoader(where, load_calendar("XNYS"), endpoint=settings.storage_emulator_host)
 
 
 def _sourced(

@@ -110,6 +110,10 @@ class ServiceSettings(BaseSettings):
         """The first switch of live trading, which is the platform's own: ``<PLATFORM>_DRY_RUN_ONLY``."""
         return bool(getattr(self, f"{self.platform_prefix.lower()}dry_run_only"))
 
+    def of_platform(self, name: str) -> str:
+        """Return a setting whose name begins with the platform's own; empty where it is not set."""
+        return str(getattr(self, f"{self.platform_prefix.lower()}{name}", ""))
+
     def is_paper(self, account_id: str) -> bool:
         """Whether an account is one of the broker's own paper accounts; no account of this platform is."""
         del account_id

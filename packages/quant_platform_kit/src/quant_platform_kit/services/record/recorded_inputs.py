@@ -5,7 +5,7 @@ once and a changed byte shows:
 
 - the document: profile, configuration, session, account, quotes and policy, and the names of
 - the history: one line of JSON with its dates and symbols, then the closes as little-endian float64, row by row;
-- feature snapshots, if the profile reads them: one line of JSON with its symbols and columns, then the values, column by column.
+- feature snapshots, if the profile reads them: one line of JSON with symbols and columns, then the values by column.
 """
 
 from __future__ import annotations

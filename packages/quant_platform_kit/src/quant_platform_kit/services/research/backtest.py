@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
 
 import numpy as np
+from numpy.typing import NDArray
 
 from quant_platform_kit.domain.carry import CARRY_SESSIONS, carried_intent, supersedes
 from quant_platform_kit.domain.cycle import Decided, ExecutionPolicy, Observation, decide, size
 from quant_platform_kit.domain.digests import sha256
 from quant_platform_kit.domain.errors import InvalidInput
+from quant_platform_kit.domain.features import FeatureReading
 from quant_platform_kit.domain.gates import move_gate, price_age_gate, session_gate
 from quant_platform_kit.domain.identity import Mode, RunKey
-from quant_platform_kit.domain.orders import Order
+from quant_platform_kit.domain.orders import Fill, Order, Side
 from quant_platform_kit.domain.paper_book import PaperBook
-from quant_platform_kit.domain.performance import BacktestResult, DecisionRecord, TradedOrder, summarise
+from quant_platform_kit.domain.performance import (
+    BacktestResult,
+    DecisionRecord,
+    EndedHolding,
+    TradedOrder,
+    summarise,
+)
 from quant_platform_kit.domain.planning import IDEAL
 from quant_platform_kit.domain.portfolio import PortfolioSnapshot, Quote, quotable, quote_price
 from quant_platform_kit.domain.prices import PriceHistory, PriceTable
@@ -30,6 +38,7 @@ from quant_platform_kit.services.run.deciding import MADE_UP_SESSIONS
 __all__ = ["BacktestSettings", "FillAt", "backtest"]
 
 ACCOUNT = "BACKTEST"
+ZERO = Decimal(0)
 
 
 class FillAt(Enum):
@@ -81,8 +90,11 @@ def backtest(
     calendar: ExchangeCalendar,
     settings: BacktestSettings,
     on_session: Callable[[], object] = lambda: None,
+    features: Sequence[FeatureReading] = (),
 ) -> BacktestResult:
     """Run ``strategy`` over [start, end]: decide on t, trade at t+1's quotes.
+
+    A holding whose prices end is closed at its last close in the session after it.
 
     Parameters
     ----------
@@ -90,6 +102,8 @@ def backtest(
         Holds every managed, watched and benchmark symbol over every session of ``calendar`` it spans.
     on_session
         Called once per evaluated session, for progress.
+    features
+        For a snapshot-backed profile, what there is to read for each session.
 
     Raises
     ------
@@ -99,7 +113,9 @@ def backtest(
     """
     sessions = _sessions(prices, calendar, settings)
     _check_prices(strategy, prices, sessions[-1], settings)
-    simulation = _Simulation(strategy, prices, calendar, settings, sessions)
+    if strategy.manifest.features and not features:
+        raise InvalidInput(f"{strategy.manifest.profile} reads feature snapshots: say where they are published")
+    simulation = _Simulation(strategy, prices, calendar, settings, sessions, features)
     for session in sessions[:-1]:
         simulation.step(calendar.session(session))
         on_session()
@@ -149,22 +165,25 @@ class _Simulation:
         calendar: ExchangeCalendar,
         settings: BacktestSettings,
         sessions: tuple[date, ...],
+        features: Sequence[FeatureReading],
     ) -> None:
         self.strategy, self.prices, self.calendar, self.settings = strategy, prices, calendar, settings
-        self.sessions = sessions
+        self.sessions, self.features = sessions, {reading.session: reading for reading in features}
         self.history = PriceHistory(prices.select(strategy.manifest.history_symbols))
         self.doubting = self._doubting()
         self.first_row = prices.sessions.index(sessions[0])
         self.book = PaperBook(ACCOUNT, settings.policy.currency, settings.cash)
-        self.symbols = tuple(sorted(strategy.manifest.managed))
+        stocks = (reading.snapshot.stocks for reading in features if reading.snapshot)
+        self.symbols = tuple(sorted(strategy.manifest.managed_set.union(*stocks)))
         self.position = {symbol: column for column, symbol in enumerate(self.symbols)}
         self.equity = [float(settings.cash)]
         self.cash = [float(settings.cash)]
         self.holdings = np.zeros((len(sessions), len(self.symbols)))
         self.last_price: dict[str, Decimal] = {}
+        self.last_bar = _last_bars(prices)
+        self.ended: list[EndedHolding] = []
         self.doubts: tuple[str, ...] = ()
         self.pending: _Pending | None = None
-        self.entered = False
         self.missed: list[Session] = []
         self.decisions: list[DecisionRecord] = []
         self.trades: list[TradedOrder] = []
@@ -179,6 +198,7 @@ class _Simulation:
         row = self.first_row + len(self.equity)
         hours = self.calendar.hours(session.next)
         now = hours.open if self.settings.fill is FillAt.NEXT_OPEN else hours.close
+        self._close_ended(session, row, now)
         quotes = self._quotes(row, self.settings.fill.field, self.book.quantities, now)
         self.doubts = () if self.doubting.is_quiet(row) else self._doubts(session, row, quotes, now)
         decided = self._decide(session, quotes, now)
@@ -200,7 +220,17 @@ class _Simulation:
         return self.doubting.about(session, row, quotes | odd if odd else quotes)
 
     def _decide(self, session: Session, quotes: dict[str, Quote], now: datetime) -> Decided:
-        seen = Observation(session, self.history, self.book.state(), quotes, now, doubts=self.doubts)
+        reading = self.features.get(session.date)
+        seen = Observation(
+            session,
+            self.history,
+            self.book.state(),
+            quotes,
+            now,
+            doubts=self.doubts,
+            features=(reading,) if reading else (),
+            owned=frozenset(self.book.quantities),
+        )
         return decide(self.strategy, seen, self.settings.policy)
 
     def _make_up(self, session: Session, quotes: dict[str, Quote], now: datetime) -> None:
@@ -217,9 +247,7 @@ class _Simulation:
         A BLOCKED one stays to be decided for as long, whatever is decided since, unless that supersedes it.
         """
         decision, portfolio = decided.decision, decided.portfolio
-        if decision.action is not Action.BLOCKED:
-            self.entered = True
-        elif self.entered:
+        if decision.action is Action.BLOCKED:
             self.missed.append(session)
         if supersedes(decision.action, every_session=self.strategy.manifest.every_session):
             self.pending = None
@@ -275,6 +303,18 @@ class _Simulation:
         self.last_price[order.symbol] = price
         self.trades.append(TradedOrder(session.date, session.next, price, fill))
 
+    def _close_ended(self, session: Session, row: int, now: datetime) -> None:
+        """Close what has no price any more at its last close: its cash is there for what is decided next."""
+        for symbol, units in list(self.book.quantities.items()):
+            last = int(self.last_bar[self.prices.column[symbol]])
+            if last >= row:
+                continue
+            price = self.last_price[symbol]
+            fill = Fill("", symbol, Side.SELL, units, price, ZERO, now)
+            self.book.apply(fill)
+            self.trades.append(TradedOrder(session.date, session.next, price, fill))
+            self.ended.append(EndedHolding(symbol, self.prices.sessions[last], units, price))
+
     def _close_day(self, row: int) -> None:
         """Value the book at the close; a holding without a bar keeps the price it was last valued at."""
         day, closes = len(self.equity), self.prices.fields["close"][row]
@@ -288,7 +328,7 @@ class _Simulation:
 
     def _quotes(self, row: int, name: str, symbols: Collection[str], now: datetime) -> dict[str, Quote]:
         prices, column = self.prices.fields[name], self.prices.column
-        found = ((symbol, prices[row, column[symbol]]) for symbol in symbols)
+        found = ((symbol, prices[row, column[symbol]]) for symbol in symbols if symbol in column)
         return {symbol: Quote(symbol, quote_price(price), now) for symbol, price in found if quotable(price)}
 
     def result(self) -> BacktestResult:
@@ -303,20 +343,24 @@ class _Simulation:
         equity = np.array(self.equity)
         digest = sha256("\n".join(record.digest for record in self.decisions).encode())
         manifest = self.strategy.manifest
+        kept = [
+            n for n, symbol in enumerate(self.symbols) if symbol in manifest.managed_set or self.holdings[:, n].any()
+        ]
         return BacktestResult(
             profile=manifest.profile,
             display_name=manifest.display_name,
             sessions=self.sessions,
             equity=equity,
             cash=np.array(self.cash),
-            symbols=self.symbols,
-            holdings=self.holdings,
+            symbols=tuple(self.symbols[n] for n in kept),
+            holdings=np.take(self.holdings, kept, axis=1),
             decisions=tuple(self.decisions),
             final=DecisionRecord(final.decision, final.digest),
             trades=tuple(self.trades),
             summary=summarise(self.sessions, equity, self.decisions, self.trades, digest),
             benchmark_symbol=self.settings.benchmark,
             benchmark=self._benchmark(),
+            ended=tuple(self.ended),
         )
 
     def _benchmark(self) -> np.ndarray | None:
@@ -329,3 +373,9 @@ class _Simulation:
             missing = self.sessions[int(np.argmax(np.isnan(closes)))]
             raise InvalidInput(f"benchmark {symbol} has no price on {missing}; choose another --benchmark or period")
         return closes / closes[0] * self.equity[0]
+
+
+def _last_bars(prices: PriceTable) -> NDArray[np.intp]:
+    """Return the row of each symbol's last close, shape (n_symbols,), -1 without any."""
+    known = ~np.isnan(prices.fields["close"])
+    return np.where(known.any(axis=0), len(known) - 1 - np.argmax(known[::-1], axis=0), -1)

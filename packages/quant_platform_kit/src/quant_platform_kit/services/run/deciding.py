@@ -54,13 +54,20 @@ class Situation:
 
 @dataclass(frozen=True, slots=True)
 class Deciding:
-    """Everything a decision needs, for the present session and for missed ones."""
+    """Everything a decision needs, for the present session and for missed ones.
+
+    Attributes
+    ----------
+    undecided_since
+        Of a profile without a decision on the account: the first session it was asked for, and could not decide.
+    """
 
     strategy: BoundStrategy
     policy: ExecutionPolicy
     calendar: ExchangeCalendar
     ledger: DecisionLedger
     run_id: str
+    undecided_since: date | None = None
     carry_sessions: int = CARRY_SESSIONS
 
     def sessions(self, as_of: date, *, enter_now: bool) -> tuple[date, ...]:
@@ -103,8 +110,11 @@ class Deciding:
         A BLOCKED decision is recorded nowhere, so both are sessions without a record. One that lies before the newest
         record is decided as long as its decision could still be carried.
         """
+        if not known and enter_now:
+            return self._back(as_of, ENTRY_SESSIONS)[:-1]
         if not known:
-            return self._back(as_of, ENTRY_SESSIONS)[:-1] if enter_now else ()
+            since = self.undecided_since or as_of
+            return tuple(session for session in self._back(as_of, self.carry_sessions + 1)[:-1] if session >= since)
         newest = max(decision.as_of for decision in known)
         young = self._back(as_of, self.carry_sessions + 1)
         return tuple(

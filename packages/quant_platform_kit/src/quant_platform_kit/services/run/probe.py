@@ -14,7 +14,7 @@ from quant_platform_kit.services.record.overlay_store import Scratch
 from quant_platform_kit.services.run.deciding import Deciding
 from quant_platform_kit.services.run.objections import objections
 from quant_platform_kit.services.run.plan_making import doubted, make_plan, outside_changes, take_inputs
-from quant_platform_kit.services.run.report_building import decided_report, undecided_report
+from quant_platform_kit.services.run.report_building import decided_report, undecided_report, undecided_since
 from quant_platform_kit.services.run.request import RunPorts, RunRequest
 
 __all__ = ["probe"]
@@ -33,8 +33,9 @@ def probe(request: RunRequest, claim: RunClaim, ports: RunPorts, policy: Executi
         reasons = [f"run {lease.open_run} is open, held by {lease.holder}: probe again when it has ended"]
         return undecided_report(claim, Outcome.SKIPPED, reasons, None, ports.clock, last)
     ports.broker.connect()
+    ahead = replace(claim, key=replace(key, mode=request.ahead_of))
     ledger = DecisionLedger(Scratch(ports.store), key.account_id, claim.profile, request.ahead_of)
-    deciding = Deciding(request.strategy, policy, ports.calendar, ledger, key.run_id)
+    deciding = Deciding(request.strategy, policy, ports.calendar, ledger, key.run_id, undecided_since(ahead, last))
     inputs = take_inputs(request, deciding, claim.as_of, ports, last, policy)
     inputs = doubted(inputs, ports.store, policy.limits)
     situation = deciding.situation(inputs.observation, enter_now=request.enter_now)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 
 from quant_platform_kit.domain.orders import OrderState, Side
@@ -17,7 +18,7 @@ from quant_platform_kit.services.run.deciding import Situation
 from quant_platform_kit.services.run.plan_making import Inputs, reasoning
 from quant_platform_kit.services.run.request import RunRequest
 
-__all__ = ["decided_report", "executed_report", "undecided_report", "unplaced_report"]
+__all__ = ["decided_report", "executed_report", "undecided_report", "undecided_since", "unplaced_report"]
 
 
 def undecided_report(
@@ -60,7 +61,14 @@ def undecided_report(
         started_at=claim.claimed_at,
         known=last is not None and last.known,
         unsettled=last.unsettled if last else None,
+        undecided_since=undecided_since(claim, last),
     )
+
+
+def undecided_since(claim: RunClaim, last: RunReport | None) -> date | None:
+    """Return the first of the sessions that the profile could not decide on the account until now, if there are any."""
+    same = last and (last.profile, last.key.mode) == (claim.profile, claim.key.mode)
+    return last.undecided_since if last and same else None
 
 
 def unplaced_report(request: RunRequest, clock: Clock, why: str, *todo: str) -> RunReport:
@@ -109,6 +117,7 @@ def decided_report(
         reasoning=reasoning(situation, inputs),
         todo=(*refused, *base.todo) or (today.decision.reasons if blocked else ()),
         known=takes_note or base.known or not unknown,
+        undecided_since=(base.undecided_since or base.as_of) if today.decision.action is Action.BLOCKED else None,
     )
 
 
@@ -139,6 +148,7 @@ def executed_report(base: RunReport, plan: RunPlan, done: Sequence[OrderRecord],
         planned_at=plan.committed_at,
         reasoning=plan.reasoning,
         known=True,
+        undecided_since=None,
         unsettled=unsettled_after(base.key.session, plan.unsettled, plan.account, fills, currency),
     )
 

@@ -27,7 +27,12 @@ from quant_platform_kit.services.run.gateway import Gateway
 from quant_platform_kit.services.run.objections import blocking, objections
 from quant_platform_kit.services.run.plan_making import doubted, make_plan, outside_changes, take_inputs
 from quant_platform_kit.services.run.probe import probe
-from quant_platform_kit.services.run.report_building import decided_report, executed_report, undecided_report
+from quant_platform_kit.services.run.report_building import (
+    decided_report,
+    executed_report,
+    undecided_report,
+    undecided_since,
+)
 from quant_platform_kit.services.run.request import RunPorts, RunRequest, RunTerms
 
 __all__ = ["run_cycle"]
@@ -256,7 +261,7 @@ class _Run:
 
     def _plan(self, claim: RunClaim, last: RunReport | None) -> _Committed | RunReport:
         request, ports = self.request, self.ports
-        deciding = self._deciding(claim)
+        deciding = self._deciding(claim, last)
         inputs = take_inputs(request, deciding, claim.as_of, ports, last, self.policy)
         inputs = doubted(inputs, ports.store, self.policy.limits)
         digest = ports.reports.inputs.record(request.strategy, inputs.observation, self.policy)
@@ -291,9 +296,9 @@ class _Run:
         key = claim.key
         return DecisionLedger(self.ports.store, key.account_id, claim.profile, key.mode, self.lease.chain)
 
-    def _deciding(self, claim: RunClaim) -> Deciding:
-        ledger, run_id = self._decisions(claim), self.request.key.run_id
-        return Deciding(self.request.strategy, self.policy, self.ports.calendar, ledger, run_id)
+    def _deciding(self, claim: RunClaim, last: RunReport | None) -> Deciding:
+        ledger, run_id, since = self._decisions(claim), self.request.key.run_id, undecided_since(claim, last)
+        return Deciding(self.request.strategy, self.policy, self.ports.calendar, ledger, run_id, since)
 
     def _undecided(
         self, claim: RunClaim, outcome: Outcome, reasons: Sequence[str], last: RunReport | None
