@@ -168,6 +168,11 @@ class GsStore:
         check_key(key)
         return self._ask(f"object {key}", lambda call: self._read(key, call))
 
+    def delete(self, key: str) -> None:
+        """Remove an object; see `SnapshotStore.delete`. Takes the permission to delete objects."""
+        check_key(key)
+        self._ask(f"object {key}", lambda call: self._remove(key, call))
+
     def now(self) -> datetime:
         """Return the server's time in whole seconds, so up to one second ago."""
         return self._ask("time", self._date)
@@ -259,6 +264,12 @@ class GsStore:
             _require_absent_object(error)
             return None
         return Stored(data, _generation(blob))
+
+    def _remove(self, key: str, call: _Call) -> None:
+        try:
+            self._blob(key).delete(timeout=call.timeout, retry=None)
+        except NotFound as error:
+            _require_absent_object(error)
 
     def _list(self, prefix: str, call: _Call) -> list[str]:
         blobs = self._bucket.list_blobs(

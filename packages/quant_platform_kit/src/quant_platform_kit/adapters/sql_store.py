@@ -35,7 +35,7 @@ from sqlalchemy import (
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
-from quant_platform_kit.adapters.file_store import make_folders
+from quant_platform_kit.adapters.durable_files import make_folders
 from quant_platform_kit.adapters.store_keys import TIMEOUT_SECONDS, check_key, check_prefix
 from quant_platform_kit.domain.errors import Conflict, InvalidInput, StoreError
 from quant_platform_kit.ports.versioned_store import Stored

@@ -11,13 +11,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from quant_platform_kit.adapters.store_keys import TIMEOUT_SECONDS
 from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.ports.versioned_store import VersionedStore
 
-__all__ = ["open_store"]
+__all__ = ["open_gs", "open_store"]
+
+if TYPE_CHECKING:
+    from quant_platform_kit.adapters.gs_store import GsStore
 
 
 def open_store(url: str, *, timeout_seconds: float = TIMEOUT_SECONDS, endpoint: str | None = None) -> VersionedStore:
@@ -48,7 +52,7 @@ def open_store(url: str, *, timeout_seconds: float = TIMEOUT_SECONDS, endpoint: 
     if parts.scheme in ("sqlite", "postgresql+psycopg"):
         return _open_sql(url, timeout_seconds)
     if parts.scheme == "gs":
-        return _open_gs(parts, url, timeout_seconds, endpoint)
+        return open_gs(url, timeout_seconds=timeout_seconds, endpoint=endpoint)
     raise InvalidInput(
         f"no store has a URL that starts with {parts.scheme or url.partition('/')[0]!r}; "
         "use file:///folder, sqlite:///file, postgresql+psycopg://user@host/database or gs://bucket/prefix"
@@ -71,7 +75,9 @@ def _open_sql(url: str, timeout_seconds: float) -> VersionedStore:
     return SqlStore(url, timeout_seconds=timeout_seconds)
 
 
-def _open_gs(parts: SplitResult, url: str, timeout_seconds: float, endpoint: str | None) -> VersionedStore:
+def open_gs(url: str, *, timeout_seconds: float = TIMEOUT_SECONDS, endpoint: str | None = None) -> GsStore:
+    """Open the store in Cloud Storage that a URL names; see `open_store`."""
+    parts = urlsplit(url)
     if not parts.netloc or parts.query or parts.fragment:
         raise InvalidInput(f"store URL {url}: write it as gs://bucket or gs://bucket/prefix")
     try:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from quant_platform_kit.domain.features import IS_STOCK, FeatureContract
+from quant_platform_kit.domain.features import IS_STOCK, FeatureContract, FeatureTable
 from quant_platform_kit.domain.sectors import SECTOR_NAMES
 from quant_platform_kit.domain.snapshot_manifest import Column, SnapshotManifest
 
@@ -69,17 +69,14 @@ class SnapshotRows:
         """The columns that hold numbers: all but the date and the texts."""
         return tuple(column.name for column in self.columns if column.type not in ("date", "string"))
 
-    def by_symbol(self) -> dict[str, dict[str, float]]:
-        """Return symbol -> column -> value of the columns that hold numbers, as a strategy is given them."""
-        names = self.numeric
-        values = np.stack([self.numbers(name) for name in names], axis=1).tolist()
-        return {
-            str(symbol): dict(zip(names, row, strict=True)) for symbol, row in zip(self.symbols, values, strict=True)
-        }
+    def table(self) -> FeatureTable:
+        """Return the columns that hold numbers, as a strategy is given them."""
+        symbols = [str(symbol) for symbol in self.symbols]
+        return FeatureTable(symbols, {name: self.numbers(name) for name in self.numeric})
 
 
 def row_fault(rows: SnapshotRows, manifest: SnapshotManifest, contract: FeatureContract | None) -> str:
-    """Return the first thing that is wrong with the rows of a snapshot, in words; empty where nothing is.
+    """Return the first thing that is wrong with the rows of a snapshot, with what to do; empty where nothing is.
 
     Parameters
     ----------
@@ -87,7 +84,7 @@ def row_fault(rows: SnapshotRows, manifest: SnapshotManifest, contract: FeatureC
         What the profile asks of them; None checks them for themselves.
     """
     faults = (fault for check in _CHECKS for fault in check(rows, manifest, contract))
-    return next(faults, "")
+    return next((f"{fault}; build and publish it again" for fault in faults), "")
 
 
 # --- the checks, in their order ----------------------------------------------------------------
@@ -135,7 +132,7 @@ def _of_the_profile(rows: SnapshotRows, manifest: SnapshotManifest, contract: Fe
 def _count(rows: SnapshotRows, manifest: SnapshotManifest, contract: FeatureContract | None) -> Faults:
     del contract
     if rows.row_count != manifest.row_count:
-        yield f"has {rows.row_count} rows; manifest says {manifest.row_count}"
+        yield f"the file has {rows.row_count} rows; manifest says {manifest.row_count}"
 
 
 def _session(rows: SnapshotRows, manifest: SnapshotManifest, contract: FeatureContract | None) -> Faults:
