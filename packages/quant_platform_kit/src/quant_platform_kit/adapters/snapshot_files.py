@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from quant_platform_kit.adapters.arrow import arrow_module
 from quant_platform_kit.domain.errors import InvalidInput
+from quant_platform_kit.domain.prices import FloatArray
 from quant_platform_kit.domain.snapshot_manifest import Column
 from quant_platform_kit.domain.snapshot_rows import SnapshotRows
 
@@ -114,28 +115,25 @@ _NAMES = {"date32[day]": "date", "double": "float64", "float": "float32"}
 def _rows(table: Any) -> SnapshotRows:
     kinds = [_NAMES.get(name := str(kind), name) for kind in table.schema.types]
     columns = tuple(map(Column, table.column_names, kinds, [field.nullable for field in table.schema]))
-    found = {column.name: cells for column, cells in zip(columns, table.columns, strict=True)}
-    of_type = {column.name: column.type for column in columns}
-    numeric = tuple(name for name, kind in of_type.items() if kind in _NUMBERS)
-    numbers = np.empty((len(numeric), table.num_rows))
-    for row, name in zip(numbers, numeric, strict=True):
-        _fill(row, found[name], of_type[name], np.nan)
-    days: dict[str, NDArray[np.datetime64]] = {}
-    for name in (name for name, kind in of_type.items() if kind == "date"):
-        days[name] = np.empty(table.num_rows, "M8[D]")
-        _fill(days[name].view(np.int64), found[name], "int32", np.iinfo(np.int64).min)
-    texts = {name: tuple(found[name].to_pylist()) for name, kind in of_type.items() if kind == "string"}
-    return SnapshotRows(columns, table.num_rows, texts, days, numeric, numbers)
+    texts = {c.name: tuple(table.column(at).to_pylist()) for at, c in enumerate(columns) if c.type == "string"}
+    days = {c.name: _days(table.column(at)) for at, c in enumerate(columns) if c.type == "date"}
+    numeric = [at for at, column in enumerate(columns) if column.type in _NUMBERS]
+    names = tuple(columns[at].name for at in numeric)
+    return SnapshotRows(columns, table.num_rows, texts, days, names, _numbers(table.select(numeric)))
 
 
-def _fill(cells: NDArray[Any], column: Any, stored: str, nothing: float) -> None:
-    """Fill an array with a column, and with something else where the column has nothing."""
-    at = 0
-    for chunk in column.chunks:
-        valid, memory = chunk.buffers()
-        here, there = slice(at, at + len(chunk)), slice(chunk.offset, chunk.offset + len(chunk))
-        cells[here] = np.frombuffer(memory, stored)[there]
-        if chunk.null_count:
-            known = np.unpackbits(np.frombuffer(valid, np.uint8), bitorder="little")
-            cells[here][known[there] == 0] = nothing
-        at += len(chunk)
+def _numbers(table: Any) -> FloatArray:
+    """Return columns of numbers as one array, shape (columns, rows), NaN where there is nothing."""
+    batches: list[Any] = table.combine_chunks().to_batches() if table.num_columns else []
+    return _of_batch(batches[0]) if batches else np.empty((table.num_columns, table.num_rows))
+
+
+def _days(column: Any) -> NDArray[np.datetime64]:
+    """Return a column of dates, NaT where there is nothing."""
+    arrow = _arrow("pyarrow")
+    days = column.combine_chunks().view(arrow.int32())
+    return _of_batch(arrow.RecordBatch.from_arrays([days], ["day"]))[0].astype("M8[D]")
+
+
+def _of_batch(batch: Any) -> FloatArray:
+    return np.asarray(batch.to_tensor(null_to_nan=True, row_major=False), np.float64).T

@@ -169,9 +169,9 @@ def _labels(rows: SnapshotRows, manifest: SnapshotManifest, contract: FeatureCon
         values = rows.number(name)
         for at in np.flatnonzero((values != 0) & (values != 1)).tolist():
             yield _of(rows, name, at, "it is 0 or 1")
-    codes = rows.number("sector_code")
-    for at in np.flatnonzero(~np.isin(codes, tuple(SECTOR_NAMES))).tolist():
-        yield f"sector_code {codes[at]:g} of {rows.symbols[at]} is unknown"
+    codes = rows.number("sector_code").tolist()
+    for strange in [code for code in dict.fromkeys(codes) if code not in SECTOR_NAMES]:
+        yield f"sector_code {strange:g} of {rows.symbols[codes.index(strange)]} is unknown"
 
 
 def _numbers(rows: SnapshotRows, manifest: SnapshotManifest, contract: FeatureContract) -> Faults:
