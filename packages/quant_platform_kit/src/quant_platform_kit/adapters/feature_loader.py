@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from datetime import date
 from itertools import chain
@@ -10,7 +10,7 @@ from itertools import chain
 from quant_platform_kit.adapters.snapshot_places import PlaceOf, SnapshotPlace
 from quant_platform_kit.adapters.snapshot_reading import MissingRows, Published, read_file, rows_of
 from quant_platform_kit.domain.errors import InvalidInput, StoreError
-from quant_platform_kit.domain.features import FeatureContract, FeatureReading, FeatureSnapshot
+from quant_platform_kit.domain.features import FeatureContract, FeatureReading, FeatureSnapshot, FeatureTable
 from quant_platform_kit.domain.sessions import ExchangeCalendar
 from quant_platform_kit.domain.snapshot_checks import Asked, Moment, identity_faults, path_faults, session_faults
 from quant_platform_kit.domain.strategy import BoundStrategy
@@ -58,7 +58,7 @@ class _Reading:
         self._asked = Asked(self._profile, contract, strategy.config_digest, place.config_setting)
         self._place, self._calendar = place, calendar
         self._versions = place.versions(self._profile)
-        self._rows: dict[str, Mapping[str, Mapping[str, float]] | InvalidInput] = {}
+        self._rows: dict[str, FeatureTable | InvalidInput] = {}
 
     def of(self, session: date) -> FeatureReading:
         """Return what there is to read for a session."""
@@ -92,12 +92,12 @@ class _Reading:
         age = len(self._calendar.between(manifest.snapshot_as_of, moment.session)) - 1
         return FeatureSnapshot(manifest.snapshot_as_of, found.digest, self._rows_of(found), moment.due, age)
 
-    def _rows_of(self, found: Published) -> Mapping[str, Mapping[str, float]]:
+    def _rows_of(self, found: Published) -> FeatureTable:
         known = self._rows.get(found.digest)
         if known is None:
             try:
                 data = read_file(self._place.rows, found.manifest)
-                known = rows_of(data, found.manifest, self._asked.contract).by_symbol()
+                known = rows_of(data, found.manifest, self._asked.contract).table()
             except MissingRows:
                 raise
             except InvalidInput as error:

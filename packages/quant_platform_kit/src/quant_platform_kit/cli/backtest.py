@@ -127,7 +127,7 @@ def _built(bound: BoundStrategy, files: SnapshotFiles, settings: BacktestSetting
     """Build the snapshots of every session decided on into a folder that is gone afterwards, and read them."""
     builder: SnapshotBuilder = load_only(BUILDERS, "builder of snapshots", "snapshot-pipelines")
     calendar, cadence = load_calendar("XNYS"), bound.manifest.cadence
-    first = calendar.newest_decision(settings.start, cadence)
+    first = calendar.last_decision(settings.start, cadence)
     as_ofs = [day for day in calendar.between(first, settings.end) if cadence.decides(calendar.session(day))]
     with TemporaryDirectory(prefix="snapshots-") as folder:
         builder(bound, files, as_ofs, Path(folder))

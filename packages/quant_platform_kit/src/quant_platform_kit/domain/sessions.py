@@ -186,8 +186,8 @@ class ExchangeCalendar:
             session = self.after(session)
         return session
 
-    def newest_decision(self, day: date, cadence: Cadence) -> date:
-        """Return the last session up to ``day`` on which a rule of ``cadence`` decides."""
+    def last_decision(self, day: date, cadence: Cadence) -> date:
+        """Return the newest session up to ``day`` on which a rule of ``cadence`` decides."""
         session = day if self.is_session(day) else self.before(day)
         while not cadence.decides(self.session(session)):
             session = self.before(session)

@@ -62,7 +62,7 @@ class Moment:
     @classmethod
     def of(cls, session: date, cadence: Cadence, calendar: ExchangeCalendar) -> Moment:
         """Return the moment of a session for a rule of a cadence."""
-        due = None if cadence is Cadence.UNSTATED else calendar.newest_decision(session, cadence)
+        due = None if cadence is Cadence.UNSTATED else calendar.last_decision(session, cadence)
         return cls(session, due, _DUE.get(cadence, ""))
 
 

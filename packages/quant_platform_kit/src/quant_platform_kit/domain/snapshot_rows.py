@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from quant_platform_kit.domain.features import IS_STOCK, FeatureContract
+from quant_platform_kit.domain.features import IS_STOCK, FeatureContract, FeatureTable
 from quant_platform_kit.domain.sectors import SECTOR_NAMES
 from quant_platform_kit.domain.snapshot_manifest import Column, SnapshotManifest
 
@@ -69,13 +69,10 @@ class SnapshotRows:
         """The columns that hold numbers: all but the date and the texts."""
         return tuple(column.name for column in self.columns if column.type not in ("date", "string"))
 
-    def by_symbol(self) -> dict[str, dict[str, float]]:
-        """Return symbol -> column -> value of the columns that hold numbers, as a strategy is given them."""
-        names = self.numeric
-        values = np.stack([self.numbers(name) for name in names], axis=1).tolist()
-        return {
-            str(symbol): dict(zip(names, row, strict=True)) for symbol, row in zip(self.symbols, values, strict=True)
-        }
+    def table(self) -> FeatureTable:
+        """Return the columns that hold numbers, as a strategy is given them."""
+        symbols = [str(symbol) for symbol in self.symbols]
+        return FeatureTable(symbols, {name: self.numbers(name) for name in self.numeric})
 
 
 def row_fault(rows: SnapshotRows, manifest: SnapshotManifest, contract: FeatureContract | None) -> str:

@@ -44,7 +44,7 @@ class FeatureShelf:
         return tuple(self._reading(strategy, session) for session in sessions)
 
     def _reading(self, strategy: BoundStrategy, session: date) -> FeatureReading:
-        due = self.calendar.newest_decision(session, strategy.manifest.cadence)
+        due = self.calendar.last_decision(session, strategy.manifest.cadence)
         as_of = max((day for day in self.snapshots if day <= session), default=None)
         if as_of is None:
             return FeatureReading(session, None, "nothing was published; publish it")
