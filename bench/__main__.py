@@ -21,6 +21,7 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
         )
     },
     **{f"release_{what}": ("release_services", what) for what in ("own_time", "hold", "status_services")},
+    **{f"snapshots_build_{what}": ("snapshots_build", what) for what in ("one", "many", "memory", "growth", "workers")},
     **{
         f"{broker}_{what}": (f"broker_{what}", broker)
         for broker in ("ibkr", "schwab", "longbridge", "longport")

@@ -191,7 +191,8 @@ def price_table(
             "total return; use --price-field close, or correct the column if it is wrong"
         )
     chosen = np.isin(prices.codes, [prices.symbols.index(symbol) for symbol in wanted])
-    days, codes = prices.days[chosen], prices.codes[chosen]
+    rows = slice(None) if chosen.all() else np.flatnonzero(chosen)  # all of them without a copy
+    days, codes = prices.days[rows], prices.codes[rows]
     if field != "close":
         _refuse_bad_closes(prices, chosen)
     sessions = np.array(_sessions(prices, days, calendar), dtype="datetime64[D]")
@@ -202,7 +203,7 @@ def price_table(
     grids: dict[str, FloatArray] = {}
     for name, values in _series(prices, field, unadjusted).items():
         grids[name] = np.full(len(sessions) * len(wanted), np.nan)
-        grids[name][cells] = values[chosen]
+        grids[name][cells] = values[rows]
     try:
         return PriceTable(sessions, wanted, {name: grid.reshape(len(sessions), -1) for name, grid in grids.items()})
     except InvalidInput as error:
