@@ -7,11 +7,15 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Generator
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+if find_spec("snapshot_pipelines"):
+    import_module("snapshot_pipelines")  # before pytest takes the folder of its tests for the package of that name
 
 pytest.register_assert_rewrite(
     "quant_platform_kit.testing.broker_contract",

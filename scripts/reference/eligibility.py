@@ -6,6 +6,7 @@ from checkout import ROOT
 from quant_platform_kit.adapters.platforms import platforms
 from quant_platform_kit.adapters.strategies import catalog
 from quant_platform_kit.domain.matrix import MatrixRow, PlatformDescription, matrix
+from quant_platform_kit.domain.strategy import StrategyManifest
 
 from reference.markdown import table
 
@@ -33,10 +34,14 @@ def page() -> str:
     head = ["profile", "mode", "prices", *(f"{each.display_name} ({each.native_mode.value})" for each in described)]
     lines: list[list[str]] = []
     for name, strategy in strategies.items():
-        needs = [f"`{name}`", strategy.manifest.target_mode.value, strategy.manifest.adjustment.value]
+        needs = [f"`{name}`", strategy.manifest.target_mode.value, _prices(strategy.manifest)]
         lines.append([*needs, *(_cell(rows[name, each.name]) for each in described)])
     lines.append(["prices delivered", "", "", *(_delivered(each) for each in described)])
     return f"{HEAD}\n{table(head, lines)}\n"
+
+
+def _prices(manifest: StrategyManifest) -> str:
+    return manifest.adjustment.value if manifest.reads_prices else "none: a feature snapshot"
 
 
 def _delivered(platform: PlatformDescription) -> str:

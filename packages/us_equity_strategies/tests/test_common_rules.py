@@ -1,4 +1,4 @@
-"""What all profiles have in common: complete intents, repeatable answers, months that end by the calendar."""
+"""What all profiles of prices share: complete intents, repeatable answers, months that end by the calendar."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from quant_platform_kit.domain.sessions import ExchangeCalendar
 from quant_platform_kit.domain.strategy import TargetMode
 from us_equity_strategies.catalog import CATALOG
 
-EVERY_PROFILE = pytest.mark.parametrize("profile", list(CATALOG))
+DIRECT = [profile for profile, strategy in CATALOG.items() if strategy.manifest.input_mode == "direct"]
+EVERY_PROFILE = pytest.mark.parametrize("profile", DIRECT)
 
 # profile -> a session on which its rule fires and one on which the calendar says HOLD
 RULE_DAYS = {

@@ -1,4 +1,4 @@
-"""No profile knows the future: whatever comes after a session, the decisions up to it stay the same to the last digit.
+"""No profile of prices knows the future: whatever comes after a session, the decisions up to it stay the same.
 
 A decision on t is made in the session after t and at that session's quotes, so two things are shown for a cut at t.
 Given the portfolio a run saw, no price after t reaches a decision on t or before. And a whole back-test up to t, with
@@ -28,7 +28,7 @@ from quant_platform_kit.services.research.backtest import BacktestSettings, Fill
 from quant_platform_kit.testing.synthetic import synthetic_prices
 from us_equity_strategies.catalog import CATALOG
 
-PROFILES = list(CATALOG)
+PROFILES = [profile for profile, strategy in CATALOG.items() if strategy.manifest.input_mode == "direct"]
 START, END = date(2011, 1, 3), date(2016, 12, 30)
 CUTS = (date(2012, 6, 29), date(2014, 3, 3), date(2015, 8, 24))  # a quarter end, a month start, a crash
 

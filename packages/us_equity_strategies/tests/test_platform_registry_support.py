@@ -1,4 +1,4 @@
-"""The matrix of six profiles and four platforms, out of the descriptions that the platforms ship."""
+"""The matrix of nine profiles and four platforms, out of the descriptions that the platforms ship."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ from us_equity_strategies.catalog import CATALOG
 TRADED = ("paper", "ibkr", "longbridge")
 NEEDS_TOTAL_RETURN = "needs total_return prices, delivered: split"
 MANIFESTS = [strategy.manifest for strategy in CATALOG.values()]
+DIRECT = [profile for profile, strategy in CATALOG.items() if strategy.manifest.input_mode == "direct"]
 EVERY_PROFILE = pytest.mark.parametrize("profile", list(CATALOG))
+OF_PRICES = pytest.mark.parametrize("profile", DIRECT)
+OF_SNAPSHOTS = pytest.mark.parametrize("profile", [profile for profile in CATALOG if profile not in DIRECT])
 
 
 @pytest.fixture(scope="module")
@@ -46,11 +49,30 @@ def test_a_profile_is_eligible_and_enabled_on(
     row = rows[profile, platform]
     assert (row.eligible, row.enabled, row.reasons) == (True, True, ())
     assert row.target_mode == CATALOG[profile].manifest.target_mode.value
-    assert row.input_mode == "direct"
+    assert row.input_mode == ("direct" if profile in DIRECT else "snapshot")
 
 
-@EVERY_PROFILE
-def test_every_profile_runs_on_schwab_with_a_price_source_and_says_that_it_needs_one(
+@OF_SNAPSHOTS
+def test_a_profile_that_reads_no_prices_needs_no_price_source_and_no_adjustment(
+    profile: str, rows: dict[tuple[str, str], MatrixRow], described: dict[str, PlatformDescription]
+) -> None:
+    row = rows[profile, "schwab"]
+    assert (row.eligible, row.enabled, row.needs_source, row.reasons) == (True, True, False, ())
+    bare = replace(described["schwab"], price_source=frozenset(), adjustments=frozenset())
+    assert one(profile, bare).enabled
+
+
+@OF_SNAPSHOTS
+def test_a_profile_that_reads_a_snapshot_runs_only_where_snapshots_are_delivered(
+    profile: str, described: dict[str, PlatformDescription]
+) -> None:
+    inputs = described["ibkr"].inputs - {InputName.FEATURE_SNAPSHOT}
+    row = one(profile, replace(described["ibkr"], inputs=inputs))
+    assert (row.eligible, row.reasons) == (False, ("inputs not available: feature_snapshot",))
+
+
+@OF_PRICES
+def test_every_profile_of_prices_runs_on_schwab_with_a_price_source_and_says_that_it_needs_one(
     profile: str, rows: dict[tuple[str, str], MatrixRow], described: dict[str, PlatformDescription]
 ) -> None:
     row = rows[profile, "schwab"]
@@ -64,7 +86,7 @@ def test_every_profile_runs_on_schwab_with_a_price_source_and_says_that_it_needs
     assert not one(profile, own).needs_source
 
 
-@EVERY_PROFILE
+@OF_PRICES
 def test_being_listed_does_not_enable_a_profile_that_is_not_eligible(
     profile: str, described: dict[str, PlatformDescription]
 ) -> None:
@@ -88,7 +110,7 @@ def test_every_obstacle_is_named_at_once(profile: str, described: dict[str, Plat
         described["paper"],
         domains=frozenset({"futures"}),
         target_modes=frozenset({other}),
-        inputs=frozenset({InputName.FEATURE_SNAPSHOT}),
+        inputs=frozenset(),
         adjustments=frozenset(),
     )
 
@@ -100,7 +122,7 @@ def test_every_obstacle_is_named_at_once(profile: str, described: dict[str, Plat
         "domain us_equity is not served",
         f"target mode {manifest.target_mode.value} cannot be translated",
         f"inputs not available: {', '.join(sorted(name.value for name in manifest.required_inputs))}",
-        "needs total_return prices, delivered: none",
+        *["needs total_return prices, delivered: none"] * (profile in DIRECT),
         "capabilities missing: options",
     )
 

@@ -371,7 +371,7 @@ def test_a_file_that_cannot_be_replaced_leaves_the_others_as_they_were(backtest_
         ("colour=red", "config of nasdaq_sp500_smart_dca: colour is not known; known: monthly_amount"),
         ("monthly_amount=0", "config of nasdaq_sp500_smart_dca: monthly_amount is '0': Input should be greater than 0"),
         ("monthly_amount=much", "config of nasdaq_sp500_smart_dca: monthly_amount is 'much': Input should be a valid"),
-        ("absent.toml", "--config absent.toml: No such file or directory; give KEY=VALUE or a TOML file"),
+        ("absent.toml", "--config absent.toml: No such file or directory; give KEY=VALUE, a TOML or a JSON file"),
     ],
 )
 def test_a_configuration_that_does_not_fit_is_refused(
@@ -706,6 +706,21 @@ def test_every_profile_of_the_catalog_is_enabled_on_paper(quant: Quant) -> None:
     assert (people.code, people.err) == (0, "")
     assert all(profile in people.out for profile in paper)
     assert "…" not in people.out, "nothing is cut on a terminal of 80 columns"
+
+
+def test_for_every_profile_it_is_said_what_it_reads(quant: Quant) -> None:
+    reads = {row["profile"]: row["reads"] for row in quant("profiles", "--json").document}
+    for profile, strategy in catalog().items():
+        manifest = strategy.manifest
+        contract = manifest.features
+        assert reads[profile]["symbols"] == list(manifest.history_symbols)
+        assert (reads[profile]["features"] or {}).get("reads") == (list(contract.reads) if contract else None)
+    lines = quant("profiles").out.splitlines()
+    assert "dual_momentum (weights, direct) reads 299 sessions of AGG, BIL, EFA, SPY" in lines
+    columns = "history, adv20_usd, mom_6_1, mom_12_1, sma200_gap, vol_126, beta_252; sma200_gap of SPY"
+    assert f"russell_1000_multi_factor_defensive (weights, snapshot) reads a feature snapshot: {columns}" in lines
+    (pullback,) = (line for line in lines if line.startswith("tech_communication_pullback_enhancement (weights"))
+    assert pullback.endswith("; sma200_gap of QQQ; needs a configuration file")
 
 
 def test_an_account_is_shown_as_it_is(quant: Quant, book: Path, tree: Tree) -> None:

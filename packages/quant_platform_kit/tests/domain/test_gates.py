@@ -172,9 +172,9 @@ def test_every_symbol_to_be_traded_needs_a_price() -> None:
     only = {"BBB": QUOTES["BBB"]}
     assert missing_prices(wanted(BBB="100"), PORTFOLIO, only) == []
     assert missing_prices(wanted(AAA="0", BBB="100", CCC="0", DDD="1"), PORTFOLIO, only) == [
-        "no price for AAA, which has to be traded",
-        "no price for DDD, which has to be traded",
+        "no price for AAA, DDD, which have to be traded",
     ]
+    assert missing_prices(wanted(BBB="100", DDD="1"), PORTFOLIO, only) == ["no price for DDD, which has to be traded"]
 
 
 def test_a_plan_is_judged_by_every_gate() -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from quant_platform_kit.adapters.platforms import platforms, read_platform
 from quant_platform_kit.domain.errors import InvalidInput
-from quant_platform_kit.domain.matrix import MatrixRow, PlatformDescription, matrix, reasons_against
+from quant_platform_kit.domain.features import FeatureContract
+from quant_platform_kit.domain.matrix import MatrixRow, PlatformDescription, Reads, matrix, reasons_against
 from quant_platform_kit.domain.strategy import (
     Adjustment,
     BoundStrategy,
@@ -116,6 +117,24 @@ def test_every_profile_stands_on_every_platform_in_the_order_given(manifest: Str
 def test_a_profile_that_reads_features_is_snapshot_backed(manifest: StrategyManifest) -> None:
     backed = replace(manifest, required_inputs=frozenset({InputName.FEATURE_SNAPSHOT}))
     assert matrix([backed], [PLATFORM])[0].input_mode == "snapshot"
+
+
+def test_a_profile_that_reads_no_prices_needs_no_adjustment_and_no_price_source(manifest: StrategyManifest) -> None:
+    inputs = frozenset({InputName.FEATURE_SNAPSHOT})
+    contract = FeatureContract(("mom_12_1",), ("SPY",), ("sma200_gap",))
+    backed = replace(manifest, required_inputs=inputs, adjustment=Adjustment.RAW, features=contract)
+    platform = replace(PLATFORM, inputs=inputs, adjustments=frozenset(), price_source=frozenset())
+    (row,) = matrix([backed], [platform])
+    assert (row.enabled, row.needs_source, row.reasons) == (True, False, ())
+    assert row.reads == Reads((), backed.history_sessions, contract)
+
+
+def test_a_profile_with_indicators_of_its_own_reads_prices(manifest: StrategyManifest) -> None:
+    inputs = frozenset({InputName.DERIVED_INDICATORS})
+    backed = replace(manifest, required_inputs=inputs, indicators={"SPY": ("close",)}, adjustment=Adjustment.RAW)
+    (row,) = matrix([backed], [replace(PLATFORM, inputs=inputs)])
+    assert row.reasons == ("needs raw prices, delivered: total_return",)
+    assert row.reads.symbols == ("SPY",)
 
 
 def test_a_description_is_read_as_it_is_written(tmp_path: Path) -> None:

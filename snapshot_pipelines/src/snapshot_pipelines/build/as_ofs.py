@@ -2,41 +2,35 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.domain.sessions import ExchangeCalendar
 
 __all__ = ["check_closed", "month_ends"]
 
-_MONTH = re.compile(r"([0-9]{4})-(0[1-9]|1[0-2])")
+_MORE_THAN_A_MONTH = timedelta(days=32)
 
 
-def month_ends(first: str, last: str, calendar: ExchangeCalendar) -> tuple[date, ...]:
-    """Return the last session of each month from one month to another, both included and written as 2018-11.
+def month_ends(first: date, last: date, calendar: ExchangeCalendar) -> tuple[date, ...]:
+    """Return the last session of each month from one month to another, both included.
+
+    Parameters
+    ----------
+    first, last
+        Any days of these months.
 
     Raises
     ------
     InvalidInput
-        A month of another form, the last before the first, or one outside the calendar.
+        The first month is after the last, or one lies outside the calendar.
     """
-    begin, after = _first_day(first), _first_day(last, 1)
+    begin, after = first.replace(day=1), (last.replace(day=1) + _MORE_THAN_A_MONTH).replace(day=1)
     if begin >= after:
-        raise InvalidInput(f"month ends from {first} to {last}: the first month is after the last; swap them")
-    sessions = calendar.between(
-        calendar.after(begin) if not calendar.is_session(begin) else begin, calendar.before(after)
-    )
+        raise InvalidInput(f"month ends from {first:%Y-%m} to {last:%Y-%m}: the first is after the last; swap them")
+    sessions = calendar.between(begin, calendar.before(after))
     return tuple(day for day in sessions if calendar.session(day).ends_month)
-
-
-def _first_day(month: str, later: int = 0) -> date:
-    found = _MONTH.fullmatch(month)
-    if found is None:
-        raise InvalidInput(f"{month!r} is no month; write it as 2018-11")
-    year, number = int(found[1]), int(found[2]) - 1 + later
-    return date(year + number // 12, number % 12 + 1, 1)
 
 
 def check_closed(as_ofs: Sequence[date], calendar: ExchangeCalendar, now: datetime) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import NamedTuple
+from typing import Any
 
 from quant_platform_kit.adapters.snapshot_files import write_rows
 from quant_platform_kit.domain.digests import sha256
@@ -16,8 +16,10 @@ from quant_platform_kit.domain.strategy import BoundStrategy
 
 from snapshot_pipelines.build.rows import Market, columns_of, rows_at
 from snapshot_pipelines.build.sectors import BENCHMARKS
+from snapshot_pipelines.build.summary import summary_of
+from snapshot_pipelines.build.workers import ALONE, Workers, spread
 
-__all__ = ["Recipe", "Version", "build"]
+__all__ = ["Recipe", "Version", "build", "contract_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +32,14 @@ class Version:
         Also as ``encoded``, the bytes that its digest is of.
     rows
         The parquet file that it names.
+    summary
+        What a reader should know of the rows.
     """
 
     manifest: SnapshotManifest
     encoded: bytes
     rows: bytes
+    summary: Mapping[str, Any]
 
     @property
     def digest(self) -> str:
@@ -68,17 +73,18 @@ class Recipe:
     generated_at: datetime
 
 
-def build(recipe: Recipe, as_ofs: Sequence[date]) -> Iterator[Version]:
-    """Yield the snapshot of each session, in their order.
+def build(recipe: Recipe, as_ofs: Sequence[date], workers: Workers = ALONE) -> Iterator[Version]:
+    """Yield the snapshot of each session, in their order; the first one comes when it is built.
 
     Raises
     ------
     InvalidInput
-        The profile reads no snapshot or a column that nobody makes, or a session cannot be built.
+        The profile reads no snapshot or a column that nobody makes, a session cannot be built, or the workers cannot
+        be had.
     """
     contract = contract_of(recipe.strategy, recipe.market)
-    for as_of in as_ofs:
-        yield _version(recipe, contract, _built(recipe.market, as_of))
+    for built in spread(_built, recipe.market, as_ofs, workers):
+        yield _version(recipe, contract, built)
 
 
 def contract_of(strategy: BoundStrategy, market: Market) -> FeatureContract:
@@ -103,17 +109,20 @@ def contract_of(strategy: BoundStrategy, market: Market) -> FeatureContract:
     return contract
 
 
-class _Built(NamedTuple):
-    """The file of one session and how many rows it has."""
+@dataclass(frozen=True, slots=True)
+class _Built:
+    """The file of one session, how many rows it has, and what is to be known of them."""
 
     as_of: date
     rows: bytes
-    count: int
+    row_count: int
+    summary: Mapping[str, Any]
 
 
 def _built(market: Market, as_of: date) -> _Built:
     rows = rows_at(market, as_of)
-    return _Built(as_of, write_rows(columns_of(market), rows), len(rows["symbol"]))
+    content = write_rows(columns_of(market), rows)
+    return _Built(as_of, content, len(rows["symbol"]), summary_of(market, as_of, rows))
 
 
 def _version(recipe: Recipe, contract: FeatureContract, built: _Built) -> Version:
@@ -128,10 +137,10 @@ def _version(recipe: Recipe, contract: FeatureContract, built: _Built) -> Versio
         snapshot_sha256=digest,
         snapshot_bytes=len(built.rows),
         snapshot_as_of=built.as_of,
-        row_count=built.count,
+        row_count=built.row_count,
         columns=columns_of(recipe.market),
         generated_at=recipe.generated_at,
         sources=recipe.sources,
         code_version=recipe.code_version,
     )
-    return Version(manifest, encode(manifest), built.rows)
+    return Version(manifest, encode(manifest), built.rows, built.summary)

@@ -14,6 +14,10 @@ from quant_platform_kit.domain.prices import FloatArray, PriceHistory, PriceTabl
 
 __all__ = ["Grid", "Window", "merged"]
 
+FIELDS = ("close", "unadjusted", "volume")
+YEAR = 252
+"""Sessions of returns that are kept for the next feature that asks."""
+
 
 @dataclass(frozen=True)
 class Grid:
@@ -32,6 +36,12 @@ class Grid:
     def missing(self) -> NDArray[np.bool_]:
         """Where there is no bar, shape (n_sessions, n_symbols)."""
         return np.isnan(self.table.fields["close"])
+
+    @cached_property
+    def runs(self) -> NDArray[np.int32]:
+        """Sessions of the unbroken run of bars that ends at each session, shape (n_sessions, n_symbols)."""
+        row = np.arange(1, len(self.missing) + 1, dtype=np.int32)[:, np.newaxis]
+        return row - np.maximum.accumulate(np.where(self.missing, row, np.int32(0)), axis=0)
 
     @cached_property
     def first_bars(self) -> NDArray[np.int64]:
@@ -59,6 +69,7 @@ class Window:
         self._grid = grid
         self._stop = stop
         self.prices = PriceHistory(grid.table, stop)
+        self._returns: FloatArray = np.empty((0, len(grid.table.symbols)))
 
     @property
     def symbols(self) -> tuple[str, ...]:
@@ -70,11 +81,10 @@ class Window:
         """The newest session known (exchange-local date)."""
         return self._grid.table.sessions[self._stop - 1]
 
-    @cached_property
-    def history(self) -> NDArray[np.int64]:
+    @property
+    def history(self) -> NDArray[np.int32]:
         """Sessions of the unbroken run of bars that ends at ``as_of``, shape (n_symbols,)."""
-        backwards = self._grid.missing[: self._stop][::-1]
-        return np.where(backwards.any(axis=0), backwards.argmax(axis=0), self._stop)
+        return self._grid.runs[self._stop - 1]
 
     @property
     def seen(self) -> NDArray[np.bool_]:
@@ -85,14 +95,31 @@ class Window:
         """Return the column number of ``symbol``; KeyError for one that the grid does not hold."""
         return self._grid.table.column[symbol]
 
+    @property
+    def age(self) -> NDArray[np.int64]:
+        """Sessions since the first bar, which counts, shape (n_symbols,); 0 without one."""
+        return np.maximum(self._stop - self._grid.first_bars, 0)
+
+    def gaps(self, sessions: int) -> NDArray[np.int64]:
+        """Return how many of the last sessions lack a bar since the first one, shape (n_symbols,)."""
+        missing = np.isnan(self.closes(sessions))
+        return missing.sum(axis=0) - np.maximum(sessions - self.age, 0)
+
+    def longest_pause(self, symbol: str) -> int:
+        """Return the most consecutive sessions without a bar between two bars of ``symbol``."""
+        bars = np.flatnonzero(~self._grid.missing[: self._stop, self.column(symbol)])
+        return int(np.diff(bars).max(initial=1)) - 1
+
     def closes(self, sessions: int) -> FloatArray:
         """Return the last adjusted closes, oldest first, shape (sessions, n_symbols), NaN = no bar."""
         return self._last("close", sessions)
 
     def returns(self, sessions: int) -> FloatArray:
         """Return the last simple daily returns of adjusted closes, oldest first, shape (sessions, n_symbols)."""
-        closes = self.closes(sessions + 1)
-        return closes[1:] / closes[:-1] - 1
+        if len(self._returns) < sessions:
+            closes = self.closes(max(sessions, YEAR) + 1)
+            self._returns = closes[1:] / closes[:-1] - 1
+        return self._returns[-sessions:]
 
     def dollar_volume(self, sessions: int) -> FloatArray:
         """Return close x volume of the last sessions in USD, oldest first, shape (sessions, n_symbols)."""
@@ -106,7 +133,7 @@ class Window:
         return np.concatenate([before, grid[: self._stop]])
 
 
-def merged(tables: Sequence[PriceTable], sessions: Sequence[date], symbols: Sequence[str]) -> Grid:
+def merged(tables: Sequence[PriceTable], sessions: Sequence[date]) -> Grid:
     """Return the bars of several tables, which share no symbol, on one grid.
 
     Parameters
@@ -114,17 +141,22 @@ def merged(tables: Sequence[PriceTable], sessions: Sequence[date], symbols: Sequ
     tables
         With the fields ``close`` (adjusted), ``unadjusted`` and ``volume``, on every calendar session of their range.
     sessions
-        The calendar sessions of the grid; bars outside them are left out.
+        Consecutive sessions of the calendar; bars of others are left out.
     """
     days = np.array(sessions, dtype="datetime64[D]")
-    fields = {name: np.full((len(sessions), len(symbols)), np.nan) for name in ("close", "unadjusted", "volume")}
-    column = {symbol: i for i, symbol in enumerate(symbols)}
-    for table in tables:
-        _, rows, taken = np.intersect1d(days, table.dates, assume_unique=True, return_indices=True)
-        columns = [column[symbol] for symbol in table.symbols]
-        for name, grid in fields.items():
-            grid[np.ix_(rows, columns)] = table.fields[name][taken]
+    symbols = [symbol for table in tables for symbol in table.symbols]
+    fields = {name: np.concatenate([_on(days, table, name) for table in tables], axis=1) for name in FIELDS}
     half = np.isnan(fields["close"]) | np.isnan(fields["unadjusted"])
     fields["close"][half] = np.nan
     fields["unadjusted"][half] = np.nan
     return Grid(PriceTable(days, symbols, fields))
+
+
+def _on(days: NDArray[np.datetime64], table: PriceTable, name: str) -> FloatArray:
+    """Return a field of a table on these days, NaN where the table has none of them."""
+    _, rows, taken = np.intersect1d(days, table.dates, assume_unique=True, return_indices=True)
+    if len(rows) == len(days):
+        return table.fields[name][taken[0] : taken[-1] + 1]
+    grid = np.full((len(days), len(table.symbols)), np.nan)
+    grid[rows] = table.fields[name][taken]
+    return grid

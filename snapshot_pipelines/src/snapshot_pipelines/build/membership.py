@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from itertools import pairwise
 from typing import NamedTuple
 
+import numpy as np
 from quant_platform_kit.domain.errors import InvalidInput
 
 from snapshot_pipelines.build.text_table import TextTable
@@ -24,32 +25,34 @@ class Stay(NamedTuple):
     start: date
     end: date | None
 
-    def covers(self, day: date) -> bool:
-        """Whether the symbol was a member on ``day`` (exchange-local date)."""
-        return self.start <= day and (self.end is None or day < self.end)
-
-    def recent(self, day: date) -> bool:
-        """Whether it was one on ``day`` or ended less than `KEPT` before."""
-        return self.start <= day and (self.end is None or self.end > day - KEPT)
-
 
 class Membership:
-    """The stays of each symbol, ascending."""
+    """The stays of all symbols that were ever members.
 
-    def __init__(self, stays: Mapping[str, tuple[Stay, ...]]) -> None:
+    Parameters
+    ----------
+    stays
+        symbol -> its stays, ascending.
+    """
+
+    def __init__(self, stays: Mapping[str, Sequence[Stay]]) -> None:
         self.stays = stays
+        every = [(symbol, stay) for symbol, of_symbol in stays.items() for stay in of_symbol]
+        self._symbols = np.array([symbol for symbol, _ in every])
+        self._starts = np.array([stay.start for _, stay in every], dtype="datetime64[D]")
+        self._ends = np.array([stay.end or date.max for _, stay in every], dtype="datetime64[D]")
 
-    def members(self, day: date) -> list[str]:
-        """Return the members on ``day`` (exchange-local date), ascending."""
-        return [symbol for symbol in self.stays if self.is_member(symbol, day)]
+    def members(self, day: date) -> frozenset[str]:
+        """Return the members on ``day`` (exchange-local date)."""
+        return self._with_end_after(day, day)
 
-    def is_member(self, symbol: str, day: date) -> bool:
-        """Whether a symbol was a member on ``day``."""
-        return any(stay.covers(day) for stay in self.stays.get(symbol, ()))
+    def with_rows(self, day: date) -> frozenset[str]:
+        """Return the members on ``day`` and those whose stay ended less than `KEPT` before."""
+        return self._with_end_after(day, day - KEPT)
 
-    def has_row(self, symbol: str, day: date) -> bool:
-        """Whether a symbol was a member on ``day`` or not long before."""
-        return any(stay.recent(day) for stay in self.stays.get(symbol, ()))
+    def _with_end_after(self, day: date, end: date) -> frozenset[str]:
+        begun = self._starts <= np.datetime64(day)
+        return frozenset(self._symbols[begun & (self._ends > np.datetime64(end))].tolist())
 
 
 def read_membership(table: TextTable) -> Membership:

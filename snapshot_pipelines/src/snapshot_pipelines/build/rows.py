@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 from quant_platform_kit.domain.errors import InvalidInput
+from quant_platform_kit.domain.prices import FloatArray
 from quant_platform_kit.domain.sectors import SECTOR_NAMES, UNKNOWN_SECTOR
 from quant_platform_kit.domain.snapshot_manifest import Column
 
@@ -69,13 +71,19 @@ class Market:
         """Those of the catalog, then one's own."""
         return (*FEATURES, *self.own)
 
-    def is_member(self, symbol: str, day: date) -> bool:
-        """Whether a stock was a member on ``day`` (exchange-local date)."""
-        return symbol in self.sectors and (self.membership is None or self.membership.is_member(symbol, day))
+    @cached_property
+    def stocks(self) -> frozenset[str]:
+        """The universe: every symbol with a sector label."""
+        return frozenset(self.sectors)
 
-    def has_row(self, symbol: str, day: date) -> bool:
-        """Whether a symbol with a bar has a row on ``day``: benchmarks, members, and those that were until lately."""
-        return symbol in BENCHMARKS or self.membership is None or self.membership.has_row(symbol, day)
+    def members(self, day: date) -> frozenset[str]:
+        """Return the stocks that were members on ``day`` (exchange-local date)."""
+        return self.stocks & self.membership.members(day) if self.membership else self.stocks
+
+    def with_rows(self, day: date) -> frozenset[str]:
+        """Return the symbols that have a row on ``day`` if they have a bar: members, those of late, benchmarks."""
+        stocks = self.stocks & self.membership.with_rows(day) if self.membership else self.stocks
+        return stocks.union(BENCHMARKS)
 
 
 def columns_of(market: Market) -> tuple[Column, ...]:
@@ -94,42 +102,45 @@ def rows_at(market: Market, as_of: date) -> Values:
     """
     window = market.grid.until(as_of)
     _refuse_without_bars(market, window, as_of)
-    chosen = [s for s, seen in zip(window.symbols, window.seen, strict=True) if seen and market.has_row(s, as_of)]
-    at = [window.column(symbol) for symbol in chosen]
+    wanted = market.with_rows(as_of)
+    symbols = sorted(s for s, seen in zip(window.symbols, window.seen.tolist(), strict=True) if seen and s in wanted)
+    at = [window.column(symbol) for symbol in symbols]
     features = {one.name: one(window)[at] for one in market.features}
-    facts = market.fundamentals.known([s for s in chosen if s not in BENCHMARKS], as_of) if market.fundamentals else {}
-    stocks = np.array([symbol not in BENCHMARKS for symbol in chosen])
+    history = window.history[at]
     return {
-        **_labels(market, window, chosen, as_of),
-        "history": window.history[at].astype(np.int32),
+        **_labels(market, symbols, as_of, history, features[dvol63_usd.name]),
+        "history": history,
         **features,
-        **{name: _spread(values, stocks) for name, values in facts.items()},
+        **(_facts(market.fundamentals, symbols, as_of) if market.fundamentals else {}),
     }
 
 
 def _labels(
-    market: Market, window: Window, chosen: list[str], as_of: date
+    market: Market, symbols: list[str], as_of: date, history: NDArray[np.int32], dollars: FloatArray
 ) -> dict[str, NDArray[np.generic] | list[str]]:
-    members = [market.is_member(symbol, as_of) for symbol in chosen]
-    dollars = dict(zip(window.symbols, dvol63_usd(window).tolist(), strict=True))
-    trading = {s for s, member in zip(chosen, members, strict=True) if member and window.history[window.column(s)]}
-    sectors = [market.sectors.get(symbol, _UNLABELLED) for symbol in chosen]
+    members = market.members(as_of)
+    trading = {symbol for symbol, run in zip(symbols, history.tolist(), strict=True) if run and symbol in members}
+    traded = dict(zip(symbols, dollars.tolist(), strict=True))
+    sectors = [market.sectors.get(symbol, _UNLABELLED) for symbol in symbols]
     return {
-        "as_of": np.full(len(chosen), np.datetime64(as_of, "D")),
-        "symbol": chosen,
-        "is_stock": np.array([symbol not in BENCHMARKS for symbol in chosen], dtype=np.int8),
-        "member": np.array(members, dtype=np.int8),
-        "primary": np.array([not secondary(symbol, dollars, trading) for symbol in chosen], dtype=np.int8),
+        "as_of": np.full(len(symbols), np.datetime64(as_of, "D")),
+        "symbol": symbols,
+        "is_stock": np.array([symbol not in BENCHMARKS for symbol in symbols], dtype=np.int8),
+        "member": np.array([symbol in members for symbol in symbols], dtype=np.int8),
+        "primary": np.array([not secondary(symbol, traded, trading) for symbol in symbols], dtype=np.int8),
         "sector": [sector.name for sector in sectors],
         "sector_code": np.array([sector.code for sector in sectors], dtype=np.int16),
     }
 
 
-def _spread(values: list[float], stocks: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Return facts of the stocks on all rows, NaN for the others."""
-    spread = np.full(len(stocks), np.nan)
-    spread[stocks] = values
-    return spread
+def _facts(fundamentals: Fundamentals, symbols: list[str], as_of: date) -> dict[str, FloatArray]:
+    """Return the facts of the stocks; benchmarks have none."""
+    stocks = [symbol not in BENCHMARKS for symbol in symbols]
+    known = fundamentals.known([symbol for symbol, stock in zip(symbols, stocks, strict=True) if stock], as_of)
+    columns = {name: np.full(len(symbols), np.nan) for name in known}
+    for name, column in columns.items():
+        column[stocks] = known[name]
+    return columns
 
 
 def _refuse_without_bars(market: Market, window: Window, as_of: date) -> None:
@@ -140,6 +151,6 @@ def _refuse_without_bars(market: Market, window: Window, as_of: date) -> None:
         return
     dates = market.grid.table.dates[~market.grid.missing[:, stocks].all(axis=1)]
     raise InvalidInput(
-        f"no stock has a bar on {as_of}; bars of the stocks reach from {dates[0]} to {dates[-1]}: give prices up to the "
-        "session, or another --as-of"
+        f"no stock has a bar on {as_of}; bars of the stocks reach from {dates[0]} to {dates[-1]}: give prices up "
+        "to the session, or another --as-of"
     )

@@ -107,7 +107,7 @@ def _grid(paths: Sequence[Path], stocks: Collection[str], calendar: ExchangeCale
         raise InvalidInput(f"no prices of any of the {len(stocks)} stocks of the sectors file in {files}; add a file")
     first = min(table.sessions[0] for table in of_stocks)
     last = max(table.sessions[-1] for table in of_stocks)
-    return merged(tables, calendar.between(first, last), sorted(holder))
+    return merged(tables, calendar.between(first, last))
 
 
 def _prices(path: Path, needed: Collection[str], calendar: ExchangeCalendar) -> tuple[PriceTable, Source]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from pathlib import Path
 from typing import Annotated
@@ -12,16 +13,29 @@ from quant_platform_kit.adapters.clock import SystemClock
 from quant_platform_kit.cli import options
 from quant_platform_kit.cli.output import console, print_json, progress, table
 from quant_platform_kit.domain.sessions import ExchangeCalendar
+from rich.markup import escape
 
 from snapshot_pipelines.build.as_ofs import check_closed, month_ends
-from snapshot_pipelines.build.builder import Recipe, Version, build
+from snapshot_pipelines.build.builder import Recipe, build
 from snapshot_pipelines.build.code_version import code_version
 from snapshot_pipelines.build.sources import Inputs, read_market
-from snapshot_pipelines.build.versions import write_versions
+from snapshot_pipelines.build.versions import MANIFEST, Written, write_versions
+from snapshot_pipelines.build.workers import ALONE, Workers
 
 __all__ = ["build_command"]
 
-FileOption = Annotated[Path | None, typer.Option(metavar="FILE")]
+_MOST_PROCESSES = 256
+
+
+def _workers(text: str) -> Workers:
+    """Read who works: a number of processes, or the address of a scheduler."""
+    if text.isdecimal() and 1 <= int(text) <= _MOST_PROCESSES:
+        return Workers(int(text))
+    if re.fullmatch(r"tcp://[^/:]+:[0-9]{1,5}", text):
+        return Workers(scheduler=text)
+    raise typer.BadParameter(
+        f"{text!r} is neither a number of processes, 1 to {_MOST_PROCESSES}, nor an address such as tcp://10.0.0.5:8786"
+    )
 
 
 def build_command(
@@ -47,6 +61,12 @@ def build_command(
         tuple[str, str] | None,
         typer.Option("--month-ends", metavar="YYYY-MM YYYY-MM", help="The last session of each month, from and to."),
     ] = None,
+    workers: Annotated[
+        Workers | None,
+        typer.Option(
+            parser=_workers, metavar="N|tcp://HOST:PORT", help="Processes, or the scheduler of a Dask cluster."
+        ),
+    ] = None,
     json: options.JsonOption = False,
 ) -> None:
     """Build feature snapshots point in time: a row uses only what was known when its session had closed."""
@@ -58,27 +78,56 @@ def build_command(
         task = bar.add_task("sessions", total=len(as_ofs))
         market, sources = read_market(Inputs(prices, sectors, membership, fundamentals, features), calendar)
         recipe = Recipe(bound, _file_of(config), market, sources, code_version(), now.replace(microsecond=0))
-        versions: list[Version] = []
-        for version in build(recipe, as_ofs):
-            versions.append(version)
-            bar.advance(task)
-    written = write_versions(out, versions)
+        written = write_versions(out, bar.track(build(recipe, as_ofs, workers or ALONE), task_id=task))
     if json:
-        print_json({"new": [str(path) for path in written.new], "unchanged": [str(path) for path in written.unchanged]})
+        print_json(
+            {"profile": bound.manifest.profile, "out": str(out), "snapshots": [_document(one) for one in written]}
+        )
         return
-    shown = table(f"{bound.manifest.profile}, {len(versions)} snapshots", "as_of", "rows", "manifest", right=("rows",))
-    for version in versions:
-        shown.add_row(str(version.manifest.snapshot_as_of), str(version.manifest.row_count), version.digest[:12])
-    console().print(shown)
+    _show(bound.manifest.profile, written)
 
 
 def _as_ofs(as_of: date | None, ends: tuple[str, str] | None, calendar: ExchangeCalendar) -> tuple[date, ...]:
     if (as_of is None) == (ends is None):
         raise typer.BadParameter("give either --as-of DAY or --month-ends FROM TO")
-    return month_ends(*ends, calendar) if ends else (as_of,) if as_of else ()
+    return month_ends(_month(ends[0]), _month(ends[1]), calendar) if ends else (as_of,) if as_of else ()
+
+
+def _month(text: str) -> date:
+    """Read a month; returns its first day."""
+    try:
+        return date.fromisoformat(f"{text}-01")
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no month; write --month-ends 2014-01 2018-12") from None
 
 
 def _file_of(config: list[str] | None) -> str | None:
     """Return the name of the file that the configuration is from; None without one."""
     files = [item for item in config or [] if "=" not in item]
     return Path(files[0]).name if files else None
+
+
+def _document(one: Written) -> dict[str, object]:
+    manifest = one.version.manifest
+    return {
+        "as_of": manifest.snapshot_as_of,
+        "rows": manifest.row_count,
+        "manifest": str(one.manifest),
+        "manifest_sha256": one.manifest.name.removesuffix(MANIFEST),
+        "new": one.new,
+        "summary": one.version.summary,
+    }
+
+
+def _show(profile: str, written: list[Written]) -> None:
+    out = console()
+    shown = table(f"Snapshots of {profile}", "as_of", "rows", "members", "manifest", "", right=("rows", "members"))
+    for one in written:
+        manifest, members = one.version.manifest, one.version.summary["coverage"]["with_row"]
+        digest, remark = one.manifest.name[:12], "" if one.new else "was there already"
+        shown.add_row(str(manifest.snapshot_as_of), str(manifest.row_count), str(members), digest, remark)
+    out.print(shown)
+    last = written[-1].version
+    out.print(f"Of {last.manifest.snapshot_as_of} a reader should know:")
+    for sentence in last.summary["in_words"]:
+        out.print(f"- {escape(sentence)}")

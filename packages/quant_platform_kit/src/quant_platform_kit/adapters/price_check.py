@@ -157,7 +157,7 @@ def _use(manifest: StrategyManifest, series: list[SeriesCheck], prices: LongPric
     if absent := [symbol for symbol in manifest.symbols if symbol not in found]:
         return ProfileUse(manifest.profile, False, f"no usable prices of {', '.join(absent)}")
     carried = {name: prices.carried(name) for name in PRICE_COLUMNS if name in prices.columns}
-    if manifest.adjustment not in carried.values():
+    if manifest.reads_prices and manifest.adjustment not in carried.values():
         return ProfileUse(manifest.profile, False, _lacking(manifest, carried))
     if doubted := {doubt.symbol: doubt for symbol in manifest.symbols for doubt in found[symbol].doubts}:
         first = next(iter(doubted.values()))
@@ -166,9 +166,8 @@ def _use(manifest: StrategyManifest, series: list[SeriesCheck], prices: LongPric
             False,
             f"doubtful prices of {', '.join(doubted)}: {first.text}; correct the file, or see `quant believe`",
         )
-    needed = {*manifest.history_symbols}
-    shortest = min(found[symbol].bars for symbol in needed)
-    if shortest <= manifest.history_sessions:
+    shortest = min((found[symbol].bars for symbol in manifest.history_symbols), default=None)
+    if shortest is not None and shortest <= manifest.history_sessions:
         reads = f"the rule reads {manifest.history_sessions} sessions"
         return ProfileUse(manifest.profile, False, f"short history: {shortest} bars, {reads}")
     return ProfileUse(manifest.profile, True, "; ".join(_remarks(manifest, found)))
@@ -184,7 +183,8 @@ def _lacking(manifest: StrategyManifest, carried: dict[str, Adjustment]) -> str:
 def _remarks(manifest: StrategyManifest, found: dict[str, SeriesCheck]) -> Iterator[str]:
     first = max(found[symbol].first for symbol in manifest.symbols)
     last = min(found[symbol].last for symbol in manifest.symbols)
-    yield f"all {len(manifest.symbols)} symbols from {first} to {last}, rule reads {manifest.history_sessions} sessions"
+    reads = f"{manifest.history_sessions} sessions" if manifest.reads_prices else "a feature snapshot"
+    yield f"all {len(manifest.symbols)} symbols from {first} to {last}, rule reads {reads}"
     gaps = [f"{symbol} {found[symbol].missing}" for symbol in manifest.symbols if found[symbol].missing]
     if gaps:
         yield f"missing bars: {', '.join(gaps)}"

@@ -122,6 +122,8 @@ def floats_of(path: Path, name: str, column: Any) -> FloatArray:
         numbers = column.combine_chunks().cast(arrow.float64())
     except arrow.ArrowException:
         raise InvalidInput(f"{path}: column {name} is {column.type}; prices are numbers") from None
+    if not numbers.null_count and len(numbers):
+        return np.from_dlpack(numbers).astype(np.float64, copy=False)
     values = np.full(len(numbers), np.nan)
     if numbers.null_count < len(numbers):
         seen = np.from_dlpack(numbers.is_valid().cast(arrow.int8())).astype(bool)

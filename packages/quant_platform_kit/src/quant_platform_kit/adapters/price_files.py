@@ -153,11 +153,14 @@ def _symbols(path: Path, column: Any) -> tuple[tuple[str, ...], NDArray[np.int64
     """Return the symbols that rows have, ascending, and each row's index into them."""
     coded: Any = column.combine_chunks().dictionary_encode()
     rows = np.from_dlpack(coded.indices).astype(np.int64)
-    names = [str(name) for name in coded.dictionary.to_pylist()]
-    used, of_row = np.unique(np.array(names, dtype=np.str_)[rows], return_inverse=True)
+    names = np.array([str(name) for name in coded.dictionary.to_pylist()], dtype=np.str_)
+    held = np.flatnonzero(np.bincount(rows, minlength=len(names)))
+    used, code = np.unique(names[held], return_inverse=True)
     if odd := [name for name in used.tolist() if name != name.strip() or not name]:
         raise InvalidInput(f"{path}: symbol {odd[0]!r} is empty or has spaces around it; correct these rows")
-    return tuple(used.tolist()), of_row.astype(np.int64)
+    of_name = np.zeros(len(names), dtype=np.int64)
+    of_name[held] = code
+    return tuple(used.tolist()), of_name[rows]
 
 
 def price_table(
@@ -232,8 +235,9 @@ def _series(prices: LongPrices, field: str, unadjusted: bool) -> dict[str, Float
 
 
 def _sessions(prices: LongPrices, days: NDArray[np.datetime64], calendar: ExchangeCalendar) -> tuple[date, ...]:
-    present = np.unique(days).tolist()
-    sessions = calendar.between(present[0], present[-1])
+    first = days.min()
+    sessions = calendar.between(first.item(), days.max().item())
+    present = (first + np.flatnonzero(np.bincount((days - first).astype(np.int64)))).tolist()
     if strange := sorted(set(present) - set(sessions)):
         raise InvalidInput(f"{prices.path}{_strangeness(present, strange, calendar)}")
     return sessions
@@ -275,8 +279,8 @@ def _left(present: Sequence[date], days: int, calendar: ExchangeCalendar) -> int
 def _refuse_duplicates(
     prices: LongPrices, days: NDArray[np.datetime64], codes: NDArray[np.int64], cells: NDArray[np.int64]
 ) -> None:
-    _, first = np.unique(cells, return_index=True)
-    if len(first) < len(cells):
+    if np.bincount(cells).max() > 1:
+        _, first = np.unique(cells, return_index=True)
         row = int(np.setdiff1d(np.arange(len(cells)), first)[0])
         raise InvalidInput(
             f"{prices.path} has {prices.symbols[codes[row]]} on {days[row]} twice; keep one row per date and symbol"

@@ -110,6 +110,11 @@ def run_on_paper(run: PaperRun, slot: str = "cli") -> RunReport:
 
 
 def _symbols(run: PaperRun) -> set[str]:
-    """Return what prices are needed of: the profile's symbols, and what the account holds besides."""
+    """Return what prices are needed of: the profile's symbols, and what the account holds besides.
+
+    Which stocks a snapshot holds is known when the run reads it: of a snapshot-backed profile, all that the files have.
+    """
+    if run.strategy.manifest.features:
+        return set(run.prices.symbols)
     held = read_account(run.book).book.quantities if has_account(run.book) else {}
     return {*run.strategy.manifest.symbols, *(symbol for symbol in held if symbol in run.prices.symbols)}

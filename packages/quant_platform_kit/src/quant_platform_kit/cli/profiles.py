@@ -25,17 +25,18 @@ RootOption = Annotated[
 def profiles(json: JsonOption = False, root: RootOption = None) -> None:
     """Show every profile on every platform: eligible, enabled, and why not."""
     known = platforms(root or _checkout(Path.cwd()))
-    rows = matrix([strategy.manifest for strategy in catalog().values()], known)
+    strategies = catalog()
+    rows = matrix([strategy.manifest for strategy in strategies.values()], known)
     if json:
         print_json(rows)
         return
-    shown = table("Profiles", "profile", "mode", "input", *(platform.name for platform in known))
+    shown = table("Profiles", "profile", *(platform.name for platform in known))
     shown.box, shown.padding = SIMPLE_HEAD, (0, 0)  # a column of every platform fits 80 characters
     by_profile: dict[str, list[MatrixRow]] = {}
     for row in rows:
         by_profile.setdefault(row.profile, []).append(row)
     for profile, cells in by_profile.items():
-        shown.add_row(profile, cells[0].target_mode, cells[0].input_mode, *(_cell(cell) for cell in cells))
+        shown.add_row(profile, *(_cell(cell) for cell in cells))
     console().print(shown)
     remarks: dict[str, list[str]] = {}
     for row in rows:
@@ -45,6 +46,21 @@ def profiles(json: JsonOption = False, root: RootOption = None) -> None:
     for remark, concerned in remarks.items():
         who = "every profile" if len(concerned) == len(by_profile) else ", ".join(concerned)
         console().print(f"{remark} ({who})", soft_wrap=True)
+    for profile, cells in by_profile.items():
+        needs_file = any(field.is_required() for field in strategies[profile].Config.model_fields.values())
+        needed = "; needs a configuration file" if needs_file else ""
+        console().print(f"{_in_words(profile, cells[0])}{needed}", soft_wrap=True)
+
+
+def _in_words(profile: str, row: MatrixRow) -> str:
+    """Return how a profile states its targets and what it decides on."""
+    reads, contract = row.reads, row.reads.features
+    if contract is None:
+        what = f"{reads.sessions} sessions of {', '.join(reads.symbols)}"
+    else:
+        known = f"{', '.join(contract.benchmark_reads)} of {', '.join(contract.benchmarks)}" * bool(contract.benchmarks)
+        what = f"a feature snapshot: {'; '.join(filter(None, [', '.join(contract.reads), known]))}"
+    return f"{profile} ({row.target_mode}s, {row.input_mode}) reads {what}"
 
 
 def _cell(row: MatrixRow) -> str:

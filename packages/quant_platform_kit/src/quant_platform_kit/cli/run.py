@@ -149,6 +149,9 @@ def show_report(report: RunReport) -> None:
         out.print(f"  executes the REBALANCE of {report.executes}, which was still due")
     for session in report.behind:
         out.print(f"  [red]behind target[/red]: the REBALANCE of {session} grew too old to be executed")
+    if report.reasoning and report.input_mode == "snapshot":
+        features = report.reasoning.inputs.features
+        out.print(f"  input mode snapshot: {features.text if features else 'none could be read'}", soft_wrap=True)
     for reason in report.reasons:
         out.print(f"  {reason}", soft_wrap=True, markup=False)
     out.print(f"  decision {report.decision_digest}", soft_wrap=True)

@@ -77,7 +77,9 @@ def missing_prices(targets: ExecutionTargets, portfolio: PortfolioSnapshot, quot
     """Name every symbol that has to be traded or valued and has no quote."""
     held = {position.symbol for position in portfolio.positions}
     needed = (symbol for symbol, target in targets.targets.items() if target or symbol in held)
-    return [f"no price for {symbol}, which has to be traded" for symbol in needed if symbol not in quotes]
+    absent = [symbol for symbol in needed if symbol not in quotes]
+    has = "has" if len(absent) == 1 else "have"
+    return [f"no price for {', '.join(absent)}, which {has} to be traded"] if absent else []
 
 
 def session_gate(exchange: str, hours: SessionHours, now: datetime) -> list[str]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from quant_platform_kit.domain.features import FeatureContract
 from quant_platform_kit.domain.strategy import Adjustment, InputName, Status, StrategyManifest, TargetMode
 
-__all__ = ["MatrixRow", "PlatformDescription", "matrix", "reasons_against"]
+__all__ = ["MatrixRow", "PlatformDescription", "Reads", "matrix", "reasons_against"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,23 @@ class PlatformDescription:
 
 
 @dataclass(frozen=True, slots=True)
+class Reads:
+    """What a profile decides on, beside the account.
+
+    Attributes
+    ----------
+    symbols
+        Whose prices it reads, over ``sessions`` sessions at most.
+    features
+        What it reads of a feature snapshot; None for a profile that reads none.
+    """
+
+    symbols: tuple[str, ...] = ()
+    sessions: int = 0
+    features: FeatureContract | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class MatrixRow:
     """One profile on one platform.
 
@@ -49,8 +66,8 @@ class MatrixRow:
         Why it is not eligible, or eligible and not enabled.
     needs_source
         Whether it can run only with a configured price source, as the platform's own history carries other prices.
-    features
-        What it reads of a feature snapshot; None for a profile that reads none.
+    reads
+        What the profile decides on.
     """
 
     profile: str
@@ -61,7 +78,7 @@ class MatrixRow:
     input_mode: str
     reasons: tuple[str, ...]
     needs_source: bool = False
-    features: FeatureContract | None = None
+    reads: Reads = field(default=Reads(), compare=False)
 
 
 def reasons_against(manifest: StrategyManifest, platform: PlatformDescription) -> list[str]:
@@ -104,5 +121,5 @@ def _row(manifest: StrategyManifest, platform: PlatformDescription) -> MatrixRow
         input_mode=manifest.input_mode,
         reasons=tuple(reasons),
         needs_source=eligible and manifest.reads_prices and manifest.adjustment not in platform.adjustments,
-        features=manifest.features,
+        reads=Reads(manifest.history_symbols, manifest.history_sessions, manifest.features),
     )
