@@ -9,18 +9,20 @@ from functools import cached_property
 from itertools import chain
 from typing import Any, Protocol, cast
 
+import numpy as np
+from numpy.typing import NDArray
 from quant_platform_kit.adapters.snapshot_reading import Published, read_file, rows_of
 from quant_platform_kit.domain.errors import InvalidInput
-from quant_platform_kit.domain.features import FeatureSnapshot, FeatureTable, RankedRow
+from quant_platform_kit.domain.features import IS_STOCK, FeatureSnapshot, FeatureTable, RankedRow
 from quant_platform_kit.domain.sessions import ExchangeCalendar
 from quant_platform_kit.domain.snapshot_checks import Asked, Moment, identity_faults, path_faults, session_faults
 from quant_platform_kit.domain.snapshot_manifest import SnapshotManifest
-from quant_platform_kit.domain.snapshot_rows import SnapshotRows
+from quant_platform_kit.domain.snapshot_rows import LABELS, SnapshotRows
 from quant_platform_kit.domain.strategy import BoundStrategy
 
 from snapshot_pipelines.publish.roots import Place, Root, summary_key
 
-__all__ = ["Snapshot", "Terms", "ranking_of", "verified"]
+__all__ = ["Snapshot", "Terms", "members_of", "ranking_of", "verified"]
 
 
 @dataclass(frozen=True)
@@ -56,12 +58,33 @@ class Snapshot:
         return self.rows.table()
 
     @cached_property
+    def is_member(self) -> NDArray[np.bool_]:
+        """Which rows are of stocks that were members, shape (rows,)."""
+        return members_of(self.table)
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """The columns that are no labels."""
+        return tuple(name for name in self.rows.numeric if name not in LABELS)
+
+    @cached_property
+    def known(self) -> Mapping[str, int]:
+        """Of how many members each feature is known."""
+        columns = self.table.columns
+        return {name: int((~np.isnan(columns[name][self.is_member])).sum()) for name in self.features}
+
+    @cached_property
     def told(self) -> Mapping[str, Any]:
         """The summary as a document, empty without one."""
         try:
             return cast("Mapping[str, Any]", json.loads(self.summary or b"{}"))
         except ValueError:
             return {}
+
+
+def members_of(table: FeatureTable) -> NDArray[np.bool_]:
+    """Return which rows of a table are of stocks that were members, shape (rows,)."""
+    return (table.columns[IS_STOCK] == 1) & (table.columns["member"] == 1)
 
 
 @dataclass(frozen=True, slots=True)
