@@ -53,7 +53,7 @@ def show_command(
     found, terms = read_snapshot(snapshot, endpoint, profile, strategy, config)
     ranking = ranking_of(found, terms.strategy)
     if html is not None:
-        from snapshot_pipelines.publish.page.render import Shown, render_snapshot
+        from snapshot_pipelines.page.render import Shown, render_snapshot
 
         before = _before(found, snapshot, against, endpoint, strategy)
         earlier = Shown(before, ranking_of(before, terms.strategy)) if before else None

@@ -11,7 +11,7 @@ from quant_platform_kit.domain.prices import FloatArray
 from quant_platform_kit.report import formats, svg
 from quant_platform_kit.report.scales import Scale, TimeTick, round_values
 
-from snapshot_pipelines.publish.page.words import is_dollars, tick_text, value_text
+from snapshot_pipelines.page.words import is_dollars, tick_text, value_text
 
 __all__ = ["Spread", "spread"]
 

@@ -16,9 +16,9 @@ from quant_platform_kit.domain.snapshot_rows import LABELS
 from quant_platform_kit.report import formats
 from quant_platform_kit.report.cards import Card
 
+from snapshot_pipelines.page.spread import Spread, spread
+from snapshot_pipelines.page.words import NONE, change_text, value_text
 from snapshot_pipelines.publish.comparing import Comparison, compare
-from snapshot_pipelines.publish.page.spread import Spread, spread
-from snapshot_pipelines.publish.page.words import NONE, change_text, value_text
 from snapshot_pipelines.publish.snapshots import Snapshot, members_of
 
 __all__ = ["Shown", "render_snapshot"]
