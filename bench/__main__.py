@@ -17,6 +17,7 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
             "ledger_verify",
             "release_status",
             "snapshots_load",
+            "snapshots_backtest",
         )
     },
     **{f"release_{what}": ("release_services", what) for what in ("own_time", "hold", "status_services")},

@@ -164,7 +164,7 @@ def uncertain_forgotten() -> None:
 
 def features_of_another_session() -> None:
     """Decide a missed session on the snapshot of the present one."""
-    own = cycle.Observation.reading.fget
+    own: Any = cycle.Observation.reading.fget
     present = property(lambda self: self.features[-1] if self.features else own(self))
     setattr(cycle.Observation, "reading", present)  # noqa: B010  a defect, on purpose
 
