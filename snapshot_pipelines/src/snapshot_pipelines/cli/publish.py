@@ -98,7 +98,7 @@ def _tell(outcome: Outcome, target: Root, *, as_json: bool) -> None:
     out = console()
     what = f"{manifest.snapshot_as_of} {digest[:12]}"
     if not outcome.moved:
-        out.print(f"{what} is latest already at {escape(target.address)}; nothing to publish")
+        out.print(f"{what} is latest already at {escape(target.address)}; nothing to publish", soft_wrap=True)
     elif before:
         was = f"{before.manifest.snapshot_as_of} {before.digest[:12]}"
         out.print(f"[green]published[/green] {what} to {escape(target.address)}; before it was {was}", soft_wrap=True)
