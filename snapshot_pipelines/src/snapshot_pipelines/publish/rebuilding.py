@@ -73,7 +73,7 @@ def _differences(snapshot: Snapshot, rebuilt: Values) -> Iterator[str]:
     for name in rows.numeric:
         was, now = rows.number(name), np.asarray(rebuilt[name], np.float64)
         for at in np.flatnonzero(~_equal(was, now)).tolist():
-            yield f"{name} of {symbols[at]} is {was[at]!r}; rebuilt it is {now[at]!r}"
+            yield f"{name} of {symbols[at]} is {float(was[at])}; rebuilt it is {float(now[at])}"
 
 
 def _equal(was: NDArray[np.float64], now: NDArray[np.float64]) -> NDArray[np.bool_]:
