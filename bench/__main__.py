@@ -16,6 +16,8 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
             "web_no_action",
             "ledger_verify",
             "release_status",
+            "snapshots_load",
+            "snapshots_backtest",
         )
     },
     **{f"release_{what}": ("release_services", what) for what in ("own_time", "hold", "status_services")},
