@@ -132,8 +132,9 @@ def test_a_version_is_rows_and_a_manifest_that_names_them(build: Build, market: 
         assert (source.sha256, source.bytes) == (sha256(d := build.file(source.name).read_bytes()), len(d))
     read, made = read_rows(rows), rows_at(market, AS_OF)
     assert (read.columns, read.row_count) == (manifest.columns, manifest.row_count)
-    for name, values in made.items():
-        np.testing.assert_array_equal(np.asarray(read.cells[name]), np.asarray(values), err_msg=name)
+    assert {name: list(texts) for name, texts in read.texts.items()} == {n: made[n] for n in ("symbol", "sector")}
+    for name, values in {**read.days, **dict(zip(read.numeric, read.numbers, strict=True))}.items():
+        np.testing.assert_array_equal(values, np.asarray(made[name]), err_msg=name)
 
 
 def test_a_build_of_the_same_files_leaves_what_is_there(build: Build) -> None:
@@ -456,6 +457,17 @@ def test_what_was_there_outlives_a_build_that_fails(build: Build, monkeypatch: p
     assert {name: (build.root / name).read_bytes() for name in found(build.root)} == before
 
 
+def test_what_a_killed_build_left_is_removed_after_a_day(build: Build) -> None:
+    for name, age in (("old", 90_000), ("new", 60)):
+        (left := build.root / f".build-{name}").mkdir(parents=True)
+        then = left.stat().st_mtime - age
+        os.utime(left, (then, then))
+
+    assert build().code == 0
+
+    assert [path.name for path in build.root.glob(".build-*")] == [".build-new"]
+
+
 # --- features of one's own -----------------------------------------------------------------------
 
 MY_FEATURES = '''
@@ -499,8 +511,8 @@ def test_several_processes_build_the_same_bytes_with_features_of_ones_own(build:
     assert manifest.columns[-1].name == "range_3"
     assert (manifest.sources[-1].role, manifest.sources[-1].name) == ("features", "more.py")
     closes = market.grid.until(AS_OF).closes(3)[:, market.grid.table.column["AAA"]]
-    made = read_rows(alone[f"{manifest.snapshot_sha256}.parquet"]).cells["range_3"]
-    assert float(np.asarray(made)[0]) == closes.max() / closes.min() - 1
+    made = read_rows(alone[f"{manifest.snapshot_sha256}.parquet"]).number("range_3")
+    assert float(made[0]) == closes.max() / closes.min() - 1
 
 
 @pytest.mark.parametrize(
