@@ -27,6 +27,7 @@ from snapshot_pipelines.build.rows import Market, rows_at
 from snapshot_pipelines.cli.main import main
 
 AS_OF = date(2017, 11, 30)
+TWO_SESSIONS = ("2010-01-04", "2010-01-05")
 
 
 @dataclass(frozen=True)
@@ -68,9 +69,9 @@ class Build:
         assert change(text) != text
         self.file(name).write_text(change(text), "utf-8")
 
-    def prices(self, change: Callable[[dict[str, Any]], None]) -> None:
-        """Change columns of the stocks' prices."""
-        table = pyarrow.parquet.ParquetFile(self.file("stocks.parquet")).read()
+    def prices(self, change: Callable[[dict[str, Any]], None], rows: int | None = None) -> None:
+        """Change columns of the stocks' prices, of the first rows if their number is given."""
+        table = pyarrow.parquet.ParquetFile(self.file("stocks.parquet")).read().slice(0, rows)
         columns: dict[str, Any] = {name: table[name].to_numpy() for name in table.column_names}
         columns = {name: values.copy() for name, values in columns.items()}
         change(columns)
@@ -340,6 +341,21 @@ def test_a_needed_symbol_in_two_files_is_refused_naming_both(build: Build) -> No
 @pytest.mark.parametrize(("left", "said"), [("stocks", "no prices of QQQ, SPY in"), ("funds", "any of the 10 stocks")])
 def test_prices_without_the_benchmarks_or_without_stocks_are_refused(build: Build, left: str, said: str) -> None:
     assert said in refused(build, build(prices=str(build.file(f"{left}.parquet"))))
+
+
+def test_benchmarks_of_another_time_than_the_stocks_are_refused(build: Build) -> None:
+    build.prices(column("date", lambda d: np.repeat(np.array(TWO_SESSIONS, "datetime64[D]"), 10)), rows=20)
+
+    assert (
+        "QQQ has bars from 2016-01-04 to 2017-12-29, the stocks have theirs from 2010-01-04 to 2010-01-05"
+        in refused(build, build(as_of="2010-01-05"))
+    )
+
+
+def test_a_membership_that_covers_nobody_is_refused(build: Build) -> None:
+    build.file("membership.csv").write_text("ticker,start_date,end_date\nAAA,2010-01-04,2012-01-03\n", "utf-8")
+
+    assert "no member on 2017-11-30 has prices and a sector" in refused(build, build())
 
 
 @pytest.mark.parametrize(
