@@ -7,8 +7,6 @@ peer is what the formulas look like in pandas: one frame in long format, ``group
 same on a frame that was cut to what one session reads.
 """
 
-# pyright: reportMissingImports=false, reportMissingTypeStubs=false
-
 import hashlib
 import json
 import os
@@ -20,14 +18,18 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, timedelta
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from quant_platform_kit.adapters.calendar_tables import load_calendar
-from snapshot_pipelines.build.features import FEATURES
 from snapshot_pipelines.build.rows import rows_at
 from snapshot_pipelines.build.sources import Inputs, read_market
+
+arrow: Any = import_module("pyarrow")  # ships no types
+compute: Any = import_module("pyarrow.compute")
+parquet: Any = import_module("pyarrow.parquet")
 
 CALENDAR = load_calendar("XNYS")
 DATA = Path(os.environ.get("TEST_DATA_DIR", "../shared/data"))  # noqa: TID251
@@ -35,7 +37,7 @@ NAMES = ("xs_us_daily_2012_2020.parquet", "etf_daily.parquet", "xs_us_sectors.cs
 FIRST, LAST = date(2012, 1, 3), date(2020, 12, 11)
 ONE = date(2018, 11, 30)
 COLUMNS = ["date", "symbol", "close", "adj_close", "volume"]
-BOUNDS = {"one": 15.0, "many": 10.0, "memory": 1.6, "growth": 1.2}
+BOUNDS = {"one": 15.0, "many": 10.0, "memory": 1.6, "growth": 2.0}
 ROUNDS, COPIES = 5, 16
 
 _READ_ALONE = """
@@ -76,11 +78,11 @@ def many() -> list[date]:
 
 
 def _time(files: Sequence[Path], as_ofs: Sequence[date], bound: float) -> dict[str, Any]:
-    from bench import snapshots_peer as peer  # brings pandas, which no process of ours has
-
+    peer: Any = import_module("bench.snapshots_peer")  # brings pandas, which no process of ours has
     ours: list[float] = []
     theirs: list[float] = []
     shares: list[float] = []
+    differs: list[float] = []
     for _ in range(ROUNDS):
         began = time.perf_counter()
         market, _ = read_market(inputs(files), CALENDAR)
@@ -91,7 +93,7 @@ def _time(files: Sequence[Path], as_ofs: Sequence[date], bound: float) -> dict[s
         began = time.perf_counter()
         frame = peer.features(files[:2], as_ofs)
         theirs.append(time.perf_counter() - began)
-        differs = max(peer.difference(frame, one) for one in rows)
+        differs += [peer.difference(frame, one) for one in rows]
     began = time.perf_counter()
     for path in files:
         hashlib.sha256(path.read_bytes()).digest()
@@ -105,8 +107,8 @@ def _time(files: Sequence[Path], as_ofs: Sequence[date], bound: float) -> dict[s
         "bound": bound,
         "share_of_read_and_hash": round(statistics.median(shares), 2),
         "share_of_hash": round(hashing / statistics.median(ours), 2),
-        "largest_difference": float(f"{differs:.1e}"),
-        "met": ratio >= bound and differs < 1e-9,
+        "largest_difference": float(f"{max(differs):.1e}"),
+        "met": ratio >= bound and max(differs) < 1e-9,
     }
     if len(as_ofs) == 1:
         began = time.perf_counter()
@@ -128,16 +130,18 @@ def _memory(files: Sequence[Path]) -> dict[str, Any]:
 
 
 def _growth(files: Sequence[Path]) -> dict[str, Any]:
+    """Build 108 sessions of one, four and sixteen times the stocks; proportional would be 1, quadratic 4."""
     with tempfile.TemporaryDirectory() as folder:
-        large = _copies(files, Path(folder))
-        pairs = [(_seconds(files), _seconds(large)) for _ in range(ROUNDS)]
-        ratio = statistics.median(b / a for a, b in pairs) / COPIES
+        few, lot = _copies(files, Path(folder, "few"), COPIES // 4), _copies(files, Path(folder, "lot"), COPIES)
+        rounds = [(_seconds(files), _seconds(few), _seconds(lot)) for _ in range(ROUNDS)]
+        ratio = statistics.median(c / b for _, b, c in rounds) / 4
+        seconds = [round(statistics.median(each), 3) for each in zip(*rounds, strict=True)]
         return {
-            "copies": COPIES,
-            "seconds": round(statistics.median(a for a, _ in pairs), 3),
-            "seconds_of_copies": round(statistics.median(b for _, b in pairs), 3),
-            "over_proportional": round(ratio, 2),
-            "peak_mb_of_copies": round(_peak(_BUILD, large) / 1024),
+            "seconds_of_422_symbols": seconds[0],
+            "seconds_of_1688": seconds[1],
+            "seconds_of_6752": seconds[2],
+            "6752_over_1688_over_proportional": round(ratio, 2),
+            "peak_mb_of_6752": round(_peak(_BUILD, lot) / 1024),
             "bound": BOUNDS["growth"],
             "met": ratio <= BOUNDS["growth"],
         }
@@ -146,10 +150,10 @@ def _growth(files: Sequence[Path]) -> dict[str, Any]:
 def _workers(files: Sequence[Path]) -> dict[str, Any]:
     """Build and encode 108 sessions of the copies, alone and with two processes that are started for it."""
     with tempfile.TemporaryDirectory() as folder:
-        large = _copies(files, Path(folder))
+        large = _copies(files, Path(folder, "lot"), COPIES)
         pairs = [(_command(large, Path(folder), 1), _command(large, Path(folder), 2)) for _ in range(3)]
         return {
-            "copies": COPIES,
+            "symbols": 422 * COPIES,
             "as_ofs": len(many()) - 1,
             "seconds": round(statistics.median(one for one, _ in pairs), 2),
             "seconds_of_2_workers": round(statistics.median(two for _, two in pairs), 2),
@@ -207,9 +211,6 @@ def _files() -> Iterator[tuple[str, list[Path]]]:
 
 
 def _invent(path: Path, symbols: Sequence[str], first: date) -> None:
-    import pyarrow as pa
-    import pyarrow.parquet
-
     days = np.array(CALENDAR.between(first, LAST), dtype="datetime64[us]")
     rng = np.random.default_rng(3)
     closes = 50 * np.cumprod(1 + 0.01 * rng.standard_normal((len(days), len(symbols))), axis=0)
@@ -220,29 +221,28 @@ def _invent(path: Path, symbols: Sequence[str], first: date) -> None:
         "adj_close": closes.ravel(),
         "volume": rng.integers(100_000, 10_000_000, closes.size),
     }
-    pyarrow.parquet.write_table(pa.table(content), path)
+    parquet.write_table(arrow.table(content), path)
 
 
 def _write_lines(path: Path, header: str, lines: Iterator[str]) -> None:
     path.write_text("\n".join([header, *lines]), "utf-8")
 
 
-def _copies(files: Sequence[Path], folder: Path) -> list[Path]:
-    """Return files in which every stock stands `COPIES` times under names of its own."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-    import pyarrow.parquet
-
+def _copies(files: Sequence[Path], folder: Path, count: int) -> list[Path]:
+    """Return files in which every stock stands ``count`` times under names of its own."""
+    folder.mkdir()
     made = [folder / path.name for path in files]
-    prices = pyarrow.parquet.ParquetFile(files[0]).read(columns=COLUMNS)
-    name = pc.cast(prices["symbol"], pa.string())
+    prices = parquet.ParquetFile(files[0]).read(columns=COLUMNS)
+    name = prices["symbol"].cast(arrow.string())
     at = prices.column_names.index("symbol")
-    copies = [prices.set_column(at, "symbol", pc.binary_join_element_wise(name, f"x{n}", "")) for n in range(COPIES)]
-    pyarrow.parquet.write_table(pa.concat_tables(copies), made[0], compression="zstd")
+    copies = [
+        prices.set_column(at, "symbol", compute.binary_join_element_wise(name, f"x{n}", "")) for n in range(count)
+    ]
+    parquet.write_table(arrow.concat_tables(copies), made[0], compression="zstd")
     made[1].write_bytes(files[1].read_bytes())
     for path, source in zip(made[2:], files[2:], strict=True):
         header, *lines = source.read_text("utf-8").splitlines()
-        renamed = (f"{s}x{n},{rest}" for n in range(COPIES) for line in lines for s, _, rest in [line.partition(",")])
+        renamed = (f"{s}x{n},{rest}" for n in range(count) for line in lines for s, _, rest in [line.partition(",")])
         _write_lines(path, header, renamed)
     return made
 
@@ -255,4 +255,3 @@ _QUESTIONS: dict[str, Question] = {
     "growth": _growth,
     "workers": _workers,
 }
-__all__ = ["CALENDAR", "FEATURES", "inputs", "many", "measure"]

@@ -85,11 +85,12 @@ def _gaps(window: Window, members: set[str]) -> dict[str, int]:
 
 def _reused(market: Market, window: Window, symbols: list[str]) -> Iterator[tuple[str, str]]:
     """Yield symbols under which two companies may have traded, and why it looks so."""
-    broken = window.history < window.age
+    stays: Mapping[str, Sequence[Stay]] = market.membership.stays if market.membership else {}
+    sessions, age = window.prices.sessions, window.age
+    broken = window.history < age
     for symbol in symbols:
-        at = window.column(symbol)
-        first = window.prices.sessions[-int(window.age[at])]
-        if market.membership and (why := _came_back(market.membership.stays.get(symbol, ()), first, window.as_of)):
+        at, stayed = window.column(symbol), stays.get(symbol, ())
+        if len(stayed) > 1 and (why := _came_back(stayed, sessions[-int(age[at])], window.as_of)):
             yield symbol, why
         elif broken[at] and (pause := window.longest_pause(symbol)) > LONG_PAUSE:
             yield symbol, f"no bar for {pause} sessions, then bars again"
