@@ -74,6 +74,7 @@ WRITE_INTERVAL = 0.1
 """Seconds in which the emulator takes one change of an object: a tenth of Cloud Storage's, for short campaigns."""
 WRITE_PAUSES, READ_PAUSES = 0.01, 0.02
 """Seconds that a dawdling publisher may pause around a write, and a slow reader between a manifest and its file."""
+POLL_SECONDS = 0.002
 _NAMES = re.compile(r"\S*[0-9a-f]{12}\S*|\S*/\S*|[0-9]+")
 _fork = get_context("fork")
 Setup = Callable[[], None]
@@ -201,6 +202,7 @@ class Site:
             if reading.snapshot.as_of < newest:
                 found["older than before"] += 1
             newest = max(newest, reading.snapshot.as_of)
+            time.sleep(POLL_SECONDS)
         heard.put(found)
 
     def pruner(self, keep: int) -> tuple[BaseProcess, Any]:

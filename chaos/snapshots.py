@@ -1,6 +1,6 @@
 """Publishers of snapshots are killed, raced and pruned after, while a reader polls.
 
-``python -m chaos.snapshots --store file --kills 200 --races 100`` prints one JSON line: how often a reader found
+``python -m chaos.snapshots --store STORE --kills 200 --races 100`` prints one JSON line: how often a reader found
 something torn, unverifiable or older than before, how races ended, and what readers met while old versions were
 removed. ``--mutant NAME``, or ``all``, says what the campaign finds of a defect.
 """
@@ -148,6 +148,7 @@ def main() -> int:
     parser.add_argument("--store", choices=KINDS, default="file")
     parser.add_argument("--kills", type=positive, default=200)
     parser.add_argument("--races", type=positive, default=100)
+    parser.add_argument("--publications", type=positive, default=PRUNED, help="while old versions are removed")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--mutant", choices=(*MUTANTS, "all"), help="a defect that has to be caught")
     options = parser.parse_args()
@@ -168,7 +169,7 @@ def _campaign(options: argparse.Namespace) -> dict[str, object]:
         }
         parts["killed"] = killed(sites["killed"], options.kills, options.seed, _tell)
         parts["raced"] = raced(sites["raced"], options.races, _tell)
-        parts["pruned"] = pruned(sites["pruned"], tell=_tell)
+        parts["pruned"] = pruned(sites["pruned"], options.publications, _tell)
     met = not any(part["faults"] for part in parts.values())
     return {"campaign": "snapshots", "store": options.store, **parts, "met": met}
 
@@ -187,7 +188,7 @@ def _mutants(options: argparse.Namespace) -> dict[str, object]:
 def _part(name: str, site: Site, options: argparse.Namespace) -> dict[str, object]:
     if name == "killed":
         return killed(site, options.kills, options.seed, _tell)
-    return raced(site, options.races, _tell) if name == "raced" else pruned(site, tell=_tell)
+    return raced(site, options.races, _tell) if name == "raced" else pruned(site, options.publications, _tell)
 
 
 def _tell(done: int, of: int) -> None:
