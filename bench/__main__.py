@@ -21,11 +21,13 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
         )
     },
     **{f"release_{what}": ("release_services", what) for what in ("own_time", "hold", "status_services")},
+    **{f"snapshots_build_{what}": ("snapshots_build", what) for what in ("one", "many", "memory", "growth", "workers")},
     **{
         f"{broker}_{what}": (f"broker_{what}", broker)
         for broker in ("ibkr", "schwab", "longbridge", "longport")
         for what in ("run", "start")
     },
+    **{f"{broker}_rebalance": ("broker_rebalance", broker) for broker in ("paper", "ibkr", "schwab", "longbridge")},
 }
 """By name: the module, and what it is to measure. Worker processes import this module too: it imports no other."""
 

@@ -51,11 +51,28 @@ def test_no_thirty_seconds_have_more_calls_than_allowed(time: Time, calls: int) 
 
 
 def test_half_of_the_calls_come_at_once_and_each_one_after_waits_for_its_part_of_the_window(time: Time) -> None:
-    instants = made(Pace(now=time, sleep=time.sleep), time, 40)
+    instants = made(Pace(now=time, sleep=time.sleep), time, 300)
     gaps = [after - before for before, after in pairwise(instants)]
     assert gaps[:14] == [pytest.approx(0.02)] * 14
-    assert gaps[14:28] == [pytest.approx(32 / 15)] * 14
-    assert max(gaps) == pytest.approx(32 / 15)
+    assert gaps[14:29] == [pytest.approx((32 - 14 * 0.02) / 15)] * 15
+    assert max(gaps) < 5, "nobody waits for long, however long it goes on"
+
+
+def test_all_of_the_limit_is_used_however_long_it_goes_on(time: Time) -> None:
+    instants = made(Pace(now=time, sleep=time.sleep), time, 300)
+    assert instants[-1] - instants[0] < 300 / 30 * 32 + 1
+    assert instants[119] - instants[0] < 129, "sixty orders, each with its cost"
+
+
+def test_calls_that_can_wait_leave_a_reserve_of_the_whole_too(time: Time) -> None:
+    pace = Pace(now=time, sleep=time.sleep)
+    made(pace, time, 25)
+    assert not pace.has_room()
+    time.sleep(2.2)
+    assert not pace.has_room(), "what is left is for those that cannot wait"
+    assert pace.take(0)
+    time.sleep(32)
+    assert pace.has_room()
 
 
 def test_a_call_whose_time_is_up_before_its_turn_is_not_made(time: Time) -> None:
@@ -76,7 +93,7 @@ def test_calls_that_can_wait_leave_a_reserve(time: Time) -> None:
     time.sleep(0.02)
     assert not pace.has_room()
     assert pace.take(0), "there is still a turn for one that cannot wait"
-    time.sleep(2.2)
+    time.sleep(2.4)
     assert pace.has_room(), "nobody else has asked for long enough"
 
 

@@ -20,8 +20,9 @@ RESERVE = 5
 class Pace:
     """At most so many calls of one account in any window, by everybody who shares this.
 
-    Half of them may come at once. While so many lie within the last window, the others come one by one, spread over a
-    window: so nobody ever waits for long, as everybody would after a burst of all.
+    Half of them may come at once. While so many lie within the last window, what is left of it is spread over the time
+    until the oldest call leaves it: so all of the limit is used, and nobody ever waits for long, as everybody would
+    after a burst of all.
 
     Parameters
     ----------
@@ -37,9 +38,7 @@ class Pace:
     ) -> None:
         self._now, self._sleep = now, sleep
         self._lock = threading.Lock()
-        self._at_once = calls // 2
-        self._apart = WINDOW_SECONDS / (calls - self._at_once) if calls else 0.0
-        self._limited = bool(calls)
+        self._calls, self._at_once = calls, calls // 2
         self._made: deque[float] = deque()
 
     def take(self, seconds: float) -> bool:
@@ -47,7 +46,7 @@ class Pace:
         end = self._now() + seconds
         while True:
             with self._lock:
-                wait = self._wait(self._at_once)
+                wait = self._wait(self._at_once, self._calls)
                 if wait <= 0:
                     self._made.append(self._now())
                     return True
@@ -58,13 +57,22 @@ class Pace:
     def has_room(self) -> bool:
         """Whether a call that can wait may be made now: those that come at once and cannot wait keep a reserve."""
         with self._lock:
-            return self._wait(self._at_once - RESERVE) <= 0
+            return self._wait(self._at_once - RESERVE, max(1, self._calls - RESERVE)) <= 0
 
-    def _wait(self, at_once: int) -> float:
-        """Return the seconds until there may be another call, zero or less if it may be now."""
+    def _wait(self, at_once: int, calls: int) -> float:
+        """Return the seconds until there may be another call, zero or less if it may be now.
+
+        Parameters
+        ----------
+        at_once, calls
+            How many in a window may come at once, and how many at all.
+        """
         now, made = self._now(), self._made
         while made and made[0] <= now - WINDOW_SECONDS:
             made.popleft()
-        if not (self._limited and made):
+        if not (self._calls and made):
             return 0.0
-        return made[-1] + (APART_SECONDS if len(made) < at_once else self._apart) - now
+        if (left := calls - len(made)) <= 0:
+            return made[-left] + WINDOW_SECONDS - now
+        apart = (made[0] + WINDOW_SECONDS - made[-1]) / left
+        return made[-1] + (APART_SECONDS if len(made) < at_once else max(APART_SECONDS, apart)) - now

@@ -29,21 +29,26 @@ class LongBridgeClients:
     ----------
     keys, urls
         By their names in the app's credentials: the keys of each account, and the venue's addresses.
+    trade_calls
+        Calls about orders and the account that are made in 30 seconds; 0 for any number.
     """
 
     library: str
     keys: Mapping[str, Mapping[str, str]]
     urls: Mapping[str, str]
     waits: Waits
+    trade_calls: int = 0
 
     def account(self, name: str, store: VersionedStore) -> Account:
         """Return an account over two connections that were not made yet."""
         from longbridge_app.compose import account_of
+        from longbridge_app.pacing import Pace
         from longbridge_app.rows import Credentials
         from longbridge_app.worker import Worker
 
         credentials = Credentials(self.library, **self.keys[name], **self.urls)
-        trade, quote = (Worker(credentials, self.waits.timeout) for _ in range(2))
+        trade = Worker(credentials, self.waits.timeout, Pace(self.trade_calls))
+        quote = Worker(credentials, self.waits.timeout)
         return account_of(trade, quote, name, store, self.waits.settle)
 
 

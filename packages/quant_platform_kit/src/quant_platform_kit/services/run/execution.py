@@ -26,6 +26,8 @@ ZERO = Decimal(0)
 MOST_SENDS = 3
 """How often one worker sends one order before it leaves the run open for the next."""
 PAUSE_GROWS = 2
+ASK_AGAIN_SHARE = 4
+"""Quotes are asked for anew when a fourth of the age that they may have has passed since they were."""
 
 _T = TypeVar("_T")
 
@@ -85,9 +87,7 @@ class Execution:
             if done is Boundary.BUYS_DONE and sells and buys:
                 self._revise(buys)
             if unfinished := [identity for identity in identities if not self.records[identity].state.terminal]:
-                began, quotes = self._begin(unfinished)
-                for identity in unfinished:
-                    self._bring(self.records[identity], quotes)
+                began = self._send(unfinished)
                 self._wait(unfinished, began)
                 for identity in self._working(unfinished):
                     self._cancel(identity)
@@ -97,11 +97,25 @@ class Execution:
     def _ids(self, side: Side) -> list[str]:
         return [order.client_order_id for order in self.plan.plan.orders if order.side is side]
 
-    def _begin(self, identities: Sequence[str]) -> tuple[float, Mapping[str, Quote]]:
-        """Return when a phase begins, on the clock's seconds, and the quotes that its gates go by."""
-        quotes = self.market.quotes([self.records[identity].order.symbol for identity in identities])
+    def _send(self, identities: Sequence[str]) -> float:
+        """Send the orders of a phase; return when that began, on the clock's seconds.
+
+        Quotes are asked for before, and again while it goes on: a broker that takes few orders in a minute would let
+        them grow too old for the last ones.
+        """
+        clock, limit = self.gateway.clock, self.gateway.policy.limits.max_price_age
+        quotes = self._quotes(identities)
         self.switched_off = self.gateway.switches()
-        return self.gateway.clock.monotonic(), quotes
+        began = asked = clock.monotonic()
+        for number, identity in enumerate(identities):
+            if limit is not None and clock.monotonic() - asked > limit.total_seconds() / ASK_AGAIN_SHARE:
+                asked, quotes = clock.monotonic(), self._quotes(identities[number:])
+            self._bring(self.records[identity], quotes)
+        return began
+
+    def _quotes(self, identities: Sequence[str]) -> Mapping[str, Quote]:
+        """Return the quotes that the gates of some orders go by."""
+        return self.market.quotes([self.records[identity].order.symbol for identity in identities])
 
     def _working(self, identities: Iterable[str]) -> list[str]:
         """Return the orders that the broker may still fill; UNKNOWN ones wait for an operator."""

@@ -1,8 +1,7 @@
-"""Markets to build from: the real one where its files are, an invented one in memory, and the same in files."""
+"""An invented market to build from, in memory and in files, and the same with other bars."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
@@ -12,18 +11,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
-from quant_platform_kit.adapters.calendar_tables import load_calendar
 from quant_platform_kit.domain.prices import FloatArray, PriceTable
 from quant_platform_kit.domain.sessions import ExchangeCalendar
 from snapshot_pipelines.build.grid import Grid
 from snapshot_pipelines.build.membership import Membership, Stay
 from snapshot_pipelines.build.rows import Market
 from snapshot_pipelines.build.sectors import SectorLabel
-from snapshot_pipelines.build.sources import Inputs, read_market
-
-CHECKOUT = Path(__file__).resolve().parents[3]
-DATA_DIR = Path(os.environ.get("TEST_DATA_DIR") or CHECKOUT.parent / "shared" / "data")
-REAL = ("xs_us_daily_2012_2020.parquet", "etf_daily.parquet", "xs_us_sectors.csv", "sp500_membership_to_2020.csv")
+from snapshot_pipelines.build.sources import Inputs
 
 STOCKS = ("AAA", "BBB", "CCC", "DDD", "EEE", "FOX", "FOXA", "GGG", "HHH", "III")
 FIRST, LAST = date(2016, 1, 4), date(2017, 12, 29)
@@ -88,34 +82,15 @@ class Files:
         }
 
     @property
+    def arguments(self) -> list[str]:
+        """The same as words of a command line."""
+        return [word for name, values in self.options.items() for value in values for word in (name, value)]
+
+    @property
     def inputs(self) -> Inputs:
         """The same for `read_market`."""
         prices = [self.folder / "stocks.parquet", self.folder / "funds.parquet"]
         return Inputs(prices, self.folder / "sectors.csv", self.folder / "membership.csv")
-
-
-@pytest.fixture(scope="session")
-def calendar() -> ExchangeCalendar:
-    """Return the calendar of the New York Stock Exchange."""
-    return load_calendar("XNYS")
-
-
-@pytest.fixture(scope="session")
-def real_inputs() -> Inputs:
-    """Return the real files, or skip: they are not part of the repository."""
-    for name in REAL:
-        if not (DATA_DIR / name).is_file():
-            pytest.skip(
-                f"real prices are not here: {DATA_DIR / name} does not exist; set TEST_DATA_DIR to their folder"
-            )
-    stocks, funds, sectors, membership = (DATA_DIR / name for name in REAL)
-    return Inputs([stocks, funds], sectors, membership)
-
-
-@pytest.fixture(scope="session")
-def real_market(real_inputs: Inputs, calendar: ExchangeCalendar) -> Market:
-    """Return the real market."""
-    return read_market(real_inputs, calendar)[0]
 
 
 @pytest.fixture(scope="session")

@@ -388,7 +388,11 @@ def test_months_are_written_in_one_form_and_not_beside_a_day(build: Build) -> No
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda t: t.replace('"vol_63")', '"vol_64")'), "mine reads vol_64, which nobody makes; give it by --features"),
+        (lambda t: t.replace('"vol_63")', '"vol_64")'), "mine reads vol_64, which is not made; give it by --features"),
+        (
+            lambda t: t.replace('"vol_63")', '"trailing_pe")'),
+            "mine reads trailing_pe, which is not made; give it by --fund",
+        ),
         (lambda t: t.replace('("SPY",)', '("DIA",)'), "mine compares with DIA; rows of QQQ, SPY are made"),
         (lambda t: re.sub(r"features=.*", "", t), "profile mine reads prices, no feature snapshot"),
         (lambda t: t.replace("import BaseModel", "import NoModel"), "fails to load: ImportError"),
@@ -505,7 +509,7 @@ def test_several_processes_build_the_same_bytes_with_features_of_ones_own(build:
         (MY_FEATURES.replace("@feature(bars=WIDTH)", ""), "has no feature; mark a function with @feature"),
         (MY_FEATURES.replace("def range_3", "def vol_20"), "every snapshot has a column vol_20 already"),
         (MY_FEATURES.replace("def range_3", "def member"), "every snapshot has a column member already"),
-        (MY_FEATURES.replace("def range_3", "def range_4"), "mine reads range_3, which nobody makes"),
+        (MY_FEATURES.replace("def range_3", "def range_4"), "mine reads range_3, which is not made"),
         (f"{MY_FEATURES}\nrange_4 = feature(bars=1)(lambda w: w.closes(1)[0])", "has no name of its own"),
         (MY_FEATURES.replace("spread(w.closes(WIDTH))", "w.closes(WIDTH)"), "returns an array of shape (3, 12)"),
         (MY_FEATURES.replace("WIDTH = 3", "WIDTH ="), "fails to load: SyntaxError"),

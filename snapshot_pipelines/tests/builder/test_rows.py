@@ -9,7 +9,7 @@ from datetime import date, timedelta
 import numpy as np
 import pytest
 from quant_platform_kit.domain.errors import InvalidInput
-from snapshot_pipelines.build.issuers import ISSUERS, secondary
+from snapshot_pipelines.build.issuers import ISSUERS, secondary_lines
 from snapshot_pipelines.build.membership import Membership, Stay
 from snapshot_pipelines.build.rows import Market, Values, columns_of, rows_at
 
@@ -90,7 +90,7 @@ def test_the_line_that_is_traded_more_is_the_primary_one(
 ) -> None:
     dollars = {"FOX": fox, "FOXA": foxa, "AAA": 9.0}
 
-    assert {symbol for symbol in dollars if secondary(symbol, dollars, members)} == behind
+    assert secondary_lines(dollars, members) == behind
 
 
 def test_a_line_without_a_bar_in_the_session_stands_behind_nobody(
