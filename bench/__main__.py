@@ -16,9 +16,12 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
             "web_no_action",
             "ledger_verify",
             "release_status",
+            "snapshots_load",
+            "snapshots_backtest",
         )
     },
     **{f"release_{what}": ("release_services", what) for what in ("own_time", "hold", "status_services")},
+    **{f"snapshots_build_{what}": ("snapshots_build", what) for what in ("one", "many", "memory", "growth", "workers")},
     **{
         f"{broker}_{what}": (f"broker_{what}", broker)
         for broker in ("ibkr", "schwab", "longbridge", "longport")

@@ -39,7 +39,7 @@ def test_every_folder_of_tests_that_need_servers_is_an_area() -> None:
     [
         ("stores", ["tests/services/stores"]),
         ("cloud, stores", ["tests/services/cloud", "tests/services/stores"]),
-        ("service", ["tests/services/service", "packages"]),
+        ("service", ["tests/services/service", "packages", "snapshot_pipelines"]),
     ],
 )
 def test_an_area_is_a_folder_and_what_belongs_to_it_elsewhere(text: str, folders: list[str]) -> None:

@@ -9,14 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from quant_platform_kit.domain import cycle
 from quant_platform_kit.domain.boundaries import Boundary
 from quant_platform_kit.domain.carry import Due
 from quant_platform_kit.domain.errors import OrderRejected
+from quant_platform_kit.domain.features import FeatureReading, FeatureSnapshot
 from quant_platform_kit.domain.orders import ExecutionReport, OrderState
 from quant_platform_kit.domain.runs import RecordedDecision
 from quant_platform_kit.domain.strategy import Action
 from quant_platform_kit.services.record import leases, ledger
 from quant_platform_kit.services.run import deciding, execution, gateway, objections, run_cycle
+from quant_platform_kit.testing import feature_shelf
 from quant_platform_kit.testing.simulation import broker, venue
 
 from chaos import mutants
@@ -159,6 +162,28 @@ def uncertain_forgotten() -> None:
     leases.Lease.close_run = close_run
 
 
+def features_of_another_session() -> None:
+    """Decide a missed session on the snapshot of the present one."""
+    own: Any = cycle.Observation.reading.fget
+    present = property(lambda self: self.features[-1] if self.features else own(self))
+    setattr(cycle.Observation, "reading", present)  # noqa: B010  a defect, on purpose
+
+
+def missed_features_not_read() -> None:
+    """Read the snapshot of the present session alone, so that a missed one has none."""
+    deciding.Deciding.sessions = lambda self, as_of, *, enter_now: (as_of,)
+
+
+def stale_features_taken() -> None:
+    """Decide on the newest snapshot there is, however old."""
+
+    def reading(self: Any, strategy: Any, session: Any) -> Any:
+        as_of = max(day for day in self.snapshots if day <= session)
+        return FeatureReading(session, FeatureSnapshot(as_of, "", self.snapshots[as_of]))
+
+    feature_shelf.FeatureShelf._reading = reading
+
+
 _OF_PROCESSES = ("send-before-record", "resend-unknown", "no-lease", "replan-on-resume")
 
 MUTANTS: dict[str, Callable[[], None]] = {
@@ -176,6 +201,9 @@ MUTANTS: dict[str, Callable[[], None]] = {
     "cash-not-asked": cash_not_asked,
     "no-wait-for-sells": no_wait_for_sells,
     "uncertain-forgotten": uncertain_forgotten,
+    "features-of-another-session": features_of_another_session,
+    "missed-features-not-read": missed_features_not_read,
+    "stale-features-taken": stale_features_taken,
 }
 """Every defect by its name."""
 

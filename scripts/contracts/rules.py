@@ -19,6 +19,7 @@ KIT = "quant_platform_kit"
 SANDBOX = "venue_sandbox"
 STANDS = f"{SANDBOX}.stands"
 RELEASE = "quant_release"
+SNAPSHOTS = "snapshot_pipelines"
 
 WEB_LIBRARIES = ("anyio", "fastapi", "starlette", "uvicorn")
 TEMPLATE_LIBRARIES = ("jinja2", "markupsafe")
@@ -111,7 +112,7 @@ def _libraries(tree: Checkout) -> Iterator[Rule]:
             yield _known_to(tree, f"Only {member.folder} imports its client library", own, known_to)
     for name, libraries, rooms in (
         ("HTTP stands in kit.web", WEB_LIBRARIES, ("web",)),
-        ("Templates stand in kit.web and kit.report", TEMPLATE_LIBRARIES, ("report", "web")),
+        ("Templates stand in kit.web, kit.report and the page of a snapshot", TEMPLATE_LIBRARIES, ("report", "web")),
         (
             "Stores, clouds and senders of notices stand in kit.adapters and release.cloud",
             STORE_AND_CLOUD_LIBRARIES,
@@ -119,7 +120,8 @@ def _libraries(tree: Checkout) -> Iterator[Rule]:
         ),
     ):
         deploying = (f"{RELEASE}.cloud", f"{RELEASE}.demo") if libraries is STORE_AND_CLOUD_LIBRARIES else ()
-        yield _known_to(tree, name, libraries, (*_kit(*rooms), *deploying, *tree.outside))
+        drawing = (f"{SNAPSHOTS}.page",) if libraries is TEMPLATE_LIBRARIES else ()
+        yield _known_to(tree, name, libraries, (*_kit(*rooms), *deploying, *drawing, *tree.outside))
 
 
 def _what_is_deployed(tree: Checkout) -> Iterator[Rule]:

@@ -8,7 +8,7 @@ from pathlib import Path
 __all__ = ["ROOT", "UnknownArea", "areas", "chosen", "folders"]
 
 ROOT = Path(__file__).resolve().parents[2]
-BESIDE = {"apps": "brokers", "packages": "service", "release": "release"}
+BESIDE = {"apps": "brokers", "packages": "service", "release": "release", "snapshot_pipelines": "service"}
 """Folders outside tests/services whose tests that need servers belong to an area."""
 
 

@@ -16,7 +16,7 @@ from quant_platform_kit.adapters.gs_store import GsStore
 from quant_platform_kit.adapters.stores import open_store
 from quant_platform_kit.domain.errors import Conflict, StoreError
 from quant_platform_kit.ports.versioned_store import Stored
-from quant_platform_kit.testing.store_contract import StoreContract, StoreProcessContract
+from quant_platform_kit.testing.store_contract import SnapshotStoreContract, StoreProcessContract
 from venue_sandbox.servers.launch import Server
 
 BUCKET = "ledger"
@@ -46,8 +46,8 @@ def store(reopen: Callable[[], GsStore]) -> GsStore:
     return reopen()
 
 
-class TestCloudStorageStore(StoreContract, StoreProcessContract):
-    """S1 to S23, P1 and P2."""
+class TestCloudStorageStore(SnapshotStoreContract, StoreProcessContract):
+    """S1 to S23, D1 to D4, P1 and P2."""
 
 
 def open_at(server: Server, seconds: float = SECONDS) -> GsStore:

@@ -21,8 +21,8 @@ from quant_platform_kit.domain.features import FeatureReading
 from quant_platform_kit.domain.sessions import Cadence, ExchangeCalendar
 from quant_platform_kit.domain.strategy import BoundStrategy
 from quant_platform_kit.ports.versioned_store import Stored
-
-from ..published_snapshot import (
+from quant_platform_kit.testing import published_snapshot
+from quant_platform_kit.testing.published_snapshot import (
     COLUMNS,
     FAULTS,
     PROFILE,
@@ -425,6 +425,6 @@ print(sorted(name for name in ("pandas", "pyarrow") if name in sys.modules))
 def test_loading_a_snapshot_does_not_load_pandas(tmp_path: Path) -> None:
     assert find_spec("pandas"), "without pandas installed this proves nothing"
     Draft().write(tmp_path)
-    strategy = Path(__file__).parents[1] / "published_snapshot.py"
+    strategy = published_snapshot.__file__
     command = [sys.executable, "-c", LOAD, str(tmp_path), str(strategy)]
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.split() == ["0", "['pyarrow']"]

@@ -259,6 +259,19 @@ def test_an_object_is_one_request_with_its_generation(play: Play) -> None:
     assert urlsplit(str(script.sent[0].url)).path == "/download/storage/v1/b/bucket/o/pre%2Fruns%2Fone"
 
 
+def test_a_removal_is_one_request_and_is_sent_again_when_its_answer_is_lost(play: Play) -> None:
+    store, script = play(lost, error(503, "backendError"), error(404, NO_OBJECT))
+    store.delete("runs/one")
+    assert script.methods == ["DELETE", "DELETE", "DELETE"]
+    assert urlsplit(str(script.sent[0].url)).path == "/storage/v1/b/bucket/o/pre%2Fruns%2Fone"
+
+
+def test_what_cannot_be_removed_is_a_store_error(play: Play) -> None:
+    for status, said in ((403, "storage.objects.delete denied"), (404, NO_BUCKET)):
+        with pytest.raises(StoreError, match=f"object runs/one of gs://bucket/pre: {status} {said}"):
+            play(error(status, said))[0].delete("runs/one")
+
+
 def test_an_absent_object_is_none_only_when_the_service_says_so(play: Play) -> None:
     """A missing bucket, or a page of some proxy, must not look like a store in which nothing was recorded."""
     assert play(answer(404, NO_OBJECT))[0].get("runs/one") is None

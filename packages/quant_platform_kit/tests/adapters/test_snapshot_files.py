@@ -37,9 +37,9 @@ def test_rows_are_read_back_as_they_were_written() -> None:
     assert rows.columns == COLUMNS
     assert rows.row_count == 3
     assert rows.symbols == ("ÄA", "BB", "")
-    assert rows.cells["as_of"].tolist() == CELLS["as_of"].tolist()  # type: ignore[union-attr]
-    assert rows.numbers("history").tolist() == [1741, 70000, 0]
-    np.testing.assert_array_equal(rows.numbers("vol_63"), CELLS["vol_63"])
+    assert rows.days["as_of"].tolist() == CELLS["as_of"].tolist()
+    assert rows.number("history").tolist() == [1741, 70000, 0]
+    np.testing.assert_array_equal(rows.number("vol_63"), CELLS["vol_63"])
     by_symbol = rows.table()
     assert by_symbol["ÄA"] == {"is_stock": 1.0, "sector_code": 45.0, "history": 1741.0, "vol_63": 0.1}
     assert np.isnan(by_symbol["BB"]["vol_63"])
@@ -91,7 +91,7 @@ def test_columns_of_other_types_are_named_and_left_out() -> None:
     pq.write_table(table, sink)
     rows = read_rows(sink.getvalue().to_pybytes())
     assert rows.columns == (Column("vol_63", "float32", True), Column("flag", "bool", True))
-    assert rows.cells == {}
+    assert (rows.texts, rows.days, rows.numeric) == ({}, {}, ())
 
 
 def test_nothing_where_there_should_be_something_is_read_as_nothing() -> None:
@@ -103,10 +103,10 @@ def test_nothing_where_there_should_be_something_is_read_as_nothing() -> None:
     sink = pa.BufferOutputStream()
     pq.write_table(pa.Table.from_arrays(arrays, names=["as_of", "symbol", "member"]), sink)
     rows = read_rows(sink.getvalue().to_pybytes())
-    assert str(rows.cells["as_of"].tolist()) == "[None, datetime.date(2018, 11, 1)]"  # type: ignore[union-attr]
+    assert str(rows.days["as_of"].tolist()) == "[None, datetime.date(2018, 11, 1)]"
     assert rows.symbols == (None, "A")
-    assert np.isnan(rows.numbers("member")[0])
-    assert rows.numbers("member")[1] == 1
+    assert np.isnan(rows.number("member")[0])
+    assert rows.number("member")[1] == 1
 
 
 BOTH_WAYS = """

@@ -111,7 +111,7 @@ def test_a_field_that_is_lacking_is_named(name: str) -> None:
         ("generated_at", "2018-13-30T22:15:04Z", "expected a UTC time"),
         ("columns", {}, "columns is {}; expected a list"),
         ("columns", ["as_of"], 'columns[0] is "as_of"; expected an object'),
-        ("columns", [{"name": "x", "type": "date"}], "columns[0] lacks nullable"),
+        ("columns", [{"name": "x", "type": "date"}], "expected an object with nullable"),
         ("columns", [{"name": "x", "type": "float32", "nullable": True}], 'columns[0].type is "float32"; expected one'),
         ("columns", [{"name": "x", "type": ["date"], "nullable": True}], 'columns[0].type is ["date"]; expected one'),
         ("columns", [{"name": "x", "type": "date", "nullable": 0}], "columns[0].nullable is 0; expected true or false"),

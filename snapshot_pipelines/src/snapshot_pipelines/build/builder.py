@@ -14,6 +14,7 @@ from quant_platform_kit.domain.features import FeatureContract
 from quant_platform_kit.domain.snapshot_manifest import SnapshotManifest, Source, encode
 from quant_platform_kit.domain.strategy import BoundStrategy
 
+from snapshot_pipelines.build.fundamentals import FACTS
 from snapshot_pipelines.build.rows import Market, columns_of, rows_at
 from snapshot_pipelines.build.sectors import BENCHMARKS
 from snapshot_pipelines.build.summary import summary_of
@@ -101,7 +102,8 @@ def contract_of(strategy: BoundStrategy, market: Market) -> FeatureContract:
     columns = [column.name for column in columns_of(market)]
     asked = dict.fromkeys((*contract.reads, *contract.benchmark_reads))
     if absent := [name for name in asked if name not in columns]:
-        raise InvalidInput(f"profile {profile} reads {absent[0]}, which nobody makes; give it by --features FILE.py")
+        option = "--fundamentals FILE" if absent[0] in FACTS else "--features FILE.py"
+        raise InvalidInput(f"profile {profile} reads {absent[0]}, which is not made; give it by {option}")
     if absent := [symbol for symbol in contract.benchmarks if symbol not in BENCHMARKS]:
         raise InvalidInput(f"profile {profile} compares with {absent[0]}; rows of {', '.join(BENCHMARKS)} are made")
     if unread := [one.name for one in market.own if one.name not in asked]:

@@ -11,6 +11,7 @@ from pathlib import Path
 __all__ = ["code_version"]
 
 DISTRIBUTION = "snapshot-pipelines"
+HERE = Path(__file__)
 
 
 @cache
@@ -31,8 +32,15 @@ def _installed_commit(origin: str | None) -> str:
 
 
 def _checkout_commit() -> str:
-    """Return the commit of the checkout around this file."""
-    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=7", "--exclude=*"]
+    """Return the commit of the checkout that this file belongs to; empty if it only lies within one."""
+    if not _git("ls-files", "--error-unmatch", HERE.name):
+        return ""
+    return _git("describe", "--always", "--dirty", "--abbrev=7", "--exclude=*")
+
+
+def _git(*arguments: str) -> str:
+    """Return what git says beside this file; empty if it fails or is not there."""
+    command = ["git", "-C", str(HERE.parent), *arguments]
     try:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):

@@ -25,11 +25,23 @@ class Feature:
     formula
         Returns one number per symbol, shape (n_symbols,); what it reads is NaN where there is no bar.
     bars
-        The value is NaN unless each of so many last sessions, ``as_of`` included, has a bar.
+        The value is NaN unless each of so many last sessions, ``as_of`` included, has a bar; 0 leaves that to the
+        formula.
+
+    Raises
+    ------
+    InvalidInput
+        A function without a name of its own, or a negative number of bars.
     """
 
     formula: Formula
     bars: int
+
+    def __post_init__(self) -> None:
+        if not self.name.isidentifier() or self.name.startswith("_"):
+            raise InvalidInput(f"feature {self.name} has no name of its own; write it as a function, def name(window)")
+        if self.bars < 0:
+            raise InvalidInput(f"feature {self.name}: bars is {self.bars}; it is 0 or more")
 
     @property
     def name(self) -> str:

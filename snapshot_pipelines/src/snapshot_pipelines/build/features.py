@@ -33,7 +33,8 @@ def adv20_usd(w: Window) -> FloatArray:
 @feature(bars=63)
 def dvol63_usd(w: Window) -> FloatArray:
     """Median of P V over 63 sessions, USD. NaN without a bar or a volume in any of them."""
-    return np.median(w.dollar_volume(63), axis=0)
+    ascending = np.sort(w.dollar_volume(63), axis=0)
+    return np.where(np.isnan(ascending[-1]), np.nan, ascending[31])
 
 
 @feature(bars=0)
@@ -103,8 +104,8 @@ def beta_252(w: Window) -> FloatArray:
 
     NaN without a bar in any of 253 sessions, of the symbol or of SPY, and where SPY did not move.
     """
-    own, market = _deviations(w, 252)
-    return (own * market).sum(axis=0) / (market * market).sum(axis=0)
+    covariance, _, market = _moments(w)
+    return covariance / market
 
 
 @feature(bars=253)
@@ -113,8 +114,8 @@ def corr_252(w: Window) -> FloatArray:
 
     NaN without a bar in any of 253 sessions, of the symbol or of SPY, and where one of them did not move.
     """
-    own, market = _deviations(w, 252)
-    return (own * market).sum(axis=0) / np.sqrt((own * own).sum(axis=0) * (market * market).sum(axis=0))
+    covariance, own, market = _moments(w)
+    return covariance / np.sqrt(own * market)
 
 
 @feature(bars=63)
@@ -133,7 +134,7 @@ def high_252_gap(w: Window) -> FloatArray:
 def maxdd_126(w: Window) -> FloatArray:
     """Minimum over the last 126 C of C / (maximum since the window's first) - 1. NaN without a bar in any of them."""
     closes = w.closes(126)
-    return (closes / np.maximum.accumulate(closes, axis=0)).min(axis=0) - 1
+    return (closes / _running_maximum(closes)).min(axis=0) - 1
 
 
 FEATURES: Sequence[Feature] = (
@@ -171,9 +172,22 @@ def _volatility(w: Window, sessions: int) -> FloatArray:
     return w.returns(sessions).std(axis=0, ddof=1) * math.sqrt(SESSIONS_PER_YEAR)
 
 
-def _deviations(w: Window, sessions: int) -> tuple[FloatArray, FloatArray]:
-    """Return deviations from the mean return, of every symbol and of the market, (sessions, n_symbols) and (.., 1)."""
-    returns = w.returns(sessions)
-    own = returns - returns.mean(axis=0)
-    at = w.column(MARKET)
-    return own, own[:, at : at + 1]
+def _moments(w: Window) -> tuple[FloatArray, FloatArray, np.float64]:
+    """Return 252 times the covariance with the market, the variance, and the variance of the market."""
+
+    def compute() -> tuple[FloatArray, FloatArray, np.float64]:
+        returns = w.returns(252)
+        own = returns - returns.mean(axis=0)
+        market = own[:, w.column(MARKET)]
+        return np.einsum("ij,i->j", own, market), np.einsum("ij,ij->j", own, own), np.einsum("i,i->", market, market)
+
+    return w.once("moments_252", compute)
+
+
+def _running_maximum(values: FloatArray) -> FloatArray:
+    """Return the maximum of each row and those before it: steps of 1, 2, 4 and so on are faster than row by row."""
+    highest, step = values, 1
+    while step < len(values):
+        highest = np.concatenate([highest[:step], np.maximum(highest[step:], highest[:-step])])
+        step *= 2
+    return highest

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from datetime import date
-from functools import cached_property
+from typing import TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,40 +13,38 @@ from quant_platform_kit.domain.prices import FloatArray, PriceHistory, PriceTabl
 
 __all__ = ["Grid", "Window", "merged"]
 
+T = TypeVar("T")
 FIELDS = ("close", "unadjusted", "volume")
 YEAR = 252
 """Sessions of returns that are kept for the next feature that asks."""
 
 
-@dataclass(frozen=True)
 class Grid:
     """Bars of all symbols: one row per calendar session, one column per symbol.
 
-    Attributes
+    Parameters
     ----------
     table
         ``close`` holds adjusted closes (total return), ``unadjusted`` the closes that were traded at up to splits,
         ``volume`` shares; NaN = none. A bar is a session with both closes.
+
+    Attributes
+    ----------
+    missing
+        Where there is no bar, shape (n_sessions, n_symbols).
+    runs
+        Sessions of the unbroken run of bars that ends at each session, shape (n_sessions, n_symbols).
+    first_bars
+        The row of each symbol's first bar, shape (n_symbols,); the number of rows for a symbol without one.
     """
 
-    table: PriceTable
-
-    @cached_property
-    def missing(self) -> NDArray[np.bool_]:
-        """Where there is no bar, shape (n_sessions, n_symbols)."""
-        return np.isnan(self.table.fields["close"])
-
-    @cached_property
-    def runs(self) -> NDArray[np.int32]:
-        """Sessions of the unbroken run of bars that ends at each session, shape (n_sessions, n_symbols)."""
+    def __init__(self, table: PriceTable) -> None:
+        self.table = table
+        self.missing: NDArray[np.bool_] = np.isnan(table.fields["close"])
         row = np.arange(1, len(self.missing) + 1, dtype=np.int32)[:, np.newaxis]
-        return row - np.maximum.accumulate(np.where(self.missing, row, np.int32(0)), axis=0)
-
-    @cached_property
-    def first_bars(self) -> NDArray[np.int64]:
-        """The row of each symbol's first bar, shape (n_symbols,); the number of rows for a symbol without one."""
+        self.runs: NDArray[np.int32] = row - np.maximum.accumulate(np.where(self.missing, row, np.int32(0)), axis=0)
         none = self.missing.all(axis=0)
-        return np.where(none, len(self.missing), self.missing.argmin(axis=0))
+        self.first_bars: NDArray[np.int64] = np.where(none, len(self.missing), self.missing.argmin(axis=0))
 
     def until(self, as_of: date) -> Window:
         """Return what was known when ``as_of`` (exchange-local date) had closed."""
@@ -70,6 +67,7 @@ class Window:
         self._stop = stop
         self.prices = PriceHistory(grid.table, stop)
         self._returns: FloatArray = np.empty((0, len(grid.table.symbols)))
+        self._found: dict[str, object] = {}
 
     @property
     def symbols(self) -> tuple[str, ...]:
@@ -121,6 +119,12 @@ class Window:
             self._returns = closes[1:] / closes[:-1] - 1
         return self._returns[-sessions:]
 
+    def once(self, name: str, compute: Callable[[], T]) -> T:
+        """Return what ``compute`` returned when it was first asked for under a name: what several features read."""
+        if name not in self._found:
+            self._found[name] = compute()
+        return cast("T", self._found[name])
+
     def dollar_volume(self, sessions: int) -> FloatArray:
         """Return close x volume of the last sessions in USD, oldest first, shape (sessions, n_symbols)."""
         return self._last("unadjusted", sessions) * self._last("volume", sessions)
@@ -149,7 +153,7 @@ def merged(tables: Sequence[PriceTable], sessions: Sequence[date]) -> Grid:
     half = np.isnan(fields["close"]) | np.isnan(fields["unadjusted"])
     fields["close"][half] = np.nan
     fields["unadjusted"][half] = np.nan
-    return Grid(PriceTable(days, symbols, fields))
+    return Grid(PriceTable(days, symbols, fields, copy=False))
 
 
 def _on(days: NDArray[np.datetime64], table: PriceTable, name: str) -> FloatArray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Mapping
 
-__all__ = ["ISSUERS", "secondary"]
+__all__ = ["ISSUERS", "secondary_lines"]
 
 ISSUERS = (
     ("GOOG", "GOOGL"),
@@ -15,23 +15,25 @@ ISSUERS = (
     ("UA", "UAA"),
     ("CMCSA", "CMCSK"),
 )
-_LINES: Mapping[str, tuple[str, ...]] = {symbol: lines for lines in ISSUERS for symbol in lines}
 
 
-def secondary(symbol: str, dollars: Mapping[str, float], members: Collection[str]) -> bool:
-    """Whether another line of the same issuer takes precedence.
+def secondary_lines(dollars: Mapping[str, float], members: Collection[str]) -> set[str]:
+    """Return the symbols that another line of the same issuer takes precedence of.
 
     Parameters
     ----------
     dollars
-        dvol63_usd of every symbol, ``symbol`` included; NaN ranks lowest.
+        dvol63_usd of every symbol; NaN ranks lowest.
     members
         Members with a bar in the session: of them alone one can take precedence. It does with the larger dvol63_usd;
         of two equal ones the smaller symbol does.
     """
-    own = _rank(symbol, dollars)
-    others = (line for line in _LINES.get(symbol, ()) if line != symbol and line in members)
-    return any(_rank(line, dollars) < own for line in others)
+    behind: set[str] = set()
+    for issuer in ISSUERS:
+        lines = [line for line in issuer if line in dollars]
+        first = min((_rank(line, dollars) for line in lines if line in members), default=None)
+        behind.update(line for line in lines if first is not None and _rank(line, dollars) > first)
+    return behind
 
 
 def _rank(symbol: str, dollars: Mapping[str, float]) -> tuple[float, str]:

@@ -37,6 +37,8 @@ def read_features(path: Path, content: bytes) -> tuple[Feature, ...]:
     module.__file__ = str(path)
     try:
         exec(compile(content, str(path), "exec"), module.__dict__)
+    except InvalidInput as error:
+        raise InvalidInput(f"{path}: {error}") from None
     except Exception as error:
         raise InvalidInput(f"{path} fails to load: {type(error).__name__}: {error}") from error
     known = {id(one) for one in FEATURES}

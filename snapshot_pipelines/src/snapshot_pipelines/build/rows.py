@@ -18,7 +18,7 @@ from snapshot_pipelines.build.feature import Feature
 from snapshot_pipelines.build.features import FEATURES, dvol63_usd
 from snapshot_pipelines.build.fundamentals import Fundamentals
 from snapshot_pipelines.build.grid import Grid, Window
-from snapshot_pipelines.build.issuers import secondary
+from snapshot_pipelines.build.issuers import secondary_lines
 from snapshot_pipelines.build.membership import Membership
 from snapshot_pipelines.build.sectors import BENCHMARKS, SectorLabel
 
@@ -76,6 +76,11 @@ class Market:
         """The universe: every symbol with a sector label."""
         return frozenset(self.sectors)
 
+    @cached_property
+    def stock_columns(self) -> NDArray[np.int64]:
+        """Where the grid has stocks."""
+        return np.array([at for at, symbol in enumerate(self.grid.table.symbols) if symbol in self.sectors])
+
     def members(self, day: date) -> frozenset[str]:
         """Return the stocks that were members on ``day`` (exchange-local date)."""
         return self.stocks & self.membership.members(day) if self.membership else self.stocks
@@ -104,7 +109,7 @@ def rows_at(market: Market, as_of: date) -> Values:
     _refuse_without_bars(market, window, as_of)
     wanted = market.with_rows(as_of)
     symbols = sorted(s for s, seen in zip(window.symbols, window.seen.tolist(), strict=True) if seen and s in wanted)
-    at = [window.column(symbol) for symbol in symbols]
+    at = np.array([window.column(symbol) for symbol in symbols])
     features = {one.name: one(window)[at] for one in market.features}
     history = window.history[at]
     return {
@@ -120,14 +125,14 @@ def _labels(
 ) -> dict[str, NDArray[np.generic] | list[str]]:
     members = market.members(as_of)
     trading = {symbol for symbol, run in zip(symbols, history.tolist(), strict=True) if run and symbol in members}
-    traded = dict(zip(symbols, dollars.tolist(), strict=True))
+    behind = secondary_lines(dict(zip(symbols, dollars.tolist(), strict=True)), trading)
     sectors = [market.sectors.get(symbol, _UNLABELLED) for symbol in symbols]
     return {
         "as_of": np.full(len(symbols), np.datetime64(as_of, "D")),
         "symbol": symbols,
         "is_stock": np.array([symbol not in BENCHMARKS for symbol in symbols], dtype=np.int8),
         "member": np.array([symbol in members for symbol in symbols], dtype=np.int8),
-        "primary": np.array([not secondary(symbol, traded, trading) for symbol in symbols], dtype=np.int8),
+        "primary": np.array([symbol not in behind for symbol in symbols], dtype=np.int8),
         "sector": [sector.name for sector in sectors],
         "sector_code": np.array([sector.code for sector in sectors], dtype=np.int16),
     }
@@ -145,11 +150,9 @@ def _facts(fundamentals: Fundamentals, symbols: list[str], as_of: date) -> dict[
 
 def _refuse_without_bars(market: Market, window: Window, as_of: date) -> None:
     """Refuse a session in which no stock has a bar: prices end before it, or begin after it."""
-    stocks = [window.column(symbol) for symbol in window.symbols if symbol in market.sectors]
-    known = window.prices.last_session == as_of
-    if known and window.history[stocks].any():
+    if window.prices.last_session == as_of and window.history[market.stock_columns].any():
         return
-    dates = market.grid.table.dates[~market.grid.missing[:, stocks].all(axis=1)]
+    dates = market.grid.table.dates[~market.grid.missing[:, market.stock_columns].all(axis=1)]
     raise InvalidInput(
         f"no stock has a bar on {as_of}; bars of the stocks reach from {dates[0]} to {dates[-1]}: give prices up "
         "to the session, or another --as-of"

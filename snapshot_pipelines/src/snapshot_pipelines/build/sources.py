@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from quant_platform_kit.adapters.arrow import arrow_module
 from quant_platform_kit.adapters.price_files import price_table, read_prices
 from quant_platform_kit.domain.digests import sha256
 from quant_platform_kit.domain.errors import InvalidInput
@@ -116,6 +117,7 @@ def _prices(path: Path, needed: Collection[str], calendar: ExchangeCalendar) -> 
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     prices = read_prices(path, _PRICE_COLUMNS)
+    arrow_module("pyarrow", "reading price files").default_memory_pool().release_unused()
     if _state(path) != before:
         raise InvalidInput(f"{path} was changed while it was read; try again when it is complete")
     held = [symbol for symbol in prices.symbols if symbol in needed]

@@ -12,6 +12,7 @@ import numpy as np
 from snapshot_pipelines.build.grid import Window
 from snapshot_pipelines.build.membership import Stay
 from snapshot_pipelines.build.rows import Market, Values
+from snapshot_pipelines.build.sectors import BENCHMARKS
 
 __all__ = ["summary_of"]
 
@@ -21,6 +22,7 @@ LONG_PAUSE = 20
 """More sessions without a bar between two bars look like two companies of one name."""
 LONG_ABSENCE = timedelta(days=730)
 """A longer time between two stays looks so too."""
+_MOST_UNKNOWN = 0.1
 _NAMED = 12
 
 
@@ -46,6 +48,7 @@ def summary_of(market: Market, as_of: date, rows: Values) -> dict[str, Any]:
         "sector_labels": _sector_labels(market, as_of, symbols),
         "gaps": dict(sorted(_gaps(window, members).items())),
         "suspected_ticker_reuse": dict(_reused(market, window, symbols)),
+        "benchmarks_without_bar": [symbol for symbol in BENCHMARKS if not window.history[window.column(symbol)]],
         "secondary_lines": [symbol for symbol, one in zip(symbols, rows["primary"], strict=True) if not one],
         "unknown_values": _unknown(market, rows),
     }
@@ -82,11 +85,12 @@ def _gaps(window: Window, members: set[str]) -> dict[str, int]:
 
 def _reused(market: Market, window: Window, symbols: list[str]) -> Iterator[tuple[str, str]]:
     """Yield symbols under which two companies may have traded, and why it looks so."""
-    broken = window.history < window.age
+    stays: Mapping[str, Sequence[Stay]] = market.membership.stays if market.membership else {}
+    sessions, age = window.prices.sessions, window.age
+    broken = window.history < age
     for symbol in symbols:
-        at = window.column(symbol)
-        first = window.prices.sessions[-int(window.age[at])]
-        if market.membership and (why := _came_back(market.membership.stays.get(symbol, ()), first, window.as_of)):
+        at, stayed = window.column(symbol), stays.get(symbol, ())
+        if len(stayed) > 1 and (why := _came_back(stayed, sessions[-int(age[at])], window.as_of)):
             yield symbol, why
         elif broken[at] and (pause := window.longest_pause(symbol)) > LONG_PAUSE:
             yield symbol, f"no bar for {pause} sessions, then bars again"
@@ -133,6 +137,9 @@ def _sentences(document: Mapping[str, Any], as_of: date) -> Iterator[str]:
             f"{labels['dated_after_as_of']} of {labels['stocks']} sector labels are dated after {as_of}, the newest "
             f"{labels['newest']}: they say how a stock was classed later."
         )
+    yield from _named("No bar on that day, and so hardly a feature:", document["benchmarks_without_bar"])
+    most = [name for name, count in document["unknown_values"].items() if count > _MOST_UNKNOWN * coverage["with_row"]]
+    yield from _named("Unknown of more than a tenth of the members, and no use to a profile that reads it:", most)
     yield from _named("No sector is known of", labels["unknown"])
     yield from _named("Bars are missing in the last year of", document["gaps"])
     yield from _named("Possibly two companies under one symbol:", document["suspected_ticker_reuse"])

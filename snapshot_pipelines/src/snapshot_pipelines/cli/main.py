@@ -12,7 +12,7 @@ from quant_platform_kit.cli.output import complain
 from quant_platform_kit.domain.errors import QuantError
 from typer.exceptions import Abort, Exit, TyperException
 
-from snapshot_pipelines.cli import build
+from snapshot_pipelines.cli import build, diff, list, prune, publish, pull, show, verify
 
 __all__ = ["app", "main"]
 
@@ -26,6 +26,13 @@ app = typer.Typer(
 
 
 app.command("build")(build.build_command)
+app.command("publish")(publish.publish_command)
+app.command("verify")(verify.verify_command)
+app.command("list")(list.list_command)
+app.command("show")(show.show_command)
+app.command("diff")(diff.diff_command)
+app.command("prune")(prune.prune_command)
+app.command("pull")(pull.pull_command)
 
 
 @app.callback()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import time
+import zlib
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -115,6 +116,5 @@ def _date_after(file: Path, before: int) -> None:
 
 
 def _generation(stat: os.stat_result, data: bytes) -> int:
-    known = hashlib.sha256(f"{stat.st_dev}:{stat.st_ino}:{stat.st_mtime_ns}:".encode())
-    known.update(data)
-    return int.from_bytes(known.digest()[:8]) >> 2 or 1
+    known = f"{stat.st_dev}:{stat.st_ino}:{stat.st_mtime_ns}:{len(data)}:{zlib.crc32(data)}"
+    return int.from_bytes(hashlib.sha256(known.encode()).digest()[:8]) >> 2 or 1

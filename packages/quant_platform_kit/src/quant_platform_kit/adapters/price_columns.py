@@ -180,7 +180,7 @@ def _names(path: Path) -> list[str]:
 
 def _read(path: Path, names: Sequence[str]) -> Any:
     if not path.name.endswith(_CSV):
-        with arrow_module("pyarrow.parquet").ParquetFile(path) as file:
+        with arrow_module("pyarrow.parquet").ParquetFile(path, read_dictionary=["symbol"]) as file:
             return file.read(columns=list(names))
     try:
         return _read_csv(path, names, [name for name in names if name in _TEXT])

@@ -183,28 +183,31 @@ def price_table(
         ``adj_close`` that is not total return.
     """
     wanted = tuple(sorted(set(symbols)))
-    if absent := [symbol for symbol in wanted if symbol not in prices.symbols]:
+    code = {symbol: number for number, symbol in enumerate(prices.symbols)}
+    if absent := [symbol for symbol in wanted if symbol not in code]:
         raise InvalidInput(f"{prices.path} has no prices of {', '.join(absent)}; it holds {', '.join(prices.symbols)}")
     if field == "adj_close" and prices.carried(field) is not Adjustment.TOTAL_RETURN:
         raise InvalidInput(
             f"{prices.path}: its column adjustment says {prices.carried(field).value}, so adj_close is not taken as "
             "total return; use --price-field close, or correct the column if it is wrong"
         )
-    chosen = np.isin(prices.codes, [prices.symbols.index(symbol) for symbol in wanted])
-    days, codes = prices.days[chosen], prices.codes[chosen]
+    to_column = np.full(len(code), -1)
+    to_column[[code[symbol] for symbol in wanted]] = np.arange(len(wanted))
+    chosen = to_column[prices.codes] >= 0
+    rows = slice(None) if chosen.all() else np.flatnonzero(chosen)  # all of them without a copy
+    days, codes = prices.days[rows], prices.codes[rows]
     if field != "close":
         _refuse_bad_closes(prices, chosen)
     sessions = np.array(_sessions(prices, days, calendar), dtype="datetime64[D]")
-    to_column = np.full(len(prices.symbols), -1)
-    to_column[[prices.symbols.index(symbol) for symbol in wanted]] = np.arange(len(wanted))
     cells = np.searchsorted(sessions, days) * len(wanted) + to_column[codes]
     _refuse_duplicates(prices, days, codes, cells)
     grids: dict[str, FloatArray] = {}
     for name, values in _series(prices, field, unadjusted).items():
         grids[name] = np.full(len(sessions) * len(wanted), np.nan)
-        grids[name][cells] = values[chosen]
+        grids[name][cells] = values[rows]
     try:
-        return PriceTable(sessions, wanted, {name: grid.reshape(len(sessions), -1) for name, grid in grids.items()})
+        fields = {name: grid.reshape(len(sessions), -1) for name, grid in grids.items()}
+        return PriceTable(sessions, wanted, fields, copy=False)
     except InvalidInput as error:
         raise InvalidInput(f"{prices.path}: {error}") from None
 

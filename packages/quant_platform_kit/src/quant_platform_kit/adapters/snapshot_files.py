@@ -11,12 +11,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from quant_platform_kit.adapters.arrow import arrow_module
 from quant_platform_kit.domain.errors import InvalidInput
+from quant_platform_kit.domain.prices import FloatArray
 from quant_platform_kit.domain.snapshot_manifest import Column
-from quant_platform_kit.domain.snapshot_rows import Cells, SnapshotRows
+from quant_platform_kit.domain.snapshot_rows import SnapshotRows
 
 __all__ = ["read_rows", "write_rows"]
 
-_DTYPES = {"date": "datetime64[D]", "int8": "i1", "int16": "i2", "int32": "i4", "float64": "f8"}
+_NUMBERS = ("int8", "int16", "int32", "float64")
+
 _arrow = partial(arrow_module, task="a feature snapshot")
 
 
@@ -68,13 +70,7 @@ def read_rows(data: bytes) -> SnapshotRows:
     except (arrow.ArrowException, OSError, ValueError) as error:
         said = " ".join("".join(char if char.isprintable() else " " for char in str(error)).split())
         raise InvalidInput(f"is no readable parquet file: {said[:200]}") from None
-    columns = tuple(Column(field.name, _name(field.type), field.nullable) for field in table.schema)
-    cells = {
-        column.name: _cells(column.type, table.column(at))
-        for at, column in enumerate(columns)
-        if column.type in (*_DTYPES, "string")
-    }
-    return SnapshotRows(columns, table.num_rows, cells)
+    return _rows(table)
 
 
 # --- writing: arrays of pyarrow from the memory of numpy's, which takes no pandas ----------------
@@ -90,7 +86,7 @@ def _array(column: Column, values: Sequence[object]) -> Any:
     found: NDArray[Any] = np.asarray(values)
     empty = np.isnat(found) if column.type == "date" else np.isnan(found.astype("f8"))
     with np.errstate(invalid="ignore"):
-        made = found.astype(_DTYPES[column.type])
+        made = found.astype("datetime64[D]" if column.type == "date" else column.type)
     if not np.array_equal(found[~empty], made[~empty]):
         raise InvalidInput(f"column {column.name} holds what {column.type} cannot")
     if empty.any() and not (column.nullable and column.type == "float64"):
@@ -110,25 +106,34 @@ def _text_array(column: Column, values: Sequence[object]) -> Any:
     return arrow.Array.from_buffers(arrow.string(), len(texts), buffers)
 
 
-# --- reading -----------------------------------------------------------------------------------
+# --- reading: numpy's arrays from the memory of pyarrow's ----------------------------------------
+
+_NAMES = {"date32[day]": "date", "double": "float64", "float": "float32"}
+"""Types whose name in a manifest is another one than pyarrow's."""
 
 
-def _name(kind: Any) -> str:
-    """Return how a manifest names a type of pyarrow."""
-    return {"date32[day]": "date", "double": "float64", "float": "float32"}.get(str(kind), str(kind))
+def _rows(table: Any) -> SnapshotRows:
+    kinds = [_NAMES.get(name := str(kind), name) for kind in table.schema.types]
+    columns = tuple(map(Column, table.column_names, kinds, [field.nullable for field in table.schema]))
+    texts = {c.name: tuple(table.column(at).to_pylist()) for at, c in enumerate(columns) if c.type == "string"}
+    days = {c.name: _days(table.column(at)) for at, c in enumerate(columns) if c.type == "date"}
+    numeric = [at for at, column in enumerate(columns) if column.type in _NUMBERS]
+    names = tuple(columns[at].name for at in numeric)
+    return SnapshotRows(columns, table.num_rows, texts, days, names, _numbers(table.select(numeric)))
 
 
-def _cells(kind: str, column: Any) -> Cells:
-    """Return a column with NaN, NaT or None where it has nothing."""
-    if kind == "string":
-        return tuple(column.to_pylist())
+def _numbers(table: Any) -> FloatArray:
+    """Return columns of numbers as one array, shape (columns, rows), NaN where there is nothing."""
+    batches: list[Any] = table.combine_chunks().to_batches() if table.num_columns else []
+    return _of_batch(batches[0]) if batches else np.empty((table.num_columns, table.num_rows))
+
+
+def _days(column: Any) -> NDArray[np.datetime64]:
+    """Return a column of dates, NaT where there is nothing."""
     arrow = _arrow("pyarrow")
-    chunk = column.combine_chunks()
-    chunk = chunk.cast(arrow.int32()) if kind == "date" else chunk
-    known = np.from_dlpack(chunk.drop_null() if chunk.null_count else chunk)
-    known = known.astype("datetime64[D]") if kind == "date" else known.astype(np.float64, copy=False)
-    if chunk.null_count == 0:
-        return known
-    cells = np.full(len(chunk), np.datetime64("NaT", "D") if kind == "date" else np.nan)
-    cells[np.from_dlpack(chunk.is_valid().cast(arrow.int8())).astype(bool)] = known
-    return cells
+    days = column.combine_chunks().view(arrow.int32())
+    return _of_batch(arrow.RecordBatch.from_arrays([days], ["day"]))[0].astype("M8[D]")
+
+
+def _of_batch(batch: Any) -> FloatArray:
+    return np.asarray(batch.to_tensor(null_to_nan=True, row_major=False), np.float64).T

@@ -7,7 +7,7 @@ import inspect
 import json
 import sys
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import entry_points
@@ -21,7 +21,16 @@ from quant_platform_kit.domain.digests import sha256
 from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.domain.strategy import BoundStrategy, Strategy, StrategyManifest
 
-__all__ = ["ENTRY_POINTS", "GivenConfig", "bind", "catalog", "find_strategy", "load_strategy_file", "read_config"]
+__all__ = [
+    "ENTRY_POINTS",
+    "GivenConfig",
+    "bind",
+    "catalog",
+    "find_strategy",
+    "load_strategy_file",
+    "read_config",
+    "read_file",
+]
 
 ENTRY_POINTS = "quant.strategies"
 """Entry point group: each loads a mapping of profile name -> `Strategy`."""
@@ -154,10 +163,23 @@ def _sentence(error: ValidationError, model: type[BaseModel]) -> str:
     return f"{key} is {first['input']!r}: {why}"
 
 
-def read_config(items: Sequence[str]) -> GivenConfig:
+def read_file(name: str) -> bytes:
+    """Return the content of a configuration file; `InvalidInput` if it cannot be read."""
+    try:
+        return Path(name).read_bytes()
+    except OSError as error:
+        raise InvalidInput(f"--config {name}: {error.strerror}; give KEY=VALUE, a TOML or a JSON file") from error
+
+
+def read_config(items: Sequence[str], read: Callable[[str], bytes] = read_file) -> GivenConfig:
     """Read ``KEY=VALUE`` items, TOML and JSON files into one configuration; later items win.
 
     A JSON file may say with ``profile`` whose it is. Given alone, its bytes are the configuration's identity.
+
+    Parameters
+    ----------
+    read
+        Returns the content of a file by its name.
 
     Raises
     ------
@@ -172,23 +194,16 @@ def read_config(items: Sequence[str]) -> GivenConfig:
         if is_pair:
             values[key.strip()] = value.strip()
         elif item.endswith(JSON):
-            content = _read_file(Path(item))
+            content = read(item)
             values.update(_read_json(item, content))
             profile = values.pop(PROFILE, profile)
             digest = sha256(content) if len(items) == 1 else ""
         else:
-            values.update(_read_toml(item, _read_file(Path(item))))
+            values.update(_read_toml(item, read(item)))
     return GivenConfig(values, profile, digest)
 
 
 PROFILE, JSON = "profile", ".json"
-
-
-def _read_file(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise InvalidInput(f"--config {path}: {error.strerror}; give KEY=VALUE, a TOML or a JSON file") from error
 
 
 def _read_toml(name: str, content: bytes) -> dict[str, object]:

@@ -106,8 +106,8 @@ def run_backtest(
     """Back-test on the prices of a file, with a progress bar."""
     calendar = load_calendar("XNYS")
     symbols = {*bound.manifest.symbols, *([settings.benchmark] if settings.benchmark else [])}
-    stocks = (reading.snapshot.stocks for reading in features if reading.snapshot)
-    symbols |= frozenset(file.symbols).intersection(frozenset().union(*stocks))
+    stocks = {stock for reading in features if reading.snapshot for stock in reading.snapshot.stocks}
+    symbols |= stocks.intersection(file.symbols)
     prices = price_table(file, symbols, price_field, calendar)
     with progress(f"back-test {bound.manifest.profile}") as bar:
         task = bar.add_task("sessions", total=None)

@@ -60,9 +60,12 @@ def run_service(platform: str, due: datetime, mode: Mode | None) -> list[Account
         As `run_accounts`, or the settings describe no service.
     """
     compose: Callable[[], Service] = load_of_platform(ENTRY_POINTS, platform, "service")
+    from loguru import logger
+
     from quant_platform_kit.runtime.run_accounts import Trigger, run_accounts
     from quant_platform_kit.runtime.stopping import StopSignal
 
+    logger.disable("quant_platform_kit")  # the command says itself what the service would log
     return run_accounts(compose(), Trigger(due, mode), StopSignal())
 
 

@@ -23,7 +23,7 @@ from quant_platform_kit.domain.runs import RunReport
 from quant_platform_kit.services.run.request import Handover
 
 if TYPE_CHECKING:  # an app brings what its service needs; the command line does without
-    from quant_platform_kit.runtime.run_accounts import AccountResult
+    from quant_platform_kit.cli.broker import AccountResult
 
 __all__ = ["run_command", "show_report"]
 

@@ -34,6 +34,8 @@ class PriceTable:
         ``unadjusted`` are closes in the units of quotes, raw or split-adjusted, where ``close`` are not. ``volume``
         counts units, NaN where it is not told. Only what a run decides or trades on has to be a price: lows, highs and
         volumes may be zero.
+    copy
+        False hands the grids over: they become read-only, and nobody else may write to their memory.
 
     Raises
     ------
@@ -43,7 +45,14 @@ class PriceTable:
 
     __slots__ = ("column", "dates", "fields", "months", "sessions", "symbols")
 
-    def __init__(self, dates: NDArray[np.datetime64], symbols: Sequence[str], fields: Mapping[str, FloatArray]) -> None:
+    def __init__(
+        self,
+        dates: NDArray[np.datetime64],
+        symbols: Sequence[str],
+        fields: Mapping[str, FloatArray],
+        *,
+        copy: bool = True,
+    ) -> None:
         days = np.array(dates, dtype="datetime64[D]")
         days.setflags(write=False)
         self._index(days, symbols)
@@ -53,7 +62,7 @@ class PriceTable:
             raise InvalidInput(f"date {days[row]} follows {days[row - 1]}; dates ascend without duplicates")
         if "close" not in fields:
             raise InvalidInput(f"price table has the fields {sorted(fields)}; it needs 'close'")
-        self.fields: Mapping[str, FloatArray] = {name: self._owned(name, grid) for name, grid in fields.items()}
+        self.fields: Mapping[str, FloatArray] = {name: self._owned(name, grid, copy) for name, grid in fields.items()}
 
     def select(self, symbols: Sequence[str]) -> PriceTable:
         """Return the closes of some symbols, and what they are judged by, as a table; columns in the order given.
@@ -88,8 +97,8 @@ class PriceTable:
         if len(self.column) < len(self.symbols):
             raise InvalidInput(f"symbols repeat: {sorted(self.symbols)}; every column has a name of its own")
 
-    def _owned(self, name: str, grid: FloatArray) -> FloatArray:
-        owned = np.array(grid, dtype=np.float64, order="C")
+    def _owned(self, name: str, grid: FloatArray, copy: bool) -> FloatArray:
+        owned = np.array(grid, dtype=np.float64, order="C", copy=copy or None)
         expected = (len(self.sessions), len(self.symbols))
         if owned.shape != expected:
             raise InvalidInput(f"{name} has shape {owned.shape}; dates and symbols ask for {expected}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime
 from typing import Any, NoReturn, cast
@@ -112,7 +112,7 @@ def parse(data: bytes) -> SnapshotManifest:
     document = _document(data)
     if lacking := next((name for name in _FIELDS if name not in document), None):
         raise InvalidInput(f"manifest lacks {lacking}")
-    return SnapshotManifest(**{name: read(name, document[name]) for name, read in _FIELDS.items()})
+    return SnapshotManifest(**{name: _read(name, rule, document[name]) for name, rule in _FIELDS.items()})
 
 
 # --- writing -----------------------------------------------------------------------------------
@@ -161,104 +161,124 @@ def _shown(value: object) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def _wrong(name: str, value: object, expected: str) -> InvalidInput:
-    return InvalidInput(f"manifest: {name} is {_shown(value)}; expected {expected}")
+class _Wrong(Exception):
+    """A field of another type: what was expected, and where below the field it was found."""
+
+    def __init__(self, value: object, expected: str, below: str = "") -> None:
+        self.value, self.expected, self.below = value, expected, below
 
 
-def _text(name: str, value: object) -> str:
+def _read(name: str, rule: _Rule, value: object) -> Any:
+    try:
+        return rule(value)
+    except _Wrong as wrong:
+        raise InvalidInput(
+            f"manifest: {name}{wrong.below} is {_shown(wrong.value)}; expected {wrong.expected}"
+        ) from None
+
+
+def _text(value: object) -> str:
     if not isinstance(value, str) or not value:
-        raise _wrong(name, value, "a text")
+        raise _Wrong(value, "a text")
     return value
 
 
-def _text_or_none(name: str, value: object) -> str | None:
-    return None if value is None else _text(name, value)
+def _text_or_none(value: object) -> str | None:
+    return None if value is None else _text(value)
 
 
-def _digest(name: str, value: object) -> str:
+def _digest(value: object) -> str:
     if not isinstance(value, str) or not _HEX.fullmatch(value):
-        raise _wrong(name, value, "a SHA-256 of 64 small hexadecimal digits")
+        raise _Wrong(value, "a SHA-256 of 64 small hexadecimal digits")
     return value
 
 
-def _count(name: str, value: object) -> int:
+def _count(value: object) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
-        raise _wrong(name, value, "a whole number")
+        raise _Wrong(value, "a whole number")
     if value < 0:
-        raise _wrong(name, value, "a whole number of at least 0")
+        raise _Wrong(value, "a whole number of at least 0")
     return value
 
 
-def _positive(name: str, value: object) -> int:
-    if not _count(name, value):
-        raise _wrong(name, value, "a whole number of at least 1")
-    return cast("int", value)
+def _positive(value: object) -> int:
+    if (found := _count(value)) < 1:
+        raise _Wrong(value, "a whole number of at least 1")
+    return found
 
 
-def _flag(name: str, value: object) -> bool:
+def _flag(value: object) -> bool:
     if not isinstance(value, bool):
-        raise _wrong(name, value, "true or false")
+        raise _Wrong(value, "true or false")
     return value
 
 
-def _date(name: str, value: object) -> date:
+def _date(value: object) -> date:
     try:
         found = date.fromisoformat(cast("str", value))
     except (TypeError, ValueError):
         found = None
     if found is None or found.isoformat() != value:
-        raise _wrong(name, value, "a date such as 2018-11-30")
+        raise _Wrong(value, "a date such as 2018-11-30")
     return found
 
 
-def _instant(name: str, value: object) -> datetime:
+def _instant(value: object) -> datetime:
     try:
         if isinstance(value, str) and _UTC.fullmatch(value):
             return datetime.fromisoformat(value)
     except ValueError:
         pass
-    raise _wrong(name, value, "a UTC time such as 2018-11-30T22:15:04Z")
+    raise _Wrong(value, "a UTC time such as 2018-11-30T22:15:04Z")
 
 
-def _type(name: str, value: object) -> str:
+def _type(value: object) -> str:
     if value not in COLUMN_TYPES:
-        raise _wrong(name, value, f"one of {', '.join(COLUMN_TYPES)}")
+        raise _Wrong(value, f"one of {', '.join(COLUMN_TYPES)}")
     return cast("str", value)
 
 
-def _columns(name: str, value: object) -> tuple[Column, ...]:
-    columns = tuple(Column(**item) for item in _items(name, value, _COLUMN))
+def _columns(value: object) -> tuple[Column, ...]:
+    columns = tuple(Column(**item) for item in _items(value, _COLUMN))
     names = [column.name for column in columns]
-    if twice := next((each for each in names if names.count(each) > 1), None):
-        raise InvalidInput(f"manifest: {name} names {twice} twice")
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise InvalidInput(f"manifest: columns names {twice} twice")
     return columns
 
 
-def _sources(name: str, value: object) -> tuple[Source, ...]:
-    return tuple(Source(**item) for item in _items(name, value, _SOURCE))
+def _sources(value: object) -> tuple[Source, ...]:
+    return tuple(Source(**item) for item in _items(value, _SOURCE))
 
 
-def _items(name: str, value: object, rules: Mapping[str, _Read]) -> list[dict[str, Any]]:
-    """Return a list of objects, each read by the rules of its fields."""
+def _items(value: object, rules: Mapping[str, _Rule]) -> Iterator[dict[str, Any]]:
+    """Yield the objects of a list, each read by the rules of its fields."""
     if not isinstance(value, list):
-        raise _wrong(name, value, "a list")
-    found: list[dict[str, Any]] = []
+        raise _Wrong(value, "a list")
     for number, item in enumerate(cast("list[object]", value)):
-        here = f"{name}[{number}]"
         if not isinstance(item, dict):
-            raise _wrong(here, item, "an object")
-        if lacking := next((key for key in rules if key not in item), None):
-            raise InvalidInput(f"manifest: {here} lacks {lacking}")
-        found.append({key: read(f"{here}.{key}", cast("Any", item)[key]) for key, read in rules.items()})
+            raise _Wrong(item, "an object", f"[{number}]")
+        yield _item(cast("dict[str, object]", item), rules, number)
+
+
+def _item(item: Mapping[str, object], rules: Mapping[str, _Rule], number: int) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, rule in rules.items():
+        if key not in item:
+            raise _Wrong(item, f"an object with {key}", f"[{number}]")
+        try:
+            found[key] = rule(item[key])
+        except _Wrong as wrong:
+            raise _Wrong(wrong.value, wrong.expected, f"[{number}].{key}") from None
     return found
 
 
-_Read = Callable[[str, object], Any]
+_Rule = Callable[[object], Any]
 _HEX = re.compile(r"[0-9a-f]{64}")
 _UTC = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?Z")
-_COLUMN: Mapping[str, _Read] = {"name": _text, "type": _type, "nullable": _flag}
-_SOURCE: Mapping[str, _Read] = {"role": _text, "name": _text, "sha256": _digest, "bytes": _count}
-_FIELDS: Mapping[str, _Read] = {
+_COLUMN: Mapping[str, _Rule] = {"name": _text, "type": _type, "nullable": _flag}
+_SOURCE: Mapping[str, _Rule] = {"role": _text, "name": _text, "sha256": _digest, "bytes": _count}
+_FIELDS: Mapping[str, _Rule] = {
     "manifest_type": _text,
     "contract_version": _text,
     "strategy_profile": _text,

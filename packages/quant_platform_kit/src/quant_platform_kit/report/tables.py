@@ -15,6 +15,7 @@ __all__ = ["DecisionView", "HeatCell", "TargetRow", "blocked_rows", "decision", 
 STEPS = (0.0025, 0.02, 0.05, 0.10)
 LAST_TRADES = 20
 LAST_BLOCKED = 50
+MOST_NAMED = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class TargetRow:
 
 @dataclass(frozen=True, slots=True)
 class DecisionView:
-    """A decision to read; ``zeros`` names the managed symbols without a position to hold."""
+    """A decision to read; ``zeros`` names the managed symbols without a position to hold, or counts them."""
 
     as_of: str
     action: str
@@ -116,11 +117,16 @@ def decision(record: DecisionRecord, equity: float) -> DecisionView:
         action=made.action.value,
         buy_only=intent is not None and intent.buy_only,
         targets=_targets(intent, equity) if intent else (),
-        zeros=", ".join(symbol for symbol, target in intent.targets.items() if not target) if intent else "",
+        zeros=_zeros(intent) if intent else "",
         reasons=made.reasons,
         blocked=record.blocked,
         digest=record.digest,
     )
+
+
+def _zeros(intent: AllocationIntent) -> str:
+    symbols = [symbol for symbol, target in intent.targets.items() if not target]
+    return ", ".join(symbols) if len(symbols) <= MOST_NAMED else f"{len(symbols)} symbols"
 
 
 def _targets(intent: AllocationIntent, equity: float) -> tuple[TargetRow, ...]:

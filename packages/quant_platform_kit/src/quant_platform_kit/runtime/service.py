@@ -13,7 +13,7 @@ from quant_platform_kit.adapters.calendar_tables import load_calendar
 from quant_platform_kit.adapters.file_history import FileHistory
 from quant_platform_kit.adapters.notifier import AppriseNotifier
 from quant_platform_kit.adapters.stores import open_store
-from quant_platform_kit.adapters.strategies import bind, find_strategy, read_config
+from quant_platform_kit.adapters.strategies import bind, find_strategy, read_config, read_file
 from quant_platform_kit.domain.balances import BalanceRules
 from quant_platform_kit.domain.boundaries import Boundary
 from quant_platform_kit.domain.cycle import ExecutionPolicy
@@ -223,10 +223,29 @@ def _bound(settings: ServiceSettings) -> BoundStrategy:
         strategy = find_strategy(settings.strategy_profile)
     except InvalidInput as error:
         raise InvalidInput(f"STRATEGY_PROFILE: {error}") from error
+    path, own = settings.of_platform("strategy_config_path"), settings.strategy_config
+    items = [item for item in (path, *own.split(",")) if item]
     try:
-        return bind(strategy, read_config([item for item in settings.strategy_config.split(",") if item]))
+        return bind(strategy, read_config(items, lambda name: _content(name, settings)))
     except InvalidInput as error:
-        raise InvalidInput(f"STRATEGY_CONFIG is {settings.strategy_config!r}: {error}") from error
+        named = f"STRATEGY_CONFIG is {own!r}"
+        if path or not own:
+            setting = f"{settings.platform_prefix}STRATEGY_CONFIG_PATH"
+            named = f"{setting} is {path!r}" if path else f"{setting} is not set"
+        raise InvalidInput(f"{named}: {error}") from error
+
+
+def _content(name: str, settings: ServiceSettings) -> bytes:
+    """Return the content of a configuration file, on this machine or beside published snapshots."""
+    if not name.startswith("gs:"):
+        return read_file(name.removeprefix("file://"))
+    from quant_platform_kit.adapters.snapshot_stores import open_snapshots, split_address
+
+    folder, key = split_address(name)
+    found = open_snapshots(folder, endpoint=settings.storage_emulator_host).get(key)
+    if found is None:
+        raise InvalidInput(f"there is no file {name}; correct the path")
+    return found.data
 
 
 def _stale(settings: ServiceSettings) -> tuple[str, ...]:

@@ -21,9 +21,17 @@ from threading import Barrier
 import pytest
 
 from quant_platform_kit.domain.errors import Conflict, InvalidInput
+from quant_platform_kit.ports.snapshot_store import SnapshotStore
 from quant_platform_kit.ports.versioned_store import Stored, VersionedStore
 
-__all__ = ["BINARY", "INVALID_KEYS", "INVALID_PREFIXES", "StoreContract", "StoreProcessContract"]
+__all__ = [
+    "BINARY",
+    "INVALID_KEYS",
+    "INVALID_PREFIXES",
+    "SnapshotStoreContract",
+    "StoreContract",
+    "StoreProcessContract",
+]
 
 Reopen = Callable[[], VersionedStore]
 Address = Mapping[str, str]
@@ -267,6 +275,42 @@ class StoreContract:
         """S23."""
         with pytest.raises(InvalidInput, match="prefix"):
             store.keys(prefix)
+
+
+class SnapshotStoreContract(StoreContract):
+    """The cases S1 to S23, and D1 to D4 of objects that may be removed."""
+
+    def test_an_object_that_was_removed_is_not_there_and_others_are(self, store: SnapshotStore) -> None:
+        """D1."""
+        for key in ("versions/a/1", "versions/a/2", "versions/b/1"):
+            store.create(key, b"{}")
+        store.delete("versions/a/1")
+        store.delete("versions/b/1")
+        assert store.get("versions/a/1") is None
+        assert store.keys("versions/") == ["versions/a/2"]
+        assert _data(store, "versions/a/2") == b"{}"
+
+    def test_an_object_that_is_not_there_can_be_removed(self, store: SnapshotStore) -> None:
+        """D2: who comes second has nothing left to do."""
+        store.delete("versions/a/1")
+        store.create("lease", b"{}")
+        store.delete("lease/below")
+        assert store.keys("") == ["lease"]
+
+    def test_an_object_that_was_removed_is_another_one_when_it_is_made_again(self, store: SnapshotStore) -> None:
+        """D3: whoever read the old one cannot replace the new one, though it has the same content."""
+        before = store.create("versions/a/1", b"same")
+        store.delete("versions/a/1")
+        assert store.create("versions/a/1", b"same") != before
+        with pytest.raises(Conflict, match="versions/a/1"):
+            store.replace("versions/a/1", b"other", before)
+        assert _data(store, "versions/a/1") == b"same"
+
+    @pytest.mark.parametrize("key", INVALID_KEYS)
+    def test_a_text_that_is_no_key_names_nothing_to_remove(self, store: SnapshotStore, key: str) -> None:
+        """D4."""
+        with pytest.raises(InvalidInput, match="key"):
+            store.delete(key)
 
 
 class StoreProcessContract:

@@ -7,11 +7,13 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, TypeVar
 
-from quant_platform_kit.domain.errors import BrokerError, Conflict, NeedsOperator
+from quant_platform_kit.domain.errors import BrokerError, Conflict, NeedsOperator, StoreError
+from quant_platform_kit.domain.features import FeatureReading
 from quant_platform_kit.domain.orders import ExecutionReport, Order, check_whole_units, raise_if_rejected
 from quant_platform_kit.domain.portfolio import AccountState, Quote
 from quant_platform_kit.domain.prices import PriceHistory
 from quant_platform_kit.domain.silence import AfterSilence, BrokerTraits
+from quant_platform_kit.domain.strategy import BoundStrategy
 from quant_platform_kit.services.record.sent_orders import SentOrders
 from quant_platform_kit.testing.simulation.scenario import FaultKind
 from quant_platform_kit.testing.simulation.store import ActorStore
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from quant_platform_kit.testing.simulation.actor import Actor
     from quant_platform_kit.testing.simulation.venue_order import VenueOrder
 
-__all__ = ["SimulatedBroker", "SimulatedMarket"]
+__all__ = ["SimulatedBroker", "SimulatedFeatures", "SimulatedMarket"]
 
 _T = TypeVar("_T")
 OLD = timedelta(seconds=90)
@@ -268,3 +270,17 @@ class SimulatedMarket:
             return {name: Quote(name, self._world.price(name), now - age) for name in shown}
 
         return self._actor.call("market", f"quotes {' '.join(names)}", quotes, BrokerError)
+
+
+class SimulatedFeatures:
+    """A `FeatureSource` for one process."""
+
+    def __init__(self, actor: Actor) -> None:
+        self._actor = actor
+
+    def read(self, strategy: BoundStrategy, sessions: Sequence[date]) -> tuple[FeatureReading, ...]:
+        """Return what was published by now."""
+        shelf = self._actor.world.shelf
+        return self._actor.call(
+            "read", f"snapshots of {sessions[-1]}", lambda: shelf.read(strategy, sessions), StoreError
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
 
 from quant_platform_kit.domain.boundaries import Boundary
@@ -86,7 +87,7 @@ def scenario(seed: int, traits: str, workers: int = 2) -> Scenario:
     days = tuple(_day(random, workers) for _ in range(random.choice((2, 3, 3, 4))))
     calm = random.random() < 0.3
     behaviours = () if calm else tuple(_behaviour(random) for _ in range(14))
-    return Scenario(
+    made = Scenario(
         seed=seed,
         traits=traits,
         days=days,
@@ -95,6 +96,12 @@ def scenario(seed: int, traits: str, workers: int = 2) -> Scenario:
         lends=random.random() < 0.5,
         behaviours=behaviours,
     )
+    return replace(made, backed=True, days=tuple(_late(random, day) for day in days)) if random.random() < 0.3 else made
+
+
+def _late(random: Random, day: Day) -> Day:
+    """Return a day before which the snapshot may not have been published, or not for days."""
+    return replace(day, snapshot_late=random.choice((45, 500, 1500, 3000)) if random.random() < 0.25 else 0)
 
 
 def _day(random: Random, workers: int) -> Day:

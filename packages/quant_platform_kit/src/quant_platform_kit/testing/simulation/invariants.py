@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from decimal import Decimal
 from itertools import pairwise
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 from quant_platform_kit.domain.orders import Order, OrderState, Side
 from quant_platform_kit.domain.silence import AfterSilence
 from quant_platform_kit.testing.simulation.parts import Process, Surroundings
+from quant_platform_kit.testing.simulation.strategy import weights
 from quant_platform_kit.testing.simulation.venue_order import VenueOrder
 
 __all__ = ["INVARIANTS", "Broken", "Judge"]
@@ -33,6 +35,7 @@ INVARIANTS: Mapping[str, str] = {
     "planned-twice": "a decision that was executed, or whose orders are all filled, is never planned again",
     "planned-over-live-order": "no plan is made while an order of the platform is on its way or works",
     "decision-skipped": "a run that ends well decided its session and month ends before, and planned what is due",
+    "decided-otherwise": "a session is decided on what was drawn for it, whenever it is decided",
     "planned-superseded": "no plan is made for a decision that a newer one supersedes",
     "traded-over-foreign-order": "nothing is sent while another one's order works, unless that was accepted",
     "executed-not-filled": "a decision is called executed only when every order of its run is filled",
@@ -197,12 +200,20 @@ class Judge:
     def _wrote_decision(self, as_of: str, name: str, data: bytes) -> None:
         if name in ("REBALANCE", "HOLD"):
             self._decisions[as_of] = name
+            if name == "REBALANCE":
+                self._check_targets(as_of, json.loads(data)["decision"]["intent"]["targets"])
         elif name == "executed":
             run_id = json.loads(data)["run_id"]
             self._executed[as_of] = run_id
             for identity in self._plans.get(run_id, (None, []))[1]:
                 if not self._is_filled(identity):
                     self.fail("executed-not-filled", f"{as_of} by {run_id}: {identity} is not filled")
+
+    def _check_targets(self, as_of: str, targets: Mapping[str, str]) -> None:
+        """Hold a decision to what was drawn for its own session."""
+        drawn = weights(self._world.scenario.seed, date.fromisoformat(as_of))
+        if any(abs(Decimal(targets.get(symbol, "0")) - Decimal(weight)) > CENT**4 for symbol, weight in drawn.items()):
+            self.fail("decided-otherwise", f"{as_of}: {targets}")
 
     def _wrote_lease(self, actor: Process, lease: dict[str, Any]) -> None:
         self._epoch = actor.epoch = lease["epoch"]

@@ -11,6 +11,7 @@ from quant_platform_kit.domain.identity import RunKey
 from quant_platform_kit.domain.orders import Order
 from quant_platform_kit.domain.prices import PriceHistory
 from quant_platform_kit.domain.sessions import ExchangeCalendar
+from quant_platform_kit.testing.feature_shelf import FeatureShelf
 from quant_platform_kit.testing.simulation.loop import Loop
 from quant_platform_kit.testing.simulation.objects import Objects
 from quant_platform_kit.testing.simulation.scenario import Fault, Scenario
@@ -117,6 +118,7 @@ class Surroundings(Protocol):
     recognises: int
     loop: Loop
     objects: Objects
+    shelf: FeatureShelf
     causes: set[str]
     due_runs: list[str]
     damaged: bool

@@ -31,7 +31,7 @@ from quant_platform_kit.services.run.execution import ExecutionTimes
 from quant_platform_kit.services.run.request import RunPorts, RunRequest, RunTerms
 from quant_platform_kit.services.run.run_cycle import run_cycle
 from quant_platform_kit.testing.simulation.actor import Actor, ActorClock, Killed
-from quant_platform_kit.testing.simulation.broker import SimulatedBroker, SimulatedMarket
+from quant_platform_kit.testing.simulation.broker import SimulatedBroker, SimulatedFeatures, SimulatedMarket
 from quant_platform_kit.testing.simulation.loop import instant
 from quant_platform_kit.testing.simulation.parts import Surroundings
 from quant_platform_kit.testing.simulation.scenario import Fault
@@ -56,6 +56,7 @@ def work(world: Surroundings, name: str, key: RunKey, due: int, faults: tuple[Fa
         actor.call("tell", f"tell {report.run_id}", lambda: None, QuantError)
 
     scenario = world.scenario
+    strategy = bound(scenario.seed, monthly=scenario.monthly, backed=scenario.backed)
     ports = RunPorts(
         SimulatedBroker(actor),
         SimulatedMarket(actor),
@@ -65,8 +66,8 @@ def work(world: Surroundings, name: str, key: RunKey, due: int, faults: tuple[Fa
         world.calendar,
         reached=actor.reached,
         published=published,
+        features=SimulatedFeatures(actor) if scenario.backed else None,
     )
-    strategy = bound(scenario.seed, monthly=scenario.monthly)
     request = RunRequest(strategy, key, SERVICE, holder=name, scheduled_at=instant(due))
     _guarded(world, actor, lambda: run_cycle(request, ports, POLICY, TERMS))
 
@@ -152,7 +153,8 @@ def keep_watch(world: Surroundings, name: str) -> None:
     store = ActorStore(actor)
 
     def look() -> None:
-        strategy = bound(world.scenario.seed, monthly=world.scenario.monthly)
+        scenario = world.scenario
+        strategy = bound(scenario.seed, monthly=scenario.monthly, backed=scenario.backed)
         manifests = {strategy.manifest.profile: strategy.manifest}
         sources = StatusSources(store, ReportStore(store), world.calendar, manifests, world.now)
         schedule = Schedule("0 10 * * 1-5", world.calendar)

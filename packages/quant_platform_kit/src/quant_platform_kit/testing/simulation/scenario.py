@@ -121,6 +121,8 @@ class Day:
     ----------
     bar_missing
         Minutes after the opening until which the bar of the session before is missing; 0 if it is there.
+    snapshot_late
+        Minutes after the opening at which the snapshot of the session before is published; 0 if it is there.
     split
         A symbol that splits 2:1 before the opening.
     liquidated
@@ -135,6 +137,7 @@ class Day:
 
     triggers: tuple[Trigger, ...]
     bar_missing: int = 0
+    snapshot_late: int = 0
     split: str = ""
     liquidated: bool = False
     operator: tuple[Fault, ...] = ()
@@ -156,6 +159,8 @@ class Scenario:
         Which session of the calendar the first day is, from the end of November 2023 on.
     monthly
         Whether the strategy decides on month ends only, instead of every session.
+    backed
+        Whether the strategy reads a feature snapshot, of every session that it decides on, and no prices.
     lends
         Whether the broker lends money and units: it refuses nothing, and prices move less than the buffer.
     even
@@ -172,6 +177,7 @@ class Scenario:
     lends: bool = False
     even: bool = False
     behaviours: tuple[Behaviour, ...] = ()
+    backed: bool = False
 
 
 _SCENARIO = TypeAdapter(Scenario)

@@ -51,7 +51,7 @@ def _smaller(scenario: Scenario) -> Iterator[Scenario]:
         yield replace(scenario, days=days)
     if scenario.behaviours:
         yield replace(scenario, behaviours=())
-    for change in ({"even": True}, {"monthly": False}, {"lends": False}):
+    for change in ({"even": True}, {"monthly": False}, {"lends": False}, {"backed": False}):
         changed = replace(scenario, **change)
         if changed != scenario:
             yield changed
@@ -66,11 +66,12 @@ def _smaller(scenario: Scenario) -> Iterator[Scenario]:
 
 
 def _smaller_day(day: Day) -> Iterator[Day]:
-    plain = replace(day, bar_missing=0, split="", liquidated=False, reruns=False, watched=False)
+    plain = replace(day, bar_missing=0, snapshot_late=0, split="", liquidated=False, reruns=False, watched=False)
     if plain != day:
         yield plain
     for name, value in (
         ("bar_missing", 0),
+        ("snapshot_late", 0),
         ("split", ""),
         ("liquidated", False),
         ("reruns", False),

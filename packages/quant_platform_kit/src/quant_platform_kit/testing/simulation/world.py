@@ -13,8 +13,9 @@ from quant_platform_kit.adapters.calendar_tables import load_calendar
 from quant_platform_kit.domain.digests import canonical_json
 from quant_platform_kit.domain.identity import Mode, RunKey
 from quant_platform_kit.domain.prices import PriceHistory
-from quant_platform_kit.domain.sessions import ExchangeCalendar
+from quant_platform_kit.domain.sessions import Cadence, ExchangeCalendar
 from quant_platform_kit.services.operate.switches import FlagEntry
+from quant_platform_kit.testing.feature_shelf import FeatureShelf
 from quant_platform_kit.testing.simulation.actor import Actor
 from quant_platform_kit.testing.simulation.invariants import Broken, Judge
 from quant_platform_kit.testing.simulation.loop import Loop, instant, micros
@@ -23,7 +24,7 @@ from quant_platform_kit.testing.simulation.parts import Process
 from quant_platform_kit.testing.simulation.people import keep_watch, look_after, work
 from quant_platform_kit.testing.simulation.prices import Prices
 from quant_platform_kit.testing.simulation.scenario import Day, Fault, FaultKind, Scenario, Trigger
-from quant_platform_kit.testing.simulation.strategy import SYMBOLS
+from quant_platform_kit.testing.simulation.strategy import SYMBOLS, rows
 from quant_platform_kit.testing.simulation.trait_sets import TRAIT_SETS
 from quant_platform_kit.testing.simulation.venue import Venue
 
@@ -87,6 +88,7 @@ class World:
         self.loop = Loop(micros(self.calendar.hours(self.sessions[EARLIER]).open) - 60 * MINUTE)
         self.objects = Objects()
         self.prices = Prices(scenario, self.sessions)
+        self.shelf = FeatureShelf(self.calendar)
         self.venue = Venue(self, CASH)
         self.judge = Judge(self)
         self.causes: set[str] = set()
@@ -217,6 +219,11 @@ class World:
 
     def play(self) -> Played:
         """Play the whole scenario."""
+        for session in (
+            self.calendar.last_decision(self.sessions[0], Cadence.MONTH_END),
+            *self.sessions[: EARLIER - 1],
+        ):
+            self._publish(session)
         for number, day in enumerate(self.scenario.days):
             self._plan_day(EARLIER + number, day)
         self.loop.run()
@@ -228,6 +235,8 @@ class World:
         hours = self.calendar.hours(session)
         opens, closes = micros(hours.open), micros(hours.close)
         self.loop.at(opens, lambda: self._open(number, day, opens))
+        published = opens + day.snapshot_late * MINUTE if day.snapshot_late else opens - 30 * MINUTE
+        self.loop.at(published, lambda: self._publish(self.sessions[number - 1]))
         self.loop.at(closes, self.venue.end_session)
         last = opens
         for trigger in day.triggers:
@@ -241,12 +250,20 @@ class World:
             self.loop.start(evening, lambda: keep_watch(self, f"watchdog-{number}"))
         self.loop.start(evening + MINUTE, lambda: look_after(self, f"evening-{number}", (), reruns=False))
 
+    def _publish(self, session: date) -> None:
+        """Publish the snapshot of a session, if the strategy decides on it."""
+        if not self.scenario.monthly or self.calendar.session(session).ends_month:
+            self.shelf.publish(session, rows(self.scenario.seed, session))
+            self.trace(f"published {session}")
+
     def _open(self, number: int, day: Day, opens: int) -> None:
         self.day = number
         self.prices.new_day()
         self.missing_until = opens + day.bar_missing * MINUTE if day.bar_missing else 0
         if day.bar_missing:
             self.causes.add("bar missing")
+        if day.snapshot_late and self.scenario.backed:
+            self.causes.add("snapshot late")
         if day.split:
             self.prices.split(day.split, number)
             self.venue.split(day.split)
