@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,15 +13,24 @@ import typer
 from quant_platform_kit.adapters.installed import load_of_platform
 from quant_platform_kit.domain.errors import Refused
 from quant_platform_kit.domain.identity import Mode
+from quant_platform_kit.domain.runs import RunReport
 from quant_platform_kit.domain.silence import BrokerTraits
 from quant_platform_kit.paper.client import PaperClient
 from quant_platform_kit.ports.broker import Broker
 
 if TYPE_CHECKING:  # an app brings what its service needs; the command line does without
-    from quant_platform_kit.runtime.run_accounts import AccountResult
     from quant_platform_kit.runtime.service import Service
 
-__all__ = ["ENTRY_POINTS", "NO_BROKER", "PlatformOption", "PortOption", "Reach", "reach_of", "run_service"]
+__all__ = [
+    "ENTRY_POINTS",
+    "NO_BROKER",
+    "AccountRun",
+    "PlatformOption",
+    "PortOption",
+    "Reach",
+    "reach_of",
+    "run_service",
+]
 
 ENTRY_POINTS = "quant.services"
 """Entry point group: each loads an app's ``compose`` under the name of its platform."""
@@ -44,7 +54,17 @@ PortOption = Annotated[
 ]
 
 
-def run_service(platform: str, due: datetime, mode: Mode | None) -> list[AccountResult]:
+@dataclass(frozen=True, slots=True)
+class AccountRun:
+    """What became of one account of a service; without a report, ``ending`` and ``error`` say why."""
+
+    account_id: str
+    ending: str
+    error: str | None
+    report: RunReport | None
+
+
+def run_service(platform: str, due: datetime, mode: Mode | None) -> list[AccountRun]:
     """Run every account of a platform's service once, as its settings in the environment say.
 
     Parameters
@@ -66,7 +86,8 @@ def run_service(platform: str, due: datetime, mode: Mode | None) -> list[Account
     from quant_platform_kit.runtime.stopping import StopSignal
 
     logger.disable("quant_platform_kit")  # the command says itself what the service would log
-    return run_accounts(compose(), Trigger(due, mode), StopSignal())
+    results = run_accounts(compose(), Trigger(due, mode), StopSignal())
+    return [AccountRun(each.account_id, each.ending.value, each.error, each.report) for each in results]
 
 
 def reach_of(platform: str | None, paper_port: int | None) -> Reach | None:

@@ -7,23 +7,20 @@ from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from quant_platform_kit.adapters.clock import SystemClock
 from quant_platform_kit.adapters.price_files import EVIDENCE_COLUMNS, read_price_files
 from quant_platform_kit.cli import options
-from quant_platform_kit.cli.broker import run_service
+from quant_platform_kit.cli.broker import AccountRun, run_service
 from quant_platform_kit.cli.compose import PaperRun, feature_source, run_on_paper
 from quant_platform_kit.cli.output import amount, complain, console, print_json, table, units
 from quant_platform_kit.domain.identity import Mode
 from quant_platform_kit.domain.planning import OrderPlan
 from quant_platform_kit.domain.runs import RunReport
 from quant_platform_kit.services.run.request import Handover
-
-if TYPE_CHECKING:  # an app brings what its service needs; the command line does without
-    from quant_platform_kit.cli.broker import AccountResult
 
 __all__ = ["run_command", "show_report"]
 
@@ -111,7 +108,7 @@ def run_command(
         raise typer.Exit(complain(f"{report.outcome.value}: {'; '.join(report.reasons)}", 1))
 
 
-def _show_results(results: Sequence[AccountResult], *, json: bool) -> int:
+def _show_results(results: Sequence[AccountRun], *, json: bool) -> int:
     """Print what became of each account of a service, and return the exit status."""
     if json:
         print_json([_result_document(result) for result in results])
@@ -121,13 +118,13 @@ def _show_results(results: Sequence[AccountResult], *, json: bool) -> int:
         if report and not json:
             show_report(report)
         if report is None:
-            code = complain(f"{result.account_id}: {result.ending.value}: {result.error}", 1)
+            code = complain(f"{result.account_id}: {result.ending}: {result.error}", 1)
         elif not report.outcome.good:
             code = complain(f"{result.account_id}: {report.outcome.value}: {'; '.join(report.reasons)}", 1)
     return code
 
 
-def _result_document(result: AccountResult) -> dict[str, object]:
+def _result_document(result: AccountRun) -> dict[str, object]:
     report = _document(result.report) if result.report else None
     return {"account_id": result.account_id, "ending": result.ending, "error": result.error, "report": report}
 
