@@ -165,6 +165,7 @@ def _rooms_of_the_tools(tree: Checkout) -> Iterator[Rule]:
         ("commands",),
         ("settings", "steps"),
     )
+    yield _layers(tree, SNAPSHOTS, ("__main__",), ("cli",), ("job", "page"), ("publish",), ("build",), ("settings",))
     apps_and_more = tuple(package for package in tree.packages if package not in (KIT, RELEASE, SANDBOX))
     for_rehearsals = (STANDS, f"{SANDBOX}.demo.market", f"{KIT}.testing.synthetic")
     yield _only(

@@ -7,7 +7,7 @@ from datetime import date, datetime
 
 from quant_platform_kit.domain.sessions import Cadence, ExchangeCalendar
 
-__all__ = ["Due", "due_at", "newest_closed"]
+__all__ = ["Due", "due_at"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +29,6 @@ class Due:
     next_close: datetime
 
 
-def newest_closed(calendar: ExchangeCalendar, now: datetime) -> date:
-    """Return the newest session that has closed at ``now`` (aware UTC)."""
-    today = calendar.local_date(now)
-    if calendar.is_session(today) and now >= calendar.hours(today).close:
-        return today
-    return calendar.before(today)
-
-
 def due_at(now: datetime, cadence: Cadence, calendar: ExchangeCalendar) -> Due:
     """Return what is due at ``now`` (aware UTC) for a rule of a cadence, and what will be next.
 
@@ -45,6 +37,6 @@ def due_at(now: datetime, cadence: Cadence, calendar: ExchangeCalendar) -> Due:
     UnknownSession
         The calendar does not reach as far.
     """
-    closed = newest_closed(calendar, now)
+    closed = calendar.last_closed(now)
     following = calendar.next_decision(closed, cadence)
     return Due(calendar.last_decision(closed, cadence), following, calendar.hours(following).close)

@@ -21,7 +21,7 @@ from snapshot_pipelines.build.builder import Recipe, build
 from snapshot_pipelines.build.versions import write_versions
 from snapshot_pipelines.job.configuration import Job
 from snapshot_pipelines.job.drift import drift_between, drift_key, keep_drift
-from snapshot_pipelines.job.due import Due, due_at, newest_closed
+from snapshot_pipelines.job.due import Due, due_at
 from snapshot_pipelines.job.markets import Late, Markets
 from snapshot_pipelines.job.results import Outcome, Result, notification_of
 from snapshot_pipelines.publish.copies import copies_of
@@ -118,7 +118,7 @@ class _Profile:
         as_of = work.job.as_of or due.as_of
         result = self._guarded(as_of, lambda: self._due(as_of, due))
         yield result
-        session = newest_closed(work.calendar, self.told.now)
+        session = work.calendar.last_closed(self.told.now)
         if result.outcome.good and work.job.daily and work.job.as_of is None and session > as_of:
             yield self._guarded(session, lambda: self._daily(session, due))
 

@@ -17,6 +17,7 @@ from quant_platform_kit.adapters.strategies import catalog
 from quant_platform_kit.cli.options import JsonOption, duration
 from quant_platform_kit.cli.output import complain, print_json
 from quant_platform_kit.cli.place import Place, PlaceOptions, common_options, say
+from quant_platform_kit.cli.watched_snapshots import SNAPSHOT_GRACE, document_of, read_snapshots, show_snapshots
 from quant_platform_kit.domain.errors import InvalidInput, NotifyError, StoreError
 from quant_platform_kit.ports.notifier import Notification, Notifier, Severity
 from quant_platform_kit.services.observe.status import StatusSources
@@ -71,6 +72,18 @@ def watchdog_command(
         datetime | None,
         typer.Option(parser=instant, metavar="ISO", help="Watch as of this instant instead of the present."),
     ] = None,
+    snapshot: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--snapshot",
+            metavar="PROFILE=ADDRESS",
+            help="Feature snapshots services read: a root or manifest; repeatable.",
+        ),
+    ] = None,
+    snapshot_grace: Annotated[
+        timedelta | None,
+        typer.Option(parser=duration, metavar="TIME", help="How long after a close one may take; 2h if absent."),
+    ] = None,
     notify: Annotated[
         list[str] | None, typer.Option(metavar="URL", help="Tell of alerts here too, as Apprise writes it; repeatable.")
     ] = None,
@@ -78,16 +91,19 @@ def watchdog_command(
 ) -> None:
     """Find runs that did not take place, old halts, and what was left undone; exit 1 if there is anything."""
     asked = _asked(schedule, calendar, now or SystemClock().now(), (grace, since, hold_age))
+    snapshots = read_snapshots(snapshot or [], asked, snapshot_grace or SNAPSHOT_GRACE)
     try:
         with at.open() as place:
             asked = replace(asked, place=place.options if place.is_book else PLACE, is_book=place.is_book)
             found = watch(asked, _sources(place, asked, now), place.account)
     except StoreError as error:
         found = Watched((unreadable("store", error),))
+    found = replace(found, alerts=(*found.alerts, *(one.alert for one in snapshots if one.alert)))
     if json:
-        print_json(_document(asked, found))
+        print_json({**_document(asked, found), **document_of(snapshots)})
     else:
         _show(asked, found)
+        show_snapshots(snapshots)
     if found.alerts:
         raise typer.Exit(_tell(found.alerts, notify_by(AppriseNotifier(notify), asked.now) if notify else None))
 

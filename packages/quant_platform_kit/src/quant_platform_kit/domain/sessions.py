@@ -179,6 +179,11 @@ class ExchangeCalendar:
             raise self._outside(day)
         return self.sessions[at]
 
+    def last_closed(self, instant: datetime) -> date:
+        """Return the newest session that has closed at an aware instant."""
+        today = self.local_date(instant)
+        return today if self.is_session(today) and instant >= self.hours(today).close else self.before(today)
+
     def next_decision(self, day: date, cadence: Cadence) -> date:
         """Return the first session after ``day`` on which a rule of ``cadence`` decides."""
         session = self.after(day)

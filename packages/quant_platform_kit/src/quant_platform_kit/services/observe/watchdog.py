@@ -120,6 +120,7 @@ class Kind(StrEnum):
     OPEN_RUN = "open run"
     UNKNOWN = "unknown order"
     LAST_RUN = "last run"
+    SNAPSHOT = "snapshot"
 
 
 @dataclass(frozen=True, slots=True)
