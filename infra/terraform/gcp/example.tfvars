@@ -30,3 +30,11 @@ secrets = {
   example-longport-sg  = { readers = ["longbridge-example-sg"] }
   example-schwab-login = { readers = ["schwab-example"], writers = ["schwab-example"] }
 }
+
+snapshots = {
+  region   = "europe-west1"
+  bucket   = "example-project-snapshots"
+  sources  = "example-project-snapshot-sources"
+  location = "EU"
+  readers  = ["ibkr-example"]
+}

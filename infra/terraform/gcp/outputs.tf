@@ -29,3 +29,14 @@ output "images" {
   description = "Where images are pushed; the name of the app follows."
   value       = "${var.images.region}-docker.pkg.dev/${var.project}/${google_artifact_registry_repository.images.repository_id}"
 }
+
+output "snapshots" {
+  description = "What a job of snapshots publishes to, and what a bundle says of a service that reads them; the profile's name follows."
+  value = {
+    for name, job in local.snapshots : name => {
+      root     = "gs://${google_storage_bucket.snapshots[job.bucket].name}/published"
+      manifest = "gs://${google_storage_bucket.snapshots[job.bucket].name}/published/PROFILE_feature_snapshot_latest.parquet.manifest.json"
+      job      = google_cloud_run_v2_job.snapshots[name].name
+    }
+  }
+}

@@ -65,3 +65,34 @@ variable "images" {
     region     = string
   })
 }
+
+variable "snapshots" {
+  description = <<-EOT
+    The job of feature snapshots; none: no service reads any.
+    name: of the job; its accounts are named after it.
+    bucket, sources: buckets of what is published, and of job.toml with its files; unique in the world.
+    location: of both.
+    schedule: cron in New York's time; the job knows what is due, so once an hour picks up sources that are late.
+    readers: services that read snapshots.
+  EOT
+  type = object({
+    name     = optional(string, "snapshots")
+    region   = string
+    bucket   = string
+    sources  = string
+    location = string
+    schedule = optional(string, "30 17-22 * * 1-5")
+    readers  = optional(set(string), [])
+  })
+  default = null
+
+  validation {
+    condition     = var.snapshots == null ? true : length(setsubtract(var.snapshots.readers, keys(var.services))) == 0
+    error_message = "Readers of snapshots are names of services."
+  }
+
+  validation {
+    condition     = var.snapshots == null ? true : var.snapshots.bucket != var.snapshots.sources
+    error_message = "What is published and its sources are in two buckets."
+  }
+}
