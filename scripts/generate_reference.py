@@ -6,11 +6,12 @@ from __future__ import annotations
 import sys
 
 from generated_files import write_or_check
-from reference import eligibility, execution_model, release, settings, simulation, venues
+from reference import eligibility, execution_model, features, release, settings, simulation, venues
 
 PAGES = {
     "eligibility": eligibility.page,
     "execution-model": execution_model.page,
+    "features": features.page,
     "release": release.page,
     "settings": settings.page,
     "simulation": simulation.page,

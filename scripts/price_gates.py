@@ -186,6 +186,8 @@ def _about_profiles(funds: LongPrices) -> Iterator[str]:
     yield "| profile | quoted at | sessions blocked | symbol and day |"
     yield "|---|---|---|---|"
     for name, strategy in catalog().items():
+        if not strategy.manifest.reads_prices:
+            continue
         bound = bind(strategy, {})
         table = price_table(funds, bound.manifest.symbols, "adj_close", CALENDAR)
         for fill in FillAt:

@@ -17,7 +17,7 @@ from quant_platform_kit.domain.orders import Order, OrderState, Side
 from quant_platform_kit.domain.portfolio import AccountType, Balance
 from schwab_app.intents import Fingerprint, Intent, Intents, Placed
 from schwab_app.mapping import account_state, described, entered_at, fingerprint, quote, report
-from schwab_app.pacing import BURST, PER_MINUTE, Pacer
+from schwab_app.pacing import BURST, PER_MINUTE, PRICE_BURST, PRICES_PER_MINUTE, Pacer
 
 D = Decimal
 RULES = BalanceRules()
@@ -289,18 +289,19 @@ def test_a_quote_carries_the_previous_close_that_schwab_tells(told: object, befo
 # --- pacing --------------------------------------------------------------------------------------
 
 
-def test_orders_wait_instead_of_being_refused() -> None:
+@pytest.mark.parametrize(("burst", "per_minute"), [(BURST, PER_MINUTE), (PRICE_BURST, PRICES_PER_MINUTE)])
+def test_orders_and_questions_about_prices_wait_instead_of_being_refused(burst: int, per_minute: int) -> None:
     now, waits = [0.0], list[float]()
 
     def sleep(seconds: float) -> None:
         waits.append(seconds)
         now[0] += seconds
 
-    pacer = Pacer(lambda: now[0], sleep)
+    pacer = Pacer(lambda: now[0], sleep, burst=burst, per_minute=per_minute)
     times: list[float] = []
     for _ in range(300):
         pacer.take()
         times.append(now[0])
     assert max(sum(1 for at in times if begin <= at < begin + 60) for begin in times) <= 120
-    assert max(waits) <= 60 / PER_MINUTE + 1e-9
-    assert times[BURST - 1] == 0
+    assert max(waits) <= 60 / per_minute + 1e-9
+    assert times[burst - 1] == 0

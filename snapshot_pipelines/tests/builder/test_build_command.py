@@ -27,6 +27,7 @@ from snapshot_pipelines.build.rows import Market, rows_at
 from snapshot_pipelines.cli.main import main
 
 AS_OF = date(2017, 11, 30)
+TWO_SESSIONS = ("2010-01-04", "2010-01-05")
 
 
 @dataclass(frozen=True)
@@ -68,9 +69,9 @@ class Build:
         assert change(text) != text
         self.file(name).write_text(change(text), "utf-8")
 
-    def prices(self, change: Callable[[dict[str, Any]], None]) -> None:
-        """Change columns of the stocks' prices."""
-        table = pyarrow.parquet.ParquetFile(self.file("stocks.parquet")).read()
+    def prices(self, change: Callable[[dict[str, Any]], None], rows: int | None = None) -> None:
+        """Change columns of the stocks' prices, of the first rows if their number is given."""
+        table = pyarrow.parquet.ParquetFile(self.file("stocks.parquet")).read().slice(0, rows)
         columns: dict[str, Any] = {name: table[name].to_numpy() for name in table.column_names}
         columns = {name: values.copy() for name, values in columns.items()}
         change(columns)
@@ -132,8 +133,9 @@ def test_a_version_is_rows_and_a_manifest_that_names_them(build: Build, market: 
         assert (source.sha256, source.bytes) == (sha256(d := build.file(source.name).read_bytes()), len(d))
     read, made = read_rows(rows), rows_at(market, AS_OF)
     assert (read.columns, read.row_count) == (manifest.columns, manifest.row_count)
-    for name, values in made.items():
-        np.testing.assert_array_equal(np.asarray(read.cells[name]), np.asarray(values), err_msg=name)
+    assert {name: list(texts) for name, texts in read.texts.items()} == {n: made[n] for n in ("symbol", "sector")}
+    for name, values in {**read.days, **dict(zip(read.numeric, read.numbers, strict=True))}.items():
+        np.testing.assert_array_equal(values, np.asarray(made[name]), err_msg=name)
 
 
 def test_a_build_of_the_same_files_leaves_what_is_there(build: Build) -> None:
@@ -341,6 +343,21 @@ def test_prices_without_the_benchmarks_or_without_stocks_are_refused(build: Buil
     assert said in refused(build, build(prices=str(build.file(f"{left}.parquet"))))
 
 
+def test_benchmarks_of_another_time_than_the_stocks_are_refused(build: Build) -> None:
+    build.prices(column("date", lambda d: np.repeat(np.array(TWO_SESSIONS, "datetime64[D]"), 10)), rows=20)
+
+    assert (
+        "QQQ has bars from 2016-01-04 to 2017-12-29, the stocks have theirs from 2010-01-04 to 2010-01-05"
+        in refused(build, build(as_of="2010-01-05"))
+    )
+
+
+def test_a_membership_that_covers_nobody_is_refused(build: Build) -> None:
+    build.file("membership.csv").write_text("ticker,start_date,end_date\nAAA,2010-01-04,2012-01-03\n", "utf-8")
+
+    assert "no member on 2017-11-30 has prices and a sector" in refused(build, build())
+
+
 @pytest.mark.parametrize(
     ("as_of", "said"),
     [
@@ -456,6 +473,17 @@ def test_what_was_there_outlives_a_build_that_fails(build: Build, monkeypatch: p
     assert {name: (build.root / name).read_bytes() for name in found(build.root)} == before
 
 
+def test_what_a_killed_build_left_is_removed_after_a_day(build: Build) -> None:
+    for name, age in (("old", 90_000), ("new", 60)):
+        (left := build.root / f".build-{name}").mkdir(parents=True)
+        then = left.stat().st_mtime - age
+        os.utime(left, (then, then))
+
+    assert build().code == 0
+
+    assert [path.name for path in build.root.glob(".build-*")] == [".build-new"]
+
+
 # --- features of one's own -----------------------------------------------------------------------
 
 MY_FEATURES = '''
@@ -499,8 +527,8 @@ def test_several_processes_build_the_same_bytes_with_features_of_ones_own(build:
     assert manifest.columns[-1].name == "range_3"
     assert (manifest.sources[-1].role, manifest.sources[-1].name) == ("features", "more.py")
     closes = market.grid.until(AS_OF).closes(3)[:, market.grid.table.column["AAA"]]
-    made = read_rows(alone[f"{manifest.snapshot_sha256}.parquet"]).cells["range_3"]
-    assert float(np.asarray(made)[0]) == closes.max() / closes.min() - 1
+    made = read_rows(alone[f"{manifest.snapshot_sha256}.parquet"]).number("range_3")
+    assert float(made[0]) == closes.max() / closes.min() - 1
 
 
 @pytest.mark.parametrize(

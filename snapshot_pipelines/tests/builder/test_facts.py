@@ -78,6 +78,7 @@ def test_a_file_may_state_its_day_in_its_name(market: Market, name: str, day: da
         (HEADER, ["AAA,2017-10-31,0.2,11,5e9"] * 2, "f.csv", "row 2 has AAA of 2017-10-31 again"),
         (HEADER, ["AAA,2017-10-31,inf,11,5e9"], "f.csv", "returnOnEquity is 'inf'; it is a finite number"),
         (HEADER, ["AAA,2017-10-31,high,11,5e9"], "f.csv", "returnOnEquity is 'high'; it is a finite number"),
+        (HEADER, ["AAA,2017-10-31,0.2,11,-5"], "f.csv", "row 1: marketCap is -5"),
         (HEADER, [",2017-10-31,0.2,11,5e9"], "f.csv", "row 1 has no ticker"),
         ("ticker,returnOnEquity", ["AAA,0.2"], "f.csv", "says not when its facts were published"),
         ("ticker,returnOnEquity", ["AAA,0.2"], "f_2017_13.csv", "says not when its facts were published"),

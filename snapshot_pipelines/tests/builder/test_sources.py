@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.domain.sessions import ExchangeCalendar
-from snapshot_pipelines.build import code_version, sources
+from snapshot_pipelines.build import bars, code_version
 from snapshot_pipelines.build.code_version import code_version as code
 from snapshot_pipelines.build.rows import Market, rows_at
 from snapshot_pipelines.build.sources import Inputs, read_market
@@ -53,30 +53,31 @@ def test_a_csv_file_gives_the_same_as_a_parquet_file(
     np.testing.assert_array_equal(rows_at(read, AS_OF)["beta_252"], rows_at(market, AS_OF)["beta_252"])
 
 
+def lines(market: Market, symbol: str, rows: slice) -> list[str]:
+    """Return some bars of a symbol as lines of a CSV file."""
+    table, at = market.grid.table, market.grid.table.column[symbol]
+    closes = table.fields["close"][rows, at].tolist()
+    return [f"{day},{symbol},10,{close!r},1000" for day, close in zip(table.sessions[rows], closes, strict=True)]
+
+
+@pytest.mark.parametrize("funds_in", ["early.csv", "late.csv", "funds.csv"])
 def test_the_grid_spans_the_bars_of_the_stocks_and_every_session_between(
-    market: Market, calendar: ExchangeCalendar, tmp_path: Path, files: Any
+    market: Market, calendar: ExchangeCalendar, tmp_path: Path, files: Any, funds_in: str
 ) -> None:
     """Stocks in two files with a year between them: benchmarks fill it and reach beyond both ends."""
-    table = market.grid.table
+    content = {"early.csv": lines(market, "AAA", slice(20, 60)), "late.csv": lines(market, "HHH", slice(300, 400))}
+    content[funds_in] = [
+        *content.get(funds_in, ()),
+        *(line for s in ("QQQ", "SPY") for line in lines(market, s, slice(500))),
+    ]
+    for name, found in content.items():
+        (tmp_path / name).write_text("\n".join(["date,symbol,close,adj_close,volume", *found]), "utf-8")
 
-    def write(name: str, symbols: tuple[str, ...], rows: slice) -> Path:
-        lines = ["date,symbol,close,adj_close,volume"]
-        for symbol in symbols:
-            at = table.column[symbol]
-            lines += [
-                f"{day},{symbol},10,{float(close)!r},1000"
-                for day, close in zip(table.sessions[rows], table.fields["close"][rows, at], strict=True)
-            ]
-        (tmp_path / name).write_text("\n".join(lines), "utf-8")
-        return tmp_path / name
+    grid = read_market(Inputs([tmp_path / name for name in content], files.inputs.sectors), calendar)[0].grid
 
-    early, late = write("early.csv", ("AAA",), slice(20, 60)), write("late.csv", ("HHH",), slice(300, 400))
-    funds = write("funds.csv", ("QQQ", "SPY"), slice(0, 500))
-
-    grid = read_market(Inputs([early, late, funds], files.inputs.sectors), calendar)[0].grid
-
-    assert grid.table.sessions == table.sessions[20:400]
-    window = grid.until(table.sessions[399])
+    sessions = market.grid.table.sessions
+    assert grid.table.sessions == sessions[20:400]
+    window = grid.until(sessions[399])
     assert dict(zip(window.symbols, window.history.tolist(), strict=True)) == {
         "AAA": 0,
         "HHH": 100,
@@ -90,7 +91,7 @@ def test_a_file_that_changes_while_it_is_read_is_refused(
 ) -> None:
     stocks = tmp_path / "stocks.parquet"
     stocks.write_bytes(files.inputs.prices[0].read_bytes())
-    right = sources.read_prices
+    right = bars.read_prices
 
     def read(path: Path, fields: Any) -> Any:
         found = right(path, fields)
@@ -98,7 +99,7 @@ def test_a_file_that_changes_while_it_is_read_is_refused(
             path.write_bytes(path.read_bytes() + b"x")
         return found
 
-    monkeypatch.setattr(sources, "read_prices", read)
+    monkeypatch.setattr(bars, "read_prices", read)
     with pytest.raises(InvalidInput, match=r"stocks\.parquet was changed while it was read; try again"):
         read_market(replace(files.inputs, prices=[stocks, files.inputs.prices[1]]), calendar)
 

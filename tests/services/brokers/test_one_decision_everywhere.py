@@ -159,8 +159,8 @@ def traded(report: RunReport) -> str:
     return report.decision_digest
 
 
-def test_these_are_all_the_profiles_and_platforms() -> None:
-    assert set(DECIDES) == set(CATALOG)
+def test_these_are_all_the_profiles_that_read_prices_and_all_platforms() -> None:
+    assert set(DECIDES) == {name for name, strategy in CATALOG.items() if strategy.manifest.input_mode == "direct"}
     assert {platform.name for platform in platforms(Path.cwd())} == {*TOTAL_RETURN, *SPLIT}
 
 

@@ -38,7 +38,7 @@ def compose() -> Service:
 
     def accounts() -> tuple[Account, ...]:
         connection = Connection(_address(settings))
-        names, history = group or (_only_account(connection),), service.strategy.manifest.adjustment
+        names, history = group or (_only_account(connection),), service.history
         made = ((name, account_of(connection, name, service.stores.ledger, visibility, history)) for name in names)
         return tuple(replace(account, mode=settings.mode_of(name)) for name, account in made)
 

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from quant_platform_kit.domain.strategy import Adjustment
 
 from ibkr_app.connection import Connection
 
-__all__ = ["WHAT_TO_SHOW", "daily_bars"]
+__all__ = ["SYMBOLS_AT_ONCE", "WHAT_TO_SHOW", "daily_bars"]
 
 WHAT_TO_SHOW = {Adjustment.TOTAL_RETURN: "ADJUSTED_LAST", Adjustment.SPLIT: "TRADES"}
 """The series of the API by the adjustment it carries."""
+SYMBOLS_AT_ONCE = 20
+"""The Gateway serves so many history requests side by side without slowing down; of more than 50 it refuses some."""
 
 
 def daily_bars(
@@ -26,13 +29,17 @@ def daily_bars(
     span
         How far back, as the API writes it: ``30 D``, ``2 Y``.
     """
+    symbols, bars = list(contracts), dict[str, Sequence[Any]]()
 
-    async def fetch(ib: Any) -> list[Any]:
+    async def fetch(ib: Any, chunk: Sequence[str]) -> list[Any]:
         asked = (
-            ib.reqHistoricalDataAsync(contract, "", span, "1 day", WHAT_TO_SHOW[adjustment], True, 1)
-            for contract in contracts.values()
+            ib.reqHistoricalDataAsync(contracts[symbol], "", span, "1 day", WHAT_TO_SHOW[adjustment], True, 1)
+            for symbol in chunk
         )
         return await asyncio.gather(*asked)
 
-    answers = connection.ask(fetch, "daily bars")
-    return {symbol: list(found or ()) for symbol, found in zip(contracts, answers, strict=True)}
+    for start in range(0, len(symbols), SYMBOLS_AT_ONCE):
+        chunk = symbols[start : start + SYMBOLS_AT_ONCE]
+        answers = connection.ask(partial(fetch, chunk=chunk), "daily bars")
+        bars |= {symbol: list(found or ()) for symbol, found in zip(chunk, answers, strict=True)}
+    return bars

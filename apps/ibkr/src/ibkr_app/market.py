@@ -23,6 +23,8 @@ __all__ = ["IbkrMarket"]
 
 DELAYED_IF_NOT_LIVE = 3
 PAUSE_SECONDS = 0.005
+MOST_LINES = 90
+"""Subscriptions at a time: a login has a hundred, which it shares with other programs of its user."""
 CLOSE_SECONDS = 0.25
 """How much longer a previous close is waited for, which comes beside the price; some symbols have none."""
 
@@ -67,15 +69,27 @@ class IbkrMarket:
         """Return prices as they stand; one that does not come in time is absent.
 
         A symbol is subscribed to when it is first asked for, and read from then on without a further request: the
-        Gateway takes fifty a second. Delayed prices are dated as such, and so too old to trade at.
+        Gateway takes fifty a second. Where there would be more subscriptions than it takes, the oldest end. Delayed
+        prices are dated as such, and so too old to trade at.
         """
         contracts = self._contracts.all(sorted(symbols))
+        names, found = list(contracts), dict[str, Quote]()
+        for start in range(0, len(names), MOST_LINES):
+            found |= self._quotes({name: contracts[name] for name in names[start : start + MOST_LINES]})
+        return found
+
+    def _quotes(self, contracts: Mapping[str, Any]) -> Mapping[str, Quote]:
+        """Return prices of no more symbols than can be subscribed to at once."""
         new = {symbol: contract for symbol, contract in contracts.items() if symbol not in self._tickers()}
+        too_many = max(0, len(self._tickers()) + len(new) - MOST_LINES)
+        oldest = [symbol for symbol in self._tickers() if symbol not in contracts][:too_many]
         seconds = 0.8 * self._connection.address.timeout
 
         async def fetch(ib: Any) -> None:
             if new:
                 ib.reqMarketDataType(DELAYED_IF_NOT_LIVE)
+            for symbol in oldest:
+                ib.cancelMktData(self._tickers().pop(symbol).contract)
             self._tickers().update({symbol: ib.reqMktData(contract) for symbol, contract in new.items()})
             await _wait(seconds, lambda: all(map(_complete, new)))
             await _wait(CLOSE_SECONDS, lambda: not any(map(_lacks_close, new)))

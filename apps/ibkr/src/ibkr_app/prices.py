@@ -13,13 +13,10 @@ from quant_platform_kit.runtime.settings import read_part
 
 from ibkr_app.connection import Address, Connection
 from ibkr_app.contracts import Contracts
-from ibkr_app.history import daily_bars
+from ibkr_app.history import SYMBOLS_AT_ONCE, daily_bars
 from ibkr_app.settings import GatewaySettings
 
 __all__ = ["GatewayPrices", "open_prices"]
-
-SYMBOLS_AT_ONCE = 20
-"""The Gateway serves so many history requests side by side without slowing down."""
 
 
 @contextmanager

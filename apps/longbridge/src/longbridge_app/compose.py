@@ -46,7 +46,7 @@ def compose() -> Service:
         account_id = name if sandbox else f"{settings.account_prefix}-{name}"
         trade = Worker(credentials, seconds, paces.setdefault(account_id, Pace(settings.longbridge_trade_calls)))
         visibility = timedelta(seconds=settings.longbridge_settle_seconds)
-        history = service.strategy.manifest.adjustment
+        history = service.history
         account = account_of(trade, quote, account_id, service.stores.ledger, visibility, history)
         return (replace(account, mode=settings.mode_of(account_id)),)
 

@@ -85,7 +85,7 @@ def _clock(connection: Connection) -> Clock:
 
 def _history_of(service: Service) -> Adjustment:
     """Return what Schwab's own history has to carry: with a price source it is not used."""
-    return Adjustment.SPLIT if service.settings.price_history_path else service.strategy.manifest.adjustment
+    return Adjustment.SPLIT if service.settings.price_history_path else service.history
 
 
 def _cautions(tokens: Tokens) -> tuple[str, ...]:

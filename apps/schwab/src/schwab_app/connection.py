@@ -13,6 +13,7 @@ from loguru import logger
 from quant_platform_kit.adapters.blocking_client import CallThread, Deadline, Turns
 from quant_platform_kit.domain.errors import BrokerError, NeedsLogin, QuantError, Refused
 
+from schwab_app.pacing import for_prices
 from schwab_app.redirect import check_accounts, request_hook
 from schwab_app.sdk import load_httpx, load_sdk
 from schwab_app.tokens import LOGIN_AGAIN, Tokens, ends_at
@@ -44,6 +45,11 @@ class Connection:
     ----------
     timeout
         Seconds that one call of the kit may take, whatever it asks for.
+
+    Attributes
+    ----------
+    prices
+        Gives permission for every question about prices.
     """
 
     def __init__(self, login: Login, timeout: float) -> None:
@@ -52,6 +58,7 @@ class Connection:
         self._caller = CallThread("schwab")
         self._hashes: dict[str, str] = {}
         self.turn = Turns(timeout, _silent).turn
+        self.prices = for_prices()
 
     def connect(self) -> None:
         """Begin a new session, and ask for the accounts behind the login.

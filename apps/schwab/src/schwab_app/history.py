@@ -43,6 +43,7 @@ def daily_candles(
             symbol, start_datetime=begin, end_datetime=end, need_extended_hours_data=False
         )
 
+    connection.prices.take()
     with connection.turn("daily candles") as deadline:
         response = connection.look(ask, "daily candles", deadline)
     if response.status_code in (HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND):

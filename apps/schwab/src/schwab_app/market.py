@@ -51,6 +51,7 @@ class SchwabMarket:
         wanted = sorted(symbols)
         if not wanted:
             return {}
+        self._connection.prices.take()
         with self._connection.turn("quotes") as deadline:
             response = self._connection.look(lambda client: client.get_quotes(wanted), "quotes", deadline)
         documents: dict[str, Any] = good(response, "quotes").json()

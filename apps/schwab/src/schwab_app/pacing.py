@@ -1,4 +1,4 @@
-"""Schwab takes 120 orders a minute from an account; who sends more waits a little instead of being refused."""
+"""Schwab takes 120 orders a minute from an account, and 120 questions about prices: who has more waits a little."""
 
 from __future__ import annotations
 
@@ -6,27 +6,48 @@ import threading
 import time
 from collections.abc import Callable
 
-__all__ = ["Pacer"]
+__all__ = ["Pacer", "for_prices"]
 
 BURST, PER_MINUTE = 20, 100
 """Together at most 120 in any minute."""
+PRICE_BURST, PRICES_PER_MINUTE = 60, 60
+"""The same for prices: a run asks for the newest closes of all that it holds and buys, one question each."""
 
 
 class Pacer:
-    """A bucket of permissions that fills up steadily; nobody waits longer than `PER_MINUTE` makes one."""
+    """A bucket of permissions that fills up steadily; nobody waits longer than it takes to make one.
 
-    def __init__(self, now: Callable[[], float] = time.monotonic, sleep: Callable[[float], None] = time.sleep) -> None:
+    Parameters
+    ----------
+    burst, per_minute
+        How many it holds, and how many come in a minute.
+    """
+
+    def __init__(
+        self,
+        now: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+        *,
+        burst: int = BURST,
+        per_minute: int = PER_MINUTE,
+    ) -> None:
         self._now, self._sleep = now, sleep
+        self._burst, self._per_second = float(burst), per_minute / 60
         self._lock = threading.Lock()
-        self._left, self._at = float(BURST), now()
+        self._left, self._at = self._burst, now()
 
     def take(self) -> None:
         """Take one permission, when there is one."""
         with self._lock:
             now = self._now()
-            self._left = min(float(BURST), self._left + (now - self._at) * PER_MINUTE / 60)
+            self._left = min(self._burst, self._left + (now - self._at) * self._per_second)
             self._at = now
-            wait = max(0.0, (1 - self._left) * 60 / PER_MINUTE)
+            wait = max(0.0, (1 - self._left) / self._per_second)
             self._left -= 1
         if wait:
             self._sleep(wait)
+
+
+def for_prices() -> Pacer:
+    """Return a pacer of questions about prices."""
+    return Pacer(burst=PRICE_BURST, per_minute=PRICES_PER_MINUTE)

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from quant_platform_kit.domain.errors import InvalidInput
 
-from snapshot_pipelines.build.text_table import TextTable
+from snapshot_pipelines.build.text_table import Line, TextTable
 
 __all__ = ["FACTS", "REQUIRED", "Fundamentals", "read_fundamentals"]
 
@@ -101,8 +101,15 @@ def read_fundamentals(table: TextTable) -> Fundamentals:
         of_symbol = facts.setdefault(symbol, {})
         if published in of_symbol:
             raise InvalidInput(f"{line.place} has {symbol} of {published} again; keep one row per ticker and day")
-        of_symbol[published] = tuple(line.number(sources[name]) for name in columns)
+        of_symbol[published] = tuple(_fact(line, name, sources[name]) for name in columns)
     return Fundamentals(table.path, columns, {symbol: sorted(found.items()) for symbol, found in facts.items()})
+
+
+def _fact(line: Line, name: str, column: str) -> float:
+    value = line.number(column)
+    if name == "market_cap_usd" and value < 0:
+        raise InvalidInput(f"{line.place}: {column} is {value:g}; what a company is worth is not negative: correct it")
+    return value
 
 
 def _day_of_name(path: Path) -> date:

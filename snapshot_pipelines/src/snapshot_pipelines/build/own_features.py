@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
 
@@ -11,13 +10,11 @@ from quant_platform_kit.domain.errors import InvalidInput
 from snapshot_pipelines.build.feature import Feature
 from snapshot_pipelines.build.features import FEATURES
 from snapshot_pipelines.build.fundamentals import FACTS
+from snapshot_pipelines.build.rows import LABELS
 
 __all__ = ["read_features"]
 
-_LABELS = ("as_of", "symbol", "is_stock", "member", "primary", "sector", "sector_code", "history")
 
-
-@lru_cache(maxsize=4)
 def read_features(path: Path, content: bytes) -> tuple[Feature, ...]:
     """Return the features that a file defines, in the order in which it does.
 
@@ -45,7 +42,7 @@ def read_features(path: Path, content: bytes) -> tuple[Feature, ...]:
     own = tuple(one for one in vars(module).values() if isinstance(one, Feature) and id(one) not in known)
     if not own:
         raise InvalidInput(f"{path} has no feature; mark a function with @feature(bars=...)")
-    taken = {*_LABELS, *(one.name for one in FEATURES), *FACTS}
+    taken = {*(label.name for label in LABELS), *(one.name for one in FEATURES), *FACTS}
     if again := [one.name for one in own if one.name in taken]:
         raise InvalidInput(f"{path}: every snapshot has a column {again[0]} already; name the function otherwise")
     return own

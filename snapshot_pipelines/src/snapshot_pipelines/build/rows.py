@@ -109,6 +109,8 @@ def rows_at(market: Market, as_of: date) -> Values:
     _refuse_without_bars(market, window, as_of)
     wanted = market.with_rows(as_of)
     symbols = sorted(s for s, seen in zip(window.symbols, window.seen.tolist(), strict=True) if seen and s in wanted)
+    if market.members(as_of).isdisjoint(symbols):
+        raise InvalidInput(f"no member on {as_of} has prices and a sector; give a membership that covers the session")
     at = np.array([window.column(symbol) for symbol in symbols])
     features = {one.name: one(window)[at] for one in market.features}
     history = window.history[at]

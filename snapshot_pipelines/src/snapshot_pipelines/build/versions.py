@@ -6,21 +6,26 @@ import json
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from quant_platform_kit.adapters.snapshot_versions import MANIFEST, VERSIONS
 from quant_platform_kit.domain.digests import plain, sha256
 from quant_platform_kit.domain.errors import InvalidInput, StoreError
 from quant_platform_kit.domain.snapshot_manifest import SnapshotManifest, parse
 
 from snapshot_pipelines.build.builder import Version
 
-__all__ = ["MANIFEST", "SUMMARY", "Written", "write_versions"]
+__all__ = ["SUMMARY", "Written", "write_versions"]
 
-MANIFEST, SUMMARY = ".manifest.json", ".summary.json"
-"""What stands beside the rows, each named by the manifest's SHA-256: the manifest and what a reader should know."""
+SUMMARY = ".summary.json"
+"""What a reader should know of a version stands beside its manifest, under the same SHA-256."""
+_STAGING = ".build-"
+_STALE = 24 * 3600.0
+"""Seconds after which what a build left that was killed is removed by another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +62,7 @@ def write_versions(root: Path, versions: Iterable[Version]) -> list[Written]:
         staged: list[Path] = []
         for version in versions:
             manifest = version.manifest
-            folder = Path("versions", str(manifest.snapshot_as_of))
+            folder = Path(VERSIONS, str(manifest.snapshot_as_of))
             same = _same(root / folder, manifest)
             written.append(Written(version, same or root / folder / f"{version.digest}{MANIFEST}", not same))
             if not same:
@@ -128,7 +133,10 @@ def _staging(root: Path) -> Generator[Path]:
     made = not root.exists()
     try:
         root.mkdir(parents=True, exist_ok=True)
-        staging = Path(tempfile.mkdtemp(prefix=".build-", dir=root))
+        for left in root.glob(f"{_STAGING}*"):
+            if time.time() - left.stat().st_mtime > _STALE:
+                shutil.rmtree(left, ignore_errors=True)
+        staging = Path(tempfile.mkdtemp(prefix=_STAGING, dir=root))
     except OSError as error:
         raise InvalidInput(f"--out {root}: {error.strerror}; give a folder that can be written") from None
     try:

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 from quant_platform_kit.adapters.calendar_tables import load_calendar
 from quant_platform_kit.adapters.clock import SystemClock
+from quant_platform_kit.adapters.snapshot_versions import MANIFEST
 from quant_platform_kit.cli import options
 from quant_platform_kit.cli.output import console, print_json, progress, table
 from quant_platform_kit.domain.sessions import ExchangeCalendar
@@ -19,7 +20,7 @@ from snapshot_pipelines.build.as_ofs import check_closed, month_ends
 from snapshot_pipelines.build.builder import Recipe, build
 from snapshot_pipelines.build.code_version import code_version
 from snapshot_pipelines.build.sources import Inputs, read_market
-from snapshot_pipelines.build.versions import MANIFEST, Written, write_versions
+from snapshot_pipelines.build.versions import Written, write_versions
 from snapshot_pipelines.build.workers import ALONE, Workers
 
 __all__ = ["build_command"]

@@ -12,10 +12,11 @@ from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.domain.snapshot_manifest import SnapshotManifest
 from quant_platform_kit.ports.snapshot_store import SnapshotStore
 
+from snapshot_pipelines.build.versions import SUMMARY
+
 __all__ = ["LATEST", "Place", "Reference", "Root", "read_reference", "summary_key", "version_key"]
 
 LATEST = "_feature_snapshot_latest.parquet.manifest.json"
-SUMMARY = ".summary.json"
 
 
 def version_key(manifest: SnapshotManifest, digest: str) -> str:

@@ -155,6 +155,14 @@ class Service:
         """The service's name."""
         return self.settings.cloud_run_service
 
+    @property
+    def history(self) -> Adjustment:
+        """What the broker's own history is to carry: what the rule reads, or what there is where it reads no prices."""
+        needed, delivered = self.strategy.manifest.adjustment, self.platform.adjustments
+        if self.strategy.manifest.reads_prices or needed in delivered or not delivered:
+            return needed
+        return min(delivered, key=lambda adjustment: adjustment.value)
+
 
 def configured(
     settings: ServiceSettings, platform: PlatformDescription, accounts: Callable[[], Sequence[Account]]

@@ -508,3 +508,27 @@ def test_a_lease_too_short_for_one_step_sends_nothing_and_says_what_to_do() -> N
     with pytest.raises(LeaseLost, match=r"the lease lasts 0:00:39; one step needs 0:00:40: lengthen the lease"):
         bench.run(bench.order("AAA", Side.BUY, 7))
     assert bench.desk.received == []
+
+
+# --- a broker that takes its time ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("seconds", "asked"), [(5, 1), (10, 2), (35, 4)])
+def test_prices_are_asked_for_again_while_a_slow_broker_takes_one_order_after_another(seconds: int, asked: int) -> None:
+    symbols = ("AAA", "BBB", "CCC", "DDD")
+    table = prices(MON, **{symbol: [50.0] * 5 for symbol in symbols})
+    world = World(table, following({MON: dict.fromkeys(symbols, 0.25)}, managed=symbols))
+    quotes, questions = world.market.quotes, list[list[str]]()
+
+    def passes(order: Order) -> None:
+        world.clock.instant += timedelta(seconds=seconds)
+
+    def counted(wanted: Any) -> Any:
+        questions.append(list(wanted))
+        return quotes(wanted)
+
+    world.desk.on_submit, world.market.quotes = passes, counted
+    report = world.run(TUE)
+    assert [order.state for order in report.orders] == [FILLED] * 4, [order.text for order in report.orders]
+    for_the_plan, for_fills = 1, len(symbols)
+    assert len(questions) == for_the_plan + asked + for_fills

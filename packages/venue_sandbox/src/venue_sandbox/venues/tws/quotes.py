@@ -31,6 +31,8 @@ NOT_SUBSCRIBED = (
 )
 NO_GENERIC = (321, "Error validating request.-'bM' : cause - Incorrect generic tick list of {}.")
 NO_REGULATORY = (354, "Requested market data is not subscribed. Regulatory snapshots are not supported.")
+MOST_TICKERS = 100
+TOO_MANY = (101, "Max number of tickers has been reached")
 DELAYED_INSTEAD = (10167, "Requested market data is not subscribed. Displaying delayed market data.")
 
 
@@ -80,6 +82,9 @@ def _market_data(session: Session, fields: Fields) -> Request:
         seen = session.venue.seen(instrument.symbol)
         if seen == "none" or (seen == "delayed" and session.data_type < DELAYED):
             session.error(request, *NOT_SUBSCRIBED)
+            return
+        if not snapshot and len(session.tickers) >= MOST_TICKERS:
+            session.error(request, *TOO_MANY)
             return
         if seen == "delayed":
             session.error(request, *DELAYED_INSTEAD)
