@@ -12,6 +12,7 @@ import typer
 from quant_platform_kit.cli.output import console
 from quant_platform_kit.domain.errors import InvalidInput
 
+from venue_sandbox.demo.features import features_step
 from venue_sandbox.demo.market import Market, choose_market, own_market
 from venue_sandbox.demo.proof import replay_step
 from venue_sandbox.demo.tour import backtest_step, brokers_step, scheduled_step, tested
@@ -30,7 +31,7 @@ LEASE = {"LEASE_SECONDS": "6"}
 PAPER = {**LEASE, "PAPER_TIMEOUT_SECONDS": "2", "PAPER_SETTLE_SECONDS": "1"}
 IBKR, SCHWAB = {**LEASE, "IBKR_TIMEOUT_SECONDS": "2"}, {**LEASE, "SCHWAB_TIMEOUT_SECONDS": "2.5"}
 LONGBRIDGE = {**LEASE, "LONGBRIDGE_TIMEOUT_SECONDS": "2.5"}
-OWN = ("account", "backtest", "ibkr", "longbridge", "prices.csv", "schwab")
+OWN = ("account", "backtest", "features", "ibkr", "longbridge", "prices.csv", "schwab")
 
 
 @app.callback()
@@ -40,7 +41,7 @@ def demo(
         "demo-output"
     ),
 ) -> None:
-    """Back-test, trade on schedule, crash, block and prove: everything on this machine, nothing sent anywhere."""
+    """Back-test, trade on schedule, crash, block, prove, decide on features: all here, nothing sent anywhere."""
     market = own_market(prices) if prices else choose_market()
     result = tested(market)
     first, second, third = market.turns(result)
@@ -60,6 +61,7 @@ def demo(
             candidates_step(schwab, market, second)
         block_step(paper, market, first, third)
         replay_step(paper)
+    features_step(out / "features")
     _next_steps(out)
 
 

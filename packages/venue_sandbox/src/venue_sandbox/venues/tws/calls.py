@@ -54,7 +54,7 @@ _HISTORY = "Historical Market Data Service error message"
 _VERIFICATION = "Verification of third-party programs is not supported"
 
 _TABLE = (
-    _served(1, "reqMktData", "live or delayed quotes, once or as 1 of 100 subscriptions (101); generic ticks are 321", 2),
+    _served(1, "reqMktData", "live or delayed quotes, once or 1 of 100 subscriptions (101); generic ticks are 321", 2),
     _served(2, "cancelMktData", "ends a subscription; 300 for one that is not there", 2),
     _served(3, "placeOrder", "as its fields say", 1),
     _served(4, "cancelOrder", "10147 for an order that is not there, 10148 for one that is done", 2),
