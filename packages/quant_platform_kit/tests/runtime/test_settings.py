@@ -453,3 +453,20 @@ def test_a_price_file_for_a_platform_that_takes_none_is_refused(monkeypatch: pyt
     monkeypatch.setenv("PRICE_HISTORY_PATH", "/data/prices.parquet")
     with pytest.raises(InvalidInput, match="PRICE_HISTORY_PATH is set, but paper takes no total_return prices"):
         configured(read_settings(ServiceSettings), House().service.platform, lambda: ())
+
+
+@pytest.mark.parametrize(
+    ("profile", "delivered", "history"),
+    [
+        ("dual_momentum", {Adjustment.TOTAL_RETURN, Adjustment.SPLIT}, Adjustment.TOTAL_RETURN),
+        ("mega_cap_leader_rotation", {Adjustment.TOTAL_RETURN, Adjustment.SPLIT}, Adjustment.TOTAL_RETURN),
+        ("mega_cap_leader_rotation", {Adjustment.SPLIT}, Adjustment.SPLIT),
+    ],
+)
+def test_a_profile_that_reads_no_prices_takes_the_history_that_there_is(
+    monkeypatch: pytest.MonkeyPatch, profile: str, delivered: set[Adjustment], history: Adjustment
+) -> None:
+    monkeypatch.setenv("STRATEGY_PROFILE", profile)
+    platform = replace(House().service.platform, adjustments=frozenset(delivered), enabled=frozenset({profile}))
+    service = configured(read_settings(ServiceSettings), platform, lambda: ())
+    assert service.history is history
