@@ -27,6 +27,7 @@ STEPS = (
     "5  A lost acknowledgement at Schwab, and two orders that could be it",
     "6  An order whose fate nobody knows",
     "7  Replay: every decision again, from recorded inputs, with sockets denied",
+    "8  A feature snapshot: built, published, checked, decided on",
 )
 SAID = (
     "one decision: the back-test of ",
@@ -43,6 +44,9 @@ SAID = (
     " replayed runs decide the same",
     "is flipped",
     "was changed after it was recorded: its content does not fit its name",
+    "stale: as_of 2023-10-31 is 21 sessions before 2023-11-30, the newest month end; build and publish it",
+    "the file was changed or cut; publish it again",
+    "completed, the REBALANCE of 2023-11-30: BUY ",
 )
 
 
@@ -107,7 +111,7 @@ def test_the_demo_shows_every_step_in_time_and_leaves_foreign_files_alone(tmp_pa
     assert ran.stdout.startswith(LABEL)
     assert LABEL in (tmp_path / "tour" / "backtest" / "report.html").read_text("utf-8")
     assert (mine.read_text(), old.exists()) == ("keep", False)
-    made = {"account", "backtest", "ibkr", "longbridge", "prices.csv", "schwab"}
+    made = {"account", "backtest", "features", "ibkr", "longbridge", "prices.csv", "schwab"}
     assert {path.name for path in (tmp_path / "tour").iterdir()} == {*made, "notes"}
     assert {path.name for path in tmp_path.iterdir()} == {"tour"}
 

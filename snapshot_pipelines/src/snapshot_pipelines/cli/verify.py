@@ -16,12 +16,11 @@ from snapshot_pipelines.build.sources import Inputs
 from snapshot_pipelines.cli.meaning import (
     AboutOption,
     EndpointOption,
-    Held,
     OneProfileOption,
     SnapshotArgument,
     StrategyFileOption,
-    held,
 )
+from snapshot_pipelines.publish.holding import Held, held
 from snapshot_pipelines.publish.rebuilding import check_rebuilt
 from snapshot_pipelines.publish.roots import Place, Root, read_reference
 from snapshot_pipelines.publish.snapshots import Snapshot, verified
