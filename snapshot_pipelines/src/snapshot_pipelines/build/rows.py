@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
 
@@ -58,6 +58,8 @@ class Market:
         None without.
     own
         Features beside those of the catalog.
+    held
+        Name of a price file -> its symbols; empty where the bars are from no file.
     """
 
     grid: Grid
@@ -65,6 +67,7 @@ class Market:
     membership: Membership | None = None
     fundamentals: Fundamentals | None = None
     own: Sequence[Feature] = ()
+    held: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
 
     @property
     def features(self) -> tuple[Feature, ...]:
