@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -20,7 +20,7 @@ from quant_platform_kit.domain.strategy import Adjustment
 from snapshot_pipelines.build.grid import Grid, merged
 from snapshot_pipelines.build.sectors import BENCHMARKS
 
-__all__ = ["read_bars"]
+__all__ = ["Bars", "read_bars"]
 
 _COLUMNS = ("close", "adj_close", "volume")
 
@@ -44,9 +44,24 @@ class _File:
         return (self.table.sessions[rows[0]], self.table.sessions[rows[-1]]) if rows else None
 
 
-def read_bars(
-    paths: Sequence[Path], stocks: Collection[str], calendar: ExchangeCalendar
-) -> tuple[Grid, tuple[Source, ...]]:
+@dataclass(frozen=True, slots=True)
+class Bars:
+    """The needed bars of all files.
+
+    Attributes
+    ----------
+    sources
+        The files.
+    held
+        File name -> the needed symbols in it.
+    """
+
+    grid: Grid
+    sources: tuple[Source, ...]
+    held: Mapping[str, tuple[str, ...]]
+
+
+def read_bars(paths: Sequence[Path], stocks: Collection[str], calendar: ExchangeCalendar) -> Bars:
     """Return the bars of the stocks and of the benchmarks, on every session from the stocks' first to their last.
 
     Raises
@@ -66,7 +81,8 @@ def read_bars(
     for symbol in BENCHMARKS:
         _refuse_apart(symbol, _together([file.span([symbol]) for file in files]), whole)
     grid = merged([file.table for file in files], calendar.between(*whole))
-    return grid, tuple(file.source for file in files)
+    held = {file.path.name: file.table.symbols for file in files}
+    return Bars(grid, tuple(file.source for file in files), held)
 
 
 def _read(path: Path, needed: Collection[str], calendar: ExchangeCalendar) -> _File:

@@ -63,10 +63,10 @@ def read_market(inputs: Inputs, calendar: ExchangeCalendar) -> tuple[Market, tup
         table = _table(inputs.fundamentals, "fundamentals", fundamentals.REQUIRED, found)
         facts = fundamentals.read_fundamentals(table)
     own = read_features(inputs.features, _content(inputs.features, "features", found)) if inputs.features else ()
-    grid, of_prices = read_bars(inputs.prices, labels.keys(), calendar)
-    found = [*of_prices, *found]
+    bars = read_bars(inputs.prices, labels.keys(), calendar)
+    found = [*bars.sources, *found]
     found.sort(key=lambda source: _ROLES.index(source.role))
-    return Market(grid, labels, members, facts, own), tuple(found)
+    return Market(bars.grid, labels, members, facts, own, bars.held), tuple(found)
 
 
 def _table(path: Path, role: str, required: Sequence[str], found: list[Source]) -> TextTable:

@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 from quant_platform_kit.cli import options
 from quant_platform_kit.cli.output import console, print_json, table
-from quant_platform_kit.domain.features import RankedRow
 from rich.console import Console
 from rich.markup import escape
 
@@ -18,7 +17,7 @@ from snapshot_pipelines.cli.meaning import (
     StrategyFileOption,
     read_snapshot,
 )
-from snapshot_pipelines.publish.comparing import Comparison, RankMove, compare, rank_moves
+from snapshot_pipelines.publish.comparing import Comparison, RankMove, compare, comparison_document, moves_between
 from snapshot_pipelines.publish.snapshots import Snapshot, ranking_of
 
 __all__ = ["diff_command"]
@@ -40,9 +39,9 @@ def diff_command(
     old, old_terms = read_snapshot(before, endpoint, profile, strategy, config)
     new, new_terms = read_snapshot(after, endpoint, profile, strategy, config)
     found = compare(old, new)
-    moves = _moves(ranking_of(old, old_terms.strategy), ranking_of(new, new_terms.strategy))
+    moves = moves_between(ranking_of(old, old_terms.strategy), ranking_of(new, new_terms.strategy), SHOWN)
     if json:
-        print_json(_document(old, new, found, moves))
+        print_json(comparison_document(old, new, found, moves))
         return
     out = console()
     out.print(f"[bold]{old.manifest.strategy_profile}[/bold]: {_named(old)} to {_named(new)}")
@@ -51,37 +50,8 @@ def diff_command(
     _show_moves(out, moves)
 
 
-def _moves(old: list[RankedRow] | None, new: list[RankedRow] | None) -> list[RankMove]:
-    return rank_moves(old, new, SHOWN) if old is not None and new is not None else []
-
-
 def _named(snapshot: Snapshot) -> str:
     return f"{snapshot.manifest.snapshot_as_of} ({snapshot.digest[:12]})"
-
-
-def _document(old: Snapshot, new: Snapshot, found: Comparison, moves: list[RankMove]) -> dict[str, object]:
-    columns = [
-        {
-            "name": column.name,
-            "changed": column.changed,
-            "median": None if column.symbol == "" else column.median,
-            "largest": None if column.symbol == "" else column.largest,
-            "symbol": column.symbol or None,
-            "known": [column.known_before, column.known_after],
-        }
-        for column in found.columns
-    ]
-    return {
-        "profile": new.manifest.strategy_profile,
-        "before": {"as_of": old.manifest.snapshot_as_of, "manifest_sha256": old.digest},
-        "after": {"as_of": new.manifest.snapshot_as_of, "manifest_sha256": new.digest},
-        "fields": found.fields,
-        "symbols": {"added": found.added, "removed": found.removed, "joined": found.joined, "left": found.left},
-        "columns": columns,
-        "new_columns": found.new_columns,
-        "lost_columns": found.lost_columns,
-        "ranking": moves,
-    }
 
 
 def _show_symbols(out: Console, found: Comparison) -> None:

@@ -12,7 +12,7 @@ from quant_platform_kit.cli.output import complain
 from quant_platform_kit.domain.errors import QuantError
 from typer.exceptions import Abort, Exit, TyperException
 
-from snapshot_pipelines.cli import build, diff, list, prune, publish, pull, show, verify
+from snapshot_pipelines.cli import build, diff, list, prune, publish, pull, run, show, verify
 
 __all__ = ["app", "main"]
 
@@ -33,6 +33,7 @@ app.command("show")(show.show_command)
 app.command("diff")(diff.diff_command)
 app.command("prune")(prune.prune_command)
 app.command("pull")(pull.pull_command)
+app.command("run")(run.run_command)
 
 
 @app.callback()

@@ -12,7 +12,16 @@ from quant_platform_kit.domain.snapshot_manifest import SnapshotManifest
 
 from snapshot_pipelines.publish.snapshots import Snapshot
 
-__all__ = ["ColumnChange", "Comparison", "RankMove", "column_changes", "compare", "rank_moves"]
+__all__ = [
+    "ColumnChange",
+    "Comparison",
+    "RankMove",
+    "column_changes",
+    "compare",
+    "comparison_document",
+    "moves_between",
+    "rank_moves",
+]
 
 FIELDS = ("contract_version", "config_sha256", "code_version", "row_count")
 
@@ -136,3 +145,36 @@ def rank_moves(old: Sequence[RankedRow], new: Sequence[RankedRow], most: int) ->
     first = [row.symbol for row in new if row.rank <= most]
     first += [row.symbol for row in old if row.rank <= most and row.symbol not in first]
     return [RankMove(symbol, was.get(symbol), now.get(symbol)) for symbol in first]
+
+
+def moves_between(old: Sequence[RankedRow] | None, new: Sequence[RankedRow] | None, most: int) -> list[RankMove]:
+    """Return `rank_moves`, none where one of them has no ranking."""
+    return rank_moves(old, new, most) if old is not None and new is not None else []
+
+
+def comparison_document(
+    old: Snapshot, new: Snapshot, found: Comparison, moves: Sequence[RankMove]
+) -> dict[str, object]:
+    """Return a comparison of two snapshots as a document."""
+    columns = [
+        {
+            "name": column.name,
+            "changed": column.changed,
+            "median": None if column.symbol == "" else column.median,
+            "largest": None if column.symbol == "" else column.largest,
+            "symbol": column.symbol or None,
+            "known": [column.known_before, column.known_after],
+        }
+        for column in found.columns
+    ]
+    return {
+        "profile": new.manifest.strategy_profile,
+        "before": {"as_of": old.manifest.snapshot_as_of, "manifest_sha256": old.digest},
+        "after": {"as_of": new.manifest.snapshot_as_of, "manifest_sha256": new.digest},
+        "fields": found.fields,
+        "symbols": {"added": found.added, "removed": found.removed, "joined": found.joined, "left": found.left},
+        "columns": columns,
+        "new_columns": found.new_columns,
+        "lost_columns": found.lost_columns,
+        "ranking": moves,
+    }

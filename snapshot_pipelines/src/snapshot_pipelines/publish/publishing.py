@@ -15,7 +15,7 @@ from snapshot_pipelines.publish.keeping import keep
 from snapshot_pipelines.publish.roots import Place, summary_key
 from snapshot_pipelines.publish.snapshots import Snapshot
 
-__all__ = ["Copies", "Given", "LostRace", "Outcome", "publish"]
+__all__ = ["Copies", "Given", "LostRace", "Outcome", "is_same", "publish"]
 
 Copies = Mapping[str, bytes | None]
 """Key -> content of an object for people; None for one that there should not be."""
@@ -90,7 +90,7 @@ def publish(
     chosen = _chosen(ordered, before, allow_older=allow_older)
     _refuse_dirty(chosen)
     *earlier, newest = [one.read() for one in chosen]
-    if before is not None and _same(before, newest.found):
+    if before is not None and is_same(before, newest.found):
         new = [made for snapshot in earlier if (made := keep(store, snapshot))]
         newest = _as_published(store, newest, before)
         keep(store, newest)
@@ -138,7 +138,8 @@ def _chosen(ordered: Sequence[Given], before: Published | None, *, allow_older: 
     return chosen
 
 
-def _same(before: Published, after: Published) -> bool:
+def is_same(before: Published, after: Published) -> bool:
+    """Whether two manifests say the same in every field but ``generated_at``."""
     return replace(before.manifest, generated_at=after.manifest.generated_at) == after.manifest
 
 

@@ -1,0 +1,1 @@
+"""The scheduled job: builds what is due, verifies it, publishes it, and tells people."""

@@ -1,0 +1,156 @@
+"""What a job builds from: its files, prices that are pulled into one more, and whether they reach the session."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+from quant_platform_kit.adapters.price_sources import price_source
+from quant_platform_kit.adapters.price_writer import write_prices
+from quant_platform_kit.domain.errors import InvalidInput
+from quant_platform_kit.domain.sessions import ExchangeCalendar
+from quant_platform_kit.domain.snapshot_manifest import Source
+from quant_platform_kit.ports.price_source import DailyBar
+
+from snapshot_pipelines.build.membership import COLUMNS as MEMBERSHIP
+from snapshot_pipelines.build.membership import read_membership
+from snapshot_pipelines.build.rows import Market
+from snapshot_pipelines.build.sectors import BENCHMARKS, read_sectors
+from snapshot_pipelines.build.sectors import COLUMNS as SECTORS
+from snapshot_pipelines.build.sources import read_market
+from snapshot_pipelines.build.text_table import TextTable
+from snapshot_pipelines.job.configuration import Job, Pull
+
+__all__ = ["Late", "Markets", "check_in_time"]
+
+Track = Callable[[Sequence[str]], Iterable[str]]
+"""Shows people how far a list is worked off."""
+
+
+class Late(InvalidInput):
+    """A source does not reach the session yet."""
+
+
+@dataclass
+class Markets:
+    """The market of a job, read once; prices are pulled once per session.
+
+    Attributes
+    ----------
+    folder
+        Where pulled prices stay.
+    track
+        Shows how many symbols were pulled.
+    """
+
+    job: Job
+    calendar: ExchangeCalendar
+    folder: Path
+    track: Track
+    _read: dict[date | None, tuple[Market, tuple[Source, ...]]] = field(
+        default_factory=dict[date | None, tuple[Market, tuple[Source, ...]]], init=False
+    )
+
+    def at(self, as_of: date) -> tuple[Market, tuple[Source, ...]]:
+        """Return what the rows of a session are made of, and the files it came from.
+
+        Raises
+        ------
+        Late
+            A price file, or the platform that is asked, has no bar of the session yet.
+        QuantError
+            A file is not right, or prices cannot be pulled.
+        """
+        pull = self.job.pull
+        key = as_of if pull else None
+        if key not in self._read:
+            pulled = self._pulled(pull, as_of) if pull else None
+            self._read[key] = read_market(self.job.inputs(pulled), self.calendar)
+        check_in_time(self._read[key][0], as_of)
+        return self._read[key]
+
+    def forget(self, as_of: date) -> None:
+        """Forget what was pulled for a session: it is pulled again when it is needed."""
+        if self.job.pull is not None:
+            self._read.pop(as_of, None)
+            self._file(self.job.pull, as_of).unlink(missing_ok=True)
+
+    def _file(self, pull: Pull, as_of: date) -> Path:
+        return self.folder / "pulled" / f"{pull.platform}-{as_of}.parquet"
+
+    def _pulled(self, pull: Pull, as_of: date) -> Path:
+        """Return the file with the prices of a session; it is the same one whenever it is asked for again."""
+        path = self._file(pull, as_of)
+        if path.is_file():
+            return path
+        bars: dict[str, Sequence[DailyBar]] = {}
+        with price_source(pull.platform)() as source:
+            for symbol in self.track(pull.symbols or self._needed(as_of)):
+                series = source.daily([symbol], pull.years, as_of).get(symbol, ())
+                bars[symbol] = sorted((bar for bar in series if bar.day <= as_of), key=lambda bar: bar.day)
+            carried = source.adjustment
+        _check_pulled(pull, bars, as_of)
+        write_prices(path, {symbol: series for symbol, series in bars.items() if series}, carried)
+        return path
+
+    def _needed(self, as_of: date) -> Sequence[str]:
+        """Return the stocks that have a row at a session if they have prices, and the benchmarks."""
+        stocks = frozenset(read_sectors(_table(self.job.sectors, "sectors", SECTORS)))
+        if self.job.membership is not None:
+            members = read_membership(_table(self.job.membership, "membership", MEMBERSHIP))
+            stocks &= frozenset(members.symbols[members.recent(as_of)].tolist())
+        return (*BENCHMARKS, *sorted(stocks))
+
+
+def _table(path: Path, role: str, columns: Sequence[str]) -> TextTable:
+    try:
+        return TextTable(path, path.read_bytes(), role, columns)
+    except OSError as error:
+        raise InvalidInput(f"{path}: {error.strerror}; give the file of {role}") from None
+
+
+def _check_pulled(pull: Pull, bars: Mapping[str, Sequence[DailyBar]], as_of: date) -> None:
+    ends = [series[-1].day for series in bars.values() if series]
+    if not ends:
+        raise InvalidInput(f"{pull.platform} has no daily prices of any of the {len(bars)} symbols; see its settings")
+    if max(ends) < as_of:
+        raise Late(_late(f"prices of {pull.platform}", max(ends), as_of))
+    if without := [symbol for symbol, series in bars.items() if any(bar.adj_close is None for bar in series)]:
+        raise InvalidInput(
+            f"{pull.platform} delivers no total return (adj_close) of {', '.join(without[:5])}, which features are "
+            "made of; pull from another platform or give files"
+        )
+
+
+def check_in_time(market: Market, as_of: date) -> None:
+    """Make sure that every price file reaches a session, for those of its symbols that are still looked at.
+
+    Raises
+    ------
+    Late
+        The newest bar of a file's members and benchmarks is of an earlier session.
+    """
+    for name, end in _ends(market, as_of):
+        if end < as_of:
+            raise Late(_late(name, end, as_of))
+
+
+def _ends(market: Market, as_of: date) -> Iterator[tuple[str, date]]:
+    """Yield each file that has members or benchmarks, with their newest bar up to a session."""
+    members = market.membership.members(as_of) if market.membership else market.stocks
+    table, wanted = market.grid.table, members.union(BENCHMARKS)
+    known = table.dates <= np.datetime64(as_of, "D")
+    for name, symbols in market.held.items():
+        columns = [table.column[symbol] for symbol in symbols if symbol in wanted and symbol in table.column]
+        rows: list[int] = np.flatnonzero(~market.grid.missing[known][:, columns].all(axis=1)).tolist()
+        if rows:
+            yield name, table.sessions[rows[-1]]
+
+
+def _late(name: str, end: date, as_of: date) -> str:
+    return (
+        f"late: {name} ends on {end}, before {as_of}; nothing was published: run the job again when it reaches {as_of}"
+    )
