@@ -51,6 +51,11 @@ class Member:
         return self.folder.parts[0] == "apps"
 
     @property
+    def has_image(self) -> bool:
+        """Whether ``release`` builds an image of it: it is released, and no shared package."""
+        return self.is_released and self.folder.parts[0] != "packages"
+
+    @property
     def is_deployed(self) -> bool:
         """Whether it runs in a service: an app, or a package that is released."""
         return self.is_app or self.is_released

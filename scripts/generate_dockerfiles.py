@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Write the Dockerfile of every released app from ``apps/Dockerfile.template``; ``--check`` fails where one differs."""
+"""Write the Dockerfile of every member that has an image from a template; ``--check`` fails where one differs."""
 
 from __future__ import annotations
 
@@ -19,5 +19,5 @@ def dockerfile(app: Member) -> str:
 
 
 if __name__ == "__main__":
-    apps = [member for member in Checkout(ROOT).members if member.is_app and member.is_released]
+    apps = [member for member in Checkout(ROOT).members if member.has_image]
     sys.exit(write_or_check(__doc__ or "", {f"{app.folder}/Dockerfile": dockerfile(app) for app in apps}))

@@ -1,4 +1,4 @@
-"""The Dockerfiles of the services: the rules of the field's linter that matter here, and those of this house."""
+"""The Dockerfiles of services and job: the rules of the field's linter that matter here, and those of this house."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ import pytest
 from dockerfile_parse import DockerfileParser
 
 ROOT = Path(__file__).resolve().parents[2]
-APPS = sorted(
-    project.parent.name
-    for project in ROOT.glob("apps/*/pyproject.toml")
+APPS = {
+    project.parent.relative_to(ROOT).as_posix(): next(project.parent.glob("src/*/__init__.py")).parent.name
+    for project in sorted((*ROOT.glob("apps/*/pyproject.toml"), *ROOT.glob("*/pyproject.toml")))
     if "release" in tomllib.loads(project.read_text("utf-8")).get("tool", {})
-)
-"""Every app that is released."""
+}
+"""The folder of everything that is released as an image, and what it is imported as."""
 Instructions = list[tuple[str, str]]
 
 
 def read(app: str) -> Instructions:
     """Return instructions and their values, continuation lines joined."""
-    parser = DockerfileParser(fileobj=io.BytesIO((ROOT / f"apps/{app}/Dockerfile").read_bytes()))
+    parser = DockerfileParser(fileobj=io.BytesIO((ROOT / app / "Dockerfile").read_bytes()))
     structure: list[dict[str, Any]] = parser.structure
     return [(one["instruction"], one["value"]) for one in structure if one["instruction"] != "COMMENT"]
 
@@ -79,7 +79,7 @@ def test_the_service_runs_without_root_and_without_a_shell(final: Instructions, 
     user = dict(final)["USER"]
     assert user.isdigit()
     assert int(user) > 0
-    assert dict(final)["ENTRYPOINT"] == f'["python", "-m", "{app}_app"]'
+    assert dict(final)["ENTRYPOINT"] == f'["python", "-m", "{APPS[app]}"]'
     assert "CMD" not in names
 
 
@@ -133,5 +133,14 @@ def test_no_secret_has_a_place_in_an_image(instructions: Instructions) -> None:
 
 
 def test_the_dockerfiles_differ_in_the_name_of_the_app_only() -> None:
-    texts = {(ROOT / f"apps/{app}/Dockerfile").read_text().replace(app, "APP") for app in APPS}
+    texts: set[str] = set()
+    for app, package in APPS.items():
+        distribution = tomllib.loads((ROOT / app / "pyproject.toml").read_text("utf-8"))["project"]["name"]
+        text = (ROOT / app / "Dockerfile").read_text("utf-8")
+        texts.add(text.replace(f'"{distribution}"', '"APP"').replace(f'"{package}"', '"APP"'))
     assert len(texts) == 1
+
+
+def test_the_job_of_snapshots_has_an_image_and_runs_as_a_module() -> None:
+    assert APPS["snapshot_pipelines"] == "snapshot_pipelines"
+    assert (ROOT / "snapshot_pipelines/src/snapshot_pipelines/__main__.py").is_file()

@@ -19,13 +19,14 @@ from quant_platform_kit.domain.strategy import StrategyManifest
 
 from quant_release.repository.origins import address
 from quant_release.repository.versions import Version
-from quant_release.repository.workspace import Workspace
+from quant_release.repository.workspace import App, Workspace
 
 __all__ = ["Bundle", "Secret", "Service", "Snapshot", "check_bundle", "find_bundle", "read_bundle"]
 
 FOLDER = Path("release/bundles")
 
 _Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+_Member = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
 _Flag = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]*$")]
 _Text = Annotated[str, StringConstraints(min_length=1, pattern=r"^\S+$")]
 _Job = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,500}$")]
@@ -33,6 +34,8 @@ _SecretVersion = Annotated[str, StringConstraints(pattern=r"^([1-9][0-9]*|rotati
 _OF_THE_TOOL = frozenset({"ACCOUNT_PREFIX", "ACCOUNT_REGION", "CLOUD_RUN_SERVICE", "IMAGE", "STRATEGY_PROFILE"})
 _OF_THE_PLATFORM = frozenset({"COMMIT_SHA", "K_CONFIGURATION", "K_REVISION", "K_SERVICE", "PORT"})
 """What image and Cloud Run set themselves; Cloud Run takes none of its own from a template."""
+_OF_AN_IMAGE = frozenset({"platform", "region", "project", "image"})
+"""What the image of a member without ``platform.toml`` has."""
 _MOST_SERVICES, _LONGEST_SHOWN = 100, 200
 _NAMES_A_SECRET = "_SECRET_NAME"
 """Settings that end so hold the name of a secret, which the app reads itself."""
@@ -92,10 +95,12 @@ class Snapshot(_Model):
 
 
 class Service(_Model):
-    """One service of a platform; its name never changes in a switch.
+    """One service of a platform, whose name never changes in a switch; or the image of a member that is no service.
 
     Attributes
     ----------
+    platform
+        The app.
     image
         Repository of its image, without tag.
     profile
@@ -114,7 +119,7 @@ class Service(_Model):
         Whether it may trade live after the release.
     """
 
-    platform: _Name
+    platform: _Member
     region: _Name
     project: _Name
     image: _Text
@@ -150,7 +155,7 @@ class Bundle(_Model):
     packages
         Target version of every shared package.
     platforms
-        Apps whose pins follow.
+        Apps whose pins follow, by the names of their folders; a member without ``platform.toml`` is one too.
     services
         By name; several may share one platform.
     rollback
@@ -162,7 +167,7 @@ class Bundle(_Model):
 
     name: _Name
     packages: Mapping[str, Annotated[str, AfterValidator(_version_text)]] = Field(min_length=1)
-    platforms: Annotated[tuple[_Name, ...], Field(min_length=1)]
+    platforms: Annotated[tuple[_Member, ...], Field(min_length=1)]
     services: Annotated[Mapping[_Name, Service], Field(max_length=_MOST_SERVICES)] = {}
     rollback: StrictBool = False
     url: Annotated[_Text, AfterValidator(_without_password), AfterValidator(_address_text)] | None = None
@@ -264,7 +269,7 @@ def check_bundle(bundle: Bundle, workspace: Workspace, root: Path) -> None:
                 f"bundle {bundle.name}: service {name} runs on {service.platform!r}, "
                 f"which is not among its platforms: {', '.join(bundle.platforms)}"
             )
-        problems = _service_problems(name, service, manifests, root / workspace.apps[service.platform].folder)
+        problems = _service_problems(service, manifests, workspace.apps[service.platform], root)
         if problems:
             raise InvalidInput(f"bundle {bundle.name}: service {name}: {'; '.join(problems)}")
 
@@ -280,9 +285,11 @@ def _check_packages(bundle: Bundle, workspace: Workspace) -> None:
 
 
 def _service_problems(
-    name: str, service: Service, manifests: Mapping[str, StrategyManifest], folder: Path
+    service: Service, manifests: Mapping[str, StrategyManifest], app: App, root: Path
 ) -> Sequence[str]:
-    platform = read_platform(folder / "platform.toml")
+    if not app.is_service:
+        return _problems_of_image(service, app)
+    platform = read_platform(root / app.platform)
     problems = _key_problems(service)
     if service.profile is None:
         return [*problems, *(["snapshot without a profile"] if service.snapshot else [])]
@@ -298,6 +305,17 @@ def _service_problems(
     if not backed and service.snapshot is not None:
         problems.append(f"profile {service.profile} takes no snapshot; remove the table")
     return problems
+
+
+def _problems_of_image(service: Service, app: App) -> list[str]:
+    """Return which keys only a service has, of a member that is none."""
+    given = [name for name in type(service).model_fields if name not in _OF_AN_IMAGE and getattr(service, name)]
+    if not given:
+        return []
+    return [
+        f"{app.folder} has no platform.toml: its image is built, no profile runs on it, and no release moves it; "
+        f"remove {', '.join(given)}"
+    ]
 
 
 def _key_problems(service: Service) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from quant_platform_kit.domain.errors import InvalidInput
@@ -18,6 +18,8 @@ __all__ = ["LOCK", "App", "Package", "Workspace", "locked_version", "read_worksp
 
 LOCK = "uv.lock"
 ROOT = "pyproject.toml"
+PLATFORM = "platform.toml"
+APPS, PACKAGES = "apps/", "packages/"
 
 
 class Package(NamedTuple):
@@ -60,10 +62,12 @@ class Package(NamedTuple):
 
 
 class App(NamedTuple):
-    """An app that is pinned and deployed: one with a table ``[tool.release]`` below ``apps/``.
+    """A member that is pinned and deployed: one with a table ``[tool.release]`` below ``apps/``, or at the top.
 
     Attributes
     ----------
+    is_service
+        Whether it has a ``platform.toml``: a service of a platform runs it. Others are built and never moved.
     uses
         The extras it needs of each shared package.
     extras
@@ -81,11 +85,17 @@ class App(NamedTuple):
     extras: tuple[str, ...]
     beside: tuple[str, ...]
     pins: Mapping[str, Pin] | None
+    is_service: bool
 
     @property
     def requirements(self) -> str:
         """Path of its ``requirements.txt``."""
         return f"{self.folder}/requirements.txt"
+
+    @property
+    def platform(self) -> str:
+        """Path of the ``platform.toml`` of a service."""
+        return f"{self.folder}/{PLATFORM}"
 
     @property
     def tests(self) -> str:
@@ -99,7 +109,7 @@ class App(NamedTuple):
 
 
 class Workspace(NamedTuple):
-    """Shared packages, each after those it depends on, and apps by name.
+    """Shared packages, each after those it depends on, and apps by the name of their folder.
 
     Attributes
     ----------
@@ -121,17 +131,20 @@ def read_workspace(git: Git, revision: str) -> Workspace:
     InvalidInput
         A file of the workspace is not what it has to be.
     """
-    paths = [path for path in git.files(revision, "packages", "apps") if path.count("/") == 2]
+    paths = [path for path in git.files(revision) if _is_of_a_member(path)]
     manifests = [path for path in paths if path.endswith("/pyproject.toml")]
-    pinned = [path for path in paths if path.startswith("apps/") and path.endswith("/requirements.txt")]
+    pinned = [path for path in paths if not path.startswith(PACKAGES) and path.endswith("/requirements.txt")]
     read = git.read(revision, (*manifests, *pinned, LOCK, ROOT))
     contents = {path: data for path, data in read.items() if data is not None}
     documents = {path: _toml(contents[path], path) for path in manifests}
     released = {path: document for path, document in documents.items() if "release" in document.get("tool", {})}
-    of_packages = {path: document for path, document in released.items() if path.startswith("packages/")}
+    of_packages = {path: document for path, document in released.items() if path.startswith(PACKAGES)}
     names = {str(document["project"]["name"]) for document in of_packages.values()}
     packages = [_package(path, document, names) for path, document in of_packages.items()]
-    apps = [_app(path, document, names, contents) for path, document in released.items() if path not in of_packages]
+    others = {path: document for path, document in released.items() if path not in of_packages}
+    services = {path.rpartition("/")[0] for path in paths if path.endswith(f"/{PLATFORM}")}
+    apps = [_app(path, document, names, contents, services) for path, document in others.items()]
+    _refuse_one_name(apps)
     lock = contents.get(LOCK, b"")
     return Workspace(
         {package.name: package for package in _in_order(packages)},
@@ -139,6 +152,18 @@ def read_workspace(git: Git, revision: str) -> Workspace:
         {package.name: locked_version(lock, package.name) for package in packages},
         _url(contents[ROOT]) if ROOT in contents else None,
     )
+
+
+def _is_of_a_member(path: str) -> bool:
+    """Whether a file stands directly in the folder of an app or a package, or in one at the top."""
+    return path.count("/") == (2 if path.startswith((APPS, PACKAGES)) else 1)
+
+
+def _refuse_one_name(apps: Sequence[App]) -> None:
+    folders: dict[str, str] = {}
+    for app in apps:
+        if (other := folders.setdefault(app.name, app.folder)) != app.folder:
+            raise InvalidInput(f"{other} and {app.folder} are both named {app.name} in bundles; rename one of them")
 
 
 def _url(manifest: bytes) -> str | None:
@@ -195,7 +220,9 @@ def _package(path: str, document: dict[str, Any], names: set[str]) -> Package:
     )
 
 
-def _app(path: str, document: dict[str, Any], names: set[str], contents: Mapping[str, bytes]) -> App:
+def _app(
+    path: str, document: dict[str, Any], names: set[str], contents: Mapping[str, bytes], services: Collection[str]
+) -> App:
     folder = path.rpartition("/")[0]
     project, settings = document["project"], _settings(path, document, {"extras", "beside"})
     extras = tuple(settings.get("extras", ()))
@@ -218,6 +245,7 @@ def _app(path: str, document: dict[str, Any], names: set[str], contents: Mapping
         extras,
         tuple(settings.get("beside", ())),
         None if pinned is None else read_pins(pinned, f"{folder}/requirements.txt"),
+        folder in services,
     )
 
 

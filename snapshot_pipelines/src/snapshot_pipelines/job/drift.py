@@ -41,7 +41,8 @@ def drift_between(published: Snapshot, built: Snapshot, strategy: BoundStrategy)
     found = compare(published, built)
     moves = moves_between(ranking_of(published, strategy), ranking_of(built, strategy), RANKED)
     entered = [move.symbol for move in moves if move.before is None or move.before > RANKED]
-    sizes = {column.name: column for column in found.columns if column.changed and column.name in built.features}
+    sizes = {one.name: one for one in found.columns if one.changed and one.name in built.features}
+    sizes.pop("history", None)  # it grows by itself
     words = list(_symbols(found.joined, "became members"))
     words += _symbols(found.left, "no members any more")
     words += [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from quant_platform_kit.adapters.price_sources import price_source
 from quant_platform_kit.adapters.price_writer import write_prices
+from quant_platform_kit.domain.digests import sha256
 from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.domain.sessions import ExchangeCalendar
 from quant_platform_kit.domain.snapshot_manifest import Source
@@ -72,11 +73,21 @@ class Markets:
         check_in_time(self._read[key][0], as_of)
         return self._read[key]
 
-    def forget(self, as_of: date) -> None:
-        """Forget what was pulled for a session: it is pulled again when it is needed."""
-        if self.job.pull is not None:
-            self._read.pop(as_of, None)
-            self._file(self.job.pull, as_of).unlink(missing_ok=True)
+    def forget(self, as_of: date, named: Container[str]) -> None:
+        """Forget what was pulled for a session: it is pulled again when it is needed.
+
+        Parameters
+        ----------
+        named
+            SHA-256 of the sources of what is published: a file among them is set aside, for whoever builds it again.
+        """
+        if self.job.pull is None:
+            return
+        self._read.pop(as_of, None)
+        path = self._file(self.job.pull, as_of)
+        if path.is_file() and (digest := sha256(path.read_bytes())) in named:
+            path.rename(path.with_suffix(f".{digest[:12]}.parquet"))
+        path.unlink(missing_ok=True)
 
     def _file(self, pull: Pull, as_of: date) -> Path:
         return self.folder / "pulled" / f"{pull.platform}-{as_of}.parquet"
@@ -152,5 +163,6 @@ def _ends(market: Market, as_of: date) -> Iterator[tuple[str, date]]:
 
 def _late(name: str, end: date, as_of: date) -> str:
     return (
-        f"late: {name} ends on {end}, before {as_of}; nothing was published: run the job again when it reaches {as_of}"
+        f"{name}: the newest bar is of {end}, before {as_of}; nothing was published: run the job again when it "
+        f"reaches {as_of}"
     )

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from quant_platform_kit.adapters.snapshot_reading import Published
 from quant_platform_kit.adapters.snapshot_versions import VERSIONS
-from quant_platform_kit.domain.digests import canonical_json
 from quant_platform_kit.domain.errors import Conflict, InvalidInput, QuantError, Refused, StoreError
 from quant_platform_kit.domain.sessions import ExchangeCalendar
 from quant_platform_kit.domain.snapshot_checks import Asked, Moment
@@ -117,9 +116,10 @@ class _Profile:
         work, cadence = self.work, self.strategy.manifest.cadence
         due = due_at(self.told.now, cadence, work.calendar)
         as_of = work.job.as_of or due.as_of
-        yield self._guarded(as_of, lambda: self._due(as_of, due))
+        result = self._guarded(as_of, lambda: self._due(as_of, due))
+        yield result
         session = newest_closed(work.calendar, self.told.now)
-        if work.job.daily and work.job.as_of is None and session > as_of:
+        if result.outcome.good and work.job.daily and work.job.as_of is None and session > as_of:
             yield self._guarded(session, lambda: self._daily(session, due))
 
     def _guarded(self, as_of: date, act: Callable[[], Result]) -> Result:
@@ -128,7 +128,8 @@ class _Profile:
             return act()
         except QuantError as error:
             if not isinstance(error, StoreError):
-                self.work.markets.forget(as_of)
+                with suppress(QuantError):
+                    self._forget(as_of)
             return Result(self.name, as_of, _outcome_of(error), str(error))
 
     # --- the snapshot that is due --------------------------------------------------------------
@@ -136,10 +137,9 @@ class _Profile:
     def _due(self, as_of: date, due: Due) -> Result:
         latest = self._latest()
         if self.told.again:
-            self.work.markets.forget(as_of)
+            self._forget(as_of)
         elif latest is not None and self._is_there(latest, as_of):
-            self._note(latest)
-            return self._already(latest, due)
+            return self._finished(latest, due)
         elif latest is not None and latest.found.manifest.snapshot_as_of < as_of and self._was_published(as_of):
             return self._withdrawn(latest, as_of)
         return self._publish(as_of)
@@ -162,7 +162,13 @@ class _Profile:
             return False
         return True
 
-    def _already(self, latest: Place, due: Due) -> Result:
+    def _finished(self, latest: Place, due: Due) -> Result:
+        """Say that it is published; what a job that was killed did not come to is made up for."""
+        work = self.work
+        if work.root.store.get(self._key(latest)) is None:
+            snapshot = verified(work.root, latest, self._terms())
+            publish([Given(latest, lambda: snapshot)], work.root.store, self._copies)
+            self._note(latest)
         manifest = latest.found.manifest
         text = f"{manifest.snapshot_as_of} {latest.found.digest[:12]} is published already; nothing to do"
         if self.work.job.as_of is None:
@@ -185,11 +191,8 @@ class _Profile:
             latest = work.root.latest(self.name)
             if latest is None or not is_same(latest.found, built.place.found):
                 raise
-            self._note(latest)
             return self._told(built, latest.found, "is published already, by another publisher", Outcome.ALREADY)
-        latest = self.work.root.latest(self.name)
-        if latest is not None:
-            self._note(latest)
+        self._note(Place(outcome.latest, ""))
         if not outcome.moved:
             return self._told(built, outcome.latest, "is published already", Outcome.ALREADY)
         before = f"; before it was {outcome.before.manifest.snapshot_as_of}" if outcome.before else ""
@@ -221,6 +224,13 @@ class _Profile:
         assert place is not None, "it was written"
         return self._begun(place) or _Built(place, verified(root, place, self._terms(as_of)))
 
+    def _forget(self, as_of: date) -> None:
+        """Let prices be pulled again, and keep those that something was built from that is published."""
+        if self.work.job.pull is not None:
+            places = self.work.root.versions(None, as_of)
+            named = {source.sha256 for place in places for source in place.found.manifest.sources}
+            self.work.markets.forget(as_of, named)
+
     def _begun(self, place: Place) -> _Built | None:
         """Return the same version below the root, put there by a job that was killed before it was latest."""
         root = self.work.root
@@ -243,18 +253,19 @@ class _Profile:
 
     # --- what was published --------------------------------------------------------------------
 
-    def _key(self, as_of: date) -> str:
-        return f"jobs/{self.name}/{as_of}.json"
+    def _key(self, latest: Place) -> str:
+        return f"{self._folder(latest.found.manifest.snapshot_as_of)}{latest.found.digest[:12]}.json"
+
+    def _folder(self, as_of: date) -> str:
+        return f"jobs/{self.name}/{as_of}-"
 
     def _note(self, latest: Place) -> None:
-        """Remember that a session was latest, so that a rollback is told from a job that was killed."""
-        key = self._key(latest.found.manifest.snapshot_as_of)
-        if self.work.root.store.get(key) is None:
-            with suppress(Conflict):
-                self.work.root.store.create(key, canonical_json({"manifest_sha256": latest.found.digest}) + b"\n")
+        """Note that a snapshot was latest with all that belongs to it: a rollback is told by it from a job killed."""
+        with suppress(Conflict):
+            self.work.root.store.create(self._key(latest), b'{"published": true}\n')
 
     def _was_published(self, as_of: date) -> bool:
-        return self.work.root.store.get(self._key(as_of)) is not None
+        return bool(self.work.root.store.keys(self._folder(as_of)))
 
     # --- each session --------------------------------------------------------------------------
 
@@ -263,7 +274,7 @@ class _Profile:
         if self.told.publish_daily:
             latest = self._latest()
             if latest is not None and self._is_there(latest, session):
-                return self._already(latest, due)
+                return self._finished(latest, due)
             return self._publish(session)
         return self._drift(session)
 

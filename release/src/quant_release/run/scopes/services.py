@@ -79,7 +79,7 @@ class ServiceSteps:
         pins = tuple(str(pin) for pin in desired.pins(app.name))
         return ServiceGuards(
             self.state(subject),
-            read_platform(self.reading.git.root / app.folder / "platform.toml"),
+            read_platform(self.reading.git.root / app.platform),
             {profile: strategy.manifest for profile, strategy in catalog().items()},
             self.images.recorded(Subject(Scope.IMAGE, service.image)),
             pins,

@@ -1,0 +1,131 @@
+"""A member of a release without ``platform.toml``: pinned, tested, built and recorded; nothing runs a profile on it."""
+
+from __future__ import annotations
+
+import pytest
+from quant_platform_kit.adapters.stores import open_store
+from quant_platform_kit.domain.errors import InvalidInput
+from quant_release.bundle import check_bundle, find_bundle, read_bundle
+from quant_release.demo.baseline import BUNDLE, KIT, STRATEGIES, bundle_text
+from quant_release.inspect.overall import read_overall
+from quant_release.inspect.verified import verify
+from quant_release.repository.pins import read_pins
+from quant_release.repository.workspace import read_workspace
+from quant_release.run.apply import apply
+from quant_release.run.journal import Journal
+from quant_release.run.opening import Options, read_release
+from quant_release.testing.rehearsal import Rehearsal
+
+JOB, RELAY = "night_jobs", "relay"
+PROJECT = """\
+[project]
+name = "{name}"
+version = "0.0.0"
+dependencies = [{dependencies}]
+
+[dependency-groups]
+test = ["pytest"]
+
+[tool.release]
+"""
+DOCKERFILE = 'FROM scratch\nARG COMMIT_SHA="unknown"\nARG PINS="unknown"\n'
+IMAGE = """
+[services.{name}]
+platform = "{platform}"
+region = "europe-west1"
+project = "rehearsal"
+image = "registry.invalid/rehearsal/{name}"
+"""
+
+
+def bundle(lines: str = "") -> str:
+    """Return the bundle with both members, and more lines for the job."""
+    text = bundle_text().replace('"longbridge"]', f'"longbridge", "{JOB}", "{RELAY}"]', 1)
+    job = IMAGE.format(name="night-jobs", platform=JOB) + lines
+    return text + IMAGE.format(name="relay", platform=RELAY) + job
+
+
+@pytest.fixture
+def members(rehearsal: Rehearsal) -> Rehearsal:
+    """Return the workspace with a job at the top and an app without a platform, which pins the kit alone."""
+    for folder, name, dependencies in (
+        (JOB, "night-jobs", f'"{KIT}", "{STRATEGIES}"'),
+        (f"apps/{RELAY}", "relay-app", f'"{KIT}[web]"'),
+    ):
+        rehearsal.write(f"{folder}/pyproject.toml", PROJECT.format(name=name, dependencies=dependencies))
+        rehearsal.write(f"{folder}/Dockerfile", DOCKERFILE)
+        rehearsal.write(f"{folder}/tests/test_it.py", "def test_it(): pass\n")
+    rehearsal.write(f"release/bundles/{BUNDLE}.toml", bundle())
+    rehearsal.git.run("add", "--all")
+    rehearsal.git.commit_staged("Two members more")
+    rehearsal.git.push()
+    return rehearsal
+
+
+def test_members_without_a_platform_are_pinned_tested_built_and_recorded(members: Rehearsal, options: Options) -> None:
+    apply(options, BUNDLE)
+
+    folders = {JOB: JOB, RELAY: f"apps/{RELAY}"}
+    pinned: dict[str, list[str]] = {}
+    for name, folder in folders.items():
+        path = f"{folder}/requirements.txt"
+        pinned[name] = [pin.tag for pin in read_pins(members.origin.read("main", [path])[path] or b"", path).values()]
+    assert pinned == {JOB: [f"{KIT}-v0.7.10", f"{STRATEGIES}-v0.7.13"], RELAY: [f"{KIT}-v0.7.10"]}
+    images = {image.app: image for image in Journal(open_store(members.store), "ana").images()}
+    assert images.keys() == {"ibkr", "schwab", "longbridge", JOB, RELAY}
+    for name, folder in folders.items():
+        assert images[name].commit == members.origin.last_touching("main", folder)
+        assert "@sha256:" in images[name].reference
+    installs = [line for line in members.log_of("uv") if line.startswith("pip install")]
+    assert sum(f"-r {JOB}/requirements.txt ./{JOB}" in line for line in installs) == 1
+    release = read_release(options, BUNDLE)
+    assert all(one.done for one in verify(release))
+    assert f"app {JOB}" in [str(subject) for subject in release.subjects]
+    builds = len(members.log_of("docker"))
+    apply(options, BUNDLE)
+    assert len(members.log_of("docker")) == builds
+
+
+def test_status_shows_the_pins_of_members_and_asks_for_no_service_of_theirs(
+    members: Rehearsal, options: Options
+) -> None:
+    apps = {one["name"]: one for one in read_overall(options, BUNDLE)["apps"]}
+    assert apps[JOB] == {"name": JOB, "requirements": f"{JOB}/requirements.txt", "pins": None}
+    assert apps[RELAY]["requirements"] == f"apps/{RELAY}/requirements.txt"
+    assert not read_workspace(members.git, "HEAD").apps[JOB].is_service
+
+
+@pytest.mark.parametrize(
+    ("lines", "named"),
+    [
+        ('profile = "dual_momentum"\n', "profile"),
+        ('schedule = "nightly"\n', "schedule"),
+        ("live = true\n", "live"),
+        ('flags = { MAX_WEIGHT = "0.5" }\n', "flags"),
+        ('snapshot = { path = "gs://a/b", manifest = "gs://a/c" }\n', "snapshot"),
+        ('profile = "dual_momentum"\nschedule = "nightly"\nlive = true\n', "profile, schedule, live"),
+    ],
+)
+def test_what_only_a_service_has_is_refused_in_one_line(members: Rehearsal, lines: str, named: str) -> None:
+    members.write(f"release/bundles/{BUNDLE}.toml", bundle(lines))
+    found = read_bundle(find_bundle(members.root, BUNDLE))
+
+    with pytest.raises(InvalidInput) as error:
+        check_bundle(found, read_workspace(members.git, "HEAD"), members.root)
+
+    said = str(error.value)
+    assert said.startswith(f"bundle {BUNDLE}: service night-jobs: {JOB} has no platform.toml: ")
+    assert said.endswith(f"remove {named}")
+    assert "\n" not in said
+
+
+def test_two_members_of_one_folder_name_are_refused(members: Rehearsal) -> None:
+    text = PROJECT.format(name="other-relay", dependencies=f'"{KIT}"')
+    members.commit(f"{RELAY}/pyproject.toml", text)
+    with pytest.raises(InvalidInput, match=r"apps/relay and relay are both named relay in bundles; rename one"):
+        read_workspace(members.git, "HEAD")
+
+
+def test_a_folder_at_the_top_without_the_table_is_no_member(members: Rehearsal) -> None:
+    members.commit("tool/pyproject.toml", PROJECT.format(name="tool", dependencies="").partition("[tool.release]")[0])
+    assert "tool" not in read_workspace(members.git, "HEAD").apps
