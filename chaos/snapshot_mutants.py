@@ -11,8 +11,7 @@ from quant_platform_kit.adapters.plain_folder import PlainFolder
 from quant_platform_kit.adapters.snapshot_reading import latest_key
 from quant_platform_kit.domain.errors import Conflict
 from quant_platform_kit.domain.snapshot_checks import Moment
-from snapshot_pipelines.cli import publish as command
-from snapshot_pipelines.publish import keeping, pruning, publishing
+from snapshot_pipelines.publish import keeping, pruning, publishing, releasing
 from snapshot_pipelines.publish.roots import version_key
 
 __all__ = ["MUTANTS", "mutated"]
@@ -50,7 +49,7 @@ def copies_first() -> list[Patch]:
         with mutated([(publishing, "keep", keep)]):
             return known(given, store, copies, **options)
 
-    return [(command, "publish", publish)]
+    return [(releasing, "publish", publish)]
 
 
 def latest_first() -> list[Patch]:

@@ -18,6 +18,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import date
 from multiprocessing import get_context
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from chaos.arguments import positive
@@ -39,7 +40,7 @@ def killed(site: Site, kills: int, seed: int, tell: Tell = lambda done, of: None
     draw, found, deaths, again = random.Random(seed), Counter[str](), 0, 0
     sessions = iter(days(4 * kills + MEASURED))
     with site.reader() as end:
-        seconds = [_published(site, next(sessions), found) for _ in range(MEASURED)]
+        seconds = [_published(site, next(sessions), found, site.dawdler) for _ in range(MEASURED)]
         longest, day = BEYOND * statistics.median(seconds), LAST
         while deaths < kills:
             day = next(sessions)
@@ -65,10 +66,10 @@ def killed(site: Site, kills: int, seed: int, tell: Tell = lambda done, of: None
     return {"kills": deaths, "after_latest_moved": again, "reads": reads, "faults": dict(found)}
 
 
-def _published(site: Site, day: date, found: Counter[str]) -> float:
+def _published(site: Site, day: date, found: Counter[str], start: Callable[[Path], BaseProcess]) -> float:
     """Publish without harm; return how many seconds it took."""
     root, began = site.make(day), time.monotonic()
-    publisher = site.dawdler(root)
+    publisher = start(root)
     publisher.join(GIVE_UP_SECONDS)
     if publisher.exitcode != 0:
         found[f"publisher ended: {site.said(root).strip()[:120]}"] += 1
@@ -130,7 +131,7 @@ def pruned(site: Site, publications: int = PRUNED, tell: Tell = lambda done, of:
     with site.reader(slow=True) as end:
         process, ended = site.pruner(KEPT)
         for number, day in enumerate(days(publications)):
-            _published(site, day, found)
+            _published(site, day, found, site.publisher)
             tell(number + 1, publications)
         ended.set()
         process.join(GIVE_UP_SECONDS)

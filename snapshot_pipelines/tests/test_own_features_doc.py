@@ -15,6 +15,8 @@ import pytest
 from quant_platform_kit.domain.sessions import ExchangeCalendar
 from quant_platform_kit.testing.synthetic import synthetic_prices
 
+pytestmark = pytest.mark.services
+
 SCRIPTS = Path(sysconfig.get_path("scripts"))
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "start" / "own-features.md"
 STOCKS = tuple(f"S{number:02}" for number in range(12))

@@ -206,7 +206,7 @@ def refused(build: Build, ended: Ended, code: int = 1) -> str:
     """Return the one line that a build ended with; nothing was written."""
     assert ended.code == code, ended
     assert ended.out == ""
-    assert ended.err.startswith("quant: ")
+    assert ended.err.startswith("snapshots: ")
     assert ended.err.count("\n") == 1, ended.err
     assert not build.root.exists()
     return ended.err

@@ -178,6 +178,22 @@ def test_a_feature_that_returns_no_number_per_symbol_is_refused(
         Feature(formula, 1)(market.grid.until(AS_OF))  # pyright: ignore[reportArgumentType]
 
 
+@pytest.mark.parametrize("sessions", [1, 5, 252, 300, 480])
+def test_a_window_gives_as_many_sessions_as_are_asked_for_and_nobody_may_change_them(
+    market: Market, sessions: int
+) -> None:
+    window = market.grid.until(AS_OF)
+    known = market.grid.table.sessions.index(AS_OF)
+
+    closes, returns = window.closes(sessions + 1), window.returns(sessions)
+
+    np.testing.assert_array_equal(returns, closes[1:] / closes[:-1] - 1)
+    assert returns.shape == window.dollar_volume(sessions).shape == (sessions, len(window.symbols))
+    assert np.isnan(returns).sum(axis=0).max() == max(0, sessions - known)
+    assert not returns.flags.writeable
+    assert not window.history.flags.writeable
+
+
 def test_a_feature_is_called_what_its_function_is_called(market: Market) -> None:
     @feature(bars=20)
     def mine(w: Window) -> np.ndarray:

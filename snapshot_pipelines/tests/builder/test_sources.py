@@ -133,3 +133,14 @@ def test_the_code_version_names_the_commit_and_whether_files_were_changed(
     assert code_version.code_version() == f"snapshot-pipelines 0.1.0+g{commit}"
     (tmp_path / "code.py").write_text("2\n")
     assert code_version.code_version() == f"snapshot-pipelines 0.1.0+g{commit}-dirty"
+
+
+@pytest.mark.parametrize(
+    ("baked", "shown"), [("1279be5" + "0" * 33, "+g1279be5"), ("unknown", ""), ("", ""), ("main; rm", "")]
+)
+def test_in_an_image_the_code_version_names_the_commit_that_it_was_built_from(
+    checkout: Callable[..., str], monkeypatch: pytest.MonkeyPatch, baked: str, shown: str
+) -> None:
+    assert checkout("--version")
+    monkeypatch.setenv("COMMIT_SHA", baked)
+    assert code_version.code_version() == f"snapshot-pipelines 0.1.0{shown}"

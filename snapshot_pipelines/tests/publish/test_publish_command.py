@@ -214,7 +214,7 @@ def test_without_the_configuration_it_was_built_with_no_ranking_is_published(
     maker.build(tmp_path / "three", DECEMBER, holdings=3)
     done = run("publish", tmp_path / "three", "--to", store)
     assert done.code == 0
-    assert "no ranking is published: give the configuration it was built with by --config" in done.err
+    assert "no ranking is published: the profile has none, or --config does not give what it" in done.err
     assert not (store / COPIES[2]).exists(), "no ranking of another snapshot is left"
 
 
@@ -324,7 +324,7 @@ def test_a_root_with_snapshots_of_two_profiles_asks_for_one(
         json.dumps({**other, "strategy_profile": "others"})
     )
     refused = run("publish", root, "--to", tmp_path / "store")
-    assert "have snapshots of others, small; choose one by --profile" in refused.err
+    assert "there are snapshots of others, small; choose one by --profile" in refused.err
     assert run("publish", root, "--to", tmp_path / "store", "--profile", "small").code == 0
 
 

@@ -304,6 +304,11 @@ def test_files_are_looked_for_below_the_path_of_the_second_setting(tmp_path: Pat
     for path in (there, f"{there}/{PROFILE}_feature_snapshot_latest.parquet", f"file://{there}", f"{there}/x.csv"):
         loader = FeatureLoader(SnapshotSettings("TEST", manifest, str(path)), calendar)
         assert loader.read(leaders(), [SESSION])[0].snapshot is not None
+    Draft(date(2018, 11, 15)).write(there, latest=False)
+    loader = FeatureLoader(SnapshotSettings("TEST", manifest, str(there)), calendar)
+    older = loader.read(leaders(), [date(2018, 11, 16)])[0].snapshot
+    assert older is not None
+    assert older.as_of == date(2018, 11, 15), "so are versions"
     alone = FeatureLoader(SnapshotSettings("TEST", f"file://{manifest}"), calendar)
     assert "does not exist" in alone.read(leaders(), [SESSION])[0].refused
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -72,6 +73,25 @@ def test_a_generation_does_not_come_back_however_fast_content_is_changed_and_cha
     for data in [b"b", b"a"] * 200:
         generations.append(store.replace("latest", data, generations[-1]))
     assert len(set(generations)) == len(generations)
+
+
+def test_a_generation_does_not_come_back_with_a_file_that_is_removed_and_made_again_at_once(store: PlainFolder) -> None:
+    generations: list[int] = []
+    for _ in range(100):
+        generations.append(store.create("latest", b"a"))
+        store.delete("latest")
+    assert len(set(generations)) == len(generations)
+
+
+def test_a_write_that_fails_leaves_nothing(store: PlainFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    store.create("earlier", b"{}")
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(StoreError, match="store object latest: No space left on device"):
+        store.create("latest", b"a")
+    assert [path.name for path in store.root.iterdir()] == ["earlier"]
 
 
 def test_a_file_from_the_future_is_replaced_by_a_later_one(store: PlainFolder) -> None:

@@ -327,6 +327,15 @@ def _mistakes(report: Mapping[str, Any], said: Said) -> list[str]:
         "input mode": (report.get("input_mode"), said.input_mode),
     }
     wrong = [f"{what} is {value!r} instead of {wanted!r}" for what, (value, wanted) in found.items() if value != wanted]
+    if said.input_mode == "snapshot" and not _features(report):
+        wrong.append(f"no feature snapshot was read: {', '.join(map(str, report.get('reasons') or ()))}")
     if report.get("outcome") == Outcome.FAILED.value:
         wrong.append(f"it failed: {', '.join(map(str, report.get('reasons') or ()))}")
     return wrong
+
+
+def _features(report: Mapping[str, Any]) -> object:
+    """Return which feature snapshot a probe read, in the words of its report; nothing where it read none."""
+    reasoning: Mapping[str, Any] = report.get("reasoning") or {}
+    inputs: Mapping[str, Any] = reasoning.get("inputs") or {}
+    return inputs.get("features")

@@ -95,7 +95,10 @@ class Action(Enum):
     CONFIRM = "ask the tag address for `/version` and `/ready`: commit, image, packages, service"
     SHIFT = "give all traffic to that revision by name, then ask the main address"
     SWITCH = "write the complete environment as a revision of its own, confirm it and give it the traffic"
-    PROBE = "`POST /run` in mode probe: profile, input mode and settings are those of the bundle; no order is sent"
+    PROBE = (
+        "`POST /run` in mode probe: profile, input mode and settings are those of the bundle, a feature snapshot loads "
+        "where one is read; no order is sent"
+    )
     OPEN = "lift the release's halt, resume the job unless it was paused before"
 
 

@@ -33,10 +33,10 @@ display_name = "{name}"
 native_mode = "value"
 domains = ["us_equity"]
 target_modes = ["weight", "value"]
-inputs = ["market_history", "benchmark_history", "portfolio_snapshot", "derived_indicators"]
+inputs = ["market_history", "benchmark_history", "portfolio_snapshot", "derived_indicators", "feature_snapshot"]
 adjustments = ["total_return"]
 capabilities = ["market_orders"]
-enabled = ["dual_momentum", "global_etf_rotation"]
+enabled = ["dual_momentum", "global_etf_rotation", "mega_cap_leader_rotation"]
 """
 _DOCKERFILE = 'FROM scratch\nARG COMMIT_SHA="unknown"\nARG PINS="unknown"\n'
 _LOCK = 'version = 1\n\n[[package]]\nname = "six"\nversion = "1.17.0"\n'

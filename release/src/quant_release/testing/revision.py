@@ -10,7 +10,8 @@ import socket
 import sys
 
 COMMIT, PACKAGES, PROFILES = sys.argv[1], json.loads(sys.argv[2]), sys.argv[3]
-STALE = ("_FEATURE_SNAPSHOT_PATH", "_FEATURE_SNAPSHOT_MANIFEST_PATH", "_STRATEGY_CONFIG_PATH")
+MANIFEST = "_FEATURE_SNAPSHOT_MANIFEST_PATH"
+STALE = ("_FEATURE_SNAPSHOT_PATH", MANIFEST, "_STRATEGY_CONFIG_PATH")
 
 
 def version() -> dict[str, object]:
@@ -28,16 +29,23 @@ def version() -> dict[str, object]:
         "display_name": display_name,
         "input_mode": input_mode,
         "halts": ["all", "service", "account", "release"],
-        "stale_snapshot_settings": sorted(name for name in os.environ if name.endswith(STALE)),
+        "stale_snapshot_settings": sorted(name for name in os.environ if name.endswith(STALE))
+        if input_mode == "direct"
+        else [],
     }
 
 
 def run(body: bytes) -> dict[str, object]:
-    """Return the report of a run: of a probe, or of one that did nothing."""
+    """Return the report of a run: of a probe, or of one that did nothing; a manifest named gone is not there."""
     said = version()
     report = {name: said[name] for name in ("profile", "display_name", "input_mode")}
     mode = json.loads(body or b"{}").get("mode", "paper")
     report |= {"key": {"mode": mode}, "outcome": "blocked", "reasons": ["held"], "orders": []}
+    found = [value for name, value in os.environ.items() if name.endswith(MANIFEST)]
+    if said["input_mode"] == "snapshot" and found and "gone" not in found[0]:
+        report["reasoning"] = {"inputs": {"features": {"as_of": "2023-11-30", "age": 1, "digest": "d" * 64}}}
+    elif said["input_mode"] == "snapshot":
+        report["reasons"] = ["feature snapshot: no manifest at gs://gone"]
     return {"runs": [{"account_id": "REHEARSAL", "error": None, "report": report, "status": 200}]}
 
 

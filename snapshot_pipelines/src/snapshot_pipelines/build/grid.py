@@ -45,6 +45,8 @@ class Grid:
         self.runs: NDArray[np.int32] = row - np.maximum.accumulate(np.where(self.missing, row, np.int32(0)), axis=0)
         none = self.missing.all(axis=0)
         self.first_bars: NDArray[np.int64] = np.where(none, len(self.missing), self.missing.argmin(axis=0))
+        for array in (self.missing, self.runs, self.first_bars):
+            array.setflags(write=False)
 
     def until(self, as_of: date) -> Window:
         """Return what was known when ``as_of`` (exchange-local date) had closed."""
@@ -117,7 +119,8 @@ class Window:
         if len(self._returns) < sessions:
             closes = self.closes(max(sessions, YEAR) + 1)
             self._returns = closes[1:] / closes[:-1] - 1
-        return self._returns[-sessions:]
+            self._returns.setflags(write=False)
+        return self._returns[len(self._returns) - sessions :]
 
     def once(self, name: str, compute: Callable[[], T]) -> T:
         """Return what ``compute`` returned when it was first asked for under a name: what several features read."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Mapping
 
-__all__ = ["ISSUERS", "secondary_lines"]
+__all__ = ["ISSUERS", "LINES", "secondary_lines"]
 
 ISSUERS = (
     ("GOOG", "GOOGL"),
@@ -15,6 +15,7 @@ ISSUERS = (
     ("UA", "UAA"),
     ("CMCSA", "CMCSK"),
 )
+LINES = frozenset(line for issuer in ISSUERS for line in issuer)
 
 
 def secondary_lines(dollars: Mapping[str, float], members: Collection[str]) -> set[str]:

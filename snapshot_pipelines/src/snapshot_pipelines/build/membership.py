@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from quant_platform_kit.domain.errors import InvalidInput
 
 from snapshot_pipelines.build.text_table import TextTable
@@ -38,21 +39,25 @@ class Membership:
     def __init__(self, stays: Mapping[str, Sequence[Stay]]) -> None:
         self.stays = stays
         every = [(symbol, stay) for symbol, of_symbol in stays.items() for stay in of_symbol]
-        self._symbols = np.array([symbol for symbol, _ in every])
+        self.symbols = np.array([symbol for symbol, _ in every], dtype=np.str_)
+        """Of each stay."""
         self._starts = np.array([stay.start for _, stay in every], dtype="datetime64[D]")
         self._ends = np.array([stay.end or date.max for _, stay in every], dtype="datetime64[D]")
 
     def members(self, day: date) -> frozenset[str]:
         """Return the members on ``day`` (exchange-local date)."""
-        return self._with_end_after(day, day)
+        return frozenset(self.symbols[self.covering(day)].tolist())
 
-    def with_rows(self, day: date) -> frozenset[str]:
-        """Return the members on ``day`` and those whose stay ended less than `KEPT` before."""
-        return self._with_end_after(day, day - KEPT)
+    def covering(self, day: date) -> NDArray[np.bool_]:
+        """Return which stays cover ``day``, shape (n_stays,)."""
+        return self._until(day, day)
 
-    def _with_end_after(self, day: date, end: date) -> frozenset[str]:
-        begun = self._starts <= np.datetime64(day)
-        return frozenset(self._symbols[begun & (self._ends > np.datetime64(end))].tolist())
+    def recent(self, day: date) -> NDArray[np.bool_]:
+        """Return which stays cover ``day`` or ended less than `KEPT` before, shape (n_stays,)."""
+        return self._until(day, day - KEPT)
+
+    def _until(self, day: date, end: date) -> NDArray[np.bool_]:
+        return (self._starts <= np.datetime64(day)) & (self._ends > np.datetime64(end))
 
 
 def read_membership(table: TextTable) -> Membership:

@@ -18,7 +18,7 @@ from snapshot_pipelines.build.feature import Feature
 from snapshot_pipelines.build.features import FEATURES, dvol63_usd
 from snapshot_pipelines.build.fundamentals import Fundamentals
 from snapshot_pipelines.build.grid import Grid, Window
-from snapshot_pipelines.build.issuers import secondary_lines
+from snapshot_pipelines.build.issuers import LINES, secondary_lines
 from snapshot_pipelines.build.membership import Membership
 from snapshot_pipelines.build.sectors import BENCHMARKS, SectorLabel
 
@@ -80,18 +80,45 @@ class Market:
         return frozenset(self.sectors)
 
     @cached_property
-    def stock_columns(self) -> NDArray[np.int64]:
-        """Where the grid has stocks."""
-        return np.array([at for at, symbol in enumerate(self.grid.table.symbols) if symbol in self.sectors])
+    def symbols(self) -> NDArray[np.str_]:
+        """Every symbol of the grid, ascending: the order of all that follows."""
+        return np.sort(np.array(self.grid.table.symbols))
 
-    def members(self, day: date) -> frozenset[str]:
-        """Return the stocks that were members on ``day`` (exchange-local date)."""
-        return self.stocks & self.membership.members(day) if self.membership else self.stocks
+    @cached_property
+    def columns(self) -> NDArray[np.int64]:
+        """Where the grid has each symbol."""
+        return np.argsort(np.array(self.grid.table.symbols))
 
-    def with_rows(self, day: date) -> frozenset[str]:
-        """Return the symbols that have a row on ``day`` if they have a bar: members, those of late, benchmarks."""
-        stocks = self.stocks & self.membership.with_rows(day) if self.membership else self.stocks
-        return stocks.union(BENCHMARKS)
+    @cached_property
+    def is_stock(self) -> NDArray[np.bool_]:
+        """Whether a symbol is a stock and no benchmark."""
+        return ~np.isin(self.symbols, BENCHMARKS)
+
+    @cached_property
+    def labels(self) -> tuple[NDArray[np.str_], NDArray[np.int16]]:
+        """Name and code of each symbol's sector."""
+        found = [self.sectors.get(symbol, _UNLABELLED) for symbol in self.symbols.tolist()]
+        return np.array([label.name for label in found]), np.array([label.code for label in found], dtype=np.int16)
+
+    def are_members(self, day: date) -> NDArray[np.bool_]:
+        """Whether a symbol was a member on ``day`` (exchange-local date)."""
+        return self._with_stay(self.membership.covering(day)) if self.membership else self.is_stock
+
+    def may_have_rows(self, day: date) -> NDArray[np.bool_]:
+        """Whether a symbol has a row on ``day`` if it has a bar: members, those that were until lately, benchmarks."""
+        return ~self.is_stock | (self._with_stay(self.membership.recent(day)) if self.membership else True)
+
+    def _with_stay(self, chosen: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        found = np.zeros(len(self.symbols) + 1, dtype=bool)
+        found[self._of_stays[chosen]] = True
+        return found[:-1] & self.is_stock
+
+    @cached_property
+    def _of_stays(self) -> NDArray[np.int64]:
+        """The symbol of each stay, by its place; one behind the last where there are no bars of it."""
+        place = {symbol: at for at, symbol in enumerate(self.symbols.tolist())}
+        of: list[str] = self.membership.symbols.tolist() if self.membership else []
+        return np.array([place.get(symbol, len(place)) for symbol in of], dtype=np.int64)
 
 
 def columns_of(market: Market) -> tuple[Column, ...]:
@@ -110,37 +137,38 @@ def rows_at(market: Market, as_of: date) -> Values:
     """
     window = market.grid.until(as_of)
     _refuse_without_bars(market, window, as_of)
-    wanted = market.with_rows(as_of)
-    symbols = sorted(s for s, seen in zip(window.symbols, window.seen.tolist(), strict=True) if seen and s in wanted)
-    if market.members(as_of).isdisjoint(symbols):
+    chosen = np.flatnonzero(market.may_have_rows(as_of) & window.seen[market.columns])
+    member, at = market.are_members(as_of)[chosen], market.columns[chosen]
+    if not member.any():
         raise InvalidInput(f"no member on {as_of} has prices and a sector; give a membership that covers the session")
-    at = np.array([window.column(symbol) for symbol in symbols])
+    symbols: list[str] = market.symbols[chosen].tolist()
     features = {one.name: one(window)[at] for one in market.features}
     history = window.history[at]
+    sectors, codes = market.labels
     return {
-        **_labels(market, symbols, as_of, history, features[dvol63_usd.name]),
+        "as_of": np.full(len(symbols), np.datetime64(as_of, "D")),
+        "symbol": symbols,
+        "is_stock": market.is_stock[chosen].astype(np.int8),
+        "member": member.astype(np.int8),
+        "primary": _primary(symbols, features[dvol63_usd.name], member & (history > 0)),
+        "sector": sectors[chosen].tolist(),
+        "sector_code": codes[chosen],
         "history": history,
         **features,
         **(_facts(market.fundamentals, symbols, as_of) if market.fundamentals else {}),
     }
 
 
-def _labels(
-    market: Market, symbols: list[str], as_of: date, history: NDArray[np.int32], dollars: FloatArray
-) -> dict[str, NDArray[np.generic] | list[str]]:
-    members = market.members(as_of)
-    trading = {symbol for symbol, run in zip(symbols, history.tolist(), strict=True) if run and symbol in members}
-    behind = secondary_lines(dict(zip(symbols, dollars.tolist(), strict=True)), trading)
-    sectors = [market.sectors.get(symbol, _UNLABELLED) for symbol in symbols]
-    return {
-        "as_of": np.full(len(symbols), np.datetime64(as_of, "D")),
-        "symbol": symbols,
-        "is_stock": np.array([symbol not in BENCHMARKS for symbol in symbols], dtype=np.int8),
-        "member": np.array([symbol in members for symbol in symbols], dtype=np.int8),
-        "primary": np.array([symbol not in behind for symbol in symbols], dtype=np.int8),
-        "sector": [sector.name for sector in sectors],
-        "sector_code": np.array([sector.code for sector in sectors], dtype=np.int16),
-    }
+def _primary(symbols: list[str], dollars: FloatArray, trading: NDArray[np.bool_]) -> NDArray[np.int8]:
+    """Return 0 for a line behind another one of its issuer that trades, else 1."""
+    at = {symbol: number for number, symbol in enumerate(symbols) if symbol in LINES}
+    behind = secondary_lines(
+        {symbol: float(dollars[number]) for symbol, number in at.items()},
+        [symbol for symbol, number in at.items() if trading[number]],
+    )
+    primary = np.ones(len(symbols), dtype=np.int8)
+    primary[[at[symbol] for symbol in behind]] = 0
+    return primary
 
 
 def _facts(fundamentals: Fundamentals, symbols: list[str], as_of: date) -> dict[str, FloatArray]:
@@ -155,9 +183,10 @@ def _facts(fundamentals: Fundamentals, symbols: list[str], as_of: date) -> dict[
 
 def _refuse_without_bars(market: Market, window: Window, as_of: date) -> None:
     """Refuse a session in which no stock has a bar: prices end before it, or begin after it."""
-    if window.prices.last_session == as_of and window.history[market.stock_columns].any():
+    stocks = market.columns[market.is_stock]
+    if window.prices.last_session == as_of and window.history[stocks].any():
         return
-    dates = market.grid.table.dates[~market.grid.missing[:, market.stock_columns].all(axis=1)]
+    dates = market.grid.table.dates[~market.grid.missing[:, stocks].all(axis=1)]
     raise InvalidInput(
         f"no stock has a bar on {as_of}; bars of the stocks reach from {dates[0]} to {dates[-1]}: give prices up "
         "to the session, or another --as-of"

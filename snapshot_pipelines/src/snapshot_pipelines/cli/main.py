@@ -5,12 +5,8 @@ Exit codes: 0 done; 1 refused or failed; 2 usage.
 
 from __future__ import annotations
 
-import sys
-
 import typer
-from quant_platform_kit.cli.output import complain
-from quant_platform_kit.domain.errors import QuantError
-from typer.exceptions import Abort, Exit, TyperException
+from quant_platform_kit.cli.running import run_command_line
 
 from snapshot_pipelines.cli import build, diff, list, prune, publish, pull, run, show, verify
 
@@ -41,15 +37,5 @@ def _snapshots() -> None: ...
 
 
 def main() -> None:
-    """Run the command line; a user's error becomes one line, never a traceback."""
-    try:
-        code = app(standalone_mode=False)
-    except Exit as stop:
-        code = stop.exit_code
-    except Abort:
-        code = complain("interrupted", 1)
-    except TyperException as error:
-        code = complain(error.format_message(), 2)
-    except QuantError as error:
-        code = complain(str(error), 1)
-    sys.exit(code)
+    """Run the command line."""
+    run_command_line(app, "snapshots")

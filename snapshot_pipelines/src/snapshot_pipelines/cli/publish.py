@@ -11,11 +11,11 @@ from quant_platform_kit.cli.output import console, notice, print_json, progress
 from quant_platform_kit.domain.errors import InvalidInput
 from rich.markup import escape
 
-from snapshot_pipelines.cli.meaning import AboutOption, EndpointOption, OneProfileOption, StrategyFileOption, held
-from snapshot_pipelines.publish.copies import copies_of
-from snapshot_pipelines.publish.publishing import Copies, Given, Outcome, publish
-from snapshot_pipelines.publish.roots import Place, Root, read_reference
-from snapshot_pipelines.publish.snapshots import Snapshot, ranking_of, verified
+from snapshot_pipelines.cli.meaning import AboutOption, EndpointOption, OneProfileOption, StrategyFileOption
+from snapshot_pipelines.publish.holding import held
+from snapshot_pipelines.publish.publishing import Outcome
+from snapshot_pipelines.publish.releasing import release, versions_meant
+from snapshot_pipelines.publish.roots import Root
 
 __all__ = ["publish_command"]
 
@@ -41,41 +41,23 @@ def publish_command(
 
     What is published is never changed. Exit 1 if another publisher was first, or a version does not pass its checks.
     """
-    found = [(root, place) for text in roots for root, place in _versions(text, profile, as_of, endpoint)]
+    found = [one for text in roots for one in versions_meant(text, profile, as_of, endpoint)]
     if not found:
         of = f" of {as_of}" if as_of else ""
         raise InvalidInput(f"there is no version{of} at {', '.join(roots)}; build one, or correct the address")
-    profiles = sorted({place.found.manifest.strategy_profile for _, place in found})
-    if len(profiles) > 1:
-        raise InvalidInput(f"{', '.join(roots)} have snapshots of {', '.join(profiles)}; choose one by --profile")
     target = Root(to, endpoint)
-    with progress(f"publish {profiles[0]}") as bar:
+    with progress("publish") as bar:
         task = bar.add_task("versions", total=len(found))
-
-        def given(root: Root, place: Place) -> Given:
-            def read() -> Snapshot:
-                bar.advance(task)
-                return verified(root, place, held(place.found.manifest, profile, strategy, config).terms)
-
-            return Given(place, read)
-
-        def copies(snapshot: Snapshot) -> Copies:
-            bound = held(snapshot.manifest, profile, strategy, config).strategy
-            if bound is None:
-                notice("no ranking is published: give the configuration it was built with by --config")
-            return copies_of(snapshot, ranking_of(snapshot, bound))
-
-        outcome = publish([given(*one) for one in found], target.store, copies, allow_older=allow_older)
-    _tell(outcome, target, as_json=json)
-
-
-def _versions(text: str, profile: str | None, as_of: date | None, endpoint: str | None) -> list[tuple[Root, Place]]:
-    """Return the versions that a text means: all below a root, or one."""
-    reference = read_reference(text)
-    root = Root(reference.root, endpoint)
-    if reference.day is None and reference.key is None:
-        return [(root, place) for place in root.versions(profile, as_of)]
-    return [(root, root.meant(reference, profile))]
+        released = release(
+            found,
+            target,
+            lambda manifest: held(manifest, profile, strategy, config),
+            allow_older=allow_older,
+            reached=lambda place: bar.advance(task),
+        )
+    if not released.ranked:
+        notice("no ranking is published: the profile has none, or --config does not give what it was built with")
+    _tell(released.outcome, target, as_json=json)
 
 
 def _tell(outcome: Outcome, target: Root, *, as_json: bool) -> None:

@@ -22,9 +22,9 @@ from snapshot_pipelines.cli.meaning import (
     OneProfileOption,
     SnapshotArgument,
     StrategyFileOption,
-    held,
     read_snapshot,
 )
+from snapshot_pipelines.publish.holding import held
 from snapshot_pipelines.publish.roots import Root, read_reference
 from snapshot_pipelines.publish.snapshots import Snapshot, ranking_of, verified
 

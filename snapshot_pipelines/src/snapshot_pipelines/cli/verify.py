@@ -16,13 +16,12 @@ from snapshot_pipelines.build.sources import Inputs
 from snapshot_pipelines.cli.meaning import (
     AboutOption,
     EndpointOption,
-    Held,
     OneProfileOption,
     SnapshotArgument,
     StrategyFileOption,
-    held,
 )
-from snapshot_pipelines.publish.rebuilding import check_rebuilt
+from snapshot_pipelines.publish.holding import Held, held
+from snapshot_pipelines.publish.rebuilding import Rebuilding
 from snapshot_pipelines.publish.roots import Place, Root, read_reference
 from snapshot_pipelines.publish.snapshots import Snapshot, verified
 
@@ -54,7 +53,7 @@ def verify_command(
 
     Without --config no configuration is compared, without --as-of no session decided on.
     """
-    inputs = _inputs(rebuild, prices, sectors, [membership, fundamentals, features])
+    rebuilding = _rebuilding(rebuild, prices, sectors, [membership, fundamentals, features])
     reference = read_reference(snapshot)
     root = Root(reference.root, endpoint)
     places = root.versions(root.profile(profile)) if every else [root.meant(reference, profile)]
@@ -63,24 +62,28 @@ def verify_command(
     found: list[tuple[Snapshot, Held]] = []
     with progress("verify") as bar:
         for place in bar.track(places):
-            found.append(_verified(root, place, held(place.found.manifest, profile, strategy, config, as_of), inputs))
+            found.append(
+                _verified(root, place, held(place.found.manifest, profile, strategy, config, as_of), rebuilding)
+            )
     _tell(found, compared=config is not None, rebuilt=rebuild, as_json=json)
 
 
-def _inputs(rebuild: bool, prices: list[Path] | None, sectors: Path | None, others: list[Path | None]) -> Inputs | None:
+def _rebuilding(
+    rebuild: bool, prices: list[Path] | None, sectors: Path | None, others: list[Path | None]
+) -> Rebuilding | None:
     if not rebuild:
         if prices or sectors or any(others):
             raise typer.BadParameter("files are sources to build from again: add --rebuild, or leave them out")
         return None
     if not prices or sectors is None:
         raise typer.BadParameter("--rebuild needs the sources: --prices FILE --sectors FILE, and the others if any")
-    return Inputs(prices, sectors, *others)
+    return Rebuilding(Inputs(prices, sectors, *others), load_calendar("XNYS"))
 
 
-def _verified(root: Root, place: Place, terms: Held, inputs: Inputs | None) -> tuple[Snapshot, Held]:
+def _verified(root: Root, place: Place, terms: Held, rebuilding: Rebuilding | None) -> tuple[Snapshot, Held]:
     snapshot = verified(root, place, terms.terms)
-    if inputs is not None:
-        check_rebuilt(snapshot, inputs, load_calendar("XNYS"))
+    if rebuilding is not None:
+        rebuilding.check(snapshot)
     return snapshot, terms
 
 

@@ -112,7 +112,7 @@ class Markets:
         stocks = frozenset(read_sectors(_table(self.job.sectors, "sectors", SECTORS)))
         if self.job.membership is not None:
             members = read_membership(_table(self.job.membership, "membership", MEMBERSHIP))
-            stocks &= members.with_rows(as_of)
+            stocks &= frozenset(members.symbols[members.recent(as_of)].tolist())
         return (*BENCHMARKS, *sorted(stocks))
 
 
@@ -151,7 +151,8 @@ def check_in_time(market: Market, as_of: date) -> None:
 
 def _ends(market: Market, as_of: date) -> Iterator[tuple[str, date]]:
     """Yield each file that has members or benchmarks, with their newest bar up to a session."""
-    table, wanted = market.grid.table, market.members(as_of).union(BENCHMARKS)
+    members = market.membership.members(as_of) if market.membership else market.stocks
+    table, wanted = market.grid.table, members.union(BENCHMARKS)
     known = table.dates <= np.datetime64(as_of, "D")
     for name, symbols in market.held.items():
         columns = [table.column[symbol] for symbol in symbols if symbol in wanted and symbol in table.column]

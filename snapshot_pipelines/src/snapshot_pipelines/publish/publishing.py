@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from quant_platform_kit.adapters.snapshot_reading import Published, latest_key, published
@@ -160,8 +161,9 @@ def _move(store: SnapshotStore, key: str, stored: Stored | None, newest: Snapsho
         present = store.get(key)
         if present is not None and present.data == data:
             return
-        for made in new:  # nobody is to decide on what was never latest
-            store.delete(made)
+        with suppress(StoreError):
+            for made in new:  # nobody is to decide on what was never latest
+                store.delete(made)
         raise LostRace(_lost(present)) from None
 
 

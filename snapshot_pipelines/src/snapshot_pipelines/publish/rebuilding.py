@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -12,52 +13,62 @@ from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.domain.sessions import ExchangeCalendar
 from quant_platform_kit.domain.snapshot_manifest import SnapshotManifest, Source
 
-from snapshot_pipelines.build.rows import Values, columns_of, rows_at
+from snapshot_pipelines.build.rows import Market, Values, columns_of, rows_at
 from snapshot_pipelines.build.sources import Inputs, read_market
 from snapshot_pipelines.publish.snapshots import Snapshot
 
-__all__ = ["ABSOLUTE", "RELATIVE", "check_rebuilt", "check_sources"]
+__all__ = ["ABSOLUTE", "RELATIVE", "Rebuilding"]
 
 ABSOLUTE, RELATIVE = 1e-9, 1e-12
 """How far a value may be from the one that is built again: the second counts for amounts of dollars."""
 
 
-def check_sources(manifest: SnapshotManifest, inputs: Inputs) -> None:
-    """Refuse files that are not the sources of a snapshot.
+class Rebuilding:
+    """Files that snapshots are built from again; each is read once, when it is needed.
 
-    Raises
-    ------
-    InvalidInput
-        A source was not given, is not the same to the byte, or a file is none of the sources; it is named.
+    Parameters
+    ----------
+    inputs
+        The sources, wherever they are by now: they go by their content.
     """
-    given = {path: _digest(path) for path in _paths(inputs)}
-    known = set(given.values())
-    for source in manifest.sources:
-        if source.sha256 not in known:
-            raise InvalidInput(_not_the_same(source, given))
-    wanted = {source.sha256 for source in manifest.sources}
-    for path, digest in given.items():
-        if digest not in wanted:
-            raise InvalidInput(f"{path} is no source of {manifest.snapshot_as_of}, which was built without it")
 
+    def __init__(self, inputs: Inputs, calendar: ExchangeCalendar) -> None:
+        self._inputs, self._calendar = inputs, calendar
 
-def check_rebuilt(snapshot: Snapshot, inputs: Inputs, calendar: ExchangeCalendar) -> None:
-    """Build the rows of a snapshot again and compare every cell.
+    def check(self, snapshot: Snapshot) -> None:
+        """Build the rows of a snapshot again and compare every cell.
 
-    Raises
-    ------
-    InvalidInput
-        The sources are others, or the first cell that differs, in words.
-    """
-    manifest = snapshot.manifest
-    check_sources(manifest, inputs)
-    market, _ = read_market(inputs, calendar)
-    found = rows_at(market, manifest.snapshot_as_of)
-    if columns_of(market) != manifest.columns:
-        names = [column.name for column in columns_of(market)]
-        raise InvalidInput(f"rebuilt rows have the columns {', '.join(names)}; the snapshot has others")
-    if difference := next(_differences(snapshot, found), ""):
-        raise InvalidInput(f"{difference}; the sources or the code that built it are not what the manifest says")
+        Raises
+        ------
+        InvalidInput
+            A source was not given, is not the same to the byte, or a file is none; or the first cell that differs.
+        """
+        manifest = snapshot.manifest
+        self._check_sources(manifest)
+        columns = columns_of(self._market)
+        if columns != manifest.columns:
+            names = ", ".join(column.name for column in columns)
+            raise InvalidInput(f"rebuilt rows have the columns {names}; the snapshot has others")
+        if difference := next(_differences(snapshot, rows_at(self._market, manifest.snapshot_as_of)), ""):
+            raise InvalidInput(f"{difference}; the sources or the code that built it are not what the manifest says")
+
+    def _check_sources(self, manifest: SnapshotManifest) -> None:
+        known = set(self._digests.values())
+        for source in manifest.sources:
+            if source.sha256 not in known:
+                raise InvalidInput(_not_the_same(source, self._digests))
+        wanted = {source.sha256 for source in manifest.sources}
+        for path, digest in self._digests.items():
+            if digest not in wanted:
+                raise InvalidInput(f"{path} is no source of {manifest.snapshot_as_of}, which was built without it")
+
+    @cached_property
+    def _digests(self) -> Mapping[Path, str]:
+        return {path: _digest(path) for path in _paths(self._inputs)}
+
+    @cached_property
+    def _market(self) -> Market:
+        return read_market(self._inputs, self._calendar)[0]
 
 
 def _differences(snapshot: Snapshot, rebuilt: Values) -> Iterator[str]:
@@ -94,7 +105,7 @@ def _digest(path: Path) -> str:
         raise InvalidInput(f"{path}: {error.strerror}; give the file that the snapshot was built from") from None
 
 
-def _not_the_same(source: Source, given: dict[Path, str]) -> str:
+def _not_the_same(source: Source, given: Mapping[Path, str]) -> str:
     for path, digest in given.items():
         if path.name == source.name:
             return (

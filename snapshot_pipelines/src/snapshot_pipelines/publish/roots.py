@@ -127,7 +127,8 @@ class Root:
         """
         if wanted is not None:
             return wanted
-        keys = [key for key in self.store.keys("") if "/" not in key and key.endswith(LATEST)]
+        everything = self.store.keys("") if self.keys() else []
+        keys = [key for key in everything if "/" not in key and key.endswith(LATEST)]
         names = {key.removesuffix(LATEST) for key in keys}
         names = names or {place.found.manifest.strategy_profile for place in self.versions(None)}
         if not names:

@@ -399,6 +399,25 @@ def test_a_probe_that_met_an_open_run_is_made_again_and_never_counts(
 
 
 @pytest.mark.parametrize("site", [ONE], indirect=True)
+def test_a_snapshot_backed_profile_is_opened_once_its_probe_has_read_a_snapshot(site: Site) -> None:
+    backed = (
+        'profile = "mega_cap_leader_rotation"\nsnapshot = {{ path = "{0}", manifest = "{0}/latest.manifest.json" }}'
+    )
+    site.rewrite_bundle(f'profile = "{AFTER}"', backed.format("gs://gone"))
+    assert site.refused().startswith(
+        "probe of service ibkr-service: the probe of account REHEARSAL: no feature snapshot was read: "
+        "feature snapshot: no manifest at gs://gone"
+    )
+    assert site.held() == {"release-ibkr-service"}
+    rollback(site.made.options(), BUNDLE)
+    site.rewrite_bundle("gs://gone", "gs://there")
+    site.apply()
+    assert site.version("ibkr-service")["input_mode"] == "snapshot"
+    assert site.environment("ibkr-service")["IBKR_FEATURE_SNAPSHOT_MANIFEST_PATH"] == "gs://there/latest.manifest.json"
+    assert site.held() == frozenset()
+
+
+@pytest.mark.parametrize("site", [ONE], indirect=True)
 def test_a_service_that_was_deployed_without_the_name_of_its_image_goes_back(site: Site) -> None:
     service = site.service("ibkr-service")
     kept = [one for one in service.template.containers[0].env if one.name != "IMAGE"]

@@ -25,10 +25,14 @@ def written_beside(path: Path, data: bytes) -> Path:
     if not path.parent.is_dir():
         make_folders(path.parent)
     temporary = path.parent / f"{_TEMPORARY}{uuid4().hex}"
-    with temporary.open("xb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        with temporary.open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
     return temporary
 
 

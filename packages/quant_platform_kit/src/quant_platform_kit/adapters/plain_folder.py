@@ -100,11 +100,18 @@ class PlainFolder:
 
 
 def _written(path: Path, data: bytes) -> Path:
-    """Write a file beside a path, whose folder another process may be removing because it is empty."""
+    """Write a file beside a path, dated to the nanosecond; its folder may be removed meanwhile because it is empty."""
     for _ in range(3):
         with suppress(FileNotFoundError):
-            return written_beside(path, data)
-    return written_beside(path, data)
+            return _dated(written_beside(path, data))
+    return _dated(written_beside(path, data))
+
+
+def _dated(file: Path) -> Path:
+    """Date a file more finely than the system does, which a file of the same name and content may follow at once."""
+    now = time.time_ns()
+    os.utime(file, ns=(now, now))
+    return file
 
 
 def _date_after(file: Path, before: int) -> None:

@@ -124,8 +124,10 @@ def _rows(table: Any) -> SnapshotRows:
 
 def _numbers(table: Any) -> FloatArray:
     """Return columns of numbers as one array, shape (columns, rows), NaN where there is nothing."""
-    batches: list[Any] = table.combine_chunks().to_batches() if table.num_columns else []
-    return _of_batch(batches[0]) if batches else np.empty((table.num_columns, table.num_rows))
+    batches: list[Any] = table.to_batches() if table.num_columns else []
+    if not batches:
+        return np.empty((table.num_columns, table.num_rows))
+    return np.concatenate([_of_batch(batch) for batch in batches], axis=1) if batches[1:] else _of_batch(batches[0])
 
 
 def _days(column: Any) -> NDArray[np.datetime64]:

@@ -25,10 +25,10 @@ class SnapshotPlace:
     ----------
     address
         What is to be there, for people.
-    latest
-        Key of the manifest to start from.
+    manifests, latest
+        The store with the manifest to start from, and its key there.
     rows
-        The store that the path of a manifest is looked up in.
+        The root: the store that versions are in, and that the path of a manifest is looked up in.
     pinned
         Whether ``latest`` is one version, and no other takes its place.
     versions_alone
@@ -47,7 +47,9 @@ class SnapshotPlace:
 
     def versions(self, profile: str) -> PublishedVersions:
         """Return the manifests as they are now."""
-        return PublishedVersions(self.manifests, profile, self.latest, pinned=self.pinned, alone=self.versions_alone)
+        return PublishedVersions(
+            self.manifests, self.latest, self.rows, profile, pinned=self.pinned, alone=self.versions_alone
+        )
 
 
 class PlaceOf(Protocol):
@@ -85,7 +87,7 @@ class SnapshotSettings:
     manifest_path
         The manifest to start from: `latest`, or one version, which is then the only one.
     snapshot_path
-        The root that files are looked for below; empty for that of the manifest. A file in it stands for it.
+        The root of versions and files; empty for that of the manifest. A file in it stands for it.
     """
 
     prefix: str

@@ -29,12 +29,14 @@ def folder_day(key: str) -> date | None:
 
 
 class PublishedVersions:
-    """The manifests of a profile below a root, each read once: a picture of the store at one time.
+    """The manifests of a profile, each read once: a picture of the stores at one time.
 
     Parameters
     ----------
     latest
         Key of the manifest to start from.
+    root
+        The store with the versions, which may be another one than that of `latest`.
     pinned
         Whether no other is taken in its place.
     alone
@@ -42,9 +44,16 @@ class PublishedVersions:
     """
 
     def __init__(
-        self, store: SnapshotStore, profile: str, latest: str, *, pinned: bool = False, alone: bool = False
+        self,
+        store: SnapshotStore,
+        latest: str,
+        root: SnapshotStore,
+        profile: str,
+        *,
+        pinned: bool = False,
+        alone: bool = False,
     ) -> None:
-        self._store, self._profile = store, profile
+        self._store, self._root, self._profile = store, root, profile
         self._latest_key, self._pinned, self._alone = latest, pinned, alone
         self._read: dict[date, tuple[Published, ...]] = {}
 
@@ -97,14 +106,14 @@ class PublishedVersions:
     def _keys(self) -> Mapping[date, tuple[str, ...]]:
         """The keys of manifests, by the session of their folder, ascending."""
         found: dict[date, tuple[str, ...]] = {}
-        for key in self._store.keys(VERSIONS):
+        for key in self._root.keys(VERSIONS):
             if key.endswith(MANIFEST) and (day := folder_day(key)):
                 found[day] = (*found.get(day, ()), key)
         return found
 
     def _of(self, day: date) -> tuple[Published, ...]:
         if day not in self._read:
-            read = ((key, self._store.get(key)) for key in self._keys[day])
+            read = ((key, self._root.get(key)) for key in self._keys[day])
             manifests = [_version(key, stored.data) for key, stored in read if stored]
             self._read[day] = tuple(each for each in manifests if each.manifest.strategy_profile == self._profile)
         return self._read[day]

@@ -5,11 +5,9 @@ Exit codes: 0 completed, no action or skipped; 1 incomplete, blocked, failed or 
 
 from __future__ import annotations
 
-import sys
 from importlib.metadata import entry_points
 
 import typer
-from typer.exceptions import Abort, Exit, TyperException
 
 from quant_platform_kit.cli import (
     accept,
@@ -31,8 +29,7 @@ from quant_platform_kit.cli import (
     status,
     watchdog,
 )
-from quant_platform_kit.cli.output import complain
-from quant_platform_kit.domain.errors import QuantError
+from quant_platform_kit.cli.running import run_command_line
 
 __all__ = ["app", "main"]
 
@@ -70,15 +67,5 @@ for _entry in entry_points(group=ENTRY_POINTS):
 
 
 def main() -> None:
-    """Run the command line; a user's error becomes one line, never a traceback."""
-    try:
-        code = app(standalone_mode=False)
-    except Exit as stop:
-        code = stop.exit_code
-    except Abort:
-        code = complain("interrupted", 1)
-    except TyperException as error:
-        code = complain(error.format_message(), 2)
-    except QuantError as error:
-        code = complain(str(error), 1)
-    sys.exit(code)
+    """Run the command line."""
+    run_command_line(app, "quant")

@@ -14,7 +14,7 @@ from rich.table import Table
 from quant_platform_kit.domain.digests import canonical_json
 from quant_platform_kit.domain.orders import Order
 
-__all__ = ["amount", "complain", "console", "notice", "order_text", "print_json", "progress", "table", "units"]
+__all__ = ["amount", "call", "complain", "console", "notice", "order_text", "print_json", "progress", "table", "units"]
 
 
 def console() -> Console:
@@ -27,16 +27,24 @@ def print_json(document: object) -> None:
     sys.stdout.write(canonical_json(document).decode() + "\n")
 
 
+_called: list[str] = ["quant"]
+
+
+def call(program: str) -> None:
+    """Say which program runs: complaints and remarks begin with its name."""
+    _called[:] = [program]
+
+
 def complain(message: str, code: int) -> int:
     """Print one line on standard error and return ``code``."""
     if message:
-        sys.stderr.write(f"quant: {' '.join(message.split())}\n")
+        sys.stderr.write(f"{_called[0]}: {' '.join(message.split())}\n")
     return code
 
 
 def notice(message: str) -> None:
     """Print a remark on standard error."""
-    sys.stderr.write(f"quant: note: {message}\n")
+    sys.stderr.write(f"{_called[0]}: note: {message}\n")
 
 
 def progress(description: str) -> Progress:

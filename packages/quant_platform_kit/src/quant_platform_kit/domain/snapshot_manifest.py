@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Any, NoReturn, cast
+from typing import Any, NamedTuple, NoReturn, cast
 
 from quant_platform_kit.domain.errors import InvalidInput
 
@@ -20,8 +20,7 @@ COLUMN_TYPES = ("date", "string", "int8", "int16", "int32", "float64")
 """What a column of a snapshot may hold."""
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(NamedTuple):
     """A column of the file; ``type`` is one of `COLUMN_TYPES`."""
 
     name: str
@@ -120,7 +119,8 @@ def parse(data: bytes) -> SnapshotManifest:
 
 def _written(value: object) -> str:
     if isinstance(value, tuple):
-        items = (json.dumps({f.name: getattr(item, f.name) for f in fields(item)}) for item in cast("Any", value))
+        rules = {Column: _COLUMN, Source: _SOURCE}
+        items = (json.dumps({key: getattr(item, key) for key in rules[type(item)]}) for item in cast("Any", value))
         return "[\n  " + ",\n  ".join(items) + "\n ]" if value else "[]"
     if isinstance(value, datetime):
         return _json(f"{value.astimezone(UTC).replace(tzinfo=None).isoformat()}Z")

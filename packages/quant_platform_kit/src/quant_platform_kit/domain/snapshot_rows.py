@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from itertools import pairwise
 from operator import lt
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,12 +26,13 @@ MOST_UNKNOWN = 0.1
 """The share of members of which a column that is read may be unknown."""
 _TYPE_OF = {"as_of": "date", "symbol": "string", "sector": "string"}
 _FLAGS = (IS_STOCK, "member", "primary")
-_ROUNDING = 1e-9
+_MOST = float(np.finfo(np.float64).max)
 _BOUNDS: tuple[tuple[re.Pattern[str], float, float, str], ...] = (
-    (re.compile(r"(adv|dvol)\d+_usd|vol_\d+|market_cap_usd"), 0, math.inf, "it is not negative"),
-    (re.compile(r"corr_\d+"), -1 - _ROUNDING, 1 + _ROUNDING, "a correlation is between -1 and 1"),
+    (re.compile(r"(adv|dvol)\d+_usd|vol_\d+|market_cap_usd"), 0, _MOST, "it is not negative"),
+    (re.compile(r"corr_\d+"), -1 - 1e-9, 1 + 1e-9, "a correlation is between -1 and 1"),
+    (re.compile(r".*"), -_MOST, _MOST, "a number is finite"),
 )
-"""Columns that have a least and a largest value."""
+"""The least and the largest value of a column by its name, the first that fits."""
 
 
 @dataclass(frozen=True)
@@ -71,8 +72,8 @@ class SnapshotRows:
         return self.numbers[self._at[name]]
 
     def table(self) -> FeatureTable:
-        """Return the numbers as a strategy is given them."""
-        symbols = [symbol or "" for symbol in self.symbols]
+        """Return the numbers as a strategy is given them; every row has to have a symbol."""
+        symbols = cast("tuple[str, ...]", self.symbols)
         return FeatureTable(symbols, dict(zip(self.numeric, self.numbers, strict=True)))
 
     @cached_property
@@ -144,16 +145,17 @@ def _count(rows: SnapshotRows, manifest: SnapshotManifest, contract: FeatureCont
 def _session(rows: SnapshotRows, manifest: SnapshotManifest, contract: FeatureContract) -> Faults:
     del contract
     days = rows.days["as_of"]
-    for at in np.flatnonzero(days != np.datetime64(manifest.snapshot_as_of, "D")).tolist():
+    odd = days != np.datetime64(manifest.snapshot_as_of, "D")
+    for at in np.flatnonzero(odd).tolist() if odd.any() else ():
         found = "no as_of" if np.isnat(days[at]) else f"as_of {days[at]}"
         yield f"row {rows.symbols[at] or at + 1} has {found}; snapshot is of {manifest.snapshot_as_of}"
 
 
 def _symbols(rows: SnapshotRows, manifest: SnapshotManifest, contract: FeatureContract) -> Faults:
     del manifest, contract
-    symbols = [symbol or "" for symbol in rows.symbols]
-    if all(symbols) and all(map(lt, symbols, symbols[1:])):
+    if _ascend(rows.symbols):
         return
+    symbols = [symbol or "" for symbol in rows.symbols]
     for number, (before, symbol) in enumerate(pairwise(["", *symbols]), 1):
         if not symbol:
             yield f"row {number} has no symbol"
@@ -163,12 +165,16 @@ def _symbols(rows: SnapshotRows, manifest: SnapshotManifest, contract: FeatureCo
             yield f"{before} before {symbol}: not ascending"
 
 
+def _ascend(symbols: tuple[Any, ...]) -> bool:
+    return all(symbols) and all(map(lt, symbols, symbols[1:]))
+
+
 def _labels(rows: SnapshotRows, manifest: SnapshotManifest, contract: FeatureContract) -> Faults:
     del manifest, contract
-    for name in _FLAGS:
-        values = rows.number(name)
-        for at in np.flatnonzero((values != 0) & (values != 1)).tolist():
-            yield _of(rows, name, at, "it is 0 or 1")
+    flags = np.stack([rows.number(name) for name in _FLAGS])
+    odd = (flags != 0) & (flags != 1)
+    for label, at in np.argwhere(odd).tolist() if odd.any() else ():
+        yield _of(rows, _FLAGS[label], at, "it is 0 or 1")
     codes = rows.number("sector_code").tolist()
     for strange in [code for code in dict.fromkeys(codes) if code not in SECTOR_NAMES]:
         yield f"sector_code {strange:g} of {rows.symbols[codes.index(strange)]} is unknown"
@@ -176,19 +182,17 @@ def _labels(rows: SnapshotRows, manifest: SnapshotManifest, contract: FeatureCon
 
 def _numbers(rows: SnapshotRows, manifest: SnapshotManifest, contract: FeatureContract) -> Faults:
     del manifest, contract
-    for column, at in np.argwhere(np.isinf(rows.numbers)).tolist():
-        yield _of(rows, rows.numeric[column], at, "a number is finite")
-    for name in rows.numeric:
-        if bounds := _bounds_of(name):
-            least, most, why = bounds
-            values = rows.number(name)
-            for at in np.flatnonzero((values < least) | (values > most)).tolist():
-                yield _of(rows, name, at, why)
+    bounds = [_bounds_of(name) for name in rows.numeric]
+    least, most = (np.array([bound[end] for bound in bounds]) for end in (0, 1))
+    odd = (rows.numbers < least[:, np.newaxis]) | (rows.numbers > most[:, np.newaxis])
+    for column, at in np.argwhere(odd).tolist() if odd.any() else ():
+        infinite = np.isinf(rows.numbers[column, at])
+        yield _of(rows, rows.numeric[column], at, "a number is finite" if infinite else bounds[column][2])
 
 
 @cache
-def _bounds_of(name: str) -> tuple[float, float, str] | None:
-    return next(((least, most, why) for names, least, most, why in _BOUNDS if names.fullmatch(name)), None)
+def _bounds_of(name: str) -> tuple[float, float, str]:
+    return next((least, most, why) for names, least, most, why in _BOUNDS if names.fullmatch(name))
 
 
 def _of(rows: SnapshotRows, name: str, at: int, why: str) -> str:
@@ -198,7 +202,7 @@ def _of(rows: SnapshotRows, name: str, at: int, why: str) -> str:
 def _known(rows: SnapshotRows, manifest: SnapshotManifest, contract: FeatureContract) -> Faults:
     del manifest
     members = (rows.number(IS_STOCK) == 1) & (rows.number("member") == 1)
-    unknown = dict(zip(rows.numeric, (np.isnan(rows.numbers) & members).sum(axis=1), strict=True))
+    unknown = dict(zip(rows.numeric, (np.isnan(rows.numbers) & members).sum(axis=1).tolist(), strict=True))
     count = int(members.sum())
     for name in contract.reads:
         if unknown[name] > MOST_UNKNOWN * count:

@@ -44,7 +44,7 @@ def features_step(out: Path) -> None:
     prices, sectors = _files(out)
     built, root = out / "built", out / "published"
     _build(strategy, Inputs([prices], sectors), (OCTOBER, NOVEMBER), built)
-    say.print(f"built     {len(STOCKS)} invented stocks out of {prices.name} and {sectors.name}, as of {OCTOBER} and {NOVEMBER}")
+    say.print(f"built     {len(STOCKS)} invented stocks, as of {OCTOBER} and {NOVEMBER}")
     publish_command([str(built)], to=str(root), as_of=OCTOBER)
     desk = _Desk(strategy, read_prices(prices, ["close", "adj_close"]), root, out / "book")
     late = desk.run(NOVEMBER)

@@ -178,7 +178,7 @@ def about_revision(revision: ServiceRevision, report: RunReport) -> Notification
     lines = [
         f"strategy {revision.display_name} ({revision.profile})",
         f"input mode {revision.input_mode}",
-        _inputs_line(inputs),
+        _inputs_line(inputs, revision.input_mode),
         f"settings it does not use: {stale}",
         f"first run {report.run_id}, mode {report.key.mode.value}: {report.outcome.value}",
     ]
@@ -188,9 +188,11 @@ def about_revision(revision: ServiceRevision, report: RunReport) -> Notification
     return Notification(f"first/{digest}", severity, title, "\n".join(lines))
 
 
-def _inputs_line(inputs: InputSummary | None) -> str:
+def _inputs_line(inputs: InputSummary | None, mode: str) -> str:
     if inputs is None:
         return "no inputs were taken"
+    if mode == "snapshot" and inputs.features is None:
+        return f"inputs {inputs.digest or 'not recorded'}, no feature snapshot could be read"
     digest = inputs.digest or "not recorded"
     return (
         f"inputs {digest}, {inputs.features.text}"

@@ -60,6 +60,8 @@ class Execution:
         Whether another worker began it: then no order is new before the broker was asked for it.
     figures
         Those of the account after the sells, where they do not add up: then nothing is bought.
+    quoted_at
+        When quotes were asked for last, on the clock's seconds.
     """
 
     gateway: Gateway
@@ -71,6 +73,7 @@ class Execution:
     resumed: bool = False
     switched_off: list[str] = field(default_factory=list[str])
     figures: str | None = None
+    quoted_at: float = 0.0
 
     def run(self) -> Sequence[OrderRecord]:
         """Bring every order as far as it goes today; safe to call again after any interruption.
@@ -87,7 +90,10 @@ class Execution:
             if done is Boundary.BUYS_DONE and sells and buys:
                 self._revise(buys)
             if unfinished := [identity for identity in identities if not self.records[identity].state.terminal]:
-                began = self._send(unfinished)
+                began, quotes = self._begin(unfinished)
+                for number, identity in enumerate(unfinished):
+                    quotes = self._fresh(quotes, unfinished[number:])
+                    self._bring(self.records[identity], quotes)
                 self._wait(unfinished, began)
                 for identity in self._working(unfinished):
                     self._cancel(identity)
@@ -97,25 +103,28 @@ class Execution:
     def _ids(self, side: Side) -> list[str]:
         return [order.client_order_id for order in self.plan.plan.orders if order.side is side]
 
-    def _send(self, identities: Sequence[str]) -> float:
-        """Send the orders of a phase; return when that began, on the clock's seconds.
-
-        Quotes are asked for before, and again while it goes on: a broker that takes few orders in a minute would let
-        them grow too old for the last ones.
-        """
-        clock, limit = self.gateway.clock, self.gateway.policy.limits.max_price_age
+    def _begin(self, identities: Sequence[str]) -> tuple[float, Mapping[str, Quote]]:
+        """Return when a phase begins, on the clock's seconds, and the quotes that its gates go by."""
         quotes = self._quotes(identities)
         self.switched_off = self.gateway.switches()
-        began = asked = clock.monotonic()
-        for number, identity in enumerate(identities):
-            if limit is not None and clock.monotonic() - asked > limit.total_seconds() / ASK_AGAIN_SHARE:
-                asked, quotes = clock.monotonic(), self._quotes(identities[number:])
-            self._bring(self.records[identity], quotes)
-        return began
+        return self.quoted_at, quotes
+
+    def _fresh(self, quotes: Mapping[str, Quote], identities: Sequence[str]) -> Mapping[str, Quote]:
+        """Return the quotes there are, or those of now when a part of the age that they may have has passed.
+
+        A broker that takes few orders in a minute would let them grow too old for the last orders of a phase.
+        """
+        limit = self.gateway.policy.limits.max_price_age
+        passed = self.gateway.clock.monotonic() - self.quoted_at
+        return (
+            quotes if limit is None or passed <= limit.total_seconds() / ASK_AGAIN_SHARE else self._quotes(identities)
+        )
 
     def _quotes(self, identities: Sequence[str]) -> Mapping[str, Quote]:
-        """Return the quotes that the gates of some orders go by."""
-        return self.market.quotes([self.records[identity].order.symbol for identity in identities])
+        """Return the quotes of some orders as of now."""
+        quotes = self.market.quotes([self.records[identity].order.symbol for identity in identities])
+        self.quoted_at = self.gateway.clock.monotonic()
+        return quotes
 
     def _working(self, identities: Iterable[str]) -> list[str]:
         """Return the orders that the broker may still fill; UNKNOWN ones wait for an operator."""
