@@ -13,7 +13,7 @@ from quant_release.demo.baseline import bundle_text, copy_of, make_origin
 from quant_release.images.build_context import build_context
 from quant_release.images.credentials import GitLogins
 from quant_release.repository.git import Git
-from quant_release.repository.pins import Pin, read_pins
+from quant_release.repository.pins import Pin, read_pins, write_pins
 from quant_release.repository.workspace import App, read_workspace
 from quant_release.testing.private_origin import private_origin
 
@@ -21,7 +21,7 @@ from .base import base_of, import_base, make_base
 from .builder import RehearsalBuilder
 from .machine import Failed, run
 from .registry import pushed, registry
-from .service import SETTINGS, Running, container_of, started
+from .service import SETTINGS, Running, answered, container_of, started
 from .store import own_store
 
 __all__ = ["Built", "rehearse"]
@@ -81,6 +81,7 @@ def _bench(checkout: Path, folder: Path, cache: Path, say: Say) -> Generator[_Be
     git, token = copy_of(checkout, folder / "work"), secrets.token_hex(16)
     with private_origin(folder / "origin.git", "deploy", token) as origin, registry(folder) as port:
         make_origin(git, folder / "origin.git", bundle_text(), origin.url)
+        _pin_others(git, origin.url)
         logins = folder / "git-credentials"
         logins.write_text(f"{origin.login}\n", "utf-8")
         logins.chmod(0o600)
@@ -90,6 +91,20 @@ def _bench(checkout: Path, folder: Path, cache: Path, say: Say) -> Generator[_Be
         say(f"base: {time.monotonic() - begun:.0f} s, stands in for {base.partition('@')[0]}")
         builder = RehearsalBuilder(base, f"127.0.0.1:{port}", folder, GitLogins(logins))
         yield _Bench(git, token, builder, port, folder)
+
+
+def _pin_others(git: Git, url: str) -> None:
+    """Pin the members that the baseline does not know to what it has, and push that."""
+    workspace = read_workspace(git, "HEAD")
+    others = [app for app in workspace.apps.values() if app.pins is None]
+    for app in others:
+        used = [(workspace.packages[name], extras) for name, extras in sorted(app.uses.items())]
+        pins = [Pin.to(one.name, one.version, url, one.folder, extras) for one, extras in used]
+        (git.root / app.requirements).write_bytes(write_pins(pins))
+        git.run("add", app.requirements)
+    if others:
+        git.commit_staged("Pins of what is no service")
+        git.push()
 
 
 def _built(bench: _Bench, app: App) -> Built:
@@ -107,10 +122,14 @@ def _built(bench: _Bench, app: App) -> Built:
     if set(digests.values()) != {image.digest}:
         raise Failed(f"{app.name}: digests differ: registry {image.digest}, {digests}")
     with container_of(reference) as container:
-        service = started(container, SETTINGS[app.name], bench.folder / f"{app.name}.log")
-        _check(bench, app, service, commit, tuple(pins.values()))
+        if app.is_service:
+            service = started(container, SETTINGS[app.name], bench.folder / f"{app.name}.log")
+            _check(bench, app, service, commit, tuple(pins.values()))
+            seconds = service.seconds
+        else:
+            seconds = answered(container)
         _search(container, bench.token)
-    return Built(app.name, image.digest, image.size, ready - begun, done - ready, service.seconds)
+    return Built(app.name, image.digest, image.size, ready - begun, done - ready, seconds)
 
 
 def _check(bench: _Bench, app: App, service: Running, commit: str, pins: tuple[Pin, ...]) -> None:

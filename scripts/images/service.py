@@ -18,7 +18,7 @@ from venue_sandbox.servers.loopback import ask
 
 from .machine import Failed, free_port, run
 
-__all__ = ["SETTINGS", "Running", "container_of", "started"]
+__all__ = ["SETTINGS", "Running", "answered", "container_of", "started"]
 
 EVERY: Mapping[str, str] = {
     "HOST": "127.0.0.1",
@@ -108,6 +108,20 @@ def started(container: str, settings: Mapping[str, str], log: Path) -> Running:
             if process.poll() is None:
                 process.terminate()
                 process.wait()
+
+
+def answered(container: str) -> float:
+    """Ask a job for its help, by its entry point; return the seconds it took.
+
+    Raises
+    ------
+    Failed
+        It does not end with status 0.
+    """
+    entry = json.loads(run("buildah", "inspect", container))["OCIv1"]["config"]["Entrypoint"]
+    begun = time.monotonic()
+    run("buildah", "run", container, "--", *entry, "--help")
+    return time.monotonic() - begun
 
 
 def _wait_for_health(port: int, process: subprocess.Popen[bytes], deadline: float, log: Path) -> None:
