@@ -76,3 +76,12 @@ def test_the_run_again_orders_nothing_and_one_without_a_snapshot_is_blocked_as_t
     (reason,) = json.loads(late.stdout)["reasons"]
     assert late.returncode == 1
     assert reason.startswith("feature snapshot steady: stale: as_of 2023-12-29 is 21 sessions before 2024-01-31")
+
+
+def test_built_on_the_way_the_same_is_decided(followed: Path) -> None:
+    command = (
+        blocks("sh")[1].strip().replace("--snapshots my-snapshots", "--build --sectors sectors.csv --features my.py")
+    )
+    built = json.loads(run(followed, command.replace("my-output", "my-output-built"), "--json").stdout)
+    published = json.loads((followed / "my-output" / "summary.json").read_text())
+    assert built["decisions_digest"] == published["decisions_digest"]

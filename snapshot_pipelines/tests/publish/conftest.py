@@ -19,54 +19,10 @@ from snapshot_pipelines.build.sources import Inputs, read_market
 from snapshot_pipelines.build.versions import write_versions
 from snapshot_pipelines.cli.main import main
 
+from ..small_profile import PROFILE, RELEASE, STOCKS
+
 OCTOBER, NOVEMBER, DECEMBER = date(2017, 10, 31), date(2017, 11, 30), date(2017, 12, 29)
-STOCKS = ("AAA", "BBB", "CCC", "DDD", "EEE")
 MADE = datetime(2018, 1, 2, 9, 30, tzinfo=UTC)
-RELEASE = "snapshot-pipelines 0.1.0+g1279be5"
-PROFILE = '''
-from pydantic import BaseModel, ConfigDict
-from quant_platform_kit.domain.features import FeatureContract, RankedRow
-from quant_platform_kit.domain.sessions import Cadence
-from quant_platform_kit.domain.strategy import InputName, StrategyManifest, TargetMode
-
-
-class Small:
-    """Ranks by momentum."""
-
-    manifest = StrategyManifest(
-        profile="small",
-        display_name="Small",
-        target_mode=TargetMode.WEIGHT,
-        required_inputs=frozenset({InputName.FEATURE_SNAPSHOT, InputName.PORTFOLIO_SNAPSHOT}),
-        managed=("BIL",),
-        history_sessions=0,
-        sources=("me",),
-        features=FeatureContract(("mom_6_1", "vol_63"), ("SPY",), ("sma200_gap",)),
-        cadence=Cadence.MONTH_END,
-    )
-
-    class Config(BaseModel):
-        """One setting."""
-
-        model_config = ConfigDict(frozen=True, extra="forbid")
-        holdings: int = 2
-
-    def evaluate(self, ctx, config):
-        """Decide."""
-        return self.manifest.hold(ctx)
-
-    def ranking(self, snapshot, config):
-        """Return the stocks by momentum."""
-        scores = {symbol: snapshot.rows[symbol]["mom_6_1"] for symbol in snapshot.stocks}
-        best = sorted(scores, key=lambda symbol: (-scores[symbol], symbol))
-        return [RankedRow(rank, symbol, round(scores[symbol], 9)) for rank, symbol in enumerate(best, 1)]
-
-
-class Silent(Small):
-    """The same without a ranking."""
-
-    ranking = property()
-'''
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ __all__ = ["build_on_the_way"]
 
 def build_on_the_way(strategy: BoundStrategy, files: SnapshotFiles, as_ofs: Sequence[date], out: Path) -> None:
     """Build the snapshot of each session; see `SnapshotBuilder`."""
-    inputs = Inputs(list(files.prices), files.sectors, files.membership, files.fundamentals, None)
+    inputs = Inputs(list(files.prices), files.sectors, files.membership, files.fundamentals, files.features)
     market, sources = read_market(inputs, load_calendar("XNYS"))
     now = SystemClock().now().replace(microsecond=0)
     write_versions(out, build(Recipe(strategy, None, market, sources, code_version(), now), as_ofs))

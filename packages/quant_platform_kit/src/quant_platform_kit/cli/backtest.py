@@ -59,6 +59,9 @@ def backtest_command(
     sectors: Annotated[Path | None, typer.Option(metavar="FILE", help="With --build: sectors of the stocks.")] = None,
     membership: Annotated[Path | None, typer.Option(metavar="FILE", help="With --build: who was a member.")] = None,
     fundamentals: Annotated[Path | None, typer.Option(metavar="FILE", help="With --build: facts of accounts.")] = None,
+    own_features: Annotated[
+        Path | None, typer.Option("--features", metavar="FILE.py", help="With --build: features of your own.")
+    ] = None,
     benchmark: Annotated[str | None, typer.Option(help="Symbol to compare with; SPY where the file has it.")] = None,
     commission_bps: CostOption = None,
     slippage_bps: CostOption = None,
@@ -79,10 +82,10 @@ def backtest_command(
     if build:
         if snapshots or sectors is None:
             raise typer.BadParameter("--build needs --sectors, and no --snapshots")
-        files = SnapshotFiles(prices, sectors, membership, fundamentals)
+        files = SnapshotFiles(prices, sectors, membership, fundamentals, own_features)
         features = _built(bound, files, settings)
-    elif sectors or membership or fundamentals:
-        raise typer.BadParameter("--sectors, --membership and --fundamentals go with --build")
+    elif sectors or membership or fundamentals or own_features:
+        raise typer.BadParameter("--sectors, --membership, --fundamentals and --features go with --build")
     else:
         features = _readings(bound, feature_source(bound, snapshots), settings)
     result = run_backtest(bound, file, price_field, settings, features)

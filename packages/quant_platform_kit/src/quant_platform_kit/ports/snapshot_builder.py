@@ -13,12 +13,13 @@ __all__ = ["SnapshotBuilder", "SnapshotFiles"]
 
 @dataclass(frozen=True, slots=True)
 class SnapshotFiles:
-    """The files that snapshots are built from; see ``docs/reference/snapshots.md`` for their columns."""
+    """The files that snapshots are built from; see ``docs/reference/features.md``. ``features`` are of one's own."""
 
     prices: Sequence[Path]
     sectors: Path
     membership: Path | None = None
     fundamentals: Path | None = None
+    features: Path | None = None
 
 
 class SnapshotBuilder(Protocol):
