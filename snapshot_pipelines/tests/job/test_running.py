@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import runpy
 import shutil
 import subprocess
 import sys
@@ -14,10 +15,12 @@ from typing import Any
 
 import pytest
 from quant_platform_kit.adapters.plain_folder import PlainFolder
+from quant_platform_kit.domain.digests import sha256
 from quant_platform_kit.domain.errors import StoreError
+from quant_platform_kit.domain.strategy import Adjustment
+from quant_platform_kit.ports.price_source import DailyBar
 from snapshot_pipelines.cli import run as command
-
-from quant_platform_kit.ports.price_source import DailyBar  # isort: skip
+from snapshot_pipelines.job import markets
 
 NOVEMBER = date(2017, 11, 30)
 AFTER_CLOSE = "2017-11-30T22:00"
@@ -278,9 +281,7 @@ class Platform:
         self.adjusted = True
 
     @property
-    def adjustment(self) -> Any:
-        from quant_platform_kit.domain.strategy import Adjustment
-
+    def adjustment(self) -> Adjustment:
         return Adjustment.SPLIT
 
     def __enter__(self) -> Platform:
@@ -306,8 +307,6 @@ class Platform:
 
 @pytest.fixture
 def platform(office: Any, quotes: Any, monkeypatch: pytest.MonkeyPatch) -> Platform:
-    from snapshot_pipelines.job import markets
-
     made = Platform(quotes)
     monkeypatch.setattr(markets, "price_source", lambda name: lambda: made)
     office.job(prices=None, pull='{ platform = "somewhere" }', folder='"work"')
@@ -315,8 +314,6 @@ def platform(office: Any, quotes: Any, monkeypatch: pytest.MonkeyPatch) -> Platf
 
 
 def test_pulled_prices_stay_in_a_file_that_the_manifest_names(office: Any, platform: Platform) -> None:
-    from quant_platform_kit.domain.digests import sha256
-
     assert office.run(AFTER_CLOSE).outcomes == [("2017-11-30", "published")]
 
     file = office.folder / "work" / "pulled" / "somewhere-2017-11-30.parquet"
@@ -366,12 +363,11 @@ def test_a_pulled_file_that_led_to_nothing_is_pulled_again(office: Any, platform
     assert office.run("2017-11-30T23:00").outcomes == [("2017-11-30", "published")]
 
 
-def test_the_job_is_a_module_too(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "snapshot_pipelines", "run", "--config", str(tmp_path / "none.toml")],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 1
-    assert done.stderr.endswith("none.toml: No such file or directory; give the file of a job\n")
+def test_the_job_is_a_module_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["snapshots", "run", "--config", str(tmp_path / "none.toml")])
+    with pytest.raises(SystemExit) as stop:
+        runpy.run_module("snapshot_pipelines", run_name="__main__")
+    assert stop.value.code == 1
+    assert capsys.readouterr().err.endswith("none.toml: No such file or directory; give the file of a job\n")
