@@ -22,6 +22,8 @@ from quant_platform_kit.ports.price_source import DailyBar
 from snapshot_pipelines.cli import run as command
 from snapshot_pipelines.job import markets
 
+from ..small_profile import STOCKS
+
 NOVEMBER = date(2017, 11, 30)
 AFTER_CLOSE = "2017-11-30T22:00"
 
@@ -59,7 +61,7 @@ def test_a_source_that_ends_early_is_late_told_once_and_nothing_is_published(off
 
     assert first.code == second.code == 1
     assert first.outcomes == [("2017-11-30", "late")]
-    assert "funds.parquet: the newest bar is of 2017-11-29, before 2017-11-30; nothing was published" in first.err
+    assert "funds.parquet: QQQ: the newest bar is of 2017-11-29, before 2017-11-30; nothing was published" in first.err
     assert first.err.count("\n") == 1
     assert not list(office.root.glob("*latest*"))
     assert office.people.keys == ["snapshot/small/2017-11-30-late"]
@@ -67,6 +69,12 @@ def test_a_source_that_ends_early_is_late_told_once_and_nothing_is_published(off
     office.prices(NOVEMBER)
     assert office.run("2017-12-01T02:00").outcomes == [("2017-11-30", "published")]
     assert [key.rpartition("-")[2] for key in office.people.keys] == ["late", "published"]
+
+
+def test_stocks_that_end_early_are_late_though_the_benchmarks_are_there(office: Any) -> None:
+    office.quotes.write(office.folder / "stocks.parquet", STOCKS, date(2017, 11, 29))
+    ended = office.run(AFTER_CLOSE)
+    assert (ended.code, ended.outcomes) == (1, [("2017-11-30", "late")])
 
 
 def test_a_file_of_former_members_may_end_earlier(office: Any) -> None:
@@ -278,6 +286,7 @@ class Platform:
         self.quotes, self.asked = quotes, 0
         self.last = NOVEMBER
         self.unknown: set[str] = set()
+        self.late: set[str] = set()
         self.adjusted = True
 
     @property
@@ -300,7 +309,7 @@ class Platform:
             symbol: [
                 DailyBar(day, close, close if adjusted else None, volume=1e6)
                 for day, close in closes
-                if day <= min(until, self.last)
+                if day <= min(until, date(2017, 11, 29) if symbol in self.late else self.last)
             ]
         }
 
@@ -333,6 +342,15 @@ def test_a_platform_that_is_late_is_asked_again(office: Any, platform: Platform)
     assert not list((office.folder / "work").glob("pulled/*"))
 
     platform.last = NOVEMBER
+    assert office.run("2017-11-30T23:00").outcomes == [("2017-11-30", "published")]
+
+
+def test_one_benchmark_that_is_late_makes_the_pulled_file_late(office: Any, platform: Platform) -> None:
+    platform.late = {"SPY"}
+    ended = office.run(AFTER_CLOSE)
+    assert ended.outcomes == [("2017-11-30", "late")]
+    assert "somewhere-2017-11-30.parquet: SPY: the newest bar is of 2017-11-29" in ended.err
+    platform.late = set()
     assert office.run("2017-11-30T23:00").outcomes == [("2017-11-30", "published")]
 
 

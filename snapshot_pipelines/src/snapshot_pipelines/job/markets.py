@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -137,28 +137,30 @@ def _check_pulled(pull: Pull, bars: Mapping[str, Sequence[DailyBar]], as_of: dat
 
 
 def check_in_time(market: Market, as_of: date) -> None:
-    """Make sure that every price file reaches a session, for those of its symbols that are still looked at.
+    """Make sure that every price file reaches a session, for its members together and for each benchmark.
 
     Raises
     ------
     Late
-        The newest bar of a file's members and benchmarks is of an earlier session.
+        The newest bar is of an earlier session.
     """
-    for name, end in _ends(market, as_of):
-        if end < as_of:
-            raise Late(_late(name, end, as_of))
-
-
-def _ends(market: Market, as_of: date) -> Iterator[tuple[str, date]]:
-    """Yield each file that has members or benchmarks, with their newest bar up to a session."""
     members = market.membership.members(as_of) if market.membership else market.stocks
-    table, wanted = market.grid.table, members.union(BENCHMARKS)
-    known = table.dates <= np.datetime64(as_of, "D")
     for name, symbols in market.held.items():
-        columns = [table.column[symbol] for symbol in symbols if symbol in wanted and symbol in table.column]
-        rows: list[int] = np.flatnonzero(~market.grid.missing[known][:, columns].all(axis=1)).tolist()
-        if rows:
-            yield name, table.sessions[rows[-1]]
+        parts = {name: [symbol for symbol in symbols if symbol in members]}
+        parts |= {f"{name}: {symbol}": [symbol] for symbol in BENCHMARKS if symbol in symbols}
+        for part, wanted in parts.items():
+            end = _end(market, wanted, as_of)
+            if end is not None and end < as_of:
+                raise Late(_late(part, end, as_of))
+
+
+def _end(market: Market, symbols: Sequence[str], as_of: date) -> date | None:
+    """Return the newest session up to ``as_of`` in which one of some symbols has a bar."""
+    table = market.grid.table
+    known = table.dates <= np.datetime64(as_of, "D")
+    columns = [table.column[symbol] for symbol in symbols if symbol in table.column]
+    rows: list[int] = np.flatnonzero(~market.grid.missing[known][:, columns].all(axis=1)).tolist()
+    return table.sessions[rows[-1]] if rows else None
 
 
 def _late(name: str, end: date, as_of: date) -> str:
