@@ -372,3 +372,8 @@ def test_a_configuration_cannot_be_changed_after_it_was_read(profile: str, neede
     for name in type(config).model_fields:
         with pytest.raises(ValidationError, match="frozen"):
             setattr(config, name, 1)
+
+
+def test_a_yes_or_no_is_no_number() -> None:
+    with pytest.raises(InvalidInput, match="holdings is true; write a number or a text"):
+        bind(CATALOG["mega_cap_leader_rotation"], {"holdings": True})

@@ -11,6 +11,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from quant_platform_kit.domain.errors import InvalidInput
+from quant_platform_kit.domain.prices import FloatArray
 from snapshot_pipelines.build.feature import Feature, feature
 from snapshot_pipelines.build.features import FEATURES, adv20_usd, beta_252, corr_252, maxdd_126
 from snapshot_pipelines.build.grid import Window
@@ -175,7 +176,7 @@ def test_a_feature_that_returns_no_number_per_symbol_is_refused(
     formula.__name__ = "odd"
 
     with pytest.raises(InvalidInput, match=rf"^feature odd .*{said}"):
-        Feature(formula, 1)(market.grid.until(AS_OF))  # pyright: ignore[reportArgumentType]
+        Feature(formula, 3)(market.grid.until(AS_OF))  # pyright: ignore[reportArgumentType]
 
 
 @pytest.mark.parametrize("sessions", [1, 5, 252, 300, 480])
@@ -202,3 +203,12 @@ def test_a_feature_is_called_what_its_function_is_called(market: Market) -> None
 
     assert (mine.name, mine.text) == ("mine", "Say something.")
     assert np.array_equal(mine(market.grid.until(AS_OF)), adv20_usd(market.grid.until(AS_OF)))
+
+
+def test_a_feature_that_reads_more_sessions_than_it_says_is_refused(market: Market) -> None:
+    @feature(bars=20)
+    def greedy(w: Window) -> FloatArray:
+        return w.closes(300)[0]
+
+    with pytest.raises(InvalidInput, match="feature greedy: it reads 300 sessions and says bars=20"):
+        greedy(market.grid.until(AS_OF))

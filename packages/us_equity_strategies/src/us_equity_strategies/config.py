@@ -17,8 +17,7 @@ class ProfileConfig(BaseModel):
     @classmethod
     def _no_truths(cls, values: object) -> object:
         """Refuse true and false, which would count as 1 and 0: no setting is a yes or no."""
-        if isinstance(values, Mapping):
-            given = cast("Mapping[str, object]", values)
-            if wrong := [name for name, value in given.items() if isinstance(value, bool)]:
-                raise ValueError(f"{wrong[0]} is {str(given[wrong[0]]).lower()}; write a number or a text")
-        return values
+        given = cast("Mapping[str, object]", values) if isinstance(values, Mapping) else dict[str, object]()
+        if wrong := [name for name, value in given.items() if isinstance(value, bool)]:
+            raise ValueError(f"{wrong[0]} is {str(given[wrong[0]]).lower()}; write a number or a text")
+        return cast("object", values)

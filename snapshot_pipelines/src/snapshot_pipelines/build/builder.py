@@ -94,7 +94,8 @@ def contract_of(strategy: BoundStrategy, market: Market) -> FeatureContract:
     Raises
     ------
     InvalidInput
-        It reads no snapshot, manages a stock of the universe itself, reads a column that nobody makes, a benchmark without a row, or none of one's own features.
+        It reads no snapshot, manages a stock of the universe itself, reads a column that nobody makes, has a benchmark
+        without a row, or reads none of one's own features.
     """
     profile, contract = strategy.manifest.profile, strategy.manifest.features
     if contract is None:

@@ -325,3 +325,14 @@ def test_a_back_test_without_readings_is_refused() -> None:
     settings = BacktestSettings(NOV29, DEC7, Decimal(10_000), FillAt.NEXT_CLOSE)
     with pytest.raises(InvalidInput, match="reads feature snapshots"):
         backtest(made.strategy, made.table, CALENDAR, settings)
+
+
+# --- what is the profile's own -----------------------------------------------------------------------
+
+
+def test_a_stock_of_the_snapshot_that_the_profile_manages_itself_blocks() -> None:
+    made = seasoned()
+    made.shelf.publish(NOV30, rows(AAA=3, BBB=2, BIL=1))
+    report = made.run(DEC1)
+    assert (report.outcome, report.orders) == (Outcome.BLOCKED, ())
+    assert report.reasons[0].startswith("BIL: a stock of the snapshot, and managed by scripted itself")
