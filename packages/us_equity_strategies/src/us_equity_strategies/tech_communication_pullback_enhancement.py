@@ -82,6 +82,8 @@ class TechCommunicationPullbackEnhancement:
         def _are_known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
             if unknown := [name for name in names if not SECTOR_CODES.get(name)]:
                 raise ValueError(f"{unknown[0]!r} is no GICS sector; known: {', '.join(_KNOWN)}")
+            if twice := [name for name in names if names.count(name) > 1]:
+                raise ValueError(f"{twice[0]!r} stands in it twice")
             return names
 
         @field_validator("pullback_limit")

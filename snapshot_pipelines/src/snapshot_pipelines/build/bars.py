@@ -88,8 +88,11 @@ def read_bars(paths: Sequence[Path], stocks: Collection[str], calendar: Exchange
 def _read(path: Path, needed: Collection[str], calendar: ExchangeCalendar) -> _File:
     """Read a file; its bars and its digest are of the same content."""
     before = _state(path)
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    try:
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise InvalidInput(f"{path}: {error.strerror}; give a price file") from None
     prices = read_prices(path, _COLUMNS)
     arrow_module("pyarrow", "reading price files").default_memory_pool().release_unused()  # the grids can have it
     if _state(path) != before:

@@ -94,11 +94,15 @@ def contract_of(strategy: BoundStrategy, market: Market) -> FeatureContract:
     Raises
     ------
     InvalidInput
-        It reads no snapshot, a column that nobody makes, a benchmark without a row, or none of one's own features.
+        It reads no snapshot, manages a stock of the universe itself, reads a column that nobody makes, a benchmark without a row, or none of one's own features.
     """
     profile, contract = strategy.manifest.profile, strategy.manifest.features
     if contract is None:
         raise InvalidInput(f"profile {profile} reads prices, no feature snapshot; `quant profiles` shows which do")
+    if clash := sorted(strategy.manifest.managed_set & market.stocks):
+        raise InvalidInput(
+            f"{clash[0]} is in the sectors file, and profile {profile} manages it itself; take it out of the file"
+        )
     columns = [column.name for column in columns_of(market)]
     asked = dict.fromkeys((*contract.reads, *contract.benchmark_reads))
     if absent := [name for name in asked if name not in columns]:

@@ -72,10 +72,15 @@ class Feature:
         return values
 
     def _computed(self, window: Window) -> FloatArray:
+        window.most = self.bars
         try:
             values = np.asarray(self.formula(window), dtype=np.float64)
-        except Exception as error:
+        except InvalidInput as error:
+            raise InvalidInput(f"feature {self.name}: {error}") from None
+        except (Exception, SystemExit) as error:
             raise InvalidInput(f"feature {self.name} fails: {type(error).__name__}: {error}") from error
+        finally:
+            window.most = 0
         if values.shape != (len(window.symbols),):
             raise InvalidInput(
                 f"feature {self.name} returns an array of shape {values.shape}; one number per symbol is "

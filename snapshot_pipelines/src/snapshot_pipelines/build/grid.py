@@ -9,6 +9,7 @@ from typing import TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
+from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.domain.prices import FloatArray, PriceHistory, PriceTable
 
 __all__ = ["Grid", "Window", "merged"]
@@ -62,12 +63,18 @@ class Window:
         The bars.
     stop
         How many of its sessions are known.
+
+    Attributes
+    ----------
+    most
+        How many sessions may be read at once; 0 is no limit.
     """
 
     def __init__(self, grid: Grid, stop: int) -> None:
         self._grid = grid
         self._stop = stop
         self.prices = PriceHistory(grid.table, stop)
+        self.most = 0
         self._returns: FloatArray = np.empty((0, len(grid.table.symbols)))
         self._found: dict[str, object] = {}
 
@@ -112,12 +119,14 @@ class Window:
 
     def closes(self, sessions: int) -> FloatArray:
         """Return the last adjusted closes, oldest first, shape (sessions, n_symbols), NaN = no bar."""
+        self._allow(sessions)
         return self._last("close", sessions)
 
     def returns(self, sessions: int) -> FloatArray:
         """Return the last simple daily returns of adjusted closes, oldest first, shape (sessions, n_symbols)."""
+        self._allow(sessions + 1)
         if len(self._returns) < sessions:
-            closes = self.closes(max(sessions, YEAR) + 1)
+            closes = self._last("close", max(sessions, YEAR) + 1)
             self._returns = closes[1:] / closes[:-1] - 1
             self._returns.setflags(write=False)
         return self._returns[len(self._returns) - sessions :]
@@ -130,7 +139,13 @@ class Window:
 
     def dollar_volume(self, sessions: int) -> FloatArray:
         """Return close x volume of the last sessions in USD, oldest first, shape (sessions, n_symbols)."""
+        self._allow(sessions)
         return self._last("unadjusted", sessions) * self._last("volume", sessions)
+
+    def _allow(self, sessions: int) -> None:
+        """Refuse a feature more sessions than it says that it needs: a gap in the others would go unnoticed."""
+        if self.most and sessions > self.most:
+            raise InvalidInput(f"it reads {sessions} sessions and says bars={self.most}; say how many it reads")
 
     def _last(self, field: str, sessions: int) -> FloatArray:
         grid = self._grid.table.fields[field]

@@ -36,7 +36,7 @@ def read_features(path: Path, content: bytes) -> tuple[Feature, ...]:
         exec(compile(content, str(path), "exec"), module.__dict__)
     except InvalidInput as error:
         raise InvalidInput(f"{path}: {error}") from None
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise InvalidInput(f"{path} fails to load: {type(error).__name__}: {error}") from error
     known = {id(one) for one in FEATURES}
     own = tuple(one for one in vars(module).values() if isinstance(one, Feature) and id(one) not in known)

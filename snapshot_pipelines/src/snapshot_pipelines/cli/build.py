@@ -13,6 +13,7 @@ from quant_platform_kit.adapters.clock import SystemClock
 from quant_platform_kit.adapters.snapshot_versions import MANIFEST
 from quant_platform_kit.cli import options
 from quant_platform_kit.cli.output import console, print_json, progress, table
+from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.domain.sessions import ExchangeCalendar
 from rich.markup import escape
 
@@ -71,6 +72,8 @@ def build_command(
     json: options.JsonOption = False,
 ) -> None:
     """Build feature snapshots point in time: a row uses only what was known when its session had closed."""
+    if "://" in str(out) or str(out).startswith("gs:"):
+        raise InvalidInput(f"--out {out} is no folder: build into one, then `snapshots publish` it to an address")
     calendar, now = load_calendar("XNYS"), SystemClock().now()
     as_ofs = _as_ofs(as_of, ends, calendar)
     check_closed(as_ofs, calendar, now)

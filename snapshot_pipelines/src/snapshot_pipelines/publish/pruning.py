@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from quant_platform_kit.domain.errors import InvalidInput
 
-from snapshot_pipelines.publish.roots import Place, Root, summary_key
+from snapshot_pipelines.publish.roots import Place, Root, summary_key, withdrawn_key
 
 __all__ = ["FEWEST_KEPT", "YOUNG", "Pruned", "prune"]
 
@@ -84,6 +84,7 @@ def _remove(root: Root, profile: str, place: Place) -> bool:
         return False
     root.store.delete(place.key)
     root.store.delete(summary_key(place.found.manifest, place.found.digest))
+    root.store.delete(withdrawn_key(place.found.manifest, place.found.digest))
     return True
 
 

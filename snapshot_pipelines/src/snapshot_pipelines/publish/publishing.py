@@ -5,20 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 from quant_platform_kit.adapters.snapshot_reading import Published, latest_key, published
+from quant_platform_kit.adapters.snapshot_versions import PublishedVersions
 from quant_platform_kit.domain.errors import Conflict, InvalidInput, Refused, StoreError
 from quant_platform_kit.ports.snapshot_store import SnapshotStore
 from quant_platform_kit.ports.versioned_store import Stored
 
 from snapshot_pipelines.publish.keeping import keep
-from snapshot_pipelines.publish.roots import Place, summary_key
+from snapshot_pipelines.publish.roots import Place, summary_key, version_key, withdrawn_key
 from snapshot_pipelines.publish.snapshots import Snapshot
 
 __all__ = ["Copies", "Given", "LostRace", "Outcome", "is_same", "publish"]
 
 Copies = Mapping[str, bytes | None]
 """Key -> content of an object for people; None for one that there should not be."""
+CLOCKS = timedelta(minutes=5)
+"""How far the clocks of a builder and of a store may be apart."""
 TRIES = 5
 """How often a copy is written while others write it too."""
 _SHOWN = 12
@@ -89,15 +93,19 @@ def publish(
     before = _readable(stored)
     chosen = _chosen(ordered, before, allow_older=allow_older)
     _refuse_dirty(chosen)
+    _refuse_future(chosen, store)
     *earlier, newest = [one.read() for one in chosen]
     if before is not None and is_same(before, newest.found):
+        beyond = _Beyond(store, key, (*earlier, _as_published(store, newest, before)))
         new = [made for snapshot in earlier if (made := keep(store, snapshot))]
         newest = _as_published(store, newest, before)
         keep(store, newest)
     else:
+        beyond = _Beyond(store, key, (*earlier, newest))
         new = [made for snapshot in (*earlier, newest) if (made := keep(store, snapshot))]
         _move(store, key, stored, newest, new)
         keep(store, newest)  # what was old and there may have been removed before it was latest
+    beyond.withdraw()
     outcome = Outcome(newest.found, before, newest.found is not before, tuple(new))
     try:
         _write_copies(store, key, newest, copies(newest))
@@ -115,6 +123,51 @@ def _refuse_dirty(chosen: Sequence[Given]) -> None:
                 f"{_named(found)} was built by {version}, code that was changed and not committed; commit it, build "
                 "again and publish that"
             )
+
+
+def _refuse_future(chosen: Sequence[Given], store: SnapshotStore) -> None:
+    """Refuse what says that it was made later than now: it would be the newest of its session for ever."""
+    now = store.now()
+    for found in (one.place.found for one in chosen):
+        if found.manifest.generated_at > now + CLOCKS:
+            raise Refused(
+                f"{_named(found)} says that it was made at {found.manifest.generated_at:%Y-%m-%dT%H:%M:%SZ}, and it is "
+                f"{now:%Y-%m-%dT%H:%M:%SZ}; correct the clock of the machine that built it, and build it again"
+            )
+
+
+class _Beyond:
+    """The versions that lie beyond what becomes `latest`, as they were before it did.
+
+    Those are the versions of later sessions, and of its own session those made later: nothing is to be decided on them
+    again. Versions that are published are withdrawn no more.
+    """
+
+    def __init__(self, store: SnapshotStore, key: str, given: Sequence[Snapshot]) -> None:
+        manifest = given[-1].manifest
+        versions = PublishedVersions(store, key, store, manifest.strategy_profile)
+        made, own = (manifest.snapshot_as_of, manifest.generated_at), {one.digest for one in given}
+        self._store, self._key, self._latest = store, key, given[-1].found.data
+        self._back = [one.found for one in given if versions.is_withdrawn(one.found)]
+        self._beyond = [
+            found
+            for found in versions.every()
+            if (found.manifest.snapshot_as_of, found.manifest.generated_at) > made
+            and not versions.is_withdrawn(found)
+            and found.digest not in own
+        ]
+
+    def withdraw(self) -> None:
+        """Take them back, unless somebody has moved `latest` meanwhile."""
+        for found in self._back:
+            self._store.delete(withdrawn_key(found.manifest, found.digest))
+        for found in self._beyond:
+            with suppress(Conflict):
+                self._store.create(withdrawn_key(found.manifest, found.digest), b"withdrawn\n")
+        present = self._store.get(self._key) if self._beyond else None
+        if present is not None and present.data != self._latest:
+            for found in self._beyond:
+                self._store.delete(withdrawn_key(found.manifest, found.digest))
 
 
 def _readable(stored: Stored | None) -> Published | None:
@@ -135,7 +188,19 @@ def _chosen(ordered: Sequence[Given], before: Published | None, *, allow_older: 
         raise Refused(
             f"{newest} is older than {day}, which is latest; add --allow-older to roll back to it, nothing was changed"
         )
+    last = chosen[-1].place.found
+    if _is_earlier(last, before):
+        raise Refused(
+            f"{_named(last)} was made before {_named(before)}, which is latest; add --allow-older to go back to it, "
+            "nothing was changed"
+        )
     return chosen
+
+
+def _is_earlier(one: Published, before: Published) -> bool:
+    """Whether a version of the session of `latest` was made before it, and is another one."""
+    same_session = one.manifest.snapshot_as_of == before.manifest.snapshot_as_of
+    return same_session and one.manifest.generated_at < before.manifest.generated_at and not is_same(before, one)
 
 
 def is_same(before: Published, after: Published) -> bool:
@@ -161,10 +226,17 @@ def _move(store: SnapshotStore, key: str, stored: Stored | None, newest: Snapsho
         present = store.get(key)
         if present is not None and present.data == data:
             return
-        with suppress(StoreError):
-            for made in new:  # nobody is to decide on what was never latest
-                store.delete(made)
+        own = version_key(newest.manifest, newest.digest)
+        if own in new and not _lies_before(newest, present):
+            with suppress(StoreError):
+                store.delete(own)  # nobody is to decide on what was never latest
         raise LostRace(_lost(present)) from None
+
+
+def _lies_before(newest: Snapshot, present: Stored | None) -> bool:
+    """Whether the winner's `latest` is of a later session: then it may count this version among its own."""
+    winner = _readable(present)
+    return winner is not None and winner.manifest.snapshot_as_of > newest.manifest.snapshot_as_of
 
 
 def _lost(present: Stored | None) -> str:

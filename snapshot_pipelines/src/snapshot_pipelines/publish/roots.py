@@ -7,14 +7,14 @@ from datetime import date
 
 from quant_platform_kit.adapters.snapshot_reading import Published, latest_key, published
 from quant_platform_kit.adapters.snapshot_stores import open_snapshots, split_address
-from quant_platform_kit.adapters.snapshot_versions import MANIFEST, VERSIONS, folder_day
+from quant_platform_kit.adapters.snapshot_versions import MANIFEST, VERSIONS, WITHDRAWN, folder_day
 from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.domain.snapshot_manifest import SnapshotManifest
 from quant_platform_kit.ports.snapshot_store import SnapshotStore
 
 from snapshot_pipelines.build.versions import SUMMARY
 
-__all__ = ["LATEST", "Place", "Reference", "Root", "read_reference", "summary_key", "version_key"]
+__all__ = ["LATEST", "Place", "Reference", "Root", "read_reference", "summary_key", "version_key", "withdrawn_key"]
 
 LATEST = "_feature_snapshot_latest.parquet.manifest.json"
 
@@ -22,6 +22,11 @@ LATEST = "_feature_snapshot_latest.parquet.manifest.json"
 def version_key(manifest: SnapshotManifest, digest: str) -> str:
     """Return the key under which a manifest is kept for good."""
     return f"{VERSIONS}{manifest.snapshot_as_of}/{digest}{MANIFEST}"
+
+
+def withdrawn_key(manifest: SnapshotManifest, digest: str) -> str:
+    """Return the key of the object that takes a version back."""
+    return version_key(manifest, digest).removesuffix(MANIFEST) + WITHDRAWN
 
 
 def summary_key(manifest: SnapshotManifest, digest: str) -> str:

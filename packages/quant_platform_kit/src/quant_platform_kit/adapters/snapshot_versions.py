@@ -11,10 +11,12 @@ from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.domain.snapshot_manifest import MANIFEST_TYPE, SnapshotManifest
 from quant_platform_kit.ports.snapshot_store import SnapshotStore
 
-__all__ = ["MANIFEST", "VERSIONS", "PublishedVersions", "folder_day"]
+__all__ = ["MANIFEST", "VERSIONS", "WITHDRAWN", "PublishedVersions", "folder_day"]
 
 VERSIONS = "versions/"
 MANIFEST = ".manifest.json"
+WITHDRAWN = ".withdrawn"
+"""What the name of an object ends with that takes a version back, instead of `MANIFEST`: nothing is decided on it."""
 
 
 def folder_day(key: str) -> date | None:
@@ -68,7 +70,8 @@ class PublishedVersions:
         """Return the manifest that a session is decided on; None where there is none at all.
 
         `latest` is taken up to its own session, whatever else there is: what lies beyond it was withdrawn. Sessions
-        before it are decided on the newest version up to them, and of two of one session on the one made last.
+        before it are decided on the newest version up to them that was not withdrawn, and of two of one session on the
+        one made last.
 
         Raises
         ------
@@ -91,9 +94,9 @@ class PublishedVersions:
             return error
 
     def version_for(self, session: date) -> Published | None:
-        """Return the newest version up to a session."""
+        """Return the newest version up to a session that was not withdrawn."""
         for day in reversed([day for day in self._keys if day <= session]):
-            if found := self._of(day):
+            if found := [each for each in self._of(day) if not self.is_withdrawn(each)]:
                 return max(found, key=lambda each: (each.manifest.generated_at, each.digest))
         return None
 
@@ -102,11 +105,19 @@ class PublishedVersions:
         found = (each for day in self._keys for each in self._of(day))
         return tuple(sorted(found, key=lambda each: (each.manifest.snapshot_as_of, each.manifest.generated_at)))
 
+    def is_withdrawn(self, version: Published) -> bool:
+        """Whether a version was taken back."""
+        return f"{VERSIONS}{version.manifest.snapshot_as_of}/{version.digest}{WITHDRAWN}" in self._all
+
+    @cached_property
+    def _all(self) -> frozenset[str]:
+        return frozenset(self._root.keys(VERSIONS))
+
     @cached_property
     def _keys(self) -> Mapping[date, tuple[str, ...]]:
         """The keys of manifests, by the session of their folder, ascending."""
         found: dict[date, tuple[str, ...]] = {}
-        for key in self._root.keys(VERSIONS):
+        for key in sorted(self._all):
             if key.endswith(MANIFEST) and (day := folder_day(key)):
                 found[day] = (*found.get(day, ()), key)
         return found
@@ -124,6 +135,9 @@ class PublishedVersions:
 
 def _version(key: str, data: bytes) -> Published:
     try:
-        return published(data)
+        found = published(data)
     except InvalidInput as error:
-        raise InvalidInput(f"{key}: {error}") from None
+        raise InvalidInput(f"{key}: {error}; if nobody made it, remove that object") from None
+    if key != f"{VERSIONS}{found.manifest.snapshot_as_of}/{found.digest}{MANIFEST}":
+        raise InvalidInput(f"{key} is not what its name says: remove that object, and publish the snapshot again")
+    return found

@@ -113,7 +113,7 @@ class Sized:
 def decide(strategy: BoundStrategy, seen: Observation, policy: ExecutionPolicy) -> Decided:
     """Value the account and let the strategy decide; BLOCKED where prices or figures are doubted, or nothing valued."""
     manifest = strategy.manifest
-    unread = seen.reading.refused if manifest.features else ""
+    unread = seen.reading.refused or _clash(manifest, seen) if manifest.features else ""
     if refused := (*filter(None, [unread]), *seen.doubts, *balance_objections(seen.account, policy.balances)):
         return _blocked(strategy, seen, refused)
     managed = seen.managed(manifest)
@@ -130,6 +130,13 @@ def decide(strategy: BoundStrategy, seen: Observation, policy: ExecutionPolicy) 
         return _blocked(strategy, seen, (str(error),))
     decision = strategy.decide(build_context(manifest, seen.session, seen.history, portfolio, seen.snapshot, managed))
     return Decided(decision, strategy.digest(decision), portfolio)
+
+
+def _clash(manifest: StrategyManifest, seen: Observation) -> str:
+    """Say which symbols are stocks of the snapshot and the profile's own: their target would be two things at once."""
+    clash = sorted(manifest.managed_set & seen.snapshot.stocks) if seen.snapshot else []
+    own = f"{', '.join(clash)}: a stock of the snapshot, and managed by {manifest.profile} itself"
+    return f"{own}; take it out of the sectors file, and build and publish it again" if clash else ""
 
 
 def _blocked(strategy: BoundStrategy, seen: Observation, reasons: tuple[str, ...]) -> Decided:

@@ -118,7 +118,9 @@ def session_faults(
     if moment is not None and moment.due is not None and as_of < moment.due:
         count = len(calendar.between(as_of, moment.due)) - 1
         late = f"{count} session{'s' if count > 1 else ''}"
-        yield f"stale: as_of {as_of} is {late} before {moment.due}, {moment.due_name}; build and publish it"
+        ago = len(calendar.between(moment.due, moment.session)) - 1
+        since = f", {ago} session{'s' if ago > 1 else ''} ago" if ago else ""
+        yield f"stale: as_of {as_of} is {late} before {moment.due}, {moment.due_name}{since}; build and publish it"
     close = calendar.hours(as_of).close
     if manifest.generated_at < close:
         yield (

@@ -12,7 +12,6 @@ import typer
 from quant_platform_kit.cli.output import console
 from quant_platform_kit.domain.errors import InvalidInput
 
-from venue_sandbox.demo.features import features_step
 from venue_sandbox.demo.market import Market, choose_market, own_market
 from venue_sandbox.demo.proof import replay_step
 from venue_sandbox.demo.tour import backtest_step, brokers_step, scheduled_step, tested
@@ -42,6 +41,8 @@ def demo(
     ),
 ) -> None:
     """Back-test, trade on schedule, crash, block, prove, decide on features: all here, nothing sent anywhere."""
+    from venue_sandbox.demo.features import features_step  # apps are tested beside the sandbox alone
+
     market = own_market(prices) if prices else choose_market()
     result = tested(market)
     first, second, third = market.turns(result)
