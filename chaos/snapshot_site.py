@@ -250,7 +250,7 @@ class Site:
         copy, status = root.store.get(f"{PROFILE}_feature_snapshot_latest.parquet"), root.store.get(STATUS)
         if copy and known.get(sha256(copy.data), date.max) > now.snapshot_as_of:
             found["a copy of what was never latest"] += 1
-        if status and json.loads(status.data)["snapshot_as_of"] > now.snapshot_as_of.isoformat():
+        if status and json.loads(status.data)["as_of"] > now.snapshot_as_of.isoformat():
             found["a status of what was never latest"] += 1
         if settled and not (copy and status and sha256(copy.data) == now.snapshot_sha256):
             found["copies are not those of latest"] += 1

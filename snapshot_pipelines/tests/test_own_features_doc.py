@@ -40,7 +40,7 @@ def followed(tmp_path_factory: pytest.TempPathFactory, calendar: ExchangeCalenda
     folder = tmp_path_factory.mktemp("elsewhere")
     (code,) = blocks("python")
     (folder / "my.py").write_text(code, "utf-8")
-    market = synthetic_prices((*STOCKS, "SPY", "QQQ", "BIL"), calendar, date(2020, 6, 1), date(2024, 2, 2))
+    market = synthetic_prices((*STOCKS, "SPY", "QQQ", "BIL"), calendar, date(2020, 6, 1), date(2023, 12, 29))
     with (folder / "prices.csv").open("w", newline="", encoding="utf-8") as file:
         rows = csv.writer(file)
         names = ("open", "close", "adj_close")
@@ -60,7 +60,7 @@ def followed(tmp_path_factory: pytest.TempPathFactory, calendar: ExchangeCalenda
 
 
 def test_every_command_of_the_page_works(followed: Path) -> None:
-    assert [block.split()[1] for block in blocks("sh")] == ["build", "backtest", "run"]
+    assert [block.split()[1] for block in blocks("sh")] == ["build", "verify", "backtest", "run"]
     assert len(list((followed / "my-snapshots").glob("versions/*/*.parquet"))) == 24
     decisions = [json.loads(line) for line in (followed / "my-output" / "decisions.jsonl").read_text().splitlines()]
     assert sum(line["action"] == "REBALANCE" for line in decisions) == 23
@@ -68,19 +68,24 @@ def test_every_command_of_the_page_works(followed: Path) -> None:
 
 
 def test_the_run_again_orders_nothing_and_one_without_a_snapshot_is_blocked_as_the_page_says(followed: Path) -> None:
-    command = blocks("sh")[2].strip()
+    command = blocks("sh")[3].strip()
     again = json.loads(run(followed, command, "--json").stdout)
     assert (again["outcome"], again["input_mode"]) == ("completed", "snapshot")
     assert again["reasoning"]["inputs"]["features"]["as_of"] == "2023-11-30"
-    late = run(followed, command.replace("2023-11-30", "2024-01-31"), "--json")
+    to_october, elsewhere = re.findall(r"(?s)See a snapshot that is late.*?`(.*?)`.*?`(.*?)`", PAGE.read_text("utf-8"))[
+        0
+    ]
+    built = run(followed, re.sub(r"--month-ends .*", to_october, blocks("sh")[0].strip()))
+    assert (built.returncode, built.stderr) == (0, "")
+    late = run(followed, f"{command} {elsewhere} --json")
     (reason,) = json.loads(late.stdout)["reasons"]
     assert late.returncode == 1
-    assert reason.startswith("feature snapshot steady: stale: as_of 2023-12-29 is 21 sessions before 2024-01-31")
+    assert reason.startswith("feature snapshot steady: stale: as_of 2023-10-31 is 21 sessions before 2023-11-30")
 
 
 def test_built_on_the_way_the_same_is_decided(followed: Path) -> None:
     command = (
-        blocks("sh")[1].strip().replace("--snapshots my-snapshots", "--build --sectors sectors.csv --features my.py")
+        blocks("sh")[2].strip().replace("--snapshots my-snapshots", "--build --sectors sectors.csv --features my.py")
     )
     built = json.loads(run(followed, command.replace("my-output", "my-output-built"), "--json").stdout)
     published = json.loads((followed / "my-output" / "summary.json").read_text())

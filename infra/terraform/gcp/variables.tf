@@ -72,7 +72,8 @@ variable "snapshots" {
     name: of the job; its accounts are named after it.
     bucket, sources: buckets of what is published, and of job.toml with its files; unique in the world.
     location: of both.
-    schedule: cron in New York's time; the job knows what is due, so once an hour picks up sources that are late.
+    schedule: cron in New York's time. Every hour of every day: a source that is late may come on a Saturday. The job knows the
+    calendar, and a run with nothing to do changes nothing.
     readers: services that read snapshots.
   EOT
   type = object({
@@ -81,7 +82,7 @@ variable "snapshots" {
     bucket   = string
     sources  = string
     location = string
-    schedule = optional(string, "30 17-22 * * 1-5")
+    schedule = optional(string, "30 * * * *")
     readers  = optional(set(string), [])
   })
   default = null

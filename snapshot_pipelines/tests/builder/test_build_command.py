@@ -362,7 +362,10 @@ def test_a_membership_that_covers_nobody_is_refused(build: Build) -> None:
     ("as_of", "said"),
     [
         ("2015-12-31", "no stock has a bar on 2015-12-31; bars of the stocks reach from 2016-01-04 to 2017-12-29"),
-        ("2018-01-31", "no stock has a bar on 2018-01-31"),
+        (
+            "2018-01-31",
+            "2018-01-31; bars of the stocks reach from 2016-01-04 to 2017-12-29: give prices that reach the session",
+        ),
         ("2017-12-02", "2017-12-02 is not a session of XNYS"),
         ("1980-01-02", "1980-01-02 is outside the XNYS calendar"),
         ("2027-12-30", "build its snapshot after that"),

@@ -132,6 +132,19 @@ def test_what_was_rolled_back_is_not_published_again_unless_it_is_asked_for(offi
     assert office.latest["snapshot_as_of"] == "2017-11-30"
 
 
+def test_the_job_does_not_roll_back_and_says_what_does(office: Any) -> None:
+    office.run("2017-11-15T22:00")
+    office.run(AFTER_CLOSE)
+
+    ended = office.run("2017-12-01T22:00", "--again", "--as-of", "2017-10-31")
+
+    assert (ended.code, ended.outcomes) == (1, [("2017-10-31", "refused")])
+    says = f"publish {office.root}@2017-10-31 --to {office.root} --profile small --allow-older`"
+    assert says in ended.results[0]["text"]
+    assert "2017-10-31 is older than 2017-11-30, which is latest" in ended.err
+    assert office.latest["snapshot_as_of"] == "2017-11-30"
+
+
 def test_a_published_snapshot_that_was_damaged_or_has_another_configuration_is_made_anew(office: Any) -> None:
     office.run(AFTER_CLOSE)
     (office.root / office.latest["snapshot_path"]).unlink()

@@ -14,6 +14,7 @@ import pyarrow.parquet
 import pytest
 from quant_platform_kit.adapters.calendar_tables import load_calendar
 from quant_platform_kit.adapters.strategies import bind, load_strategy_file
+from quant_platform_kit.domain.strategy import BoundStrategy
 from snapshot_pipelines.build.builder import Recipe, build
 from snapshot_pipelines.build.sources import Inputs, read_market
 from snapshot_pipelines.build.versions import write_versions
@@ -60,10 +61,16 @@ class Maker:
         return ["--prices", stocks, "--prices", funds, "--sectors", str(self.inputs.sectors)]
 
     def build(
-        self, root: Path, *days: date, made: datetime = MADE, version: str = RELEASE, holdings: int = 2
+        self,
+        root: Path,
+        *days: date,
+        made: datetime = MADE,
+        version: str = RELEASE,
+        holdings: int = 2,
+        strategy: BoundStrategy | None = None,
     ) -> list[Path]:
         """Build the snapshots of sessions below a root; return their manifests."""
-        strategy = bind(load_strategy_file(self.strategy), {"holdings": holdings})
+        strategy = strategy or bind(load_strategy_file(self.strategy), {"holdings": holdings})
         market, sources = read_market(self.inputs, load_calendar("XNYS"))
         recipe = Recipe(strategy, None, market, sources, version, made)
         return [written.manifest for written in write_versions(root, build(recipe, days))]
@@ -101,10 +108,10 @@ def built(maker: Maker, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def run(maker: Maker, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Return a function that runs `snapshots` with the profile of this market, where the command takes one."""
+    """Return a function that runs `snapshots` of this market's profile, unless it is told otherwise."""
 
-    def call(command: str, *arguments: object) -> Ended:
-        mine: Sequence[str] = () if command in ("list", "prune") else ("--strategy", maker.strategy)
+    def call(command: str, *arguments: object, own: bool = True) -> Ended:
+        mine: Sequence[str] = () if command in ("list", "prune") or not own else ("--strategy", maker.strategy)
         monkeypatch.setattr(sys, "argv", ["snapshots", command, *map(str, arguments), *mine])
         with pytest.raises(SystemExit) as stop:
             main()

@@ -10,12 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from quant_platform_kit.adapters.snapshot_reading import published
+from quant_platform_kit.adapters.strategies import bind, find_strategy
 from quant_platform_kit.domain.features import FeatureTable, RankedRow
 from snapshot_pipelines.page.spread import spread
 from snapshot_pipelines.page.words import change_text, tick_text, value_text
 from snapshot_pipelines.publish.comparing import column_changes, rank_moves
 
-from .conftest import Maker, Run
+from .conftest import DECEMBER, Maker, Run
 
 
 @pytest.fixture
@@ -108,6 +109,22 @@ def test_a_difference_names_what_changed(built: Path, run: Run) -> None:
     assert "Columns, in the rows of both" in run("diff", f"{built}@2017-10-31", f"{built}@2017-11-30").out
     same = run("diff", f"{built}@2017-10-31", f"{built}@2017-10-31")
     assert "every column is the same in the rows of both" in same.out
+
+
+def test_two_profiles_are_not_compared(maker: Maker, run: Run, tmp_path: Path) -> None:
+    profiles = ("mega_cap_leader_rotation", "russell_1000_multi_factor_defensive")
+    first, second = (maker.build(tmp_path, DECEMBER, strategy=bind(find_strategy(name)))[0] for name in profiles)
+    refused = run("diff", first, second, own=False)
+    assert (refused.code, refused.err.count("\n")) == (1, 1)
+    assert f"OLD is of {profiles[0]}, NEW of {profiles[1]}; name two snapshots of one profile" in refused.err
+
+
+@pytest.mark.parametrize("command", [("show",), ("verify",), ("publish", "--to", "anywhere")])
+def test_of_an_unknown_profile_it_is_said_how_to_name_ones_own(built: Path, run: Run, command: tuple[str, ...]) -> None:
+    refused = run(command[0], built, *command[1:], own=False)
+    assert refused.code == 1
+    assert "profile 'small' is not known" in refused.err
+    assert "if it is your own, add --strategy FILE.py:CLASS" in refused.err
 
 
 def test_changes_of_columns_and_places_are_counted() -> None:

@@ -188,6 +188,6 @@ def _refuse_without_bars(market: Market, window: Window, as_of: date) -> None:
         return
     dates = market.grid.table.dates[~market.grid.missing[:, stocks].all(axis=1)]
     raise InvalidInput(
-        f"no stock has a bar on {as_of}; bars of the stocks reach from {dates[0]} to {dates[-1]}: give prices up "
-        "to the session, or another --as-of"
+        f"no stock has a bar on {as_of}; bars of the stocks reach from {dates[0]} to {dates[-1]}: give prices "
+        "that reach the session, or choose sessions that they reach"
     )

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 from quant_platform_kit.cli import options
 from quant_platform_kit.cli.output import console, print_json, table
+from quant_platform_kit.domain.errors import InvalidInput
 from rich.console import Console
 from rich.markup import escape
 
@@ -27,8 +28,8 @@ META = "ROOT[@DAY]|MANIFEST"
 
 
 def diff_command(
-    before: Annotated[str, typer.Argument(metavar=META, help="The older one.")],
-    after: Annotated[str, typer.Argument(metavar=META, help="The newer one.")],
+    before: Annotated[str, typer.Argument(metavar="OLD", help=f"The older one, {META}.")],
+    after: Annotated[str, typer.Argument(metavar="NEW", help=f"The newer one, {META}.")],
     profile: OneProfileOption = None,
     strategy: StrategyFileOption = None,
     config: AboutOption = None,
@@ -38,6 +39,7 @@ def diff_command(
     """Show what changed: symbols, members, features, ranking, and what they were built from."""
     old, old_terms = read_snapshot(before, endpoint, profile, strategy, config)
     new, new_terms = read_snapshot(after, endpoint, profile, strategy, config)
+    _refuse_two_profiles(old, new)
     found = compare(old, new)
     moves = moves_between(ranking_of(old, old_terms.strategy), ranking_of(new, new_terms.strategy), SHOWN)
     if json:
@@ -48,6 +50,12 @@ def diff_command(
     _show_symbols(out, found)
     _show_columns(out, found)
     _show_moves(out, moves)
+
+
+def _refuse_two_profiles(old: Snapshot, new: Snapshot) -> None:
+    profiles = old.manifest.strategy_profile, new.manifest.strategy_profile
+    if profiles[0] != profiles[1]:
+        raise InvalidInput(f"OLD is of {profiles[0]}, NEW of {profiles[1]}; name two snapshots of one profile")
 
 
 def _named(snapshot: Snapshot) -> str:

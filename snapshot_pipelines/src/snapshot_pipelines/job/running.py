@@ -184,6 +184,7 @@ class _Profile:
 
     def _publish(self, as_of: date) -> Result:
         """Build a session, verify it and make it latest."""
+        self._refuse_rollback(as_of)
         work, built = self.work, self._built(as_of)
         try:
             outcome = publish([Given(built.place, lambda: built.snapshot)], work.root.store, self._copies)
@@ -197,6 +198,17 @@ class _Profile:
             return self._told(built, outcome.latest, "is published already", Outcome.ALREADY)
         before = f"; before it was {outcome.before.manifest.snapshot_as_of}" if outcome.before else ""
         return self._told(built, outcome.latest, f"is latest at {work.root.address}{before}", Outcome.PUBLISHED)
+
+    def _refuse_rollback(self, as_of: date) -> None:
+        """Refuse a session before `latest`: going back to one is a person's decision."""
+        latest = self._latest()
+        if latest is None or as_of >= (day := latest.found.manifest.snapshot_as_of):
+            return
+        root = self.work.root.address
+        raise Refused(
+            f"{as_of} is older than {day}, which is latest, and the job does not roll back; nothing was changed: "
+            f"`snapshots publish {root}@{as_of} --to {root} --profile {self.name} --allow-older` does"
+        )
 
     def _told(self, built: _Built, found: Published, what: str, outcome: Outcome) -> Result:
         manifest = found.manifest

@@ -76,9 +76,9 @@ def _csv(names: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
 def _status(snapshot: Snapshot) -> bytes:
     manifest = snapshot.manifest
     document = {
-        **snapshot.told,
         "strategy_profile": manifest.strategy_profile,
-        "snapshot_as_of": manifest.snapshot_as_of.isoformat(),
+        "as_of": manifest.snapshot_as_of.isoformat(),
+        **snapshot.told,
         "manifest_sha256": snapshot.digest,
         "snapshot_path": manifest.snapshot_path,
         "row_count": manifest.row_count,

@@ -47,7 +47,7 @@ def held(
     session
         The session decided on; None for none.
     """
-    found = load_strategy_file(strategy) if strategy else find_strategy(profile or manifest.strategy_profile)
+    found = load_strategy_file(strategy) if strategy else _installed(profile or manifest.strategy_profile)
     declared, calendar = found.manifest, load_calendar("XNYS")
     if declared.features is None:
         raise InvalidInput(f"profile {declared.profile} reads no feature snapshot; `quant profiles` shows which do")
@@ -55,6 +55,13 @@ def held(
     digest = bound.config_digest if bound and config else None
     moment = Moment.of(session, declared.cadence, calendar) if session else None
     return Held(Terms(Asked(declared.profile, declared.features, digest), calendar, moment), bound)
+
+
+def _installed(profile: str) -> Strategy:
+    try:
+        return find_strategy(profile)
+    except InvalidInput as error:
+        raise InvalidInput(f"{error}; if it is your own, add --strategy FILE.py:CLASS") from None
 
 
 def _default(strategy: Strategy, manifest: SnapshotManifest) -> BoundStrategy | None:

@@ -55,7 +55,8 @@ def run_command(
         typer.Option("--enter-now", help="Let a new account execute the decision still in force, without waiting."),
     ] = False,
     handover: Annotated[
-        Handover, typer.Option(help="What to do with holdings that an earlier profile bought.")
+        Handover,
+        typer.Option(help="What to do with holdings that an earlier profile bought and this one does not manage."),
     ] = Handover.REFUSE,
     max_price_move: Annotated[
         Decimal | None,
