@@ -147,7 +147,7 @@ class _Beyond:
         manifest = given[-1].manifest
         versions = PublishedVersions(store, key, store, manifest.strategy_profile)
         made, own = (manifest.snapshot_as_of, manifest.generated_at), {one.digest for one in given}
-        self._store, self._key, self._latest = store, key, given[-1].found.data
+        self._store, self._key = store, key
         self._back = [one.found for one in given if versions.is_withdrawn(one.found)]
         self._beyond = [
             found
@@ -158,15 +158,15 @@ class _Beyond:
         ]
 
     def withdraw(self) -> None:
-        """Take them back, unless somebody has moved `latest` meanwhile."""
+        """Take them back, but for one that somebody has made `latest` meanwhile."""
         for found in self._back:
             self._store.delete(withdrawn_key(found.manifest, found.digest))
         for found in self._beyond:
             with suppress(Conflict):
                 self._store.create(withdrawn_key(found.manifest, found.digest), b"withdrawn\n")
         present = self._store.get(self._key) if self._beyond else None
-        if present is not None and present.data != self._latest:
-            for found in self._beyond:
+        for found in self._beyond:
+            if present is not None and present.data == found.data:
                 self._store.delete(withdrawn_key(found.manifest, found.digest))
 
 

@@ -187,7 +187,7 @@ class RunPlan:
         Price per symbol it was made at.
     buffer
         Cash that buys leave, in the portfolio's currency.
-    bought_by, unsettled
+    bought_by, unsettled, undecided
         As in `RunReport`, before this plan.
     """
 
@@ -207,6 +207,7 @@ class RunPlan:
     committed_at: datetime
     reasoning: Reasoning | None = None
     unsettled: Unsettled | None = None
+    undecided: Mapping[str, date] = field(default_factory=dict[str, date])
 
 
 @dataclass(frozen=True, slots=True)
@@ -373,8 +374,9 @@ class RunReport:
         Whether the platform has traded the account, or an operator accepted it as it was found.
     unsettled
         What the sales of its session left to settle, and the units that cannot be told from bought with it.
-    undecided_since
-        The first session that the profile was asked to decide and that was BLOCKED, while every one since was too.
+    undecided
+        Profile and mode -> the first session that it was asked for on this account and could not decide; see
+        `undecided_key`.
     """
 
     run_id: str
@@ -404,4 +406,4 @@ class RunReport:
     todo: tuple[str, ...] = ()
     known: bool = True
     unsettled: Unsettled | None = None
-    undecided_since: date | None = None
+    undecided: Mapping[str, date] = field(default_factory=dict[str, date])

@@ -31,7 +31,7 @@ from quant_platform_kit.services.research.backtest import BacktestSettings, Fill
 from quant_platform_kit.services.research.replay import ReplayVerdict, replay_run
 from quant_platform_kit.services.run.request import Handover
 
-from ...exactly_once import CALENDAR, NAN, World, following, prices, rule
+from ...exactly_once import CALENDAR, NAN, World, following, prices, rule, switch
 
 OCT31, NOV29, NOV30 = date(2023, 10, 31), date(2023, 11, 29), date(2023, 11, 30)
 DEC1, DEC4, DEC5, DEC6, DEC7 = (date(2023, 12, n) for n in (1, 4, 5, 6, 7))
@@ -336,3 +336,51 @@ def test_a_stock_of_the_snapshot_that_the_profile_manages_itself_blocks() -> Non
     report = made.run(DEC1)
     assert (report.outcome, report.orders) == (Outcome.BLOCKED, ())
     assert report.reasons[0].startswith("BIL: a stock of the snapshot, and managed by scripted itself")
+
+
+# --- what is not known yet, and what is not forgotten ---------------------------------------------------
+
+
+def test_an_account_is_not_known_by_a_run_that_could_read_no_snapshot() -> None:
+    made = world()
+    made.desk.book.quantities["AAA"] = Decimal(7)
+    made.shelf.snapshots.clear()
+    assert made.run(DEC1).outcome is Outcome.BLOCKED
+    made.shelf.publish(NOV30, rows(AAA=1, BBB=2, CCC=3))
+    report = made.run(DEC4)
+    assert (report.outcome, report.orders) == (Outcome.BLOCKED, ())
+    assert any("7 AAA" in reason for reason in report.reasons), report.reasons
+
+
+def test_what_the_profile_bought_stays_its_own_through_runs_that_were_blocked() -> None:
+    made = seasoned()
+    made.shelf.publish(NOV30, rows(AAA=3, BBB=2, CCC=1))
+    made.run(DEC1)
+    units = dict(made.held)
+    made.held.clear()
+    made.shelf.snapshots.clear()
+    assert made.run(DEC4).outcome is Outcome.BLOCKED
+    made.held.update(units)
+    assert made.run(DEC5).bought_by == {"AAA": "scripted", "BBB": "scripted"}
+
+
+def test_a_first_session_that_met_a_halt_is_made_up_for() -> None:
+    made = world()
+    made.shelf.publish(NOV30, rows(AAA=1, BBB=2, CCC=3))
+    switch(made.store, "all")
+    assert made.run(DEC1).outcome is Outcome.BLOCKED
+    switch(made.store, "all", on=False)
+    report = made.run(DEC4)
+    assert (report.outcome, report.executes) == (Outcome.COMPLETED, NOV30)
+
+
+def test_a_first_session_stays_due_after_a_later_one_was_decided_and_another_mode_looked() -> None:
+    made = world()
+    del made.shelf.snapshots[OCT31]
+    made.shelf.publish(DEC1, rows(AAA=9, BBB=2, CCC=1))
+    assert made.run(DEC1).outcome is Outcome.BLOCKED
+    assert made.run(DEC4).action is Action.HOLD
+    made.shelf.publish(NOV30, rows(AAA=1, BBB=2, CCC=3))
+    made.run(DEC5, "look", Mode.DRY_RUN)
+    report = made.run(DEC5)
+    assert (report.outcome, report.executes, units(report)) == (Outcome.COMPLETED, NOV30, {"BBB": 100, "CCC": 200})

@@ -59,7 +59,7 @@ class Deciding:
     Attributes
     ----------
     undecided_since
-        Of a profile without a decision on the account: the first session it was asked for, and could not decide.
+        The first session that the profile was asked for on the account, and could not decide.
     """
 
     strategy: BoundStrategy
@@ -131,18 +131,18 @@ class Deciding:
         """
         decides = self.strategy.manifest.cadence.decides
         newest = max(decision.as_of for decision in known)
-        since, young = self._back(newest, self.carry_sessions + 1), self._back(as_of, self.carry_sessions + 1)
-        aged = (past for past in self._back(as_of, MOST_MISSED + 1) if since[0] <= past < young[0])
+        begun, young = self._back(newest, self.carry_sessions + 1), self._back(as_of, self.carry_sessions + 1)
+        aged = (past for past in self._back(as_of, MOST_MISSED + 1) if begun[0] <= past < young[0])
         return self._undecided((past for past in aged if decides(self.calendar.session(past))), made)[-1:]
 
     def _undecided(self, sessions: Iterable[date], made: Collection[Evaluated]) -> tuple[date, ...]:
         """Return those of some sessions that have no decision, and that none after them supersedes."""
         recorded = {decision.as_of for decision in made}
-        first = min(recorded, default=date.max)
+        begun = min((*recorded, self.undecided_since or date.max), default=date.max)
         every_session = self.strategy.manifest.every_session
         newer = (past.as_of for past in made if supersedes(past.action, every_session=every_session))
         last = max(newer, default=date.min)
-        return tuple(session for session in sessions if session not in recorded and first < session and last < session)
+        return tuple(session for session in sessions if session not in recorded and session >= begun and session > last)
 
     def _back(self, as_of: date, count: int) -> tuple[date, ...]:
         sessions = self.calendar.sessions

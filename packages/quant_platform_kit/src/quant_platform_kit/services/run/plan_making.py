@@ -28,7 +28,7 @@ from quant_platform_kit.domain.reconciliation import Finding, UnitPrices, reconc
 from quant_platform_kit.domain.runs import FeatureSummary, InputSummary, Reasoning, RunPlan, RunReport
 from quant_platform_kit.domain.sessions import Session
 from quant_platform_kit.domain.settlement import Unsettled, unsettled_in
-from quant_platform_kit.domain.strategy import AllocationIntent, StrategyManifest, TargetMode
+from quant_platform_kit.domain.strategy import Action, AllocationIntent, StrategyManifest, TargetMode
 from quant_platform_kit.ports.market_data import MarketData
 from quant_platform_kit.ports.versioned_store import VersionedStore
 from quant_platform_kit.services.operate.believing import believe_line, unbelieved
@@ -69,6 +69,10 @@ class Inputs:
         For a snapshot-backed profile, what there was to read for each session that is decided on.
     managed
         The symbols that the decisions are about.
+    undecided
+        As in the account's last report.
+    asked
+        What the profile in this mode is called in it.
     """
 
     session: Session
@@ -86,6 +90,13 @@ class Inputs:
     features: tuple[FeatureReading, ...] = ()
     owned: frozenset[str] = frozenset()
     managed: frozenset[str] = frozenset()
+    undecided: Mapping[str, date] = field(default_factory=dict[str, date])
+    asked: str = ""
+
+    def undecided_after(self, action: Action) -> Mapping[str, date]:
+        """Return what is undecided after this run decided its session so."""
+        own = {self.asked: self.session.date} if action is Action.BLOCKED else {}
+        return {**own, **self.undecided}
 
     @property
     def observation(self) -> Observation:
@@ -153,6 +164,8 @@ def take_inputs(
         features=features,
         owned=owned,
         managed=managed,
+        undecided=last.undecided if last else {},
+        asked=f"{manifest.profile} {request.key.mode.value}",
     )
 
 
@@ -316,6 +329,7 @@ def make_plan(
         committed_at=inputs.taken_at,
         reasoning=reasoning(situation, inputs),
         unsettled=inputs.unsettled,
+        undecided=inputs.undecided_after(situation.today.decision.action),
     )
     return plan, []
 

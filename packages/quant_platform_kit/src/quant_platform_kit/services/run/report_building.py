@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
@@ -61,14 +61,24 @@ def undecided_report(
         started_at=claim.claimed_at,
         known=last is not None and last.known,
         unsettled=last.unsettled if last else None,
-        undecided_since=undecided_since(claim, last),
+        undecided=still_undecided(claim, last, is_decided=outcome not in (Outcome.BLOCKED, Outcome.FAILED)),
     )
 
 
+def still_undecided(claim: RunClaim, last: RunReport | None, *, is_decided: bool) -> Mapping[str, date]:
+    """Return what `RunReport.undecided` is after a run: what it was, and its own session if that was not decided."""
+    known: Mapping[str, date] = last.undecided if last else {}
+    return known if is_decided else {undecided_key(claim): claim.as_of, **known}
+
+
+def undecided_key(claim: RunClaim) -> str:
+    """Return what a profile in a mode is called in `RunReport.undecided`."""
+    return f"{claim.profile} {claim.key.mode.value}"
+
+
 def undecided_since(claim: RunClaim, last: RunReport | None) -> date | None:
-    """Return the first of the sessions that the profile could not decide on the account until now, if there are any."""
-    same = last and (last.profile, last.key.mode) == (claim.profile, claim.key.mode)
-    return last.undecided_since if last and same else None
+    """Return the first session that the profile was asked for on the account and could not decide; None without one."""
+    return last.undecided.get(undecided_key(claim)) if last else None
 
 
 def unplaced_report(request: RunRequest, clock: Clock, why: str, *todo: str) -> RunReport:
@@ -112,12 +122,12 @@ def decided_report(
         account=inputs.account,
         executes=situation.due.as_of,
         behind=situation.due.behind,
-        bought_by=inputs.bought_by,
+        bought_by=inputs.bought_by if takes_note and today.portfolio is not None else base.bought_by,
         noted=inputs.account if takes_note or base.noted is None else base.noted,
         reasoning=reasoning(situation, inputs),
         todo=(*refused, *base.todo) or (today.decision.reasons if blocked else ()),
-        known=takes_note or base.known or not unknown,
-        undecided_since=(base.undecided_since or base.as_of) if today.decision.action is Action.BLOCKED else None,
+        known=base.known or (today.portfolio is not None and (takes_note or not unknown)),
+        undecided=inputs.undecided_after(today.decision.action),
     )
 
 
@@ -129,7 +139,8 @@ def executed_report(base: RunReport, plan: RunPlan, done: Sequence[OrderRecord],
     if account is not None:
         findings = (*findings, *reconcile(expected_account(plan.account, fills, currency), account))
     held = {symbol for symbol, quantity in account.quantities.items() if quantity} if account else set[str]()
-    bought = {r.order.symbol: base.profile for r in done if r.order.side is Side.BUY and r.filled}
+    bought = {r.order.symbol: base.profile for r in done if r.order.side is Side.BUY and (r.filled or r.uncertain)}
+    held |= bought.keys()
     return replace(
         base,
         outcome=_outcome(done),
@@ -148,7 +159,7 @@ def executed_report(base: RunReport, plan: RunPlan, done: Sequence[OrderRecord],
         planned_at=plan.committed_at,
         reasoning=plan.reasoning,
         known=True,
-        undecided_since=None,
+        undecided=plan.undecided,
         unsettled=unsettled_after(base.key.session, plan.unsettled, plan.account, fills, currency),
     )
 
