@@ -138,7 +138,7 @@ class Deciding:
     def _undecided(self, sessions: Iterable[date], made: Collection[Evaluated]) -> tuple[date, ...]:
         """Return those of some sessions that have no decision, and that none after them supersedes."""
         recorded = {decision.as_of for decision in made}
-        begun = min((*recorded, self.undecided_since or date.max), default=date.max)
+        begun = min(*sorted(recorded)[:1], self.undecided_since or date.max, date.max)
         every_session = self.strategy.manifest.every_session
         newer = (past.as_of for past in made if supersedes(past.action, every_session=every_session))
         last = max(newer, default=date.min)
