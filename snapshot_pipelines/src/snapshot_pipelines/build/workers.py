@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
@@ -88,6 +89,7 @@ def _backend(joblib: Any, shared: object, workers: Workers) -> Generator[int]:
 def _cluster(address: str) -> Generator[Any]:
     try:
         distributed: Any = import_module("distributed")
+        logging.getLogger("distributed.client").setLevel(logging.ERROR)  # what it tries again is nobody's news
     except ImportError:
         raise InvalidInput("a Dask cluster needs Dask: install snapshot-pipelines[dask]") from None
     try:
