@@ -8,7 +8,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
 
-from quant_platform_kit.domain.identity import RunKey
+from quant_platform_kit.domain.identity import Mode, RunKey
 from quant_platform_kit.domain.orders import ExecutionReport, Order, OrderState, Side
 from quant_platform_kit.domain.planning import OrderPlan
 from quant_platform_kit.domain.portfolio import AccountState
@@ -30,6 +30,7 @@ __all__ = [
     "RunPlan",
     "RunReport",
     "Transition",
+    "undecided_key",
 ]
 
 ZERO = Decimal(0)
@@ -407,3 +408,8 @@ class RunReport:
     known: bool = True
     unsettled: Unsettled | None = None
     undecided: Mapping[str, date] = field(default_factory=dict[str, date])
+
+
+def undecided_key(profile: str, mode: Mode) -> str:
+    """Return what a profile in a mode is called in `RunReport.undecided`."""
+    return f"{profile} {mode.value}"

@@ -25,7 +25,7 @@ from quant_platform_kit.domain.portfolio import AccountState, Quote
 from quant_platform_kit.domain.price_jumps import LastClose, last_closes, quote_doubts
 from quant_platform_kit.domain.prices import PriceHistory, PriceTable
 from quant_platform_kit.domain.reconciliation import Finding, UnitPrices, reconcile, unknown_account
-from quant_platform_kit.domain.runs import FeatureSummary, InputSummary, Reasoning, RunPlan, RunReport
+from quant_platform_kit.domain.runs import FeatureSummary, InputSummary, Reasoning, RunPlan, RunReport, undecided_key
 from quant_platform_kit.domain.sessions import Session
 from quant_platform_kit.domain.settlement import Unsettled, unsettled_in
 from quant_platform_kit.domain.strategy import Action, AllocationIntent, StrategyManifest, TargetMode
@@ -165,7 +165,7 @@ def take_inputs(
         owned=owned,
         managed=managed,
         undecided=last.undecided if last else {},
-        asked=f"{manifest.profile} {request.key.mode.value}",
+        asked=undecided_key(manifest.profile, request.key.mode),
     )
 
 

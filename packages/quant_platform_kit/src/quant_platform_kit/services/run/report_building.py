@@ -9,7 +9,15 @@ from decimal import Decimal
 
 from quant_platform_kit.domain.orders import OrderState, Side
 from quant_platform_kit.domain.reconciliation import Discrepancy, expected_account, odd_prices, reconcile
-from quant_platform_kit.domain.runs import OrderOutcome, OrderRecord, Outcome, RunClaim, RunPlan, RunReport
+from quant_platform_kit.domain.runs import (
+    OrderOutcome,
+    OrderRecord,
+    Outcome,
+    RunClaim,
+    RunPlan,
+    RunReport,
+    undecided_key,
+)
 from quant_platform_kit.domain.settlement import unsettled_after
 from quant_platform_kit.domain.strategy import Action
 from quant_platform_kit.ports.broker import Broker
@@ -68,17 +76,12 @@ def undecided_report(
 def still_undecided(claim: RunClaim, last: RunReport | None, *, is_decided: bool) -> Mapping[str, date]:
     """Return what `RunReport.undecided` is after a run: what it was, and its own session if that was not decided."""
     known: Mapping[str, date] = last.undecided if last else {}
-    return known if is_decided else {undecided_key(claim): claim.as_of, **known}
-
-
-def undecided_key(claim: RunClaim) -> str:
-    """Return what a profile in a mode is called in `RunReport.undecided`."""
-    return f"{claim.profile} {claim.key.mode.value}"
+    return known if is_decided else {undecided_key(claim.profile, claim.key.mode): claim.as_of, **known}
 
 
 def undecided_since(claim: RunClaim, last: RunReport | None) -> date | None:
     """Return the first session that the profile was asked for on the account and could not decide; None without one."""
-    return last.undecided.get(undecided_key(claim)) if last else None
+    return last.undecided.get(undecided_key(claim.profile, claim.key.mode)) if last else None
 
 
 def unplaced_report(request: RunRequest, clock: Clock, why: str, *todo: str) -> RunReport:
