@@ -1,0 +1,1 @@
+"""Orders of an engine on China futures: eight services over RabbitMQ, Redis, PostgreSQL and TqSDK."""
