@@ -184,7 +184,7 @@ def test_every_step_of_an_order_is_an_object_of_its_own(ledger: RunLedger, store
     assert store.writes == [f"{root}.001", f"{root}.002"]
     assert record.transitions == (step(S.SENT), filled)
     assert ledger.orders([BUY, SELL]) == {BUY.client_order_id: record, SELL.client_order_id: OrderRecord(SELL)}
-    assert ledger.reread(OrderRecord(BUY)) == record
+    assert ledger.steps.reread(OrderRecord(BUY)) == record
 
 
 def test_steps_come_back_in_order_when_there_are_many(ledger: RunLedger) -> None:
@@ -199,7 +199,7 @@ def test_steps_come_back_in_order_when_there_are_many(ledger: RunLedger) -> None
 def test_reading_again_keeps_the_quantity_of_a_revision(ledger: RunLedger) -> None:
     revised = OrderRecord(replace(BUY, quantity=Decimal(3)))
     ledger.record(revised, step(S.SENT))
-    assert ledger.reread(revised).order.quantity == 3
+    assert ledger.steps.reread(revised).order.quantity == 3
 
 
 def test_a_step_that_another_worker_recorded_stops_the_one_that_comes_later(
@@ -209,7 +209,7 @@ def test_a_step_that_another_worker_recorded_stops_the_one_that_comes_later(
     ledger.record(record, step(S.SENT, epoch=2))
     with pytest.raises(LeaseLost, match=f"another worker recorded step 1 of {BUY.client_order_id}"):
         ledger.record(record, step(S.SENT, epoch=1))
-    assert ledger.reread(record).transitions == (step(S.SENT, epoch=2),)
+    assert ledger.steps.reread(record).transitions == (step(S.SENT, epoch=2),)
     assert len(store.writes) == 1
 
 
@@ -239,7 +239,7 @@ def test_a_step_written_by_a_store_that_then_failed_is_found_by_the_next_worker(
     lose_answer(store, StoreError)
     with pytest.raises(StoreError):
         ledger.record(OrderRecord(BUY), step(S.SENT))
-    assert ledger.reread(OrderRecord(BUY)).state is S.SENT
+    assert ledger.steps.reread(OrderRecord(BUY)).state is S.SENT
 
 
 def test_of_twenty_that_record_a_step_at_once_one_goes_on(ledger: RunLedger) -> None:
@@ -255,7 +255,7 @@ def test_of_twenty_that_record_a_step_at_once_one_goes_on(ledger: RunLedger) -> 
 
     with ThreadPoolExecutor(20) as pool:
         winners = [number for number in pool.map(record, range(1, 21)) if number is not None]
-    assert [t.epoch for t in ledger.reread(OrderRecord(BUY)).transitions] == winners
+    assert [t.epoch for t in ledger.steps.reread(OrderRecord(BUY)).transitions] == winners
     assert len(winners) == 1
 
 

@@ -86,7 +86,7 @@ def _runs(lease: LeaseState) -> Iterable[str]:
 def _unended(store: VersionedStore, account_id: str, run_id: str) -> list[OrderRecord]:
     """Return the orders of a run that were sent, or may have been, and have not come to their end."""
     ledger = RunLedger(store, account_id, run_id)
-    if all(step.state.terminal for step in ledger.newest_steps().values()):
+    if all(step.state.terminal for step in ledger.steps.newest().values()):
         return []
     run = recorded_run(store, account_id, run_id)
     if run is None:

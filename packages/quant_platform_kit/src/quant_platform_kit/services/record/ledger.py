@@ -2,13 +2,10 @@
 
 Below ``accounts/<account>/`` stand
 
-- ``runs/<run_id>/claim``, ``plan``, ``revision``, per order and step ``orders/<client_order_id>.<n>``, and
-  ``attempts/<epoch>`` for each worker that was stopped;
+- ``runs/<run_id>/claim``, ``plan``, ``revision``, per order and step ``orders/<client_order_id>.<n>``
+  (`quant_platform_kit.services.record.order_steps`), and ``attempts/<epoch>`` for each worker that was stopped;
 - ``decisions/<profile>/<mode>/<as_of>/<ACTION>``, and ``.../<as_of>/executed`` once it is;
 - ``lease``, the one object that is rewritten (`quant_platform_kit.services.record.leases`).
-
-A step is a new object, never a new version of an old one: whoever creates step n decides what it is, and everyone
-else finds out by failing to.
 """
 
 from __future__ import annotations
@@ -20,9 +17,9 @@ from decimal import Decimal
 from typing import TypeVar
 
 from quant_platform_kit.domain.carry import Evaluated
-from quant_platform_kit.domain.errors import Conflict, Damaged, LeaseLost, Refused
+from quant_platform_kit.domain.errors import Conflict, Damaged, Refused
 from quant_platform_kit.domain.identity import Mode
-from quant_platform_kit.domain.orders import TRANSITIONS, Order
+from quant_platform_kit.domain.orders import Order
 from quant_platform_kit.domain.runs import (
     Attempt,
     BuyRevision,
@@ -30,12 +27,12 @@ from quant_platform_kit.domain.runs import (
     RecordedDecision,
     RunClaim,
     RunPlan,
-    Transition,
 )
 from quant_platform_kit.domain.strategy import Action
 from quant_platform_kit.ports.versioned_store import VersionedStore
 from quant_platform_kit.services.record.chain import Chain, append
 from quant_platform_kit.services.record.objects import decode
+from quant_platform_kit.services.record.order_steps import OrderSteps
 
 __all__ = ["DecisionLedger", "RunLedger", "first_claim", "refuse_another"]
 
@@ -64,12 +61,22 @@ def first_claim(store: VersionedStore, account_id: str) -> RunClaim | None:
 
 
 class RunLedger:
-    """What the store knows of one run."""
+    """What the store knows of one run.
+
+    Attributes
+    ----------
+    steps
+        Of its orders.
+    record
+        Records the next step of one: `OrderSteps.record` itself.
+    """
 
     def __init__(self, store: VersionedStore, account_id: str, run_id: str, chain: Chain | None = None) -> None:
         self._store, self._chain = store, chain
         self.run_id = run_id
         self._root = f"accounts/{account_id}/runs/{run_id}"
+        self.steps = OrderSteps(store, f"{self._root}/orders", chain)
+        self.record = self.steps.record
 
     def claim(self, claim: RunClaim) -> RunClaim:
         """Record who the run belongs to; return what was recorded first.
@@ -131,49 +138,8 @@ class RunLedger:
 
     def orders(self, orders: Sequence[Order]) -> dict[str, OrderRecord]:
         """Return every order of a plan with its recorded steps, by client order id."""
-        steps: dict[str, list[Transition]] = {order.client_order_id: [] for order in orders}
-        for key in self._store.keys(f"{self._root}/orders/"):
-            stored = self._store.get(key)
-            identity = key.rpartition("/")[2].partition(".")[0]
-            if stored is not None and identity in steps:
-                steps[identity].append(decode(Transition, stored.data, key))
-        return {order.client_order_id: OrderRecord(order, tuple(steps[order.client_order_id])) for order in orders}
-
-    def newest_steps(self) -> dict[str, Transition]:
-        """Return the newest step of every order that has one, by client order id; a listing, and a read for each."""
-        newest = {key.rpartition("/")[2].partition(".")[0]: key for key in self._store.keys(f"{self._root}/orders/")}
-        found = {identity: (key, self._store.get(key)) for identity, key in newest.items()}
-        return {name: decode(Transition, stored.data, key) for name, (key, stored) in found.items() if stored}
-
-    def reread(self, record: OrderRecord) -> OrderRecord:
-        """Return an order with the steps that the store has of it."""
-        steps = {key: self._store.get(key) for key in self._store.keys(f"{self._order(record.order)}.")}
-        transitions = tuple(decode(Transition, stored.data, key) for key, stored in steps.items() if stored)
-        return OrderRecord(record.order, transitions)
-
-    def _order(self, order: Order) -> str:
-        return f"{self._root}/orders/{order.client_order_id}"
-
-    def record(self, record: OrderRecord, step: Transition) -> OrderRecord:
-        """Record the next step of an order.
-
-        Raises
-        ------
-        Refused
-            The step may not follow the state the order is in.
-        LeaseLost
-            Another worker recorded that step: it is at work on this run.
-        """
-        if step.state not in TRANSITIONS[record.state]:
-            raise Refused(
-                f"order {record.order.client_order_id} is {record.state.value}; it cannot become {step.state.value}"
-            )
-        number = len(record.transitions) + 1
-        try:
-            append(self._store, self._chain, f"{self._order(record.order)}.{number:03}", step)
-        except Conflict as error:
-            raise LeaseLost(f"another worker recorded step {number} of {record.order.client_order_id}") from error
-        return OrderRecord(record.order, (*record.transitions, step))
+        steps = self.steps.of_each(order.client_order_id for order in orders)
+        return {order.client_order_id: OrderRecord(order, steps[order.client_order_id]) for order in orders}
 
     def _once(self, name: str, value: _T, kind: type[_T]) -> _T:
         try:

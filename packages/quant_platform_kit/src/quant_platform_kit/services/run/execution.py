@@ -142,12 +142,12 @@ class Execution:
             except Superseded:
                 raise
             except NeedsOperator as error:
-                self._leave_to_operator(gateway.ledger.reread(record), str(error))
+                self._leave_to_operator(gateway.ledger.steps.reread(record), str(error))
             except BrokerError:
                 if tries == 1:
                     raise
                 self._let_appear()
-                record = gateway.ledger.reread(record)
+                record = gateway.ledger.steps.reread(record)
                 continue
             return
 

@@ -1,0 +1,90 @@
+"""The steps of orders: each is a create-only object ``<root>/<client_order_id>.<nnn>``, numbered from 001.
+
+A step is a new object, never a new version of an old one: whoever creates step n decides what it is, and everyone
+else finds out by failing to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from quant_platform_kit.domain.errors import Conflict, LeaseLost, Refused
+from quant_platform_kit.domain.orders import TRANSITIONS
+from quant_platform_kit.domain.runs import OrderRecord, Transition
+from quant_platform_kit.ports.versioned_store import VersionedStore
+from quant_platform_kit.services.record.chain import Chain, append
+from quant_platform_kit.services.record.objects import decode
+
+__all__ = ["OrderSteps"]
+
+
+class OrderSteps:
+    """What the store knows of the orders below one key.
+
+    Every method raises `StoreError` when the store cannot answer, and `Damaged` where a step was changed after it was
+    written.
+
+    Parameters
+    ----------
+    root
+        The key, such as ``accounts/<account>/runs/<run_id>/orders``. Nothing but steps of orders stands below it, and
+        their ids have no dot and no slash.
+    chain
+        Of the account, held by the worker that may append; None where the steps have no place in one.
+    """
+
+    def __init__(self, store: VersionedStore, root: str, chain: Chain | None = None) -> None:
+        self._store, self._root, self._chain = store, root, chain
+
+    def record(self, record: OrderRecord, step: Transition) -> OrderRecord:
+        """Record the next step of an order; one that is there already with the same content counts as written.
+
+        Raises
+        ------
+        Refused
+            The step may not follow the state the order is in.
+        LeaseLost
+            Another worker recorded that step: it is at work on this order.
+        """
+        identity = record.order.client_order_id
+        if step.state not in TRANSITIONS[record.state]:
+            raise Refused(f"order {identity} is {record.state.value}; it cannot become {step.state.value}")
+        number = len(record.transitions) + 1
+        try:
+            append(self._store, self._chain, f"{self._root}/{identity}.{number:03}", step)
+        except Conflict as error:
+            raise LeaseLost(f"another worker recorded step {number} of {identity}") from error
+        return OrderRecord(record.order, (*record.transitions, step))
+
+    def reread(self, record: OrderRecord) -> OrderRecord:
+        """Return an order with the steps that the store has of it."""
+        return OrderRecord(record.order, self.of(record.order.client_order_id))
+
+    def of(self, client_order_id: str) -> tuple[Transition, ...]:
+        """Return the steps of one order, oldest first; none for an order that has no step."""
+        return self._read(self._store.keys(f"{self._root}/{client_order_id}."))
+
+    def of_each(self, client_order_ids: Iterable[str]) -> dict[str, tuple[Transition, ...]]:
+        """Return the steps of some orders by client order id, oldest first; a listing, and a read for each step."""
+        keys: dict[str, list[str]] = {identity: [] for identity in client_order_ids}
+        for key in self._keys():
+            if (identity := _identity(key)) in keys:
+                keys[identity].append(key)
+        return {identity: self._read(each) for identity, each in keys.items()}
+
+    def newest(self) -> dict[str, Transition]:
+        """Return the newest step of every order that has one, by client order id; a listing, and a read for each."""
+        newest = {_identity(key): key for key in self._keys()}
+        return {identity: step for identity, key in newest.items() for step in self._read([key])}
+
+    def _keys(self) -> list[str]:
+        return self._store.keys(f"{self._root}/")
+
+    def _read(self, keys: Iterable[str]) -> tuple[Transition, ...]:
+        found = ((key, self._store.get(key)) for key in keys)
+        return tuple(decode(Transition, stored.data, key) for key, stored in found if stored)
+
+
+def _identity(key: str) -> str:
+    """Return the client order id in the key of a step."""
+    return key.rpartition("/")[2].partition(".")[0]
