@@ -1,0 +1,321 @@
+"""The settings of a deployment: one portfolio, one futures account.
+
+They are read once: from ``config.yaml``, then from the environment, whose names are those of the file's keys in
+capitals, such as ``TQ_BROKER__REDIS__PASSWORD`` for ``redis.password``. A key that is not known is refused.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from datetime import timedelta
+from decimal import Decimal
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, Any, Self
+from urllib.parse import quote, urlsplit
+
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from quant_platform_kit.adapters.secrets import GoogleSecrets
+from quant_platform_kit.domain.errors import InvalidInput
+from quant_platform_kit.domain.identity import Mode
+from quant_platform_kit.domain.redaction import hide
+from quant_platform_kit.ports.secrets import Secrets
+
+__all__ = ["RunMode", "Settings", "Split", "read_settings"]
+
+PREFIX = "TQ_BROKER__"
+NAME = r"^[A-Za-z0-9_-][A-Za-z0-9._-]*$"
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+class RunMode(Enum):
+    """Which account is traded: a futures company's, or the simulated one of the Tianqin account."""
+
+    REAL = "real"
+    SANDBOX = "sandbox"
+
+
+class Split(Enum):
+    """Which part of a position SHFE and INE orders to close take first."""
+
+    TODAY = "today"
+    HISTORY = "history"
+
+
+def _is_loopback(url: str) -> str:
+    if url and urlsplit(url).hostname not in LOOPBACK:
+        raise ValueError("it is for a venue on this machine only, such as http://127.0.0.1:7000")
+    return url
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True, coerce_numbers_to_str=True)
+
+
+class TqSettings(_Section):
+    """Who logs in."""
+
+    username: str = Field(min_length=1, description="Tianqin account.")
+    password: SecretStr = Field(description="Its password.")
+    portfolio_id: str = Field(pattern=NAME, max_length=64, description="The one portfolio that this deployment trades.")
+    run_mode: RunMode = Field(RunMode.SANDBOX, description="`real` trades the futures account, `sandbox` a simulation.")
+    broker_id: str = Field("", description="Futures company, as Tianqin writes it; for `real`.")
+    account_id: str = Field("", description="Account at the futures company; for `real`.")
+    account_password: SecretStr = Field(SecretStr(""), description="Its password; for `real`.")
+    service: str = Field("tq-broker", pattern=NAME, description="Name of the service that owns the account.")
+    clock_url: Annotated[str, AfterValidator(_is_loopback)] = Field(
+        "", description="HTTP address of a venue on this machine whose time counts; for tests."
+    )
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        own = {name: getattr(self, name) for name in ("broker_id", "account_id", "account_password")}
+        empty = [
+            name for name, value in own.items() if not (value.get_secret_value() if name.endswith("rd") else value)
+        ]
+        if self.run_mode is RunMode.REAL and empty:
+            raise ValueError(f"run_mode is real, and {', '.join(empty)} is not set")
+        if self.run_mode is RunMode.REAL and self.clock_url:
+            raise ValueError("run_mode is real, and clock_url is set; remove it")
+        return self
+
+    @property
+    def mode(self) -> Mode:
+        """Live for a real account, paper for the simulated one."""
+        return Mode.LIVE if self.run_mode is RunMode.REAL else Mode.PAPER
+
+
+class RedisSettings(_Section):
+    """The cache."""
+
+    host: str = Field(min_length=1, description="Host of Redis.")
+    port: int = Field(6379, gt=0, lt=65536, description="Its port.")
+    password: SecretStr = Field(SecretStr(""), description="Its password; empty for none.")
+    db: int = Field(1, ge=0, description="Number of the database.")
+
+
+class ExternalQueues(_Section):
+    """What the engine sends to."""
+
+    order_submit_queue: str = Field("tq_order_submit_requests", min_length=1, description="Orders.")
+    order_cancel_queue: str = Field("tq_order_cancel_requests", min_length=1, description="Cancels.")
+    order_exchange: str = Field("tq_order_request_exchange", min_length=1, description="Exchange of both.")
+
+
+class InternalQueues(_Section):
+    """What monitors tell handlers."""
+
+    exchange: str = Field("tq_internal_exchange", min_length=1, description="Exchange of all three.")
+    order_updates_queue: str = Field("tq_internal_order_updates", min_length=1, description="Orders.")
+    position_updates_queue: str = Field("tq_internal_position_updates", min_length=1, description="Positions.")
+    account_updates_queue: str = Field("tq_internal_account_updates", min_length=1, description="The account.")
+
+
+class RabbitSettings(_Section):
+    """The message broker."""
+
+    url: SecretStr = Field(description="amqp://user:password@host:5672/vhost.")
+    external: ExternalQueues = ExternalQueues()
+    internal: InternalQueues = InternalQueues()
+    dead_letter_queue: str = Field("tq_dead_letters", min_length=1, description="What could not be processed.")
+    portfolio_queues: bool = Field(False, description="Queues and exchanges end in `_` and the portfolio's id.")
+    heartbeat_seconds: int = Field(10, ge=2, le=60, description="A silent connection is given up after two of these.")
+
+    @model_validator(mode="after")
+    def _address(self) -> Self:
+        if urlsplit(self.url.get_secret_value()).scheme not in ("amqp", "amqps"):
+            raise ValueError("url does not start with amqp:// or amqps://")
+        return self
+
+
+class DatabaseSettings(_Section):
+    """PostgreSQL: orders and events for readers, and the ledger."""
+
+    host: str = Field(min_length=1, description="Host of PostgreSQL.")
+    port: int = Field(5432, gt=0, lt=65536, description="Its port.")
+    user: str = Field(min_length=1, description="User.")
+    password: SecretStr = Field(description="Password.")
+    dbname: str = Field(min_length=1, description="Database.")
+    store_url: SecretStr = Field(
+        SecretStr(""), description="Ledger of orders, halts and allow-list; the same database if empty."
+    )
+
+    @property
+    def url(self) -> str:
+        """The address of the database, as SQLAlchemy writes it."""
+        secret = quote(self.password.get_secret_value(), safe="")
+        return f"postgresql+psycopg://{quote(self.user, safe='')}:{secret}@{self.host}:{self.port}/{self.dbname}"
+
+    @property
+    def ledger_url(self) -> str:
+        """The address of the store."""
+        return self.store_url.get_secret_value() or self.url
+
+
+class OrderSettings(_Section):
+    """What an order may be."""
+
+    max_volume: int = Field(100, gt=0, description="Largest volume of one order, in lots.")
+    max_actions_per_second: int = Field(20, gt=0, description="Orders sent in one second; more wait.")
+    max_actions_per_day: int = Field(5000, gt=0, description="Orders sent on one trading day; more are REJECTED.")
+    price_band: Decimal | None = Field(
+        None, gt=0, lt=1, description="Farthest limit price from the last price, as a share; default: the exchange's."
+    )
+    max_net_position: int | None = Field(None, gt=0, description="Largest net position of one symbol, in lots.")
+    max_age_seconds: float = Field(60, gt=0, description="An older request is REJECTED.")
+    split_first: Split = Field(Split.TODAY, description="Part of a position that SHFE and INE orders close first.")
+    split_first_by_product: Mapping[str, Split] = Field({}, description="The same for products, such as `rb: history`.")
+    translate_closetoday: bool = Field(
+        False, description="CLOSETODAY becomes CLOSE where the exchange has no such thing."
+    )
+
+    @property
+    def max_age(self) -> timedelta:
+        """How old a request may be."""
+        return timedelta(seconds=self.max_age_seconds)
+
+    def first_of(self, product: str) -> Split:
+        """Return which part of a product's position is closed first."""
+        return self.split_first_by_product.get(product, self.split_first)
+
+
+class SubmitterSettings(_Section):
+    """How orders are sent."""
+
+    lease_seconds: float = Field(15, gt=0, description="How long the right to send lasts without being renewed.")
+    visibility_seconds: float = Field(5, gt=0, description="How long an order may take to appear in another login.")
+    answer_seconds: float = Field(10, gt=0, description="How long an exchange id or a refusal is waited for.")
+    prefetch: int = Field(64, gt=0, le=1000, description="Requests under way at once.")
+
+
+class CalendarSettings(_Section):
+    """When the exchanges are open."""
+
+    closed_days_file: str = Field("", description="JSON file with closed days and a later end of the calendar.")
+
+
+class OperationsSettings(_Section):
+    """How the services are watched."""
+
+    host: str = Field("127.0.0.1", min_length=1, description="Where /healthz and /metrics listen.")
+    port: int = Field(
+        8701, ge=0, lt=65528, description="Port of the first service, the others follow; 0: any free one."
+    )
+    notify_urls: SecretStr = Field(SecretStr(""), description="Whom `tq-broker watch` tells, as Apprise writes it.")
+    log_path: str = Field("logs", min_length=1, description="Folder of the log files.")
+
+
+class Settings(_Section):
+    """All settings."""
+
+    tq: TqSettings
+    redis: RedisSettings
+    rabbitmq: RabbitSettings
+    database: DatabaseSettings
+    orders: OrderSettings = OrderSettings()
+    submitter: SubmitterSettings = SubmitterSettings()
+    calendar: CalendarSettings = CalendarSettings()
+    operations: OperationsSettings = OperationsSettings()
+
+
+def read_settings(path: Path, environment: Mapping[str, str], secrets: Secrets | None = None) -> Settings:
+    """Return the settings of a file and an environment; secret values are hidden from every text from now on.
+
+    Parameters
+    ----------
+    path
+        A YAML file with the sections above.
+    environment
+        Such as ``os.environ``.
+    secrets
+        Where ``*_secret_name`` keys lead, in place of the key without the ending; Google's Secret Manager if None.
+
+    Raises
+    ------
+    InvalidInput
+        A key is not known, missing or wrong; the message names it.
+    """
+    document = _overridden(_document(path), environment)
+    _resolve(document, secrets or GoogleSecrets())
+    try:
+        settings = Settings.model_validate(document)
+    except ValidationError as error:
+        raise InvalidInput(f"{path}: {_first_words(error, document)}") from None
+    hide(_values(settings))
+    hide(part for url in (settings.rabbitmq.url, settings.database.store_url) for part in _passwords(url))
+    return settings
+
+
+def _document(path: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InvalidInput(
+            f"settings {path}: {error.strerror}; name the file with --config or TQ_BROKER_CONFIG"
+        ) from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InvalidInput(f"settings {path}: no YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(content, dict):
+        raise InvalidInput(f"settings {path}: it has no sections such as tq, redis, rabbitmq, database")
+    return content
+
+
+def _overridden(document: dict[str, Any], environment: Mapping[str, str]) -> dict[str, Any]:
+    for name, value in environment.items():
+        if not name.startswith(PREFIX):
+            continue
+        *sections, key = name.removeprefix(PREFIX).lower().split("__")
+        place: Any = document
+        for section in sections:
+            place = place.setdefault(section, {})
+            if not isinstance(place, dict):
+                raise InvalidInput(f"{name}: {section} is no section")
+        place[key] = value
+    return document
+
+
+def _resolve(document: dict[str, Any], secrets: Secrets) -> None:
+    """Put the values of secrets in place of their names."""
+    for key, value in list(document.items()):
+        if isinstance(value, dict):
+            _resolve(value, secrets)
+        elif key.endswith("_secret_name"):
+            plain = key.removesuffix("_secret_name")
+            if plain in document:
+                raise InvalidInput(f"{key} and {plain} are both set; keep one of them")
+            document[plain] = secrets.read(str(value))
+            del document[key]
+
+
+def _first_words(error: ValidationError, document: Mapping[str, Any]) -> str:
+    """Return what is wrong first, with its value unless that may be a secret."""
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    told = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "extra_forbidden":
+        return f"{where} is no setting; see docs/reference/tq-broker.md"
+    value = first.get("input")
+    plain = isinstance(value, (int, float, bool, str)) and not any(word in where for word in ("password", "url"))
+    return f"{where} is {value!r}: {told}" if plain and first["type"] != "missing" else f"{where}: {told}"
+
+
+def _values(section: BaseModel) -> list[str]:
+    found: list[str] = []
+    for _, value in section:
+        if isinstance(value, SecretStr):
+            found.append(value.get_secret_value())
+        elif isinstance(value, BaseModel):
+            found += _values(value)
+    return found
+
+
+def _passwords(url: SecretStr) -> list[str]:
+    password = urlsplit(url.get_secret_value()).password
+    return [password] if password else []
+
+
+def environment() -> Mapping[str, str]:
+    """Return the environment of this process."""
+    return os.environ  # noqa: TID251 - read here only
