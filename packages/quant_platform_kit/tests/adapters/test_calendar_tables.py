@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from quant_platform_kit.adapters.calendar_tables import TABLES, load_calendar, read_calendar
+from quant_platform_kit.adapters.calendar_tables import TABLES, load_calendar, read_calendar, with_closed_days
 from quant_platform_kit.domain.errors import InvalidInput, UnknownSession
 from quant_platform_kit.domain.sessions import ExchangeCalendar, Session
+from quant_platform_kit.domain.trading_days import TradingHours, is_open, trading_day
 
 SOURCE = {"added": "2026-12-01", "source": "https://exchange.example/notice", "reason": "announced"}
 YEAR = {"last": "2027-12-31", "closed": ["2027-01-01", "2027-10-01"]}
@@ -114,3 +115,66 @@ def test_a_supplement_of_another_calendar_or_out_of_order_is_refused(supplemente
 def test_a_supplement_is_no_calendar() -> None:
     with pytest.raises(InvalidInput, match=r"calendar 'XHKG.supplement' is not known; known: XHKG, XNYS, XSHG"):
         load_calendar("XHKG.supplement")
+
+
+# --- a file of one's own -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Callable[..., Path]:
+    """Return a function that writes closed days of these entries into a file of any name."""
+
+    def write(*entries: dict[str, Any], calendar: str = "XSHG") -> Path:
+        path = tmp_path / "closed days.json"
+        path.write_text(json.dumps({"calendar": calendar, "entries": [{**SOURCE, **entry} for entry in entries]}))
+        return path
+
+    return write
+
+
+def test_a_file_of_ones_own_extends_a_calendar_without_a_release(own: Callable[..., Path]) -> None:
+    shipped = load_calendar("XSHG")
+    shanghai = with_closed_days(shipped, own(YEAR, {"closed": ["2026-12-30"]}))
+    assert shanghai.after(date(2026, 12, 31)) == date(2027, 1, 4)
+    assert not shanghai.is_session(date(2026, 12, 30))
+    assert shipped.is_session(date(2026, 12, 30)), "what was given is as it was"
+
+
+def test_the_night_of_the_last_session_is_known_once_the_file_says_what_follows(own: Callable[..., Path]) -> None:
+    new_years_eve = datetime(2026, 12, 31, 13, 30, tzinfo=UTC)  # 21:30 in Shanghai
+    shanghai = with_closed_days(load_calendar("XSHG"), own(YEAR))
+    hours = TradingHours.parse({"day": [["09:00:00", "15:00:00"]], "night": [["21:00:00", "23:00:00"]]})
+    assert trading_day(shanghai, new_years_eve) == date(2027, 1, 4)
+    assert not is_open(shanghai, hours, new_years_eve)
+    assert is_open(shanghai, hours, datetime(2027, 1, 4, 13, 30, tzinfo=UTC))
+
+
+@pytest.mark.parametrize(
+    ("entry", "calendar", "message"),
+    [
+        ({"closed": ["2026-10-01"]}, "XSHG", r"entries\.0: it says nothing new"),
+        ({"closed": ["2027-01-01"]}, "XSHG", r"entries\.0: 2027-01-01 is outside the calendar"),
+        ({"last": "2026-12-31", "closed": ["2026-12-30"]}, "XSHG", "is not after 2026-12-31, to which the calendar is"),
+        ({"closed": ["tomorrow"]}, "XSHG", r"entries\.0\.closed\.0: Input should be a valid date"),
+        ({"shut": ["2026-12-30"]}, "XSHG", r"entries\.0\.shut: Extra inputs are not permitted"),
+        ({"closed": ["2026-12-30"]}, "XHKG", "calendar is 'XHKG'; it is the supplement of XSHG"),
+    ],
+)
+def test_closed_days_that_cannot_be_meant_are_refused_with_the_path(
+    own: Callable[..., Path], entry: dict[str, Any], calendar: str, message: str
+) -> None:
+    path = own(entry, calendar=calendar)
+    with pytest.raises(InvalidInput, match=message) as told:
+        with_closed_days(load_calendar("XSHG"), path)
+    assert str(told.value).startswith(f"{path}: ")
+
+
+def test_a_file_that_is_not_there_or_no_json_is_told(tmp_path: Path) -> None:
+    shanghai = load_calendar("XSHG")
+    with pytest.raises(InvalidInput, match=r"absent\.json: the closed days cannot be read: No such file"):
+        with_closed_days(shanghai, tmp_path / "absent.json")
+    with pytest.raises(InvalidInput, match="cannot be read: Is a directory"):
+        with_closed_days(shanghai, tmp_path)
+    (tmp_path / "torn.json").write_bytes(b'{"calendar": "XSHG", "ent\xff')
+    with pytest.raises(InvalidInput, match=r"torn\.json: the file: Invalid JSON"):
+        with_closed_days(shanghai, tmp_path / "torn.json")

@@ -2,7 +2,7 @@
 
 ``XHKG.json`` is generated; ``XHKG.supplement.json`` beside it, where there is one, holds what its generator does not
 know, each entry with the day it was added and its source: closures that no rule foresees, and the sessions after the
-table's last, once the exchange has announced its holidays.
+table's last, once the exchange has announced its holidays. `with_closed_days` takes such a file from anywhere.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, HttpUrl, ValidationError
 from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.domain.sessions import CalendarTable, ExchangeCalendar
 
-__all__ = ["TABLES", "load_calendar", "read_calendar", "supplement_path"]
+__all__ = ["TABLES", "load_calendar", "read_calendar", "supplement_path", "with_closed_days"]
 
 TABLES = Path(__file__).with_name("calendars")
 SATURDAY = 5
@@ -89,7 +89,7 @@ def read_calendar(name: str, folder: Path) -> ExchangeCalendar:
     known_table = CalendarTable(name=content.calendar, **values)
     supplement = supplement_path(name, folder)
     if supplement.is_file():
-        known_table = _supplemented(known_table, supplement)
+        known_table = _supplemented(known_table, supplement, supplement.name)
     return ExchangeCalendar(known_table)
 
 
@@ -98,24 +98,43 @@ def supplement_path(name: str, folder: Path) -> Path:
     return folder / f"{name}.supplement.json"
 
 
-def _supplemented(table: CalendarTable, path: Path) -> CalendarTable:
+def with_closed_days(calendar: ExchangeCalendar, path: Path) -> ExchangeCalendar:
+    """Return a calendar that knows what a file of one's own says too, without another release of this package.
+
+    Parameters
+    ----------
+    path
+        A supplement, as ``XHKG.supplement.json`` is one: closures, and with a later ``last`` the sessions up to it.
+
+    Raises
+    ------
+    InvalidInput
+        The file is not there, cannot be read, is another exchange's, says nothing new or contradicts the calendar.
+    """
+    return ExchangeCalendar(_supplemented(calendar.table, path, str(path)))
+
+
+def _supplemented(table: CalendarTable, path: Path, name: str) -> CalendarTable:
+    """Return a table that knows what a supplement says; errors call the file by a name."""
     try:
         supplement = _Supplement.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise InvalidInput(f"{name}: the closed days cannot be read: {error.strerror}") from None
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise InvalidInput(f"{path.name}: {where}: {first['msg']}") from None
+        raise InvalidInput(f"{name}: {where}: {first['msg']}") from None
     if supplement.calendar != table.name:
-        raise InvalidInput(f"{path.name}: calendar is {supplement.calendar!r}; it is the supplement of {table.name}")
+        raise InvalidInput(f"{name}: calendar is {supplement.calendar!r}; it is the supplement of {table.name}")
     newest = date.min
     for number, entry in enumerate(supplement.entries):
         if entry.added < newest:
-            raise InvalidInput(f"{path.name}: entries.{number}: added {entry.added} is before {newest}; append to it")
+            raise InvalidInput(f"{name}: entries.{number}: added {entry.added} is before {newest}; append to it")
         newest = entry.added
         try:
             table = _with(table, entry)
         except InvalidInput as error:
-            raise InvalidInput(f"{path.name}: entries.{number}: {error}") from None
+            raise InvalidInput(f"{name}: entries.{number}: {error}") from None
     return table
 
 
