@@ -12,7 +12,7 @@ from datetime import timedelta
 from decimal import Decimal
 from enum import Enum
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Self, cast
 from urllib.parse import quote, urlsplit
 
 import yaml
@@ -60,13 +60,15 @@ class TqSettings(_Section):
     username: str = Field(min_length=1, description="Tianqin account.")
     password: SecretStr = Field(description="Its password.")
     portfolio_id: str = Field(pattern=NAME, max_length=64, description="The one portfolio that this deployment trades.")
-    run_mode: RunMode = Field(RunMode.SANDBOX, description="`real` trades the futures account, `sandbox` a simulation.")
-    broker_id: str = Field("", description="Futures company, as Tianqin writes it; for `real`.")
-    account_id: str = Field("", description="Account at the futures company; for `real`.")
-    account_password: SecretStr = Field(SecretStr(""), description="Its password; for `real`.")
-    service: str = Field("tq-broker", pattern=NAME, description="Name of the service that owns the account.")
+    run_mode: RunMode = Field(
+        default=RunMode.SANDBOX, description="`real` trades the futures account, `sandbox` a simulation."
+    )
+    broker_id: str = Field(default="", description="Futures company, as Tianqin writes it; for `real`.")
+    account_id: str = Field(default="", description="Account at the futures company; for `real`.")
+    account_password: SecretStr = Field(default=SecretStr(""), description="Its password; for `real`.")
+    service: str = Field(default="tq-broker", pattern=NAME, description="Name of the service that owns the account.")
     clock_url: Annotated[str, AfterValidator(_is_loopback)] = Field(
-        "", description="HTTP address of a venue on this machine whose time counts; for tests."
+        default="", description="HTTP address of a venue on this machine whose time counts; for tests."
     )
 
     @model_validator(mode="after")
@@ -91,26 +93,26 @@ class RedisSettings(_Section):
     """The cache."""
 
     host: str = Field(min_length=1, description="Host of Redis.")
-    port: int = Field(6379, gt=0, lt=65536, description="Its port.")
-    password: SecretStr = Field(SecretStr(""), description="Its password; empty for none.")
-    db: int = Field(1, ge=0, description="Number of the database.")
+    port: int = Field(default=6379, gt=0, lt=65536, description="Its port.")
+    password: SecretStr = Field(default=SecretStr(""), description="Its password; empty for none.")
+    db: int = Field(default=1, ge=0, description="Number of the database.")
 
 
 class ExternalQueues(_Section):
     """What the engine sends to."""
 
-    order_submit_queue: str = Field("tq_order_submit_requests", min_length=1, description="Orders.")
-    order_cancel_queue: str = Field("tq_order_cancel_requests", min_length=1, description="Cancels.")
-    order_exchange: str = Field("tq_order_request_exchange", min_length=1, description="Exchange of both.")
+    order_submit_queue: str = Field(default="tq_order_submit_requests", min_length=1, description="Orders.")
+    order_cancel_queue: str = Field(default="tq_order_cancel_requests", min_length=1, description="Cancels.")
+    order_exchange: str = Field(default="tq_order_request_exchange", min_length=1, description="Exchange of both.")
 
 
 class InternalQueues(_Section):
     """What monitors tell handlers."""
 
-    exchange: str = Field("tq_internal_exchange", min_length=1, description="Exchange of all three.")
-    order_updates_queue: str = Field("tq_internal_order_updates", min_length=1, description="Orders.")
-    position_updates_queue: str = Field("tq_internal_position_updates", min_length=1, description="Positions.")
-    account_updates_queue: str = Field("tq_internal_account_updates", min_length=1, description="The account.")
+    exchange: str = Field(default="tq_internal_exchange", min_length=1, description="Exchange of all three.")
+    order_updates_queue: str = Field(default="tq_internal_order_updates", min_length=1, description="Orders.")
+    position_updates_queue: str = Field(default="tq_internal_position_updates", min_length=1, description="Positions.")
+    account_updates_queue: str = Field(default="tq_internal_account_updates", min_length=1, description="The account.")
 
 
 class RabbitSettings(_Section):
@@ -119,9 +121,11 @@ class RabbitSettings(_Section):
     url: SecretStr = Field(description="amqp://user:password@host:5672/vhost.")
     external: ExternalQueues = ExternalQueues()
     internal: InternalQueues = InternalQueues()
-    dead_letter_queue: str = Field("tq_dead_letters", min_length=1, description="What could not be processed.")
-    portfolio_queues: bool = Field(False, description="Queues and exchanges end in `_` and the portfolio's id.")
-    heartbeat_seconds: int = Field(10, ge=2, le=60, description="A silent connection is given up after two of these.")
+    dead_letter_queue: str = Field(default="tq_dead_letters", min_length=1, description="What could not be processed.")
+    portfolio_queues: bool = Field(default=False, description="Queues and exchanges end in `_` and the portfolio's id.")
+    heartbeat_seconds: int = Field(
+        default=10, ge=2, le=60, description="A silent connection is given up after two of these."
+    )
 
     @model_validator(mode="after")
     def _address(self) -> Self:
@@ -134,12 +138,12 @@ class DatabaseSettings(_Section):
     """PostgreSQL: orders and events for readers, and the ledger."""
 
     host: str = Field(min_length=1, description="Host of PostgreSQL.")
-    port: int = Field(5432, gt=0, lt=65536, description="Its port.")
+    port: int = Field(default=5432, gt=0, lt=65536, description="Its port.")
     user: str = Field(min_length=1, description="User.")
     password: SecretStr = Field(description="Password.")
     dbname: str = Field(min_length=1, description="Database.")
     store_url: SecretStr = Field(
-        SecretStr(""), description="Ledger of orders, halts and allow-list; the same database if empty."
+        default=SecretStr(""), description="Ledger of orders, halts and allow-list; the same database if empty."
     )
 
     @property
@@ -157,18 +161,27 @@ class DatabaseSettings(_Section):
 class OrderSettings(_Section):
     """What an order may be."""
 
-    max_volume: int = Field(100, gt=0, description="Largest volume of one order, in lots.")
-    max_actions_per_second: int = Field(20, gt=0, description="Orders sent in one second; more wait.")
-    max_actions_per_day: int = Field(5000, gt=0, description="Orders sent on one trading day; more are REJECTED.")
-    price_band: Decimal | None = Field(
-        None, gt=0, lt=1, description="Farthest limit price from the last price, as a share; default: the exchange's."
+    max_volume: int = Field(default=100, gt=0, description="Largest volume of one order, in lots.")
+    max_actions_per_second: int = Field(default=20, gt=0, description="Orders sent in one second; more wait.")
+    max_actions_per_day: int = Field(
+        default=5000, gt=0, description="Orders sent on one trading day; more are REJECTED."
     )
-    max_net_position: int | None = Field(None, gt=0, description="Largest net position of one symbol, in lots.")
-    max_age_seconds: float = Field(60, gt=0, description="An older request is REJECTED.")
-    split_first: Split = Field(Split.TODAY, description="Part of a position that SHFE and INE orders close first.")
-    split_first_by_product: Mapping[str, Split] = Field({}, description="The same for products, such as `rb: history`.")
+    price_band: Decimal | None = Field(
+        default=None,
+        gt=0,
+        lt=1,
+        description="Farthest limit price from the last price, as a share; default: the exchange's.",
+    )
+    max_net_position: int | None = Field(default=None, gt=0, description="Largest net position of one symbol, in lots.")
+    max_age_seconds: float = Field(default=60, gt=0, description="An older request is REJECTED.")
+    split_first: Split = Field(
+        default=Split.TODAY, description="Part of a position that SHFE and INE orders close first."
+    )
+    split_first_by_product: Mapping[str, Split] = Field(
+        default={}, description="The same for products, such as `rb: history`."
+    )
     translate_closetoday: bool = Field(
-        False, description="CLOSETODAY becomes CLOSE where the exchange has no such thing."
+        default=False, description="CLOSETODAY becomes CLOSE where the exchange has no such thing."
     )
 
     @property
@@ -184,27 +197,33 @@ class OrderSettings(_Section):
 class SubmitterSettings(_Section):
     """How orders are sent."""
 
-    lease_seconds: float = Field(15, gt=0, description="How long the right to send lasts without being renewed.")
-    visibility_seconds: float = Field(5, gt=0, description="How long an order may take to appear in another login.")
-    answer_seconds: float = Field(10, gt=0, description="How long an exchange id or a refusal is waited for.")
-    prefetch: int = Field(64, gt=0, le=1000, description="Requests under way at once.")
+    lease_seconds: float = Field(
+        default=15, gt=0, description="How long the right to send lasts without being renewed."
+    )
+    visibility_seconds: float = Field(
+        default=5, gt=0, description="How long an order may take to appear in another login."
+    )
+    answer_seconds: float = Field(default=10, gt=0, description="How long an exchange id or a refusal is waited for.")
+    prefetch: int = Field(default=64, gt=0, le=1000, description="Requests under way at once.")
 
 
 class CalendarSettings(_Section):
     """When the exchanges are open."""
 
-    closed_days_file: str = Field("", description="JSON file with closed days and a later end of the calendar.")
+    closed_days_file: str = Field(default="", description="JSON file with closed days and a later end of the calendar.")
 
 
 class OperationsSettings(_Section):
     """How the services are watched."""
 
-    host: str = Field("127.0.0.1", min_length=1, description="Where /healthz and /metrics listen.")
+    host: str = Field(default="127.0.0.1", min_length=1, description="Where /healthz and /metrics listen.")
     port: int = Field(
-        8701, ge=0, lt=65528, description="Port of the first service, the others follow; 0: any free one."
+        default=8701, ge=0, lt=65528, description="Port of the first service, the others follow; 0: any free one."
     )
-    notify_urls: SecretStr = Field(SecretStr(""), description="Whom `tq-broker watch` tells, as Apprise writes it.")
-    log_path: str = Field("logs", min_length=1, description="Folder of the log files.")
+    notify_urls: SecretStr = Field(
+        default=SecretStr(""), description="Whom `tq-broker watch` tells, as Apprise writes it."
+    )
+    log_path: str = Field(default="logs", min_length=1, description="Folder of the log files.")
 
 
 class Settings(_Section):
@@ -250,7 +269,7 @@ def read_settings(path: Path, environment: Mapping[str, str], secrets: Secrets |
 
 def _document(path: Path) -> dict[str, Any]:
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InvalidInput(
             f"settings {path}: {error.strerror}; name the file with --config or TQ_BROKER_CONFIG"
@@ -259,7 +278,7 @@ def _document(path: Path) -> dict[str, Any]:
         raise InvalidInput(f"settings {path}: no YAML: {' '.join(str(error).split())}") from None
     if not isinstance(content, dict):
         raise InvalidInput(f"settings {path}: it has no sections such as tq, redis, rabbitmq, database")
-    return content
+    return cast(dict[str, Any], content)
 
 
 def _overridden(document: dict[str, Any], environment: Mapping[str, str]) -> dict[str, Any]:
@@ -267,11 +286,11 @@ def _overridden(document: dict[str, Any], environment: Mapping[str, str]) -> dic
         if not name.startswith(PREFIX):
             continue
         *sections, key = name.removeprefix(PREFIX).lower().split("__")
-        place: Any = document
+        place: dict[str, Any] = document
         for section in sections:
-            place = place.setdefault(section, {})
-            if not isinstance(place, dict):
+            if not isinstance(place.setdefault(section, {}), dict):
                 raise InvalidInput(f"{name}: {section} is no section")
+            place = place[section]
         place[key] = value
     return document
 
@@ -280,7 +299,7 @@ def _resolve(document: dict[str, Any], secrets: Secrets) -> None:
     """Put the values of secrets in place of their names."""
     for key, value in list(document.items()):
         if isinstance(value, dict):
-            _resolve(value, secrets)
+            _resolve(cast(dict[str, Any], value), secrets)
         elif key.endswith("_secret_name"):
             plain = key.removesuffix("_secret_name")
             if plain in document:

@@ -1,4 +1,4 @@
-"""What became of an order of the engine: derived from its plan and from the orders and trades of a login, every time."""
+"""What became of an order: derived from its plan and from the orders and trades of a login, every time."""
 
 from __future__ import annotations
 

@@ -1,0 +1,154 @@
+"""The ledger of orders: plans, steps of their children, cancels.
+
+==========================================================  ==========================================================
+``futures/orders/<order_id>``                               the plan of an order of any portfolio
+``accounts/<account>/futures/days/<day>/<child_id>.<nnn>``  the steps of a child, on the trading day of its plan
+``accounts/<account>/futures/cancels/<order_id>``           a cancel; it never expires
+``accounts/<account>/futures/settled/<day>``                every child of that trading day has come to its end
+``accounts/<account>/futures/lease``                        who may send
+==========================================================  ==========================================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from quant_platform_kit.domain.errors import Conflict, Damaged, Refused
+from quant_platform_kit.domain.runs import OrderRecord
+from quant_platform_kit.ports.versioned_store import VersionedStore
+from quant_platform_kit.services.record.chain import append
+from quant_platform_kit.services.record.objects import decode
+from quant_platform_kit.services.record.order_steps import OrderSteps
+
+from tq_broker_app.trading.plans import Child, ParentPlan, Wanted, parent_of
+
+__all__ = ["AnotherOrder", "CancelIntent", "OrderBook", "lease_key"]
+
+_ORDERS = "futures/orders/"
+
+
+class AnotherOrder(Refused):
+    """An order id stands for another order already."""
+
+
+@dataclass(frozen=True, slots=True)
+class CancelIntent:
+    """That an order is to be cancelled, whenever it may come: who asked, and when (aware UTC)."""
+
+    request_id: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class _Settled:
+    at: datetime
+
+
+def lease_key(account_id: str) -> str:
+    """Return the key of the lease under which orders of an account are sent."""
+    return f"accounts/{account_id}/futures/lease"
+
+
+class OrderBook:
+    """The orders of one account."""
+
+    def __init__(self, store: VersionedStore, account_id: str) -> None:
+        self._store = store
+        self.account_id = account_id
+        self._root = f"accounts/{account_id}/futures"
+
+    def steps(self, trading_day: str) -> OrderSteps:
+        """Return the steps of the children of a trading day, yyyymmdd."""
+        return OrderSteps(self._store, f"{self._root}/days/{trading_day}")
+
+    def record(self, plan: ParentPlan) -> ParentPlan:
+        """Record a plan, or return the one recorded before for the same content.
+
+        Raises
+        ------
+        AnotherOrder
+            The id stands for another order, of this portfolio or of another.
+        """
+        key = _ORDERS + plan.wanted.order_id
+        try:
+            append(self._store, None, key, plan)
+        except Conflict:
+            known = self.plan(plan.wanted.order_id)
+            assert known is not None, f"{key} exists and is never deleted"
+            return require_same(known, plan.wanted)
+        return plan
+
+    def plan(self, order_id: str) -> ParentPlan | None:
+        """Return the plan of an order, None if nobody has submitted it."""
+        key = _ORDERS + order_id
+        stored = self._store.get(key)
+        return None if stored is None else decode(ParentPlan, stored.data, key)
+
+    def planned(self) -> Sequence[str]:
+        """Return the ids of all orders that were ever planned, ascending; one listing."""
+        return [key.removeprefix(_ORDERS) for key in self._store.keys(_ORDERS)]
+
+    def children(self, plan: ParentPlan) -> dict[str, OrderRecord]:
+        """Return the children of a plan with their steps, by id."""
+        steps = self.steps(plan.trading_day)
+        return {child.order_id: steps.reread(OrderRecord(plan.order(child))) for child in plan.children}
+
+    def intend_cancel(self, order_id: str, intent: CancelIntent) -> None:
+        """Record that an order is to be cancelled; the first intent counts. Durable when it returns."""
+        try:
+            append(self._store, None, f"{self._root}/cancels/{order_id}", intent)
+        except Conflict:
+            return
+
+    def cancel_intended(self, plan: ParentPlan, child: Child) -> bool:
+        """Whether an order, or the child of it, is to be cancelled."""
+        ids = {plan.wanted.order_id, child.order_id}
+        return any(self._store.get(f"{self._root}/cancels/{order_id}") for order_id in ids)
+
+    def cancels(self) -> frozenset[str]:
+        """Return the ids of all orders that were ever to be cancelled; one listing."""
+        root = f"{self._root}/cancels/"
+        return frozenset(key.removeprefix(root) for key in self._store.keys(root))
+
+    def open_days(self) -> Sequence[str]:
+        """Return the trading days on which something was sent and that are not settled, ascending; two listings."""
+        root, settled = f"{self._root}/days/", f"{self._root}/settled/"
+        days = {key.removeprefix(root).partition("/")[0] for key in self._store.keys(root)}
+        return sorted(days - {key.removeprefix(settled) for key in self._store.keys(settled)})
+
+    def sent_on(self, trading_day: str) -> Mapping[str, OrderRecord]:
+        """Return the children of a trading day that have steps, by id."""
+        found: dict[str, OrderRecord] = {}
+        for child_id in self.steps(trading_day).newest():
+            plan = self.plan(parent_of(child_id))
+            if plan is None:
+                raise Damaged(f"object {_ORDERS}{parent_of(child_id)} is missing, and {child_id} has steps")
+            found |= {name: record for name, record in self.children(plan).items() if name == child_id}
+        return found
+
+    def settle(self, trading_day: str, at: datetime) -> None:
+        """Record that every child of a trading day has come to its end: recovery passes over it from now on."""
+        try:
+            append(self._store, None, f"{self._root}/settled/{trading_day}", _Settled(at))
+        except Conflict:
+            return
+
+
+def require_same(known: ParentPlan, wanted: Wanted) -> ParentPlan:
+    """Return a plan; raise `AnotherOrder` if it is for another content."""
+    if known.wanted == wanted:
+        return known
+    if known.wanted.portfolio_id != wanted.portfolio_id:
+        raise AnotherOrder(
+            f"order_id {wanted.order_id}: portfolio {known.wanted.portfolio_id} has used it; ids are used once"
+        )
+    names = [
+        name
+        for name in ("symbol", "direction", "offset", "volume", "limit_price")
+        if getattr(known.wanted, name) != getattr(wanted, name)
+    ]
+    raise AnotherOrder(
+        f"order_id {wanted.order_id}: it was used for another order ({', '.join(names)}); ids are used once"
+    )

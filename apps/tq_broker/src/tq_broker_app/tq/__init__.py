@@ -1,0 +1,1 @@
+"""The only room that knows tqsdk: one TqApi, owned by one thread, and what it shows."""
