@@ -137,7 +137,8 @@ class View:
         # Not in the library's documented objects: the day that a login shows, and the account's own id.
         shown: Any = getattr(self.api, "_data", {})
         accounts = shown.get("trade", {})
-        return next((accounts[key] for key in accounts if not key.startswith("_")), {})
+        of_ours: list[Mapping[str, Any]] = [accounts[key] for key in accounts if not key.startswith("_")]
+        return of_ours[0] if of_ours else {}
 
 
 def _order(order_id: str, shown: Any) -> VenueOrder:

@@ -137,11 +137,12 @@ class TqSession:
             self._over.set_result(str(told))
             return
         try:
-            tasks = [api.create_task(self._serve(view)), api.create_task(self._watch(view))]
-            while not self._over.done():
+            api.create_task(self._serve(view))
+            api.create_task(self._watch(view))
+            while True:
                 api.wait_update()
-            for task in tasks:
-                task.cancel()
+        except SessionOver:
+            pass
         except Exception as error:  # noqa: BLE001 - whatever it is, the login is of no use any more
             self._end(f"the client library failed: {error!r}")
         finally:
@@ -167,11 +168,19 @@ class TqSession:
         return None if day == view.trading_day else f"trading day {view.trading_day} is over, now it is {day}"
 
     def _end(self, why: str) -> None:
-        if not self._over.done():
-            logger.info("the login at the exchange is over: {}", why)
-            self._over.set_result(why)
-            for answer in tuple(self._open):
-                with suppress(InvalidStateError):
-                    answer.set_exception(SessionOver(why))
-            for watcher in self._watchers:
-                watcher()
+        if self._over.done():
+            return
+        logger.info("the login at the exchange is over: {}", why)
+        self._over.set_result(why)
+        for answer in tuple(self._open):
+            with suppress(InvalidStateError):
+                answer.set_exception(SessionOver(why))
+        for watcher in self._watchers:
+            watcher()
+        if self._commands is not None:
+            self._commands.put_nowait(_leave)
+
+
+def _leave() -> None:
+    """Leave ``wait_update``: it raises what a task of the TqApi raises."""
+    raise SessionOver("closed")

@@ -1,0 +1,1 @@
+"""Queues: durable, confirmed, and never acknowledged before the work is done."""
