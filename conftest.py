@@ -38,6 +38,7 @@ STAND_INS = (
     "venue_sandbox.servers.fault_proxy",
     "venue_sandbox.venues.longbridge",
     "venue_sandbox.venues.schwab",
+    "venue_sandbox.venues.tqsdk",
     "venue_sandbox.venues.tws",
 )
 """What stands in for something that is not ours. Services of ours are started as in production."""

@@ -1,0 +1,42 @@
+"""The server: auth, md and td on one port, and the control endpoint."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from aiohttp import web
+
+from venue_sandbox.servers.serving import Ports, listening
+from venue_sandbox.venues.tqsdk.auth import AuthServer
+from venue_sandbox.venues.tqsdk.control import control_application
+from venue_sandbox.venues.tqsdk.desk import Desk
+from venue_sandbox.venues.tqsdk.faults import DiffFault, Faults
+from venue_sandbox.venues.tqsdk.md import MarketDataServer
+from venue_sandbox.venues.tqsdk.operations import Floor
+from venue_sandbox.venues.tqsdk.sockets import Sockets
+from venue_sandbox.venues.tqsdk.td import TradeServer
+from venue_sandbox.venues.tqsdk.venue import Venue
+
+__all__ = ["serving"]
+
+
+@asynccontextmanager
+async def serving(venue: Venue, port: int = 0) -> AsyncGenerator[Ports]:
+    """Serve a venue; yield its port and that of its control endpoint."""
+    sockets = Sockets()
+
+    def at_once(fault: DiffFault) -> None:
+        trade.at_once(fault)
+
+    desk = Desk(venue)
+    trade = TradeServer(venue, desk, Faults(at_once), sockets)
+    market = MarketDataServer(venue, sockets)
+    venue.told, venue.quoted = sockets.push, market.quoted
+    application = web.Application()
+    application.add_routes(AuthServer(venue).routes())
+    application.add_routes([web.get("/td", trade.serve), web.get("/md", market.serve)])
+    control = control_application(Floor(venue, desk, trade))
+    desk.resume()
+    async with listening(control, 0) as control_port, listening(application, port) as served:
+        yield {"port": served, "control_port": control_port}
