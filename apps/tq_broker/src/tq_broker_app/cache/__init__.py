@@ -1,0 +1,1 @@
+"""What readers find in Redis: positions and the account as they were last seen, for an hour."""

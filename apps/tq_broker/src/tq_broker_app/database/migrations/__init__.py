@@ -1,0 +1,1 @@
+"""Migrations of the tables, run by `tq_broker_app.database.migrating`."""

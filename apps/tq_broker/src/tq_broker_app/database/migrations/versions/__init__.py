@@ -1,0 +1,1 @@
+"""One module per step, each naming the one before it."""
