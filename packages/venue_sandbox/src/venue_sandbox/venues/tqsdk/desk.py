@@ -87,7 +87,7 @@ class Desk:
         return fault.seconds if isinstance(fault, DelayAccept) else self._way(book, order).accept_delay
 
     def _accept(self, book: Book, order: Order) -> None:
-        if order.number not in book.living:
+        if order.number not in book.living or order.exchange_id:
             return
         order.exchange_id = f"{self.venue.day.text[-4:]}{order.number:08d}"
         order.message = "未成交"
@@ -162,11 +162,12 @@ class Desk:
             self.venue.tell(book, orders=[order], trades=trades, symbols=symbols)
             return
         self.venue.tell(book, orders=[order], account=False)
-        day = self.venue.day.trading_day
+        late = {trade.sequence for trade in trades}
 
         def tell_later() -> None:
-            if self.venue.day.trading_day == day:
-                self.venue.tell(book, trades=[book.trades.get(it.id, it) for it in trades], symbols=symbols)
+            told = [trade for trade in book.trades.values() if trade.sequence in late]
+            if told:
+                self.venue.tell(book, trades=told, symbols=symbols)
 
         self._later(fault.seconds, tell_later)
 

@@ -121,7 +121,8 @@ class Journal:
 
     def _read(self) -> None:
         try:
-            for text in self.path.read_text(encoding="utf-8").splitlines():
+            whole, _, _ = self.path.read_text(encoding="utf-8").rpartition("\n")
+            for text in whole.splitlines():
                 kind, key, value = json.loads(text)
                 if kind == "venue":
                     self._take_venue(value)

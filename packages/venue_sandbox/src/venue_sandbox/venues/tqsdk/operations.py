@@ -13,13 +13,13 @@ from venue_sandbox.servers.faults import FaultError
 from venue_sandbox.venues.tqsdk.book import Book
 from venue_sandbox.venues.tqsdk.contracts import Contract
 from venue_sandbox.venues.tqsdk.desk import Desk
-from venue_sandbox.venues.tqsdk.orders import Direction, Offset, OrderRequest
+from venue_sandbox.venues.tqsdk.orders import Direction, Offset, Order, OrderRequest
 from venue_sandbox.venues.tqsdk.positions import Lots, Position, Side
 from venue_sandbox.venues.tqsdk.quotes import after_settlement, on_tick
 from venue_sandbox.venues.tqsdk.settings import Duplicates, Treatment
 from venue_sandbox.venues.tqsdk.td import TradeServer
 from venue_sandbox.venues.tqsdk.trading_time import next_trading_day, read_day
-from venue_sandbox.venues.tqsdk.venue import Gateway, Restore, Venue
+from venue_sandbox.venues.tqsdk.venue import Gateway, Gone, Restore, Venue
 
 __all__ = [
     "Change",
@@ -170,6 +170,8 @@ class Restart(Asked):
 
 def restart(floor: Floor, asked: Restart) -> None:
     """Say what the next start brings back."""
+    if floor.venue.restoring is None:
+        raise FaultError("the venue keeps nothing over a restart: it was started without --state")
     floor.venue.restoring(asked.orders)
 
 
@@ -239,6 +241,8 @@ def other_order(floor: Floor, asked: OtherOrder) -> dict[str, Any]:
 def set_position(floor: Floor, asked: SetPosition) -> None:
     """Set the lots that an account holds."""
     floor.contract(asked.symbol)
+    if any(order.request.symbol == asked.symbol for order in _living(floor.venue.book(asked.user))):
+        raise FaultError(f"{asked.user} has orders of {asked.symbol} that may still trade")
     book, quote = floor.venue.book(asked.user), floor.venue.quotes[asked.symbol]
     price = asked.price or quote.pre_settlement
 
@@ -251,6 +255,10 @@ def set_position(floor: Floor, asked: SetPosition) -> None:
         Side(lots(asked.short_today, price), lots(asked.short_his, quote.pre_settlement)),
     )
     floor.venue.tell(book, symbols=[asked.symbol])
+
+
+def _living(book: Book) -> list[Order]:
+    return [book.orders[number] for number in sorted(book.living)]
 
 
 def set_funds(floor: Floor, asked: SetFunds) -> None:
@@ -277,6 +285,7 @@ def roll(floor: Floor, asked: Roll) -> dict[str, Any]:
     except ValueError as error:
         raise FaultError(f"trading_day: {error}") from None
     prices = {it: asked.settlement.get(it, quote.last) for it, quote in venue.quotes.items()}
+    gone = {user: Gone.all_of(book) for user, book in venue.books.items()}
     for book in venue.books.values():
         book.settle(prices)
     for symbol, contract in venue.contracts.items():
@@ -289,6 +298,8 @@ def roll(floor: Floor, asked: Roll) -> dict[str, Any]:
     floor.server.closed_until = time.monotonic() + asked.break_seconds
     venue.noted("everything", "", None)
     floor.end(asked.end)
+    for user in venue.books:
+        venue.told(user, [venue.snapshot(user, gone[user])])
     venue.quoted(venue.quotes)
     return {"trading_day": venue.day.text}
 
@@ -298,10 +309,13 @@ def failover(floor: Floor, asked: Failover) -> dict[str, Any]:
     venue = floor.venue
     venue.gateway.renew(venue.settings.seed)
     books = [book for user, book in venue.books.items() if asked.user in (None, user)]
+    gone = {book.user: Gone.all_of(book) for book in books}
     for book in books:
         book.rename()
     venue.noted("everything", "", None)
     floor.end(asked.end, asked.user)
+    for user in gone:
+        venue.told(user, [venue.snapshot(user, gone[user])])
     return {book.user: {it.request.id: it.id for it in book.orders.values()} for book in books}
 
 

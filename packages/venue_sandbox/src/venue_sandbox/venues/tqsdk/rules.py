@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import isfinite
 
 from venue_sandbox.venues.tqsdk.book import Book
 from venue_sandbox.venues.tqsdk.contracts import Contract
@@ -98,7 +99,7 @@ def _price(request: OrderRequest, contract: Contract, quote: Quote) -> str:
     if request.price is None:
         return ""
     steps = request.price / contract.product.tick
-    if not abs(steps - round(steps)) < GRID * max(1.0, abs(steps)):
+    if not isfinite(steps) or abs(steps - round(steps)) > GRID * max(1.0, abs(steps)):
         return _exchange(contract, "价格非最小单位倍数")
     if request.price > quote.upper_limit:
         return _exchange(contract, "价格涨破涨停板")

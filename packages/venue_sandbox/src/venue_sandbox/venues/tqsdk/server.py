@@ -18,12 +18,19 @@ from venue_sandbox.venues.tqsdk.sockets import Sockets
 from venue_sandbox.venues.tqsdk.td import TradeServer
 from venue_sandbox.venues.tqsdk.venue import Venue
 
-__all__ = ["serving"]
+__all__ = ["applications", "serving"]
 
 
 @asynccontextmanager
 async def serving(venue: Venue, port: int = 0) -> AsyncGenerator[Ports]:
     """Serve a venue; yield its port and that of its control endpoint."""
+    application, control = applications(venue)
+    async with listening(control, 0) as control_port, listening(application, port) as served:
+        yield {"port": served, "control_port": control_port}
+
+
+def applications(venue: Venue) -> tuple[web.Application, web.Application]:
+    """Return what serves a venue, and its control endpoint; orders that may still trade go on."""
     sockets = Sockets()
 
     def at_once(fault: DiffFault) -> None:
@@ -36,7 +43,5 @@ async def serving(venue: Venue, port: int = 0) -> AsyncGenerator[Ports]:
     application = web.Application()
     application.add_routes(AuthServer(venue).routes())
     application.add_routes([web.get("/td", trade.serve), web.get("/md", market.serve)])
-    control = control_application(Floor(venue, desk, trade))
     desk.resume()
-    async with listening(control, 0) as control_port, listening(application, port) as served:
-        yield {"port": served, "control_port": control_port}
+    return application, control_application(Floor(venue, desk, trade))

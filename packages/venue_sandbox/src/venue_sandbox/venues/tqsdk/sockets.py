@@ -90,8 +90,12 @@ class Sockets:
         return wire
 
     def _read(self, socket: Socket, text: str, read: Callable[[Socket, Message], None]) -> None:
-        message: Message = json.loads(text)
-        if message.get("aid") == "peek_message":
-            socket.feed.peek()
-        else:
-            read(socket, message)
+        """Take a message; a connection on which something else is sent is reset."""
+        try:
+            message: Message = json.loads(text)
+            if message["aid"] == "peek_message":
+                socket.feed.peek()
+            else:
+                read(socket, message)
+        except (KeyError, TypeError, ValueError):
+            socket.feed.abort()

@@ -59,7 +59,7 @@ class TradeServer:
         if isinstance(fault, Hang):
             self.sockets.mute(fault.user)
         elif isinstance(fault, Drop):
-            self.sockets.end(fault.socket, fault.user, graceful=isinstance(fault, DropGraceful))
+            self._drop(fault, fault.user)
 
     def read(self, socket: Socket, message: Message) -> None:
         """Do what a message asks for; what is unknown, and a confirmed settlement, needs no answer."""
@@ -81,7 +81,7 @@ class TradeServer:
         user = str(message.get("user_name", ""))
         fault = self.faults.take(RequestFacts("login", user))
         if isinstance(fault, Drop) and not fault.applied:
-            self._drop(socket, fault)
+            self._drop(fault, socket.user)
             return
         if isinstance(fault, RefuseLogin) or message.get("password") == BAD_PASSWORD or not user:
             text = fault.text if isinstance(fault, RefuseLogin) else BAD_LOGIN
@@ -132,11 +132,12 @@ class TradeServer:
         if isinstance(fault, Hang):
             self.sockets.mute(socket.user)
         elif isinstance(fault, Drop):
-            self._drop(socket, fault)
+            self._drop(fault, socket.user)
 
-    def _drop(self, socket: Socket, fault: Drop) -> None:
-        user = socket.user if fault.socket == "td" else None
-        self.sockets.end(fault.socket, user, graceful=isinstance(fault, DropGraceful))
+    def _drop(self, fault: Drop, user: str | None) -> None:
+        """End connections; those of market data belong to nobody."""
+        whose = user if fault.socket == "td" else None
+        self.sockets.end(fault.socket, whose, graceful=isinstance(fault, DropGraceful))
 
     def _margin_of_one(self, socket: Socket, message: Message) -> None:
         """Tell the margin of an order that is not sent; a client asks with an empty instrument to end it."""

@@ -19,7 +19,7 @@ from venue_sandbox.venues.tqsdk.rules import Moment
 from venue_sandbox.venues.tqsdk.settings import Exceptions, Settings
 from venue_sandbox.venues.tqsdk.trading_time import CLOSED_DAYS, day_text, in_hours
 
-__all__ = ["Arrival", "Day", "Gateway", "Restore", "Venue", "notice"]
+__all__ = ["Arrival", "Day", "Gateway", "Gone", "Restore", "Venue", "notice"]
 
 Restore = Literal["orders", "server-ids", "nothing"]
 """What a restart brings back of the day's orders: all, under the ids of the trading system, or none."""
@@ -77,6 +77,20 @@ class Gateway:
         self.references = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """Ids of what is told no more."""
+
+    positions: tuple[str, ...] = ()
+    orders: tuple[str, ...] = ()
+    trades: tuple[str, ...] = ()
+
+    @classmethod
+    def all_of(cls, book: Book) -> Gone:
+        """Return all that is told of a book now."""
+        return cls(tuple(book.positions), tuple(book.shown), tuple(book.trades))
+
+
 @dataclass(slots=True)
 class Day:
     """The trading day, and the days on which there is none."""
@@ -107,7 +121,7 @@ class Venue:
     noted
         Hears what is to be kept over a restart: a kind, and what it is about.
     restoring
-        Hears what the next start is to bring back.
+        Hears what the next start is to bring back; None where nothing is kept.
     """
 
     settings: Settings = field(default_factory=Settings)
@@ -125,7 +139,7 @@ class Venue:
     told: Callable[[str, list[Diff]], None] = _nobody
     quoted: Callable[[Iterable[str]], None] = _nobody
     noted: Callable[[str, str, Any], None] = _nobody
-    restoring: Callable[[Restore], None] = _nobody
+    restoring: Callable[[Restore], None] | None = None
 
     def __post_init__(self) -> None:
         self.gateway.draw(self.settings.seed)
@@ -241,9 +255,10 @@ class Venue:
         """Send a notice to a user."""
         self.told(user, [notice(content, level, code)])
 
-    def snapshot(self, user: str) -> Diff:
-        """Return all that a user is told after a login."""
+    def snapshot(self, user: str, gone: Gone | None = None) -> Diff:
+        """Return all that a user is told after a login, or to whom something is ``gone`` that was told before."""
         book = self.book(user)
+        gone = gone or Gone()
         return {
             "trade": {
                 user: {
@@ -252,9 +267,9 @@ class Venue:
                     "trade_more_data": False,
                     "session": {"user_id": user, "session_id": self.gateway.session, "trading_day": self.day.text},
                     "accounts": {"CNY": book.account_shown()},
-                    "positions": book.shown_positions(),
-                    "orders": book.shown_orders(),
-                    "trades": book.shown_trades(),
+                    "positions": {**dict.fromkeys(gone.positions), **book.shown_positions()},
+                    "orders": {**dict.fromkeys(gone.orders), **book.shown_orders()},
+                    "trades": {**dict.fromkeys(gone.trades), **book.shown_trades()},
                 }
             }
         }
