@@ -12,6 +12,7 @@ from quant_platform_kit.ports.clock import Clock
 
 from tq_broker_app.bus.dead_letters import DeadLetter
 from tq_broker_app.bus.ports import Bus, BusDown, Handle, Queue, Unprocessable
+from tq_broker_app.errors import SessionOver
 
 __all__ = ["DOWN", "Processor"]
 
@@ -47,7 +48,7 @@ class Processor:
             await self._handle(body)
         except Unprocessable as error:
             await self._bury(body, str(error))
-        except (*DOWN, LeaseLost):
+        except (*DOWN, LeaseLost, SessionOver):
             raise
         except Exception as error:
             if self._failed(body) < MOST_ATTEMPTS:

@@ -73,8 +73,6 @@ class RabbitBus:
                     pause = FIRST_PAUSE
                     await self._drain(channel, self.places[queue], processor, at_once)
             except (*LOST, *DOWN) as error:
-                if isinstance(error, QuantError) and not isinstance(error, DOWN):
-                    raise
                 logger.warning(
                     "{} is not consumed: {}", queue.value, error if isinstance(error, QuantError) else repr(error)
                 )

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from quant_platform_kit.domain.errors import Conflict, Damaged, Refused
+from quant_platform_kit.domain.orders import OrderState
 from quant_platform_kit.domain.runs import OrderRecord
 from quant_platform_kit.ports.versioned_store import VersionedStore
 from quant_platform_kit.services.record.chain import append
@@ -118,15 +119,16 @@ class OrderBook:
         days = {key.removeprefix(root).partition("/")[0] for key in self._store.keys(root)}
         return sorted(days - {key.removeprefix(settled) for key in self._store.keys(settled)})
 
-    def sent_on(self, trading_day: str) -> Mapping[str, OrderRecord]:
-        """Return the children of a trading day that have steps, by id."""
-        found: dict[str, OrderRecord] = {}
-        for child_id in self.steps(trading_day).newest():
-            plan = self.plan(parent_of(child_id))
-            if plan is None:
-                raise Damaged(f"object {_ORDERS}{parent_of(child_id)} is missing, and {child_id} has steps")
-            found |= {name: record for name, record in self.children(plan).items() if name == child_id}
-        return found
+    def sent_on(self, trading_day: str) -> Mapping[str, OrderState]:
+        """Return how far the children of a trading day are that have steps, by id; a listing, and a read for each."""
+        return {child_id: step.state for child_id, step in self.steps(trading_day).newest().items()}
+
+    def plan_of(self, child_id: str) -> ParentPlan:
+        """Return the plan of a child that has steps; raises `Damaged` where it is lost."""
+        plan = self.plan(parent_of(child_id))
+        if plan is None:
+            raise Damaged(f"object {_ORDERS}{parent_of(child_id)} is missing, and {child_id} has steps")
+        return plan
 
     def settle(self, trading_day: str, at: datetime) -> None:
         """Record that every child of a trading day has come to its end: recovery passes over it from now on."""

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from tq_broker_app.errors import SessionOver
 from tq_broker_app.settings import RunMode, TqSettings
 from tq_broker_app.tq.library import Api, library
 
-__all__ = ["SessionOver", "end_of", "log_in", "notices"]
+__all__ = ["end_of", "log_in", "notices"]
 
 CONNECTED, RECONNECTED, LOST = 2019112901, 2019112902, 2019112911
-
-
-class SessionOver(Exception):
-    """The login is of no use any more: the process ends with status 75, and its supervisor starts it again."""
 
 
 def log_in(settings: TqSettings) -> Api:

@@ -15,8 +15,9 @@ from typing import Any, TypeVar
 
 from loguru import logger
 
+from tq_broker_app.errors import SessionOver
 from tq_broker_app.settings import TqSettings
-from tq_broker_app.tq.login import SessionOver, end_of, log_in, notices
+from tq_broker_app.tq.login import end_of, log_in, notices
 from tq_broker_app.tq.reading import View
 
 __all__ = ["TqSession"]

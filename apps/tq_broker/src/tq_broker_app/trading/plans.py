@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from quant_platform_kit.domain.orders import Order, Side
 
-__all__ = ["CLOSETODAY_SUFFIX", "CLOSE_SUFFIX", "Child", "ParentPlan", "Wanted", "parent_of"]
+__all__ = ["CLOSETODAY_SUFFIX", "CLOSE_SUFFIX", "Child", "ParentPlan", "Wanted", "is_part", "parent_of"]
 
 CLOSE_SUFFIX, CLOSETODAY_SUFFIX = "_close", "_closetoday"
 
@@ -16,6 +16,11 @@ CLOSE_SUFFIX, CLOSETODAY_SUFFIX = "_close", "_closetoday"
 def parent_of(order_id: str) -> str:
     """Return the id of the engine's order that an order at the exchange belongs to."""
     return order_id.removesuffix(CLOSETODAY_SUFFIX).removesuffix(CLOSE_SUFFIX)
+
+
+def is_part(order_id: str) -> bool:
+    """Whether an order at the exchange is only a part of the engine's."""
+    return parent_of(order_id) != order_id
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""The eight services. Each is one small class over the same parts."""

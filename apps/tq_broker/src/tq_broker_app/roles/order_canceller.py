@@ -1,0 +1,137 @@
+"""tq_order_canceller: a cancel is recorded, and repeated until the order has come to its end.
+
+Only what is shown as alive is cancelled: the exchange drops a cancel that comes before its order. One that nobody has
+submitted yet will not be sent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import partial
+
+from loguru import logger
+
+from tq_broker_app.bus.ports import Queue
+from tq_broker_app.messages import CancelRequest, RequestAnswer
+from tq_broker_app.record.order_book import CancelIntent, OrderBook
+from tq_broker_app.roles.changes import Bell
+from tq_broker_app.roles.parts import Parts, Point, in_thread
+from tq_broker_app.roles.reporting import refusal
+from tq_broker_app.roles.requests import Malformed, read_request, request_digest
+from tq_broker_app.roles.sending import unsent_ends
+from tq_broker_app.tq.reading import View
+from tq_broker_app.tq.sending import cancel
+from tq_broker_app.tq.session import TqSession
+from tq_broker_app.trading.checks import id_problem
+from tq_broker_app.trading.plans import parent_of
+from tq_broker_app.trading.venue_orders import VenueOrder
+
+__all__ = ["OrderCanceller"]
+
+REPEAT_SECONDS = 1.0
+"""How long a cancel is waited for before it is sent again."""
+AT_ONCE = 32
+
+
+@dataclass(slots=True)
+class OrderCanceller:
+    """Cancels of one account."""
+
+    parts: Parts
+    session: TqSession
+    book: OrderBook = field(init=False)
+    _wanted: set[str] = field(default_factory=set[str])
+    _asked: dict[str, float] = field(default_factory=dict[str, float])
+    _intended: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self.book = OrderBook(self.parts.store, self.session.account_id)
+
+    async def run(self) -> None:
+        """Take cancels, and repeat them, until cancelled."""
+        self._wanted |= await in_thread(self.book.cancels)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._repeat())
+            tasks.create_task(self.parts.bus.consume(Queue.CANCEL, self.handle, at_once=AT_ONCE))
+
+    async def handle(self, body: bytes) -> None:
+        """Process a cancel of the engine."""
+        self.parts.reached(Point.TAKEN)
+        request = read_request(CancelRequest, body)
+        problem = request if isinstance(request, Malformed) else self._problem(request)
+        if problem is not None:
+            logger.warning("cancel of order {} is REJECTED: {}", problem.order_id, problem.reason)
+            await self.parts.publish(Queue.ORDERS, refusal(problem, request_digest(body), self.parts.clock.now()))
+            return
+        assert not isinstance(request, Malformed), "it has no problem"
+        order_id = request.payload.order_id
+        intent = CancelIntent(request.request_id, self.parts.clock.now())
+        await in_thread(partial(self.book.intend_cancel, order_id, intent))
+        self.parts.reached(Point.INTENDED)
+        self._wanted.add(order_id)
+        if (answer := await self._answer(request, request_digest(body))) is not None:
+            await self.parts.publish(Queue.ORDERS, answer)
+        await self._cancel_shown()
+
+    def _problem(self, request: CancelRequest) -> Malformed | None:
+        asked = request.payload
+        reason = id_problem(parent_of(asked.order_id))
+        if asked.portfolio_id != self.parts.portfolio:
+            reason = f"portfolio_id {asked.portfolio_id!r}: this deployment trades {self.parts.portfolio}"
+        return Malformed(asked.order_id, asked.portfolio_id, reason) if reason else None
+
+    async def _answer(self, request: CancelRequest, digest: str) -> RequestAnswer | None:
+        """Return what is to be answered at once; None where the order's own events will tell."""
+        order_id = request.payload.order_id
+        plan = await in_thread(partial(self.book.plan, parent_of(order_id)))
+        if plan is None:
+            return self._answered(order_id, digest, "CANCEL_NOTED", "no such order was submitted; it will not be sent")
+        children = [c.order_id for c in plan.children if order_id in (c.order_id, plan.wanted.order_id)]
+        if not children:
+            return self._answered(order_id, digest, "CANCEL_TOO_LATE", plan.refused or "the order has no such part")
+        ends = unsent_ends(await in_thread(partial(self.book.children, plan)))
+        shown = await self.session.ask(partial(_shown, order_ids=children))
+        if all(child in ends or (child in shown and not shown[child].alive) for child in children):
+            return self._answered(order_id, digest, "CANCEL_TOO_LATE", "the order has come to its end")
+        if plan.trading_day != self.session.trading_day:
+            return self._answered(order_id, digest, "CANCEL_TOO_LATE", f"its trading day {plan.trading_day} is over")
+        return None
+
+    def _answered(self, order_id: str, digest: str, status: str, reason: str) -> RequestAnswer:
+        return RequestAnswer.model_validate(
+            {
+                "timestamp": self.parts.clock.now(),
+                "portfolio_id": self.parts.portfolio,
+                "order_id": order_id,
+                "status": status,
+                "reason": reason,
+                "event_id": f"{order_id}:{status}:{digest}",
+            }
+        )
+
+    async def _repeat(self) -> None:
+        """Cancel whatever is shown alive and is to be cancelled, until the login is over."""
+        bell = Bell(self.session)
+        while True:
+            await self._cancel_shown()
+            await bell.wait(REPEAT_SECONDS)
+
+    async def _cancel_shown(self) -> None:
+        await self.session.ask(self._cancel_alive)
+
+    def _cancel_alive(self, view: View) -> None:
+        """Send the cancels that are due, in the thread of the TqApi."""
+        now = self.parts.clock.monotonic()
+        for order_id in view.order_ids():
+            if order_id not in self._wanted and parent_of(order_id) not in self._wanted:
+                continue
+            if now - self._asked.get(order_id, -REPEAT_SECONDS) >= REPEAT_SECONDS and view.order(order_id).alive:
+                cancel(view, order_id)
+                self._asked[order_id] = now
+                self.parts.figures.count("cancels")
+
+
+def _shown(view: View, order_ids: list[str]) -> Mapping[str, VenueOrder]:
+    return {order_id: view.order(order_id) for order_id in order_ids if view.knows(order_id)}

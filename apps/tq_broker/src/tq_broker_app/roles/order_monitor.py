@@ -1,0 +1,142 @@
+"""tq_order_monitor: tells what became of orders, derived anew from what a login shows.
+
+It keeps nothing: after a restart it tells everything again, and the ids of events make that harmless.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import partial
+
+from loguru import logger
+
+from tq_broker_app.bus.ports import Queue
+from tq_broker_app.messages import OrderRowUpdate, OrdersSeen, OrderUpdate
+from tq_broker_app.record.order_book import OrderBook
+from tq_broker_app.roles.changes import Bell
+from tq_broker_app.roles.parts import Parts, in_thread
+from tq_broker_app.roles.reporting import child_row, order_row, order_update
+from tq_broker_app.roles.sending import unsent_ends
+from tq_broker_app.tq.session import TqSession
+from tq_broker_app.tq.watching import OrderWatch
+from tq_broker_app.trading.plans import ParentPlan, is_part, parent_of
+from tq_broker_app.trading.progress import ChildEnd, Progress, progress_of
+from tq_broker_app.trading.venue_orders import VenueOrder, VenueTrade
+
+__all__ = ["OrderMonitor"]
+
+LATE_SECONDS = 60.0
+"""An order that has come to its end, and whose trades do not add up after so long, is told of in the log."""
+
+Told = OrderUpdate | OrderRowUpdate
+
+
+@dataclass(slots=True)
+class OrderMonitor:
+    """Watches the orders of one account."""
+
+    parts: Parts
+    session: TqSession
+    book: OrderBook = field(init=False)
+    _watch: OrderWatch = field(default_factory=OrderWatch)
+    _orders: dict[str, VenueOrder] = field(default_factory=dict[str, VenueOrder])
+    _trades: dict[str, list[VenueTrade]] = field(default_factory=dict[str, list[VenueTrade]])
+    _plans: dict[str, ParentPlan] = field(default_factory=dict[str, ParentPlan])
+    _foreign: set[str] = field(default_factory=set[str])
+    _told: dict[str, str] = field(default_factory=dict[str, str])
+    _waiting: dict[str, float] = field(default_factory=dict[str, float])
+
+    def __post_init__(self) -> None:
+        self.book = OrderBook(self.parts.store, self.session.account_id)
+
+    async def run(self) -> None:
+        """Tell of all orders, then of every change, until the login is over."""
+        bell = Bell(self.session)
+        await self._look()
+        await self._tell_all_seen()
+        while True:
+            await bell.wait(LATE_SECONDS)
+            await self._look()
+            self._warn_of_late_trades()
+
+    async def _look(self) -> None:
+        changes = await self.session.ask(self._watch.look)
+        self._orders |= changes.orders
+        for trade in changes.trades:
+            self._trades.setdefault(trade.order_id, []).append(trade)
+        changed = [*changes.orders, *(trade.order_id for trade in changes.trades)]
+        for parent in dict.fromkeys(await self._parent(order_id) for order_id in changed):
+            if parent is not None:
+                await self._tell(self._plans[parent])
+        self.parts.figures.set("orders_shown", "Orders that the login shows.", len(self._orders))
+
+    async def _parent(self, order_id: str) -> str | None:
+        """Return whose child an order is; None for one of another client of the account."""
+        parent = parent_of(order_id)
+        if order_id in self._foreign:
+            return None
+        if parent not in self._plans and (plan := await in_thread(partial(self.book.plan, parent))) is not None:
+            self._plans[parent] = plan
+        plan = self._plans.get(parent)
+        own = plan is not None and plan.account_id == self.book.account_id
+        if plan is not None and own and any(child.order_id == order_id for child in plan.children):
+            return parent
+        self._foreign.add(order_id)
+        self.parts.figures.count("foreign_orders")
+        logger.warning("order {} is of another client of the account, or under an id of the gateway's", order_id)
+        return None
+
+    async def _tell(self, plan: ParentPlan) -> None:
+        ends = await self._ends(plan)
+        progress = progress_of(plan, self._orders, self._trades, ends)
+        now = self.parts.clock.now()
+        for child in plan.children:
+            if is_part(child.order_id):
+                order, trades = self._orders.get(child.order_id), self._trades.get(child.order_id, [])
+                await self._publish(child_row(plan, child, order, trades, ends, now))
+        await self._publish(
+            order_row(plan, progress, now) if progress.event is None else order_update(plan, progress, now)
+        )
+        self._take_note(plan, progress)
+
+    async def _ends(self, plan: ParentPlan) -> dict[str, ChildEnd]:
+        """Return how children ended that the exchange does not show; only the ledger knows."""
+        if all(child.order_id in self._orders for child in plan.children):
+            return {}
+        return unsent_ends(await in_thread(partial(self.book.children, plan)))
+
+    async def _publish(self, message: Told) -> None:
+        """Publish what was not told last: the time of telling does not count."""
+        content = message.model_dump_json(exclude={"timestamp"})
+        if self._told.get(message.order_id) != content:
+            await self.parts.publish(Queue.ORDERS, message)
+            self._told[message.order_id] = content
+
+    async def _tell_all_seen(self) -> None:
+        shown = {*self._orders, *(parent_of(order_id) for order_id in self._orders)}
+        await self.parts.publish(
+            Queue.ORDERS,
+            OrdersSeen(
+                timestamp=self.parts.clock.now(),
+                portfolio_id=self.parts.portfolio,
+                trading_day=self.session.trading_day,
+                order_ids=tuple(sorted(shown)),
+            ),
+        )
+
+    def _take_note(self, plan: ParentPlan, progress: Progress) -> None:
+        order_id = plan.wanted.order_id
+        ended = all(not self._orders[c.order_id].alive for c in plan.children if c.order_id in self._orders)
+        if ended and not progress.finished:
+            self._waiting.setdefault(order_id, self.parts.clock.monotonic())
+        else:
+            self._waiting.pop(order_id, None)
+
+    def _warn_of_late_trades(self) -> None:
+        late = [
+            order_id for order_id, since in self._waiting.items() if self.parts.clock.monotonic() - since > LATE_SECONDS
+        ]
+        self.parts.figures.set("orders_without_trades", "Orders at their end whose trades do not add up.", len(late))
+        for order_id in late:
+            logger.error("order {} has come to its end, and its trades do not add up", order_id)
+            self._waiting[order_id] = self.parts.clock.monotonic()

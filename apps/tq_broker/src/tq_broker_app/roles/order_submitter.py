@@ -1,0 +1,191 @@
+"""tq_order_submitter: takes the orders of the engine, and brings each to the exchange at most once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from weakref import WeakValueDictionary
+
+from loguru import logger
+from quant_platform_kit.domain.orders import OrderState
+from quant_platform_kit.domain.runs import OrderRecord
+from quant_platform_kit.services.operate.owners import require_ownership
+
+from tq_broker_app.bus.ports import Queue
+from tq_broker_app.messages import SubmitRequest
+from tq_broker_app.record.order_book import AnotherOrder, OrderBook
+from tq_broker_app.roles.parts import Parts, Point, in_thread
+from tq_broker_app.roles.planning import Planner
+from tq_broker_app.roles.reporting import child_row, order_row, order_update, refusal, unknown_row
+from tq_broker_app.roles.requests import Malformed, read_request, request_digest
+from tq_broker_app.roles.right import Right
+from tq_broker_app.roles.sending import Sender, unsent_ends
+from tq_broker_app.roles.turns import Turns
+from tq_broker_app.tq.session import TqSession
+from tq_broker_app.trading.checks import id_problem
+from tq_broker_app.trading.plans import ParentPlan, is_part, parent_of
+from tq_broker_app.trading.progress import progress_of
+
+__all__ = ["OrderSubmitter"]
+
+LINGERS = frozenset({OrderState.RECORDED, OrderState.SENT, OrderState.UNKNOWN})
+"""States of a child whose way to the exchange is not told to its end."""
+
+
+@dataclass(slots=True)
+class OrderSubmitter:
+    """Orders on their way.
+
+    Parameters
+    ----------
+    holder
+        Who holds the right to send, in words.
+    """
+
+    parts: Parts
+    session: TqSession
+    holder: str
+    book: OrderBook = field(init=False)
+    right: Right = field(init=False)
+    sender: Sender = field(init=False)
+    planner: Planner = field(init=False)
+    _turns: Turns = field(default_factory=Turns)
+    _deciding: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _one_by_one: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary[str, asyncio.Lock])
+
+    def __post_init__(self) -> None:
+        account = self.session.account_id
+        self.book = OrderBook(self.parts.store, account)
+        self.right = Right(self.parts, account, self.holder)
+        self.sender = Sender(self.parts, self.session, self.book, self.right)
+        self.planner = Planner(self.parts, self.session, sends_today=lambda: self.sender.sends_today)
+
+    async def run(self) -> None:
+        """Take orders until cancelled; as long as another one is active, stand by."""
+        keeping = asyncio.create_task(self.right.keep())
+        at_once = self.parts.settings.submitter.prefetch
+        consuming = asyncio.create_task(
+            self.parts.bus.consume(Queue.SUBMIT, self.handle, at_once=at_once, active=self.activate)
+        )
+        try:
+            done, _ = await asyncio.wait((keeping, consuming), return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            for task in (keeping, consuming):
+                task.cancel()
+            await asyncio.gather(keeping, consuming, return_exceptions=True)
+
+    async def stop(self) -> None:
+        """Let a successor begin at once."""
+        await self.right.give_back()
+
+    async def activate(self) -> None:
+        """Take the right to send, then find out what became of every order that the last one left on its way."""
+        held = self.right.holds()
+        await self.right.take()
+        if held:
+            return
+        tq = self.parts.settings.tq
+        await in_thread(partial(require_ownership, self.parts.store, self.book.account_id, tq.service))
+        await self.recover()
+
+    async def recover(self) -> None:
+        """Bring every order that was begun as far as it goes."""
+        today = self.session.trading_day
+        for day in sorted({*await in_thread(self.book.open_days), today}):
+            states = await in_thread(partial(self.book.sent_on, day))
+            if day == today:
+                self.sender.sends_today = len(states)
+            begun = sorted({parent_of(child) for child, state in states.items() if state in LINGERS or is_part(child)})
+            for order_id in begun:
+                await self.pursue(await in_thread(partial(self.book.plan_of, order_id)))
+            if day != today:
+                await self._settle(day)
+
+    async def _settle(self, day: str) -> None:
+        """Record that nothing of an earlier trading day is on its way any more, if that is so."""
+        states = await in_thread(partial(self.book.sent_on, day))
+        if LINGERS.isdisjoint(states.values()):
+            await in_thread(partial(self.book.settle, day, self.parts.clock.now()))
+
+    async def handle(self, body: bytes) -> None:
+        """Process a request of the engine."""
+        self.parts.reached(Point.TAKEN)
+        async with self._turns.ticket() as turn:
+            request = read_request(SubmitRequest, body)
+            if isinstance(request, Malformed):
+                await self._refuse(request, body)
+                return
+            alone = self._one_by_one.setdefault(request.payload.order_id, asyncio.Lock())
+            async with alone:
+                await self._take(request, body, turn)
+
+    async def _take(self, request: SubmitRequest, body: bytes, turn: int) -> None:
+        asked = request.payload
+        problem = id_problem(asked.order_id)
+        if asked.portfolio_id != self.parts.portfolio:
+            problem = f"portfolio_id {asked.portfolio_id!r}: this deployment trades {self.parts.portfolio}"
+        if problem is not None:
+            await self._refuse(Malformed(asked.order_id, asked.portfolio_id, problem), body)
+            return
+        async with self._deciding:
+            plan = await self.planner.plan(request)
+        try:
+            recorded = await in_thread(partial(self.book.record, plan))
+        except AnotherOrder as error:
+            self.planner.release(*(child.order_id for child in plan.children))
+            await self._refuse(Malformed(asked.order_id, asked.portfolio_id, str(error)), body)
+            return
+        self.parts.reached(Point.PLANNED)
+        await self.pursue(recorded, turn, is_new=recorded is plan)
+
+    async def pursue(self, plan: ParentPlan, turn: int | None = None, *, is_new: bool = False) -> None:
+        """Bring all children of a plan as far as they go, and tell what the exchange will not tell."""
+        records = {child.order_id: OrderRecord(plan.order(child)) for child in plan.children}
+        if not is_new:
+            self.planner.reserve(plan)
+            records = await in_thread(partial(self.book.children, plan))
+        try:
+            if turn is not None:
+                await self._turns.come(turn)
+            for child in plan.children:
+                passes = partial(self._pass_on, turn if child is plan.children[-1] else None)
+                records[child.order_id] = await self.sender.bring(plan, child, records[child.order_id], passes)
+        finally:
+            self.planner.release(*records)
+        await self._tell(plan, records, again=not is_new)
+        self.parts.figures.count("requests", outcome="refused" if plan.refused else "taken")
+
+    def _pass_on(self, turn: int | None) -> None:
+        if turn is not None:
+            self._turns.give_back(turn)
+
+    async def _tell(self, plan: ParentPlan, records: Mapping[str, OrderRecord], *, again: bool) -> None:
+        """Tell what no login shows: what was refused or never sent, and what nobody knows."""
+        now, ends = self.parts.clock.now(), unsent_ends(records)
+        unknown = {name: record for name, record in records.items() if record.state is OrderState.UNKNOWN}
+        for child in plan.children:
+            if child.order_id in unknown:
+                note = unknown[child.order_id].transitions[-1].note
+                await self.parts.publish(Queue.ORDERS, unknown_row(plan, child, note, now))
+        if not (ends or plan.refused or again) or unknown or plan.trading_day != self.session.trading_day:
+            if ends and len(ends) == len(plan.children):
+                await self.parts.publish(Queue.ORDERS, order_update(plan, progress_of(plan, {}, {}, ends), now))
+            return
+        orders, trades = await self.session.ask(lambda view: (view.orders(), view.trades()))
+        progress = progress_of(plan, orders, trades, ends)
+        told = order_row(plan, progress, now) if progress.event is None else order_update(plan, progress, now)
+        await self.parts.publish(Queue.ORDERS, told)
+        if len(plan.children) > 1:
+            for child in plan.children:
+                order, own = orders.get(child.order_id), trades.get(child.order_id, [])
+                await self.parts.publish(Queue.ORDERS, child_row(plan, child, order, own, ends, now))
+
+    async def _refuse(self, request: Malformed, body: bytes) -> None:
+        answer = refusal(request, request_digest(body), self.parts.clock.now())
+        logger.warning("request for order {} is REJECTED: {}", request.order_id, request.reason)
+        self.parts.figures.count("requests", outcome="rejected")
+        await self.parts.publish(Queue.ORDERS, answer)

@@ -1,0 +1,210 @@
+"""Bringing the children of a plan to the exchange: at most once each, and found again after any crash."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+
+from loguru import logger
+from quant_platform_kit.domain.errors import LeaseLost
+from quant_platform_kit.domain.orders import ExecutionReport, OrderState
+from quant_platform_kit.domain.runs import OrderRecord, Transition
+from quant_platform_kit.services.operate.switches import switched_off
+
+from tq_broker_app.errors import SessionOver
+from tq_broker_app.record.order_book import OrderBook
+from tq_broker_app.roles.parts import Parts, Point, in_thread
+from tq_broker_app.roles.planning import hours_problem
+from tq_broker_app.roles.right import Right
+from tq_broker_app.tq.reading import View
+from tq_broker_app.tq.sending import answer_to, insert
+from tq_broker_app.tq.session import TqSession
+from tq_broker_app.trading.plans import Child, ParentPlan
+from tq_broker_app.trading.progress import ChildEnd
+from tq_broker_app.trading.venue_orders import VenueOrder, look_alikes
+
+__all__ = ["REFUSED", "Sender", "unsent_ends"]
+
+REFUSED = "refused: "
+"""What the note of a child begins with that one of our gates kept from being sent; others were cancelled."""
+CLOCK_TOLERANCE_SECONDS = 5.0
+"""How far the exchange's clock may be behind ours."""
+SECOND = 1.0
+
+
+def unsent_ends(records: Mapping[str, OrderRecord]) -> dict[str, ChildEnd]:
+    """Return how children ended that never came to the exchange, by id."""
+    ends: dict[str, ChildEnd] = {}
+    for order_id, record in records.items():
+        last = record.transitions[-1] if record.transitions else None
+        if last is not None and last.state is OrderState.CANCELLED and last.execution is None:
+            state = OrderState.REJECTED if last.note.startswith(REFUSED) else OrderState.CANCELLED
+            ends[order_id] = ChildEnd(state, last.note.removeprefix(REFUSED))
+    return ends
+
+
+@dataclass(slots=True)
+class Sender:
+    """Sends the children of plans under the right to send.
+
+    Attributes
+    ----------
+    sends_today
+        How many orders were sent on the trading day of the login.
+    """
+
+    parts: Parts
+    session: TqSession
+    book: OrderBook
+    right: Right
+    sends_today: int = 0
+    _recent: deque[float] = field(default_factory=deque[float])
+
+    async def bring(self, plan: ParentPlan, child: Child, record: OrderRecord, sent: Callable[[], None]) -> OrderRecord:
+        """Bring a child to the exchange, or find out what became of it; return what the ledger knows then.
+
+        Parameters
+        ----------
+        sent
+            Called once it has left, or will not leave: others may be sent.
+
+        Raises
+        ------
+        SessionOver
+            The exchange did not answer: what became of the order is found out after the next login.
+        LeaseLost
+            Another one has the right to send.
+        """
+        if record.state in (OrderState.SENT, OrderState.UNKNOWN):
+            record = await self._looked_up(plan, child, record)
+        if record.state in (OrderState.RECORDED, OrderState.SENT):
+            record = await self._sent(plan, child, record)
+        sent()
+        return await self._answered(plan, child, record) if record.state is OrderState.SENT else record
+
+    async def _sent(self, plan: ParentPlan, child: Child, record: OrderRecord) -> OrderRecord:
+        """Record the intent, read all switches, send: whoever sets a halt finds the intent of what may have passed."""
+        again = record.state is OrderState.SENT
+        if problem := await self._kept_back(plan):
+            return await self._end(plan, record, REFUSED + problem)
+        await self._wait_for_rate()
+        await self.right.require()
+        record = await self._step(plan, record, OrderState.SENT)
+        self.parts.reached(Point.SENT)
+        off, cancelled = await asyncio.gather(in_thread(self._switches), self._cancelled(plan, child))
+        if off or cancelled:
+            note = REFUSED + "; ".join(off) if off else "cancelled before it was sent"
+            return await self._end(plan, record, note)
+        left = await self.session.ask(lambda view: insert(view, plan, child, self.right.holds))
+        if left is None:
+            raise LeaseLost(f"order {child.order_id} was not sent: the right to send, or the trading day, is over")
+        if not left and not again:
+            return await self._unknown(plan, record, "the exchange knows it, and nothing says that it was sent")
+        if left:
+            self.sends_today += 1
+            self.parts.figures.count("orders", outcome="sent again" if again else "sent")
+        self.parts.reached(Point.INSERTED)
+        return record
+
+    async def _answered(self, plan: ParentPlan, child: Child, record: OrderRecord) -> OrderRecord:
+        seconds = self.parts.settings.submitter.answer_seconds
+        begun = self.parts.clock.monotonic()
+        shown = await self.session.ask_async(lambda view: answer_to(view, child.order_id, seconds))
+        if shown is None:
+            raise SessionOver(f"no answer to order {child.order_id} within {seconds:g} s: log in again and look")
+        self.parts.figures.answered(self.parts.clock.monotonic() - begun)
+        self.parts.reached(Point.ANSWERED)
+        return await self._record_answer(plan, record, shown)
+
+    async def _record_answer(self, plan: ParentPlan, record: OrderRecord, shown: VenueOrder) -> OrderRecord:
+        state = OrderState.REJECTED if shown.refused else OrderState.ACKNOWLEDGED
+        told = shown.last_message if shown.refused else f"exchange order id {shown.exchange_order_id or 'not told yet'}"
+        record = await self._step(plan, record, state, ExecutionReport(record.order, state, (), told))
+        self.parts.figures.count("orders", outcome=state.value.lower())
+        self.parts.reached(Point.ANSWER_RECORDED)
+        return record
+
+    async def _looked_up(self, plan: ParentPlan, child: Child, record: OrderRecord) -> OrderRecord:
+        """Ask the exchange what became of an order that may have left; SENT if it certainly did not arrive."""
+        if plan.trading_day != self.session.trading_day:
+            return await self._unknown(plan, record, f"it was sent on {plan.trading_day}, and that day is over")
+        await self._let_appear(record)
+        shown, others = await self.session.ask(lambda view: _find(view, plan, child, record))
+        if shown is not None:
+            return await self._record_answer(plan, record, shown)
+        if others:
+            return await self._unknown(plan, record, f"it is not shown, and it may be one of {', '.join(others)}")
+        return record
+
+    async def _let_appear(self, record: OrderRecord) -> None:
+        """Wait until what was sent has appeared, if it arrived."""
+        sent = max(step.at for step in record.transitions if step.state is OrderState.SENT)
+        passed = (self.parts.clock.now() - sent).total_seconds()
+        await asyncio.sleep(max(0.0, self.parts.settings.submitter.visibility_seconds - passed))
+
+    async def _unknown(self, plan: ParentPlan, record: OrderRecord, note: str) -> OrderRecord:
+        if record.state is OrderState.UNKNOWN:
+            return record
+        logger.error("order {} is UNKNOWN: {}; see `tq-broker resolve`", record.order.client_order_id, note)
+        self.parts.figures.count("orders", outcome="unknown")
+        return await self._step(plan, record, OrderState.UNKNOWN, note=note)
+
+    async def _kept_back(self, plan: ParentPlan) -> str | None:
+        """Return why a child may not be sent any more."""
+        if plan.trading_day != self.session.trading_day:
+            return f"its trading day {plan.trading_day} is over"
+        age = self.parts.clock.now() - plan.received_at
+        if age > self.parts.settings.orders.max_age:
+            return f"it was received {age.total_seconds():.0f} s ago, and nothing shows that it was sent"
+        if self.sends_today >= self.parts.settings.orders.max_actions_per_day:
+            return f"{self.sends_today} orders were sent today, as many as may be"
+        return await self.session.ask_async(lambda view: self._closed(view, plan))
+
+    async def _closed(self, view: View, plan: ParentPlan) -> str | None:
+        known = await view.contract(plan.wanted.symbol)
+        if known is None:
+            return f"symbol {plan.wanted.symbol} is not listed today"
+        return hours_problem(self.parts, known[0], view.trading_day)
+
+    async def _wait_for_rate(self) -> None:
+        """Wait until another order may be sent in this second."""
+        most, clock = self.parts.settings.orders.max_actions_per_second, self.parts.clock
+        while len(self._recent) >= most and (wait := self._recent[-most] + SECOND - clock.monotonic()) > 0:
+            await asyncio.sleep(wait)
+        self._recent.append(clock.monotonic())
+        while len(self._recent) > most:
+            self._recent.popleft()
+
+    def _switches(self) -> list[str]:
+        tq = self.parts.settings.tq
+        return switched_off(self.parts.store, tq.service, self.book.account_id, tq.mode)
+
+    def _cancelled(self, plan: ParentPlan, child: Child) -> Awaitable[bool]:
+        return in_thread(lambda: self.book.cancel_intended(plan, child))
+
+    async def _end(self, plan: ParentPlan, record: OrderRecord, note: str) -> OrderRecord:
+        self.parts.figures.count("orders", outcome="not sent")
+        return await self._step(plan, record, OrderState.CANCELLED, note=note)
+
+    async def _step(
+        self,
+        plan: ParentPlan,
+        record: OrderRecord,
+        state: OrderState,
+        execution: ExecutionReport | None = None,
+        note: str = "",
+    ) -> OrderRecord:
+        step = Transition(state, self.right.epoch, self.parts.clock.now(), execution, note)
+        steps = self.book.steps(plan.trading_day)
+        return await in_thread(lambda: steps.record(record, step))
+
+
+def _find(view: View, plan: ParentPlan, child: Child, record: OrderRecord) -> tuple[VenueOrder | None, list[str]]:
+    """Return an order under its own id, and those that may be it under an id of the gateway's."""
+    if view.knows(child.order_id):
+        return view.order(child.order_id), []
+    assert record.first_sent is not None, "it was sent"
+    others = look_alikes(plan, child, view.orders(), record.first_sent.timestamp(), CLOCK_TOLERANCE_SECONDS)
+    return None, list(others)
