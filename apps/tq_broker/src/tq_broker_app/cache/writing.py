@@ -8,6 +8,8 @@ from contextlib import contextmanager
 
 from quant_platform_kit.domain.errors import InvalidInput, StoreError
 from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 __all__ = ["TTL_SECONDS", "AccountCache", "PositionCache", "account_key", "breakdown_key", "open_cache", "position_key"]
@@ -15,19 +17,24 @@ __all__ = ["TTL_SECONDS", "AccountCache", "PositionCache", "account_key", "break
 TTL_SECONDS = 3600
 """How long a value stays that nobody writes again: that of a monitor that is gone disappears."""
 
-ANSWER_SECONDS = 5.0
 
+def open_cache(host: str, port: int, db: int, password: str = "", *, timeout_seconds: float = 4.0) -> Redis:
+    """Return a client of Redis, which connects with the first command.
 
-def open_cache(host: str, port: int, db: int, password: str = "") -> Redis:
-    """Return a client of Redis that gives up a silent server after 5 s; it connects with the first command."""
+    Parameters
+    ----------
+    timeout_seconds
+        How long connecting, or one answer, may take. What fails is tried once more, at once.
+    """
     return Redis(
         host=host,
         port=port,
         db=db,
         password=password or None,
-        socket_timeout=ANSWER_SECONDS,
-        socket_connect_timeout=ANSWER_SECONDS,
+        socket_timeout=timeout_seconds,
+        socket_connect_timeout=timeout_seconds,
         socket_keepalive=True,
+        retry=Retry(NoBackoff(), 1),
     )
 
 

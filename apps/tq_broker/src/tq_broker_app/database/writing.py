@@ -18,7 +18,11 @@ from tq_broker_app.database.tables import IDENTITY, ORDER_EVENT, ORDER_HISTORY
 __all__ = ["OrderWriter"]
 
 _UPSERT = upsert()
-_INSERT_EVENT = insert(ORDER_EVENT).on_conflict_do_nothing(index_elements=[ORDER_EVENT.c.event_id])
+_INSERT_EVENT = (
+    insert(ORDER_EVENT)
+    .on_conflict_do_nothing(index_elements=[ORDER_EVENT.c.event_id])
+    .returning(ORDER_EVENT.c.event_id)
+)
 _IDENTITY_OF = select(*(ORDER_HISTORY.c[name] for name in IDENTITY)).where(ORDER_HISTORY.c.id == bindparam("order_id"))
 _ABSENT = ("exchange_order_id", "parent_order_id", "trading_day", "reason")
 """Columns of text that are NULL where there is nothing to say."""
@@ -68,7 +72,7 @@ class OrderWriter:
     def write_event_only(self, event: OrderEvent) -> bool:
         """Write an event that changes no order; return False where it was written before."""
         with sorted_errors(f"event {event.event_id}"), self._engine.begin() as connection:
-            return connection.execute(_INSERT_EVENT, _event(event)).rowcount == 1
+            return connection.execute(_INSERT_EVENT, _event(event)).one_or_none() is not None
 
     def mark_unknown(self, portfolio_id: str, trading_day: str, known_ids: Collection[str]) -> list[str]:
         """Mark orders of a portfolio UNKNOWN that cannot be ALIVE any more, as far as anybody can tell.
