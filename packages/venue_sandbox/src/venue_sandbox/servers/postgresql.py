@@ -12,22 +12,20 @@ import re
 import secrets
 import shlex
 import shutil
-import socket
 import subprocess
-import tempfile
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from venue_sandbox.servers.machine import CannotRun, Say, apt_get, free_ports, in_order, system
+from venue_sandbox.servers.private import guarded_folder
 from venue_sandbox.servers.signals import undisturbed
 
-__all__ = ["CannotRun", "Running", "postgresql"]
+__all__ = ["RunningPostgresql", "postgresql"]
 
 PROGRAMS = ("initdb", "pg_ctl", "postgres")
 PLACES = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/postgresql*/bin", "/usr/local/pgsql/bin")
-SYSTEM_PLACES = ("/usr/sbin", "/sbin")
-"""Where runuser and apt-get's helpers are, also for a root whose path leaves them out."""
 CLUSTER_SETTINGS = Path("/etc/postgresql-common/createcluster.d")
 NO_POSTGRESQL = """\
 PostgreSQL is not on this machine, and cannot be installed from here. Do one of these and run again:
@@ -41,16 +39,10 @@ START_SECONDS = 60
 STOP_SECONDS = 30
 LOG_LINES = 20
 
-Say = Callable[[str], None]
-
-
-class CannotRun(Exception):
-    """PostgreSQL cannot be had here, and what to do about it."""
-
 
 @dataclass(frozen=True, slots=True)
-class Running:
-    """A server that runs.
+class RunningPostgresql:
+    """A server that runs, until it is stopped or killed.
 
     Attributes
     ----------
@@ -58,14 +50,29 @@ class Running:
         Address of its first database, with the superuser and his password.
     restart
         Command line that restarts it as after a crash.
+    cluster
+        The server itself.
     """
 
     url: str
     restart: str
+    cluster: Cluster
+
+    def start(self) -> None:
+        """Start it again, on the same port with what was committed, and wait until it takes connections."""
+        self.cluster.start_again()
+
+    def stop(self) -> None:
+        """Have it end in order, whoever is connected, and wait until it has."""
+        self.cluster.stop()
+
+    def kill(self) -> None:
+        """End it as a crash would, and wait until it has ended."""
+        self.cluster.stop("immediate")
 
 
 @contextmanager
-def postgresql(say: Say = lambda line: None) -> Generator[Running]:
+def postgresql(say: Say = lambda line: None) -> Generator[RunningPostgresql]:
     """Run a server on a free port of 127.0.0.1 for as long as the context lasts.
 
     Parameters
@@ -79,27 +86,27 @@ def postgresql(say: Say = lambda line: None) -> Generator[Running]:
         There is no PostgreSQL here, or it did not start.
     """
     programs, user = _find_programs() or _install_programs(say), _owner()
-    folder = Path(tempfile.mkdtemp(prefix="quant-services-"))
-    cluster = _Cluster(programs, folder, user, secrets.token_hex(16))
-    try:
-        say(f"making a cluster with {programs} in {folder}")
-        cluster.make()
-        port = cluster.start()
-        say(f"started on port {port}")
-        yield Running(
-            f"postgresql+psycopg://quant:{cluster.password}@127.0.0.1:{port}/postgres",
-            shlex.join(cluster.command("pg_ctl", "restart", "-w", "-m", "immediate")),
-        )
-    finally:
-        with undisturbed():
-            if not cluster.stop():
-                say(f"pg_ctl could not stop the server of {cluster.data}")
-            shutil.rmtree(folder)
-            say(f"stopped, {folder} removed")
+    with guarded_folder() as folder:
+        cluster = Cluster(programs, folder, user, secrets.token_hex(16))
+        try:
+            say(f"making a cluster with {programs} in {folder}")
+            cluster.make()
+            port = cluster.start()
+            say(f"started on port {port}")
+            yield RunningPostgresql(
+                f"postgresql+psycopg://quant:{cluster.password}@127.0.0.1:{port}/postgres",
+                shlex.join(cluster.command("pg_ctl", "restart", "-w", "-m", "immediate")),
+                cluster,
+            )
+        finally:
+            with undisturbed():
+                if not cluster.stop():
+                    say(f"pg_ctl could not stop the server of {cluster.data}")
+                say("stopped")
 
 
 @dataclass(frozen=True)
-class _Cluster:
+class Cluster:
     """A cluster of this run alone.
 
     Attributes
@@ -131,7 +138,7 @@ class _Cluster:
 
     def command(self, program: str, *arguments: str) -> list[str]:
         """Return the command line of one of the programs, run by the owner."""
-        prefix = [_system("runuser") or "runuser", "-u", self.owner, "--"] if self.owner else []
+        prefix = [system("runuser") or "runuser", "-u", self.owner, "--"] if self.owner else []
         return [*prefix, str(self.programs / program), "-D", str(self.data), *arguments]
 
     def make(self) -> None:
@@ -148,13 +155,14 @@ class _Cluster:
         settings = self.data / "postgresql.conf"
         as_made = settings.read_text(encoding="utf-8")
         for attempt in range(1, START_ATTEMPTS + 1):
-            port = _free_port()
+            (port,) = free_ports(1)
             settings.write_text(
-                f"{as_made}\nlisten_addresses = '127.0.0.1'\nport = {port}\nunix_socket_directories = ''\n",
+                f"{as_made}\nlisten_addresses = '127.0.0.1'\nport = {port}\nunix_socket_directories = ''\n"
+                f"external_pid_file = '{self.folder / 'postgresql.pid'}'\n",
                 encoding="utf-8",
             )
             try:
-                self.run("pg_ctl", "start", "-w", "-t", str(START_SECONDS), "-l", str(self.log))
+                self.start_again()
             except CannotRun:
                 # Somebody else may have taken the port since it was found free.
                 if attempt == START_ATTEMPTS or "Address already in use" not in self.log_end():
@@ -163,11 +171,15 @@ class _Cluster:
                 return port
         raise AssertionError("the last attempt returned or raised")
 
-    def stop(self) -> bool:
+    def start_again(self) -> None:
+        """Start the server on the port it has been given, and wait until it takes connections."""
+        self.run("pg_ctl", "start", "-w", "-t", str(START_SECONDS), "-l", str(self.log))
+
+    def stop(self, *modes: str) -> bool:
         """Stop the server, if it runs; whether it does not run any more."""
         if not (self.data / "postmaster.pid").exists():
             return True
-        for mode in ("fast", "immediate"):
+        for mode in modes or ("fast", "immediate"):
             stopping = self.command("pg_ctl", "stop", "-w", "-t", str(STOP_SECONDS), "-m", mode)
             if subprocess.run(stopping, cwd="/", capture_output=True, check=False).returncode == 0:
                 return True
@@ -201,40 +213,25 @@ def _find_programs() -> Path | None:
     return next((path for path in found if all(os.access(path / name, os.X_OK) for name in PROGRAMS)), None)
 
 
-def _search_path() -> str:
-    return os.pathsep.join((*os.get_exec_path(), *SYSTEM_PLACES))
-
-
-def _system(program: str) -> str | None:
-    return shutil.which(program, path=_search_path())
-
-
 def _owner() -> str | None:
     """Return who runs the server: PostgreSQL refuses to be run by root."""
     if os.geteuid() != 0:
         return None
-    if _system("runuser") is None:
+    if system("runuser") is None:
         raise CannotRun("root needs runuser (package util-linux) to run PostgreSQL as another user; or run as a user")
     users = {entry.pw_name for entry in pwd.getpwall()}
     return "postgres" if "postgres" in users else "nobody"
 
 
-def _free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 def _install_programs(say: Say) -> Path:
     """Install PostgreSQL from the distribution, without making or starting a cluster; return its folder."""
-    if os.geteuid() != 0 or _system("apt-get") is None:
+    if os.geteuid() != 0 or system("apt-get") is None:
         raise CannotRun(NO_POSTGRESQL)
     say("not on this machine; installing the package postgresql with apt-get")
-    with _without_main_cluster():
-        if not _apt_get("install", "--no-install-recommends", "postgresql"):
+    with in_order, _without_main_cluster():
+        if not apt_get("install", "--no-install-recommends", "postgresql"):
             say("the list of packages may be old; fetching it")
-            if not (_apt_get("update") and _apt_get("install", "--no-install-recommends", "postgresql")):
+            if not (apt_get("update") and apt_get("install", "--no-install-recommends", "postgresql")):
                 raise CannotRun(f"apt-get failed, see above.\n{NO_POSTGRESQL}")
     programs = _find_programs()
     if programs is None:
@@ -256,11 +253,3 @@ def _without_main_cluster() -> Generator[None]:
         for folder in folders:
             if not any(folder.iterdir()):
                 folder.rmdir()
-
-
-def _apt_get(*arguments: str) -> bool:
-    """Run apt-get without questions and without restarting services; return whether it succeeded."""
-    command = ["apt-get", "-y", "-q", "-o", "DPkg::Lock::Timeout=120", *arguments]
-    quiet = {"DEBIAN_FRONTEND": "noninteractive", "NEEDRESTART_SUSPEND": "1", "PATH": _search_path()}
-    assignments = [f"{name}={value}" for name, value in quiet.items()]
-    return subprocess.run(["env", *assignments, *command], stdin=subprocess.DEVNULL, check=False).returncode == 0

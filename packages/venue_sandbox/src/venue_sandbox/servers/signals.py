@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import threading
 from collections.abc import Generator
 from contextlib import contextmanager
 
@@ -11,7 +12,10 @@ __all__ = ["undisturbed"]
 
 @contextmanager
 def undisturbed() -> Generator[None]:
-    """Finish a clean-up whatever signals come; of the main thread only."""
+    """Finish a clean-up whatever signals come; they come to the main thread only, so others need nothing."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     before = [signal.signal(number, signal.SIG_IGN) for number in numbers]
     try:
