@@ -16,6 +16,7 @@ __all__ = ["ROOT", "Checkout", "Member"]
 ROOT = Path(__file__).resolve().parent.parent
 
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
+_EXTRAS = re.compile(r"(?P<name>[A-Za-z0-9._-]+)\s*\[(?P<extras>[^\]]*)\]")
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,9 @@ class Member:
         Import names of what stands in its ``src``.
     requires
         Import names of the libraries that its ``pyproject.toml`` asks for, other members left out.
+    comes_with
+        Import names of the libraries that come with the extras of other members it always asks for, such as
+        ``quant-platform-kit[sql]``.
     is_released
         Whether ``release`` knows it.
     has_strategies
@@ -42,6 +46,7 @@ class Member:
     folder: Path
     packages: tuple[str, ...]
     requires: frozenset[str]
+    comes_with: frozenset[str]
     is_released: bool
     has_strategies: bool
 
@@ -73,14 +78,15 @@ class Checkout:
         workspace = _read(self.root / "pyproject.toml")["tool"]["uv"]["workspace"]["members"]
         files = sorted({file for glob in workspace for file in self.root.glob(f"{glob}/pyproject.toml")})
         projects = {file: _read(file) for file in files}
-        own = {_normal(project["project"]["name"]) for project in projects.values()}
+        own = {_normal(project["project"]["name"]): project for project in projects.values()}
         imported = _import_names()
         return tuple(
             Member(
                 project["project"]["name"],
                 file.parent.relative_to(self.root),
                 tuple(_packages_in(file.parent / "src")),
-                frozenset(name for wanted in _wanted(project) - own for name in _names_of(wanted, imported)),
+                frozenset(name for wanted in _wanted(project) - own.keys() for name in _names_of(wanted, imported)),
+                frozenset(name for wanted in _extras(project, own) for name in _names_of(wanted, imported)),
                 is_released="release" in project.get("tool", {}),
                 has_strategies="quant.strategies" in project["project"].get("entry-points", {}),
             )
@@ -140,6 +146,16 @@ def _read(file: Path) -> dict[str, Any]:
 
 def _packages_in(folder: Path) -> Iterator[str]:
     return (file.parent.name for file in sorted(folder.glob("*/__init__.py")))
+
+
+def _extras(project: dict[str, Any], own: dict[str, dict[str, Any]]) -> Iterator[str]:
+    """Yield the normalised names of the distributions in the extras of other members that a project always asks for."""
+    for requirement in project["project"].get("dependencies", []):
+        if (found := _EXTRAS.match(requirement)) and (member := own.get(_normal(found["name"]))):
+            offered = member["project"].get("optional-dependencies", {})
+            names = (name.strip() for name in found["extras"].split(","))
+            asked = (_NAME.match(each) for name in names for each in offered.get(name, []))
+            yield from (_normal(match[0]) for match in asked if match and _normal(match[0]) not in own)
 
 
 def _wanted(project: dict[str, Any]) -> set[str]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from checkout import Checkout
+from checkout import Checkout, Member
 
 __all__ = ["KIT", "Plant", "Rule", "rules"]
 
@@ -24,6 +24,15 @@ SNAPSHOTS = "snapshot_pipelines"
 WEB_LIBRARIES = ("anyio", "fastapi", "starlette", "uvicorn")
 TEMPLATE_LIBRARIES = ("jinja2", "markupsafe")
 STORE_AND_CLOUD_LIBRARIES = ("apprise", "google", "psycopg", "requests", "sqlalchemy", "urllib3")
+
+ROOMS_OF_APPS = {
+    "bus": ("aio_pika",),
+    "cache": ("redis",),
+    "database": ("alembic", "psycopg", "sqlalchemy"),
+    "operations": ("aiohttp", "prometheus_client"),
+    "tq": ("tqsdk",),
+}
+"""Rooms of apps, and the libraries that an app which asks for them imports there and nowhere else."""
 
 Plant = tuple[str, str]
 
@@ -94,8 +103,10 @@ def _strategies_and_apps(tree: Checkout) -> Iterator[Rule]:
             if member.has_strategies:
                 yield _only(package, strategies_see, (*others, *_kit("ports", "services", "web"), "pyarrow"))
             if member.is_app:
-                closed = (*_kit("cli", "testing"), *WEB_LIBRARIES, *TEMPLATE_LIBRARIES, *STORE_AND_CLOUD_LIBRARIES)
-                yield _only(package, (*apps_see, *member.requires), (*others, *closed))
+                own = sorted(member.requires.union(library for _, library in _rooms_of(tree, member)))
+                closed = (*WEB_LIBRARIES, *TEMPLATE_LIBRARIES, *STORE_AND_CLOUD_LIBRARIES)
+                planted = (*_kit("cli", "testing"), *(name for name in closed if name not in own))
+                yield _only(package, (*apps_see, *own), (*others, *planted))
     yield _known_to(tree, "Only stands, campaigns and benchmarks import apps", tree.apps, (STANDS, *tree.outside))
     yield Rule(
         "Apps are independent of each other",
@@ -110,16 +121,22 @@ def _libraries(tree: Checkout) -> Iterator[Rule]:
         if member.is_app and (own := tree.client_libraries(member)):
             known_to = (*member.packages, *tree.outside)
             yield _known_to(tree, f"Only {member.folder} imports its client library", own, known_to)
+    homes = _homes(tree)
+    for library, rooms in sorted(homes.items()):
+        (room,) = {name.rpartition(".")[2] for name in rooms}
+        elsewhere = (_at_home(member) for member in tree.members if library in member.requires and not member.is_app)
+        known_to = (*rooms, *(name for names in elsewhere for name in names), *tree.outside)
+        yield _known_to(tree, f"Of apps only the room {room} imports {library}", (library,), known_to)
     for name, libraries, rooms in (
         ("HTTP stands in kit.web", WEB_LIBRARIES, ("web",)),
         ("Templates stand in kit.web, kit.report and the page of a snapshot", TEMPLATE_LIBRARIES, ("report", "web")),
         (
             "Stores, clouds and senders of notices stand in kit.adapters and release.cloud",
-            STORE_AND_CLOUD_LIBRARIES,
+            tuple(name for name in STORE_AND_CLOUD_LIBRARIES if name not in homes),
             ("adapters",),
         ),
     ):
-        deploying = (f"{RELEASE}.cloud", f"{RELEASE}.demo") if libraries is STORE_AND_CLOUD_LIBRARIES else ()
+        deploying = (f"{RELEASE}.cloud", f"{RELEASE}.demo") if "google" in libraries else ()
         drawing = (f"{SNAPSHOTS}.page",) if libraries is TEMPLATE_LIBRARIES else ()
         yield _known_to(tree, name, libraries, (*_kit(*rooms), *deploying, *drawing, *tree.outside))
 
@@ -188,6 +205,25 @@ def _outermost(tree: Checkout) -> Iterator[Rule]:
 
 
 # --- what the rules are made of ----------------------------------------------------------------
+
+
+def _rooms_of(tree: Checkout, app: Member) -> Iterator[tuple[str, str]]:
+    """Yield the rooms of an app that are there for a library it asks for, each with the library."""
+    for package in app.packages:
+        for room in tree.rooms(package):
+            libraries = ROOMS_OF_APPS.get(room.rpartition(".")[2], ())
+            yield from ((room, name) for name in libraries if name in app.requires | app.comes_with)
+
+
+def _homes(tree: Checkout) -> dict[str, tuple[str, ...]]:
+    """Return by library in which rooms of apps it stands."""
+    found = [pair for member in tree.members if member.is_app for pair in _rooms_of(tree, member)]
+    return {library: tuple(room for room, other in found if other == library) for _, library in found}
+
+
+def _at_home(member: Member) -> tuple[str, ...]:
+    """Return where a member that is no app imports the libraries of such rooms."""
+    return _kit("adapters") if KIT in member.packages else member.packages
 
 
 def _kit(*rooms: str) -> tuple[str, ...]:
