@@ -36,3 +36,8 @@ class Role(Enum):
     def offset(self) -> int:
         """Its place among the eight: its port is that of the first plus this."""
         return list(Role).index(self)
+
+    @property
+    def consumes(self) -> bool:
+        """Whether it takes messages from a queue: then what is under way ends first."""
+        return not self.value.endswith("monitor")

@@ -6,7 +6,6 @@ submitted yet will not be sent.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -21,6 +20,7 @@ from tq_broker_app.roles.parts import Parts, Point, in_thread
 from tq_broker_app.roles.reporting import refusal
 from tq_broker_app.roles.requests import Malformed, read_request, request_digest
 from tq_broker_app.roles.sending import unsent_ends
+from tq_broker_app.roles.together import until_first
 from tq_broker_app.tq.reading import View
 from tq_broker_app.tq.sending import cancel
 from tq_broker_app.tq.session import TqSession
@@ -44,7 +44,6 @@ class OrderCanceller:
     book: OrderBook = field(init=False)
     _wanted: set[str] = field(default_factory=set[str])
     _asked: dict[str, float] = field(default_factory=dict[str, float])
-    _intended: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
         self.book = OrderBook(self.parts.store, self.session.account_id)
@@ -52,9 +51,7 @@ class OrderCanceller:
     async def run(self) -> None:
         """Take cancels, and repeat them, until cancelled."""
         self._wanted |= await in_thread(self.book.cancels)
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._repeat())
-            tasks.create_task(self.parts.bus.consume(Queue.CANCEL, self.handle, at_once=AT_ONCE))
+        await until_first(self._repeat(), self.parts.bus.consume(Queue.CANCEL, self.handle, at_once=AT_ONCE))
 
     async def handle(self, body: bytes) -> None:
         """Process a cancel of the engine."""

@@ -65,7 +65,8 @@ class OrderMonitor:
         for trade in changes.trades:
             self._trades.setdefault(trade.order_id, []).append(trade)
         changed = [*changes.orders, *(trade.order_id for trade in changes.trades)]
-        for parent in dict.fromkeys(await self._parent(order_id) for order_id in changed):
+        parents = [await self._parent(order_id) for order_id in changed]
+        for parent in dict.fromkeys(parents):
             if parent is not None:
                 await self._tell(self._plans[parent])
         self.parts.figures.set("orders_shown", "Orders that the login shows.", len(self._orders))
@@ -133,10 +134,9 @@ class OrderMonitor:
             self._waiting.pop(order_id, None)
 
     def _warn_of_late_trades(self) -> None:
-        late = [
-            order_id for order_id, since in self._waiting.items() if self.parts.clock.monotonic() - since > LATE_SECONDS
-        ]
+        now = self.parts.clock.monotonic()
+        late = [order_id for order_id, since in self._waiting.items() if now - since > LATE_SECONDS]
         self.parts.figures.set("orders_without_trades", "Orders at their end whose trades do not add up.", len(late))
         for order_id in late:
             logger.error("order {} has come to its end, and its trades do not add up", order_id)
-            self._waiting[order_id] = self.parts.clock.monotonic()
+            self._waiting[order_id] = now

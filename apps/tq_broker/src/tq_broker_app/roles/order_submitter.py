@@ -22,6 +22,7 @@ from tq_broker_app.roles.reporting import child_row, order_row, order_update, re
 from tq_broker_app.roles.requests import Malformed, read_request, request_digest
 from tq_broker_app.roles.right import Right
 from tq_broker_app.roles.sending import Sender, unsent_ends
+from tq_broker_app.roles.together import until_first
 from tq_broker_app.roles.turns import Turns
 from tq_broker_app.tq.session import TqSession
 from tq_broker_app.trading.checks import id_problem
@@ -64,19 +65,9 @@ class OrderSubmitter:
 
     async def run(self) -> None:
         """Take orders until cancelled; as long as another one is active, stand by."""
-        keeping = asyncio.create_task(self.right.keep())
         at_once = self.parts.settings.submitter.prefetch
-        consuming = asyncio.create_task(
-            self.parts.bus.consume(Queue.SUBMIT, self.handle, at_once=at_once, active=self.activate)
-        )
-        try:
-            done, _ = await asyncio.wait((keeping, consuming), return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                task.result()
-        finally:
-            for task in (keeping, consuming):
-                task.cancel()
-            await asyncio.gather(keeping, consuming, return_exceptions=True)
+        consuming = self.parts.bus.consume(Queue.SUBMIT, self.handle, at_once=at_once, active=self.activate)
+        await until_first(self.right.keep(), consuming)
 
     async def stop(self) -> None:
         """Let a successor begin at once."""

@@ -1,0 +1,23 @@
+"""What commands have in common: the settings, and how errors end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tq_broker_app.settings import Settings, environment, read_settings
+
+__all__ = ["AsJson", "Config", "settings_of"]
+
+Config = Annotated[
+    Path,
+    typer.Option("--config", envvar="TQ_BROKER_CONFIG", help="The settings.", show_default=True),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document a line.")]
+
+
+def settings_of(config: Path) -> Settings:
+    """Return the settings of a file and of the environment."""
+    return read_settings(config, environment())

@@ -1,0 +1,70 @@
+"""The page of a service for its supervisor: ``/healthz``, and ``/metrics`` for Prometheus."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from aiohttp import web
+from quant_platform_kit.domain.errors import InvalidInput
+
+from tq_broker_app.operations.figures import Figures
+
+__all__ = ["Health", "served"]
+
+SHUTDOWN_SECONDS = 0.5
+
+
+@dataclass(slots=True)
+class Health:
+    """What a service says of itself.
+
+    Attributes
+    ----------
+    phase
+        ``starting``, ``working`` or ``stopping``.
+    details
+        More, such as the account and the trading day of its login.
+    """
+
+    role: str
+    phase: str = "starting"
+    details: dict[str, str] = field(default_factory=dict[str, str])
+
+    @property
+    def good(self) -> bool:
+        """Whether it works."""
+        return self.phase == "working"
+
+
+@asynccontextmanager
+async def served(health: Health, figures: Figures, host: str, port: int) -> AsyncGenerator[int]:
+    """Serve the page as long as the context lasts; yield its port.
+
+    Raises
+    ------
+    InvalidInput
+        Nobody can listen there.
+    """
+
+    async def healthz(_: web.Request) -> web.Response:
+        document = {"role": health.role, "phase": health.phase, **health.details}
+        return web.json_response(document, status=200 if health.good else 503)
+
+    async def metrics(_: web.Request) -> web.Response:
+        return web.Response(body=figures.text(), content_type="text/plain", charset="utf-8")
+
+    app = web.Application()
+    app.add_routes([web.get("/healthz", healthz), web.get("/metrics", metrics)])
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, host, port)
+        try:
+            await site.start()
+        except OSError as error:
+            raise InvalidInput(f"operations.host {host}, port {port}: {error}; choose a free port") from error
+        yield runner.addresses[0][1]
+    finally:
+        await runner.cleanup()
