@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Run the tests that need real servers, against private servers that live no longer than the tests.
 
-A server is started, on a free port of 127.0.0.1, when the first test needs it; see ``scripts/services``. Nothing that
-was running before is touched; whatever was started is stopped, on Ctrl-C too. The last line tells the CPU time of all
-processes.
+A server is started, on a free port of 127.0.0.1, once it is known that a test needs it; see ``scripts/services``.
+Nothing that was running before is touched; whatever was started is stopped, on Ctrl-C too. The last line tells the CPU
+time of all processes.
 
 Usage
 -----
@@ -22,13 +22,13 @@ import tempfile
 from pathlib import Path
 from types import FrameType
 
-from services import postgresql, storage
+from services import postgresql, rabbitmq, redis, storage
 from services.accounting import accounted
 from services.areas import ROOT, UnknownArea, chosen, folders
 from services.supply import Supply
 from venue_sandbox.servers.signals import undisturbed
 
-SERVERS = {postgresql.VARIABLE: postgresql.serve, storage.VARIABLE: storage.serve}
+SERVERS = {server.VARIABLE: server.serve for server in (postgresql, rabbitmq, redis, storage)}
 SIDE_BY_SIDE = ("-n", "4", "--dist", "loadgroup", "--no-loadscope-reorder")
 STOP_SECONDS = 30
 

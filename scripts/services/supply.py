@@ -1,7 +1,8 @@
-"""Servers for tests, started when the first test needs them.
+"""Servers for tests, started side by side when the first test needs them.
 
 A test process asks over a Unix socket, whose path is in TEST_SERVERS: it sends the name of a variable, such as
-TEST_POSTGRES_URL, and gets a JSON document with that variable and others of the server; or ``{"error": ...}``.
+TEST_POSTGRES_URL, and gets a JSON document with that variable and others of the server; or ``{"error": ...}``. One that
+only wants the server started does not wait for the answer.
 """
 
 from __future__ import annotations
@@ -12,11 +13,13 @@ import select
 import socket
 import subprocess
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, ExitStack
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, ExitStack, suppress
+from functools import partial
 from pathlib import Path
 
 from venue_sandbox.servers.launch import Unhealthy
-from venue_sandbox.servers.postgresql import CannotRun
+from venue_sandbox.servers.machine import CannotRun
 
 __all__ = ["Serve", "Supply", "say"]
 
@@ -42,7 +45,8 @@ class Supply:
     def __init__(self, folder: Path, servers: Mapping[str, Serve]) -> None:
         self.path = folder / "servers"
         self._servers = servers
-        self._answers: dict[str, dict[str, str]] = {}
+        self._starting = ThreadPoolExecutor(len(servers))
+        self._answers: dict[str, Future[dict[str, str]]] = {}
         self._running = ExitStack()
 
     def __enter__(self) -> Supply:
@@ -52,6 +56,8 @@ class Supply:
         return self
 
     def __exit__(self, *_: object) -> None:
+        # What is being started is waited for: it has to be stopped, too.
+        self._starting.shutdown(cancel_futures=True)
         self._running.close()
 
     def serve_while(self, process: subprocess.Popen[bytes]) -> int:
@@ -59,13 +65,12 @@ class Supply:
         while (ended := process.poll()) is None:
             if select.select([self._listener], [], [], POLL_SECONDS)[0]:
                 asking, _ = self._listener.accept()
-                with asking, asking.makefile("rw") as stream:
-                    stream.write(json.dumps(self._answer(stream.readline().strip())))
+                self._answer(_line(asking)).add_done_callback(partial(_tell, asking))
         return ended
 
-    def _answer(self, variable: str) -> dict[str, str]:
+    def _answer(self, variable: str) -> Future[dict[str, str]]:
         if variable not in self._answers:
-            self._answers[variable] = self._start(variable)
+            self._answers[variable] = self._starting.submit(self._start, variable)
         return self._answers[variable]
 
     def _start(self, variable: str) -> dict[str, str]:
@@ -74,3 +79,14 @@ class Supply:
         except (CannotRun, Unhealthy) as error:
             say(str(error))
             return {"error": str(error)}
+
+
+def _line(asking: socket.socket) -> str:
+    with asking.makefile("r") as stream:
+        return stream.readline().strip()
+
+
+def _tell(asking: socket.socket, answer: Future[dict[str, str]]) -> None:
+    """Send an answer, if somebody waits for it."""
+    with asking, suppress(BrokenPipeError):
+        asking.sendall(json.dumps({} if answer.cancelled() else answer.result()).encode())

@@ -34,6 +34,14 @@ from .brokers.app_frame import longbridge_login
 
 Start = Callable[..., Server]
 
+SERVERS = {
+    "database": "TEST_POSTGRES_URL",
+    "endpoint": "TEST_GS_ENDPOINT",
+    "rabbitmq_url": "TEST_RABBITMQ_URL",
+    "redis_url": "TEST_REDIS_URL",
+}
+"""The variables that name servers, by the fixture that asks for one."""
+
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -41,6 +49,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(Path(__file__).parent):
             item.add_marker(pytest.mark.services)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Have the servers that the tests need started at once, side by side."""
+    fixtures = {name for item in session.items for name in getattr(item, "fixturenames", ())}
+    for variable in (variable for fixture, variable in SERVERS.items() if fixture in fixtures):
+        supply = os.environ.get("TEST_SERVERS")
+        if supply and not os.environ.get(variable):
+            with socket.socket(socket.AF_UNIX) as asking:
+                asking.connect(supply)
+                asking.sendall(f"{variable}\n".encode())
 
 
 def needed(name: str) -> str:
@@ -73,6 +92,18 @@ def endpoint() -> str:
 
 
 @pytest.fixture(scope="session")
+def rabbitmq_url() -> str:
+    """Return the address of the RabbitMQ that runs for all tests: names of queues have to be a test's own."""
+    return needed("TEST_RABBITMQ_URL")
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> str:
+    """Return the address of the Redis that runs for all tests: keys have to be a test's own."""
+    return needed("TEST_REDIS_URL")
+
+
+@pytest.fixture(scope="session")
 def ports() -> set[int]:
     """Return the ports of 127.0.0.1 that were opened for this run."""
     return Server.opened
@@ -86,7 +117,7 @@ def only_servers_of_this_run(ports: set[int], monkeypatch: pytest.MonkeyPatch) -
     def guarded(connect: Callable[[socket.socket, Any], Any]) -> Callable[[socket.socket, Any], Any]:
         def check(self: socket.socket, address: Any) -> Any:
             if self.family != socket.AF_UNIX:
-                named = [urlsplit(os.environ.get(name, "")) for name in ("TEST_POSTGRES_URL", "TEST_GS_ENDPOINT")]
+                named = [urlsplit(os.environ.get(name, "")) for name in SERVERS.values()]
                 allowed = {f"127.0.0.1:{port}" for port in ports} | {f"{part.hostname}:{part.port}" for part in named}
                 host = f"{address[0]}:{address[1]}"
                 if host not in allowed:
