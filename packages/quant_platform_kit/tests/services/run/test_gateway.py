@@ -61,6 +61,7 @@ NO_ORDERS = {
 """Modules that may name ``submit``, and why no order of a run goes through them; nothing deployed imports them."""
 WORDS = {
     "apps/longbridge/src/longbridge_app/broker.py": "what the worker process is asked to do, in submit",
+    "apps/tq_broker/src/tq_broker_app/bus/ports.py": "the name of a queue",
     "packages/quant_platform_kit/src/quant_platform_kit/paper/client.py": "the request on the wire, in submit",
     "packages/quant_platform_kit/src/quant_platform_kit/paper/venue.py": "the venue's own table of requests",
     "release/src/quant_release/images/builders.py": "gcloud's word for a build",
