@@ -19,6 +19,8 @@ from venue_sandbox.venues.tqsdk.venue import Venue
 __all__ = ["MarketDataServer"]
 
 SYMBOL = re.compile(r'"([A-Z]+\.[^"\\,]+)\\?"')
+LISTED = re.compile(r"multi_symbol_info\(class: \[FUTURE\], expired: false\)")
+"""What `query_quotes(ins_class="FUTURE", expired=False)` asks: the one query without names that is served."""
 FIRST: Message = {"mdhis_more_data": False, "quotes": {}, "ins_list": "", "charts": {}}
 
 
@@ -70,6 +72,10 @@ class MarketDataServer:
         variables = message.get("variables", {})
         known = descriptions(self.venue.contracts.values(), frozenset(self.venue.expired))
         asked = dict.fromkeys(SYMBOL.findall(f"{query} {json.dumps(variables)}"))
+        if LISTED.search(query):
+            asked |= dict.fromkeys(
+                symbol for symbol, it in known.items() if it["class"] == "FUTURE" and not it["expired"]
+            )
         found = [known[symbol] for symbol in asked if symbol in known]
         answer = {"query_id": name, "query": query, "variables": variables, "result": {"multi_symbol_info": found}}
         socket.feed.push([{"symbols": {name: answer}}])
