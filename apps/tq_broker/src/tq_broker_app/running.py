@@ -186,13 +186,14 @@ class _Watched:
 async def _handling(role: Role, parts: Parts) -> AsyncGenerator[Service]:
     """Yield a service that writes what monitors tell."""
     from tq_broker_app.cache.writing import AccountCache, PositionCache, open_cache
-    from tq_broker_app.database.engine import open_engine
-    from tq_broker_app.database.migrating import migrate
-    from tq_broker_app.database.writing import OrderWriter
     from tq_broker_app.roles.handlers import AccountHandler, OrderHandler, PositionHandler
 
     settings = parts.settings
     if role is Role.ORDER_HANDLER:
+        from tq_broker_app.database.engine import open_engine
+        from tq_broker_app.database.migrating import migrate
+        from tq_broker_app.database.writing import OrderWriter
+
         await asyncio.to_thread(migrate, settings.database.url)
         engine = open_engine(settings.database.url)
         try:

@@ -13,7 +13,6 @@ from aio_pika.exceptions import CONNECTION_EXCEPTIONS, ChannelClosed, DeliveryEr
 from loguru import logger
 from quant_platform_kit.domain.errors import InvalidInput, QuantError
 from quant_platform_kit.ports.clock import Clock
-from yarl import URL
 
 from tq_broker_app.bus.names import Place, places
 from tq_broker_app.bus.ports import Active, BusDown, Handle, Queue
@@ -96,7 +95,8 @@ class RabbitBus:
                 await connection.close()
 
     async def _connect(self) -> Connection:
-        url = URL(self._settings.url.get_secret_value()).update_query(heartbeat=str(self._settings.heartbeat_seconds))
+        url = self._settings.url.get_secret_value()
+        url += f"{'&' if '?' in url else '?'}heartbeat={self._settings.heartbeat_seconds}"
         return await aio_pika.connect(url, connection_class=Connection, timeout=CONNECT_SECONDS)
 
     async def _exchange(self, place: Place) -> AbstractExchange:

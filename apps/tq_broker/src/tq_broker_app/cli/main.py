@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
+import threading
+from typing import Annotated
 
 import typer
 from quant_platform_kit.domain.errors import QuantError
@@ -22,8 +26,17 @@ app.command()(run)
 
 
 @app.callback()
-def _group() -> None:
+def _group(stop_at_eof: Annotated[bool, typer.Option("--stop-at-eof", hidden=True)] = False) -> None:
     """Take the options that all commands share."""
+    if stop_at_eof:
+        threading.Thread(target=_stop_at_eof, daemon=True).start()
+
+
+def _stop_at_eof() -> None:
+    """Stop as if told to when standard input ends, as it does when the parent dies."""
+    while os.read(0, 1 << 16):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def main() -> None:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import sys
-import threading
 from pathlib import Path
 from typing import Annotated
 
@@ -25,13 +23,10 @@ def run(
     role: Annotated[Role, typer.Argument(help="Which service.")],
     config: Config = Path("/etc/tq-broker/config.yaml"),
     as_json: Annotated[bool, typer.Option("--json", help="Log JSON lines on the console.")] = False,
-    stop_at_eof: Annotated[bool, typer.Option("--stop-at-eof", hidden=True)] = False,
 ) -> None:
     """Run a service until SIGTERM: exit 0 then, 75 to be started again, 1 for settings that cannot be meant."""
     settings = settings_of(config)
     log_to(Path(os.path.expandvars(settings.operations.log_path)), role.image, as_json=as_json)
-    if stop_at_eof:
-        threading.Thread(target=_stop_at_eof, daemon=True).start()
     code = run_role(role, settings, _announce, _pass)
     sys.stdout.flush()
     sys.stderr.flush()
@@ -45,9 +40,3 @@ def _announce(port: int) -> None:
 
 def _pass(point: Point) -> None:
     """Go on."""
-
-
-def _stop_at_eof() -> None:
-    while os.read(0, 1 << 16):
-        pass
-    os.kill(os.getpid(), signal.SIGTERM)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from datetime import UTC
+from email.utils import format_datetime
+from functools import partial
 
 from aiohttp import web
 
@@ -42,6 +45,18 @@ def applications(venue: Venue) -> tuple[web.Application, web.Application]:
     venue.told, venue.quoted = sockets.push, market.quoted
     application = web.Application()
     application.add_routes(AuthServer(venue).routes())
-    application.add_routes([web.get("/td", trade.serve), web.get("/md", market.serve)])
+    application.add_routes([web.get("/td", trade.serve), web.get("/md", market.serve), web.get("/", _tell_time)])
+    application.on_response_prepare.append(partial(_date, venue))
     desk.resume()
     return application, control_application(Floor(venue, desk, trade))
+
+
+async def _tell_time(_: web.Request) -> web.Response:
+    """Answer with nothing but the time, which is in every answer's header."""
+    return web.Response()
+
+
+async def _date(venue: Venue, request: web.Request, response: web.StreamResponse) -> None:
+    """Let every answer tell the venue's time."""
+    del request
+    response.headers["Date"] = format_datetime(venue.clock.now().astimezone(UTC), usegmt=True)
