@@ -7,11 +7,13 @@ import re
 import shutil
 import subprocess
 import tomllib
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from quant_platform_kit.adapters.calendar_tables import load_calendar, with_closed_days
 from tq_broker_app.names import RESTART, Role
 from tq_broker_app.settings import Settings, read_settings
 
@@ -193,3 +195,22 @@ def test_the_example_is_settings_and_what_it_leaves_out_is_the_default(tmp_path:
     named = read_settings(tmp_path / "config.yaml", {"TQ_BROKER__TQ__RUN_MODE": "real"})
     assert named.submitter == settings.submitter
     assert named.tq.broker_id
+
+
+def test_both_runbooks_have_the_same_commands_and_parts() -> None:
+    english, chinese = ((ROOT / f"docs/runbooks/tq-broker{end}.md").read_text() for end in ("", ".zh"))
+    for pattern in (r"(?ms)^ *```\w+\n.*?^ *```$", r"(?m)^#+ ", r"(?m)^\|(?=.*\|$)", r"(?m)^\d\. "):
+        assert re.findall(pattern, english) == re.findall(pattern, chinese)
+    for role in Role:
+        row = f"| `{role.value}` | `{role.image}` |"
+        assert row in english
+        assert row in chinese
+        assert f"| {FIRST_PORT + role.offset} |" in english
+
+
+def test_the_holidays_of_the_runbook_are_such_a_file(tmp_path: Path) -> None:
+    (example,) = re.findall(r"(?ms)^```json\n(.*?)^```$", (ROOT / "docs/runbooks/tq-broker.md").read_text())
+    (tmp_path / "closed.json").write_text(example)
+    calendar = with_closed_days(load_calendar("XSHG"), tmp_path / "closed.json")
+    assert not calendar.is_session(date(2027, 1, 1))
+    assert calendar.is_session(date(2027, 1, 4))
