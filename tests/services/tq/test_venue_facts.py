@@ -243,6 +243,42 @@ def test_a_new_day_has_other_lots_no_orders_and_takes_ids_again(player: Player, 
     assert filled == {"A": 2}
 
 
+def reconnected_over(it: Scene, operation: str) -> Any:
+    """Return what a client shows that has logged in again by itself after an operation which resets connections."""
+    api = it.client()
+    resting = api.insert_order(REBAR, "BUY", "OPEN", 2, 3400, order_id="B")
+    until(api, lambda: resting.exchange_order_id)
+    api._reconnect_timer.timer = 0.0
+    it.do(operation, end="abrupt")
+    until(api, lambda: 2019112902 in codes(api))
+    account = api._data["trade"][api._account._account_list[0]._account_key]
+    shown = {name.split(".")[0]: order.status for name, order in api.get_order().items()}
+    api.cancel_order("B")
+    rest(api)
+    return account["trading_day"], shown, [row["outcome"] for row in it.look("cancels")]
+
+
+def reconnected_over_a_day(it: Scene) -> Any:
+    return reconnected_over(it, "roll")
+
+
+def reconnected_over_a_failover(it: Scene) -> Any:
+    return reconnected_over(it, "failover")
+
+
+def test_a_client_that_logs_in_again_by_itself_keeps_orders_that_are_no_more(
+    player: Player, start: Callable[..., Server]
+) -> None:
+    venue = start("venues.tqsdk", "--trading-day", "20250307")
+    assert player.play(reconnected_over_a_failover, venue) == [
+        "20250307",
+        {"B": "ALIVE", "SERVER": "ALIVE"},
+        ["dropped"],
+    ]
+    venue = start("venues.tqsdk", "--trading-day", "20250307")
+    assert player.play(reconnected_over_a_day, venue) == ["20250310", {"B": "ALIVE"}, ["dropped"]]
+
+
 def system_information(it: Scene) -> Any:
     it.client()
 

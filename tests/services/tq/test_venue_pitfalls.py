@@ -99,7 +99,7 @@ def test_after_an_abnormal_drop_it_logs_in_again(player: Player, venue: Server) 
 
 def insert_while_down(it: Scene) -> Any:
     api = it.client()
-    api._reconnect_timer.timer = time.time() + 0.5
+    api._reconnect_timer.timer = time.time() + 1.0
     it.fault("drop_abrupt", user=USER)
     until(api, lambda: DROPPED in codes(api))
     order = api.insert_order(REBAR, "BUY", "OPEN", 1, 3510, order_id="A")

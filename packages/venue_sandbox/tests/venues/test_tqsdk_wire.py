@@ -382,6 +382,22 @@ def test_a_connection_that_hangs_stays_open(on_the_wire: Callable[..., None]) ->
     on_the_wire(play)
 
 
+def test_a_login_is_never_answered_or_cut_off(on_the_wire: Callable[..., None]) -> None:
+    async def play(wire: Wire) -> None:
+        await wire.fault("hang", operation="login")
+        await wire.fault("drop_abrupt", operation="login", applied=False)
+        async with wire.connected() as silent, wire.connected() as cut:
+            await silent.send("req_login", user_name=USER, password="pw")
+            with pytest.raises(TimeoutError):
+                await silent.until(lambda data: data["trade"], 0.05)
+            await cut.send("req_login", user_name=USER, password="pw")
+            assert await cut.end() == 1006
+        async with wire.logged_in():
+            assert (await wire.look("requests"))["login"] == 3
+
+    on_the_wire(play)
+
+
 def test_the_day_ends_with_a_break_after_which_a_login_shows_the_next_day(on_the_wire: Callable[..., None]) -> None:
     async def play(wire: Wire) -> None:
         async with wire.logged_in() as connection:

@@ -72,16 +72,17 @@ class Journal:
         self._write(self._venue_line())
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file; nothing is written any more."""
         if self._file is not None:
             self._file.close()
+            self._file = None
 
     # --- writing ---------------------------------------------------------------------------------
 
     def _write(self, line: list[Any]) -> None:
-        assert self._file is not None
-        self._file.write(json.dumps(line, ensure_ascii=False) + "\n")
-        self._file.flush()
+        if self._file is not None:
+            self._file.write(json.dumps(line, ensure_ascii=False) + "\n")
+            self._file.flush()
 
     def _rewrite(self) -> None:
         """Write everything to another file, which takes the place of this one."""
