@@ -58,10 +58,10 @@ class Desk:
         order = self.venue.new_order(request)
         book.known.add(request.id)
         reason = fault.text if isinstance(fault, Reject) else refusal(request, book, self.venue.moment(request.symbol))
-        self.venue.decided(arrival, "refused" if reason else "taken", reason, order.number)
         if fault is not None:
             self.hits[order.number] = fault
         self._enter(book, order, reason)
+        self.venue.decided(arrival, "refused" if reason else "taken", reason, order.number)
 
     def place(self, user: str, request: OrderRequest, gateway: Gateway) -> Order:
         """Enter the order of another client of the account; it is shown by the id of the trading system."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -16,7 +16,7 @@ from venue_sandbox.venues.tqsdk.orders import Order, Trade
 from venue_sandbox.venues.tqsdk.positions import Position
 from venue_sandbox.venues.tqsdk.quotes import Quote
 from venue_sandbox.venues.tqsdk.trading_time import read_day
-from venue_sandbox.venues.tqsdk.venue import Arrival, Gateway, Restore, Venue
+from venue_sandbox.venues.tqsdk.venue import Arrival, Gateway, Note, Restore, Venue
 
 __all__ = ["Journal", "JournalError"]
 
@@ -42,7 +42,7 @@ class Journal:
     venue: Venue
     path: Path
     restore: Restore = "orders"
-    _file: IO[str] | None = None
+    _file: IO[bytes] | None = None
 
     @classmethod
     def open(cls, path: Path, venue: Venue, restore: Restore | None = None) -> Journal:
@@ -57,19 +57,17 @@ class Journal:
         venue.restoring = journal.leave
         return journal
 
-    def note(self, kind: str, key: str, value: Any) -> None:
-        """Write the state of one thing, or of everything."""
-        if kind == "everything":
+    def note(self, *notes: Note) -> None:
+        """Write the state of some things at once, or of everything."""
+        if any(kind == "everything" for kind, _, _ in notes):
             self._rewrite()
-        elif kind == "venue":
-            self._write(self._venue_line())
         else:
-            self._write([kind, key, _ADAPTERS[kind].dump_python(value, mode="json")])
+            self._write([self._venue_line() if note[0] == "venue" else _line(*note) for note in notes])
 
     def leave(self, restore: Restore) -> None:
         """Say what the next start brings back."""
         self.restore = restore
-        self._write(self._venue_line())
+        self._write([self._venue_line()])
 
     def close(self) -> None:
         """Close the file; nothing is written any more."""
@@ -79,19 +77,18 @@ class Journal:
 
     # --- writing ---------------------------------------------------------------------------------
 
-    def _write(self, line: list[Any]) -> None:
+    def _write(self, lines: list[list[Any]]) -> None:
+        """Write lines in one step, of which a kill leaves all or nothing."""
         if self._file is not None:
-            self._file.write(json.dumps(line, ensure_ascii=False) + "\n")
-            self._file.flush()
+            self._file.write(_text(lines).encode())
 
     def _rewrite(self) -> None:
         """Write everything to another file, which takes the place of this one."""
         fresh = self.path.with_name(f"{self.path.name}.new")
-        with fresh.open("w", encoding="utf-8") as stream:
-            stream.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in self._lines())
+        fresh.write_text(_text(self._lines()), encoding="utf-8")
         os.replace(fresh, self.path)
         self.close()
-        self._file = self.path.open("a", encoding="utf-8")
+        self._file = self.path.open("ab", buffering=0)
 
     def _lines(self) -> Iterator[list[Any]]:
         yield self._venue_line()
@@ -188,6 +185,10 @@ class Journal:
                 book.rename()
             else:
                 book.forget()
+
+
+def _text(lines: Iterable[list[Any]]) -> str:
+    return "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
 
 
 def _line(kind: str, key: str, value: Any) -> list[Any]:

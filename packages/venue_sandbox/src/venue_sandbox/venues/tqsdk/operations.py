@@ -193,7 +193,7 @@ def tick(floor: Floor, asked: Tick) -> None:
     if quote.bid > quote.ask:
         raise FaultError(f"bid {quote.bid} is above ask {quote.ask}")
     venue.quotes[asked.symbol] = quote
-    venue.noted("quote", asked.symbol, quote)
+    venue.noted(("quote", asked.symbol, quote))
     venue.quoted([asked.symbol])
     for book in list(venue.books.values()):
         _revalue(floor, book, asked.symbol)
@@ -274,7 +274,7 @@ def set_clock(floor: Floor, asked: SetClock) -> None:
     if asked.instant is not None:
         clock.ahead = clock.ahead_at(asked.instant)
     clock.ahead += asked.forward
-    floor.venue.noted("venue", "", None)
+    floor.venue.noted(("venue", "", None))
 
 
 def roll(floor: Floor, asked: Roll) -> dict[str, Any]:
@@ -296,7 +296,7 @@ def roll(floor: Floor, asked: Roll) -> dict[str, Any]:
     if asked.instant is not None:
         venue.clock.ahead = venue.clock.ahead_at(asked.instant)
     floor.server.closed_until = time.monotonic() + asked.break_seconds
-    venue.noted("everything", "", None)
+    venue.noted(("everything", "", None))
     floor.end(asked.end)
     for user in venue.books:
         venue.told(user, [venue.snapshot(user, gone[user])])
@@ -312,7 +312,7 @@ def failover(floor: Floor, asked: Failover) -> dict[str, Any]:
     gone = {book.user: Gone.all_of(book) for book in books}
     for book in books:
         book.rename()
-    venue.noted("everything", "", None)
+    venue.noted(("everything", "", None))
     floor.end(asked.end, asked.user)
     for user in gone:
         venue.told(user, [venue.snapshot(user, gone[user])])
@@ -323,7 +323,7 @@ def expire(floor: Floor, asked: Expire) -> None:
     """Let a contract expire, or live again."""
     floor.contract(asked.symbol)
     (floor.venue.expired.add if asked.expired else floor.venue.expired.discard)(asked.symbol)
-    floor.venue.noted("venue", "", None)
+    floor.venue.noted(("venue", "", None))
 
 
 def change(floor: Floor, asked: Change) -> None:

@@ -19,7 +19,7 @@ from venue_sandbox.venues.tqsdk.rules import Moment
 from venue_sandbox.venues.tqsdk.settings import Exceptions, Settings
 from venue_sandbox.venues.tqsdk.trading_time import CLOSED_DAYS, day_text, in_hours
 
-__all__ = ["Arrival", "Day", "Gateway", "Gone", "Restore", "Venue", "notice"]
+__all__ = ["Arrival", "Day", "Gateway", "Gone", "Note", "Restore", "Venue", "notice"]
 
 Restore = Literal["orders", "server-ids", "nothing"]
 """What a restart brings back of the day's orders: all, under the ids of the trading system, or none."""
@@ -27,6 +27,9 @@ Restore = Literal["orders", "server-ids", "nothing"]
 NANOSECONDS = 1_000_000_000
 MOST_FRONTS = 9
 MOST_SESSION = 1 << 31
+
+Note = tuple[str, str, Any]
+"""The newest state of one thing: its kind, its key, and what it is."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -119,7 +122,7 @@ class Venue:
     quoted
         Hears which quotes have moved.
     noted
-        Hears what is to be kept over a restart: a kind, and what it is about.
+        Hears what is to be kept over a restart, all of it or nothing.
     restoring
         Hears what the next start is to bring back; None where nothing is kept.
     """
@@ -138,7 +141,7 @@ class Venue:
     trades: int = 0
     told: Callable[[str, list[Diff]], None] = _nobody
     quoted: Callable[[Iterable[str]], None] = _nobody
-    noted: Callable[[str, str, Any], None] = _nobody
+    noted: Callable[[*tuple[Note, ...]], None] = _nobody
     restoring: Callable[[Restore], None] | None = None
 
     def __post_init__(self) -> None:
@@ -154,7 +157,7 @@ class Venue:
         if book is None:
             cash = self.settings.funded.get(user, self.settings.balance)
             book = self.books[user] = Book(user, self.market(), Funds(cash, cash))
-            self.noted("funds", user, book.funds)
+            self.noted(("funds", user, book.funds))
         return book
 
     def market(self) -> Market:
@@ -190,13 +193,13 @@ class Venue:
             request=request,
         )
         self.arrivals.append(arrival)
-        self.noted("arrival", str(arrival.sequence), arrival)
+        self.noted(("arrival", str(arrival.sequence), arrival))
         return arrival
 
     def decided(self, arrival: Arrival, outcome: str, text: str = "", number: int | None = None) -> None:
         """Take note of what has become of a request."""
         arrival.outcome, arrival.text, arrival.number = outcome, text, number
-        self.noted("arrival", str(arrival.sequence), arrival)
+        self.noted(("arrival", str(arrival.sequence), arrival))
 
     def new_order(self, request: OrderRequest, gateway: Gateway | None = None) -> Order:
         """Return an order of a request that came through a gateway, the venue's own if none is given."""
@@ -226,16 +229,14 @@ class Venue:
         account: bool = True,
     ) -> None:
         """Tell a user, and the journal, what has changed."""
-        orders, trades = list(orders), list(trades)
-        for order in orders:
-            self.noted("order", f"{book.user}/{order.number}", order)
-        for trade in trades:
-            self.noted("trade", f"{book.user}/{trade.id}", trade)
-        for symbol in symbols:
-            self.noted("position", f"{book.user}/{symbol}", book.position(symbol))
-        if account:
-            self.noted("funds", book.user, book.funds)
-        self.told(book.user, [self._diff(book, orders, trades, list(symbols), account)])
+        orders, trades, symbols = list(orders), list(trades), list(symbols)
+        self.noted(
+            *(("order", f"{book.user}/{order.number}", order) for order in orders),
+            *(("trade", f"{book.user}/{trade.id}", trade) for trade in trades),
+            *(("position", f"{book.user}/{symbol}", book.position(symbol)) for symbol in symbols),
+            ("funds", book.user, book.funds),
+        )
+        self.told(book.user, [self._diff(book, orders, trades, symbols, account)])
 
     def _diff(
         self, book: Book, orders: list[Order], trades: list[Trade], symbols: list[str], account: bool
