@@ -121,14 +121,17 @@ def answer(call: Callable[[], Any]) -> str:
 
 
 @contextmanager
-def at_most(seconds: float) -> Iterator[None]:
-    """Raise `Blocked` in the library when it has not returned after so many seconds."""
+def at_most(seconds: float, since: Callable[[], Any] = lambda: True) -> Iterator[None]:
+    """Raise `Blocked` in the library when it has not returned so many seconds after something has become true."""
+    left = [seconds]
 
     def stop(*_: Any) -> None:
-        raise Blocked
+        left[0] -= PAUSE if since() else 0.0
+        if left[0] <= 0:
+            raise Blocked
 
     before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    signal.setitimer(signal.ITIMER_REAL, PAUSE, PAUSE)
     try:
         yield
     finally:

@@ -214,7 +214,6 @@ def test_an_order_from_another_thread_is_not_sent_while_nothing_wakes_the_owner(
 def coalesced(it: Scene) -> Any:
     api = it.client()
     it.fault("coalesce", fills=9)
-    it.fault("delay_accept", seconds=0.2, skip=1)
     order = api.insert_order(REBAR, "BUY", "OPEN", 9, 3510, order_id="A")
     seen = [(order.status, order.volume_left)]
     while order.status == "ALIVE":
@@ -231,7 +230,7 @@ def test_updates_coalesce_and_only_trades_tell_the_fills(player: Player, venue: 
 
 def late_trade(it: Scene) -> Any:
     api = it.client()
-    it.fault("late_trade", seconds=0.3)
+    it.fault("late_trade", seconds=1.0)
     order = finished(api, api.insert_order(REBAR, "BUY", "OPEN", 9, 3510, order_id="A"))
     early = len(order.trade_records), order.volume_left
     until(api, lambda: order.trade_records)
@@ -247,7 +246,7 @@ def test_trades_come_after_the_order_has_finished(player: Player, venue: Server)
 
 def bad_login(it: Scene) -> Any:
     try:
-        with at_most(1.5):
+        with at_most(1.5, since=lambda: it.look("requests").get("login")):
             it.client(password="bad")
     except Blocked:
         return "blocked"

@@ -328,8 +328,8 @@ def test_faults_of_inserts(on_the_wire: Callable[..., None]) -> None:
             await wire.fault("reject", order="A", text="CTP:不可以")
             await wire.fault("lose_insert", order="B")
             await wire.fault("coalesce", order="C", fills=4)
-            await wire.fault("late_trade", order="D", seconds=0.05)
-            await wire.fault("delay_accept", order="E", seconds=0.05)
+            await wire.fault("late_trade", order="D", seconds=0.2)
+            await wire.fault("delay_accept", order="E", seconds=0.3)
             for order_id in "ABCDE":
                 await connection.insert(order_id)
             await connection.until(lambda data: data["trade"][USER]["orders"]["D"]["status"] == "FINISHED")
@@ -352,7 +352,7 @@ def test_faults_of_cancels(on_the_wire: Callable[..., None]) -> None:
         async with wire.logged_in() as connection:
             await wire.fault("reject_cancel", order="A")
             await wire.fault("fill_races_cancel", order="B")
-            await wire.fault("delay_arrival", operation="insert", order="C", seconds=0.05)
+            await wire.fault("delay_arrival", operation="insert", order="C", seconds=0.2)
             for order_id in "ABC":
                 await connection.insert(order_id, price=3400)
                 await connection.send("cancel_order", user_id=USER, order_id=order_id)
@@ -404,12 +404,12 @@ def test_the_day_ends_with_a_break_after_which_a_login_shows_the_next_day(on_the
             await connection.insert("A")
             await connection.until(lambda data: data["trade"][USER]["orders"]["A"]["status"] == "FINISHED")
             assert connection.data["trade"][USER]["trading_day"] == "20250303"
-            assert await wire.do("roll", break_seconds=0.05) == {"trading_day": "20250304"}
+            assert await wire.do("roll", break_seconds=0.3) == {"trading_day": "20250304"}
             assert await connection.end() == 1000
         with pytest.raises(WSServerHandshakeError):
             async with wire.logged_in():
                 pass
-        await asyncio.sleep(0.06)
+        await asyncio.sleep(0.31)
         async with wire.logged_in() as connection:
             account = connection.data["trade"][USER]
             assert account["trading_day"] == "20250304"
