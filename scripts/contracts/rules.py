@@ -157,7 +157,12 @@ def _rooms_of_the_tools(tree: Checkout) -> Iterator[Rule]:
     for room, *shared in (
         ("venues", ("http",)),
         ("cloud", ("values",), ("database", "rest")),
-        ("stands", ("futures",), ("exchange_stand", "platform", "registry", "tqsdk"), ("stand",)),
+        (
+            "stands",
+            ("futures", "futures_memory", "futures_rows"),
+            ("exchange_stand", "platform", "registry", "tqsdk"),
+            ("stand",),
+        ),
     ):
         below = {name for layer in shared for name in layer}
         names = (name.rpartition(".")[2] for name in tree.rooms(f"{SANDBOX}.{room}"))

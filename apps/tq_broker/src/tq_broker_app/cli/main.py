@@ -4,25 +4,30 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import threading
+from importlib.metadata import entry_points
 from typing import Annotated
 
 import typer
-from quant_platform_kit.domain.errors import QuantError
 
 from tq_broker_app.cli.run import run
+from tq_broker_app.cli.running import PROGRAM, run_command_line
 
-__all__ = ["main"]
+__all__ = ["app", "main"]
+
+ENTRY_POINTS = "tq_broker.commands"
+"""Entry point group: each loads a `typer.Typer` that becomes a sub-command of its name."""
 
 app = typer.Typer(
-    name="tq-broker",
+    name=PROGRAM,
     help="Orders of an engine on China futures: eight services over RabbitMQ, Redis, PostgreSQL and TqSDK.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
 app.command()(run)
+for _entry in entry_points(group=ENTRY_POINTS):
+    app.add_typer(_entry.load(), name=_entry.name)
 
 
 @app.callback()
@@ -40,9 +45,5 @@ def _stop_at_eof() -> None:
 
 
 def main() -> None:
-    """Run the command; an error of the user's is one line and status 1."""
-    try:
-        app()
-    except QuantError as error:
-        sys.stderr.write(f"tq-broker: {' '.join(str(error).split())}\n")
-        sys.exit(1)
+    """Run the command line."""
+    run_command_line(app)
