@@ -28,7 +28,7 @@ CONNECT_SECONDS = 5.0
 CONFIRM_SECONDS = 10.0
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
 STANDBY_SECONDS = 0.5
-LOCKED = 405
+LOCKED = "RESOURCE_LOCKED"
 CLOSE_SECONDS = 6.0
 
 
@@ -123,7 +123,7 @@ class RabbitBus:
             try:
                 await (await opened(connection)).declare_queue(name, exclusive=True)
             except ChannelClosed as error:
-                if f"{LOCKED}" not in str(error):
+                if LOCKED not in str(error):
                     raise InvalidInput(f"queue {name} cannot be had: {error}") from error
             else:
                 return

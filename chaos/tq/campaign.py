@@ -1,0 +1,272 @@
+"""One campaign: servers, a venue, eight services and a second submitter, an engine, trouble, and the count."""
+
+import asyncio
+import json
+import os
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Generator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from tq_broker_app.bus.names import places
+from tq_broker_app.bus.ports import Queue
+from tq_broker_app.roles.parts import Point
+from tq_broker_app.settings import read_settings
+from venue_sandbox.servers.forking import Nursery
+from venue_sandbox.servers.launch import Server
+from venue_sandbox.servers.postgresql import postgresql
+from venue_sandbox.servers.private import Running
+from venue_sandbox.servers.rabbitmq import rabbitmq
+from venue_sandbox.servers.redis import redis
+from venue_sandbox.stands.futures import ROLES, Addresses, FuturesSite
+from venue_sandbox.stands.tqsdk import TqStand
+
+from chaos.tq.engine import Engine
+from chaos.tq.faults import Trouble, Weights
+from chaos.tq.judging import Evidence, Verdict, judge, read_evidence
+from chaos.tq.orders import HOLDINGS, SYMBOLS, Wish, request, wishes
+from chaos.tq.worker import IN_A_SEND, Plan
+
+__all__ = ["CHANCES", "WEIGHTS", "Campaign", "Outcome"]
+
+WORKER = "chaos.tq.worker"
+PORTFOLIO = "DUSBX-chaos"
+USER = "DUSBX-demo"
+OPENS = datetime(2026, 11, 30, 1, 5, tzinfo=UTC)
+"""Monday 09:05 in Shanghai: seventy minutes until the first break."""
+NEXT_DAY = datetime(2026, 12, 1, 1, 5, tzinfo=UTC)
+WORDS = ("--duplicates", "overwrite", "--slices", "2", "--slice-delay", "0.05", "--restore", "orders")
+CHANCES = {
+    **{point.name: 0.09 for point in IN_A_SEND},
+    **{point.name: 0.01 for point in (Point.TAKEN, Point.PLANNED, Point.ANSWER_RECORDED, Point.INTENDED)},
+    **{point.name: 0.004 for point in (Point.PUBLISHED, Point.WRITTEN)},
+}
+WEIGHTS: Weights = {
+    "kill": 6,
+    "pause": 1.5,
+    "server": 1,
+    "drop_graceful": 2,
+    "drop_abrupt": 2,
+    "failover": 1,
+    "again": 4,
+    "unbind": 1,
+    "series": 1,
+}
+BURST, BURST_SECONDS = 4, 1.0
+CALM_SECONDS, SETTLE_SECONDS = 150.0, 4.0
+SETTINGS: dict[str, dict[str, Any]] = {
+    "submitter": {"lease_seconds": 2, "visibility_seconds": 0.5, "answer_seconds": 3},
+    "orders": {"max_age_seconds": 900, "max_actions_per_second": 1000, "max_actions_per_day": 100000},
+    "rabbitmq": {"heartbeat_seconds": 2},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a campaign found, and what happened in it."""
+
+    verdict: Verdict
+    kills: Mapping[str, int]
+    in_a_send: int
+    trouble: Mapping[str, int]
+    exits: Mapping[str, int]
+    seconds: float
+    quiet: bool
+
+    @property
+    def good(self) -> bool:
+        """Whether nothing went wrong, and everything came to its end."""
+        return self.verdict.good and self.quiet
+
+    def line(self) -> dict[str, Any]:
+        """Return the campaign's line."""
+        found = {name: getattr(self.verdict, name) for name in Verdict.__dataclass_fields__}
+        return {
+            **found,
+            "kills": sum(self.kills.values()),
+            "kills_in_a_send": self.in_a_send,
+            "kills_by_point": dict(self.kills),
+            "trouble": dict(self.trouble),
+            "exits": dict(self.exits),
+            "quiet": self.quiet,
+            "seconds": round(self.seconds, 1),
+        }
+
+
+@dataclass(slots=True)
+class Campaign:
+    """Orders under trouble.
+
+    Parameters
+    ----------
+    mutant
+        A defect of `chaos.tq.mutants` that the services have; empty for none.
+    """
+
+    orders: int
+    seed: int
+    mutant: str = ""
+    chances: Mapping[str, float] = field(default_factory=lambda: CHANCES)
+    weights: Weights = field(default_factory=lambda: WEIGHTS)
+    say: Callable[..., None] = lambda *_, **__: None
+    keep: Path | None = None
+
+    def run(self) -> Outcome:
+        """Run it; everything that it started has ended when this returns."""
+        with self._place() as (site, servers, folder):
+            return asyncio.run(self._run(site, servers, folder))
+
+    @contextmanager
+    def _place(self) -> Generator[tuple[FuturesSite, dict[str, Running], Path]]:
+        with ExitStack() as running:
+            folder = self.keep or Path(running.enter_context(tempfile.TemporaryDirectory(prefix="quant-chaos-")))
+            folder.mkdir(parents=True, exist_ok=True)
+            servers: dict[str, Running] = {
+                "postgresql": running.enter_context(postgresql()),
+                "rabbitmq": running.enter_context(rabbitmq()),
+                "redis": running.enter_context(redis()),
+            }
+            venue = running.enter_context(
+                TqStand(folder, ("--clock", OPENS.isoformat(), "--seed", str(self.seed), *WORDS))
+            )
+            os.environ.update(venue.environment)  # noqa: TID251 - what is forked loads the client library with it
+            nursery = running.enter_context(Nursery([WORKER]))
+            Server.spawn = nursery.spawn
+            addresses = Addresses(servers["postgresql"].url, servers["rabbitmq"].url, servers["redis"].url)
+            site = FuturesSite(
+                folder / "site",
+                venue,
+                addresses,
+                PORTFOLIO,
+                changes=SETTINGS,
+                module=WORKER,
+                variables=self._variables(folder),
+            )
+            with site:
+                yield site, servers, folder
+
+    def _variables(self, folder: Path) -> dict[str, str]:
+        files = {name: str(folder / name) for name in ("hits", "quiet", "series")}
+        plan = Plan(self.seed, dict(self.chances), **files)
+        path = folder / "plan.json"
+        path.write_text(json.dumps({name: getattr(plan, name) for name in Plan.__dataclass_fields__}), encoding="utf-8")
+        return {"TQ_CHAOS_PLAN": str(path), "TQ_MUTANT": self.mutant}
+
+    async def _run(self, site: FuturesSite, servers: Mapping[str, Running], folder: Path) -> Outcome:
+        begun, clock = time.monotonic(), _VenueClock()
+        site.write_config()
+        for symbol in SYMBOLS:
+            site.venue.do("positions", user=USER, symbol=symbol, **HOLDINGS)
+        settings = read_settings(site.config, {})
+        hits, series = folder / "hits", folder / "series"
+        (folder / "quiet").touch()
+        async with Engine(servers["rabbitmq"].url, places(settings.rabbitmq, PORTFOLIO), self.seed) as engine:
+            await asyncio.to_thread(site.start, ROLES, supervise=True)
+            await asyncio.to_thread(site.start_one, "order-submitter-2", "order-submitter")
+            (folder / "quiet").unlink()
+            trouble = Trouble(site, engine, servers, USER, self.weights, hits, series, self.seed)
+            making = asyncio.create_task(trouble.run())
+            traded, resting, wanted = Counter[str](), set[str](), list[Wish]()
+            quotes = site.venue.look("quotes")
+            days = [self.orders * 3 // 5, self.orders - self.orders * 3 // 5]
+            wished = wishes(self.orders, self.seed, quotes)
+            for number, count in enumerate(days):
+                today = [next(wished) for _ in range(count)]
+                wanted += today
+                await self._publish(engine, today, clock)
+                if number == 0:
+                    await self._roll(site, trouble, traded, resting, clock)
+            trouble.calm.set()
+            (folder / "quiet").touch()
+            quiet = await self._settle(site, engine, wanted, servers)
+            making.cancel()
+            for row in site.venue.look("filled", USER):
+                traded[row["client_order_id"]] += row["volume"]
+            letters = [json.loads(body) for body in await engine.letters()]
+        history, events = read_evidence(servers["postgresql"].url, PORTFOLIO)
+        refusals = [order["last_msg"] for order in site.venue.look("orders", USER) if order.get("is_error")]
+        evidence = Evidence(traded, refusals, history, events, letters, frozenset(trouble.moved), frozenset(resting))
+        kills = (
+            Counter(line.split()[1] for line in hits.read_text(encoding="utf-8").splitlines())
+            if hits.exists()
+            else Counter()
+        )
+        exits = Counter(f"{name} {status}" for name, status in site.exits)
+        in_a_send = sum(kills[point.name] for point in IN_A_SEND)
+        return Outcome(judge(wanted, evidence), kills, in_a_send, trouble.done, exits, time.monotonic() - begun, quiet)
+
+    async def _publish(self, engine: Engine, wanted: list[Wish], clock: "_VenueClock") -> None:
+        """Submit orders in bursts; some twice, some cancelled before they come, others after."""
+        later: list[Wish] = []
+        for begin in range(0, len(wanted), BURST):
+            for number, wish in enumerate(wanted[begin : begin + BURST]):
+                if wish.cancel == "before":
+                    await engine.publish(Queue.CANCEL, request("CANCEL", wish, PORTFOLIO, clock.now()))
+                body = request("SUBMIT", wish, PORTFOLIO, clock.now())
+                await engine.publish(Queue.SUBMIT, body)
+                if (begin + number) % 9 == 0:
+                    await engine.publish(Queue.SUBMIT, body)
+                if wish.cancel == "after":
+                    later.append(wish)
+            if len(later) > BURST:
+                wish = later.pop(0)
+                await engine.publish(Queue.CANCEL, request("CANCEL", wish, PORTFOLIO, clock.now()))
+            await asyncio.sleep(BURST_SECONDS)
+            self.say(f"{begin + BURST} of {len(wanted)} orders published", flush=True)
+        for wish in later:
+            await engine.publish(Queue.CANCEL, request("CANCEL", wish, PORTFOLIO, clock.now()))
+
+    async def _roll(
+        self, site: FuturesSite, trouble: Trouble, traded: Counter[str], resting: set[str], clock: "_VenueClock"
+    ) -> None:
+        """End the trading day in the middle of everything: what trades until then is counted first."""
+        trouble.calm.set()
+        site.venue.do("treatment", user=USER, fill="rest")
+        await asyncio.sleep(0.5)
+        for row in site.venue.look("filled", USER):
+            traded[row["client_order_id"]] += row["volume"]
+        resting |= {order["client_order_id"] for order in site.venue.look("orders", USER) if order["status"] == "ALIVE"}
+        site.venue.do("roll", trading_day=f"{NEXT_DAY:%Y%m%d}", instant=NEXT_DAY.isoformat(), end="graceful")
+        clock.moved()
+        site.venue.server.control("DELETE", "treatment")
+        trouble.calm.clear()
+
+    async def _settle(
+        self, site: FuturesSite, engine: Engine, wanted: list[Wish], servers: Mapping[str, Running]
+    ) -> bool:
+        """Wait until nothing is on its way any more; whether it came to that."""
+        deadline, still = time.monotonic() + CALM_SECONDS, 0
+        while time.monotonic() < deadline:
+            await asyncio.sleep(SETTLE_SECONDS / 2)
+            waiting = sum([await engine.waiting(queue) for queue in Queue if queue is not Queue.DEAD])
+            history, events = await asyncio.to_thread(read_evidence, servers["postgresql"].url, PORTFOLIO)
+            told = {
+                event["order_id"] for event in events if event["status"] in ("COMPLETE_FILL", "CANCELLED", "REJECTED")
+            }
+            unknown = {order_id for order_id, row in history.items() if row["status"] == "UNKNOWN"}
+            open_ones = [wish.order_id for wish in wanted if wish.order_id not in told | unknown]
+            self.say(f"{waiting} messages wait, {len(open_ones)} orders have no end yet", flush=True)
+            still = still + 1 if not waiting and not open_ones else 0
+            if still >= 2:
+                return True
+        return False
+
+
+class _VenueClock:
+    """The time at the venue."""
+
+    def __init__(self) -> None:
+        self._ahead = OPENS - datetime.now(UTC)  # noqa: TID251 - the venue's own clock goes with this machine's
+
+    def moved(self) -> None:
+        """Take note that the next trading day has begun."""
+        self._ahead = NEXT_DAY - datetime.now(UTC)  # noqa: TID251
+
+    def now(self) -> datetime:
+        """Return the present instant."""
+        return datetime.now(UTC) + self._ahead  # noqa: TID251
