@@ -10,6 +10,8 @@ from typing import Annotated
 
 import typer
 
+from tq_broker_app.cli import dead_letters
+from tq_broker_app.cli.resolve import resolve
 from tq_broker_app.cli.run import run
 from tq_broker_app.cli.running import PROGRAM, run_command_line
 
@@ -26,6 +28,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(run)
+app.command()(resolve)
+app.add_typer(dead_letters.app, name="dead-letters")
 for _entry in entry_points(group=ENTRY_POINTS):
     app.add_typer(_entry.load(), name=_entry.name)
 

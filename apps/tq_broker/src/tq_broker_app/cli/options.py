@@ -1,4 +1,4 @@
-"""What commands have in common: the settings, and how errors end."""
+"""What commands have in common: the settings, and how a text is read."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ import typer
 
 from tq_broker_app.settings import Settings, environment, read_settings
 
-__all__ = ["AsJson", "Config", "settings_of"]
+__all__ = ["DEFAULT_CONFIG", "AsJson", "Config", "settings_of", "words"]
+
+DEFAULT_CONFIG = Path("/etc/tq-broker/config.yaml")
 
 Config = Annotated[
     Path,
@@ -21,3 +23,10 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document a 
 def settings_of(config: Path) -> Settings:
     """Return the settings of a file and of the environment."""
     return read_settings(config, environment())
+
+
+def words(text: str) -> str:
+    """Read a text that says something, on one line."""
+    if not (said := " ".join(text.split())):
+        raise typer.BadParameter("it is empty; say in a few words what it is about")
+    return said

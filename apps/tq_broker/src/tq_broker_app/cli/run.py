@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from tq_broker_app.cli.options import Config, settings_of
+from tq_broker_app.cli.options import DEFAULT_CONFIG, Config, settings_of
 from tq_broker_app.names import Role
 from tq_broker_app.operations.logs import log_to
 from tq_broker_app.roles.parts import Point
@@ -21,7 +21,7 @@ __all__ = ["run"]
 
 def run(
     role: Annotated[Role, typer.Argument(help="Which service.")],
-    config: Config = Path("/etc/tq-broker/config.yaml"),
+    config: Config = DEFAULT_CONFIG,
     as_json: Annotated[bool, typer.Option("--json", help="Log JSON lines on the console.")] = False,
 ) -> None:
     """Run a service until SIGTERM: exit 0 then, 75 to be started again, 1 for settings that cannot be meant."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from typing import NoReturn
 
 import typer
+from loguru import logger
 from quant_platform_kit.domain.errors import QuantError
 from quant_platform_kit.domain.redaction import redact
 from typer.exceptions import Abort, Exit, TyperException
@@ -16,7 +18,12 @@ PROGRAM = "tq-broker"
 
 
 def run_command_line(app: typer.Typer) -> NoReturn:
-    """Run a command line and leave with its exit status: 2 for usage, 1 for what is refused or failed."""
+    """Run a command line and leave with its exit status: 2 for usage, 1 for what is refused or failed.
+
+    Nothing is logged on the console unless a command begins with it: libraries complain there too.
+    """
+    logger.remove()
+    logging.basicConfig(handlers=[logging.NullHandler()], force=True)
     try:
         code = app(standalone_mode=False)
     except Exit as stop:
