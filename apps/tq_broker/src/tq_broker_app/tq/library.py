@@ -1,13 +1,16 @@
-"""tqsdk, which comes without types."""
+"""tqsdk, which comes without types, and takes a second and 180 MB to import: whoever logs in loads it."""
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
-
-import tqsdk  # pyright: ignore[reportMissingTypeStubs]
 
 __all__ = ["Api", "library"]
 
-library: Any = tqsdk
 Api = Any
 """A ``tqsdk.TqApi``."""
+
+
+def library() -> Any:
+    """Return the client library."""
+    return import_module("tqsdk")

@@ -23,11 +23,12 @@ def log_in(settings: TqSettings) -> Api:
     """
     real = settings.run_mode is RunMode.REAL
     password = settings.account_password.get_secret_value()
-    account = library.TqAccount(settings.broker_id, settings.account_id, password) if real else library.TqKq()
-    auth = library.TqAuth(settings.username, settings.password.get_secret_value())
-    api = library.TqApi.__new__(library.TqApi)
+    tqsdk = library()
+    account = tqsdk.TqAccount(settings.broker_id, settings.account_id, password) if real else tqsdk.TqKq()
+    auth = tqsdk.TqAuth(settings.username, settings.password.get_secret_value())
+    api = tqsdk.TqApi.__new__(tqsdk.TqApi)
     try:
-        library.TqApi.__init__(api, account, auth=auth, debug=False, disable_print=True)
+        tqsdk.TqApi.__init__(api, account, auth=auth, debug=False, disable_print=True)
     except Exception as error:  # the library raises bare exceptions
         told = [str(notice.get("content", "")) for notice in notices(api).values()]
         last = f"; the exchange's last words: {told[-1]}" if told else ""
