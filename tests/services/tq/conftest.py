@@ -114,14 +114,16 @@ def tq_addresses() -> Generator[Addresses]:
         connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
 
 
-@pytest.fixture
-def deploy(tq_venue: TqStand, tq_addresses: Addresses, tmp_path: Path) -> Generator[Deploy]:
-    """Return a function that makes a deployment; its services end with the test."""
+@pytest.fixture(scope="module")
+def deploy(tq_venue: TqStand, tq_addresses: Addresses, tmp_path_factory: pytest.TempPathFactory) -> Generator[Deploy]:
+    """Return a function that makes a deployment; its services end with the module."""
     sites: list[FuturesSite] = []
 
     def made(**changes: Mapping[str, Any]) -> Deployment:
         portfolio = f"test-{uuid4().hex[:8]}"
-        site = FuturesSite(tmp_path / portfolio, tq_venue, tq_addresses, portfolio=portfolio, changes=changes)
+        site = FuturesSite(
+            tmp_path_factory.mktemp(portfolio), tq_venue, tq_addresses, portfolio=portfolio, changes=changes
+        )
         sites.append(site)
         return Deployment(site)
 
