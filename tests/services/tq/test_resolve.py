@@ -97,10 +97,15 @@ class Desk:
 
 
 @pytest.fixture(scope="module")
-def desk(deploy: Deploy) -> Desk:
-    deployment = deploy()
-    deployment.site.start(["order-handler"])
-    return Desk(deployment)
+def deployed(deploy: Deploy) -> Deployment:
+    return deploy()
+
+
+@pytest.fixture
+def desk(deployed: Deployment) -> Desk:
+    if not deployed.site.servers:
+        deployed.site.start(["order-handler"])
+    return Desk(deployed)
 
 
 def name(desk: Desk, text: str) -> str:
