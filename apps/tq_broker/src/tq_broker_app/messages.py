@@ -10,9 +10,20 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StrictFloat, StrictInt, StrictStr
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictFloat,
+    StrictInt,
+    StrictStr,
+)
 
 __all__ = [
+    "LONGEST_TEXT",
     "AccountUpdate",
     "Breakdown",
     "CancelRequest",
@@ -25,6 +36,12 @@ __all__ = [
 ]
 
 
+LONGEST_TEXT = 256
+"""Characters of a name in a request; a longer one fits into no index of a database."""
+MOST_LOTS = 1_000_000
+HIGHEST_PRICE = 1e9
+
+
 def _is_text(value: Any) -> Any:
     """Take a time as text only: a bare number may be of seconds or of milliseconds."""
     if not isinstance(value, (str, datetime)):
@@ -32,7 +49,14 @@ def _is_text(value: Any) -> Any:
     return value
 
 
-Text = Annotated[StrictStr, Field(min_length=1)]
+def _is_printable(value: str) -> str:
+    """Refuse control characters and halves of characters: a database takes neither."""
+    if not value.isprintable():
+        raise ValueError("it has characters that cannot be printed")
+    return value
+
+
+Text = Annotated[StrictStr, Field(min_length=1, max_length=LONGEST_TEXT), AfterValidator(_is_printable)]
 Instant = Annotated[AwareDatetime, BeforeValidator(_is_text)]
 Direction = Literal["BUY", "SELL"]
 Offset = Literal["OPEN", "CLOSE", "CLOSETODAY"]
@@ -49,8 +73,8 @@ class SubmitPayload(_Message):
     symbol: Text
     direction: Direction
     offset: Offset
-    volume: Annotated[StrictInt, Field(gt=0)]
-    limit_price: Annotated[Price, Field(gt=0)] | None = None
+    volume: Annotated[StrictInt, Field(gt=0, le=MOST_LOTS)]
+    limit_price: Annotated[Price, Field(gt=0, le=HIGHEST_PRICE)] | None = None
     order_id: Text
     portfolio_id: Text
 

@@ -10,13 +10,13 @@ from pydantic import BaseModel, ValidationError
 from quant_platform_kit.domain.digests import sha256
 
 from tq_broker_app.bus.ports import Unprocessable
+from tq_broker_app.messages import LONGEST_TEXT
 
 __all__ = ["Malformed", "read_request", "request_digest"]
 
 R = TypeVar("R", bound=BaseModel)
 LONGEST = 64 * 1024
 """No request is longer, in bytes."""
-LONGEST_ID = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +64,22 @@ def _names(document: Any) -> tuple[str, str]:
         return "", ""
     fields = cast(dict[str, Any], payload)
     found = (fields.get("order_id"), fields.get("portfolio_id"))
-    order_id, portfolio_id = (name if isinstance(name, str) and len(name) <= LONGEST_ID else "" for name in found)
+    order_id, portfolio_id = (name if isinstance(name, str) and _can_be_told(name) else "" for name in found)
     return order_id, portfolio_id
+
+
+def _can_be_told(name: str) -> bool:
+    return len(name) <= LONGEST_TEXT and name.isprintable()
+
+
+def _shown(name: str) -> str:
+    return name if _can_be_told(name) else f"{name!a:.80}"
 
 
 def _reason(error: ValidationError) -> str:
     told: list[str] = []
     for each in error.errors()[:3]:
-        where = ".".join(str(part) for part in each["loc"])
+        where = _shown(".".join(str(part) for part in each["loc"])) or "the message"
         value = each.get("input")
         shown = f" is {value!r:.80}" if isinstance(value, (str, int, float, bool)) or value is None else ""
         if each["type"] == "missing":
