@@ -15,6 +15,8 @@ from chaos.tq.orders import Wish
 __all__ = ["TERMINAL", "Evidence", "Verdict", "judge", "read_evidence"]
 
 TERMINAL = ("COMPLETE_FILL", "CANCELLED", "REJECTED")
+DAY_OVER = "that day is over"
+"""What the ledger says of an order that was on its way when its trading day ended."""
 TOO_LITTLE = "仓位不足"
 """What the exchange says where less is held than an order would close."""
 
@@ -121,7 +123,7 @@ def _judge_one(
         verdict.note("duplicates", f"{wish.order_id}: {traded} of {wish.volume} lots traded")
     if row is not None and row["status"] == "UNKNOWN":
         verdict.unknown += 1
-        if not _explained(wish.order_id, evidence):
+        if not _explained(wish.order_id, evidence) and not (row["reason"] or "").endswith(DAY_OVER):
             verdict.note("unexplained_unknown", f"{wish.order_id}: {row['reason']}")
         return
     if not ends:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import UTC, datetime
 from decimal import Decimal
 from threading import Barrier
 from typing import Any
@@ -29,6 +30,7 @@ from venue_sandbox.servers.launch import Server
 
 D = Decimal
 DAY, NEXT_DAY = "20250311", "20250312"
+EARLIER, LATER, LATEST = (datetime(2025, 3, day, 1, tzinfo=UTC) for day in (11, 12, 13))
 SENT = OrderRow("a", "", "p1", "SHFE.rb2505", "BUY", "OPEN", "ALIVE", 4, 4, 0, D(3500), None, None, None, DAY)
 HALF = replace(
     SENT, exchange_order_id="E1", volume_left=2, filled_quantity=2, trade_price=D("3499.5"), insert_date_time=7
@@ -155,7 +157,7 @@ def test_an_order_goes_its_way(engine: Engine, writer: OrderWriter) -> None:
 
 
 def test_what_comes_late_does_not_go_back(engine: Engine, writer: OrderWriter) -> None:
-    for row in (DONE, SENT, HALF, replace(SENT, status="UNKNOWN", reason="no answer")):
+    for row in (DONE, SENT, HALF, replace(SENT, status="UNKNOWN", reason="no answer", told_at=LATER)):
         writer.write_update(row)
     assert stored(engine) == DONE
 
@@ -168,6 +170,18 @@ def test_what_was_not_known_may_become_known(engine: Engine, writer: OrderWriter
     assert stored(engine) == HALF
     writer.write_update(DONE)
     assert stored(engine) == DONE
+
+
+def test_of_alive_and_unknown_the_one_that_was_told_later_counts(engine: Engine, writer: OrderWriter) -> None:
+    for status, at, stays in (
+        ("ALIVE", EARLIER, "ALIVE"),
+        ("UNKNOWN", LATER, "UNKNOWN"),
+        ("ALIVE", EARLIER, "UNKNOWN"),
+        ("ALIVE", LATEST, "ALIVE"),
+        ("UNKNOWN", None, "ALIVE"),
+    ):
+        writer.write_update(replace(SENT, status=status, told_at=at))
+        assert stored(engine).status == stays
 
 
 def test_a_late_trade_of_a_finished_order_counts(engine: Engine, writer: OrderWriter) -> None:
@@ -262,6 +276,7 @@ def histories(draw: st.DrawFn) -> tuple[list[OrderRow], list[OrderRow]]:
             parent_order_id=draw(st.sampled_from([None, "parent"])),
             trading_day=draw(st.sampled_from(["", DAY])),
             reason=draw(st.sampled_from(["", "cancelled", "cancelled; refused"])),
+            told_at=draw(st.sampled_from([None, EARLIER, LATER])),
         )
         for filled in sorted(fills)
     ]
@@ -295,8 +310,12 @@ def test_any_order_of_updates_and_any_repeats_end_in_the_same_row_and_events(
 def _is_right(updates: Sequence[OrderRow], end: OrderRow) -> None:
     """Fail unless a row says the most that its updates said."""
     order = ("UNKNOWN", "ALIVE", "FINISHED")
+    finished = any(row.status == "FINISHED" for row in updates)
+    newest = max(row.told_at.timestamp() if row.told_at else 0 for row in updates)
+    last = [row for row in updates if (row.told_at.timestamp() if row.told_at else 0) == newest]
+    status = "FINISHED" if finished else max((row.status for row in last), key=order.index)
     assert end.filled_quantity == max(row.filled_quantity for row in updates)
-    assert end.status == max((row.status for row in updates), key=order.index)
+    assert end.status == status
     assert end.volume_left == min((row.volume_left for row in updates if row.volume_left is not None), default=None)
     most = [row for row in updates if row.filled_quantity == end.filled_quantity]
     assert end.trade_price == next((row.trade_price for row in most if row.trade_price is not None), None)
@@ -309,7 +328,8 @@ def test_orders_of_earlier_days_that_a_login_does_not_show_are_unknown(engine: E
     for row in (
         replace(HALF, id="lost"),
         replace(SENT, id="shown"),
-        replace(SENT, id="today", trading_day=NEXT_DAY),
+        replace(SENT, id="gone", trading_day=NEXT_DAY, told_at=EARLIER),
+        replace(SENT, id="since", trading_day=NEXT_DAY, told_at=LATEST),
         replace(DONE, id="done"),
         replace(SENT, id="theirs", portfolio_id="p2"),
         replace(SENT, id="undated", trading_day=""),
@@ -317,15 +337,15 @@ def test_orders_of_earlier_days_that_a_login_does_not_show_are_unknown(engine: E
         replace(SENT, id="split_close", parent_order_id="split", offset="CLOSE"),
     ):
         writer.write_update(row)
-    assert writer.mark_unknown("p1", NEXT_DAY, ["shown", "split_close"]) == ["lost"]
+    assert writer.mark_unknown("p1", NEXT_DAY, ["shown", "split_close"], LATER) == ["gone", "lost"]
     lost = stored(engine, "lost")
     assert (lost.status, lost.filled_quantity, lost.trade_price) == ("UNKNOWN", 2, D("3499.5"))
     assert lost.reason == "the login of trading day 20250312 does not show it: what became of it is not known"
-    for identity in ("shown", "today", "theirs", "undated", "split", "split_close"):
+    for identity in ("shown", "since", "theirs", "undated", "split", "split_close"):
         assert stored(engine, identity).status == "ALIVE"
     assert stored(engine, "done").status == "FINISHED"
     with engine.connect() as connection:
-        (told,) = connection.execute(select(ORDER_EVENT)).mappings().all()
+        _, told = connection.execute(select(ORDER_EVENT).order_by(ORDER_EVENT.c.order_id)).mappings().all()
     assert (told["event_id"], told["order_id"], told["portfolio_id"]) == ("lost:UNKNOWN:2", "lost", "p1")
     assert told["status"] == "UNKNOWN"
     assert told["msg"] == {
@@ -352,10 +372,12 @@ def test_orders_of_earlier_days_that_a_login_does_not_show_are_unknown(engine: E
 
 def test_marking_again_tells_nothing_again(engine: Engine, writer: OrderWriter) -> None:
     writer.write_update(SENT)
-    assert writer.mark_unknown("p1", NEXT_DAY, []) == ["a"]
-    assert writer.mark_unknown("p1", NEXT_DAY, []) == []
-    writer.write_update(SENT)  # delivered again
-    assert writer.mark_unknown("p1", NEXT_DAY, []) == ["a"]
+    assert writer.mark_unknown("p1", NEXT_DAY, [], LATER) == ["a"]
+    assert writer.mark_unknown("p1", NEXT_DAY, [], LATER) == []
+    for late in (SENT, replace(SENT, told_at=EARLIER)):  # delivered again
+        writer.write_update(late)
+        assert writer.mark_unknown("p1", NEXT_DAY, [], LATER) == []
+    assert stored(engine).status == "UNKNOWN"
     assert events(engine) == ["a:UNKNOWN:0"]
     writer.write_update(DONE)
     assert stored(engine) == DONE

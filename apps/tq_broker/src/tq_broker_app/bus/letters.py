@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from aio_pika import Connection
 from aio_pika.abc import AbstractIncomingMessage
 from aio_pika.exceptions import ChannelNotFoundEntity
 from pydantic import ValidationError
@@ -17,11 +18,12 @@ from quant_platform_kit.domain.digests import sha256
 from quant_platform_kit.domain.errors import Refused
 
 from tq_broker_app.bus.dead_letters import DeadLetter
+from tq_broker_app.bus.names import Place
 from tq_broker_app.bus.ports import BusDown, Queue
 from tq_broker_app.bus.rabbit import LOST, RabbitBus
 from tq_broker_app.bus.topology import opened
 
-__all__ = ["Letter", "Letters", "open_letters"]
+__all__ = ["Letter", "Letters", "count_letters", "depths", "open_letters"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,3 +115,34 @@ def _read(body: bytes) -> DeadLetter | None:
         return DeadLetter.model_validate_json(body)
     except ValidationError:
         return None
+
+
+async def count_letters(bus: RabbitBus) -> int:
+    """Return how many dead letters wait, without touching them; raises `BusDown` where RabbitMQ does not answer."""
+    found = await depths(bus)
+    return found[Queue.DEAD] or 0
+
+
+async def depths(bus: RabbitBus) -> dict[Queue, int | None]:
+    """Return how many messages wait in each queue, None for a queue that is not there; nothing is changed.
+
+    Raises
+    ------
+    BusDown
+        RabbitMQ does not answer.
+    """
+    try:
+        async with bus.connection() as connection:
+            return {queue: await _depth(connection, place) for queue, place in bus.places.items()}
+    except LOST as error:
+        raise BusDown(f"RabbitMQ does not answer: {error!r}") from error
+
+
+async def _depth(connection: Connection, place: Place) -> int | None:
+    channel = await opened(connection)
+    try:
+        declared = await channel.declare_queue(place.queue, passive=True)
+    except ChannelNotFoundEntity:
+        return None
+    await channel.close()
+    return declared.declaration_result.message_count or 0

@@ -11,9 +11,11 @@ from typing import Annotated
 import typer
 
 from tq_broker_app.cli import dead_letters
+from tq_broker_app.cli.check import check
 from tq_broker_app.cli.resolve import resolve
 from tq_broker_app.cli.run import run
 from tq_broker_app.cli.running import PROGRAM, run_command_line
+from tq_broker_app.cli.watch import watch
 
 __all__ = ["app", "main"]
 
@@ -28,6 +30,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(run)
+app.command()(check)
+app.command()(watch)
 app.command()(resolve)
 app.add_typer(dead_letters.app, name="dead-letters")
 for _entry in entry_points(group=ENTRY_POINTS):

@@ -28,7 +28,7 @@ def run_command_line(app: typer.Typer) -> NoReturn:
         code = app(standalone_mode=False)
     except Exit as stop:
         code = stop.exit_code
-    except Abort:
+    except (Abort, KeyboardInterrupt):
         code = complain("interrupted", 1)
     except TyperException as error:
         code = complain(error.format_message(), 2)

@@ -3,7 +3,8 @@
 Each column takes the greater of two values in an order of its own, so that updates that come twice, late or the wrong
 way round leave the row that the same updates leave in order:
 
-- ``status``: UNKNOWN, ALIVE, FINISHED; ``reason`` is that of the later status;
+- ``status``: FINISHED stays; of ALIVE and UNKNOWN the one that was told later counts; ``reason`` and ``told_at`` are
+  those of the status that stays;
 - ``filled_quantity`` never falls, ``volume_left`` never rises; ``trade_price`` is that of the more fills;
 - ``exchange_order_id`` grows as children get theirs; ``insert_date_time`` is the earliest;
 - the rest is known or is not.
@@ -13,7 +14,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Executable, and_, case, func, or_
+from sqlalchemy import ColumnElement, Executable, and_, case, func, or_, text, tuple_
 from sqlalchemy.dialects.postgresql import insert
 
 from tq_broker_app.database.rows import STATUSES
@@ -32,9 +33,11 @@ def upsert() -> Executable:
     """
     statement = insert(ORDER_HISTORY)
     known, said = ORDER_HISTORY.c, statement.excluded
+    wins, ties = _compared(known, said)
     merged = {
         "exchange_order_id": _longer(known.exchange_order_id, said.exchange_order_id),
-        "status": _further(known.status, said.status, known.status, said.status),
+        "status": case((wins, said.status), else_=known.status),
+        "told_at": case((wins, said.told_at), else_=known.told_at),
         "volume_orign": func.coalesce(known.volume_orign, said.volume_orign),
         "volume_left": func.least(known.volume_left, said.volume_left),
         "filled_quantity": func.greatest(known.filled_quantity, said.filled_quantity),
@@ -47,10 +50,7 @@ def upsert() -> Executable:
         "insert_date_time": func.least(known.insert_date_time, said.insert_date_time),
         "parent_order_id": func.coalesce(known.parent_order_id, said.parent_order_id),
         "trading_day": func.coalesce(known.trading_day, said.trading_day),
-        "reason": case(
-            (known.status == said.status, func.greatest(known.reason, said.reason)),
-            else_=_further(known.status, said.status, known.reason, said.reason),
-        ),
+        "reason": case((ties, func.greatest(known.reason, said.reason)), (wins, said.reason), else_=known.reason),
         "updated_at": func.now(),
     }
     return statement.on_conflict_do_update(
@@ -66,9 +66,19 @@ def _same(name: str, known: _Column, said: _Column) -> _Column:
     return or_(same, known.is_(None), said.is_(None)) if ORDER_HISTORY.c[name].nullable else same
 
 
-def _further(known_status: _Column, said_status: _Column, known: _Column, said: _Column) -> _Column:
-    """Return what belongs to the later status; where both are the same, what is there."""
-    return case((_rank(said_status) > _rank(known_status), said), else_=known)
+def _compared(known: Any, said: Any) -> tuple[_Column, _Column]:
+    """Return whether the status that is said counts, and whether it is the same, told at the same time."""
+    before, after = ((_finished(row.status), _told(row.told_at), _rank(row.status)) for row in (known, said))
+    return tuple_(*after) > tuple_(*before), tuple_(*after) == tuple_(*before)
+
+
+def _finished(status: _Column) -> _Column:
+    return case((status == "FINISHED", 1), else_=0)
+
+
+def _told(at: _Column) -> _Column:
+    """Return when something was told; before everything where that is not known."""
+    return func.coalesce(at, text("'-infinity'::timestamptz"))
 
 
 def _rank(status: _Column) -> _Column:

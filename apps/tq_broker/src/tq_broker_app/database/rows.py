@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 
 from quant_platform_kit.domain.errors import InvalidInput
@@ -11,7 +12,7 @@ from quant_platform_kit.domain.errors import InvalidInput
 __all__ = ["STATUSES", "Mismatch", "OrderEvent", "OrderRow"]
 
 STATUSES = ("UNKNOWN", "ALIVE", "FINISHED")
-"""Where an order can stand, by how much is known: the later ones win."""
+"""Where an order can stand, by how much is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,8 @@ class OrderRow:
         Of a child the order that it is a part of.
     trading_day
         ``yyyymmdd``.
+    told_at
+        When this was told, aware; None where that is not known.
 
     Raises
     ------
@@ -59,6 +62,7 @@ class OrderRow:
     parent_order_id: str | None = None
     trading_day: str = ""
     reason: str = ""
+    told_at: datetime | None = None
 
     def __post_init__(self) -> None:
         if self.status not in STATUSES:

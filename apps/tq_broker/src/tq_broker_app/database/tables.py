@@ -42,6 +42,7 @@ ORDER_HISTORY = Table(
     Column("parent_order_id", String),
     Column("trading_day", String),
     Column("reason", String),
+    Column("told_at", TIMESTAMP(timezone=True)),
     Index("ix_order_history_parent_order_id", "parent_order_id"),
     Index("ix_order_history_portfolio_id_status", "portfolio_id", "status"),
 )

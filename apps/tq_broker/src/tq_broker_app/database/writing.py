@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ARRAY, Connection, Engine, String, any_, bindparam, exists, func, select, update
+from sqlalchemy import ARRAY, TIMESTAMP, Connection, Engine, String, any_, bindparam, exists, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from tq_broker_app.database.errors import sorted_errors
@@ -34,12 +35,13 @@ _MARK_UNKNOWN = (
     .where(
         _rows.portfolio_id == bindparam("portfolio"),
         _rows.status == "ALIVE",
-        _rows.trading_day < bindparam("day"),
+        _rows.trading_day <= bindparam("day"),
+        or_(_rows.told_at.is_(None), _rows.told_at < bindparam("at", type_=TIMESTAMP(timezone=True))),
         ~(_rows.id == _shown),
         ~exists().where(_children.c.parent_order_id == _rows.id, _children.c.id == _shown),
     )
-    .values(status="UNKNOWN", reason=bindparam("why"), updated_at=func.now())
-    .returning(*(column for column in _rows if column.name not in ("created_at", "updated_at")))
+    .values(status="UNKNOWN", reason=bindparam("why"), told_at=bindparam("at"), updated_at=func.now())
+    .returning(*(column for column in _rows if column.name not in ("created_at", "updated_at", "told_at")))
 )
 
 
@@ -74,15 +76,17 @@ class OrderWriter:
         with sorted_errors(f"event {event.event_id}"), self._engine.begin() as connection:
             return connection.execute(_INSERT_EVENT, _event(event)).one_or_none() is not None
 
-    def mark_unknown(self, portfolio_id: str, trading_day: str, known_ids: Collection[str]) -> list[str]:
+    def mark_unknown(self, portfolio_id: str, trading_day: str, known_ids: Collection[str], at: datetime) -> list[str]:
         """Mark orders of a portfolio UNKNOWN that cannot be ALIVE any more, as far as anybody can tell.
 
         Parameters
         ----------
         trading_day
-            Of the login (``yyyymmdd``): orders of earlier ones are meant. One whose day is not known is left.
+            Of the login (``yyyymmdd``): orders of it and of earlier ones are meant. One whose day is not known is left.
         known_ids
             All orders that the login shows. An order of several children is shown where one of them is.
+        at
+            When the login showed them, aware: what was told of an order since then counts more.
 
         Returns
         -------
@@ -92,9 +96,10 @@ class OrderWriter:
             "portfolio": portfolio_id,
             "day": trading_day,
             "known_ids": list(known_ids),
+            "at": at,
             "why": f"the login of trading day {trading_day} does not show it: what became of it is not known",
         }
-        with sorted_errors(f"orders before {trading_day}"), self._engine.begin() as connection:
+        with sorted_errors(f"orders up to {trading_day}"), self._engine.begin() as connection:
             marked = connection.execute(_MARK_UNKNOWN, values).mappings().all()
             if marked:
                 connection.execute(_INSERT_EVENT, [_event(_unknown(row)) for row in marked])

@@ -74,7 +74,7 @@ class OrderHandler:
         return partial(self._write_update, message)
 
     def _mark_unknown(self, seen: OrdersSeen) -> None:
-        marked = self.writer.mark_unknown(seen.portfolio_id, seen.trading_day, seen.order_ids)
+        marked = self.writer.mark_unknown(seen.portfolio_id, seen.trading_day, seen.order_ids, seen.timestamp)
         self.parts.figures.set("orders_unknown", "Orders of earlier trading days nobody knows the end of.", len(marked))
         for order_id in marked:
             logger.error("order {} is UNKNOWN: the login of {} does not show it", order_id, seen.trading_day)
@@ -98,6 +98,7 @@ def _row(update: OrderUpdate | OrderRowUpdate) -> OrderRow:
     )
     return OrderRow(
         id=update.order_id,
+        told_at=update.timestamp,
         limit_price=_decimal(update.limit_price),
         trade_price=_decimal(update.trade_price),
         **told,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from weakref import WeakValueDictionary
@@ -14,7 +14,7 @@ from quant_platform_kit.domain.runs import OrderRecord
 from quant_platform_kit.services.operate.owners import require_ownership
 
 from tq_broker_app.bus.ports import Queue
-from tq_broker_app.messages import SubmitRequest
+from tq_broker_app.messages import OrderRowUpdate, SubmitRequest
 from tq_broker_app.record.order_book import AnotherOrder, OrderBook
 from tq_broker_app.roles.parts import Parts, Point, in_thread
 from tq_broker_app.roles.planning import Planner
@@ -24,10 +24,12 @@ from tq_broker_app.roles.right import Right
 from tq_broker_app.roles.sending import Sender, unsent_ends
 from tq_broker_app.roles.together import until_first
 from tq_broker_app.roles.turns import Turns
+from tq_broker_app.tq.reading import View
 from tq_broker_app.tq.session import TqSession
 from tq_broker_app.trading.checks import id_problem
 from tq_broker_app.trading.plans import ParentPlan, is_part, parent_of
-from tq_broker_app.trading.progress import progress_of
+from tq_broker_app.trading.progress import ChildEnd, progress_of
+from tq_broker_app.trading.venue_orders import VenueOrder, VenueTrade
 
 __all__ = ["OrderSubmitter"]
 
@@ -155,28 +157,46 @@ class OrderSubmitter:
             self._turns.give_back(turn)
 
     async def _tell(self, plan: ParentPlan, records: Mapping[str, OrderRecord], *, again: bool) -> None:
-        """Tell what no login shows: what was refused or never sent, and what nobody knows."""
+        """Tell where an order stands that was taken: no login may ever show it, as when its trading day ends now."""
         now, ends = self.parts.clock.now(), unsent_ends(records)
-        unknown = {name: record for name, record in records.items() if record.state is OrderState.UNKNOWN}
-        for child in plan.children:
-            if child.order_id in unknown:
-                note = unknown[child.order_id].transitions[-1].note
-                await self.parts.publish(Queue.ORDERS, unknown_row(plan, child, note, now))
-        if not (ends or plan.refused or again) or unknown or plan.trading_day != self.session.trading_day:
-            if ends and len(ends) == len(plan.children):
-                await self.parts.publish(Queue.ORDERS, order_update(plan, progress_of(plan, {}, {}, ends), now))
+        for row in self._unknown(plan, records, ends):
+            await self.parts.publish(Queue.ORDERS, row)
+        known = [
+            name for name, record in records.items() if record.state is not OrderState.UNKNOWN and name not in ends
+        ]
+        if len(known) + len(ends) < len(records) or (known and plan.trading_day != self.session.trading_day):
             return
-        orders, trades = await self.session.ask(lambda view: (view.orders(), view.trades()))
+        orders, trades = await self.session.ask(partial(_shown, order_ids=known, with_trades=again))
         progress = progress_of(plan, orders, trades, ends)
         told = order_row(plan, progress, now) if progress.event is None else order_update(plan, progress, now)
         await self.parts.publish(Queue.ORDERS, told)
-        if len(plan.children) > 1:
-            for child in plan.children:
+        for child in plan.children:
+            if is_part(child.order_id):
                 order, own = orders.get(child.order_id), trades.get(child.order_id, [])
                 await self.parts.publish(Queue.ORDERS, child_row(plan, child, order, own, ends, now))
+
+    def _unknown(
+        self, plan: ParentPlan, records: Mapping[str, OrderRecord], ends: Mapping[str, ChildEnd]
+    ) -> Iterator[OrderRowUpdate]:
+        """Yield the rows of children whose end nobody knows, or will see: their trading day is over."""
+        over = f"its trading day {plan.trading_day} is over, and no end of it was told"
+        for child in plan.children:
+            record = records[child.order_id]
+            if record.state is OrderState.UNKNOWN:
+                yield unknown_row(plan, child, record.transitions[-1].note, self.parts.clock.now())
+            elif child.order_id not in ends and plan.trading_day != self.session.trading_day:
+                yield unknown_row(plan, child, over, self.parts.clock.now())
 
     async def _refuse(self, request: Malformed, body: bytes) -> None:
         answer = refusal(request, request_digest(body), self.parts.clock.now())
         logger.warning("request for order {} is REJECTED: {}", request.order_id, request.reason)
         self.parts.figures.count("requests", outcome="rejected")
         await self.parts.publish(Queue.ORDERS, answer)
+
+
+def _shown(
+    view: View, order_ids: Collection[str], *, with_trades: bool
+) -> tuple[dict[str, VenueOrder], dict[str, list[VenueTrade]]]:
+    """Return orders as the exchange shows them; their trades where asked for, as it means a look at all of them."""
+    orders = {order_id: view.order(order_id) for order_id in order_ids if view.knows(order_id)}
+    return orders, view.trades() if with_trades else {}

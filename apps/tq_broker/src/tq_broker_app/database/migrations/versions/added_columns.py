@@ -1,4 +1,4 @@
-"""What the documented columns do not say: which order a child is part of, its trading day, why; and events once.
+"""What the documented columns do not say: which order a child is part of, its trading day, why, when; events once.
 
 Events that are there get ids of their own, which no event of the services has.
 """
@@ -14,7 +14,8 @@ def upgrade() -> None:
     """Add the columns, and what finds rows by them."""
     op.execute(
         "ALTER TABLE order_history ADD COLUMN IF NOT EXISTS parent_order_id VARCHAR, "
-        "ADD COLUMN IF NOT EXISTS trading_day VARCHAR, ADD COLUMN IF NOT EXISTS reason VARCHAR"
+        "ADD COLUMN IF NOT EXISTS trading_day VARCHAR, ADD COLUMN IF NOT EXISTS reason VARCHAR, "
+        "ADD COLUMN IF NOT EXISTS told_at TIMESTAMPTZ"
     )
     op.execute("ALTER TABLE order_event ADD COLUMN IF NOT EXISTS event_id VARCHAR")
     op.execute("UPDATE order_event SET event_id = ':' || id WHERE event_id IS NULL")
