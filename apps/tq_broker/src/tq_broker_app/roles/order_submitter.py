@@ -127,13 +127,22 @@ class OrderSubmitter:
         async with self._deciding:
             plan = await self.planner.plan(request)
         try:
-            recorded = await in_thread(partial(self.book.record, plan))
+            recorded = await self._recorded(plan)
         except AnotherOrder as error:
-            self.planner.release(*(child.order_id for child in plan.children))
             await self._refuse(Malformed(asked.order_id, asked.portfolio_id, str(error)), body)
             return
         self.parts.reached(Point.PLANNED)
         await self.pursue(recorded, turn, is_new=recorded is plan)
+
+    async def _recorded(self, plan: ParentPlan) -> ParentPlan:
+        """Record a plan, or return the one recorded before; what a plan closes is reserved only if it counts."""
+        recorded = None
+        try:
+            recorded = await in_thread(partial(self.book.record, plan))
+        finally:
+            if recorded is not plan:
+                self.planner.release(*(child.order_id for child in plan.children))
+        return recorded
 
     async def pursue(self, plan: ParentPlan, turn: int | None = None, *, is_new: bool = False) -> None:
         """Bring all children of a plan as far as they go, and tell what the exchange will not tell."""

@@ -113,7 +113,7 @@ class Planner:
         """Yield our own children on the same side that the exchange has not frozen lots for yet."""
         if wanted.symbol.partition(".")[0] not in SPLIT_EXCHANGES:
             return
-        for other, child in self.unsent.values():
+        for other, child in tuple(self.unsent.values()):  # another thread releases meanwhile
             same = (other.symbol, other.held_side) == (wanted.symbol, wanted.held_side)
             if same and child.offset != "OPEN" and not _shown(view, child.order_id):
                 yield child
@@ -138,7 +138,7 @@ class Planner:
         }
         planned = {
             order_id: _signed(wanted.direction, child.volume)
-            for order_id, (wanted, child) in self.unsent.items()
+            for order_id, (wanted, child) in tuple(self.unsent.items())
             if wanted.symbol == symbol and not view.knows(order_id)
         }
         return {**planned, **shown}
