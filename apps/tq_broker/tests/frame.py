@@ -15,7 +15,9 @@ from typing import Any
 from quant_platform_kit.adapters.calendar_tables import load_calendar
 from quant_platform_kit.adapters.clock import FrozenClock
 from quant_platform_kit.adapters.sql_store import SqlStore
-from quant_platform_kit.ports.versioned_store import VersionedStore
+from quant_platform_kit.adapters.store_keys import check_key
+from quant_platform_kit.domain.errors import Conflict, StoreError
+from quant_platform_kit.ports.versioned_store import Stored, VersionedStore
 from tq_broker_app.bus.ports import BusDown, Queue
 from tq_broker_app.errors import SessionOver
 from tq_broker_app.roles.parts import Parts, Point
@@ -57,6 +59,45 @@ def document(**sections: dict[str, Any]) -> dict[str, Any]:
 def settings(**sections: dict[str, Any]) -> Settings:
     """Return settings that a deployment could have."""
     return Settings.model_validate(document(**sections))
+
+
+@dataclass
+class MemoryStore:
+    """A ledger in memory; ``down`` counts the calls that fail."""
+
+    objects: dict[str, Stored] = field(default_factory=dict)
+    down: int = 0
+
+    def create(self, key: str, data: bytes) -> int:
+        self._answer()
+        check_key(key)
+        if self.objects.setdefault(key, stored := Stored(data, 1)) is not stored:
+            raise Conflict(f"{key} exists")
+        return 1
+
+    def replace(self, key: str, data: bytes, generation: int) -> int:
+        self._answer()
+        if self.objects[key].generation != generation:
+            raise Conflict(f"{key} has another generation")
+        self.objects[key] = Stored(data, generation + 1)
+        return generation + 1
+
+    def get(self, key: str) -> Stored | None:
+        self._answer()
+        check_key(key)
+        return self.objects.get(key)
+
+    def now(self) -> datetime:
+        return NOW
+
+    def keys(self, prefix: str) -> list[str]:
+        self._answer()
+        return sorted(key for key in tuple(self.objects) if key.startswith(prefix))
+
+    def _answer(self) -> None:
+        if self.down:
+            self.down -= 1
+            raise StoreError("the store does not answer")
 
 
 @dataclass
@@ -222,9 +263,9 @@ class StoppedClock(FrozenClock):
     """A clock that stands still until a test moves it on."""
 
 
-def make_parts(store: VersionedStore, bus: Any = None, **sections: dict[str, Any]) -> Parts:
+def make_parts(store: VersionedStore | None = None, bus: Any = None, **sections: dict[str, Any]) -> Parts:
     """Return the parts of a service; points that are passed are noted in ``passed``."""
-    return Parts(settings(**sections), StoppedClock(NOW), CALENDAR, store, bus or ListBus())
+    return Parts(settings(**sections), StoppedClock(NOW), CALENDAR, store or MemoryStore(), bus or ListBus())
 
 
 def stopping_at(parts: Parts, point: Point) -> Parts:

@@ -6,11 +6,9 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
-from quant_platform_kit.adapters.file_store import FileStore
 from tq_broker_app.messages import SubmitRequest
 from tq_broker_app.roles.planning import Planner, hours_problem
 from tq_broker_app.trading.contracts import Holding
@@ -47,7 +45,7 @@ def with_planner(use: Callable[[Planner, Session], Awaitable[Any]], sends_today:
     session.view.holdings[REBAR, "long"] = Holding(today=3, history=2)
 
     async def run() -> Any:
-        parts = make_parts(FileStore(Path("/nowhere")), orders=orders)
+        parts = make_parts(orders=orders)
         return await use(Planner(parts, session, sends_today=lambda: sends_today), session)  # type: ignore[arg-type]
 
     return asyncio.run(run())
@@ -190,14 +188,14 @@ def test_all_reasons_are_told_at_once() -> None:
     [(0, None), (20 * 60, "does not trade at 2025-03-11 10:20:00"), (3 * 86400 + 60, "the login shows 20250311")],
 )
 def test_orders_are_taken_while_a_contract_trades(seconds: float, said: str | None) -> None:
-    parts = make_parts(FileStore(Path("/nowhere")))
+    parts = make_parts()
     parts.clock.instant = later(seconds)  # type: ignore[attr-defined]
     problem = hours_problem(parts, contract(), DAY)
     assert problem is None if said is None else said in (problem or "")
 
 
 def test_a_night_session_belongs_to_the_next_trading_day() -> None:
-    parts = make_parts(FileStore(Path("/nowhere")))
+    parts = make_parts()
     parts.clock.instant = later(11.5 * 3600)  # type: ignore[attr-defined]
     at_night = contract(trading_time={"day": [["09:00:00", "15:00:00"]], "night": [["21:00:00", "23:00:00"]]})
     assert hours_problem(parts, at_night, NEXT_DAY) is None

@@ -6,11 +6,9 @@ import asyncio
 import json
 from datetime import timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
-from quant_platform_kit.adapters.file_store import FileStore
 from tq_broker_app.bus.ports import Unprocessable
 from tq_broker_app.messages import CancelRequest, SubmitRequest
 from tq_broker_app.roles.order_submitter import OrderSubmitter
@@ -32,11 +30,11 @@ def problems(limits: dict[str, Any] | None = None, quote: Quote = QUOTE, **asked
 
 
 @pytest.mark.parametrize("bad", [pytest.param(case, id=case.name) for case in CASES])
-def test_bad_input_is_rejected_for_its_reason_or_becomes_a_dead_letter(bad: BadInput, tmp_path: Path) -> None:
+def test_bad_input_is_rejected_for_its_reason_or_becomes_a_dead_letter(bad: BadInput) -> None:
     bus, session = ListBus(), Session()
 
     async def handled() -> str:
-        submitter = OrderSubmitter(make_parts(FileStore(tmp_path), bus), session, "test")  # type: ignore[arg-type]
+        submitter = OrderSubmitter(make_parts(bus=bus), session, "test")  # type: ignore[arg-type]
         try:
             await submitter.handle(bad.body("a-1", NOW, PORTFOLIO))
         except Unprocessable as error:
