@@ -18,6 +18,7 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
             "release_status",
             "snapshots_load",
             "snapshots_backtest",
+            "tq",
         )
     },
     **{f"release_{what}": ("release_services", what) for what in ("own_time", "hold", "status_services")},

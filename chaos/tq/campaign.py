@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from quant_platform_kit.adapters.clock import SystemClock
 from tq_broker_app.bus.names import places
 from tq_broker_app.bus.ports import Queue
 from tq_broker_app.roles.parts import Point
@@ -261,12 +262,12 @@ class _VenueClock:
     """The time at the venue."""
 
     def __init__(self) -> None:
-        self._ahead = OPENS - datetime.now(UTC)  # noqa: TID251 - the venue's own clock goes with this machine's
+        self._ahead = OPENS - SystemClock().now()
 
     def moved(self) -> None:
         """Take note that the next trading day has begun."""
-        self._ahead = NEXT_DAY - datetime.now(UTC)  # noqa: TID251
+        self._ahead = NEXT_DAY - SystemClock().now()
 
     def now(self) -> datetime:
         """Return the present instant."""
-        return datetime.now(UTC) + self._ahead  # noqa: TID251
+        return SystemClock().now() + self._ahead
