@@ -260,7 +260,11 @@ async def _at_once(value: Any) -> Any:
 
 
 class StoppedClock(FrozenClock):
-    """A clock that stands still until a test moves it on."""
+    """A clock that a test moves on; no instant is told twice."""
+
+    def now(self) -> datetime:
+        self.instant += timedelta(microseconds=1)
+        return self.instant
 
 
 def make_parts(store: VersionedStore | None = None, bus: Any = None, **sections: dict[str, Any]) -> Parts:

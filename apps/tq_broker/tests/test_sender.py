@@ -366,4 +366,4 @@ def test_more_orders_in_a_second_than_may_be_wait(store: VersionedStore) -> None
 
     asyncio.run(run())
     assert len(desk.inserted) == 5
-    assert waits == [1.0, 1.0]
+    assert waits == pytest.approx([1.0, 1.0], abs=0.001)

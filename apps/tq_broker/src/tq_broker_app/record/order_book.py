@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from quant_platform_kit.adapters.store_keys import is_key
 from quant_platform_kit.domain.errors import Conflict, Damaged, Refused
 from quant_platform_kit.domain.orders import OrderState
 from quant_platform_kit.domain.runs import OrderRecord
@@ -82,9 +83,9 @@ class OrderBook:
         return plan
 
     def plan(self, order_id: str) -> ParentPlan | None:
-        """Return the plan of an order, None if nobody has submitted it."""
+        """Return the plan of an order, None if nobody has submitted it; other clients take ids that can be none here."""
         key = _ORDERS + order_id
-        stored = self._store.get(key)
+        stored = self._store.get(key) if is_key(key) else None
         return None if stored is None else decode(ParentPlan, stored.data, key)
 
     def planned(self) -> Sequence[str]:

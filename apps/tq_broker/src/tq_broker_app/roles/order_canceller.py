@@ -57,7 +57,7 @@ class OrderCanceller:
         """Process a cancel of the engine."""
         self.parts.reached(Point.TAKEN)
         request = read_request(CancelRequest, body)
-        problem = request if isinstance(request, Malformed) else self._problem(request)
+        problem = request if isinstance(request, Malformed) else await self._problem(request)
         if problem is not None:
             logger.warning("cancel of order {} is REJECTED: {}", problem.order_id, problem.reason)
             await self.parts.publish(Queue.ORDERS, refusal(problem, request_digest(body), self.parts.clock.now()))
@@ -72,11 +72,14 @@ class OrderCanceller:
             await self.parts.publish(Queue.ORDERS, answer)
         await self._cancel_shown()
 
-    def _problem(self, request: CancelRequest) -> Malformed | None:
+    async def _problem(self, request: CancelRequest) -> Malformed | None:
         asked = request.payload
         reason = id_problem(parent_of(asked.order_id))
         if asked.portfolio_id != self.parts.portfolio:
             reason = f"portfolio_id {asked.portfolio_id!r}: this deployment trades {self.parts.portfolio}"
+        plan = None if reason else await in_thread(partial(self.book.plan, parent_of(asked.order_id)))
+        if plan is not None and plan.wanted.portfolio_id != self.parts.portfolio:
+            reason = f"order_id {asked.order_id}: it is an order of portfolio {plan.wanted.portfolio_id}"
         return Malformed(asked.order_id, asked.portfolio_id, reason) if reason else None
 
     async def _answer(self, request: CancelRequest, digest: str) -> RequestAnswer | None:

@@ -136,13 +136,13 @@ class OrderSubmitter:
 
     async def _recorded(self, plan: ParentPlan) -> ParentPlan:
         """Record a plan, or return the one recorded before; what a plan closes is reserved only if it counts."""
-        recorded = None
+        recorded: ParentPlan | None = None
         try:
             recorded = await in_thread(partial(self.book.record, plan))
+            return recorded
         finally:
             if recorded is not plan:
                 self.planner.release(*(child.order_id for child in plan.children))
-        return recorded
 
     async def pursue(self, plan: ParentPlan, turn: int | None = None, *, is_new: bool = False) -> None:
         """Bring all children of a plan as far as they go, and tell what the exchange will not tell."""
