@@ -6,7 +6,17 @@ from __future__ import annotations
 import sys
 
 from generated_files import write_or_check
-from reference import eligibility, execution_model, features, release, settings, simulation, venues
+from reference import (
+    eligibility,
+    execution_model,
+    features,
+    release,
+    settings,
+    simulation,
+    tq_broker,
+    tq_messages,
+    venues,
+)
 
 PAGES = {
     "eligibility": eligibility.page,
@@ -15,6 +25,8 @@ PAGES = {
     "release": release.page,
     "settings": settings.page,
     "simulation": simulation.page,
+    "tq-broker": tq_broker.page,
+    "tq-messages": tq_messages.page,
     "venue-longbridge": venues.longbridge,
     "venue-schwab": venues.schwab,
     "venue-tws": venues.tws,
@@ -22,4 +34,5 @@ PAGES = {
 
 if __name__ == "__main__":
     texts = {f"docs/reference/{name}.md": page() for name, page in PAGES.items()}
+    texts["docs/reference/tq-messages.json"] = tq_messages.schemas()
     sys.exit(write_or_check(__doc__ or "", texts))

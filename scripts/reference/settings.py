@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from decimal import Decimal
-from enum import Enum
 from importlib import import_module
-from pathlib import Path
-from types import NoneType
-from typing import Any, Literal, get_args, get_origin
 
-from annotated_types import Ge, Gt, Le, Lt, MinLen
 from checkout import ROOT, Checkout, Member
-from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 from quant_platform_kit.adapters.platforms import platforms
 from quant_platform_kit.runtime.settings import CLOSE, SHORTEST_TOKEN, ServiceSettings
 
+from reference.fields import default, values
 from reference.markdown import table
 
-KINDS = {bool: "`true` or `false`", int: "whole number", float: "number", Decimal: "number", str: "text", Path: "path"}
-SIGNS = {Ge: ("ge", "at least"), Gt: ("gt", "more than"), Le: ("le", "at most"), Lt: ("lt", "less than")}
 PROSE = f"""\
 A service reads its settings from the environment once, when it starts. One that cannot be meant ends the start with
 status 1 and one line that names the setting, its value, the bound and what to do. These cannot be meant:
@@ -60,8 +52,8 @@ def page() -> str:
     ]
     titles = {platform.name: platform.display_name for platform in platforms(ROOT)}
     for app in Checkout(ROOT).members:
-        if app.is_app:
-            platform = app.folder.name
+        platform = app.folder.name
+        if app.is_app and platform in titles:
             parts += [f"## {titles[platform]}", *(_table(_own(kind)) for kind in _settings(app))]
             parts += [NOTES[platform]] if platform in NOTES else []
     return "\n\n".join(parts) + "\n"
@@ -85,46 +77,5 @@ def _own(kind: type[ServiceSettings]) -> Iterable[tuple[str, FieldInfo]]:
 
 
 def _table(fields: Iterable[tuple[str, FieldInfo]]) -> str:
-    rows = [(f"`{name.upper()}`", _default(field), _values(field), field.description or "") for name, field in fields]
+    rows = [(f"`{name.upper()}`", default(field), values(field), field.description or "") for name, field in fields]
     return table(("setting", "default", "values", "meaning"), rows)
-
-
-def _default(field: FieldInfo) -> str:
-    if field.is_required():
-        return "**required**"
-    value = field.default
-    if isinstance(value, SecretStr):
-        value = value.get_secret_value()
-    if value in (None, "", ()):
-        return "none"
-    if isinstance(value, bool):
-        return f"`{str(value).lower()}`"
-    return f"`{value.value if isinstance(value, Enum) else value}`"
-
-
-def _values(field: FieldInfo) -> str:
-    kinds = [kind for kind in (get_args(field.annotation) or (field.annotation,)) if kind is not NoneType]
-    if get_origin(field.annotation) is Literal:
-        return _choices(get_args(field.annotation))
-    kind = kinds[0]
-    if isinstance(kind, type) and issubclass(kind, Enum):
-        return _choices([member.value for member in kind])
-    if get_origin(field.annotation) is tuple:
-        return "texts"
-    word = "**secret**" if kind is SecretStr else KINDS[kind]
-    return ", ".join([word, *_bounds(field)])
-
-
-def _choices(values: Iterable[Any]) -> str:
-    return ", ".join(f"`{value}`" for value in values)
-
-
-def _bounds(field: FieldInfo) -> Iterable[str]:
-    for bound in field.metadata:
-        if type(bound) in SIGNS:
-            attribute, words = SIGNS[type(bound)]
-            yield f"{words} {getattr(bound, attribute)}"
-        elif isinstance(bound, MinLen):
-            yield f"at least {bound.min_length} characters"
-        elif pattern := getattr(bound, "pattern", None):
-            yield f"as `{pattern}`"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-__all__ = ["Figures"]
+__all__ = ["COUNTERS", "Figures"]
 
-_COUNTERS = {
+COUNTERS = {
     "published": ("Messages published.", ("queue",)),
     "requests": ("Requests processed, by what became of them.", ("outcome",)),
     "orders": ("Orders to the exchange, by what became of them.", ("outcome",)),
@@ -14,6 +14,7 @@ _COUNTERS = {
     "updates": ("Updates written, by kind.", ("kind",)),
     "foreign_orders": ("Orders of other clients of the account.", ()),
 }
+"""Every counter: what it counts, and its labels."""
 
 
 class Figures:
@@ -23,7 +24,7 @@ class Figures:
         self.registry = CollectorRegistry()
         self._counters = {
             name: Counter(f"tq_broker_{name}", text, labels, registry=self.registry)
-            for name, (text, labels) in _COUNTERS.items()
+            for name, (text, labels) in COUNTERS.items()
         }
         self._gauges: dict[str, Gauge] = {}
         self._answer = Histogram(
