@@ -43,8 +43,9 @@ OPENS = datetime(2026, 11, 30, 1, 5, tzinfo=UTC)
 NEXT_DAY = datetime(2026, 12, 1, 1, 5, tzinfo=UTC)
 WORDS = ("--duplicates", "overwrite", "--slices", "2", "--slice-delay", "0.05", "--restore", "orders")
 CHANCES = {
-    **{point.name: 0.09 for point in IN_A_SEND},
-    **{point.name: 0.01 for point in (Point.TAKEN, Point.PLANNED, Point.ANSWER_RECORDED, Point.INTENDED)},
+    **{point.name: 0.15 for point in IN_A_SEND},
+    **{point.name: 0.01 for point in (Point.ANSWER_RECORDED, Point.INTENDED)},
+    **{point.name: 0.002 for point in (Point.TAKEN, Point.PLANNED)},
     **{point.name: 0.004 for point in (Point.PUBLISHED, Point.WRITTEN)},
 }
 WEIGHTS: Weights = {
@@ -244,14 +245,15 @@ class Campaign:
         deadline, still = time.monotonic() + CALM_SECONDS, 0
         while time.monotonic() < deadline:
             await asyncio.sleep(SETTLE_SECONDS / 2)
-            waiting = sum([await engine.waiting(queue) for queue in Queue if queue is not Queue.DEAD])
+            counts = {queue.value: await engine.waiting(queue) for queue in Queue if queue is not Queue.DEAD}
+            waiting = sum(abs(count) for count in counts.values())
             history, events = await asyncio.to_thread(read_evidence, servers["postgresql"].url, PORTFOLIO)
             told = {
                 event["order_id"] for event in events if event["status"] in ("COMPLETE_FILL", "CANCELLED", "REJECTED")
             }
             unknown = {order_id for order_id, row in history.items() if row["status"] == "UNKNOWN"}
             open_ones = [wish.order_id for wish in wanted if wish.order_id not in told | unknown]
-            self.say(f"{waiting} messages wait, {len(open_ones)} orders have no end yet", flush=True)
+            self.say(f"{counts} messages wait, {len(open_ones)} orders have no end yet", flush=True)
             still = still + 1 if not waiting and not open_ones else 0
             if still >= 2:
                 return True

@@ -79,16 +79,21 @@ class Engine:
         await found.unbind(place.exchange, place.queue)
 
     async def waiting(self, queue: Queue) -> int:
-        """Return how many messages wait in a queue."""
-        assert self._channel is not None, "it is open"
-        found = await self._channel.declare_queue(self._places[queue].queue, durable=True, passive=True)
-        return int(found.declaration_result.message_count or 0)
+        """Return how many messages wait in a queue; -1 while the broker does not answer."""
+        try:
+            async with await aio_pika.connect(self._url, timeout=5) as connection:
+                channel = await connection.channel()
+                found = await channel.declare_queue(self._places[queue].queue, durable=True, passive=True)
+                return int(found.declaration_result.message_count or 0)
+        except (*CONNECTION_EXCEPTIONS, TimeoutError):
+            return -1
 
     async def letters(self) -> list[bytes]:
         """Return all dead letters, and leave none."""
-        assert self._channel is not None, "it is open"
-        queue = await self._channel.get_queue(self._places[Queue.DEAD].queue, ensure=False)
         found: list[bytes] = []
-        while (message := await queue.get(no_ack=True, fail=False)) is not None:
-            found.append(message.body)
+        async with await aio_pika.connect(self._url) as connection:
+            channel = await connection.channel()
+            queue = await channel.get_queue(self._places[Queue.DEAD].queue, ensure=False)
+            while (message := await queue.get(no_ack=True, fail=False)) is not None:
+                found.append(message.body)
         return found

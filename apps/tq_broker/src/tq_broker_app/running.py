@@ -26,6 +26,7 @@ from tq_broker_app.bus.rabbit import RabbitBus
 from tq_broker_app.errors import SessionOver
 from tq_broker_app.names import RESTART, Role
 from tq_broker_app.operations.health import Health, served
+from tq_broker_app.operations.stacks import tell_on_signal
 from tq_broker_app.roles.parts import Parts, Point
 from tq_broker_app.settings import Settings
 
@@ -88,6 +89,7 @@ class _Run:
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        tell_on_signal()
         own, health = self.settings.operations, Health(self.role.value)
         parts = self._parts()
         port = own.port + self.role.offset if own.port else 0

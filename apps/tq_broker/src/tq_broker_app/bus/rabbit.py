@@ -27,7 +27,7 @@ LOST = (*CONNECTION_EXCEPTIONS, TimeoutError)
 CONNECT_SECONDS = 5.0
 CONFIRM_SECONDS = 10.0
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
-STANDBY_SECONDS = 0.5
+STANDBY_SECONDS = 1.0
 LOCKED = "RESOURCE_LOCKED"
 CLOSE_SECONDS = 6.0
 
@@ -70,6 +70,7 @@ class RabbitBus:
                         await active()
                     channel = await opened(connection, prefetch=at_once)
                     pause = FIRST_PAUSE
+                    logger.info("{} are consumed", queue.value)
                     await self._drain(channel, self.places[queue], processor, at_once)
             except (*LOST, *DOWN) as error:
                 logger.warning(
