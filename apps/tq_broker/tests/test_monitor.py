@@ -1,0 +1,234 @@
+"""The monitors tell what a login shows: every change once, and all of it again after a restart."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from tq_broker_app.bus.ports import Queue
+from tq_broker_app.errors import SessionOver
+from tq_broker_app.record.order_book import OrderBook
+from tq_broker_app.roles.account_monitor import AccountMonitor
+from tq_broker_app.roles.order_monitor import LATE_SECONDS, OrderMonitor
+from tq_broker_app.roles.position_monitor import EVERY_SECONDS, PositionMonitor
+from tq_broker_app.trading.plans import Child
+
+from .frame import (
+    ACCOUNT,
+    DAY,
+    PORTFOLIO,
+    REBAR,
+    ListBus,
+    MemoryStore,
+    Session,
+    make_parts,
+    plan_of,
+    venue_order,
+    wanted,
+)
+
+PARTS = (Child("a_closetoday", "CLOSETODAY", 3), Child("a_close", "CLOSE", 2))
+
+
+class Watch:
+    """A monitor of orders that looks when a test says so."""
+
+    def __init__(self) -> None:
+        self.store, self.bus, self.session = MemoryStore(), ListBus(), Session()
+        self.view, self.book = self.session.view, OrderBook(self.store, ACCOUNT)
+        self.restart()
+
+    def restart(self) -> None:
+        self.parts = make_parts(self.store, self.bus)
+        self.monitor = OrderMonitor(self.parts, self.session)  # type: ignore[arg-type]
+
+    def look(self) -> list[dict[str, Any]]:
+        """Return what is told at a look."""
+        self.bus.told.clear()
+        asyncio.run(self.monitor._look())
+        return self.bus.of()
+
+
+def test_every_change_is_told_once() -> None:
+    watch = Watch()
+    watch.book.record(plan_of(wanted(volume=3)))
+    watch.view.shown["a"] = venue_order("a", 3, 3)
+    [row] = watch.look()
+    assert (row["type"], row["status"], row["exchange_order_id"]) == ("ORDER_ROW", "ALIVE", "E-a")
+    assert watch.look() == []
+    watch.view.fill("a", 1, 3499)
+    [event] = watch.look()
+    assert (event["event_type"], event["filled_quantity"], event["event_id"]) == ("PARTIAL_FILL", 1, "a:PARTIAL_FILL:1")
+    watch.view.fill("a", 2, 3502)
+    [event] = watch.look()
+    assert (event["event_type"], event["trade_price"], event["status"]) == ("COMPLETE_FILL", 3501.0, "FINISHED")
+    assert watch.look() == []
+
+
+def test_after_a_restart_the_same_is_told_with_the_same_ids() -> None:
+    watch = Watch()
+    watch.book.record(plan_of(wanted()))
+    watch.view.shown["a"] = venue_order("a", 2, 2)
+    watch.view.fill("a", 2)
+    [first] = watch.look()
+    watch.restart()
+    [again] = watch.look()
+    assert {**first, "timestamp": 0} == {**again, "timestamp": 0}
+
+
+def test_an_end_is_told_only_when_its_trades_are_there() -> None:
+    watch = Watch()
+    watch.book.record(plan_of(wanted()))
+    watch.view.shown["a"] = venue_order("a", 2, 0)
+    [row] = watch.look()
+    assert (row["type"], row["status"], row["filled_quantity"]) == ("ORDER_ROW", "ALIVE", 0)
+    watch.view.fill("a", 1, shows=False)
+    [partial] = watch.look()
+    assert partial["event_type"] == "PARTIAL_FILL"
+    watch.view.fill("a", 1, shows=False)
+    [end] = watch.look()
+    assert (end["event_type"], end["filled_quantity"]) == ("COMPLETE_FILL", 2)
+
+
+def test_trades_that_never_come_are_counted() -> None:
+    watch = Watch()
+    watch.book.record(plan_of(wanted()))
+    watch.view.shown["a"] = venue_order("a", 2, 0)
+    watch.look()
+    watch.monitor._warn_of_late_trades()
+    assert b"tq_broker_orders_without_trades 0.0" in watch.parts.figures.text()
+    watch.parts.clock.sleep(LATE_SECONDS + 1)
+    watch.monitor._warn_of_late_trades()
+    assert b"tq_broker_orders_without_trades 1.0" in watch.parts.figures.text()
+
+
+def test_parts_are_told_as_rows_and_their_parent_as_one_event() -> None:
+    watch = Watch()
+    watch.book.record(plan_of(wanted(offset="CLOSE", volume=5), *PARTS))
+    for child in PARTS:
+        watch.view.shown[child.order_id] = venue_order(child.order_id, child.volume, child.volume, offset=child.offset)
+    watch.view.fill("a_closetoday", 3, 3500)
+    told = {row["order_id"]: row for row in watch.look()}
+    assert told["a"]["event_type"] == "PARTIAL_FILL"
+    assert (told["a_closetoday"]["status"], told["a_closetoday"]["parent_order_id"]) == ("FINISHED", "a")
+    assert (told["a_close"]["status"], told["a_close"]["type"]) == ("ALIVE", "ORDER_ROW")
+    watch.view.fill("a_close", 2, 3510)
+    told = {row["order_id"]: row for row in watch.look()}
+    assert (told["a"]["event_type"], told["a"]["trade_price"]) == ("COMPLETE_FILL", 3504.0)
+    assert told["a"]["exchange_order_id"] == "E-a_closetoday,E-a_close"
+    assert "a_closetoday" not in told
+
+
+def test_orders_of_others_are_counted_and_never_owned() -> None:
+    watch = Watch()
+    watch.book.record(replace(plan_of(wanted("theirs")), account_id="another"))
+    for name in ("theirs", "SERVER.1.2.3", "x|y 中", "PYSDK_insert_1"):
+        watch.view.shown[name] = venue_order(name, 2, 2)
+    assert watch.look() == []
+    watch.view.fill("SERVER.1.2.3", 2)
+    assert watch.look() == []
+    assert b"tq_broker_foreign_orders_total 4.0" in watch.parts.figures.text()
+
+
+def test_a_part_that_the_plan_does_not_have_is_not_ours() -> None:
+    watch = Watch()
+    watch.book.record(plan_of(wanted()))
+    watch.view.shown["a_close"] = venue_order("a_close", 2, 2)
+    assert watch.look() == []
+
+
+def test_an_event_that_could_not_be_published_is_published_later() -> None:
+    watch = Watch()
+    watch.book.record(plan_of(wanted()))
+    watch.view.shown["a"] = venue_order("a", 2, 0)
+    watch.view.fill("a", 2, shows=False)
+    watch.bus.down = 1
+    with pytest.raises(Exception, match="does not answer"):
+        watch.look()
+    watch.restart()
+    assert [told["event_id"] for told in watch.look()] == ["a:COMPLETE_FILL:2"]
+
+
+def run_until(monitor: Any, session: Session, enough: Callable[[], bool]) -> None:
+    async def run() -> None:
+        running = asyncio.create_task(monitor.run())
+        async with asyncio.timeout(5):
+            while not enough() and not running.done():
+                await asyncio.sleep(0.001)
+        session.end("the connection was lost")
+        with pytest.raises(SessionOver, match="the connection was lost"):
+            await running
+
+    asyncio.run(run())
+
+
+def test_a_start_tells_which_orders_the_login_shows_and_an_end_ends_it() -> None:
+    watch = Watch()
+    watch.book.record(plan_of(wanted(offset="CLOSE", volume=5), *PARTS))
+    watch.view.shown["a_close"] = venue_order("a_close", 2, 2)
+
+    def seen() -> bool:
+        return any(told["type"] == "ORDERS_SEEN" for told in watch.bus.of())
+
+    run_until(watch.monitor, watch.session, seen)
+    [told] = [told for told in watch.bus.of() if told["type"] == "ORDERS_SEEN"]
+    assert told["order_ids"] == ["a", "a_close"]
+    assert (told["trading_day"], told["portfolio_id"]) == (DAY, PORTFOLIO)
+
+
+def position(long_today: int) -> dict[str, int]:
+    return {
+        "pos_long": long_today,
+        "pos_short": 1,
+        "pos_long_today": long_today,
+        "pos_long_his": 0,
+        "pos_short_today": 1,
+        "pos_short_his": 0,
+    }
+
+
+def test_positions_are_told_at_the_start_on_change_and_every_minute() -> None:
+    session, bus = Session(), ListBus()
+    shown = {REBAR: position(3), "SHFE.cu2505": position(7)}
+    session.view._positions = shown  # type: ignore[attr-defined]
+    parts = make_parts(bus=bus)
+    monitor = PositionMonitor(parts, session)  # type: ignore[arg-type]
+
+    def told() -> list[tuple[str, int]]:
+        return [(message["symbol"], message["net_position"]) for message in bus.of(Queue.POSITIONS)]
+
+    def enough() -> bool:
+        if len(told()) == 2 and not done:
+            done.append("a change")
+            shown[REBAR] = position(5)
+            session.ring()
+        elif len(told()) == 3 and len(done) == 1:
+            done.append("a minute")
+            parts.clock.sleep(EVERY_SECONDS)
+            session.ring()
+        return len(told()) == 5
+
+    done: list[str] = []
+    run_until(monitor, session, enough)
+    assert told() == [(REBAR, 2), ("SHFE.cu2505", 6), (REBAR, 4), (REBAR, 4), ("SHFE.cu2505", 6)]
+
+
+def test_the_account_is_told_at_the_start_and_on_change_only() -> None:
+    session, bus = Session(), ListBus()
+    names = ("balance", "available", "margin", "float_profit", "position_profit", "risk_ratio")
+    shown: dict[str, float] = {**dict.fromkeys(names, 1.0), "available": 9e5, "risk_ratio": float("nan")}
+    session.view.api.get_account = lambda: shown  # type: ignore[attr-defined]
+    monitor = AccountMonitor(make_parts(bus=bus), session)  # type: ignore[arg-type]
+
+    def enough() -> bool:
+        session.ring()
+        if len(bus.told) == 1:
+            shown["available"] = 8e5
+        return len(bus.told) == 2
+
+    run_until(monitor, session, enough)
+    assert [message["available"] for message in bus.of(Queue.ACCOUNT)] == [9e5, 8e5]
+    assert {(told["portfolio_id"], told["risk_ratio"]) for told in bus.of(Queue.ACCOUNT)} == {(PORTFOLIO, 0.0)}
