@@ -170,6 +170,7 @@ class Campaign:
         async with Engine(servers["rabbitmq"].url, places(settings.rabbitmq, PORTFOLIO), self.seed) as engine:
             await asyncio.to_thread(site.start, ROLES, supervise=True)
             await asyncio.to_thread(site.start_one, "order-submitter-2", "order-submitter")
+            site.supervise("order-submitter-2")
             (folder / "quiet").unlink()
             trouble = Trouble(site, engine, servers, USER, self.weights, hits, series, self.seed)
             making = asyncio.create_task(trouble.run())

@@ -79,7 +79,7 @@ class FuturesSite:
     _wanted: dict[str, Callable[[], Server]] = field(default_factory=dict[str, Callable[[], Server]])
     _lock: threading.RLock = field(default_factory=threading.RLock)
     _stopping: threading.Event = field(default_factory=threading.Event)
-    _supervisor: threading.Thread | None = None
+    _supervisors: list[threading.Thread] = field(default_factory=list[threading.Thread])
 
     def __enter__(self) -> Self:
         return self
@@ -130,14 +130,19 @@ class FuturesSite:
             list(pool.map(self.start_one, roles, roles))
         for role in roles:
             self.wait_until_working(role)
-        if supervise:
-            self._supervisor = threading.Thread(target=self._supervise, daemon=True)
-            self._supervisor.start()
+            if supervise:
+                self.supervise(role)
 
     def start_one(self, name: str, role: str) -> None:
         """Start a service under a name of its own: a second submitter, say."""
         self._wanted[name] = make = lambda: self._started(name, role)
         self.servers[name] = make()
+
+    def supervise(self, name: str) -> None:
+        """Start a service again whenever it ends, until it is told to stop."""
+        supervisor = threading.Thread(target=self._supervise, args=(name,), daemon=True)
+        self._supervisors.append(supervisor)
+        supervisor.start()
 
     def wait_until_working(self, name: str, seconds: float = SERVED_SECONDS) -> None:
         """Wait until a service says that it works; raises `Unhealthy` when it does not in time."""
@@ -175,8 +180,8 @@ class FuturesSite:
     def stop_all(self) -> dict[str, int]:
         """Stop everything; return the exit statuses."""
         self._stopping.set()
-        if self._supervisor is not None:
-            self._supervisor.join(SERVED_SECONDS)
+        for supervisor in self._supervisors:
+            supervisor.join(SERVED_SECONDS)
         with ThreadPoolExecutor(max(1, len(self.servers))) as pool:
             names = list(self.servers)
             return dict(zip(names, pool.map(self.stop, names), strict=True))
@@ -192,22 +197,23 @@ class FuturesSite:
         environment = {**variables, **self.venue.environment, **own, **self.variables}
         return Server(self.module, "run", role, env=environment, log=self.folder / f"{name}.err")
 
-    def _supervise(self) -> None:
+    def _supervise(self, name: str) -> None:
         while not self._stopping.wait(POLL_SECONDS):
-            for name, server in list(self.servers.items()):
-                status = server.process.poll()
-                with self._lock:
-                    make = self._wanted.get(name)
-                if status is None or make is None:
-                    continue
+            with self._lock:
+                make, server = self._wanted.get(name), self.servers.get(name)
+            if make is None or server is None:
+                return
+            if (status := server.process.poll()) is not None:
                 self.exits.append((name, status))
                 with suppress(Unhealthy):
-                    fresh = make()
-                    with self._lock:
-                        if name in self._wanted:
-                            self.servers[name] = fresh
-                        else:
-                            fresh.kill()
+                    self._replace(name, make())
+
+    def _replace(self, name: str, fresh: Server) -> None:
+        with self._lock:
+            if name in self._wanted:
+                self.servers[name] = fresh
+                return
+        fresh.kill()
 
 
 def _of_servers(addresses: Addresses | None) -> dict[str, dict[str, Any]]:
