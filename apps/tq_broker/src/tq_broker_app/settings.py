@@ -16,7 +16,17 @@ from typing import Annotated, Any, Self, cast
 from urllib.parse import quote, urlsplit
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from quant_platform_kit.adapters.secrets import GoogleSecrets
 from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.domain.identity import Mode
@@ -51,7 +61,16 @@ def _is_loopback(url: str) -> str:
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True, coerce_numbers_to_str=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, str_strip_whitespace=True, coerce_numbers_to_str=True, allow_inf_nan=False
+    )
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_truth_for_a_number(cls, value: Any, info: ValidationInfo) -> Any:
+        if isinstance(value, bool) and cls.model_fields[info.field_name or ""].annotation is not bool:
+            raise ValueError("yes, no, true and false are for what is on or off")
+        return value
 
 
 class TqSettings(_Section):
@@ -173,7 +192,7 @@ class OrderSettings(_Section):
         description="Farthest limit price from the last price, as a share; default: the exchange's.",
     )
     max_net_position: int | None = Field(default=None, gt=0, description="Largest net position of one symbol, in lots.")
-    max_age_seconds: float = Field(default=60, gt=0, description="An older request is REJECTED.")
+    max_age_seconds: float = Field(default=60, gt=0, le=86_400, description="An older request is REJECTED.")
     split_first: Split = Field(
         default=Split.TODAY, description="Part of a position that SHFE and INE orders close first."
     )
@@ -198,12 +217,14 @@ class SubmitterSettings(_Section):
     """How orders are sent."""
 
     lease_seconds: float = Field(
-        default=15, gt=0, description="How long the right to send lasts without being renewed."
+        default=15, gt=0, le=3600, description="How long the right to send lasts without being renewed."
     )
     visibility_seconds: float = Field(
-        default=5, gt=0, description="How long an order may take to appear in another login."
+        default=5, gt=0, le=3600, description="How long an order may take to appear in another login."
     )
-    answer_seconds: float = Field(default=10, gt=0, description="How long an exchange id or a refusal is waited for.")
+    answer_seconds: float = Field(
+        default=10, gt=0, le=3600, description="How long an exchange id or a refusal is waited for."
+    )
     prefetch: int = Field(default=64, gt=0, le=1000, description="Requests under way at once.")
 
 
@@ -257,7 +278,7 @@ def read_settings(path: Path, environment: Mapping[str, str], secrets: Secrets |
         A key is not known, missing or wrong; the message names it.
     """
     document = _overridden(_document(path), environment)
-    _resolve(document, secrets or GoogleSecrets())
+    _resolve(document, secrets or GoogleSecrets(), f"{path}: ")
     try:
         settings = Settings.model_validate(document)
     except ValidationError as error:
@@ -278,14 +299,17 @@ def _document(path: Path) -> dict[str, Any]:
         raise InvalidInput(f"settings {path}: no YAML: {' '.join(str(error).split())}") from None
     if not isinstance(content, dict):
         raise InvalidInput(f"settings {path}: it has no sections such as tq, redis, rabbitmq, database")
-    return cast(dict[str, Any], content)
+    sections = cast(dict[str, Any], content)
+    return {name: {} if section is None else section for name, section in sections.items()}
 
 
 def _overridden(document: dict[str, Any], environment: Mapping[str, str]) -> dict[str, Any]:
     for name, value in environment.items():
         if not name.startswith(PREFIX):
             continue
-        *sections, key = name.removeprefix(PREFIX).lower().split("__")
+        *sections, key = words = name.removeprefix(PREFIX).lower().split("__")
+        if not all(words):
+            raise InvalidInput(f"{name} names no setting; write {PREFIX}SECTION__KEY")
         place: dict[str, Any] = document
         for section in sections:
             if not isinstance(place.setdefault(section, {}), dict):
@@ -295,15 +319,17 @@ def _overridden(document: dict[str, Any], environment: Mapping[str, str]) -> dic
     return document
 
 
-def _resolve(document: dict[str, Any], secrets: Secrets) -> None:
+def _resolve(document: dict[Any, Any], secrets: Secrets, file: str, section: str = "") -> None:
     """Put the values of secrets in place of their names."""
     for key, value in list(document.items()):
+        if not isinstance(key, str):
+            raise InvalidInput(f"{file}{section}{key}: this key is no text; put it in quotes, or leave it out")
         if isinstance(value, dict):
-            _resolve(cast(dict[str, Any], value), secrets)
+            _resolve(cast(dict[Any, Any], value), secrets, file, f"{section}{key}.")
         elif key.endswith("_secret_name"):
             plain = key.removesuffix("_secret_name")
             if plain in document:
-                raise InvalidInput(f"{key} and {plain} are both set; keep one of them")
+                raise InvalidInput(f"{file}{section}{key} and {section}{plain} are both set; keep one of them")
             document[plain] = secrets.read(str(value))
             del document[key]
 

@@ -83,7 +83,7 @@ class OrderBook:
         return plan
 
     def plan(self, order_id: str) -> ParentPlan | None:
-        """Return the plan of an order, None if nobody has submitted it; other clients take ids that can be none here."""
+        """Return the plan of an order, None if nobody has submitted it; ids of other clients may be no keys."""
         key = _ORDERS + order_id
         stored = self._store.get(key) if is_key(key) else None
         return None if stored is None else decode(ParentPlan, stored.data, key)
