@@ -121,8 +121,10 @@ class TqSession:
         try:
             self._loop.call_soon_threadsafe(self._commands.put_nowait, call)
         except RuntimeError:  # its loop was closed a moment ago
-            answer.set_exception(SessionOver("the session was closed"))
-            return
+            pass
+        if self._over.done():  # it ended a moment ago, and perhaps nobody saw this answer
+            with suppress(InvalidStateError):
+                answer.set_exception(SessionOver(self._over.result()))
 
     # --- in the thread of the TqApi ---------------------------------------------------------------
 
