@@ -15,6 +15,7 @@ from tq_broker_app.bus.names import places
 from tq_broker_app.bus.ports import Queue
 from tq_broker_app.cli.main import ENTRY_POINTS, app
 from tq_broker_app.names import RESTART, Role
+from tq_broker_app.operations.alerts import CALENDAR_DAYS
 from tq_broker_app.operations.figures import COUNTERS, Figures
 from tq_broker_app.settings import PREFIX, RabbitSettings, Settings
 
@@ -44,6 +45,15 @@ STATUSES = (
     ("1", "refused, failed, or found something; one line that starts with `tq-broker:` says what, and what to do"),
     ("2", "the command line is wrong"),
     (str(RESTART), "of a service: its login or a server is gone; its supervisor starts it again"),
+)
+WATCHED = (
+    ("`service`", "a service does not answer, or does not work", "yes"),
+    ("`server`", "RabbitMQ or PostgreSQL does not answer", "yes"),
+    ("`trading-day`", "logins show different trading days", "yes"),
+    ("`unknown`", "`order_history` has an order that is UNKNOWN", "no"),
+    ("`dead-letters`", "there are some; told again when there are ten times as many", "no"),
+    ("`trades`", "an order has come to its end, and its trades do not add up after a minute", "no"),
+    ("`calendar`", f"the calendar ends in less than {CALENDAR_DAYS} days", "no"),
 )
 GAUGE = re.compile(r'figures\.set\(\s*"(\w+)",\s*"([^"]+)"')
 
@@ -77,6 +87,16 @@ def page() -> str:
         "## Commands",
         f"`demo` is there where the sandbox is installed: it comes from the entry point group `{ENTRY_POINTS}`.",
         *_commands(),
+        "### What `watch` finds",
+        "What may pass by itself is told once it has lasted for `--patience`, all of it in one message; the rest at "
+        "once. Nothing is told again before it was over, and an UNKNOWN order only once for ever: the ledger remembers "
+        "it. While the ledger does not answer, people are told all the same.",
+        table(("kind", "what is found", "may pass by itself"), WATCHED),
+        "### What `resolve` does",
+        "It records who says what became of an UNKNOWN order, and why, in the ledger's audit; then the order's last "
+        "step; then it tells the order handler, which makes `order_history` final. With all lots filled the order is "
+        "COMPLETE_FILL, otherwise CANCELLED with what has traded. Part by part for an order that was split: the order "
+        "itself is told once all ends are known. The same again tells the same again. The exchange is told nothing.",
         "## Exit status",
         table(("status", "meaning"), STATUSES),
         "## Figures",

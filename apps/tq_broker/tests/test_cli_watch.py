@@ -11,7 +11,7 @@ from quant_platform_kit.domain.errors import NotifyError
 from quant_platform_kit.ports.notifier import Notification
 from tq_broker_app.cli.watching import Messenger
 from tq_broker_app.names import Role
-from tq_broker_app.operations.alerts import Finding, Incidents, findings
+from tq_broker_app.operations.alerts import Finding, Incidents, findings, together
 from tq_broker_app.operations.looking import Look
 from tq_broker_app.settings import Settings
 
@@ -86,6 +86,14 @@ def test_what_was_over_in_between_begins_anew() -> None:
 
 def test_what_does_not_pass_by_itself_is_told_at_once() -> None:
     assert Incidents(60).due([UNKNOWN], 0) == [UNKNOWN]
+
+
+def test_services_that_are_down_together_are_one_message() -> None:
+    other = Finding("service", "order-handler", "order-handler is down", patient=True)
+    told = together([DOWN, UNKNOWN, other])
+    assert kinds(*told) == [("service", "order-monitor, order-handler"), ("unknown", "o1")]
+    assert told[0].text == "order-monitor is down; order-handler is down"
+    assert together([DOWN, UNKNOWN]) == [DOWN, UNKNOWN]
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
@@ -10,6 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from quant_platform_kit.adapters.clock import SystemClock
+from quant_platform_kit.ports.clock import Clock
+from venue_sandbox.demo import futures_tour
+from venue_sandbox.demo.futures_tour import NotShown, tour
+from venue_sandbox.stands.futures_rows import Written, written
 
 COMMAND = str(Path(sys.executable).with_name("tq-broker"))
 SECONDS = {"in-process": 60.0, "services": 150.0}
@@ -55,3 +61,37 @@ def test_every_kind_of_event_is_shown(shown: dict[str, dict[str, Any]]) -> None:
 
 def test_they_take_no_longer_than_they_may(shown: dict[str, dict[str, Any]]) -> None:
     assert all(each["seconds"] < SECONDS[mode] for mode, each in shown.items())
+
+
+class Silent:
+    """Takes orders, and writes nothing."""
+
+    queues = rows = keys = "nowhere"
+    account = "DUSBX-demo"
+
+    @property
+    def clock(self) -> Clock:
+        return SystemClock()
+
+    async def submit(self, body: bytes) -> None:
+        """Forget it."""
+
+    async def cancel(self, body: bytes) -> None:
+        """Forget it."""
+
+    async def written(self) -> Written:
+        return written([], [], {})
+
+
+class Venue:
+    """Does whatever it is told."""
+
+    def do(self, operation: str, **fields: Any) -> None:
+        """Do nothing."""
+
+
+def test_what_is_not_written_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(futures_tour, "SHOWN_SECONDS", 0.1)
+    stand: Any = Venue()
+    with pytest.raises(NotShown, match=r"open-1 FINISHED with 2 filled and COMPLETE_FILL; found no row"):
+        asyncio.run(tour(Silent(), stand, lambda text: None))

@@ -14,7 +14,7 @@ from quant_platform_kit.services.operate.switches import switched_off
 from tq_broker_app.bus.letters import depths
 from tq_broker_app.bus.rabbit import RabbitBus
 from tq_broker_app.cli.options import DEFAULT_CONFIG, AsJson, Config, settings_of
-from tq_broker_app.cli.output import columns, print_json
+from tq_broker_app.cli.output import columns, print_json, told_if_slow
 from tq_broker_app.running import calendar_of, clock_of
 from tq_broker_app.settings import RunMode, Settings
 
@@ -34,7 +34,8 @@ def check(config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
     """Read the settings, and ask RabbitMQ, PostgreSQL, Redis and the ledger, changing nothing; exit 1 if one fails."""
     settings = settings_of(config)
     results = [Checked("settings", good=True, found=f"{config}, portfolio {settings.tq.portfolio_id}")]
-    results += asyncio.run(_all(settings))
+    with told_if_slow("asking RabbitMQ, PostgreSQL and Redis"):
+        results += asyncio.run(_all(settings))
     if as_json:
         print_json([{"what": each.what, "good": each.good, "found": each.found} for each in results])
     else:

@@ -11,7 +11,7 @@ from quant_platform_kit.adapters.clock import SystemClock
 from tq_broker_app.bus.letters import Letter, Letters, open_letters
 from tq_broker_app.bus.rabbit import RabbitBus
 from tq_broker_app.cli.options import DEFAULT_CONFIG, AsJson, Config, settings_of
-from tq_broker_app.cli.output import columns, notice, print_json, say, shortened
+from tq_broker_app.cli.output import columns, notice, print_json, say, shortened, told_if_slow
 from tq_broker_app.settings import Settings
 
 __all__ = ["app"]
@@ -32,7 +32,8 @@ All = Annotated[bool, typer.Option("--all", help="All of them.")]
 @app.command("list")
 def list_letters(config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
     """Show all dead letters, the oldest first; each stays where it is."""
-    asyncio.run(_list(_bus(settings_of(config)), as_json=as_json))
+    with told_if_slow("asking RabbitMQ"):
+        asyncio.run(_list(_bus(settings_of(config)), as_json=as_json))
 
 
 @app.command()
@@ -41,14 +42,16 @@ def replay(
 ) -> None:
     """Send originals to the queues that they came from, and drop their letters once that is confirmed."""
     _check(numbers, every=every)
-    asyncio.run(_work("replayed", _bus(settings_of(config)), numbers, as_json=as_json))
+    with told_if_slow("asking RabbitMQ"):
+        asyncio.run(_work("replayed", _bus(settings_of(config)), numbers, as_json=as_json))
 
 
 @app.command()
 def drop(numbers: Numbers = None, every: All = False, config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
     """Drop letters for good."""
     _check(numbers, every=every)
-    asyncio.run(_work("dropped", _bus(settings_of(config)), numbers, as_json=as_json))
+    with told_if_slow("asking RabbitMQ"):
+        asyncio.run(_work("dropped", _bus(settings_of(config)), numbers, as_json=as_json))
 
 
 def document_of(letter: Letter) -> dict[str, Any]:

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+import threading
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import contextmanager
 
 from quant_platform_kit.domain.digests import canonical_json
 from quant_platform_kit.domain.redaction import redact
 
-__all__ = ["columns", "notice", "print_json", "say", "shortened"]
+__all__ = ["columns", "notice", "print_json", "say", "shortened", "told_if_slow"]
+
+
+SLOW_SECONDS = 2.0
+"""What takes longer is told of."""
 
 
 def say(text: str) -> None:
@@ -21,6 +27,19 @@ def notice(text: str) -> None:
     """Print a line on standard error: what is under way, or a remark."""
     sys.stderr.write(f"{redact(text)}\n")
     sys.stderr.flush()
+
+
+@contextmanager
+def told_if_slow(text: str) -> Generator[None]:
+    """Say on a terminal what is under way, once it takes long."""
+    timer = threading.Timer(SLOW_SECONDS, notice, (text,))
+    timer.daemon = True
+    if sys.stderr.isatty():
+        timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def print_json(document: object) -> None:

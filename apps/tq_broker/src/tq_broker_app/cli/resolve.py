@@ -17,7 +17,7 @@ from quant_platform_kit.services.operate.audit import Operator
 from tq_broker_app.bus.ports import Queue
 from tq_broker_app.bus.rabbit import RabbitBus
 from tq_broker_app.cli.options import DEFAULT_CONFIG, AsJson, Config, settings_of, words
-from tq_broker_app.cli.output import columns, print_json, say
+from tq_broker_app.cli.output import columns, print_json, say, told_if_slow
 from tq_broker_app.cli.settling import known_of, messages_of, price_text
 from tq_broker_app.messages import OrderUpdate
 from tq_broker_app.record.order_book import OrderBook
@@ -62,7 +62,8 @@ def resolve(
     if order_id is None:
         if (filled, at, reason) != (None, None, None):
             raise typer.BadParameter("--filled, --price and --reason are about one order: name it")
-        _list(settings_of(config), as_json=as_json)
+        with told_if_slow("reading the ledger"):
+            _list(settings_of(config), as_json=as_json)
         return
     if filled is None or reason is None:
         raise typer.BadParameter("say what became of it: --filled LOTS (0 if it never traded) and --reason TEXT")
@@ -70,7 +71,8 @@ def resolve(
         raise typer.BadParameter("--price is for lots that traded: give it with --filled 1 or more, and only then")
     name = who or _login_name()
     settings = settings_of(config)
-    done, told = asyncio.run(_settle(settings, order_id, Evidence(filled, at, reason), name))
+    with told_if_slow("asking PostgreSQL and RabbitMQ"):
+        done, told = asyncio.run(_settle(settings, order_id, Evidence(filled, at, reason), name))
     _show_settled(done, told, as_json=as_json)
 
 

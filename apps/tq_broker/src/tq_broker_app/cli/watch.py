@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tq_broker_app.cli.options import DEFAULT_CONFIG, AsJson, Config, settings_of
-from tq_broker_app.cli.output import columns, notice, print_json, say
+from tq_broker_app.cli.output import columns, notice, print_json, say, told_if_slow
 from tq_broker_app.running import clock_of
 from tq_broker_app.settings import Settings
 
@@ -32,7 +32,9 @@ def watch(
     """Look at the eight services, dead letters and UNKNOWN orders, and tell people of each thing once."""
     settings = settings_of(config)
     if once:
-        raise typer.Exit(asyncio.run(_once(settings, as_json=as_json)))
+        with told_if_slow("asking the services, RabbitMQ and PostgreSQL"):
+            status = asyncio.run(_once(settings, as_json=as_json))
+        raise typer.Exit(status)
     asyncio.run(_watch(settings, every, patience, as_json=as_json))
 
 
@@ -49,7 +51,7 @@ async def _once(settings: Settings, *, as_json: bool) -> int:
 
 async def _watch(settings: Settings, every: float, patience: float, *, as_json: bool) -> None:
     from tq_broker_app.cli.watching import Messenger, look
-    from tq_broker_app.operations.alerts import Incidents
+    from tq_broker_app.operations.alerts import Incidents, together
 
     clock, incidents, messenger = clock_of(settings), Incidents(patience), Messenger(settings)
     notice(f"a look every {every:g} s; people are told of a service that is down for {patience:g} s")
@@ -57,7 +59,7 @@ async def _watch(settings: Settings, every: float, patience: float, *, as_json: 
         seen = await look(settings, clock)
         for over in incidents.ended(seen.found):
             say_event(seen, "over", over.text, as_json=as_json)
-        for due in incidents.due(seen.found, clock.monotonic()):
+        for due in together(incidents.due(seen.found, clock.monotonic())):
             say_event(seen, "alert", due.text, as_json=as_json)
             if (error := await asyncio.to_thread(messenger.tell, due, seen.at)) is not None:
                 say_event(seen, "nobody was told", error, as_json=as_json)

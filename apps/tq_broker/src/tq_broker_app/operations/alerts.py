@@ -11,7 +11,7 @@ from quant_platform_kit.ports.notifier import Notification, Severity
 
 from tq_broker_app.operations.looking import Look
 
-__all__ = ["CALENDAR_DAYS", "Finding", "Incidents", "findings", "notification"]
+__all__ = ["CALENDAR_DAYS", "Finding", "Incidents", "findings", "notification", "together"]
 
 CALENDAR_DAYS = 90
 """An end of the calendar is told so many days before."""
@@ -105,6 +105,16 @@ class Incidents:
         for each in over:
             del self._told[each.kind, each.name]
         return over
+
+
+def together(due: Sequence[Finding]) -> list[Finding]:
+    """Return what is to be told, with all that may pass by itself in one: it mostly has one cause."""
+    passing = [each for each in due if each.patient]
+    others = [each for each in due if not each.patient]
+    if len(passing) < 2:
+        return [*passing, *others]
+    names, text = ", ".join(each.name for each in passing), "; ".join(each.text for each in passing)
+    return [Finding(passing[0].kind, names, text, patient=True), *others]
 
 
 def notification(portfolio_id: str, finding: Finding, began: datetime) -> Notification:
