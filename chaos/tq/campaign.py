@@ -29,7 +29,7 @@ from venue_sandbox.stands.tqsdk import TqStand
 
 from chaos.tq.engine import Engine
 from chaos.tq.faults import Trouble, Weights
-from chaos.tq.judging import Evidence, Verdict, judge, read_evidence
+from chaos.tq.judging import Evidence, Verdict, judge, read_evidence, read_ledger
 from chaos.tq.orders import HOLDINGS, SYMBOLS, Wish, request, wishes
 from chaos.tq.worker import IN_A_SEND, Plan
 
@@ -38,10 +38,21 @@ __all__ = ["CHANCES", "WEIGHTS", "Campaign", "Outcome"]
 WORKER = "chaos.tq.worker"
 PORTFOLIO = "DUSBX-chaos"
 USER = "DUSBX-demo"
-OPENS = datetime(2026, 11, 30, 1, 5, tzinfo=UTC)
-"""Monday 09:05 in Shanghai: seventy minutes until the first break."""
-NEXT_DAY = datetime(2026, 12, 1, 1, 5, tzinfo=UTC)
-WORDS = ("--duplicates", "overwrite", "--slices", "2", "--slice-delay", "0.05", "--restore", "orders")
+OPENS = datetime(2026, 11, 30, 1, 31, tzinfo=UTC)
+"""Monday 09:31 in Shanghai, when all exchanges are open: 44 minutes until the first break."""
+NEXT_DAY = datetime(2026, 12, 1, 1, 31, tzinfo=UTC)
+WORDS = (
+    "--balance",
+    "10000000000",
+    "--duplicates",
+    "overwrite",
+    "--slices",
+    "2",
+    "--slice-delay",
+    "0.05",
+    "--restore",
+    "orders",
+)
 CHANCES = {
     **{point.name: 0.15 for point in IN_A_SEND},
     **{point.name: 0.01 for point in (Point.ANSWER_RECORDED, Point.INTENDED)},
@@ -57,10 +68,10 @@ WEIGHTS: Weights = {
     "failover": 1,
     "again": 4,
     "unbind": 1,
-    "series": 1,
+    "series": 0.4,
 }
 BURST, BURST_SECONDS = 4, 1.0
-CALM_SECONDS, SETTLE_SECONDS = 150.0, 4.0
+CALM_SECONDS, SETTLE_SECONDS = 300.0, 4.0
 SETTINGS: dict[str, dict[str, Any]] = {
     "submitter": {"lease_seconds": 2, "visibility_seconds": 0.5, "answer_seconds": 3},
     "orders": {"max_age_seconds": 900, "max_actions_per_second": 1000, "max_actions_per_day": 100000},
@@ -77,6 +88,7 @@ class Outcome:
     in_a_send: int
     trouble: Mapping[str, int]
     exits: Mapping[str, int]
+    ends: Mapping[str, int]
     seconds: float
     quiet: bool
 
@@ -95,6 +107,7 @@ class Outcome:
             "kills_by_point": dict(self.kills),
             "trouble": dict(self.trouble),
             "exits": dict(self.exits),
+            "ends": dict(self.ends),
             "quiet": self.quiet,
             "seconds": round(self.seconds, 1),
         }
@@ -181,7 +194,9 @@ class Campaign:
             for number, count in enumerate(days):
                 today = [next(wished) for _ in range(count)]
                 wanted += today
-                await self._publish(engine, today, clock)
+                await self._publish(engine, today[:-BURST], clock)
+                await self._drained(engine)
+                await self._publish(engine, today[-BURST:], clock)
                 if number == 0:
                     await self._roll(site, trouble, traded, resting, clock)
             trouble.calm.set()
@@ -192,8 +207,14 @@ class Campaign:
                 traded[row["client_order_id"]] += row["volume"]
             letters = [json.loads(body) for body in await engine.letters()]
         history, events = read_evidence(servers["postgresql"].url, PORTFOLIO)
+        ledger = read_ledger(servers["postgresql"].url)
+        self.say(
+            f"refused by the exchange: {Counter(order['last_msg'] for order in site.venue.look('orders', USER) if order.get('is_error'))}"
+        )
         refusals = [order["last_msg"] for order in site.venue.look("orders", USER) if order.get("is_error")]
-        evidence = Evidence(traded, refusals, history, events, letters, frozenset(trouble.moved), frozenset(resting))
+        evidence = Evidence(
+            traded, refusals, history, events, letters, frozenset(trouble.moved), frozenset(resting), ledger
+        )
         kills = (
             Counter(line.split()[1] for line in hits.read_text(encoding="utf-8").splitlines())
             if hits.exists()
@@ -201,7 +222,11 @@ class Campaign:
         )
         exits = Counter(f"{name} {status}" for name, status in site.exits)
         in_a_send = sum(kills[point.name] for point in IN_A_SEND)
-        return Outcome(judge(wanted, evidence), kills, in_a_send, trouble.done, exits, time.monotonic() - begun, quiet)
+        ends = Counter(
+            f"{event['status']} {(event['msg'].get('reason') or '').partition(':')[0][:24]}" for event in events
+        )
+        seconds = time.monotonic() - begun
+        return Outcome(judge(wanted, evidence), kills, in_a_send, trouble.done, exits, ends, seconds, quiet)
 
     async def _publish(self, engine: Engine, wanted: list[Wish], clock: "_VenueClock") -> None:
         """Submit orders in bursts; some twice, some cancelled before they come, others after."""
@@ -223,6 +248,12 @@ class Campaign:
             self.say(f"{begin + BURST} of {len(wanted)} orders published", flush=True)
         for wish in later:
             await engine.publish(Queue.CANCEL, request("CANCEL", wish, PORTFOLIO, clock.now()))
+
+    async def _drained(self, engine: Engine) -> None:
+        """Wait until the services have caught up: what waits for a day too long is refused, and tries nothing."""
+        deadline = time.monotonic() + CALM_SECONDS
+        while time.monotonic() < deadline and await engine.waiting(Queue.SUBMIT):
+            await asyncio.sleep(BURST_SECONDS)
 
     async def _roll(
         self, site: FuturesSite, trouble: Trouble, traded: Counter[str], resting: set[str], clock: "_VenueClock"

@@ -12,7 +12,7 @@ from tq_broker_app.trading.plans import parent_of
 
 from chaos.tq.orders import Wish
 
-__all__ = ["TERMINAL", "Evidence", "Verdict", "judge", "read_evidence"]
+__all__ = ["TERMINAL", "Evidence", "Verdict", "judge", "read_evidence", "read_ledger"]
 
 TERMINAL = ("COMPLETE_FILL", "CANCELLED", "REJECTED")
 DAY_OVER = "that day is over"
@@ -37,6 +37,8 @@ class Evidence:
         Orders that were shown under another id after the gateway had lost its memory, by their own id.
     resting
         Orders that were alive when a trading day ended.
+    ledger
+        The keys of the store that are about orders.
     """
 
     traded: Mapping[str, int]
@@ -46,6 +48,7 @@ class Evidence:
     letters: Sequence[Mapping[str, Any]]
     moved: frozenset[str]
     resting: frozenset[str]
+    ledger: Sequence[str]
 
 
 @dataclass(slots=True)
@@ -84,6 +87,13 @@ def read_evidence(url: str, portfolio: str) -> tuple[dict[str, dict[str, Any]], 
         history = connection.execute("SELECT * FROM order_history WHERE portfolio_id = %s", [portfolio]).fetchall()
         events = connection.execute("SELECT * FROM order_event WHERE portfolio_id = %s", [portfolio]).fetchall()
     return {row["id"]: row for row in history}, events
+
+
+def read_ledger(url: str) -> list[str]:
+    """Return the keys of the store that are about orders."""
+    with psycopg.connect(url.replace("+psycopg", "")) as connection:
+        rows = connection.execute("SELECT key FROM versioned_objects WHERE key LIKE '%futures/%' ORDER BY key")
+        return [str(row[0]) for row in rows]
 
 
 def judge(wanted: Iterable[Wish], evidence: Evidence) -> Verdict:
@@ -129,7 +139,8 @@ def _judge_one(
     if not ends:
         told = dict(row) if row else None
         if wish.order_id not in lettered:
-            verdict.note("lost", f"{wish.order_id}: no end was told; {told}, {traded} lots traded")
+            keys = [key for key in evidence.ledger if wish.order_id in key]
+            verdict.note("lost", f"{wish.order_id}: no end was told; {traded} lots traded, {keys}, {told}")
         return
     if len({event["event_id"] for event in ends}) > 1:
         verdict.note("contradictions", f"{wish.order_id}: {[event['event_id'] for event in ends]}")
