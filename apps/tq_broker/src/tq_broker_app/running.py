@@ -6,11 +6,12 @@ import asyncio
 import os
 import signal
 import socket
-from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager, suppress
+import threading
+from collections.abc import AsyncGenerator, Callable, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from loguru import logger
 from quant_platform_kit.adapters.calendar_tables import load_calendar, with_closed_days
@@ -38,7 +39,10 @@ __all__ = ["calendar_of", "clock_of", "run_role"]
 CALENDAR = "XSHG"
 CLOCK_SECONDS = 5.0
 STOP_SECONDS = 7.0
-"""How long what is under way has to end after SIGTERM; the process is gone within ten."""
+"""How long what is under way has to end after SIGTERM."""
+LAST_SECONDS = 9.0
+"""When the process is gone after SIGTERM, whatever it waits for: what was under way is found again."""
+T = TypeVar("T")
 
 
 class Service(Protocol):
@@ -88,20 +92,24 @@ class _Run:
     async def run(self) -> int:
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+            asyncio.get_running_loop().add_signal_handler(number, _stop, stop)
         tell_on_signal()
-        own, health = self.settings.operations, Health(self.role.value)
-        parts = self._parts()
+        try:
+            return await self._served(stop)
+        except (SessionOver, LeaseLost, StoreError, BusDown) as error:
+            logger.warning("{} ends, to be started again: {}", self.role.value, error)
+            return RESTART
+
+    async def _served(self, stop: asyncio.Event) -> int:
+        own, health, parts = self.settings.operations, Health(self.role.value), self._parts()
         port = own.port + self.role.offset if own.port else 0
-        async with served(health, parts.figures, own.host, port) as listening:
+        async with served(health, parts.figures, own.host, port) as listening, AsyncExitStack() as opened:
             self.announce(listening)
-            try:
-                async with self._service(parts, health) as service:
-                    health.phase = "working"
-                    return await self._until_stopped(service, parts, stop, health)
-            except (SessionOver, LeaseLost, StoreError, BusDown) as error:
-                logger.warning("{} ends, to be started again: {}", self.role.value, error)
-                return RESTART
+            begun = opened.enter_async_context(self._service(parts, health))
+            if (service := await _unless_stopped(begun, stop)) is None:
+                return 0
+            health.phase = "working"
+            return await self._until_stopped(service, parts, stop, health)
 
     async def _until_stopped(self, service: Service, parts: Parts, stop: asyncio.Event, health: Health) -> int:
         working, stopping = asyncio.create_task(service.run()), asyncio.create_task(stop.wait())
@@ -135,6 +143,26 @@ class _Run:
     async def _service(self, parts: Parts, health: Health) -> AsyncGenerator[Service]:
         async with _trading(self.role, parts, health) if self.role.trades else _handling(self.role, parts) as service:
             yield service
+
+
+def _stop(stop: asyncio.Event) -> None:
+    """Take note of a signal to stop; whatever hangs then does not hang longer than a supervisor waits."""
+    stop.set()
+    last = threading.Timer(LAST_SECONDS, os._exit, (0,))
+    last.daemon = True
+    last.start()
+
+
+async def _unless_stopped(work: Coroutine[None, None, T], stop: asyncio.Event) -> T | None:
+    """Return what some work returns; None if it was cancelled because the service has to stop."""
+    working, stopping = asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())
+    await asyncio.wait((working, stopping), return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if working.done():
+        return working.result()
+    working.cancel()
+    await asyncio.gather(working, return_exceptions=True)
+    return None
 
 
 @asynccontextmanager

@@ -18,6 +18,9 @@ _DIFFERS = re.compile(
     r"received (?P<wanted>.*?),? but current is (?P<found>.*)"
 )
 
+_VALUE = re.compile(r"the value '(?P<value>[^']*)' of type '[^']*'")
+"""How an argument of a queue is told."""
+
 
 async def opened(connection: Connection, *, prefetch: int = 0) -> AbstractChannel:
     """Return a new channel: it confirms what is published, and raises where no queue takes it."""
@@ -64,7 +67,8 @@ def _told(place: Place, said: str) -> str:
     found = _DIFFERS.search(said)
     if found is None:
         return f"queue {place.queue} or exchange {place.exchange} is not as it has to be: {said}"
+    wanted, there = (_VALUE.sub(r"\g<value>", found[side]).strip("'") for side in ("wanted", "found"))
     return (
-        f"{found['kind']} {found['name']}: {found['what']} has to be {found['wanted'].strip(chr(39))}, and is "
-        f"{found['found'].strip(chr(39))}: delete it, or name another one in the settings"
+        f"{found['kind']} {found['name']}: {found['what']} has to be {wanted}, and is {there}: "
+        "delete it, or name another one in the settings"
     )

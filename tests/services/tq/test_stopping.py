@@ -1,0 +1,155 @@
+"""Services that are told to stop, that are not the only ones, or whose queues are not as they have to be."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import aio_pika
+import pytest
+from sqlalchemy import create_engine, text
+from sqlalchemy.pool import NullPool
+from tq_broker_app.bus.names import places
+from tq_broker_app.bus.ports import Queue
+from venue_sandbox.stands.futures import ROLES, Addresses
+
+from .site_frame import USER, Desk, desk_at, until, venue_at
+
+TEN_SECONDS = 10.0
+TRADING = [role for role in ROLES if not role.endswith("handler")]
+
+
+def rows(desk: Desk) -> dict[str, tuple[Any, ...]]:
+    """Return status and fill of all orders, as readers find them."""
+    engine = create_engine(desk.settings.database.url, poolclass=NullPool)
+    with engine.connect() as connection:
+        found = connection.execute(text("SELECT id, status, filled_quantity FROM order_history"))
+        return {row[0]: (row[1], row[2]) for row in found}
+
+
+def stopped(desk: Desk, names: list[str]) -> dict[str, tuple[int, bool]]:
+    """Tell services to stop at once; return how each ended, and whether in time."""
+
+    def stop(name: str) -> tuple[int, bool]:
+        begun = time.monotonic()
+        return desk.site.stop(name), time.monotonic() - begun < TEN_SECONDS
+
+    with ThreadPoolExecutor(len(names)) as pool:
+        return dict(zip(names, pool.map(stop, names), strict=True))
+
+
+def test_all_services_stop_in_time_with_orders_under_way_whose_end_is_told_later(
+    addresses: Addresses, tmp_path: Path
+) -> None:
+    with venue_at(tmp_path) as venue, desk_at(tmp_path / "site", venue, addresses, list(ROLES)) as desk:
+        for name, seconds in (("soon", 2.0), ("slow", 12.0)):
+            venue.do("treatment", user=USER, order=name, accept_delay=seconds)
+        desk.submit("soon")
+        desk.submit("slow")
+        desk.cancel("never-submitted")
+        assert until(lambda: set(venue.inserts(USER)) == {"soon", "slow"})
+        assert stopped(desk, list(ROLES)) == dict.fromkeys(ROLES, (0, True))
+        assert until(lambda: venue.filled(USER) == {"soon": 2, "slow": 2})
+        desk.site.start(["order-submitter", "order-monitor", "order-handler"])
+        assert until(lambda: rows(desk) == {"soon": ("FINISHED", 2), "slow": ("FINISHED", 2)}), rows(desk)
+        assert sorted(venue.inserts(USER)) == ["slow", "soon"]
+
+
+def test_services_that_wait_for_their_login_stop_in_time(addresses: Addresses, tmp_path: Path) -> None:
+    with venue_at(tmp_path) as venue, desk_at(tmp_path / "site", venue, addresses, []) as desk:
+        venue.server.fault("refuse_login", operation="login", times=None, text="not today")
+        names = ["order-submitter", "account-monitor"]
+        for name in names:
+            desk.site.start_one(name, name)
+        assert until(lambda: venue.server.requests().get("login", 0) >= 2)
+        assert stopped(desk, names) == dict.fromkeys(names, (0, True))
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=["stopped", "killed"])
+def test_a_second_submitter_stands_by_and_takes_over(addresses: Addresses, tmp_path: Path, number: int) -> None:
+    with venue_at(tmp_path) as venue, desk_at(tmp_path / "site", venue, addresses, ["order-submitter"]) as desk:
+        desk.site.start_one("second", "order-submitter")
+        desk.site.wait_until_working("second")
+        desk.submit("a")
+        desk.event("a", "ALIVE")
+        assert "standing by" in (desk.site.folder / "second.err").read_text()
+        desk.site.stop("order-submitter", number)
+        desk.submit("b")
+        desk.event("b", "ALIVE")
+        assert venue.inserts(USER) == ["a", "b"]
+        assert venue.filled(USER) == {"a": 2, "b": 2}
+
+
+async def _declared(desk: Desk, queue: Queue, *, as_a_fanout: bool) -> str:
+    """Replace a queue by one with other arguments, or its exchange by one of another kind; return its name."""
+    place = places(desk.settings.rabbitmq, desk.portfolio)[queue]
+    async with await aio_pika.connect(desk.settings.rabbitmq.url.get_secret_value()) as connection:
+        channel = await connection.channel()
+        if as_a_fanout:
+            await channel.exchange_delete(place.exchange)
+            await channel.declare_exchange(place.exchange, "fanout", durable=True)
+            return place.exchange
+        await channel.queue_delete(place.queue)
+        await channel.declare_queue(place.queue, durable=True, arguments={"x-max-length": 5})
+        return place.queue
+
+
+@pytest.mark.parametrize(
+    ("as_a_fanout", "told"),
+    [
+        (False, "queue {}: x-max-length has to be none, and is 5"),
+        (True, "exchange {}: type has to be direct, and is fanout"),
+    ],
+    ids=["a queue with arguments", "an exchange of another kind"],
+)
+def test_a_queue_that_differs_is_told_in_one_line(
+    addresses: Addresses, tmp_path: Path, as_a_fanout: bool, told: str
+) -> None:
+    with venue_at(tmp_path) as venue, desk_at(tmp_path / "site", venue, addresses, []) as desk:
+        name = asyncio.run(_declared(desk, Queue.ACCOUNT, as_a_fanout=as_a_fanout))
+        desk.site.start_one("account-handler", "account-handler")
+        assert desk.site.servers["account-handler"].process.wait(20) == 1
+        lines = (desk.site.folder / "account-handler.err").read_text().splitlines()
+        complaints = [line for line in lines if line.startswith("tq-broker: ")]
+        assert complaints == [f"tq-broker: {told.format(name)}: delete it, or name another one in the settings"], lines
+        assert not any("Traceback" in line for line in lines)
+
+
+def ended(desk: Desk) -> dict[str, int]:
+    """Return the exit statuses of all services that log in, once they have ended."""
+    found = {name: desk.site.servers[name].process.wait(20) for name in TRADING}
+    for name in TRADING:
+        desk.site.servers[name].kill()
+    return found
+
+
+def test_a_login_that_ends_in_any_way_ends_each_service_for_its_supervisor(
+    addresses: Addresses, tmp_path: Path
+) -> None:
+    with venue_at(tmp_path) as venue, desk_at(tmp_path / "site", venue, addresses, []) as desk:
+        for end in (
+            lambda: venue.server.fault("drop_graceful", operation="now", user=USER),
+            lambda: venue.server.fault("drop_abrupt", operation="now", user=USER),
+            lambda: venue.do("roll", end="none", instant="2025-03-12T01:10:00+00:00"),
+        ):
+            desk.site.start(TRADING)
+            end()
+            assert ended(desk) == dict.fromkeys(TRADING, 75)
+        for name in TRADING:
+            told = (desk.site.folder / f"{name}.err").read_text()
+            assert all(why in told for why in ("was made again", "was lost", "trading day 20250311 is over")), told
+        desk.site.start(["order-submitter"])
+        desk.submit("after-all")
+        assert until(lambda: venue.filled(USER) == {"after-all": 2})
+
+
+def test_a_login_that_is_refused_ends_a_service_for_its_supervisor(addresses: Addresses, tmp_path: Path) -> None:
+    with venue_at(tmp_path) as venue, desk_at(tmp_path / "site", venue, addresses, [], tq={"password": "bad"}) as desk:
+        for name in TRADING:
+            desk.site.start_one(name, name)
+        assert ended(desk) == dict.fromkeys(TRADING, 75)
+        assert "login failed" in (desk.site.folder / "order-monitor.err").read_text()
