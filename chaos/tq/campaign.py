@@ -208,9 +208,6 @@ class Campaign:
             letters = [json.loads(body) for body in await engine.letters()]
         history, events = read_evidence(servers["postgresql"].url, PORTFOLIO)
         ledger = read_ledger(servers["postgresql"].url)
-        self.say(
-            f"refused by the exchange: {Counter(order['last_msg'] for order in site.venue.look('orders', USER) if order.get('is_error'))}"
-        )
         refusals = [order["last_msg"] for order in site.venue.look("orders", USER) if order.get("is_error")]
         evidence = Evidence(
             traded, refusals, history, events, letters, frozenset(trouble.moved), frozenset(resting), ledger

@@ -79,7 +79,7 @@ class Desk:
                 assert submitter.planner.unsent == {}
             finally:
                 if point is None:
-                    await submitter.stop()
+                    await submitter.stand_down()
                 else:
                     await submitter.right.give_back()
 
@@ -214,7 +214,7 @@ def test_a_store_that_does_not_answer_leaves_no_lots_reserved() -> None:
             await submitter.handle(closing())
         assert submitter.planner.unsent == {}
         await submitter.handle(closing())
-        await submitter.stop()
+        await submitter.stand_down()
 
     asyncio.run(use())
     assert desk.inserted == ["a_closetoday", "a_close"]
@@ -297,11 +297,11 @@ def test_a_second_submitter_waits_until_the_right_is_given_back() -> None:
         await asyncio.sleep(0.05)
         assert not waiting.done()
         assert not second.right.holds()
-        await first.stop()
+        await first.stand_down()
         await asyncio.wait_for(waiting, 5)
         assert second.right.holds()
         assert second.right.epoch == 2
-        await second.stop()
+        await second.stand_down()
 
     asyncio.run(use())
 

@@ -23,7 +23,7 @@ from tq_broker_app.database.engine import open_engine
 from tq_broker_app.database.reading import rows_of
 from tq_broker_app.messages import OrderRowUpdate
 from tq_broker_app.record.order_book import OrderBook
-from tq_broker_app.roles.reporting import child_row, unknown_row
+from tq_broker_app.roles.reporting import child_row, unknown_rows
 from tq_broker_app.trading.plans import Child, ParentPlan, Wanted
 from tq_broker_app.trading.venue_orders import VenueOrder, VenueTrade
 
@@ -62,7 +62,7 @@ class Desk:
         """Return an order of one child whose end nobody knows; ``order_history`` says so."""
         plan = self.plan(order_id, volume=volume)
         self.steps(plan, plan.children[0], OrderState.SENT, OrderState.UNKNOWN)
-        self.tell(unknown_row(plan, plan.children[0], NOTE, AT))
+        self.tell(next(unknown_rows(plan, {plan.children[0].order_id: NOTE}, AT)))
         self.row(order_id, status="UNKNOWN")
         return plan
 

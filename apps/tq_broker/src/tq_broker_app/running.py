@@ -8,7 +8,7 @@ import signal
 import socket
 import threading
 from collections.abc import AsyncGenerator, Callable, Coroutine
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
@@ -191,8 +191,7 @@ async def _trading(role: Role, parts: Parts, health: Health) -> AsyncGenerator[S
         yield _Watched(submitter or kinds[role](parts, session), session)
     finally:
         if submitter is not None:
-            with suppress(StoreError, LeaseLost):
-                await submitter.stop()
+            await submitter.stand_down()
         await session.close()
 
 

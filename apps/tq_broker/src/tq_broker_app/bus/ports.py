@@ -32,8 +32,18 @@ class Unprocessable(QuantError):
 
 Handle = Callable[[bytes], Awaitable[None]]
 """Processes the body of a message: it is acknowledged when this returns."""
-Active = Callable[[], Awaitable[None]]
-"""Called once this consumer is the only active one of its queue, before the first message."""
+
+
+class Active(Protocol):
+    """Whoever is the only active consumer of a queue for a while."""
+
+    async def activate(self) -> None:
+        """Begin: called before the first message."""
+        ...
+
+    async def stand_down(self) -> None:
+        """End: another one may be active now; called after the last message, whatever ended it."""
+        ...
 
 
 class Bus(Protocol):

@@ -65,13 +65,11 @@ class RabbitBus:
                 async with self.connection() as connection:
                     await ensure(connection, self.places[queue])
                     await ensure(connection, self.places[Queue.DEAD])
-                    if active is not None:
-                        await self._stand_by(connection, f"{self.places[queue].queue}.active")
-                        await active()
-                    channel = await opened(connection, prefetch=at_once)
-                    pause = FIRST_PAUSE
-                    logger.info("{} are consumed", queue.value)
-                    await self._drain(channel, self.places[queue], processor, at_once)
+                    async with self._active(connection, queue, active):
+                        channel = await opened(connection, prefetch=at_once)
+                        pause = FIRST_PAUSE
+                        logger.info("messages of {} are consumed", queue.value)
+                        await self._drain(channel, self.places[queue], processor, at_once)
             except (*LOST, *DOWN) as error:
                 logger.warning(
                     "{} is not consumed: {}", queue.value, error if isinstance(error, QuantError) else repr(error)
@@ -116,6 +114,19 @@ class RabbitBus:
         if publisher is not None:
             with suppress(*LOST):
                 await publisher.close()
+
+    @asynccontextmanager
+    async def _active(self, connection: Connection, queue: Queue, active: Active | None) -> AsyncGenerator[None]:
+        """Be the only active consumer for as long as the context lasts, where that is asked for."""
+        if active is None:
+            yield
+            return
+        await self._stand_by(connection, f"{self.places[queue].queue}.active")
+        try:
+            await active.activate()
+            yield
+        finally:
+            await active.stand_down()
 
     async def _stand_by(self, connection: Connection, name: str) -> None:
         """Return once an exclusive queue is this connection's: there is one active consumer at a time."""

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from weakref import WeakValueDictionary
 
 from loguru import logger
+from quant_platform_kit.domain.errors import LeaseLost, StoreError
 from quant_platform_kit.domain.orders import OrderState
 from quant_platform_kit.domain.runs import OrderRecord
 from quant_platform_kit.services.operate.owners import require_ownership
 
 from tq_broker_app.bus.ports import Queue
-from tq_broker_app.messages import OrderRowUpdate, SubmitRequest
+from tq_broker_app.messages import SubmitRequest
 from tq_broker_app.record.order_book import AnotherOrder, OrderBook
 from tq_broker_app.roles.parts import Parts, Point, in_thread
 from tq_broker_app.roles.planning import Planner
-from tq_broker_app.roles.reporting import child_row, order_row, order_update, refusal, unknown_row
+from tq_broker_app.roles.reporting import child_row, order_row, order_update, refusal, unknown_rows
 from tq_broker_app.roles.requests import Malformed, read_request, request_digest
 from tq_broker_app.roles.right import Right
 from tq_broker_app.roles.sending import Sender, unsent_ends
@@ -68,22 +70,20 @@ class OrderSubmitter:
     async def run(self) -> None:
         """Take orders until cancelled; as long as another one is active, stand by."""
         at_once = self.parts.settings.submitter.prefetch
-        consuming = self.parts.bus.consume(Queue.SUBMIT, self.handle, at_once=at_once, active=self.activate)
+        consuming = self.parts.bus.consume(Queue.SUBMIT, self.handle, at_once=at_once, active=self)
         await until_first(self.right.keep(), consuming)
-
-    async def stop(self) -> None:
-        """Let a successor begin at once."""
-        await self.right.give_back()
 
     async def activate(self) -> None:
         """Take the right to send, then find out what became of every order that the last one left on its way."""
-        held = self.right.holds()
         await self.right.take()
-        if held:
-            return
         tq = self.parts.settings.tq
         await in_thread(partial(require_ownership, self.parts.store, self.book.account_id, tq.service))
         await self.recover()
+
+    async def stand_down(self) -> None:
+        """Let a successor begin at once: whoever is not active does not keep the right from others."""
+        with suppress(StoreError, LeaseLost):
+            await self.right.give_back()
 
     async def recover(self) -> None:
         """Bring every order that was begun as far as it goes."""
@@ -168,13 +168,12 @@ class OrderSubmitter:
     async def _tell(self, plan: ParentPlan, records: Mapping[str, OrderRecord], *, again: bool) -> None:
         """Tell where an order stands that was taken: no login may ever show it, as when its trading day ends now."""
         now, ends = self.parts.clock.now(), unsent_ends(records)
-        for row in self._unknown(plan, records, ends):
+        lost = self._unknown(plan, records, ends)
+        for row in unknown_rows(plan, lost, now):
             await self.parts.publish(Queue.ORDERS, row)
-        known = [
-            name for name, record in records.items() if record.state is not OrderState.UNKNOWN and name not in ends
-        ]
-        if len(known) + len(ends) < len(records) or (known and plan.trading_day != self.session.trading_day):
+        if lost:
             return
+        known = [name for name in records if name not in ends]
         orders, trades = await self.session.ask(partial(_shown, order_ids=known, with_trades=again))
         progress = progress_of(plan, orders, trades, ends)
         told = order_row(plan, progress, now) if progress.event is None else order_update(plan, progress, now)
@@ -186,15 +185,15 @@ class OrderSubmitter:
 
     def _unknown(
         self, plan: ParentPlan, records: Mapping[str, OrderRecord], ends: Mapping[str, ChildEnd]
-    ) -> Iterator[OrderRowUpdate]:
-        """Yield the rows of children whose end nobody knows, or will see: their trading day is over."""
+    ) -> dict[str, str]:
+        """Return the children whose end nobody knows, or will see as their trading day is over, with the reason."""
         over = f"its trading day {plan.trading_day} is over, and no end of it was told"
-        for child in plan.children:
-            record = records[child.order_id]
-            if record.state is OrderState.UNKNOWN:
-                yield unknown_row(plan, child, record.transitions[-1].note, self.parts.clock.now())
-            elif child.order_id not in ends and plan.trading_day != self.session.trading_day:
-                yield unknown_row(plan, child, over, self.parts.clock.now())
+        lost = {
+            name: record.transitions[-1].note for name, record in records.items() if record.state is OrderState.UNKNOWN
+        }
+        if plan.trading_day != self.session.trading_day:
+            lost |= {name: over for name in records if name not in ends and name not in lost}
+        return lost
 
     async def _refuse(self, request: Malformed, body: bytes) -> None:
         answer = refusal(request, request_digest(body), self.parts.clock.now())

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from tq_broker_app.messages import OrderRowUpdate, OrderUpdate, RequestAnswer
 from tq_broker_app.roles.requests import Malformed
-from tq_broker_app.trading.plans import Child, ParentPlan, Wanted
+from tq_broker_app.trading.plans import Child, ParentPlan, Wanted, is_part
 from tq_broker_app.trading.progress import ChildEnd, Progress, average_price, event_id
 from tq_broker_app.trading.venue_orders import VenueOrder, VenueTrade
 
-__all__ = ["child_row", "order_row", "order_update", "refusal", "unknown_row"]
+__all__ = ["child_row", "order_row", "order_update", "refusal", "unknown_rows"]
 
 
 def order_update(plan: ParentPlan, progress: Progress, now: datetime) -> OrderUpdate:
@@ -82,19 +82,37 @@ def child_row(
     )
 
 
-def unknown_row(plan: ParentPlan, child: Child, reason: str, now: datetime) -> OrderRowUpdate:
-    """Return the row of an order whose fate nobody knows; the parent's own where it has one child."""
-    only = child.order_id == plan.wanted.order_id
+def unknown_rows(plan: ParentPlan, lost: Mapping[str, str], now: datetime) -> Iterator[OrderRowUpdate]:
+    """Yield the rows of children whose fate nobody knows, and of the order itself: nobody knows its fate then.
+
+    Parameters
+    ----------
+    lost
+        Why, by the id of the child.
+    """
+    if not lost:
+        return
+    yield _unknown_row(
+        plan, plan.wanted.order_id, plan.wanted.offset, plan.wanted.volume, "; ".join(lost.values()), now
+    )
+    for child in plan.children:
+        if is_part(child.order_id) and child.order_id in lost:
+            yield _unknown_row(plan, child.order_id, child.offset, child.volume, lost[child.order_id], now)
+
+
+def _unknown_row(
+    plan: ParentPlan, order_id: str, offset: str, volume: int, reason: str, now: datetime
+) -> OrderRowUpdate:
     return OrderRowUpdate(
         timestamp=now,
         **_of_wanted(plan.wanted),
-        order_id=child.order_id,
-        parent_order_id=None if only else plan.wanted.order_id,
-        offset=plan.wanted.offset if only else child.offset,
-        volume_orign=child.volume,
+        order_id=order_id,
+        parent_order_id=plan.wanted.order_id if is_part(order_id) else None,
+        offset=offset,
+        volume_orign=volume,
         exchange_order_id="",
         status="UNKNOWN",
-        volume_left=child.volume,
+        volume_left=volume,
         filled_quantity=0,
         trade_price=None,
         insert_date_time=None,

@@ -106,5 +106,5 @@ async def _running(parts: Parts) -> AsyncGenerator[InsideBroker]:
     finally:
         working.cancel()
         await asyncio.gather(working, return_exceptions=True)
-        await submitter.stop()
+        await submitter.stand_down()
         await session.close()

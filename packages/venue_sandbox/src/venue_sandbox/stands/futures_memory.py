@@ -36,9 +36,13 @@ class MemoryBus:
     async def consume(self, queue: Queue, handle: Handle, *, at_once: int = 1, active: Active | None = None) -> None:
         """Process messages until cancelled."""
         if active is not None:
-            await active()
+            await active.activate()
         processor = Processor(self, queue, handle, self._clock)
-        await asyncio.gather(*(self._work(queue, processor) for _ in range(at_once)))
+        try:
+            await asyncio.gather(*(self._work(queue, processor) for _ in range(at_once)))
+        finally:
+            if active is not None:
+                await active.stand_down()
 
     async def close(self) -> None:
         """Nothing is open."""
