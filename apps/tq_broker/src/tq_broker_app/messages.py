@@ -60,7 +60,7 @@ Text = Annotated[StrictStr, Field(min_length=1, max_length=LONGEST_TEXT), AfterV
 Instant = Annotated[AwareDatetime, BeforeValidator(_is_text)]
 Direction = Literal["BUY", "SELL"]
 Offset = Literal["OPEN", "CLOSE", "CLOSETODAY"]
-Price = Annotated[StrictFloat | StrictInt, Field(allow_inf_nan=False)]
+Price = Annotated[StrictFloat, Field(gt=0, le=HIGHEST_PRICE, allow_inf_nan=False)]
 
 
 class _Message(BaseModel):
@@ -74,7 +74,7 @@ class SubmitPayload(_Message):
     direction: Direction
     offset: Offset
     volume: Annotated[StrictInt, Field(gt=0, le=MOST_LOTS)]
-    limit_price: Annotated[Price, Field(gt=0, le=HIGHEST_PRICE)] | None = None
+    limit_price: Price | None = None
     order_id: Text
     portfolio_id: Text
 
