@@ -54,7 +54,7 @@ WORDS = (
     "orders",
 )
 CHANCES = {
-    **{point.name: 0.15 for point in IN_A_SEND},
+    **{point.name: 0.2 for point in IN_A_SEND},
     **{point.name: 0.01 for point in (Point.ANSWER_RECORDED, Point.INTENDED)},
     **{point.name: 0.002 for point in (Point.TAKEN, Point.PLANNED)},
     **{point.name: 0.004 for point in (Point.PUBLISHED, Point.WRITTEN)},
@@ -71,6 +71,7 @@ WEIGHTS: Weights = {
     "series": 0.4,
 }
 BURST, BURST_SECONDS = 4, 1.0
+DRAIN_SECONDS = 900.0
 CALM_SECONDS, SETTLE_SECONDS = 300.0, 4.0
 SETTINGS: dict[str, dict[str, Any]] = {
     "submitter": {"lease_seconds": 2, "visibility_seconds": 0.5, "answer_seconds": 3},
@@ -195,7 +196,7 @@ class Campaign:
                 today = [next(wished) for _ in range(count)]
                 wanted += today
                 await self._publish(engine, today[:-BURST], clock)
-                await self._drained(engine)
+                await self._drained(wanted[:-BURST], servers["postgresql"].url)
                 await self._publish(engine, today[-BURST:], clock)
                 if number == 0:
                     await self._roll(site, trouble, traded, resting, clock)
@@ -246,11 +247,17 @@ class Campaign:
         for wish in later:
             await engine.publish(Queue.CANCEL, request("CANCEL", wish, PORTFOLIO, clock.now()))
 
-    async def _drained(self, engine: Engine) -> None:
+    async def _drained(self, wanted: list[Wish], url: str) -> None:
         """Wait until the services have caught up: what waits for a day too long is refused, and tries nothing."""
-        deadline = time.monotonic() + CALM_SECONDS
-        while time.monotonic() < deadline and await engine.waiting(Queue.SUBMIT):
-            await asyncio.sleep(BURST_SECONDS)
+        deadline = time.monotonic() + DRAIN_SECONDS
+        while time.monotonic() < deadline:
+            history, events = await asyncio.to_thread(read_evidence, url, PORTFOLIO)
+            taken = {*history, *(event["order_id"] for event in events if event["status"] in TERMINAL)}
+            left = sum(wish.order_id not in taken for wish in wanted)
+            self.say(f"{left} orders were not taken yet", flush=True)
+            if not left:
+                return
+            await asyncio.sleep(SETTLE_SECONDS)
 
     async def _roll(
         self, site: FuturesSite, trouble: Trouble, traded: Counter[str], resting: set[str], clock: "_VenueClock"

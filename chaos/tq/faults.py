@@ -18,7 +18,7 @@ from chaos.tq.worker import IN_A_SEND
 __all__ = ["Trouble", "Weights"]
 
 Weights = Mapping[str, float]
-PAUSE_SECONDS = 1.5
+PAUSE_SECONDS = 3.0
 STOPPED_SECONDS = 4.0
 """Longer than a lease of the campaign lasts."""
 SERVER_SECONDS = 1.0
