@@ -29,7 +29,7 @@ from venue_sandbox.stands.tqsdk import TqStand
 
 from chaos.tq.engine import Engine
 from chaos.tq.faults import Trouble, Weights
-from chaos.tq.judging import Evidence, Verdict, judge, read_evidence, read_ledger
+from chaos.tq.judging import TERMINAL, Evidence, Verdict, judge, read_evidence, read_ledger
 from chaos.tq.orders import HOLDINGS, SYMBOLS, Wish, request, wishes
 from chaos.tq.worker import IN_A_SEND, Plan
 

@@ -1,8 +1,10 @@
 """What a campaign did to the orders, counted from the venue's book, the database and the dead letters."""
 
 import json
+import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -14,6 +16,7 @@ from chaos.tq.orders import Wish
 
 __all__ = ["TERMINAL", "Evidence", "Verdict", "judge", "read_evidence", "read_ledger"]
 
+POLL_SECONDS = 0.5
 TERMINAL = ("COMPLETE_FILL", "CANCELLED", "REJECTED")
 DAY_OVER = "that day is over"
 """What the ledger says of an order that was on its way when its trading day ended."""
@@ -81,7 +84,14 @@ class Verdict:
 
 
 def read_evidence(url: str, portfolio: str) -> tuple[dict[str, dict[str, Any]], list[dict[str, Any]]]:
-    """Return the rows and events of a portfolio."""
+    """Return the rows and events of a portfolio; it waits for a server that is being started again."""
+    while True:
+        with suppress(psycopg.OperationalError):
+            return _read(url, portfolio)
+        time.sleep(POLL_SECONDS)
+
+
+def _read(url: str, portfolio: str) -> tuple[dict[str, dict[str, Any]], list[dict[str, Any]]]:
     connecting: Any = psycopg.connect(url.replace("+psycopg", ""), row_factory=cast(Any, dict_row))
     with connecting as connection:
         history = connection.execute("SELECT * FROM order_history WHERE portfolio_id = %s", [portfolio]).fetchall()
