@@ -100,14 +100,15 @@ class RabbitBus:
 
     async def _exchange(self, place: Place) -> AbstractExchange:
         async with self._opening:
-            if self._publisher is None:
-                self._publisher = await self._connect()
+            if (publisher := self._publisher) is None:
+                publisher = self._publisher = await self._connect()
                 self._exchanges = {}
-            if place.queue not in self._exchanges:
-                await ensure(self._publisher, place)
-                channel = await opened(self._publisher)
-                self._exchanges[place.queue] = await channel.get_exchange(place.exchange, ensure=False)
-            return self._exchanges[place.queue]
+            if (exchange := self._exchanges.get(place.queue)) is None:
+                known = self._exchanges  # others may forget all of it meanwhile
+                await ensure(publisher, place)
+                channel = await opened(publisher)
+                exchange = known[place.queue] = await channel.get_exchange(place.exchange, ensure=False)
+            return exchange
 
     async def _forget(self) -> None:
         publisher, self._publisher, self._exchanges = self._publisher, None, {}
@@ -123,13 +124,14 @@ class RabbitBus:
             return
         await self._stand_by(connection, f"{self.places[queue].queue}.active")
         try:
-            await active.activate()
+            if not self._stopping.is_set():
+                await active.activate()
             yield
         finally:
             await active.stand_down()
 
     async def _stand_by(self, connection: Connection, name: str) -> None:
-        """Return once an exclusive queue is this connection's: there is one active consumer at a time."""
+        """Return once an exclusive queue is this connection's, the only active one of all, or it is to stop."""
         waited = False
         while not self._stopping.is_set():
             try:
@@ -142,7 +144,8 @@ class RabbitBus:
             if not waited:
                 logger.info("standing by: another one is active on {}", name)
             waited = True
-            await asyncio.sleep(STANDBY_SECONDS)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), STANDBY_SECONDS)
 
     async def _drain(self, channel: AbstractChannel, place: Place, processor: Processor, at_once: int) -> None:
         """Process messages until the channel closes, the bus stops, or something that is needed is down."""

@@ -88,10 +88,6 @@ class OrderBook:
         stored = self._store.get(key) if is_key(key) else None
         return None if stored is None else decode(ParentPlan, stored.data, key)
 
-    def planned(self) -> Sequence[str]:
-        """Return the ids of all orders that were ever planned, ascending; one listing."""
-        return [key.removeprefix(_ORDERS) for key in self._store.keys(_ORDERS)]
-
     def children(self, plan: ParentPlan) -> dict[str, OrderRecord]:
         """Return the children of a plan with their steps, by id."""
         steps = self.steps(plan.trading_day)

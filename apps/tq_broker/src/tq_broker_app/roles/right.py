@@ -6,7 +6,7 @@ import asyncio
 from datetime import timedelta
 
 from loguru import logger
-from quant_platform_kit.domain.errors import InProgress, LeaseLost
+from quant_platform_kit.domain.errors import InProgress, LeaseLost, StoreError
 from quant_platform_kit.services.record.leases import Lease, LeaseTerms
 
 from tq_broker_app.record.order_book import lease_key
@@ -73,11 +73,17 @@ class Right:
                     await in_thread(lambda: lease.require(MARGIN))
 
     async def keep(self) -> None:
-        """Renew it until cancelled."""
+        """Renew it until cancelled; a store that does not answer for a moment is asked again while it lasts."""
         while True:
             await asyncio.sleep(self._duration.total_seconds() / RENEWALS)
-            if self._lease is not None:
+            if self._lease is None:
+                continue
+            try:
                 await self.require()
+            except StoreError as error:
+                if not self.holds():
+                    raise
+                logger.warning("the right to send is not renewed yet: {}", error)
 
     async def give_back(self) -> None:
         """Let a successor begin at once."""
