@@ -72,11 +72,13 @@ def test_services_that_wait_for_their_login_stop_in_time(addresses: Addresses, t
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=["stopped", "killed"])
 def test_a_second_submitter_stands_by_and_takes_over(addresses: Addresses, tmp_path: Path, number: int) -> None:
     with venue_at(tmp_path) as venue, desk_at(tmp_path / "site", venue, addresses, ["order-submitter"]) as desk:
-        desk.site.start_one("second", "order-submitter")
-        desk.site.wait_until_working("second")
+        for name in ("second", "third"):
+            desk.site.start_one(name, "order-submitter")
+            desk.site.wait_until_working(name)
         desk.submit("a")
         desk.event("a", "ALIVE")
         assert "standing by" in (desk.site.folder / "second.err").read_text()
+        assert stopped(desk, ["third"]) == {"third": (0, True)}
         desk.site.stop("order-submitter", number)
         desk.submit("b")
         desk.event("b", "ALIVE")
