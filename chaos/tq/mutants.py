@@ -15,7 +15,7 @@ from tq_broker_app.database.tables import ORDER_HISTORY
 from tq_broker_app.roles import planning as role_planning
 from tq_broker_app.roles import sending as role_sending
 from tq_broker_app.settings import environment
-from tq_broker_app.tq import session as tq_session
+from tq_broker_app.tq import login as tq_login
 from tq_broker_app.trading.contracts import Holding
 
 __all__ = ["MUTANTS"]
@@ -23,7 +23,7 @@ __all__ = ["MUTANTS"]
 topology: Any = bus_topology
 planning: Any = role_planning
 sending: Any = role_sending
-session: Any = tq_session
+login: Any = tq_login
 """Modules whose parts are put in the place of others."""
 
 
@@ -122,7 +122,7 @@ def split_from_redis() -> None:
 
 def deaf_monitor() -> None:
     """Do not notice that the exchange has closed the connection in an orderly way."""
-    session.end_of = lambda told: None
+    login.end_of = lambda told: None
 
 
 MUTANTS: dict[str, Callable[[], None]] = {

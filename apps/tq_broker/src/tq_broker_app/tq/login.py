@@ -8,7 +8,7 @@ from tq_broker_app.errors import SessionOver
 from tq_broker_app.settings import RunMode, TqSettings
 from tq_broker_app.tq.library import Api, library
 
-__all__ = ["end_of", "log_in", "notices"]
+__all__ = ["Connections", "end_of", "log_in", "notices"]
 
 CONNECTED, RECONNECTED, LOST = 2019112901, 2019112902, 2019112911
 
@@ -42,6 +42,26 @@ def notices(api: Api) -> dict[str, Any]:
     shown: Any = getattr(api, "_data", {})
     found = shown.get("notify", {})
     return {name: found[name] for name in found if not name.startswith("_")}
+
+
+class Connections:
+    """The notices about connections, each read once: a login gets thousands of others in a day."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+        self._read: set[str] = set()
+        self._told: dict[str, Any] = {}
+
+    def end(self) -> str | None:
+        """Return why the login is over, None if it is not."""
+        shown: Any = getattr(self._api, "_data", {})
+        notify: Any = shown.get("notify", {})
+        names: set[str] = set(vars(notify)) if hasattr(notify, "__dict__") else set(notify)
+        for name in names - self._read:
+            self._read.add(name)
+            if not name.startswith("_") and notify[name].get("conn_id"):
+                self._told[name] = notify[name]
+        return end_of(self._told)
 
 
 def end_of(told: dict[str, Any]) -> str | None:

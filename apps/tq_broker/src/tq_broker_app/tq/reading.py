@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -127,9 +128,9 @@ class View:
             return None
         quote: Any = self.api.get_quote(symbol)
         if not (quote.price_tick > 0 and quote.datetime):
-            try:
+            with suppress(TimeoutError):  # what has not traded yet may have no price
                 await asyncio.wait_for(quote, CONTRACT_SECONDS)
-            except TimeoutError:
+            if not quote.price_tick > 0:
                 return None
         return _contract(symbol, quote), Quote(_price(quote.last_price), _price(quote.pre_settlement))
 

@@ -17,7 +17,7 @@ from loguru import logger
 
 from tq_broker_app.errors import SessionOver
 from tq_broker_app.settings import TqSettings
-from tq_broker_app.tq.login import end_of, log_in, notices
+from tq_broker_app.tq.login import Connections, log_in
 from tq_broker_app.tq.reading import View
 
 __all__ = ["TqSession"]
@@ -159,12 +159,17 @@ class TqSession:
             (await self._commands.get())()
 
     async def _watch(self, view: View) -> None:
+        connections = Connections(view.api)
         async with view.api.register_update_notify() as changes:
+            self._look(view, connections)
             async for _ in changes:
-                if (why := end_of(notices(view.api)) or self._rolled(view)) is not None:
-                    self._end(why)
-                for watcher in self._watchers:
-                    watcher()
+                self._look(view, connections)
+
+    def _look(self, view: View, connections: Connections) -> None:
+        if (why := connections.end() or self._rolled(view)) is not None:
+            self._end(why)
+        for watcher in self._watchers:
+            watcher()
 
     def _rolled(self, view: View) -> str | None:
         day = view.present_day()
