@@ -220,7 +220,7 @@ def test_an_order_that_a_later_login_does_not_show_is_settled_too(desk: Desk) ->
     order = name(desk, "lost")
     plan = desk.plan(order)
     desk.steps(plan, plan.children[0], OrderState.SENT, OrderState.ACKNOWLEDGED)
-    desk.tell(unknown_row(plan, plan.children[0], "the login does not show it", AT))
+    desk.tell(next(unknown_rows(plan, {plan.children[0].order_id: "the login does not show it"}, AT)))
     desk.row(order, status="UNKNOWN")
     (found,) = listed(desk, order)
     assert (found["order_id"], found["state"], found["ledger"]) == (order, "UNKNOWN", "ACKNOWLEDGED")
