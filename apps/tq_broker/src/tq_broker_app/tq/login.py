@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from tq_broker_app.errors import SessionOver
 from tq_broker_app.settings import RunMode, TqSettings
@@ -56,7 +56,7 @@ class Connections:
         """Return why the login is over, None if it is not."""
         shown: Any = getattr(self._api, "_data", {})
         notify: Any = shown.get("notify", {})
-        names: set[str] = set(vars(notify)) if hasattr(notify, "__dict__") else set(notify)
+        names = cast(set[str], set(vars(notify) if hasattr(notify, "__dict__") else notify))
         for name in names - self._read:
             self._read.add(name)
             if not name.startswith("_") and notify[name].get("conn_id"):
