@@ -26,7 +26,11 @@ pytest.register_assert_rewrite(
 ROOT = Path(__file__).resolve().parent
 DURATIONS = ROOT / "tests" / "durations.json"
 """Seconds that the tests of a file take together, as `scripts/record_durations.py` has found; others take none."""
-TOGETHER = ("release/tests/test_real_packages.py", "tests/services/stores/test_postgresql_store.py")
+TOGETHER = (
+    "release/tests/test_real_packages.py",
+    "tests/services/stores/test_postgresql_store.py",
+    "tests/services/tq/test_demo.py",
+)
 """Files whose tests run one after another: they share what is slow to make, or restart a server."""
 LEFT_OUT = pytest.StashKey[Counter[str]]()
 STAND_INS = (

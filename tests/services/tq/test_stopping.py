@@ -17,7 +17,7 @@ from tq_broker_app.bus.names import places
 from tq_broker_app.bus.ports import Queue
 from venue_sandbox.stands.futures import ROLES, Addresses
 
-from .site_frame import USER, Desk, desk_at, until, venue_at
+from .site_frame import NEXT_DAY, USER, Desk, desk_at, until, venue_at
 
 TEN_SECONDS = 10.0
 TRADING = [role for role in ROLES if not role.endswith("handler")]
@@ -69,21 +69,33 @@ def test_services_that_wait_for_their_login_stop_in_time(addresses: Addresses, t
         assert stopped(desk, names) == dict.fromkeys(names, (0, True))
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=["stopped", "killed"])
-def test_a_second_submitter_stands_by_and_takes_over(addresses: Addresses, tmp_path: Path, number: int) -> None:
+def test_one_that_stands_by_takes_over_from_one_that_was_killed_or_stopped(
+    addresses: Addresses, tmp_path: Path
+) -> None:
     with venue_at(tmp_path) as venue, desk_at(tmp_path / "site", venue, addresses, ["order-submitter"]) as desk:
-        for name in ("second", "third"):
+        for name in ("second", "third", "fourth"):
             desk.site.start_one(name, "order-submitter")
+        for name in ("second", "third", "fourth"):
             desk.site.wait_until_working(name)
         desk.submit("a")
         desk.event("a", "ALIVE")
-        assert "standing by" in (desk.site.folder / "second.err").read_text()
-        assert stopped(desk, ["third"]) == {"third": (0, True)}
-        desk.site.stop("order-submitter", number)
+        assert "standing by" in (desk.site.folder / "fourth.err").read_text()
+        assert stopped(desk, ["fourth"]) == {"fourth": (0, True)}
+        desk.site.stop("order-submitter", signal.SIGKILL)
         desk.submit("b")
         desk.event("b", "ALIVE")
-        assert venue.inserts(USER) == ["a", "b"]
-        assert venue.filled(USER) == {"a": 2, "b": 2}
+        active, waiting = sorted(("second", "third"), key=lambda name: consumes(desk, name), reverse=True)
+        assert (consumes(desk, active), consumes(desk, waiting)) == (True, False)
+        assert stopped(desk, [active]) == {active: (0, True)}
+        desk.submit("c")
+        desk.event("c", "ALIVE")
+        assert venue.inserts(USER) == ["a", "b", "c"]
+        assert venue.filled(USER) == {"a": 2, "b": 2, "c": 2}
+
+
+def consumes(desk: Desk, name: str) -> bool:
+    """Whether a service has become the active one of its queue."""
+    return "messages of submit are consumed" in (desk.site.folder / f"{name}.err").read_text()
 
 
 async def _declared(desk: Desk, queue: Queue, *, as_a_fanout: bool) -> str:
@@ -121,11 +133,11 @@ def test_a_queue_that_differs_is_told_in_one_line(
         assert not any("Traceback" in line for line in lines)
 
 
-def ended(desk: Desk) -> dict[str, int]:
-    """Return the exit statuses of all services that log in, once they have ended."""
-    found = {name: desk.site.servers[name].process.wait(20) for name in TRADING}
-    for name in TRADING:
-        desk.site.servers[name].kill()
+def ended(desk: Desk, names: list[str]) -> dict[str, int]:
+    """Return the exit statuses of services, once they have ended."""
+    found = {name: desk.site.servers[name].process.wait(20) for name in names}
+    for name in names:
+        desk.site.servers.pop(name).kill()
     return found
 
 
@@ -133,17 +145,17 @@ def test_a_login_that_ends_in_any_way_ends_each_service_for_its_supervisor(
     addresses: Addresses, tmp_path: Path
 ) -> None:
     with venue_at(tmp_path) as venue, desk_at(tmp_path / "site", venue, addresses, []) as desk:
-        for end in (
-            lambda: venue.server.fault("drop_graceful", operation="now", user=USER),
-            lambda: venue.server.fault("drop_abrupt", operation="now", user=USER),
-            lambda: venue.do("roll", end="none", instant="2025-03-12T01:10:00+00:00"),
+        for why, names, end in (
+            ("was made again", TRADING, lambda: venue.server.fault("drop_graceful", operation="now", user=USER)),
+            ("was lost", TRADING[:3], lambda: venue.server.fault("drop_abrupt", operation="now", user=USER)),
+            ("20250311 is over", TRADING[2:], lambda: venue.do("roll", end="none", instant=f"{NEXT_DAY}T01:10:00Z")),
         ):
-            desk.site.start(TRADING)
+            desk.site.start(names)
             end()
-            assert ended(desk) == dict.fromkeys(TRADING, 75)
-        for name in TRADING:
-            told = (desk.site.folder / f"{name}.err").read_text()
-            assert all(why in told for why in ("was made again", "was lost", "trading day 20250311 is over")), told
+            assert ended(desk, names) == dict.fromkeys(names, 75)
+            for name in names:
+                told = (desk.site.folder / f"{name}.err").read_text()
+                assert why in told, told
         desk.site.start(["order-submitter"])
         desk.submit("after-all")
         assert until(lambda: venue.filled(USER) == {"after-all": 2})
@@ -153,5 +165,5 @@ def test_a_login_that_is_refused_ends_a_service_for_its_supervisor(addresses: Ad
     with venue_at(tmp_path) as venue, desk_at(tmp_path / "site", venue, addresses, [], tq={"password": "bad"}) as desk:
         for name in TRADING:
             desk.site.start_one(name, name)
-        assert ended(desk) == dict.fromkeys(TRADING, 75)
+        assert ended(desk, TRADING) == dict.fromkeys(TRADING, 75)
         assert "login failed" in (desk.site.folder / "order-monitor.err").read_text()
