@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 from tq_broker_app.errors import SessionOver
 from tq_broker_app.settings import RunMode, TqSettings
@@ -56,11 +56,11 @@ class Connections:
         """Return why the login is over, None if it is not."""
         shown: Any = getattr(self._api, "_data", {})
         notify: Any = shown.get("notify", {})
-        names = cast(set[str], set(vars(notify) if hasattr(notify, "__dict__") else notify))
-        for name in names - self._read:
+        held: dict[str, Any] = getattr(notify, "__dict__", notify)
+        for name in held.keys() - self._read:
             self._read.add(name)
-            if not name.startswith("_") and notify[name].get("conn_id"):
-                self._told[name] = notify[name]
+            if not name.startswith("_") and held[name].get("conn_id"):
+                self._told[name] = held[name]
         return end_of(self._told)
 
 
