@@ -46,11 +46,6 @@ operations: {host: 0.0.0.0, port: 0, notify_urls: "mailto://x:mail-word@y", log_
 """
 
 
-@pytest.fixture(autouse=True)
-def no_secrets_of_other_tests(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("quant_platform_kit.domain.redaction._known", [])
-
-
 class Names:
     """A vault whose values are the names, turned round."""
 
