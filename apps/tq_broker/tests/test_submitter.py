@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -229,8 +230,24 @@ def test_a_known_order_leaves_no_lots_reserved_that_it_would_take_today() -> Non
     assert desk.inserted == ["a_closetoday"]
 
 
+class Uneven(MemoryStore):
+    """A ledger that has recorded the first order after all others."""
+
+    def __init__(self, first: str, last: str) -> None:
+        super().__init__()
+        self._first, self._last, self._reached = first, last, threading.Event()
+
+    def create(self, key: str, data: bytes) -> int:
+        if key.endswith(self._last):
+            self._reached.set()
+        if key.endswith(self._first):
+            assert self._reached.wait(5)
+        return super().create(key, data)
+
+
 def test_orders_leave_in_the_order_in_which_they_came() -> None:
     desk = Desk()
+    desk.store = Uneven("orders/o00", "orders/o11")
     names = [f"o{number:02}" for number in range(12)]
     desk.run(*(body(name) for name in names))
     assert desk.inserted == names
