@@ -29,6 +29,8 @@ CONFIRM_SECONDS = 10.0
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
 STANDBY_SECONDS = 1.0
 LOCKED = "RESOURCE_LOCKED"
+ANSWERED_IN = {Queue.SUBMIT: (Queue.ORDERS,), Queue.CANCEL: (Queue.ORDERS,)}
+"""Where what is consumed is answered: a queue that differs there is told before the first message is taken."""
 CLOSE_SECONDS = 6.0
 
 
@@ -63,8 +65,8 @@ class RabbitBus:
         while not self._stopping.is_set():
             try:
                 async with self.connection() as connection:
-                    await ensure(connection, self.places[queue])
-                    await ensure(connection, self.places[Queue.DEAD])
+                    for each in (queue, Queue.DEAD, *ANSWERED_IN.get(queue, ())):
+                        await ensure(connection, self.places[each])
                     async with self._active(connection, queue, active):
                         channel = await opened(connection, prefetch=at_once)
                         pause = FIRST_PAUSE
