@@ -12,9 +12,23 @@ from pathlib import Path
 
 from chaos.arguments import positive
 from chaos.tq.campaign import Campaign
+from chaos.tq.faults import Weights
 from chaos.tq.mutants import MUTANTS
 
-MUTANT_ORDERS = 120
+MUTANT_ORDERS = 40
+QUIET: dict[str, float] = {}
+IN_SENDS = {"SENT": 0.1, "INSERTED": 0.2, "ANSWERED": 0.1}
+PREY: dict[str, tuple[dict[str, float], Weights]] = {
+    "ack-first": ({"TAKEN": 0.1, "SENT": 0.1}, {"kill": 1}),
+    "no-look-up": (IN_SENDS, {"kill": 1}),
+    "id-alone": ({"INSERTED": 0.3, "ANSWERED": 0.2}, {"failover": 1}),
+    "quorum-limit": ({}, {"series": 1}),
+    "returns-unheard": ({"PUBLISHED": 0.01}, {"unbind": 1}),
+    "alive-overwrites": ({"WRITTEN": 0.02}, {"again": 1}),
+    "split-from-redis": ({}, {"again": 1}),
+    "deaf-monitor": ({}, {"drop_graceful": 1}),
+}
+"""By defect: how often services kill themselves at which points, and what else happens."""
 ENOUGH_KILLS = 100
 FULL = 500
 """From so many orders on a campaign has to have killed a service in a send at least `ENOUGH_KILLS` times."""
@@ -43,17 +57,24 @@ def main() -> int:
     campaign = Campaign(given.orders, given.seed, say=say, keep=given.keep)
     if given.mutant == "all":
         return all_mutants(campaign)
-    outcome = replace(campaign, mutant=given.mutant).run()
+    outcome = (hunt(campaign, given.mutant) if given.mutant else campaign).run()
     tell(json.dumps({"mutant": given.mutant or None, **outcome.line()}))
     enough = bool(given.mutant) or given.orders < FULL or outcome.in_a_send >= ENOUGH_KILLS
     return 0 if outcome.good and enough else 1
+
+
+def hunt(campaign: Campaign, name: str) -> Campaign:
+    """Return the campaign that looks for a defect: a short one, with much of the trouble that shows it."""
+    chances, weights = PREY[name]
+    short = {"orders": MUTANT_ORDERS, "calm_seconds": 40.0, "drain_seconds": 60.0}
+    return replace(campaign, mutant=name, chances={**QUIET, **chances}, weights=weights, **short)
 
 
 def all_mutants(campaign: Campaign) -> int:
     """Run every defect; return 0 if each was caught."""
     missed: list[str] = []
     for name in MUTANTS:
-        outcome = replace(campaign, mutant=name, orders=MUTANT_ORDERS).run()
+        outcome = hunt(campaign, name).run()
         tell(json.dumps({"mutant": name, "caught": not outcome.good, **outcome.line()}))
         if outcome.good:
             missed.append(name)

@@ -129,6 +129,8 @@ class Campaign:
     mutant: str = ""
     chances: Mapping[str, float] = field(default_factory=lambda: CHANCES)
     weights: Weights = field(default_factory=lambda: WEIGHTS)
+    calm_seconds: float = CALM_SECONDS
+    drain_seconds: float = DRAIN_SECONDS
     say: Callable[..., None] = lambda *_, **__: None
     keep: Path | None = None
 
@@ -195,15 +197,18 @@ class Campaign:
             for number, count in enumerate(days):
                 today = [next(wished) for _ in range(count)]
                 wanted += today
-                await self._publish(engine, today[:-BURST], clock)
+                later = await self._publish(engine, today[:-BURST], clock)
                 await self._drained(wanted[:-BURST], servers["postgresql"].url)
-                await self._publish(engine, today[-BURST:], clock)
+                await self._cancel(engine, later, clock)
+                await self._cancel(engine, await self._publish(engine, today[-BURST:], clock), clock)
                 if number == 0:
                     await self._roll(site, trouble, traded, resting, clock)
             trouble.calm.set()
             (folder / "quiet").touch()
             quiet = await self._settle(site, engine, wanted, servers)
             making.cancel()
+            for line in trouble.told:
+                self.say(line)
             for row in site.venue.look("filled", USER):
                 traded[row["client_order_id"]] += row["volume"]
             letters = [json.loads(body) for body in await engine.letters()]
@@ -226,8 +231,8 @@ class Campaign:
         seconds = time.monotonic() - begun
         return Outcome(judge(wanted, evidence), kills, in_a_send, trouble.done, exits, ends, seconds, quiet)
 
-    async def _publish(self, engine: Engine, wanted: list[Wish], clock: "_VenueClock") -> None:
-        """Submit orders in bursts; some twice, some cancelled before they come, others after."""
+    async def _publish(self, engine: Engine, wanted: list[Wish], clock: "_VenueClock") -> list[Wish]:
+        """Submit orders in bursts, some twice, some cancelled before they come; return those to cancel later."""
         later: list[Wish] = []
         for begin in range(0, len(wanted), BURST):
             for number, wish in enumerate(wanted[begin : begin + BURST]):
@@ -239,17 +244,17 @@ class Campaign:
                     await engine.publish(Queue.SUBMIT, body)
                 if wish.cancel == "after":
                     later.append(wish)
-            if len(later) > BURST:
-                wish = later.pop(0)
-                await engine.publish(Queue.CANCEL, request("CANCEL", wish, PORTFOLIO, clock.now()))
             await asyncio.sleep(BURST_SECONDS)
             self.say(f"{begin + BURST} of {len(wanted)} orders published", flush=True)
-        for wish in later:
+        return later
+
+    async def _cancel(self, engine: Engine, wanted: list[Wish], clock: "_VenueClock") -> None:
+        for wish in wanted:
             await engine.publish(Queue.CANCEL, request("CANCEL", wish, PORTFOLIO, clock.now()))
 
     async def _drained(self, wanted: list[Wish], url: str) -> None:
         """Wait until the services have caught up: what waits for a day too long is refused, and tries nothing."""
-        deadline = time.monotonic() + DRAIN_SECONDS
+        deadline = time.monotonic() + self.drain_seconds
         while time.monotonic() < deadline:
             history, events = await asyncio.to_thread(read_evidence, url, PORTFOLIO)
             taken = {*history, *(event["order_id"] for event in events if event["status"] in TERMINAL)}
@@ -278,7 +283,7 @@ class Campaign:
         self, site: FuturesSite, engine: Engine, wanted: list[Wish], servers: Mapping[str, Running]
     ) -> bool:
         """Wait until nothing is on its way any more; whether it came to that."""
-        deadline, still = time.monotonic() + CALM_SECONDS, 0
+        deadline, still = time.monotonic() + self.calm_seconds, 0
         while time.monotonic() < deadline:
             await asyncio.sleep(SETTLE_SECONDS / 2)
             counts = {queue.value: await engine.waiting(queue) for queue in Queue if queue is not Queue.DEAD}

@@ -35,6 +35,8 @@ class Trouble:
         What was done, how often.
     moved
         Orders that have another id since the gateway lost its memory.
+    told
+        What could not be done, and why.
     """
 
     site: FuturesSite
@@ -47,6 +49,7 @@ class Trouble:
     seed: int
     done: Counter[str] = field(default_factory=Counter[str])
     moved: set[str] = field(default_factory=set[str])
+    told: list[str] = field(default_factory=list[str])
     calm: asyncio.Event = field(default_factory=asyncio.Event)
     _chance: random.Random = field(init=False)
     _seen: int = 0
@@ -75,8 +78,12 @@ class Trouble:
             name = self._chance.choices(names, [self.weights[name] for name in names])[0]
             if name == "failover" and not self._in_a_send():
                 continue
-            await kinds[name]()
-            self.done[name] += 1
+            try:
+                await kinds[name]()
+                self.done[name] += 1
+            except Exception as error:  # noqa: BLE001 - what is down cannot be troubled: the next kind is tried
+                self.done[f"{name} in vain"] += 1
+                self.told.append(f"{name}: {error!r}")
 
     def _in_a_send(self) -> bool:
         """Whether a service was killed inside a send since this was asked last."""
