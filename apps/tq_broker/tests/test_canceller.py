@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from tq_broker_app.bus.ports import Unprocessable
 from tq_broker_app.record.order_book import CancelIntent, OrderBook
-from tq_broker_app.roles.order_canceller import REPEAT_SECONDS, OrderCanceller
+from tq_broker_app.roles.order_canceller import LONGEST_SECONDS, REPEAT_SECONDS, OrderCanceller
 from tq_broker_app.trading.plans import Child
 
 from .frame import (
@@ -115,14 +115,14 @@ def test_a_cancel_is_repeated_until_the_order_has_ended() -> None:
     desk.book.record(plan_of(wanted()))
     desk.session.view.shown["a"] = venue_order("a", 2, 2)
     desk.cancel()
-    for _ in range(2):
-        desk.parts.clock.sleep(REPEAT_SECONDS)
+    for pause, sent in ((1, 2), (1, 2), (1, 3), (3, 3), (1, 4)):  # twice as long each time
+        desk.parts.clock.sleep(pause * REPEAT_SECONDS)
         asyncio.run(desk.canceller._cancel_shown())
-    assert desk.cancelled == ["a"] * 3
+        assert desk.cancelled == ["a"] * sent
     desk.session.view.shown["a"] = venue_order("a", 2, 0)
-    desk.parts.clock.sleep(REPEAT_SECONDS)
+    desk.parts.clock.sleep(LONGEST_SECONDS)
     asyncio.run(desk.canceller._cancel_shown())
-    assert desk.cancelled == ["a"] * 3
+    assert desk.cancelled == ["a"] * 4
 
 
 def test_a_finished_order_is_answered_so() -> None:
@@ -163,7 +163,7 @@ def test_an_order_of_another_portfolio_is_rejected_and_not_noted() -> None:
     OrderBook(desk.store, "another").record(other)
     desk.session.view.shown["a"] = venue_order("a", 2, 2)
     desk.cancel()
-    assert desk.answers() == [("a", "REJECTED")]
+    assert desk.answers() == [("a", "CANCEL_REJECTED")]
     assert (desk.cancelled, desk.book.cancels()) == ([], frozenset())
 
 
@@ -174,7 +174,7 @@ def test_an_order_of_another_portfolio_is_rejected_and_not_noted() -> None:
 def test_a_cancel_that_cannot_be_meant_is_rejected(order_id: str, portfolio: str, reason: str) -> None:
     desk = Desk()
     desk.cancel(order_id, portfolio)
-    assert desk.answers() == [(order_id, "REJECTED")]
+    assert desk.answers() == [(order_id, "CANCEL_REJECTED")]
     assert reason in desk.bus.of()[0]["reason"]
     assert desk.book.cancels() == frozenset()
 

@@ -113,7 +113,8 @@ def test_the_other_side_and_other_symbols_are_not_reserved() -> None:
 def test_orders_from_before_a_restart_reserve_their_lots() -> None:
     async def use(planner: Planner, _: Session) -> ParentPlan:
         asked = wanted("old", "CLOSE", 5, direction="SELL")
-        planner.reserve(plan_of(asked, Child("old_closetoday", "CLOSETODAY", 3), Child("old_close", "CLOSE", 2)))
+        parts = Child("old_closetoday", "CLOSETODAY", 3), Child("old_close", "CLOSE", 2)
+        planner.reserve(plan_of(asked, *parts), {"old_closetoday", "old_close"})
         return await planner.plan(closing("b", 1))
 
     assert with_planner(use).refused
@@ -131,7 +132,7 @@ def test_lots_may_be_released_while_a_plan_is_made() -> None:
 
     async def use(planner: Planner, session: Session) -> ParentPlan:
         for number in range(3):
-            planner.reserve(plan_of(wanted(f"o{number}", "CLOSE", 1, direction="SELL")))
+            planner.reserve(plan_of(wanted(f"o{number}", "CLOSE", 1, direction="SELL")), {f"o{number}"})
         session.view.shown = Releasing()
         session.view.shown.planner = planner
         return await planner.plan(closing("b", 1))

@@ -101,7 +101,9 @@ class _Run:
             return RESTART
 
     async def _served(self, stop: asyncio.Event) -> int:
-        own, health, parts = self.settings.operations, Health(self.role.value), self._parts()
+        bus = RabbitBus(self.settings.rabbitmq, self.settings.tq.portfolio_id, clock_of(self.settings))
+        own, parts = self.settings.operations, self._parts(bus)
+        health = Health(self.role.value, state=lambda: bus.state)
         port = own.port + self.role.offset if own.port else 0
         async with served(health, parts.figures, own.host, port) as listening, AsyncExitStack() as opened:
             self.announce(listening)
@@ -128,14 +130,14 @@ class _Run:
                 logger.warning("while stopping: {}", ended)
         return 0
 
-    def _parts(self) -> Parts:
+    def _parts(self, bus: RabbitBus) -> Parts:
         settings, clock = self.settings, clock_of(self.settings)
         return Parts(
             settings=settings,
             clock=clock,
             calendar=calendar_of(settings),
             store=open_store(settings.database.ledger_url),
-            bus=RabbitBus(settings.rabbitmq, settings.tq.portfolio_id, clock),
+            bus=bus,
             reached=self.reached,
         )
 
@@ -183,7 +185,7 @@ async def _trading(role: Role, parts: Parts, health: Health) -> AsyncGenerator[S
     }
     submits = role is Role.ORDER_SUBMITTER
     session = TqSession(parts.settings.tq, lists_symbols=submits)
-    await session.start()
+    await _logged_in(session, parts.settings.tq.login_pause_seconds)
     health.details |= {"account": session.account_id, "trading_day": session.trading_day}
     logger.info("{} logged in to account {}, trading day {}", role.value, session.account_id, session.trading_day)
     submitter = OrderSubmitter(parts, session, _holder(parts)) if submits else None
@@ -193,6 +195,16 @@ async def _trading(role: Role, parts: Parts, health: Health) -> AsyncGenerator[S
         if submitter is not None:
             await submitter.stand_down()
         await session.close()
+
+
+async def _logged_in(session: TqSession, pause: float) -> None:
+    """Log in; after a refusal wait a while: futures companies lock accounts that are refused too often."""
+    try:
+        await session.start()
+    except SessionOver as error:
+        logger.error("{}; the next try is in {:g} s", error, pause)
+        await asyncio.sleep(pause)
+        raise
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,13 @@ capitals, such as ``TQ_BROKER__REDIS__PASSWORD`` for ``redis.password``. A key t
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from decimal import Decimal
 from enum import Enum
 from pathlib import Path
-from typing import Annotated, Any, Self, cast
+from typing import Annotated, Any, ClassVar, Self, cast
 from urllib.parse import quote, urlsplit
 
 import yaml
@@ -37,6 +38,7 @@ __all__ = ["RunMode", "Settings", "Split", "read_settings"]
 
 PREFIX = "TQ_BROKER__"
 NAME = r"^[A-Za-z0-9_-][A-Za-z0-9._-]*$"
+_BARE = re.compile(r"-?[0-9.]+")
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -77,7 +79,7 @@ class TqSettings(_Section):
     """Who logs in."""
 
     username: str = Field(min_length=1, description="Tianqin account.")
-    password: SecretStr = Field(description="Its password.")
+    password: SecretStr = Field(min_length=1, description="Its password.")
     portfolio_id: str = Field(pattern=NAME, max_length=64, description="The one portfolio that this deployment trades.")
     run_mode: RunMode = Field(
         default=RunMode.SANDBOX, description="`real` trades the futures account, `sandbox` a simulation."
@@ -86,6 +88,9 @@ class TqSettings(_Section):
     account_id: str = Field(default="", description="Account at the futures company; for `real`.")
     account_password: SecretStr = Field(default=SecretStr(""), description="Its password; for `real`.")
     service: str = Field(default="tq-broker", pattern=NAME, description="Name of the service that owns the account.")
+    login_pause_seconds: float = Field(
+        default=30, ge=0, le=600, description="Pause after a login that was refused, before the service ends."
+    )
     clock_url: Annotated[str, AfterValidator(_is_loopback)] = Field(
         default="", description="HTTP address of a venue on this machine whose time counts; for tests."
     )
@@ -260,6 +265,15 @@ class Settings(_Section):
     operations: OperationsSettings = OperationsSettings()
 
 
+class _TextLoader(yaml.SafeLoader):
+    """Reads a scalar as the text that it is, but for null: an account 00712345 is no octal number."""
+
+    yaml_implicit_resolvers: ClassVar[Any] = {
+        first: [each for each in resolvers if each[0].endswith(":null")]
+        for first, resolvers in cast(dict[str, Any], yaml.SafeLoader.yaml_implicit_resolvers).items()
+    }
+
+
 def read_settings(path: Path, environment: Mapping[str, str], secrets: Secrets | None = None) -> Settings:
     """Return the settings of a file and an environment; secret values are hidden from every text from now on.
 
@@ -290,17 +304,25 @@ def read_settings(path: Path, environment: Mapping[str, str], secrets: Secrets |
 
 def _document(path: Path) -> dict[str, Any]:
     try:
-        content: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content: Any = yaml.load(path.read_text(encoding="utf-8"), _TextLoader)
     except OSError as error:
         raise InvalidInput(
             f"settings {path}: {error.strerror}; name the file with --config or TQ_BROKER_CONFIG"
         ) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InvalidInput(f"settings {path}: no YAML: {' '.join(str(error).split())}") from None
+        raise InvalidInput(f"settings {path}: no YAML{_place(error)}") from None
     if not isinstance(content, dict):
         raise InvalidInput(f"settings {path}: it has no sections such as tq, redis, rabbitmq, database")
     sections = cast(dict[str, Any], content)
-    return {name: {} if section is None else section for name, section in sections.items()}
+    return {name: {} if section in (None, "") else section for name, section in sections.items()}
+
+
+def _place(error: Exception) -> str:
+    """Return what is wrong with a YAML file, and where; never the line itself, which may hold a secret."""
+    if not isinstance(error, yaml.MarkedYAMLError) or error.problem_mark is None:
+        return ""
+    mark = error.problem_mark
+    return f", line {mark.line + 1}, column {mark.column + 1}: {error.problem}"
 
 
 def _overridden(document: dict[str, Any], environment: Mapping[str, str]) -> dict[str, Any]:
@@ -343,7 +365,8 @@ def _first_words(error: ValidationError, document: Mapping[str, Any]) -> str:
         return f"{where} is no setting; see docs/reference/tq-broker.md"
     value = first.get("input")
     plain = isinstance(value, (int, float, bool, str)) and not any(word in where for word in ("password", "url"))
-    return f"{where} is {value!r}: {told}" if plain and first["type"] != "missing" else f"{where}: {told}"
+    shown = value if isinstance(value, str) and _BARE.fullmatch(value) else repr(value)
+    return f"{where} is {shown}: {told}" if plain and first["type"] != "missing" else f"{where}: {told}"
 
 
 def _values(section: BaseModel) -> list[str]:

@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 
 from loguru import logger
-from quant_platform_kit.domain.errors import LeaseLost, QuantError, StoreError
+from quant_platform_kit.domain.errors import Damaged, LeaseLost, QuantError, StoreError
 from quant_platform_kit.domain.redaction import redact
 from quant_platform_kit.ports.clock import Clock
 
@@ -48,9 +48,11 @@ class Processor:
             await self._handle(body)
         except Unprocessable as error:
             await self._bury(body, str(error))
-        except (*DOWN, LeaseLost, SessionOver):
+        except (LeaseLost, SessionOver):
             raise
         except Exception as error:
+            if isinstance(error, DOWN) and not isinstance(error, Damaged):
+                raise
             if self._failed(body) < MOST_ATTEMPTS:
                 logger.exception("a message of {} failed; it is tried again", self._queue.value)
                 raise BusDown(f"a message failed: {error!r}") from error

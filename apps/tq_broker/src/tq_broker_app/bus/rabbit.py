@@ -35,7 +35,13 @@ CLOSE_SECONDS = 6.0
 
 
 class RabbitBus:
-    """Queues of one deployment on a RabbitMQ server; what is published is confirmed and mandatory."""
+    """Queues of one deployment on a RabbitMQ server; what is published is confirmed and mandatory.
+
+    Attributes
+    ----------
+    state
+        What the consumer does: ``consuming``, ``standing by``, or ``waiting`` for what is down; empty without one.
+    """
 
     def __init__(self, settings: RabbitSettings, portfolio_id: str, clock: Clock) -> None:
         self._settings, self._clock = settings, clock
@@ -44,6 +50,7 @@ class RabbitBus:
         self._exchanges: dict[str, AbstractExchange] = {}
         self._opening = asyncio.Lock()
         self._stopping = asyncio.Event()
+        self.state = ""
 
     async def publish(self, queue: Queue, body: bytes) -> None:
         """Put a message in a queue; see `Bus.publish`."""
@@ -68,11 +75,14 @@ class RabbitBus:
                     for each in (queue, Queue.DEAD, *ANSWERED_IN.get(queue, ())):
                         await ensure(connection, self.places[each])
                     async with self._active(connection, queue, active):
+                        if self._stopping.is_set():
+                            return
                         channel = await opened(connection, prefetch=at_once)
-                        pause = FIRST_PAUSE
+                        pause, self.state = FIRST_PAUSE, "consuming"
                         logger.info("messages of {} are consumed", queue.value)
                         await self._drain(channel, self.places[queue], processor, at_once)
             except (*LOST, *DOWN) as error:
+                self.state = f"waiting: {error if isinstance(error, QuantError) else repr(error)}"
                 logger.warning(
                     "{} is not consumed: {}", queue.value, error if isinstance(error, QuantError) else repr(error)
                 )
@@ -143,6 +153,7 @@ class RabbitBus:
                     raise InvalidInput(f"queue {name} cannot be had: {error}") from error
             else:
                 return
+            self.state = "standing by"
             if not waited:
                 logger.info("standing by: another one is active on {}", name)
             waited = True

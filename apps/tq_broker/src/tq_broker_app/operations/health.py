@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from aiohttp import web
 from quant_platform_kit.domain.errors import InvalidInput
+from quant_platform_kit.domain.redaction import redact
 
 from tq_broker_app.operations.figures import Figures
 
 __all__ = ["Health", "served"]
 
 SHUTDOWN_SECONDS = 0.5
+WAITING = "waiting"
 
 
 @dataclass(slots=True)
@@ -26,16 +28,20 @@ class Health:
         ``starting``, ``working`` or ``stopping``.
     details
         More, such as the account and the trading day of its login.
+    state
+        Returns what its consumer does, empty where it has none.
     """
 
     role: str
     phase: str = "starting"
     details: dict[str, str] = field(default_factory=dict[str, str])
 
+    state: Callable[[], str] = str
+
     @property
     def good(self) -> bool:
-        """Whether it works."""
-        return self.phase == "working"
+        """Whether it works: a consumer that waits for something that is down does not."""
+        return self.phase == "working" and not self.state().startswith(WAITING)
 
 
 @asynccontextmanager
@@ -49,7 +55,8 @@ async def served(health: Health, figures: Figures, host: str, port: int) -> Asyn
     """
 
     async def healthz(_: web.Request) -> web.Response:
-        document = {"role": health.role, "phase": health.phase, **health.details}
+        state = {"state": redact(told)} if (told := health.state()) else {}
+        document = {"role": health.role, "phase": health.phase, **state, **health.details}
         return web.json_response(document, status=200 if health.good else 503)
 
     async def metrics(_: web.Request) -> web.Response:

@@ -4,6 +4,7 @@
 ``futures/orders/<order_id>``                               the plan of an order of any portfolio
 ``accounts/<account>/futures/days/<day>/<child_id>.<nnn>``  the steps of a child, on the trading day of its plan
 ``accounts/<account>/futures/cancels/<order_id>``           a cancel; it never expires
+``accounts/<account>/futures/opened/<day>``                 orders of that trading day were planned
 ``accounts/<account>/futures/settled/<day>``                every child of that trading day has come to its end
 ``accounts/<account>/futures/lease``                        who may send
 ==========================================================  ==========================================================
@@ -12,6 +13,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -44,7 +46,9 @@ class CancelIntent:
 
 
 @dataclass(frozen=True, slots=True)
-class _Settled:
+class _Day:
+    """Something that was first so of a trading day at an instant (aware UTC)."""
+
     at: datetime
 
 
@@ -60,6 +64,7 @@ class OrderBook:
         self._store = store
         self.account_id = account_id
         self._root = f"accounts/{account_id}/futures"
+        self._opened: set[str] = set()
 
     def steps(self, trading_day: str) -> OrderSteps:
         """Return the steps of the children of a trading day, yyyymmdd."""
@@ -73,6 +78,8 @@ class OrderBook:
         AnotherOrder
             The id stands for another order, of this portfolio or of another.
         """
+        if plan.children:
+            self._open_day(plan)
         key = _ORDERS + plan.wanted.order_id
         try:
             append(self._store, None, key, plan)
@@ -81,6 +88,13 @@ class OrderBook:
             assert known is not None, f"{key} exists and is never deleted"
             return require_same(known, plan.wanted)
         return plan
+
+    def _open_day(self, plan: ParentPlan) -> None:
+        """Record once that a trading day has orders: whoever looks for them need not list all that ever were."""
+        if plan.trading_day not in self._opened:
+            with suppress(Conflict):
+                append(self._store, None, f"{self._root}/opened/{plan.trading_day}", _Day(plan.received_at))
+            self._opened.add(plan.trading_day)
 
     def plan(self, order_id: str) -> ParentPlan | None:
         """Return the plan of an order, None if nobody has submitted it; ids of other clients may be no keys."""
@@ -111,10 +125,9 @@ class OrderBook:
         return frozenset(key.removeprefix(root) for key in self._store.keys(root))
 
     def open_days(self) -> Sequence[str]:
-        """Return the trading days on which something was sent and that are not settled, ascending; two listings."""
-        root, settled = f"{self._root}/days/", f"{self._root}/settled/"
-        days = {key.removeprefix(root).partition("/")[0] for key in self._store.keys(root)}
-        return sorted(days - {key.removeprefix(settled) for key in self._store.keys(settled)})
+        """Return the trading days that had orders and are not settled, ascending; two short listings."""
+        opened, settled = (self._store.keys(f"{self._root}/{name}/") for name in ("opened", "settled"))
+        return sorted({key.rpartition("/")[2] for key in opened} - {key.rpartition("/")[2] for key in settled})
 
     def sent_on(self, trading_day: str) -> Mapping[str, OrderState]:
         """Return how far the children of a trading day are that have steps, by id; a listing, and a read for each."""
@@ -130,7 +143,7 @@ class OrderBook:
     def settle(self, trading_day: str, at: datetime) -> None:
         """Record that every child of a trading day has come to its end: recovery passes over it from now on."""
         try:
-            append(self._store, None, f"{self._root}/settled/{trading_day}", _Settled(at))
+            append(self._store, None, f"{self._root}/settled/{trading_day}", _Day(at))
         except Conflict:
             return
 

@@ -83,13 +83,22 @@ class OrderHandler:
         self.writer.write_event_only(_event(answer, answer.status))
 
     def _write_update(self, update: OrderUpdate | OrderRowUpdate) -> None:
-        event = _event(update, update.event_type) if isinstance(update, OrderUpdate) else None
+        event = _event(update, update.event_type) if isinstance(update, OrderUpdate) else _unknown(update)
         if (mismatch := self.writer.write_update(_row(update), event)) is not None:
             raise Unprocessable(mismatch.text)
 
 
 def _event(message: OrderUpdate | RequestAnswer, status: str) -> OrderEvent:
     return OrderEvent(message.event_id, message.order_id, message.portfolio_id, status, message.model_dump(mode="json"))
+
+
+def _unknown(update: OrderRowUpdate) -> OrderEvent | None:
+    """Return the event of an order whose end nobody knows, as one of an order that a login does not show any more."""
+    if update.status != "UNKNOWN" or update.parent_order_id is not None:
+        return None
+    event_id = f"{update.order_id}:UNKNOWN:{update.filled_quantity}"
+    msg = {**update.model_dump(mode="json"), "event_type": "UNKNOWN", "event_id": event_id}
+    return OrderEvent(event_id, update.order_id, update.portfolio_id, "UNKNOWN", msg)
 
 
 def _row(update: OrderUpdate | OrderRowUpdate) -> OrderRow:

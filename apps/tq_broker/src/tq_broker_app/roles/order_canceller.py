@@ -6,11 +6,13 @@ submitted yet will not be sent.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
 from loguru import logger
+from quant_platform_kit.domain.orders import OrderState
 
 from tq_broker_app.bus.ports import Queue
 from tq_broker_app.messages import CancelRequest, RequestAnswer
@@ -30,8 +32,9 @@ from tq_broker_app.trading.venue_orders import VenueOrder
 
 __all__ = ["OrderCanceller"]
 
-REPEAT_SECONDS = 1.0
-"""How long a cancel is waited for before it is sent again."""
+REPEAT_SECONDS, LONGEST_SECONDS = 1.0, 60.0
+"""How long a cancel is waited for before it is sent again: twice as long each time, as outside of trading hours."""
+SECOND = 1.0
 AT_ONCE = 32
 
 
@@ -43,7 +46,8 @@ class OrderCanceller:
     session: TqSession
     book: OrderBook = field(init=False)
     _wanted: set[str] = field(default_factory=set[str])
-    _asked: dict[str, float] = field(default_factory=dict[str, float])
+    _next: dict[str, tuple[float, float]] = field(default_factory=dict[str, tuple[float, float]])
+    _recent: deque[float] = field(default_factory=deque[float])
 
     def __post_init__(self) -> None:
         self.book = OrderBook(self.parts.store, self.session.account_id)
@@ -60,7 +64,8 @@ class OrderCanceller:
         problem = request if isinstance(request, Malformed) else await self._problem(request)
         if problem is not None:
             logger.warning("cancel of order {} is REJECTED: {}", problem.order_id, problem.reason)
-            await self.parts.publish(Queue.ORDERS, refusal(problem, request_digest(body), self.parts.clock.now()))
+            now = self.parts.clock.now()
+            await self.parts.publish(Queue.ORDERS, refusal(problem, request_digest(body), now, "CANCEL_REJECTED"))
             return
         assert not isinstance(request, Malformed), "it has no problem"
         order_id = request.payload.order_id
@@ -91,13 +96,16 @@ class OrderCanceller:
         children = [c.order_id for c in plan.children if order_id in (c.order_id, plan.wanted.order_id)]
         if not children:
             return self._answered(order_id, digest, "CANCEL_TOO_LATE", plan.refused or "the order has no such part")
-        ends = unsent_ends(await in_thread(partial(self.book.children, plan)))
+        records = await in_thread(partial(self.book.children, plan))
+        ends = unsent_ends(records)
         shown = await self.session.ask(partial(_shown, order_ids=children))
         if all(child in ends or (child in shown and not shown[child].alive) for child in children):
             return self._answered(order_id, digest, "CANCEL_TOO_LATE", "the order has come to its end")
         if plan.trading_day != self.session.trading_day:
             return self._answered(order_id, digest, "CANCEL_TOO_LATE", f"its trading day {plan.trading_day} is over")
-        return None
+        absent = [records[child] for child in children if child not in shown]
+        notes = [record.transitions[-1].note for record in absent if record.state is OrderState.UNKNOWN]
+        return self._answered(order_id, digest, "CANCEL_UNKNOWN", "; ".join(notes)) if notes else None
 
     def _answered(self, order_id: str, digest: str, status: str, reason: str) -> RequestAnswer:
         return RequestAnswer.model_validate(
@@ -127,10 +135,21 @@ class OrderCanceller:
         for order_id in view.order_ids():
             if order_id not in self._wanted and parent_of(order_id) not in self._wanted:
                 continue
-            if now - self._asked.get(order_id, -REPEAT_SECONDS) >= REPEAT_SECONDS and view.order(order_id).alive:
+            due, pause = self._next.get(order_id, (now, REPEAT_SECONDS))
+            if now >= due and view.order(order_id).alive and self._may_send(now):
                 cancel(view, order_id)
-                self._asked[order_id] = now
+                self._next[order_id] = now + pause, min(2 * pause, LONGEST_SECONDS)
                 self.parts.figures.count("cancels")
+
+    def _may_send(self, now: float) -> bool:
+        """Whether another cancel may be sent in this second; what may not is sent in the next."""
+        most = self.parts.settings.orders.max_actions_per_second
+        while self._recent and now - self._recent[0] >= SECOND:
+            self._recent.popleft()
+        if len(self._recent) >= most:
+            return False
+        self._recent.append(now)
+        return True
 
 
 def _shown(view: View, order_ids: list[str]) -> Mapping[str, VenueOrder]:

@@ -6,9 +6,12 @@ It keeps nothing: after a restart it tells everything again, and the ids of even
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
 
 from loguru import logger
+from quant_platform_kit.domain.orders import OrderState
+from quant_platform_kit.domain.runs import OrderRecord
 
 from tq_broker_app.bus.ports import Queue
 from tq_broker_app.messages import OrderRowUpdate, OrdersSeen, OrderUpdate
@@ -20,13 +23,16 @@ from tq_broker_app.roles.sending import unsent_ends
 from tq_broker_app.tq.session import TqSession
 from tq_broker_app.tq.watching import OrderWatch
 from tq_broker_app.trading.plans import ParentPlan, is_part, parent_of
-from tq_broker_app.trading.progress import ChildEnd, Progress, progress_of
+from tq_broker_app.trading.progress import Progress, progress_of
 from tq_broker_app.trading.venue_orders import VenueOrder, VenueTrade
 
 __all__ = ["OrderMonitor"]
 
 LATE_SECONDS = 60.0
 """An order that has come to its end, and whose trades do not add up after so long, is told of in the log."""
+
+AGAIN_SECONDS = 1.0
+"""How long after a look the ledger is asked again for parts that are not shown: they may have ended unsent."""
 
 Told = OrderUpdate | OrderRowUpdate
 
@@ -51,12 +57,14 @@ class OrderMonitor:
 
     async def run(self) -> None:
         """Tell of all orders, then of every change, until the login is over."""
-        bell = Bell(self.session)
+        bell, begun = Bell(self.session), self.parts.clock.now()
         await self._look()
-        await self._tell_all_seen()
+        await self._tell_all_seen(begun)
         while True:
-            await bell.wait(LATE_SECONDS)
+            await bell.wait(AGAIN_SECONDS if self._waiting else LATE_SECONDS)
             await self._look()
+            for order_id in tuple(self._waiting):
+                await self._tell(self._plans[order_id])
             self._warn_of_late_trades()
 
     async def _look(self) -> None:
@@ -88,23 +96,24 @@ class OrderMonitor:
         return None
 
     async def _tell(self, plan: ParentPlan) -> None:
-        ends = await self._ends(plan)
+        records = await self._records(plan)
+        ends, now = unsent_ends(records), self.parts.clock.now()
         progress = progress_of(plan, self._orders, self._trades, ends)
-        now = self.parts.clock.now()
         for child in plan.children:
-            if is_part(child.order_id):
-                order, trades = self._orders.get(child.order_id), self._trades.get(child.order_id, [])
+            order, trades = self._orders.get(child.order_id), self._trades.get(child.order_id, [])
+            if is_part(child.order_id) and (order is not None or child.order_id in ends):
                 await self._publish(child_row(plan, child, order, trades, ends, now))
-        await self._publish(
-            order_row(plan, progress, now) if progress.event is None else order_update(plan, progress, now)
-        )
         self._take_note(plan, progress)
+        if any(record.state is OrderState.UNKNOWN and name not in self._orders for name, record in records.items()):
+            return  # what nobody knows of a part, nobody knows of the order
+        tell = order_row if progress.event is None else order_update
+        await self._publish(tell(plan, progress, now))
 
-    async def _ends(self, plan: ParentPlan) -> dict[str, ChildEnd]:
-        """Return how children ended that the exchange does not show; only the ledger knows."""
+    async def _records(self, plan: ParentPlan) -> dict[str, OrderRecord]:
+        """Return what the ledger knows of the parts; nothing where the exchange shows all of them."""
         if all(child.order_id in self._orders for child in plan.children):
             return {}
-        return unsent_ends(await in_thread(partial(self.book.children, plan)))
+        return await in_thread(partial(self.book.children, plan))
 
     async def _publish(self, message: Told) -> None:
         """Publish what was not told last: the time of telling does not count."""
@@ -113,12 +122,13 @@ class OrderMonitor:
             await self.parts.publish(Queue.ORDERS, message)
             self._told[message.order_id] = content
 
-    async def _tell_all_seen(self) -> None:
+    async def _tell_all_seen(self, begun: datetime) -> None:
+        """Tell what the first look showed, as of the time before it: what comes later may not have been in it."""
         shown = {*self._orders, *(parent_of(order_id) for order_id in self._orders)}
         await self.parts.publish(
             Queue.ORDERS,
             OrdersSeen(
-                timestamp=self.parts.clock.now(),
+                timestamp=begun,
                 portfolio_id=self.parts.portfolio,
                 trading_day=self.session.trading_day,
                 order_ids=tuple(sorted(shown)),

@@ -10,12 +10,13 @@ from functools import partial
 from weakref import WeakValueDictionary
 
 from loguru import logger
-from quant_platform_kit.domain.errors import LeaseLost, StoreError
+from quant_platform_kit.domain.errors import Damaged, LeaseLost, StoreError
 from quant_platform_kit.domain.orders import OrderState
 from quant_platform_kit.domain.runs import OrderRecord
 from quant_platform_kit.services.operate.owners import require_ownership
 
-from tq_broker_app.bus.ports import Queue
+from tq_broker_app.bus.ports import BusDown, Queue
+from tq_broker_app.errors import SessionOver
 from tq_broker_app.messages import SubmitRequest
 from tq_broker_app.record.order_book import AnotherOrder, OrderBook
 from tq_broker_app.roles.parts import Parts, Point, in_thread
@@ -29,14 +30,14 @@ from tq_broker_app.roles.turns import Turns
 from tq_broker_app.tq.reading import View
 from tq_broker_app.tq.session import TqSession
 from tq_broker_app.trading.checks import id_problem
-from tq_broker_app.trading.plans import ParentPlan, is_part, parent_of
+from tq_broker_app.trading.plans import CLOSE_SUFFIX, CLOSETODAY_SUFFIX, ParentPlan, is_part, parent_of
 from tq_broker_app.trading.progress import ChildEnd, progress_of
 from tq_broker_app.trading.venue_orders import VenueOrder, VenueTrade
 
 __all__ = ["OrderSubmitter"]
 
 LINGERS = frozenset({OrderState.RECORDED, OrderState.SENT, OrderState.UNKNOWN})
-"""States of a child whose way to the exchange is not told to its end."""
+"""States of a child whose way to the exchange is not told to its end; without any step it is RECORDED."""
 
 
 @dataclass(slots=True)
@@ -76,6 +77,7 @@ class OrderSubmitter:
     async def activate(self) -> None:
         """Take the right to send, then find out what became of every order that the last one left on its way."""
         await self.right.take()
+        self.sender.active_since = self.parts.clock.monotonic()
         tq = self.parts.settings.tq
         await in_thread(partial(require_ownership, self.parts.store, self.book.account_id, tq.service))
         await self.recover()
@@ -92,11 +94,21 @@ class OrderSubmitter:
             states = await in_thread(partial(self.book.sent_on, day))
             if day == today:
                 self.sender.sends_today = len(states)
-            begun = sorted({parent_of(child) for child, state in states.items() if state in LINGERS or is_part(child)})
-            for order_id in begun:
-                await self.pursue(await in_thread(partial(self.book.plan_of, order_id)))
+            for order_id in sorted(_unfinished(states)):
+                await self._go_on(order_id)
             if day != today:
                 await self._settle(day)
+
+    async def _go_on(self, order_id: str) -> None:
+        """Bring an order further; one that cannot be is told in the log, and keeps no other from being sent."""
+        try:
+            await self.pursue(await in_thread(partial(self.book.plan_of, order_id)))
+        except (SessionOver, LeaseLost, BusDown):
+            raise
+        except Exception as error:
+            if isinstance(error, StoreError) and not isinstance(error, Damaged):
+                raise
+            logger.exception("order {} cannot be brought further: see `tq-broker resolve`", order_id)
 
     async def _settle(self, day: str) -> None:
         """Record that nothing of an earlier trading day is on its way any more, if that is so."""
@@ -148,8 +160,8 @@ class OrderSubmitter:
         """Bring all children of a plan as far as they go, and tell what the exchange will not tell."""
         records = {child.order_id: OrderRecord(plan.order(child)) for child in plan.children}
         if not is_new:
-            self.planner.reserve(plan)
             records = await in_thread(partial(self.book.children, plan))
+            self.planner.reserve(plan, {name for name, record in records.items() if record.state in LINGERS})
         try:
             if turn is not None:
                 await self._turns.come(turn)
@@ -174,7 +186,7 @@ class OrderSubmitter:
         if lost:
             return
         known = [name for name in records if name not in ends]
-        orders, trades = await self.session.ask(partial(_shown, order_ids=known, with_trades=again))
+        orders, trades = await self.session.ask(partial(_shown, order_ids=known, with_trades=again or bool(ends)))
         progress = progress_of(plan, orders, trades, ends)
         told = order_row(plan, progress, now) if progress.event is None else order_update(plan, progress, now)
         await self.parts.publish(Queue.ORDERS, told)
@@ -200,6 +212,17 @@ class OrderSubmitter:
         logger.warning("request for order {} is REJECTED: {}", request.order_id, request.reason)
         self.parts.figures.count("requests", outcome="rejected")
         await self.parts.publish(Queue.ORDERS, answer)
+
+
+def _unfinished(states: Mapping[str, OrderState]) -> set[str]:
+    """Return the orders of a day with a child on its way; one part of two may have no step yet."""
+    found: set[str] = set()
+    for child, state in states.items():
+        parent = parent_of(child)
+        parts = [states.get(parent + end) for end in (CLOSE_SUFFIX, CLOSETODAY_SUFFIX)]
+        if state in LINGERS or (is_part(child) and None in parts):
+            found.add(parent)
+    return found
 
 
 def _shown(

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from quant_platform_kit.domain.errors import InvalidInput
+from quant_platform_kit.domain.orders import Side
 from quant_platform_kit.domain.trading_days import TradingHours, is_open, trading_day
 
 from tq_broker_app.messages import SubmitRequest
 from tq_broker_app.roles.parts import Parts
 from tq_broker_app.tq.reading import View
 from tq_broker_app.tq.session import TqSession
-from tq_broker_app.trading.checks import age_problem, contract_problems, id_problem, wanted_of
+from tq_broker_app.trading.checks import age_problem, contract_problems, wanted_of
 from tq_broker_app.trading.contracts import SPLIT_EXCHANGES, Contract
 from tq_broker_app.trading.plans import Child, ParentPlan, Wanted
 from tq_broker_app.trading.splitting import Reserved, TooLittle, split
@@ -59,27 +60,24 @@ class Planner:
         What it closes stays reserved until `release`.
         """
         wanted, now = wanted_of(request), self.parts.clock.now()
-        problems = list(self._at_first_sight(request, wanted, now))
+        problems = list(self._at_first_sight(request, now))
         if problems:
             return self._refused(wanted, now, problems)
         return await self.session.ask_async(lambda view: self._planned(view, wanted, now))
 
-    def reserve(self, plan: ParentPlan) -> None:
+    def reserve(self, plan: ParentPlan, order_ids: Container[str]) -> None:
         """Take note of children that may be on their way, from before a restart."""
-        self.unsent |= {child.order_id: (plan.wanted, child) for child in plan.children}
+        self.unsent |= {child.order_id: (plan.wanted, child) for child in plan.children if child.order_id in order_ids}
 
     def release(self, *order_ids: str) -> None:
         """Forget children that the exchange shows, or that came to nothing."""
         for order_id in order_ids:
             self.unsent.pop(order_id, None)
 
-    def _at_first_sight(self, request: SubmitRequest, wanted: Wanted, now: datetime) -> Iterator[str]:
+    def _at_first_sight(self, request: SubmitRequest, now: datetime) -> Iterator[str]:
         orders = self.parts.settings.orders
-        if wanted.portfolio_id != self.parts.portfolio:
-            yield f"portfolio_id {wanted.portfolio_id!r}: this deployment trades {self.parts.portfolio}"
-        for problem in (id_problem(wanted.order_id), age_problem(request.timestamp, now, orders.max_age)):
-            if problem:
-                yield problem
+        if (problem := age_problem(request.timestamp, now, orders.max_age)) is not None:
+            yield problem
         if self.sends_today() >= orders.max_actions_per_day:
             yield f"{orders.max_actions_per_day} orders were sent today, as many as may be"
 
@@ -106,7 +104,7 @@ class Planner:
         except TooLittle as error:
             return self._refused(wanted, now, [str(error)])
         plan = ParentPlan(wanted, view.account_id, view.trading_day, children, now)
-        self.reserve(plan)
+        self.reserve(plan, {child.order_id for child in children})
         return plan
 
     def _closing(self, view: View, wanted: Wanted) -> Iterator[Child]:
@@ -119,27 +117,28 @@ class Planner:
                 yield child
 
     def _net_problems(self, view: View, wanted: Wanted) -> Iterator[str]:
+        """Yield what is wrong should this order, and all others of its direction, trade, and none of the other one."""
         most = self.parts.settings.orders.max_net_position
         if most is None:
             return
         held = {side: view.holding(wanted.symbol, side) for side in ("long", "short")}
         net = sum(sign * (held[side].today + held[side].history) for side, sign in (("long", 1), ("short", -1)))
-        net += sum(volume for volume in self._pending(view, wanted.symbol).values())
-        after = net + _signed(wanted.direction, wanted.volume)
-        if abs(after) > most and abs(after) > abs(net):
+        pending = wanted.volume + sum(self._pending(view, wanted).values())
+        after = net + pending if wanted.side is Side.BUY else net - pending
+        if after > most if wanted.side is Side.BUY else after < -most:
             yield f"net position of {wanted.symbol} would be {after} with all open orders, at most {most} may be"
 
-    def _pending(self, view: View, symbol: str) -> Mapping[str, int]:
-        """Return the lots that open orders may still trade by order id, bought ones positive."""
+    def _pending(self, view: View, wanted: Wanted) -> Mapping[str, int]:
+        """Return the lots that open orders of the same symbol and direction may still trade, by order id."""
         shown = {
-            order.order_id: _signed(order.direction, order.volume_left)
+            order.order_id: order.volume_left
             for order in view.orders().values()
-            if order.symbol == symbol and order.alive
+            if (order.symbol, order.direction) == (wanted.symbol, wanted.direction) and order.alive
         }
         planned = {
-            order_id: _signed(wanted.direction, child.volume)
-            for order_id, (wanted, child) in tuple(self.unsent.items())
-            if wanted.symbol == symbol and not view.knows(order_id)
+            order_id: child.volume
+            for order_id, (other, child) in tuple(self.unsent.items())
+            if (other.symbol, other.direction) == (wanted.symbol, wanted.direction) and not view.knows(order_id)
         }
         return {**planned, **shown}
 
@@ -147,7 +146,3 @@ class Planner:
 def _shown(view: View, order_id: str) -> bool:
     """Whether the exchange has answered to an order: its lots are frozen, or free again."""
     return view.knows(order_id) and view.order(order_id).answered
-
-
-def _signed(direction: str, volume: int) -> int:
-    return volume if direction == "BUY" else -volume

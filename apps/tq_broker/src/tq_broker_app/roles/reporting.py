@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
 from tq_broker_app.messages import OrderRowUpdate, OrderUpdate, RequestAnswer
 from tq_broker_app.roles.requests import Malformed
@@ -61,9 +61,11 @@ def child_row(
     now: datetime,
 ) -> OrderRowUpdate:
     """Return where one of several children stands."""
-    filled = sum(trade.volume for trade in trades)
-    alive = child.order_id not in ends if order is None else order.alive or order.filled != filled
     end = ends.get(child.order_id)
+    if order is None and end is not None:
+        trades = [VenueTrade("", child.order_id, volume, price) for volume, price in end.fills]
+    filled = sum(trade.volume for trade in trades)
+    alive = end is None if order is None else order.alive or order.filled != filled
     return OrderRowUpdate(
         timestamp=now,
         **_of_wanted(plan.wanted),
@@ -121,15 +123,17 @@ def _unknown_row(
     )
 
 
-def refusal(request: Malformed, digest: str, now: datetime) -> RequestAnswer:
-    """Return the answer to a submit that makes no order, or not another one; the same for the same body."""
+def refusal(
+    request: Malformed, digest: str, now: datetime, status: Literal["REJECTED", "CANCEL_REJECTED"] = "REJECTED"
+) -> RequestAnswer:
+    """Return the answer to a submit that makes no order, or to a cancel that cannot be meant; one for each body."""
     return RequestAnswer(
         timestamp=now,
         portfolio_id=request.portfolio_id,
         order_id=request.order_id,
-        status="REJECTED",
+        status=status,
         reason=request.reason,
-        event_id=f"{request.order_id}:REJECTED:{digest}",
+        event_id=f"{request.order_id}:{status}:{digest}",
     )
 
 

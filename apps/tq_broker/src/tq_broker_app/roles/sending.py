@@ -35,13 +35,18 @@ SECOND = 1.0
 
 
 def unsent_ends(records: Mapping[str, OrderRecord]) -> dict[str, ChildEnd]:
-    """Return how children ended that never came to the exchange, by id."""
+    """Return how children ended that no login shows, by id: never sent, or settled by a person."""
     ends: dict[str, ChildEnd] = {}
     for order_id, record in records.items():
         last = record.transitions[-1] if record.transitions else None
-        if last is not None and last.state is OrderState.CANCELLED and last.execution is None:
+        if last is None or not last.state.terminal:
+            continue
+        if last.execution is None:
             state = OrderState.REJECTED if last.note.startswith(REFUSED) else OrderState.CANCELLED
             ends[order_id] = ChildEnd(state, last.note.removeprefix(REFUSED))
+        elif last.note:
+            fills = [(int(fill.quantity), fill.price) for fill in last.execution.fills]
+            ends[order_id] = ChildEnd(last.state, last.note, tuple(fills))
     return ends
 
 
@@ -53,6 +58,10 @@ class Sender:
     ----------
     sends_today
         How many orders were sent on the trading day of the login.
+    active_since
+        When the right to send was taken, on the clock's seconds: the last one may have sent until then.
+    inserted
+        What was sent over this login: the client library shows it before the exchange has it.
     """
 
     parts: Parts
@@ -60,6 +69,8 @@ class Sender:
     book: OrderBook
     right: Right
     sends_today: int = 0
+    active_since: float = 0.0
+    inserted: set[str] = field(default_factory=set[str])
     _recent: deque[float] = field(default_factory=deque[float])
 
     async def bring(self, plan: ParentPlan, child: Child, record: OrderRecord, sent: Callable[[], None]) -> OrderRecord:
@@ -104,6 +115,7 @@ class Sender:
             return await self._unknown(plan, record, "the exchange knows it, and nothing says that it was sent")
         if left:
             self.sends_today += 1
+            self.inserted.add(child.order_id)
             self.parts.figures.count("orders", outcome="sent again" if again else "sent")
         self.parts.reached(Point.INSERTED)
         return record
@@ -132,6 +144,8 @@ class Sender:
             return await self._unknown(plan, record, f"it was sent on {plan.trading_day}, and that day is over")
         await self._let_appear(record)
         shown, others = await self.session.ask(lambda view: _find(view, plan, child, record))
+        if shown is not None and not shown.answered and child.order_id in self.inserted:
+            return await self._answered(plan, child, record)
         if shown is not None:
             return await self._record_answer(plan, record, shown)
         if others:
@@ -140,8 +154,9 @@ class Sender:
 
     async def _let_appear(self, record: OrderRecord) -> None:
         """Wait until what was sent has appeared, if it arrived."""
+        clock = self.parts.clock
         sent = max(step.at for step in record.transitions if step.state is OrderState.SENT)
-        passed = (self.parts.clock.now() - sent).total_seconds()
+        passed = min((clock.now() - sent).total_seconds(), clock.monotonic() - self.active_since)
         await asyncio.sleep(max(0.0, self.parts.settings.submitter.visibility_seconds - passed))
 
     async def _unknown(self, plan: ParentPlan, record: OrderRecord, note: str) -> OrderRecord:

@@ -58,6 +58,7 @@ class View:
         self.account_id = str(self._account().get("user_id", ""))
         self.trading_day = self.present_day()
         self.symbols: frozenset[str] = frozenset()
+        self._waited: set[str] = set()
 
     def list_symbols(self) -> None:
         """Learn which futures are listed; not inside a coroutine."""
@@ -129,7 +130,8 @@ class View:
         quote: Any = self.api.get_quote(symbol)
         if not (quote.price_tick > 0 and quote.datetime):
             with suppress(TimeoutError):  # what has not traded yet may have no price
-                await asyncio.wait_for(quote, CONTRACT_SECONDS)
+                await asyncio.wait_for(quote, 0.0 if symbol in self._waited else CONTRACT_SECONDS)
+            self._waited.add(symbol)
             if not quote.price_tick > 0:
                 return None
         return _contract(symbol, quote), Quote(_price(quote.last_price), _price(quote.pre_settlement))

@@ -26,10 +26,17 @@ class Event(Enum):
 
 @dataclass(frozen=True, slots=True)
 class ChildEnd:
-    """How a child ended that was never sent: the state that the ledger has of it, and why."""
+    """How a child ended that no login shows: the state that the ledger has of it, and why.
+
+    Attributes
+    ----------
+    fills
+        Lots and their price in CNY, where a person has seen that it traded.
+    """
 
     state: OrderState
     reason: str = ""
+    fills: tuple[tuple[int, Decimal], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,19 +95,20 @@ def progress_of(
     ids = [child.order_id for child in plan.children]
     shown = [orders[order_id] for order_id in ids if order_id in orders]
     fills = [trade for order_id in ids for trade in trades.get(order_id, ())]
+    unsent = [(order_id, ends[order_id]) for order_id in ids if order_id not in orders and order_id in ends]
+    complete = sum(trade.volume for trade in fills) == sum(order.filled for order in shown)
+    fills += [VenueTrade("", order_id, volume, price) for order_id, end in unsent for volume, price in end.fills]
     filled = sum(trade.volume for trade in fills)
     ended = all(order_id in ends or (order_id in orders and not orders[order_id].alive) for order_id in ids)
-    complete = filled == sum(order.filled for order in shown)
-    finished = ended and complete
-    unsent = [ends[order_id] for order_id in ids if order_id not in orders and order_id in ends]
+    finished, unseen = ended and complete, [end for _, end in unsent]
     return Progress(
         exchange_order_id=",".join(order.exchange_order_id for order in shown if order.exchange_order_id),
         finished=finished,
         filled=filled,
         average_price=average_price(fills),
-        event=_event(plan, shown, unsent, filled, finished=finished),
+        event=_event(plan, shown, unseen, filled, finished=finished),
         inserted_at=min((order.inserted_at for order in shown if order.inserted_at), default=None),
-        reason=_reason(plan, shown, unsent),
+        reason=_reason(plan, shown, unseen),
     )
 
 

@@ -112,6 +112,7 @@ class FuturesSite:
                 "password": "sandbox-password",
                 "portfolio_id": self.portfolio,
                 "run_mode": "sandbox",
+                "login_pause_seconds": 0,
                 "clock_url": f"http://127.0.0.1:{self.venue.server.port}",
             },
             "operations": {"host": "127.0.0.1", "port": 0, "log_path": str(self.folder / "logs")},
