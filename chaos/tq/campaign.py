@@ -215,8 +215,9 @@ class Campaign:
         history, events = read_evidence(servers["postgresql"].url, PORTFOLIO)
         ledger = read_ledger(servers["postgresql"].url)
         refusals = [order["last_msg"] for order in site.venue.look("orders", USER) if order.get("is_error")]
+        inserts = site.venue.look("inserts", USER)
         evidence = Evidence(
-            traded, refusals, history, events, letters, frozenset(trouble.moved), frozenset(resting), ledger
+            traded, inserts, refusals, history, events, letters, frozenset(trouble.moved), frozenset(resting), ledger
         )
         kills = (
             Counter(line.split()[1] for line in hits.read_text(encoding="utf-8").splitlines())

@@ -20,6 +20,8 @@ POLL_SECONDS = 0.5
 TERMINAL = ("COMPLETE_FILL", "CANCELLED", "REJECTED")
 DAY_OVER = "that day is over"
 """What the ledger says of an order that was on its way when its trading day ended."""
+NO_END = "no end of it was told"
+LOOK_ALIKE = "may be one of SERVER."
 TOO_LITTLE = "仓位不足"
 """What the exchange says where less is held than an order would close."""
 
@@ -32,6 +34,10 @@ class Evidence:
     ----------
     traded
         Lots by the id that the client gave, over all days, as the venue says.
+    inserts
+        What reached the venue, and what became of it there.
+    refusals
+        What the exchange said of orders that it refused.
     history, events
         Rows of the database.
     letters
@@ -45,6 +51,7 @@ class Evidence:
     """
 
     traded: Mapping[str, int]
+    inserts: Sequence[Mapping[str, Any]]
     refusals: Sequence[str]
     history: Mapping[str, Mapping[str, Any]]
     events: Sequence[Mapping[str, Any]]
@@ -119,14 +126,31 @@ def judge(wanted: Iterable[Wish], evidence: Evidence) -> Verdict:
         verdict.orders += 1
         _judge_one(verdict, wish, by_parent[wish.order_id], events.get(wish.order_id, []), evidence, lettered)
     _judge_children(verdict, evidence)
-    for letter in evidence.letters:
-        verdict.dead_letters += 1
-        if not letter.get("reason"):
-            verdict.note("unexplained_letters", json.dumps(letter)[:200])
+    _judge_the_rest(verdict, evidence)
     for told in evidence.refusals:
         if TOO_LITTLE in told:
             verdict.note("wrong_splits", told)
     return verdict
+
+
+def _judge_the_rest(verdict: Verdict, evidence: Evidence) -> None:
+    """Hold dead letters, inserts and events against what a campaign may leave."""
+    for letter in evidence.letters:  # nothing that a campaign sends can never be processed
+        verdict.dead_letters += 1
+        verdict.note("unexplained_letters", json.dumps(letter)[:200])
+    taken = Counter(insert["order_id"] for insert in evidence.inserts if insert["outcome"] == "taken")
+    for order_id in (name for name, count in taken.items() if count > 1):
+        verdict.note("duplicates", f"{order_id}: the exchange took it {taken[order_id]} times")
+    for event in evidence.events:
+        if event["status"] == "UNKNOWN" and not _may_be_unknown(
+            event["order_id"], event["msg"].get("reason"), evidence
+        ):
+            verdict.note("unexplained_unknown", f"{event['event_id']}: {event['msg'].get('reason')}")
+
+
+def _may_be_unknown(order_id: str, reason: str | None, evidence: Evidence) -> bool:
+    """Whether a gateway that lost its memory, or the end of a day, is why nobody knows."""
+    return _explained(order_id, evidence) or any(words in (reason or "") for words in (DAY_OVER, NO_END, LOOK_ALIKE))
 
 
 def _judge_one(
@@ -143,7 +167,7 @@ def _judge_one(
         verdict.note("duplicates", f"{wish.order_id}: {traded} of {wish.volume} lots traded")
     if row is not None and row["status"] == "UNKNOWN":
         verdict.unknown += 1
-        if not _explained(wish.order_id, evidence) and not (row["reason"] or "").endswith(DAY_OVER):
+        if not _may_be_unknown(wish.order_id, row["reason"], evidence):
             verdict.note("unexplained_unknown", f"{wish.order_id}: {row['reason']}")
         return
     if not ends:
