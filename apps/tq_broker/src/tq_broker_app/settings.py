@@ -39,6 +39,8 @@ __all__ = ["RunMode", "Settings", "Split", "read_settings"]
 PREFIX = "TQ_BROKER__"
 NAME = r"^[A-Za-z0-9_-][A-Za-z0-9._-]*$"
 _BARE = re.compile(r"-?[0-9.]+")
+_NAME = re.compile(r"(alias|anchor|handle|tag) .*", re.DOTALL)
+"""What a YAML error quotes of a file: a password that begins with ``*``, ``&`` or ``!`` looks like such a name."""
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -266,10 +268,10 @@ class Settings(_Section):
 
 
 class _TextLoader(yaml.SafeLoader):
-    """Reads a scalar as the text that it is, but for null: an account 00712345 is no octal number."""
+    """Reads a scalar as the text that it is, but for null and ``<<``: an account 00712345 is no octal number."""
 
     yaml_implicit_resolvers: ClassVar[Any] = {
-        first: [each for each in resolvers if each[0].endswith(":null")]
+        first: [each for each in resolvers if each[0].endswith((":null", ":merge"))]
         for first, resolvers in cast(dict[str, Any], yaml.SafeLoader.yaml_implicit_resolvers).items()
     }
 
@@ -321,8 +323,8 @@ def _place(error: Exception) -> str:
     """Return what is wrong with a YAML file, and where; never the line itself, which may hold a secret."""
     if not isinstance(error, yaml.MarkedYAMLError) or error.problem_mark is None:
         return ""
-    mark = error.problem_mark
-    return f", line {mark.line + 1}, column {mark.column + 1}: {error.problem}"
+    mark, problem = error.problem_mark, _NAME.sub(r"\1", str(error.problem))
+    return f", line {mark.line + 1}, column {mark.column + 1}: {problem}"
 
 
 def _overridden(document: dict[str, Any], environment: Mapping[str, str]) -> dict[str, Any]:

@@ -32,7 +32,7 @@ def watch(
     """Look at the eight services, dead letters and UNKNOWN orders, and tell people of each thing once."""
     settings = settings_of(config)
     if once:
-        with told_if_slow("asking the services, RabbitMQ and PostgreSQL"):
+        with told_if_slow("asking the services, RabbitMQ, PostgreSQL and Redis"):
             status = asyncio.run(_once(settings, as_json=as_json))
         raise typer.Exit(status)
     asyncio.run(_watch(settings, every, patience, as_json=as_json))

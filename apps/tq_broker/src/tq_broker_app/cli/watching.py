@@ -1,4 +1,4 @@
-"""One look at a deployment: services, queues, orders, calendar."""
+"""One look at a deployment: services, queues, orders, Redis, calendar."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from quant_platform_kit.services.observe.notifying import Delivery, Notices
 
 from tq_broker_app.bus.letters import count_letters
 from tq_broker_app.bus.rabbit import RabbitBus
+from tq_broker_app.cache.asking import ask_cache
 from tq_broker_app.cli.history import history_unknown
 from tq_broker_app.operations.alerts import Finding, findings, notification
 from tq_broker_app.operations.looking import Look, look_at_all
@@ -50,10 +51,14 @@ async def look(settings: Settings, clock: Clock) -> Seen:
     """Look at everything, side by side; what does not answer is a finding too."""
     bus = RabbitBus(settings.rabbitmq, settings.tq.portfolio_id, clock)
     blind: list[Finding] = []
-    looks, letters, unknown = await asyncio.gather(
+    redis = settings.redis
+    looks, letters, unknown, _ = await asyncio.gather(
         look_at_all(settings.operations),
         _or_blind(blind, "rabbitmq", lambda: count_letters(bus), 0),
         _or_blind(blind, "database", lambda: asyncio.to_thread(history_unknown, settings), dict[str, str]()),
+        _or_blind(
+            blind, "redis", lambda: ask_cache(redis.host, redis.port, redis.db, redis.password.get_secret_value()), None
+        ),
     )
     now, calendar = clock.now(), calendar_of(settings)
     today = now.astimezone(calendar.timezone).date()

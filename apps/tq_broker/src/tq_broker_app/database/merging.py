@@ -28,8 +28,8 @@ _Column = ColumnElement[Any]
 def upsert() -> Executable:
     """Return the statement that writes a row, or merges it with the one that is there.
 
-    Its parameters are the columns of a row but ``created_at`` and ``updated_at``. It returns the id; nothing where the
-    row that is there is of another order, and stays as it is.
+    Its parameters are the columns of a row but ``created_at`` and ``updated_at``. It returns the status that the row
+    has then; nothing where the row that is there is of another order, and stays as it is.
     """
     statement = insert(ORDER_HISTORY)
     known, said = ORDER_HISTORY.c, statement.excluded
@@ -57,7 +57,7 @@ def upsert() -> Executable:
         index_elements=[known.id],
         set_=merged,
         where=and_(*(_same(name, known[name], said[name]) for name in IDENTITY)),
-    ).returning(known.id)
+    ).returning(known.status)
 
 
 def _same(name: str, known: _Column, said: _Column) -> _Column:

@@ -25,6 +25,7 @@ _INSERT_EVENT = (
     .returning(ORDER_EVENT.c.event_id)
 )
 _IDENTITY_OF = select(*(ORDER_HISTORY.c[name] for name in IDENTITY)).where(ORDER_HISTORY.c.id == bindparam("order_id"))
+UNKNOWN = "UNKNOWN"
 _ABSENT = ("exchange_order_id", "parent_order_id", "trading_day", "reason")
 """Columns of text that are NULL where there is nothing to say."""
 
@@ -58,16 +59,18 @@ class OrderWriter:
     def write_update(self, row: OrderRow, event: OrderEvent | None = None) -> Mismatch | None:
         """Write where an order stands, and what happened to it, if anything did.
 
-        A row that is there never goes back: see `tq_broker_app.database.merging`.
+        A row that is there never goes back: see `tq_broker_app.database.merging`. An event UNKNOWN is written only
+        where the row is UNKNOWN then.
 
         Returns
         -------
         What differs, where the row that is there is of another order; then neither is written. None otherwise.
         """
         with sorted_errors(f"order {row.id}"), self._engine.begin() as connection:
-            if connection.execute(_UPSERT, _values(row)).one_or_none() is None:
+            status: str | None = connection.execute(_UPSERT, _values(row)).scalar_one_or_none()
+            if status is None:
                 return _mismatch(connection, row)
-            if event is not None:
+            if event is not None and (event.status != UNKNOWN or status == UNKNOWN):
                 connection.execute(_INSERT_EVENT, _event(event))
             return None
 

@@ -12,10 +12,11 @@ from quant_platform_kit.domain.redaction import redact
 
 from tq_broker_app.operations.figures import Figures
 
-__all__ = ["Health", "served"]
+__all__ = ["WAITING", "Health", "served"]
 
 SHUTDOWN_SECONDS = 0.5
 WAITING = "waiting"
+"""What the state of a consumer begins with that waits for something that is down."""
 
 
 @dataclass(slots=True)
@@ -35,7 +36,6 @@ class Health:
     role: str
     phase: str = "starting"
     details: dict[str, str] = field(default_factory=dict[str, str])
-
     state: Callable[[], str] = str
 
     @property

@@ -12,6 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from quant_platform_kit.domain.errors import InvalidInput
 
 from tq_broker_app.names import Role
+from tq_broker_app.operations.health import WAITING
 from tq_broker_app.settings import OperationsSettings
 
 __all__ = ["Look", "address_of", "look_at", "look_at_all"]
@@ -27,7 +28,7 @@ class Look:
     Attributes
     ----------
     phase
-        Its own word; ``down`` where it does not answer.
+        Its own word; ``down`` where it does not answer, ``waiting`` where its consumer waits for what is down.
     details
         More of its page, such as the trading day; or why there is no page.
     figures
@@ -79,6 +80,8 @@ async def look_at(session: aiohttp.ClientSession, role: Role, url: str) -> Look:
     except (aiohttp.ClientError, TimeoutError, ValueError, AttributeError) as error:
         return Look(role, "down", {"error": f"{url}: {error or type(error).__name__}"})
     told = {name: str(value) for name, value in page.items() if name not in ("role", "phase")}
+    if (state := told.get("state", "")).startswith(WAITING):
+        return Look(role, WAITING, told | {"error": state.removeprefix(f"{WAITING}: ")}, figures)
     return Look(role, str(page.get("phase")), told, figures)
 
 

@@ -130,8 +130,22 @@ class OrderBook:
         return sorted({key.rpartition("/")[2] for key in opened} - {key.rpartition("/")[2] for key in settled})
 
     def sent_on(self, trading_day: str) -> Mapping[str, OrderState]:
-        """Return how far the children of a trading day are that have steps, by id; a listing, and a read for each."""
-        return {child_id: step.state for child_id, step in self.steps(trading_day).newest().items()}
+        """Return how far the children of a trading day are that have steps, by id; a listing, and a read for each.
+
+        One whose steps are damaged is UNKNOWN: it keeps nobody from reading those of others.
+        """
+        try:
+            return {child_id: step.state for child_id, step in self.steps(trading_day).newest().items()}
+        except Damaged:
+            keys = self._store.keys(f"{self._root}/days/{trading_day}/")
+            children = sorted({key.rpartition("/")[2].partition(".")[0] for key in keys})
+            return {child_id: self._state_of(trading_day, child_id) for child_id in children}
+
+    def _state_of(self, trading_day: str, child_id: str) -> OrderState:
+        try:
+            return self.steps(trading_day).of(child_id)[-1].state
+        except Damaged:
+            return OrderState.UNKNOWN
 
     def plan_of(self, child_id: str) -> ParentPlan:
         """Return the plan of a child that has steps; raises `Damaged` where it is lost."""

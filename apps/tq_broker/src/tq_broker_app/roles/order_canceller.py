@@ -73,6 +73,9 @@ class OrderCanceller:
         await in_thread(partial(self.book.intend_cancel, order_id, intent))
         self.parts.reached(Point.INTENDED)
         self._wanted.add(order_id)
+        for name in tuple(self._next):
+            if order_id in (name, parent_of(name)):
+                self._next.pop(name, None)  # whoever asks again does not wait for the next repetition
         if (answer := await self._answer(request, request_digest(body))) is not None:
             await self.parts.publish(Queue.ORDERS, answer)
         await self._cancel_shown()

@@ -5,11 +5,13 @@ It keeps nothing: after a restart it tells everything again, and the ids of even
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 
 from loguru import logger
+from quant_platform_kit.domain.errors import Damaged
 from quant_platform_kit.domain.orders import OrderState
 from quant_platform_kit.domain.runs import OrderRecord
 
@@ -23,7 +25,7 @@ from tq_broker_app.roles.sending import unsent_ends
 from tq_broker_app.tq.session import TqSession
 from tq_broker_app.tq.watching import OrderWatch
 from tq_broker_app.trading.plans import ParentPlan, is_part, parent_of
-from tq_broker_app.trading.progress import Progress, progress_of
+from tq_broker_app.trading.progress import ChildEnd, Progress, progress_of
 from tq_broker_app.trading.venue_orders import VenueOrder, VenueTrade
 
 __all__ = ["OrderMonitor"]
@@ -31,7 +33,7 @@ __all__ = ["OrderMonitor"]
 LATE_SECONDS = 60.0
 """An order that has come to its end, and whose trades do not add up after so long, is told of in the log."""
 
-AGAIN_SECONDS = 1.0
+AGAIN_SECONDS = 0.5
 """How long after a look the ledger is asked again for parts that are not shown: they may have ended unsent."""
 
 Told = OrderUpdate | OrderRowUpdate
@@ -50,6 +52,7 @@ class OrderMonitor:
     _plans: dict[str, ParentPlan] = field(default_factory=dict[str, ParentPlan])
     _foreign: set[str] = field(default_factory=set[str])
     _told: dict[str, str] = field(default_factory=dict[str, str])
+    _absent: set[str] = field(default_factory=set[str])
     _waiting: dict[str, float] = field(default_factory=dict[str, float])
 
     def __post_init__(self) -> None:
@@ -60,11 +63,14 @@ class OrderMonitor:
         bell, begun = Bell(self.session), self.parts.clock.now()
         await self._look()
         await self._tell_all_seen(begun)
+        asked = self.parts.clock.monotonic()
         while True:
-            await bell.wait(AGAIN_SECONDS if self._waiting else LATE_SECONDS)
+            rung = await bell.wait(AGAIN_SECONDS if self._absent else LATE_SECONDS)
             await self._look()
-            for order_id in tuple(self._waiting):
-                await self._tell(self._plans[order_id])
+            if (now := self.parts.clock.monotonic()) - asked >= AGAIN_SECONDS or not rung:
+                asked = now
+                for order_id in tuple(self._absent):
+                    await self._tell(self._plans[order_id])
             self._warn_of_late_trades()
 
     async def _look(self) -> None:
@@ -84,8 +90,13 @@ class OrderMonitor:
         parent = parent_of(order_id)
         if order_id in self._foreign:
             return None
-        if parent not in self._plans and (plan := await in_thread(partial(self.book.plan, parent))) is not None:
-            self._plans[parent] = plan
+        try:
+            if parent not in self._plans and (plan := await in_thread(partial(self.book.plan, parent))) is not None:
+                self._plans[parent] = plan
+        except Damaged as error:
+            self._foreign.add(order_id)
+            logger.error("order {} cannot be told of: {}", order_id, error)
+            return None
         plan = self._plans.get(parent)
         own = plan is not None and plan.account_id == self.book.account_id
         if plan is not None and own and any(child.order_id == order_id for child in plan.children):
@@ -96,14 +107,19 @@ class OrderMonitor:
         return None
 
     async def _tell(self, plan: ParentPlan) -> None:
-        records = await self._records(plan)
+        try:
+            records = await self._records(plan)
+        except Damaged as error:
+            self._absent.discard(plan.wanted.order_id)
+            logger.error("order {} cannot be told of: {}", plan.wanted.order_id, error)
+            return
         ends, now = unsent_ends(records), self.parts.clock.now()
         progress = progress_of(plan, self._orders, self._trades, ends)
         for child in plan.children:
             order, trades = self._orders.get(child.order_id), self._trades.get(child.order_id, [])
             if is_part(child.order_id) and (order is not None or child.order_id in ends):
                 await self._publish(child_row(plan, child, order, trades, ends, now))
-        self._take_note(plan, progress)
+        self._take_note(plan, ends, progress)
         if any(record.state is OrderState.UNKNOWN and name not in self._orders for name, record in records.items()):
             return  # what nobody knows of a part, nobody knows of the order
         tell = order_row if progress.event is None else order_update
@@ -135,10 +151,16 @@ class OrderMonitor:
             ),
         )
 
-    def _take_note(self, plan: ParentPlan, progress: Progress) -> None:
-        order_id = plan.wanted.order_id
-        ended = all(not self._orders[c.order_id].alive for c in plan.children if c.order_id in self._orders)
-        if ended and not progress.finished:
+    def _take_note(self, plan: ParentPlan, ends: Mapping[str, ChildEnd], progress: Progress) -> None:
+        """Note what an order waits for whose shown parts have ended: parts that are not shown, or trades."""
+        order_id, ids = plan.wanted.order_id, [child.order_id for child in plan.children]
+        ended = all(not self._orders[name].alive for name in ids if name in self._orders)
+        absent = any(name not in self._orders and name not in ends for name in ids)
+        if ended and absent:
+            self._absent.add(order_id)
+        else:
+            self._absent.discard(order_id)
+        if ended and not absent and not progress.finished:
             self._waiting.setdefault(order_id, self.parts.clock.monotonic())
         else:
             self._waiting.pop(order_id, None)

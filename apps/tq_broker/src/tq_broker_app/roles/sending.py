@@ -61,7 +61,7 @@ class Sender:
     active_since
         When the right to send was taken, on the clock's seconds: the last one may have sent until then.
     inserted
-        What was sent over this login: the client library shows it before the exchange has it.
+        What may have left over this login: the client library shows it before the exchange has it.
     """
 
     parts: Parts
@@ -108,6 +108,7 @@ class Sender:
         if off or cancelled:
             note = REFUSED + "; ".join(off) if off else "cancelled before it was sent"
             return await self._end(plan, record, note)
+        self.inserted.add(child.order_id)  # before: whoever waits for it here may be ended while it leaves
         left = await self.session.ask(lambda view: insert(view, plan, child, self.right.holds))
         if left is None:
             raise LeaseLost(f"order {child.order_id} was not sent: the right to send, or the trading day, is over")
@@ -115,7 +116,6 @@ class Sender:
             return await self._unknown(plan, record, "the exchange knows it, and nothing says that it was sent")
         if left:
             self.sends_today += 1
-            self.inserted.add(child.order_id)
             self.parts.figures.count("orders", outcome="sent again" if again else "sent")
         self.parts.reached(Point.INSERTED)
         return record

@@ -90,7 +90,7 @@ def progress_of(
     orders, trades
         As a login shows them, by order id.
     ends
-        How children ended that were never sent, by order id.
+        How children ended that no login shows, by order id; of one that is shown, what is shown counts.
     """
     ids = [child.order_id for child in plan.children]
     shown = [orders[order_id] for order_id in ids if order_id in orders]
@@ -99,7 +99,7 @@ def progress_of(
     complete = sum(trade.volume for trade in fills) == sum(order.filled for order in shown)
     fills += [VenueTrade("", order_id, volume, price) for order_id, end in unsent for volume, price in end.fills]
     filled = sum(trade.volume for trade in fills)
-    ended = all(order_id in ends or (order_id in orders and not orders[order_id].alive) for order_id in ids)
+    ended = all(not orders[order_id].alive if order_id in orders else order_id in ends for order_id in ids)
     finished, unseen = ended and complete, [end for _, end in unsent]
     return Progress(
         exchange_order_id=",".join(order.exchange_order_id for order in shown if order.exchange_order_id),
