@@ -269,7 +269,13 @@ class StoppedClock(FrozenClock):
 
 def make_parts(store: VersionedStore | None = None, bus: Any = None, **sections: dict[str, Any]) -> Parts:
     """Return the parts of a service; points that are passed are noted in ``passed``."""
-    return Parts(settings(**sections), StoppedClock(NOW), CALENDAR, store or MemoryStore(), bus or ListBus())
+    return Parts(
+        settings=settings(**sections),
+        clock=StoppedClock(NOW),
+        calendar=CALENDAR,
+        store=store or MemoryStore(),
+        bus=bus or ListBus(),
+    )
 
 
 def stopping_at(parts: Parts, point: Point) -> Parts:

@@ -148,7 +148,7 @@ def test_an_order_that_has_filled(desk: Desk) -> None:
     row = desk.row(order, status="FINISHED")
     assert (row["filled_quantity"], row["volume_left"], row["trade_price"]) == (3, 0, Decimal("3499.5"))
     assert "resolved by Li: the company's own program" in row["reason"]
-    assert desk.events(order) == ["COMPLETE_FILL"]
+    assert desk.events(order) == ["UNKNOWN", "COMPLETE_FILL"]
     assert listed(desk, order) == []
     (entry,) = [each for each in audit_entries(desk.store) if each.arguments.get("order") == order]
     assert (entry.who, entry.command, entry.why) == ("Li", "resolve", "the company's own program")
@@ -164,7 +164,7 @@ def test_an_order_that_has_not_filled_is_cancelled(desk: Desk, filled: int, left
     desk.deployment.told("resolve", order, "--filled", str(filled), *price, *SAW)
     row = desk.row(order, status="FINISHED")
     assert (row["filled_quantity"], row["volume_left"]) == (filled, left)
-    assert desk.events(order) == ["CANCELLED"]
+    assert desk.events(order) == ["UNKNOWN", "CANCELLED"]
 
 
 def test_the_same_again_tells_it_again_and_another_thing_is_refused(desk: Desk) -> None:
@@ -176,7 +176,7 @@ def test_the_same_again_tells_it_again_and_another_thing_is_refused(desk: Desk) 
     assert desk.deployment.told(*words)["changed"] is False
     ended = desk.deployment.run("resolve", order, "--filled", "0", *SAW)
     assert ended.returncode == 1
-    assert desk.events(order) == ["COMPLETE_FILL"]
+    assert desk.events(order) == ["UNKNOWN", "COMPLETE_FILL"]
 
 
 def test_parts_are_settled_one_by_one(desk: Desk) -> None:

@@ -28,7 +28,7 @@ from tq_broker_app.errors import SessionOver
 from tq_broker_app.names import RESTART, Role
 from tq_broker_app.operations.health import Health, served
 from tq_broker_app.operations.stacks import tell_on_signal
-from tq_broker_app.roles.parts import Parts, Point
+from tq_broker_app.roles.parts import Common, Parts, Point
 from tq_broker_app.settings import Settings
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ class _Run:
             health.phase = "working"
             return await self._until_stopped(service, parts, stop, health)
 
-    async def _until_stopped(self, service: Service, parts: Parts, stop: asyncio.Event, health: Health) -> int:
+    async def _until_stopped(self, service: Service, parts: Common, stop: asyncio.Event, health: Health) -> int:
         working, stopping = asyncio.create_task(service.run()), asyncio.create_task(stop.wait())
         await asyncio.wait((working, stopping), return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
@@ -130,20 +130,24 @@ class _Run:
                 logger.warning("while stopping: {}", ended)
         return 0
 
-    def _parts(self, bus: RabbitBus) -> Parts:
+    def _parts(self, bus: RabbitBus) -> Parts | Common:
+        """Return the parts of the service; handlers have no ledger, and do not load what one needs."""
         settings, clock = self.settings, clock_of(self.settings)
+        if not self.role.trades:
+            return Common(settings=settings, clock=clock, bus=bus, reached=self.reached)
         return Parts(
             settings=settings,
             clock=clock,
-            calendar=calendar_of(settings),
-            store=open_store(settings.database.ledger_url),
             bus=bus,
             reached=self.reached,
+            calendar=calendar_of(settings),
+            store=open_store(settings.database.ledger_url),
         )
 
     @asynccontextmanager
-    async def _service(self, parts: Parts, health: Health) -> AsyncGenerator[Service]:
-        async with _trading(self.role, parts, health) if self.role.trades else _handling(self.role, parts) as service:
+    async def _service(self, parts: Parts | Common, health: Health) -> AsyncGenerator[Service]:
+        trades = isinstance(parts, Parts)
+        async with _trading(self.role, parts, health) if trades else _handling(self.role, parts) as service:
             yield service
 
 
@@ -224,7 +228,7 @@ class _Watched:
 
 
 @asynccontextmanager
-async def _handling(role: Role, parts: Parts) -> AsyncGenerator[Service]:
+async def _handling(role: Role, parts: Common) -> AsyncGenerator[Service]:
     """Yield a service that writes what monitors tell."""
     from tq_broker_app.cache.writing import AccountCache, PositionCache, open_cache
     from tq_broker_app.roles.handlers import AccountHandler, OrderHandler, PositionHandler

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 from importlib.metadata import entry_points
 from typing import Annotated
 
 import typer
 
-from tq_broker_app.cli import dead_letters
-from tq_broker_app.cli.check import check
-from tq_broker_app.cli.resolve import resolve
 from tq_broker_app.cli.run import run
 from tq_broker_app.cli.running import PROGRAM, run_command_line
-from tq_broker_app.cli.watch import watch
 
-__all__ = ["app", "main"]
+__all__ = ["main", "with_all_commands"]
 
 ENTRY_POINTS = "tq_broker.commands"
 """Entry point group: each loads a `typer.Typer` that becomes a sub-command of its name."""
@@ -30,12 +27,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(run)
-app.command()(check)
-app.command()(watch)
-app.command()(resolve)
-app.add_typer(dead_letters.app, name="dead-letters")
-for _entry in entry_points(group=ENTRY_POINTS):
-    app.add_typer(_entry.load(), name=_entry.name)
 
 
 @app.callback()
@@ -52,6 +43,22 @@ def _stop_at_eof() -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
+def with_all_commands() -> typer.Typer:
+    """Return the command line with what people use; services are started without, as it takes memory."""
+    from tq_broker_app.cli import dead_letters
+    from tq_broker_app.cli.check import check
+    from tq_broker_app.cli.resolve import resolve
+    from tq_broker_app.cli.watch import watch
+
+    for command in (check, watch, resolve):
+        app.command()(command)
+    app.add_typer(dead_letters.app, name="dead-letters")
+    for entry in entry_points(group=ENTRY_POINTS):
+        app.add_typer(entry.load(), name=entry.name)
+    return app
+
+
 def main() -> None:
     """Run the command line."""
-    run_command_line(app)
+    words = [word for word in sys.argv[1:] if not word.startswith("-")]
+    run_command_line(app if words[:1] == ["run"] else with_all_commands())

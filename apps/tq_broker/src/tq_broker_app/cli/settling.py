@@ -14,7 +14,6 @@ from tq_broker_app.record.resolving import Known, Waiting, progress_after
 from tq_broker_app.roles.reporting import child_row, order_update
 from tq_broker_app.trading.plans import is_part
 from tq_broker_app.trading.progress import ChildEnd
-from tq_broker_app.trading.venue_orders import VenueTrade
 
 __all__ = ["known_of", "messages_of", "price_text"]
 
@@ -34,9 +33,8 @@ def messages_of(
     plan, child, record = settled.plan, settled.child, settled.record
     if is_part(child.order_id):
         fills = record.execution.fills if record.execution else ()
-        trades = [VenueTrade(fill.execution_id, child.order_id, int(fill.quantity), fill.price) for fill in fills]
-        ends = {child.order_id: ChildEnd(record.state, settled.note)}
-        told.append(child_row(plan, child, None, trades, ends, now))
+        end = ChildEnd(record.state, settled.note, tuple((int(fill.quantity), fill.price) for fill in fills))
+        told.append(child_row(plan, child, None, (), {child.order_id: end}, now))
     known = {name: found for name, row in rows.items() if (found := known_of(row)) is not None}
     if (progress := progress_after(settled, records, known)) is not None:
         told.append(order_update(plan, progress, now))

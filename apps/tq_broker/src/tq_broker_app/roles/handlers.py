@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from loguru import logger
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
@@ -15,7 +15,6 @@ from quant_platform_kit.domain.errors import InvalidInput
 from tq_broker_app.bus.ports import Queue, Unprocessable
 from tq_broker_app.cache.writing import AccountCache, PositionCache
 from tq_broker_app.database.rows import OrderEvent, OrderRow
-from tq_broker_app.database.writing import OrderWriter
 from tq_broker_app.messages import (
     AccountUpdate,
     OrderRowUpdate,
@@ -24,7 +23,10 @@ from tq_broker_app.messages import (
     PositionUpdate,
     RequestAnswer,
 )
-from tq_broker_app.roles.parts import Parts, Point, in_thread
+from tq_broker_app.roles.parts import Common, Point, in_thread
+
+if TYPE_CHECKING:
+    from tq_broker_app.database.writing import OrderWriter
 
 __all__ = ["AccountHandler", "OrderHandler", "PositionHandler"]
 
@@ -49,7 +51,7 @@ def _read(adapter: TypeAdapter[M], body: bytes) -> M:
 class OrderHandler:
     """tq_order_handler: ``order_history`` and ``order_event``."""
 
-    parts: Parts
+    parts: Common
     writer: OrderWriter
 
     async def run(self) -> None:
@@ -122,7 +124,7 @@ def _decimal(price: float | None) -> Decimal | None:
 class PositionHandler:
     """tq_position_handler: the position keys of Redis."""
 
-    parts: Parts
+    parts: Common
     cache: PositionCache
 
     async def run(self) -> None:
@@ -141,7 +143,7 @@ class PositionHandler:
 class AccountHandler:
     """tq_account_handler: the account key of Redis."""
 
-    parts: Parts
+    parts: Common
     cache: AccountCache
 
     async def run(self) -> None:

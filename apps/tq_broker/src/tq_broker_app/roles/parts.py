@@ -17,7 +17,7 @@ from tq_broker_app.bus.ports import Bus, Queue
 from tq_broker_app.operations.figures import Figures
 from tq_broker_app.settings import Settings
 
-__all__ = ["Parts", "Point", "in_thread"]
+__all__ = ["Common", "Parts", "Point", "in_thread"]
 
 T = TypeVar("T")
 
@@ -40,9 +40,9 @@ def _pass(point: Point) -> None:
     """Go on."""
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """Settings and connections of a service.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Common:
+    """Settings and connections of any service.
 
     Attributes
     ----------
@@ -52,8 +52,6 @@ class Parts:
 
     settings: Settings
     clock: Clock
-    calendar: ExchangeCalendar
-    store: VersionedStore
     bus: Bus
     figures: Figures = field(default_factory=Figures)
     reached: Callable[[Point], None] = _pass
@@ -68,6 +66,14 @@ class Parts:
         await self.bus.publish(queue, message.model_dump_json().encode())
         self.figures.count("published", queue=queue.value)
         self.reached(Point.PUBLISHED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts(Common):
+    """What services that trade or watch orders have besides: the trading days, and the store of the ledger."""
+
+    calendar: ExchangeCalendar
+    store: VersionedStore
 
 
 async def in_thread(call: Callable[[], T]) -> T:
