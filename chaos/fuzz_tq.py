@@ -246,7 +246,7 @@ async def _run(folder: Path, venue: TqStand, messages: int, seed: int) -> Verdic
     site = FuturesSite(folder, venue, changes={"database": {"store_url": (folder / "ledger").as_uri()}})
     settings = site.settings()
     clock, bus, store = clock_of(settings), Heard(), open_store(settings.database.ledger_url)
-    parts = Parts(settings, clock, calendar_of(settings), store, bus)
+    parts = Parts(settings=settings, clock=clock, calendar=calendar_of(settings), store=store, bus=bus)
     session = TqSession(settings.tq, lists_symbols=True)
     await session.start()
     submitter, canceller = OrderSubmitter(parts, session, "fuzz"), OrderCanceller(parts, session)

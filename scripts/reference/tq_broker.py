@@ -13,7 +13,7 @@ from prometheus_client import Metric
 from pydantic import BaseModel
 from tq_broker_app.bus.names import places
 from tq_broker_app.bus.ports import Queue
-from tq_broker_app.cli.main import ENTRY_POINTS, app
+from tq_broker_app.cli.main import ENTRY_POINTS, with_all_commands
 from tq_broker_app.names import RESTART, Role
 from tq_broker_app.operations.alerts import CALENDAR_DAYS
 from tq_broker_app.operations.figures import COUNTERS, Figures
@@ -136,7 +136,7 @@ def _model(annotation: Any) -> type[BaseModel] | None:
 
 
 def _commands() -> Iterable[str]:
-    group: Any = typer.main.get_command(app)
+    group: Any = typer.main.get_command(with_all_commands())
     for name, command in group.commands.items():
         subs = getattr(command, "commands", None) or {"": command}
         for sub, one in subs.items():

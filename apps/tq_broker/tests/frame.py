@@ -17,9 +17,12 @@ from quant_platform_kit.adapters.clock import FrozenClock
 from quant_platform_kit.adapters.sql_store import SqlStore
 from quant_platform_kit.adapters.store_keys import check_key
 from quant_platform_kit.domain.errors import Conflict, StoreError
+from quant_platform_kit.domain.orders import OrderState
+from quant_platform_kit.domain.runs import Transition
 from quant_platform_kit.ports.versioned_store import Stored, VersionedStore
 from tq_broker_app.bus.ports import BusDown, Queue
 from tq_broker_app.errors import SessionOver
+from tq_broker_app.record.order_book import OrderBook
 from tq_broker_app.roles.parts import Parts, Point
 from tq_broker_app.settings import Settings
 from tq_broker_app.trading.contracts import Contract, Holding, Quote
@@ -311,6 +314,18 @@ def venue_order(order_id: str, volume: int = 2, left: int | None = None, **chang
         order_id, f"E-{order_id}", REBAR, "BUY", "OPEN", volume, left, Decimal(3501), left > 0, False, "", 0
     )
     return replace(made, **changes)
+
+
+def step(store: VersionedStore, plan: ParentPlan, child: Child, state: OrderState, note: str = "") -> None:
+    """Record the next step of a child, as a submitter does."""
+    book = OrderBook(store, ACCOUNT)
+    book.steps(plan.trading_day).record(book.children(plan)[child.order_id], Transition(state, 1, NOW, None, note))
+
+
+def make_unknown(store: VersionedStore, plan: ParentPlan, child: Child, note: str) -> None:
+    """Record that a child was sent and that nobody knows its end."""
+    step(store, plan, child, OrderState.SENT)
+    step(store, plan, child, OrderState.UNKNOWN, note)
 
 
 def later(seconds: float) -> datetime:

@@ -75,7 +75,8 @@ def before_and_after(it: Scene) -> Any:
         known, bus = settings(), MemoryBus(clock)
         session = TqSession(known.tq, lists_symbols=True)
         await session.start()
-        submitter = OrderSubmitter(Parts(known, clock, calendar_of(known), store, bus), session, "test")
+        parts = Parts(settings=known, clock=clock, calendar=calendar_of(known), store=store, bus=bus)
+        submitter = OrderSubmitter(parts, session, "test")
         await submitter.activate()
         told: list[dict[str, Any]] = []
         for name in ("before", "after"):

@@ -73,7 +73,8 @@ async def inside(folder: Path, venue: TqStand) -> AsyncGenerator[InsideBroker]:
         start_logging(as_json=False, stream=log)
         clock = clock_of(settings)
         store = open_store(settings.database.ledger_url)
-        parts = Parts(settings, clock, calendar_of(settings), store, MemoryBus(clock))
+        bus, calendar = MemoryBus(clock), calendar_of(settings)
+        parts = Parts(settings=settings, clock=clock, calendar=calendar, store=store, bus=bus)
         async with _running(parts) as broker:
             yield broker
 
