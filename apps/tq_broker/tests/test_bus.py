@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from quant_platform_kit.domain.errors import LeaseLost, StoreError
+from quant_platform_kit.domain.errors import Damaged, LeaseLost, StoreError
 from quant_platform_kit.domain.redaction import hide
 from tq_broker_app.bus.dead_letters import DeadLetter
 from tq_broker_app.bus.names import Place, places
@@ -103,6 +103,17 @@ def test_a_message_that_fails_three_times_becomes_a_dead_letter() -> None:
     taken.give()
     [letter] = taken.letters()
     assert (letter["attempts"], letter["reason"]) == (3, "it failed 3 times: KeyError('colour')")
+    assert taken.log == ["letter", "ack"]
+
+
+def test_a_message_about_a_damaged_order_does_not_stay_for_ever() -> None:
+    taken = Taken(raising(Damaged("object x was changed")))
+    for _ in range(MOST_ATTEMPTS - 1):
+        with pytest.raises(BusDown):
+            taken.give()
+    taken.give()
+    [letter] = taken.letters()
+    assert "object x was changed" in letter["reason"]
     assert taken.log == ["letter", "ack"]
 
 

@@ -23,6 +23,7 @@ from .frame import (
     Session,
     View,
     make_parts,
+    make_unknown,
     plan_of,
     venue_order,
     wanted,
@@ -34,10 +35,10 @@ PARTS = (Child("a_closetoday", "CLOSETODAY", 1), Child("a_close", "CLOSE", 1))
 class Desk:
     """A ledger, an exchange and a canceller."""
 
-    def __init__(self, day: str | None = None) -> None:
+    def __init__(self, day: str | None = None, **sections: Any) -> None:
         self.store, self.bus = MemoryStore(), ListBus()
         self.session = Session(View(day) if day else None)
-        self.parts = make_parts(self.store, self.bus)
+        self.parts = make_parts(self.store, self.bus, **sections)
         self.book = OrderBook(self.store, ACCOUNT)
         self.canceller = OrderCanceller(self.parts, self.session)  # type: ignore[arg-type]
 
@@ -177,6 +178,61 @@ def test_a_cancel_that_cannot_be_meant_is_rejected(order_id: str, portfolio: str
     assert desk.answers() == [(order_id, "CANCEL_REJECTED")]
     assert reason in desk.bus.of()[0]["reason"]
     assert desk.book.cancels() == frozenset()
+
+
+def test_a_cancel_that_is_no_such_request_is_no_rejected_order() -> None:
+    desk = Desk()
+    desk.book.record(plan_of(wanted()))
+    desk.cancel(timestamp="yesterday")
+    assert desk.answers() == [("a", "CANCEL_REJECTED")]
+    assert desk.bus.events()[0].startswith("a:CANCEL_REJECTED:")
+
+
+def test_an_order_whose_end_nobody_knows_is_answered_so_with_the_note() -> None:
+    desk = Desk()
+    plan = desk.book.record(plan_of(wanted(offset="CLOSE"), *PARTS))
+    desk.session.view.shown["a_closetoday"] = venue_order("a_closetoday", 1, 1)
+    make_unknown(desk.store, plan, PARTS[1], "it may be SERVER.7.1.2")
+    desk.cancel()
+    assert (desk.answers(), desk.cancelled) == ([("a", "CANCEL_UNKNOWN")], ["a_closetoday"])
+    assert desk.bus.of()[0]["reason"] == "it may be SERVER.7.1.2"
+
+
+def test_a_cancel_is_repeated_ever_later_up_to_a_minute() -> None:
+    desk = Desk()
+    desk.book.record(plan_of(wanted()))
+    desk.session.view.shown["a"] = venue_order("a", 2, 2)
+    desk.cancel()
+    sent_at: list[int] = []
+    for second in range(1, 250):
+        desk.parts.clock.sleep(1)
+        before = len(desk.cancelled)
+        asyncio.run(desk.canceller._cancel_shown())
+        sent_at += [second] * (len(desk.cancelled) - before)
+    assert sent_at == [1, 3, 7, 15, 31, 63, 123, 183, 243]
+
+
+def test_whoever_asks_again_does_not_wait_for_the_next_repetition() -> None:
+    desk = Desk()
+    desk.book.record(plan_of(wanted()))
+    desk.session.view.shown["a"] = venue_order("a", 2, 2)
+    desk.cancel()
+    desk.cancel(request_id="r2")
+    assert desk.cancelled == ["a", "a"]
+
+
+def test_no_more_cancels_leave_in_a_second_than_may_be() -> None:
+    desk = Desk(orders={"max_actions_per_second": 2})
+    names = [f"o{number}" for number in range(5)]
+    for name in names:
+        desk.book.intend_cancel(name, CancelIntent("r", NOW))
+        desk.session.view.shown[name] = venue_order(name, 2, 2)
+    desk.canceller._wanted |= set(names)
+    for sent in (["o0", "o1"], [], ["o2", "o3"], [], ["o4", "o0"]):  # those that were never sent go first
+        before = len(desk.cancelled)
+        asyncio.run(desk.canceller._cancel_shown())
+        assert desk.cancelled[before:] == sent
+        desk.parts.clock.sleep(0.6)
 
 
 def test_a_cancel_without_an_id_is_unprocessable() -> None:

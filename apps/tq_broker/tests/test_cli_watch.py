@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
-from quant_platform_kit.domain.errors import NotifyError
+from quant_platform_kit.adapters.clock import FrozenClock
+from quant_platform_kit.domain.errors import NotifyError, StoreError
 from quant_platform_kit.ports.notifier import Notification
+from tq_broker_app.cli import watching
 from tq_broker_app.cli.watching import Messenger
 from tq_broker_app.names import Role
 from tq_broker_app.operations.alerts import Finding, Incidents, findings, together
@@ -118,6 +121,25 @@ def settings(ledger: str) -> Settings:
             "database": {"host": "h", "user": "u", "password": "p", "dbname": "d", "store_url": ledger},
         }
     )
+
+
+def test_a_redis_that_does_not_answer_is_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    async def good(*_: object) -> list[Look]:
+        return looks()
+
+    async def none(*_: object) -> int:
+        return 0
+
+    async def gone(*_: object) -> None:
+        raise StoreError("Redis does not answer")
+
+    monkeypatch.setattr(watching, "look_at_all", good)
+    monkeypatch.setattr(watching, "count_letters", none)
+    monkeypatch.setattr(watching, "history_unknown", lambda _: {})
+    monkeypatch.setattr(watching, "ask_cache", gone)
+    found = asyncio.run(watching.look(settings(tmp_path.as_uri()), FrozenClock(AT))).found
+    assert ("server", "redis") in kinds(*found)
+    assert [each.patient for each in found if each.name == "redis"] == [True]
 
 
 def test_an_unknown_order_is_told_of_once_also_by_another_watch(tmp_path: Path) -> None:

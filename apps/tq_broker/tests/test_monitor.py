@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 import pytest
+from quant_platform_kit.adapters.clock import SystemClock
+from quant_platform_kit.domain.orders import OrderState
+from quant_platform_kit.services.operate.audit import Operator
 from tq_broker_app.bus.ports import Queue
 from tq_broker_app.errors import SessionOver
 from tq_broker_app.record.order_book import OrderBook
+from tq_broker_app.record.resolving import Evidence, settle, waiting_for
 from tq_broker_app.roles.account_monitor import AccountMonitor
 from tq_broker_app.roles.order_monitor import LATE_SECONDS, OrderMonitor
 from tq_broker_app.roles.position_monitor import EVERY_SECONDS, PositionMonitor
@@ -24,12 +31,16 @@ from .frame import (
     ListBus,
     MemoryStore,
     Session,
+    damage,
     make_parts,
+    make_unknown,
     plan_of,
+    step,
     venue_order,
     wanted,
 )
 
+ENDS = ("_closetoday", "_close")
 PARTS = (Child("a_closetoday", "CLOSETODAY", 3), Child("a_close", "CLOSE", 2))
 
 
@@ -50,6 +61,78 @@ class Watch:
         self.bus.told.clear()
         asyncio.run(self.monitor._look())
         return self.bus.of()
+
+
+def test_parts_that_end_unsent_end_the_order_once_within_a_second_and_without_an_alert() -> None:
+    watch = Watch()
+    plan = watch.book.record(plan_of(wanted(offset="CLOSE", volume=5), *PARTS))
+    watch.view.shown["a_closetoday"] = venue_order("a_closetoday", 3, 3, offset="CLOSETODAY")
+    watch.view.fill("a_closetoday", 3)
+    begun: list[float] = []
+
+    def enough() -> bool:
+        if not begun and watch.bus.of()[-1:] and watch.bus.of()[-1]["type"] == "ORDERS_SEEN":
+            watch.parts.clock.sleep(LATE_SECONDS + 1)
+            watch.monitor._warn_of_late_trades()
+            step(watch.store, plan, PARTS[1], OrderState.CANCELLED, "cancelled before it was sent")
+            begun.append(time.monotonic())
+        return ends(watch) != []
+
+    run_until(watch.monitor, watch.session, enough)
+    assert time.monotonic() - begun[0] < 1
+    [end] = ends(watch)
+    assert (end["event_id"], end["filled_quantity"], end["volume_left"]) == ("a:CANCELLED:3", 3, 2)
+    watch.parts.clock.sleep(LATE_SECONDS + 1)
+    watch.monitor._warn_of_late_trades()
+    assert b"tq_broker_orders_without_trades 0.0" in watch.parts.figures.text()
+
+
+def test_a_part_that_nobody_knows_the_end_of_is_no_alert_about_trades() -> None:
+    watch = Watch()
+    plan = watch.book.record(plan_of(wanted(offset="CLOSE", volume=5), *PARTS))
+    make_unknown(watch.store, plan, PARTS[1], "it may be SERVER.7.1.2")
+    watch.view.shown["a_closetoday"] = venue_order("a_closetoday", 3, 3)
+    watch.view.fill("a_closetoday", 3)
+    watch.look()
+    watch.parts.clock.sleep(LATE_SECONDS + 1)
+    watch.monitor._warn_of_late_trades()
+    assert b"tq_broker_orders_without_trades 0.0" in watch.parts.figures.text()
+
+
+def test_an_order_with_a_part_that_is_unknown_is_not_told_until_a_person_has_settled_it() -> None:
+    watch = Watch()
+    plan = watch.book.record(plan_of(wanted(offset="CLOSE", volume=5), *PARTS))
+    make_unknown(watch.store, plan, PARTS[1], "it may be SERVER.7.1.2")
+    watch.view.shown["a_closetoday"] = venue_order("a_closetoday", 3, 3)
+    assert [told["order_id"] for told in watch.look()] == ["a_closetoday"]
+    settle(
+        Operator(watch.store, SystemClock(), "Li"),
+        waiting_for(watch.store, PORTFOLIO, "a_close"),
+        Evidence(2, Decimal(3510), "seen"),
+        None,
+    )
+    watch.view.fill("a_closetoday", 3)
+    told = {each["order_id"]: each for each in watch.look()}
+    assert (told["a_close"]["status"], told["a_close"]["filled_quantity"]) == ("FINISHED", 2)
+    assert (told["a"]["event_type"], told["a"]["filled_quantity"], told["a"]["trade_price"]) == (
+        "COMPLETE_FILL",
+        5,
+        3504.0,
+    )
+
+
+@pytest.mark.parametrize("what", ["orders/a", ".001"])
+def test_a_damaged_order_keeps_no_other_from_being_told(what: str) -> None:
+    watch = Watch()
+    for name in "ab":
+        plan = watch.book.record(
+            plan_of(wanted(name, offset="CLOSE", volume=5), *(Child(f"{name}{end}", "CLOSE", 2) for end in ENDS))
+        )
+        step(watch.store, plan, plan.children[1], OrderState.SENT)
+        watch.view.shown[f"{name}_closetoday"] = venue_order(f"{name}_closetoday", 2, 2)
+    damage(watch.store, f"a_close{what}" if what == ".001" else what)
+    assert {told["order_id"] for told in watch.look()} == {"b", "b_closetoday"}
+    assert watch.look() == []
 
 
 def test_every_change_is_told_once() -> None:
@@ -152,6 +235,11 @@ def test_an_event_that_could_not_be_published_is_published_later() -> None:
     assert [told["event_id"] for told in watch.look()] == ["a:COMPLETE_FILL:2"]
 
 
+def ends(watch: Watch) -> list[dict[str, Any]]:
+    """Return the last events of all orders."""
+    return [told for told in watch.bus.of() if told.get("status") == "FINISHED" and "event_type" in told]
+
+
 def run_until(monitor: Any, session: Session, enough: Callable[[], bool]) -> None:
     async def run() -> None:
         running = asyncio.create_task(monitor.run())
@@ -177,6 +265,21 @@ def test_a_start_tells_which_orders_the_login_shows_and_an_end_ends_it() -> None
     [told] = [told for told in watch.bus.of() if told["type"] == "ORDERS_SEEN"]
     assert told["order_ids"] == ["a", "a_close"]
     assert (told["trading_day"], told["portfolio_id"]) == (DAY, PORTFOLIO)
+
+
+def test_what_a_login_shows_is_told_as_of_the_time_before_the_first_look() -> None:
+    watch, look = Watch(), OrderMonitor._look
+
+    async def long_look(monitor: OrderMonitor) -> None:
+        await look(monitor)
+        watch.parts.clock.sleep(30)
+
+    before = watch.parts.clock.now()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(OrderMonitor, "_look", long_look)
+        run_until(watch.monitor, watch.session, lambda: watch.bus.of() != [])
+    told = datetime.fromisoformat(watch.bus.of()[0]["timestamp"])
+    assert (told - before).total_seconds() < 1
 
 
 def position(long_today: int) -> dict[str, int]:

@@ -169,6 +169,40 @@ def test_an_order_that_makes_a_net_position_smaller_is_never_refused_for_it() ->
     assert plan.refused == ""
 
 
+def test_a_resting_order_of_the_other_direction_makes_no_room() -> None:
+    async def use(planner: Planner, session: Session) -> ParentPlan:
+        session.view.shown["other"] = venue_order("other", 100, 100, symbol=BEAN, direction="SELL")
+        session.view.contracts[BEAN] = contract(BEAN)
+        return await planner.plan(request("a", symbol=BEAN, volume=200))
+
+    assert "would be 200 with all open orders, at most 100 may be" in with_planner(use, max_net_position=100).refused
+
+
+@pytest.mark.parametrize(
+    ("held", "asked", "refused"),
+    [
+        ({"short": 150}, ("BUY", 290), "would be 140"),
+        ({"long": 150}, ("SELL", 290), "would be -140"),
+        ({"short": 150}, ("BUY", 20), ""),
+        ({"short": 150}, ("BUY", 250), ""),
+        ({"long": 150}, ("SELL", 20), ""),
+        ({"short": 150}, ("SELL", 1), "would be -151"),
+    ],
+)
+def test_a_net_position_beyond_the_limit_may_become_smaller_and_no_other_one(
+    held: dict[str, int], asked: tuple[str, int], refused: str
+) -> None:
+    async def use(planner: Planner, session: Session) -> ParentPlan:
+        session.view.contracts[BEAN] = contract(BEAN)
+        session.view.holdings |= {(BEAN, side): Holding(today=lots) for side, lots in held.items()}
+        direction, volume = asked
+        price = 3499 if direction == "SELL" else 3501
+        return await planner.plan(request("a", symbol=BEAN, direction=direction, volume=volume, limit_price=price))
+
+    told = with_planner(use, max_net_position=100, max_volume=500).refused
+    assert refused in told if refused else told == ""
+
+
 def test_a_short_net_position_is_limited_too() -> None:
     [plan] = planned(request("a", symbol=BEAN, direction="SELL", volume=3, limit_price=3499), max_net_position=2)
     assert "would be -3" in plan.refused

@@ -82,6 +82,21 @@ def test_a_cancelled_order_keeps_its_fills() -> None:
     assert (found.event, found.filled, found.finished) == (Event.CANCELLED, 2, True)
 
 
+def test_what_a_person_has_seen_of_a_part_counts() -> None:
+    seen = ChildEnd(OrderState.FILLED, "resolved by x", ((1, Decimal(3490)), (2, Decimal(3520))))
+    found = progress(BOTH, venue_order("a_close", 2, 0), trades=[trade("a_close", 2, 3500)], a_closetoday=seen)
+    assert (found.event, found.filled, found.average_price) == (Event.COMPLETE_FILL, 5, Decimal(3506))
+    some = replace(seen, state=OrderState.CANCELLED, fills=((1, Decimal(3490)),))
+    found = progress(BOTH, venue_order("a_close", 2, 0), trades=[trade("a_close", 2, 3500)], a_closetoday=some)
+    assert (found.event, found.filled, found.finished) == (Event.CANCELLED, 3, True)
+
+
+def test_what_a_login_shows_of_a_part_counts_more_than_what_a_person_has_seen() -> None:
+    seen = ChildEnd(OrderState.FILLED, "resolved by x", ((3, Decimal(3490)),))
+    found = progress(BOTH, venue_order("a_closetoday", 3, 3), a_closetoday=seen, a_close=ChildEnd(OrderState.CANCELLED))
+    assert (found.event, found.filled, found.finished) == (None, 0, False)
+
+
 def test_what_was_refused_before_it_was_sent_is_rejected() -> None:
     found = progress(plan_of(wanted(), refused="off tick"))
     assert (found.event, found.reason, found.finished) == (Event.REJECTED, "off tick", True)

@@ -328,6 +328,45 @@ def test_an_answer_that_does_not_come_ends_the_login(store: VersionedStore) -> N
     assert states(OrderBook(store, ACCOUNT).children(plan_of(wanted()))["a"]) == ["SENT"]
 
 
+@pytest.mark.parametrize("ended_in", ["the answer", "the sending"])
+def test_what_only_the_client_library_shows_after_a_reconnect_is_waited_for(
+    store: VersionedStore, ended_in: str
+) -> None:
+    desk, plan = Desk(store, submitter={"answer_seconds": 5}), plan_of(wanted())
+    desk.view.api.answer = lambda _: None
+    ask = desk.session.ask
+
+    async def lost(command: Any) -> Any:
+        await ask(command)
+        await asyncio.Event().wait()
+
+    async def run() -> OrderRecord:
+        sender = desk.sender()
+        await sender.right.take()
+
+        def brought() -> asyncio.Task[OrderRecord]:
+            record = sender.book.children(plan)["a"]
+            return asyncio.create_task(sender.bring(plan, plan.children[0], record, lambda: None))
+
+        desk.session.ask = lost if ended_in == "the sending" else ask  # type: ignore[method-assign]
+        first = brought()
+        while not desk.inserted:
+            await asyncio.sleep(0)
+        await asyncio.sleep(0.01)
+        first.cancel()
+        await asyncio.gather(first, return_exceptions=True)
+        desk.session.ask = ask  # type: ignore[method-assign]
+        again = brought()
+        await asyncio.sleep(0.03)
+        assert not again.done()
+        desk.view.shown["a"] = replace(desk.view.shown["a"], alive=False, is_error=True, last_message="no money")
+        return await asyncio.wait_for(again, 5)
+
+    record = asyncio.run(run())
+    assert states(record) == ["SENT", "REJECTED"]
+    assert len(desk.inserted) == 1
+
+
 def test_no_more_orders_are_sent_in_a_day_than_may_be(store: VersionedStore) -> None:
     async def all_sent(sender: Sender) -> None:
         sender.sends_today = 5000

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -177,6 +178,45 @@ def test_a_key_that_is_no_text_is_refused(tmp_path: Path, content: str) -> None:
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="name the file with --config or TQ_BROKER_CONFIG"):
         read_settings(tmp_path / "none.yaml", {})
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "password: hunter22: x",
+        "password: *hunter22",
+        "password: !hunter22 x",
+        "password: !hunter22!y x",
+        "password: {hunter22",
+        "password: @hunter22",
+        "password: 'hunter22",
+        'password: "hunter22\\q"',
+        "password: [hunter22, &hunter22 x, &hunter22 y",
+        "password: |hunter22",
+    ],
+)
+def test_a_broken_line_is_told_by_its_place_and_never_by_what_it_says(tmp_path: Path, line: str) -> None:
+    told = refused(tmp_path, f"tq:\n  {line}\n")
+    assert re.search(r"no YAML, line [23], column \d+: \w", told)
+    assert "hunter" not in told
+
+
+def test_numbers_are_read_as_they_are_written(tmp_path: Path) -> None:
+    content = yaml.safe_dump(document(tq=REAL))
+    for name, value in (("account_id", "00712345"), ("password", "0123456"), ("portfolio_id", "1e5")):
+        content = re.sub(f"(?m)^  {name}: .*$", f"  {name}: {value}", content)
+    found = read(tmp_path, content).tq
+    assert (found.account_id, found.password.get_secret_value(), found.portfolio_id) == ("00712345", "0123456", "1e5")
+
+
+def test_words_that_yaml_takes_for_something_else_are_text_and_a_section_may_merge_another(tmp_path: Path) -> None:
+    content = yaml.safe_dump(document(tq={"username": "USER"}, orders={"split_first_by_product": {"y": "today"}}))
+    content = content.replace("USER", "yes").replace("'y'", "y")
+    found = read(tmp_path, content)
+    assert (found.tq.username, found.orders.first_of("y")) == ("yes", Split.TODAY)
+    host = "redis:\n  host: 127.0.0.1\n"
+    merged = yaml.safe_dump(document()).replace(host, "redis:\n  <<: {host: 127.0.0.2}\n")
+    assert read(tmp_path, merged).redis.host == "127.0.0.2"
 
 
 def test_numbers_where_text_is_expected_are_text(tmp_path: Path) -> None:

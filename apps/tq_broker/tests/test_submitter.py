@@ -5,19 +5,24 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+import time
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from quant_platform_kit.domain.errors import LeaseLost, Refused, StoreError
+from quant_platform_kit.domain.orders import OrderState
 from quant_platform_kit.services.operate.owners import require_ownership
 from tq_broker_app.bus.ports import BusDown
 from tq_broker_app.record.order_book import AnotherOrder, CancelIntent, OrderBook, lease_key
 from tq_broker_app.roles.order_submitter import OrderSubmitter
 from tq_broker_app.roles.parts import Point
+from tq_broker_app.roles.sending import Sender
 from tq_broker_app.trading.contracts import Holding
 from tq_broker_app.trading.plans import Child
+from tq_broker_app.trading.venue_orders import VenueOrder, VenueTrade
 
 from .bad_inputs import order
 from .frame import (
@@ -33,8 +38,10 @@ from .frame import (
     MemoryStore,
     Session,
     View,
+    damage,
     make_parts,
     plan_of,
+    step,
     stopping_at,
     wanted,
 )
@@ -228,6 +235,92 @@ def test_a_known_order_leaves_no_lots_reserved_that_it_would_take_today() -> Non
     desk.clock.sleep(1)
     desk.run(closing(volume=2))
     assert desk.inserted == ["a_closetoday"]
+
+
+def test_a_split_order_whose_second_part_is_cancelled_before_it_is_sent_has_one_end_that_adds_up() -> None:
+    desk = Desk()
+    OrderBook(desk.store, ACCOUNT).intend_cancel("a_close", CancelIntent("r", NOW))
+    view = desk.view
+
+    def filled(order: VenueOrder) -> VenueOrder:
+        view.filled.append(VenueTrade("t", order.order_id, order.volume, Decimal(3499)))
+        return replace(order, exchange_order_id="E1", volume_left=0, alive=False)
+
+    view.api.answer = filled
+    desk.run(closing())
+    told = {each["order_id"]: each for each in desk.bus.of()}
+    assert [each for each in desk.bus.events() if each.startswith("a:")] == ["a:CANCELLED:3"]
+    assert (told["a"]["status"], told["a"]["filled_quantity"], told["a"]["volume_left"]) == ("FINISHED", 3, 2)
+    assert told["a_closetoday"]["filled_quantity"] == 3
+    assert desk.inserted == ["a_closetoday"]
+
+
+def test_after_a_takeover_what_the_last_one_sent_may_take_its_time_to_appear() -> None:
+    desk = Desk()
+    with pytest.raises(Crash):
+        desk.run(body(), point=Point.SENT)
+    desk.clock.sleep(30)
+    begun = time.monotonic()
+    desk.run(submitter={"visibility_seconds": 0.2})
+    assert time.monotonic() - begun >= 0.2
+    assert desk.inserted == ["a"]
+
+
+def test_a_known_order_whose_parts_have_ended_reserves_nothing_when_it_comes_again() -> None:
+    desk = Desk()
+    desk.run(closing())
+    desk.clock.sleep(1)
+    reserved: list[set[str]] = []
+
+    class Looking(Sender):
+        async def bring(self, plan: Any, child: Any, record: Any, sent: Any) -> Any:
+            reserved.append(set(submitter.planner.unsent))
+            return await Sender.bring(self, plan, child, record, sent)
+
+    submitter = desk.submitter()
+
+    async def use() -> None:
+        own = submitter.sender
+        submitter.sender = Looking(own.parts, own.session, own.book, own.right)
+        await submitter.activate()
+        reserved.clear()
+        await submitter.handle(closing())
+        await submitter.stand_down()
+
+    asyncio.run(use())
+    assert reserved == [set(), set()]
+
+
+def test_the_days_that_are_not_settled_are_found_by_two_short_listings() -> None:
+    class Listing(MemoryStore):
+        def keys(self, prefix: str) -> list[str]:
+            found = super().keys(prefix)
+            listed.append((prefix, len(found)))
+            return found
+
+    listed: list[tuple[str, int]] = []
+    desk = Desk()
+    desk.store = Listing()
+    desk.run(*(body(f"o{number}") for number in range(9)))
+    listed.clear()
+    assert OrderBook(desk.store, ACCOUNT).open_days() == [DAY]
+    root = f"accounts/{ACCOUNT}/futures"
+    assert listed == [(f"{root}/opened/", 1), (f"{root}/settled/", 0)]
+
+
+@pytest.mark.parametrize("what", ["futures/orders/a", "/a.001"])
+def test_a_damaged_order_keeps_no_other_from_being_recovered(what: str) -> None:
+    desk = Desk()
+    for name in "ab":
+        plan = OrderBook(desk.store, ACCOUNT).record(plan_of(wanted(name)))
+        step(desk.store, plan, plan.children[0], OrderState.SENT)
+    damage(desk.store, what)
+    desk.clock.sleep(1)
+    desk.run()
+    desk.clock.sleep(1)
+    desk.run(body("c"))
+    assert desk.inserted == ["b", "c"]
+    assert OrderBook(desk.store, ACCOUNT).sent_on(DAY)["b"].value == "ACKNOWLEDGED"
 
 
 class Uneven(MemoryStore):

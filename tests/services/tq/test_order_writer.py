@@ -162,6 +162,20 @@ def test_what_comes_late_does_not_go_back(engine: Engine, writer: OrderWriter) -
     assert stored(engine) == DONE
 
 
+def test_an_event_unknown_is_written_once_and_only_where_the_row_is_unknown(
+    engine: Engine, writer: OrderWriter
+) -> None:
+    lost = replace(SENT, status="UNKNOWN", reason="no answer", told_at=LATER)
+    for row in (lost, lost, replace(lost, told_at=LATEST)):
+        writer.write_update(row, event(row, "UNKNOWN"))
+    assert events(engine) == ["a:UNKNOWN:0"]
+    done = replace(DONE, id="b")
+    writer.write_update(done)
+    late = replace(lost, id="b")
+    writer.write_update(late, event(late, "UNKNOWN"))
+    assert events(engine) == ["a:UNKNOWN:0"]
+
+
 def test_what_was_not_known_may_become_known(engine: Engine, writer: OrderWriter) -> None:
     unknown = replace(SENT, status="UNKNOWN", reason="no answer")
     writer.write_update(unknown)

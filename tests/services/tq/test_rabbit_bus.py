@@ -132,6 +132,34 @@ def test_what_is_under_way_ends_is_told_and_is_acknowledged_when_the_bus_closes(
     on_a_bus(rabbitmq_url, use)
 
 
+def test_a_standby_that_is_told_to_stop_says_that_it_stands_by_and_consumes_nothing(rabbitmq_url: str) -> None:
+    class Active:
+        async def activate(self) -> None:
+            """Nothing is to be done."""
+
+        async def stand_down(self) -> None:
+            """Nothing is to be done."""
+
+    async def use(bus: RabbitBus, channel: Any) -> None:
+        taken: list[bytes] = []
+
+        async def handle(body: bytes) -> None:
+            taken.append(body)
+
+        async with channel_at(rabbitmq_url) as holder:
+            await holder.declare_queue(f"{bus.places[Queue.SUBMIT].queue}.active", exclusive=True)
+            await bus.publish(Queue.SUBMIT, b"1")
+            consuming = asyncio.create_task(bus.consume(Queue.SUBMIT, handle, active=Active()))
+            while bus.state != "standing by":
+                await asyncio.sleep(0.01)
+            await bus.close()
+            await consuming
+        assert (taken, bus.state) == ([], "standing by")
+        assert await waiting(bus, channel, Queue.SUBMIT) == 1
+
+    on_a_bus(rabbitmq_url, use)
+
+
 @pytest.mark.parametrize("consumed", [Queue.SUBMIT, Queue.CANCEL])
 def test_a_queue_for_answers_that_differs_is_told_before_a_message_is_taken(rabbitmq_url: str, consumed: Queue) -> None:
     async def use(bus: RabbitBus, channel: Any) -> None:

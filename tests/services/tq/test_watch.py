@@ -83,10 +83,13 @@ def test_servers_that_are_gone_are_findings(deploy: Deploy, deployment: Deployme
     own = deployment.site.document()
     port = own["operations"]["port"]
     rabbit, database = {"url": "amqp://quant:sesame-rabbit@127.0.0.1:9/quant"}, {"port": 9}
-    ended = deploy(operations={"port": port}, rabbitmq=rabbit, database=database).run_alone("watch", "--once")
+    ended = deploy(operations={"port": port}, rabbitmq=rabbit, database=database, redis={"port": 9}).run_alone(
+        "watch", "--once"
+    )
     assert ended.returncode == 1
     assert "RabbitMQ does not answer" in ended.stdout
     assert "server: database" in ended.stdout
+    assert "server: Redis at 127.0.0.1:9" in ended.stdout
     assert "sesame" not in ended.stdout + ended.stderr
     assert ended.stderr == ""
 

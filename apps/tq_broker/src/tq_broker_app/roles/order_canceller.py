@@ -133,12 +133,11 @@ class OrderCanceller:
         await self.session.ask(self._cancel_alive)
 
     def _cancel_alive(self, view: View) -> None:
-        """Send the cancels that are due, in the thread of the TqApi."""
+        """Send the cancels that are due, in the thread of the TqApi; first those that were never sent."""
         now = self.parts.clock.monotonic()
-        for order_id in view.order_ids():
-            if order_id not in self._wanted and parent_of(order_id) not in self._wanted:
-                continue
-            due, pause = self._next.get(order_id, (now, REPEAT_SECONDS))
+        wanted = [each for each in view.order_ids() if each in self._wanted or parent_of(each) in self._wanted]
+        known = {order_id: self._next.get(order_id, (0.0, REPEAT_SECONDS)) for order_id in wanted}
+        for order_id, (due, pause) in sorted(known.items(), key=lambda each: each[1][0]):
             if now >= due and view.order(order_id).alive and self._may_send(now):
                 cancel(view, order_id)
                 self._next[order_id] = now + pause, min(2 * pause, LONGEST_SECONDS)
