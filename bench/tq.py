@@ -41,7 +41,7 @@ SETTLE_SECONDS = 3.0
 SETTINGS = {"orders": {"max_age_seconds": 600, "max_actions_per_second": 100_000, "max_actions_per_day": 1_000_000}}
 BARE = """
 import sys, tqsdk
-api = tqsdk.TqApi(tqsdk.TqKq(), auth=tqsdk.TqAuth("bare", "sandbox"), debug=False, disable_print=True)
+api = tqsdk.TqApi(tqsdk.TqKq(), auth=tqsdk.TqAuth("demo", "sandbox"), debug=False, disable_print=True)
 print("ready", flush=True)
 sys.stdin.read()
 """

@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import socket
+import sys
 import threading
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -38,6 +39,8 @@ __all__ = ["calendar_of", "clock_of", "run_role"]
 
 CALENDAR = "XSHG"
 CLOCK_SECONDS = 5.0
+SWITCH_SECONDS = 0.0005
+"""How long one thread may keep the other waiting: the TqApi has a thread of its own, and an order crosses twice."""
 STOP_SECONDS = 7.0
 """How long what is under way has to end after SIGTERM."""
 LAST_SECONDS = 9.0
@@ -187,6 +190,7 @@ async def _trading(role: Role, parts: Parts, health: Health) -> AsyncGenerator[S
         Role.POSITION_MONITOR: PositionMonitor,
         Role.ACCOUNT_MONITOR: AccountMonitor,
     }
+    sys.setswitchinterval(SWITCH_SECONDS)
     submits = role is Role.ORDER_SUBMITTER
     session = TqSession(parts.settings.tq, lists_symbols=submits)
     await _logged_in(session, parts.settings.tq.login_pause_seconds)

@@ -63,7 +63,9 @@ class Planner:
         problems = list(self._at_first_sight(request, now))
         if problems:
             return self._refused(wanted, now, problems)
-        return await self.session.ask_async(lambda view: self._planned(view, wanted, now))
+        return await self.session.ask(lambda view: self._planned_at_once(view, wanted, now)) or (
+            await self.session.ask_async(lambda view: self._planned(view, wanted, now))
+        )
 
     def reserve(self, plan: ParentPlan, order_ids: Container[str]) -> None:
         """Take note of children that may be on their way, from before a restart."""
@@ -87,9 +89,16 @@ class Planner:
 
     async def _planned(self, view: View, wanted: Wanted, now: datetime) -> ParentPlan:
         """Return a plan, in the thread of the TqApi: nothing comes between reading the position and reserving it."""
-        known = await view.contract(wanted.symbol)
-        if known is None:
+        if await view.contract(wanted.symbol) is None:
             return self._refused(wanted, now, [f"symbol {wanted.symbol}: no future of that name is listed today"])
+        plan = self._planned_at_once(view, wanted, now)
+        assert plan is not None, "the contract is known now"
+        return plan
+
+    def _planned_at_once(self, view: View, wanted: Wanted, now: datetime) -> ParentPlan | None:
+        """Return a plan, None where the contract has to be asked for first."""
+        if (known := view.known_contract(wanted.symbol)) is None:
+            return None
         contract, quote = known
         problems = list(contract_problems(wanted, contract, quote, self.parts.settings.orders))
         if (closed := hours_problem(self.parts, contract, view.trading_day)) is not None:

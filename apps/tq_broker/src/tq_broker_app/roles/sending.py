@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import partial
 
 from loguru import logger
 from quant_platform_kit.domain.errors import LeaseLost
@@ -32,6 +34,8 @@ REFUSED = "refused: "
 CLOCK_TOLERANCE_SECONDS = 5.0
 """How far the exchange's clock may be behind ours."""
 SECOND = 1.0
+FRESH = timedelta(seconds=1)
+"""A plan that is younger has just been checked against the contract and its hours."""
 
 
 def unsent_ends(records: Mapping[str, OrderRecord]) -> dict[str, ChildEnd]:
@@ -102,9 +106,7 @@ class Sender:
             return await self._end(plan, record, REFUSED + problem)
         await self._wait_for_rate()
         await self.right.require()
-        record = await self._step(plan, record, OrderState.SENT)
-        self.parts.reached(Point.SENT)
-        off, cancelled = await asyncio.gather(in_thread(self._switches), self._cancelled(plan, child))
+        record, off, cancelled = await in_thread(partial(self._intend, plan, child, record))
         if off or cancelled:
             note = REFUSED + "; ".join(off) if off else "cancelled before it was sent"
             return await self._end(plan, record, note)
@@ -119,6 +121,13 @@ class Sender:
             self.parts.figures.count("orders", outcome="sent again" if again else "sent")
         self.parts.reached(Point.INSERTED)
         return record
+
+    def _intend(self, plan: ParentPlan, child: Child, record: OrderRecord) -> tuple[OrderRecord, Sequence[str], bool]:
+        """Record the intent to send, then read the switches and cancels; one after the other, in a thread."""
+        step = Transition(OrderState.SENT, self.right.epoch, self.parts.clock.now())
+        record = self.book.steps(plan.trading_day).record(record, step)
+        self.parts.reached(Point.SENT)
+        return record, self._switches(), self.book.cancel_intended(plan, child)
 
     async def _answered(self, plan: ParentPlan, child: Child, record: OrderRecord) -> OrderRecord:
         seconds = self.parts.settings.submitter.answer_seconds
@@ -175,6 +184,8 @@ class Sender:
             return f"it was received {age.total_seconds():.0f} s ago, and nothing shows that it was sent"
         if self.sends_today >= self.parts.settings.orders.max_actions_per_day:
             return f"{self.sends_today} orders were sent today, as many as may be"
+        if age < FRESH:
+            return None
         return await self.session.ask_async(lambda view: self._closed(view, plan))
 
     async def _closed(self, view: View, plan: ParentPlan) -> str | None:
@@ -195,9 +206,6 @@ class Sender:
     def _switches(self) -> list[str]:
         tq = self.parts.settings.tq
         return switched_off(self.parts.store, tq.service, self.book.account_id, tq.mode)
-
-    def _cancelled(self, plan: ParentPlan, child: Child) -> Awaitable[bool]:
-        return in_thread(lambda: self.book.cancel_intended(plan, child))
 
     async def _end(self, plan: ParentPlan, record: OrderRecord, note: str) -> OrderRecord:
         self.parts.figures.count("orders", outcome="not sent")

@@ -127,13 +127,20 @@ class View:
         """Return a listed contract and its prices, None if it is not listed or not told; subscribes to it once."""
         if symbol not in self.symbols:
             return None
-        quote: Any = self.api.get_quote(symbol)
-        if not (quote.price_tick > 0 and quote.datetime):
+        if symbol not in self._waited:
+            quote: Any = self.api.get_quote(symbol)
             with suppress(TimeoutError):  # what has not traded yet may have no price
-                await asyncio.wait_for(quote, 0.0 if symbol in self._waited else CONTRACT_SECONDS)
+                await asyncio.wait_for(quote, CONTRACT_SECONDS)
             self._waited.add(symbol)
-            if not quote.price_tick > 0:
-                return None
+        return self.known_contract(symbol)
+
+    def known_contract(self, symbol: str) -> tuple[Contract, Quote] | None:
+        """Return a contract that was asked for before, None if it was not, or was not told."""
+        if symbol not in self._waited:
+            return None
+        quote: Any = self.api.get_quote(symbol)
+        if not quote.price_tick > 0:
+            return None
         return _contract(symbol, quote), Quote(_price(quote.last_price), _price(quote.pre_settlement))
 
     def _account(self) -> Mapping[str, Any]:

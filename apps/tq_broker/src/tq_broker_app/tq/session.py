@@ -82,11 +82,18 @@ class TqSession:
 
     async def ask(self, command: Command[T]) -> T:
         """Run something with the TqApi, in its thread; raises `SessionOver` when there is none any more."""
+        answer: Future[T] = Future()
+        view = self._ready.result()
 
-        async def awaited(view: View) -> T:
-            return command(view)
+        def run() -> None:
+            with suppress(InvalidStateError):
+                try:
+                    answer.set_result(command(view))
+                except Exception as error:  # noqa: BLE001 - it is raised again where the answer is waited for
+                    answer.set_exception(error)
 
-        return await self.ask_async(awaited)
+        self._put(run, answer)
+        return await asyncio.wrap_future(answer)
 
     async def ask_async(self, command: Callable[[View], Awaitable[T]]) -> T:
         """Run a coroutine beside the TqApi, in its thread; see `ask`."""
@@ -94,12 +101,10 @@ class TqSession:
         view = self._ready.result()
 
         async def run() -> None:
-            try:
-                found = await command(view)
-                with suppress(InvalidStateError):
-                    answer.set_result(found)
-            except Exception as error:  # noqa: BLE001 - it is raised again where the answer is waited for
-                with suppress(InvalidStateError):
+            with suppress(InvalidStateError):
+                try:
+                    answer.set_result(await command(view))
+                except Exception as error:  # noqa: BLE001 - it is raised again where the answer is waited for
                     answer.set_exception(error)
 
         self._put(lambda: view.api.create_task(run()), answer)
