@@ -30,6 +30,7 @@ from venue_sandbox.stands.tqsdk import TqStand
 from chaos.tq.engine import Engine
 from chaos.tq.faults import Trouble, Weights
 from chaos.tq.judging import TERMINAL, Evidence, Verdict, judge, read_evidence, read_ledger
+from chaos.tq.mutants import LIMITED
 from chaos.tq.orders import HOLDINGS, SYMBOLS, Wish, request, wishes
 from chaos.tq.worker import IN_A_SEND, Plan
 
@@ -183,7 +184,8 @@ class Campaign:
         settings = read_settings(site.config, {})
         hits, series = folder / "hits", folder / "series"
         (folder / "quiet").touch()
-        async with Engine(servers["rabbitmq"].url, places(settings.rabbitmq, PORTFOLIO), self.seed) as engine:
+        own, arguments = places(settings.rabbitmq, PORTFOLIO), LIMITED if self.mutant == "quorum-limit" else None
+        async with Engine(servers["rabbitmq"].url, own, self.seed, arguments) as engine:
             await asyncio.to_thread(site.start, ROLES, supervise=True)
             await asyncio.to_thread(site.start_one, "order-submitter-2", "order-submitter")
             site.supervise("order-submitter-2")

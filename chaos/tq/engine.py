@@ -19,8 +19,10 @@ KEPT = 400
 class Engine:
     """A client of the message broker that is not ours: what it publishes is there when it returns."""
 
-    def __init__(self, url: str, places: dict[Queue, Place], seed: int) -> None:
-        self._url, self._places = url, places
+    def __init__(
+        self, url: str, places: dict[Queue, Place], seed: int, arguments: dict[str, Any] | None = None
+    ) -> None:
+        self._url, self._places, self._arguments = url, places, arguments
         self._chance = random.Random(f"engine {seed}")
         self._heard: list[bytes] = []
         self._connection: AbstractRobustConnection | None = None
@@ -40,7 +42,7 @@ class Engine:
         channel: Any = await self._connection.channel(publisher_confirms=True, on_return_raises=True)
         self._channel = channel
         for place in self._places.values():
-            queue = await channel.declare_queue(place.queue, durable=True)
+            queue = await channel.declare_queue(place.queue, durable=True, arguments=self._arguments)
             await queue.bind(await channel.declare_exchange(place.exchange, "direct", durable=True), place.queue)
         tap = await channel.declare_queue(exclusive=True)
         await tap.bind(self._places[Queue.ORDERS].exchange, self._places[Queue.ORDERS].queue)

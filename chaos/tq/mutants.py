@@ -18,7 +18,10 @@ from tq_broker_app.settings import environment
 from tq_broker_app.tq import login as tq_login
 from tq_broker_app.trading.contracts import Holding
 
-__all__ = ["MUTANTS"]
+__all__ = ["LIMITED", "MUTANTS"]
+
+LIMITED: dict[str, Any] = {"x-queue-type": "quorum", "x-delivery-limit": 3}
+"""Arguments of a queue that drops a message after three deliveries that came to nothing."""
 
 topology: Any = bus_topology
 planning: Any = role_planning
@@ -72,7 +75,7 @@ def quorum_limit() -> None:
     class Limited(Channel):
         async def declare_queue(self, name: Any = None, **options: Any) -> Any:
             if options.get("durable"):
-                options["arguments"] = {"x-queue-type": "quorum", "x-delivery-limit": 3}
+                options["arguments"] = LIMITED
             return await super().declare_queue(name, **options)
 
     topology.Channel = Limited
