@@ -16,6 +16,8 @@ from chaos.tq.faults import Weights
 from chaos.tq.mutants import MUTANTS
 
 MUTANT_ORDERS = 40
+FEW = 12
+"""Lots of which so many are soon closed that a position of some seconds ago is wrong."""
 QUIET: dict[str, float] = {}
 IN_SENDS = {"SENT": 0.1, "INSERTED": 0.2, "ANSWERED": 0.1}
 PREY: dict[str, tuple[dict[str, float], Weights]] = {
@@ -66,7 +68,12 @@ def main() -> int:
 def hunt(campaign: Campaign, name: str) -> Campaign:
     """Return the campaign that looks for a defect: a short one, with much of the trouble that shows it."""
     chances, weights = PREY[name]
-    short = {"orders": MUTANT_ORDERS, "calm_seconds": 40.0, "drain_seconds": 60.0}
+    short = {
+        "lots": FEW if name == "split-from-redis" else campaign.lots,
+        "orders": MUTANT_ORDERS,
+        "calm_seconds": 40.0,
+        "drain_seconds": 60.0,
+    }
     return replace(campaign, mutant=name, chances={**QUIET, **chances}, weights=weights, **short)
 
 

@@ -72,6 +72,7 @@ WEIGHTS: Weights = {
     "series": 0.4,
 }
 BURST, BURST_SECONDS = 4, 1.0
+LOTS = 3000
 DRAIN_SECONDS = 900.0
 CALM_SECONDS, SETTLE_SECONDS = 300.0, 4.0
 SETTINGS: dict[str, dict[str, Any]] = {
@@ -130,6 +131,7 @@ class Campaign:
     mutant: str = ""
     chances: Mapping[str, float] = field(default_factory=lambda: CHANCES)
     weights: Weights = field(default_factory=lambda: WEIGHTS)
+    lots: int = LOTS
     calm_seconds: float = CALM_SECONDS
     drain_seconds: float = DRAIN_SECONDS
     say: Callable[..., None] = lambda *_, **__: None
@@ -180,7 +182,7 @@ class Campaign:
         begun, clock = time.monotonic(), _VenueClock()
         site.write_config()
         for symbol in SYMBOLS:
-            site.venue.do("positions", user=USER, symbol=symbol, **HOLDINGS)
+            site.venue.do("positions", user=USER, symbol=symbol, **dict.fromkeys(HOLDINGS, self.lots))
         settings = read_settings(site.config, {})
         hits, series = folder / "hits", folder / "series"
         (folder / "quiet").touch()

@@ -17,8 +17,8 @@ SYMBOLS = {
     "CFFEX.IF2506": 4000.0,
     "GFEX.si2506": 8000.0,
 }
-HOLDINGS = {"long_today": 3000, "long_his": 3000, "short_today": 3000, "short_his": 3000}
-"""Lots of every symbol to begin with, so that there is something to close."""
+HOLDINGS = ("long_today", "long_his", "short_today", "short_his")
+"""What is held of every symbol to begin with, so that there is something to close."""
 MARKET = ("DCE", "CZCE")
 
 
