@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import time
-from typing import Any, TypeVar
-
-import psycopg
-from psycopg.abc import PQGen
-from sqlalchemy import Engine, create_engine, event
+from quant_platform_kit.adapters.limited_answers import limit_answers
+from sqlalchemy import Engine, create_engine
 from sqlalchemy.engine import make_url
 
 __all__ = ["open_engine"]
-
-_T = TypeVar("_T")
 
 
 def open_engine(url: str, *, timeout_seconds: float = 5.0) -> Engine:
@@ -40,37 +34,5 @@ def open_engine(url: str, *, timeout_seconds: float = 5.0) -> Engine:
         },
     )
 
-    def connect(*arguments: Any) -> _Connection:
-        connection = _Connection.connect(*arguments[2], **arguments[3])
-        connection.answer_seconds = timeout_seconds
-        return connection
-
-    event.listen(engine, "do_connect", connect)
+    limit_answers(engine, timeout_seconds)
     return engine
-
-
-class _Connection(psycopg.Connection[Any]):
-    """A connection that ends where an answer takes too long."""
-
-    answer_seconds = 5.0
-
-    def wait(self, gen: PQGen[_T], *arguments: Any, **keywords: Any) -> _T:
-        try:
-            return super().wait(_limited(gen, self.answer_seconds), *arguments, **keywords)
-        except TimeoutError:
-            self.pgconn.finish()
-            raise psycopg.OperationalError(f"no answer within {self.answer_seconds:g} s") from None
-
-
-def _limited(waiting: PQGen[_T], seconds: float) -> PQGen[_T]:
-    """Wait as another does, but raise `TimeoutError` when it takes too long."""
-    deadline = time.monotonic() + seconds
-    try:
-        wanted = next(waiting)
-        while True:
-            ready = yield wanted
-            wanted = waiting.send(ready)
-            if time.monotonic() > deadline:
-                raise TimeoutError
-    except StopIteration as end:
-        return end.value

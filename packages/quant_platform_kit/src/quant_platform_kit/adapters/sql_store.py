@@ -12,8 +12,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-import psycopg
-from psycopg.abc import PQGen
 from sqlalchemy import (
     BigInteger,
     Column,
@@ -36,6 +34,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from quant_platform_kit.adapters.durable_files import make_folders
+from quant_platform_kit.adapters.limited_answers import limit_answers
 from quant_platform_kit.adapters.store_keys import TIMEOUT_SECONDS, check_key, check_prefix
 from quant_platform_kit.domain.errors import Conflict, InvalidInput, StoreError
 from quant_platform_kit.ports.versioned_store import Stored
@@ -219,40 +218,8 @@ def _open_postgresql(address: URL, timeout_seconds: float) -> Engine:
         },
     )
 
-    def connect(*arguments: Any) -> _Connection:
-        connection = _Connection.connect(*arguments[2], **arguments[3])
-        connection.answer_seconds = seconds
-        return connection
-
-    event.listen(engine, "do_connect", connect)
+    limit_answers(engine, seconds)
     return engine
-
-
-class _Connection(psycopg.Connection[Any]):
-    """A connection that gives up when the server is silent: a stopped server does not keep its own timeout."""
-
-    answer_seconds: float = TIMEOUT_SECONDS
-
-    def wait(self, gen: PQGen[T], *arguments: Any, **keywords: Any) -> T:
-        try:
-            return super().wait(_limited(gen, self.answer_seconds), *arguments, **keywords)
-        except TimeoutError:
-            self.pgconn.finish()
-            raise psycopg.OperationalError(f"no answer within {self.answer_seconds:g} s") from None
-
-
-def _limited(waiting: PQGen[T], seconds: float) -> PQGen[T]:
-    """Wait as another does, but raise `TimeoutError` when it takes too long."""
-    deadline = time.monotonic() + seconds
-    try:
-        wanted = next(waiting)
-        while True:
-            ready = yield wanted
-            wanted = waiting.send(ready)
-            if time.monotonic() > deadline:
-                raise TimeoutError
-    except StopIteration as end:
-        return end.value
 
 
 def _open_sqlite(address: URL, timeout_seconds: float) -> Engine:
