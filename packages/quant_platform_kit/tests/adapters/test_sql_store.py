@@ -246,8 +246,8 @@ def test_an_endpoint_is_for_cloud_storage_only(tmp_path: Path) -> None:
 def test_a_missing_extra_is_named_in_one_line(
     monkeypatch: pytest.MonkeyPatch, url: str, module: str, extra: str
 ) -> None:
-    adapter = "quant_platform_kit.adapters." + ("gs_store" if extra == "gcp" else "sql_store")
-    monkeypatch.delitem(sys.modules, adapter, raising=False)
+    for adapter in ("gs_store", "sql_store", "limited_answers"):
+        monkeypatch.delitem(sys.modules, f"quant_platform_kit.adapters.{adapter}", raising=False)
     real = builtins.__import__
 
     def without(name: str, *arguments: Any) -> Any:
