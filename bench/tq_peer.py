@@ -14,10 +14,14 @@ import psycopg
 import tqsdk  # pyright: ignore[reportMissingTypeStubs]
 
 AT_ONCE = 64
+NAMES = ("symbol", "direction", "offset", "volume", "limit_price")
 
 
 class Owner:
     """A TqApi in a thread of its own."""
+
+    loop: asyncio.AbstractEventLoop
+    commands: asyncio.Queue[Any]
 
     def __init__(self) -> None:
         self.ready = threading.Event()
@@ -26,28 +30,25 @@ class Owner:
 
     def _run(self) -> None:
         library: Any = tqsdk
-        self.api = library.TqApi(
-            library.TqKq(), auth=library.TqAuth("peer", "sandbox"), debug=False, disable_print=True
-        )
-        self.api.get_quote(sys.argv[3])
-        self.api.create_task(self._serve())
-        while True:
-            self.api.wait_update()
+        api = library.TqApi(library.TqKq(), auth=library.TqAuth("peer", "sandbox"), debug=False, disable_print=True)
+        api.get_quote(sys.argv[3])
+        loop, open_orders = api._loop, list[Any]()
 
-    async def _serve(self) -> None:
-        self.loop, self.commands = asyncio.get_running_loop(), asyncio.Queue[Any]()
-        self.ready.set()
-        while True:
-            order, done = await self.commands.get()
-            self.api.create_task(self._send(order, done))
+        async def serve() -> None:
+            self.loop, self.commands = loop, asyncio.Queue[Any]()
+            self.ready.set()
+            while True:
+                order, done = await self.commands.get()
+                shown = api.insert_order(*(order[name] for name in NAMES), order_id=order["order_id"])
+                open_orders.append((shown, done))
 
-    async def _send(self, order: dict[str, Any], done: Any) -> None:
-        names = ("symbol", "direction", "offset", "volume", "limit_price")
-        shown = self.api.insert_order(*(order[name] for name in names), order_id=order["order_id"])
-        async with self.api.register_update_notify(shown) as changes:
-            while not shown.exchange_order_id and shown.status != "FINISHED":
-                await changes.recv()
-        done()
+        api.create_task(serve())
+        while True:
+            api.wait_update()
+            for shown, done in list(open_orders):
+                if shown.exchange_order_id or shown.status == "FINISHED":
+                    open_orders.remove((shown, done))
+                    done()
 
 
 async def main() -> None:

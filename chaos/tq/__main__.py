@@ -68,8 +68,10 @@ def main() -> int:
 def hunt(campaign: Campaign, name: str) -> Campaign:
     """Return the campaign that looks for a defect: a short one, with much of the trouble that shows it."""
     chances, weights = PREY[name]
+    closes = name == "split-from-redis"
     short = {
-        "lots": FEW if name == "split-from-redis" else campaign.lots,
+        "lots": FEW if closes else campaign.lots,
+        "only_closing": closes,
         "orders": MUTANT_ORDERS,
         "calm_seconds": 40.0,
         "drain_seconds": 60.0,

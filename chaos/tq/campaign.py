@@ -31,7 +31,7 @@ from chaos.tq.engine import Engine
 from chaos.tq.faults import Trouble, Weights
 from chaos.tq.judging import TERMINAL, Evidence, Verdict, judge, read_evidence, read_ledger
 from chaos.tq.mutants import LIMITED
-from chaos.tq.orders import HOLDINGS, SYMBOLS, Wish, request, wishes
+from chaos.tq.orders import HOLDINGS, SYMBOLS, Wish, closing, request, wishes
 from chaos.tq.worker import IN_A_SEND, Plan
 
 __all__ = ["CHANCES", "WEIGHTS", "Campaign", "Outcome"]
@@ -132,6 +132,7 @@ class Campaign:
     chances: Mapping[str, float] = field(default_factory=lambda: CHANCES)
     weights: Weights = field(default_factory=lambda: WEIGHTS)
     lots: int = LOTS
+    only_closing: bool = False
     calm_seconds: float = CALM_SECONDS
     drain_seconds: float = DRAIN_SECONDS
     say: Callable[..., None] = lambda *_, **__: None
@@ -194,10 +195,10 @@ class Campaign:
             (folder / "quiet").unlink()
             trouble = Trouble(site, engine, servers, USER, self.weights, hits, series, self.seed)
             making = asyncio.create_task(trouble.run())
-            traded, resting, wanted = Counter[str](), set[str](), list[Wish]()
+            traded, resting, refusals, wanted = Counter[str](), set[str](), list[str](), list[Wish]()
             quotes = site.venue.look("quotes")
             days = [self.orders * 3 // 5, self.orders - self.orders * 3 // 5]
-            wished = wishes(self.orders, self.seed, quotes)
+            wished = (closing if self.only_closing else wishes)(self.orders, self.seed, quotes)
             for number, count in enumerate(days):
                 today = [next(wished) for _ in range(count)]
                 wanted += today
@@ -206,6 +207,7 @@ class Campaign:
                 await self._cancel(engine, later, clock)
                 await self._cancel(engine, await self._publish(engine, today[-BURST:], clock), clock)
                 if number == 0:
+                    refusals += _refusals(site)
                     await self._roll(site, trouble, traded, resting, clock)
             trouble.calm.set()
             (folder / "quiet").touch()
@@ -218,7 +220,7 @@ class Campaign:
             letters = [json.loads(body) for body in await engine.letters()]
         history, events = read_evidence(servers["postgresql"].url, PORTFOLIO)
         ledger = read_ledger(servers["postgresql"].url)
-        refusals = [order["last_msg"] for order in site.venue.look("orders", USER) if order.get("is_error")]
+        refusals += _refusals(site)
         inserts = site.venue.look("inserts", USER)
         evidence = Evidence(
             traded, inserts, refusals, history, events, letters, frozenset(trouble.moved), frozenset(resting), ledger
@@ -304,6 +306,11 @@ class Campaign:
             if still >= 2:
                 return True
         return False
+
+
+def _refusals(site: FuturesSite) -> list[str]:
+    """Return what the exchange said of orders of this day that it refused."""
+    return [order["last_msg"] for order in site.venue.look("orders", USER) if order.get("is_error")]
 
 
 class _VenueClock:

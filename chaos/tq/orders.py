@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-__all__ = ["HOLDINGS", "Wish", "request", "wishes"]
+__all__ = ["HOLDINGS", "SYMBOLS", "Wish", "closing", "request", "wishes"]
 
 SYMBOLS = {
     "SHFE.rb2510": 3500.0,
@@ -19,7 +19,7 @@ SYMBOLS = {
 }
 HOLDINGS = ("long_today", "long_his", "short_today", "short_his")
 """What is held of every symbol to begin with, so that there is something to close."""
-MARKET = ("DCE", "CZCE")
+MARKET, SPLITS = ("DCE", "CZCE"), ("SHFE", "INE")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,16 @@ class Wish:
     cancel: str = ""
 
 
+def closing(count: int, seed: int, quotes: dict[str, Any]) -> Iterator[Wish]:
+    """Yield orders that do nothing but close, where a close is split, and trade at once."""
+    chance = random.Random(f"closing {seed}")
+    symbols = sorted(symbol for symbol in SYMBOLS if symbol.partition(".")[0] in SPLITS)
+    for number in range(count):
+        symbol, direction = chance.choice(symbols), chance.choice(("BUY", "SELL"))
+        price = _price(quotes[symbol], direction, rests=False)
+        yield Wish(f"c{seed}-{number:05}", symbol, direction, "CLOSE", chance.randint(1, 6), price)
+
+
 def wishes(count: int, seed: int, quotes: dict[str, Any]) -> Iterator[Wish]:
     """Yield orders: most of them trade, some wait, some close more parts than one, some cannot be meant.
 
@@ -57,7 +67,7 @@ def wishes(count: int, seed: int, quotes: dict[str, Any]) -> Iterator[Wish]:
         symbol = chance.choice(sorted(SYMBOLS))
         quote, direction = quotes[symbol], chance.choice(("BUY", "SELL"))
         offset = chance.choices(("OPEN", "CLOSE", "CLOSETODAY"), (5, 4, 1))[0]
-        if offset == "CLOSETODAY" and symbol.partition(".")[0] not in ("SHFE", "INE"):
+        if offset == "CLOSETODAY" and symbol.partition(".")[0] not in SPLITS:
             offset = "CLOSE"
         rests = chance.random() < 0.2
         price = _price(quote, direction, rests=rests)
