@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -152,17 +151,6 @@ class Api:
     def cancel_order(self, order_id: str) -> None:
         self.cancelled.append(order_id)
 
-    def get_order(self, order_id: str) -> Any:
-        return self.view.shown[order_id]
-
-    @asynccontextmanager
-    async def register_update_notify(self, _: Any) -> Any:
-        class Changes:
-            async def recv(self) -> None:
-                await asyncio.sleep(0.005)
-
-        yield Changes()
-
 
 class View:
     """A login that shows what a test has put into it."""
@@ -184,6 +172,9 @@ class View:
 
     def order_ids(self) -> list[str]:
         return list(self.shown)
+
+    def answered(self, order_id: str) -> bool:
+        return self.shown[order_id].answered
 
     def order(self, order_id: str) -> VenueOrder:
         return self.shown[order_id]
@@ -259,6 +250,11 @@ class Session:
         if self.ended:
             raise SessionOver(self.ended)
         return await command(self.view)
+
+    async def until(self, found: Callable[[View], Any]) -> Any:
+        while (seen := await self.ask(found)) is None:
+            await asyncio.sleep(0.005)
+        return seen
 
 
 async def _at_once(value: Any) -> Any:

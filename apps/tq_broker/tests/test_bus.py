@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ from tq_broker_app.bus.processing import MOST_ATTEMPTS, Processor
 from tq_broker_app.errors import SessionOver
 from tq_broker_app.names import Role
 from tq_broker_app.roles.together import until_first
-from tq_broker_app.roles.turns import Turns
+from tq_broker_app.roles.turns import AT_HAND, Turn, Turns
 
 from .frame import NOW, ListBus, make_parts, settings
 
@@ -189,13 +190,13 @@ def test_turns_are_taken_in_the_order_of_the_tickets(ready: list[int], leaving: 
     taken: list[int] = []
 
     async def work(turns: Turns, number: int, go: asyncio.Event) -> None:
-        async with turns.ticket() as ticket:
+        async with turns.turn() as turn:
             await go.wait()
             if number in leaving:
                 return
-            await turns.come(ticket)
+            await turn.come()
             taken.append(number)
-            turns.give_back(ticket)
+            turn.give_back()
 
     async def run() -> None:
         turns, events = Turns(), [asyncio.Event() for _ in range(6)]
@@ -209,6 +210,30 @@ def test_turns_are_taken_in_the_order_of_the_tickets(ready: list[int], leaving: 
     taken.clear()
     asyncio.run(run())
     assert taken == sorted(set(range(6)) - leaving)
+
+
+def test_so_many_get_ready_at_a_time_and_whoever_comes_first_has_not_waited() -> None:
+    async def run() -> tuple[list[int], list[bool]]:
+        turns, near = Turns(), list[int]()
+
+        async def ready(number: int, turn: Turn) -> bool:
+            await turn.near()
+            near.append(number)
+            return await turn.come()
+
+        async with AsyncExitStack() as line:
+            held = [await line.enter_async_context(turns.turn()) for _ in range(AT_HAND + 2)]
+            tasks = [asyncio.create_task(ready(number, turn)) for number, turn in enumerate(held)]
+            await asyncio.sleep(0.01)
+            first = list(near)
+            for turn in held:
+                turn.give_back()
+                await asyncio.sleep(0)
+            return first, await asyncio.wait_for(asyncio.gather(*tasks), 5)
+
+    near, waited = asyncio.run(run())
+    assert near == list(range(AT_HAND))
+    assert waited == [False] + [True] * (AT_HAND + 1)
 
 
 def test_work_side_by_side_ends_together_and_an_error_is_raised() -> None:

@@ -26,6 +26,7 @@ from tq_broker_app.record.order_book import CancelIntent, OrderBook
 from tq_broker_app.roles.parts import Point
 from tq_broker_app.roles.right import Right
 from tq_broker_app.roles.sending import Sender, unsent_ends
+from tq_broker_app.roles.turns import Turn, Turns
 from tq_broker_app.trading.plans import Child, ParentPlan
 from tq_broker_app.trading.progress import ChildEnd
 
@@ -67,7 +68,6 @@ class Desk:
     def __init__(self, store: VersionedStore, view: View | None = None, **sections: Any) -> None:
         self.store, self.session, self.sections = store, Session(view), sections
         self.clock = make_parts(store).clock
-        self.called: list[str] = []
 
     @property
     def view(self) -> View:
@@ -87,9 +87,7 @@ class Desk:
             try:
                 if use is not None:
                     await use(sender)
-                child = plan.children[0]
-                record = sender.book.children(plan)[child.order_id]
-                return await sender.bring(plan, child, record, lambda: self.called.append(child.order_id))
+                return await brought(sender, plan, Turn())
             finally:
                 await sender.right.give_back()
 
@@ -110,6 +108,13 @@ class Desk:
         return self.view.api.inserted
 
 
+async def brought(sender: Sender, plan: ParentPlan, turn: Turn) -> OrderRecord:
+    """Bring the only child of a plan as far as it goes."""
+    child = plan.children[0]
+    record = sender.book.children(plan)[child.order_id]
+    return (await sender.bring(plan, child, record, turn, last=True)).record
+
+
 def states(record: OrderRecord) -> list[str]:
     return [step.state.value for step in record.transitions]
 
@@ -120,7 +125,6 @@ def test_an_order_is_sent_and_its_exchange_id_recorded(durable: VersionedStore) 
     assert states(record) == ["SENT", "ACKNOWLEDGED"]
     assert "E1" in str(record.transitions[-1].execution)
     assert desk.inserted == [("a", "OPEN", 2)]
-    assert desk.called == ["a"]
 
 
 def test_the_intent_is_durable_before_the_order_leaves(store: VersionedStore) -> None:
@@ -344,19 +348,15 @@ def test_what_only_the_client_library_shows_after_a_reconnect_is_waited_for(
         sender = desk.sender()
         await sender.right.take()
 
-        def brought() -> asyncio.Task[OrderRecord]:
-            record = sender.book.children(plan)["a"]
-            return asyncio.create_task(sender.bring(plan, plan.children[0], record, lambda: None))
-
         desk.session.ask = lost if ended_in == "the sending" else ask  # type: ignore[method-assign]
-        first = brought()
+        first = asyncio.create_task(brought(sender, plan, Turn()))
         while not desk.inserted:
             await asyncio.sleep(0)
         await asyncio.sleep(0.01)
         first.cancel()
         await asyncio.gather(first, return_exceptions=True)
         desk.session.ask = ask  # type: ignore[method-assign]
-        again = brought()
+        again = asyncio.create_task(brought(sender, plan, Turn()))
         await asyncio.sleep(0.03)
         assert not again.done()
         desk.view.shown["a"] = replace(desk.view.shown["a"], alive=False, is_error=True, last_message="no money")
@@ -374,6 +374,41 @@ def test_no_more_orders_are_sent_in_a_day_than_may_be(store: VersionedStore) -> 
     desk = Desk(store)
     record = desk.bring(plan_of(wanted()), use=all_sent)
     assert (record.state, desk.inserted) == (CANCELLED, [])
+    assert "as many as may be" in record.transitions[-1].note
+
+
+async def two_in_line(desk: Desk, meanwhile: Use) -> OrderRecord:
+    """Bring an order whose turn comes only after something else has happened; its intent is recorded before."""
+    sender, turns = desk.sender(), Turns()
+    await sender.right.take()
+    async with turns.turn() as older, turns.turn() as own:
+        waiting = asyncio.create_task(brought(sender, plan_of(wanted()), own))
+        async with asyncio.timeout(5):
+            while not sender.book.steps(plan_of(wanted()).trading_day).of("a"):
+                await asyncio.sleep(0.001)
+        assert not desk.inserted
+        await meanwhile(sender)
+        older.give_back()
+        return await waiting
+
+
+def test_a_halt_that_is_set_while_an_order_waits_for_its_turn_stops_it(store: VersionedStore) -> None:
+    async def halt(sender: Sender) -> None:
+        set_halt(Operator(store, sender.parts.clock, "tester"), "all", "wait", on=True)
+
+    desk = Desk(store)
+    record = asyncio.run(two_in_line(desk, halt))
+    assert (states(record), desk.inserted) == (["SENT", "CANCELLED"], [])
+    assert "halted: all" in record.transitions[-1].note
+
+
+def test_orders_that_wait_for_their_turn_together_are_no_more_than_may_be_sent_in_a_day(store: VersionedStore) -> None:
+    async def last_one(sender: Sender) -> None:
+        sender.sends_today = 5000
+
+    desk = Desk(store)
+    record = asyncio.run(two_in_line(desk, last_one))
+    assert (states(record), desk.inserted) == (["SENT", "CANCELLED"], [])
     assert "as many as may be" in record.transitions[-1].note
 
 
@@ -400,8 +435,7 @@ def test_more_orders_in_a_second_than_may_be_wait(store: VersionedStore) -> None
         await sender.right.take()
         with moving_on(sender):
             for name in "abcde":
-                plan = plan_of(wanted(name))
-                await sender.bring(plan, plan.children[0], OrderRecord(plan.order(plan.children[0])), lambda: None)
+                await brought(sender, plan_of(wanted(name)), Turn())
 
     asyncio.run(run())
     assert len(desk.inserted) == 5

@@ -273,9 +273,9 @@ def test_a_known_order_whose_parts_have_ended_reserves_nothing_when_it_comes_aga
     reserved: list[set[str]] = []
 
     class Looking(Sender):
-        async def bring(self, plan: Any, child: Any, record: Any, sent: Any) -> Any:
+        async def bring(self, *given: Any, **named: Any) -> Any:
             reserved.append(set(submitter.planner.unsent))
-            return await Sender.bring(self, plan, child, record, sent)
+            return await Sender.bring(self, *given, **named)
 
     submitter = desk.submitter()
 

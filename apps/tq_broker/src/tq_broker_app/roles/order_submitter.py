@@ -26,7 +26,7 @@ from tq_broker_app.roles.requests import Malformed, read_request, request_digest
 from tq_broker_app.roles.right import Right
 from tq_broker_app.roles.sending import Sender, unsent_ends
 from tq_broker_app.roles.together import until_first
-from tq_broker_app.roles.turns import Turns
+from tq_broker_app.roles.turns import Turn, Turns
 from tq_broker_app.tq.reading import View
 from tq_broker_app.tq.session import TqSession
 from tq_broker_app.trading.checks import id_problem
@@ -119,7 +119,7 @@ class OrderSubmitter:
     async def handle(self, body: bytes) -> None:
         """Process a request of the engine."""
         self.parts.reached(Point.TAKEN)
-        async with self._turns.ticket() as turn:
+        async with self._turns.turn() as turn:
             request = read_request(SubmitRequest, body)
             if isinstance(request, Malformed):
                 await self._refuse(request, body)
@@ -128,7 +128,7 @@ class OrderSubmitter:
             async with alone:
                 await self._take(request, body, turn)
 
-    async def _take(self, request: SubmitRequest, body: bytes, turn: int) -> None:
+    async def _take(self, request: SubmitRequest, body: bytes, turn: Turn) -> None:
         asked = request.payload
         problem = id_problem(asked.order_id)
         if asked.portfolio_id != self.parts.portfolio:
@@ -156,28 +156,27 @@ class OrderSubmitter:
             if recorded is not plan:
                 self.planner.release(*(child.order_id for child in plan.children))
 
-    async def pursue(self, plan: ParentPlan, turn: int | None = None, *, is_new: bool = False) -> None:
+    async def pursue(self, plan: ParentPlan, turn: Turn | None = None, *, is_new: bool = False) -> None:
         """Bring all children of a plan as far as they go, and tell what the exchange will not tell."""
         records = {child.order_id: OrderRecord(plan.order(child)) for child in plan.children}
         if not is_new:
             records = await in_thread(partial(self.book.children, plan))
             self.planner.reserve(plan, {name for name, record in records.items() if record.state in LINGERS})
+        turn, answers = turn or Turn(), dict[str, VenueOrder]()
         try:
-            if turn is not None:
-                await self._turns.come(turn)
             for child in plan.children:
-                passes = partial(self._pass_on, turn if child is plan.children[-1] else None)
-                records[child.order_id] = await self.sender.bring(plan, child, records[child.order_id], passes)
+                name, last = child.order_id, child is plan.children[-1]
+                records[name], answer = await self.sender.bring(plan, child, records[name], turn, last=last)
+                if answer is not None:
+                    answers[name] = answer
         finally:
             self.planner.release(*records)
-        await self._tell(plan, records, again=not is_new)
+        await self._tell(plan, records, answers, again=not is_new)
         self.parts.figures.count("requests", outcome="refused" if plan.refused else "taken")
 
-    def _pass_on(self, turn: int | None) -> None:
-        if turn is not None:
-            self._turns.give_back(turn)
-
-    async def _tell(self, plan: ParentPlan, records: Mapping[str, OrderRecord], *, again: bool) -> None:
+    async def _tell(
+        self, plan: ParentPlan, records: Mapping[str, OrderRecord], answers: dict[str, VenueOrder], *, again: bool
+    ) -> None:
         """Tell where an order stands that was taken: no login may ever show it, as when its trading day ends now."""
         now, ends = self.parts.clock.now(), unsent_ends(records)
         lost = self._unknown(plan, records, ends)
@@ -185,8 +184,10 @@ class OrderSubmitter:
             await self.parts.publish(Queue.ORDERS, row)
         if lost:
             return
-        known = [name for name in records if name not in ends]
-        orders, trades = await self.session.ask(partial(_shown, order_ids=known, with_trades=again or bool(ends)))
+        known, with_trades = [name for name in records if name not in ends], again or bool(ends)
+        orders, trades = answers, dict[str, list[VenueTrade]]()
+        if with_trades or answers.keys() != set(known):
+            orders, trades = await self.session.ask(partial(_shown, order_ids=known, with_trades=with_trades))
         progress = progress_of(plan, orders, trades, ends)
         told = order_row(plan, progress, now) if progress.event is None else order_update(plan, progress, now)
         await self.parts.publish(Queue.ORDERS, told)

@@ -154,4 +154,4 @@ class Planner:
 
 def _shown(view: View, order_id: str) -> bool:
     """Whether the exchange has answered to an order: its lots are frozen, or free again."""
-    return view.knows(order_id) and view.order(order_id).answered
+    return view.knows(order_id) and view.answered(order_id)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
+from typing import NamedTuple
 
 from loguru import logger
 from quant_platform_kit.domain.errors import LeaseLost
@@ -20,6 +21,7 @@ from tq_broker_app.record.order_book import OrderBook
 from tq_broker_app.roles.parts import Parts, Point, in_thread
 from tq_broker_app.roles.planning import hours_problem
 from tq_broker_app.roles.right import Right
+from tq_broker_app.roles.turns import Turn
 from tq_broker_app.tq.reading import View
 from tq_broker_app.tq.sending import answer_to, insert
 from tq_broker_app.tq.session import TqSession
@@ -27,7 +29,7 @@ from tq_broker_app.trading.plans import Child, ParentPlan
 from tq_broker_app.trading.progress import ChildEnd
 from tq_broker_app.trading.venue_orders import VenueOrder, look_alikes
 
-__all__ = ["REFUSED", "Sender", "unsent_ends"]
+__all__ = ["REFUSED", "Brought", "Sender", "unsent_ends"]
 
 REFUSED = "refused: "
 """What the note of a child begins with that one of our gates kept from being sent; others were cancelled."""
@@ -54,6 +56,13 @@ def unsent_ends(records: Mapping[str, OrderRecord]) -> dict[str, ChildEnd]:
     return ends
 
 
+class Brought(NamedTuple):
+    """How far a child has come: what the ledger knows, and what the exchange has answered where it just did."""
+
+    record: OrderRecord
+    answer: VenueOrder | None = None
+
+
 @dataclass(slots=True)
 class Sender:
     """Sends the children of plans under the right to send.
@@ -77,13 +86,13 @@ class Sender:
     inserted: set[str] = field(default_factory=set[str])
     _recent: deque[float] = field(default_factory=deque[float])
 
-    async def bring(self, plan: ParentPlan, child: Child, record: OrderRecord, sent: Callable[[], None]) -> OrderRecord:
-        """Bring a child to the exchange, or find out what became of it; return what the ledger knows then.
+    async def bring(self, plan: ParentPlan, child: Child, record: OrderRecord, turn: Turn, *, last: bool) -> Brought:
+        """Bring a child to the exchange, or find out what became of it.
 
         Parameters
         ----------
-        sent
-            Called once it has left, or will not leave: others may be sent.
+        turn
+            It leaves when its turn has come; the last child gives it back once it has left, or will not leave.
 
         Raises
         ------
@@ -95,18 +104,23 @@ class Sender:
         if record.state in (OrderState.SENT, OrderState.UNKNOWN):
             record = await self._looked_up(plan, child, record)
         if record.state in (OrderState.RECORDED, OrderState.SENT):
-            record = await self._sent(plan, child, record)
-        sent()
-        return await self._answered(plan, child, record) if record.state is OrderState.SENT else record
+            record = await self._sent(plan, child, record, turn)
+        if last:
+            turn.give_back()
+        return await self._answered(plan, child, record) if record.state is OrderState.SENT else Brought(record)
 
-    async def _sent(self, plan: ParentPlan, child: Child, record: OrderRecord) -> OrderRecord:
+    async def _sent(self, plan: ParentPlan, child: Child, record: OrderRecord, turn: Turn) -> OrderRecord:
         """Record the intent, read all switches, send: whoever sets a halt finds the intent of what may have passed."""
         again = record.state is OrderState.SENT
+        await turn.near()
         if problem := await self._kept_back(plan):
             return await self._end(plan, record, REFUSED + problem)
         await self._wait_for_rate()
         await self.right.require()
         record, off, cancelled = await in_thread(partial(self._intend, plan, child, record))
+        if await turn.come():  # others took their time: a halt may have been set meanwhile
+            off = await in_thread(self._switches)
+        off = [*off, *self._enough()]
         if off or cancelled:
             note = REFUSED + "; ".join(off) if off else "cancelled before it was sent"
             return await self._end(plan, record, note)
@@ -129,15 +143,18 @@ class Sender:
         self.parts.reached(Point.SENT)
         return record, self._switches(), self.book.cancel_intended(plan, child)
 
-    async def _answered(self, plan: ParentPlan, child: Child, record: OrderRecord) -> OrderRecord:
+    async def _answered(self, plan: ParentPlan, child: Child, record: OrderRecord) -> Brought:
         seconds = self.parts.settings.submitter.answer_seconds
         begun = self.parts.clock.monotonic()
-        shown = await self.session.ask_async(lambda view: answer_to(view, child.order_id, seconds))
-        if shown is None:
-            raise SessionOver(f"no answer to order {child.order_id} within {seconds:g} s: log in again and look")
+        try:
+            async with asyncio.timeout(seconds):
+                shown = await self.session.until(lambda view: answer_to(view, child.order_id))
+        except TimeoutError:
+            told = f"no answer to order {child.order_id} within {seconds:g} s: log in again and look"
+            raise SessionOver(told) from None
         self.parts.figures.answered(self.parts.clock.monotonic() - begun)
         self.parts.reached(Point.ANSWERED)
-        return await self._record_answer(plan, record, shown)
+        return Brought(await self._record_answer(plan, record, shown), shown)
 
     async def _record_answer(self, plan: ParentPlan, record: OrderRecord, shown: VenueOrder) -> OrderRecord:
         state = OrderState.REJECTED if shown.refused else OrderState.ACKNOWLEDGED
@@ -154,7 +171,7 @@ class Sender:
         await self._let_appear(record)
         shown, others = await self.session.ask(lambda view: _find(view, plan, child, record))
         if shown is not None and not shown.answered and child.order_id in self.inserted:
-            return await self._answered(plan, child, record)
+            return (await self._answered(plan, child, record)).record
         if shown is not None:
             return await self._record_answer(plan, record, shown)
         if others:
@@ -182,11 +199,16 @@ class Sender:
         age = self.parts.clock.now() - plan.received_at
         if age > self.parts.settings.orders.max_age:
             return f"it was received {age.total_seconds():.0f} s ago, and nothing shows that it was sent"
-        if self.sends_today >= self.parts.settings.orders.max_actions_per_day:
-            return f"{self.sends_today} orders were sent today, as many as may be"
+        if enough := self._enough():
+            return enough[0]
         if age < FRESH:
             return None
         return await self.session.ask_async(lambda view: self._closed(view, plan))
+
+    def _enough(self) -> list[str]:
+        """Return that no other order may be sent today, if so."""
+        most = self.parts.settings.orders.max_actions_per_day
+        return [f"{self.sends_today} orders were sent today, as many as may be"] if self.sends_today >= most else []
 
     async def _closed(self, view: View, plan: ParentPlan) -> str | None:
         known = await view.contract(plan.wanted.symbol)

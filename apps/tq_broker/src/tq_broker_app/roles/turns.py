@@ -3,40 +3,61 @@
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
-__all__ = ["Turns"]
+__all__ = ["AT_HAND", "Turn", "Turns"]
+
+AT_HAND = 8
+"""So many may get ready for the step at a time."""
+
+
+class Turn:
+    """A place in a line; one that is in no line never waits."""
+
+    def __init__(self, line: list[Turn] | None = None) -> None:
+        self._line = [] if line is None else line
+        self._moved = asyncio.Event()
+
+    async def near(self) -> None:
+        """Wait until it is among the first of the line."""
+        await self._first(AT_HAND)
+
+    async def come(self) -> bool:
+        """Wait until all older ones were given back; whether there were any."""
+        waits = self._place > 0
+        await self._first(1)
+        return waits
+
+    def give_back(self) -> None:
+        """Let the next one take its turn."""
+        if self in self._line:
+            self._line.remove(self)
+            for turn in self._line[:AT_HAND]:
+                turn._moved.set()
+
+    @property
+    def _place(self) -> int:
+        return self._line.index(self) if self in self._line else 0
+
+    async def _first(self, places: int) -> None:
+        while self._place >= places:
+            self._moved.clear()
+            await self._moved.wait()
 
 
 class Turns:
-    """Tickets, handed out in order; whoever has the oldest takes its turn."""
+    """Turns, handed out in order; the oldest comes first."""
 
     def __init__(self) -> None:
-        self._waiting: OrderedDict[int, asyncio.Event] = OrderedDict()
-        self._next = 0
+        self._line: list[Turn] = []
 
     @asynccontextmanager
-    async def ticket(self) -> AsyncGenerator[int]:
-        """Take a ticket; it is given back at the end at the latest."""
-        number, self._next = self._next, self._next + 1
-        self._waiting[number] = asyncio.Event()
-        self._call()
+    async def turn(self) -> AsyncGenerator[Turn]:
+        """Take a turn; it is given back at the end at the latest."""
+        turn = Turn(self._line)
+        self._line.append(turn)
         try:
-            yield number
+            yield turn
         finally:
-            self.give_back(number)
-
-    async def come(self, number: int) -> None:
-        """Wait until all older tickets were given back."""
-        await self._waiting[number].wait()
-
-    def give_back(self, number: int) -> None:
-        """Let the next one take its turn."""
-        if self._waiting.pop(number, None) is not None:
-            self._call()
-
-    def _call(self) -> None:
-        if self._waiting:
-            next(iter(self._waiting.values())).set()
+            turn.give_back()

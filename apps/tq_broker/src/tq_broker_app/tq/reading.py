@@ -58,7 +58,7 @@ class View:
         self.account_id = str(self._account().get("user_id", ""))
         self.trading_day = self.present_day()
         self.symbols: frozenset[str] = frozenset()
-        self._waited: set[str] = set()
+        self._quotes: dict[str, Any] = {}
 
     def list_symbols(self) -> None:
         """Learn which futures are listed; not inside a coroutine."""
@@ -76,6 +76,11 @@ class View:
     def order_ids(self) -> Sequence[str]:
         """Return the ids of all orders of the trading day."""
         return list(self._orders)
+
+    def answered(self, order_id: str) -> bool:
+        """Whether the exchange has taken or refused an order that `knows` tells of; much cheaper than the order."""
+        shown = self._orders[order_id]
+        return bool(shown["exchange_order_id"]) or shown["status"] == "FINISHED"
 
     def order(self, order_id: str) -> VenueOrder:
         """Return an order that `knows` tells of."""
@@ -127,19 +132,17 @@ class View:
         """Return a listed contract and its prices, None if it is not listed or not told; subscribes to it once."""
         if symbol not in self.symbols:
             return None
-        if symbol not in self._waited:
+        if symbol not in self._quotes:
             quote: Any = self.api.get_quote(symbol)
             with suppress(TimeoutError):  # what has not traded yet may have no price
                 await asyncio.wait_for(quote, CONTRACT_SECONDS)
-            self._waited.add(symbol)
+            self._quotes[symbol] = quote
         return self.known_contract(symbol)
 
     def known_contract(self, symbol: str) -> tuple[Contract, Quote] | None:
         """Return a contract that was asked for before, None if it was not, or was not told."""
-        if symbol not in self._waited:
-            return None
-        quote: Any = self.api.get_quote(symbol)
-        if not quote.price_tick > 0:
+        quote: Any = self._quotes.get(symbol)
+        if quote is None or not quote.price_tick > 0:
             return None
         return _contract(symbol, quote), Quote(_price(quote.last_price), _price(quote.pre_settlement))
 

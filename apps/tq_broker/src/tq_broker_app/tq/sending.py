@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 
 from tq_broker_app.tq.reading import View
@@ -36,17 +35,9 @@ def insert(view: View, plan: ParentPlan, child: Child, may_send: Callable[[], bo
     return True
 
 
-async def answer_to(view: View, order_id: str, seconds: float) -> VenueOrder | None:
-    """Return an order once the exchange has taken or refused it; None if it has not after so many seconds."""
-    shown = view.api.get_order(order_id)
-    async with view.api.register_update_notify(shown) as changes:
-        try:
-            async with asyncio.timeout(seconds):
-                while not (order := view.order(order_id)).answered:
-                    await changes.recv()
-        except TimeoutError:
-            return None
-    return order
+def answer_to(view: View, order_id: str) -> VenueOrder | None:
+    """Return an order that was sent, None until the exchange has taken or refused it."""
+    return view.order(order_id) if view.answered(order_id) else None
 
 
 def cancel(view: View, order_id: str) -> None:

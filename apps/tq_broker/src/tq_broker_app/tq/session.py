@@ -49,6 +49,7 @@ class TqSession:
         self._ready: Future[View] = Future()
         self._over: Future[str] = Future()
         self._open: set[Future[Any]] = set()
+        self._looks: dict[Future[Any], Callable[[], None]] = {}
         self._watchers: list[Callable[[], None]] = []
         self._loop: asyncio.AbstractEventLoop | None = None
         self._commands: asyncio.Queue[Callable[[], None]] | None = None
@@ -108,6 +109,27 @@ class TqSession:
                     answer.set_exception(error)
 
         self._put(lambda: view.api.create_task(run()), answer)
+        return await asyncio.wrap_future(answer)
+
+    async def until(self, found: Callable[[View], T | None]) -> T:
+        """Return what is found, as soon as it is: looked for at once, and whenever anything has changed; see `ask`."""
+        answer: Future[T] = Future()
+        view = self._ready.result()
+
+        def look() -> None:
+            with suppress(InvalidStateError):
+                try:
+                    if (seen := found(view)) is not None:
+                        answer.set_result(seen)
+                except Exception as error:  # noqa: BLE001 - it is raised again where the answer is waited for
+                    answer.set_exception(error)
+
+        def begin() -> None:
+            self._looks[answer] = look
+            answer.add_done_callback(self._looks.pop)
+            look()
+
+        self._put(begin, answer)
         return await asyncio.wrap_future(answer)
 
     async def close(self) -> None:
@@ -173,7 +195,7 @@ class TqSession:
     def _look(self, view: View, connections: Connections) -> None:
         if (why := connections.end() or self._rolled(view)) is not None:
             self._end(why)
-        for watcher in self._watchers:
+        for watcher in (*self._watchers, *self._looks.values()):
             watcher()
 
     def _rolled(self, view: View) -> str | None:
