@@ -112,7 +112,7 @@ async def brought(sender: Sender, plan: ParentPlan, turn: Turn) -> OrderRecord:
     """Bring the only child of a plan as far as it goes."""
     child = plan.children[0]
     record = sender.book.children(plan)[child.order_id]
-    return (await sender.bring(plan, child, record, turn, last=True)).record
+    return (await sender.bring(plan, child, record, turn)).record
 
 
 def states(record: OrderRecord) -> list[str]:

@@ -24,7 +24,7 @@ from tq_broker_app.roles.planning import Planner
 from tq_broker_app.roles.reporting import child_row, order_row, order_update, refusal, unknown_rows
 from tq_broker_app.roles.requests import Malformed, read_request, request_digest
 from tq_broker_app.roles.right import Right
-from tq_broker_app.roles.sending import Sender, unsent_ends
+from tq_broker_app.roles.sending import Intent, Sender, unsent_ends
 from tq_broker_app.roles.together import until_first
 from tq_broker_app.roles.turns import Turn, Turns
 from tq_broker_app.tq.reading import View
@@ -58,7 +58,6 @@ class OrderSubmitter:
     sender: Sender = field(init=False)
     planner: Planner = field(init=False)
     _turns: Turns = field(default_factory=Turns)
-    _deciding: asyncio.Lock = field(default_factory=asyncio.Lock)
     _one_by_one: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary[str, asyncio.Lock])
 
     def __post_init__(self) -> None:
@@ -136,27 +135,40 @@ class OrderSubmitter:
         if problem is not None:
             await self._refuse(Malformed(asked.order_id, asked.portfolio_id, problem), body)
             return
-        async with self._deciding:
-            plan = await self.planner.plan(request)
+        plan = await self.planner.plan(request)
         try:
-            recorded = await self._recorded(plan)
+            recorded, intent = await self._recorded(plan, turn)
         except AnotherOrder as error:
             await self._refuse(Malformed(asked.order_id, asked.portfolio_id, str(error)), body)
             return
-        self.parts.reached(Point.PLANNED)
-        await self.pursue(recorded, turn, is_new=recorded is plan)
+        await self.pursue(recorded, turn, is_new=recorded is plan, intent=intent)
 
-    async def _recorded(self, plan: ParentPlan) -> ParentPlan:
-        """Record a plan, or return the one recorded before; what a plan closes is reserved only if it counts."""
+    async def _recorded(self, plan: ParentPlan, turn: Turn) -> tuple[ParentPlan, Intent | None]:
+        """Record a plan, or return the one recorded before; what a plan closes is reserved only if it counts.
+
+        Where nothing is to be waited for, the intent to send its first child is recorded at once.
+        """
+        at_once = bool(plan.children) and turn.is_first and self.sender.may_begin()
+
+        def record() -> tuple[ParentPlan, Intent | None]:
+            known = self.book.record(plan)
+            self.parts.reached(Point.PLANNED)
+            if not at_once or known is not plan:
+                return known, None
+            first = plan.children[0]
+            return plan, self.sender.begin(plan, first, OrderRecord(plan.order(first)))
+
         recorded: ParentPlan | None = None
         try:
-            recorded = await in_thread(partial(self.book.record, plan))
-            return recorded
+            recorded, intent = await in_thread(record)
+            return recorded, intent
         finally:
             if recorded is not plan:
                 self.planner.release(*(child.order_id for child in plan.children))
 
-    async def pursue(self, plan: ParentPlan, turn: Turn | None = None, *, is_new: bool = False) -> None:
+    async def pursue(
+        self, plan: ParentPlan, turn: Turn | None = None, *, is_new: bool = False, intent: Intent | None = None
+    ) -> None:
         """Bring all children of a plan as far as they go, and tell what the exchange will not tell."""
         records = {child.order_id: OrderRecord(plan.order(child)) for child in plan.children}
         if not is_new:
@@ -166,7 +178,10 @@ class OrderSubmitter:
         try:
             for child in plan.children:
                 name, last = child.order_id, child is plan.children[-1]
-                records[name], answer = await self.sender.bring(plan, child, records[name], turn, last=last)
+                records[name], answer = await self.sender.bring(
+                    plan, child, records[name], turn, last=last, intent=intent
+                )
+                intent = None
                 if answer is not None:
                     answers[name] = answer
         finally:

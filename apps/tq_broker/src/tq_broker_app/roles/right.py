@@ -45,6 +45,11 @@ class Right:
         """Whether it lasts for certain; may be asked from any thread."""
         return self._lease is not None and self._lease.left > MARGIN
 
+    @property
+    def lasts(self) -> bool:
+        """Whether more than half of it is left: nothing has to be renewed first."""
+        return self._lease is not None and self._lease.left >= self._duration / 2
+
     async def take(self) -> None:
         """Take it as soon as nobody has it."""
         if self.holds():
@@ -67,9 +72,9 @@ class Right:
         lease = self._lease
         if lease is None:
             raise LeaseLost("the right to send was given back")
-        if lease.left < self._duration / 2:
+        if not self.lasts:
             async with self._lock:
-                if lease.left < self._duration / 2:
+                if not self.lasts:
                     await in_thread(lambda: lease.require(MARGIN))
 
     async def keep(self) -> None:

@@ -29,7 +29,7 @@ from tq_broker_app.trading.plans import Child, ParentPlan
 from tq_broker_app.trading.progress import ChildEnd
 from tq_broker_app.trading.venue_orders import VenueOrder, look_alikes
 
-__all__ = ["REFUSED", "Brought", "Sender", "unsent_ends"]
+__all__ = ["REFUSED", "Brought", "Intent", "Sender", "unsent_ends"]
 
 REFUSED = "refused: "
 """What the note of a child begins with that one of our gates kept from being sent; others were cancelled."""
@@ -63,6 +63,14 @@ class Brought(NamedTuple):
     answer: VenueOrder | None = None
 
 
+class Intent(NamedTuple):
+    """That a child is about to be sent, recorded, and what speaks against it that was read after that."""
+
+    record: OrderRecord
+    off: Sequence[str]
+    cancelled: bool
+
+
 @dataclass(slots=True)
 class Sender:
     """Sends the children of plans under the right to send.
@@ -86,13 +94,24 @@ class Sender:
     inserted: set[str] = field(default_factory=set[str])
     _recent: deque[float] = field(default_factory=deque[float])
 
-    async def bring(self, plan: ParentPlan, child: Child, record: OrderRecord, turn: Turn, *, last: bool) -> Brought:
+    async def bring(
+        self,
+        plan: ParentPlan,
+        child: Child,
+        record: OrderRecord,
+        turn: Turn,
+        *,
+        last: bool = True,
+        intent: Intent | None = None,
+    ) -> Brought:
         """Bring a child to the exchange, or find out what became of it.
 
         Parameters
         ----------
         turn
             It leaves when its turn has come; the last child gives it back once it has left, or will not leave.
+        intent
+            What `begin` returned, where that was called.
 
         Raises
         ------
@@ -104,20 +123,31 @@ class Sender:
         if record.state in (OrderState.SENT, OrderState.UNKNOWN):
             record = await self._looked_up(plan, child, record)
         if record.state in (OrderState.RECORDED, OrderState.SENT):
-            record = await self._sent(plan, child, record, turn)
+            record = await self._sent(plan, child, record, turn, intent)
         if last:
             turn.give_back()
         return await self._answered(plan, child, record) if record.state is OrderState.SENT else Brought(record)
 
-    async def _sent(self, plan: ParentPlan, child: Child, record: OrderRecord, turn: Turn) -> OrderRecord:
+    def may_begin(self) -> bool:
+        """Whether an order that was planned just now may be sent without any wait; then it counts as sent."""
+        at_once = self.right.lasts and not self._enough() and self._rate_wait() <= 0
+        if at_once:
+            self._count()
+        return at_once
+
+    async def _sent(
+        self, plan: ParentPlan, child: Child, record: OrderRecord, turn: Turn, intent: Intent | None
+    ) -> OrderRecord:
         """Record the intent, read all switches, send: whoever sets a halt finds the intent of what may have passed."""
         again = record.state is OrderState.SENT
-        await turn.near()
-        if problem := await self._kept_back(plan):
-            return await self._end(plan, record, REFUSED + problem)
-        await self._wait_for_rate()
-        await self.right.require()
-        record, off, cancelled = await in_thread(partial(self._intend, plan, child, record))
+        if intent is None:
+            await turn.near()
+            if problem := await self._kept_back(plan):
+                return await self._end(plan, record, REFUSED + problem)
+            await self._wait_for_rate()
+            await self.right.require()
+            intent = await in_thread(partial(self.begin, plan, child, record))
+        record, off, cancelled = intent
         if await turn.come():  # others took their time: a halt may have been set meanwhile
             off = await in_thread(self._switches)
         off = [*off, *self._enough()]
@@ -136,12 +166,12 @@ class Sender:
         self.parts.reached(Point.INSERTED)
         return record
 
-    def _intend(self, plan: ParentPlan, child: Child, record: OrderRecord) -> tuple[OrderRecord, Sequence[str], bool]:
+    def begin(self, plan: ParentPlan, child: Child, record: OrderRecord) -> Intent:
         """Record the intent to send, then read the switches and cancels; one after the other, in a thread."""
         step = Transition(OrderState.SENT, self.right.epoch, self.parts.clock.now())
         record = self.book.steps(plan.trading_day).record(record, step)
         self.parts.reached(Point.SENT)
-        return record, self._switches(), self.book.cancel_intended(plan, child)
+        return Intent(record, self._switches(), self.book.cancel_intended(plan, child))
 
     async def _answered(self, plan: ParentPlan, child: Child, record: OrderRecord) -> Brought:
         seconds = self.parts.settings.submitter.answer_seconds
@@ -218,11 +248,18 @@ class Sender:
 
     async def _wait_for_rate(self) -> None:
         """Wait until another order may be sent in this second."""
-        most, clock = self.parts.settings.orders.max_actions_per_second, self.parts.clock
-        while len(self._recent) >= most and (wait := self._recent[-most] + SECOND - clock.monotonic()) > 0:
+        while (wait := self._rate_wait()) > 0:
             await asyncio.sleep(wait)
-        self._recent.append(clock.monotonic())
-        while len(self._recent) > most:
+        self._count()
+
+    def _rate_wait(self) -> float:
+        """Return in how many seconds another order may be sent."""
+        most = self.parts.settings.orders.max_actions_per_second
+        return self._recent[-most] + SECOND - self.parts.clock.monotonic() if len(self._recent) >= most else 0.0
+
+    def _count(self) -> None:
+        self._recent.append(self.parts.clock.monotonic())
+        while len(self._recent) > self.parts.settings.orders.max_actions_per_second:
             self._recent.popleft()
 
     def _switches(self) -> list[str]:

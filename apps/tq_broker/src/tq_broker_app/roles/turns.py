@@ -19,13 +19,18 @@ class Turn:
         self._line = [] if line is None else line
         self._moved = asyncio.Event()
 
+    @property
+    def is_first(self) -> bool:
+        """Whether there is no older one."""
+        return self._place == 0
+
     async def near(self) -> None:
         """Wait until it is among the first of the line."""
         await self._first(AT_HAND)
 
     async def come(self) -> bool:
         """Wait until all older ones were given back; whether there were any."""
-        waits = self._place > 0
+        waits = not self.is_first
         await self._first(1)
         return waits
 
