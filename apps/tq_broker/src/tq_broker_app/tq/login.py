@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from tq_broker_app.errors import SessionOver
@@ -10,6 +11,7 @@ from tq_broker_app.tq.library import Api, library
 
 __all__ = ["Connections", "end_of", "log_in", "notices"]
 
+LIBRARY_LOG = "TqApi"
 CONNECTED, RECONNECTED, LOST = 2019112901, 2019112902, 2019112911
 
 
@@ -33,6 +35,7 @@ def log_in(settings: TqSettings) -> Api:
         told = [str(notice.get("content", "")) for notice in notices(api).values()]
         last = f"; the exchange's last words: {told[-1]}" if told else ""
         raise SessionOver(f"login failed: {error}{last}") from error
+    logging.getLogger(LIBRARY_LOG).setLevel(logging.INFO)  # it makes a record of every packet, for a file nobody keeps
     return api
 
 
