@@ -17,6 +17,8 @@ from quant_release.run.rollback import rollback
 from quant_release.steps.table import Scope, Stage
 from quant_release.testing.rehearsal import Rehearsal
 
+pytestmark = pytest.mark.services
+
 
 def clone(rehearsal: Rehearsal, folder: Path, *options: str) -> Git:
     """Return a clone of the origin, with somebody who commits in it."""

@@ -19,6 +19,8 @@ from quant_release.run.opening import Options, read_release
 from quant_release.steps.table import Scope, Stage
 from quant_release.testing.rehearsal import Rehearsal
 
+pytestmark = pytest.mark.services
+
 _NAME = st.text(string.ascii_letters + string.digits + "-_.", min_size=1, max_size=8).filter(
     lambda text: text.strip(".") == text and not text.endswith(".git")
 )

@@ -21,6 +21,8 @@ from quant_release.steps.machine import Boundary, Subject, advance
 from quant_release.steps.table import Row, Scope
 from quant_release.testing.rehearsal import Rehearsal
 
+pytestmark = pytest.mark.services
+
 
 def refused(rehearsal: Rehearsal, options: Options, match: str, *, resume: bool = False) -> None:
     """Check that a release is refused with a text, and that nothing moved."""

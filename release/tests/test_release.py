@@ -22,6 +22,8 @@ from quant_release.run.opening import Options, read_release
 from quant_release.steps.table import TABLE
 from quant_release.testing.rehearsal import Rehearsal
 
+pytestmark = pytest.mark.services
+
 APPS = ("ibkr", "schwab", "longbridge")
 
 

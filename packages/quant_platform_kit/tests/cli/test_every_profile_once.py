@@ -29,6 +29,8 @@ from quant_platform_kit.testing.synthetic import synthetic_prices
 
 from ..exactly_once import CALENDAR, Way, World
 
+pytestmark = pytest.mark.services
+
 PROFILES = (
     "global_etf_rotation",
     "tqqq_growth_income",
