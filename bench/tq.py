@@ -1,7 +1,8 @@
 """The China futures submitter against raw aio-pika, raw tqsdk and one durable insert; memory against a bare TqApi.
 
 Latency is from the engine's publish to the arrival at the venue, both on one clock; a burst is from the first publish
-to the last arrival. Ours and the peer's orders alternate, at the same servers and the same venue.
+to the last arrival. Ours and the peers' orders alternate, at the same servers and the same venue. One peer takes one
+message at a time, as the client library's own examples do; another takes as many at once as ours does.
 """
 
 import asyncio
@@ -32,7 +33,8 @@ from venue_sandbox.stands.tqsdk import TqStand
 SYMBOL, PRICE = "SHFE.rb2510", 3150.0
 """A price at which nothing trades."""
 OPENS = datetime(2026, 11, 30, 1, 5, tzinfo=UTC)
-PEER_QUEUE = "bench_peer"
+PEERS = {"peer": 1, "peer_64": 64}
+"""Messages at a time."""
 ROUNDS, EACH, PAUSE_SECONDS = 10, 20, 0.02
 BURST, BURSTS = 1000, 3
 LATENCY_BOUND = BURST_BOUND = 2.0
@@ -51,7 +53,10 @@ def measure() -> dict[str, Any]:
     """Return latencies, the time of a burst, and memory, with their ratios."""
     with _place() as (site, addresses):
         site.start(["order-submitter"])
-        with _program(["-m", "bench.tq_peer", addresses.rabbitmq, _plain(addresses), SYMBOL, PEER_QUEUE], site) as _:
+        with ExitStack() as peers:
+            for name, at_once in PEERS.items():
+                words = [addresses.rabbitmq, _plain(addresses), SYMBOL, name, str(at_once)]
+                peers.enter_context(_program(["-m", "bench.tq_peer", *words], site))
             found = asyncio.run(_Race(site, addresses).run())
         site.stop_all()
         found |= _memory(site)
@@ -81,7 +86,7 @@ class _Race:
     def __init__(self, site: FuturesSite, addresses: Addresses) -> None:
         self._site, self._url = site, addresses.rabbitmq
         place = places(read_settings(site.config, {}).rabbitmq, site.portfolio)[Queue.SUBMIT]
-        self._queues = {"ours": place.queue, "peer": PEER_QUEUE}
+        self._queues = {"ours": place.queue, **{name: name for name in PEERS}}
         self._ahead, self._number = OPENS - SystemClock().now(), 0
         self._sent: dict[str, int] = {}
 
@@ -95,7 +100,7 @@ class _Race:
         for _ in range(ROUNDS):
             for who, found in latencies.items():
                 found += (await self._series(who, EACH, PAUSE_SECONDS))[0]
-        bursts: dict[str, list[float]] = {"ours": [], "peer": []}
+        bursts: dict[str, list[float]] = {name: [] for name in self._queues}
         for _ in range(BURSTS):
             for who, seconds in bursts.items():
                 seconds.append((await self._series(who, BURST, 0.0))[1])
@@ -147,14 +152,19 @@ def _figures(latencies: dict[str, list[float]], bursts: dict[str, list[float]]) 
     for who, times in latencies.items():
         cuts = statistics.quantiles(times, n=100)
         found[f"{who}_p50_ms"], found[f"{who}_p99_ms"] = round(cuts[49], 2), round(cuts[98], 2)
-        found[f"{who}_burst_seconds"] = round(statistics.median(bursts[who]), 2)
-    pairs = zip(bursts["ours"], bursts["peer"], strict=True)
+    for who, seconds in bursts.items():
+        found[f"{who}_burst_seconds"] = round(statistics.median(seconds), 2)
     return {
         **found,
         "p50_ratio": round(found["ours_p50_ms"] / found["peer_p50_ms"], 2),
         "p99_ratio": round(found["ours_p99_ms"] / found["peer_p99_ms"], 2),
-        "burst_ratio": round(statistics.median(ours / peer for ours, peer in pairs), 2),
+        "burst_ratio": _ratio(bursts["ours"], bursts["peer"]),
+        "burst_ratio_64": _ratio(bursts["ours"], bursts["peer_64"]),
     }
+
+
+def _ratio(ours: Sequence[float], peers: Sequence[float]) -> float:
+    return round(statistics.median(mine / other for mine, other in zip(ours, peers, strict=True)), 2)
 
 
 def _memory(site: FuturesSite) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The peer of the China futures submitter: raw aio-pika, raw tqsdk, one durable insert, and nothing else.
 
-It takes a message, writes it to a table, hands the order to the TqApi, waits for the exchange id, and acknowledges.
+It takes a message, writes it to a table, hands the order to the TqApi, waits for the exchange id, and acknowledges; so
+many messages at a time as it is told.
 """
 
 import asyncio
@@ -13,7 +14,6 @@ import aio_pika
 import psycopg
 import tqsdk  # pyright: ignore[reportMissingTypeStubs]
 
-AT_ONCE = 64
 NAMES = ("symbol", "direction", "offset", "volume", "limit_price")
 
 
@@ -53,11 +53,11 @@ class Owner:
 
 async def main() -> None:
     """Serve until standard input ends."""
-    rabbitmq, database, _, queue_name = sys.argv[1:]
+    rabbitmq, database, _, queue_name, at_once = sys.argv[1:]
     owner, loop = Owner(), asyncio.get_running_loop()
     connection = await aio_pika.connect(rabbitmq)
     channel = await connection.channel()
-    await channel.set_qos(prefetch_count=AT_ONCE)
+    await channel.set_qos(prefetch_count=int(at_once))
     queue = await channel.declare_queue(queue_name, durable=True)
     table = await psycopg.AsyncConnection.connect(database, autocommit=True)
     await table.execute("CREATE TABLE IF NOT EXISTS peer_orders (id VARCHAR PRIMARY KEY, body JSONB)")

@@ -248,7 +248,7 @@ async def _run(folder: Path, venue: TqStand, messages: int, seed: int) -> Verdic
     clock, bus, store = clock_of(settings), Heard(), open_store(settings.database.ledger_url)
     parts = Parts(settings=settings, clock=clock, calendar=calendar_of(settings), store=store, bus=bus)
     session = TqSession(settings.tq, lists_symbols=True)
-    await session.start()
+    await session.start(clock.now())
     submitter, canceller = OrderSubmitter(parts, session, "fuzz"), OrderCanceller(parts, session)
     verdict, requests = Verdict(), Requests(seed, parts.portfolio, venue.look("quotes"))
     begun = time.monotonic()

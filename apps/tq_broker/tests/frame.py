@@ -220,7 +220,7 @@ class Session:
         self.view = view or View()
         self.account_id, self.trading_day = self.view.account_id, self.view.trading_day
         self.watchers: list[Callable[[], None]] = []
-        self.ended = ""
+        self.ended, self.asked_at = "", NOW
 
     def on_change(self, watcher: Callable[[], None]) -> None:
         self.watchers.append(watcher)

@@ -16,7 +16,7 @@ from tq_broker_app.tq import login
 from tq_broker_app.tq.login import end_of, log_in, notices
 from tq_broker_app.tq.session import TqSession, _leave
 
-from .frame import settings
+from .frame import NOW, settings
 
 CONNECTED, AGAIN, LOST = 2019112901, 2019112902, 2019112911
 HEAVY = {"tqsdk", "pandas"}
@@ -123,7 +123,7 @@ def test_a_login_that_failed_is_told_to_whoever_starts_the_session(given: Any) -
     async def run() -> None:
         session = TqSession(tq())
         with pytest.raises(SessionOver, match="timed out"):
-            await session.start()
+            await session.start(NOW)
         assert session.is_over
         assert "timed out" in await session.over()
         await session.close()
@@ -204,7 +204,7 @@ def api(monkeypatch: pytest.MonkeyPatch) -> Generator[LoopApi]:
 
 async def started() -> TqSession:
     session = TqSession(tq())
-    await session.start()
+    await session.start(NOW)
     return session
 
 

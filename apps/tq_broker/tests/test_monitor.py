@@ -26,6 +26,7 @@ from tq_broker_app.trading.plans import Child
 from .frame import (
     ACCOUNT,
     DAY,
+    NOW,
     PORTFOLIO,
     REBAR,
     ListBus,
@@ -61,6 +62,15 @@ class Watch:
         self.bus.told.clear()
         asyncio.run(self.monitor._look())
         return self.bus.of()
+
+
+def test_what_a_login_shows_is_told_as_of_the_time_when_it_was_asked_for() -> None:
+    watch = Watch()
+    watch.view.shown["a"] = venue_order("a")
+    watch.parts.clock.sleep(3)  # the login took its time, and another login may have shown more meanwhile
+    run_until(watch.monitor, watch.session, lambda: bool(watch.bus.of()))
+    [seen] = [message for message in watch.bus.of() if message["type"] == "ORDERS_SEEN"]
+    assert datetime.fromisoformat(seen["timestamp"]) == watch.session.asked_at == NOW
 
 
 def test_parts_that_end_unsent_end_the_order_once_within_a_second_and_without_an_alert() -> None:

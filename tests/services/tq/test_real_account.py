@@ -74,7 +74,7 @@ def before_and_after(it: Scene) -> Any:
         clock, store = ServerClock(http_time(f"http://127.0.0.1:{it.port}", 5.0)), FileStore(Path(os.environ["LEDGER"]))
         known, bus = settings(), MemoryBus(clock)
         session = TqSession(known.tq, lists_symbols=True)
-        await session.start()
+        await session.start(clock.now())
         parts = Parts(settings=known, clock=clock, calendar=calendar_of(known), store=store, bus=bus)
         submitter = OrderSubmitter(parts, session, "test")
         await submitter.activate()

@@ -193,7 +193,7 @@ async def _trading(role: Role, parts: Parts, health: Health) -> AsyncGenerator[S
     sys.setswitchinterval(SWITCH_SECONDS)
     submits = role is Role.ORDER_SUBMITTER
     session = TqSession(parts.settings.tq, lists_symbols=submits)
-    await _logged_in(session, parts.settings.tq.login_pause_seconds)
+    await _logged_in(session, parts)
     health.details |= {"account": session.account_id, "trading_day": session.trading_day}
     logger.info("{} logged in to account {}, trading day {}", role.value, session.account_id, session.trading_day)
     submitter = OrderSubmitter(parts, session, _holder(parts)) if submits else None
@@ -205,10 +205,11 @@ async def _trading(role: Role, parts: Parts, health: Health) -> AsyncGenerator[S
         await session.close()
 
 
-async def _logged_in(session: TqSession, pause: float) -> None:
+async def _logged_in(session: TqSession, parts: Parts) -> None:
     """Log in; after a refusal wait a while: futures companies lock accounts that are refused too often."""
+    pause = parts.settings.tq.login_pause_seconds
     try:
-        await session.start()
+        await session.start(parts.clock.now())
     except SessionOver as error:
         logger.error("{}; the next try is in {:g} s", error, pause)
         await asyncio.sleep(pause)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from functools import partial
 
 from loguru import logger
@@ -60,9 +59,9 @@ class OrderMonitor:
 
     async def run(self) -> None:
         """Tell of all orders, then of every change, until the login is over."""
-        bell, begun = Bell(self.session), self.parts.clock.now()
+        bell = Bell(self.session)
         await self._look()
-        await self._tell_all_seen(begun)
+        await self._tell_all_seen()
         asked = self.parts.clock.monotonic()
         while True:
             rung = await bell.wait(AGAIN_SECONDS if self._absent else LATE_SECONDS)
@@ -138,13 +137,13 @@ class OrderMonitor:
             await self.parts.publish(Queue.ORDERS, message)
             self._told[message.order_id] = content
 
-    async def _tell_all_seen(self, begun: datetime) -> None:
-        """Tell what the first look showed, as of the time before it: what comes later may not have been in it."""
+    async def _tell_all_seen(self) -> None:
+        """Tell what the login shows, as of the time when it was asked for: what came later may not be in it yet."""
         shown = {*self._orders, *(parent_of(order_id) for order_id in self._orders)}
         await self.parts.publish(
             Queue.ORDERS,
             OrdersSeen(
-                timestamp=begun,
+                timestamp=self.session.asked_at,
                 portfolio_id=self.parts.portfolio,
                 trading_day=self.session.trading_day,
                 order_ids=tuple(sorted(shown)),

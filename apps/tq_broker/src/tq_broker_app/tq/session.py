@@ -11,6 +11,7 @@ import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
+from datetime import datetime
 from typing import Any, TypeVar
 
 from loguru import logger
@@ -41,6 +42,9 @@ class TqSession:
     ----------
     account_id, trading_day
         Of the login, once `start` has returned.
+    asked_at
+        When it was asked for (aware UTC), just as long: what the exchange had by then, the login shows. What came
+        later may be told to another login first.
     """
 
     def __init__(self, settings: TqSettings, *, lists_symbols: bool = False) -> None:
@@ -55,8 +59,9 @@ class TqSession:
         self._commands: asyncio.Queue[Callable[[], None]] | None = None
         self.account_id = ""
         self.trading_day = ""
+        self.asked_at: datetime
 
-    async def start(self) -> None:
+    async def start(self, now: datetime) -> None:
         """Log in.
 
         Raises
@@ -64,6 +69,7 @@ class TqSession:
         SessionOver
             It failed.
         """
+        self.asked_at = now
         self._thread.start()
         view = await asyncio.wrap_future(self._ready)
         self.account_id, self.trading_day = view.account_id, view.trading_day

@@ -90,7 +90,7 @@ async def _running(parts: Parts) -> AsyncGenerator[InsideBroker]:
     from tq_broker_app.tq.session import TqSession
 
     session = TqSession(parts.settings.tq, lists_symbols=True)
-    await session.start()
+    await session.start(parts.clock.now())
     orders, cache = MemoryOrders(), MemoryCache()
     submitter = OrderSubmitter(parts, session, "demo")
     services = (
