@@ -17,6 +17,11 @@ import pytest
 if find_spec("snapshot_pipelines"):
     import_module("snapshot_pipelines")  # before pytest takes the folder of its tests for the package of that name
 
+if find_spec("hypothesis"):  # the same examples in every run, however busy the machine is
+    examples = import_module("hypothesis").settings
+    examples.register_profile("repeatable", deadline=None, derandomize=True, max_examples=200)
+    examples.load_profile("repeatable")
+
 pytest.register_assert_rewrite(
     "quant_platform_kit.testing.broker_contract",
     "quant_platform_kit.testing.market_contract",

@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from quant_platform_kit.domain.errors import Damaged, LeaseLost, StoreError
 from quant_platform_kit.domain.redaction import hide
@@ -185,7 +185,6 @@ def test_the_eight_services_have_the_documented_images() -> None:
     assert [role.consumes for role in Role] == [True, True, False, False, False, True, True, True]
 
 
-@settings(deadline=None)
 @given(st.permutations(range(6)), st.sets(st.integers(0, 5)))
 def test_turns_are_taken_in_the_order_of_the_tickets(ready: list[int], leaving: set[int]) -> None:
     taken: list[int] = []

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import settings
 from pydantic import BaseModel, ConfigDict
 from quant_platform_kit.adapters.calendar_tables import load_calendar
 from quant_platform_kit.adapters.strategies import bind
@@ -26,9 +25,6 @@ from quant_platform_kit.domain.strategy import (
 )
 
 from .lossy_account import CLOSE, MON, World
-
-settings.register_profile("repeatable", deadline=None, derandomize=True, max_examples=200)
-settings.load_profile("repeatable")
 
 Decide = Callable[[StrategyManifest, StrategyContext], StrategyDecision]
 Columns = Mapping[str, Sequence[float]]
