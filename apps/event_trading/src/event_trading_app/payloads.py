@@ -28,9 +28,9 @@ Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class Payload(BaseModel):
-    """What every payload is: frozen, and without unknown fields, as a typing error would pass unseen."""
+    """What every payload is: frozen; fields that are not known are passed over, as newer code may have written them."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(frozen=True)
 
 
 class ExactAmount(StrEnum):
@@ -201,6 +201,8 @@ class TradeResult(Payload):
         What the command commits as long as it is open.
     intent_hash
         Of the signed answer, by which the venue names it; None if none was signed.
+    tx_hash
+        Of the transaction that settled it, where the venue told it.
     sends
         How often the same bytes were handed to the venue.
     at
@@ -218,6 +220,7 @@ class TradeResult(Payload):
     mode: str
     reason: str = ""
     intent_hash: str | None = None
+    tx_hash: str | None = None
     deadline: AwareDatetime
     sends: int = Field(ge=0)
     at: AwareDatetime
