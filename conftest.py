@@ -41,6 +41,7 @@ STAND_INS = (
     "venue_sandbox.cloud.storage",
     "venue_sandbox.servers.fault_proxy",
     "venue_sandbox.venues.longbridge",
+    "venue_sandbox.venues.near",
     "venue_sandbox.venues.schwab",
     "venue_sandbox.venues.tqsdk",
     "venue_sandbox.venues.tws",
