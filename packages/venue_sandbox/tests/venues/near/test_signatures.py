@@ -27,10 +27,7 @@ MESSAGE = {
 
 
 def test_the_hash_of_nep_413_is_the_one_that_near_api_js_publishes() -> None:
-    published = bytes(
-        [1, 152, 236, 223, 103, 218, 230, 0, 34, 54, 210, 18, 244, 68, 108, 252]
-        + [140, 166, 102, 57, 242, 4, 202, 234, 205, 94, 246, 245, 198, 141, 23, 250]
-    )
+    published = bytes.fromhex("0198ecdf67dae6002236d212f4446cfc8ca66639f204caeacd5ef6f5c68d17fa")
     assert nep413_hash("Hello NEAR!", NONCE, "round-toad.testnet") == published
 
 
