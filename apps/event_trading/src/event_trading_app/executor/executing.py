@@ -67,6 +67,12 @@ class Executor:
         if (fence := self.fences.pop(partition, None)) is not None:
             await fence.give_back()
 
+    async def renew(self) -> None:
+        """Renew what lasts for less than half of its time; raises `LeaseLost` where another worker has it."""
+        for fence in tuple(self.fences.values()):
+            if fence.holds():
+                await fence.require()
+
     async def handle(self, command: Command) -> None:
         """Bring a command as far as it goes, and tell where it stands; durable when it returns.
 

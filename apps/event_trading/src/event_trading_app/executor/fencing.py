@@ -19,6 +19,8 @@ LONGEST_LEASE = timedelta(seconds=6)
 """The session timeout of the bus: a lease that lasted longer would keep a successor waiting that has the partition."""
 MARGIN = timedelta(milliseconds=200)
 """Nothing is sent when less than this is left."""
+PATIENCE = 2
+"""So many leases long another one's is waited for."""
 LONGEST_WAIT_SECONDS = 0.5
 
 
@@ -35,7 +37,7 @@ class Fence(Protocol):
         ...
 
     async def take(self) -> None:
-        """Take it as soon as nobody has it."""
+        """Take it as soon as nobody has it; raises `LeaseLost` where somebody goes on having it."""
         ...
 
     async def require(self) -> None:
@@ -73,11 +75,18 @@ class LeaseFence:
         return self._lease is not None and self._lease.left > MARGIN
 
     async def take(self) -> None:
-        """Take it as soon as nobody has it."""
+        """Take it as soon as nobody has it.
+
+        A holder that is gone has run out after one lease. One that goes on renewing has got the partition, and this
+        process has lost it without hearing of it.
+        """
+        give_up = self._clock.monotonic() + PATIENCE * self._terms.duration.total_seconds()
         while not self.holds():
             try:
                 self._lease = await self._io(self._taken)
             except InProgress as error:
+                if self._clock.monotonic() >= give_up:
+                    raise LeaseLost(f"{self._key} goes on being held by another process: {error}") from error
                 await self._pause(min(error.retry_after.total_seconds(), LONGEST_WAIT_SECONDS))
 
     def _taken(self) -> Lease:

@@ -1,8 +1,8 @@
 """What is known of every command, in the store: its signed answer, written once, and its steps.
 
 ``trades/<account>/answers/<id>`` is the answer, where the id is a digest of account and quote: an account has one
-answer to a quote, and whoever creates the object decides which. ``trades/<account>/p<partition>/<hour>/<id>.<nnn>`` are its
-steps, each a create-only object of the kit; the hour is that of its expiry, so that what is open is found without
+answer to a quote, and whoever creates the object decides which. ``trades/<account>/p<partition>/<hour>/<id>.<nnn>`` are
+its steps, each a create-only object of the kit; the hour is that of its expiry, so that what is open is found without
 reading what is over. ``trades/<account>/open/p<partition>`` says before which hour all is over.
 """
 
@@ -219,8 +219,8 @@ class Ledger:
 
         An answer without a step is not among them: its command is handed out again by the bus.
         """
-        hour = since
-        while hour_of(hour) <= hour_of(until):
+        hour = since.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+        while hour <= until:
             root = f"{self._root}/p{partition:03}/{hour_of(hour)}"
             yield from OrderSteps(self._store, root).newest().items()
             hour += HOUR
