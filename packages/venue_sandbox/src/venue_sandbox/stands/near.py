@@ -16,7 +16,7 @@ from venue_sandbox.venues.near.tokens import token_of
 __all__ = ["ACCOUNT", "MODULE", "TOKEN_A", "TOKEN_B", "NearStand"]
 
 MODULE = "venue_sandbox.venues.near"
-ACCOUNT = "dusbx-solver.near"
+ACCOUNT = "dusbx000001.near"
 """The solver's account; accounts of NEAR are written small, and this is the sandbox's prefix."""
 TOKEN_A, TOKEN_B = "nep141:a.near", "nep141:b.near"
 POLL_SECONDS = 0.02

@@ -123,7 +123,7 @@ def test_what_makes_no_sense_is_answered_with_an_error(tmp_path: Path, text: str
         ({"kind": "lose_request"}, "lost", None),
         ({"kind": "lose_acknowledgement"}, "taken", None),
         ({"kind": "refuse", "message": "no"}, "refused", {"code": -32000, "message": "no"}),
-        ({"kind": "error_after"}, "taken", {"code": -32000, "message": "internal error"}),
+        ({"kind": "error_after"}, "taken", {"code": -32603, "message": "internal error"}),
         ({"kind": "late_answer", "seconds": 0.05}, "taken", "OK"),
         ({"kind": "delay_arrival", "seconds": 0.05}, "taken", "OK"),
         ({"kind": "hang", "operation": "quote_response"}, "taken", None),

@@ -35,7 +35,7 @@ __all__ = [
 ]
 
 ANSWER, CONNECT, QUOTE, STATUS = "quote_response", "connect", "quote", "quote_status"
-SERVER_ERROR = -32000
+SERVER_ERROR, INTERNAL_ERROR = -32000, -32603
 
 
 class NearFault(VenueFault):
@@ -89,7 +89,7 @@ class ErrorAfter(NearFault):
     """The request has its effect and is answered with an error."""
 
     kind: Literal["error_after"]
-    code: int = SERVER_ERROR
+    code: int = INTERNAL_ERROR
     message: str = "internal error"
 
 
