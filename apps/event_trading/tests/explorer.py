@@ -14,13 +14,13 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from event_trading_app.errors import Unanswered
+from event_trading_app.errors import Unanswered, VenueDown
 from event_trading_app.executor.executing import Executor
 from event_trading_app.executor.ledger import Command, Ledger, Trade, answer_id
 from event_trading_app.executor.parts import Parts, Terms
 from event_trading_app.executor.settling import Settler
 from event_trading_app.payloads import ExecuteTrade, TradeState
-from event_trading_app.ports import Sent, SignedAnswer
+from event_trading_app.ports import MayLeave, Sent, SignedAnswer
 from quant_platform_kit.adapters.clock import FrozenClock
 from quant_platform_kit.domain.errors import LeaseLost
 from quant_platform_kit.domain.identity import Mode
@@ -156,7 +156,10 @@ class Venue(MemoryVenue):
     async def prepare(self, command: ExecuteTrade, now: datetime) -> SignedAnswer:
         return signed(command, self._world.salt_now)
 
-    async def send(self, data: bytes) -> Sent:
+    async def send(self, data: bytes, may_leave: MayLeave) -> Sent:
+        await Wait()
+        if not may_leave():
+            raise VenueDown("nothing was sent")
         arrives, answers = self._world.way_of_a_message()
         if arrives:
             self._world.arrive(self._who, data)

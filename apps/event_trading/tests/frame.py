@@ -13,7 +13,7 @@ from event_trading_app.errors import Unanswered, VenueDown
 from event_trading_app.executor.ledger import Command, Ledger
 from event_trading_app.executor.parts import Parts, Terms
 from event_trading_app.payloads import ExactAmount, ExecuteTrade, Input
-from event_trading_app.ports import Sent, SignedAnswer
+from event_trading_app.ports import MayLeave, Sent, SignedAnswer
 from quant_platform_kit.adapters.clock import FrozenClock
 from quant_platform_kit.adapters.store_keys import check_key
 from quant_platform_kit.domain.digests import sha256
@@ -98,7 +98,9 @@ class MemoryVenue:
         self.prepared += 1
         return signed(command, self.current_salt)
 
-    async def send(self, data: bytes) -> Sent:
+    async def send(self, data: bytes, may_leave: MayLeave) -> Sent:
+        if not may_leave():
+            raise VenueDown("nothing was sent")
         said = self.says.pop(0) if self.says else Sent(acknowledged=True)
         if not isinstance(said, VenueDown):
             self.arrived.append(data)

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from event_trading_app.payloads import ExecuteTrade
 
-__all__ = ["Sent", "SignedAnswer", "Venue"]
+__all__ = ["MayLeave", "Sent", "SignedAnswer", "Venue", "always"]
+
+MayLeave = Callable[[], bool]
+"""Whether bytes may still leave at this instant."""
+
+
+def always() -> bool:
+    """Let bytes leave."""
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +79,13 @@ class Venue(Protocol):
         """
         ...
 
-    async def send(self, data: bytes) -> Sent:
+    async def send(self, data: bytes, may_leave: MayLeave) -> Sent:
         """Hand the bytes of a signed answer to the venue and return what it says; never send anything else.
+
+        Parameters
+        ----------
+        may_leave
+            Asked right before the bytes leave, with nothing to wait for in between: after a connection is there.
 
         Raises
         ------

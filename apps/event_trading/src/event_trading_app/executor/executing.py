@@ -21,12 +21,12 @@ from quant_platform_kit.services.operate.switches import switched_off
 from event_trading_app.errors import Unanswered, VenueDown
 from event_trading_app.executor.fencing import Fence, LeaseFence
 from event_trading_app.executor.ledger import Answer, Command, Trade, answer_id
-from event_trading_app.executor.machine import DOUBT, EXPIRED, REFUSED, Move, after_send, next_move
+from event_trading_app.executor.machine import DOUBT, EXPIRED, REFUSED, Move, after_nothing_left, after_send, next_move
 from event_trading_app.executor.parts import Parts, Point
 from event_trading_app.executor.recovery import Pauses, recover
 from event_trading_app.executor.telling import other_command, result_of
 from event_trading_app.payloads import TradeState
-from event_trading_app.ports import Sent, SignedAnswer
+from event_trading_app.ports import SignedAnswer
 
 __all__ = ["ROLE", "Executor", "lease_fence"]
 
@@ -161,28 +161,39 @@ class Executor:
         trade = await self._step(trade, TradeState.SENT)
         parts.reached(Point.INTENDED)
         if off := await parts.io(self._switches):
-            return await self._kept_back(trade, TradeState.REJECTED, REFUSED + "; ".join(off))
+            state = after_nothing_left(trade.standing, TradeState.REJECTED)
+            return await self._step(trade, state, REFUSED + "; ".join(off))
         parts.reached(Point.LEAVING)
-        if not fence.holds():
-            raise LeaseLost(f"the lease of partition {trade.answer.command.partition} ran out: nothing was sent")
-        if self._is_late(trade):
-            return await self._kept_back(trade, TradeState.EXPIRED, EXPIRED + self._late(trade))
-        said, note = await self._answer(await self._bytes(trade))
+        state, note = await self._handed_over(trade, fence)
         parts.reached(Point.ANSWERED)
-        trade = await self._step(trade, after_send(trade.standing, said), note)
+        trade = await self._step(trade, state, note)
         parts.reached(Point.ANSWER_RECORDED)
         return trade
+
+    async def _handed_over(self, trade: Trade, fence: Fence) -> tuple[TradeState, str]:
+        """Hand the bytes to the venue; return where the answer stands then, and why.
+
+        Raises
+        ------
+        LeaseLost
+            The lease had run out before they left.
+        """
+        answer = await self._bytes(trade)
+        try:
+            said = await self.parts.venue.send(answer.data, lambda: fence.holds() and not self._is_late(trade))
+        except Unanswered as error:
+            return after_send(trade.standing, None), str(error)
+        except VenueDown as error:
+            if not fence.holds():
+                raise LeaseLost("the lease of a partition ran out, and nothing was sent") from error
+            if self._is_late(trade):
+                return after_nothing_left(trade.standing, TradeState.EXPIRED), EXPIRED + self._late(trade)
+            return TradeState.UNKNOWN, str(error)
+        return after_send(trade.standing, said), said.reason
 
     async def _bytes(self, trade: Trade) -> SignedAnswer:
         assert trade.answer.signed is not None, "only what was signed is sent"
         return trade.answer.signed
-
-    async def _answer(self, answer: SignedAnswer) -> tuple[Sent | None, str]:
-        try:
-            said = await self.parts.venue.send(answer.data)
-        except (Unanswered, VenueDown) as error:
-            return None, str(error)
-        return said, said.reason
 
     def _is_late(self, trade: Trade) -> bool:
         return self.parts.clock.now() >= trade.asked.expires_at
@@ -190,10 +201,6 @@ class Executor:
     def _switches(self) -> list[str]:
         parts = self.parts
         return switched_off(parts.store, parts.service, parts.account, parts.mode)
-
-    async def _kept_back(self, trade: Trade, state: TradeState, note: str) -> Trade:
-        """Record that nothing left this time: the end of an answer that was never sent before."""
-        return await self._step(trade, state if trade.standing.sends == 1 else TradeState.UNKNOWN, note)
 
     async def _step(self, trade: Trade, state: TradeState, note: str = "") -> Trade:
         epoch, at = self._fence(trade).epoch, self.parts.clock.now()

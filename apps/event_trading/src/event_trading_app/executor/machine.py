@@ -122,6 +122,14 @@ def after_send(standing: Standing, said: Sent | None) -> TradeState:
     return TradeState.REJECTED if standing.sends == 1 else TradeState.UNKNOWN
 
 
+def after_nothing_left(standing: Standing, end: TradeState) -> TradeState:
+    """Return where a command stands after an intent to send it, if certainly nothing has left this time.
+
+    It comes to an end if this was its first intent; before an earlier one its bytes may have left.
+    """
+    return end if standing.sends == 1 else TradeState.UNKNOWN
+
+
 def after_look(standing: Standing, times: Times, now: datetime, *, used: bool) -> TradeState:
     """Return where a command stands after the venue has said whether its answer was settled."""
     if used:
