@@ -76,10 +76,12 @@ def event(payload: dict[str, Any], **change: Any) -> Event:
 
 
 @asynccontextmanager
-async def scripted(folder: Path, speak: Callable[[ServerConnection], Awaitable[None]]) -> AsyncGenerator[str]:
+async def scripted(
+    folder: Path, speak: Callable[[ServerConnection], Awaitable[None]], **more: Any
+) -> AsyncGenerator[str]:
     """Serve a bus on which each connection is spoken to by a function; yield its path."""
     path = str(folder / "bus")
-    async with unix_serve(speak, path):
+    async with unix_serve(speak, path, **more):
         yield path
 
 

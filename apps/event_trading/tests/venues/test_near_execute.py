@@ -390,6 +390,44 @@ def test_an_answer_whose_sending_is_given_up_disturbs_no_other(tmp_path: Path) -
     asyncio.run(scene())
 
 
+def test_bytes_that_may_not_leave_any_more_do_not(tmp_path: Path) -> None:
+    async def scene(at: Scene) -> None:
+        async with at.venue() as venue:
+            answer = await venue.prepare(command(await at.quote()), CLOCK.now())
+            with pytest.raises(VenueDown, match="nothing was sent"):
+                await venue.send(answer.data, lambda: False)
+            assert not await at.look("answers")
+            assert await venue.send(answer.data, lambda: True) == OK
+
+    play(tmp_path, scene)
+
+
+def test_whether_bytes_may_leave_is_asked_when_a_connection_is_there(tmp_path: Path) -> None:
+    connected: list[int] = []
+    asked: list[int] = []
+
+    async def speak(wire: ServerConnection) -> None:
+        async for _ in wire:
+            await wire.send('{"id": 1, "result": "OK"}')
+
+    async def hold(connection: ServerConnection, request: Any) -> None:
+        await asyncio.sleep(0.1)
+        connected.append(1)
+
+    def may_leave() -> bool:
+        asked.append(len(connected))
+        return True
+
+    async def scene() -> None:
+        async with scripted(tmp_path, speak, process_request=hold) as path:
+            bus = AnswerBus(opener(path), 1.0)
+            assert await bus.send(frames(1)[0], may_leave) == OK
+            assert asked == [1]
+            await bus.close()
+
+    asyncio.run(scene())
+
+
 # --- against a node that says what a test wants ----------------------------------------------------
 
 

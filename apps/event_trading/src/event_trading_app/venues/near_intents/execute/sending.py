@@ -17,7 +17,7 @@ from websockets.exceptions import WebSocketException
 from websockets.protocol import State
 
 from event_trading_app.errors import Unanswered, VenueDown
-from event_trading_app.ports import MayLeave, Sent
+from event_trading_app.ports import MayLeave, Sent, always
 
 __all__ = ["AnswerBus", "Open", "bus_at"]
 
@@ -38,10 +38,17 @@ def bus_at(url: str, token: str, timeout: float = 5.0) -> Open:
 
 @dataclass(slots=True, eq=False)
 class _Line:
-    """One connection: who waits on it for which reply, and how much was heard on it."""
+    """One connection: who waits on it for which reply, and how much was heard on it.
+
+    Attributes
+    ----------
+    turn
+        Of whoever writes: nobody waits for another's message between the last look and his own.
+    """
 
     wire: ClientConnection
     closing: Callable[[], Any]
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     waiting: defaultdict[object, deque[asyncio.Future[Reply]]] = field(
         default_factory=lambda: defaultdict[object, deque[asyncio.Future[Reply]]](deque)
     )
@@ -83,10 +90,6 @@ class _Line:
         self.waiting.clear()
 
 
-def _always() -> bool:
-    return True
-
-
 class AnswerBus:
     """The solver bus, as far as answers go: one connection, opened when it is needed, for many answers at a time.
 
@@ -102,13 +105,13 @@ class AnswerBus:
         self._opening = asyncio.Lock()
         self._readers: set[asyncio.Task[None]] = set()
 
-    async def send(self, data: bytes, may_leave: MayLeave = _always) -> Sent:
+    async def send(self, data: bytes, may_leave: MayLeave = always) -> Sent:
         """Write the bytes of an answer and return what the venue says.
 
         Parameters
         ----------
         may_leave
-            Asked when there is a connection, right before the bytes are written.
+            Asked when there is a connection and nobody else writes on it, right before the bytes are written.
 
         Raises
         ------
@@ -120,16 +123,21 @@ class AnswerBus:
         text = data.decode()
         number = json.loads(text)["id"]
         line = await self._standing()
-        if not may_leave():
-            raise VenueDown("an answer may not be sent any more; nothing was sent")
         heard, future = line.heard, line.expect(number)
+        leaving = False
         try:
             async with asyncio.timeout(self._seconds):
-                await line.wire.send(text)
+                async with line.turn:
+                    if not may_leave():
+                        raise VenueDown("an answer may not be sent any more; nothing was sent")
+                    leaving = True
+                    await line.wire.send(text)
                 return _said(await future)
         except TimeoutError:
             if line.heard == heard:
                 self._drop(line)
+            if not leaving:
+                raise VenueDown("the connection to the venue takes nothing; nothing was sent") from None
             raise Unanswered(f"the venue did not answer within {self._seconds:g} s") from None
         except (WebSocketException, OSError) as error:
             raise Unanswered(f"the connection to the venue ended while an answer was sent: {_told(error)}") from None

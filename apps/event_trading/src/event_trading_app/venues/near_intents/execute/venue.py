@@ -10,7 +10,7 @@ from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.ports.clock import Clock
 
 from event_trading_app.payloads import ExecuteTrade
-from event_trading_app.ports import MayLeave, Sent, SignedAnswer
+from event_trading_app.ports import MayLeave, Sent, SignedAnswer, always
 from event_trading_app.venues.near_intents.execute.keys import Key
 from event_trading_app.venues.near_intents.execute.looking import Node
 from event_trading_app.venues.near_intents.execute.sending import AnswerBus
@@ -59,7 +59,7 @@ class NearVenue:
             raise InvalidInput(f"deadline {command.deadline} of the command is over: it is {now}")
         return sign_answer(command, self.key, await self._remembered_salt(), self.standard)
 
-    async def send(self, data: bytes, may_leave: MayLeave) -> Sent:
+    async def send(self, data: bytes, may_leave: MayLeave = always) -> Sent:
         """Hand bytes to the venue and return what it says; `Unanswered` or `VenueDown` where it says nothing."""
         said = await self.bus.send(data, may_leave)
         if not said.acknowledged and "salt" in said.reason:
