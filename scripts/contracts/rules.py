@@ -34,6 +34,13 @@ ROOMS_OF_APPS = {
 }
 """Rooms of apps, and the libraries that an app which asks for them imports there and nowhere else."""
 
+ROOMS_OF_VENUES = {
+    "ingest": ("websockets",),
+    "normalize": (),
+    "execute": ("aiohttp", "base58", "nacl", "websockets"),
+}
+"""The same, of the rooms that each venue below an app's ``venues`` has."""
+
 Plant = tuple[str, str]
 
 
@@ -123,10 +130,10 @@ def _libraries(tree: Checkout) -> Iterator[Rule]:
             yield _known_to(tree, f"Only {member.folder} imports its client library", own, known_to)
     homes = _homes(tree)
     for library, rooms in sorted(homes.items()):
-        (room,) = {name.rpartition(".")[2] for name in rooms}
+        named = " or ".join(sorted({name.rpartition(".")[2] for name in rooms}))
         elsewhere = (_at_home(member) for member in tree.members if library in member.requires and not member.is_app)
         known_to = (*rooms, *(name for names in elsewhere for name in names), *tree.outside)
-        yield _known_to(tree, f"Of apps only the room {room} imports {library}", (library,), known_to)
+        yield _known_to(tree, f"Of apps only the room {named} imports {library}", (library,), known_to)
     for name, libraries, rooms in (
         ("HTTP stands in kit.web", WEB_LIBRARIES, ("web",)),
         ("Templates stand in kit.web, kit.report and the page of a snapshot", TEMPLATE_LIBRARIES, ("report", "web")),
@@ -218,6 +225,15 @@ def _rooms_of(tree: Checkout, app: Member) -> Iterator[tuple[str, str]]:
         for room in tree.rooms(package):
             libraries = ROOMS_OF_APPS.get(room.rpartition(".")[2], ())
             yield from ((room, name) for name in libraries if name in app.requires | app.comes_with)
+        yield from _rooms_of_venues(tree, app, f"{package}.venues")
+
+
+def _rooms_of_venues(tree: Checkout, app: Member, venues: str) -> Iterator[tuple[str, str]]:
+    """Yield the rooms of an app's venues that are there for a library, each with the library."""
+    if venues in tree.rooms(venues.partition(".")[0]):
+        for room in (room for venue in tree.rooms(venues) for room in tree.rooms(venue)):
+            libraries = ROOMS_OF_VENUES.get(room.rpartition(".")[2], ())
+            yield from ((room, name) for name in libraries if name in app.requires)
 
 
 def _homes(tree: Checkout) -> dict[str, tuple[str, ...]]:
