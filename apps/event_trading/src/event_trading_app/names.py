@@ -37,16 +37,11 @@ class Service(Enum):
     ARCHIVER = "archiver"
 
     @property
-    def group(self) -> str:
-        """The consumer group of the role: one for all of its instances."""
-        return f"event-trading-{self.value}"
+    def stage(self) -> str:
+        """The name of its stage: of its consumer group, and of its dead letters, which are in ``dead.<stage>``."""
+        return self.value
 
     @property
     def offset(self) -> int:
         """Its place among the services: its port is that of the first plus this."""
         return list(Service).index(self)
-
-    @property
-    def stage(self) -> str:
-        """The stage whose dead letters are its own: the topic is ``dead.`` and this."""
-        return self.value
