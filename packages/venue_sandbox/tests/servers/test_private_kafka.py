@@ -77,7 +77,7 @@ def test_a_jar_that_was_changed_later_is_not_run(checkout: Path, monkeypatch: py
     listed(monkeypatch, b"the jar")
     folder = kafka_jars.kafka_jars(lambda line: None)
     (folder / "thing-1.jar").write_bytes(b"changed")
-    with pytest.raises(CannotRun, match="thing-1.jar has the SHA-256"):
+    with pytest.raises(CannotRun, match=r"thing-1\.jar has the SHA-256"):
         kafka_jars.kafka_jars(lambda line: None)
     (folder / "other-1.jar").write_bytes(b"added")
     with pytest.raises(CannotRun, match=r"has not the jars of kafka_jars.txt: other-1.jar; remove it and run again"):
