@@ -147,6 +147,28 @@ def test_a_salt_that_was_rotated_out_is_refused_and_then_asked_for_again(tmp_pat
     play(tmp_path, scene)
 
 
+def test_a_venue_that_is_ready_has_its_connection_and_its_salt(tmp_path: Path) -> None:
+    async def scene(at: Scene) -> None:
+        async with at.venue() as venue:
+            await venue.ready()
+            assert len((await at.look("state"))["sockets"]) == 1
+            asked = command(await at.quote())
+            await asyncio.gather(*(venue.prepare(asked, CLOCK.now()) for _ in range(5)))
+            assert (await at.look("requests"))["current_salt"] == 1
+
+    play(tmp_path, scene)
+
+
+def test_many_who_need_the_salt_ask_for_it_once(tmp_path: Path) -> None:
+    async def scene(at: Scene) -> None:
+        async with at.venue() as venue:
+            asked = command(await at.quote())
+            await asyncio.gather(*(venue.prepare(asked, CLOCK.now()) for _ in range(20)))
+            assert (await at.look("requests"))["current_salt"] == 1
+
+    play(tmp_path, scene)
+
+
 def test_a_salt_is_remembered_for_a_while_only(tmp_path: Path) -> None:
     async def scene(at: Scene) -> None:
         async with at.venue(salt_seconds=0.05) as venue:
@@ -373,18 +395,25 @@ def test_answers_under_way_when_the_bus_is_closed_are_unanswered(tmp_path: Path)
 
 
 def test_an_answer_whose_sending_is_given_up_disturbs_no_other(tmp_path: Path) -> None:
-    async def speak(wire: ServerConnection) -> None:
+    opened: list[int] = []
+
+    async def slowly(connection: ServerConnection, request: Any) -> None:
+        opened.append(1)
         await asyncio.sleep(0.1)
+
+    async def speak(wire: ServerConnection) -> None:
         async for message in wire:
             await wire.send(json.dumps({"id": json.loads(message)["id"], "result": "OK"}))
 
     async def scene() -> None:
-        async with scripted(tmp_path, speak) as path:
+        async with scripted(tmp_path, speak, process_request=slowly) as path:
             bus = AnswerBus(opener(path), SECONDS)
             given_up = asyncio.create_task(bus.send(frames(1)[0]))
-            await asyncio.sleep(0.02)
+            await until(lambda: opened)
             given_up.cancel()
+            await asyncio.sleep(0.15)
             assert await asyncio.gather(*(bus.send(data) for data in frames(3))) == [OK] * 3
+            assert len(opened) == 1
             await bus.close()
 
     asyncio.run(scene())
@@ -423,6 +452,45 @@ def test_whether_bytes_may_leave_is_asked_when_a_connection_is_there(tmp_path: P
             bus = AnswerBus(opener(path), 1.0)
             assert await bus.send(frames(1)[0], may_leave) == OK
             assert asked == [1]
+            await bus.close()
+
+    asyncio.run(scene())
+
+
+def test_of_equal_messages_the_first_gets_the_first_word(tmp_path: Path) -> None:
+    async def speak(wire: ServerConnection) -> None:
+        for _ in range(2):
+            await wire.recv()
+        await wire.send('{"id": 1, "result": "OK"}')
+        await wire.send('{"id": 1, "error": {"code": -32000, "message": "nonce already used"}}')
+        await wire.wait_closed()
+
+    async def scene() -> None:
+        async with scripted(tmp_path, speak) as path:
+            bus = AnswerBus(opener(path), SECONDS)
+            said = await asyncio.gather(*(bus.send(frames(1)[0]) for _ in range(2)))
+            assert [it.acknowledged for it in said] == [True, False]
+            await bus.close()
+
+    asyncio.run(scene())
+
+
+def test_a_connection_that_ends_while_bytes_leave_leaves_it_open_whether_they_arrived(tmp_path: Path) -> None:
+    async def speak(wire: ServerConnection) -> None:
+        await wire.wait_closed()
+
+    async def scene() -> None:
+        async with scripted(tmp_path, speak) as path:
+            bus = AnswerBus(opener(path), SECONDS)
+            await bus.ready()
+            assert bus._line is not None
+
+            async def fail(_: str) -> None:
+                raise ConnectionResetError("reset by peer")
+
+            bus._line.wire.send = fail  # type: ignore[method-assign]
+            with pytest.raises(Unanswered, match="ended while an answer was sent: ConnectionResetError"):
+                await bus.send(frames(1)[0])
             await bus.close()
 
     asyncio.run(scene())

@@ -82,12 +82,11 @@ def test_a_command_is_these_very_bytes() -> None:
 
 
 def test_another_command_key_or_salt_is_another_nonce() -> None:
-    first = sign_answer(command(number=1), KEY, SALT).nonce
     asked = command(number=1)
     other_key = Key(b"k" * 32)
     nonces = {
-        first,
-        sign_answer(command(number=2), KEY, SALT).nonce,
+        sign_answer(asked, KEY, SALT).nonce,
+        sign_answer(asked.model_copy(update={"command_id": "2" * 64}), KEY, SALT).nonce,
         sign_answer(asked, KEY, b"salt").nonce,
         sign_answer(asked, other_key, SALT).nonce,
     }

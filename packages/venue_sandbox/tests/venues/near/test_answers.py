@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 from venue_sandbox.exchange.clock import VenueClock
+from venue_sandbox.venues.near.errors import Rejected
 from venue_sandbox.venues.near.nonces import Nonce
 from venue_sandbox.venues.near.settings import Settings
+from venue_sandbox.venues.near.signatures import read_signed
 
 from .frame import FUNDS, OTHER, SOLVER, A, B, Connection, Wire, answer, at, play
 
@@ -221,6 +223,36 @@ def test_a_key_that_is_not_registered_signs_for_nobody(tmp_path: Path) -> None:
             await wire.asked()
             wire.venue.contract.keys[SOLVER].clear()
             assert "is not registered" in await respond(solver, answer(wire.venue, await solver.quote()))
+
+    play(tmp_path, scene)
+
+
+def test_what_was_signed_once_is_one_answer_however_it_is_written(tmp_path: Path) -> None:
+    async def scene(wire: Wire) -> None:
+        async with wire.subscribed() as solver:
+            await wire.asked()
+            document = answer(wire.venue, await solver.quote())
+            assert await respond(solver, document) == "OK"
+            assert await respond(solver, dict(reversed(document.items()))) == "OK"
+            assert [row["outcome"] for row in await wire.look("answers")] == ["taken", "duplicate"]
+            assert len({row["digest"] for row in await wire.look("answers")}) == 2
+
+    play(tmp_path, scene)
+
+
+def test_answers_that_share_a_nonce_do_not_settle_together(tmp_path: Path) -> None:
+    async def scene(wire: Wire) -> None:
+        async with wire.subscribed() as solver:
+            await wire.asked()
+            told = await solver.quote()
+            until = wire.venue.clock.now() + timedelta(seconds=120)
+            signed = [read_signed(answer(wire.venue, told, 300, deadline=until)["signed_data"])]
+            signed.append(
+                read_signed(answer(wire.venue, told, diff={A: "-1000", B: "300"}, deadline=until)["signed_data"])
+            )
+            with pytest.raises(Rejected, match="of the same settlement"):
+                wire.venue.contract.execute(signed, wire.venue.clock.now())
+            assert not wire.venue.contract.used
 
     play(tmp_path, scene)
 

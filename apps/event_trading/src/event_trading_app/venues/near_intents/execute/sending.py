@@ -144,6 +144,10 @@ class AnswerBus:
         finally:
             line.forget(number, future)
 
+    async def ready(self) -> None:
+        """Connect, if there is no connection that stands; `VenueDown` where there is none to be had."""
+        await self._standing()
+
     async def close(self) -> None:
         """End the connection; whoever waits for a reply is told that there is none."""
         if self._line is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -42,6 +43,7 @@ class NearVenue:
     salt_seconds: float = SALT_SECONDS
     _salt: bytes = b""
     _salt_until: float = field(default=float("-inf"))
+    _asking: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def prepare(self, command: ExecuteTrade, now: datetime) -> SignedAnswer:
         """Sign the answer that a command asks for: the same command, key and salt give the same bytes.
@@ -80,10 +82,16 @@ class NearVenue:
         self._salt, self._salt_until = salt, self.clock.monotonic() + self.salt_seconds
         return salt
 
+    async def ready(self) -> None:
+        """Connect and ask for the salt, so that the first answer need not; `VenueDown` where that cannot be done."""
+        await self.bus.ready()
+        await self._remembered_salt()
+
     async def close(self) -> None:
         """End all connections."""
         await self.bus.close()
         await self.node.close()
 
     async def _remembered_salt(self) -> bytes:
-        return self._salt if self.clock.monotonic() < self._salt_until else await self.salt()
+        async with self._asking:
+            return self._salt if self.clock.monotonic() < self._salt_until else await self.salt()
