@@ -112,8 +112,6 @@ class Follower:
 def _places(consumer: Consumer, topics: Collection[str]) -> list[Place]:
     known: Mapping[str, Any] = consumer.list_topics(timeout=ASK_SECONDS).topics
     if missing := [name for name in topics if name not in known or not known[name].partitions]:
-        for name in missing:
-            consumer.list_topics(name, timeout=ASK_SECONDS)  # a broker that makes topics by itself makes it now
         raise BusDown(f"{', '.join(missing)} are not there yet")
     return [Place(name, number) for name in topics for number in known[name].partitions]
 

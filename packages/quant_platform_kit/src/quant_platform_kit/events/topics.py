@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import KafkaError, KafkaException, Producer
 from confluent_kafka.admin import (
     AdminClient,
     ConfigResource,  # pyright: ignore[reportPrivateImportUsage]
@@ -88,22 +88,32 @@ class Drift:
 def declare(settings: Settings, topics: Iterable[Topic]) -> tuple[Drift, ...]:
     """Make the topics that are missing, and return what differs of those that were there; these are not altered.
 
-    A mock broker makes topics by itself, and has no settings of them: nothing is done there.
+    A mock broker makes topics by itself once a producer asks for them, and has no settings of them.
 
     Raises
     ------
     BusDown
         The bus does not answer.
     """
-    if settings.mock:
-        return ()
     wanted = {topic.name: topic for topic in topics}
+    if settings.mock:
+        _ask_for(settings, wanted)
+        return ()
     admin: Admin = AdminClient(client_config(settings))
     try:
         known = _partitions(admin)
         _make(admin, [topic for name, topic in wanted.items() if name not in known])
         there = [topic for name, topic in wanted.items() if name in known]
         return tuple(_differences(there, known, _settings(admin, there)))
+    except KafkaException as error:
+        raise bus_error(error) from error
+
+
+def _ask_for(settings: Settings, names: Iterable[str]) -> None:
+    producer: Admin = Producer(client_config(settings))
+    try:
+        for name in names:
+            producer.list_topics(name, timeout=ASK_SECONDS)
     except KafkaException as error:
         raise bus_error(error) from error
 
