@@ -30,6 +30,9 @@ class NoFence:
     async def require(self) -> None:
         """Ask nobody."""
 
+    async def renew(self) -> None:
+        """Ask nobody."""
+
     async def give_back(self) -> None:
         """Tell nobody."""
 
@@ -76,6 +79,9 @@ class UsedOn:
     async def require(self) -> None:
         if not self._given_back:
             await self._fence.require()
+
+    async def renew(self) -> None:
+        await self.require()
 
     async def give_back(self) -> None:
         self._epoch, self._given_back = self._fence.epoch, True

@@ -70,8 +70,7 @@ class Executor:
     async def renew(self) -> None:
         """Renew what lasts for less than half of its time; raises `LeaseLost` where another worker has it."""
         for fence in tuple(self.fences.values()):
-            if fence.holds():
-                await fence.require()
+            await fence.renew()
 
     async def handle(self, command: Command) -> None:
         """Bring a command as far as it goes, and tell where it stands; durable when it returns.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import suppress
 from datetime import timedelta
 from typing import Protocol
@@ -44,6 +45,10 @@ class Fence(Protocol):
         """Make sure that it lasts, renewing it when less than half is left; raises `LeaseLost` where it does not."""
         ...
 
+    async def renew(self) -> None:
+        """Renew it when less than half is left, unless that is under way, or too late."""
+        ...
+
     async def give_back(self) -> None:
         """Let a successor begin at once."""
         ...
@@ -62,6 +67,7 @@ class LeaseFence:
         self._terms = LeaseTerms(duration, timedelta(0))
         self._io, self._pause = io, pause
         self._lease: Lease | None = None
+        self._lock = asyncio.Lock()
 
     @property
     def epoch(self) -> int:
@@ -97,12 +103,21 @@ class LeaseFence:
         lease = self._lease
         if lease is None:
             raise LeaseLost(f"{self._key} was given back")
-        if lease.left < self._terms.duration / 2:
-            await self._io(lambda: lease.require(MARGIN))
+        if lease.left >= self._terms.duration / 2:
+            return
+        async with self._lock:  # two that renew at once would each take the other for another process
+            if lease.left < self._terms.duration / 2:
+                await self._io(lambda: lease.require(MARGIN))
+
+    async def renew(self) -> None:
+        """Renew it when less than half is left."""
+        if self.holds() and not self._lock.locked():
+            await self.require()
 
     async def give_back(self) -> None:
         """Let a successor begin at once; a store that does not answer lets it wait until the lease has run out."""
         lease, self._lease = self._lease, None
         if lease is not None and lease.left > timedelta(0):
-            with suppress(StoreError, LeaseLost):
-                await self._io(lease.release)
+            async with self._lock:
+                with suppress(StoreError, LeaseLost):
+                    await self._io(lease.release)

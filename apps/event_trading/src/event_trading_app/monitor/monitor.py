@@ -131,8 +131,7 @@ class Monitor:
                 break
             await self._settle(name, each)
         for fence in tuple(self.fences.values()):
-            if fence.holds():
-                await fence.require()
+            await fence.renew()
 
     async def tidy(self) -> None:
         """Record before which hour everything is over, so that nobody reads it again."""
