@@ -81,7 +81,7 @@ class UsedOn:
             await self._fence.require()
 
     async def renew(self) -> None:
-        await self.require()
+        await self._fence.renew()
 
     async def give_back(self) -> None:
         self._epoch, self._given_back = self._fence.epoch, True
