@@ -314,11 +314,6 @@ def said_by(tmp_path: Path, *replies: str | bytes, data: bytes | None = None) ->
 @pytest.mark.parametrize(
     "reply",
     [
-        "{",
-        "[]",
-        '{"id": 2, "result": "OK"}',
-        '{"id": null, "error": {"message": "Parse error"}}',
-        '{"id": [1], "result": "OK"}',
         '{"id": 1}',
         '{"id": 1, "result": null}',
         '{"id": 1, "result": "PENDING"}',
@@ -326,12 +321,24 @@ def said_by(tmp_path: Path, *replies: str | bytes, data: bytes | None = None) ->
         '{"id": 1, "error": {"code": -32603, "message": "boom"}}',
         '{"id": 1, "error": {"code": -32000, "message": "Internal server error"}}',
         '{"id": 1, "error": {"code": -32000, "message": "upstream timed out"}}',
-        '{"method": "event", "params": {"data": {"quote_id": "q"}}}',
     ],
 )
 def test_what_does_not_say_that_an_answer_was_refused_leaves_it_open(tmp_path: Path, reply: str) -> None:
-    with pytest.raises(Unanswered):
+    with pytest.raises(Unanswered, match="does not say whether it took the answer"):
         said_by(tmp_path, reply)
+
+
+def test_what_is_no_reply_to_an_answer_says_nothing_of_it(tmp_path: Path) -> None:
+    replies = (
+        "{",
+        "[]",
+        '{"id": 2, "result": "OK"}',
+        '{"id": null, "error": {"message": "Parse error"}}',
+        '{"id": [1], "result": "OK"}',
+        '{"method": "event", "params": {"data": {"quote_id": "q"}}}',
+    )
+    with pytest.raises(Unanswered, match=r"did not answer within 0\.2 s"):
+        said_by(tmp_path, *replies)
 
 
 def test_words_for_others_are_passed_over(tmp_path: Path) -> None:
@@ -499,13 +506,15 @@ def test_a_connection_that_ends_while_bytes_leave_leaves_it_open_whether_they_ar
 # --- against a node that says what a test wants ----------------------------------------------------
 
 
-def asked_of(tmp_path: Path, body: str | bytes, status: int, ask: Callable[[Node], Awaitable[Any]]) -> Any:
-    """Return what is read of a node that says this to everything."""
+def asked_of(tmp_path: Path, bodies: list[tuple[str | bytes, int]], ask: Callable[[Node], Awaitable[Any]]) -> list[Any]:
+    """Return what is read of a node that says one thing after another, each with a status."""
+    waiting = list(bodies)
 
     async def say(_: web.Request) -> web.Response:
+        body, status = waiting.pop(0)
         return web.Response(status=status, body=body)
 
-    async def scene() -> Any:
+    async def scene() -> list[Any]:
         application = web.Application()
         application.add_routes([web.post("/near", say)])
         runner, path = web.AppRunner(application), str(tmp_path / "node")
@@ -513,12 +522,19 @@ def asked_of(tmp_path: Path, body: str | bytes, status: int, ask: Callable[[Node
         await web.UnixSite(runner, path).start()
         node = Node("http://node/near", 1.0, lambda: ClientSession(connector=UnixConnector(path)))
         try:
-            return await ask(node)
+            return [await _or_error(ask(node)) for _ in bodies]
         finally:
             await node.close()
             await runner.cleanup()
 
     return asyncio.run(scene())
+
+
+async def _or_error(answer: Awaitable[Any]) -> Any:
+    try:
+        return await answer
+    except VenueDown as error:
+        return error
 
 
 def result(value: Any) -> str:
@@ -532,41 +548,51 @@ ASKED: dict[str, Callable[[Node], Awaitable[Any]]] = {
 }
 
 
+NO_ANSWERS: list[tuple[str | bytes, int]] = [
+    ("", 200),
+    ("<html>", 200),
+    ("[]", 200),
+    ("{}", 200),
+    (b"\xff\xfe", 200),
+    (json.dumps({"result": {"result": None}}), 200),
+    (json.dumps({"result": {"result": [999]}}), 200),
+    (json.dumps({"result": {"error": "wasm execution failed"}}), 200),
+    (json.dumps({"error": {"message": "UNKNOWN_BLOCK"}}), 200),
+    (result(None), 200),
+    (result(1), 200),
+    (result("true"), 200),
+    (result(["1"]), 200),
+    (result(["1", "-2"]), 200),
+    (result(["1", 2]), 200),
+    (result("0102"), 200),
+    (result("0102030g"), 200),
+    (result(True), 503),
+    (result(["5", "0"]), 500),
+    (result("01020304"), 404),
+]
+
+
 @pytest.mark.parametrize("ask", ASKED)
+def test_what_a_node_says_that_is_no_answer_is_none(tmp_path: Path, ask: str) -> None:
+    read = asked_of(tmp_path, NO_ANSWERS, ASKED[ask])
+    taken = [body for (body, _), said in zip(NO_ANSWERS, read, strict=True) if not isinstance(said, VenueDown)]
+    assert not taken
+
+
 @pytest.mark.parametrize(
-    ("body", "status"),
+    ("ask", "said", "read"),
     [
-        ("", 200),
-        ("<html>", 200),
-        ("[]", 200),
-        ("{}", 200),
-        (b"\xff\xfe", 200),
-        (json.dumps({"result": {"result": None}}), 200),
-        (json.dumps({"result": {"result": [999]}}), 200),
-        (json.dumps({"result": {"error": "wasm execution failed"}}), 200),
-        (json.dumps({"error": {"message": "UNKNOWN_BLOCK"}}), 200),
-        (result(None), 200),
-        (result(1), 200),
-        (result("true"), 200),
-        (result(["1"]), 200),
-        (result(["1", "-2"]), 200),
-        (result(["1", 2]), 200),
-        (result("0102"), 200),
-        (result("0102030g"), 200),
-        (result(True), 503),
+        ("salt", "01020304", b"\x01\x02\x03\x04"),
+        ("used", True, True),
+        ("used", False, False),
+        ("balances", ["5", "0"], {A: 5, B: 0}),
     ],
 )
-def test_what_a_node_says_that_is_no_answer_is_none(tmp_path: Path, ask: str, body: str | bytes, status: int) -> None:
-    with pytest.raises(VenueDown):
-        asked_of(tmp_path, body, status, ASKED[ask])
+def test_what_a_node_says_is_read(tmp_path: Path, ask: str, said: Any, read: Any) -> None:
+    assert asked_of(tmp_path, [(result(said), 200)], ASKED[ask]) == [read]
 
 
-def test_what_a_node_says_is_read(tmp_path: Path) -> None:
-    assert asked_of(tmp_path, result("01020304"), 200, ASKED["salt"]) == b"\x01\x02\x03\x04"
-    (tmp_path / "2").mkdir()
-    assert asked_of(tmp_path / "2", result(True), 200, ASKED["used"]) is True
-    (tmp_path / "3").mkdir()
-    assert asked_of(tmp_path / "3", result(["5", "0"]), 200, ASKED["balances"]) == {A: 5, B: 0}
+def test_a_node_is_not_asked_for_nothing() -> None:
     assert asyncio.run(Node("http://nowhere").balances(ACCOUNT, [])) == {}
 
 

@@ -191,7 +191,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.dictionaries(st.sampled_from(sorted(QUOTE)), JSON, max_size=8), st.booleans())
 def test_whatever_comes_is_a_demand_or_unreadable(change: dict[str, Any], flat: bool) -> None:
     data = {**QUOTE, **change}
@@ -206,7 +206,7 @@ def test_whatever_comes_is_a_demand_or_unreadable(change: dict[str, Any], flat: 
     assert decode(encode(demand)) == demand
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.text(max_size=200))
 def test_whatever_text_comes_makes_an_event(text: str) -> None:
     try:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from loguru import logger
-from quant_platform_kit.domain.redaction import redact
+from quant_platform_kit.domain.redaction import hide, redact
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 from websockets.protocol import State
@@ -32,6 +32,7 @@ Reply = dict[str, Any]
 
 def bus_at(url: str, token: str, timeout: float = 5.0) -> Open:
     """Return what opens connections to a solver bus; the token is in their header and nowhere else."""
+    hide((token,))
     headers = {"Authorization": f"Bearer {token}"}
     return lambda: connect(url, additional_headers=headers, open_timeout=timeout, close_timeout=1.0, proxy=None)
 

@@ -11,7 +11,7 @@ from datetime import datetime
 from random import Random
 
 from loguru import logger
-from quant_platform_kit.domain.redaction import redact
+from quant_platform_kit.domain.redaction import hide, redact
 from quant_platform_kit.events.envelope import Event
 from quant_platform_kit.ports.clock import Clock
 from websockets.asyncio.client import ClientConnection, connect
@@ -33,6 +33,7 @@ Publish = Callable[[Event], Awaitable[None]]
 
 def bus_at(url: str, token: str, timeout: float = 5.0) -> Open:
     """Return what opens connections to a solver bus; the token is in their header and nowhere else."""
+    hide((token,))
     headers = {"Authorization": f"Bearer {token}"}
     return lambda: connect(
         url, additional_headers=headers, open_timeout=timeout, close_timeout=1.0, max_size=LARGEST_FRAME, proxy=None
