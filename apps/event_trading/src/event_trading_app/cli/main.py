@@ -47,9 +47,10 @@ def with_all_commands() -> typer.Typer:
     """Return the command line with what people use; services are started without, as it takes memory."""
     from event_trading_app.cli import dead_letters
     from event_trading_app.cli.check import check
+    from event_trading_app.cli.replay import replay
     from event_trading_app.cli.up import up
 
-    for command in (check, up):
+    for command in (check, up, replay):
         app.command()(command)
     app.add_typer(dead_letters.app, name="dead-letters")
     for entry in entry_points(group=ENTRY_POINTS):
