@@ -12,7 +12,7 @@ from collections.abc import Callable, Generator
 from pathlib import Path
 
 import pytest
-from quant_platform_kit.events.bus import SESSION_SECONDS, Settings
+from quant_platform_kit.events.bus import Settings
 from quant_platform_kit.events.stages import Durable, Transform
 from venue_sandbox.servers.kafka import kafka
 
@@ -20,7 +20,7 @@ from .bus_frame import CLOCK, Bench, Diary, running, until
 
 Start = Callable[[str], subprocess.Popen[bytes]]
 COUNT = 3_000
-KILLS = 6
+KILLS = 3
 
 
 @pytest.fixture
@@ -121,10 +121,10 @@ def test_a_stage_that_stood_still_finds_that_others_went_on(
     asleep = start(kind)
     until(lambda: sum(bench.committed().values()) > 0)
     os.kill(asleep.pid, signal.SIGSTOP)
-    started, other = time.monotonic(), start(kind)
-    before = sum(bench.committed().values())
-    until(lambda: sum(bench.committed().values()) > before)
-    assert time.monotonic() - started < SESSION_SECONDS + 14
+    time.sleep(0.5)  # the broker does what it was asked before
+    before, other = bench.committed(), start(kind)
+    assert sum(before.values()) < COUNT
+    until(lambda: all(offset > before[number] for number, offset in bench.committed().items()))
     os.kill(asleep.pid, signal.SIGCONT)
     until(lambda: sum(bench.committed().values()) >= COUNT)
     bench.put_events(500, first=COUNT)

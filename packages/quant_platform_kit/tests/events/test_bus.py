@@ -89,7 +89,7 @@ def test_the_services_of_the_kit_run_without_kafka() -> None:
     """All of them are imported where confluent_kafka cannot be."""
     names = sorted(
         ".".join(("quant_platform_kit", *file.relative_to(SOURCES).with_suffix("").parts)).removesuffix(".__init__")
-        for room in ("domain", "ports", "services", "runtime")
+        for room in ("domain", "ports", "services")
         for file in (SOURCES / room).rglob("*.py")
     )
     assert "quant_platform_kit.services.run.gateway" in names

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.events.envelope import LARGEST, Event, Unreadable, decode, derived, derived_id, encode
@@ -62,6 +62,7 @@ def test_an_event_is_written_in_one_way() -> None:
     )
 
 
+@settings(max_examples=60)
 @given(events)
 def test_what_is_written_is_read_as_the_same_event_and_the_same_bytes(one: Event) -> None:
     again = decode(encode(one))

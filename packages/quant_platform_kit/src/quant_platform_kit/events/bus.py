@@ -6,7 +6,6 @@ idempotent producers, transactions.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -14,6 +13,7 @@ from typing import Any, NamedTuple
 from confluent_kafka import KafkaError, KafkaException
 
 from quant_platform_kit.domain.errors import InvalidInput
+from quant_platform_kit.events.client_log import client_logger
 from quant_platform_kit.events.envelope import Event, decode, encode
 from quant_platform_kit.events.errors import BusDown, Fenced
 
@@ -152,7 +152,7 @@ def client_config(settings: Settings) -> dict[str, Any]:
     return {
         "bootstrap.servers": settings.url,
         "client.id": "quant",
-        "logger": logging.getLogger("kafka"),
+        "logger": client_logger,
         "reconnect.backoff.max.ms": 1000,
         "socket.nagle.disable": True,
         **settings.extra,

@@ -9,6 +9,7 @@ from typing import Any
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 from loguru import logger
 
+from quant_platform_kit.adapters.blocking_client import CallThread
 from quant_platform_kit.domain.errors import QuantError
 from quant_platform_kit.events.bus import (
     Membership,
@@ -19,6 +20,7 @@ from quant_platform_kit.events.bus import (
     consumer_config,
     producer_config,
 )
+from quant_platform_kit.events.errors import BusDown
 from quant_platform_kit.events.lag import Lag
 from quant_platform_kit.events.reading import received
 
@@ -26,8 +28,9 @@ __all__ = ["Aborted", "Transactions"]
 
 POLL_SECONDS = 0.1
 FULL_SECONDS = 0.1
-STEP_SECONDS = 5.0
-GRACE_SECONDS = 10.0
+STEP_SECONDS = 3.0
+HANGS_SECONDS = 5.0
+INSIST_SECONDS = 10.0
 LAG_SECONDS = 1.0
 RETRY_SECONDS = 0.02
 REFUSALS = frozenset({KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.INVALID_MSG, KafkaError.INVALID_RECORD})
@@ -51,18 +54,12 @@ class Aborted(QuantError):
 
 
 class Transactions:
-    """A consumer and a producer, from joining the group until leaving it.
+    """A consumer and a producer, from joining the group until leaving it."""
 
-    Parameters
-    ----------
-    stopping
-        Whether the process is to end: then nothing is waited for much longer.
-    """
-
-    def __init__(self, member: Membership, transactional_id: str, stopping: Callable[[], bool]) -> None:
+    def __init__(self, member: Membership, transactional_id: str) -> None:
         self._topics = list(member.topics)
-        self._stopping, self._stop_by = stopping, float("inf")
         self._refusal = ""
+        self._calls = CallThread("bus-offsets")
         self._producer = Producer(
             {
                 **producer_config(member.settings, transactional_id),
@@ -134,7 +131,9 @@ class Transactions:
         """
         offsets = [TopicPartition(*place, offset) for place, offset in next_offsets.items()]
         member: Any = self._consumer.consumer_group_metadata()
-        self._insist(lambda: self._producer.send_offsets_to_transaction(offsets, member, STEP_SECONDS))
+        self._insist(
+            lambda: self._in_time(lambda: self._producer.send_offsets_to_transaction(offsets, member, STEP_SECONDS))
+        )
         self._insist(lambda: self._producer.commit_transaction(STEP_SECONDS))
         self._seen.update(next_offsets)
 
@@ -155,6 +154,7 @@ class Transactions:
 
     def leave(self) -> None:
         """Leave the group."""
+        self._calls.end()
         try:
             self._consumer.close()
         except KafkaException as error:
@@ -162,6 +162,7 @@ class Transactions:
 
     def _insist(self, step: Callable[[], object]) -> None:
         """Do a step of a transaction, again while it may succeed; abort where it may not."""
+        until = time.monotonic() + INSIST_SECONDS
         while True:
             try:
                 step()
@@ -171,11 +172,22 @@ class Transactions:
                     raise bus_error(error) from error
                 if kafka.txn_requires_abort():
                     self._abort(error)
-                if not kafka.retriable() or self._is_late():
+                if not kafka.retriable() or time.monotonic() > until:
                     raise bus_error(error) from error
                 time.sleep(RETRY_SECONDS)
             else:
                 return
+
+    def _in_time(self, step: Callable[[], object]) -> None:
+        """Do a step that librdkafka may never end, whatever limit it is given.
+
+        After a broker was down, it may wait for a coordinator that it does not know any more (its issues 5456, 5511).
+        The thread is left to itself then; a new producer of the same name ends what this one has open.
+        """
+        try:
+            self._calls.call(lambda _: step(), None, HANGS_SECONDS, lambda: None)
+        except TimeoutError:
+            raise BusDown(f"offsets were not sent within {HANGS_SECONDS:g} s: the client hangs") from None
 
     def _abort(self, reason: KafkaException) -> None:
         told = self._refusal or str(bus_error(reason))
@@ -183,12 +195,6 @@ class Transactions:
         is_refusal = bool(self._refusal) or kafka.code() in REFUSALS
         self._insist(lambda: self._producer.abort_transaction(STEP_SECONDS))
         raise Aborted(told, is_refusal=is_refusal) from reason
-
-    def _is_late(self) -> bool:
-        if not self._stopping():
-            return False
-        self._stop_by = min(self._stop_by, time.monotonic() + GRACE_SECONDS)
-        return time.monotonic() > self._stop_by
 
     def _hear(self, error: KafkaError | None, message: Message) -> None:
         if error is not None and error.code() in REFUSALS:

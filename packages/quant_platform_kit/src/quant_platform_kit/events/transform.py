@@ -89,7 +89,7 @@ class Transform:
         self.figures.state = "stopped"
 
     def _be_member(self) -> None:
-        bus = Transactions(self._member, self._transactional_id, lambda: self._stopping)
+        bus = Transactions(self._member, self._transactional_id)
         try:
             bus.join(self._on_assign, self._on_revoke)
             self.figures.state = "consuming"
@@ -128,9 +128,9 @@ class Transform:
                 next_offsets[message.place] = message.offset + 1
             self.figures.seconds += time.monotonic() - begun
             bus.commit(next_offsets)
-        except Aborted as error:
+        except (Aborted, BusDown) as error:
             self._count_again(before)
-            if error.is_refusal and len(taken) == 1:
+            if isinstance(error, Aborted) and error.is_refusal and len(taken) == 1:
                 self._note_refusal(taken[0], str(error))
             raise
         self.figures.transactions += 1
