@@ -8,6 +8,7 @@ import sys
 from generated_files import write_or_check
 from reference import (
     eligibility,
+    events,
     execution_model,
     features,
     release,
@@ -35,4 +36,5 @@ PAGES = {
 if __name__ == "__main__":
     texts = {f"docs/reference/{name}.md": page() for name, page in PAGES.items()}
     texts["docs/reference/tq-messages.json"] = tq_messages.schemas()
+    texts |= {f"docs/reference/{name}": text for name, text in events.schemas()}
     sys.exit(write_or_check(__doc__ or "", texts))
