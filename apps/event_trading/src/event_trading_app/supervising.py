@@ -11,6 +11,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Self
+from urllib.request import urlopen
 
 from loguru import logger
 from quant_platform_kit.domain.errors import QuantError
@@ -22,6 +23,7 @@ __all__ = ["Site", "ordered"]
 GRACE_SECONDS = 25.0
 POLL_SECONDS = 0.2
 AGAIN_SECONDS = 1.0
+ANSWER_SECONDS = 2.0
 
 
 def ordered(services: Collection[Service]) -> list[Service]:
@@ -88,6 +90,10 @@ class Site:
                     raise QuantError(f"{name} did not start within {seconds:g} s; see its log")
                 time.sleep(POLL_SECONDS / 4)
 
+    def all_work(self) -> bool:
+        """Whether the page of every service says that it works."""
+        return all(child.port and _works(child.port) for child in self._children.values())
+
     def kill(self, name: str) -> None:
         """End a process as a crash would."""
         self._children[name].process.kill()
@@ -131,6 +137,15 @@ class Site:
             return None
         self.logs.mkdir(parents=True, exist_ok=True)
         return (self.logs / f"{name}.log").open("ab")
+
+
+def _works(port: int) -> bool:
+    try:
+        with urlopen(f"http://127.0.0.1:{port}/healthz", timeout=ANSWER_SECONDS) as answer:
+            state = str(json.load(answer).get("state", ""))
+    except (OSError, ValueError):
+        return False
+    return state != "starting"
 
 
 def _read_port(child: _Child) -> None:

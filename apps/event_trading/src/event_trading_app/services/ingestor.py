@@ -13,7 +13,6 @@ __all__ = ["run"]
 async def run(context: Context) -> None:
     """Listen until stopped."""
     settings = context.settings
-    settings.required("near_ws_url", "near_token")
     async with Publisher(settings.bus) as publisher:
         listener = Listener(
             bus_at(settings.near_ws_url, settings.near_token.get_secret_value()),

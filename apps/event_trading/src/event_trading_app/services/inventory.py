@@ -27,7 +27,6 @@ VERSION = 1
 async def run(context: Context) -> None:
     """Ask for the balances again and again, and tell them."""
     settings, outcomes = context.settings, Counter[str]()
-    settings.required("tokens")
     node = node_of(settings)
     context.metrics.outcomes = lambda: outcomes
     try:

@@ -28,7 +28,6 @@ VERSION = 1
 async def run(context: Context) -> None:
     """Tell the prices of the file again and again; those that are not dated hold when they are read."""
     settings = context.settings
-    settings.required("prices_file")
     path, outcomes = Path(settings.prices_file), Counter[str]()
     context.metrics.outcomes = lambda: outcomes
     async with Publisher(settings.bus) as publisher:

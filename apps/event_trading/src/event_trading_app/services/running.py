@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from importlib import import_module
 
 from loguru import logger
@@ -24,6 +24,19 @@ __all__ = ["run_service"]
 
 LAST_SECONDS = 20.0
 """When the process is gone after SIGTERM, whatever it waits for: what was under way is found again."""
+
+
+NEEDS: Mapping[Service, tuple[str, ...]] = {
+    Service.INGESTOR: ("near_ws_url", "near_token"),
+    Service.PRICES: ("prices_file",),
+    Service.INVENTORY: ("near_node_url", "tokens"),
+    Service.NORMALIZER: (),
+    Service.REACTOR: (),
+    Service.EXECUTOR: ("near_key", "near_ws_url", "near_token", "near_node_url", "store_url"),
+    Service.MONITOR: ("near_node_url", "store_url"),
+    Service.ARCHIVER: ("archive_url",),
+}
+"""What a service cannot do without; it is asked for before anything else is."""
 
 
 def _pass(point: Point) -> None:
@@ -56,6 +69,7 @@ def run_service(
 async def _run(
     service: Service, settings: Settings, announce: Callable[[int], None], reached: Callable[[Point], None]
 ) -> int:
+    settings.required(*NEEDS[service])
     context = Context(service, settings, Health(service.value), Metrics(), reached=reached)
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, _stop, context)

@@ -17,7 +17,6 @@ __all__ = ["looking_only", "node_of", "signing_venue"]
 
 def node_of(settings: Settings) -> Node:
     """Return a node of the chain."""
-    settings.required("near_node_url")
     return Node(settings.near_node_url)
 
 
@@ -28,7 +27,6 @@ def looking_only(settings: Settings) -> LookingOnly:
 
 def signing_venue(settings: Settings, clock: Clock) -> NearVenue:
     """Return the venue for whoever signs and sends."""
-    settings.required("near_key", "near_ws_url", "near_token")
     bus = AnswerBus(bus_at(settings.near_ws_url, settings.near_token.get_secret_value()))
     key = Key.read(settings.near_key.get_secret_value())
     return NearVenue(settings.account, key, bus, node_of(settings), clock, Standard(settings.near_standard))
