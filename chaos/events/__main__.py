@@ -1,0 +1,85 @@
+"""``python -m chaos.events --commands 2000 --seed 5``: one line of JSON; status 1 if anything went wrong.
+
+Quotes are open for so long that none expires; with ``--windows short`` they are open for 3 s, as at the venue. With
+``--mutant NAME`` the services have a deliberate defect, and status 1 means that it was caught; ``--mutant all`` runs
+every one of them, and status 0 means that all were caught.
+"""
+
+import argparse
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from chaos.arguments import positive
+from chaos.events.campaign import Campaign, Outcome, Windows
+from chaos.events.prey import PREY, shows
+from chaos.events.worker import IN_A_SEND
+
+LONG_SECONDS = 240
+SHORT = Windows(0.3, 3.0)
+"""A quote of 3 s is over with its first answer; a long one is open to its end, and takes the same bytes again."""
+SHORT_CHANCES = {point.name: 0.01 for point in IN_A_SEND}
+ENOUGH_KILLS = 200
+FULL = 2000
+"""From so many commands on a campaign has to have killed a service in a send at least `ENOUGH_KILLS` times."""
+
+
+def tell(line: str) -> None:
+    """Print a line at once."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def main() -> int:
+    """Run the campaign that the command line asks for."""
+    parser = argparse.ArgumentParser(prog="chaos.events", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--commands", type=positive, default=FULL)
+    parser.add_argument("--seed", type=int, default=5)
+    parser.add_argument("--windows", choices=("long", "short"), default="long")
+    parser.add_argument("--open", type=positive, default=LONG_SECONDS, help="seconds of long windows (%(default)s)")
+    parser.add_argument("--mutant", choices=(*PREY, "all"), default="")
+    parser.add_argument("--keep", type=Path, help="folder for logs and state that is left behind")
+    parser.add_argument("--verbose", action="store_true", help="tell the progress on standard error")
+    given = parser.parse_args()
+
+    def say(line: str) -> None:
+        if given.verbose:
+            sys.stderr.write(f"{line}\n")
+
+    campaign = Campaign(given.commands, given.seed, Windows(given.open, given.open), say=say, keep=given.keep)
+    if given.windows == "short":
+        campaign = replace(campaign, windows=SHORT, chances=SHORT_CHANCES)
+    if given.mutant == "all":
+        return all_mutants(campaign)
+    if given.mutant:
+        return 1 if hunted(campaign, given.mutant) else 0
+    outcome = campaign.run()
+    tell(json.dumps({"mutant": None, "windows": given.windows, **outcome.line()}))
+    return 0 if outcome.good and is_enough(outcome, given.windows, given.commands) else 1
+
+
+def is_enough(outcome: Outcome, windows: str, commands: int) -> bool:
+    """Whether so much has happened that it proves something; with long windows nothing may have expired."""
+    if windows == "short":
+        return True
+    return not outcome.verdict.expired and (commands < FULL or outcome.in_a_send >= ENOUGH_KILLS)
+
+
+def hunted(campaign: Campaign, name: str) -> bool:
+    """Run the campaign that looks for a defect; return whether it was caught by what it has to show."""
+    outcome = PREY[name](campaign).run()
+    caught = shows(name, outcome)
+    tell(json.dumps({"mutant": name, "caught": caught, **outcome.line()}))
+    return caught
+
+
+def all_mutants(campaign: Campaign) -> int:
+    """Run every defect; return 0 if each was caught."""
+    missed = [name for name in PREY if not hunted(campaign, name)]
+    tell(json.dumps({"mutants": len(PREY), "missed": missed}))
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
