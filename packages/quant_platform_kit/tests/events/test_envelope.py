@@ -86,7 +86,8 @@ def test_an_integer_is_not_the_float_or_the_truth_that_python_holds_equal_to_it(
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"event_id": ""}, "event_id has to be a text that is not empty; it is ''"),
+        ({"event_id": ""}, "event_id has to be a text of 1 to 256 characters; it is ''"),
+        ({"venue": "x" * 257}, "venue has to be a text of 1 to 256 characters; it is 'xxx"),
         ({"observed_at": AT.replace(tzinfo=None)}, "observed_at has to be an instant with its offset from UTC"),
         ({"ingested_at": "now"}, "ingested_at has to be an instant with its offset from UTC; it is 'now'"),
         ({"schema_version": 0}, "schema_version has to be an integer from 1; it is 0"),
@@ -120,6 +121,7 @@ def test_a_payload_that_json_has_not_is_not_written(value: Any) -> None:
         (document(colour="red"), "it has unknown colour; an event has"),
         (document(payload={"price": float("nan")}), "no JSON"),
         (document(observed_at="2026-01-02T03:04:05"), "observed_at has to be an instant with its offset from UTC"),
+        (document(observed_at="9999-12-31T23:59:59-23:59"), "observed_at has to be an instant of the years 1 to 9999"),
         (document(observed_at=5), "observed_at has to be an instant such as 2026-01-02T03:04:05.678901"),
         (document(ingested_at="soon"), "ingested_at has to be an instant such as .* it is 'soon'"),
         (document(schema_version="1"), "schema_version has to be an integer from 1; it is '1'"),

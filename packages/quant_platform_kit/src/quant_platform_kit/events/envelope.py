@@ -19,6 +19,8 @@ __all__ = ["LARGEST", "Event", "Unreadable", "decode", "derived", "derived_id", 
 
 LARGEST = 1_000_000
 """Bytes of the largest event; a larger message is unreadable."""
+LONGEST_NAME = 256
+"""Characters of the longest id, type and venue."""
 
 _NAMES = ("event_id", "event_type", "venue")
 _WITHOUT_RAW = {*_NAMES, "observed_at", "ingested_at", "schema_version", "payload"}
@@ -165,12 +167,15 @@ def _instant(name: str, value: object) -> datetime:
 def _utc(name: str, value: object) -> datetime:
     if not isinstance(value, datetime) or value.tzinfo is None:
         _refuse(name, value, "an instant with its offset from UTC")
-    return value if value.tzinfo is UTC else value.astimezone(UTC)
+    try:
+        return value if value.tzinfo is UTC else value.astimezone(UTC)
+    except OverflowError:
+        _refuse(name, value, "an instant of the years 1 to 9999 in UTC")
 
 
 def _text(name: str, value: object) -> None:
-    if type(value) is not str or not value:
-        _refuse(name, value, "a text that is not empty")
+    if type(value) is not str or not 0 < len(value) <= LONGEST_NAME:
+        _refuse(name, value, f"a text of 1 to {LONGEST_NAME} characters")
 
 
 def _refuse(name: str, value: object, bound: str) -> NoReturn:
