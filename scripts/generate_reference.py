@@ -8,6 +8,7 @@ import sys
 from generated_files import write_or_check
 from reference import (
     eligibility,
+    event_trading,
     events,
     execution_model,
     features,
@@ -21,6 +22,7 @@ from reference import (
 
 PAGES = {
     "eligibility": eligibility.page,
+    "event-trading": event_trading.page,
     "execution-model": execution_model.page,
     "features": features.page,
     "release": release.page,
