@@ -20,9 +20,11 @@ __all__ = ["app"]
 
 app = typer.Typer(invoke_without_command=True)
 
-AUCTIONS, RATE = 50, 10.0
-WINDOW_MS, STANDS_MS = 20_000, 2_000
-"""How long an auction takes answers, so that a killed executor misses none; and how long an answer stands after it."""
+UNTAKEN: dict[str, float] = {"count": 20, "take_share": 0.5, "max_wait_ms": 5_000, "min_deadline_ms": 1_000}
+"""Auctions of which takers leave every second answer: these come to their end after their deadline."""
+TAKEN: dict[str, float] = {"count": 30, "take_share": 1.0, "max_wait_ms": 60_000, "min_deadline_ms": 5_000}
+"""Auctions that are open for long, so that a killed executor misses none."""
+RATE, OUT_SHARE = 10.0, 0.3
 START_SECONDS, END_SECONDS = 60.0, 60.0
 
 
@@ -69,18 +71,13 @@ def _shown(folder: Path, kafka: Kafka) -> dict[str, Any]:
     with _servers(folder, kafka) as (bus, store_url), NearStand(folder, ("--seed", "7")) as venue:
         with EventServices(folder, venue, bus, store_url) as services:
             services.start(START_SECONDS)
-            venue.do(
-                "drive",
-                rate=RATE,
-                count=AUCTIONS,
-                out_share=0.3,
-                take_share=0.8,
-                max_wait_ms=WINDOW_MS,
-                min_deadline_ms=STANDS_MS,
-            )
-            services.wait_for("a third of the answers", lambda: len(venue.answers()) >= AUCTIONS // 3, END_SECONDS)
+            venue.do("drive", rate=RATE, out_share=OUT_SHARE, **UNTAKEN)
+            first, all_of_them = int(UNTAKEN["count"]), int(UNTAKEN["count"] + TAKEN["count"])
+            services.wait_for("every command has its end", lambda: services.ended() >= first, END_SECONDS)
+            venue.do("drive", rate=RATE, out_share=OUT_SHARE, **TAKEN)
+            services.wait_for("some more answers", lambda: len(venue.answers()) >= first + 5, END_SECONDS)
             services.site.kill("executor")
-            services.wait_for("every command has its end", lambda: services.ended() >= AUCTIONS, END_SECONDS)
+            services.wait_for("every command has its end", lambda: services.ended() >= all_of_them, END_SECONDS)
             counts, outcomes = services.counts(), services.outcomes()
             exits = services.site.stop()
         taken, settled = venue.taken(), venue.settled()
@@ -88,8 +85,8 @@ def _shown(folder: Path, kafka: Kafka) -> dict[str, Any]:
     wrong += [f"{name} ended with status {code}" for name, code in exits.items() if code]
     if outcomes.get("SETTLED", 0) != len(settled):
         wrong.append(f"{len(settled)} answers were settled, and {outcomes.get('SETTLED', 0)} are told")
-    if len(taken) + outcomes.get("EXPIRED", 0) != AUCTIONS:
-        wrong.append(f"of {AUCTIONS} auctions {len(taken)} have an answer")
+    if expired := outcomes.get("EXPIRED", 0):
+        wrong.append(f"{expired} commands were late: this machine is too slow for windows of 5 s, or busy")
     return {"kafka": kafka.value, "topics": counts, "outcomes": outcomes, "answers": len(taken), "wrong": wrong}
 
 
