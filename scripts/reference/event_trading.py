@@ -62,14 +62,14 @@ def _lines() -> Iterator[str]:
         ((f"`{topic.name}`", _kept(topic.retention, compacted=topic.compacted)) for topic in declared(1)),
     )
     yield ""
-    yield "Each of them has `EVENT_TRADING_PARTITIONS` partitions, topics of dead letters have one. What differs from that"
-    yield "is told in the log, and never altered."
+    yield "Each of them has `EVENT_TRADING_PARTITIONS` partitions, topics of dead letters have one. What differs from"
+    yield "that is told in the log, and never altered."
     yield ""
     yield "## Settings"
     yield ""
     yield f"Environment variables, or keys of the YAML file that `--config` or `{CONFIG}` names: there in small"
-    yield "letters, without `EVENT_TRADING_`. The environment comes first. With `_SECRET_NAME` at its end, a name leads to"
-    yield "Google's Secret Manager."
+    yield "letters, without `EVENT_TRADING_`. The environment comes first. With `_SECRET_NAME` at its end, a name leads"
+    yield "to Google's Secret Manager."
     yield ""
     rows = (
         (f"`{name_of(name)}`", values(field), default(field), field.description or "")
