@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Self
 
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from quant_platform_kit.events.bus import Membership, Outgoing, Place, Received, Settings, producer_config
 from quant_platform_kit.events.dead_letters import Letter, dead_topic, letters
 from quant_platform_kit.events.envelope import Event, derived, derived_id, encode
@@ -104,7 +104,13 @@ class Bench:
         client = Consumer({"bootstrap.servers": self.bus.url, "group.id": self.name})
         asked = [TopicPartition(self.source, number) for number in range(self.partitions)]
         try:
-            return {each.partition: max(0, each.offset) for each in client.committed(asked, timeout=SECONDS)}
+            while True:
+                try:
+                    return {each.partition: max(0, each.offset) for each in client.committed(asked, timeout=SECONDS)}
+                except KafkaException as error:  # a broker that has just begun
+                    if not error.args[0].retriable() and error.args[0].code() != KafkaError.NOT_COORDINATOR:
+                        raise
+                    time.sleep(0.1)
         finally:
             client.close()
 

@@ -44,7 +44,7 @@ def durable(member: Membership, file: str) -> Durable:
     handle = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 
     async def write(message: Received) -> None:
-        await asyncio.sleep(0.001)
+        await asyncio.sleep(0.004)
         os.write(handle, b"%d %d\n" % (message.partition, message.offset))
 
     return Durable(member, write, SystemClock(), flow=Flow(at_once=4))

@@ -34,6 +34,7 @@ SESSION_SECONDS = 6.0
 """After which the bus takes a member that is not heard of for dead, and gives its partitions to others."""
 TRANSACTION_SECONDS = 10.0
 DELIVERY_SECONDS = 20.0
+UNKNOWN_TOPIC_SECONDS = 5.0
 LARGEST_REQUEST = 8 * 1024 * 1024
 OURS = frozenset(
     {
@@ -182,6 +183,7 @@ def producer_config(settings: Settings, transactional_id: str = "") -> dict[str,
         "enable.idempotence": True,
         "linger.ms": 1,
         "message.max.bytes": LARGEST_REQUEST,
+        "topic.metadata.propagation.max.ms": round(UNKNOWN_TOPIC_SECONDS * 1000),
     }
     if transactional_id:
         own["transactional.id"] = transactional_id

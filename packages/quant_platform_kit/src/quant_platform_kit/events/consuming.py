@@ -67,11 +67,13 @@ class Consuming:
 
     def __init__(self, member: Membership, partitions: Partitions, *, begin_paused: bool = True) -> None:
         self._member, self._partitions, self._begin_paused = member, partitions, begin_paused
-        self._consumer = Consumer({**consumer_config(member.settings, member.stage), "on_commit": _hear_commit})
+        self._consumer = Consumer({**consumer_config(member.settings, member.stage), "on_commit": self._hear_commit})
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="bus-consumer")
         self._loop = asyncio.get_running_loop()
         self._lag, self._lag_due = Lag(self._consumer), 0.0
         self._lags: dict[Place, int] = {}
+        self._sent: dict[Place, int] = {}
+        self._unsure: set[Place] = set()
 
     async def join(self) -> None:
         """Join the group."""
@@ -97,8 +99,7 @@ class Consuming:
 
     def _turn(self, asked: Turn) -> tuple[list[Received], dict[Place, int]]:
         try:
-            if asked.commit:
-                self._consumer.commit(offsets=_offsets(asked.commit), asynchronous=True)
+            self._commit(asked)
             if asked.pause:
                 self._consumer.pause(_partitions(asked.pause))
             if asked.resume:
@@ -112,6 +113,14 @@ class Consuming:
                 raise bus_error(error)
         return [received(message) for message in messages], self._measured(asked.seen)
 
+    def _commit(self, asked: Turn) -> None:
+        """Commit offsets, also those that the bus has refused; never of a partition that is not here any more."""
+        self._sent.update(asked.commit)
+        here = (asked.commit.keys() | self._unsure) & asked.seen.keys()
+        self._unsure.clear()
+        if here:
+            self._consumer.commit(offsets=_offsets({place: self._sent[place] for place in here}), asynchronous=True)
+
     def _measured(self, seen: Mapping[Place, int | None]) -> dict[Place, int]:
         if (now := time.monotonic()) >= self._lag_due:
             self._lags, self._lag_due = self._lag.measure(seen), now + LAG_SECONDS
@@ -120,8 +129,8 @@ class Consuming:
     def _assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         consumer.incremental_assign(partitions)
         self._ask(self._partitions.assigned(_places(partitions)))
-        if self._begin_paused:
-            consumer.pause(partitions)
+        # The client remembers that a partition was paused when it was here before.
+        (consumer.pause if self._begin_paused else consumer.resume)(partitions)
 
     def _revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         places = _places(partitions)
@@ -141,7 +150,16 @@ class Consuming:
         self._ask(self._partitions.revoked(places))
         for place in places:
             self._lag.forget(place)
+            self._sent.pop(place, None)
+            self._unsure.discard(place)
         consumer.incremental_unassign(partitions)
+
+    def _hear_commit(self, error: KafkaError | None, partitions: list[TopicPartition]) -> None:
+        """Have offsets committed again that were not; while members come and go, the bus may refuse them."""
+        if error is None or error.code() == KafkaError._NO_OFFSET:
+            return
+        logger.debug("offsets were not committed yet: {}", bus_error(error))
+        self._unsure.update(place for place in _places(partitions) if place in self._sent)
 
     def _close(self) -> None:
         try:
@@ -164,8 +182,3 @@ def _partitions(places: Sequence[Place]) -> list[TopicPartition]:
 
 def _offsets(offsets: Mapping[Place, int]) -> list[TopicPartition]:
     return [TopicPartition(*place, offset) for place, offset in offsets.items()]
-
-
-def _hear_commit(error: KafkaError | None, _: list[TopicPartition]) -> None:
-    if error is not None and error.code() != KafkaError._NO_OFFSET:
-        logger.warning("offsets were not committed, messages may come again: {}", bus_error(error))
