@@ -21,6 +21,7 @@ STANDS = f"{SANDBOX}.stands"
 RELEASE = "quant_release"
 SNAPSHOTS = "snapshot_pipelines"
 
+KAFKA = ("confluent_kafka",)
 WEB_LIBRARIES = ("anyio", "fastapi", "starlette", "uvicorn")
 TEMPLATE_LIBRARIES = ("jinja2", "markupsafe")
 STORE_AND_CLOUD_LIBRARIES = ("apprise", "google", "psycopg", "requests", "sqlalchemy", "urllib3")
@@ -31,6 +32,7 @@ ROOMS_OF_APPS = {
     "database": ("alembic", "psycopg", "sqlalchemy"),
     "operations": ("aiohttp", "prometheus_client"),
     "tq": ("tqsdk",),
+    "venues": ("base58", "nacl", "websockets"),
 }
 """Rooms of apps, and the libraries that an app which asks for them imports there and nowhere else."""
 
@@ -80,7 +82,7 @@ def _rooms_of_the_kit(tree: Checkout) -> Iterator[Rule]:
     yield _layers(
         tree,
         KIT,
-        ("cli", "testing", "web"),
+        ("cli", "events", "testing", "web"),
         ("runtime",),
         ("paper",),
         ("adapters", "report", "services"),
@@ -89,13 +91,14 @@ def _rooms_of_the_kit(tree: Checkout) -> Iterator[Rule]:
     )
     yield _layers(tree, f"{KIT}.services", ("observe", "research"), ("run",), ("operate",), ("record",))
     yield _layers(tree, f"{KIT}.runtime", ("run_accounts", "version"), ("service", "stopping"), ("settings",))
-    known_to = (*_kit("web", "cli.broker"), *tree.apps, STANDS, *tree.outside)
+    known_to = (*_kit("events", "web", "cli.broker"), *tree.apps, STANDS, *tree.outside)
     yield _known_to(tree, "Of the commands only kit.cli.broker knows the runtime", _kit("runtime"), known_to)
     strangers = (*tree.apps, "fastapi", "google")
     yield _only(f"{KIT}.domain", ("numpy",), (*strangers, "pydantic", *_kit("ports")))
     yield _only(f"{KIT}.ports", _kit("domain"), (*strangers, "pydantic", "numpy", *_kit("services")))
     below = (*_kit("domain", "ports"), "cronsim", "numpy", "pydantic")
-    yield _only(f"{KIT}.services", below, (*strangers, *_kit("adapters", "paper", "report", "runtime")))
+    above = (*_kit("adapters", "events", "paper", "report", "runtime"), *KAFKA)
+    yield _only(f"{KIT}.services", below, (*strangers, *above))
 
 
 def _strategies_and_apps(tree: Checkout) -> Iterator[Rule]:
@@ -111,9 +114,12 @@ def _strategies_and_apps(tree: Checkout) -> Iterator[Rule]:
                 yield _only(package, strategies_see, (*others, *_kit("ports", "services", "web"), "pyarrow"))
             if member.is_app:
                 own = sorted(member.requires.union(library for _, library in _rooms_of(tree, member)))
-                closed = (*WEB_LIBRARIES, *TEMPLATE_LIBRARIES, *STORE_AND_CLOUD_LIBRARIES)
-                planted = (*_kit("cli", "testing"), *(name for name in closed if name not in own))
-                yield _only(package, (*apps_see, *own), (*others, *planted))
+                closed = (*WEB_LIBRARIES, *TEMPLATE_LIBRARIES, *STORE_AND_CLOUD_LIBRARIES, *KAFKA)
+                events, no_events = _kit("events"), ()
+                if not member.comes_with.intersection(KAFKA):
+                    events, no_events = no_events, events
+                planted = (*_kit("cli", "testing"), *no_events, *(name for name in closed if name not in own))
+                yield _only(package, (*apps_see, *events, *own), (*others, *planted))
     yield _known_to(tree, "Only stands, campaigns and benchmarks import apps", tree.apps, (STANDS, *tree.outside))
     yield Rule(
         "Apps are independent of each other",
@@ -136,6 +142,7 @@ def _libraries(tree: Checkout) -> Iterator[Rule]:
         yield _known_to(tree, f"Of apps only the room {named} imports {library}", (library,), known_to)
     for name, libraries, rooms in (
         ("HTTP stands in kit.web", WEB_LIBRARIES, ("web",)),
+        ("Kafka stands in kit.events", KAFKA, ("events",)),
         ("Templates stand in kit.web, kit.report and the page of a snapshot", TEMPLATE_LIBRARIES, ("report", "web")),
         (
             "Stores, clouds and senders of notices stand in kit.adapters and release.cloud",
@@ -166,8 +173,8 @@ def _rooms_of_the_tools(tree: Checkout) -> Iterator[Rule]:
         ("cloud", ("values",), ("database", "rest")),
         (
             "stands",
-            ("futures", "futures_memory", "futures_rows"),
-            ("exchange_stand", "platform", "registry", "tqsdk"),
+            ("futures", "futures_memory", "futures_rows", "near"),
+            ("exchange_stand", "platform", "registry", "supervised", "tqsdk"),
             ("stand",),
         ),
     ):
