@@ -79,7 +79,7 @@ def _shown(folder: Path, kafka: Kafka) -> dict[str, Any]:
             services.site.kill("executor")
             services.wait_for("every command has its end", lambda: services.ended() >= all_of_them, END_SECONDS)
             counts, outcomes = services.counts(), services.outcomes()
-            exits = services.site.stop()
+            exits, again = services.site.stop(), services.judged()
         taken, settled = venue.taken(), venue.settled()
     wrong = [f"quote {quote} has {len(each)} answers" for quote, each in taken.items() if len(each) != 1]
     wrong += [f"{name} ended with status {code}" for name, code in exits.items() if code]
@@ -87,7 +87,18 @@ def _shown(folder: Path, kafka: Kafka) -> dict[str, Any]:
         wrong.append(f"{len(settled)} answers were settled, and {outcomes.get('SETTLED', 0)} are told")
     if expired := outcomes.get("EXPIRED", 0):
         wrong.append(f"{expired} commands were late: this machine is too slow for windows of 5 s, or busy")
-    return {"kafka": kafka.value, "topics": counts, "outcomes": outcomes, "answers": len(taken), "wrong": wrong}
+    wrong += again.differences
+    for topic, made in (("norm.swap_demand", again.normalized), ("cmd.execute_trade", again.commands)):
+        if made != counts[topic]:
+            wrong.append(f"{made} of {counts[topic]} events of {topic} were made again out of the archive")
+    return {
+        "kafka": kafka.value,
+        "topics": counts,
+        "outcomes": outcomes,
+        "answers": len(taken),
+        "made_again": {"normalized": again.normalized, "commands": again.commands},
+        "wrong": wrong,
+    }
 
 
 @contextmanager
@@ -116,6 +127,9 @@ def _tell(found: dict[str, Any]) -> None:
     for state, count in found["outcomes"].items():
         say(f"{count:7}  {state}\n")
     say(f"{found['answers']:7}  quotes with an answer at the venue, each with exactly one\n")
+    say("made again out of the archive, all alike:\n")
+    for what, count in found["made_again"].items():
+        say(f"{count:7}  {what}\n")
     for text in found["wrong"]:
         say(f"WRONG: {text}\n")
     say(f"{found['seconds']} s\n")

@@ -7,13 +7,19 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Self
 
 from event_trading_app.names import Service, Topic
+from event_trading_app.replay.judging import Verdict, judge
+from event_trading_app.replay.reading import archived
 from event_trading_app.settings import environment, name_of
 from event_trading_app.supervising import Site, ordered
 from event_trading_app.venues.near_intents.execute.keys import Key
+from event_trading_app.venues.near_intents.normalize.demand import normalize
+from quant_platform_kit.adapters.clock import SystemClock
+from quant_platform_kit.adapters.snapshot_stores import open_snapshots
 from quant_platform_kit.events.bus import Settings
 from quant_platform_kit.events.envelope import decode
 from quant_platform_kit.events.reading import history
@@ -121,6 +127,13 @@ class EventServices:
         """Return how many commands have come to their end."""
         open_states = ("ACKNOWLEDGED", "UNKNOWN")
         return sum(count for state, count in self.outcomes().items() if state not in open_states)
+
+    def judged(self) -> Verdict:
+        """Return what of the archive is made again alike: normalized events byte for byte, commands as decided."""
+        now, hour = SystemClock().now(), timedelta(hours=1)
+        topics = [topic.value for topic in (Topic.RAW_QUOTE, Topic.SWAP_DEMAND, Topic.EXECUTE_TRADE)]
+        rows = archived(open_snapshots(str(self.folder / "archive")), topics, now - hour, now + hour)
+        return judge(rows, normalize)
 
     def _is_informed(self) -> bool:
         return all(self.events(topic) for topic in (Topic.REFERENCE_PRICE, Topic.INVENTORY))
