@@ -36,7 +36,7 @@ __all__ = ["CHANCES", "STOPS", "WEIGHTS", "Campaign", "Outcome", "Windows"]
 
 WORKER = "chaos.events.worker"
 CHANCES = {
-    **{point.name: 0.03 for point in IN_A_SEND},
+    **{point.name: 0.045 for point in IN_A_SEND},
     **{point.name: 0.004 for point in Point if point not in IN_A_SEND},
 }
 STOPS = {Point.INTENDED.name: 0.004, Point.LEAVING.name: 0.008}
@@ -47,13 +47,16 @@ WEIGHTS: Weights = {
     "drop_abrupt": 1,
     "answer": 4,
     "salt": 1,
-    "rewind": 0.3,
+    "rewind": 0.15,
 }
 MOST = 3
 """Executors in the middle of a campaign; before and after that there is one."""
 SHARES = (0.1, 0.9, 1.0)
 """Up to which shares of the commands there is one executor, `MOST`, and one again."""
-BATCH, BATCH_RATE, BATCH_SECONDS = 12, 20.0, 1.0
+BATCH, BATCH_RATE = 12, 20.0
+HEARD_SECONDS = 15.0
+"""After which a quote that led to no command will lead to none: nobody listened."""
+POLL_SECONDS = 0.2
 WAITING = 36
 """So many commands may wait for their answer before more is asked for."""
 STOPPED_SECONDS = 8.0
@@ -135,6 +138,8 @@ class Campaign:
         How often services kill themselves, or stand still, by the name of a point.
     rewinds
         Whether every stage reads all again in the middle.
+    settles
+        Whether the end of every command is waited for, and not only its answer.
     calm_seconds
         For how long ends are waited for, beyond the time that quotes take.
     """
@@ -148,6 +153,7 @@ class Campaign:
     weights: Weights = field(default_factory=lambda: WEIGHTS)
     stopped_seconds: float = STOPPED_SECONDS
     rewinds: bool = True
+    settles: bool = True
     calm_seconds: float = 60.0
     say: Callable[[str], None] = lambda _: None
     keep: Path | None = None
@@ -254,26 +260,32 @@ class _Run:
 
     async def _drive(self, until: int) -> None:
         """Open auctions until there are so many commands; no more than the executors can cope with."""
-        windows, last = self.campaign.windows, -1
         while (there := len(self.board.commands)) < until:
-            if there != last:
-                last = there
-                self.campaign.say(f"{there} commands, {self.board.answered} answered, {dict(self.trouble.done)}")
             if there - self.board.answered < WAITING:
-                self.batches += 1
-                plan: dict[str, Any] = {
-                    "rate": BATCH_RATE,
-                    "count": min(BATCH, until - there),
-                    "pairs": PAIRS,
-                    "out_share": 0.3,
-                    "take_share": 0.85,
-                    "min_wait_ms": round(windows.shortest * 1000),
-                    "max_wait_ms": round(windows.longest * 1000),
-                    "min_deadline_ms": round(windows.deadline * 1000),
-                    "seed": self.campaign.seed * 100_000 + self.batches,
-                }
-                await asyncio.to_thread(lambda plan=plan: self.site.venue.do("drive", **plan))
-            await asyncio.sleep(BATCH_SECONDS)
+                self.campaign.say(f"{there} commands, {self.board.answered} answered, {dict(self.trouble.done)}")
+                await self._open(min(BATCH, until - there))
+            else:
+                await asyncio.sleep(POLL_SECONDS)
+
+    async def _open(self, count: int) -> None:
+        """Open so many auctions, and wait until their commands are there; some are never heard of."""
+        windows, wanted = self.campaign.windows, len(self.board.commands) + count
+        self.batches += 1
+        plan: dict[str, Any] = {
+            "rate": BATCH_RATE,
+            "count": count,
+            "pairs": PAIRS,
+            "out_share": 0.3,
+            "take_share": 0.85,
+            "min_wait_ms": round(windows.shortest * 1000),
+            "max_wait_ms": round(windows.longest * 1000),
+            "min_deadline_ms": round(windows.deadline * 1000),
+            "seed": self.campaign.seed * 100_000 + self.batches,
+        }
+        await asyncio.to_thread(lambda: self.site.venue.do("drive", **plan))
+        given_up = time.monotonic() + HEARD_SECONDS
+        while len(self.board.commands) < wanted and time.monotonic() < given_up:
+            await asyncio.sleep(POLL_SECONDS)
 
     async def _settle(self) -> bool:
         """Let all that is under way come to its end in peace; whether it has."""
@@ -283,6 +295,8 @@ class _Run:
         self.trouble.calm.set()
         (self.folder / "quiet").touch()
         await asyncio.to_thread(self.site.venue.server.clear)
+        if not self.campaign.settles:
+            return False
         until, still = time.monotonic() + self.campaign.windows.all + self.campaign.calm_seconds, 0
         while time.monotonic() < until:
             await asyncio.sleep(SETTLE_SECONDS)

@@ -58,6 +58,8 @@ class Verdict:
         Commands of which one answer was taken.
     again
         Arrivals of bytes that had come before: they count once.
+    asked_again
+        Commands that came twice with different times, as a quote may that is told twice: the first one counts.
     duplicates
         Commands with answers of different bytes, or that were settled twice.
     lost
@@ -79,6 +81,7 @@ class Verdict:
     commands: int = 0
     answered: int = 0
     again: int = 0
+    asked_again: int = 0
     settled: int = 0
     expired: int = 0
     rejected: int = 0
@@ -115,19 +118,18 @@ def read_trades(ledger: Ledger, commands: Mapping[str, ExecuteTrade]) -> dict[st
 
 def judge(evidence: Evidence) -> Verdict:
     """Hold every command against the relay's journal, the bus and the ledger."""
-    verdict, board = Verdict(), evidence.board
+    verdict, board = Verdict(asked_again=len(evidence.board.other)), evidence.board
     by_quote: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
     for arrival in evidence.answers:
         by_quote[arrival["quote_id"]].append(arrival)
     for name, asked in board.commands.items():
         verdict.commands += 1
         arrivals, told = by_quote.pop(asked.quote_id, []), board.results.get(name, [])
+        asked = trade.asked if (trade := evidence.trades.get(name)) is not None else asked
         _judge_arrivals(verdict, asked, arrivals, evidence)
         _judge_ends(verdict, asked, arrivals, told, evidence)
     for quote_id, arrivals in by_quote.items():
         verdict.note("unasked", f"quote {quote_id}: {[arrival['outcome'] for arrival in arrivals]}")
-    for name in board.other:
-        verdict.note("contradictions", f"{name} was asked for in two ways")
     for stage, reasons in evidence.letters.items():
         for reason in reasons:
             verdict.note("letters", f"{stage}: {reason}")

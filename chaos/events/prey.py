@@ -49,6 +49,7 @@ class Prey:
             windows=self.windows,
             stopped_seconds=self.stopped,
             rewinds=False,
+            settles=self.fault == "lost",
             calm_seconds=25.0,
         )
 
