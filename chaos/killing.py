@@ -30,6 +30,8 @@ class Plan:
         By the name of a point: the share of its passings at which the process stands still until it is woken.
     asleep
         The file that each of these is written to: who, where, which process.
+    most
+        After so many kills of all services nobody kills himself any more; None for no end.
     """
 
     seed: int
@@ -38,6 +40,7 @@ class Plan:
     quiet: str
     stops: dict[str, float] = field(default_factory=dict[str, float])
     asleep: str = ""
+    most: int | None = None
 
     @classmethod
     def read(cls, path: str) -> Self:
@@ -64,7 +67,7 @@ class Killer:
         """Pass a point, or die there, or stand still."""
         if Path(self.plan.quiet).exists():
             return
-        if self._falls(point, self.plan.chances) or self.is_doomed(point):
+        if (self._falls(point, self.plan.chances) and not self._is_enough()) or self.is_doomed(point):
             _add(self.plan.hits, f"{self.name} {point.name}")
             os.kill(os.getpid(), signal.SIGKILL)
         if self._falls(point, self.plan.stops):
@@ -75,6 +78,9 @@ class Killer:
         """Whether the process dies at a point for another reason than chance."""
         del point
         return False
+
+    def _is_enough(self) -> bool:
+        return self.plan.most is not None and len(lines_of(Path(self.plan.hits))) >= self.plan.most
 
     def _falls(self, point: Enum, shares: Mapping[str, float]) -> bool:
         share = shares.get(point.name, 0.0)

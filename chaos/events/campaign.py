@@ -4,7 +4,7 @@ import asyncio
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -51,8 +51,8 @@ WEIGHTS: Weights = {
 }
 MOST = 3
 """Executors in the middle of a campaign; before and after that there is one."""
-SHARES = (0.1, 0.9, 1.0)
-"""Up to which shares of the commands there is one executor, `MOST`, and one again."""
+PHASES = ((0.1, 1), (0.9, MOST), (1.0, 1))
+"""Up to which shares of the commands there are how many executors."""
 BATCH, BATCH_RATE = 12, 20.0
 HEARD_SECONDS = 15.0
 """After which a quote that led to no command will lead to none: nobody listened."""
@@ -140,6 +140,8 @@ class Campaign:
         Whether every stage reads all again in the middle.
     settles
         Whether the end of every command is waited for, and not only its answer.
+    most
+        Kills, after which services kill themselves no more; None for no end.
     calm_seconds
         For how long ends are waited for, beyond the time that quotes take.
     """
@@ -152,8 +154,10 @@ class Campaign:
     stops: Mapping[str, float] = field(default_factory=lambda: STOPS)
     weights: Weights = field(default_factory=lambda: WEIGHTS)
     stopped_seconds: float = STOPPED_SECONDS
+    phases: Sequence[tuple[float, int]] = PHASES
     rewinds: bool = True
     settles: bool = True
+    most: int | None = None
     calm_seconds: float = 60.0
     say: Callable[[str], None] = lambda _: None
     keep: Path | None = None
@@ -182,7 +186,7 @@ class Campaign:
     def _variables(self, folder: Path) -> dict[str, str]:
         hits, quiet, asleep = (str(folder / name) for name in ("hits", "quiet", "asleep"))
         chances, stops = dict(self.chances), dict(self.stops)
-        plan = Plan(seed=self.seed, chances=chances, hits=hits, quiet=quiet, stops=stops, asleep=asleep)
+        plan = Plan(seed=self.seed, chances=chances, hits=hits, quiet=quiet, stops=stops, asleep=asleep, most=self.most)
         plan.write(folder / "plan.json")
         return {PLAN: str(folder / "plan.json"), MUTANT: self.mutant}
 
@@ -235,8 +239,8 @@ class _Run:
             await asyncio.to_thread(self.site.wait_until_working, name, START_SECONDS)
 
     async def _in_phases(self) -> None:
-        """Have commands come, while executors are one, many, and one again."""
-        for share, executors in zip(SHARES, (1, MOST, 1), strict=True):
+        """Have commands come, while executors are few and many."""
+        for share, executors in self.campaign.phases:
             await self._scale(executors)
             until = round(self.campaign.commands * share)
             if executors == MOST and self.campaign.rewinds:

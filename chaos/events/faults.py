@@ -78,19 +78,21 @@ class Trouble(Maker):
         )
 
     async def wake(self) -> None:
-        """Wake whoever stands still when his time has come, until cancelled."""
+        """Wake whoever stands still when his time has come, and everybody when this is cancelled."""
         due: dict[int, float] = {}
         seen, clock = 0, asyncio.get_running_loop().time
-        while True:
-            await asyncio.sleep(WAKING_SECONDS)
-            lines = lines_of(self.asleep)
-            for _, _, process in lines[seen:]:
-                due[int(process)] = clock() + self.sleep
-            seen = len(lines)
-            for process in [process for process, at in due.items() if at <= clock()]:
-                del due[process]
-                with suppress(ProcessLookupError):
-                    os.kill(process, signal.SIGCONT)
+        try:
+            while True:
+                await asyncio.sleep(WAKING_SECONDS)
+                lines = lines_of(self.asleep)
+                due.update({int(process): clock() + self.sleep for _, _, process in lines[seen:]})
+                seen = len(lines)
+                for process in [process for process, at in due.items() if at <= clock()]:
+                    del due[process]
+                    _wake(process)
+        finally:
+            for _, _, process in lines_of(self.asleep):
+                _wake(int(process))
 
     async def rewind(self, service: Service) -> None:
         """Let a stage read its topic from the beginning again: its members leave, and come back."""
@@ -135,6 +137,11 @@ class Trouble(Maker):
     async def _rotate_salt(self) -> None:
         """Take another salt; those before it stay good, as at the venue for a while."""
         await asyncio.to_thread(lambda: self.site.venue.do("salt", invalidate=False))
+
+
+def _wake(process: int) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(process, signal.SIGCONT)
 
 
 def _rewound(admin: AdminClient, group: str, topic: str) -> None:

@@ -60,6 +60,8 @@ class Verdict:
         Arrivals of bytes that had come before: they count once.
     asked_again
         Commands that came twice with different times, as a quote may that is told twice: the first one counts.
+    expired
+        Commands of which nothing came, as it was too late: that was told, or the look-up said so.
     duplicates
         Commands with answers of different bytes, or that were settled twice.
     lost
@@ -188,6 +190,8 @@ def _judge_ends(
     if settled != (end is TradeState.SETTLED) or (taken and end in (TradeState.EXPIRED, TradeState.REJECTED)):
         books = "settled" if settled else "taken" if taken else "not taken"
         verdict.note("mismatches", f"{asked.command_id}: {end} was told, and the relay has it as {books}")
+    elif not arrivals and end is TradeState.NOT_SELECTED:
+        verdict.expired += 1
     elif not arrivals and end is not TradeState.EXPIRED:
         reason = next(each.reason for each in told if each.state is end)
         verdict.note("lost", f"{asked.command_id}: {end} without an answer: {reason}")
