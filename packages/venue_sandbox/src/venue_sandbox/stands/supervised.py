@@ -113,6 +113,7 @@ class Supervised:
                 return
             if (status := server.process.poll()) is not None:
                 self.exits.append((name, status))
+                server.kill()  # it has ended; its pipes are closed
                 with suppress(Unhealthy):
                     self._replace(name, make())
 
