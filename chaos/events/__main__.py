@@ -38,6 +38,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=5)
     parser.add_argument("--windows", choices=("long", "short"), default="long")
     parser.add_argument("--open", type=positive, default=LONG_SECONDS, help="seconds of long windows (%(default)s)")
+    parser.add_argument("--minutes", type=positive, help="after which no more commands are asked for")
     parser.add_argument("--mutant", choices=(*PREY, "all"), default="")
     parser.add_argument("--keep", type=Path, help="folder for logs and state that is left behind")
     parser.add_argument("--verbose", action="store_true", help="tell the progress on standard error")
@@ -48,6 +49,8 @@ def main() -> int:
             sys.stderr.write(f"{line}\n")
 
     campaign = Campaign(given.commands, given.seed, Windows(given.open, given.open), say=say, keep=given.keep)
+    if given.minutes:
+        campaign = replace(campaign, minutes=given.minutes)
     if given.windows == "short":
         campaign = replace(campaign, windows=SHORT, chances=SHORT_CHANCES)
     if given.mutant == "all":
@@ -56,14 +59,14 @@ def main() -> int:
         return 1 if hunted(campaign, given.mutant) else 0
     outcome = campaign.run()
     tell(json.dumps({"mutant": None, "windows": given.windows, **outcome.line()}))
-    return 0 if outcome.good and is_enough(outcome, given.windows, given.commands) else 1
+    return 0 if outcome.good and is_enough(outcome, given.windows) else 1
 
 
-def is_enough(outcome: Outcome, windows: str, commands: int) -> bool:
+def is_enough(outcome: Outcome, windows: str) -> bool:
     """Whether so much has happened that it proves something; with long windows nothing may have expired."""
     if windows == "short":
         return True
-    return not outcome.verdict.expired and (commands < FULL or outcome.in_a_send >= ENOUGH_KILLS)
+    return not outcome.verdict.expired and (outcome.verdict.commands < FULL or outcome.in_a_send >= ENOUGH_KILLS)
 
 
 def hunted(campaign: Campaign, name: str) -> bool:

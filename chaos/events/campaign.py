@@ -142,6 +142,8 @@ class Campaign:
         Whether the end of every command is waited for, and not only its answer.
     most
         Kills, after which services kill themselves no more; None for no end.
+    minutes
+        After which no more is asked for, however few commands there were.
     calm_seconds
         For how long ends are waited for, beyond the time that quotes take.
     """
@@ -158,6 +160,7 @@ class Campaign:
     rewinds: bool = True
     settles: bool = True
     most: int | None = None
+    minutes: float = float("inf")
     calm_seconds: float = 60.0
     say: Callable[[str], None] = lambda _: None
     keep: Path | None = None
@@ -199,7 +202,7 @@ class _Run:
 
     def __init__(self, campaign: Campaign, site: TradingSite, servers: Mapping[str, Running], folder: Path) -> None:
         self.campaign, self.site, self.servers, self.folder = campaign, site, servers, folder
-        self.board, self.batches = Board(), 0
+        self.board, self.batches, self.over = Board(), 0, 0.0
         self.trouble = Trouble(
             campaign.weights,
             campaign.seed,
@@ -211,6 +214,7 @@ class _Run:
 
     async def run(self) -> Outcome:
         begun, settings = time.monotonic(), self.site.settings()
+        self.over = begun + 60 * self.campaign.minutes
         (self.folder / "quiet").touch()
         await self._start()
         with Follower(settings.bus, [topic.value for topic in TOPICS], self.board.note):
@@ -264,7 +268,7 @@ class _Run:
 
     async def _drive(self, until: int) -> None:
         """Open auctions until there are so many commands; no more than the executors can cope with."""
-        while (there := len(self.board.commands)) < until:
+        while (there := len(self.board.commands)) < until and time.monotonic() < self.over:
             if there - self.board.answered < WAITING:
                 self.campaign.say(f"{there} commands, {self.board.answered} answered, {dict(self.trouble.done)}")
                 await self._open(min(BATCH, until - there))
