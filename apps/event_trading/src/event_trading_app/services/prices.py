@@ -71,7 +71,7 @@ def _price(where: str, line: str, now: datetime) -> ReferencePrice:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"])) or "price"
         raise InvalidInput(f"{where}: {place} is {first['input']!r}: {first['msg']}; nothing was told") from None
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise InvalidInput(f"{where}: no JSON object: {error}; nothing was told") from None
 
 
