@@ -42,16 +42,16 @@ CHANCES = {
 STOPS = {Point.INTENDED.name: 0.004, Point.LEAVING.name: 0.008}
 WEIGHTS: Weights = {
     "kill": 2,
-    "server": 0.6,
+    "server": 0.25,
     "drop_graceful": 1,
     "drop_abrupt": 1,
     "answer": 4,
     "salt": 1,
     "rewind": 0.15,
 }
-MOST = 3
-"""Executors in the middle of a campaign; before and after that there is one."""
-PHASES = ((0.1, 1), (0.9, MOST), (1.0, 1))
+MOST = 6
+PARTITIONS = 6
+PHASES = ((0.05, 1), (0.25, 3), (0.85, MOST), (0.95, 3), (1.0, 1))
 """Up to which shares of the commands there are how many executors."""
 BATCH, BATCH_RATE = 12, 20.0
 HEARD_SECONDS = 15.0
@@ -194,7 +194,7 @@ class Campaign:
         return {PLAN: str(folder / "plan.json"), MUTANT: self.mutant}
 
     def _changes(self) -> dict[str, Any]:
-        return {"finality_seconds": FINALITY_SECONDS, "at_once": 4}
+        return {"finality_seconds": FINALITY_SECONDS, "partitions": PARTITIONS, "at_once": 4}
 
 
 class _Run:
@@ -247,7 +247,7 @@ class _Run:
         for share, executors in self.campaign.phases:
             await self._scale(executors)
             until = round(self.campaign.commands * share)
-            if executors == MOST and self.campaign.rewinds:
+            if executors == MOST and self.campaign.rewinds and time.monotonic() < self.over:
                 await self._drive((len(self.board.commands) + until) // 2)
                 for service in CONSUMED:
                     with suppress(Exception):  # what is down cannot be rewound; the count says what was

@@ -48,6 +48,7 @@ class Prey:
             weights=self.weights,
             windows=self.windows,
             stopped_seconds=self.stopped,
+            phases=((0.2, 1), (0.8, 3), (1.0, 1)),
             rewinds=False,
             settles=self.fault == "lost",
             calm_seconds=25.0,
