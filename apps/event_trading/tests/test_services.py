@@ -23,8 +23,9 @@ from event_trading_app.services.executor import command_in
 from event_trading_app.services.inventory import inventory_event
 from event_trading_app.services.looking_only import LookingOnly
 from event_trading_app.services.prices import price_events
+from event_trading_app.services.stages import beside
 from event_trading_app.supervising import ordered
-from quant_platform_kit.domain.errors import InvalidInput, Refused
+from quant_platform_kit.domain.errors import InvalidInput, Refused, StoreError
 from quant_platform_kit.events.bus import Place, Received
 from quant_platform_kit.events.envelope import Event, encode
 from quant_platform_kit.events.errors import Unreadable
@@ -124,6 +125,34 @@ def test_a_service_without_a_key_signs_and_sends_nothing() -> None:
         run(venue.prepare(trade(), NOW))
     with pytest.raises(Refused, match="sends nothing"):
         run(venue.send(b"x", lambda: True))
+
+
+def test_what_runs_beside_a_stage_ends_with_it_and_one_that_ends_before_does_not_end_the_stage() -> None:
+    noted: list[str] = []
+
+    async def stage() -> None:
+        await asyncio.sleep(0.02)
+        noted.append("stage")
+
+    async def short() -> None:
+        noted.append("short")
+
+    async def endless() -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            noted.append("endless")
+
+    run(asyncio.wait_for(beside(stage(), short(), endless()), 5))
+    assert noted == ["short", "stage", "endless"]
+
+
+def test_a_stage_ends_when_what_runs_beside_it_fails() -> None:
+    async def failing() -> None:
+        raise StoreError("gone")
+
+    with pytest.raises(StoreError, match="gone"):
+        run(asyncio.wait_for(beside(asyncio.sleep(60), failing()), 5))
 
 
 def test_whoever_listens_is_started_last() -> None:

@@ -31,9 +31,10 @@ async def beside(work: Coroutine[Any, Any, None], *others: Coroutine[Any, Any, N
     tasks = [asyncio.create_task(other) for other in others]
     main = asyncio.create_task(work)
     try:
-        await asyncio.wait({main, *tasks}, return_when=asyncio.FIRST_EXCEPTION)
-        for task in tasks:
-            if task.done() and not task.cancelled():
+        while not main.done():
+            at_work = {task for task in tasks if not task.done()}
+            ended, _ = await asyncio.wait({main, *at_work}, return_when=asyncio.FIRST_COMPLETED)
+            for task in ended - {main}:
                 task.result()
         await main
     finally:
