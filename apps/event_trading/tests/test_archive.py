@@ -180,6 +180,17 @@ def test_a_normalized_event_that_differs_is_missing_or_is_too_much_is_told() -> 
     assert "no raw event" in judge(rows_with(demand), normalize).differences[0]
 
 
+def test_a_quote_that_came_twice_is_normalized_twice_and_both_are_made_again() -> None:
+    first, second = quote(1), quote(1, NOW + timedelta(seconds=1))
+    demands = [*normalize(first), *normalize(second)]
+    assert demands[0].event_id == demands[1].event_id
+    for raw in ((first, second), (second, first)):
+        verdict = judge(rows_with(*raw, *demands), normalize)
+        assert (verdict.normalized, verdict.differences) == (1, [])
+    (told,) = judge(rows_with(first, *demands), normalize).differences
+    assert "was" in told
+
+
 def test_events_are_told_again_at_their_pace_in_a_namespace() -> None:
     class Bus:
         def __init__(self) -> None:

@@ -52,12 +52,14 @@ def judge(rows: Iterable[Row], normalize: Normalize) -> Verdict:
     verdict, by_topic = Verdict(), dict[str, list[Row]]()
     for row in rows:
         by_topic.setdefault(row.event.event_type, []).append(row)
-    told = {row.event.event_id: row.message.value for row in by_topic.get(Topic.SWAP_DEMAND.value, [])}
-    made: dict[str, bytes] = {}
+    # What the venue told twice came at two times, and was normalized twice.
+    told, made = dict[str, set[bytes]](), dict[str, set[bytes]]()
+    for row in by_topic.get(Topic.SWAP_DEMAND.value, []):
+        told.setdefault(row.event.event_id, set()).add(row.message.value)
     for row in by_topic.get(Topic.RAW_QUOTE.value, []):
         try:
             for event in normalize(row.event):
-                made.setdefault(event.event_id, encode(event))
+                made.setdefault(event.event_id, set()).add(encode(event))
         except Unreadable:
             verdict.unreadable += 1
     _compare(told, made, verdict)
@@ -66,16 +68,20 @@ def judge(rows: Iterable[Row], normalize: Normalize) -> Verdict:
     return verdict
 
 
-def _compare(told: dict[str, bytes], made: dict[str, bytes], verdict: Verdict) -> None:
+def _compare(told: dict[str, set[bytes]], made: dict[str, set[bytes]], verdict: Verdict) -> None:
     for name in sorted(told.keys() | made.keys()):
         if name not in made:
             verdict.differences.append(f"normalized event {name} has no raw event here that makes it")
         elif name not in told:
             verdict.differences.append(f"normalized event {name} is made now, and was not")
         elif told[name] != made[name]:
-            verdict.differences.append(f"normalized event {name}: was {told[name]!r}, is {made[name]!r}")
+            verdict.differences.append(f"normalized event {name}: was {_told(told[name])}, is {_told(made[name])}")
         else:
             verdict.normalized += 1
+
+
+def _told(values: set[bytes]) -> str:
+    return " and ".join(map(repr, sorted(values)))
 
 
 def _decide(row: Row, verdict: Verdict) -> None:
