@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Collection, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Self
@@ -39,6 +40,11 @@ class _Child:
     port: int = 0
     due: float = 0.0
 
+    def close(self) -> None:
+        """Close what this process has of one that has ended."""
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+
 
 @dataclass
 class Site:
@@ -66,14 +72,15 @@ class Site:
         """Start a service; a second one of a service needs a name of its own."""
         name = name or service.value
         words = [sys.executable, "-m", "event_trading_app", "--stop-at-eof", "run", service.value]
-        process = subprocess.Popen(
-            words,
-            env={**self.environment, "EVENT_TRADING_INSTANCE": name},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._log(name),
-            text=True,
-        )
+        with self._log(name) as log:
+            process = subprocess.Popen(
+                words,
+                env={**self.environment, "EVENT_TRADING_INSTANCE": name},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
         child = self._children[name] = _Child(process)
         threading.Thread(target=_read_port, args=(child,), daemon=True).start()
 
@@ -90,14 +97,25 @@ class Site:
                     raise QuantError(f"{name} did not start within {seconds:g} s; see its log")
                 time.sleep(POLL_SECONDS / 4)
 
+    def works(self, name: str) -> bool:
+        """Whether the page of a service says that it works."""
+        child = self._children[name]
+        return child.port > 0 and _works(child.port)
+
     def all_work(self) -> bool:
-        """Whether the page of every service says that it works."""
-        return all(child.port and _works(child.port) for child in self._children.values())
+        """Whether the pages of all services say so."""
+        return all(self.works(name) for name in self._children)
 
     def kill(self, name: str) -> None:
         """End a process as a crash would."""
         self._children[name].process.kill()
         self._children[name].process.wait()
+
+    def end(self, name: str) -> int:
+        """Tell one to stop, and return its exit status; one that does not stop in time is killed."""
+        child = self._children.pop(name)
+        child.process.terminate()
+        return _ended(child, GRACE_SECONDS)
 
     def look_after(self) -> list[str]:
         """Start again who asks for it or was killed; return who has ended for good, with its exit status."""
@@ -108,11 +126,12 @@ class Site:
                 continue
             if code != RESTART and code >= 0:
                 ended.append(f"{name} has ended with status {code}")
-                del self._children[name]
+                self._children.pop(name).close()
             elif not child.due:
                 child.due = time.monotonic() + AGAIN_SECONDS
             elif time.monotonic() >= child.due:
                 logger.info("{} is started again", name)
+                child.close()
                 self.start(Service(name.partition("-")[0]), name)
         return ended
 
@@ -122,19 +141,13 @@ class Site:
             if child.process.poll() is None:
                 child.process.terminate()
         until = time.monotonic() + GRACE_SECONDS
-        codes: dict[str, int] = {}
-        for name, child in self._children.items():
-            try:
-                codes[name] = child.process.wait(max(0.1, until - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                child.process.kill()
-                codes[name] = child.process.wait()
+        codes = {name: _ended(child, max(0.1, until - time.monotonic())) for name, child in self._children.items()}
         self._children.clear()
         return codes
 
-    def _log(self, name: str) -> IO[bytes] | None:
+    def _log(self, name: str) -> AbstractContextManager[IO[bytes] | None]:
         if self.logs is None:
-            return None
+            return nullcontext()
         self.logs.mkdir(parents=True, exist_ok=True)
         return (self.logs / f"{name}.log").open("ab")
 
@@ -148,11 +161,23 @@ def _works(port: int) -> bool:
     return state != "starting"
 
 
+def _ended(child: _Child, seconds: float) -> int:
+    """Return the exit status of a process that was told to stop; one that does not in time is killed."""
+    try:
+        code = child.process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        child.process.kill()
+        code = child.process.wait()
+    child.close()
+    return code
+
+
 def _read_port(child: _Child) -> None:
     """Read the line in which a service says where its page is; read on, so that it never waits."""
     assert child.process.stdout is not None
-    for line in child.process.stdout:
-        try:
-            child.port = int(json.loads(line)["port"])
-        except (KeyError, TypeError, ValueError):
-            continue
+    with child.process.stdout as lines:
+        for line in lines:
+            try:
+                child.port = int(json.loads(line)["port"])
+            except (KeyError, TypeError, ValueError):
+                continue
