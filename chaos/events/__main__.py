@@ -13,7 +13,7 @@ from pathlib import Path
 
 from chaos.arguments import positive
 from chaos.events.campaign import Campaign, Outcome, Windows
-from chaos.events.prey import PREY, shows
+from chaos.events.prey import PREY
 from chaos.events.worker import IN_A_SEND
 
 LONG_SECONDS = 240
@@ -40,6 +40,7 @@ def main() -> int:
     parser.add_argument("--open", type=positive, default=LONG_SECONDS, help="seconds of long windows (%(default)s)")
     parser.add_argument("--minutes", type=positive, help="after which no more commands are asked for")
     parser.add_argument("--mutant", choices=(*PREY, "all"), default="")
+    parser.add_argument("--healthy", action="store_true", help="with --mutant: the same campaign without the defect")
     parser.add_argument("--keep", type=Path, help="folder for logs and state that is left behind")
     parser.add_argument("--verbose", action="store_true", help="tell the progress on standard error")
     given = parser.parse_args()
@@ -54,9 +55,9 @@ def main() -> int:
     if given.windows == "short":
         campaign = replace(campaign, windows=SHORT, chances=SHORT_CHANCES)
     if given.mutant == "all":
-        return all_mutants(campaign)
+        return all_mutants(campaign, healthy=given.healthy)
     if given.mutant:
-        return 1 if hunted(campaign, given.mutant) else 0
+        return 1 if hunted(campaign, given.mutant, healthy=given.healthy) else 0
     outcome = campaign.run()
     tell(json.dumps({"mutant": None, "windows": given.windows, **outcome.line()}))
     return 0 if outcome.good and is_enough(outcome, given.windows) else 1
@@ -69,18 +70,23 @@ def is_enough(outcome: Outcome, windows: str) -> bool:
     return not outcome.verdict.expired and (outcome.verdict.commands < FULL or outcome.in_a_send >= ENOUGH_KILLS)
 
 
-def hunted(campaign: Campaign, name: str) -> bool:
-    """Run the campaign that looks for a defect; return whether it was caught by what it has to show."""
-    outcome = PREY[name](campaign).run()
-    caught = shows(name, outcome)
-    tell(json.dumps({"mutant": name, "caught": caught, **outcome.line()}))
+def hunted(campaign: Campaign, name: str, *, healthy: bool) -> bool:
+    """Run the campaign that looks for a defect; return whether it was caught by what it has to show.
+
+    With services that are ``healthy`` nothing has to be caught.
+    """
+    prey = PREY[name]
+    hunt = prey.hunt(campaign)
+    outcome = (replace(hunt, mutant="") if healthy else hunt).run()
+    caught = prey.shown(outcome)
+    tell(json.dumps({"mutant": name, "healthy": healthy, "caught": caught, **outcome.line()}))
     return caught
 
 
-def all_mutants(campaign: Campaign) -> int:
-    """Run every defect; return 0 if each was caught."""
-    missed = [name for name in PREY if not hunted(campaign, name)]
-    tell(json.dumps({"mutants": len(PREY), "missed": missed}))
+def all_mutants(campaign: Campaign, *, healthy: bool) -> int:
+    """Run every defect; return 0 if each was caught, or, with healthy services, none."""
+    missed = [name for name in PREY if hunted(campaign, name, healthy=healthy) is healthy]
+    tell(json.dumps({"mutants": len(PREY), "healthy": healthy, "missed": missed}))
     return 1 if missed else 0
 
 

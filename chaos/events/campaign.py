@@ -61,6 +61,8 @@ WAITING = 36
 """So many commands may wait for their answer before more is asked for."""
 STOPPED_SECONDS = 8.0
 """Longer than a lease, and longer than the bus waits for a member."""
+SHARED_SECONDS = 8.0
+"""Within which the bus shares out partitions anew, unless somebody dies."""
 START_SECONDS = 90.0
 FINALITY_SECONDS = 3.0
 SETTLE_SECONDS = 1.0
@@ -265,6 +267,7 @@ class _Run:
                     status = await asyncio.to_thread(self.site.stop, name)
                     self.trouble.done[f"left {status}"] += 1
             self.trouble.done[f"executors {executors}"] += 1
+        await asyncio.sleep(SHARED_SECONDS)
 
     async def _drive(self, until: int) -> None:
         """Open auctions until there are so many commands; no more than the executors can cope with."""

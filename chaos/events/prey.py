@@ -1,6 +1,6 @@
 """How each defect is looked for: a short campaign with much of the trouble that shows it, and what it has to show."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from event_trading_app.executor.parts import Point
@@ -9,7 +9,7 @@ from chaos.events.campaign import Campaign, Outcome, Windows
 from chaos.events.worker import IN_A_SEND
 from chaos.trouble import Weights
 
-__all__ = ["PREY", "Prey", "shows"]
+__all__ = ["PREY", "Prey"]
 
 FEW = 60
 OPEN = Windows(60.0, 60.0)
@@ -24,7 +24,7 @@ class Prey:
     ----------
     fault
         What the verdict has to count.
-    chances, stops, weights, windows, stopped
+    chances, stops, weights, windows, stopped, phases, minutes
         Of the campaign.
     """
 
@@ -36,8 +36,14 @@ class Prey:
     windows: Windows = OPEN
     stopped: float = 9.0
     commands: int = FEW
+    phases: Sequence[tuple[float, int]] = ((0.2, 1), (0.8, 3), (1.0, 1))
+    minutes: float = 3.0
 
-    def __call__(self, campaign: Campaign) -> Campaign:
+    def shown(self, outcome: Outcome) -> bool:
+        """Whether an outcome shows what the defect has to do."""
+        return getattr(outcome.verdict, self.fault) > 0
+
+    def hunt(self, campaign: Campaign) -> Campaign:
         """Return the campaign that looks for it."""
         return replace(
             campaign,
@@ -48,7 +54,8 @@ class Prey:
             weights=self.weights,
             windows=self.windows,
             stopped_seconds=self.stopped,
-            phases=((0.2, 1), (0.8, 3), (1.0, 1)),
+            phases=self.phases,
+            minutes=self.minutes,
             rewinds=False,
             settles=self.fault == "lost",
             calm_seconds=25.0,
@@ -61,13 +68,7 @@ _PREY = (
     Prey("sign-again", "duplicates", chances=IN_SENDS),
     Prey("commit-first", "lost", chances={Point.TAKEN.name: 0.06, Point.RECORDED.name: 0.06}),
     Prey("send-late", "late", stops={Point.LEAVING.name: 0.3}, windows=Windows(3.0, 3.0), stopped=2.6),
-    Prey("keep-lease", "lost", windows=Windows(20.0, 20.0)),
+    Prey("keep-lease", "lost", windows=Windows(40.0, 40.0), phases=((0.1, 1), (1.0, 3)), commands=120, minutes=1.5),
 )
-PREY: Mapping[str, Callable[[Campaign], Campaign]] = {prey.name: prey for prey in _PREY}
+PREY: Mapping[str, Prey] = {prey.name: prey for prey in _PREY}
 """By the name of the defect."""
-_FAULTS = {prey.name: prey.fault for prey in _PREY}
-
-
-def shows(name: str, outcome: Outcome) -> bool:
-    """Whether an outcome shows what a defect has to do."""
-    return getattr(outcome.verdict, _FAULTS[name]) > 0
