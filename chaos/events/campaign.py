@@ -36,12 +36,12 @@ __all__ = ["CHANCES", "STOPS", "WEIGHTS", "Campaign", "Outcome", "Windows"]
 
 WORKER = "chaos.events.worker"
 CHANCES = {
-    **{point.name: 0.045 for point in IN_A_SEND},
-    **{point.name: 0.004 for point in Point if point not in IN_A_SEND},
+    **{point.name: 0.06 for point in IN_A_SEND},
+    **{point.name: 0.001 for point in Point if point not in IN_A_SEND},
 }
 STOPS = {Point.INTENDED.name: 0.004, Point.LEAVING.name: 0.008}
 WEIGHTS: Weights = {
-    "kill": 2,
+    "kill": 1,
     "server": 0.25,
     "drop_graceful": 1,
     "drop_abrupt": 1,
@@ -51,7 +51,7 @@ WEIGHTS: Weights = {
 }
 MOST = 6
 PARTITIONS = 6
-PHASES = ((0.05, 1), (0.25, 3), (0.85, MOST), (0.95, 3), (1.0, 1))
+PHASES = ((0.02, 1), (0.1, 3), (0.92, MOST), (0.97, 3), (1.0, 1))
 """Up to which shares of the commands there are how many executors."""
 BATCH, BATCH_RATE = 12, 20.0
 HEARD_SECONDS = 15.0

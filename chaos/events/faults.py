@@ -27,6 +27,8 @@ CONSUMED = {
     Service.NORMALIZER: Topic.RAW_QUOTE,
 }
 """What each stage consumes as a member of a group."""
+SOME = 20
+"""So many messages of each partition come again when a stage is set back by chance."""
 REWIND_SECONDS = 40.0
 ASK_SECONDS = 10.0
 WAKING_SECONDS = 0.2
@@ -94,25 +96,31 @@ class Trouble(Maker):
             for _, _, process in lines_of(self.asleep):
                 _wake(int(process))
 
-    async def rewind(self, service: Service) -> None:
-        """Let a stage read its topic from the beginning again: its members leave, and come back."""
+    async def rewind(self, service: Service, back: int | None = None) -> None:
+        """Let a stage read its topic again: its members leave, and come back.
+
+        Parameters
+        ----------
+        back
+            So many messages of each partition; None for all of them.
+        """
         async with self.moving:
             names = [name for name in sorted(self.site.servers) if name.partition("-")[0] == service.value]
             await asyncio.gather(*(asyncio.to_thread(self.site.stop, name) for name in names))
             try:
-                await self._at_the_beginning(service)
+                await self._set_back(service, back)
                 self.done[f"rewind {service.value}"] += 1
             finally:
                 for name in names:
                     await asyncio.to_thread(self.site.begin, name, service)
 
-    async def _at_the_beginning(self, service: Service) -> None:
+    async def _set_back(self, service: Service, back: int | None) -> None:
         topic = CONSUMED[service].value
         admin = AdminClient({"bootstrap.servers": self.site.kafka})
         until = asyncio.get_running_loop().time() + REWIND_SECONDS
         while True:
             try:
-                await asyncio.to_thread(_rewound, admin, service.stage, topic)
+                await asyncio.to_thread(_rewound, admin, service.stage, topic, back)
             except KafkaException:  # a member that was killed is one for some seconds more
                 if asyncio.get_running_loop().time() > until:
                     raise
@@ -121,7 +129,7 @@ class Trouble(Maker):
                 return
 
     async def _rewind_any(self) -> None:
-        await self.rewind(self.chance.choice(list(CONSUMED)))
+        await self.rewind(self.chance.choice(list(CONSUMED)), SOME)
 
     async def _kill(self) -> None:
         await asyncio.to_thread(self.site.kill, self.chance.choice(sorted(self.site.servers)))
@@ -144,11 +152,18 @@ def _wake(process: int) -> None:
         os.kill(process, signal.SIGCONT)
 
 
-def _rewound(admin: AdminClient, group: str, topic: str) -> None:
+def _rewound(admin: AdminClient, group: str, topic: str, back: int | None) -> None:
     partitions = admin.list_topics(topic, timeout=ASK_SECONDS).topics[topic].partitions
-    places = [TopicPartition(topic, number, 0) for number in partitions]
-    request = [ConsumerGroupTopicPartitions(group, places)]
-    for future in admin.alter_consumer_group_offsets(request, request_timeout=ASK_SECONDS).values():
-        for place in future.result().topic_partitions:
-            if place.error is not None:
-                raise KafkaException(place.error)
+    places = [TopicPartition(topic, number) for number in sorted(partitions)]
+    asked = [ConsumerGroupTopicPartitions(group, places)]
+    for place in _answer(admin.list_consumer_group_offsets(asked, request_timeout=ASK_SECONDS)):
+        places[place.partition].offset = 0 if back is None else max(0, place.offset - back)
+    _answer(admin.alter_consumer_group_offsets(asked, request_timeout=ASK_SECONDS))
+
+
+def _answer(futures: Mapping[str, Any]) -> list[TopicPartition]:
+    places: list[TopicPartition] = [place for each in futures.values() for place in each.result().topic_partitions]
+    for place in places:
+        if place.error is not None:
+            raise KafkaException(place.error)
+    return places
