@@ -29,6 +29,7 @@ from event_trading_app.ports import Sent
 from quant_platform_kit.domain.errors import LeaseLost
 from quant_platform_kit.domain.identity import Mode
 from quant_platform_kit.domain.orders import TRANSITIONS
+from quant_platform_kit.events.envelope import Event
 from quant_platform_kit.ports.notifier import Notification
 from quant_platform_kit.services.operate.allow_list import set_allowed
 from quant_platform_kit.services.operate.audit import Operator
@@ -398,6 +399,30 @@ def test_a_monitor_hears_of_answers_over_the_bus_and_of_settlements_from_the_ven
         ("ACKNOWLEDGED", None),
         ("SETTLED", "tx1"),
     ]
+
+
+def test_a_partition_may_be_given_back_while_an_answer_of_it_is_looked_at() -> None:
+    desk = Desk()
+    handle(desk, command())
+
+    async def work() -> None:
+        monitor = monitor_of(desk, [])
+        await monitor.assigned(0)
+        tell = monitor.settler.parts.tell
+
+        async def given_back(event: Event) -> None:
+            await tell(event)
+            await monitor.revoked(0)
+
+        monitor.settler.parts = replace(monitor.settler.parts, tell=given_back)
+        desk.clock.instant = FINAL
+        await monitor.fences[0].give_back()
+        await monitor.fences[0].take()
+        await monitor.turn()
+        assert monitor.open == 0
+
+    run(work())
+    assert desk.told.states() == ["ACKNOWLEDGED", "NOT_SELECTED"]
 
 
 def test_a_command_that_stays_unknown_is_told_of_once() -> None:

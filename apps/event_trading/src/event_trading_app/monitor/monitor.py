@@ -164,8 +164,9 @@ class Monitor:
         self._by_hash[intent_hash] = trade.answer.id
 
     def _forget(self, name: str) -> None:
-        each = self._watched.pop(name)
-        if each.trade.answer.signed is not None:
+        """Watch an answer no more; its partition may have been given back while it was looked at."""
+        each = self._watched.pop(name, None)
+        if each is not None and each.trade.answer.signed is not None:
             self._by_hash.pop(each.trade.answer.signed.intent_hash, None)
 
     async def _settle(self, name: str, each: _Watched) -> None:
