@@ -19,6 +19,7 @@ __all__ = ["LARGEST", "Event", "Unreadable", "decode", "derived", "derived_id", 
 
 LARGEST = 1_000_000
 """Bytes of the largest event; a larger message is unreadable."""
+FIRST_YEAR, LAST_YEAR = 1970, 9000
 LONGEST_NAME = 256
 """Characters of the longest id, type and venue."""
 
@@ -167,10 +168,9 @@ def _instant(name: str, value: object) -> datetime:
 def _utc(name: str, value: object) -> datetime:
     if not isinstance(value, datetime) or value.tzinfo is None:
         _refuse(name, value, "an instant with its offset from UTC")
-    try:
-        return value if value.tzinfo is UTC else value.astimezone(UTC)
-    except OverflowError:
-        _refuse(name, value, "an instant of the years 1 to 9999 in UTC")
+    if not FIRST_YEAR <= value.year <= LAST_YEAR:  # so that times can be counted from it in either direction
+        _refuse(name, value, f"an instant of the years {FIRST_YEAR} to {LAST_YEAR}")
+    return value if value.tzinfo is UTC else value.astimezone(UTC)
 
 
 def _text(name: str, value: object) -> None:
