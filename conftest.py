@@ -33,6 +33,8 @@ DURATIONS = ROOT / "tests" / "durations.json"
 """Seconds that the tests of a file take together, as `scripts/record_durations.py` has found; others take none."""
 TOGETHER = (
     "release/tests/test_real_packages.py",
+    "tests/services/events/test_demo.py",
+    "tests/services/events/test_rolling_restart.py",
     "tests/services/stores/test_postgresql_store.py",
     "tests/services/tq/test_demo.py",
 )
@@ -46,6 +48,7 @@ STAND_INS = (
     "venue_sandbox.cloud.storage",
     "venue_sandbox.servers.fault_proxy",
     "venue_sandbox.venues.longbridge",
+    "venue_sandbox.venues.near",
     "venue_sandbox.venues.schwab",
     "venue_sandbox.venues.tqsdk",
     "venue_sandbox.venues.tws",

@@ -20,7 +20,6 @@ import time
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout
-from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -38,6 +37,7 @@ from venue_sandbox.stands.futures import FuturesSite
 from venue_sandbox.stands.tqsdk import TqStand
 
 from chaos.arguments import positive
+from chaos.mutating import MOST_GROWTH, NASTY, changed, damaged, megabytes
 
 __all__ = ["Verdict", "fuzz", "main"]
 
@@ -45,7 +45,6 @@ CLOCK = "2025-03-11T01:00:00+00:00"
 """Nine o'clock of a Tuesday in Shanghai: what is asked for trades for hours."""
 FIRST = 1_000
 """Memory is compared with what it was after so many messages."""
-MOST_GROWTH = 0.1
 CANCELS, AGAIN, GOOD, NEARLY = 0.1, 0.05, 0.1, 0.15
 """Shares of cancels, of requests that come again, of those that are not changed, and of those that hardly are."""
 REMEMBERED = 200
@@ -53,7 +52,6 @@ FRESH = 0.3
 """Share of the requests that have an id of their own; others use one of these."""
 IDS = 40
 TICKS = {"SHFE.rb2510": 1.0, "DCE.m2509": 1.0, "CZCE.CF509": 5.0, "GFEX.si2506": 5.0, "INE.sc2506": 0.1}
-NASTY = "\x00", "\ud800", "\u2028", "中", "'", '"', "\\", "/", "..", "|", "%s", "{}", "\r\n", "\x7f", "é", "🙂"
 WRONG: Sequence[Any] = (
     None, True, False, 0, -1, 1, 2.7, 1e300, -1e300, float("nan"), float("inf"), 10**18, 10**400, "", " ", "x", "3",
     "NaN", [], {}, [None], {"a": {}}, [[[]]], "x" * 65, "x" * 300, "x_close", "x_closetoday", "SERVER.1.2.3", "PYSDK_1",
@@ -145,9 +143,9 @@ class Requests:
         if draw < GOOD + NEARLY and document["type"] == "SUBMIT":
             return _encoded({**document, "payload": {**document["payload"], **self._nearly(document["payload"])}})
         for _ in range(chance.choice((1, 1, 1, 2, 3, 5))):
-            document = self._changed(document)
+            document = changed(chance, document, WRONG)
         body = _encoded(document)
-        return self._damaged(body) if draw > 0.75 else body
+        return damaged(chance, body) if draw > 0.75 else body
 
     def _order(self, number: int, now: datetime) -> Any:
         chance = self._chance
@@ -186,48 +184,6 @@ class Requests:
             )
         )
 
-    def _changed(self, document: Any) -> Any:
-        """Return a document with one place changed."""
-        chance, changed = self._chance, deepcopy(document)
-        holder = changed
-        while True:
-            key = chance.choice(sorted(holder))
-            if isinstance(holder[key], dict) and holder[key] and chance.random() < 0.9:
-                holder = holder[key]
-                continue
-            break
-        way = chance.random()
-        if way < 0.15:
-            del holder[key]
-        elif way < 0.3:
-            holder[chance.choice(("colour", "x" * 1000, *NASTY))] = chance.choice(WRONG)
-        elif way < 0.5 and isinstance(holder[key], str):
-            at = chance.randrange(len(holder[key]) + 1)
-            holder[key] = holder[key][:at] + chance.choice(NASTY) + holder[key][at:]
-        elif way < 0.6 and type(holder[key]) is float:
-            holder[key] = chance.choice((-holder[key], holder[key] * 10, holder[key] + 0.5, str(holder[key])))
-        else:
-            holder[key] = chance.choice(WRONG)
-        return changed or {"payload": None}
-
-    def _damaged(self, body: bytes) -> bytes:
-        """Return a body with bytes that are others, missing, or too many."""
-        chance = self._chance
-        at, to = sorted(chance.randrange(len(body) + 1) for _ in range(2))
-        some = bytes(chance.randrange(256) for _ in range(chance.choice((1, 1, 4, 40))))
-        return chance.choice(
-            (
-                body[:at] + some + body[at:],
-                body[:at] + body[to:],
-                body[:at],
-                body + body[at:to],
-                some,
-                body.decode().encode("utf-16"),
-                b"[" * chance.choice((10, 5000, 60_000)),
-                body + b" " * chance.choice((10, 70_000)),
-            )
-        )
-
 
 def _message(kind: str, now: datetime, payload: dict[str, Any]) -> dict[str, Any]:
     return {"type": kind, "request_id": "r", "timestamp": now.isoformat(), "payload": payload}
@@ -235,11 +191,6 @@ def _message(kind: str, now: datetime, payload: dict[str, Any]) -> dict[str, Any
 
 def _encoded(document: Any) -> bytes:
     return json.dumps(document).encode()
-
-
-def _megabytes() -> float:
-    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
 async def _run(folder: Path, venue: TqStand, messages: int, seed: int) -> Verdict:
@@ -261,8 +212,8 @@ async def _run(folder: Path, venue: TqStand, messages: int, seed: int) -> Verdic
             handle = canceller.handle if cancels else submitter.handle
             await _give(verdict, handle, body, bus, must_answer=not cancels)
             if number + 1 == FIRST:
-                verdict.first_mb = _megabytes()
-        verdict.last_mb = _megabytes()
+                verdict.first_mb = megabytes()
+        verdict.last_mb = megabytes()
         _judge_venue(verdict, venue, session.account_id)
         if submitter.planner.unsent:
             verdict.wrong.append(f"lots stay reserved for {sorted(submitter.planner.unsent)}")

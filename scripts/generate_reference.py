@@ -8,6 +8,8 @@ import sys
 from generated_files import write_or_check
 from reference import (
     eligibility,
+    event_trading,
+    events,
     execution_model,
     features,
     release,
@@ -20,6 +22,7 @@ from reference import (
 
 PAGES = {
     "eligibility": eligibility.page,
+    "event-trading": event_trading.page,
     "execution-model": execution_model.page,
     "features": features.page,
     "release": release.page,
@@ -35,4 +38,5 @@ PAGES = {
 if __name__ == "__main__":
     texts = {f"docs/reference/{name}.md": page() for name, page in PAGES.items()}
     texts["docs/reference/tq-messages.json"] = tq_messages.schemas()
+    texts |= {f"docs/reference/{name}": text for name, text in events.schemas()}
     sys.exit(write_or_check(__doc__ or "", texts))

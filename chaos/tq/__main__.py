@@ -12,8 +12,8 @@ from pathlib import Path
 
 from chaos.arguments import positive
 from chaos.tq.campaign import Campaign
-from chaos.tq.faults import Weights
 from chaos.tq.mutants import MUTANTS
+from chaos.trouble import Weights
 
 MUTANT_ORDERS = 40
 FEW = 12

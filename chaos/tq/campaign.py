@@ -27,12 +27,14 @@ from venue_sandbox.servers.redis import redis
 from venue_sandbox.stands.futures import ROLES, Addresses, FuturesSite
 from venue_sandbox.stands.tqsdk import TqStand
 
+from chaos.killing import lines_of
 from chaos.tq.engine import Engine
-from chaos.tq.faults import Trouble, Weights
+from chaos.tq.faults import Trouble
 from chaos.tq.judging import TERMINAL, Evidence, Verdict, judge, read_evidence, read_ledger
 from chaos.tq.mutants import LIMITED
 from chaos.tq.orders import HOLDINGS, SYMBOLS, Wish, closing, request, wishes
-from chaos.tq.worker import IN_A_SEND, Plan
+from chaos.tq.worker import IN_A_SEND, SeriesPlan
+from chaos.trouble import Weights
 
 __all__ = ["CHANCES", "WEIGHTS", "Campaign", "Outcome"]
 
@@ -173,10 +175,10 @@ class Campaign:
                 yield site, servers, folder
 
     def _variables(self, folder: Path) -> dict[str, str]:
-        files = {name: str(folder / name) for name in ("hits", "quiet", "series")}
-        plan = Plan(self.seed, dict(self.chances), **files)
+        hits, quiet, series = (str(folder / name) for name in ("hits", "quiet", "series"))
+        plan = SeriesPlan(seed=self.seed, chances=dict(self.chances), hits=hits, quiet=quiet, series=series)
         path = folder / "plan.json"
-        path.write_text(json.dumps({name: getattr(plan, name) for name in Plan.__dataclass_fields__}), encoding="utf-8")
+        plan.write(path)
         return {"TQ_CHAOS_PLAN": str(path), "TQ_MUTANT": self.mutant}
 
     async def _run(self, site: FuturesSite, servers: Mapping[str, Running], folder: Path) -> Outcome:
@@ -193,8 +195,10 @@ class Campaign:
             await asyncio.to_thread(site.start_one, "order-submitter-2", "order-submitter")
             site.supervise("order-submitter-2")
             (folder / "quiet").unlink()
-            trouble = Trouble(site, engine, servers, USER, self.weights, hits, series, self.seed)
-            making = asyncio.create_task(trouble.run())
+            trouble = Trouble(
+                self.weights, self.seed, site=site, engine=engine, servers=servers, user=USER, hits=hits, series=series
+            )
+            making = asyncio.create_task(trouble.make())
             traded, resting, refusals, wanted = Counter[str](), set[str](), list[str](), list[Wish]()
             quotes = site.venue.look("quotes")
             days = [self.orders * 3 // 5, self.orders - self.orders * 3 // 5]
@@ -225,11 +229,7 @@ class Campaign:
         evidence = Evidence(
             traded, inserts, refusals, history, events, letters, frozenset(trouble.moved), frozenset(resting), ledger
         )
-        kills = (
-            Counter(line.split()[1] for line in hits.read_text(encoding="utf-8").splitlines())
-            if hits.exists()
-            else Counter()
-        )
+        kills = Counter(point for _, point in lines_of(hits))
         exits = Counter(f"{name} {status}" for name, status in site.exits)
         in_a_send = sum(kills[point.name] for point in IN_A_SEND)
         ends = Counter(

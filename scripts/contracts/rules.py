@@ -21,6 +21,7 @@ STANDS = f"{SANDBOX}.stands"
 RELEASE = "quant_release"
 SNAPSHOTS = "snapshot_pipelines"
 
+KAFKA = ("confluent_kafka",)
 WEB_LIBRARIES = ("anyio", "fastapi", "starlette", "uvicorn")
 TEMPLATE_LIBRARIES = ("jinja2", "markupsafe")
 STORE_AND_CLOUD_LIBRARIES = ("apprise", "google", "psycopg", "requests", "sqlalchemy", "urllib3")
@@ -31,8 +32,16 @@ ROOMS_OF_APPS = {
     "database": ("alembic", "psycopg", "sqlalchemy"),
     "operations": ("aiohttp", "prometheus_client"),
     "tq": ("tqsdk",),
+    "venues": ("base58", "nacl", "websockets"),
 }
 """Rooms of apps, and the libraries that an app which asks for them imports there and nowhere else."""
+
+ROOMS_OF_VENUES = {
+    "ingest": ("websockets",),
+    "normalize": (),
+    "execute": ("aiohttp", "base58", "nacl", "websockets"),
+}
+"""The same, of the rooms that each venue below an app's ``venues`` has."""
 
 Plant = tuple[str, str]
 
@@ -73,7 +82,7 @@ def _rooms_of_the_kit(tree: Checkout) -> Iterator[Rule]:
     yield _layers(
         tree,
         KIT,
-        ("cli", "testing", "web"),
+        ("cli", "events", "testing", "web"),
         ("runtime",),
         ("paper",),
         ("adapters", "report", "services"),
@@ -82,13 +91,14 @@ def _rooms_of_the_kit(tree: Checkout) -> Iterator[Rule]:
     )
     yield _layers(tree, f"{KIT}.services", ("observe", "research"), ("run",), ("operate",), ("record",))
     yield _layers(tree, f"{KIT}.runtime", ("run_accounts", "version"), ("service", "stopping"), ("settings",))
-    known_to = (*_kit("web", "cli.broker"), *tree.apps, STANDS, *tree.outside)
+    known_to = (*_kit("events", "web", "cli.broker"), *tree.apps, STANDS, *tree.outside)
     yield _known_to(tree, "Of the commands only kit.cli.broker knows the runtime", _kit("runtime"), known_to)
     strangers = (*tree.apps, "fastapi", "google")
     yield _only(f"{KIT}.domain", ("numpy",), (*strangers, "pydantic", *_kit("ports")))
     yield _only(f"{KIT}.ports", _kit("domain"), (*strangers, "pydantic", "numpy", *_kit("services")))
     below = (*_kit("domain", "ports"), "cronsim", "numpy", "pydantic")
-    yield _only(f"{KIT}.services", below, (*strangers, *_kit("adapters", "paper", "report", "runtime")))
+    above = (*_kit("adapters", "events", "paper", "report", "runtime"), *KAFKA)
+    yield _only(f"{KIT}.services", below, (*strangers, *above))
 
 
 def _strategies_and_apps(tree: Checkout) -> Iterator[Rule]:
@@ -104,9 +114,12 @@ def _strategies_and_apps(tree: Checkout) -> Iterator[Rule]:
                 yield _only(package, strategies_see, (*others, *_kit("ports", "services", "web"), "pyarrow"))
             if member.is_app:
                 own = sorted(member.requires.union(library for _, library in _rooms_of(tree, member)))
-                closed = (*WEB_LIBRARIES, *TEMPLATE_LIBRARIES, *STORE_AND_CLOUD_LIBRARIES)
-                planted = (*_kit("cli", "testing"), *(name for name in closed if name not in own))
-                yield _only(package, (*apps_see, *own), (*others, *planted))
+                closed = (*WEB_LIBRARIES, *TEMPLATE_LIBRARIES, *STORE_AND_CLOUD_LIBRARIES, *KAFKA)
+                events, no_events = _kit("events"), ()
+                if not member.comes_with.intersection(KAFKA):
+                    events, no_events = no_events, events
+                planted = (*_kit("cli", "testing"), *no_events, *(name for name in closed if name not in own))
+                yield _only(package, (*apps_see, *events, *own), (*others, *planted))
     yield _known_to(tree, "Only stands, campaigns and benchmarks import apps", tree.apps, (STANDS, *tree.outside))
     yield Rule(
         "Apps are independent of each other",
@@ -123,12 +136,13 @@ def _libraries(tree: Checkout) -> Iterator[Rule]:
             yield _known_to(tree, f"Only {member.folder} imports its client library", own, known_to)
     homes = _homes(tree)
     for library, rooms in sorted(homes.items()):
-        (room,) = {name.rpartition(".")[2] for name in rooms}
+        named = " or ".join(sorted({name.rpartition(".")[2] for name in rooms}))
         elsewhere = (_at_home(member) for member in tree.members if library in member.requires and not member.is_app)
         known_to = (*rooms, *(name for names in elsewhere for name in names), *tree.outside)
-        yield _known_to(tree, f"Of apps only the room {room} imports {library}", (library,), known_to)
+        yield _known_to(tree, f"Of apps only the room {named} imports {library}", (library,), known_to)
     for name, libraries, rooms in (
         ("HTTP stands in kit.web", WEB_LIBRARIES, ("web",)),
+        ("Kafka stands in kit.events", KAFKA, ("events",)),
         ("Templates stand in kit.web, kit.report and the page of a snapshot", TEMPLATE_LIBRARIES, ("report", "web")),
         (
             "Stores, clouds and senders of notices stand in kit.adapters and release.cloud",
@@ -159,8 +173,8 @@ def _rooms_of_the_tools(tree: Checkout) -> Iterator[Rule]:
         ("cloud", ("values",), ("database", "rest")),
         (
             "stands",
-            ("futures", "futures_memory", "futures_rows"),
-            ("exchange_stand", "platform", "registry", "tqsdk"),
+            ("futures", "futures_memory", "futures_rows", "near"),
+            ("exchange_stand", "platform", "registry", "supervised", "tqsdk"),
             ("stand",),
         ),
     ):
@@ -218,6 +232,15 @@ def _rooms_of(tree: Checkout, app: Member) -> Iterator[tuple[str, str]]:
         for room in tree.rooms(package):
             libraries = ROOMS_OF_APPS.get(room.rpartition(".")[2], ())
             yield from ((room, name) for name in libraries if name in app.requires | app.comes_with)
+        yield from _rooms_of_venues(tree, app, f"{package}.venues")
+
+
+def _rooms_of_venues(tree: Checkout, app: Member, venues: str) -> Iterator[tuple[str, str]]:
+    """Yield the rooms of an app's venues that are there for a library, each with the library."""
+    if venues in tree.rooms(venues.partition(".")[0]):
+        for room in (room for venue in tree.rooms(venues) for room in tree.rooms(venue)):
+            libraries = ROOMS_OF_VENUES.get(room.rpartition(".")[2], ())
+            yield from ((room, name) for name in libraries if name in app.requires)
 
 
 def _homes(tree: Checkout) -> dict[str, tuple[str, ...]]:

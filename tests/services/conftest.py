@@ -37,6 +37,7 @@ Start = Callable[..., Server]
 SERVERS = {
     "database": "TEST_POSTGRES_URL",
     "endpoint": "TEST_GS_ENDPOINT",
+    "kafka_url": "TEST_KAFKA_URL",
     "rabbitmq_url": "TEST_RABBITMQ_URL",
     "redis_url": "TEST_REDIS_URL",
 }
@@ -89,6 +90,12 @@ def supplied(name: str) -> dict[str, str]:
 def endpoint() -> str:
     """Return the URL of the Cloud Storage emulator that runs for all tests."""
     return needed("TEST_GS_ENDPOINT")
+
+
+@pytest.fixture(scope="session")
+def kafka_url() -> str:
+    """Return the address of the Kafka that runs for all tests: names of topics and groups have to be a test's own."""
+    return needed("TEST_KAFKA_URL")
 
 
 @pytest.fixture(scope="session")

@@ -11,10 +11,10 @@ __all__ = ["TIMEOUT_SECONDS", "check_key", "check_prefix", "is_key"]
 TIMEOUT_SECONDS = 15.0
 """How long one call of a store on the network may take, with everything that is tried again in it."""
 
-_SEGMENT = r"[A-Za-z0-9_-][A-Za-z0-9._-]*"
+_SEGMENT = r"[A-Za-z0-9_-][A-Za-z0-9._=-]*"
 _KEY = re.compile(rf"{_SEGMENT}(/{_SEGMENT})*")
 _PREFIX = re.compile(rf"({_SEGMENT}/)*({_SEGMENT})?")
-_RULE = "segments are letters, digits and ._-, do not start with a dot, and are joined by /"
+_RULE = "segments are letters, digits and ._=-, do not start with a dot, and are joined by /"
 
 
 def is_key(text: str) -> bool:

@@ -16,7 +16,7 @@ class Stored(NamedTuple):
 class VersionedStore(Protocol):
     """Small objects under slash-separated keys, with create-only and compare-and-set writes.
 
-    Keys are non-empty segments of letters, digits and ``._-`` joined by ``/``. A write that returned is durable. Every
+    Keys are non-empty segments of letters, digits and ``._=-`` joined by ``/``. A write that returned is durable. Every
     method raises `StoreError` when the store cannot answer.
     """
 

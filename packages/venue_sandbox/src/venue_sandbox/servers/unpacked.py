@@ -14,7 +14,7 @@ from pathlib import Path
 
 from venue_sandbox.servers.machine import CannotRun, Say, apt_get, in_order, search_path, system
 
-__all__ = ["Unpacked", "unpacked"]
+__all__ = ["Unpacked", "cache_folder", "unpacked"]
 
 LIBRARY = re.compile(r"lib(?!perl|python)(?!.*-perl$)")
 """Names of shared libraries; programs of these servers need no Perl and no Python."""
@@ -42,6 +42,11 @@ class Unpacked:
         return {"PATH": path, **({"LD_LIBRARY_PATH": os.pathsep.join(libraries)} if libraries else {})}
 
 
+def cache_folder() -> Path:
+    """Return where fetched programs stay: in the checkout; without one, in the working directory."""
+    return (CHECKOUT if (CHECKOUT / "uv.lock").is_file() else Path.cwd()) / FOLDER
+
+
 def unpacked(
     package: str, families: Collection[str], prepare: Callable[[Path], None], say: Say, *, otherwise: str
 ) -> Unpacked:
@@ -64,8 +69,7 @@ def unpacked(
     CannotRun
         The package could not be had.
     """
-    home = CHECKOUT if (CHECKOUT / "uv.lock").is_file() else Path.cwd()
-    root = home / FOLDER / package
+    root = cache_folder() / package
     if not root.is_dir():
         if system("apt-get") is None or system("dpkg") is None:
             raise CannotRun(otherwise)

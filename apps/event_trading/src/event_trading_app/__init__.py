@@ -1,0 +1,1 @@
+"""Event-driven trading: services that talk over a Kafka-compatible bus only."""

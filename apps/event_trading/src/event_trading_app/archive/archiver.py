@@ -1,0 +1,149 @@
+"""The archiver: it gathers the messages of a partition, and each of them is done when its file is whole."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from quant_platform_kit.events.bus import Place, Received
+from quant_platform_kit.events.errors import Duplicate
+from quant_platform_kit.ports.clock import Clock
+
+from event_trading_app.archive.files import Row
+from event_trading_app.archive.writing import Claim, Files
+from event_trading_app.executor.waiting import Io, in_thread
+
+__all__ = ["Archiver"]
+
+
+STOPPING_SECONDS = 0.2
+
+
+@dataclass(slots=True)
+class _Batch:
+    """Rows that wait for their file, and who waits for it."""
+
+    begun: float
+    rows: list[Row] = field(default_factory=list[Row])
+    waiting: list[asyncio.Future[None]] = field(default_factory=list[asyncio.Future[None]])
+
+
+@dataclass(slots=True)
+class _Lane:
+    """A partition: what is in whole files, what was claimed for the next, and what waits.
+
+    Attributes
+    ----------
+    done
+        The last offset that is in a whole file.
+    claimed
+        The file that another archiver has decided on and left unfinished.
+    """
+
+    done: int = -1
+    claimed: Claim | None = None
+    batch: _Batch | None = None
+    writing: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+@dataclass(slots=True)
+class Archiver:
+    """Gathers rows by partition.
+
+    Attributes
+    ----------
+    rows, seconds
+        A file has so many rows at most, and is written after so long.
+    """
+
+    files: Files
+    clock: Clock
+    rows: int
+    seconds: float
+    io: Io = in_thread
+    counted: int = 0
+    _lanes: dict[Place, _Lane] = field(default_factory=dict[Place, _Lane])
+    _writing: set[asyncio.Task[None]] = field(default_factory=set[asyncio.Task[None]])
+
+    async def assigned(self, place: Place) -> None:
+        """Find out what of a partition is in files."""
+        claim, is_whole = await self.io(lambda: self.files.last_claim(place))
+        lane = self._lanes[place] = _Lane()
+        if claim is not None:
+            lane.done = claim.last if is_whole else claim.first - 1
+            lane.claimed = None if is_whole else claim
+
+    async def revoked(self, place: Place) -> None:
+        """Forget a partition; what waits comes again elsewhere."""
+        self._lanes.pop(place, None)
+
+    async def handle(self, message: Received) -> None:
+        """Return when a message is in a whole file.
+
+        Raises
+        ------
+        Unreadable
+            It is no event.
+        Duplicate
+            It is in a file already.
+        """
+        lane, row = self._lanes[message.place], Row.of(message)
+        if message.offset <= lane.done:
+            raise Duplicate(f"{message.place} at {message.offset} is archived")
+        if lane.batch is not None and lane.claimed is None and lane.batch.rows[0].hour != row.hour:
+            self._begin(lane)
+        if lane.batch is None:
+            lane.batch = _Batch(self.clock.monotonic())
+        batch, done = lane.batch, asyncio.get_running_loop().create_future()
+        batch.rows.append(row)
+        batch.waiting.append(done)
+        if self._is_full(lane, batch):
+            self._begin(lane)
+        await done
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Write what has waited long enough, until cancelled; once there is to be an end, all that waits."""
+        while True:
+            await asyncio.sleep(STOPPING_SECONDS if stop.is_set() else min(1.0, self.seconds / 4))
+            now = self.clock.monotonic()
+            for lane in tuple(self._lanes.values()):
+                is_due = lane.batch is not None and (stop.is_set() or now - lane.batch.begun >= self.seconds)
+                if is_due and lane.claimed is None:
+                    self._begin(lane)
+
+    def _is_full(self, lane: _Lane, batch: _Batch) -> bool:
+        if lane.claimed is not None:
+            return batch.rows[-1].message.offset >= lane.claimed.last
+        return len(batch.rows) >= self.rows
+
+    def _begin(self, lane: _Lane) -> None:
+        batch, lane.batch = lane.batch, None
+        claimed, lane.claimed = lane.claimed, None
+        assert batch is not None, "there is something to write"
+        task = asyncio.create_task(self._write(lane, batch, claimed))
+        self._writing.add(task)
+        task.add_done_callback(self._writing.discard)
+
+    async def _write(self, lane: _Lane, batch: _Batch, claimed: Claim | None) -> None:
+        """Write a file, and tell whoever waits for it how it went."""
+        async with lane.writing:
+            try:
+                claim = await self.io(lambda: self.files.write(batch.rows, claimed))
+            except Exception as error:  # noqa: BLE001 - it is thrown where it is waited for
+                lane.claimed = lane.claimed or claimed
+                _tell(batch.waiting, error)
+                return
+            lane.done = max(lane.done, claim.last)
+            self.counted += len(batch.rows)
+            _tell(batch.waiting, None)
+
+
+def _tell(waiting: Sequence[asyncio.Future[None]], error: Exception | None) -> None:
+    for future in waiting:
+        if future.done():
+            continue
+        if error is None:
+            future.set_result(None)
+        else:
+            future.set_exception(error)

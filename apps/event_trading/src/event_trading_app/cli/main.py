@@ -1,0 +1,64 @@
+"""``event-trading``: exit status 0 done, 1 refused or failed, 2 usage; services also 75, to be started again."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from importlib.metadata import entry_points
+from typing import Annotated
+
+import typer
+
+from event_trading_app.cli.run import run
+from event_trading_app.cli.running import PROGRAM, run_command_line
+
+__all__ = ["main", "with_all_commands"]
+
+ENTRY_POINTS = "event_trading.commands"
+"""Entry point group: each loads a `typer.Typer` that becomes a sub-command of its name."""
+
+app = typer.Typer(
+    name=PROGRAM,
+    help="Event-driven trading: services over a Kafka-compatible bus.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command()(run)
+
+
+@app.callback()
+def _group(stop_at_eof: Annotated[bool, typer.Option("--stop-at-eof", hidden=True)] = False) -> None:
+    """Take the options that all commands share."""
+    if stop_at_eof:
+        threading.Thread(target=_stop_at_eof, daemon=True).start()
+
+
+def _stop_at_eof() -> None:
+    """Stop as if told to when standard input ends, as it does when the parent dies."""
+    while os.read(0, 1 << 16):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def with_all_commands() -> typer.Typer:
+    """Return the command line with what people use; services are started without, as it takes memory."""
+    from event_trading_app.cli import dead_letters
+    from event_trading_app.cli.check import check
+    from event_trading_app.cli.replay import replay
+    from event_trading_app.cli.up import up
+
+    for command in (check, up, replay):
+        app.command()(command)
+    app.add_typer(dead_letters.app, name="dead-letters")
+    for entry in entry_points(group=ENTRY_POINTS):
+        app.add_typer(entry.load(), name=entry.name)
+    return app
+
+
+def main() -> None:
+    """Run the command line."""
+    words = [word for word in sys.argv[1:] if not word.startswith("-")]
+    run_command_line(app if words[:1] == ["run"] else with_all_commands())

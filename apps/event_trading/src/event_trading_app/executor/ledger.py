@@ -1,0 +1,286 @@
+"""What is known of every command, in the store: its signed answer, written once, and its steps.
+
+``trades/<account>/answers/<id>`` is the answer, where the id is a digest of account and quote: an account has one
+answer to a quote, and whoever creates the object decides which. ``trades/<account>/p<partition>/<hour>/<id>.<nnn>`` are
+its steps, each a create-only object of the kit; the hour is that of its expiry, so that what is open is found without
+reading what is over. ``trades/<account>/open/p<partition>`` says before which hour all is over.
+"""
+
+from __future__ import annotations
+
+from base64 import b64decode, b64encode
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from quant_platform_kit.domain.digests import sha256
+from quant_platform_kit.domain.errors import Conflict, Damaged
+from quant_platform_kit.domain.orders import Order, OrderState, Side
+from quant_platform_kit.domain.runs import OrderRecord, Transition
+from quant_platform_kit.ports.versioned_store import VersionedStore
+from quant_platform_kit.services.record.objects import decode, encode
+from quant_platform_kit.services.record.order_steps import OrderSteps
+
+from event_trading_app.executor.machine import EXPIRED, KIT_STATES, REFUSED, Standing, Times
+from event_trading_app.payloads import ExecuteTrade, TradeState
+from event_trading_app.ports import SignedAnswer
+
+__all__ = ["HOUR", "Answer", "Command", "Ledger", "Trade", "answer_id", "hour_of"]
+
+HOUR = timedelta(hours=1)
+_STATES = {kit: state for state, kit in KIT_STATES.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command as it came, with the times of the event that it goes back to and the partition it stands in."""
+
+    asked: ExecuteTrade
+    venue: str
+    observed_at: datetime
+    ingested_at: datetime
+    partition: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Signed:
+    data: str
+    nonce: str
+    intent_hash: str
+    deadline: datetime
+    salt: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Recorded:
+    """What an answer is in the store; ``refusal`` says why there is none."""
+
+    command: Mapping[str, Any]
+    venue: str
+    observed_at: datetime
+    ingested_at: datetime
+    partition: int
+    epoch: int
+    at: datetime
+    signed: _Signed | None
+    refusal: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Open:
+    hour: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The one answer of an account to a quote.
+
+    Attributes
+    ----------
+    signed
+        None where it was decided that there is none.
+    refusal
+        Why there is none, with `REFUSED` or `EXPIRED` before it.
+    epoch
+        Of the lease under which it was recorded.
+    """
+
+    command: Command
+    signed: SignedAnswer | None
+    epoch: int
+    at: datetime
+    refusal: str = ""
+
+    @property
+    def id(self) -> str:
+        """What it is called in the store."""
+        return answer_id(self.command.asked.account, self.command.asked.quote_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Trade:
+    """An answer, and every step recorded of it."""
+
+    answer: Answer
+    steps: OrderRecord
+
+    @property
+    def asked(self) -> ExecuteTrade:
+        """The command."""
+        return self.answer.command.asked
+
+    @property
+    def standing(self) -> Standing:
+        """Where it stands."""
+        if self.answer.signed is None:
+            return Standing(_never_sent(self.answer.refusal))
+        last = self.steps.transitions[-1] if self.steps.transitions else None
+        sends = sum(step.state is OrderState.SENT for step in self.steps.transitions)
+        if last is not None and last.state is OrderState.CANCELLED:
+            return Standing(_never_sent(last.note), sends)
+        return Standing(_STATES[self.steps.state], sends)
+
+    @property
+    def reason(self) -> str:
+        """Why it stands there, in words."""
+        note = self.steps.transitions[-1].note if self.steps.transitions else self.answer.refusal
+        return note.removeprefix(REFUSED).removeprefix(EXPIRED)
+
+    @property
+    def at(self) -> datetime:
+        """When it came to stand there."""
+        return self.steps.transitions[-1].at if self.steps.transitions else self.answer.at
+
+    def times(self, finality: timedelta) -> Times:
+        """Return when what ends for it."""
+        deadline = self.answer.signed.deadline if self.answer.signed else self.asked.deadline
+        return Times.of(self.asked.expires_at, deadline, finality)
+
+
+def answer_id(account: str, quote_id: str) -> str:
+    """Return what the answer of an account to a quote is called: the idempotency key."""
+    return sha256(f"{len(account)}:{account}{quote_id}".encode())
+
+
+def hour_of(moment: datetime) -> str:
+    """Return the hour of a time, as keys have it."""
+    return f"{moment.astimezone(UTC):%Y%m%d%H}"
+
+
+def _hour_in(text: str) -> datetime:
+    return datetime.strptime(text, "%Y%m%d%H").replace(tzinfo=UTC)
+
+
+def _never_sent(note: str) -> TradeState:
+    return TradeState.EXPIRED if note.startswith(EXPIRED) else TradeState.REJECTED
+
+
+class Ledger:
+    """The answers of one account.
+
+    Every method raises `StoreError` when the store cannot answer, and `Damaged` where an object was changed after it
+    was written.
+
+    Parameters
+    ----------
+    root
+        Below which all keys stand; dry runs have one of their own, so that they never take a quote from a live one.
+    """
+
+    def __init__(self, store: VersionedStore, account: str, root: str = "trades") -> None:
+        self._store, self._root = store, f"{root}/{account}"
+
+    def record(self, answer: Answer) -> Trade:
+        """Record the answer to a quote, or return the one that was recorded before, whichever command it is for."""
+        key = f"{self._root}/answers/{answer.id}"
+        try:
+            self._store.create(key, encode(_written(answer), key))
+        except Conflict:
+            found = self.find(answer.id)
+            if found is None:
+                raise Damaged(f"object {key} was there and is missing") from None
+            return found
+        return Trade(answer, OrderRecord(_order(answer)))
+
+    def find(self, name: str) -> Trade | None:
+        """Return an answer by its id with all its steps; None for one that was never recorded."""
+        key = f"{self._root}/answers/{name}"
+        stored = self._store.get(key)
+        if stored is None:
+            return None
+        answer = _read(decode(_Recorded, stored.data, key))
+        return self.reread(Trade(answer, OrderRecord(_order(answer))))
+
+    def step(self, trade: Trade, state: TradeState, epoch: int, at: datetime, note: str = "") -> Trade:
+        """Record the next step of an answer.
+
+        Raises
+        ------
+        LeaseLost
+            Another worker recorded that step.
+        Refused
+            The step may not follow.
+        """
+        kit = KIT_STATES[state]
+        if state is TradeState.REJECTED and note.startswith(REFUSED):
+            kit = OrderState.CANCELLED
+        step = Transition(kit, epoch, at, note=note)
+        return replace(trade, steps=self._steps(trade).record(trade.steps, step))
+
+    def reread(self, trade: Trade) -> Trade:
+        """Return an answer with the steps that the store has of it."""
+        return replace(trade, steps=self._steps(trade).reread(trade.steps))
+
+    def newest(self, partition: int, since: datetime, until: datetime) -> Iterator[tuple[str, Transition]]:
+        """Yield the id and newest step of every answer of a partition, by hours of their expiry.
+
+        An answer without a step is not among them: its command is handed out again by the bus.
+        """
+        hour = since.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+        while hour <= until:
+            root = f"{self._root}/p{partition:03}/{hour_of(hour)}"
+            yield from OrderSteps(self._store, root).newest().items()
+            hour += HOUR
+
+    def open_since(self, partition: int) -> datetime | None:
+        """Return before which hour all answers of a partition are over; None if none has a step."""
+        key = self._open_key(partition)
+        if (stored := self._store.get(key)) is not None:
+            return decode(_Open, stored.data, key).hour
+        root = f"{self._root}/p{partition:03}/"
+        first = next(iter(self._store.keys(root)), None)
+        return None if first is None else _hour_in(first.removeprefix(root).partition("/")[0])
+
+    def close_until(self, partition: int, hour: datetime) -> None:
+        """Record that all answers of a partition that expire before an hour are over; another's word is left."""
+        key = self._open_key(partition)
+        value, stored = encode(_Open(hour), key), self._store.get(key)
+        with suppress(Conflict):
+            if stored is None:
+                self._store.create(key, value)
+            elif decode(_Open, stored.data, key).hour < hour:
+                self._store.replace(key, value, stored.generation)
+
+    def _open_key(self, partition: int) -> str:
+        return f"{self._root}/open/p{partition:03}"
+
+    def _steps(self, trade: Trade) -> OrderSteps:
+        command = trade.answer.command
+        hour = hour_of(command.asked.expires_at)
+        return OrderSteps(self._store, f"{self._root}/p{command.partition:03}/{hour}")
+
+
+def _order(answer: Answer) -> Order:
+    """Return what the kit calls the order: what the account gives is sold."""
+    asked = answer.command.asked
+    return Order(answer.id, asked.token_out, Side.SELL, Decimal(asked.amount_out))
+
+
+def _written(answer: Answer) -> _Recorded:
+    command, signed = answer.command, answer.signed
+    kept = signed and _Signed(
+        b64encode(signed.data).decode(), signed.nonce, signed.intent_hash, signed.deadline, signed.salt.hex()
+    )
+    return _Recorded(
+        command.asked.model_dump(mode="json"),
+        command.venue,
+        command.observed_at,
+        command.ingested_at,
+        command.partition,
+        answer.epoch,
+        answer.at,
+        kept,
+        answer.refusal,
+    )
+
+
+def _read(recorded: _Recorded) -> Answer:
+    asked, kept = ExecuteTrade.model_validate(recorded.command), recorded.signed
+    command = Command(asked, recorded.venue, recorded.observed_at, recorded.ingested_at, recorded.partition)
+    signed = kept and SignedAnswer(
+        b64decode(kept.data), kept.nonce, kept.intent_hash, kept.deadline, bytes.fromhex(kept.salt)
+    )
+    return Answer(command, signed, recorded.epoch, recorded.at, recorded.refusal)

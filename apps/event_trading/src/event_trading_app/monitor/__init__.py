@@ -1,0 +1,1 @@
+"""What became of answers: told by the venue, and decided by a look-up."""

@@ -1,0 +1,150 @@
+"""What a reactor has heard: prices, inventory, and which of its commands are open."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from quant_platform_kit.events.envelope import Event
+from quant_platform_kit.events.errors import Unreadable
+
+from event_trading_app.payloads import (
+    ExecuteTrade,
+    Inventory,
+    ReferencePrice,
+    SwapDemand,
+    TradeResult,
+    TradeState,
+)
+from event_trading_app.reactor.commands import Used
+from event_trading_app.reactor.deciding import Commitment, Known
+from event_trading_app.schemas import SCHEMAS
+
+__all__ = ["Market"]
+
+
+@dataclass(slots=True)
+class _Open:
+    """A command that commits inventory.
+
+    Attributes
+    ----------
+    settled_at
+        When it was settled; it counts until an inventory is told that was taken later. None while nobody knows.
+    """
+
+    event: Event
+    asked: ExecuteTrade
+    settled_at: datetime | None = None
+
+
+@dataclass(slots=True)
+class Market:
+    """The newest of everything, for one account; it is told by one thread and asked by another.
+
+    Attributes
+    ----------
+    forgotten_after
+        From the deadline of a command on, after which it commits nothing: nobody can settle it any more.
+    """
+
+    account: str
+    forgotten_after: timedelta = timedelta(minutes=10)
+    _prices: dict[tuple[str, str], tuple[Event, ReferencePrice]] = field(
+        default_factory=dict[tuple[str, str], tuple[Event, ReferencePrice]]
+    )
+    _inventory: dict[str, tuple[Event, Inventory]] = field(default_factory=dict[str, tuple[Event, Inventory]])
+    _open: dict[str, _Open] = field(default_factory=dict[str, _Open])
+    _ended: dict[str, datetime] = field(default_factory=dict[str, datetime])
+    _told: set[str] = field(default_factory=set[str])
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def note(self, event: Event) -> None:
+        """Take note of an event of any topic; raises `Unreadable` for one that says nothing."""
+        payload = SCHEMAS.check(event)
+        with self._lock:
+            match payload:
+                case ReferencePrice():
+                    self._note_price(event, payload)
+                case Inventory() if payload.account == self.account:
+                    self._note_inventory(event, payload)
+                case ExecuteTrade() if payload.account == self.account:
+                    self._told.add(payload.command_id)
+                    self._commit(event, payload)
+                case TradeResult() if payload.account == self.account:
+                    self._note_result(payload)
+                case _:
+                    pass
+
+    def commit(self, event: Event) -> None:
+        """Count a command of one's own at once, before it comes back over the bus."""
+        with self._lock:
+            self._commit(event, ExecuteTrade.model_validate(event.payload))
+
+    def was_told(self, command_id: str) -> bool:
+        """Whether a command is on the bus."""
+        return command_id in self._told
+
+    def used(self, demand: Event) -> Used:
+        """Return what there is to decide a demand on; raises `Unreadable` where it is none."""
+        asked = SCHEMAS.check(demand)
+        if not isinstance(asked, SwapDemand):
+            raise Unreadable(f"{demand.event_type} is no demand")
+        with self._lock:
+            self._forget(demand.observed_at)
+            price = self._prices.get((asked.token_in, asked.token_out))
+            inventory = self._inventory.get(asked.token_out)
+            open_commands = sorted(
+                (each for each in self._open.values() if each.asked.token_out == asked.token_out),
+                key=lambda each: each.asked.command_id,
+            )
+        commitments = tuple(
+            Commitment(each.asked.command_id, asked.token_out, int(each.asked.amount_out)) for each in open_commands
+        )
+        known = Known(
+            asked,
+            demand.observed_at,
+            price and price[1],
+            None if inventory is None else int(inventory[1].amount),
+            commitments,
+        )
+        events = tuple(each.event for each in open_commands)
+        return Used(known, demand, price and price[0], inventory and inventory[0], events)
+
+    def _note_price(self, event: Event, price: ReferencePrice) -> None:
+        pair = (price.token_in, price.token_out)
+        known = self._prices.get(pair)
+        if known is None or known[1].priced_at <= price.priced_at:
+            self._prices[pair] = event, price
+
+    def _note_inventory(self, event: Event, told: Inventory) -> None:
+        known = self._inventory.get(told.token)
+        if known is not None and known[1].as_of > told.as_of:
+            return
+        self._inventory[told.token] = event, told
+        for name, each in tuple(self._open.items()):
+            if each.asked.token_out == told.token and each.settled_at is not None and each.settled_at < told.as_of:
+                del self._open[name]
+
+    def _commit(self, event: Event, asked: ExecuteTrade) -> None:
+        if asked.command_id not in self._ended:
+            self._open.setdefault(asked.command_id, _Open(event, asked))
+
+    def _note_result(self, told: TradeResult) -> None:
+        if not told.state.terminal:
+            return
+        self._ended[told.command_id] = told.deadline
+        if told.state is TradeState.SETTLED and (each := self._open.get(told.command_id)) is not None:
+            each.settled_at = told.at
+        else:
+            self._open.pop(told.command_id, None)
+
+    def _forget(self, now: datetime) -> None:
+        """Forget commands whose deadline is long over."""
+        over = now - self.forgotten_after
+        for name in [name for name, each in self._open.items() if each.asked.deadline < over]:
+            del self._open[name]
+        for name in [name for name, deadline in self._ended.items() if deadline < over]:
+            del self._ended[name]
+            self._told.discard(name)

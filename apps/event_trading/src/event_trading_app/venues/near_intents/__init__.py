@@ -1,0 +1,1 @@
+"""NEAR Intents: quotes of its solver bus, and answers that its contract settles."""

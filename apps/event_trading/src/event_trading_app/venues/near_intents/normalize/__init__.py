@@ -1,0 +1,1 @@
+"""What raw events of the solver bus mean, in the words that all venues share."""
