@@ -8,8 +8,9 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Any, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from quant_platform_kit.events.amounts import Amount
+from quant_platform_kit.events.instants import Instant
 
 __all__ = [
     "ExactAmount",
@@ -92,7 +93,7 @@ class ReferencePrice(Payload):
     token_out: Name
     amount_in: Amount
     amount_out: Amount
-    priced_at: AwareDatetime
+    priced_at: Instant
     source: Name
 
     @model_validator(mode="after")
@@ -108,7 +109,7 @@ class Inventory(Payload):
     account: Name
     token: Name
     amount: Amount
-    as_of: AwareDatetime
+    as_of: Instant
 
 
 class Input(Payload):
@@ -148,8 +149,8 @@ class ExecuteTrade(Payload):
     amount_in: Amount
     amount_out: Amount
     exact: ExactAmount
-    expires_at: AwareDatetime
-    deadline: AwareDatetime
+    expires_at: Instant
+    deadline: Instant
     quoter: Name
     inputs: tuple[Input, ...]
 
@@ -221,6 +222,6 @@ class TradeResult(Payload):
     reason: str = ""
     intent_hash: str | None = None
     tx_hash: str | None = None
-    deadline: AwareDatetime
+    deadline: Instant
     sends: int = Field(ge=0)
-    at: AwareDatetime
+    at: Instant

@@ -14,12 +14,12 @@ from pydantic_core import from_json
 from quant_platform_kit.domain.digests import sha256
 from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.events.errors import Unreadable
+from quant_platform_kit.events.instants import FIRST_YEAR, LAST_YEAR, is_countable
 
 __all__ = ["LARGEST", "Event", "Unreadable", "decode", "derived", "derived_id", "encode"]
 
 LARGEST = 1_000_000
 """Bytes of the largest event; a larger message is unreadable."""
-FIRST_YEAR, LAST_YEAR = 1970, 9000
 LONGEST_NAME = 256
 """Characters of the longest id, type and venue."""
 
@@ -168,7 +168,7 @@ def _instant(name: str, value: object) -> datetime:
 def _utc(name: str, value: object) -> datetime:
     if not isinstance(value, datetime) or value.tzinfo is None:
         _refuse(name, value, "an instant with its offset from UTC")
-    if not FIRST_YEAR <= value.year <= LAST_YEAR:  # so that times can be counted from it in either direction
+    if not is_countable(value):
         _refuse(name, value, f"an instant of the years {FIRST_YEAR} to {LAST_YEAR}")
     return value if value.tzinfo is UTC else value.astimezone(UTC)
 
