@@ -266,6 +266,20 @@ def test_after_a_takeover_what_the_last_one_sent_may_take_its_time_to_appear() -
     assert desk.inserted == ["a"]
 
 
+def test_an_order_that_was_taken_and_is_shown_no_more_is_told_as_unknown_however_often_it_is_asked_for() -> None:
+    desk = Desk()
+    desk.run(body())
+    desk.log_in_again()
+    desk.view.shown["SERVER.1.2.3"] = replace(desk.view.shown.pop("a"), order_id="SERVER.1.2.3")
+    for _ in range(2):
+        desk.bus.told.clear()
+        desk.clock.sleep(1)
+        desk.run(body())
+        assert [(row["type"], row["status"]) for row in desk.bus.of()] == [("ORDER_ROW", "UNKNOWN")]
+        assert "does not show it" in desk.bus.of()[0]["reason"]
+    assert desk.inserted == ["a"]
+
+
 def test_a_known_order_whose_parts_have_ended_reserves_nothing_when_it_comes_again() -> None:
     desk = Desk()
     desk.run(closing())

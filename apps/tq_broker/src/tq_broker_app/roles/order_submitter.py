@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Container, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -194,15 +194,15 @@ class OrderSubmitter:
     ) -> None:
         """Tell where an order stands that was taken: no login may ever show it, as when its trading day ends now."""
         now, ends = self.parts.clock.now(), unsent_ends(records)
-        lost = self._unknown(plan, records, ends)
-        for row in unknown_rows(plan, lost, now):
-            await self.parts.publish(Queue.ORDERS, row)
-        if lost:
-            return
         known, with_trades = [name for name in records if name not in ends], again or bool(ends)
         orders, trades = answers, dict[str, list[VenueTrade]]()
         if with_trades or answers.keys() != set(known):
             orders, trades = await self.session.ask(partial(_shown, order_ids=known, with_trades=with_trades))
+        lost = self._unknown(plan, records, ends, orders)
+        for row in unknown_rows(plan, lost, now):
+            await self.parts.publish(Queue.ORDERS, row)
+        if lost:
+            return
         progress = progress_of(plan, orders, trades, ends)
         told = order_row(plan, progress, now) if progress.event is None else order_update(plan, progress, now)
         await self.parts.publish(Queue.ORDERS, told)
@@ -212,15 +212,29 @@ class OrderSubmitter:
                 await self.parts.publish(Queue.ORDERS, child_row(plan, child, order, own, ends, now))
 
     def _unknown(
-        self, plan: ParentPlan, records: Mapping[str, OrderRecord], ends: Mapping[str, ChildEnd]
+        self,
+        plan: ParentPlan,
+        records: Mapping[str, OrderRecord],
+        ends: Mapping[str, ChildEnd],
+        shown: Container[str],
     ) -> dict[str, str]:
-        """Return the children whose end nobody knows, or will see as their trading day is over, with the reason."""
+        """Return the children whose end nobody knows, or will see, with the reason.
+
+        Their trading day is over, or the exchange took them and shows them no more: its gateway has lost its memory.
+        """
+        day = self.session.trading_day
         over = f"its trading day {plan.trading_day} is over, and no end of it was told"
+        gone = f"the exchange took it, and the login of {day} does not show it: its gateway may have lost its memory"
         lost = {
             name: record.transitions[-1].note for name, record in records.items() if record.state is OrderState.UNKNOWN
         }
-        if plan.trading_day != self.session.trading_day:
-            lost |= {name: over for name in records if name not in ends and name not in lost}
+        for name, record in records.items():
+            if name in ends or name in lost:
+                continue
+            if plan.trading_day != day:
+                lost[name] = over
+            elif record.state is OrderState.ACKNOWLEDGED and name not in shown:
+                lost[name] = gone
         return lost
 
     async def _refuse(self, request: Malformed, body: bytes) -> None:
