@@ -258,6 +258,7 @@ class _Run:
 
     async def _scale(self, executors: int) -> None:
         """Start executors, or have them leave in order."""
+        before = set(self.site.servers)
         async with self.trouble.moving:
             for number in range(1, MOST + 1):
                 name = f"{Service.EXECUTOR.value}-{number}"
@@ -267,7 +268,8 @@ class _Run:
                     status = await asyncio.to_thread(self.site.stop, name)
                     self.trouble.done[f"left {status}"] += 1
             self.trouble.done[f"executors {executors}"] += 1
-        await asyncio.sleep(SHARED_SECONDS)
+        if before != set(self.site.servers):
+            await asyncio.sleep(SHARED_SECONDS)
 
     async def _drive(self, until: int) -> None:
         """Open auctions until there are so many commands; no more than the executors can cope with."""
