@@ -36,7 +36,7 @@ __all__ = ["CHANCES", "STOPS", "WEIGHTS", "Campaign", "Outcome", "Windows"]
 
 WORKER = "chaos.events.worker"
 CHANCES = {
-    **{point.name: 0.06 for point in IN_A_SEND},
+    **{point.name: 0.04 for point in IN_A_SEND},
     **{point.name: 0.001 for point in Point if point not in IN_A_SEND},
 }
 STOPS = {Point.INTENDED.name: 0.004, Point.LEAVING.name: 0.008}
