@@ -16,7 +16,7 @@ from chaos.events.campaign import Campaign, Outcome, Windows
 from chaos.events.prey import PREY
 from chaos.events.worker import IN_A_SEND
 
-LONG_SECONDS = 240
+LONG_SECONDS = 600
 SHORT = Windows(0.3, 3.0)
 """A quote of 3 s is over with its first answer; a long one is open to its end, and takes the same bytes again."""
 SHORT_CHANCES = {point.name: 0.01 for point in IN_A_SEND}

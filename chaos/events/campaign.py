@@ -36,7 +36,7 @@ __all__ = ["CHANCES", "STOPS", "WEIGHTS", "Campaign", "Outcome", "Windows"]
 
 WORKER = "chaos.events.worker"
 CHANCES = {
-    **{point.name: 0.06 for point in IN_A_SEND},
+    **{point.name: 0.04 for point in IN_A_SEND},
     **{point.name: 0.001 for point in Point if point not in IN_A_SEND},
 }
 STOPS = {Point.INTENDED.name: 0.004, Point.LEAVING.name: 0.008}
@@ -258,6 +258,7 @@ class _Run:
 
     async def _scale(self, executors: int) -> None:
         """Start executors, or have them leave in order."""
+        before = set(self.site.servers)
         async with self.trouble.moving:
             for number in range(1, MOST + 1):
                 name = f"{Service.EXECUTOR.value}-{number}"
@@ -267,7 +268,8 @@ class _Run:
                     status = await asyncio.to_thread(self.site.stop, name)
                     self.trouble.done[f"left {status}"] += 1
             self.trouble.done[f"executors {executors}"] += 1
-        await asyncio.sleep(SHARED_SECONDS)
+        if before != set(self.site.servers):
+            await asyncio.sleep(SHARED_SECONDS)
 
     async def _drive(self, until: int) -> None:
         """Open auctions until there are so many commands; no more than the executors can cope with."""

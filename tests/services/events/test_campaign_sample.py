@@ -13,7 +13,7 @@ PROGRAM = f"""
 import json
 from chaos.events.campaign import Campaign, Windows
 
-windows = Windows(10.0, 10.0, 2.0)
+windows = Windows(8.0, 8.0, 2.0)
 sample = Campaign({COMMANDS}, 5, windows, chances={{"LEAVING": 1.0}}, stops={{}}, weights={{"salt": 1}})
 sample.phases, sample.rewinds, sample.most, sample.calm_seconds = [(1.0, 1)], False, 1, 20.0
 print(json.dumps(sample.run().line()))
