@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from quant_platform_kit.domain import redaction
 from quant_release.demo.baseline import BUNDLE, KIT, STRATEGIES
 from quant_release.run.opening import Options, Release, read_release
 from quant_release.steps.machine import Subject
@@ -23,12 +22,6 @@ def baseline(tmp_path_factory: pytest.TempPathFactory) -> Path:
     make_rehearsal(folder)
     shutil.copytree(folder, folder.with_name("pristine"))
     return folder
-
-
-@pytest.fixture(autouse=True)
-def nothing_is_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Forget what other tests of this process have hidden from every text."""
-    monkeypatch.setattr(redaction, "_known", [])
 
 
 @pytest.fixture

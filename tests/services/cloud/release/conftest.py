@@ -12,7 +12,6 @@ from uuid import uuid4
 
 import pytest
 import pytest_socket
-from quant_platform_kit.domain import redaction
 from quant_release.demo.baseline import SERVICES
 from quant_release.demo.cloud import Cloud, cloud_on_this_machine
 from quant_release.testing.rehearsal import Rehearsal, make_rehearsal, rehearsal_in
@@ -41,12 +40,6 @@ def released(tmp_path_factory: pytest.TempPathFactory, cloud: tuple[Cloud, Path]
     register_images(rehearsal, cloud[1])
     shutil.copytree(folder, folder.with_name("pristine"))
     return folder
-
-
-@pytest.fixture(autouse=True)
-def nothing_is_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Forget what other tests of this process have hidden from every text."""
-    monkeypatch.setattr(redaction, "_known", [])
 
 
 @pytest.fixture(autouse=True)
