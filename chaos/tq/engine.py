@@ -14,6 +14,7 @@ from tq_broker_app.bus.ports import Queue
 __all__ = ["Engine"]
 
 KEPT = 400
+UNBOUND_SECONDS = 2.0
 
 
 class Engine:
@@ -27,6 +28,7 @@ class Engine:
         self._heard: list[bytes] = []
         self._connection: AbstractRobustConnection | None = None
         self._channel: AbstractRobustChannel | None = None
+        self._tap: Any = None
 
     async def __aenter__(self) -> "Engine":
         await self._open()
@@ -44,9 +46,9 @@ class Engine:
         for place in self._places.values():
             queue = await channel.declare_queue(place.queue, durable=True, arguments=self._arguments)
             await queue.bind(await channel.declare_exchange(place.exchange, "direct", durable=True), place.queue)
-        tap = await channel.declare_queue(exclusive=True)
-        await tap.bind(self._places[Queue.ORDERS].exchange, self._places[Queue.ORDERS].queue)
-        await tap.consume(self._hear, no_ack=True)
+        self._tap = await channel.declare_queue(exclusive=True)
+        await self._tap.bind(self._places[Queue.ORDERS].exchange, self._places[Queue.ORDERS].queue)
+        await self._tap.consume(self._hear, no_ack=True)
 
     async def _hear(self, message: Any) -> None:
         if len(self._heard) >= KEPT:
@@ -74,11 +76,20 @@ class Engine:
             await self.publish(Queue.ORDERS, body)
 
     async def unbind(self, queue: Queue) -> None:
-        """Cut a queue off its exchange: what is published is returned to its publisher."""
+        """Cut a queue off its exchange for a while: what is published is returned to its publisher.
+
+        The engine's own queue is cut off, too: while any queue takes a message, nothing is returned.
+        """
         place = self._places[queue]
         assert self._channel is not None, "it is open"
         found = await self._channel.get_queue(place.queue, ensure=False)
-        await found.unbind(place.exchange, place.queue)
+        await self._tap.unbind(place.exchange, place.queue)
+        try:
+            await found.unbind(place.exchange, place.queue)
+            await asyncio.sleep(UNBOUND_SECONDS)
+        finally:
+            await found.bind(place.exchange, place.queue)
+            await self._tap.bind(place.exchange, place.queue)
 
     async def waiting(self, queue: Queue) -> int:
         """Return how many messages wait in a queue; -1 while the broker does not answer."""

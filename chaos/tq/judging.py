@@ -150,7 +150,15 @@ def _judge_the_rest(verdict: Verdict, evidence: Evidence) -> None:
 
 def _may_be_unknown(order_id: str, reason: str | None, evidence: Evidence) -> bool:
     """Whether a gateway that lost its memory, or the end of a day, is why nobody knows."""
-    return _explained(order_id, evidence) or any(words in (reason or "") for words in (DAY_OVER, NO_END, LOOK_ALIKE))
+    known = any(words in (reason or "") for words in (DAY_OVER, NO_END, LOOK_ALIKE))
+    return known or _explained(order_id, evidence) or _of_an_earlier_day(order_id, evidence)
+
+
+def _of_an_earlier_day(order_id: str, evidence: Evidence) -> bool:
+    """Whether an order's trading day ended before its end was told: no login shows it any more."""
+    last = max((row["trading_day"] for row in evidence.history.values() if row["trading_day"]), default="")
+    row = evidence.history.get(order_id)
+    return row is not None and bool(row["trading_day"]) and row["trading_day"] != last
 
 
 def _judge_one(
