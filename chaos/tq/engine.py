@@ -7,14 +7,14 @@ from typing import Any
 
 import aio_pika
 from aio_pika.abc import AbstractExchange, AbstractRobustChannel, AbstractRobustConnection
-from aio_pika.exceptions import CONNECTION_EXCEPTIONS
+from aio_pika.exceptions import CONNECTION_EXCEPTIONS, DeliveryError
 from tq_broker_app.bus.names import Place
 from tq_broker_app.bus.ports import Queue
 
 __all__ = ["Engine"]
 
 KEPT = 400
-UNBOUND_SECONDS = 2.0
+UNBOUND_SECONDS = 30
 
 
 class Engine:
@@ -76,20 +76,22 @@ class Engine:
             await self.publish(Queue.ORDERS, body)
 
     async def unbind(self, queue: Queue) -> None:
-        """Cut a queue off its exchange for a while: what is published is returned to its publisher.
+        """Cut a queue off its exchange: what is published is returned to its publisher, who binds it again.
 
-        The engine's own queue is cut off, too: while any queue takes a message, nothing is returned.
+        The engine's own queue is cut off until then, too: while any queue takes a message, nothing is returned.
         """
         place = self._places[queue]
         assert self._channel is not None, "it is open"
         found = await self._channel.get_queue(place.queue, ensure=False)
+        exchange: AbstractExchange = await self._channel.get_exchange(place.exchange, ensure=False)
         await self._tap.unbind(place.exchange, place.queue)
-        try:
-            await found.unbind(place.exchange, place.queue)
-            await asyncio.sleep(UNBOUND_SECONDS)
-        finally:
-            await found.bind(place.exchange, place.queue)
-            await self._tap.bind(place.exchange, place.queue)
+        await found.unbind(place.exchange, place.queue)
+        for body in self._heard[:UNBOUND_SECONDS]:  # each is told again
+            await asyncio.sleep(1)
+            with suppress(DeliveryError):
+                await exchange.publish(aio_pika.Message(body), place.queue, mandatory=True, timeout=5)
+                await self._tap.bind(place.exchange, place.queue)
+                return
 
     async def waiting(self, queue: Queue) -> int:
         """Return how many messages wait in a queue; -1 while the broker does not answer."""
