@@ -15,9 +15,8 @@ import random
 import sys
 import tempfile
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -54,7 +53,7 @@ from quant_platform_kit.services.operate.owners import require_ownership
 from venue_sandbox.stands.near import ACCOUNT, TOKEN_A, TOKEN_B, NearStand
 
 from chaos.arguments import positive
-from chaos.mutating import MOST_GROWTH, NASTY, changed, damaged, megabytes
+from chaos.mutating import NASTY, Verdict, changed, damaged, megabytes
 
 __all__ = ["Verdict", "fuzz", "main"]
 
@@ -78,43 +77,6 @@ WRONG: Sequence[Any] = (
 )  # fmt: skip
 
 Handle = Callable[[Received], Awaitable[Sequence[Event]]]
-
-
-@dataclass(slots=True)
-class Verdict:
-    """What became of the messages."""
-
-    messages: int = 0
-    outcomes: Counter[str] = field(default_factory=Counter[str])
-    wrong: list[str] = field(default_factory=list[str])
-    crashes: int = 0
-    answers: int = 0
-    first_mb: float = 0.0
-    last_mb: float = 0.0
-    seconds: float = 0.0
-
-    @property
-    def growth(self) -> float:
-        """The share by which memory has grown since `FIRST` messages; 0 where there were no more."""
-        return self.last_mb / self.first_mb - 1 if self.first_mb else 0.0
-
-    @property
-    def good(self) -> bool:
-        """Whether nothing went wrong."""
-        return not self.wrong and self.growth < MOST_GROWTH
-
-    def line(self) -> dict[str, Any]:
-        """Return the sums."""
-        return {
-            "messages": self.messages,
-            "crashes": self.crashes,
-            "wrong": len(self.wrong),
-            **{name: self.outcomes[name] for name in sorted(self.outcomes)},
-            "answers": self.answers,
-            "rss_mb": [round(self.first_mb, 1), round(self.last_mb, 1)],
-            "growth": round(self.growth, 4),
-            "seconds": round(self.seconds, 1),
-        }
 
 
 class Messages:
@@ -282,7 +244,7 @@ async def _run(folder: Path, stand: NearStand, messages: int, seed: int) -> Verd
         clock=clock,
         tell=tell,
     )
-    verdict, stages, drawn, begun = Verdict(), Stages(parts, told), Messages(seed, quotes), time.monotonic()
+    verdict, stages, drawn, begun = Verdict("answers"), Stages(parts, told), Messages(seed, quotes), time.monotonic()
     try:
         await stages.executor.assigned(PARTITION)
         for number in range(messages):
@@ -352,7 +314,7 @@ def _judge_relay(verdict: Verdict, stand: NearStand) -> None:
     """Hold every answer that came to the relay against what an answer may be."""
     seen: dict[str, set[str]] = {}
     for arrival in stand.answers():
-        verdict.answers += 1
+        verdict.arrived += 1
         seen.setdefault(arrival["quote_id"], set()).add(arrival["digest"])
     verdict.wrong += [f"quote {quote} has {len(found)} answers" for quote, found in seen.items() if len(found) > 1]
 

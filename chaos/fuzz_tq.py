@@ -37,7 +37,7 @@ from venue_sandbox.stands.futures import FuturesSite
 from venue_sandbox.stands.tqsdk import TqStand
 
 from chaos.arguments import positive
-from chaos.mutating import MOST_GROWTH, NASTY, changed, damaged, megabytes
+from chaos.mutating import NASTY, Verdict, changed, damaged, megabytes
 
 __all__ = ["Verdict", "fuzz", "main"]
 
@@ -58,43 +58,6 @@ WRONG: Sequence[Any] = (
     "SHFE.rb2405", "SHFE.RB2510", "LME.cu", ".", "SELL", "CLOSE", "CLOSETODAY", "OPEN", "0001-01-01T00:00:00+00:00",
     "9999-12-31T23:59:59-23:59", "2025-02-30T00:00:00Z", "2025-03-11", 1741658400, *NASTY,
 )  # fmt: skip
-
-
-@dataclass(slots=True)
-class Verdict:
-    """What became of the messages."""
-
-    messages: int = 0
-    outcomes: Counter[str] = field(default_factory=Counter[str])
-    wrong: list[str] = field(default_factory=list[str])
-    crashes: int = 0
-    inserted: int = 0
-    first_mb: float = 0.0
-    last_mb: float = 0.0
-    seconds: float = 0.0
-
-    @property
-    def growth(self) -> float:
-        """The share by which memory has grown since `FIRST` messages; 0 where there were no more."""
-        return self.last_mb / self.first_mb - 1 if self.first_mb else 0.0
-
-    @property
-    def good(self) -> bool:
-        """Whether nothing went wrong."""
-        return not self.wrong and self.growth < MOST_GROWTH
-
-    def line(self) -> dict[str, Any]:
-        """Return the sums."""
-        return {
-            "messages": self.messages,
-            "crashes": self.crashes,
-            "wrong": len(self.wrong),
-            **{name: self.outcomes[name] for name in sorted(self.outcomes)},
-            "inserted": self.inserted,
-            "rss_mb": [round(self.first_mb, 1), round(self.last_mb, 1)],
-            "growth": round(self.growth, 4),
-            "seconds": round(self.seconds, 1),
-        }
 
 
 @dataclass(slots=True)
@@ -201,7 +164,7 @@ async def _run(folder: Path, venue: TqStand, messages: int, seed: int) -> Verdic
     session = TqSession(settings.tq, lists_symbols=True)
     await session.start(clock.now())
     submitter, canceller = OrderSubmitter(parts, session, "fuzz"), OrderCanceller(parts, session)
-    verdict, requests = Verdict(), Requests(seed, parts.portfolio, venue.look("quotes"))
+    verdict, requests = Verdict("inserted"), Requests(seed, parts.portfolio, venue.look("quotes"))
     begun = time.monotonic()
     keeping = asyncio.create_task(submitter.right.keep())
     try:
@@ -261,7 +224,7 @@ def _judge_venue(verdict: Verdict, venue: TqStand, user: str) -> None:
     """Hold every order that came to the venue against what an order may be."""
     quotes, seen = venue.look("quotes"), Counter[str]()
     for row in venue.look("inserts", user):
-        verdict.inserted += 1
+        verdict.arrived += 1
         seen[row["order_id"]] += 1
         if problem := _problem(row, quotes):
             verdict.wrong.append(f"the venue saw {row}: {problem}")

@@ -2,16 +2,64 @@
 
 import os
 import random
+from collections import Counter
 from collections.abc import Sequence
 from copy import deepcopy
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-__all__ = ["MOST_GROWTH", "NASTY", "changed", "damaged", "megabytes"]
+__all__ = ["NASTY", "Verdict", "changed", "damaged", "megabytes"]
 
 MOST_GROWTH = 0.1
 """By which share memory may grow in a campaign of messages."""
 NASTY = "\x00", "\ud800", "\u2028", "中", "'", '"', "\\", "/", "..", "|", "%s", "{}", "\r\n", "\x7f", "é", "🙂"
+
+
+@dataclass(slots=True)
+class Verdict:
+    """What became of the messages of a campaign.
+
+    Attributes
+    ----------
+    arrivals
+        What is called what has arrived at the venue, as it stands in the campaign's line.
+    first_mb, last_mb
+        Memory after the first messages and at the end.
+    """
+
+    arrivals: str
+    messages: int = 0
+    outcomes: Counter[str] = field(default_factory=Counter[str])
+    wrong: list[str] = field(default_factory=list[str])
+    crashes: int = 0
+    arrived: int = 0
+    first_mb: float = 0.0
+    last_mb: float = 0.0
+    seconds: float = 0.0
+
+    @property
+    def growth(self) -> float:
+        """The share by which memory has grown since the first messages; 0 where there were no more."""
+        return self.last_mb / self.first_mb - 1 if self.first_mb else 0.0
+
+    @property
+    def good(self) -> bool:
+        """Whether nothing went wrong."""
+        return not self.wrong and self.growth < MOST_GROWTH
+
+    def line(self) -> dict[str, Any]:
+        """Return the sums."""
+        return {
+            "messages": self.messages,
+            "crashes": self.crashes,
+            "wrong": len(self.wrong),
+            **{name: self.outcomes[name] for name in sorted(self.outcomes)},
+            self.arrivals: self.arrived,
+            "rss_mb": [round(self.first_mb, 1), round(self.last_mb, 1)],
+            "growth": round(self.growth, 4),
+            "seconds": round(self.seconds, 1),
+        }
 
 
 def changed(chance: random.Random, document: Any, wrong: Sequence[Any]) -> Any:
