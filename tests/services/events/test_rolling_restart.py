@@ -21,9 +21,9 @@ from event_trading_app.supervising import Site, ordered
 from quant_platform_kit.events.bus import Settings, producer_config
 from quant_platform_kit.events.dead_letters import Letter, letters
 from quant_platform_kit.events.reading import history
-from venue_sandbox.demo.event_services import EventServices
 from venue_sandbox.servers.kafka import kafka
 from venue_sandbox.servers.postgresql import postgresql
+from venue_sandbox.stands.event_services import EventServices
 from venue_sandbox.stands.near import NearStand
 
 LOAD: dict[str, Any] = {"rate": 4.0, "out_share": 0.3, "max_wait_ms": 120_000, "min_deadline_ms": 5_000}

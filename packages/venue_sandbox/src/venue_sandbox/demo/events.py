@@ -65,7 +65,7 @@ def demo(
 
 
 def _shown(folder: Path, kafka: Kafka) -> dict[str, Any]:
-    from venue_sandbox.demo.event_services import EventServices
+    from venue_sandbox.stands.event_services import EventServices
     from venue_sandbox.stands.near import NearStand
 
     with _servers(folder, kafka) as (bus, store_url), NearStand(folder, ("--seed", "7")) as venue:
