@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
+from types import ModuleType
 
 from venue_sandbox import stands
 from venue_sandbox.stands.stand import Stand
@@ -15,9 +16,19 @@ __all__ = ["STANDS"]
 
 @cache
 def _found() -> Mapping[str, type[Stand]]:
-    modules = (import_module(f"{stands.__name__}.{module.name}") for module in iter_modules(stands.__path__))
-    kinds: list[type[Stand]] = [module.STAND for module in modules if hasattr(module, "STAND")]
+    modules = (_loaded(f"{stands.__name__}.{module.name}") for module in iter_modules(stands.__path__))
+    kinds: list[type[Stand]] = [module.STAND for module in modules if module and hasattr(module, "STAND")]
     return {kind.name: kind for kind in kinds}
+
+
+def _loaded(name: str) -> ModuleType | None:
+    """Return a module, None for one about an app that is not installed here."""
+    try:
+        return import_module(name)
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0].endswith("_app"):
+            return None
+        raise
 
 
 STANDS: Mapping[str, type[Stand]] = _found()
