@@ -1,0 +1,29 @@
+"""Sessions of the New York Stock Exchange, as DP20 counts their minutes."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from quant_platform_kit.domain.sessions import ExchangeCalendar
+
+from trading_playbook.sources.port import TradingDay
+
+__all__ = ["days_between", "sessions_before", "trading_day"]
+
+
+def trading_day(calendar: ExchangeCalendar, session: date) -> TradingDay:
+    """Return a session with its hours."""
+    hours = calendar.hours(session)
+    opens = hours.open.astimezone(calendar.timezone).replace(tzinfo=None)
+    return TradingDay(session, opens, int((hours.close - hours.open).total_seconds()) // 60)
+
+
+def days_between(calendar: ExchangeCalendar, first: date, last: date) -> tuple[TradingDay, ...]:
+    """Return the sessions from one day to another, both included."""
+    return tuple(trading_day(calendar, session) for session in calendar.between(first, last))
+
+
+def sessions_before(calendar: ExchangeCalendar, session: date, count: int) -> tuple[date, ...]:
+    """Return the last sessions before one, ascending; fewer where the calendar begins."""
+    known = calendar.between(calendar.table.first, session)[:-1]
+    return known[-count:]

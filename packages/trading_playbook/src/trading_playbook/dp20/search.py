@@ -1,0 +1,140 @@
+"""The search for an entry: pullback, reversal, confirmation, on bars that have ended."""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+
+from trading_playbook.dp20.outcome import Decision, Note, Step
+from trading_playbook.dp20.parameters import Dp20Parameters
+
+__all__ = ["Search"]
+
+
+class _Stage(Enum):
+    CALM = auto()
+    ARMED = auto()
+    REVERSED = auto()
+    CONFIRMED = auto()
+    ENDED = auto()
+
+
+class Search:
+    """The search of one session; bars are added in their order.
+
+    Attributes
+    ----------
+    note
+        How the session would end if nothing more came.
+    pullback, reversal, confirmation
+        Starts of the bars found, as in `Outcome`.
+    atr
+        Average true range at the confirmation bar, once there is one.
+    decisions
+        The steps so far.
+    """
+
+    __slots__ = (
+        "_armed",
+        "_end",
+        "_parameters",
+        "_stage",
+        "atr",
+        "confirmation",
+        "decisions",
+        "note",
+        "pullback",
+        "reversal",
+    )
+
+    def __init__(self, parameters: Dp20Parameters) -> None:
+        self.note = Note.NO_PULLBACK
+        self.pullback: int | None = None
+        self.reversal: int | None = None
+        self.confirmation: int | None = None
+        self.atr = 0.0
+        self.decisions: list[Decision] = []
+        self._parameters = parameters
+        self._stage = _Stage.CALM
+        self._armed = 0
+        self._end = 0
+
+    @property
+    def is_confirmed(self) -> bool:
+        """Whether the next bar is the entry bar."""
+        return self._stage is _Stage.CONFIRMED
+
+    @property
+    def is_over(self) -> bool:
+        """Whether no bar can change anything: there is a confirmation, or there will be none."""
+        return self._stage in (_Stage.CONFIRMED, _Stage.ENDED)
+
+    @property
+    def risk(self) -> float:
+        """Distance of the stop from the entry, in the symbol's currency."""
+        return self._parameters.stop_atr * self.atr
+
+    def add(self, minute: int, close: float, strength: float, ema: float, atr: float) -> None:
+        """Judge a bar that has ended.
+
+        Parameters
+        ----------
+        strength
+            Share of its range that it closed above its low.
+        ema, atr
+            Indicators with this bar.
+        """
+        numbers = self._parameters
+        end = minute + numbers.bar_minutes
+        fits = minute >= numbers.window_opens and end <= numbers.window_closes
+        stage = self._stage
+        if stage is _Stage.REVERSED:
+            self._confirm(minute, close, ema, atr, fits=fits and self._follows(minute))
+        elif fits and stage is _Stage.CALM:
+            if close < ema - numbers.tolerance:
+                self._arm(minute)
+                self.note = Note.NO_REVERSAL
+                self._decide(Step.PULLBACK, minute, close)
+        elif fits and stage is _Stage.ARMED:
+            if close > ema + numbers.tolerance and strength > numbers.strength + numbers.tolerance:
+                self._reverse(minute, close)
+        self._end = end
+
+    def enter(self, minute: int) -> bool:
+        """Whether the bar that starts now is entered, after a confirmation; the search is over either way."""
+        self._stage = _Stage.ENDED
+        if not self._follows(minute):
+            return False
+        self.note = Note.ZERO_RISK
+        return self.risk >= self._parameters.least_risk
+
+    def _follows(self, minute: int) -> bool:
+        return minute - self._end <= self._parameters.follows_minutes
+
+    def _arm(self, minute: int) -> None:
+        self._stage = _Stage.ARMED
+        self._armed = minute
+        if self.reversal is None:
+            self.pullback = minute
+
+    def _reverse(self, minute: int, close: float) -> None:
+        self._stage = _Stage.REVERSED
+        self.note = Note.NO_CONFIRMATION
+        self.pullback, self.reversal, self.confirmation = self._armed, minute, None
+        self._decide(Step.REVERSAL, minute, close)
+
+    def _confirm(self, minute: int, close: float, ema: float, atr: float, *, fits: bool) -> None:
+        if not fits:
+            self._stage = _Stage.ENDED
+            return
+        self.confirmation = minute
+        if close < ema - self._parameters.tolerance:
+            self._arm(minute)
+            self.note = Note.INVALIDATED
+            self._decide(Step.INVALIDATED, minute, close)
+            return
+        self._stage = _Stage.CONFIRMED
+        self.note, self.atr = Note.NO_ENTRY_BAR, atr
+        self._decide(Step.CONFIRMED, minute, close)
+
+    def _decide(self, step: Step, minute: int, price: float) -> None:
+        self.decisions.append(Decision(step, minute, price))

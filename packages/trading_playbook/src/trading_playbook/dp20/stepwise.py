@@ -1,0 +1,99 @@
+"""DP20 bar by bar: what a session that is going on can be followed with."""
+
+from __future__ import annotations
+
+from trading_playbook.dp20.bars import Bar
+from trading_playbook.dp20.indicators import Indicators
+from trading_playbook.dp20.outcome import Decision, Note, Outcome, Trade
+from trading_playbook.dp20.parameters import Dp20Parameters
+from trading_playbook.dp20.rules import Course, SessionFacts, checked, ended, opened, strength_of, told
+from trading_playbook.dp20.search import Search
+
+__all__ = ["Dp20Session"]
+
+
+class Dp20Session:
+    """DP20 over one session whose source bars come one after the other.
+
+    A bar of the search is judged as soon as its last source bar has ended, so that a confirmation is known when its
+    bar ends: the entry is the next bar's open.
+
+    Parameters
+    ----------
+    length
+        Minutes of a source bar.
+    """
+
+    def __init__(self, facts: SessionFacts, parameters: Dp20Parameters, length: int = 1) -> None:
+        self.search = Search(parameters)
+        self.trade: Trade | None = None
+        self._facts = facts
+        self._parameters = parameters
+        self._length = length
+        self._indicators = Indicators(parameters.ema_bars, parameters.atr_bars)
+        self._first: Bar | None = None
+        self._last: Bar | None = None
+        self._slot: Bar | None = None
+        self._refused: Outcome | None = None
+        self._note: Note | None = None
+
+    def add(self, bar: Bar) -> tuple[Decision, ...]:
+        """Take in the next source bar, which has ended, and return what was decided on it."""
+        told = len(self.search.decisions)
+        self.advance(bar.minute)
+        self._last = bar
+        if self._first is None:
+            self._first = bar
+            self._refused = checked(self._facts, bar, self._parameters)
+        if self._refused is None and self._note is None:
+            self._follow(bar)
+        return tuple(self.search.decisions[told:])
+
+    def advance(self, minute: int) -> tuple[Decision, ...]:
+        """Say that all source bars which end by a minute are here, and return what was decided.
+
+        A bar of the search may lack its last source bars; the next one says so too.
+        """
+        told = len(self.search.decisions)
+        if self._slot is not None and self._slot.minute + self._parameters.bar_minutes <= minute:
+            self._judge(self._slot)
+            self._slot = None
+        return tuple(self.search.decisions[told:])
+
+    def outcome(self) -> Outcome:
+        """Return the outcome of the session, if no more bars come."""
+        self.advance(self._facts.minutes)
+        if self._first is None or self._last is None:
+            return Outcome(Note.NO_DATA)
+        if self._refused is not None:
+            return self._refused
+        course = Course(self._first, self._last, self.search, self.trade, self._note)
+        return told(self._facts, course, self._parameters)
+
+    def _follow(self, bar: Bar) -> None:
+        if self.trade is None and self.search.is_confirmed:
+            slot = bar.minute - bar.minute % self._parameters.bar_minutes
+            if self.search.enter(slot):
+                self.trade = opened(self.search, bar)
+        if self.trade is not None:
+            self._hold(self.trade, bar)
+        elif not self.search.is_over:
+            self._collect(bar)
+            self.advance(bar.minute + self._length)
+
+    def _hold(self, trade: Trade, bar: Bar) -> None:
+        end = ended(self.search, trade, bar, self._facts.leaves(self._parameters), self._parameters.tolerance)
+        if end is not None:
+            self.trade, self._note = end
+
+    def _collect(self, bar: Bar) -> None:
+        slot = self._slot
+        if slot is None:
+            self._slot = bar._replace(minute=bar.minute - bar.minute % self._parameters.bar_minutes)
+            return
+        self._slot = Bar(slot.minute, slot.open, max(slot.high, bar.high), min(slot.low, bar.low), bar.close)
+
+    def _judge(self, bar: Bar) -> None:
+        self._indicators.add(bar.high, bar.low, bar.close)
+        strength = strength_of(bar.high, bar.low, bar.close, self._parameters.tolerance)
+        self.search.add(bar.minute, bar.close, strength, self._indicators.ema, self._indicators.atr)

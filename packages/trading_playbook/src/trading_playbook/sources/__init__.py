@@ -1,0 +1,1 @@
+"""Where bars and daily closes come from."""

@@ -1,0 +1,62 @@
+"""What a source of one symbol's bars owes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Protocol
+
+from trading_playbook.dp20.bars import FloatArray, SessionBars
+
+__all__ = ["BarSource", "TradingDay"]
+
+
+@dataclass(frozen=True, slots=True)
+class TradingDay:
+    """A session of the exchange.
+
+    Attributes
+    ----------
+    opens
+        When it opens, exchange-local, without a time zone.
+    minutes
+        From the open to the close.
+    """
+
+    date: date
+    opens: datetime
+    minutes: int
+
+
+class BarSource(Protocol):
+    """Minute bars and daily closes of one symbol.
+
+    Attributes
+    ----------
+    symbol
+        Whose they are.
+    bar_minutes
+        Minutes of a source bar.
+    """
+
+    @property
+    def symbol(self) -> str: ...
+
+    @property
+    def bar_minutes(self) -> int: ...
+
+    def bars(self, day: TradingDay) -> SessionBars:
+        """Return the bars of a session's regular hours; none where the source has none.
+
+        Raises
+        ------
+        QuantError
+            The source cannot be reached, refuses, or has a bar that cannot be meant.
+        """
+        ...
+
+    def closes(self, days: Sequence[date], session: date) -> FloatArray:
+        """Return the closes of sessions, NaN where there is none, shape (len(days),).
+
+        They are adjusted for splits and not for dividends, in the units of the bars of ``session``.
+        """
+        ...
