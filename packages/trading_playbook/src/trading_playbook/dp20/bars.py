@@ -52,13 +52,14 @@ class SessionBars:
 
     def before(self, minute: int) -> SessionBars:
         """Return the bars that start before a minute, as views."""
-        return self._at(slice(0, int(self.minutes.searchsorted(minute))))
+        return self.part(slice(0, int(self.minutes.searchsorted(minute))))
 
     def since(self, minute: int) -> SessionBars:
         """Return the bars that start at a minute or later, as views."""
-        return self._at(slice(int(self.minutes.searchsorted(minute)), None))
+        return self.part(slice(int(self.minutes.searchsorted(minute)), None))
 
-    def _at(self, rows: slice) -> SessionBars:
+    def part(self, rows: slice) -> SessionBars:
+        """Return some of the bars, as views."""
         return SessionBars(
             self.minutes[rows], self.open[rows], self.high[rows], self.low[rows], self.close[rows], self.length
         )

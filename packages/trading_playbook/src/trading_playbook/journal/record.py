@@ -23,7 +23,7 @@ class Key(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class TradeRecord:
-    """One session of one symbol; what is not known is None.
+    """One session of one symbol, numbers to 6 decimals; what is not known is None.
 
     Attributes
     ----------
@@ -73,22 +73,25 @@ def record_of(symbol: str, opens: datetime, outcome: Outcome) -> TradeRecord:
     def at(minute: int | None) -> time | None:
         return None if minute is None else (opens + timedelta(minutes=minute)).time()
 
+    def rounded(value: float | None) -> float | None:
+        return None if value is None else round(value, 6)
+
     return TradeRecord(
         trade_date=opens.date(),
         trend_valid=outcome.trend_valid,
         reversal_time=at(outcome.reversal),
         confirmation_time=at(outcome.confirmation),
         entered=trade is not None,
-        entry_price=trade and trade.entry_price,
-        atr_at_entry=trade and trade.atr,
-        stop_price=trade and trade.stop,
-        eod_exit_price=trade and trade.exit_price,
-        r_multiple=trade and trade.r_multiple,
+        entry_price=rounded(trade and trade.entry_price),
+        atr_at_entry=rounded(trade and trade.atr),
+        stop_price=rounded(trade and trade.stop),
+        eod_exit_price=rounded(trade and trade.exit_price),
+        r_multiple=rounded(trade and trade.r_multiple),
         notes=outcome.note,
         strategy=STRATEGY,
         symbol=symbol,
-        session_open=outcome.session_open,
-        sma200=outcome.sma,
+        session_open=rounded(outcome.session_open),
+        sma200=rounded(outcome.sma),
         pullback_time=at(outcome.pullback),
         entry_time=at(trade and trade.entry),
         exit_time=at(trade and trade.exit),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -142,12 +143,9 @@ def _split(bars: RawBars, minutes: IntArray, kept: NDArray[np.bool_], length: in
     rows = np.flatnonzero(kept)
     days = bars.days[rows]
     edges = [*np.flatnonzero(np.diff(days.astype(np.int64), prepend=-1)).tolist(), len(rows)]
-    columns = (minutes[rows], *(bars.prices[name][rows] for name in PRICES))
-    return {
-        days[start].item(): SessionBars(*(column[start:stop] for column in columns), length)
-        for start, stop in zip(edges, edges[1:], strict=False)
-        if stop > start
-    }
+    opens, highs, lows, closes = (bars.prices[name][rows] for name in PRICES)
+    together = SessionBars(minutes[rows], opens, highs, lows, closes, length)
+    return {days[start].item(): together.part(slice(start, stop)) for start, stop in pairwise(edges) if stop > start}
 
 
 def _clock(minute: int) -> str:

@@ -78,15 +78,23 @@ def read_bars(path: Path, symbol: str, timezone: tzinfo) -> RawBars:
             f"{_START}, {', '.join(PRICES)}"
         )
     table = file.read(("symbol", _START, *PRICES))
-    compute = arrow_module("pyarrow.compute", "reading bars")
-    chosen = table.filter(compute.equal(table["symbol"], symbol))
-    if not chosen.num_rows:
-        known = sorted(str(name) for name in compute.unique(table["symbol"]).to_pylist())
-        raise InvalidInput(f"{path} has no bars of {symbol}; it holds {', '.join(known[:20]) or 'none'}")
-    starts = _starts(path, chosen[_START], timezone)
+    rows = _rows_of(path, symbol, table["symbol"])
+    starts = _starts(path, table[_START], timezone)[rows]
     order = np.argsort(starts, kind="stable")
-    prices = {name: floats_of(path, name, chosen[name])[order] for name in PRICES}
+    prices = {name: floats_of(path, name, table[name])[rows][order] for name in PRICES}
     return RawBars(str(path), symbol, starts[order], prices)
+
+
+def _rows_of(path: Path, symbol: str, column: Any) -> IntArray:
+    """Return the rows of a symbol; pyarrow's own comparison would import pandas."""
+    if column.null_count:
+        raise InvalidInput(f"{path}: {column.null_count} rows have no symbol; remove or complete them")
+    coded = column.combine_chunks().dictionary_encode()
+    names = [str(name) for name in coded.dictionary.to_pylist()]
+    rows = np.flatnonzero(np.from_dlpack(coded.indices) == names.index(symbol)) if symbol in names else ()
+    if not len(rows):
+        raise InvalidInput(f"{path} has no bars of {symbol}; it holds {', '.join(sorted(names)[:20]) or 'none'}")
+    return np.asarray(rows, dtype=np.int64)
 
 
 def _starts(path: Path, column: Any, timezone: tzinfo) -> IntArray:

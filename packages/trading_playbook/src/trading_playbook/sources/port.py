@@ -28,21 +28,17 @@ class TradingDay:
 
 
 class BarSource(Protocol):
-    """Minute bars and daily closes of one symbol.
-
-    Attributes
-    ----------
-    symbol
-        Whose they are.
-    bar_minutes
-        Minutes of a source bar.
-    """
+    """Minute bars and daily closes of one symbol."""
 
     @property
-    def symbol(self) -> str: ...
+    def symbol(self) -> str:
+        """Whose they are."""
+        ...
 
     @property
-    def bar_minutes(self) -> int: ...
+    def bar_minutes(self) -> int:
+        """Minutes of a source bar."""
+        ...
 
     def bars(self, day: TradingDay) -> SessionBars:
         """Return the bars of a session's regular hours; none where the source has none.

@@ -36,9 +36,7 @@ class CSVTradeWriter:
         How long the lock is waited for.
     """
 
-    def __init__(
-        self, filepath: Path | str, replace: str | None = None, *, lock_seconds: float = LOCK_SECONDS
-    ) -> None:
+    def __init__(self, filepath: Path | str, replace: str | None = None, *, lock_seconds: float = LOCK_SECONDS) -> None:
         self.path = Path(filepath)
         self._replace = replace
         self._lock_seconds = lock_seconds

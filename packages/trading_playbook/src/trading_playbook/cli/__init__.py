@@ -1,0 +1,1 @@
+"""The commands: `quant playbook`, and each by itself with ``python -m``."""
