@@ -19,6 +19,8 @@ ROOMS = (
     f"{KIT}/ports",
     f"{KIT}/services",
     f"{KIT}/testing/simulation",
+    "packages/trading_playbook/src/trading_playbook/dp20",
+    "packages/trading_playbook/src/trading_playbook/journal",
     "packages/us_equity_strategies/src",
 )
 

@@ -20,6 +20,7 @@ SANDBOX = "venue_sandbox"
 STANDS = f"{SANDBOX}.stands"
 RELEASE = "quant_release"
 SNAPSHOTS = "snapshot_pipelines"
+PLAYBOOK = "trading_playbook"
 
 KAFKA = ("confluent_kafka",)
 WEB_LIBRARIES = ("anyio", "fastapi", "starlette", "uvicorn")
@@ -120,6 +121,10 @@ def _strategies_and_apps(tree: Checkout) -> Iterator[Rule]:
                     events, no_events = no_events, events
                 planted = (*_kit("cli", "testing"), *no_events, *(name for name in closed if name not in own))
                 yield _only(package, (*apps_see, *events, *own), (*others, *planted))
+    playbook_sees = (*_kit("adapters", "cli", "domain", "ports", "report"), "numpy", "pydantic")
+    others = tuple(package for package in tree.packages if package not in (KIT, PLAYBOOK))
+    strangers = (*others, *_kit("runtime", "services", "testing", "web"), *STORE_AND_CLOUD_LIBRARIES, "pyarrow")
+    yield _only(PLAYBOOK, (*playbook_sees, *TEMPLATE_LIBRARIES, "rich", "typer"), strangers)
     yield _known_to(tree, "Only stands, campaigns and benchmarks import apps", tree.apps, (STANDS, *tree.outside))
     yield Rule(
         "Apps are independent of each other",
@@ -143,7 +148,7 @@ def _libraries(tree: Checkout) -> Iterator[Rule]:
     for name, libraries, rooms in (
         ("HTTP stands in kit.web", WEB_LIBRARIES, ("web",)),
         ("Kafka stands in kit.events", KAFKA, ("events",)),
-        ("Templates stand in kit.web, kit.report and the page of a snapshot", TEMPLATE_LIBRARIES, ("report", "web")),
+        ("Templates stand in kit.web, kit.report and the pages of snapshots and the playbook", TEMPLATE_LIBRARIES, ("report", "web")),
         (
             "Stores, clouds and senders of notices stand in kit.adapters and release.cloud",
             tuple(name for name in STORE_AND_CLOUD_LIBRARIES if name not in homes),
@@ -151,7 +156,7 @@ def _libraries(tree: Checkout) -> Iterator[Rule]:
         ),
     ):
         deploying = (f"{RELEASE}.cloud", f"{RELEASE}.demo") if "google" in libraries else ()
-        drawing = (f"{SNAPSHOTS}.page",) if libraries is TEMPLATE_LIBRARIES else ()
+        drawing = (f"{SNAPSHOTS}.page", f"{PLAYBOOK}.page") if libraries is TEMPLATE_LIBRARIES else ()
         yield _known_to(tree, name, libraries, (*_kit(*rooms), *deploying, *drawing, *tree.outside))
 
 
@@ -202,6 +207,16 @@ def _rooms_of_the_tools(tree: Checkout) -> Iterator[Rule]:
         ("settings", "steps"),
     )
     yield _layers(tree, SNAPSHOTS, ("__main__",), ("cli",), ("job", "page"), ("publish",), ("build",), ("settings",))
+    yield _layers(
+        tree,
+        PLAYBOOK,
+        ("cli",),
+        ("page",),
+        ("backtest", "costs"),
+        ("figures", "sources", "writers"),
+        ("days", "journal"),
+        ("dp20",),
+    )
     apps_and_more = tuple(package for package in tree.packages if package not in (KIT, RELEASE, SANDBOX))
     for_rehearsals = (STANDS, f"{SANDBOX}.demo.market", f"{KIT}.testing.synthetic")
     yield _only(

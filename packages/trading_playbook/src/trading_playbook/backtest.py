@@ -10,14 +10,14 @@ import numpy as np
 from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.domain.sessions import ExchangeCalendar
 
-from trading_playbook.days import sessions_before
+from trading_playbook.days import TradingDay, sessions_before
 from trading_playbook.dp20.at_once import outcome_of
 from trading_playbook.dp20.bars import SessionBars
 from trading_playbook.dp20.outcome import Outcome
 from trading_playbook.dp20.parameters import Dp20Parameters
 from trading_playbook.dp20.rules import SessionFacts
 from trading_playbook.journal.record import TradeRecord, record_of
-from trading_playbook.sources.port import BarSource, TradingDay
+from trading_playbook.sources.port import BarSource
 
 __all__ = ["Backtest", "SessionResult", "backtest", "check_length", "moving_average"]
 

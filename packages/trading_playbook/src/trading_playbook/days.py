@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
-from datetime import date
+from dataclasses import dataclass
+from datetime import date, datetime
 
 from quant_platform_kit.domain.sessions import ExchangeCalendar
 
-from trading_playbook.sources.port import TradingDay
+__all__ = ["TradingDay", "days_between", "sessions_before", "trading_day"]
 
-__all__ = ["days_between", "sessions_before", "trading_day"]
+
+@dataclass(frozen=True, slots=True)
+class TradingDay:
+    """A session of the exchange.
+
+    Attributes
+    ----------
+    opens
+        When it opens, exchange-local, without a time zone.
+    minutes
+        From the open to the close.
+    """
+
+    date: date
+    opens: datetime
+    minutes: int
 
 
 def trading_day(calendar: ExchangeCalendar, session: date) -> TradingDay:

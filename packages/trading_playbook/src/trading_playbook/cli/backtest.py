@@ -22,11 +22,11 @@ from trading_playbook.backtest import Backtest, backtest
 from trading_playbook.cli import options
 from trading_playbook.cli.showing import Shown, print_document, print_tables
 from trading_playbook.costs import Costs
-from trading_playbook.days import days_between
+from trading_playbook.days import TradingDay, days_between
 from trading_playbook.dp20.parameters import Dp20Parameters
 from trading_playbook.journal.merging import Merged, Written
 from trading_playbook.sources.files import FileSource
-from trading_playbook.sources.port import BarSource, TradingDay
+from trading_playbook.sources.port import BarSource
 from trading_playbook.writers.csv_writer import CSVTradeWriter
 
 __all__ = ["backtest_command", "main"]

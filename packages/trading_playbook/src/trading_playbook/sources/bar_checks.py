@@ -12,10 +12,9 @@ from numpy.typing import NDArray
 from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.domain.sessions import ExchangeCalendar
 
-from trading_playbook.days import days_between
+from trading_playbook.days import TradingDay, days_between
 from trading_playbook.dp20.bars import IntArray, SessionBars
 from trading_playbook.sources.bar_files import PRICES, RawBars
-from trading_playbook.sources.port import TradingDay
 
 __all__ = ["RegularHours", "regular_hours"]
 

@@ -14,10 +14,10 @@ from quant_platform_kit.domain.prices import PriceTable
 from quant_platform_kit.domain.sessions import ExchangeCalendar
 from quant_platform_kit.domain.strategy import Adjustment
 
+from trading_playbook.days import TradingDay
 from trading_playbook.dp20.bars import FloatArray, SessionBars
 from trading_playbook.sources.bar_checks import regular_hours
 from trading_playbook.sources.bar_files import read_bars
-from trading_playbook.sources.port import TradingDay
 
 __all__ = ["FileSource"]
 

@@ -1,30 +1,13 @@
 """What a source of one symbol's bars owes."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from typing import Protocol
 
+from trading_playbook.days import TradingDay
 from trading_playbook.dp20.bars import FloatArray, SessionBars
 
-__all__ = ["BarSource", "TradingDay"]
-
-
-@dataclass(frozen=True, slots=True)
-class TradingDay:
-    """A session of the exchange.
-
-    Attributes
-    ----------
-    opens
-        When it opens, exchange-local, without a time zone.
-    minutes
-        From the open to the close.
-    """
-
-    date: date
-    opens: datetime
-    minutes: int
+__all__ = ["BarSource"]
 
 
 class BarSource(Protocol):
