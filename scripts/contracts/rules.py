@@ -148,7 +148,11 @@ def _libraries(tree: Checkout) -> Iterator[Rule]:
     for name, libraries, rooms in (
         ("HTTP stands in kit.web", WEB_LIBRARIES, ("web",)),
         ("Kafka stands in kit.events", KAFKA, ("events",)),
-        ("Templates stand in kit.web, kit.report and the pages of snapshots and the playbook", TEMPLATE_LIBRARIES, ("report", "web")),
+        (
+            "Templates stand in kit.web, kit.report and the pages of snapshots and the playbook",
+            TEMPLATE_LIBRARIES,
+            ("report", "web"),
+        ),
         (
             "Stores, clouds and senders of notices stand in kit.adapters and release.cloud",
             tuple(name for name in STORE_AND_CLOUD_LIBRARIES if name not in homes),

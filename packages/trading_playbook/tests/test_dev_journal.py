@@ -45,9 +45,7 @@ def test_the_half_day_is_left_five_minutes_before_one(dev: Backtest) -> None:
 
 
 @pytest.mark.parametrize("length", [1, 2, 5, 15])
-def test_bar_by_bar_says_the_same_of_every_session(
-    dev: Backtest, length: int, follow: Callable[..., Outcome]
-) -> None:
+def test_bar_by_bar_says_the_same_of_every_session(dev: Backtest, length: int, follow: Callable[..., Outcome]) -> None:
     numbers = Dp20Parameters(bar_minutes=length)
     for session in dev.sessions:
         follow(session.bars, session.outcome.sma, session.day.minutes, numbers)

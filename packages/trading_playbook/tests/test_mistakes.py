@@ -103,6 +103,8 @@ class Ranges(Indicators):
 
 
 class WilderFromTheFirst(Ranges):
+    """Smooths from the first bar on."""
+
     __slots__ = ()
 
     def average(self) -> None:
@@ -112,6 +114,8 @@ class WilderFromTheFirst(Ranges):
 
 
 class MeanOfTheLast(Ranges):
+    """Never smooths."""
+
     __slots__ = ()
 
     def average(self) -> None:
@@ -136,6 +140,8 @@ def test_a_stop_rounded_to_the_cent(dev: Backtest, monkeypatch: Patch) -> None:
 
 
 class EndsWithAnInvalidation(Search):
+    """Takes an invalidated reversal for the end."""
+
     def add(self, minute: int, close: float, strength: float, ema: float, atr: float) -> None:
         super().add(minute, close, strength, ema, atr)
         if self.note is Note.INVALIDATED:
@@ -143,6 +149,8 @@ class EndsWithAnInvalidation(Search):
 
 
 class WeakBarsDisarm(Search):
+    """Waits for another pullback after a weak reversal."""
+
     def add(self, minute: int, close: float, strength: float, ema: float, atr: float) -> None:
         is_armed = self._stage is _Stage.ARMED
         super().add(minute, close, strength, ema, atr)
@@ -163,10 +171,14 @@ class Longer(Search):
 
 
 class ConfirmsLater(Longer):
+    """Takes a confirmation that ends after 10:30."""
+
     stages = (_Stage.REVERSED,)
 
 
 class SearchesLater(Longer):
+    """Takes a pullback or reversal that ends after 10:30."""
+
     stages = (_Stage.CALM, _Stage.ARMED)
 
 
@@ -220,9 +232,7 @@ def test_a_half_day_left_as_a_full_one(dev: Backtest) -> None:
     check(dev, rows_of(dev, full), 1, 1)
 
 
-def test_a_mean_with_the_close_of_the_day(
-    dev: Backtest, dev_source: FileSource, calendar: ExchangeCalendar
-) -> None:
+def test_a_mean_with_the_close_of_the_day(dev: Backtest, dev_source: FileSource, calendar: ExchangeCalendar) -> None:
     def with_today(session: SessionResult) -> Outcome:
         later = calendar.after(session.day.date)
         mean, _ = moving_average(dev_source, later, calendar, RIGHT.sma_sessions)

@@ -17,7 +17,7 @@ class TradingDay:
     Attributes
     ----------
     opens
-        When it opens, exchange-local, without a time zone.
+        When it opens, aware, in the time zone of the exchange.
     minutes
         From the open to the close.
     """
@@ -30,7 +30,7 @@ class TradingDay:
 def trading_day(calendar: ExchangeCalendar, session: date) -> TradingDay:
     """Return a session with its hours."""
     hours = calendar.hours(session)
-    opens = hours.open.astimezone(calendar.timezone).replace(tzinfo=None)
+    opens = hours.open.astimezone(calendar.timezone)
     return TradingDay(session, opens, int((hours.close - hours.open).total_seconds()) // 60)
 
 

@@ -5,7 +5,6 @@ Exit codes: 0 done; 1 refused, failed, or a row differs from the journal's; 2 us
 
 from __future__ import annotations
 
-from datetime import date
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +12,7 @@ import typer
 from quant_platform_kit.adapters.calendar_tables import load_calendar
 from quant_platform_kit.adapters.clock import SystemClock
 from quant_platform_kit.adapters.durable_files import store_errors, written_beside
-from quant_platform_kit.cli.options import JsonOption, day
+from quant_platform_kit.cli.options import JsonOption
 from quant_platform_kit.cli.output import notice, progress
 from quant_platform_kit.cli.running import run_command_line
 from quant_platform_kit.domain.sessions import ExchangeCalendar
@@ -31,14 +30,13 @@ from trading_playbook.writers.csv_writer import CSVTradeWriter
 
 __all__ = ["backtest_command", "main"]
 
-DayOption = Annotated[date, typer.Option(parser=day, metavar="YYYY-MM-DD")]
 BpsOption = Annotated[float, typer.Option(min=0, max=1000, metavar="BPS", help="Beside the results, never in them.")]
 
 
 def backtest_command(
     symbol: Annotated[str, typer.Option(parser=options.symbol, metavar="QQQ", help="One symbol.")],
-    start: DayOption,
-    end: DayOption,
+    start: Annotated[str, typer.Option(metavar="YYYY-MM-DD", help="First day.")],
+    end: Annotated[str, typer.Option(metavar="YYYY-MM-DD", help="Last day.")],
     bars: Annotated[Path | None, typer.Option(metavar="FILE", help="Intraday bars, parquet.")] = None,
     daily: Annotated[Path | None, typer.Option(metavar="FILE", help="Daily closes, CSV or parquet.")] = None,
     output: Annotated[Path, typer.Option(metavar="FILE", help="The journal; rows are merged into it.")] = Path(
@@ -58,10 +56,10 @@ def backtest_command(
 ) -> None:
     """Test DP20 over a range of sessions and merge its rows into a journal."""
     calendar = load_calendar("XNYS")
-    options.check_range(calendar, start, end, calendar.local_date(SystemClock().now()))
-    days = days_between(calendar, start, end)
+    first, last = options.sessions_asked(calendar, start, end, calendar.local_date(SystemClock().now()))
+    days = days_between(calendar, first, last)
     if not days:
-        notice(f"no session between {start} and {end}; nothing was written")
+        notice(f"no session between {first} and {last}; nothing was written")
         return
     source = _source(bars, daily, symbol, calendar)
     parameters = Dp20Parameters(bar_minutes=bar_minutes)

@@ -11,7 +11,7 @@ from quant_platform_kit.domain.sessions import ExchangeCalendar
 
 from trading_playbook.dp20.parameters import BAR_MINUTES
 
-__all__ = ["bar_minutes", "check_range", "reason", "symbol"]
+__all__ = ["bar_minutes", "reason", "sessions_asked", "symbol"]
 
 
 def symbol(text: str) -> str:
@@ -39,18 +39,29 @@ def reason(text: str) -> str:
     return text.strip()
 
 
-def check_range(calendar: ExchangeCalendar, start: date, end: date, today: date) -> None:
-    """Refuse a range that is none, that the calendar does not know, or that has not been yet."""
-    first, last = calendar.table.first, min(calendar.table.last, today)
-    if start > end:
+def sessions_asked(calendar: ExchangeCalendar, start: str, end: str, today: date) -> tuple[date, date]:
+    """Return the range that two options name, or refuse one that the calendar does not know or that is to come."""
+    first, last = _day(start), _day(end)
+    if first is None or last is None:
+        fault = f"{'--end' if first else '--start'} is not a date, such as 2025-09-15"
+    elif first > last:
         fault = "--start is after --end"
-    elif start < first:
+    elif first < calendar.table.first:
         fault = "--start is before the calendar"
-    elif end > last:
-        fault = "--end is in the future" if end > today else "--end is after the calendar"
+    elif last > today:
+        fault = f"--end is in the future, today is {today}"
+    elif last > calendar.table.last:
+        fault = f"--end is after the calendar; {calendar.how_to_extend}"
     else:
-        return
+        return first, last
     raise typer.BadParameter(
-        f"--start {start} --end {end}: {fault}; the {calendar.name} calendar knows {first} to "
-        f"{calendar.table.last}, and today is {today}"
+        f"--start {start} --end {end}: {fault}; the {calendar.name} calendar knows {calendar.table.first} to "
+        f"{calendar.table.last}"
     )
+
+
+def _day(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None

@@ -69,14 +69,15 @@ def _check_clock(bars: RawBars, sessions: tuple[TradingDay, ...]) -> None:
         return
     starts = np.flatnonzero(np.diff(days.astype(np.int64), prepend=-1))
     firsts, lasts = minutes[starts], minutes[np.append(starts[1:], len(days)) - 1]
-    for shift in _UTC_SHIFTS:
-        shifted = (firsts == _REGULAR[0] + shift) & (lasts >= _REGULAR[1])
-        if 2 * shifted.sum() >= len(starts):
-            raise InvalidInput(
-                f"{bars.place}: bars of {bars.symbol} look shifted by {shift // 60} h: none starts at 09:30, and the "
-                f"first of most days starts at {_clock(_REGULAR[0] + shift)}; write New York time, or times with "
-                "their zone"
-            )
+    shifted = np.isin(firsts - _REGULAR[0], _UTC_SHIFTS) & (lasts >= _REGULAR[1])
+    if 2 * shifted.sum() >= len(starts):
+        row = int(shifted.argmax())
+        at = int(firsts[row])
+        raise InvalidInput(
+            f"{bars.place}: bars of {bars.symbol} look shifted by {(at - _REGULAR[0]) // 60} h: none starts at 09:30, "
+            f"and the first of {days[starts[row]]} at {at // 60}:{at % 60:02}, as most days begin; write New York "
+            "time, or times with their zone"
+        )
     if (lasts == _REGULAR[1]).any() and (firsts > _REGULAR[0]).all() and (lasts <= _REGULAR[1]).all():
         raise InvalidInput(
             f"{bars.place}: bars of {bars.symbol} are named by their end: the last one of "
@@ -145,7 +146,3 @@ def _split(bars: RawBars, minutes: IntArray, kept: NDArray[np.bool_], length: in
     opens, highs, lows, closes = (bars.prices[name][rows] for name in PRICES)
     together = SessionBars(minutes[rows], opens, highs, lows, closes, length)
     return {days[start].item(): together.part(slice(start, stop)) for start, stop in pairwise(edges) if stop > start}
-
-
-def _clock(minute: int) -> str:
-    return f"{minute // 60:02}:{minute % 60:02}"
