@@ -73,7 +73,7 @@ def test_atr_of_the_entry_bar(dev: Backtest, monkeypatch: Patch) -> None:
     def looked_ahead(session: SessionResult) -> Outcome:
         indicators, atr = Indicators(20, 14), dict[int, float]()
         for bar in fold(session.bars, 2).rows():
-            indicators.add(bar.high, bar.low, bar.close)
+            indicators.add(bar)
             atr[bar.minute] = indicators.atr
 
         def with_its_own(search: Search, bar: Bar) -> Trade:
@@ -91,11 +91,11 @@ class Ranges(Indicators):
 
     __slots__ = ("ranges",)
 
-    def add(self, high: float, low: float, close: float) -> None:
+    def add(self, bar: Bar) -> None:
         before = getattr(self, "_close", None)
         self.ranges: list[float] = [] if before is None else self.ranges
-        self.ranges.append(high - low if before is None else max(high, before) - min(low, before))
-        super().add(high, low, close)
+        self.ranges.append(bar.high - bar.low if before is None else max(bar.high, before) - min(bar.low, before))
+        super().add(bar)
         self.average()
 
     def average(self) -> None:
@@ -142,8 +142,8 @@ def test_a_stop_rounded_to_the_cent(dev: Backtest, monkeypatch: Patch) -> None:
 class EndsWithAnInvalidation(Search):
     """Takes an invalidated reversal for the end."""
 
-    def add(self, minute: int, close: float, strength: float, ema: float, atr: float) -> None:
-        super().add(minute, close, strength, ema, atr)
+    def add(self, bar: Bar, ema: float, atr: float) -> None:
+        super().add(bar, ema, atr)
         if self.note is Note.INVALIDATED:
             self._stage = _Stage.ENDED
 
@@ -151,10 +151,10 @@ class EndsWithAnInvalidation(Search):
 class WeakBarsDisarm(Search):
     """Waits for another pullback after a weak reversal."""
 
-    def add(self, minute: int, close: float, strength: float, ema: float, atr: float) -> None:
+    def add(self, bar: Bar, ema: float, atr: float) -> None:
         is_armed = self._stage is _Stage.ARMED
-        super().add(minute, close, strength, ema, atr)
-        if is_armed and self._stage is _Stage.ARMED and close > ema:
+        super().add(bar, ema, atr)
+        if is_armed and self._stage is _Stage.ARMED and bar.close > ema:
             self._stage = _Stage.CALM
 
 
@@ -163,10 +163,10 @@ class Longer(Search):
 
     stages: tuple[_Stage, ...]
 
-    def add(self, minute: int, close: float, strength: float, ema: float, atr: float) -> None:
+    def add(self, bar: Bar, ema: float, atr: float) -> None:
         if self._stage in self.stages:
             self._parameters = RIGHT.model_copy(update={"window_closes": 62})
-        super().add(minute, close, strength, ema, atr)
+        super().add(bar, ema, atr)
         self._parameters = RIGHT
 
 

@@ -6,7 +6,7 @@ from trading_playbook.dp20.bars import SessionBars, fold
 from trading_playbook.dp20.indicators import Indicators
 from trading_playbook.dp20.outcome import Note, Outcome, Trade
 from trading_playbook.dp20.parameters import Dp20Parameters
-from trading_playbook.dp20.rules import Course, SessionFacts, checked, ended, opened, strength_of, told
+from trading_playbook.dp20.rules import Course, SessionFacts, checked, ended, opened, told
 from trading_playbook.dp20.search import Search
 
 __all__ = ["outcome_of"]
@@ -33,12 +33,10 @@ def _searched(bars: SessionBars, parameters: Dp20Parameters) -> Search:
     search = Search(parameters)
     indicators = Indicators(parameters.ema_bars, parameters.atr_bars)
     ends = parameters.window_closes - parameters.window_closes % parameters.bar_minutes
-    opens, tolerance = parameters.window_opens, parameters.tolerance
-    for minute, _, high, low, close in fold(bars.before(ends), parameters.bar_minutes).rows():
-        indicators.add(high, low, close)
-        if minute >= opens:
-            strength = strength_of(high, low, close, tolerance)
-            search.add(minute, close, strength, indicators.ema, indicators.atr)
+    for bar in fold(bars.before(ends), parameters.bar_minutes).rows():
+        indicators.add(bar)
+        if bar.minute >= parameters.window_opens:
+            search.add(bar, indicators.ema, indicators.atr)
             if search.is_over:
                 break
     return search

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -72,7 +71,7 @@ class SessionBars:
     def rows(self) -> list[Bar]:
         """Return all bars, one by one."""
         columns = (self.minutes, self.open, self.high, self.low, self.close)
-        return list(map(Bar, *(column.tolist() for column in columns)))
+        return list(map(Bar._make, zip(*(column.tolist() for column in columns), strict=True)))
 
 
 def fold(bars: SessionBars, length: int) -> SessionBars:
@@ -83,8 +82,8 @@ def fold(bars: SessionBars, length: int) -> SessionBars:
     if not len(bars) or length == bars.length:
         return bars
     slots = bars.minutes // length
-    starts = np.flatnonzero(np.diff(slots, prepend=-1))
-    ends = np.fromiter(chain(starts[1:] - 1, (len(bars) - 1,)), dtype=np.int64, count=len(starts))
+    edges = np.concatenate(([0], np.flatnonzero(slots[1:] != slots[:-1]) + 1, [len(bars)]))
+    starts, ends = edges[:-1], edges[1:] - 1
     return SessionBars(
         slots[starts] * length,
         bars.open[starts],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from trading_playbook.dp20.bars import Bar
+
 __all__ = ["Indicators"]
 
 
@@ -21,8 +23,9 @@ class Indicators:
         self._count = 0
         self._ranges = 0.0
 
-    def add(self, high: float, low: float, close: float) -> None:
+    def add(self, bar: Bar) -> None:
         """Take in the next bar."""
+        _, _, high, low, close = bar
         self._count += 1
         if self._count == 1:
             self.ema, true_range = close, high - low

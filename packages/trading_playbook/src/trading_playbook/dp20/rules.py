@@ -9,7 +9,7 @@ from trading_playbook.dp20.outcome import Decision, Note, Outcome, Step, Trade
 from trading_playbook.dp20.parameters import Dp20Parameters
 from trading_playbook.dp20.search import Search
 
-__all__ = ["Course", "SessionFacts", "checked", "ended", "opened", "strength_of", "told"]
+__all__ = ["Course", "SessionFacts", "checked", "ended", "opened", "told"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +41,6 @@ def checked(facts: SessionFacts, first: Bar | None, parameters: Dp20Parameters) 
     if not first.open > facts.sma:
         return Outcome(Note.TREND_INVALID, first.open, facts.sma, trend_valid=False)
     return None
-
-
-def strength_of(high: float, low: float, close: float, tolerance: float) -> float:
-    """Return the share of its range that a bar closed above its low; 0 where it has no range."""
-    return (close - low) / (high - low) if high - low > tolerance else 0.0
 
 
 def opened(search: Search, bar: Bar) -> Trade:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enum import Enum, auto
 
+from trading_playbook.dp20.bars import Bar
 from trading_playbook.dp20.outcome import Decision, Note, Step
 from trading_playbook.dp20.parameters import Dp20Parameters
 
@@ -73,30 +74,20 @@ class Search:
         """Distance of the stop from the entry, in the symbol's currency."""
         return self._parameters.stop_atr * self.atr
 
-    def add(self, minute: int, close: float, strength: float, ema: float, atr: float) -> None:
-        """Judge a bar that has ended.
-
-        Parameters
-        ----------
-        strength
-            Share of its range that it closed above its low.
-        ema, atr
-            Indicators with this bar.
-        """
+    def add(self, bar: Bar, ema: float, atr: float) -> None:
+        """Judge a bar that has ended, by the indicators with it."""
         numbers = self._parameters
-        end = minute + numbers.bar_minutes
-        fits = minute >= numbers.window_opens and end <= numbers.window_closes
+        end = bar.minute + numbers.bar_minutes
+        fits = bar.minute >= numbers.window_opens and end <= numbers.window_closes
         stage = self._stage
         if stage is _Stage.REVERSED:
-            self._confirm(minute, close, ema, atr, fits=fits and self._follows(minute))
+            self._confirm(bar, ema, atr, fits=fits and self._follows(bar.minute))
         elif fits and stage is _Stage.CALM:
-            if close < ema - numbers.tolerance:
-                self._arm(minute)
-                self.note = Note.NO_REVERSAL
-                self._decide(Step.PULLBACK, minute, close)
+            if bar.close < ema - numbers.tolerance:
+                self._arm(bar, Step.PULLBACK, Note.NO_REVERSAL)
         elif fits and stage is _Stage.ARMED:
-            if close > ema + numbers.tolerance and strength > numbers.strength + numbers.tolerance:
-                self._reverse(minute, close)
+            if bar.close > ema + numbers.tolerance and self._is_strong(bar):
+                self._reverse(bar)
         self._end = end
 
     def enter(self, minute: int) -> bool:
@@ -110,31 +101,32 @@ class Search:
     def _follows(self, minute: int) -> bool:
         return minute - self._end <= self._parameters.follows_minutes
 
-    def _arm(self, minute: int) -> None:
-        self._stage = _Stage.ARMED
-        self._armed = minute
+    def _is_strong(self, bar: Bar) -> bool:
+        reach, tolerance = bar.high - bar.low, self._parameters.tolerance
+        return reach > tolerance and (bar.close - bar.low) / reach > self._parameters.strength + tolerance
+
+    def _arm(self, bar: Bar, step: Step, note: Note) -> None:
+        self._stage, self.note = _Stage.ARMED, note
+        self._armed = bar.minute
         if self.reversal is None:
-            self.pullback = minute
+            self.pullback = bar.minute
+        self._decide(step, bar)
 
-    def _reverse(self, minute: int, close: float) -> None:
-        self._stage = _Stage.REVERSED
-        self.note = Note.NO_CONFIRMATION
-        self.pullback, self.reversal, self.confirmation = self._armed, minute, None
-        self._decide(Step.REVERSAL, minute, close)
+    def _reverse(self, bar: Bar) -> None:
+        self._stage, self.note = _Stage.REVERSED, Note.NO_CONFIRMATION
+        self.pullback, self.reversal, self.confirmation = self._armed, bar.minute, None
+        self._decide(Step.REVERSAL, bar)
 
-    def _confirm(self, minute: int, close: float, ema: float, atr: float, *, fits: bool) -> None:
+    def _confirm(self, bar: Bar, ema: float, atr: float, *, fits: bool) -> None:
         if not fits:
             self._stage = _Stage.ENDED
             return
-        self.confirmation = minute
-        if close < ema - self._parameters.tolerance:
-            self._arm(minute)
-            self.note = Note.INVALIDATED
-            self._decide(Step.INVALIDATED, minute, close)
+        self.confirmation = bar.minute
+        if bar.close < ema - self._parameters.tolerance:
+            self._arm(bar, Step.INVALIDATED, Note.INVALIDATED)
             return
-        self._stage = _Stage.CONFIRMED
-        self.note, self.atr = Note.NO_ENTRY_BAR, atr
-        self._decide(Step.CONFIRMED, minute, close)
+        self._stage, self.note, self.atr = _Stage.CONFIRMED, Note.NO_ENTRY_BAR, atr
+        self._decide(Step.CONFIRMED, bar)
 
-    def _decide(self, step: Step, minute: int, price: float) -> None:
-        self.decisions.append(Decision(step, minute, price))
+    def _decide(self, step: Step, bar: Bar) -> None:
+        self.decisions.append(Decision(step, bar.minute, bar.close))

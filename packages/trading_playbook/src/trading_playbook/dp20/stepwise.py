@@ -6,7 +6,7 @@ from trading_playbook.dp20.bars import Bar
 from trading_playbook.dp20.indicators import Indicators
 from trading_playbook.dp20.outcome import Decision, Note, Outcome, Trade
 from trading_playbook.dp20.parameters import Dp20Parameters
-from trading_playbook.dp20.rules import Course, SessionFacts, checked, ended, opened, strength_of, told
+from trading_playbook.dp20.rules import Course, SessionFacts, checked, ended, opened, told
 from trading_playbook.dp20.search import Search
 
 __all__ = ["Dp20Session"]
@@ -94,6 +94,5 @@ class Dp20Session:
         self._slot = Bar(slot.minute, slot.open, max(slot.high, bar.high), min(slot.low, bar.low), bar.close)
 
     def _judge(self, bar: Bar) -> None:
-        self._indicators.add(bar.high, bar.low, bar.close)
-        strength = strength_of(bar.high, bar.low, bar.close, self._parameters.tolerance)
-        self.search.add(bar.minute, bar.close, strength, self._indicators.ema, self._indicators.atr)
+        self._indicators.add(bar)
+        self.search.add(bar, self._indicators.ema, self._indicators.atr)

@@ -115,7 +115,7 @@ def _mean(plot: _Plot, bars: SessionBars, parameters: Dp20Parameters) -> Element
     """Return the EMA at the end of each bar."""
     indicators, means = Indicators(parameters.ema_bars, parameters.atr_bars), list[float]()
     for bar in bars.rows():
-        indicators.add(bar.high, bar.low, bar.close)
+        indicators.add(bar)
         means.append(indicators.ema)
     ends = (bars.minutes + bars.length / 2) / plot.minutes
     return svg.line("peer", ends, plot.prices(np.array(means)))
