@@ -139,7 +139,11 @@ def test_a_range_that_cannot_be_is_usage_and_names_both_days_and_the_calendar(
             for length in ("0", "-1", "7", "2.5", "60")
         ),
         (("--symbol", "QQQ", *FILES, "--replace", " "), "a reason is asked for"),
-        (("--symbol", "QQQ", *FILES, "--commission", "-1"), "--commission"),
+        *(
+            (("--symbol", "QQQ", *FILES, "--commission", cost), f"'{cost}' is no cost in basis points; give 0 to 1000")
+            for cost in ("-1", "nan", "1e4", "much")
+        ),
+        (("--symbol", "QQQ", *FILES, "--html", "."), "is a directory"),
         (("--symbol", "QQQ", *FILES, "--today-too"), "No such option"),
     ],
 )

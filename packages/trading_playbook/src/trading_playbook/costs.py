@@ -9,7 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from trading_playbook.figures import mean
 from trading_playbook.journal.record import TradeRecord
 
-__all__ = ["Costs"]
+__all__ = ["MOST_BASIS_POINTS", "Costs"]
+
+MOST_BASIS_POINTS = 1000
 
 
 class Costs(BaseModel):
@@ -17,8 +19,8 @@ class Costs(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    commission_bps: float = Field(default=0.0, ge=0, le=1000)
-    slippage_bps: float = Field(default=0.0, ge=0, le=1000)
+    commission_bps: float = Field(default=0.0, ge=0, le=MOST_BASIS_POINTS)
+    slippage_bps: float = Field(default=0.0, ge=0, le=MOST_BASIS_POINTS)
 
     def of(self, record: TradeRecord) -> float | None:
         """Return what a closed trade costs, both ways, in units of what its stop put at risk; None for any other."""

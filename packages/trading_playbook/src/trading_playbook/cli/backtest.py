@@ -30,7 +30,9 @@ from trading_playbook.writers.csv_writer import CSVTradeWriter
 
 __all__ = ["backtest_command", "main"]
 
-BpsOption = Annotated[float, typer.Option(min=0, max=1000, metavar="BPS", help="Beside the results, never in them.")]
+BpsOption = Annotated[
+    float, typer.Option(parser=options.basis_points, metavar="BPS", help="Beside the results, never in them.")
+]
 
 
 def backtest_command(
@@ -49,7 +51,9 @@ def backtest_command(
         str | None,
         typer.Option(parser=options.reason, metavar="REASON", help="Replace rows that differ, and record why."),
     ] = None,
-    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a page that draws each trade.")] = None,
+    html: Annotated[
+        Path | None, typer.Option(metavar="FILE", dir_okay=False, help="Write a page that draws each trade.")
+    ] = None,
     commission: BpsOption = 0.0,
     slippage: BpsOption = 0.0,
     json: JsonOption = False,

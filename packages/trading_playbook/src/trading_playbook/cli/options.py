@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import date
 
 import typer
@@ -9,9 +10,10 @@ from quant_platform_kit.cli.options import SYMBOL
 from quant_platform_kit.cli.output import notice
 from quant_platform_kit.domain.sessions import ExchangeCalendar
 
+from trading_playbook.costs import MOST_BASIS_POINTS
 from trading_playbook.dp20.parameters import BAR_MINUTES
 
-__all__ = ["bar_minutes", "reason", "sessions_asked", "symbol"]
+__all__ = ["bar_minutes", "basis_points", "reason", "sessions_asked", "symbol"]
 
 
 def symbol(text: str) -> str:
@@ -30,6 +32,17 @@ def bar_minutes(text: str | int) -> int:
         allowed = ", ".join(map(str, BAR_MINUTES))
         raise typer.BadParameter(f"{text!r} is no divisor of 30; give one of {allowed}")
     return int(text)
+
+
+def basis_points(text: str | float) -> float:
+    """Read a cost; the default comes as a number."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value <= MOST_BASIS_POINTS:
+        raise typer.BadParameter(f"{text!r} is no cost in basis points; give 0 to {MOST_BASIS_POINTS}")
+    return value
 
 
 def reason(text: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
@@ -10,7 +9,6 @@ from pathlib import Path
 import numpy as np
 from quant_platform_kit.adapters.price_files import price_table, read_prices
 from quant_platform_kit.domain.errors import InvalidInput
-from quant_platform_kit.domain.prices import PriceTable
 from quant_platform_kit.domain.sessions import ExchangeCalendar
 from quant_platform_kit.domain.strategy import Adjustment
 
@@ -50,21 +48,15 @@ class FileSource:
 
     def closes(self, days: Sequence[date], session: date) -> FloatArray:
         """Return the closes of sessions; see `BarSource.closes`. The file has one basis for all sessions."""
-        table, found = self._closes, np.full(len(days), np.nan)
-        if not days:
-            return found
-        start = bisect_left(table.sessions, days[0])
-        stop = bisect_left(table.sessions, days[-1]) + 1
-        inside = table.fields["close"][start:stop, 0]
-        skipped = bisect_left(days, table.sessions[0])
-        found[skipped : skipped + len(inside)] = inside[: len(days) - skipped]
-        return found
+        return np.array([self._closes.get(day, np.nan) for day in days], dtype=np.float64)
 
 
-def _daily_closes(path: Path, symbol: str, calendar: ExchangeCalendar) -> PriceTable:
+def _daily_closes(path: Path, symbol: str, calendar: ExchangeCalendar) -> dict[date, float]:
+    """Return the close of each session, NaN where the file has none."""
     prices = read_prices(path, ("close",))
     if (carried := prices.carried("close")) is not Adjustment.SPLIT:
         raise InvalidInput(
             f"{path}: its column adjustment says {carried.value}; the mean of daily closes takes split-adjusted ones"
         )
-    return price_table(prices, (symbol,), "close", calendar)
+    table = price_table(prices, (symbol,), "close", calendar)
+    return dict(zip(table.sessions, table.fields["close"][:, 0].tolist(), strict=True))
