@@ -7,6 +7,7 @@ import sys
 
 from generated_files import write_or_check
 from reference import (
+    dp20,
     eligibility,
     event_trading,
     events,
@@ -21,6 +22,7 @@ from reference import (
 )
 
 PAGES = {
+    "dp20": dp20.page,
     "eligibility": eligibility.page,
     "event-trading": event_trading.page,
     "execution-model": execution_model.page,

@@ -93,7 +93,7 @@ def test_a_conflict_ends_with_1_and_a_reason_replaces(run: Run, files: tuple[str
 
 
 def test_costs_are_told_beside_the_figures(run: Run, files: tuple[str, ...], dev_journal: bytes) -> None:
-    code, out, _ = run("--symbol", "QQQ", *RANGE, *files, "--commission", "0.5", "--slippage", "0.5")
+    code, out, _ = run("--symbol", "QQQ", *RANGE, *files, "--commission-bps", "0.5", "--slippage-bps", "0.5")
     assert code == 0
     assert "costs of a trade" in out
     assert Path("output/trades.csv").read_bytes() == dev_journal
@@ -140,7 +140,10 @@ def test_a_range_that_cannot_be_is_usage_and_names_both_days_and_the_calendar(
         ),
         (("--symbol", "QQQ", *FILES, "--replace", " "), "a reason is asked for"),
         *(
-            (("--symbol", "QQQ", *FILES, "--commission", cost), f"'{cost}' is no cost in basis points; give 0 to 1000")
+            (
+                ("--symbol", "QQQ", *FILES, "--commission-bps", cost),
+                f"'{cost}' is no cost in basis points; give 0 to 1000",
+            )
             for cost in ("-1", "nan", "1e4", "much")
         ),
         (("--symbol", "QQQ", *FILES, "--html", "."), "is a directory"),

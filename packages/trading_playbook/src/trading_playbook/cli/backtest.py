@@ -54,8 +54,8 @@ def backtest_command(
     html: Annotated[
         Path | None, typer.Option(metavar="FILE", dir_okay=False, help="Write a page that draws each trade.")
     ] = None,
-    commission: BpsOption = 0.0,
-    slippage: BpsOption = 0.0,
+    commission_bps: BpsOption = 0.0,
+    slippage_bps: BpsOption = 0.0,
     json: JsonOption = False,
 ) -> None:
     """Test DP20 over a range of sessions and merge its rows into a journal."""
@@ -72,7 +72,7 @@ def backtest_command(
     merged = _written(tested, output, replace)
     if html is not None:
         _write_page(html, page)
-    shown = Shown(symbol, output, tested, merged, Costs(commission_bps=commission, slippage_bps=slippage), html)
+    shown = Shown(symbol, output, tested, merged, Costs(commission_bps=commission_bps, slippage_bps=slippage_bps), html)
     (print_document if json else print_tables)(shown)
     raise typer.Exit(1 if merged.count(Written.CONFLICT) else 0)
 

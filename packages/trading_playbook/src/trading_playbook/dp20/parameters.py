@@ -26,11 +26,11 @@ class Dp20Parameters(BaseModel):
     window_opens, window_closes
         Minutes since the open; bars of the search start at or after one and end at or before the other.
     first_bar_before
-        Minutes since the open by which the first source bar starts, or the session has no data.
+        Minutes since the open before which the first source bar starts, or the session has no data.
     last_bar_from
         Minutes since the open from which the last source bar starts, or a session without entry is incomplete.
     strength
-        Share of its range that a reversal closes above its low, at least; a fraction.
+        Share of its range above which over its low a reversal closes; a fraction.
     stop_atr
         Distance of the stop from the entry, in average true ranges.
     least_risk
