@@ -61,8 +61,8 @@ def page() -> str:
         "are those of the last reversal; without one, `pullback_time` is that of the first pullback. Commission and "
         "slippage change no column.",
         "`CSVTradeWriter` holds the lock `.lock` of the journal's folder, writes the whole new journal beside it, "
-        "syncs it, renames it and syncs the folder. A row that is there and differs is kept, unless a reason is given: then "
-        "old row, new row and reason are added to `NAME.replaced.jsonl` first.",
+        "syncs it, renames it and syncs the folder. A row that is there and differs is kept, unless a reason is given: "
+        "then old row, new row and reason are added to `NAME.replaced.jsonl` first.",
     )
     return "\n\n".join(parts) + "\n"
 
