@@ -12,9 +12,12 @@ from quant_platform_kit.adapters.strategies import catalog
 from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.domain.strategy import InputName
 from quant_release.bundle import check_bundle, find_bundle, read_bundle
-from quant_release.demo.baseline import BUNDLE, bundle_text
+from quant_release.demo.baseline import BUNDLE, KIT, STRATEGIES, bundle_text
 from quant_release.repository.git import Git
-from quant_release.repository.workspace import Workspace, read_workspace
+from quant_release.repository.versions import Version
+from quant_release.repository.workspace import Package, Workspace, read_workspace
+from quant_release.run.desired import subjects_of
+from quant_release.steps.table import Scope
 from quant_release.testing.rehearsal import Rehearsal
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -86,6 +89,25 @@ def test_a_bundle_that_does_not_fit_is_refused_with_what_is_wrong(
     assert old in text
     with pytest.raises(InvalidInput, match=message):
         check(rehearsal, workspace, text.replace(old, new, 1))
+
+
+def test_a_package_that_no_app_of_the_bundle_pins_may_be_left_out(rehearsal: Rehearsal, workspace: Workspace) -> None:
+    other = Package("other", "packages/other", Version(1, 0, 0), {KIT: Version(0, 7, 8)}, {}, (), ())
+    wider = workspace._replace(packages={**workspace.packages, "other": other})
+    check(rehearsal, wider, bundle_text())
+    bundle = read_bundle(find_bundle(rehearsal.root, BUNDLE))
+    released = [one.name for one in subjects_of(bundle, wider.packages) if one.scope is Scope.PACKAGE]
+    assert released == [KIT, STRATEGIES]
+    app = wider.apps["ibkr"]
+    pinning = wider._replace(apps={**wider.apps, "ibkr": app._replace(uses={"other": ()})})
+    with pytest.raises(InvalidInput, match="gives no version of other; name every shared package that its apps pin"):
+        check(rehearsal, pinning, bundle_text())
+
+
+def test_a_package_that_another_needs_is_named_too(rehearsal: Rehearsal, workspace: Workspace) -> None:
+    apps = {name: app._replace(uses={STRATEGIES: ()}) for name, app in workspace.apps.items()}
+    with pytest.raises(InvalidInput, match=f"gives no version of {KIT}; "):
+        check(rehearsal, workspace._replace(apps=apps), bundle_text().replace(f'{KIT} = "0.7.10"\n', ""))
 
 
 def test_a_bundle_that_is_not_there_is_refused_with_those_that_are(rehearsal: Rehearsal) -> None:

@@ -280,8 +280,22 @@ def _check_packages(bundle: Bundle, workspace: Workspace) -> None:
             f"bundle {bundle.name}: {unknown[0]!r} is no package that is released; "
             f"there are: {', '.join(workspace.packages)}"
         )
-    if absent := [name for name in workspace.packages if name not in bundle.packages]:
-        raise InvalidInput(f"bundle {bundle.name} gives no version of {', '.join(absent)}; name every shared package")
+    needed = _needed(bundle, workspace)
+    if absent := [name for name in workspace.packages if name in needed and name not in bundle.packages]:
+        raise InvalidInput(
+            f"bundle {bundle.name} gives no version of {', '.join(absent)}; name every shared package that its apps "
+            "pin, and those that these need"
+        )
+
+
+def _needed(bundle: Bundle, workspace: Workspace) -> set[str]:
+    """Return the shared packages that a bundle names, that its apps pin, or that one of these needs."""
+    apps = (workspace.apps[platform] for platform in bundle.platforms if platform in workspace.apps)
+    needed = {*bundle.packages, *(name for app in apps for name in app.uses)}
+    for package in reversed([*workspace.packages.values()]):  # each stands after those it depends on
+        if package.name in needed:
+            needed |= package.requires.keys()
+    return needed
 
 
 def _service_problems(

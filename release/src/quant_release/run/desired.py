@@ -30,9 +30,15 @@ def release_message(version: Version) -> str:
 
 
 def subjects_of(bundle: Bundle, packages: Iterable[str]) -> tuple[Subject, ...]:
-    """Return the subjects of a bundle in their order: packages after those they depend on, apps, images, services."""
+    """Return the subjects of a bundle in their order: packages after those they depend on, apps, images, services.
+
+    Parameters
+    ----------
+    packages
+        All that there are, in that order; those that the bundle does not name are none of its subjects.
+    """
     return (
-        *(Subject(Scope.PACKAGE, name) for name in packages),
+        *(Subject(Scope.PACKAGE, name) for name in packages if name in bundle.packages),
         *(Subject(Scope.APP, name) for name in bundle.platforms),
         *(Subject(Scope.IMAGE, repository) for _, repository in bundle.images),
         *(Subject(Scope.SERVICE, name) for name in bundle.moved),
