@@ -165,9 +165,9 @@ class Longer(Search):
 
     def add(self, bar: Bar, ema: float, atr: float) -> None:
         if self._stage in self.stages:
-            self._parameters = RIGHT.model_copy(update={"window_closes": 62})
+            self.parameters = RIGHT.model_copy(update={"window_closes": 62})
         super().add(bar, ema, atr)
-        self._parameters = RIGHT
+        self.parameters = RIGHT
 
 
 class ConfirmsLater(Longer):
@@ -208,18 +208,18 @@ def test_an_exit_at_the_close_of_the_bar_before(dev: Backtest) -> None:
 
 
 def test_a_gap_filled_at_the_stop(dev: Backtest, monkeypatch: Patch) -> None:
-    def at_the_stop(search: Search, trade: Trade, bar: Bar, leaves: int, tolerance: float) -> tuple[Trade, Note] | None:
-        end = ended(search, trade, bar, leaves, tolerance)
-        return (replace(end[0], exit_price=trade.stop), end[1]) if end and end[1] is Note.STOP_GAP else end
+    def at_the_stop(search: Search, trade: Trade, bar: Bar, leaves: int) -> Trade:
+        after = ended(search, trade, bar, leaves)
+        return replace(after, exit_price=trade.stop) if after.note is Note.STOP_GAP else after
 
     monkeypatch.setattr(stepwise, "ended", at_the_stop)
     check(dev, rows_of(dev, decided), 4, 0)
 
 
 def test_a_stop_that_is_not_live_in_the_entry_bar(dev: Backtest, monkeypatch: Patch) -> None:
-    def later(search: Search, trade: Trade, bar: Bar, leaves: int, tolerance: float) -> tuple[Trade, Note] | None:
+    def later(search: Search, trade: Trade, bar: Bar, leaves: int) -> Trade:
         in_entry_bar = bar.minute < trade.entry - trade.entry % 2 + 2
-        return None if in_entry_bar else ended(search, trade, bar, leaves, tolerance)
+        return trade if in_entry_bar else ended(search, trade, bar, leaves)
 
     monkeypatch.setattr(stepwise, "ended", later)
     check(dev, rows_of(dev, decided), 2, 2)

@@ -6,7 +6,7 @@ from trading_playbook.dp20.bars import SessionBars, fold
 from trading_playbook.dp20.indicators import Indicators
 from trading_playbook.dp20.outcome import Note, Outcome, Trade
 from trading_playbook.dp20.parameters import Dp20Parameters
-from trading_playbook.dp20.rules import Course, SessionFacts, checked, ended, opened, told
+from trading_playbook.dp20.rules import SessionFacts, checked, ended, opened, told
 from trading_playbook.dp20.search import Search
 
 __all__ = ["outcome_of"]
@@ -22,10 +22,8 @@ def outcome_of(facts: SessionFacts, bars: SessionBars, parameters: Dp20Parameter
     if first is None or refused is not None:
         return refused or Outcome(Note.NO_DATA)
     search = _searched(bars, parameters)
-    trade = note = None
-    if search.is_confirmed and (entry := _entry(bars, search, parameters)) is not None:
-        trade, note = _held(search, bars.since(int(bars.minutes[entry])), facts, parameters)
-    return told(facts, Course(first, bars[-1], search, trade, note), parameters)
+    trade = _traded(search, bars, facts.leaves(parameters)) if search.is_confirmed else None
+    return told(search, trade, first, bars[-1], facts)
 
 
 def _searched(bars: SessionBars, parameters: Dp20Parameters) -> Search:
@@ -42,21 +40,12 @@ def _searched(bars: SessionBars, parameters: Dp20Parameters) -> Search:
     return search
 
 
-def _entry(bars: SessionBars, search: Search, parameters: Dp20Parameters) -> int | None:
-    """Return the row of the source bar at whose open a confirmed session is entered, if it is."""
+def _traded(search: Search, bars: SessionBars, leaves: int) -> Trade | None:
+    """Return the trade of a confirmed session, if the next source bar is entered."""
     assert search.confirmation is not None
-    row = int(bars.minutes.searchsorted(search.confirmation + parameters.bar_minutes))
-    if row == len(bars):
+    rest = bars.since(search.confirmation + search.parameters.bar_minutes)
+    if not len(rest) or not search.enter(int(rest.minutes[0])):
         return None
-    minute = int(bars.minutes[row])
-    return row if search.enter(minute - minute % parameters.bar_minutes) else None
-
-
-def _held(
-    search: Search, bars: SessionBars, facts: SessionFacts, parameters: Dp20Parameters
-) -> tuple[Trade, Note | None]:
-    """Return the trade that is entered on the first of some source bars, and how it ended, if it has."""
-    trade = opened(search, bars[0])
-    leaves, tolerance = facts.leaves(parameters), parameters.tolerance
-    ends = (bars.low <= trade.stop + tolerance) | (bars.minutes >= leaves)
-    return ended(search, trade, bars[int(ends.argmax())], leaves, tolerance) or (trade, None)
+    trade = opened(search, rest[0])
+    ends = (rest.low <= trade.stop + search.parameters.tolerance) | (rest.minutes >= leaves)
+    return ended(search, trade, rest[int(ends.argmax())], leaves)

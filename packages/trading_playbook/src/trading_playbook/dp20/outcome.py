@@ -68,6 +68,8 @@ class Trade:
         In the symbol's currency, unrounded.
     atr
         Average true range at the confirmation bar.
+    note
+        How it ended.
     """
 
     entry: int
@@ -76,6 +78,7 @@ class Trade:
     stop: float
     exit: int | None = None
     exit_price: float | None = None
+    note: Note | None = None
 
     @property
     def r_multiple(self) -> float | None:

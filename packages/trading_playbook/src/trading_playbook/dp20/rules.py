@@ -9,7 +9,7 @@ from trading_playbook.dp20.outcome import Decision, Note, Outcome, Step, Trade
 from trading_playbook.dp20.parameters import Dp20Parameters
 from trading_playbook.dp20.search import Search
 
-__all__ = ["Course", "SessionFacts", "checked", "ended", "opened", "told"]
+__all__ = ["SessionFacts", "checked", "ended", "opened", "told"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,53 +49,28 @@ def opened(search: Search, bar: Bar) -> Trade:
     return Trade(bar.minute, bar.open, search.atr, bar.open - search.risk)
 
 
-def ended(search: Search, trade: Trade, bar: Bar, leaves: int, tolerance: float) -> tuple[Trade, Note] | None:
-    """Return the trade as a source bar ends it, and how; None where it goes on."""
+def ended(search: Search, trade: Trade, bar: Bar, leaves: int) -> Trade:
+    """Return a trade after a source bar: ended, or as it was."""
     if bar.minute >= leaves:
-        return _left(search, trade, bar.minute, bar.open), Note.EOD
-    if not bar.low <= trade.stop + tolerance:
-        return None
-    note = Note.STOP_GAP if bar.open <= trade.stop else Note.STOP
-    return _left(search, trade, bar.minute, min(bar.open, trade.stop)), note
+        return _left(search, trade, bar.minute, bar.open, Note.EOD)
+    if bar.low <= trade.stop + search.parameters.tolerance:
+        note = Note.STOP_GAP if bar.open <= trade.stop else Note.STOP
+        return _left(search, trade, bar.minute, min(bar.open, trade.stop), note)
+    return trade
 
 
-def _left(search: Search, trade: Trade, minute: int, price: float) -> Trade:
-    search.decisions.append(Decision(Step.LEFT, minute, price))
-    return replace(trade, exit=minute, exit_price=price)
-
-
-@dataclass(frozen=True, slots=True)
-class Course:
-    """How far a session has come.
-
-    Attributes
-    ----------
-    first, last
-        Its first and last source bar.
-    trade, note
-        The trade if there is one, and how it ended if it has.
-    """
-
-    first: Bar
-    last: Bar
-    search: Search
-    trade: Trade | None
-    note: Note | None
-
-
-def told(facts: SessionFacts, course: Course, parameters: Dp20Parameters) -> Outcome:
-    """Return the outcome of a session that was searched, when no more bars come."""
-    search, trade, note = course.search, course.trade, course.note
-    last = course.last
+def told(search: Search, trade: Trade | None, first: Bar, last: Bar, facts: SessionFacts) -> Outcome:
+    """Return the outcome of a session that was searched, by its first and last source bar, when no more come."""
+    numbers = search.parameters
     if trade is None:
-        note = Note.INCOMPLETE_SESSION if last.minute < parameters.last_bar_from else search.note
-    elif note is None:
-        note = Note.INCOMPLETE_SESSION
-        if last.minute >= facts.leaves(parameters) - parameters.last_close_minutes:
-            trade, note = _left(search, trade, last.minute, last.close), Note.EOD_LAST_CLOSE
+        note = search.note if last.minute >= numbers.last_bar_from else Note.INCOMPLETE_SESSION
+    else:
+        if trade.note is None and last.minute >= facts.leaves(numbers) - numbers.last_close_minutes:
+            trade = _left(search, trade, last.minute, last.close, Note.EOD_LAST_CLOSE)
+        note = trade.note or Note.INCOMPLETE_SESSION
     return Outcome(
         note,
-        course.first.open,
+        first.open,
         facts.sma,
         trend_valid=True,
         pullback=search.pullback,
@@ -104,3 +79,8 @@ def told(facts: SessionFacts, course: Course, parameters: Dp20Parameters) -> Out
         trade=trade,
         decisions=tuple(search.decisions),
     )
+
+
+def _left(search: Search, trade: Trade, minute: int, price: float, note: Note) -> Trade:
+    search.decisions.append(Decision(Step.LEFT, minute, price))
+    return replace(trade, exit=minute, exit_price=price, note=note)

@@ -24,6 +24,8 @@ class Search:
 
     Attributes
     ----------
+    parameters
+        The numbers it goes by.
     note
         How the session would end if nothing more came.
     pullback, reversal, confirmation
@@ -37,12 +39,12 @@ class Search:
     __slots__ = (
         "_armed",
         "_end",
-        "_parameters",
         "_stage",
         "atr",
         "confirmation",
         "decisions",
         "note",
+        "parameters",
         "pullback",
         "reversal",
     )
@@ -54,7 +56,7 @@ class Search:
         self.confirmation: int | None = None
         self.atr = 0.0
         self.decisions: list[Decision] = []
-        self._parameters = parameters
+        self.parameters = parameters
         self._stage = _Stage.CALM
         self._armed = 0
         self._end = 0
@@ -72,11 +74,11 @@ class Search:
     @property
     def risk(self) -> float:
         """Distance of the stop from the entry, in the symbol's currency."""
-        return self._parameters.stop_atr * self.atr
+        return self.parameters.stop_atr * self.atr
 
     def add(self, bar: Bar, ema: float, atr: float) -> None:
         """Judge a bar that has ended, by the indicators with it."""
-        numbers = self._parameters
+        numbers = self.parameters
         end = bar.minute + numbers.bar_minutes
         fits = bar.minute >= numbers.window_opens and end <= numbers.window_closes
         stage = self._stage
@@ -91,19 +93,19 @@ class Search:
         self._end = end
 
     def enter(self, minute: int) -> bool:
-        """Whether the bar that starts now is entered, after a confirmation; the search is over either way."""
+        """Whether a source bar after the confirmation is entered; the search is over either way."""
         self._stage = _Stage.ENDED
-        if not self._follows(minute):
+        if not self._follows(minute - minute % self.parameters.bar_minutes):
             return False
         self.note = Note.ZERO_RISK
-        return self.risk >= self._parameters.least_risk
+        return self.risk >= self.parameters.least_risk
 
     def _follows(self, minute: int) -> bool:
-        return minute - self._end <= self._parameters.follows_minutes
+        return minute - self._end <= self.parameters.follows_minutes
 
     def _is_strong(self, bar: Bar) -> bool:
-        reach, tolerance = bar.high - bar.low, self._parameters.tolerance
-        return reach > tolerance and (bar.close - bar.low) / reach > self._parameters.strength + tolerance
+        reach, tolerance = bar.high - bar.low, self.parameters.tolerance
+        return reach > tolerance and (bar.close - bar.low) / reach > self.parameters.strength + tolerance
 
     def _arm(self, bar: Bar, step: Step, note: Note) -> None:
         self._stage, self.note = _Stage.ARMED, note
@@ -122,7 +124,7 @@ class Search:
             self._stage = _Stage.ENDED
             return
         self.confirmation = bar.minute
-        if bar.close < ema - self._parameters.tolerance:
+        if bar.close < ema - self.parameters.tolerance:
             self._arm(bar, Step.INVALIDATED, Note.INVALIDATED)
             return
         self._stage, self.note, self.atr = _Stage.CONFIRMED, Note.NO_ENTRY_BAR, atr

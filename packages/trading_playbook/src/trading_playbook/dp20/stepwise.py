@@ -6,7 +6,7 @@ from trading_playbook.dp20.bars import Bar
 from trading_playbook.dp20.indicators import Indicators
 from trading_playbook.dp20.outcome import Decision, Note, Outcome, Trade
 from trading_playbook.dp20.parameters import Dp20Parameters
-from trading_playbook.dp20.rules import Course, SessionFacts, checked, ended, opened, told
+from trading_playbook.dp20.rules import SessionFacts, checked, ended, opened, told
 from trading_playbook.dp20.search import Search
 
 __all__ = ["Dp20Session"]
@@ -35,30 +35,29 @@ class Dp20Session:
         self._last: Bar | None = None
         self._slot: Bar | None = None
         self._refused: Outcome | None = None
-        self._note: Note | None = None
 
     def add(self, bar: Bar) -> tuple[Decision, ...]:
         """Take in the next source bar, which has ended, and return what was decided on it."""
-        told = len(self.search.decisions)
+        known = len(self.search.decisions)
         self.advance(bar.minute)
         self._last = bar
         if self._first is None:
             self._first = bar
             self._refused = checked(self._facts, bar, self._parameters)
-        if self._refused is None and self._note is None:
+        if self._refused is None:
             self._follow(bar)
-        return tuple(self.search.decisions[told:])
+        return tuple(self.search.decisions[known:])
 
     def advance(self, minute: int) -> tuple[Decision, ...]:
         """Say that all source bars which end by a minute are here, and return what was decided.
 
         A bar of the search may lack its last source bars; the next one says so too.
         """
-        told = len(self.search.decisions)
+        known = len(self.search.decisions)
         if self._slot is not None and self._slot.minute + self._parameters.bar_minutes <= minute:
             self._judge(self._slot)
             self._slot = None
-        return tuple(self.search.decisions[told:])
+        return tuple(self.search.decisions[known:])
 
     def outcome(self) -> Outcome:
         """Return the outcome of the session, if no more bars come."""
@@ -67,24 +66,16 @@ class Dp20Session:
             return Outcome(Note.NO_DATA)
         if self._refused is not None:
             return self._refused
-        course = Course(self._first, self._last, self.search, self.trade, self._note)
-        return told(self._facts, course, self._parameters)
+        return told(self.search, self.trade, self._first, self._last, self._facts)
 
     def _follow(self, bar: Bar) -> None:
-        if self.trade is None and self.search.is_confirmed:
-            slot = bar.minute - bar.minute % self._parameters.bar_minutes
-            if self.search.enter(slot):
-                self.trade = opened(self.search, bar)
-        if self.trade is not None:
-            self._hold(self.trade, bar)
-        elif not self.search.is_over:
+        if self.search.is_confirmed and self.search.enter(bar.minute):
+            self.trade = opened(self.search, bar)
+        if self.trade is None and not self.search.is_over:
             self._collect(bar)
             self.advance(bar.minute + self._length)
-
-    def _hold(self, trade: Trade, bar: Bar) -> None:
-        end = ended(self.search, trade, bar, self._facts.leaves(self._parameters), self._parameters.tolerance)
-        if end is not None:
-            self.trade, self._note = end
+        elif self.trade is not None and self.trade.note is None:
+            self.trade = ended(self.search, self.trade, bar, self._facts.leaves(self._parameters))
 
     def _collect(self, bar: Bar) -> None:
         slot = self._slot
