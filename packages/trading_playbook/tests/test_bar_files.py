@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
@@ -13,9 +15,11 @@ import pytest
 from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.domain.sessions import ExchangeCalendar
 from trading_playbook.backtest import Backtest, backtest
+from trading_playbook.cli.backtest import main
 from trading_playbook.days import days_between, sessions_before
 from trading_playbook.dp20.outcome import Note
 from trading_playbook.dp20.parameters import Dp20Parameters
+from trading_playbook.journal.csv_form import render
 from trading_playbook.sources.files import FileSource
 
 MONDAY, TUESDAY, THANKSGIVING, HALF_DAY = (date(2025, 11, day) for day in (24, 25, 27, 28))
@@ -69,6 +73,11 @@ def with_(changes: Row, at: int = 405) -> list[Row]:
     return [*WEEK[:at], {**WEEK[at], **changes}, *WEEK[at + 1 :]]
 
 
+def late(**by: int) -> list[Row]:
+    """Return the week some time later."""
+    return [{**row, "bar_start_et": row["bar_start_et"] + timedelta(**by)} for row in WEEK]
+
+
 def test_a_good_week_says_nothing(files: Files) -> None:
     tested = files.tested(WEEK)
     assert [session.outcome.note for session in tested.sessions] == [Note.NO_PULLBACK] * 4
@@ -106,8 +115,10 @@ def test_a_bar_on_a_holiday_is_refused(files: Files) -> None:
 
 def test_what_is_not_of_regular_hours_is_dropped_unseen(files: Files) -> None:
     early = {**WEEK[0], "bar_start_et": at(MONDAY, 9, 29), "open": float("nan")}
-    late = [{**early, "bar_start_et": at(day, hour)} for day, hour in ((MONDAY, 16), (THANKSGIVING, 8), (HALF_DAY, 13))]
-    tested = files.tested([*late, *WEEK, early])
+    others = [
+        {**early, "bar_start_et": at(day, hour)} for day, hour in ((MONDAY, 16), (THANKSGIVING, 8), (HALF_DAY, 13))
+    ]
+    tested = files.tested([*others, *WEEK, early])
     assert [len(session.bars) for session in tested.sessions] == [390, 390, 390, 210]
 
 
@@ -117,9 +128,8 @@ def test_rows_may_come_in_any_order_and_other_symbols_may_be_wrong(files: Files)
 
 
 def test_bars_named_by_their_end_are_refused(files: Files) -> None:
-    late = [{**row, "bar_start_et": row["bar_start_et"] + timedelta(minutes=1)} for row in WEEK]
     with pytest.raises(InvalidInput, match="named by their end: the last one of 2025-11-24 is 16:00"):
-        files.source(late)
+        files.source(late(minutes=1))
 
 
 def test_utc_without_a_zone_is_refused(files: Files) -> None:
@@ -248,3 +258,43 @@ def test_real_minutes_in_utc_are_refused_and_with_their_zone_taken(
     pyarrow.parquet.write_table(table.set_column(place, "bar_start_et", naive), files.bars)
     with pytest.raises(InvalidInput, match="look shifted by 4 h"):
         FileSource(files.bars, daily, "QQQ", calendar)
+
+
+@pytest.mark.parametrize(
+    ("rows", "options", "said"),
+    [
+        pytest.param(with_({"open": float("nan")}), (), "open of QQQ at 2025-11-25 09:45 is nan", id="NaN"),
+        pytest.param(with_({"high": 90.0}), (), "high of QQQ at 2025-11-25 09:45 is 90", id="high below low"),
+        pytest.param([*WEEK, WEEK[405]], (), "QQQ at 2025-11-25 09:45 is there twice", id="duplicate"),
+        pytest.param([*WEEK, *session(THANKSGIVING)], (), "a bar on a day without session", id="holiday"),
+        pytest.param(late(minutes=1), (), "named by their end", id="named by their end"),
+        pytest.param(late(hours=5), (), "look shifted by 5 h", id="UTC"),
+        pytest.param(session(MONDAY, length=5), (), "2-minute bars cannot be made from the 5-minute", id="length"),
+        pytest.param(WEEK, ("--symbol", "SPY"), "has no prices of SPY; it holds QQQ", id="symbol"),
+        pytest.param(WEEK, ("--bars", "gone.parquet"), "gone.parquet", id="no file"),
+        pytest.param(WEEK, ("--daily", "bars.parquet"), "has no column date", id="other file"),
+    ],
+)
+def test_what_is_refused_is_one_line_and_leaves_all_files_as_they_are(
+    files: Files,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    rows: list[Row],
+    options: tuple[str, ...],
+    said: str,
+) -> None:
+    with contextlib.suppress(InvalidInput):
+        files.source(rows)
+    folder = files.bars.parent
+    monkeypatch.chdir(folder)
+    (folder / "trades.csv").write_bytes(render([]))
+    before = {path: path.read_bytes() for path in folder.iterdir()}
+    named = ("--symbol", "QQQ", "--bars", "bars.parquet", "--daily", "daily.csv", "--output", "trades.csv")
+    days = ("--start", str(MONDAY), "--end", str(HALF_DAY), "--html", "page.html")
+    monkeypatch.setattr(sys, "argv", ["playbook", *named, *days, *options])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    out, err = capsys.readouterr()
+    assert (ended.value.code, out, err.count("\n")) == (1, "", 1)
+    assert said in err
+    assert {path: path.read_bytes() for path in folder.iterdir()} == before

@@ -80,6 +80,20 @@ def test_other_bytes_than_a_journals_are_refused(data: bytes, said: str) -> None
     assert "nothing was written" in str(refused.value)
 
 
+@pytest.mark.parametrize("byte", [b"", b"0", b"9", b"-", b",", b"\n", b" ", b"E", b":"])
+def test_a_journal_that_is_read_is_written_byte_for_byte_whatever_one_byte_becomes(byte: bytes) -> None:
+    taken = 0
+    for place in range(len(TEXT)):
+        data = TEXT[:place] + byte + TEXT[place + 1 :]
+        try:
+            rows = parse(data, "here")
+        except InvalidInput:
+            continue
+        assert render(rows) == data
+        taken += 1
+    assert taken < len(TEXT) / 2
+
+
 def test_a_new_row_is_written_in_its_place() -> None:
     merged = merge([row(3), row(5)], [row(4), row(4, "AAA")])
     assert [(record.trade_date.day, record.symbol) for record in merged.rows] == [

@@ -11,7 +11,7 @@ from trading_playbook.journal.record import COLUMNS, TradeRecord
 
 __all__ = ["cells_of", "differences", "record_from"]
 
-_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)\.[0-9]{6}")
+_NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,8})\.[0-9]{6}")
 _SYMBOL = re.compile(r"[A-Z0-9][A-Z0-9. -]{0,19}")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 _TRUTHS = {"true": True, "false": False}
