@@ -16,7 +16,7 @@ from trading_playbook.figures import Figures, figures
 from trading_playbook.journal.merging import Merged, Written
 from trading_playbook.journal.record import TradeRecord
 
-__all__ = ["Shown", "figure_rows", "print_document", "print_tables"]
+__all__ = ["Shown", "print_document", "print_tables"]
 
 NONE = "-"
 _TRADES = ("session", "entry", "at", "stop", "exit", "for", "R", "note")
@@ -34,30 +34,11 @@ class Shown:
     page: Path | None
 
 
-def figure_rows(found: Figures, cost: float | None = None) -> dict[str, str]:
-    """Return the figures as text, by name; a cost per trade is shown where there is one."""
-    rows = {
-        "sessions": str(found.sessions),
-        "entries": f"{found.entries}, {_number(found.trades_per_day, 3)} a session",
-        "closed trades, wins": f"{found.closed}, {found.wins}",
-        "win rate": _number(found.win_rate),
-        "trailing 30 days": f"{found.trailing_closed} closed, {found.trailing_wins} wins, rate "
-        f"{_number(found.trailing_win_rate)}",
-        "expectancy": f"{_number(found.expectancy)} R",
-        "total": f"{_number(found.total)} R",
-        "largest drawdown": f"{_number(found.drawdown)} R",
-        "longest run without entry": f"{found.longest_without_entry} sessions",
-    }
-    if cost and found.expectancy is not None:
-        rows["costs of a trade"] = f"{_number(cost)} R, expectancy after them {_number(found.expectancy - cost)} R"
-    return rows
-
-
 def print_tables(shown: Shown) -> None:
     """Print figures, trades and what became of the rows."""
     records, out = shown.tested.records, console()
     made = table(f"DP20 {escape(shown.symbol)} {records[0].trade_date} to {records[-1].trade_date}", "figure", "value")
-    for name, value in figure_rows(figures(records), shown.costs.mean_of(records)).items():
+    for name, value in _figure_rows(figures(records), shown.costs.mean_of(records)).items():
         made.add_row(name, value)
     for note, count in sorted(figures(records).notes.items(), key=lambda entry: -entry[1]):
         made.add_row(f"  {note}", str(count))
@@ -98,6 +79,25 @@ def print_document(shown: Shown) -> None:
             "warnings": shown.tested.warnings,
         }
     )
+
+
+def _figure_rows(found: Figures, cost: float | None = None) -> dict[str, str]:
+    """Return the figures as text, by name; a cost per trade is shown where there is one."""
+    rows = {
+        "sessions": str(found.sessions),
+        "entries": f"{found.entries}, {_number(found.trades_per_day, 3)} a session",
+        "closed trades, wins": f"{found.closed}, {found.wins}",
+        "win rate": _number(found.win_rate),
+        "trailing 30 days": f"{found.trailing_closed} closed, {found.trailing_wins} wins, rate "
+        f"{_number(found.trailing_win_rate)}",
+        "expectancy": f"{_number(found.expectancy)} R",
+        "total": f"{_number(found.total)} R",
+        "largest drawdown": f"{_number(found.drawdown)} R",
+        "longest run without entry": f"{found.longest_without_entry} sessions",
+    }
+    if cost and found.expectancy is not None:
+        rows["costs of a trade"] = f"{_number(cost)} R, expectancy after them {_number(found.expectancy - cost)} R"
+    return rows
 
 
 def _trade_cells(record: TradeRecord) -> tuple[str, ...]:

@@ -45,6 +45,12 @@ class SessionBars:
     close: FloatArray
     length: int = 1
 
+    @classmethod
+    def none(cls, length: int) -> SessionBars:
+        """Return no bars of a length."""
+        empty = np.empty(0)
+        return cls(np.empty(0, dtype=np.int64), empty, empty, empty, empty, length)
+
     def __len__(self) -> int:
         """Count the bars."""
         return len(self.minutes)

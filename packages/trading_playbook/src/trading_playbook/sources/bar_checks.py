@@ -34,10 +34,7 @@ class RegularHours:
     def of(self, day: date) -> SessionBars:
         """Return the bars of a session, none where it has none."""
         found = self.sessions.get(day)
-        if found is not None:
-            return found
-        nothing = np.empty(0)
-        return SessionBars(np.empty(0, dtype=np.int64), nothing, nothing, nothing, nothing, self.length)
+        return SessionBars.none(self.length) if found is None else found
 
 
 def regular_hours(bars: RawBars, calendar: ExchangeCalendar) -> RegularHours:
