@@ -5,6 +5,8 @@ Exit codes: 0 done; 1 refused, failed, or a row differs from the journal's; 2 us
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -25,7 +27,8 @@ from trading_playbook.days import TradingDay, days_between
 from trading_playbook.dp20.parameters import Dp20Parameters
 from trading_playbook.journal.merging import Merged, Written
 from trading_playbook.sources.files import FileSource
-from trading_playbook.sources.port import BarSource
+from trading_playbook.sources.installed import open_source
+from trading_playbook.sources.port import BarSource, Feed, Wanted
 from trading_playbook.writers.csv_writer import CSVTradeWriter
 
 __all__ = ["backtest_command", "main"]
@@ -41,6 +44,7 @@ def backtest_command(
     end: Annotated[str, typer.Option(metavar="YYYY-MM-DD", help="Last day.")],
     bars: Annotated[Path | None, typer.Option(metavar="FILE", help="Intraday bars, parquet.")] = None,
     daily: Annotated[Path | None, typer.Option(metavar="FILE", help="Daily closes, CSV or parquet.")] = None,
+    feed: Annotated[Feed | None, typer.Option(help="Of a source of bars, without files.")] = None,
     output: Annotated[Path, typer.Option(metavar="FILE", help="The journal; rows are merged into it.")] = Path(
         "output/trades.csv"
     ),
@@ -65,10 +69,10 @@ def backtest_command(
     if not days:
         notice(f"no session between {first} and {last}; nothing was written")
         return
-    source = _source(bars, daily, symbol, calendar)
     parameters = Dp20Parameters(bar_minutes=bar_minutes)
-    tested = _tested(source, days, calendar, parameters)
-    page = _page(tested, source, parameters) if html is not None else b""
+    with _source(bars, daily, Wanted(symbol, days, calendar, feed)) as source:
+        tested = _tested(source, days, calendar, parameters)
+        page = _page(tested, source, parameters) if html is not None else b""
     merged = _written(tested, output, replace)
     if html is not None:
         _write_page(html, page)
@@ -77,11 +81,16 @@ def backtest_command(
     raise typer.Exit(1 if merged.count(Written.CONFLICT) else 0)
 
 
-def _source(bars: Path | None, daily: Path | None, symbol: str, calendar: ExchangeCalendar) -> BarSource:
-    """Return the source that the options name."""
-    if bars is None or daily is None:
-        raise typer.BadParameter("give --bars FILE and --daily FILE, both")
-    return FileSource(bars, daily, symbol, calendar)
+@contextmanager
+def _source(bars: Path | None, daily: Path | None, wanted: Wanted) -> Generator[BarSource]:
+    """Open the source that the options name: files, or without any the one that is installed."""
+    if bars is None and daily is None:
+        with open_source(wanted) as source:
+            yield source
+        return
+    if bars is None or daily is None or wanted.feed is not None:
+        raise typer.BadParameter("give --bars FILE and --daily FILE, both and without --feed, or neither")
+    yield FileSource(bars, daily, wanted.symbol, wanted.calendar)
 
 
 def _tested(

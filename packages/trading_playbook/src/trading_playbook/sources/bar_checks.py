@@ -37,8 +37,13 @@ class RegularHours:
         return SessionBars.none(self.length) if found is None else found
 
 
-def regular_hours(bars: RawBars, calendar: ExchangeCalendar) -> RegularHours:
+def regular_hours(bars: RawBars, calendar: ExchangeCalendar, length: int | None = None) -> RegularHours:
     """Return the bars of regular hours by session; all others are dropped unseen.
+
+    Parameters
+    ----------
+    length
+        Minutes of a bar; None where only their starts can tell.
 
     Raises
     ------
@@ -54,7 +59,7 @@ def regular_hours(bars: RawBars, calendar: ExchangeCalendar) -> RegularHours:
     minutes, kept = _since_open(bars, sessions)
     _check_prices(bars, kept)
     _check_duplicates(bars, kept)
-    length = _length(minutes[kept])
+    length = length or _length(minutes[kept])
     return RegularHours(_split(bars, minutes, kept, length), length)
 
 

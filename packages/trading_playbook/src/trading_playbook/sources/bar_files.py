@@ -15,7 +15,7 @@ from quant_platform_kit.domain.errors import InvalidInput
 
 from trading_playbook.dp20.bars import FloatArray, IntArray
 
-__all__ = ["PRICES", "RawBars", "read_bars"]
+__all__ = ["PRICES", "RawBars", "read_bars", "utc_offsets"]
 
 PRICES = ("open", "high", "low", "close")
 _START = "bar_start_et"
@@ -107,15 +107,21 @@ def _starts(path: Path, column: Any, timezone: tzinfo) -> IntArray:
     cells = column.combine_chunks().cast(arrow.timestamp("us", column.type.tz), safe=False).cast(arrow.int64())
     instants: IntArray = np.from_dlpack(cells).astype(np.int64)
     if column.type.tz is not None:
-        instants = instants + _offsets(instants, timezone)
+        instants = instants + utc_offsets(instants, timezone)
     if odd := np.flatnonzero(instants % _MICROSECONDS).tolist():
         found = _EPOCH + timedelta(microseconds=int(instants[odd[0]]))
         raise InvalidInput(f"{path}: {_START} has {found:%Y-%m-%d %H:%M:%S.%f}; bars start at a full minute")
     return instants // _MICROSECONDS
 
 
-def _offsets(instants: IntArray, timezone: tzinfo) -> IntArray:
-    """Return what to add to UTC for local time, in microseconds: by the offset at each hour, which none changes in."""
+def utc_offsets(instants: IntArray, timezone: tzinfo) -> IntArray:
+    """Return what to add to UTC for local time: by the offset at each hour, which none changes in.
+
+    Parameters
+    ----------
+    instants
+        Microseconds since 1970 in UTC, int64; the result is in microseconds too.
+    """
     hours, place = np.unique(instants // (60 * _MICROSECONDS), return_inverse=True)
     found = [(_EPOCH + timedelta(hours=int(hour))).astimezone(timezone).utcoffset() or timedelta() for hour in hours]
     return np.array([offset // timedelta(microseconds=1) for offset in found], dtype=np.int64)[place]

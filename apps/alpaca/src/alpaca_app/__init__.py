@@ -1,0 +1,1 @@
+"""Alpaca: prices for the trading playbook and for price files."""
