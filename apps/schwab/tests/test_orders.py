@@ -11,13 +11,14 @@ from typing import Any
 import pytest
 from loguru import logger
 from quant_platform_kit.adapters.file_store import FileStore
+from quant_platform_kit.adapters.pacing import Pacer
 from quant_platform_kit.domain.balances import BalanceRules, apart
 from quant_platform_kit.domain.errors import BrokerError, NeedsOperator
 from quant_platform_kit.domain.orders import Order, OrderState, Side
 from quant_platform_kit.domain.portfolio import AccountType, Balance
 from schwab_app.intents import Fingerprint, Intent, Intents, Placed
 from schwab_app.mapping import account_state, described, entered_at, fingerprint, quote, report
-from schwab_app.pacing import BURST, PER_MINUTE, PRICE_BURST, PRICES_PER_MINUTE, Pacer
+from schwab_app.pacing import BURST, PER_MINUTE, PRICE_BURST, PRICES_PER_MINUTE
 
 D = Decimal
 RULES = BalanceRules()

@@ -22,6 +22,7 @@ from typing import Any
 
 from quant_platform_kit.adapters.blocking_client import Deadline
 from quant_platform_kit.adapters.documents import mapping, mappings
+from quant_platform_kit.adapters.pacing import Pacer
 from quant_platform_kit.domain.errors import BrokerError, NeedsLogin, NeedsOperator, OrderRejected
 from quant_platform_kit.domain.orders import (
     ExecutionReport,
@@ -39,7 +40,6 @@ from quant_platform_kit.ports.clock import Clock
 from schwab_app.connection import Connection, NotSent, good, said
 from schwab_app.intents import Fingerprint, Intent, Intents
 from schwab_app.mapping import account_state, described, entered_at, fingerprint, order_id, order_state, report
-from schwab_app.pacing import Pacer
 from schwab_app.sdk import load_sdk
 
 __all__ = ["Delays", "SchwabBroker"]

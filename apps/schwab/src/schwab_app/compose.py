@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from quant_platform_kit.adapters.calendar_tables import load_calendar
 from quant_platform_kit.adapters.clock import SystemClock
+from quant_platform_kit.adapters.pacing import Pacer
 from quant_platform_kit.adapters.platforms import read_platform
 from quant_platform_kit.adapters.server_clock import ServerClock, http_time
 from quant_platform_kit.domain.errors import InvalidInput
@@ -21,7 +22,7 @@ from schwab_app.broker import Delays, SchwabBroker
 from schwab_app.connection import Connection, Login
 from schwab_app.intents import Intents
 from schwab_app.market import SchwabMarket
-from schwab_app.pacing import Pacer
+from schwab_app.pacing import for_orders
 from schwab_app.platform import description
 from schwab_app.redirect import sandbox_of
 from schwab_app.settings import SchwabSettings
@@ -42,7 +43,7 @@ def compose() -> Service:
     def accounts() -> tuple[Account, ...]:
         connection = Connection(login, settings.schwab_timeout_seconds)
         name = settings.schwab_account or _only_account(connection)
-        delays, pacer = Delays(timedelta(seconds=settings.schwab_settle_seconds)), pacers.setdefault(name, Pacer())
+        delays, pacer = Delays(timedelta(seconds=settings.schwab_settle_seconds)), pacers.setdefault(name, for_orders())
         account = account_of(connection, name, service.stores.ledger, delays, pacer, _history_of(service))
         return (replace(account, mode=settings.mode_of(name)),)
 
@@ -67,7 +68,7 @@ def account_of(
     """
     clock = _clock(connection)
     return Account(
-        broker=SchwabBroker(connection, name, Intents(store, name), clock, pacer or Pacer(), delays),
+        broker=SchwabBroker(connection, name, Intents(store, name), clock, pacer or for_orders(), delays),
         market=SchwabMarket(connection, history, load_calendar("XNYS")),
         clock=clock,
         mode=Mode.DRY_RUN,

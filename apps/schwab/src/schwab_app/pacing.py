@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import threading
-import time
-from collections.abc import Callable
+from quant_platform_kit.adapters.pacing import Pacer
 
-__all__ = ["Pacer", "for_prices"]
+__all__ = ["for_orders", "for_prices"]
 
 BURST, PER_MINUTE = 20, 100
 """Together at most 120 in any minute."""
@@ -14,38 +12,9 @@ PRICE_BURST, PRICES_PER_MINUTE = 60, 60
 """The same for prices: a run asks for the newest closes of all that it holds and buys, one question each."""
 
 
-class Pacer:
-    """A bucket of permissions that fills up steadily; nobody waits longer than it takes to make one.
-
-    Parameters
-    ----------
-    burst, per_minute
-        How many it holds, and how many come in a minute.
-    """
-
-    def __init__(
-        self,
-        now: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
-        *,
-        burst: int = BURST,
-        per_minute: int = PER_MINUTE,
-    ) -> None:
-        self._now, self._sleep = now, sleep
-        self._burst, self._per_second = float(burst), per_minute / 60
-        self._lock = threading.Lock()
-        self._left, self._at = self._burst, now()
-
-    def take(self) -> None:
-        """Take one permission, when there is one."""
-        with self._lock:
-            now = self._now()
-            self._left = min(self._burst, self._left + (now - self._at) * self._per_second)
-            self._at = now
-            wait = max(0.0, (1 - self._left) / self._per_second)
-            self._left -= 1
-        if wait:
-            self._sleep(wait)
+def for_orders() -> Pacer:
+    """Return a pacer of an account's orders."""
+    return Pacer(burst=BURST, per_minute=PER_MINUTE)
 
 
 def for_prices() -> Pacer:

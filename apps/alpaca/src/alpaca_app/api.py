@@ -1,0 +1,163 @@
+"""What is asked of Alpaca: bars, page by page, and the days of its calendar. All of it is read, and read again."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from importlib import import_module
+from typing import Any, TypeVar
+
+from loguru import logger
+from quant_platform_kit.domain.strategy import Adjustment
+from trading_playbook.sources.port import Feed
+from trading_playbook.sources.usage import Usage
+
+from alpaca_app.addresses import Addresses
+from alpaca_app.settings import Keys
+from alpaca_app.transport import Transport, Unanswered
+
+__all__ = ["ADJUSTMENTS", "Alpaca", "Asked"]
+
+T = TypeVar("T")
+
+ADJUSTMENTS = {Adjustment.TOTAL_RETURN: "all", Adjustment.SPLIT: "split", Adjustment.RAW: "raw"}
+"""What prices can carry, and how Alpaca calls it."""
+PAUSES = (1.0, 3.0)
+"""Seconds before the second and the third try."""
+PAGE = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question for the bars of a symbol; the first and the last start are aware, and both included."""
+
+    symbol: str
+    minutes: bool
+    first: datetime
+    last: datetime
+    adjustment: Adjustment
+    feed: Feed
+
+
+class Alpaca:
+    """A login at Alpaca; nothing is sent, and no library loaded, before something is asked.
+
+    Parameters
+    ----------
+    seconds
+        How long one request may take.
+    usage
+        Where requests are counted.
+    """
+
+    def __init__(
+        self,
+        keys: Keys,
+        addresses: Addresses,
+        seconds: float,
+        usage: Usage,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.addresses, self.usage, self.seconds = addresses, usage, seconds
+        self._keys, self._sleep = keys, sleep
+        self._client: Any = None
+
+    def bars(self, asked: Asked) -> list[dict[str, Any]]:
+        """Return bars as Alpaca writes them, ascending; none for a symbol that it does not know.
+
+        Raises
+        ------
+        BrokerError
+            Alpaca does not answer, refuses the keys, or the subscription does not reach so far.
+        InvalidInput
+            It takes the question for wrong.
+        """
+        found: list[dict[str, Any]] = []
+        fields, seen = self._fields(asked), set[str]()
+        while True:
+            page = self._read(lambda: _page(self._get("/stocks/bars", fields), seen))
+            found += page["bars"].get(asked.symbol) or ()
+            if (token := page.get("next_page_token")) is None:
+                return found
+            seen.add(token)
+            fields = {**fields, "page_token": token}
+
+    def sessions(self, first: date, last: date) -> list[dict[str, Any]]:
+        """Return the days of Alpaca's calendar, each with ``date``, ``open`` and ``close``; raises as `bars`."""
+        fields = {"start": first.isoformat(), "end": last.isoformat()}
+        return self._read(lambda: _days(self._get("/calendar", fields, base_url=self.addresses.trading)))
+
+    def close(self) -> None:
+        """End the connections."""
+        if self._client is not None:
+            _session_of(self._client).close()
+
+    def _fields(self, asked: Asked) -> dict[str, Any]:
+        data = _library()
+        request = data.StockBarsRequest(
+            symbol_or_symbols=asked.symbol,
+            timeframe=data.TimeFrame.Minute if asked.minutes else data.TimeFrame.Day,
+            start=asked.first,
+            end=asked.last,
+            limit=PAGE,
+            adjustment=ADJUSTMENTS[asked.adjustment],
+            feed=asked.feed.value,
+        )
+        return request.to_request_fields()
+
+    def _get(self, path: str, fields: Mapping[str, Any], **where: str) -> Any:
+        if self._client is None:
+            self._client = self._made()
+        return self._client.get(path, fields, **where)
+
+    def _made(self) -> Any:
+        client = _library().StockHistoricalDataClient(*self._keys, url_override=self.addresses.data)
+        session = _session_of(client)
+        session.trust_env = not self.addresses.is_sandbox
+        transport = Transport(session.get_adapter(self.addresses.data), self.seconds, self.usage)
+        for scheme in ("https://", "http://"):
+            session.mount(scheme, transport)
+        return client
+
+    def _read(self, ask: Callable[[], T]) -> T:
+        """Ask up to three times."""
+        for number, pause in enumerate(PAUSES, 1):
+            try:
+                return ask()
+            except Unanswered as error:
+                logger.warning("{}; try {} of {} follows in {:g} s", error, number + 1, len(PAUSES) + 1, pause)
+                self.usage.retries += 1
+                self._sleep(pause)
+        try:
+            return ask()
+        except Unanswered as error:
+            raise Unanswered(f"{error}, after {len(PAUSES) + 1} tries; try again later") from error
+
+
+def _library() -> Any:
+    """Return ``alpaca.data``, without the warnings of what it is made of; it loads pandas, and takes a second."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return import_module("alpaca.data")
+
+
+def _session_of(client: Any) -> Any:
+    """Return the HTTP session of a client: the library offers no time-out, and no other way to one."""
+    return client._session
+
+
+def _page(document: Any, seen: set[str]) -> dict[str, Any]:
+    if not isinstance(document, dict) or not isinstance(document.get("bars"), dict):
+        raise Unanswered("GET /v2/stocks/bars: the answer has no bars")
+    if (token := document.get("next_page_token")) in seen:
+        raise Unanswered(f"GET /v2/stocks/bars: the page token {str(token)[:40]} repeats")
+    return document
+
+
+def _days(document: Any) -> list[dict[str, Any]]:
+    if not isinstance(document, list):
+        raise Unanswered("GET /v2/calendar: the answer has no days")
+    return document

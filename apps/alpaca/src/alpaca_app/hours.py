@@ -1,0 +1,24 @@
+"""When the bars of a session are all there."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from quant_platform_kit.domain.sessions import ExchangeCalendar
+from trading_playbook.days import TradingDay
+from trading_playbook.dp20.bars import SessionBars
+
+__all__ = ["DELAY", "is_whole"]
+
+DELAY = timedelta(minutes=16)
+"""How late the last bar comes: SIP bars are 15 minutes late without a subscription."""
+SILENT_MINUTES = 15
+"""A session whose last bar starts more than so many minutes before its close may lack bars that come later."""
+
+
+def is_whole(day: TradingDay, bars: SessionBars, calendar: ExchangeCalendar, now: datetime) -> bool:
+    """Whether a session will have no more bars at an aware instant: from the next one's open on it has all there are."""
+    if now >= calendar.hours(calendar.after(day.date)).open:
+        return True
+    reaches = bool(len(bars)) and int(bars.minutes[-1]) >= day.minutes - SILENT_MINUTES
+    return reaches and now >= calendar.hours(day.date).close + DELAY

@@ -1,0 +1,66 @@
+"""How Alpaca is reached, and with which keys."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from quant_platform_kit.domain.errors import InvalidInput
+from quant_platform_kit.domain.redaction import hide
+from quant_platform_kit.ports.secrets import Secrets
+from trading_playbook.sources.port import Feed
+
+__all__ = ["AlpacaAccess", "Keys", "keys_of"]
+
+KEYS = ("alpaca_api_key", "alpaca_secret_key")
+
+
+class AlpacaAccess(BaseSettings):
+    """What the environment says of Alpaca, and of the cache of its bars."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
+
+    alpaca_api_key: SecretStr = Field(SecretStr(""), description="The key's id, without a secret.")
+    alpaca_api_key_secret_name: str = Field("", description="Secret that holds it: projects/P/secrets/S.")
+    alpaca_secret_key: SecretStr = Field(SecretStr(""), description="The key's secret part, without a secret.")
+    alpaca_secret_key_secret_name: str = Field("", description="Secret that holds it: projects/P/secrets/S.")
+    alpaca_paper: bool = Field(True, description="Whether the keys are those of a paper account.")
+    alpaca_feed: Feed = Field(Feed.SIP, description="Whose trades the history is made of.")
+    alpaca_data_url: str = Field("", description="A venue of the sandbox on this machine instead of Alpaca.")
+    alpaca_trading_url: str = Field("", description="The same, for what is asked of the trading endpoint.")
+    alpaca_timeout_seconds: float = Field(20, gt=0, le=60, description="How long Alpaca may take to answer.")
+    data_cache_dir: str = Field("data/cache", description="Where finished sessions are kept: folder or gs://.")
+    storage_emulator_host: str | None = Field(None, description="Server of gs:// addresses instead of Google's.")
+
+
+class Keys(NamedTuple):
+    """Both parts of a key."""
+
+    api_key: str
+    secret_key: str
+
+
+def keys_of(access: AlpacaAccess, secrets: Secrets) -> Keys:
+    """Return the keys, from the settings or from the secrets that they name; no text shows them from now on.
+
+    Raises
+    ------
+    InvalidInput
+        One of them is given twice, or not at all.
+    StoreError
+        A secret cannot be read.
+    """
+    keys = Keys(*(_key(access, name, secrets) for name in KEYS))
+    hide(keys)
+    return keys
+
+
+def _key(access: AlpacaAccess, field: str, secrets: Secrets) -> str:
+    name = field.upper()
+    plain, reference = getattr(access, field).get_secret_value().strip(), getattr(access, f"{field}_secret_name")
+    if plain and reference:
+        raise InvalidInput(f"{name}_SECRET_NAME and {name} are both set: remove one of them")
+    if value := plain or (secrets.read(reference).strip() if reference else ""):
+        return value
+    raise InvalidInput(f"{name} is not set: set it, or {name}_SECRET_NAME to the secret that holds it")
