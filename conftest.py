@@ -47,6 +47,7 @@ STAND_INS = (
     "venue_sandbox.cloud.secrets",
     "venue_sandbox.cloud.storage",
     "venue_sandbox.servers.fault_proxy",
+    "venue_sandbox.venues.alpaca",
     "venue_sandbox.venues.longbridge",
     "venue_sandbox.venues.near",
     "venue_sandbox.venues.schwab",

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import partial
 from importlib import import_module
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from loguru import logger
 from quant_platform_kit.domain.strategy import Adjustment
@@ -78,7 +79,7 @@ class Alpaca:
         found: list[dict[str, Any]] = []
         fields, seen = self._fields(asked), set[str]()
         while True:
-            page = self._read(lambda: _page(self._get("/stocks/bars", fields), seen))
+            page = self._read(partial(self._page, fields, seen))
             found += page["bars"].get(asked.symbol) or ()
             if (token := page.get("next_page_token")) is None:
                 return found
@@ -107,6 +108,15 @@ class Alpaca:
             feed=asked.feed.value,
         )
         return request.to_request_fields()
+
+    def _page(self, fields: Mapping[str, Any], seen: set[str]) -> dict[str, Any]:
+        answer = self._get("/stocks/bars", fields)
+        document = cast("dict[str, Any]", answer) if isinstance(answer, dict) else {}
+        if not isinstance(document.get("bars"), dict):
+            raise Unanswered("GET /v2/stocks/bars: the answer has no bars")
+        if (token := document.get("next_page_token")) in seen:
+            raise Unanswered(f"GET /v2/stocks/bars: the page token {str(token)[:40]} repeats")
+        return document
 
     def _get(self, path: str, fields: Mapping[str, Any], **where: str) -> Any:
         if self._client is None:
@@ -149,15 +159,7 @@ def _session_of(client: Any) -> Any:
     return client._session
 
 
-def _page(document: Any, seen: set[str]) -> dict[str, Any]:
-    if not isinstance(document, dict) or not isinstance(document.get("bars"), dict):
-        raise Unanswered("GET /v2/stocks/bars: the answer has no bars")
-    if (token := document.get("next_page_token")) in seen:
-        raise Unanswered(f"GET /v2/stocks/bars: the page token {str(token)[:40]} repeats")
-    return document
-
-
 def _days(document: Any) -> list[dict[str, Any]]:
     if not isinstance(document, list):
         raise Unanswered("GET /v2/calendar: the answer has no days")
-    return document
+    return cast("list[dict[str, Any]]", document)

@@ -48,7 +48,8 @@ class SessionCache:
         if table is None:
             return None
         minutes = _integers(table["bar_start_et"]) // _MINUTE - _midnight(day.date) - _since_midnight(day)
-        return SessionBars(minutes, *(_floats(table[name]) for name in PRICES), BAR_MINUTES)
+        opens, highs, lows, closes = (_floats(table[name]) for name in PRICES)
+        return SessionBars(minutes, opens, highs, lows, closes, BAR_MINUTES)
 
     def keep_bars(self, day: TradingDay, bars: SessionBars) -> None:
         """Keep the bars of a session that has all of them."""

@@ -17,7 +17,7 @@ SILENT_MINUTES = 15
 
 
 def is_whole(day: TradingDay, bars: SessionBars, calendar: ExchangeCalendar, now: datetime) -> bool:
-    """Whether a session will have no more bars at an aware instant: from the next one's open on it has all there are."""
+    """Whether a session will have no more bars, at an aware instant; from the next one's open on it never will."""
     if now >= calendar.hours(calendar.after(day.date)).open:
         return True
     reaches = bool(len(bars)) and int(bars.minutes[-1]) >= day.minutes - SILENT_MINUTES

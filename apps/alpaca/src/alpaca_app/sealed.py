@@ -26,10 +26,11 @@ class Broken(ValueError):
 
 def sealed(name: str, columns: Mapping[str, Any]) -> bytes:
     """Return a file with a name and columns, each an Arrow array."""
-    blank = MARK + b"0" * DIGITS
-    table = _arrow("pyarrow").table(dict(columns)).replace_schema_metadata({NAME: name.encode(), CHECKSUM: blank})
-    made = BytesIO()
-    _arrow("pyarrow.parquet").write_table(table, made, store_schema=False)
+    blank, made = MARK + b"0" * DIGITS, BytesIO()
+    table = _arrow("pyarrow").table(dict(columns))
+    with _arrow("pyarrow.parquet").ParquetWriter(made, table.schema) as writer:
+        writer.write_table(table)
+        writer.add_key_value_metadata({NAME: name.encode(), CHECKSUM: blank})
     data = made.getvalue()
     return data.replace(blank, MARK + _digest(data))
 

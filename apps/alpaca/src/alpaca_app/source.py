@@ -30,8 +30,8 @@ __all__ = ["AlpacaSource"]
 
 TOGETHER = 10
 """Sessions in one question: about a page of bars."""
-DAYS_BEFORE = 320
-"""Calendar days that have 200 sessions, and a few more."""
+DAYS_BEFORE = 1500
+"""Calendar days that have 1,000 sessions, and a few more: no mean takes more closes."""
 TOO_RECENT = timedelta(minutes=15)
 _ONE_MINUTE = timedelta(minutes=1)
 

@@ -104,8 +104,8 @@ def _check(response: Any, place: str) -> None:
         raise TooRecent(f"{place}: {said}")
     if status in KEYS:
         raise NeedsLogin(
-            f"keys refused by {urlsplit(response.url).netloc} (HTTP {status}): check ALPACA_API_KEY, "
-            f"ALPACA_SECRET_KEY and ALPACA_PAPER"
+            f"keys refused by {urlsplit(str(response.url)).netloc} (HTTP {status}): check ALPACA_API_KEY, "
+            "ALPACA_SECRET_KEY and ALPACA_PAPER"
         )
     if status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         raise Unanswered(f"{place}: HTTP {status}")

@@ -18,7 +18,7 @@ from venue_sandbox.exchange.journal import JournalError
 from venue_sandbox.exchange.opening import Plan, open_exchange
 from venue_sandbox.servers.serving import Ports, arguments, run
 
-__all__ = ["run_venue", "venue_parser"]
+__all__ = ["instant", "run_venue", "venue_parser"]
 
 FILL_DELAY_SECONDS = 0.02
 
@@ -33,7 +33,7 @@ def venue_parser(description: str) -> argparse.ArgumentParser:
     add("--symbols", type=_symbols, default=DEFAULT_SYMBOLS, help="what an invented market lists, such as SPY,QQQ")
     add("--quote", choices=("open", "close"), default="close", help="which price of a session it trades at")
     add("--spread-ticks", type=int, default=1, help="ticks between the last price and bid or ask (%(default)s)")
-    add("--clock", type=_instant, metavar="ISO", help="where the venue's clock begins; default: real time")
+    add("--clock", type=instant, metavar="ISO", help="where the venue's clock begins; default: real time")
     add("--seed", type=int, default=1, help="of ids, fills and invented prices (%(default)s)")
     add("--fill-delay", type=float, default=FILL_DELAY_SECONDS, help="seconds between the steps of an order")
     return parser
@@ -79,11 +79,12 @@ def _symbols(text: str) -> tuple[str, ...]:
     return tuple(filter(None, text.split(",")))
 
 
-def _instant(text: str) -> datetime:
+def instant(text: str) -> datetime:
+    """Read an instant with its zone from a command line."""
     try:
-        instant = datetime.fromisoformat(text)
+        found = datetime.fromisoformat(text)
     except ValueError:
-        instant = None
-    if instant is None or instant.tzinfo is None:
+        found = None
+    if found is None or found.tzinfo is None:
         raise argparse.ArgumentTypeError(f"{text!r} is no instant with a zone, such as 2023-06-02T16:00:00+00:00")
-    return instant
+    return found

@@ -307,10 +307,17 @@ class VenueFaults:
         The front's own kinds, beside those of every venue.
     change
         Carries out a change; `FaultError` if it cannot be.
+    core
+        Those of every venue; fewer where a venue has no orders yet.
     """
 
-    def __init__(self, kinds: tuple[type[VenueFault], ...], change: Callable[[VenueFault], None]) -> None:
-        union: Any = Annotated[_union(CORE_FAULTS + kinds), Field(discriminator="kind")]
+    def __init__(
+        self,
+        kinds: tuple[type[VenueFault], ...],
+        change: Callable[[VenueFault], None],
+        core: tuple[type[VenueFault], ...] = CORE_FAULTS,
+    ) -> None:
+        union: Any = Annotated[_union(core + kinds), Field(discriminator="kind")]
         self._adapter: TypeAdapter[VenueFault] = TypeAdapter(union)
         self._change = change
         self._faults: Armory[VenueFault] = Armory()

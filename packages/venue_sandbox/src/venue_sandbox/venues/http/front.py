@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
-from typing import NoReturn
+from typing import NoReturn, Protocol
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
@@ -26,7 +26,7 @@ from venue_sandbox.exchange.pacing import Pacer
 from venue_sandbox.venues.http.connections import Connections, cut
 from venue_sandbox.venues.http.faults import HttpError
 
-__all__ = ["Answer", "Endpoint", "Front", "Refused", "Venue", "named"]
+__all__ = ["Answer", "Endpoint", "Front", "Refused", "Venue", "Wired", "named"]
 
 Answer = Callable[[web.Request, VenueFault | None], Awaitable[web.StreamResponse]]
 """Answers a request, given a fault that concerns the order it sends or cancels, if there is one."""
@@ -66,6 +66,20 @@ class Endpoint:
     facts: Callable[[web.Request], Awaitable[RequestFacts]]
 
 
+class Wired(Protocol):
+    """What a front needs of a venue."""
+
+    @property
+    def faults(self) -> VenueFaults:
+        """What goes wrong with requests, and how many came."""
+        ...
+
+    @property
+    def connections(self) -> Connections:
+        """Those that have sent a request."""
+        ...
+
+
 @dataclass(slots=True)
 class Venue:
     """What the endpoints of a front share.
@@ -98,7 +112,7 @@ class Front:
         Writes an error in the shape of the protocol.
     """
 
-    venue: Venue
+    venue: Wired
     admit: Callable[[web.Request], Awaitable[None]]
     refuse: Callable[[web.Request, Refused], web.Response]
     _later: set[asyncio.Task[web.StreamResponse]] = field(default_factory=set[asyncio.Task[web.StreamResponse]])

@@ -1,0 +1,1 @@
+"""Alpaca: market data v2 and the calendar of trading v2."""
