@@ -36,10 +36,14 @@ class Member:
     comes_with
         Import names of the libraries that come with the extras of other members it always asks for, such as
         ``quant-platform-kit[sql]``.
+    stands_on
+        Import names of the other members that its ``pyproject.toml`` asks for.
     is_released
         Whether ``release`` knows it.
     has_strategies
         Whether it is a catalog of strategies.
+    module, system_packages
+        What its image runs, and what of Debian it installs beside Python: ``[tool.image]``.
     """
 
     name: str
@@ -47,8 +51,11 @@ class Member:
     packages: tuple[str, ...]
     requires: frozenset[str]
     comes_with: frozenset[str]
+    stands_on: frozenset[str]
     is_released: bool
     has_strategies: bool
+    module: str = ""
+    system_packages: tuple[str, ...] = ()
 
     @property
     def is_app(self) -> bool:
@@ -80,6 +87,7 @@ class Checkout:
         projects = {file: _read(file) for file in files}
         own = {_normal(project["project"]["name"]): project for project in projects.values()}
         imported = _import_names()
+        standing = {_normal(project["project"]["name"]): file.parent / "src" for file, project in projects.items()}
         return tuple(
             Member(
                 project["project"]["name"],
@@ -87,8 +95,10 @@ class Checkout:
                 tuple(_packages_in(file.parent / "src")),
                 frozenset(name for wanted in _wanted(project) - own.keys() for name in _names_of(wanted, imported)),
                 frozenset(name for wanted in _extras(project, own) for name in _names_of(wanted, imported)),
+                frozenset(name for wanted in _wanted(project) & own.keys() for name in _packages_in(standing[wanted])),
                 is_released="release" in project.get("tool", {}),
                 has_strategies="quant.strategies" in project["project"].get("entry-points", {}),
+                **_image(project),
             )
             for file, project in projects.items()
         )
@@ -146,6 +156,11 @@ def _read(file: Path) -> dict[str, Any]:
 
 def _packages_in(folder: Path) -> Iterator[str]:
     return (file.parent.name for file in sorted(folder.glob("*/__init__.py")))
+
+
+def _image(project: dict[str, Any]) -> dict[str, Any]:
+    table = project.get("tool", {}).get("image", {})
+    return {"module": table.get("module", ""), "system_packages": tuple(table.get("apt", ()))}
 
 
 def _extras(project: dict[str, Any], own: dict[str, dict[str, Any]]) -> Iterator[str]:

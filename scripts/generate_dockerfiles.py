@@ -9,13 +9,22 @@ from checkout import ROOT, Checkout, Member
 from generated_files import write_or_check
 
 TEMPLATE = "apps/Dockerfile.template"
+INSTALL = """\
+RUN apt-get update \\
+    && apt-get install --yes --no-install-recommends {} \\
+    && rm -rf /var/lib/apt/lists/*
+"""
 
 
 def dockerfile(app: Member) -> str:
     """Return the Dockerfile of an app."""
     text = (ROOT / TEMPLATE).read_text("utf-8")
     (package,) = app.packages
-    return text.replace("@distribution@", app.name).replace("@package@", package)
+    system = INSTALL.format(" ".join(app.system_packages)) if app.system_packages else ""
+    values = {"@distribution@": app.name, "@module@": app.module or package, "@system@": system}
+    for name, value in values.items():
+        text = text.replace(name, value)
+    return text
 
 
 if __name__ == "__main__":

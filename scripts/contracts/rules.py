@@ -120,7 +120,9 @@ def _strategies_and_apps(tree: Checkout) -> Iterator[Rule]:
                 if not member.comes_with.intersection(KAFKA):
                     events, no_events = no_events, events
                 planted = (*_kit("cli", "testing"), *no_events, *(name for name in closed if name not in own))
-                yield _only(package, (*apps_see, *events, *own), (*others, *planted))
+                playbook = tuple(member.stands_on.intersection({PLAYBOOK}))
+                strange = (name for name in others if name not in playbook)
+                yield _only(package, (*apps_see, *events, *playbook, *own), (*strange, *planted))
     playbook_sees = (*_kit("adapters", "cli", "domain", "ports", "report"), "numpy", "pydantic")
     others = tuple(package for package in tree.packages if package not in (KIT, PLAYBOOK))
     strangers = (*others, *_kit("runtime", "services", "testing", "web"), *STORE_AND_CLOUD_LIBRARIES, "pyarrow")

@@ -25,15 +25,22 @@ class Addresses(NamedTuple):
 
 
 def addresses_of(access: AlpacaAccess) -> Addresses:
-    """Return the addresses; `InvalidInput` for one outside this machine, or for one of two."""
+    """Return the addresses; a venue of the sandbox has one for both unless the settings say otherwise.
+
+    Raises
+    ------
+    InvalidInput
+        One is not on this machine, or the calendar's is and that of prices is not.
+    """
     given = {"ALPACA_DATA_URL": access.alpaca_data_url, "ALPACA_TRADING_URL": access.alpaca_trading_url}
     if not any(given.values()):
         return Addresses(DATA, PAPER if access.alpaca_paper else LIVE, is_sandbox=False)
+    given["ALPACA_TRADING_URL"] = given["ALPACA_TRADING_URL"] or given["ALPACA_DATA_URL"]
     for name, url in given.items():
         if not _is_local(url):
             raise InvalidInput(
-                f"{name} is {url!r}: both addresses lead to a venue of the sandbox, such as http://127.0.0.1:8500; "
-                "leave both unset for Alpaca"
+                f"{name} is {url!r}: it is for a venue of the sandbox on this machine only, such as "
+                "http://127.0.0.1:8500; leave it and its like unset for Alpaca"
             )
     return Addresses(*(url.rstrip("/") for url in given.values()), is_sandbox=True)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from quant_platform_kit.domain.errors import BrokerError
+from quant_platform_kit.domain.errors import QuantError
 from quant_platform_kit.domain.sessions import ExchangeCalendar
 from trading_playbook.days import TradingDay
 
@@ -25,7 +25,7 @@ def differences(alpaca: Alpaca, days: Sequence[TradingDay], calendar: ExchangeCa
     first, last = days[0].date, days[-1].date
     try:
         theirs = {str(each.get("date")): _hours(each) for each in alpaca.sessions(first, last)}
-    except BrokerError as error:
+    except QuantError as error:
         yield f"the calendar was not compared with Alpaca's: {error}"
         return
     ours = {str(day): _our_hours(calendar, day) for day in calendar.between(first, last)}

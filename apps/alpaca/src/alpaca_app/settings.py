@@ -28,7 +28,7 @@ class AlpacaAccess(BaseSettings):
     alpaca_paper: bool = Field(True, description="Whether the keys are those of a paper account.")
     alpaca_feed: Feed = Field(Feed.SIP, description="Whose trades the history is made of.")
     alpaca_data_url: str = Field("", description="A venue of the sandbox on this machine instead of Alpaca.")
-    alpaca_trading_url: str = Field("", description="The same, for what is asked of the trading endpoint.")
+    alpaca_trading_url: str = Field("", description="The same for the calendar, where it is another.")
     alpaca_timeout_seconds: float = Field(20, gt=0, le=60, description="How long Alpaca may take to answer.")
     data_cache_dir: str = Field("data/cache", description="Where finished sessions are kept: folder or gs://.")
     storage_emulator_host: str | None = Field(None, description="Server of gs:// addresses instead of Google's.")

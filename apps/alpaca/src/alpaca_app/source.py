@@ -124,5 +124,5 @@ class AlpacaSource:
         if not raw:
             raise InvalidInput(f"Alpaca has no bars of {self.symbol} since {first}; is it the symbol of a US stock?")
         for text in differences(self._alpaca, self._wanted.days, self._calendar):
-            logger.warning(text)
+            logger.warning("{}", text)
         return raw, split
