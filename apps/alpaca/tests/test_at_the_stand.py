@@ -1,0 +1,289 @@
+"""The real alpaca-py at a venue of this machine: what comes, what is kept, and what each fault becomes."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from alpaca_app.daily import Daily
+from alpaca_app.prices import AlpacaPrices
+from alpaca_app.source import AlpacaSource
+from quant_platform_kit.domain.errors import BrokerError, InvalidInput, NeedsLogin, QuantError
+from quant_platform_kit.domain.sessions import ExchangeCalendar
+from trading_playbook.days import days_between, sessions_before, trading_day
+from trading_playbook.sources.port import Feed
+from venue_sandbox.servers.launch import Server
+from venue_sandbox.stands.alpaca import AlpacaStand
+
+pytestmark = pytest.mark.enable_socket  # the stand of this run only
+Open = Callable[..., AlpacaSource]
+FIRST, LAST = date(2025, 11, 25), date(2025, 11, 28)
+CANARY = "canary-3f1c-never-shown"
+
+
+def read(source: AlpacaSource, calendar: ExchangeCalendar) -> list[Any]:
+    """Return what a back-test reads of a source."""
+    found: list[Any] = []
+    for day in days_between(calendar, FIRST, LAST):
+        bars = source.bars(day)
+        closes = source.closes(sessions_before(calendar, day.date, 200), day.date)
+        found += [bars.minutes, bars.open, bars.high, bars.low, bars.close, closes]
+    return found
+
+
+def same(one: list[Any], other: list[Any]) -> bool:
+    return all(np.array_equal(left, right) for left, right in zip(one, other, strict=True))
+
+
+def files(folder: Path) -> Mapping[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted((folder / "cache").glob("*.parquet"))}
+
+
+def test_bars_are_those_of_regular_hours_over_many_pages(
+    stand: AlpacaStand, opened: Open, calendar: ExchangeCalendar
+) -> None:
+    source = opened(stand.url)
+    lengths = [len(source.bars(day)) for day in days_between(calendar, FIRST, LAST)]
+    assert lengths == [390, 390, 210]
+    assert source.bars(trading_day(calendar, LAST))[3] == (3, 600.03, 600.53, 599.53, 600.13)
+    assert source.usage.calls > 8
+    assert source.usage.retries == 0
+    assert source.usage.seconds > 0
+
+
+def test_a_second_reading_asks_for_nothing(stand: AlpacaStand, opened: Open, calendar: ExchangeCalendar) -> None:
+    first, stand_before = opened(stand.url), stand.requests()
+    before = read(first, calendar)
+    assert stand.requests() != stand_before
+    stand.server.forget_requests()
+    second = opened(stand.url)
+    assert same(before, read(second, calendar))
+    assert stand.requests() == {}
+    assert (second.usage.calls, second.usage.hits, second.usage.misses) == (0, 6, 0)
+
+
+def test_a_later_split_changes_nothing(
+    files: tuple[Path, Path], only_the_stand: None, opened: Open, calendar: ExchangeCalendar, tmp_path: Path
+) -> None:
+    with AlpacaStand(*files, datetime(2025, 12, 1, 17, tzinfo=UTC)) as stand:
+        before = read(opened(stand.url), calendar)
+        stand.split("QQQ", "2", date(2025, 12, 1))
+        for kept in (tmp_path / "cache").glob("*"):
+            kept.unlink()
+        after = opened(stand.url)
+        assert same(before, read(after, calendar))
+        assert after.usage.calls > 0
+        stand.split("QQQ", "3", date(2025, 11, 26))
+        for kept in (tmp_path / "cache").glob("*"):
+            kept.unlink()
+        day = trading_day(calendar, date(2025, 11, 26))
+        source = opened(stand.url)
+        assert source.bars(day).open[0] == pytest.approx(200.0)
+        known = source.closes([date(2025, 11, 25)], day.date)[0]
+        assert known == pytest.approx(before[5 + 6][-1] / 3, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"kind": "http_error", "status": 429, "body": ""},
+        {"kind": "http_error", "status": 500},
+        {"kind": "http_error", "status": 504, "body": "gateway"},
+        {"kind": "html"},
+        {"kind": "html", "status": 502},
+        {"kind": "cut_json"},
+        {"kind": "repeat_token"},
+        {"kind": "drop_before"},
+        {"kind": "silent"},
+    ],
+    ids=lambda fault: "-".join(map(str, fault.values())),
+)
+def test_a_read_is_tried_three_times(
+    stand: AlpacaStand,
+    opened: Open,
+    calendar: ExchangeCalendar,
+    fault: dict[str, Any],
+    warnings: list[str],
+    tmp_path: Path,
+) -> None:
+    day, seconds = trading_day(calendar, LAST), 0.3 if fault["kind"] == "silent" else 10.0
+    stand.arm(**{"operation": "bars", **fault}, times=2)
+    source = opened(stand.url, first=LAST, seconds=seconds)
+    assert len(source.bars(day)) == 210
+    assert source.usage.retries == 2
+    assert len(warnings) == 2
+    assert all("GET " in text and "/v2/stocks/bars" in text for text in warnings)
+    kept = files(tmp_path)
+    stand.arm(**{"operation": "bars", **fault}, times=3)
+    with pytest.raises(BrokerError, match="after 3 tries; try again later") as ended:
+        opened(stand.url, first=LAST, symbol="SPY", seconds=seconds).bars(day)
+    assert "\n" not in str(ended.value)
+    assert str(fault.get("status", "")) in str(ended.value)
+    assert files(tmp_path) == kept
+
+
+def test_nobody_there_is_tried_three_times_too(
+    only_the_stand: None, opened: Open, calendar: ExchangeCalendar, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    monkeypatch.setattr(Server, "opened", {port})
+    from quant_platform_kit.adapters.clock import FrozenClock
+
+    clock = FrozenClock(datetime(2025, 12, 1, 17, tzinfo=UTC))
+    source = opened(f"http://127.0.0.1:{port}", clock=clock)
+    with pytest.raises(
+        BrokerError, match=r"GET http://127.0.0.1:\d+/v2/stocks/bars.*: Connection refused, after 3 tries"
+    ):
+        source.bars(trading_day(calendar, LAST))
+    assert source.usage.calls == 3
+
+
+def test_wrong_keys_are_refused_at_once_and_shown_nowhere(
+    stand: AlpacaStand, opened: Open, calendar: ExchangeCalendar, warnings: list[str]
+) -> None:
+    source = opened(stand.url, secret=CANARY)
+    with pytest.raises(NeedsLogin, match=r"^keys refused by 127.0.0.1:\d+ \(HTTP 401\): check ALPACA_API_KEY") as ended:
+        source.bars(trading_day(calendar, LAST))
+    assert source.usage.calls == 1
+    assert CANARY not in repr(ended.value) + str(warnings)
+    stand.arm("http_error", operation="bars", status=403)
+    with pytest.raises(NeedsLogin, match=r"\(HTTP 403\)"):
+        opened(stand.url).bars(trading_day(calendar, LAST))
+
+
+def test_sip_bars_of_the_last_minutes_are_not_for_everybody(
+    stand: AlpacaStand, opened: Open, calendar: ExchangeCalendar, tmp_path: Path
+) -> None:
+    stand.set_clock(datetime(2025, 11, 28, 17, 58, 30, tzinfo=UTC))
+    day = trading_day(calendar, LAST)
+    with pytest.raises(BrokerError, match="SIP bars before 12:43 only, or --feed iex"):
+        opened(stand.url, first=LAST).bars(day)
+    assert len(opened(stand.url, first=LAST, feed=Feed.IEX).bars(day)) == 208
+    assert not [name for name in files(tmp_path) if "1min" in name]
+
+
+@pytest.mark.parametrize("minutes", [14, 16])
+def test_a_session_is_kept_once_all_of_it_is_there(
+    stand: AlpacaStand, opened: Open, calendar: ExchangeCalendar, tmp_path: Path, minutes: int
+) -> None:
+    stand.set_clock(datetime(2025, 11, 28, 18, minutes, 10, tzinfo=UTC))
+    assert len(opened(stand.url, first=LAST, feed=Feed.IEX).bars(trading_day(calendar, LAST))) == 210
+    assert ("QQQ_1min_iex_2025-11-28.parquet" in files(tmp_path)) is (minutes == 16)
+
+
+HARMS = ["nan", "infinite", "negative", "zero", "high_below_low", "duplicate", "holiday", "named_by_end"]
+
+
+@pytest.mark.parametrize("harm", HARMS)
+def test_bars_that_cannot_be_meant_are_fetched_again_once(
+    files: tuple[Path, Path],
+    only_the_stand: None,
+    opened: Open,
+    calendar: ExchangeCalendar,
+    warnings: list[str],
+    tmp_path: Path,
+    whole: AlpacaStand,
+    harm: str,
+) -> None:
+    del files
+    day = trading_day(calendar, LAST)
+    whole.server.clear()
+    whole.arm("bad_bar", harm=harm, skip=2)
+    assert len(opened(whole.url, first=LAST).bars(day)) == 210
+    assert len(warnings) == 1
+    assert "fetched again" in warnings[0]
+    whole.arm("bad_bar", harm=harm, skip=2, times=2)
+    with pytest.raises(InvalidInput, match="Alpaca.*SPY"):
+        opened(whole.url, first=LAST, symbol="SPY").bars(day)
+    assert not list((tmp_path / "cache").glob("SPY*"))
+
+
+@pytest.fixture(scope="module")
+def whole(files: tuple[Path, Path]) -> Any:
+    """Start a venue whose answers are one page."""
+    with AlpacaStand(*files, datetime(2025, 12, 1, 17, tzinfo=UTC), ("--requests-per-minute", "0")) as stand:
+        yield stand
+
+
+def test_a_symbol_that_alpaca_does_not_know_leaves_nothing_behind(
+    stand: AlpacaStand, opened: Open, calendar: ExchangeCalendar, tmp_path: Path
+) -> None:
+    with pytest.raises(InvalidInput, match="Alpaca has no bars of ZZZ since"):
+        opened(stand.url, symbol="ZZZ").bars(trading_day(calendar, LAST))
+    assert files(tmp_path) == {}
+
+
+def test_a_calendar_that_differs_is_said_and_one_that_is_silent_too(
+    files: tuple[Path, Path], only_the_stand: None, opened: Open, calendar: ExchangeCalendar, warnings: list[str]
+) -> None:
+    with AlpacaStand(*files, datetime(2025, 12, 1, 17, tzinfo=UTC)) as stand:
+        stand.arm("close_day", session="2025-11-26")
+        opened(stand.url).bars(trading_day(calendar, LAST))
+        (said,) = warnings
+        assert said.startswith("2025-11-26 is 09:30 to 16:00 here and closed at Alpaca: ")
+        stand.arm("http_error", operation="calendar", status=401)
+        opened(stand.url, symbol="SPY").bars(trading_day(calendar, LAST))
+        assert warnings[1].startswith("the calendar was not compared with Alpaca's: keys refused by")
+
+
+@pytest.mark.parametrize("harm", ["empty", "flipped", "other"])
+def test_a_damaged_file_of_the_cache_is_fetched_again_and_without_a_network_is_an_error(
+    stand: AlpacaStand,
+    opened: Open,
+    calendar: ExchangeCalendar,
+    warnings: list[str],
+    tmp_path: Path,
+    harm: str,
+) -> None:
+    before = read(opened(stand.url), calendar)
+    opened(stand.url, symbol="SPY").bars(trading_day(calendar, LAST))
+    path = tmp_path / "cache" / "QQQ_1min_sip_2025-11-28.parquet"
+    whole = path.read_bytes()
+    for number in range(1 if harm != "flipped" else 3):
+        at = number * (len(whole) - 1) // 2
+        flipped = whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :]
+        spy = path.with_name("SPY_1min_sip_2025-11-28.parquet").read_bytes()
+        path.write_bytes({"empty": b"", "flipped": flipped, "other": spy}[harm])
+        warnings.clear()
+        if number == 0:
+            stand.arm("http_error", operation="*", status=500, times=9)
+            with pytest.raises(QuantError, match="HTTP 500"):
+                read(opened(stand.url), calendar)
+            stand.server.clear()
+        warnings.clear()
+        again = opened(stand.url)
+        assert same(before, read(again, calendar))
+        assert again.usage.misses == 1
+        assert len(warnings) == 1
+        assert warnings[0].startswith("cache: QQQ_1min_sip_2025-11-28.parquet is damaged (")
+    assert same(before, read(opened(stand.url), calendar))
+
+
+def test_daily_prices_are_adjusted_for_splits_and_beside_them_for_dividends(
+    stand: AlpacaStand, opened: Open, calendar: ExchangeCalendar
+) -> None:
+    source = opened(stand.url)
+    clock: Any = source._clock
+    prices = AlpacaPrices(Daily(source._alpaca, Feed.SIP, calendar, clock))
+    bars = prices.daily(["QQQ", "ZZZ"], 1, date(2025, 12, 1))
+    assert prices.adjustment.value == "split"
+    assert bars["ZZZ"] == []
+    assert [bar.day for bar in bars["QQQ"]] == list(calendar.between(date(2025, 1, 2), LAST))
+    last = bars["QQQ"][-1]
+    assert (last.open, last.high, last.low, last.volume) == (last.close - 1, last.close + 2, last.close - 2, 1000)
+    assert last.adj_close == pytest.approx(last.close * 0.99, abs=1e-4)
+
+
+def test_a_limit_of_requests_is_answered_with_429(files: tuple[Path, Path], only_the_stand: None, opened: Open) -> None:
+    with AlpacaStand(*files, datetime(2025, 12, 1, 17, tzinfo=UTC), ("--requests-per-minute", "2")) as stand:
+        source = opened(stand.url)
+        with pytest.raises(BrokerError, match="HTTP 429, after 3 tries"):
+            source.bars(source._wanted.days[0])
+        assert stand.requests()["bars"] + stand.requests().get("calendar", 0) >= 5
