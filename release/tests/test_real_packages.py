@@ -90,4 +90,12 @@ def test_the_strategies_are_installed_alone_with_plain_pip_as_their_page_says(re
 
 def test_the_status_of_the_copy_names_the_members_that_are_still_behind(released: Git) -> None:
     behind = {one["subject"] for one in read_status(released.root)["mismatches"]}
-    assert behind == {"alpaca", "schwab", "longbridge", "snapshot_pipelines", "tq_broker", "event_trading"}
+    assert behind == {
+        "alpaca",
+        "schwab",
+        "longbridge",
+        "snapshot_pipelines",
+        "tq_broker",
+        "event_trading",
+        "trading-playbook",
+    }

@@ -97,7 +97,8 @@ def test_a_later_split_changes_nothing(
         {"kind": "html"},
         {"kind": "html", "status": 502},
         {"kind": "cut_json"},
-        {"kind": "repeat_token"},
+        {"kind": "bad_bar", "harm": "nan"},
+        {"kind": "bad_bar", "harm": "infinite"},
         {"kind": "drop_before"},
         {"kind": "silent"},
     ],
@@ -125,6 +126,19 @@ def test_a_read_is_tried_three_times(
     assert "\n" not in str(ended.value)
     assert str(fault.get("status", "")) in str(ended.value)
     assert files(tmp_path) == kept
+
+
+def test_a_page_that_comes_again_is_asked_for_from_the_first_and_in_the_end_refused(
+    stand: AlpacaStand, opened: Open, calendar: ExchangeCalendar, warnings: list[str]
+) -> None:
+    day = trading_day(calendar, LAST)
+    stand.arm("repeat_token", times=3)
+    source = opened(stand.url, first=LAST)
+    assert len(source.bars(day)) == 210
+    assert source.usage.retries == len(warnings) == 2
+    stand.arm("repeat_token", times=None)
+    with pytest.raises(BrokerError, match="HTTP 200, but a page token repeats, after 3 tries"):
+        opened(stand.url, first=LAST, symbol="SPY").bars(day)
 
 
 def test_nobody_there_is_tried_three_times_too(
@@ -178,7 +192,7 @@ def test_a_session_is_kept_once_all_of_it_is_there(
     assert ("QQQ_1min_iex_2025-11-28.parquet" in files(tmp_path)) is (minutes == 16)
 
 
-HARMS = ["nan", "infinite", "negative", "zero", "high_below_low", "duplicate", "holiday", "named_by_end"]
+HARMS = ["missing", "negative", "zero", "high_below_low", "duplicate", "holiday", "named_by_end"]
 
 
 @pytest.mark.parametrize("harm", HARMS)
@@ -200,7 +214,7 @@ def test_bars_that_cannot_be_meant_are_fetched_again_once(
     assert len(warnings) == 1
     assert "fetched again" in warnings[0]
     whole.arm("bad_bar", harm=harm, skip=2, times=2)
-    with pytest.raises(InvalidInput, match="Alpaca.*SPY"):
+    with pytest.raises(InvalidInput, match=r"^Alpaca: .*SPY"):
         opened(whole.url, first=LAST, symbol="SPY").bars(day)
     assert not list((tmp_path / "cache").glob("SPY*"))
 

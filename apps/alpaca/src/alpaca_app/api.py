@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import Any, TypeVar, cast
 
 from loguru import logger
+from quant_platform_kit.domain.errors import BrokerError
 from quant_platform_kit.domain.strategy import Adjustment
 from trading_playbook.sources.port import Feed
 from trading_playbook.sources.usage import Usage
@@ -29,6 +30,10 @@ ADJUSTMENTS = {Adjustment.TOTAL_RETURN: "all", Adjustment.SPLIT: "split", Adjust
 PAUSES = (1.0, 3.0)
 """Seconds before the second and the third try."""
 PAGE = 10_000
+
+
+class Repeats(BrokerError):
+    """A page came twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,20 +81,12 @@ class Alpaca:
         InvalidInput
             It takes the question for wrong.
         """
-        found: list[dict[str, Any]] = []
-        fields, seen = self._fields(asked), set[str]()
-        while True:
-            page = self._read(partial(self._page, fields, seen))
-            found += page["bars"].get(asked.symbol) or ()
-            if (token := page.get("next_page_token")) is None:
-                return found
-            seen.add(token)
-            fields = {**fields, "page_token": token}
+        return self._read(partial(self._pages, asked), Repeats)
 
     def sessions(self, first: date, last: date) -> list[dict[str, Any]]:
         """Return the days of Alpaca's calendar, each with ``date``, ``open`` and ``close``; raises as `bars`."""
         fields = {"start": first.isoformat(), "end": last.isoformat()}
-        return self._read(lambda: _days(self._get("/calendar", fields, base_url=self.addresses.trading)))
+        return self._read(lambda: _days(self._get("/calendar", fields, base_url=self.addresses.trading)), Unanswered)
 
     def close(self) -> None:
         """End the connections."""
@@ -109,13 +106,27 @@ class Alpaca:
         )
         return request.to_request_fields()
 
-    def _page(self, fields: Mapping[str, Any], seen: set[str]) -> dict[str, Any]:
+    def _pages(self, asked: Asked) -> list[dict[str, Any]]:
+        """Ask for page after page; `Repeats` for one that comes again, which would go on for ever."""
+        found: list[dict[str, Any]] = []
+        fields, tokens = self._fields(asked), set[str]()
+        while True:
+            page = self._read(partial(self._page, fields), Unanswered)
+            bars: list[dict[str, Any]] = page["bars"].get(asked.symbol) or []
+            token = page.get("next_page_token")
+            if token in tokens or (found and bars and str(bars[0].get("t")) <= str(found[-1].get("t"))):
+                raise Repeats(f"GET /v2/stocks/bars of {asked.symbol}: HTTP 200, but a page token repeats")
+            found += bars
+            if token is None:
+                return found
+            tokens.add(token)
+            fields = {**fields, "page_token": token}
+
+    def _page(self, fields: Mapping[str, Any]) -> dict[str, Any]:
         answer = self._get("/stocks/bars", fields)
         document = cast("dict[str, Any]", answer) if isinstance(answer, dict) else {}
         if not isinstance(document.get("bars"), dict):
             raise Unanswered("GET /v2/stocks/bars: the answer has no bars")
-        if (token := document.get("next_page_token")) in seen:
-            raise Unanswered(f"GET /v2/stocks/bars: the page token {str(token)[:40]} repeats")
         return document
 
     def _get(self, path: str, fields: Mapping[str, Any], **where: str) -> Any:
@@ -132,19 +143,19 @@ class Alpaca:
             session.mount(scheme, transport)
         return client
 
-    def _read(self, ask: Callable[[], T]) -> T:
-        """Ask up to three times."""
+    def _read(self, ask: Callable[[], T], failure: type[BrokerError]) -> T:
+        """Ask up to three times, again after a failure of a kind."""
         for number, pause in enumerate(PAUSES, 1):
             try:
                 return ask()
-            except Unanswered as error:
+            except failure as error:
                 logger.warning("{}; try {} of {} follows in {:g} s", error, number + 1, len(PAUSES) + 1, pause)
                 self.usage.retries += 1
                 self._sleep(pause)
         try:
             return ask()
-        except Unanswered as error:
-            raise Unanswered(f"{error}, after {len(PAUSES) + 1} tries; try again later") from error
+        except failure as error:
+            raise BrokerError(f"{error}, after {len(PAUSES) + 1} tries; try again later") from error
 
 
 def _library() -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any
 
 import numpy as np
@@ -13,29 +13,41 @@ from trading_playbook.dp20.bars import FloatArray, IntArray, SessionBars
 from trading_playbook.sources.bar_checks import regular_hours
 from trading_playbook.sources.bar_files import PRICES, RawBars, utc_offsets
 
+from alpaca_app.api import Asked
+
 __all__ = ["BAR_MINUTES", "sessions_of"]
 
 BAR_MINUTES = 1
 PLACE = "Alpaca"
 _MINUTE = 60_000_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+Sessions = Mapping[date, SessionBars]
 
 
-def sessions_of(
-    bars: Sequence[Mapping[str, Any]], symbol: str, calendar: ExchangeCalendar
-) -> Mapping[date, SessionBars]:
+def sessions_of(bars: Sequence[Mapping[str, Any]], asked: Asked, calendar: ExchangeCalendar) -> Sessions:
     """Return the bars of regular hours by session; those of other hours are dropped.
 
     Raises
     ------
     InvalidInput
-        A bar cannot be meant; the message names its symbol, time and column.
+        A bar cannot be meant, or is none of those that were asked for; the message names its symbol and time.
     """
     if not bars:
         return {}
-    starts = _starts([str(bar.get("t")) for bar in bars], symbol, calendar.timezone)
+    starts = _starts([str(bar.get("t")) for bar in bars], asked.symbol, calendar.timezone)
     order = np.argsort(starts, kind="stable")
-    prices = {name: _column(bars, name, symbol)[order] for name in PRICES}
-    return regular_hours(RawBars(PLACE, symbol, starts[order], prices), calendar, BAR_MINUTES).sessions
+    prices = {name: _column(bars, name, asked.symbol)[order] for name in PRICES}
+    raw = RawBars(PLACE, asked.symbol, starts[order], prices)
+    first, last = (_local_minute(at, calendar.timezone) for at in (asked.first, asked.last))
+    if strange := np.flatnonzero((raw.starts < first) | (raw.starts > last)).tolist():
+        raise InvalidInput(f"{PLACE}: bar of {raw.named(strange[0])} is none of those that were asked for")
+    return regular_hours(raw, calendar, BAR_MINUTES).sessions
+
+
+def _local_minute(instant: datetime, timezone: tzinfo) -> int:
+    """Return an aware instant in exchange-local minutes since 1970."""
+    return (instant.astimezone(timezone).replace(tzinfo=UTC) - _EPOCH) // timedelta(minutes=1)
 
 
 def _starts(texts: Sequence[str], symbol: str, timezone: tzinfo) -> IntArray:

@@ -106,7 +106,7 @@ class AlpacaSource:
 
     def _parsed(self, asked: Asked) -> Mapping[date, SessionBars]:
         try:
-            return sessions_of(self._alpaca.bars(asked), self.symbol, self._calendar)
+            return sessions_of(self._alpaca.bars(asked), asked, self._calendar)
         except TooRecent as error:
             until = (self._clock.now() - TOO_RECENT).astimezone(self._calendar.timezone)
             raise TooRecent(f"SIP bars before {until:%H:%M} only, or --feed iex ({error})") from error

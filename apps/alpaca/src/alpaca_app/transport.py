@@ -124,9 +124,14 @@ def _said(response: Any) -> str:
 
 def _document(response: Any) -> object:
     try:
-        return json.loads(response.content)
+        return json.loads(response.content, parse_constant=_refuse)
     except ValueError:
         return None
+
+
+def _refuse(text: str) -> None:
+    """Refuse what is no JSON and Python reads all the same: ``NaN``."""
+    raise ValueError(text)
 
 
 def _words(error: OSError) -> str:

@@ -126,6 +126,8 @@ def _harm(document: dict[str, Any], harm: str) -> None:
     for bars in document["bars"].values():
         bar, at = bars[len(bars) // 2], len(bars) // 2
         match harm:
+            case "missing":
+                bar["c"] = None
             case "nan":
                 bar["c"] = math.nan
             case "infinite":

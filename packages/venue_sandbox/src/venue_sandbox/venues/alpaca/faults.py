@@ -14,7 +14,9 @@ __all__ = ["ALPACA_FAULTS", "BARS", "CALENDAR", "CORE", "BadBar", "CloseDay", "C
 
 BARS, CALENDAR = "bars", "calendar"
 
-Harm = Literal["nan", "infinite", "negative", "zero", "high_below_low", "duplicate", "holiday", "named_by_end"]
+Harm = Literal[
+    "missing", "nan", "infinite", "negative", "zero", "high_below_low", "duplicate", "holiday", "named_by_end"
+]
 
 
 class Html(RequestFault):
