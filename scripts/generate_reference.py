@@ -7,6 +7,7 @@ import sys
 
 from generated_files import write_or_check
 from reference import (
+    alpaca,
     dp20,
     eligibility,
     event_trading,
@@ -22,6 +23,7 @@ from reference import (
 )
 
 PAGES = {
+    "alpaca": alpaca.page,
     "dp20": dp20.page,
     "eligibility": eligibility.page,
     "event-trading": event_trading.page,
@@ -32,6 +34,7 @@ PAGES = {
     "simulation": simulation.page,
     "tq-broker": tq_broker.page,
     "tq-messages": tq_messages.page,
+    "venue-alpaca": venues.alpaca,
     "venue-longbridge": venues.longbridge,
     "venue-schwab": venues.schwab,
     "venue-tws": venues.tws,

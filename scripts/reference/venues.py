@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 from venue_sandbox.exchange.treatment import Treatment
+from venue_sandbox.venues.alpaca.bar_options import BAR_OPTIONS
+from venue_sandbox.venues.alpaca.calls import CALLS as ALPACA_CALLS
 from venue_sandbox.venues.http.options import CallRow, Option
 from venue_sandbox.venues.longbridge.calls import HTTP_CALLS, QUOTE_COMMANDS, TRADE_COMMANDS
 from venue_sandbox.venues.longbridge.order_options import CHANGE_OPTIONS
@@ -19,7 +21,7 @@ from venue_sandbox.venues.tws.order_options import ORDER_OPTIONS as TWS_ORDER
 
 from reference.markdown import table
 
-__all__ = ["longbridge", "schwab", "tws"]
+__all__ = ["alpaca", "longbridge", "schwab", "tws"]
 
 MADE = (
     "Generated from the tables in the venue's code by `scripts/generate_reference.py`; the repository's check fails "
@@ -39,6 +41,9 @@ ASSUMED = {
     "longbridge": "Refusals of orders are HTTP 400 with 602001, of calls 403 with 403000, of addresses 404 with "
     "404000, of commands on the quote socket 301604. A frame that is no request is answered with status 3 and 301600. "
     "Fields of a message that its definition does not have are passed over, as protocol buffers are read everywhere.",
+    "alpaca": "Prices and the calendar only: there are no accounts and orders yet. What is asked wrongly is 400, wrong "
+    "keys are 401, one request too many is 429, an address that is none 404. Bars appear when they are finished, SIP "
+    "bars 15 minutes later unless the venue is started with `--paid`; adjusted prices have four decimals.",
 }
 
 
@@ -49,6 +54,16 @@ class _Row(Protocol):
     def treatment(self) -> Treatment: ...
     @property
     def text(self) -> str: ...
+
+
+def alpaca() -> str:
+    """Return the page of Alpaca's venue."""
+    return _page(
+        "Alpaca",
+        "alpaca",
+        _fields("Parameters of a question for bars", BAR_OPTIONS, "400"),
+        _calls("Calls", ALPACA_CALLS),
+    )
 
 
 def tws() -> str:
