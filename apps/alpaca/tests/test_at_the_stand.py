@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
@@ -10,13 +11,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from alpaca_app.compose import open_source
 from alpaca_app.daily import Daily
 from alpaca_app.prices import AlpacaPrices
 from alpaca_app.source import AlpacaSource
 from quant_platform_kit.domain.errors import BrokerError, InvalidInput, NeedsLogin, QuantError
 from quant_platform_kit.domain.sessions import ExchangeCalendar
 from trading_playbook.days import days_between, sessions_before, trading_day
-from trading_playbook.sources.port import Feed
+from trading_playbook.sources.port import Feed, Wanted
 from venue_sandbox.servers.launch import Server
 from venue_sandbox.stands.alpaca import AlpacaStand
 
@@ -170,6 +172,28 @@ def test_wrong_keys_are_refused_at_once_and_shown_nowhere(
     stand.arm("http_error", operation="bars", status=403)
     with pytest.raises(NeedsLogin, match=r"\(HTTP 403\)"):
         opened(stand.url).bars(trading_day(calendar, LAST))
+
+
+def test_a_server_that_answers_with_the_key_does_not_make_it_known(
+    stand: AlpacaStand,
+    calendar: ExchangeCalendar,
+    warnings: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    for name, value in {**stand.settings(), "DATA_CACHE_DIR": str(tmp_path / "cache")}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("alpaca_app.api.PAUSES", (0.0, 0.0))
+    wanted = Wanted("QQQ", days_between(calendar, LAST, LAST), calendar)
+    secrets = (stand.settings()["ALPACA_API_KEY"], stand.settings()["ALPACA_SECRET_KEY"])
+    for status in (401, 422, 500):
+        stand.server.clear()
+        said = json.dumps({"message": f"{' and '.join(secrets)} are wrong"})
+        stand.arm("http_error", operation="bars", status=status, body=said, times=3)
+        with pytest.raises(QuantError) as ended, open_source(wanted) as source:
+            source.bars(wanted.days[0])
+        assert str(status) in str(ended.value)
+        assert not [secret for secret in secrets if secret in str(ended.value) + str(warnings)]
 
 
 def test_sip_bars_of_the_last_minutes_are_not_for_everybody(

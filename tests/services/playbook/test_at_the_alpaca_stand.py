@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from quant_platform_kit.adapters.price_files import read_prices
 from quant_platform_kit.domain.strategy import Adjustment
+from venue_sandbox.servers.launch import Server
 from venue_sandbox.stands.alpaca import AlpacaStand
 
 CHECKOUT = Path(__file__).resolve().parents[3]
@@ -56,6 +57,21 @@ def test_the_range_is_fetched_once_and_a_split_in_between_changes_no_row(stand: 
         assert other.returncode == 0, other.stderr
         assert (tmp_path / "other.csv").read_bytes() == before
     assert stand.requests()["bars"] > 0
+
+
+def test_a_bucket_keeps_sessions_as_a_folder_does(stand: AlpacaStand, tmp_path: Path) -> None:
+    with Server("venue_sandbox.cloud.storage", "--bucket", "playbook") as storage:
+        settings = {
+            "DATA_CACHE_DIR": "gs://playbook/data/cache",
+            "STORAGE_EMULATOR_HOST": f"http://127.0.0.1:{storage.port}",
+        }
+        words = ("-m", "alpaca_app.playbook", *RANGE[:2], "--start", "2025-10-01", "--end", "2025-10-03")
+        first = run(stand, tmp_path, *words, "--output", "trades.csv", **settings)
+        assert first.returncode == 0, first.stderr
+        stand.server.forget_requests()
+        again = run(stand, tmp_path, *words, "--output", "trades.csv", **settings)
+        assert (again.returncode, stand.requests()) == (0, {}), again.stderr
+    assert [path.name for path in tmp_path.glob("data*")] == []
 
 
 @pytest.mark.parametrize(
