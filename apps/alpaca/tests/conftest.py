@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ from venue_sandbox.servers.launch import Server
 from venue_sandbox.stands.alpaca import KEY, SECRET, AlpacaStand
 
 NOON = datetime(2025, 12, 1, 17, tzinfo=UTC)
-"""After the three sessions, two days before a half day's successor: a Monday, while the exchange is open."""
+"""A Monday while the exchange is open, after the three sessions of the file."""
 FIRST, LAST = date(2025, 11, 25), date(2025, 11, 28)
 BEGIN = date(2025, 1, 2)
 SYMBOLS = {"QQQ": 600.0, "SPY": 700.0}
@@ -107,9 +107,6 @@ def warnings() -> Generator[list[str]]:
     logger.remove(number)
 
 
-Open = Callable[..., AlpacaSource]
-
-
 @pytest.fixture
 def opened(calendar: ExchangeCalendar, tmp_path: Path) -> Generator[Callable[..., AlpacaSource]]:
     """Return how a source of an address is opened, with a cache in a folder of the test's own."""
@@ -127,8 +124,3 @@ def opened(calendar: ExchangeCalendar, tmp_path: Path) -> Generator[Callable[...
     yield open_
     for alpaca in made:
         alpaca.close()
-
-
-def cached(folder: Path) -> Mapping[str, bytes]:
-    """Return the files of a cache."""
-    return {path.name: path.read_bytes() for path in sorted((folder / "cache").glob("*.parquet"))}

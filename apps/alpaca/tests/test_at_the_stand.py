@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,9 @@ from alpaca_app.compose import open_source
 from alpaca_app.daily import Daily
 from alpaca_app.prices import AlpacaPrices
 from alpaca_app.source import AlpacaSource
-from quant_platform_kit.domain.errors import BrokerError, InvalidInput, NeedsLogin, QuantError
+from quant_platform_kit.adapters.clock import FrozenClock
+from quant_platform_kit.adapters.plain_folder import PlainFolder
+from quant_platform_kit.domain.errors import BrokerError, InvalidInput, NeedsLogin, QuantError, StoreError
 from quant_platform_kit.domain.sessions import ExchangeCalendar
 from trading_playbook.days import days_between, sessions_before, trading_day
 from trading_playbook.sources.port import Feed, Wanted
@@ -42,7 +44,7 @@ def same(one: list[Any], other: list[Any]) -> bool:
     return all(np.array_equal(left, right) for left, right in zip(one, other, strict=True))
 
 
-def files(folder: Path) -> Mapping[str, bytes]:
+def kept_in(folder: Path) -> Mapping[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted((folder / "cache").glob("*.parquet"))}
 
 
@@ -121,13 +123,13 @@ def test_a_read_is_tried_three_times(
     assert source.usage.retries == 2
     assert len(warnings) == 2
     assert all("GET " in text and "/v2/stocks/bars" in text for text in warnings)
-    kept = files(tmp_path)
+    kept = kept_in(tmp_path)
     stand.arm(**{"operation": "bars", **fault}, times=3)
     with pytest.raises(BrokerError, match="after 3 tries; try again later") as ended:
         opened(stand.url, first=LAST, symbol="SPY", seconds=seconds).bars(day)
     assert "\n" not in str(ended.value)
     assert str(fault.get("status", "")) in str(ended.value)
-    assert files(tmp_path) == kept
+    assert kept_in(tmp_path) == kept
 
 
 def test_a_page_that_comes_again_is_asked_for_from_the_first_and_in_the_end_refused(
@@ -150,8 +152,6 @@ def test_nobody_there_is_tried_three_times_too(
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     monkeypatch.setattr(Server, "opened", {port})
-    from quant_platform_kit.adapters.clock import FrozenClock
-
     clock = FrozenClock(datetime(2025, 12, 1, 17, tzinfo=UTC))
     source = opened(f"http://127.0.0.1:{port}", clock=clock)
     with pytest.raises(
@@ -204,7 +204,7 @@ def test_sip_bars_of_the_last_minutes_are_not_for_everybody(
     with pytest.raises(BrokerError, match="SIP bars before 12:43 only, or --feed iex"):
         opened(stand.url, first=LAST).bars(day)
     assert len(opened(stand.url, first=LAST, feed=Feed.IEX).bars(day)) == 208
-    assert not [name for name in files(tmp_path) if "1min" in name]
+    assert not [name for name in kept_in(tmp_path) if "1min" in name]
 
 
 @pytest.mark.parametrize("minutes", [14, 16])
@@ -213,7 +213,7 @@ def test_a_session_is_kept_once_all_of_it_is_there(
 ) -> None:
     stand.set_clock(datetime(2025, 11, 28, 18, minutes, 10, tzinfo=UTC))
     assert len(opened(stand.url, first=LAST, feed=Feed.IEX).bars(trading_day(calendar, LAST))) == 210
-    assert ("QQQ_1min_iex_2025-11-28.parquet" in files(tmp_path)) is (minutes == 16)
+    assert ("QQQ_1min_iex_2025-11-28.parquet" in kept_in(tmp_path)) is (minutes == 16)
 
 
 HARMS = ["missing", "negative", "zero", "high_below_low", "duplicate", "holiday", "named_by_end"]
@@ -221,7 +221,6 @@ HARMS = ["missing", "negative", "zero", "high_below_low", "duplicate", "holiday"
 
 @pytest.mark.parametrize("harm", HARMS)
 def test_bars_that_cannot_be_meant_are_fetched_again_once(
-    files: tuple[Path, Path],
     only_the_stand: None,
     opened: Open,
     calendar: ExchangeCalendar,
@@ -230,7 +229,6 @@ def test_bars_that_cannot_be_meant_are_fetched_again_once(
     whole: AlpacaStand,
     harm: str,
 ) -> None:
-    del files
     day = trading_day(calendar, LAST)
     whole.server.clear()
     whole.arm("bad_bar", harm=harm, skip=2)
@@ -244,10 +242,41 @@ def test_bars_that_cannot_be_meant_are_fetched_again_once(
 
 
 @pytest.fixture(scope="module")
-def whole(files: tuple[Path, Path]) -> Any:
+def whole(files: tuple[Path, Path]) -> Generator[AlpacaStand]:
     """Start a venue whose answers are one page."""
     with AlpacaStand(*files, datetime(2025, 12, 1, 17, tzinfo=UTC), ("--requests-per-minute", "0")) as stand:
         yield stand
+
+
+@pytest.mark.parametrize("harm", ["missing", "zero", "duplicate", "holiday"])
+def test_daily_bars_that_cannot_be_meant_are_fetched_again_once(
+    only_the_stand: None, opened: Open, calendar: ExchangeCalendar, warnings: list[str], whole: AlpacaStand, harm: str
+) -> None:
+    day = trading_day(calendar, LAST)
+    whole.server.clear()
+    whole.arm("bad_bar", harm=harm)
+    assert len(opened(whole.url, first=LAST).bars(day)) == 210
+    assert "fetched again" in "".join(warnings)
+    whole.arm("bad_bar", harm=harm, times=2)
+    with pytest.raises(InvalidInput, match=r"^Alpaca: .*SPY"):
+        opened(whole.url, first=LAST, symbol="SPY").bars(day)
+
+
+def test_a_cache_that_cannot_be_written_is_said_and_no_failure(
+    only_the_stand: None,
+    opened: Open,
+    calendar: ExchangeCalendar,
+    warnings: list[str],
+    whole: AlpacaStand,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def full(*_: object) -> int:
+        raise StoreError("No space left on device")
+
+    whole.server.clear()
+    monkeypatch.setattr(PlainFolder, "create", full)
+    assert len(opened(whole.url, first=LAST).bars(trading_day(calendar, LAST))) == 210
+    assert warnings == ["cache: QQQ_1min_sip_2025-11-28.parquet is not kept: No space left on device"]
 
 
 def test_a_symbol_that_alpaca_does_not_know_leaves_nothing_behind(
@@ -255,7 +284,7 @@ def test_a_symbol_that_alpaca_does_not_know_leaves_nothing_behind(
 ) -> None:
     with pytest.raises(InvalidInput, match="Alpaca has no bars of ZZZ since"):
         opened(stand.url, symbol="ZZZ").bars(trading_day(calendar, LAST))
-    assert files(tmp_path) == {}
+    assert kept_in(tmp_path) == {}
 
 
 def test_a_calendar_that_differs_is_said_and_one_that_is_silent_too(

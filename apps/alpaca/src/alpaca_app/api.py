@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import partial
@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import Any, TypeVar, cast
 
 from loguru import logger
-from quant_platform_kit.domain.errors import BrokerError
+from quant_platform_kit.domain.errors import BrokerError, InvalidInput
 from quant_platform_kit.domain.strategy import Adjustment
 from trading_playbook.sources.port import Feed
 from trading_playbook.sources.usage import Usage
@@ -21,9 +21,10 @@ from alpaca_app.addresses import Addresses
 from alpaca_app.settings import Keys
 from alpaca_app.transport import Transport, Unanswered
 
-__all__ = ["ADJUSTMENTS", "Alpaca", "Asked"]
+__all__ = ["ADJUSTMENTS", "Alpaca", "Asked", "Rows"]
 
 T = TypeVar("T")
+Rows = Sequence[Mapping[str, Any]]
 
 ADJUSTMENTS = {Adjustment.TOTAL_RETURN: "all", Adjustment.SPLIT: "split", Adjustment.RAW: "raw"}
 """What prices can carry, and how Alpaca calls it."""
@@ -36,9 +37,17 @@ class Repeats(BrokerError):
     """A page came twice."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """A question for the bars of a symbol; the first and the last start are aware, and both included."""
+    """A question for the bars of a symbol.
+
+    Attributes
+    ----------
+    minutes
+        Whether bars last a minute, else a day.
+    first, last
+        The first and the last start, aware, both included.
+    """
 
     symbol: str
     minutes: bool
@@ -71,22 +80,33 @@ class Alpaca:
         self._keys, self._sleep = keys, sleep
         self._client: Any = None
 
-    def bars(self, asked: Asked) -> list[dict[str, Any]]:
-        """Return bars as Alpaca writes them, ascending; none for a symbol that it does not know.
+    def bars(self, asked: Asked, parse: Callable[[Rows], T]) -> T:
+        """Return what is made of bars as Alpaca writes them, ascending; of none for a symbol that it does not know.
+
+        Parameters
+        ----------
+        parse
+            Makes it; where it raises `InvalidInput`, the bars are asked for once more.
 
         Raises
         ------
         BrokerError
             Alpaca does not answer, refuses the keys, or the subscription does not reach so far.
         InvalidInput
-            It takes the question for wrong.
+            It takes the question for wrong, or has bars that cannot be meant.
         """
-        return self._read(partial(self._pages, asked), Repeats)
+        rows = self._rows(asked)
+        try:
+            return parse(rows)
+        except InvalidInput as error:
+            logger.warning("{}; the bars are fetched again", error)
+        return parse(self._rows(asked))
 
-    def sessions(self, first: date, last: date) -> list[dict[str, Any]]:
+    def sessions(self, first: date, last: date) -> Rows:
         """Return the days of Alpaca's calendar, each with ``date``, ``open`` and ``close``; raises as `bars`."""
         fields = {"start": first.isoformat(), "end": last.isoformat()}
-        return self._read(lambda: _days(self._get("/calendar", fields, base_url=self.addresses.trading)), Unanswered)
+        ask = partial(self._get, "/calendar", fields, base_url=self.addresses.trading)
+        return self._read(lambda: _checked(ask()), Unanswered)
 
     def close(self) -> None:
         """End the connections."""
@@ -106,14 +126,15 @@ class Alpaca:
         )
         return request.to_request_fields()
 
-    def _pages(self, asked: Asked) -> list[dict[str, Any]]:
+    def _rows(self, asked: Asked) -> Rows:
+        return self._read(partial(self._pages, asked), Repeats)
+
+    def _pages(self, asked: Asked) -> Rows:
         """Ask for page after page; `Repeats` for one that comes again, which would go on for ever."""
-        found: list[dict[str, Any]] = []
+        found: list[Mapping[str, Any]] = []
         fields, tokens = self._fields(asked), set[str]()
         while True:
-            page = self._read(partial(self._page, fields), Unanswered)
-            bars: list[dict[str, Any]] = page["bars"].get(asked.symbol) or []
-            token = page.get("next_page_token")
+            bars, token = self._read(partial(self._page, asked.symbol, fields), Unanswered)
             if token in tokens or (found and bars and str(bars[0].get("t")) <= str(found[-1].get("t"))):
                 raise Repeats(f"GET /v2/stocks/bars of {asked.symbol}: HTTP 200, but a page token repeats")
             found += bars
@@ -122,12 +143,11 @@ class Alpaca:
             tokens.add(token)
             fields = {**fields, "page_token": token}
 
-    def _page(self, fields: Mapping[str, Any]) -> dict[str, Any]:
-        answer = self._get("/stocks/bars", fields)
-        document = cast("dict[str, Any]", answer) if isinstance(answer, dict) else {}
-        if not isinstance(document.get("bars"), dict):
-            raise Unanswered("GET /v2/stocks/bars: the answer has no bars")
-        return document
+    def _page(self, symbol: str, fields: Mapping[str, Any]) -> tuple[Rows, str | None]:
+        """Return the bars of a page, and the token of the next one."""
+        answer = _object(self._get("/stocks/bars", fields))
+        token = answer.get("next_page_token")
+        return _checked(_object(answer.get("bars")).get(symbol) or []), None if token is None else str(token)
 
     def _get(self, path: str, fields: Mapping[str, Any], **where: str) -> Any:
         if self._client is None:
@@ -170,7 +190,14 @@ def _session_of(client: Any) -> Any:
     return client._session
 
 
-def _days(document: Any) -> list[dict[str, Any]]:
-    if not isinstance(document, list):
-        raise Unanswered("GET /v2/calendar: the answer has no days")
-    return cast("list[dict[str, Any]]", document)
+def _object(document: Any) -> dict[str, Any]:
+    if not isinstance(document, dict):
+        raise Unanswered("GET /v2/stocks/bars: HTTP 200 without bars")
+    return cast("dict[str, Any]", document)
+
+
+def _checked(rows: Any) -> Rows:
+    """Return rows that are some."""
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in cast("list[object]", rows)):
+        raise Unanswered("Alpaca: HTTP 200 without a list of objects")
+    return cast("Rows", rows)

@@ -7,7 +7,6 @@ in them never changes: bars are raw, and closes are on the split basis of the fi
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from datetime import date, datetime, timedelta
 from functools import cached_property
 from typing import Any
@@ -15,7 +14,7 @@ from typing import Any
 import numpy as np
 from loguru import logger
 from quant_platform_kit.adapters.arrow import arrow_module
-from quant_platform_kit.domain.errors import Conflict
+from quant_platform_kit.domain.errors import Conflict, StoreError
 from quant_platform_kit.ports.snapshot_store import SnapshotStore
 from trading_playbook.days import TradingDay
 from trading_playbook.dp20.bars import FloatArray, IntArray, SessionBars
@@ -106,12 +105,17 @@ class SessionCache:
         return None
 
     def _write(self, key: str, columns: Mapping[str, Any]) -> None:
+        """Write a file, over a damaged one too; one that cannot be written is fetched again the next time."""
         data, present = sealed(key, columns), self._store.get(key)
-        with suppress(Conflict):  # somebody else has just kept the same
+        try:
             if present is None:
                 self._store.create(key, data)
             else:
                 self._store.replace(key, data, present.generation)
+        except Conflict:
+            logger.debug("cache: somebody else has just kept {}", key)
+        except StoreError as error:
+            logger.warning("cache: {} is not kept: {}", key, error)
 
 
 def _midnight(day: date) -> int:

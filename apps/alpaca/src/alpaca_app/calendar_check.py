@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -35,7 +35,7 @@ def differences(alpaca: Alpaca, days: Sequence[TradingDay], calendar: ExchangeCa
             yield f"{day} is {one} here and {other} at Alpaca: {calendar.how_to_extend}"
 
 
-def _hours(entry: dict[str, Any]) -> str:
+def _hours(entry: Mapping[str, Any]) -> str:
     return f"{entry.get('open')} to {entry.get('close')}"
 
 

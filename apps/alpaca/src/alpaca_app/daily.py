@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time
+from functools import partial
 from typing import Any
 
 from quant_platform_kit.domain.errors import InvalidInput
@@ -13,7 +14,7 @@ from quant_platform_kit.domain.strategy import Adjustment
 from quant_platform_kit.ports.clock import Clock
 from trading_playbook.sources.port import Feed
 
-from alpaca_app.api import Alpaca, Asked
+from alpaca_app.api import Alpaca, Asked, Rows
 from alpaca_app.hours import DELAY
 
 __all__ = ["Daily"]
@@ -40,8 +41,16 @@ class Daily:
         """
         finished = self._calendar.last_closed(self._clock.now() - DELAY)
         begin, end = (self._midnight(day) for day in (first, min(last, finished)))
-        found = self._alpaca.bars(Asked(symbol, False, begin, end, adjustment, self._feed)) if begin <= end else []
-        return {self._day(bar, symbol): _prices(bar, symbol) for bar in found}
+        if begin > end:
+            return {}
+        asked = Asked(symbol=symbol, minutes=False, first=begin, last=end, adjustment=adjustment, feed=self._feed)
+        return self._alpaca.bars(asked, partial(self._parsed, symbol))
+
+    def _parsed(self, symbol: str, rows: Rows) -> Mapping[date, Mapping[str, float]]:
+        found = {self._day(bar, symbol): _prices(bar, symbol) for bar in rows}
+        if len(found) < len(rows):
+            raise InvalidInput(f"Alpaca: {len(rows)} daily bars of {symbol} are of {len(found)} days")
+        return found
 
     def _midnight(self, day: date) -> datetime:
         """Return the start of a daily bar."""

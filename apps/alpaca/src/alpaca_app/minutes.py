@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta, tzinfo
-from typing import Any
 
 import numpy as np
 from quant_platform_kit.domain.errors import InvalidInput
@@ -13,7 +12,7 @@ from trading_playbook.dp20.bars import FloatArray, IntArray, SessionBars
 from trading_playbook.sources.bar_checks import regular_hours
 from trading_playbook.sources.bar_files import PRICES, RawBars, utc_offsets
 
-from alpaca_app.api import Asked
+from alpaca_app.api import Asked, Rows
 
 __all__ = ["BAR_MINUTES", "sessions_of"]
 
@@ -25,7 +24,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Sessions = Mapping[date, SessionBars]
 
 
-def sessions_of(bars: Sequence[Mapping[str, Any]], asked: Asked, calendar: ExchangeCalendar) -> Sessions:
+def sessions_of(bars: Rows, asked: Asked, calendar: ExchangeCalendar) -> Sessions:
     """Return the bars of regular hours by session; those of other hours are dropped.
 
     Raises
@@ -61,7 +60,7 @@ def _starts(texts: Sequence[str], symbol: str, timezone: tzinfo) -> IntArray:
     return (instants + utc_offsets(instants, timezone)) // _MINUTE
 
 
-def _column(bars: Sequence[Mapping[str, Any]], name: str, symbol: str) -> FloatArray:
+def _column(bars: Rows, name: str, symbol: str) -> FloatArray:
     """Return a column of prices, NaN where a bar has none."""
     try:
         return np.array([bar.get(name[0]) for bar in bars], dtype=np.float64)

@@ -95,18 +95,17 @@ class AlpacaSource:
         return is_whole(day, SessionBars.none(BAR_MINUTES), self._calendar, self._clock.now())
 
     def _asked(self, days: Sequence[TradingDay]) -> Mapping[date, SessionBars]:
-        """Ask for the bars of sessions that follow one another; for bars that cannot be meant, once more."""
-        first, last = self._calendar.hours(days[0].date).open, self._calendar.hours(days[-1].date).close - _ONE_MINUTE
-        asked = Asked(self.symbol, True, first, last, Adjustment.RAW, self._feed)
+        """Ask for the bars of sessions that follow one another."""
+        asked = Asked(
+            symbol=self.symbol,
+            minutes=True,
+            first=self._calendar.hours(days[0].date).open,
+            last=self._calendar.hours(days[-1].date).close - _ONE_MINUTE,
+            adjustment=Adjustment.RAW,
+            feed=self._feed,
+        )
         try:
-            return self._parsed(asked)
-        except InvalidInput as error:
-            logger.warning("{}; the bars are fetched again", error)
-            return self._parsed(asked)
-
-    def _parsed(self, asked: Asked) -> Mapping[date, SessionBars]:
-        try:
-            return sessions_of(self._alpaca.bars(asked), asked, self._calendar)
+            return self._alpaca.bars(asked, lambda rows: sessions_of(rows, asked, self._calendar))
         except TooRecent as error:
             until = (self._clock.now() - TOO_RECENT).astimezone(self._calendar.timezone)
             raise TooRecent(f"SIP bars before {until:%H:%M} only, or --feed iex ({error})") from error
