@@ -22,7 +22,7 @@ from quant_platform_kit.adapters.calendar_tables import load_calendar
 from quant_platform_kit.adapters.plain_folder import PlainFolder
 from quant_platform_kit.domain.sessions import ExchangeCalendar
 from trading_playbook.days import days_between
-from trading_playbook.sources.port import Feed, Wanted
+from trading_playbook.sources.installed import Feed, Wanted
 from trading_playbook.sources.usage import Usage
 from venue_sandbox.servers.launch import Server
 from venue_sandbox.stands.alpaca import KEY, SECRET, AlpacaStand
@@ -117,9 +117,9 @@ def opened(calendar: ExchangeCalendar, tmp_path: Path) -> Generator[Callable[...
         alpaca = Alpaca(keys, Addresses(url, url, is_sandbox=True), how.get("seconds", 10), Usage(), lambda _: None)
         made.append(alpaca)
         feed = how.get("feed", Feed.SIP)
-        days = days_between(calendar, how.get("first", FIRST), how.get("last", LAST))
+        days = days_between(calendar, how.get("first", FIRST), LAST) if how.get("announced", True) else ()
         cache = SessionCache(PlainFolder(tmp_path / "cache"), symbol, feed, alpaca.usage)
-        return AlpacaSource(alpaca, cache, Wanted(symbol, days, calendar), feed, how.get("clock") or clock_of(alpaca))
+        return AlpacaSource(alpaca, cache, Wanted(symbol, calendar, days), feed, how.get("clock") or clock_of(alpaca))
 
     yield open_
     for alpaca in made:

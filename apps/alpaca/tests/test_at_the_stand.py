@@ -20,7 +20,7 @@ from quant_platform_kit.adapters.plain_folder import PlainFolder
 from quant_platform_kit.domain.errors import BrokerError, InvalidInput, NeedsLogin, QuantError, StoreError
 from quant_platform_kit.domain.sessions import ExchangeCalendar
 from trading_playbook.days import days_between, sessions_before, trading_day
-from trading_playbook.sources.port import Feed, Wanted
+from trading_playbook.sources.installed import Feed, Wanted
 from venue_sandbox.servers.launch import Server
 from venue_sandbox.stands.alpaca import AlpacaStand
 
@@ -56,8 +56,7 @@ def test_bars_are_those_of_regular_hours_over_many_pages(
     assert lengths == [390, 390, 210]
     assert source.bars(trading_day(calendar, LAST))[3] == (3, 600.03, 600.53, 599.53, 600.13)
     assert source.usage.calls > 8
-    assert source.usage.retries == 0
-    assert source.usage.seconds > 0
+    assert source.usage.call_seconds > 0
 
 
 def test_a_second_reading_asks_for_nothing(stand: AlpacaStand, opened: Open, calendar: ExchangeCalendar) -> None:
@@ -68,7 +67,17 @@ def test_a_second_reading_asks_for_nothing(stand: AlpacaStand, opened: Open, cal
     second = opened(stand.url)
     assert same(before, read(second, calendar))
     assert stand.requests() == {}
-    assert (second.usage.calls, second.usage.hits, second.usage.misses) == (0, 6, 0)
+    assert (second.usage.calls, second.usage.cache_hits, second.usage.cache_misses) == (0, 6, 0)
+
+
+def test_sessions_that_were_not_announced_are_fetched_one_by_one(
+    stand: AlpacaStand, opened: Open, calendar: ExchangeCalendar, tmp_path: Path
+) -> None:
+    source = opened(stand.url, announced=False)
+    assert len(source.bars(trading_day(calendar, LAST))) == 210
+    assert [name for name in kept_in(tmp_path) if "1min" in name] == ["QQQ_1min_sip_2025-11-28.parquet"]
+    assert len(source.bars(trading_day(calendar, FIRST))) == 390
+    assert not np.isnan(source.closes(sessions_before(calendar, FIRST, 200), FIRST)).any()
 
 
 def test_a_later_split_changes_nothing(
@@ -120,7 +129,6 @@ def test_a_read_is_tried_three_times(
     stand.arm(**{"operation": "bars", **fault}, times=2)
     source = opened(stand.url, first=LAST, seconds=seconds)
     assert len(source.bars(day)) == 210
-    assert source.usage.retries == 2
     assert len(warnings) == 2
     assert all("GET " in text and "/v2/stocks/bars" in text for text in warnings)
     kept = kept_in(tmp_path)
@@ -139,7 +147,7 @@ def test_a_page_that_comes_again_is_asked_for_from_the_first_and_in_the_end_refu
     stand.arm("repeat_token", times=3)
     source = opened(stand.url, first=LAST)
     assert len(source.bars(day)) == 210
-    assert source.usage.retries == len(warnings) == 2
+    assert len(warnings) == 2
     stand.arm("repeat_token", times=None)
     with pytest.raises(BrokerError, match="HTTP 200, but a page token repeats, after 3 tries"):
         opened(stand.url, first=LAST, symbol="SPY").bars(day)
@@ -184,7 +192,7 @@ def test_a_server_that_answers_with_the_key_does_not_make_it_known(
     for name, value in {**stand.settings(), "DATA_CACHE_DIR": str(tmp_path / "cache")}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr("alpaca_app.api.PAUSES", (0.0, 0.0))
-    wanted = Wanted("QQQ", days_between(calendar, LAST, LAST), calendar)
+    wanted = Wanted("QQQ", calendar, days_between(calendar, LAST, LAST))
     secrets = (stand.settings()["ALPACA_API_KEY"], stand.settings()["ALPACA_SECRET_KEY"])
     for status in (401, 422, 500):
         stand.server.clear()
@@ -327,7 +335,7 @@ def test_a_damaged_file_of_the_cache_is_fetched_again_and_without_a_network_is_a
         warnings.clear()
         again = opened(stand.url)
         assert same(before, read(again, calendar))
-        assert again.usage.misses == 1
+        assert again.usage.cache_misses == 1
         assert len(warnings) == 1
         assert warnings[0].startswith("cache: QQQ_1min_sip_2025-11-28.parquet is damaged (")
     assert same(before, read(opened(stand.url), calendar))

@@ -14,7 +14,7 @@ from typing import Any, TypeVar, cast
 from loguru import logger
 from quant_platform_kit.domain.errors import BrokerError, InvalidInput
 from quant_platform_kit.domain.strategy import Adjustment
-from trading_playbook.sources.port import Feed
+from trading_playbook.sources.installed import Feed
 from trading_playbook.sources.usage import Usage
 
 from alpaca_app.addresses import Addresses
@@ -170,7 +170,6 @@ class Alpaca:
                 return ask()
             except failure as error:
                 logger.warning("{}; try {} of {} follows in {:g} s", error, number + 1, len(PAUSES) + 1, pause)
-                self.usage.retries += 1
                 self._sleep(pause)
         try:
             return ask()

@@ -19,7 +19,7 @@ from quant_platform_kit.ports.snapshot_store import SnapshotStore
 from trading_playbook.days import TradingDay
 from trading_playbook.dp20.bars import FloatArray, IntArray, SessionBars
 from trading_playbook.sources.bar_files import PRICES
-from trading_playbook.sources.port import Feed
+from trading_playbook.sources.installed import Feed
 from trading_playbook.sources.usage import Usage
 
 from alpaca_app.minutes import BAR_MINUTES
@@ -99,9 +99,9 @@ class SessionCache:
             except Broken as error:
                 logger.warning("cache: {} is damaged ({}); it is fetched again", key, error)
             else:
-                self._usage.hits += 1
+                self._usage.cache_hits += 1
                 return table
-        self._usage.misses += 1
+        self._usage.cache_misses += 1
         return None
 
     def _write(self, key: str, columns: Mapping[str, Any]) -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime
 from typing import Any
 
 from quant_platform_kit.domain.errors import QuantError
 from quant_platform_kit.domain.sessions import ExchangeCalendar
-from trading_playbook.days import TradingDay
 
 from alpaca_app.api import Alpaca
 
@@ -17,12 +16,11 @@ __all__ = ["differences"]
 CLOSED = "closed"
 
 
-def differences(alpaca: Alpaca, days: Sequence[TradingDay], calendar: ExchangeCalendar) -> Iterator[str]:
-    """Yield a sentence for every day from the first to the last session on which the calendars differ.
+def differences(alpaca: Alpaca, first: date, last: date, calendar: ExchangeCalendar) -> Iterator[str]:
+    """Yield a sentence for every day from a first to a last one on which the calendars differ.
 
     Rows follow our own calendar. Alpaca's tells of a closure that ours does not know yet, so its silence is no failure.
     """
-    first, last = days[0].date, days[-1].date
     try:
         theirs = {str(each.get("date")): _hours(each) for each in alpaca.sessions(first, last)}
     except QuantError as error:

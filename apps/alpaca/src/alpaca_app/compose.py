@@ -11,7 +11,8 @@ from quant_platform_kit.adapters.server_clock import ServerClock, http_time
 from quant_platform_kit.adapters.snapshot_stores import open_snapshots
 from quant_platform_kit.ports.clock import Clock
 from quant_platform_kit.runtime.settings import read_part
-from trading_playbook.sources.port import BarSource, Wanted
+from trading_playbook.sources.installed import Wanted
+from trading_playbook.sources.port import BarSource
 from trading_playbook.sources.usage import Usage
 
 from alpaca_app.addresses import addresses_of
@@ -25,7 +26,7 @@ __all__ = ["alpaca_of", "clock_of", "open_source"]
 
 @contextmanager
 def open_source(wanted: Wanted) -> Generator[BarSource]:
-    """Open the source that the environment describes; see `trading_playbook.sources.port.OpenSource`."""
+    """Open the source that the environment describes; see `trading_playbook.sources.installed.OpenSource`."""
     access = read_part(AlpacaAccess)
     feed = wanted.feed or access.alpaca_feed
     with closing(alpaca_of(access)) as alpaca:

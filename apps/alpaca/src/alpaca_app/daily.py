@@ -12,7 +12,7 @@ from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.domain.sessions import ExchangeCalendar
 from quant_platform_kit.domain.strategy import Adjustment
 from quant_platform_kit.ports.clock import Clock
-from trading_playbook.sources.port import Feed
+from trading_playbook.sources.installed import Feed
 
 from alpaca_app.api import Alpaca, Asked, Rows
 from alpaca_app.hours import DELAY

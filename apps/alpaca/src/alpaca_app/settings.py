@@ -9,7 +9,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.domain.redaction import hide
 from quant_platform_kit.ports.secrets import Secrets
-from trading_playbook.sources.port import Feed
+from trading_playbook.sources.installed import Feed
 
 __all__ = ["AlpacaAccess", "Keys", "keys_of"]
 

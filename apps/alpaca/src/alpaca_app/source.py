@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
-from functools import cached_property
 from itertools import takewhile
 
 import numpy as np
@@ -14,7 +13,7 @@ from quant_platform_kit.domain.strategy import Adjustment
 from quant_platform_kit.ports.clock import Clock
 from trading_playbook.days import TradingDay
 from trading_playbook.dp20.bars import FloatArray, SessionBars
-from trading_playbook.sources.port import Feed, Wanted
+from trading_playbook.sources.installed import Feed, Wanted
 from trading_playbook.sources.usage import Usage
 
 from alpaca_app.api import Alpaca, Asked
@@ -35,6 +34,8 @@ DAYS_BEFORE = 1500
 TOO_RECENT = timedelta(minutes=15)
 _ONE_MINUTE = timedelta(minutes=1)
 
+Closes = Mapping[date, float]
+
 
 class AlpacaSource:
     """Minute bars and closes of one symbol; see `trading_playbook.sources.port.BarSource`.
@@ -49,6 +50,7 @@ class AlpacaSource:
         self._alpaca, self._cache, self._wanted, self._feed, self._clock = alpaca, cache, wanted, feed, clock
         self._calendar = wanted.calendar
         self._held: dict[date, SessionBars] = {}
+        self._closes: tuple[Closes, Closes] | None = None
 
     @property
     def usage(self) -> Usage:
@@ -67,7 +69,7 @@ class AlpacaSource:
         kept = self._cache.closes(session)
         if kept is not None and kept.keys() >= set(days):
             return np.array([kept[day] for day in days], dtype=np.float64)
-        raw, split = self._daily
+        raw, split = self._daily(session)
         closes = closes_on_basis(raw, split, days, session)
         if session in raw and session in split and not np.isnan(closes).any():
             self._cache.keep_closes(session, days, closes)
@@ -75,7 +77,7 @@ class AlpacaSource:
 
     def _fetched(self, day: TradingDay) -> Mapping[date, SessionBars]:
         """Return the bars of a session and of some after it, which are kept if they are whole."""
-        _ = self._daily  # a symbol that is not known ends here, and nothing of it is kept
+        self._daily(day.date)  # a symbol that is not known ends here, and nothing of it is kept
         days = self._together(day)
         found = self._asked(days)
         fetched = {each.date: found.get(each.date, SessionBars.none(BAR_MINUTES)) for each in days}
@@ -110,11 +112,17 @@ class AlpacaSource:
             until = (self._clock.now() - TOO_RECENT).astimezone(self._calendar.timezone)
             raise TooRecent(f"SIP bars before {until:%H:%M} only, or --feed iex ({error})") from error
 
-    @cached_property
-    def _daily(self) -> tuple[Mapping[date, float], Mapping[date, float]]:
-        """Closes as they were traded, and adjusted for splits, from long before the first session up to now."""
+    def _daily(self, session: date) -> tuple[Closes, Closes]:
+        """Return closes as they were traded, and adjusted for splits, from long before a session up to now."""
+        if self._closes is None:
+            days = [session, *(day.date for day in self._wanted.days)]
+            self._closes = self._asked_closes(min(days) - timedelta(days=DAYS_BEFORE))
+            for text in differences(self._alpaca, min(days), max(days), self._calendar):
+                logger.warning("{}", text)
+        return self._closes
+
+    def _asked_closes(self, first: date) -> tuple[Closes, Closes]:
         daily = Daily(self._alpaca, self._feed, self._calendar, self._clock)
-        first = self._wanted.days[0].date - timedelta(days=DAYS_BEFORE)
         today = self._calendar.local_date(self._clock.now())
         raw, split = (
             {day: bar["close"] for day, bar in daily.bars(self.symbol, first, today, adjustment).items()}
@@ -122,6 +130,4 @@ class AlpacaSource:
         )
         if not raw:
             raise InvalidInput(f"Alpaca has no bars of {self.symbol} since {first}; is it the symbol of a US stock?")
-        for text in differences(self._alpaca, self._wanted.days, self._calendar):
-            logger.warning("{}", text)
         return raw, split

@@ -78,7 +78,7 @@ class Transport:
         except OSError as error:
             raise Unanswered(f"{place}: {_words(error)}") from error
         finally:
-            self._usage.seconds += time.monotonic() - began
+            self._usage.call_seconds += time.monotonic() - began
         _check(response, place)
         return response
 

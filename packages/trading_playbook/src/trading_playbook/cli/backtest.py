@@ -27,8 +27,8 @@ from trading_playbook.days import TradingDay, days_between
 from trading_playbook.dp20.parameters import Dp20Parameters
 from trading_playbook.journal.merging import Merged, Written
 from trading_playbook.sources.files import FileSource
-from trading_playbook.sources.installed import open_source
-from trading_playbook.sources.port import BarSource, Feed, Wanted
+from trading_playbook.sources.installed import Feed, Wanted, open_source
+from trading_playbook.sources.port import BarSource
 from trading_playbook.writers.csv_writer import CSVTradeWriter
 
 __all__ = ["backtest_command", "main"]
@@ -70,7 +70,7 @@ def backtest_command(
         notice(f"no session between {first} and {last}; nothing was written")
         return
     parameters = Dp20Parameters(bar_minutes=bar_minutes)
-    with _source(bars, daily, Wanted(symbol, days, calendar, feed)) as source:
+    with _source(bars, daily, Wanted(symbol, calendar, days, feed)) as source:
         tested = _tested(source, days, calendar, parameters)
         page = _page(tested, source, parameters) if html is not None else b""
     merged = _written(tested, output, replace)

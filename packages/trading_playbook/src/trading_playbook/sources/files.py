@@ -38,7 +38,8 @@ class FileSource:
     """
 
     def __init__(self, bars: Path, daily: Path, symbol: str, calendar: ExchangeCalendar) -> None:
-        self.symbol, self.usage = symbol, Usage()
+        self.symbol = symbol
+        self.usage = Usage()
         self._closes = _daily_closes(daily, symbol, calendar)
         self._sessions = regular_hours(read_bars(bars, symbol, calendar.timezone), calendar)
         self.bar_minutes = self._sessions.length

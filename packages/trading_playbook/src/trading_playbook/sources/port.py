@@ -1,19 +1,14 @@
-"""What a source of one symbol's bars owes, and what is asked of one that an app brings along."""
+"""What a source of one symbol's bars owes."""
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import date
-from enum import StrEnum
 from typing import Protocol
-
-from quant_platform_kit.domain.sessions import ExchangeCalendar
 
 from trading_playbook.days import TradingDay
 from trading_playbook.dp20.bars import FloatArray, SessionBars
 from trading_playbook.sources.usage import Usage
 
-__all__ = ["BarSource", "Feed", "OpenSource", "Wanted"]
+__all__ = ["BarSource"]
 
 
 class BarSource(Protocol):
@@ -31,7 +26,7 @@ class BarSource(Protocol):
 
     @property
     def usage(self) -> Usage:
-        """What was asked of others so far."""
+        """What was asked of it so far."""
         ...
 
     def bars(self, day: TradingDay) -> SessionBars:
@@ -50,37 +45,3 @@ class BarSource(Protocol):
         They are adjusted for splits and not for dividends, in the units of the bars of ``session``.
         """
         ...
-
-
-class Feed(StrEnum):
-    """Whose trades bars are made of."""
-
-    SIP = "sip"
-    """All exchanges."""
-    IEX = "iex"
-    """One of them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What a command wants of a source.
-
-    Attributes
-    ----------
-    days
-        The sessions that will be asked for, ascending.
-    feed
-        None for the one that the settings of the source name.
-    cache
-        Where finished sessions are kept, a folder or ``gs://bucket/prefix``; empty where the settings say.
-    """
-
-    symbol: str
-    days: Sequence[TradingDay]
-    calendar: ExchangeCalendar
-    feed: Feed | None = None
-    cache: str = ""
-
-
-OpenSource = Callable[[Wanted], AbstractContextManager[BarSource]]
-"""Opens a source: reads its settings from the environment, and ends its connections when its context is left."""
