@@ -49,8 +49,10 @@ def test_the_range_is_fetched_once_and_a_split_in_between_changes_no_row(stand: 
     assert rows[10:] == [row for row in dev[1:] if row < "2025-11-05"]
     before = output.read_bytes()
     stand.server.forget_requests()
-    again = run(stand, tmp_path, *backtest, "--output", "./output/trades.csv")
+    again = run(stand, tmp_path, "-X", "importtime", *backtest, "--output", "./output/trades.csv")
     assert (again.returncode, output.read_bytes(), stand.requests()) == (0, before, {})
+    assert " alpaca_app.source\n" in again.stderr
+    assert not [name for name in ("alpaca.data", "pandas", "requests") if f" {name}\n" in again.stderr]
     stand.split("QQQ", "2", date(2025, 12, 1))
     for settings in ({}, {"DATA_CACHE_DIR": "elsewhere"}):
         other = run(stand, tmp_path, "-m", "alpaca_app.playbook", *RANGE, "--output", "other.csv", **settings)
