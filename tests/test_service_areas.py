@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-AREAS = ("brokers", "cloud", "events", "release", "service", "stores", "tq")
+AREAS = ("brokers", "cloud", "events", "playbook", "release", "service", "stores", "tq")
 FOLDERS = """
 import sys
 sys.path.insert(0, "scripts")
