@@ -16,6 +16,7 @@ from trading_playbook.days import TradingDay
 from trading_playbook.dp20.bars import FloatArray, SessionBars
 from trading_playbook.sources.bar_checks import regular_hours
 from trading_playbook.sources.bar_files import read_bars
+from trading_playbook.sources.usage import Usage
 
 __all__ = ["FileSource"]
 
@@ -38,6 +39,7 @@ class FileSource:
 
     def __init__(self, bars: Path, daily: Path, symbol: str, calendar: ExchangeCalendar) -> None:
         self.symbol = symbol
+        self.usage = Usage()
         self._closes = _daily_closes(daily, symbol, calendar)
         self._sessions = regular_hours(read_bars(bars, symbol, calendar.timezone), calendar)
         self.bar_minutes = self._sessions.length

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from trading_playbook.days import TradingDay
 from trading_playbook.dp20.bars import FloatArray, SessionBars
+from trading_playbook.sources.usage import Usage
 
 __all__ = ["BarSource"]
 
@@ -21,6 +22,11 @@ class BarSource(Protocol):
     @property
     def bar_minutes(self) -> int:
         """Minutes of a source bar."""
+        ...
+
+    @property
+    def usage(self) -> Usage:
+        """What was asked of it so far."""
         ...
 
     def bars(self, day: TradingDay) -> SessionBars:

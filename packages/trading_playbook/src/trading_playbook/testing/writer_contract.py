@@ -113,6 +113,10 @@ class WriterContract:
     def test_w8_writers_at_once_lose_no_row_and_make_none_twice(self, journal: Journal) -> None:
         """W8."""
         days = range(1, 9)
+
+        def write(day: int) -> Merged:
+            return written(journal.open(), row(day), row(20))
+
         with ThreadPoolExecutor(len(days)) as pool:
-            list(pool.map(lambda day: written(journal.open(), row(day), row(20)), days))
+            list(pool.map(write, days))
         assert journal.open().read() == [*(row(day) for day in days), row(20)]
