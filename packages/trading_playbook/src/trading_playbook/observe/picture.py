@@ -9,6 +9,8 @@ from trading_playbook.journal.record import TradeRecord
 
 __all__ = ["drawing", "picture"]
 
+FONTS = "DejaVu Sans, Liberation Sans, Arial, Helvetica"
+"""Taken by name: no machine says which font a generic name stands for."""
 WIDTH, HEIGHT, LEFT, MARGIN = 720, 300, 64, 28
 
 
@@ -45,4 +47,4 @@ def picture(svg: str) -> bytes | None:
 
 
 def _label(x: float, y: float, text: str) -> str:
-    return f'<text x="{x:.1f}" y="{y:.1f}" font-family="sans-serif" font-size="12" fill="#000">{text}</text>'
+    return f'<text x="{x:.1f}" y="{y:.1f}" font-family="{FONTS}" font-size="12" fill="#000">{text}</text>'
