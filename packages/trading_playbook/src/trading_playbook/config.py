@@ -37,7 +37,7 @@ class Config(BaseSettings):
     alpaca_secret_key: SecretStr = Field(SecretStr(""), description="The secret of the key.")
     alpaca_secret_key_secret_name: str = Field("", description="Secret that holds it instead.")
     alpaca_paper: bool = Field(True, description="Which trading endpoint.")
-    alpaca_feed: Literal["", "sip", "iex"] = Field("", description="sip or iex; sip for history if not set.")
+    alpaca_feed: Literal["sip", "iex"] | None = Field(None, description="The feed; sip for history if not set.")
     alpaca_data_url: str = Field("", description="A venue of the sandbox on this machine instead of Alpaca's data.")
     alpaca_trading_url: str = Field("", description="The same instead of its trading.")
     alpaca_stream_url: str = Field("", description="The same instead of its stream.")
