@@ -21,15 +21,15 @@ store, created once: figures and alerts come from these and the journal alone.
 | `skipped` | no session that day | 0 | 200 |
 | `early` | before the close and 16 minutes | 1 | 409, with `Retry-After` |
 | `conflict` | a journal has another row and keeps it; a retry cannot help | 1 | 200 |
-| `error` | bars are not all there yet, over 10 sessions were missed, or a source or journal failed | 1 | 503, likewise |
+| `error` | bars are not all there yet, over 10 sessions were missed, or a source or journal failed | 1 | 503, too |
 
 From the next session's open on, a row is written as its bars are. `--not-before HH:MM` ends with 0 and not even an
 attempt before that time in New York. Usage is exit 2 and HTTP 400. With several journals each is finished or fails on
 its own, and the attempt is an `error` until all have the row.
 
 The body of `POST /backtest` is empty, `{"date": "2025-11-28"}` for an earlier session, or `{"mode": "probe"}`, which
-asks source, journals and store and writes nothing. `GET /version` and `/metrics` are for readers, `GET /ready` and `/health`
-for anybody."""
+asks source, journals and store and writes nothing. `GET /version` and `/metrics` are for readers, `GET /ready` and
+`/health` for anybody."""
 JOURNALS = """\
 Rows are merged by strategy, symbol and session. A file is replaced whole, under a lock beside it; an object by its
 generation; a document by a unique index on the key, which is made with the first row. What is no journal is refused and

@@ -19,9 +19,10 @@ TIMEOUT_SECONDS = 5.0
 _KIND = {Severity.INFO: "info", Severity.WARNING: "warning", Severity.FAILURE: "failure"}
 
 
-def _shown(formats: Any) -> object:
+def _shown(formats: Any) -> str:
     """Return the format that a service shows by itself: the first of those it knows, or its only one."""
-    return formats[0] if type(formats) is tuple else formats
+    known: tuple[Any, ...] = formats if isinstance(formats, tuple) else (formats,)
+    return str(known[0].value)
 
 
 def _files(attachments: Sequence[Attachment]) -> dict[str, Any]:
