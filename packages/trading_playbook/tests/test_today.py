@@ -196,6 +196,7 @@ def test_the_watchdog_is_quiet_within_the_bounds_and_ends_with_1_above(run: Run,
     clock.instant = at("2025-09-18T23:00")
     assert run("watchdog")[:2] == (0, "all is well\n")
     clock.instant = at("2025-09-19T23:00")
-    code, out, _ = run("watchdog", "--json")
+    code, out, _ = run("watchdog", "--json", "--metrics-file", "late.prom")
+    assert 'playbook_sessions_without_entry{strategy="dp20",symbol="QQQ"} 5.0' in Path("late.prom").read_text()
     assert (code, len(json.loads(out)["findings"])) == (1, 1)
     assert "5 sessions, at most 4 sessions" in out

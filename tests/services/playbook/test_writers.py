@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 import requests
+from pymongo.collection import Collection
+from pymongo.errors import AutoReconnect, OperationFailure
 from quant_platform_kit.adapters.gs_store import GsStore
 from quant_platform_kit.domain.errors import Conflict, InvalidInput, StoreError
 from trading_playbook.journal.csv_form import render
@@ -175,3 +177,39 @@ def test_what_was_written_survives_a_kill() -> None:
         server.start()
         assert MongoTradeWriter(server.url).read() == [row(3), row(4)]
         assert written(MongoTradeWriter(server.url), row(3), row(5)).count(Written.WRITTEN) == 1
+
+
+@pytest.mark.parametrize("operation", ["update_one", "find", "create_index"])
+def test_a_lost_connection_is_tried_again_and_makes_no_row_twice(
+    mongo_journal: MongoJournal, monkeypatch: pytest.MonkeyPatch, operation: str
+) -> None:
+    done, tries = getattr(Collection, operation), list[str]()
+
+    def lost(self: Collection[dict[str, Any]], *given: Any, **named: Any) -> Any:
+        tries.append(operation)
+        result = done(self, *given, **named)
+        if len(tries) < 3:
+            raise AutoReconnect("connection closed")
+        return result
+
+    monkeypatch.setattr(Collection, operation, lost)
+    written(mongo_journal.open(), row(3))
+    monkeypatch.undo()
+    assert mongo_journal.open().read() == [row(3)]
+
+
+@pytest.mark.parametrize("fault", [AutoReconnect("connection closed"), OperationFailure("not authorized on trades")])
+def test_a_connection_that_stays_lost_and_a_user_who_may_not_write_are_said(
+    mongo_journal: MongoJournal, monkeypatch: pytest.MonkeyPatch, fault: Exception
+) -> None:
+    written(mongo_journal.open(), row(3))
+    before, tries = mongo_journal.raw(), list[str]()
+
+    def refused(self: Collection[dict[str, Any]], *given: Any, **named: Any) -> Any:
+        tries.append("update_one")
+        raise fault
+
+    monkeypatch.setattr(Collection, "update_one", refused)
+    with pytest.raises(StoreError, match=str(fault)):
+        written(mongo_journal.open(), row(4))
+    assert (len(tries), mongo_journal.raw()) == (3 if isinstance(fault, AutoReconnect) else 1, before)

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as TimedOut
-from typing import Any
+from typing import Any, cast
 
 from quant_platform_kit.domain.errors import InvalidInput, NotifyError
 from quant_platform_kit.domain.redaction import redact
@@ -21,8 +21,8 @@ _KIND = {Severity.INFO: "info", Severity.WARNING: "warning", Severity.FAILURE: "
 
 def _shown(formats: Any) -> str:
     """Return the format that a service shows by itself: the first of those it knows, or its only one."""
-    known: tuple[Any, ...] = formats if isinstance(formats, tuple) else (formats,)
-    return str(known[0].value)
+    first = cast("tuple[Any, ...]", formats)[0] if isinstance(formats, tuple) else formats
+    return str(first.value)
 
 
 def _files(attachments: Sequence[Attachment]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ Exit codes: 0 all is well; 1 something is not, or cannot be judged; 2 usage.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -28,12 +29,16 @@ def watchdog_command(
     ] = None,
     cloud: Annotated[bool, typer.Option("--cloud", help="Journal and store are those of GCS_BUCKET.")] = False,
     output: Annotated[str | None, typer.Option(metavar="PLACE", help="The journal, if not the settings' own.")] = None,
+    metrics_file: Annotated[
+        Path | None, typer.Option(metavar="FILE.prom", dir_okay=False, help="Write the figures for Prometheus.")
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """Look at errors, idle sessions and slow runs, and tell of what is above its bound, once an episode."""
     config = options.configured(cloud=cloud)
     start_logging(as_json=config.log_format == "json")
-    found = compose_playbook(config, Asked(symbol or config.playbook_symbol, output), _no_source, SystemClock()).watch()
+    asked = Asked(symbol or config.playbook_symbol, output, metrics_file=metrics_file)
+    found = compose_playbook(config, asked, _no_source, SystemClock()).watch()
     if json:
         print_json({"findings": found})
     else:

@@ -103,7 +103,7 @@ class Playbook:
     def watch(self) -> list[str]:
         """Return what is wrong, and tell of it once an episode; raises as `readings`."""
         readings = self.readings()
-        self._quietly("alerts", lambda: self._alert(readings))
+        self._publish(readings)
         return findings(readings)
 
     def probe(self) -> list[str]:
@@ -119,11 +119,13 @@ class Playbook:
         logger.bind(event="figures", symbol=self.symbol, session=str(attempt.session), **values(readings)).info(
             "figures of {} as of {}", self.symbol, attempt.session
         )
-        if self.telling.metrics_file is not None:
-            path = self.telling.metrics_file
+        self._publish(readings)
+        self._quietly("the summary", lambda: self._summarise(attempt, result, readings))
+
+    def _publish(self, readings: Readings) -> None:
+        if (path := self.telling.metrics_file) is not None:
             self._quietly("the metrics file", lambda: write_metrics(path, readings))
         self._quietly("alerts", lambda: self._alert(readings))
-        self._quietly("the summary", lambda: self._summarise(attempt, result, readings))
 
     def _alert(self, readings: Readings) -> None:
         for text in findings(readings):

@@ -28,6 +28,8 @@ TRIES = 3
 CHANGES = 10
 """How often a row that others replace meanwhile is read again."""
 TIMEOUT_SECONDS = 10.0
+TIMEOUTS = ("serverSelectionTimeoutMS", "connectTimeoutMS", "socketTimeoutMS")
+"""Options of the client that last as long; those of the connection string win."""
 
 
 class MongoTradeWriter(RowTaker):
@@ -103,24 +105,21 @@ class MongoTradeWriter(RowTaker):
         milliseconds = int(1000 * self._timeout)
         durable = WriteConcern("majority", milliseconds, True)
         try:
-            with MongoClient[dict[str, Any]](
-                self._url,
-                appname="trading-playbook",
-                serverSelectionTimeoutMS=milliseconds,
-                connectTimeoutMS=milliseconds,
-                socketTimeoutMS=milliseconds,
-            ) as client:
+            own = {name: milliseconds for name in TIMEOUTS if name.lower() not in self._url.lower()}
+            with MongoClient[dict[str, Any]](self._url, appname="trading-playbook", **own) as client:
                 yield client.get_database(self._database).get_collection(self._collection, write_concern=durable)
         except PyMongoError as error:
             raise StoreError(f"{self.place}: {' '.join(str(error).split())[:300]}") from error
 
     def _tried(self, action: Callable[[], T]) -> T:
-        """Return what an action returns, tried again where the connection was lost."""
-        from pymongo.errors import ConnectionFailure
+        """Return what an action returns, tried again where the connection was lost, not where there is no server."""
+        from pymongo.errors import ConnectionFailure, ServerSelectionTimeoutError
 
         for _ in range(TRIES - 1):
             try:
                 return action()
+            except ServerSelectionTimeoutError:
+                raise
             except ConnectionFailure:
                 continue
         return action()
