@@ -105,7 +105,7 @@ class MongoTradeWriter(RowTaker):
         milliseconds = int(1000 * self._timeout)
         durable = WriteConcern("majority", milliseconds, True)
         try:
-            own = {name: milliseconds for name in TIMEOUTS if name.lower() not in self._url.lower()}
+            own: dict[str, Any] = {name: milliseconds for name in TIMEOUTS if name.lower() not in self._url.lower()}
             with MongoClient[dict[str, Any]](self._url, appname="trading-playbook", **own) as client:
                 yield client.get_database(self._database).get_collection(self._collection, write_concern=durable)
         except PyMongoError as error:
