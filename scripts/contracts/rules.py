@@ -134,8 +134,8 @@ def _strategies_and_apps(tree: Checkout) -> Iterator[Rule]:
     for library, room in PLAYBOOK_LIBRARIES.items():
         name = f"Of the playbook only {room} knows {library}"
         yield _known_to(tree, name, (library,), (f"{PLAYBOOK}.{room}", *tree.outside))
-    served = (f"{PLAYBOOK}.web", *_everywhere_but(tree, PLAYBOOK, *tree.outside), *tree.outside)
-    yield _known_to(tree, "Of the playbook only its web room knows kit.web", _kit("web"), served)
+    behind = [name for name in tree.rooms(PLAYBOOK) if name != f"{PLAYBOOK}.web"]
+    yield _not_itself("Of the playbook only its web room knows kit.web", behind, _kit("web"))
     yield _known_to(tree, "Only stands, campaigns and benchmarks import apps", tree.apps, (STANDS, *tree.outside))
     yield Rule(
         "Apps are independent of each other",
