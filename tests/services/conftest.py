@@ -42,7 +42,7 @@ SERVERS = {
     "rabbitmq_url": "TEST_RABBITMQ_URL",
     "redis_url": "TEST_REDIS_URL",
 }
-"""The variables that name servers, by the fixture that asks for one; the first is built where it is new, which takes longest."""
+"""The variables that name servers, by the fixture that asks for one; the first may have to be built, and begins."""
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -9,10 +9,8 @@ from pathlib import Path
 from quant_platform_kit.adapters.calendar_tables import load_calendar
 from quant_platform_kit.adapters.clock import SystemClock
 from quant_platform_kit.adapters.notifier import AppriseNotifier
-from quant_platform_kit.adapters.secrets import GoogleSecrets
 from quant_platform_kit.adapters.stores import open_store
 from quant_platform_kit.ports.clock import Clock
-from quant_platform_kit.ports.secrets import Secrets
 from quant_platform_kit.ports.versioned_store import VersionedStore
 from quant_platform_kit.services.observe.notifying import Notices
 
@@ -20,10 +18,10 @@ from trading_playbook.config import Config
 from trading_playbook.daily.service import Playbook, Telling
 from trading_playbook.dp20.parameters import Dp20Parameters
 from trading_playbook.sources.port import BarSource
-from trading_playbook.writers.places import open_writer
+from trading_playbook.writers.places import writers_of
 from trading_playbook.writers.writer import TradeWriter
 
-__all__ = ["Asked", "compose_playbook", "compose_writers", "store_of"]
+__all__ = ["Asked", "compose_playbook", "store_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,22 +45,6 @@ class Asked:
     feed: str = ""
 
 
-def compose_writers(
-    config: Config, output: str | None = None, replace: str | None = None, secrets: Secrets | None = None
-) -> list[TradeWriter]:
-    """Return the writers that settings and options name.
-
-    Raises
-    ------
-    InvalidInput
-        The settings name no place, or a password stands where none may.
-    StoreError
-        A secret cannot be read.
-    """
-    places = config.places(secrets or GoogleSecrets(), output)
-    return [open_writer(place, replace, endpoint=config.storage_emulator_host) for place in places]
-
-
 def store_of(config: Config) -> VersionedStore:
     """Open the store of attempts and notices."""
     url = config.store
@@ -72,7 +54,7 @@ def store_of(config: Config) -> VersionedStore:
 def compose_playbook(
     config: Config, asked: Asked, open_source: Callable[[], BarSource], clock: Clock | None = None
 ) -> Playbook:
-    """Return the daily run that settings and options describe; raises as `compose_writers`.
+    """Return the daily run that settings and options describe; raises as `writers_of`.
 
     Parameters
     ----------
@@ -82,7 +64,7 @@ def compose_playbook(
     store, urls = store_of(config), config.notify_urls.get_secret_value().split()
 
     def writers() -> Sequence[TradeWriter]:
-        return compose_writers(config, asked.output)
+        return writers_of(config, asked.output)
 
     writers()  # what cannot be meant is refused at once
     telling = Telling(

@@ -23,14 +23,13 @@ from quant_platform_kit.domain.sessions import ExchangeCalendar
 from trading_playbook.backtest import Backtest, backtest
 from trading_playbook.cli import options
 from trading_playbook.cli.showing import Shown, print_document, print_tables
-from trading_playbook.compose import Asked, compose_writers
 from trading_playbook.costs import Costs
 from trading_playbook.days import TradingDay, days_between
 from trading_playbook.dp20.parameters import Dp20Parameters
 from trading_playbook.journal.merging import Written
 from trading_playbook.sources.files import FileSource
 from trading_playbook.sources.port import BarSource
-from trading_playbook.writers.places import Result, write_all
+from trading_playbook.writers.places import Result, write_all, writers_of
 from trading_playbook.writers.writer import TradeWriter
 
 __all__ = ["backtest_command", "main"]
@@ -86,7 +85,8 @@ def backtest_command(
     symbol = symbol or config.playbook_symbol
     calendar, parameters = load_calendar("XNYS"), Dp20Parameters(bar_minutes=bar_minutes)
     if today:
-        from trading_playbook.cli.today import run_today
+        # what a back-test does not need takes as long to load as it does
+        from trading_playbook.cli.today import Asked, run_today
 
         asked = Asked(symbol, output, parameters, metrics_file, "files")
         raise typer.Exit(run_today(config, asked, _source(bars, daily, symbol, calendar), SystemClock(), as_json=json))
@@ -98,7 +98,7 @@ def backtest_command(
     source = _source(bars, daily, symbol, calendar)()
     tested = _tested(source, days, calendar, parameters)
     page = _page(tested, source, parameters) if html is not None else b""
-    results = _written(tested, compose_writers(config, output, replace))
+    results = _written(tested, writers_of(config, output, replace))
     if html is not None:
         _write_page(html, page)
     shown = Shown(symbol, results, tested, Costs(commission_bps=commission_bps, slippage_bps=slippage_bps), html)

@@ -10,8 +10,8 @@ import typer
 from quant_platform_kit.adapters.durable_files import store_errors, written_beside
 
 from trading_playbook.cli import options
-from trading_playbook.compose import compose_writers
 from trading_playbook.journal.csv_form import render
+from trading_playbook.writers.places import writers_of
 
 __all__ = ["app"]
 
@@ -36,7 +36,7 @@ def export_command(
     cloud: Annotated[bool, typer.Option("--cloud", help="The journal is that of GCS_BUCKET.")] = False,
 ) -> None:
     """Write a journal as CSV: the same bytes wherever it is kept. Of several, the first is taken."""
-    data = render(compose_writers(options.configured(cloud=cloud), place)[0].read())
+    data = render(writers_of(options.configured(cloud=cloud), place)[0].read())
     if to is None:
         sys.stdout.write(data.decode())
         return

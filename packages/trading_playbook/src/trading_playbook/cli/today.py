@@ -15,7 +15,7 @@ from trading_playbook.config import Config
 from trading_playbook.daily.document import document_of
 from trading_playbook.sources.port import BarSource
 
-__all__ = ["run_today"]
+__all__ = ["Asked", "run_today"]
 
 BAD = frozenset({Ending.EARLY, Ending.CONFLICT, Ending.ERROR})
 

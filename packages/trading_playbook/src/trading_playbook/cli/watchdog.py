@@ -10,14 +10,12 @@ from typing import Annotated
 
 import typer
 from quant_platform_kit.adapters.clock import SystemClock
-from quant_platform_kit.adapters.logs import start_logging
 from quant_platform_kit.cli.options import JsonOption
 from quant_platform_kit.cli.output import console, print_json
 from quant_platform_kit.domain.errors import InvalidInput
 from rich.markup import escape
 
 from trading_playbook.cli import options
-from trading_playbook.compose import Asked, compose_playbook
 from trading_playbook.sources.port import BarSource
 
 __all__ = ["watchdog_command"]
@@ -35,6 +33,11 @@ def watchdog_command(
     json: JsonOption = False,
 ) -> None:
     """Look at errors, idle sessions and slow runs, and tell of what is above its bound, once an episode."""
+    # other commands do not wait for what this one needs
+    from quant_platform_kit.adapters.logs import start_logging
+
+    from trading_playbook.compose import Asked, compose_playbook
+
     config = options.configured(cloud=cloud)
     start_logging(as_json=config.log_format == "json")
     asked = Asked(symbol or config.playbook_symbol, output, metrics_file=metrics_file)
