@@ -144,12 +144,13 @@ def test_the_callers_row_gets_no_id_and_stored_values_are_strings_and_doubles(mo
 
 
 def test_a_server_that_is_down_is_said_without_the_password() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as nobody:
-        port = nobody.getsockname()[1]
-    Server.opened.add(port)
-    writer = MongoTradeWriter(f"mongodb://me:canary-4711@127.0.0.1:{port}", timeout_seconds=0.2)
-    with pytest.raises(StoreError) as raised:
-        written(writer, row(3))
+    with socket.socket() as silent:  # bound and not listening, so that nobody else listens there
+        silent.bind(("127.0.0.1", 0))
+        port = silent.getsockname()[1]
+        Server.opened.add(port)
+        writer = MongoTradeWriter(f"mongodb://me:canary-4711@127.0.0.1:{port}", timeout_seconds=0.2)
+        with pytest.raises(StoreError) as raised:
+            written(writer, row(3))
     assert "canary" not in str(raised.value)
     assert str(raised.value).startswith(f"mongodb://127.0.0.1:{port}/trading_playbook.trades: ")
 
