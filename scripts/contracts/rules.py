@@ -44,6 +44,9 @@ ROOMS_OF_VENUES = {
 }
 """The same, of the rooms that each venue below an app's ``venues`` has."""
 
+PLAYBOOK_LIBRARIES = {"pymongo": "writers", "resvg_py": "observe"}
+"""Libraries of the playbook's extras, and the room that imports each."""
+
 Plant = tuple[str, str]
 
 
@@ -92,7 +95,8 @@ def _rooms_of_the_kit(tree: Checkout) -> Iterator[Rule]:
     )
     yield _layers(tree, f"{KIT}.services", ("observe", "research"), ("run",), ("operate",), ("record",))
     yield _layers(tree, f"{KIT}.runtime", ("run_accounts", "version"), ("service", "stopping"), ("settings",))
-    known_to = (*_kit("events", "web", "cli.broker"), *tree.apps, STANDS, *tree.outside)
+    playbook = tuple(f"{PLAYBOOK}.{room}" for room in ("config", "web"))
+    known_to = (*_kit("events", "web", "cli.broker"), *playbook, *tree.apps, STANDS, *tree.outside)
     yield _known_to(tree, "Of the commands only kit.cli.broker knows the runtime", _kit("runtime"), known_to)
     strangers = (*tree.apps, "fastapi", "google")
     yield _only(f"{KIT}.domain", ("numpy",), (*strangers, "pydantic", *_kit("ports")))
@@ -123,10 +127,17 @@ def _strategies_and_apps(tree: Checkout) -> Iterator[Rule]:
                 playbook = tuple(member.stands_on.intersection({PLAYBOOK}))
                 strange = (name for name in others if name not in playbook)
                 yield _only(package, (*apps_see, *events, *playbook, *own), (*strange, *planted))
-    playbook_sees = (*_kit("adapters", "cli", "domain", "ports", "report"), "numpy", "pydantic")
+    playbook_sees = (*_kit("adapters", "cli", "domain", "ports", "report", "runtime", "services", "web"), "numpy")
+    playbook_needs = ("loguru", "pydantic", "pydantic_settings", "rich", "typer", *PLAYBOOK_LIBRARIES)
     others = tuple(package for package in tree.packages if package not in (KIT, PLAYBOOK))
-    strangers = (*others, *_kit("runtime", "services", "testing", "web"), *STORE_AND_CLOUD_LIBRARIES, "pyarrow")
-    yield _only(PLAYBOOK, (*playbook_sees, *TEMPLATE_LIBRARIES, "rich", "typer"), strangers)
+    strangers = (*others, *_kit("testing"), *STORE_AND_CLOUD_LIBRARIES, "pyarrow")
+    allowed = (*playbook_sees, *playbook_needs, *TEMPLATE_LIBRARIES, "anyio", "fastapi")
+    yield _only(PLAYBOOK, allowed, strangers)
+    for library, room in PLAYBOOK_LIBRARIES.items():
+        name = f"Of the playbook only {room} knows {library}"
+        yield _known_to(tree, name, (library,), (f"{PLAYBOOK}.{room}", *tree.outside))
+    behind = [name for name in tree.rooms(PLAYBOOK) if name != f"{PLAYBOOK}.web"]
+    yield _not_itself("Of the playbook only its web room knows kit.web", behind, _kit("web"))
     yield _known_to(tree, "Only stands, campaigns and benchmarks import apps", tree.apps, (STANDS, *tree.outside))
     yield Rule(
         "Apps are independent of each other",
@@ -148,7 +159,7 @@ def _libraries(tree: Checkout) -> Iterator[Rule]:
         known_to = (*rooms, *(name for names in elsewhere for name in names), *tree.outside)
         yield _known_to(tree, f"Of apps only the room {named} imports {library}", (library,), known_to)
     for name, libraries, rooms in (
-        ("HTTP stands in kit.web", WEB_LIBRARIES, ("web",)),
+        ("HTTP stands in kit.web and the playbook's service", WEB_LIBRARIES, ("web",)),
         ("Kafka stands in kit.events", KAFKA, ("events",)),
         (
             "Templates stand in kit.web, kit.report and the pages of snapshots and the playbook",
@@ -163,13 +174,14 @@ def _libraries(tree: Checkout) -> Iterator[Rule]:
     ):
         deploying = (f"{RELEASE}.cloud", f"{RELEASE}.demo") if "google" in libraries else ()
         drawing = (f"{SNAPSHOTS}.page", f"{PLAYBOOK}.page") if libraries is TEMPLATE_LIBRARIES else ()
-        yield _known_to(tree, name, libraries, (*_kit(*rooms), *deploying, *drawing, *tree.outside))
+        serving = (f"{PLAYBOOK}.web",) if libraries is WEB_LIBRARIES else ()
+        yield _known_to(tree, name, libraries, (*_kit(*rooms), *deploying, *drawing, *serving, *tree.outside))
 
 
 def _what_is_deployed(tree: Checkout) -> Iterator[Rule]:
     deployed = [package for member in tree.members if member.is_deployed for package in member.packages]
     never = [package for package in tree.packages if package not in deployed]
-    not_deployed = (*never, *tree.outside, f"{KIT}.testing")
+    not_deployed = (*never, *tree.outside, f"{KIT}.testing", f"{PLAYBOOK}.testing")
     sources = _everywhere_but(tree, *not_deployed)
     name = "Nothing deployed reaches test suites, the sandbox or the release tool, not even through others"
     yield _unreached(name, sources, not_deployed)
@@ -216,11 +228,14 @@ def _rooms_of_the_tools(tree: Checkout) -> Iterator[Rule]:
     yield _layers(
         tree,
         PLAYBOOK,
-        ("cli",),
-        ("page",),
+        ("cli", "testing", "web"),
+        ("compose",),
+        ("daily",),
+        ("observe", "page"),
         ("backtest", "costs"),
+        ("attempts",),
         ("figures", "sources", "writers"),
-        ("days", "journal"),
+        ("config", "days", "journal"),
         ("dp20",),
     )
     apps_and_more = tuple(package for package in tree.packages if package not in (KIT, RELEASE, SANDBOX))

@@ -38,6 +38,8 @@ def values(field: FieldInfo) -> str:
     kinds = [kind for kind in (get_args(field.annotation) or (field.annotation,)) if kind is not NoneType]
     if get_origin(field.annotation) is Literal:
         return _choices(get_args(field.annotation))
+    if get_origin(kinds[0]) is Literal:
+        return _choices(get_args(kinds[0]))
     kind = kinds[0]
     if get_origin(field.annotation) is Mapping:
         choices: Iterable[Any] = get_args(field.annotation)[1]

@@ -35,13 +35,14 @@ from .brokers.app_frame import longbridge_login
 Start = Callable[..., Server]
 
 SERVERS = {
+    "mongodb_url": "TEST_MONGODB_URL",
     "database": "TEST_POSTGRES_URL",
     "endpoint": "TEST_GS_ENDPOINT",
     "kafka_url": "TEST_KAFKA_URL",
     "rabbitmq_url": "TEST_RABBITMQ_URL",
     "redis_url": "TEST_REDIS_URL",
 }
-"""The variables that name servers, by the fixture that asks for one."""
+"""The variables that name servers, by the fixture that asks for one; the first may have to be built, and begins."""
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -96,6 +97,12 @@ def endpoint() -> str:
 def kafka_url() -> str:
     """Return the address of the Kafka that runs for all tests: names of topics and groups have to be a test's own."""
     return needed("TEST_KAFKA_URL")
+
+
+@pytest.fixture(scope="session")
+def mongodb_url() -> str:
+    """Return the address of the MongoDB that runs for all tests: names of databases have to be a test's own."""
+    return needed("TEST_MONGODB_URL")
 
 
 @pytest.fixture(scope="session")

@@ -61,7 +61,7 @@ def test_as_a_module_it_writes_the_dev_journal_without_pandas(
 
 def test_quant_has_it_as_a_sub_command() -> None:
     (entry,) = entry_points(group="quant.commands", name="playbook")
-    assert [each.name for each in entry.load().registered_commands] == ["backtest"]
+    assert [each.name for each in entry.load().registered_commands] == ["backtest", "watchdog"]
 
 
 def test_again_it_changes_nothing_and_says_so(run: Run, files: tuple[str, ...], dev_journal: bytes) -> None:
@@ -69,7 +69,7 @@ def test_again_it_changes_nothing_and_says_so(run: Run, files: tuple[str, ...], 
     assert run(*options, "--json")[0] == 0
     code, out, err = run(*options, "--json")
     document = json.loads(out)
-    assert (code, document["rows"]) == (0, {"written": 0, "unchanged": 54, "conflict": 0, "replaced": 0})
+    assert (code, document["journals"][0]["rows"]) == (0, {"written": 0, "unchanged": 54, "conflict": 0, "replaced": 0})
     assert document["figures"]["trailing_wins"] == 4
     assert document["figures"]["notes"]["stop_gap"] == 4
     assert "--symbol qqq is taken as QQQ" in err

@@ -64,6 +64,10 @@ class AlpacaSource:
             self._held |= self._fetched(day) if kept is None else {day.date: kept}
         return self._held[day.date]
 
+    def check(self) -> None:
+        """Ask for daily closes and the calendar; see `BarSource.check`."""
+        self._daily(self._calendar.local_date(self._clock.now()))
+
     def closes(self, days: Sequence[date], session: date) -> FloatArray:
         """Return closes in a session's own units; see `BarSource.closes`."""
         kept = self._cache.closes(session)

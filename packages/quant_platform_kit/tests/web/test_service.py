@@ -32,7 +32,7 @@ from quant_platform_kit.runtime.stopping import StopSignal
 from quant_platform_kit.services.record.report_store import ReportStore
 from quant_platform_kit.services.run.execution import ExecutionTimes
 from quant_platform_kit.services.run.request import RunTerms
-from quant_platform_kit.web import app
+from quant_platform_kit.web import app, health
 from quant_platform_kit.web.app import create_app
 from starlette.testclient import TestClient
 
@@ -207,8 +207,8 @@ def test_a_store_that_hangs_is_not_ready_and_takes_no_more_threads_than_there_ar
         calls.append(operation)
         assert go.wait(20)
 
-    monkeypatch.setattr(app, "READY_SECONDS", 0.02)
-    monkeypatch.setattr(app, "READY_THREADS", 2)
+    monkeypatch.setattr(health, "READY_SECONDS", 0.02)
+    monkeypatch.setattr(health, "READY_THREADS", 2)
     house.stores.ledger.fault = hang
     with house.door as door:
         answers = [door.get("/ready") for _ in range(4)]

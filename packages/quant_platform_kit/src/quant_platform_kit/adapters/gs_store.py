@@ -48,6 +48,7 @@ SCOPE = "https://www.googleapis.com/auth/devstorage.read_write"
 BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")
 WRITE_ID = "write-id"
 ABSENT = "No such object"
+BYTES = "application/octet-stream"
 CLOCK = ".clock"
 """The name of an object that cannot exist, because no key starts with a dot."""
 
@@ -120,6 +121,8 @@ class GsStore:
     endpoint
         The server to ask instead of Google's, without credentials and without proxies; None for Google's, with the
         application default credentials. Nothing but this server, and in Google's case its token service, is contacted.
+    content_type
+        What the objects are, as a browser reads it.
     """
 
     def __init__(
@@ -129,13 +132,14 @@ class GsStore:
         *,
         timeout_seconds: float = TIMEOUT_SECONDS,
         endpoint: str | None = None,
+        content_type: str = BYTES,
     ) -> None:
         if BUCKET.fullmatch(bucket) is None:
             raise InvalidInput(f"{bucket!r} is no name of a bucket: 3 to 222 lower-case letters, digits and ._-")
         if prefix:
             check_key(prefix)
         self._name = f"gs://{bucket}/{prefix}"
-        self._timeout = timeout_seconds
+        self._timeout, self._content_type = timeout_seconds, content_type
         self._root = f"{prefix}/" if prefix else ""
         self._session = _session(endpoint, timeout_seconds / ANSWERS_IN_ONE_CALL)
         self._closing = weakref.finalize(self, self._session.close)
@@ -225,7 +229,7 @@ class GsStore:
         blob.cache_control = "no-store"
         blob.upload_from_string(
             write.data,
-            content_type="application/octet-stream",
+            content_type=self._content_type,
             if_generation_match=write.expected,
             checksum="crc32c",
             timeout=call.timeout,

@@ -61,11 +61,16 @@ def _as_json(message: Message) -> str:
         "time": record["time"].isoformat(),
         "message": record["message"],
         "module": record["name"],
-        **{str(name): str(value) for name, value in record["extra"].items()},
+        **{str(name): _plain(value) for name, value in record["extra"].items()},
     }
     if record["exception"] is not None:
         document["exception"] = str(message).partition("\n")[2]
     return json.dumps(document) + "\n"
+
+
+def _plain(value: object) -> object:
+    """Return a value as JSON has it: collectors compare numbers, everything else is text."""
+    return value if isinstance(value, bool | int | float) else str(value)
 
 
 class _Forward(logging.Handler):

@@ -6,17 +6,37 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as TimedOut
-from typing import Any
+from typing import Any, cast
 
 from quant_platform_kit.domain.errors import InvalidInput, NotifyError
 from quant_platform_kit.domain.redaction import redact
-from quant_platform_kit.ports.notifier import Notification, Severity
+from quant_platform_kit.ports.notifier import Attachment, Notification, Severity
 
 __all__ = ["AppriseNotifier"]
 
 TIMEOUT_SECONDS = 5.0
 """Less than the 6 s that requests have to end after a service was told to stop."""
 _KIND = {Severity.INFO: "info", Severity.WARNING: "warning", Severity.FAILURE: "failure"}
+
+
+def _shown(formats: Any) -> str:
+    """Return the format that a service shows by itself: the first of those it knows, or its only one."""
+    first = cast("tuple[Any, ...]", formats)[0] if isinstance(formats, tuple) else formats
+    return str(first.value)
+
+
+def _files(attachments: Sequence[Attachment]) -> dict[str, Any]:
+    """Return the files of a message as Apprise takes them; services that take none send the text alone."""
+    if not attachments:
+        return {}
+    from apprise import AppriseAttachment
+    from apprise.attachment.memory import AttachMemory
+
+    memory: Any = AttachMemory
+    files: Any = AppriseAttachment()
+    for each in attachments:
+        files.add(memory(content=each.data, name=each.name, mimetype=each.content_type))
+    return {"attach": files}
 
 
 class AppriseNotifier:
@@ -56,9 +76,26 @@ class AppriseNotifier:
             outcome.set_exception(error)
 
     def _notify(self, notification: Notification) -> bool:
-        kind = _KIND[notification.severity]
-        title, body = redact(notification.title), redact(notification.body)
-        return bool(self._apprise().notify(title=title, body=body, notify_type=kind))
+        title, kind = redact(notification.title), _KIND[notification.severity]
+        told = {"title": title, "notify_type": kind, **_files(notification.attachments)}
+        if not notification.html:
+            return bool(self._apprise().notify(body=redact(notification.body), **told))
+        pages, texts = self._by_format()
+        page = {"body": redact(notification.html), "body_format": "html"}
+        sent = [
+            group.notify(**content, **told)
+            for group, content in ((pages, page), (texts, {"body": redact(notification.body), "body_format": "text"}))
+            if len(group)
+        ]
+        return all(sent)
+
+    def _by_format(self) -> tuple[Any, Any]:
+        """Return the services that show HTML by themselves, such as mail, and all others."""
+        known = self._apprise()
+        groups = type(known)(), type(known)()
+        for server in known:
+            groups[0 if _shown(server.notify_format) == "html" else 1].add(server)
+        return groups
 
     def _apprise(self) -> Any:
         """Return the Apprise object, made at the first message: importing it takes longer than everything else."""

@@ -75,8 +75,14 @@ def _open_sql(url: str, timeout_seconds: float) -> VersionedStore:
     return SqlStore(url, timeout_seconds=timeout_seconds)
 
 
-def open_gs(url: str, *, timeout_seconds: float = TIMEOUT_SECONDS, endpoint: str | None = None) -> GsStore:
-    """Open the store in Cloud Storage that a URL names; see `open_store`."""
+def open_gs(
+    url: str,
+    *,
+    timeout_seconds: float = TIMEOUT_SECONDS,
+    endpoint: str | None = None,
+    content_type: str = "application/octet-stream",
+) -> GsStore:
+    """Open the store in Cloud Storage that a URL names, with objects of a type; see `open_store` and `GsStore`."""
     parts = urlsplit(url)
     if not parts.netloc or parts.query or parts.fragment:
         raise InvalidInput(f"store URL {url}: write it as gs://bucket or gs://bucket/prefix")
@@ -84,7 +90,8 @@ def open_gs(url: str, *, timeout_seconds: float = TIMEOUT_SECONDS, endpoint: str
         from quant_platform_kit.adapters.gs_store import GsStore
     except ImportError as error:
         raise _missing("gcp", url, error) from error
-    return GsStore(parts.netloc, parts.path.strip("/"), timeout_seconds=timeout_seconds, endpoint=endpoint)
+    name = parts.path.strip("/")
+    return GsStore(parts.netloc, name, timeout_seconds=timeout_seconds, endpoint=endpoint, content_type=content_type)
 
 
 def _missing(extra: str, url: str, error: ImportError) -> InvalidInput:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
-__all__ = ["Notification", "Notifier", "Severity"]
+__all__ = ["Attachment", "Notification", "Notifier", "Severity"]
 
 
 class Severity(Enum):
@@ -13,6 +13,15 @@ class Severity(Enum):
     INFO = "info"
     WARNING = "warning"
     FAILURE = "failure"
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that goes with a message, such as ``image/png``."""
+
+    name: str
+    content_type: str
+    data: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +34,18 @@ class Notification:
         What it is about, out of letters, digits and ``._-/``: one key is notified once.
     title, body
         Plain text; the title is one line.
+    html
+        The body for those who read HTML; empty for the plain one.
+    attachments
+        For those whose channel takes files; the body says all that matters.
     """
 
     key: str
     severity: Severity
     title: str
     body: str
+    html: str = ""
+    attachments: tuple[Attachment, ...] = ()
 
 
 class Notifier(Protocol):

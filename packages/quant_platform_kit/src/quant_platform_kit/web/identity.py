@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 from quant_platform_kit.domain.errors import InvalidInput, QuantError
-from quant_platform_kit.runtime.settings import ServiceSettings
 
-__all__ = ["Forbidden", "IdentityCheck", "Unauthenticated"]
+__all__ = ["Forbidden", "IdentityCheck", "IdentitySettings", "Unauthenticated"]
 
 ISSUERS = ("https://accounts.google.com", "accounts.google.com")
 CERTS_SECONDS = 10
@@ -30,10 +29,34 @@ class KeysUnavailable(QuantError):
     """Whose token it is cannot be found out now."""
 
 
+class IdentitySettings(Protocol):
+    """Who may ask, as settings say it; without an audience, everybody may."""
+
+    @property
+    def oidc_audience(self) -> str | None:
+        """For whom tokens are made out: the service's own URL."""
+        ...
+
+    @property
+    def oidc_service_account(self) -> str | None:
+        """Who may trigger runs."""
+        ...
+
+    @property
+    def oidc_readers(self) -> tuple[str, ...]:
+        """Who else may read."""
+        ...
+
+    @property
+    def oidc_certs_url(self) -> str:
+        """Where the keys of tokens are."""
+        ...
+
+
 class IdentityCheck:
     """Lets the scheduler's service account trigger runs, and it and the named readers read reports."""
 
-    def __init__(self, settings: ServiceSettings) -> None:
+    def __init__(self, settings: IdentitySettings) -> None:
         self._settings = settings
         if self.required:
             _ = self._keys

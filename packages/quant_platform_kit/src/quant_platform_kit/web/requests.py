@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -15,7 +16,18 @@ from quant_platform_kit.domain.identity import Mode
 from quant_platform_kit.runtime.run_accounts import Trigger
 from quant_platform_kit.web.patience import REQUEST_SECONDS
 
-__all__ = ["LARGEST_BODY", "SCHEDULE_TIME", "TRIGGER", "TooLarge", "TooSlow", "read_schedule_time", "read_trigger"]
+__all__ = [
+    "LARGEST_BODY",
+    "SCHEDULE_TIME",
+    "TRIGGER",
+    "TooLarge",
+    "TooSlow",
+    "read_body",
+    "read_due",
+    "read_fields",
+    "read_schedule_time",
+    "read_trigger",
+]
 
 LARGEST_BODY = 16 * 1024
 SCHEDULE_TIME = "X-CloudScheduler-ScheduleTime"
@@ -66,16 +78,22 @@ def read_schedule_time(text: str) -> datetime:
 
 async def read_trigger(request: Request) -> Trigger:
     """Read what a request to run asks for; `InvalidInput` says what of it cannot be meant."""
-    body = await _body(request)
+    body = await read_body(request)
+    return Trigger(read_due(request), _mode(body))
+
+
+def read_due(request: Request) -> datetime:
+    """Read when a trigger was due (aware UTC); `InvalidInput` where its header is missing or cannot be meant."""
     times = request.headers.getlist(SCHEDULE_TIME)
     if not times:
         raise InvalidInput(f"{SCHEDULE_TIME} is missing: runs are named by it; trigger them with Cloud Scheduler")
     if len(times) > 1:
         raise InvalidInput(f"{SCHEDULE_TIME} is there {len(times)} times; a run has one")
-    return Trigger(read_schedule_time(times[0]), _mode(body))
+    return read_schedule_time(times[0])
 
 
-async def _body(request: Request) -> bytes:
+async def read_body(request: Request) -> bytes:
+    """Read a whole body; `TooLarge` and `TooSlow` say why it is not read."""
     announced = request.headers.get("Content-Length", "0")
     if not announced.isdecimal() or len(announced) > 9 or int(announced) > LARGEST_BODY:
         raise TooLarge(f"the body is {announced[:20]} bytes; at most {LARGEST_BODY} are read")
@@ -97,18 +115,31 @@ async def _read(request: Request) -> bytes:
     return bytes(body)
 
 
-def _mode(body: bytes) -> Mode | None:
+def read_fields(body: bytes, known: Collection[str], example: str) -> dict[str, object]:
+    """Read the fields of a body, none of an empty one; `InvalidInput` where it is no object, or has unknown ones.
+
+    Parameters
+    ----------
+    example
+        A body that can be meant, for the message.
+    """
     if not body.strip():
-        return None
+        return {}
     try:
         document = json.loads(body)
     except (ValueError, RecursionError):
-        raise InvalidInput('the body is not JSON; leave it empty or send {"mode": "probe"}') from None
+        raise InvalidInput(f"the body is not JSON; leave it empty or send {example}") from None
     if not isinstance(document, dict):
-        raise InvalidInput('the body is no JSON object; leave it empty or send {"mode": "probe"}')
+        raise InvalidInput(f"the body is no JSON object; leave it empty or send {example}")
     fields = cast("dict[str, object]", document)
-    if unknown := sorted(fields.keys() - {"mode"}):
-        raise InvalidInput(f'the body names {unknown[0][:60]!r}; only "mode" may be given')
+    if unknown := sorted(fields.keys() - {*known}):
+        may = " and ".join(f'"{name}"' for name in sorted(known))
+        raise InvalidInput(f"the body names {unknown[0][:60]!r}; only {may} may be given")
+    return fields
+
+
+def _mode(body: bytes) -> Mode | None:
+    fields = read_fields(body, ("mode",), '{"mode": "probe"}')
     try:
         return Mode(fields["mode"]) if "mode" in fields else None
     except ValueError:

@@ -11,7 +11,9 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from types import FrameType
+from typing import Protocol
 
 import uvicorn
 from fastapi import FastAPI
@@ -20,12 +22,11 @@ from loguru import logger
 from quant_platform_kit.adapters.logs import start_logging
 from quant_platform_kit.domain.errors import InvalidInput, QuantError
 from quant_platform_kit.runtime.service import Service
-from quant_platform_kit.runtime.settings import ServiceSettings
 from quant_platform_kit.runtime.stopping import StopSignal
 from quant_platform_kit.web.app import create_app
 from quant_platform_kit.web.patience import PatientProtocol
 
-__all__ = ["listen", "main", "serve"]
+__all__ = ["ListenSettings", "Serving", "listen", "main", "serve", "serve_process"]
 
 STANDARD_INPUT = 0
 GRACE_SECONDS, STOP_SECONDS = 6, 7.0
@@ -87,7 +88,43 @@ def _end() -> None:
     os._exit(0)
 
 
-def listen(settings: ServiceSettings) -> socket.socket:
+class ListenSettings(Protocol):
+    """Where a service listens, and how it logs."""
+
+    @property
+    def host(self) -> str:
+        """Address to listen on."""
+        ...
+
+    @property
+    def port(self) -> int:
+        """Port to listen on; 0 takes a free one."""
+        ...
+
+    @property
+    def log_format(self) -> str:
+        """``json`` or ``text``."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """An application to be served.
+
+    Attributes
+    ----------
+    says
+        What the log says of it once it listens, before ``on port N``.
+    make
+        Makes it, with the signal that tells it to stop.
+    """
+
+    settings: ListenSettings
+    says: str
+    make: Callable[[StopSignal], FastAPI]
+
+
+def listen(settings: ListenSettings) -> socket.socket:
     """Return a socket that listens where the settings say; `InvalidInput` where nobody can."""
     try:
         return socket.create_server((settings.host, settings.port), backlog=128)
@@ -98,8 +135,17 @@ def listen(settings: ServiceSettings) -> socket.socket:
 
 def serve(service: Service, listener: socket.socket) -> None:
     """Serve on a socket that listens, until SIGTERM or SIGINT."""
+    _serve(_serving(service), listener)
+
+
+def _serving(service: Service) -> Serving:
+    says = f"{service.name} runs {service.strategy.manifest.display_name}"
+    return Serving(service.settings, says, lambda stop: create_app(service, stop))
+
+
+def _serve(serving: Serving, listener: socket.socket) -> None:
     stop = StopSignal()
-    server = _Server(create_app(service, stop), stop)
+    server = _Server(serving.make(stop), stop)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, server.handle_exit)
     server.run([listener])
@@ -112,7 +158,12 @@ def _stop_at_eof() -> None:
 
 
 def main(compose: Callable[[], Service]) -> None:
-    """Serve what an app composes, and print ``{"port": N}`` once it listens.
+    """Serve what an app composes; see `serve_process`."""
+    serve_process(lambda: _serving(compose()))
+
+
+def serve_process(compose: Callable[[], Serving]) -> None:
+    """Serve an application until the process is told to stop, and print ``{"port": N}`` once it listens.
 
     Settings that cannot be meant end it with one line and status 1.
 
@@ -124,16 +175,16 @@ def main(compose: Callable[[], Service]) -> None:
             sys.exit(2)
         threading.Thread(target=_stop_at_eof, daemon=True).start()
     try:
-        service = compose()
-        start_logging(as_json=service.settings.log_format == "json")
+        serving = compose()
+        start_logging(as_json=serving.settings.log_format == "json")
         gc.freeze()
         gc.enable()
-        listener = listen(service.settings)
+        listener = listen(serving.settings)
         port = listener.getsockname()[1]
-        logger.info("{} runs {} on port {}", service.name, service.strategy.manifest.display_name, port)
+        logger.info("{} on port {}", serving.says, port)
         sys.stdout.write(json.dumps({"port": port}) + "\n")
         sys.stdout.flush()
-        serve(service, listener)
+        _serve(serving, listener)
     except QuantError as error:
         sys.stderr.write(f"quant: {' '.join(str(error).split())}\n")
         sys.exit(1)

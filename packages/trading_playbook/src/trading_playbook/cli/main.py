@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import typer
 
+from trading_playbook.cli import journal
 from trading_playbook.cli.backtest import backtest_command
+from trading_playbook.cli.watchdog import watchdog_command
 
 __all__ = ["app"]
 
 app = typer.Typer(help="The trading playbook: DP20, its journal and its figures.", no_args_is_help=True)
 app.command("backtest")(backtest_command)
+app.command("watchdog")(watchdog_command)
+app.add_typer(journal.app, name="journal")
 
 
 @app.callback()

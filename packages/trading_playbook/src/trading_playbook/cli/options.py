@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 import math
-from datetime import date
+from datetime import date, datetime, time
+from zoneinfo import ZoneInfo
 
 import typer
 from quant_platform_kit.cli.options import SYMBOL
 from quant_platform_kit.cli.output import notice
 from quant_platform_kit.domain.sessions import ExchangeCalendar
 
+from trading_playbook.config import Config, UnknownWriter
 from trading_playbook.costs import MOST_BASIS_POINTS
 from trading_playbook.dp20.parameters import BAR_MINUTES
 
-__all__ = ["bar_minutes", "basis_points", "reason", "sessions_asked", "symbol"]
+__all__ = [
+    "bar_minutes",
+    "basis_points",
+    "check_combination",
+    "configured",
+    "is_before",
+    "reason",
+    "sessions_asked",
+    "symbol",
+    "time_of_day",
+]
+
+NEW_YORK = ZoneInfo("America/New_York")
 
 
 def symbol(text: str) -> str:
@@ -50,6 +64,40 @@ def reason(text: str) -> str:
     if not text.strip():
         raise typer.BadParameter("a reason is asked for: say why the rows are replaced")
     return text.strip()
+
+
+def time_of_day(text: str) -> time:
+    """Read a time of the day, to the minute."""
+    try:
+        if len(text) == len("17:00"):
+            return time.fromisoformat(text)
+    except ValueError:
+        pass
+    raise typer.BadParameter(f"{text!r} is no time of the day; write it as 17:00")
+
+
+def is_before(bound: time | None, now: datetime) -> bool:
+    """Whether it is too early in New York; never without a bound."""
+    return bound is not None and now.astimezone(NEW_YORK).time() < bound
+
+
+def check_combination(*, today: bool, **given: object) -> None:
+    """Refuse options that do not go together."""
+    ranged, daily = ("start", "end", "replace", "html"), ("not_before",)
+    for name in ranged if today else daily:
+        if given[name] is not None:
+            option = f"--{name.replace('_', '-')}"
+            raise typer.BadParameter(f"{option} does not go with --today" if today else f"{option} goes with --today")
+    if not today and (given["start"] is None or given["end"] is None):
+        raise typer.BadParameter("give --start and --end, both, or --today")
+
+
+def configured(*, cloud: bool) -> Config:
+    """Return the settings; a writer that there is not is a mistake in what was typed."""
+    try:
+        return Config.from_env(cloud=cloud)
+    except UnknownWriter as error:
+        raise typer.BadParameter(str(error)) from None
 
 
 def sessions_asked(calendar: ExchangeCalendar, start: str, end: str, today: date) -> tuple[date, date]:

@@ -13,8 +13,9 @@ from rich.markup import escape
 from trading_playbook.backtest import Backtest
 from trading_playbook.costs import Costs
 from trading_playbook.figures import Figures, figures
-from trading_playbook.journal.merging import Merged, Written
+from trading_playbook.journal.merging import Written
 from trading_playbook.journal.record import TradeRecord
+from trading_playbook.writers.places import Result
 
 __all__ = ["Shown", "print_document", "print_tables"]
 
@@ -27,9 +28,8 @@ class Shown:
     """A back-test and what became of its rows."""
 
     symbol: str
-    output: Path
+    results: list[Result]
     tested: Backtest
-    merged: Merged
     costs: Costs
     page: Path | None
 
@@ -48,8 +48,9 @@ def print_tables(shown: Shown) -> None:
         for record in trades:
             listed.add_row(*_trade_cells(record))
         out.print(listed)
-    counts = ", ".join(f"{count} {outcome}" for outcome in Written if (count := shown.merged.count(outcome)))
-    out.print(f"{escape(str(shown.output))}: {counts}", soft_wrap=True)
+    for result in shown.results:
+        counts = ", ".join(f"{count} {outcome}" for outcome in Written if (count := result.count(outcome)))
+        out.print(f"{escape(result.place)}: {counts or 'not written'}", soft_wrap=True)
     if shown.page is not None:
         out.print(f"{escape(str(shown.page))}: the page", soft_wrap=True)
 
@@ -66,19 +67,26 @@ def print_document(shown: Shown) -> None:
             "symbol": shown.symbol,
             "start": records[0].trade_date,
             "end": records[-1].trade_date,
-            "output": str(shown.output),
             "page": None if shown.page is None else str(shown.page),
             "figures": found,
             "costs": {"mean_r": cost, "expectancy_after": after},
-            "rows": {outcome: shown.merged.count(outcome) for outcome in Written},
-            "conflicts": [
-                {"trade_date": result.record.trade_date, "differs": result.differs}
-                for result in shown.merged.results
-                if result.outcome is Written.CONFLICT
-            ],
+            "journals": [_journal(result) for result in shown.results],
             "warnings": shown.tested.warnings,
         }
     )
+
+
+def _journal(result: Result) -> dict[str, object]:
+    return {
+        "place": result.place,
+        "error": None if result.error is None else str(result.error),
+        "rows": {outcome: result.count(outcome) for outcome in Written},
+        "conflicts": [
+            {"trade_date": row.record.trade_date, "differs": row.differs}
+            for row in (result.merged.results if result.merged else ())
+            if row.outcome is Written.CONFLICT
+        ],
+    }
 
 
 def _figure_rows(found: Figures, cost: float | None = None) -> dict[str, str]:

@@ -9,7 +9,7 @@ from datetime import date, time
 from trading_playbook.dp20.outcome import Note
 from trading_playbook.journal.record import COLUMNS, TradeRecord
 
-__all__ = ["cells_of", "differences", "record_from"]
+__all__ = ["cell_of", "cells_of", "differences", "record_from"]
 
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,8})\.[0-9]{6}")
 _SYMBOL = re.compile(r"[A-Z0-9][A-Z0-9. -]{0,19}")
@@ -17,9 +17,22 @@ _NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 _TRUTHS = {"true": True, "false": False}
 
 
+def cell_of(value: object) -> str:
+    """Return the cell of a value."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return f"{value:.6f}"
+    if isinstance(value, time):
+        return f"{value:%H:%M}"
+    return value.isoformat() if isinstance(value, date) else str(value)
+
+
 def cells_of(record: TradeRecord) -> tuple[str, ...]:
     """Return the 18 cells of a row."""
-    return tuple(_text(getattr(record, name)) for name in COLUMNS)
+    return tuple(cell_of(getattr(record, name)) for name in COLUMNS)
 
 
 def differences(one: TradeRecord, other: TradeRecord) -> dict[str, tuple[str, str]]:
@@ -45,18 +58,6 @@ def record_from(cells: list[str]) -> TradeRecord:
         except (ValueError, KeyError):
             raise ValueError(f"column {name} has {text!r}, which no journal writes") from None
     return TradeRecord(**values)  # type: ignore[arg-type]
-
-
-def _text(value: object) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float):
-        return f"{value:.6f}"
-    if isinstance(value, time):
-        return f"{value:%H:%M}"
-    return value.isoformat() if isinstance(value, date) else str(value)
 
 
 def _number(text: str) -> float:

@@ -48,6 +48,9 @@ class FileSource:
         """Return the bars of a session; see `BarSource.bars`."""
         return self._sessions.of(day.date)
 
+    def check(self) -> None:
+        """Do nothing: the files have been read."""
+
     def closes(self, days: Sequence[date], session: date) -> FloatArray:
         """Return the closes of sessions; see `BarSource.closes`. The file has one basis for all sessions."""
         return np.array([self._closes.get(day, np.nan) for day in days], dtype=np.float64)

@@ -1,6 +1,7 @@
 """What a source of one symbol's bars owes."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from datetime import date
 from typing import Protocol
 
@@ -8,7 +9,7 @@ from trading_playbook.days import TradingDay
 from trading_playbook.dp20.bars import FloatArray, SessionBars
 from trading_playbook.sources.usage import Usage
 
-__all__ = ["BarSource"]
+__all__ = ["BarSource", "Opens"]
 
 
 class BarSource(Protocol):
@@ -39,9 +40,17 @@ class BarSource(Protocol):
         """
         ...
 
+    def check(self) -> None:
+        """Ask what a run asks first, and keep nothing; raises as `bars`."""
+        ...
+
     def closes(self, days: Sequence[date], session: date) -> FloatArray:
         """Return the closes of sessions, NaN where there is none, shape (len(days),).
 
         They are adjusted for splits and not for dividends, in the units of the bars of ``session``.
         """
         ...
+
+
+Opens = Callable[[], AbstractContextManager[BarSource]]
+"""Opens a source, whose connections end when its context is left."""

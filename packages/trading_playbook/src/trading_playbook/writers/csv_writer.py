@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from quant_platform_kit.adapters.durable_files import locked, store_errors, sync_folder, written_beside
-from quant_platform_kit.domain.digests import canonical_json
 from quant_platform_kit.domain.errors import InvalidInput
 
-from trading_playbook.journal.cells import cells_of
 from trading_playbook.journal.csv_form import parse, render
-from trading_playbook.journal.merging import Merged, Written, merge
-from trading_playbook.journal.record import COLUMNS, TradeRecord
+from trading_playbook.journal.merging import Merged, merge
+from trading_playbook.journal.record import TradeRecord
+from trading_playbook.writers.replacements import replacement_lines
+from trading_playbook.writers.writer import RowTaker
 
 __all__ = ["LOCK_SECONDS", "CSVTradeWriter"]
 
 LOCK_SECONDS = 10.0
 
 
-class CSVTradeWriter:
+class CSVTradeWriter(RowTaker):
     """Merges rows into a journal, whole or not at all.
 
     Writers of one folder wait for each other's lock in it. The new journal is a complete, synced file before it takes
@@ -37,32 +38,36 @@ class CSVTradeWriter:
     """
 
     def __init__(self, filepath: Path | str, replace: str | None = None, *, lock_seconds: float = LOCK_SECONDS) -> None:
+        super().__init__()
         self.path = Path(filepath)
         self._replace = replace
         self._lock_seconds = lock_seconds
-        self._records: list[TradeRecord] = []
 
-    def write_trade(self, record: TradeRecord) -> None:
-        """Take a row; see `TradeWriter.write_trade`."""
-        self._records.append(record)
+    @property
+    def place(self) -> str:
+        """Where the journal is; see `TradeWriter.place`."""
+        return str(self.path)
 
-    def finalize(self) -> Merged:
-        """Write all rows taken so far; see `TradeWriter.finalize`.
+    def read(self) -> list[TradeRecord]:
+        """Return the rows of the journal; see `TradeWriter.read`.
 
         Raises
         ------
         InvalidInput
             The file is a folder, or no journal.
         StoreError
-            It is locked for too long, or the operating system refuses.
+            The operating system refuses; of a write, also that it is locked for too long.
         """
-        with store_errors(str(self.path)), locked(self.path.parent, self._lock_seconds):
-            merged = merge(self._read(), self._records, replace=self._replace is not None)
+        with store_errors(self.place):
+            return self._read()
+
+    def _write(self, records: Sequence[TradeRecord]) -> Merged:
+        with store_errors(self.place), locked(self.path.parent, self._lock_seconds):
+            merged = merge(self._read(), records, replace=self._replace is not None)
             if merged.is_changed:
                 self._record_replacements(merged)
                 written_beside(self.path, render(merged.rows)).replace(self.path)
                 sync_folder(self.path.parent)
-        self._records = []
         return merged
 
     def _read(self) -> list[TradeRecord]:
@@ -75,17 +80,8 @@ class CSVTradeWriter:
         return parse(data, str(self.path))
 
     def _record_replacements(self, merged: Merged) -> None:
-        lines = b"".join(
-            canonical_json({"reason": self._replace, "old": _row(result.kept), "new": _row(result.record)}) + b"\n"
-            for result in merged.results
-            if result.outcome is Written.REPLACED and result.kept is not None
-        )
-        if lines:
+        if lines := replacement_lines(merged, self._replace):
             with self.path.with_name(f"{self.path.name}.replaced.jsonl").open("ab") as file:
                 file.write(lines)
                 file.flush()
                 os.fsync(file.fileno())
-
-
-def _row(record: TradeRecord) -> dict[str, str]:
-    return dict(zip(COLUMNS, cells_of(record), strict=True))
