@@ -1,10 +1,13 @@
-"""Journals of a test's own in Cloud Storage and in MongoDB."""
+"""Journals of a test's own in Cloud Storage and in MongoDB, and Alpaca with the dev days."""
 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -14,7 +17,10 @@ from pymongo import MongoClient
 from quant_platform_kit.adapters.gs_store import GsStore
 from trading_playbook.writers.gcs_writer import GCSTradeWriter
 from trading_playbook.writers.mongo_writer import MongoTradeWriter
+from venue_sandbox.stands.alpaca import AlpacaStand
 
+CHECKOUT = Path(__file__).resolve().parents[3]
+DATA_DIR = Path(os.environ.get("TEST_DATA_DIR") or CHECKOUT.parent / "shared" / "data")
 SECONDS = 10
 BLOB = "output/trades/trades.csv"
 
@@ -77,3 +83,13 @@ def mongo_journal(mongodb_url: str) -> Generator[MongoJournal]:
         name = f"test_{uuid4().hex}"
         yield MongoJournal(mongodb_url, client, name)
         client.drop_database(name)
+
+
+@pytest.fixture
+def stand() -> Generator[AlpacaStand]:
+    """Return a venue that has the dev days, on the Monday after them."""
+    bars, daily = DATA_DIR / "intraday_1min.parquet", DATA_DIR / "intraday_warmup_daily.csv"
+    if not bars.is_file():
+        pytest.skip(f"real prices are not here: {bars} does not exist; set TEST_DATA_DIR to the folder of prices")
+    with AlpacaStand(bars, daily, datetime(2025, 12, 1, 17, tzinfo=UTC)) as running:
+        yield running

@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Generator
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -15,20 +14,11 @@ from quant_platform_kit.domain.strategy import Adjustment
 from venue_sandbox.servers.launch import Server
 from venue_sandbox.stands.alpaca import AlpacaStand
 
-CHECKOUT = Path(__file__).resolve().parents[3]
-DATA_DIR = Path(os.environ.get("TEST_DATA_DIR") or CHECKOUT.parent / "shared" / "data")
+from .conftest import DATA_DIR
+
 RANGE = ("--symbol", "QQQ", "--start", "2025-09-01", "--end", "2025-11-04")
 QUANT = "from quant_platform_kit.cli.main import main; main()"
 CANARY = "canary-51d2-never-shown"
-
-
-@pytest.fixture
-def stand(tmp_path: Path) -> Generator[AlpacaStand]:
-    bars, daily = DATA_DIR / "intraday_1min.parquet", DATA_DIR / "intraday_warmup_daily.csv"
-    if not bars.is_file():
-        pytest.skip(f"real prices are not here: {bars} does not exist; set TEST_DATA_DIR to the folder of prices")
-    with AlpacaStand(bars, daily, datetime(2025, 12, 1, 17, tzinfo=UTC)) as running:
-        yield running
 
 
 def run(stand: AlpacaStand, folder: Path, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
