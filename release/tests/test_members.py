@@ -118,6 +118,41 @@ def test_what_only_a_service_has_is_refused_in_one_line(members: Rehearsal, line
     assert "\n" not in said
 
 
+MOVED = """\
+schedule = "nightly"
+service_account = "caller@rehearsal.iam.gserviceaccount.com"
+audience = "https://night-jobs"
+store = "file:///ledger"
+"""
+
+
+def test_a_member_with_a_trigger_is_a_service_without_profile_and_account(members: Rehearsal) -> None:
+    text = PROJECT.format(name="night-jobs", dependencies=f'"{KIT}"') + 'trigger = "/backtest"\n'
+    members.commit(f"{JOB}/pyproject.toml", text)
+    for lines, said in (
+        (MOVED, None),
+        (f"{MOVED}live = true\n", "it has no account; remove live"),
+        (f'{MOVED}profile = "dual_momentum"\n', "no profile runs on it, and it has no account; remove profile"),
+        ('schedule = "nightly"\n', "service_account, audience, store or store_env is missing"),
+    ):
+        members.write(f"release/bundles/{BUNDLE}.toml", bundle(lines))
+        found, workspace = read_bundle(find_bundle(members.root, BUNDLE)), read_workspace(members.git, "HEAD")
+        assert workspace.apps[JOB].trigger == "/backtest"
+        if said is None:
+            check_bundle(found, workspace, members.root)
+            assert [*found.moved] == ["night-jobs"]
+            continue
+        with pytest.raises(InvalidInput, match=said):
+            check_bundle(found, workspace, members.root)
+
+
+def test_a_trigger_beside_a_platform_is_refused(members: Rehearsal) -> None:
+    project = (members.root / "apps" / "ibkr" / "pyproject.toml").read_text()
+    members.commit("apps/ibkr/pyproject.toml", project.replace("[tool.release]", '[tool.release]\ntrigger = "/x"'))
+    with pytest.raises(InvalidInput, match=r"names trigger /x, and beside platform.toml it is /run; remove it"):
+        read_workspace(members.git, "HEAD")
+
+
 def test_two_members_of_one_folder_name_are_refused(members: Rehearsal) -> None:
     text = PROJECT.format(name="other-relay", dependencies=f'"{KIT}"')
     members.commit(f"{RELAY}/pyproject.toml", text)

@@ -44,7 +44,7 @@ run() {
     [[ $dry_run ]] || "$@"
 }
 
-environment=^@^GCS_BUCKET=$BUCKET@ALPACA_PAPER=true@WRITER_TYPE=gcs${MONGODB:+,mongodb}
+environment=^@^GCS_BUCKET=$BUCKET@STORE_URL=gs://$BUCKET/store@ALPACA_PAPER=true@WRITER_TYPE=gcs${MONGODB:+,mongodb}
 environment+=@IMAGE=$IMAGE@CLOUD_RUN_SERVICE=$service@LOG_FORMAT=json
 environment+=@OIDC_AUDIENCE=$audience@OIDC_SERVICE_ACCOUNT=$caller
 secrets=ALPACA_API_KEY=${ALPACA_KEY:-alpaca-api-key:1},ALPACA_SECRET_KEY=${ALPACA_SECRET:-alpaca-secret-key:1}

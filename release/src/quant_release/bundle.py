@@ -36,6 +36,8 @@ _OF_THE_PLATFORM = frozenset({"COMMIT_SHA", "K_CONFIGURATION", "K_REVISION", "K_
 """What image and Cloud Run set themselves; Cloud Run takes none of its own from a template."""
 _OF_AN_IMAGE = frozenset({"platform", "region", "project", "image"})
 """What the image of a member without ``platform.toml`` has."""
+_OF_A_PLATFORM = frozenset({"profile", "account_prefix", "account_region", "snapshot", "live"})
+"""What a service without ``platform.toml`` has not: it runs no profile and has no account."""
 _MOST_SERVICES, _LONGEST_SHOWN = 100, 200
 _NAMES_A_SECRET = "_SECRET_NAME"
 """Settings that end so hold the name of a secret, which the app reads itself."""
@@ -301,8 +303,10 @@ def _needed(bundle: Bundle, workspace: Workspace) -> set[str]:
 def _service_problems(
     service: Service, manifests: Mapping[str, StrategyManifest], app: App, root: Path
 ) -> Sequence[str]:
-    if not app.is_service:
+    if app.trigger is None:
         return _problems_of_image(service, app)
+    if not app.is_service:
+        return [*_problems_without_account(service, app), *_key_problems(service)]
     platform = read_platform(root / app.platform)
     problems = _key_problems(service)
     if service.profile is None:
@@ -330,6 +334,13 @@ def _problems_of_image(service: Service, app: App) -> list[str]:
         f"{app.folder} has no platform.toml: its image is built, no profile runs on it, and no release moves it; "
         f"remove {', '.join(given)}"
     ]
+
+
+def _problems_without_account(service: Service, app: App) -> list[str]:
+    """Return which keys only a service of a platform has, of one that is none."""
+    given = [name for name in type(service).model_fields if name in _OF_A_PLATFORM and getattr(service, name)]
+    said = f"{app.folder} has no platform.toml: no profile runs on it, and it has no account; remove {', '.join(given)}"
+    return [said] if given else []
 
 
 def _key_problems(service: Service) -> list[str]:

@@ -47,11 +47,11 @@ class Said:
 
     @classmethod
     def read(cls, document: Mapping[str, Any]) -> Said:
-        """Read a document; what an older version does not say is empty."""
+        """Read a document; what an older version does not say is empty, and the profile of a service that runs none."""
         packages = cast("Mapping[str, Mapping[str, Any]]", document["packages"])
         return cls(
-            *(str(document[name]) for name in ("service", "revision", "commit", "image", "profile", "display_name")),
-            input_mode=str(document["input_mode"]),
+            *(str(document[name]) for name in ("service", "revision", "commit", "image")),
+            *(str(document.get(name, "")) for name in ("profile", "display_name", "input_mode")),
             packages={name: str(one.get("commit") or "") for name, one in packages.items()},
             halts=tuple(map(str, document.get("halts", ()))),
             stale=tuple(map(str, document.get("stale_snapshot_settings", ()))),
@@ -98,9 +98,7 @@ class Addresses:
         CloudError
             An account's run did not end.
         """
-        headers = {"X-CloudScheduler-ScheduleTime": f"{self._clock.now():%Y-%m-%dT%H:%M:%SZ}"}
-        body = {"mode": "probe"}
-        document = self._document("POST", f"{address}/run", caller, _PROBE_SECONDS, json=body, headers=headers)
+        document = self.require_probe(f"{address}/run", caller)
         try:
             runs = cast("list[dict[str, Any]]", document["runs"])
             for run in runs:
@@ -109,6 +107,11 @@ class Addresses:
             return [{"account_id": run["account_id"], **run["report"]} for run in runs]
         except (KeyError, TypeError):
             raise CloudError(f"{address}/run is answered with something that is no report") from None
+
+    def require_probe(self, url: str, caller: Caller) -> dict[str, Any]:
+        """Let a service look at what its runs need, and return what it answers; `CloudError` if that is no 200."""
+        headers = {"X-CloudScheduler-ScheduleTime": f"{self._clock.now():%Y-%m-%dT%H:%M:%SZ}"}
+        return self._document("POST", url, caller, _PROBE_SECONDS, json={"mode": "probe"}, headers=headers)
 
     def _document(self, method: str, url: str, caller: Caller, seconds: float, **more: Any) -> dict[str, Any]:
         parts = urlsplit(url)

@@ -19,6 +19,8 @@ __all__ = ["LOCK", "App", "Package", "Workspace", "locked_version", "read_worksp
 LOCK = "uv.lock"
 ROOT = "pyproject.toml"
 PLATFORM = "platform.toml"
+RUN = "/run"
+"""What the job of a platform's service calls."""
 APPS, PACKAGES = "apps/", "packages/"
 
 
@@ -67,7 +69,10 @@ class App(NamedTuple):
     Attributes
     ----------
     is_service
-        Whether it has a ``platform.toml``: a service of a platform runs it. Others are built and never moved.
+        Whether it has a ``platform.toml``: a service of a platform runs it.
+    trigger
+        The path that a service's job calls: ``[tool.release] trigger`` where there is no platform. None of a member that
+        is built and never moved.
     uses
         The extras it needs of each shared package.
     extras
@@ -86,6 +91,7 @@ class App(NamedTuple):
     beside: tuple[str, ...]
     pins: Mapping[str, Pin] | None
     is_service: bool
+    trigger: str | None
 
     @property
     def requirements(self) -> str:
@@ -224,7 +230,7 @@ def _app(
     path: str, document: dict[str, Any], names: set[str], contents: Mapping[str, bytes], services: Collection[str]
 ) -> App:
     folder = path.rpartition("/")[0]
-    project, settings = document["project"], _settings(path, document, {"extras", "beside"})
+    project, settings = document["project"], _settings(path, document, {"extras", "beside", "trigger"})
     extras = tuple(settings.get("extras", ()))
     optional = project.get("optional-dependencies", {})
     if unknown := sorted(set(extras) - set(optional)):
@@ -246,7 +252,17 @@ def _app(
         tuple(settings.get("beside", ())),
         None if pinned is None else read_pins(pinned, f"{folder}/requirements.txt"),
         folder in services,
+        _trigger(path, settings, is_service=folder in services),
     )
+
+
+def _trigger(path: str, settings: Mapping[str, Any], *, is_service: bool) -> str | None:
+    named: str | None = settings.get("trigger")
+    if is_service and named is not None:
+        raise InvalidInput(
+            f"{path}: [tool.release] names trigger {named}, and beside {PLATFORM} it is {RUN}; remove it"
+        )
+    return RUN if is_service else named
 
 
 def _settings(path: str, document: dict[str, Any], known: set[str]) -> dict[str, Any]:

@@ -264,12 +264,21 @@ class Moves:
         said = self._require_said(state.deployed.address, state.serving, is_final=True)
         if said.stale:
             raise CloudError(f"settings of a snapshot are there, and the profile takes none: {', '.join(said.stale)}")
+        told = self._probed_accounts(said) if state.wanted.has_accounts else self._probed()
+        RevisionRecords(self._journal, state.full_name, state.serving).record("probed", told)
+
+    def _probed(self) -> str:
+        """Let a service without accounts look at what its run needs; what is not there is an error."""
+        state = self._state
+        state.world.addresses.require_probe(f"{state.deployed.address}{state.wanted.trigger}", state.caller)
+        return "all is there"
+
+    def _probed_accounts(self, said: Said) -> str:
         reports = self._reports()
         for report in reports:
             if wrong := _mistakes(report, said):
                 raise CloudError(f"the probe of account {report['account_id']}: {'; '.join(wrong)}")
-        told = "; ".join(f"{one['account_id']} {one['outcome']}: {', '.join(one['reasons'])}" for one in reports)
-        RevisionRecords(self._journal, state.full_name, state.serving).record("probed", told)
+        return "; ".join(f"{one['account_id']} {one['outcome']}: {', '.join(one['reasons'])}" for one in reports)
 
     def _reports(self) -> list[dict[str, Any]]:
         """Return the reports of a probe that looked: one that met an open run says so, and is made again."""

@@ -62,7 +62,7 @@ def commands_of(action: Action, state: ServiceState) -> Sequence[str]:
             return _switch_commands(state, changes(goal.code, goal.final), place)
         case Action.PROBE:
             body = '-H "X-CloudScheduler-ScheduleTime: $(date -u +%FT%TZ)" -d \'{"mode": "probe"}\''
-            return (f"{_curl(state)} {body} {state.deployed.address}/run",)
+            return (f"{_curl(state)} {body} {state.deployed.address}{state.wanted.trigger}",)
         case Action.OPEN:
             resume = (f"gcloud scheduler jobs resume {job}",) if state.owing or not state.job.paused else ()
             return (f"(lift halt {scope} in the ledger)", *resume)

@@ -70,11 +70,17 @@ class Wanted:
         Of the profile that it names, None if it names none.
     image
         The image to run, None before it is built.
+    trigger
+        The path that its job calls.
+    has_accounts
+        Whether it runs profiles on accounts. Without, the paused job is the whole hold, and a probe has no reports.
     """
 
     service: Service
     input_mode: str | None
     image: str | None
+    trigger: str
+    has_accounts: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,8 @@ class ServiceGuards:
 
     Parameters
     ----------
+    platform
+        None of a service that runs no profile and has no account.
     manifests
         Of the profiles that the code of the bundle knows, by name.
     built
@@ -40,7 +42,7 @@ class ServiceGuards:
     def __init__(
         self,
         state: ServiceState,
-        platform: PlatformDescription,
+        platform: PlatformDescription | None,
         manifests: Mapping[str, StrategyManifest],
         built: ImageRecord | None,
         pins: tuple[str, ...],
@@ -104,7 +106,7 @@ class ServiceGuards:
         return None
 
     def _profile(self) -> str | None:
-        if self._goes_back:
+        if self._goes_back or self._platform is None:
             return None
         known = _named(self._state, PROFILE)
         profile = known.value if known else None
@@ -150,7 +152,7 @@ class ServiceGuards:
         what = f"job {service.schedule}"
         if job.time_zone != ZONE:
             return f"{what} is in time zone {job.time_zone}: slots are of {ZONE}"
-        targets = {f"{address.rstrip('/')}/run" for address in state.deployed.addresses}
+        targets = {f"{address.rstrip('/')}{state.wanted.trigger}" for address in state.deployed.addresses}
         if job.target not in targets:
             return f"{what} calls {job.target or 'nothing'}, and {state.name} is at {', '.join(sorted(targets))}"
         for key, found, wanted in (
@@ -181,7 +183,7 @@ class ServiceGuards:
 
     def _obeys(self) -> str | None:
         state = self._state
-        if "release" in getattr(state.said, "halts", ()):
+        if not state.wanted.has_accounts or "release" in getattr(state.said, "halts", ()):
             return None
         if state.ledger.is_halted():
             return None

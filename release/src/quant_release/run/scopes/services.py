@@ -13,6 +13,7 @@ from quant_release.cloud.calls import NotThere
 from quant_release.cloud.templates import image_of
 from quant_release.cloud.world import ServiceWorld
 from quant_release.repository.versions import tag_name
+from quant_release.repository.workspace import RUN, App
 from quant_release.run.guards.services import ServiceGuards
 from quant_release.run.journal import Journal
 from quant_release.run.reading import Reading
@@ -56,9 +57,13 @@ class ServiceSteps:
             service = self.service(subject)
             manifest = catalog()[service.profile].manifest if service.profile else None
             built = self.images.recorded(Subject(Scope.IMAGE, service.image))
-            wanted = Wanted(service, manifest.input_mode if manifest else None, built.reference if built else None)
+            app, mode = self._app(service), manifest.input_mode if manifest else None
+            wanted = Wanted(service, mode, built.reference if built else None, app.trigger or RUN, app.is_service)
             self._states[subject.name] = ServiceState(self.world, self.tools.journal, self.course, subject.name, wanted)
         return self._states[subject.name]
+
+    def _app(self, service: Service) -> App:
+        return self.reading.observed.workspace.apps[service.platform]
 
     # --- where services are --------------------------------------------------------------------
 
@@ -75,11 +80,11 @@ class ServiceSteps:
 
     def _guards(self, subject: Subject) -> ServiceGuards:
         service, desired = self.service(subject), self.reading.desired
-        app = self.reading.observed.workspace.apps[service.platform]
+        app = self._app(service)
         pins = tuple(str(pin) for pin in desired.pins(app.name))
         return ServiceGuards(
             self.state(subject),
-            read_platform(self.reading.git.root / app.platform),
+            read_platform(self.reading.git.root / app.platform) if app.is_service else None,
             {profile: strategy.manifest for profile, strategy in catalog().items()},
             self.images.recorded(Subject(Scope.IMAGE, service.image)),
             pins,
@@ -151,7 +156,7 @@ class ServiceSteps:
             return Expected.again(subject.name, told, before)
         built = self.images.recorded(Subject(Scope.IMAGE, service.image))
         remote, versions = self.reading.observed.remote.tags, self.reading.desired.versions
-        uses = self.reading.observed.workspace.apps[service.platform].uses
+        uses = self._app(service).uses
         packages = {name: remote.get(tag_name(name, versions[name]), "") for name in uses}
         return Expected(
             subject.name,
