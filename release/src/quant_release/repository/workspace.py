@@ -71,8 +71,8 @@ class App(NamedTuple):
     is_service
         Whether it has a ``platform.toml``: a service of a platform runs it.
     trigger
-        The path that a service's job calls: ``[tool.release] trigger`` where there is no platform. None of a member that
-        is built and never moved.
+        The path that a service's job calls, without a platform ``[tool.release] trigger``; None of a member that is
+        built and never moved.
     uses
         The extras it needs of each shared package.
     extras

@@ -55,6 +55,8 @@ def answer(path: str, body: bytes) -> object:
         return version()
     if path == "/run":
         return run(body)
+    if path == "/backtest":
+        return {"mode": json.loads(body)["mode"], "faults": []}
     return {"ready": True} if path in ("/ready", "/health") else None
 
 

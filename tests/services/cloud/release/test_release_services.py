@@ -65,6 +65,27 @@ def test_nothing_that_somebody_has_halted_or_paused_is_opened(site: Site) -> Non
     assert site.job("ibkr-service").state.name == "PAUSED"
 
 
+@pytest.mark.parametrize("site", [ONE], indirect=True)
+def test_a_service_without_accounts_is_called_and_probed_at_its_own_trigger(site: Site) -> None:
+    rehearsal, manifest = site.made.rehearsal, "apps/ibkr/pyproject.toml"
+    rehearsal.git.run("rm", "--quiet", "apps/ibkr/platform.toml")
+    project = (rehearsal.root / manifest).read_text()
+    rehearsal.commit(
+        manifest, project.replace("[tool.release]", '[tool.release]\ntrigger = "/backtest"'), "No platform"
+    )
+    site.rewrite_bundle(f'profile = "{AFTER}"\n', "")
+    assert "job ibkr-service calls http" in site.refused()
+    job = site.job("ibkr-service")
+    job.http_target.uri = job.http_target.uri.replace("/run", "/backtest")
+    site.cloud.jobs.update_job(job=job)
+    assert "of ibkr-service failed: " in site.refused()  # its image is built by now, and nobody has said what it is
+    register_images(rehearsal, site.made.registry)
+    site.apply(resume=True)
+    assert site.taken == [(step, "ibkr-service") for step in STEPS]
+    assert site.version("ibkr-service")["commit"] == rehearsal.origin.last_touching("main", "apps/ibkr")
+    assert (site.job("ibkr-service").state.name, site.held()) == ("ENABLED", frozenset())
+
+
 def _other_zone(site: Site) -> None:
     job = site.job("ibkr-service")
     job.time_zone = "Europe/Berlin"
