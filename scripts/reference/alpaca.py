@@ -25,8 +25,8 @@ Generated from the code by `scripts/generate_reference.py`; the repository's che
 ALPACA_API_KEY=... ALPACA_SECRET_KEY=... quant playbook backtest --symbol QQQ --start 2025-09-01 --end 2025-11-04
 ```
 
-`python -m alpaca_app.playbook` is the same command, and without arguments [the service](playbook.md) that makes a row a day;
-with `--bars` and `--daily` files are read instead.
+`python -m alpaca_app.playbook` is the same command, and without arguments [the service](playbook.md) that makes a row
+a day; with `--bars` and `--daily` files are read instead.
 
 ## What is read
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from datetime import date
 from contextlib import nullcontext
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -86,9 +86,8 @@ def playbook(site: Site, postbox: Postbox) -> Playbook:
     def writers() -> list[CSVTradeWriter]:
         return [CSVTradeWriter(site.journal)]
 
-    return Playbook(
-        "QQQ", CALENDAR, site.clock, site.store, writers, lambda: nullcontext(site.source), telling, Dp20Parameters(), "sip"
-    )
+    made = (site.clock, site.store, writers, lambda: nullcontext(site.source), telling, Dp20Parameters(), "sip")
+    return Playbook("QQQ", CALENDAR, *made)
 
 
 def test_a_day_is_summed_up_once(tmp_path: Path) -> None:
