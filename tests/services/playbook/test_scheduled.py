@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 from collections.abc import Callable, Generator, Sequence
@@ -45,6 +46,7 @@ class Site:
     ports: set[int]
     source: FlatSource = field(default_factory=FlatSource)
     port: int = 0
+    _kept: socket.socket = field(default_factory=socket.socket)
     _running: tuple[uvicorn.Server, threading.Thread] | None = None
 
     @property
@@ -61,8 +63,10 @@ class Site:
     def start(self) -> None:
         """Begin to serve, at the port of before if there was one."""
         certificates = f"http://127.0.0.1:{self.scheduler.port}/oauth2/v3/certs"
-        config = Config(oidc_audience=AUDIENCE, oidc_service_account=CALLER, oidc_certs_url=certificates)
+        identity = {"oidc_audience": AUDIENCE, "oidc_service_account": CALLER, "oidc_certs_url": certificates}
+        config = Config.model_validate(identity)
         app = create_app(self.playbook, config, StopSignal())
+        self._kept.close()
         server = uvicorn.Server(uvicorn.Config(app, "127.0.0.1", self.port, log_config=None, lifespan="off"))
         thread = threading.Thread(target=server.run, daemon=True)
         thread.start()
@@ -74,11 +78,18 @@ class Site:
         self._running = server, thread
 
     def stop(self) -> None:
-        """End the service."""
+        """End the service; its port is kept, so that nobody else answers there."""
         if self._running is not None:
             server, thread = self._running
             server.should_exit, self._running = True, None
             thread.join(SECONDS)
+            self._kept = socket.socket()
+            self._kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            self._kept.bind(("127.0.0.1", self.port))
+
+    def close(self) -> None:
+        """Give the port back."""
+        self._kept.close()
 
     def call(self, method: str, path: str, document: Any = None) -> Any:
         answer = requests.request(method, f"http://127.0.0.1:{self.scheduler.port}{path}", json=document, timeout=60)
@@ -127,6 +138,7 @@ def site(start: Start, cloud_journal: CloudJournal, ports: set[int]) -> Generato
     yield open_
     for made in opened:
         made.stop()
+        made.close()
 
 
 @pytest.mark.parametrize(
