@@ -103,7 +103,7 @@ def test_what_cannot_be_done_has_its_status_and_writes_nothing(
     assert [service.post(known=False).status_code, service.get("/version", known=False).status_code] == [401, 401]
     assert service.post('{"symbol": "SPY"}').status_code == 400
     assert service.post("x" * 20_480).status_code == 413
-    stand.server.stop()
+    stand.arm("http_error", operation="bars", status=503, times=None)
     for body, words in (('{"mode": "probe"}', "the source: "), ("", "")):
         answer = service.post(body)
         said: dict[str, Any] = answer.json()
