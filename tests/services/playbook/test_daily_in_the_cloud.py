@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -62,7 +62,8 @@ def test_both_journals_get_the_row_and_the_attempts_are_in_the_bucket(
 ) -> None:
     at = (cloud_journal.endpoint, cloud_journal.bucket)
     writers = (cloud_journal.open(), mongo_journal.open())
-    assert [run(*at, writers), run(*at, writers)] == [Ending.WRITTEN, Ending.UNCHANGED]
+    later = DUE + timedelta(minutes=1)
+    assert [run(*at, writers), run(*at, writers, later)] == [Ending.WRITTEN, Ending.UNCHANGED]
     assert render(cloud_journal.open().read()) == render(mongo_journal.open().read())
     log = AttemptLog(open_store(f"gs://{cloud_journal.bucket}/store", endpoint=cloud_journal.endpoint), "QQQ")
     assert [each.ending for each in log.between(DUE.date(), DUE.date())] == [Ending.WRITTEN, Ending.UNCHANGED]
