@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import numpy as np
 import pytest
 from quant_platform_kit.adapters.calendar_tables import load_calendar
 from quant_platform_kit.adapters.clock import FrozenClock
@@ -16,11 +14,9 @@ from quant_platform_kit.adapters.stores import open_store
 from quant_platform_kit.domain.errors import StoreError
 from trading_playbook.attempts import AttemptLog, Ending
 from trading_playbook.daily.run import DailyPorts, run_session
-from trading_playbook.days import TradingDay
-from trading_playbook.dp20.bars import FloatArray, SessionBars
 from trading_playbook.dp20.parameters import Dp20Parameters
 from trading_playbook.journal.csv_form import render
-from trading_playbook.sources.usage import Usage
+from trading_playbook.testing.invented import InventedSource
 from trading_playbook.testing.writer_contract import row, written
 from trading_playbook.writers.gcs_writer import GCSTradeWriter
 from trading_playbook.writers.writer import TradeWriter
@@ -34,26 +30,9 @@ BUCKET, SECONDS = "bars", 6.0
 DUE = datetime(2025, 9, 15, 21, 0, tzinfo=UTC)
 
 
-@dataclass
-class FlatSource:
-    """Bars whose price never moves."""
-
-    symbol: str = "QQQ"
-    bar_minutes: int = 1
-    usage: Usage = field(default_factory=Usage)
-
-    def bars(self, day: TradingDay) -> SessionBars:
-        minutes = np.arange(day.minutes, dtype=np.int64)
-        flat = np.full(day.minutes, 100.0)
-        return SessionBars(minutes, flat, flat, flat, flat)
-
-    def closes(self, days: Sequence[date], session: date) -> FloatArray:
-        return np.full(len(days), 90.0)
-
-
 def run(endpoint: str, bucket: str, writers: Sequence[TradeWriter], due: datetime = DUE) -> Ending:
     log = AttemptLog(open_store(f"gs://{bucket}/store", endpoint=endpoint), "QQQ")
-    ports = DailyPorts(CALENDAR, FrozenClock(due), writers, FlatSource, log, Dp20Parameters())
+    ports = DailyPorts(CALENDAR, FrozenClock(due), writers, InventedSource, log, Dp20Parameters())
     return run_session(ports, due)[0].ending
 
 
