@@ -20,6 +20,8 @@ from trading_playbook.testing.invented import InventedSource
 
 DUE = datetime(2025, 9, 15, 21, 0, tzinfo=UTC)
 
+pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")  # Apprise imports it
+
 
 class Mailbox:
     """Keeps each message that is delivered; it may refuse them all."""
@@ -79,9 +81,7 @@ def test_the_summary_is_delivered_with_its_page_and_its_picture(
     assert image.get_content().startswith(b"\x89PNG")
 
 
-def test_a_server_that_refuses_fails_no_run_and_is_asked_again(
-    mail: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_server_that_refuses_fails_no_run(mail: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     mailbox, url = mail()
     mailbox.answer = "554 no"
     assert today(tmp_path, url, monkeypatch) is Ending.WRITTEN
