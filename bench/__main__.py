@@ -18,6 +18,7 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
             "release_status",
             "snapshots_load",
             "snapshots_backtest",
+            "playbook",
             "tq",
         )
     },
