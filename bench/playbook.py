@@ -48,26 +48,26 @@ def measure() -> dict[str, Any]:
     def ours() -> Backtest:
         return backtest(source, days, calendar, numbers)
 
-    def theirs(*, is_bare: bool = False) -> Any:
+    def theirs(*, on_arrays: bool = False) -> Any:
         with contextlib.redirect_stderr(io.StringIO()):
-            return playbook_peer.run(*frames, is_bare=is_bare)
+            return playbook_peer.run(*frames, on_arrays=on_arrays)
 
-    def bare() -> Any:
-        return theirs(is_bare=True)
+    def on_arrays() -> Any:
+        return theirs(on_arrays=True)
 
     _check_trades(ours(), theirs())
-    _check_trades(ours(), bare())
-    rounds = [(_seconds(ours, EACH), _seconds(theirs, 1), _seconds(bare, 1)) for _ in range(ROUNDS)]
-    faster, than_bare = (statistics.median(each[peer] / each[0] for each in rounds) for peer in (1, 2))
+    _check_trades(ours(), on_arrays())
+    rounds = [(_seconds(ours, EACH), _seconds(theirs, 1), _seconds(on_arrays, 1)) for _ in range(ROUNDS)]
+    faster, than_on_arrays = (statistics.median(each[peer] / each[0] for each in rounds) for peer in (1, 2))
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         commands = [_commands(Path(folder), number) for number in range(COMMANDS)]
     share = statistics.median(own / peer for own, peer in commands)
     return {
         "seconds": round(statistics.median(own for own, _, _ in rounds), 5),
         "peer_seconds": round(statistics.median(peer for _, peer, _ in rounds), 3),
-        "bare_peer_seconds": round(statistics.median(peer for _, _, peer in rounds), 3),
+        "peer_on_arrays_seconds": round(statistics.median(peer for _, _, peer in rounds), 3),
         "times_faster": round(faster, 1),
-        "times_faster_than_bare": round(than_bare, 1),
+        "times_faster_than_on_arrays": round(than_on_arrays, 1),
         "bound": FASTER_BOUND,
         "command_seconds": round(statistics.median(own for own, _ in commands), 2),
         "peer_script_seconds": round(statistics.median(peer for _, peer in commands), 2),

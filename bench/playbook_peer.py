@@ -1,5 +1,8 @@
 """DP20 as one writes it for the package ``backtesting``: a `Strategy` on minutes, which is asked at every bar.
 
+`Dp20` decides bar by bar, from the package's own data; it is handed what the next bar's open and minute are, because an
+order is sent before it. `Dp20OnArrays` has everything worked out with pandas before the first bar, and looks it up.
+
 ``python -m bench.playbook_peer BARS DAILY OUTPUT`` is a bare script with it: read, run, write the trades.
 """
 
@@ -14,6 +17,7 @@ backtesting: Any = import_module("backtesting")
 
 SYMBOL, CASH = "QQQ", 1_000_000
 BAR, EMA, ATR, SMA = 2, 20, 14, 200
+MORNING, NIGHT = 570, 1440
 OPENS, CLOSES, LEAVES = 30, 60, 5
 STRENGTH, STOP, TOLERANCE = 0.60, 1.2, 1e-9
 HALF_DAYS = {"2025-11-28": 210}
@@ -31,23 +35,88 @@ def read(bars: str, daily: str) -> tuple[Any, Any]:
     return minutes[list(COLUMNS.values())].astype("f8"), pd.Series(before)
 
 
-def run(minutes: Any, before: Any, *, is_bare: bool = False) -> Any:
-    """Return the trades; bare without the package's own indicators."""
-    strategy = type("Dp20", (Dp20,), {"before": before, "is_bare": is_bare})
+def run(minutes: Any, before: Any, *, on_arrays: bool = False) -> Any:
+    """Return the trades."""
+    strategy = type("Peer", (Dp20OnArrays if on_arrays else Dp20,), {"before": before})
     return backtesting.Backtest(minutes, strategy, cash=CASH).run()["_trades"]
 
 
 class Dp20(backtesting.Strategy):
-    """The rules; what they look at are indicators, as in the package's documentation, or plain arrays."""
+    """The rules, bar by bar."""
 
     before: Any
-    is_bare: bool
+
+    def init(self) -> None:
+        """Take what the package does not show: the next bar, and the first one of all, at which it does not ask."""
+        index, opens = self.data.index, self.data.Open
+        minute = np.asarray(index.hour * 60 + index.minute) - MORNING
+        is_last = np.append(index[1:].normalize() != index[:-1].normalize(), True)
+        self.next_minute = np.where(is_last, 2 * NIGHT, np.append(minute[1:], 0))
+        self.next_open = np.append(opens[1:], np.nan)
+        self.day = None
+        self._take(0, index[0], *(float(column[0]) for column in self._columns()))
+
+    def next(self) -> None:
+        """Take in a minute."""
+        data = self.data
+        self._take(len(data) - 1, data.index[-1], *(column[-1] for column in self._columns()))
+
+    def _columns(self) -> Any:
+        data = self.data
+        return data.Open, data.High, data.Low, data.Close
+
+    def _take(self, now: int, time: Any, *prices: float) -> None:
+        if time.date() != self.day:
+            self.day, self.count, self.slot = time.date(), 0, None
+            self.stage = "calm" if prices[0] > self.before[time.normalize()] else "over"
+            self.leaves = HALF_DAYS.get(str(self.day), 390) - LEAVES
+        minute = time.hour * 60 + time.minute - MORNING
+        following = self.next_minute[now]
+        if self.position and minute < self.leaves <= following:
+            self.position.close()
+        _, high, low, close = prices
+        if self.slot is not None:
+            high, low = max(self.slot[0], high), min(self.slot[1], low)
+        self.slot = (high, low, close)
+        if following // BAR != minute // BAR:
+            self._end(minute // BAR * BAR, high, low, close)
+            if self.stage == "confirmed":
+                self.stage = "over"
+                self.buy(size=1, sl=self.next_open[now] - STOP * self.atr)
+            self.slot = None
+
+    def _end(self, start: int, high: float, low: float, close: float) -> None:
+        """Judge a bar that has ended."""
+        self.count += 1
+        if self.count == 1:
+            self.ema, self.atr = close, high - low
+        else:
+            reach, known = max(high, self.close) - min(low, self.close), min(self.count, ATR)
+            self.ema += 2 / (EMA + 1) * (close - self.ema)
+            self.atr = ((known - 1) * self.atr + reach) / known
+        self.close = close
+        if start < OPENS or self.stage == "over":
+            return
+        if start + BAR > CLOSES:
+            self.stage = "over"
+        elif self.stage == "calm" and close < self.ema - TOLERANCE:
+            self.stage = "armed"
+        elif self.stage == "armed" and close > self.ema + TOLERANCE and _is_strong(high, low, close):
+            self.stage = "reversed"
+        elif self.stage == "reversed":
+            self.stage = "armed" if close < self.ema - TOLERANCE else "confirmed"
+
+
+class Dp20OnArrays(backtesting.Strategy):
+    """The rules, looked up."""
+
+    before: Any
 
     def init(self) -> None:
         """Fold the minutes, and find the mean of closes and the average true range of every session."""
         frame = self.data.df
         day = frame.index.normalize()
-        minute = ((frame.index - day).total_seconds() // 60).astype(int) - 570
+        minute = ((frame.index - day).total_seconds() // 60).astype(int) - MORNING
         slot = pd.Series(minute // BAR, frame.index)
         ends = np.append((slot.to_numpy()[1:] != slot.to_numpy()[:-1]) | (day[1:] != day[:-1]), True)
         folded = frame.groupby([day, slot.to_numpy()], sort=False).agg(
@@ -58,17 +127,16 @@ class Dp20(backtesting.Strategy):
         high, low = np.fmax(folded.High.to_numpy(), last), np.fmin(folded.Low.to_numpy(), last)
         ranges = pd.Series(high - low, folded.index).groupby(level=0, sort=False)
         ema = of_day.transform(lambda each: each.ewm(span=EMA, adjust=False).mean())
-        self.ema = self._kept(_spread(ends, ema))
-        self.atr = self._kept(_spread(ends, ranges.transform(lambda each: _wilder(each.to_numpy()))))
-        self.high, self.low = self._kept(_spread(ends, folded.High)), self._kept(_spread(ends, folded.Low))
-        self.starts, self.ends = self._kept(minute // BAR * BAR), self._kept(ends)
-        self.first = self._kept(np.append(True, day[1:] != day[:-1]))
-        trend = frame.Open.to_numpy() > self.before.reindex(day).to_numpy()
-        self.trend = self._kept(trend)
+        self.ema = _spread(ends, ema)
+        self.atr = _spread(ends, ranges.transform(lambda each: _wilder(each.to_numpy())))
+        self.high, self.low = _spread(ends, folded.High), _spread(ends, folded.Low)
+        self.starts, self.ends = minute // BAR * BAR, ends
+        self.first = np.append(True, day[1:] != day[:-1])
+        self.trend = frame.Open.to_numpy() > self.before.reindex(day).to_numpy()
         leaves = np.array([HALF_DAYS.get(str(each.date()), 390) - LEAVES for each in day])
-        self.leaving = self._kept(np.append((minute[1:] >= leaves[1:]) & (minute[:-1] < leaves[:-1]), False))
-        self.next_open = self._kept(np.append(frame.Open.to_numpy()[1:], np.nan))
-        self.stage = "calm" if trend[0] else "over"  # the package never asks at the first bar of all
+        self.leaving = np.append((minute[1:] >= leaves[1:]) & (minute[:-1] < leaves[:-1]), False)
+        self.next_open = np.append(frame.Open.to_numpy()[1:], np.nan)
+        self.stage = "calm" if self.trend[0] else "over"  # the package never asks at the first bar of all
 
     def next(self) -> None:
         """Judge the bar that has ended, if one has."""
@@ -86,19 +154,16 @@ class Dp20(backtesting.Strategy):
         close, ema = self.data.Close[-1], self.ema[now]
         if self.stage == "calm" and close < ema - TOLERANCE:
             self.stage = "armed"
-        elif self.stage == "armed" and close > ema + TOLERANCE and self._is_strong(now, close):
+        elif self.stage == "armed" and close > ema + TOLERANCE and _is_strong(self.high[now], self.low[now], close):
             self.stage = "reversed"
         elif self.stage == "reversed":
             self.stage = "armed" if close < ema - TOLERANCE else "over"
             if self.stage == "over":
                 self.buy(size=1, sl=self.next_open[now] - STOP * self.atr[now])
 
-    def _is_strong(self, now: int, close: float) -> bool:
-        reach = self.high[now] - self.low[now]
-        return reach > TOLERANCE and (close - self.low[now]) / reach > STRENGTH + TOLERANCE
 
-    def _kept(self, values: Any) -> Any:
-        return values if self.is_bare else self.I(lambda: values, plot=False)
+def _is_strong(high: float, low: float, close: float) -> bool:
+    return high - low > TOLERANCE and (close - low) / (high - low) > STRENGTH + TOLERANCE
 
 
 def _spread(ends: Any, values: Any) -> Any:
