@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[3]
-RUNS = "10"
 
 
 def campaign(*options: str) -> dict[str, Any]:
     done = subprocess.run(
-        [sys.executable, "-m", "chaos.playbook", "--runs", RUNS, *options],
+        [sys.executable, "-m", "chaos.playbook", *options],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -26,11 +25,11 @@ def campaign(*options: str) -> dict[str, Any]:
 
 
 def test_runs_that_are_killed_leave_one_row_a_session() -> None:
-    told = campaign("--writer", "csv")
+    told = campaign("--writer", "csv", "--runs", "10")
     assert (told["met"], told["faults"]) == (True, {}), told
     assert told["kills"]["boundary"] > 0
     assert told["reads"] > 0
 
 
 def test_a_file_without_its_lock_is_caught() -> None:
-    assert campaign("--mutant", "no-lock")["met"]
+    assert campaign("--mutant", "no-lock", "--runs", "100")["met"]
