@@ -137,16 +137,16 @@ def reading(place: Place) -> Generator[Heard]:
     """Read a journal every 5 ms in a process of its own; what it saw is there when the context has ended."""
     fork = get_context("fork")
     ended, told = fork.Event(), fork.SimpleQueue()
-    process = fork.Process(target=lambda: told.put(_read(place, ended)))
+    process = fork.Process(target=lambda: told.put(_read(place, ended)), daemon=True)
     process.start()
     heard = Heard()
     try:
         yield heard
     finally:
         ended.set()
-        seen: Heard = told.get()
-        heard.reads, heard.unreachable, heard.faults = seen.reads, seen.unreachable, seen.faults
         process.join()
+        seen: Heard = Heard(faults=Counter({"the reader failed": 1})) if told.empty() else told.get()
+        heard.reads, heard.unreachable, heard.faults = seen.reads, seen.unreachable, seen.faults
 
 
 def _read(place: Place, ended: Any) -> Heard:

@@ -27,7 +27,7 @@ from chaos.playbook.points import Passage
 __all__ = ["CALENDAR", "NEVER", "Doom", "Run", "Task", "start"]
 
 CALENDAR = load_calendar("XNYS")
-GIVE_UP_SECONDS = 120.0
+GIVE_UP_SECONDS = 600.0
 _fork = get_context("fork")
 
 
@@ -118,7 +118,7 @@ class Run:
 def start(task: Task, number: int, doom: Doom = NEVER) -> Run:
     """Start a run; the number, one of its own, is its minute after the bars are there."""
     files = task.place.folder / f"run-{number:03}"
-    process = _fork.Process(target=_work, args=(task, number, doom, files))
+    process = _fork.Process(target=_work, args=(task, number, doom, files), daemon=True)
     process.start()
     return Run(task, process, files)
 
