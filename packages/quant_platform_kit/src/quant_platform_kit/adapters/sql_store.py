@@ -6,9 +6,10 @@ import secrets
 import sqlite3
 import time
 import weakref
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,6 +24,7 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
+    TextClause,
     bindparam,
     create_engine,
     event,
@@ -31,7 +33,7 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, SQLAlchemyError
 
 from quant_platform_kit.adapters.durable_files import make_folders
 from quant_platform_kit.adapters.limited_answers import limit_answers
@@ -66,6 +68,9 @@ _CREATE = text(
 _REPLACE = text(
     "UPDATE versioned_objects SET data = :data, generation = :own, updated_at = CURRENT_TIMESTAMP "
     "WHERE key = :key AND generation = :expected"
+)
+_GENERATIONS = select(_OBJECTS.c.key, _OBJECTS.c.generation).where(
+    _OBJECTS.c.key.in_(bindparam("keys", expanding=True))
 )
 _GET = select(_OBJECTS.c.data, _OBJECTS.c.generation).where(_OBJECTS.c.key == bindparam("key"))
 _KEYS = select(_OBJECTS.c.key).order_by(_OBJECTS.c.key)
@@ -105,6 +110,28 @@ class SqlStore:
     def create(self, key: str, data: bytes) -> int:
         """Write an object that must not exist; see `VersionedStore.create`."""
         return self._write(_CREATE, key, data, 0)
+
+    def create_all(self, objects: Mapping[str, bytes]) -> None:
+        """Write objects that must not exist, all of them or none; see `BatchStore.create_all`."""
+        for key in objects:
+            check_key(key)
+        own = {key: 1 + secrets.randbits(STEP_BITS) for key in objects}
+        values = {
+            name: value
+            for number, (key, data) in enumerate(objects.items())
+            for name, value in ((f"key{number}", key), (f"data{number}", data), (f"own{number}", own[key]))
+        }
+
+        def write(connection: Connection) -> None:
+            try:
+                connection.execute(_create_all(len(objects)), values)
+            except IntegrityError:
+                found = dict(connection.execute(_GENERATIONS, {"keys": list(own)}).tuples().all())
+                if found != own:  # a write whose answer was lost is there as a whole
+                    taken = sorted(key for key, generation in found.items() if generation != own[key])
+                    raise Conflict(f"{', '.join(taken)} exists; expected was no object") from None
+
+        self._ask(f"objects {', '.join(objects)}", write)
 
     def replace(self, key: str, data: bytes, generation: int) -> int:
         """Overwrite an object of a known generation; see `VersionedStore.replace`."""
@@ -160,6 +187,13 @@ class SqlStore:
                     raise
             with self._engine.connect() as connection:
                 return question(connection)
+
+
+@cache
+def _create_all(count: int) -> TextClause:
+    """Return the statement that writes so many objects: it fails as a whole."""
+    rows = ", ".join(f"(:key{number}, :data{number}, :own{number}, CURRENT_TIMESTAMP)" for number in range(count))
+    return text(f"INSERT INTO versioned_objects (key, data, generation, updated_at) VALUES {rows}")
 
 
 def _require_own(connection: Connection, key: str, own: int, expected: int) -> None:

@@ -1,9 +1,10 @@
 """The store every durable fact lives in."""
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
-__all__ = ["Stored", "VersionedStore"]
+__all__ = ["BatchStore", "Stored", "VersionedStore"]
 
 
 class Stored(NamedTuple):
@@ -50,4 +51,19 @@ class VersionedStore(Protocol):
 
     def keys(self, prefix: str) -> list[str]:
         """Return every key that starts with ``prefix``, ascending."""
+        ...
+
+
+@runtime_checkable
+class BatchStore(Protocol):
+    """A store that writes several objects in one step."""
+
+    def create_all(self, objects: Mapping[str, bytes]) -> None:
+        """Write objects that must not exist, by key: all of them, or none.
+
+        Raises
+        ------
+        Conflict
+            One of them exists.
+        """
         ...
