@@ -98,7 +98,7 @@ async def _execute(context: Context, watch: Stopwatch) -> None:
             watch.begin()
 
     context.reached = reached
-    watch.watch(lambda: context.metrics.figures.handled)
+    watch.watch(lambda: context.metrics.figures.handled if context.metrics.figures is not None else 0)
     await executor.run(context)
 
 

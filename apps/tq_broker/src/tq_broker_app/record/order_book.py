@@ -21,7 +21,7 @@ from quant_platform_kit.adapters.store_keys import is_key
 from quant_platform_kit.domain.errors import Conflict, Damaged, Refused
 from quant_platform_kit.domain.orders import OrderState
 from quant_platform_kit.domain.runs import OrderRecord, Transition
-from quant_platform_kit.ports.versioned_store import VersionedStore
+from quant_platform_kit.ports.versioned_store import Keys, VersionedStore
 from quant_platform_kit.services.record.chain import append
 from quant_platform_kit.services.record.objects import decode, encode
 from quant_platform_kit.services.record.order_steps import OrderSteps
@@ -126,10 +126,20 @@ class OrderBook:
         except Conflict:
             return
 
-    def cancel_intended(self, plan: ParentPlan, child: Child) -> bool:
-        """Whether an order, or the child of it, is to be cancelled."""
-        ids = {plan.wanted.order_id, child.order_id}
-        return any(self._store.get(f"{self._root}/cancels/{order_id}") for order_id in ids)
+    def cancel_prefix(self, plan: ParentPlan) -> str:
+        """Return what the keys of all cancels of an order begin with, and perhaps those of others."""
+        return f"{self._root}/cancels/{plan.wanted.order_id}"
+
+    def cancel_intended(self, plan: ParentPlan, child: Child, keys: Keys | None = None) -> bool:
+        """Whether an order, or the child of it, is to be cancelled.
+
+        Parameters
+        ----------
+        keys
+            What has those that begin with `cancel_prefix`; the store if None.
+        """
+        wanted = {f"{self._root}/cancels/{order_id}" for order_id in (plan.wanted.order_id, child.order_id)}
+        return not wanted.isdisjoint((keys or self._store).keys(self.cancel_prefix(plan)))
 
     def cancels(self) -> frozenset[str]:
         """Return the ids of all orders that were ever to be cancelled; one listing."""

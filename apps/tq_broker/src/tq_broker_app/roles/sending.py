@@ -14,8 +14,10 @@ from loguru import logger
 from quant_platform_kit.domain.errors import Conflict, LeaseLost
 from quant_platform_kit.domain.orders import ExecutionReport, OrderState
 from quant_platform_kit.domain.runs import OrderRecord, Transition
+from quant_platform_kit.ports.versioned_store import Keys
 from quant_platform_kit.runtime.gathering import Gathering
-from quant_platform_kit.services.operate.switches import switched_off
+from quant_platform_kit.services.operate.switches import switch_prefixes, switched_off
+from quant_platform_kit.services.record.listing import Listing
 from quant_platform_kit.services.record.objects import encode
 from quant_platform_kit.services.record.order_steps import followed
 
@@ -250,7 +252,10 @@ class Sender:
         return Transition(OrderState.SENT, self.right.epoch, self.parts.clock.now())
 
     def _objections(self, plan: ParentPlan, child: Child, *, look: bool) -> tuple[list[str] | None, bool]:
-        return self._switches() if look else None, self.book.cancel_intended(plan, child)
+        """List, in one step, whether a child is to be cancelled, and the switches if they are to be looked at."""
+        switches = switch_prefixes(self.parts.settings.tq.mode) if look else ()
+        listing = Listing(self.parts.store, (self.book.cancel_prefix(plan), *switches))
+        return self._switches(listing) if look else None, self.book.cancel_intended(plan, child, listing)
 
     async def _answered(self, plan: ParentPlan, child: Child, record: OrderRecord) -> Brought:
         seconds = self.parts.settings.submitter.answer_seconds
@@ -341,9 +346,9 @@ class Sender:
         while len(self._recent) > self.parts.settings.orders.max_actions_per_second:
             self._recent.popleft()
 
-    def _switches(self) -> list[str]:
+    def _switches(self, keys: Keys | None = None) -> list[str]:
         tq = self.parts.settings.tq
-        return switched_off(self.parts.store, tq.service, self.book.account_id, tq.mode)
+        return switched_off(keys or self.parts.store, tq.service, self.book.account_id, tq.mode)
 
     async def _end(self, plan: ParentPlan, record: OrderRecord, note: str) -> OrderRecord:
         self.parts.figures.count("orders", outcome="not sent")

@@ -6,7 +6,7 @@ import secrets
 import sqlite3
 import time
 import weakref
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cache
@@ -126,10 +126,11 @@ class SqlStore:
             try:
                 connection.execute(_create_all(len(objects)), values)
             except IntegrityError:
-                found = dict(connection.execute(_GENERATIONS, {"keys": list(own)}).tuples().all())
+                rows = connection.execute(_GENERATIONS, {"keys": list(own)})
+                found = {row.key: row.generation for row in rows}
                 if found != own:  # a write whose answer was lost is there as a whole
-                    taken = sorted(key for key, generation in found.items() if generation != own[key])
-                    raise Conflict(f"{', '.join(taken)} exists; expected was no object") from None
+                    taken = [f"{key} has generation {one}" for key, one in sorted(found.items()) if one != own[key]]
+                    raise Conflict(f"{', '.join(taken)}; expected was no object") from None
 
         self._ask(f"objects {', '.join(objects)}", write)
 
@@ -158,10 +159,23 @@ class SqlStore:
         check_prefix(prefix)
         statement, values = _KEYS, dict[str, str]()
         if prefix:
-            statement, values = _KEYS_BETWEEN, {"prefix": prefix, "behind": prefix[:-1] + chr(ord(prefix[-1]) + 1)}
+            statement, values = _KEYS_BETWEEN, {"prefix": prefix, "behind": _behind(prefix)}
         return list(
             self._ask(f"keys {prefix}*", lambda connection: connection.execute(statement, values).scalars().all())
         )
+
+    def keys_of(self, prefixes: Sequence[str]) -> list[str]:
+        """Return every key with one of some prefixes; see `BatchStore.keys_of`."""
+        for prefix in prefixes:
+            check_prefix(prefix)
+        values = {
+            name: value
+            for number, prefix in enumerate(prefixes)
+            for name, value in ((f"prefix{number}", prefix), (f"behind{number}", _behind(prefix)))
+        }
+        statement, what = _keys_of(len(prefixes)), ", ".join(f"{prefix}*" for prefix in prefixes)
+        found = self._ask(f"keys {what}", lambda connection: connection.execute(statement, values).scalars().all())
+        return sorted(found)
 
     def _write(self, statement: Executable, key: str, data: bytes, expected: int) -> int:
         """Write an object that must have an expected generation, 0 for none; return the new one."""
@@ -194,6 +208,22 @@ def _create_all(count: int) -> TextClause:
     """Return the statement that writes so many objects: it fails as a whole."""
     rows = ", ".join(f"(:key{number}, :data{number}, :own{number}, CURRENT_TIMESTAMP)" for number in range(count))
     return text(f"INSERT INTO versioned_objects (key, data, generation, updated_at) VALUES {rows}")
+
+
+@cache
+def _keys_of(count: int) -> TextClause:
+    """Return the statement that lists so many ranges of keys, each from the index."""
+    return text(
+        " UNION ALL ".join(
+            f"SELECT key FROM versioned_objects WHERE key >= :prefix{number} AND key < :behind{number}"
+            for number in range(count)
+        )
+    )
+
+
+def _behind(prefix: str) -> str:
+    """Return the first text behind all that start with a prefix."""
+    return prefix[:-1] + chr(ord(prefix[-1]) + 1)
 
 
 def _require_own(connection: Connection, key: str, own: int, expected: int) -> None:

@@ -1,10 +1,10 @@
 """The store every durable fact lives in."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple, Protocol, runtime_checkable
 
-__all__ = ["BatchStore", "Stored", "VersionedStore"]
+__all__ = ["BatchStore", "Keys", "Stored", "VersionedStore"]
 
 
 class Stored(NamedTuple):
@@ -56,7 +56,7 @@ class VersionedStore(Protocol):
 
 @runtime_checkable
 class BatchStore(Protocol):
-    """A store that writes several objects in one step."""
+    """A store that writes or lists several things in one step."""
 
     def create_all(self, objects: Mapping[str, bytes]) -> None:
         """Write objects that must not exist, by key: all of them, or none.
@@ -66,4 +66,16 @@ class BatchStore(Protocol):
         Conflict
             One of them exists.
         """
+        ...
+
+    def keys_of(self, prefixes: Sequence[str]) -> list[str]:
+        """Return every key that starts with one of some prefixes, ascending; no prefix begins with another."""
+        ...
+
+
+class Keys(Protocol):
+    """Whatever says which keys there are: a store, or what was listed of one."""
+
+    def keys(self, prefix: str) -> list[str]:
+        """Return every key that starts with ``prefix``, ascending."""
         ...
