@@ -8,7 +8,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from event_trading_app.archive.archiver import Archiver
@@ -28,7 +28,7 @@ from quant_platform_kit.adapters.snapshot_stores import open_snapshots
 from quant_platform_kit.events.bus import Membership, Outgoing, Received
 from quant_platform_kit.events.stages import Durable, Flow, Hooks, Transform
 
-LOOK_SECONDS = 0.002
+LOOK_SECONDS = 0.01
 
 
 class Stopwatch:
@@ -81,14 +81,15 @@ async def _archive(context: Context, stage: str, watch: Stopwatch) -> None:
         Files(open_snapshots(settings.archive_url)), context.clock, settings.archive_rows, settings.archive_seconds
     )
 
-    async def handle(message: Received) -> None:
+    async def handle_all(messages: Sequence[Received]) -> None:
         watch.begin()
-        await archiver.handle(message)
+        await archiver.handle_all(messages)
 
     flow = Flow(settings.archive_rows * 2, settings.archive_rows * 2, GRACE_SECONDS)
     member = Membership(stage, settings.bus, (Topic.RAW_QUOTE.value,))
     watch.watch(lambda: archiver.counted)
-    work = Durable(member, handle, context.clock, flow=flow, hooks=Hooks(archiver.assigned, archiver.revoked))
+    hooks = Hooks(archiver.assigned, archiver.revoked)
+    work = Durable(member, archiver.handle, context.clock, flow=flow, hooks=hooks, handle_all=handle_all)
     await asyncio.gather(work.run(), archiver.run(context.stop))
 
 

@@ -108,6 +108,26 @@ def test_what_fails_after_its_write_fails_alone(tmp_path: Path) -> None:
     assert store.keys("") == ["a", "b"]
 
 
+def test_what_several_want_after_one_write_is_done_once(tmp_path: Path) -> None:
+    store, looks = Counted(tmp_path), list[list[str]]()
+
+    def look() -> list[str]:
+        looks.append(store.keys(""))
+        return looks[-1]
+
+    async def run() -> list[list[str]]:
+        writing = Gathering(store)
+        store.free.clear()
+        tasks = [asyncio.create_task(writing.create({key: b""}, look)) for key in ("a", "b", "c")]
+        await asyncio.sleep(0.05)
+        store.free.set()
+        return await asyncio.wait_for(asyncio.gather(*tasks), 5)
+
+    found = asyncio.run(run())
+    assert all(key in seen for key, seen in zip("abc", found, strict=True))
+    assert len(looks) == len(store.batches) < 3
+
+
 def test_one_that_nobody_waits_for_any_more_keeps_no_other_from_being_written(tmp_path: Path) -> None:
     store = Counted(tmp_path)
 

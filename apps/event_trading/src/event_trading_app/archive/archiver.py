@@ -20,13 +20,13 @@ __all__ = ["Archiver"]
 STOPPING_SECONDS = 0.2
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Batch:
-    """Rows that wait for their file, and who waits for it."""
+    """Rows that wait for their file; ``done`` is when it is whole."""
 
     begun: float
+    done: asyncio.Future[None]
     rows: list[Row] = field(default_factory=list[Row])
-    waiting: list[asyncio.Future[None]] = field(default_factory=list[asyncio.Future[None]])
 
 
 @dataclass(slots=True)
@@ -79,28 +79,35 @@ class Archiver:
         self._lanes.pop(place, None)
 
     async def handle(self, message: Received) -> None:
-        """Return when a message is in a whole file.
+        """Return when a message is in a whole file; see `handle_all`."""
+        await self.handle_all((message,))
+
+    async def handle_all(self, messages: Sequence[Received]) -> None:
+        """Return when all messages, which are of one partition, are in whole files.
 
         Raises
         ------
         Unreadable
-            It is no event.
+            One of them is no event.
         Duplicate
-            It is in a file already.
+            One of them is in a file already.
         """
-        lane, row = self._lanes[message.place], Row.of(message)
-        if message.offset <= lane.done:
-            raise Duplicate(f"{message.place} at {message.offset} is archived")
+        place = messages[0].place
+        lane, rows = self._lanes[place], [Row.of(message) for message in messages]
+        if messages[0].offset <= lane.done:
+            raise Duplicate(f"{place} at {messages[0].offset} is archived")
+        batches = {self._gathered(lane, row) for row in rows}
+        await asyncio.gather(*(asyncio.shield(batch.done) for batch in batches))
+
+    def _gathered(self, lane: _Lane, row: Row) -> _Batch:
+        """Return the batch that a row is in; one that is full is begun to be written."""
         if lane.batch is not None and lane.claimed is None and lane.batch.rows[0].hour != row.hour:
             self._begin(lane)
-        if lane.batch is None:
-            lane.batch = _Batch(self.clock.monotonic())
-        batch, done = lane.batch, asyncio.get_running_loop().create_future()
+        batch = lane.batch = lane.batch or _Batch(self.clock.monotonic(), asyncio.get_running_loop().create_future())
         batch.rows.append(row)
-        batch.waiting.append(done)
         if self._is_full(lane, batch):
             self._begin(lane)
-        await done
+        return batch
 
     async def run(self, stop: asyncio.Event) -> None:
         """Write what has waited long enough, until cancelled; once there is to be an end, all that waits."""
@@ -132,18 +139,9 @@ class Archiver:
                 claim = await self.io(lambda: self.files.write(batch.rows, claimed))
             except Exception as error:  # noqa: BLE001 - it is thrown where it is waited for
                 lane.claimed = lane.claimed or claimed
-                _tell(batch.waiting, error)
+                batch.done.set_exception(error)
+                batch.done.exception()  # it is heard of, also where nobody waits any more
                 return
             lane.done = max(lane.done, claim.last)
             self.counted += len(batch.rows)
-            _tell(batch.waiting, None)
-
-
-def _tell(waiting: Sequence[asyncio.Future[None]], error: Exception | None) -> None:
-    for future in waiting:
-        if future.done():
-            continue
-        if error is None:
-            future.set_result(None)
-        else:
-            future.set_exception(error)
+            batch.done.set_result(None)

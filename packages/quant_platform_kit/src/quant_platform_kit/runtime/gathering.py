@@ -47,7 +47,8 @@ class Gathering:
             All of them are written, or none; in a store that is no `BatchStore` one after the other, so that those
             before the first that exists are written.
         then
-            Done in the thread of the write, right after it; its value is returned.
+            Done in the thread of the write, right after it; its value is returned. What several want that are written
+            together is done once for all of them.
 
         Raises
         ------
@@ -78,12 +79,18 @@ class Gathering:
     def _visit(self, group: Sequence[_Wanted]) -> None:
         """Write, and do what is to be done after it; every one of a group is told by itself how it went."""
         self._create(group)
+        followers: dict[Callable[[], Any], list[_Wanted]] = {}
         for each in group:
             if each.error is None:
-                try:
-                    each.value = each.then()
-                except Exception as error:  # noqa: BLE001 - it is raised where it is waited for
-                    each.error = error
+                followers.setdefault(each.then, []).append(each)
+        for then, of_one in followers.items():
+            value, failure = None, None
+            try:
+                value = then()
+            except Exception as error:  # noqa: BLE001 - it is raised where it is waited for
+                failure = error
+            for each in of_one:
+                each.value, each.error = value, failure
 
     def _create(self, group: Sequence[_Wanted]) -> None:
         together = {key: data for each in group for key, data in each.objects.items()}
