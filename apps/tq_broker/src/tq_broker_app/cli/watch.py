@@ -6,9 +6,10 @@ import asyncio
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from quant_platform_kit.adapters.command_line import columns, print_json, say
 
 from tq_broker_app.cli.options import DEFAULT_CONFIG, AsJson, Config, settings_of
-from tq_broker_app.cli.output import columns, notice, print_json, say, told_if_slow
+from tq_broker_app.cli.output import notice, told_if_slow
 from tq_broker_app.running import clock_of
 from tq_broker_app.settings import Settings
 
