@@ -19,6 +19,7 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
             "snapshots_load",
             "snapshots_backtest",
             "tq",
+            "events",
         )
     },
     **{f"release_{what}": ("release_services", what) for what in ("own_time", "hold", "status_services")},
