@@ -65,7 +65,7 @@ class OrderSubmitter:
         self.book = OrderBook(self.parts.store, account)
         self.right = Right(self.parts, account, self.holder)
         self.sender = Sender(self.parts, self.session, self.book, self.right)
-        self.planner = Planner(self.parts, self.session, sends_today=lambda: self.sender.sends_today)
+        self.planner = Planner(self.parts, self.session, sends_today=lambda: self.sender.departures.sends_today)
 
     async def run(self) -> None:
         """Take orders until cancelled; as long as another one is active, stand by."""
@@ -92,7 +92,7 @@ class OrderSubmitter:
         for day in sorted({*await in_thread(self.book.open_days), today}):
             states = await in_thread(partial(self.book.sent_on, day))
             if day == today:
-                self.sender.sends_today = len(states)
+                self.sender.departures.sends_today = len(states)
             for order_id in sorted(_unfinished(states)):
                 await self._go_on(order_id)
             if day != today:
@@ -151,7 +151,7 @@ class OrderSubmitter:
         """
         recorded: ParentPlan | None = None
         try:
-            if plan.children and self.sender.may_begin():
+            if plan.children and self.sender.departures.may_leave_at_once():
                 intent = await self.sender.begin_new(plan, look=turn.is_first)
                 if intent is not None:
                     recorded = plan

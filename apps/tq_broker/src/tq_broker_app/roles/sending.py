@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -14,21 +13,21 @@ from loguru import logger
 from quant_platform_kit.domain.errors import Conflict, LeaseLost
 from quant_platform_kit.domain.orders import ExecutionReport, OrderState
 from quant_platform_kit.domain.runs import OrderRecord, Transition
-from quant_platform_kit.ports.versioned_store import Keys
 from quant_platform_kit.runtime.gathering import Gathering
-from quant_platform_kit.services.operate.switches import switch_prefixes, switched_off
+from quant_platform_kit.services.operate.switches import switch_prefixes
 from quant_platform_kit.services.record.listing import Listing
 from quant_platform_kit.services.record.objects import encode
 from quant_platform_kit.services.record.order_steps import followed
 
 from tq_broker_app.errors import SessionOver
 from tq_broker_app.record.order_book import OrderBook
+from tq_broker_app.roles.departing import Departing, Departures
 from tq_broker_app.roles.parts import Parts, Point, in_thread
 from tq_broker_app.roles.planning import hours_problem
 from tq_broker_app.roles.right import Right
-from tq_broker_app.roles.turns import Leaving, Turn
+from tq_broker_app.roles.turns import Turn
 from tq_broker_app.tq.reading import View
-from tq_broker_app.tq.sending import answer_to, insert
+from tq_broker_app.tq.sending import answer_to
 from tq_broker_app.tq.session import TqSession
 from tq_broker_app.trading.plans import Child, ParentPlan
 from tq_broker_app.trading.progress import ChildEnd
@@ -41,7 +40,6 @@ REFUSED = "refused: "
 """What the note of a child begins with that one of our gates kept from being sent; others were cancelled."""
 CLOCK_TOLERANCE_SECONDS = 5.0
 """How far the exchange's clock may be behind ours."""
-SECOND = 1.0
 FRESH = timedelta(seconds=1)
 """A plan that is younger has just been checked against the contract and its hours."""
 
@@ -83,26 +81,16 @@ class Intent(NamedTuple):
     cancelled: bool
 
 
-class _Departing(NamedTuple):
-    """A child that leaves next, and what spoke against it when its intent was recorded, if that was read."""
-
-    plan: ParentPlan
-    child: Child
-    off: Sequence[str] | None
-
-
 @dataclass(slots=True)
 class Sender:
     """Sends the children of plans under the right to send.
 
     Attributes
     ----------
-    sends_today
-        How many orders were sent on the trading day of the login.
+    departures
+        Where orders leave.
     active_since
         When the right to send was taken, on the clock's seconds: the last one may have sent until then.
-    inserted
-        What may have left over this login: the client library shows it before the exchange has it.
     writing
         Steps of different orders that come at the same time are written together.
     """
@@ -111,13 +99,12 @@ class Sender:
     session: TqSession
     book: OrderBook
     right: Right
-    sends_today: int = 0
     active_since: float = 0.0
-    inserted: set[str] = field(default_factory=set[str])
+    departures: Departures = field(init=False)
     writing: Gathering = field(init=False)
-    _recent: deque[float] = field(default_factory=deque[float])
 
     def __post_init__(self) -> None:
+        self.departures = Departures(self.parts, self.session, self.right)
         self.writing = Gathering(self.parts.store)
 
     async def bring(
@@ -154,13 +141,6 @@ class Sender:
             turn.give_back()
         return await self._answered(plan, child, record) if record.state is OrderState.SENT else Brought(record)
 
-    def may_begin(self) -> bool:
-        """Whether an order that was planned just now may be sent without any wait; then it counts as sent."""
-        at_once = self.right.lasts and not self._enough() and self._rate_wait() <= 0
-        if at_once:
-            self._count()
-        return at_once
-
     async def _sent(
         self, plan: ParentPlan, child: Child, record: OrderRecord, turn: Turn, intent: Intent | None, *, last: bool
     ) -> OrderRecord:
@@ -170,13 +150,13 @@ class Sender:
             await turn.near()
             if problem := await self._kept_back(plan):
                 return await self._end(plan, record, REFUSED + problem)
-            await self._wait_for_rate()
+            await self.departures.wait_for_rate()
             await self.right.require()
             intent = await self.begin(plan, child, record, look=turn.is_first)
         record, off, cancelled = intent
         if cancelled:
             return await self._end(plan, record, "cancelled before it was sent")
-        left = await turn.leave(_Departing(plan, child, off), self._carry, last=last)
+        left = await turn.leave(Departing(plan, child, off), self.departures.carry, last=last)
         if isinstance(left, str):
             return await self._end(plan, record, REFUSED + left)
         if isinstance(left, Exception):
@@ -189,36 +169,6 @@ class Sender:
             self.parts.figures.count("orders", outcome="sent again" if again else "sent")
         self.parts.reached(Point.INSERTED)
         return record
-
-    async def _carry(self, group: Sequence[Leaving]) -> list[bool | str | Exception | None]:
-        """Send orders in a row; return of each what `insert` does or raises, or why it may not be sent.
-
-        Those that have waited for others look at the switches again, all at once: each intent was recorded before.
-        """
-        looked: Sequence[str] | None = None
-        if len(group) > 1 or group[0].waited or group[0].what.off is None:
-            looked = await in_thread(self._switches)
-        results: list[bool | str | Exception | None] = [None] * len(group)
-        going: list[tuple[int, _Departing]] = []
-        for number, each in enumerate(group):
-            off = [*(each.what.off if looked is None else looked), *self._enough(len(going))]
-            if off:
-                results[number] = "; ".join(off)
-            elif not each.done.done():
-                going.append((number, each.what))
-        # Before they leave: whoever waits for them may be ended meanwhile.
-        self.inserted.update(departing.child.order_id for _, departing in going)
-        left = await self.session.ask(lambda view: [self._inserted(view, each) for _, each in going]) if going else []
-        for (number, _), gone in zip(going, left, strict=True):
-            results[number] = gone
-        self.sends_today += sum(gone is True for gone in left)
-        return results
-
-    def _inserted(self, view: View, departing: _Departing) -> bool | Exception | None:
-        try:
-            return insert(view, departing.plan, departing.child, self.right.holds)
-        except Exception as error:  # noqa: BLE001 - it is raised for this order, and keeps no other from leaving
-            return error
 
     async def begin(self, plan: ParentPlan, child: Child, record: OrderRecord, *, look: bool) -> Intent:
         """Record the intent to send, then read what may speak against it.
@@ -255,7 +205,7 @@ class Sender:
         """List, in one step, whether a child is to be cancelled, and the switches if they are to be looked at."""
         switches = switch_prefixes(self.parts.settings.tq.mode) if look else ()
         listing = Listing(self.parts.store, (self.book.cancel_prefix(plan), *switches))
-        return self._switches(listing) if look else None, self.book.cancel_intended(plan, child, listing)
+        return self.departures.switches(listing) if look else None, self.book.cancel_intended(plan, child, listing)
 
     async def _answered(self, plan: ParentPlan, child: Child, record: OrderRecord) -> Brought:
         seconds = self.parts.settings.submitter.answer_seconds
@@ -284,7 +234,7 @@ class Sender:
             return await self._unknown(plan, record, f"it was sent on {plan.trading_day}, and that day is over")
         await self._let_appear(record)
         shown, others = await self.session.ask(lambda view: _find(view, plan, child, record))
-        if shown is not None and not shown.answered and child.order_id in self.inserted:
+        if shown is not None and not shown.answered and child.order_id in self.departures.inserted:
             return (await self._answered(plan, child, record)).record
         if shown is not None:
             return await self._record_answer(plan, record, shown)
@@ -313,42 +263,17 @@ class Sender:
         age = self.parts.clock.now() - plan.received_at
         if age > self.parts.settings.orders.max_age:
             return f"it was received {age.total_seconds():.0f} s ago, and nothing shows that it was sent"
-        if enough := self._enough():
-            return enough[0]
+        if enough := self.departures.enough():
+            return enough
         if age < FRESH:
             return None
         return await self.session.ask_async(lambda view: self._closed(view, plan))
-
-    def _enough(self, more: int = 0) -> list[str]:
-        """Return that no other order may be sent today after so many more, if so."""
-        most, sent = self.parts.settings.orders.max_actions_per_day, self.sends_today + more
-        return [f"{sent} orders were sent today, as many as may be"] if sent >= most else []
 
     async def _closed(self, view: View, plan: ParentPlan) -> str | None:
         known = await view.contract(plan.wanted.symbol)
         if known is None:
             return f"symbol {plan.wanted.symbol} is not listed today"
         return hours_problem(self.parts, known[0], view.trading_day)
-
-    async def _wait_for_rate(self) -> None:
-        """Wait until another order may be sent in this second."""
-        while (wait := self._rate_wait()) > 0:
-            await asyncio.sleep(wait)
-        self._count()
-
-    def _rate_wait(self) -> float:
-        """Return in how many seconds another order may be sent."""
-        most = self.parts.settings.orders.max_actions_per_second
-        return self._recent[-most] + SECOND - self.parts.clock.monotonic() if len(self._recent) >= most else 0.0
-
-    def _count(self) -> None:
-        self._recent.append(self.parts.clock.monotonic())
-        while len(self._recent) > self.parts.settings.orders.max_actions_per_second:
-            self._recent.popleft()
-
-    def _switches(self, keys: Keys | None = None) -> list[str]:
-        tq = self.parts.settings.tq
-        return switched_off(keys or self.parts.store, tq.service, self.book.account_id, tq.mode)
 
     async def _end(self, plan: ParentPlan, record: OrderRecord, note: str) -> OrderRecord:
         self.parts.figures.count("orders", outcome="not sent")
