@@ -142,3 +142,22 @@ def test_one_that_nobody_waits_for_any_more_keeps_no_other_from_being_written(tm
 
     assert asyncio.run(run()) == "done"
     assert "c" in store.keys("")
+
+
+class Ended(BaseException):
+    """The process comes to its end."""
+
+
+def test_whoever_waits_when_the_writing_is_ended_does_not_wait_for_ever(tmp_path: Path) -> None:
+    store = Counted(tmp_path)
+
+    def leave() -> None:
+        raise Ended
+
+    async def run() -> str:
+        writing = Gathering(store)
+        with pytest.raises(asyncio.CancelledError):
+            await asyncio.wait_for(writing.create({"a": b""}, leave), 5)
+        return await asyncio.wait_for(writing.create({"b": b""}, lambda: "and it goes on"), 5)
+
+    assert asyncio.run(run()) == "and it goes on"

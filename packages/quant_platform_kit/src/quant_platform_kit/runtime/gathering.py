@@ -67,7 +67,12 @@ class Gathering:
         while self._waiting:
             group = [self._waiting.popleft() for _ in range(min(AT_ONCE, len(self._waiting)))]
             group = [each for each in group if not each.done.done()]
-            await asyncio.to_thread(self._visit, group)
+            try:
+                await asyncio.to_thread(self._visit, group)
+            except BaseException:
+                for each in group:
+                    each.done.cancel()
+                raise
             for each in group:
                 if each.done.done():
                     continue
