@@ -55,9 +55,9 @@ def measure() -> dict[str, Any]:
     found: dict[str, Any] = {}
     with _place(PARTITIONS) as place:
         found |= _throughput(place)
-        found |= _way(place, "three")
-    with _place(1) as place:
-        found |= _way(place, "one")
+    for name, partitions in (("three", PARTITIONS), ("one", 1)):
+        with _place(partitions) as place:
+            found |= _way(place, name)
     bounds = (
         found["normalizer_share"] >= NORMALIZER,
         found["executor_share"] >= EXECUTOR,
