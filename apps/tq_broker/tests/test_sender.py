@@ -440,3 +440,33 @@ def test_more_orders_in_a_second_than_may_be_wait(store: VersionedStore) -> None
     asyncio.run(run())
     assert len(desk.inserted) == 5
     assert waits == pytest.approx([1.0, 1.0], abs=0.001)
+
+
+def test_no_more_orders_leave_in_a_second_than_may_be_however_many_are_ready(store: VersionedStore) -> None:
+    desk, left = Desk(store, orders={"max_actions_per_second": 5}), list[float]()
+    insert_order = desk.view.api.insert_order
+
+    async def run() -> None:
+        sender, turns, real = desk.sender(), Turns(), asyncio.sleep
+        await sender.right.take()
+
+        def insert(*given: Any, **named: Any) -> Any:
+            left.append(sender.parts.clock.monotonic())
+            return insert_order(*given, **named)
+
+        async def sleep(seconds: float) -> None:
+            sender.parts.clock.sleep(seconds)
+            await real(0)
+
+        async def one(name: str) -> None:
+            async with turns.turn() as turn:
+                await brought(sender, plan_of(wanted(name)), turn)
+
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(desk.view.api, "insert_order", insert)
+            patched.setattr("tq_broker_app.roles.departing.asyncio.sleep", sleep)
+            await asyncio.wait_for(asyncio.gather(*(one(name) for name in "abcdefghijkl")), 10)
+
+    asyncio.run(run())
+    assert [name for name, *_ in desk.inserted] == list("abcdefghijkl")
+    assert max(sum(start <= at < start + 1 for at in left) for start in left) == 5

@@ -94,6 +94,24 @@ def test_a_store_that_does_not_answer_fails_all_and_the_next_is_asked_again(tmp_
     assert asked(store, *singles("a", "b")) == [0, 1]
 
 
+def test_a_store_that_does_not_answer_is_not_asked_again_for_each_of_a_group(tmp_path: Path) -> None:
+    store, looks = Counted(tmp_path), list[int]()
+
+    async def run() -> list[object]:
+        writing = Gathering(store)
+
+        def look(number: int) -> None:
+            looks.append(number)
+            raise StoreError("the store does not answer")
+
+        wanted = [writing.create({f"k{number}": b""}, lambda number=number: look(number)) for number in range(8)]
+        return await asyncio.wait_for(asyncio.gather(*wanted, return_exceptions=True), 5)
+
+    found = asyncio.run(run())
+    assert all(isinstance(each, StoreError) for each in found)
+    assert len(looks) == len(store.batches)
+
+
 def test_what_fails_after_its_write_fails_alone(tmp_path: Path) -> None:
     store = Counted(tmp_path)
 

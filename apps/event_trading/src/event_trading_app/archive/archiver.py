@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from loguru import logger
+from quant_platform_kit.domain.errors import LeaseLost, StoreError
 from quant_platform_kit.events.bus import Place, Received
 from quant_platform_kit.events.errors import Duplicate
 from quant_platform_kit.ports.clock import Clock
@@ -18,6 +20,7 @@ __all__ = ["Archiver"]
 
 
 STOPPING_SECONDS = 0.2
+FIRST_PAUSE, LONGEST_PAUSE = 0.2, 5.0
 
 
 @dataclass(slots=True, eq=False)
@@ -39,11 +42,14 @@ class _Lane:
         The last offset that is in a whole file.
     claimed
         The file that another archiver has decided on and left unfinished.
+    is_gone
+        Whether the partition was given back: what waits comes again elsewhere.
     """
 
     done: int = -1
     claimed: Claim | None = None
     batch: _Batch | None = None
+    is_gone: bool = False
     writing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
@@ -55,6 +61,8 @@ class Archiver:
     ----------
     rows, seconds
         A file has so many rows at most, and is written after so long.
+    told
+        Is told ``waiting`` and the reason while the store does not answer, and ``consuming`` when it does again.
     """
 
     files: Files
@@ -62,6 +70,7 @@ class Archiver:
     rows: int
     seconds: float
     io: Io = in_thread
+    told: Callable[[str], None] = lambda _: None
     counted: int = 0
     _lanes: dict[Place, _Lane] = field(default_factory=dict[Place, _Lane])
     _writing: set[asyncio.Task[None]] = field(default_factory=set[asyncio.Task[None]])
@@ -76,7 +85,8 @@ class Archiver:
 
     async def revoked(self, place: Place) -> None:
         """Forget a partition; what waits comes again elsewhere."""
-        self._lanes.pop(place, None)
+        if (lane := self._lanes.pop(place, None)) is not None:
+            lane.is_gone = True
 
     async def handle(self, message: Received) -> None:
         """Return when a message is in a whole file; see `handle_all`."""
@@ -133,15 +143,41 @@ class Archiver:
         task.add_done_callback(self._writing.discard)
 
     async def _write(self, lane: _Lane, batch: _Batch, claimed: Claim | None) -> None:
-        """Write a file, and tell whoever waits for it how it went."""
+        """Write a file, and tell whoever waits for it how it went; files of a partition are written in their order."""
         async with lane.writing:
             try:
-                claim = await self.io(lambda: self.files.write(batch.rows, claimed))
+                claim = await self._written(lane, batch, claimed)
             except Exception as error:  # noqa: BLE001 - it is thrown where it is waited for
-                lane.claimed = lane.claimed or claimed
                 batch.done.set_exception(error)
                 batch.done.exception()  # it is heard of, also where nobody waits any more
                 return
             lane.done = max(lane.done, claim.last)
             self.counted += len(batch.rows)
             batch.done.set_result(None)
+
+    async def _written(self, lane: _Lane, batch: _Batch, claimed: Claim | None) -> Claim:
+        """Write a file, again while the store does not answer: nothing overtakes it, and no row is gathered twice.
+
+        Raises
+        ------
+        LeaseLost
+            It cannot be written: the partition begins anew, from its last whole file.
+        """
+        pause = FIRST_PAUSE
+        while not lane.is_gone:
+            try:
+                claim = await self.io(lambda: self.files.write(batch.rows, claimed))
+            except LeaseLost:
+                raise
+            except StoreError as error:
+                logger.warning("a file of the archive is written again in {:g} s: {}", pause, error)
+                self.told(f"waiting: {error}")
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, LONGEST_PAUSE)
+            except Exception as error:
+                logger.exception("a file of the archive cannot be written")
+                raise LeaseLost(f"a file of the archive cannot be written: {error!r}") from error
+            else:
+                self.told("consuming")
+                return claim
+        raise LeaseLost("the partition was given back before a file of it was written")

@@ -15,7 +15,7 @@ from datetime import datetime
 
 from quant_platform_kit.adapters.arrow import arrow_module
 from quant_platform_kit.events.bus import Place, Received
-from quant_platform_kit.events.envelope import Event, decode
+from quant_platform_kit.events.envelope import Event, Unreadable, decode
 
 pa = arrow_module("pyarrow", "the archive")
 pq = arrow_module("pyarrow.parquet", "the archive")
@@ -40,6 +40,8 @@ SCHEMA = pa.schema(
 )
 EVENT_FIELDS = ("event_id", "event_type", "venue", "observed_at", "ingested_at", "schema_version", "raw")
 """Columns that are fields of the event as they are."""
+MOST_VERSION = 2**31 - 1
+"""The column has 32 bits."""
 _written = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
 _NAME = re.compile(
     r"topic=(?P<topic>[^/]+)/date=(?P<date>[0-9-]{10})/hour=(?P<hour>[0-9]{2})/"
@@ -66,7 +68,10 @@ class Row:
     @classmethod
     def of(cls, message: Received) -> Row:
         """Return the row of a message; raises `Unreadable`."""
-        return cls(message, message.event())
+        event = message.event()
+        if event.schema_version > MOST_VERSION:
+            raise Unreadable(f"schema_version {event.schema_version}: the archive holds versions up to {MOST_VERSION}")
+        return cls(message, event)
 
     @property
     def hour(self) -> datetime:

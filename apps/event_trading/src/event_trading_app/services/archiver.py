@@ -30,4 +30,5 @@ async def run(context: Context) -> None:
         hooks=Hooks(archiver.assigned, archiver.revoked),
         handle_all=archiver.handle_all,
     )
+    archiver.told = lambda state: setattr(stage.figures, "state", state)
     await beside(run_durable(context, stage), archiver.run(context.stop))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -31,6 +32,9 @@ def watch(
     as_json: AsJson = False,
 ) -> None:
     """Look at the eight services, dead letters and UNKNOWN orders, and tell people of each thing once."""
+    for name, seconds in (("--every", every), ("--patience", patience)):
+        if not math.isfinite(seconds):
+            raise typer.BadParameter(f"{seconds:g} is no number of seconds", param_hint=name)
     settings = settings_of(config)
     if once:
         with told_if_slow("asking the services, RabbitMQ, PostgreSQL and Redis"):

@@ -61,22 +61,13 @@ class Departures:
     _recent: deque[float] = field(default_factory=deque[float])
 
     def may_leave_at_once(self) -> bool:
-        """Whether an order that was planned just now may be sent without any wait; then it counts as sent."""
-        at_once = self.right.lasts and not self.enough() and self._rate_wait() <= 0
-        if at_once:
-            self._count()
-        return at_once
+        """Whether an order that was planned just now may be sent, without any wait for what limits orders."""
+        return self.right.lasts and not self.enough() and self._slots() > 0
 
     def enough(self, more: int = 0) -> str:
         """Return that no other order may be sent today after so many more; empty if one may."""
         most, sent = self.parts.settings.orders.max_actions_per_day, self.sends_today + more
         return f"{sent} orders were sent today, as many as may be" if sent >= most else ""
-
-    async def wait_for_rate(self) -> None:
-        """Wait until another order may be sent in this second; it counts as sent then."""
-        while (wait := self._rate_wait()) > 0:
-            await asyncio.sleep(wait)
-        self._count()
 
     def switches(self, keys: Keys | None = None) -> list[str]:
         """Return which switches forbid to send; of a listing, or of the store."""
@@ -84,12 +75,23 @@ class Departures:
         return switched_off(keys or self.parts.store, tq.service, self.session.account_id, tq.mode)
 
     async def carry(self, group: Sequence[Leaving]) -> list[Left]:
-        """Send orders in a row, and return what became of each.
+        """Send orders in a row, as many in a second as may be, and return what became of each."""
+        results: list[Left] = []
+        while len(results) < len(group):
+            waits = self._slots() < 1
+            while self._slots() < 1:
+                await asyncio.sleep(self._recent[0] + SECOND - self.parts.clock.monotonic())
+            some = group[len(results) :][: self._slots()]
+            results += await self._together(some, look=waits or len(group) > 1)
+        return results
 
-        Those that have waited for others look at the switches again, all at once: each intent was recorded before.
+    async def _together(self, group: Sequence[Leaving], *, look: bool) -> list[Left]:
+        """Send orders that may leave now, and return what became of each.
+
+        Those that have waited look at the switches again, all at once: each intent was recorded before.
         """
         looked: Sequence[str] | None = None
-        if len(group) > 1 or group[0].waited or group[0].what.off is None:
+        if look or group[0].waited or group[0].what.off is None:
             looked = await in_thread(self.switches)
         results: list[Left] = [None] * len(group)
         going: dict[int, Departing] = {}
@@ -105,7 +107,9 @@ class Departures:
             left = await self.session.ask(lambda view: [self._inserted(view, each) for each in going.values()])
             for number, gone in zip(going, left, strict=True):
                 results[number] = gone
-            self.sends_today += sum(gone is True for gone in left)
+                if gone is True:
+                    self.sends_today += 1
+                    self._recent.append(self.parts.clock.monotonic())
         return results
 
     def _inserted(self, view: View, departing: Departing) -> Left:
@@ -114,12 +118,9 @@ class Departures:
         except Exception as error:  # noqa: BLE001 - it is raised for this order, and keeps no other from leaving
             return error
 
-    def _rate_wait(self) -> float:
-        """Return in how many seconds another order may be sent."""
-        most = self.parts.settings.orders.max_actions_per_second
-        return self._recent[-most] + SECOND - self.parts.clock.monotonic() if len(self._recent) >= most else 0.0
-
-    def _count(self) -> None:
-        self._recent.append(self.parts.clock.monotonic())
-        while len(self._recent) > self.parts.settings.orders.max_actions_per_second:
+    def _slots(self) -> int:
+        """Return how many more orders may be sent in this second."""
+        now = self.parts.clock.monotonic()
+        while self._recent and self._recent[0] + SECOND <= now:
             self._recent.popleft()
+        return self.parts.settings.orders.max_actions_per_second - len(self._recent)

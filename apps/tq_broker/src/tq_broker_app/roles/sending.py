@@ -150,7 +150,6 @@ class Sender:
             await turn.near()
             if problem := await self._kept_back(plan):
                 return await self._end(plan, record, REFUSED + problem)
-            await self.departures.wait_for_rate()
             await self.right.require()
             intent = await self.begin(plan, child, record, look=turn.is_first)
         record, off, cancelled = intent

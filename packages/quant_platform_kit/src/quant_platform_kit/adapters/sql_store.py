@@ -115,21 +115,19 @@ class SqlStore:
         """Write objects that must not exist, all of them or none; see `BatchStore.create_all`."""
         for key in objects:
             check_key(key)
-        own = {key: 1 + secrets.randbits(STEP_BITS) for key in objects}
-        values = {
-            name: value
-            for number, (key, data) in enumerate(objects.items())
-            for name, value in ((f"key{number}", key), (f"data{number}", data), (f"own{number}", own[key]))
-        }
+        own = 1 + secrets.randbits(STEP_BITS)
+        values: dict[str, object] = {"own": own}
+        for number, (key, data) in enumerate(objects.items()):
+            values |= {f"key{number}": key, f"data{number}": data}
 
         def write(connection: Connection) -> None:
             try:
                 connection.execute(_create_all(len(objects)), values)
             except IntegrityError:
-                rows = connection.execute(_GENERATIONS, {"keys": list(own)})
+                rows = connection.execute(_GENERATIONS, {"keys": list(objects)})
                 found = {row.key: row.generation for row in rows}
-                if found != own:  # a write whose answer was lost is there as a whole
-                    taken = [f"{key} has generation {one}" for key, one in sorted(found.items()) if one != own[key]]
+                if found != dict.fromkeys(objects, own):  # a write whose answer was lost is there as a whole
+                    taken = [f"{key} has generation {one}" for key, one in sorted(found.items()) if one != own]
                     raise Conflict(f"{', '.join(taken)}; expected was no object") from None
 
         self._ask(f"objects {', '.join(objects)}", write)
@@ -206,7 +204,7 @@ class SqlStore:
 @cache
 def _create_all(count: int) -> TextClause:
     """Return the statement that writes so many objects: it fails as a whole."""
-    rows = ", ".join(f"(:key{number}, :data{number}, :own{number}, CURRENT_TIMESTAMP)" for number in range(count))
+    rows = ", ".join(f"(:key{number}, :data{number}, :own, CURRENT_TIMESTAMP)" for number in range(count))
     return text(f"INSERT INTO versioned_objects (key, data, generation, updated_at) VALUES {rows}")
 
 

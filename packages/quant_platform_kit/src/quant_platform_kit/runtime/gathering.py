@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from quant_platform_kit.domain.errors import Conflict
+from quant_platform_kit.domain.errors import Conflict, Damaged, StoreError
 from quant_platform_kit.ports.versioned_store import BatchStore, VersionedStore
 
 __all__ = ["Gathering"]
@@ -70,8 +70,9 @@ class Gathering:
             try:
                 await asyncio.to_thread(self._visit, group)
             except BaseException:
-                for each in group:
+                for each in (*group, *self._waiting):
                     each.done.cancel()
+                self._waiting.clear()
                 raise
             for each in group:
                 if each.done.done():
@@ -82,40 +83,45 @@ class Gathering:
                     each.done.set_exception(each.error)
 
     def _visit(self, group: Sequence[_Wanted]) -> None:
-        """Write, and do what is to be done after it; every one of a group is told by itself how it went."""
-        self._create(group)
+        """Write, and do what is to be done after it; every one of a group is told by itself how it went.
+
+        Once the store does not answer, it is not asked again for those that are left: each question takes its time.
+        """
+        down = self._create(group)
         followers: dict[Callable[[], Any], list[_Wanted]] = {}
         for each in group:
             if each.error is None:
                 followers.setdefault(each.then, []).append(each)
         for then, of_one in followers.items():
-            value, failure = None, None
-            try:
-                value = then()
-            except Exception as error:  # noqa: BLE001 - it is raised where it is waited for
-                failure = error
+            value, failure = None, down
+            if down is None:
+                try:
+                    value = then()
+                except Exception as error:  # noqa: BLE001 - it is raised where it is waited for
+                    failure, down = error, error if _is_down(error) else None
             for each in of_one:
                 each.value, each.error = value, failure
 
-    def _create(self, group: Sequence[_Wanted]) -> None:
+    def _create(self, group: Sequence[_Wanted]) -> Exception | None:
+        """Write what is wanted, and note what fails; return that the store does not answer, if so."""
         together = {key: data for each in group for key, data in each.objects.items()}
         apart = len(together) == sum(len(each.objects) for each in group)
         if len(group) > 1 and apart and isinstance(self._store, BatchStore):
             try:
                 self._store.create_all(together)
-            except Conflict:
-                pass  # one of them exists: who wanted it is told, and nobody else
-            except Exception as error:  # noqa: BLE001 - nobody knows which of them are there
-                for each in group:
-                    each.error = error
-                return
+            except Exception as error:  # noqa: BLE001 - whose fault it is, is found out one by one
+                if _is_down(error):
+                    return error
             else:
-                return
+                return None
         for each in group:
             try:
                 self._create_all(each.objects)
             except Exception as error:  # noqa: BLE001 - it is raised where it is waited for
                 each.error = error
+                if _is_down(error):
+                    return error
+        return None
 
     def _create_all(self, objects: Mapping[str, bytes]) -> None:
         if isinstance(self._store, BatchStore):
@@ -123,3 +129,8 @@ class Gathering:
         else:
             for key, data in objects.items():
                 self._store.create(key, data)
+
+
+def _is_down(error: Exception) -> bool:
+    """Whether the store does not answer: then nobody knows what of the question was done."""
+    return isinstance(error, StoreError) and not isinstance(error, Conflict | Damaged)
