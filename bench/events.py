@@ -1,6 +1,7 @@
 """The event services against raw clients: throughput of normalizer, executor and archiver, and the way to an answer.
 
-Ours and the peers alternate at the same broker and the same database, on the same bytes. A peer consumes and produces,
+Ours and the peers alternate at the same broker and the same database, on the same bytes. A peer consumes and produces
+(one message at a time, as the client's own examples do; of the normalizer also 500 at a time, none of them looked at),
 inserts and sends, or consumes and writes files with pyarrow: no ids, no checks, no transactions, no crash-safety. The
 way to an answer is from when the relay opens an auction to when an answer arrives there: through all services, or
 through a chain of raw programs, one for each hop.
@@ -119,7 +120,9 @@ def _place(partitions: int) -> Generator[_Place]:
 
 def _throughput(place: _Place) -> dict[str, Any]:
     place.fill(_quotes(QUOTES))
-    found = _compared("normalizer", QUOTES, _normalized(place, QUOTES), _passed(place, QUOTES))
+    found = _compared("normalizer", QUOTES, _normalized(place, QUOTES), _passed(place, QUOTES, 1))
+    batches = _compared("normalizer_batches", QUOTES, _normalized(place, QUOTES), _passed(place, QUOTES, 500))
+    found |= {name: value for name, value in batches.items() if name != "normalizer_batches_per_second"}
     place.fill(_quotes(ARCHIVED - QUOTES, QUOTES))
     kept = int(ARCHIVED * KEPT_SHARE)
     found |= _compared("archiver", kept, _archived(place, kept), _written(place, kept))
@@ -148,12 +151,12 @@ def _compared(name: str, count: int, ours: Run, peer: Run) -> dict[str, Any]:
 
 def _normalized(place: _Place, count: int) -> Run:
     config = place.settings()
-    return lambda number: _timed("bench.events_ours", "normalize", config, f"normalize-{number}", count)
+    return lambda _: _timed("bench.events_ours", "normalize", config, f"normalize-{time.time_ns()}", count)
 
 
-def _passed(place: _Place, count: int) -> Run:
+def _passed(place: _Place, count: int, at_once: int) -> Run:
     topics = f"{Topic.RAW_QUOTE.value}>raw.out"
-    return lambda number: _timed("bench.events_raw", "pass", place.bus.url, topics, count)
+    return lambda _: _timed("bench.events_raw", "pass", place.bus.url, topics, count, at_once)
 
 
 def _archived(place: _Place, count: int) -> Run:
@@ -268,8 +271,8 @@ def _chain(place: _Place, relay: NearStand) -> Generator[None]:
     places = place.plain_database, relay.url, relay.token
     programs = (
         ("send", place.bus.url, f"{command}>", "0", "48", *places),
-        ("pass", place.bus.url, f"{normalized}>{command}", "0"),
-        ("pass", place.bus.url, f"{raw}>{normalized}", "0"),
+        ("pass", place.bus.url, f"{normalized}>{command}", "0", "1"),
+        ("pass", place.bus.url, f"{raw}>{normalized}", "0", "1"),
         ("listen", place.bus.url, f">{raw}", relay.url, relay.token),
     )
     with ExitStack() as running:

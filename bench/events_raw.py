@@ -34,7 +34,7 @@ def main() -> None:
     source, _, target = topics.partition(">")
     match what:
         case "pass":
-            _pass(broker, source, target, int(words[0]))
+            _pass(broker, source, target, int(words[0]), int(words[1]))
         case "archive":
             _archive(broker, source, int(words[0]), Path(words[1]))
         case "listen":
@@ -65,9 +65,11 @@ def _producer(broker: str) -> Producer:
     return Producer({"bootstrap.servers": broker, "enable.idempotence": True, "linger.ms": 1})
 
 
-def _batch(consumer: Consumer) -> list[Message]:
+def _batch(consumer: Consumer, at_once: int = AT_ONCE) -> list[Message]:
     first = consumer.poll(0.05)
-    return [] if first is None else [first, *consumer.consume(AT_ONCE - 1, 0)]
+    if first is None or at_once == 1:
+        return [] if first is None else [first]
+    return [first, *consumer.consume(at_once - 1, 0)]
 
 
 def _say(word: object) -> None:
@@ -77,12 +79,12 @@ def _say(word: object) -> None:
 # --- consume and produce -----------------------------------------------------------------------------
 
 
-def _pass(broker: str, source: str, target: str, count: int) -> None:
+def _pass(broker: str, source: str, target: str, count: int, at_once: int) -> None:
     consumer, producer = _consumer(broker, source), _producer(broker)
     done, begun = 0, 0.0
     _say("ready")
     while not count or done < count:
-        messages = _batch(consumer)
+        messages = _batch(consumer, at_once)
         if messages and not done:
             begun = time.monotonic()
         for message in messages:
