@@ -20,6 +20,7 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
             "snapshots_backtest",
             "playbook",
             "tq",
+            "events",
         )
     },
     **{f"release_{what}": ("release_services", what) for what in ("own_time", "hold", "status_services")},
