@@ -18,7 +18,9 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
             "release_status",
             "snapshots_load",
             "snapshots_backtest",
+            "playbook",
             "tq",
+            "events",
         )
     },
     **{f"release_{what}": ("release_services", what) for what in ("own_time", "hold", "status_services")},

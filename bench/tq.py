@@ -63,6 +63,7 @@ def measure() -> dict[str, Any]:
     bounds = (
         found["p50_ratio"] <= LATENCY_BOUND,
         found["burst_ratio"] <= BURST_BOUND,
+        found["burst_ratio_64"] <= BURST_BOUND,
         found["most_memory_ratio"] <= MEMORY_BOUND,
         found["most_handler_mb"] <= HANDLER_MB,
     )

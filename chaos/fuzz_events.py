@@ -34,9 +34,10 @@ from event_trading_app.reactor.stage import Reactor
 from event_trading_app.schemas import SCHEMAS
 from event_trading_app.services.executor import command_in
 from event_trading_app.services.inventory import inventory_event
+from event_trading_app.venues.near_intents.bus import bus_at
 from event_trading_app.venues.near_intents.execute.keys import Key
 from event_trading_app.venues.near_intents.execute.looking import Node
-from event_trading_app.venues.near_intents.execute.sending import AnswerBus, bus_at
+from event_trading_app.venues.near_intents.execute.sending import AnswerBus
 from event_trading_app.venues.near_intents.execute.venue import NearVenue
 from event_trading_app.venues.near_intents.ingest.events import raw_event
 from event_trading_app.venues.near_intents.ingest.frames import read_frame

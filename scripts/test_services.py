@@ -22,13 +22,13 @@ import tempfile
 from pathlib import Path
 from types import FrameType
 
-from services import kafka, mongodb, postgresql, rabbitmq, redis, storage
+from services import kafka, mongodb, postgresql, promtool, rabbitmq, redis, storage
 from services.accounting import accounted
 from services.areas import ROOT, UnknownArea, chosen, folders
 from services.supply import Supply
 from venue_sandbox.servers.signals import undisturbed
 
-SERVERS = {server.VARIABLE: server.serve for server in (mongodb, kafka, postgresql, rabbitmq, redis, storage)}
+SERVERS = {server.VARIABLE: server.serve for server in (mongodb, kafka, postgresql, promtool, rabbitmq, redis, storage)}
 SIDE_BY_SIDE = ("-n", "4", "--dist", "loadgroup", "--no-loadscope-reorder")
 STOP_SECONDS = 30
 

@@ -57,7 +57,7 @@ WORDS = (
     "orders",
 )
 CHANCES = {
-    **{point.name: 0.2 for point in IN_A_SEND},
+    **{point.name: 0.08 for point in IN_A_SEND},
     **{point.name: 0.01 for point in (Point.ANSWER_RECORDED, Point.INTENDED)},
     **{point.name: 0.002 for point in (Point.TAKEN, Point.PLANNED)},
     **{point.name: 0.004 for point in (Point.PUBLISHED, Point.WRITTEN)},
@@ -73,6 +73,8 @@ WEIGHTS: Weights = {
     "unbind": 1,
     "series": 0.4,
 }
+PAUSE_SECONDS = 5.0
+"""Between two troubles, on average: half of them have all services log in again, which takes seconds."""
 BURST, BURST_SECONDS = 4, 1.0
 LOTS = 3000
 DRAIN_SECONDS = 900.0
@@ -196,7 +198,15 @@ class Campaign:
             site.supervise("order-submitter-2")
             (folder / "quiet").unlink()
             trouble = Trouble(
-                self.weights, self.seed, site=site, engine=engine, servers=servers, user=USER, hits=hits, series=series
+                self.weights,
+                self.seed,
+                PAUSE_SECONDS,
+                site=site,
+                engine=engine,
+                servers=servers,
+                user=USER,
+                hits=hits,
+                series=series,
             )
             making = asyncio.create_task(trouble.make())
             traded, resting, refusals, wanted = Counter[str](), set[str](), list[str](), list[Wish]()

@@ -12,6 +12,7 @@ from tq_broker_app.bus import processing
 from tq_broker_app.bus import topology as bus_topology
 from tq_broker_app.database import writing
 from tq_broker_app.database.tables import ORDER_HISTORY
+from tq_broker_app.roles import departing as role_departing
 from tq_broker_app.roles import planning as role_planning
 from tq_broker_app.roles import sending as role_sending
 from tq_broker_app.settings import environment
@@ -26,6 +27,7 @@ LIMITED: dict[str, Any] = {"x-queue-type": "quorum", "x-delivery-limit": 3}
 topology: Any = bus_topology
 planning: Any = role_planning
 sending: Any = role_sending
+departing: Any = role_departing
 login: Any = tq_login
 """Modules whose parts are put in the place of others."""
 
@@ -51,7 +53,7 @@ def no_look_up() -> None:
     async def looked_up(self: Any, plan: Any, child: Any, record: Any) -> Any:
         return record
 
-    sent = sending.insert
+    sent = departing.insert
 
     def blindly(view: Any, plan: Any, child: Any, may_send: Any) -> bool | None:
         knows, view.knows = view.knows, lambda order_id: False
@@ -61,7 +63,7 @@ def no_look_up() -> None:
             view.knows = knows
 
     sending.Sender._looked_up = looked_up
-    sending.insert = blindly
+    departing.insert = blindly
 
 
 def id_alone() -> None:

@@ -94,7 +94,9 @@ def _rooms_of_the_kit(tree: Checkout) -> Iterator[Rule]:
         ("domain",),
     )
     yield _layers(tree, f"{KIT}.services", ("observe", "research"), ("run",), ("operate",), ("record",))
-    yield _layers(tree, f"{KIT}.runtime", ("run_accounts", "version"), ("service", "stopping"), ("settings",))
+    yield _layers(
+        tree, f"{KIT}.runtime", ("run_accounts", "version"), ("service", "stopping"), ("gathering", "settings")
+    )
     playbook = tuple(f"{PLAYBOOK}.{room}" for room in ("config", "web"))
     known_to = (*_kit("events", "web", "cli.broker"), *playbook, *tree.apps, STANDS, *tree.outside)
     yield _known_to(tree, "Of the commands only kit.cli.broker knows the runtime", _kit("runtime"), known_to)

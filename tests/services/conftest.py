@@ -39,10 +39,11 @@ SERVERS = {
     "database": "TEST_POSTGRES_URL",
     "endpoint": "TEST_GS_ENDPOINT",
     "kafka_url": "TEST_KAFKA_URL",
+    "promtool": "TEST_PROMTOOL",
     "rabbitmq_url": "TEST_RABBITMQ_URL",
     "redis_url": "TEST_REDIS_URL",
 }
-"""The variables that name servers, by the fixture that asks for one; the first may have to be built, and begins."""
+"""The variables that name servers and a program, by the fixture that asks for one; the first may have to be built."""
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -103,6 +104,12 @@ def kafka_url() -> str:
 def mongodb_url() -> str:
     """Return the address of the MongoDB that runs for all tests: names of databases have to be a test's own."""
     return needed("TEST_MONGODB_URL")
+
+
+@pytest.fixture(scope="session")
+def promtool() -> str:
+    """Return where Prometheus's promtool is."""
+    return needed("TEST_PROMTOOL")
 
 
 @pytest.fixture(scope="session")

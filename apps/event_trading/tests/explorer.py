@@ -8,11 +8,11 @@ With each of these the venue rotates its salt. Histories that lead to the same s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Generator, Iterator
+from collections.abc import Callable, Coroutine, Generator, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from event_trading_app.errors import Unanswered, VenueDown
 from event_trading_app.executor.executing import Executor
@@ -25,10 +25,11 @@ from quant_platform_kit.adapters.clock import FrozenClock
 from quant_platform_kit.domain.errors import LeaseLost
 from quant_platform_kit.domain.identity import Mode
 from quant_platform_kit.events.envelope import Event
-from quant_platform_kit.ports.versioned_store import Stored
+from quant_platform_kit.ports.versioned_store import Stored, VersionedStore
 
-from .frame import ACCOUNT, NOW, TOKEN_B, MemoryStore, MemoryVenue, command, signed
+from .frame import ACCOUNT, NOW, TOKEN_B, MemoryStore, MemoryVenue, command, create_then, signed
 
+T = TypeVar("T")
 PARTITIONS = (0, 1)
 NAMES = ("one", "two")
 LATER = timedelta(seconds=61)
@@ -384,6 +385,7 @@ class World:
             tell=self._tell,
             terms=Terms(first_pause=TICK, longest_pause=10 * TICK, horizon=2 * LATER),
             io=_io,
+            writing=_Writing,
             pause=self._pause,
         )
         executor = self.variant.executor(parts)
@@ -551,6 +553,16 @@ def _short(value: Any) -> Any:
         steps = tuple((step.state, step.epoch, step.at) for step in value.steps.transitions)
         return value.asked.command_id, value.answer.signed, value.answer.at, steps
     return repr(value) if value is None or isinstance(value, (tuple, str, bool)) else type(value).__name__
+
+
+@dataclass
+class _Writing:
+    """Writes in one step."""
+
+    store: VersionedStore
+
+    async def create(self, objects: Mapping[str, bytes], then: Callable[[], T]) -> T:
+        return await Wait(partial(create_then, self.store, objects, then))
 
 
 async def _io(call: Callable[[], Any], /) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Collection, Coroutine
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
@@ -21,7 +21,7 @@ from quant_platform_kit.domain.errors import Conflict, StoreError
 from quant_platform_kit.domain.identity import Mode
 from quant_platform_kit.events.envelope import Event
 from quant_platform_kit.ports.clock import Clock
-from quant_platform_kit.ports.versioned_store import Stored
+from quant_platform_kit.ports.versioned_store import BatchStore, Stored, VersionedStore
 
 T = TypeVar("T")
 
@@ -54,6 +54,18 @@ class MemoryStore:
             raise Conflict(f"{key} has another generation")
         self._put(key, Stored(data, generation + 1))
         return generation + 1
+
+    def create_all(self, objects: Mapping[str, bytes]) -> None:
+        self._answer()
+        for key in objects:
+            check_key(key)
+            if key in self.objects:
+                raise Conflict(f"{key} exists")
+        for key, data in objects.items():
+            self._put(key, Stored(data, 1))
+
+    def keys_of(self, prefixes: Sequence[str]) -> list[str]:
+        return sorted(key for prefix in prefixes for key in self.keys(prefix))
 
     def get(self, key: str) -> Stored | None:
         self._answer()
@@ -166,6 +178,23 @@ async def at_once(call: Any, /) -> Any:
 
 
 @dataclass
+class Direct:
+    """Writes here and now."""
+
+    store: VersionedStore
+
+    async def create(self, objects: Mapping[str, bytes], then: Callable[[], T]) -> T:
+        return create_then(self.store, objects, then)
+
+
+def create_then(store: VersionedStore, objects: Mapping[str, bytes], then: Callable[[], T]) -> T:
+    """Write all or none, then do something."""
+    assert isinstance(store, BatchStore)
+    store.create_all(objects)
+    return then()
+
+
+@dataclass
 class Desk:
     """A store, a venue and a bus in memory, and the parts of as many executors as are started on them."""
 
@@ -194,6 +223,7 @@ class Desk:
             tell=self.told,
             terms=Terms(),
             io=at_once,
+            writing=Direct,
             pause=pause,
         )
         return replace(made, **changes)

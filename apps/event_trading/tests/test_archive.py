@@ -117,6 +117,51 @@ def test_whatever_write_fails_the_next_archiver_has_every_event_in_one_file(brok
     assert offsets(store) == list(range(8))
 
 
+def test_a_store_that_does_not_answer_for_a_while_changes_no_file_and_puts_no_event_into_two() -> None:
+    class Failing(MemoryStore):
+        calls = 0
+
+        def create(self, key: str, data: bytes) -> int:
+            self.calls += 1
+            if self.calls in (1, 2, 5):
+                raise StoreError("gone")
+            return super().create(key, data)
+
+    store, states = Failing(), list[str]()
+
+    async def work() -> None:
+        writer = archiver(store, rows=4)
+        writer.told = states.append
+        await writer.assigned(message(0).place)
+        waiting = [
+            asyncio.create_task(writer.handle_all([message(number) for number in some]))
+            for some in (range(6), range(6, 12))
+        ]
+        await asyncio.wait_for(asyncio.gather(*waiting), 10)
+
+    run(work())
+    spans = [span_in(name) for name in store.keys("topic=")]
+    assert [(span.first, span.last) for span in spans if span] == [(0, 3), (4, 7), (8, 11)]
+    assert offsets(store) == list(range(12))
+    assert (states[0], states[-1]) == ("waiting: gone", "consuming")
+
+
+def test_rows_that_are_not_in_order_become_no_file() -> None:
+    store = MemoryStore()
+    for numbers in ((1, 0), (1, 1)):
+        with pytest.raises(LeaseLost, match="not in the order"):
+            Files(store).write([Row.of(message(number)) for number in numbers])
+    assert store.keys("") == []
+
+
+def test_a_version_that_no_column_holds_is_unreadable() -> None:
+    each = message(0)
+    version = b'"schema_version":1,'
+    assert version in each.value
+    with pytest.raises(Unreadable, match="versions up to"):
+        Row.of(each._replace(value=each.value.replace(version, b'"schema_version":2147483648,')))
+
+
 def test_what_is_archived_is_a_duplicate_when_offsets_are_rewound() -> None:
     store = MemoryStore()
     run(taken(archiver(store), [message(number) for number in range(3)]))

@@ -514,5 +514,6 @@ def test_an_answer_is_read_back_as_it_was_written() -> None:
     desk = Desk()
     each = command()
     written = Answer(each, signed(each.asked, b"\x01"), 3, NOW)
-    Ledger(desk.store, ACCOUNT).record(written)
+    _, objects = Ledger(desk.store, ACCOUNT).recorded(written)
+    desk.store.create_all(objects)
     assert trade_of(desk).answer == written

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -20,7 +20,7 @@ from tq_broker_app.bus.processing import MOST_ATTEMPTS, Processor
 from tq_broker_app.errors import SessionOver
 from tq_broker_app.names import Role
 from tq_broker_app.roles.together import until_first
-from tq_broker_app.roles.turns import AT_HAND, Turn, Turns
+from tq_broker_app.roles.turns import AT_HAND, Leaving, Turn, Turns
 
 from .frame import NOW, ListBus, make_parts, settings
 
@@ -186,54 +186,119 @@ def test_the_eight_services_have_the_documented_images() -> None:
 
 
 @given(st.permutations(range(6)), st.sets(st.integers(0, 5)))
-def test_turns_are_taken_in_the_order_of_the_tickets(ready: list[int], leaving: set[int]) -> None:
-    taken: list[int] = []
+def test_what_gets_ready_in_any_order_leaves_in_the_order_in_which_it_began(ready: list[int], none: set[int]) -> None:
+    left: list[int] = []
 
-    async def work(turns: Turns, number: int, go: asyncio.Event) -> None:
+    async def carry(group: Sequence[Leaving]) -> list[int]:
+        left.extend(each.what for each in group)
+        await asyncio.sleep(0)
+        return [-each.what for each in group]
+
+    async def work(turns: Turns, number: int, go: asyncio.Event) -> int:
         async with turns.turn() as turn:
             await go.wait()
-            if number in leaving:
-                return
-            await turn.come()
-            taken.append(number)
-            turn.give_back()
+            return 0 if number in none else await turn.leave(number, carry)
 
-    async def run() -> None:
+    async def run() -> list[int]:
         turns, events = Turns(), [asyncio.Event() for _ in range(6)]
         tasks = [asyncio.create_task(work(turns, number, events[number])) for number in range(6)]
         await asyncio.sleep(0)
         for number in ready:
             events[number].set()
             await asyncio.sleep(0)
-        await asyncio.wait_for(asyncio.gather(*tasks), 5)
+        return await asyncio.wait_for(asyncio.gather(*tasks), 5)
 
-    taken.clear()
-    asyncio.run(run())
-    assert taken == sorted(set(range(6)) - leaving)
+    left.clear()
+    results = asyncio.run(run())
+    assert left == sorted(set(range(6)) - none)
+    assert results == [0 if number in none else -number for number in range(6)]
 
 
-def test_so_many_get_ready_at_a_time_and_whoever_comes_first_has_not_waited() -> None:
-    async def run() -> tuple[list[int], list[bool]]:
+class Line:
+    """Turns in a line, and what leaves: in which groups, and whether it had waited."""
+
+    def __init__(self) -> None:
+        self.turns = Turns()
+        self.groups: list[list[tuple[Any, bool]]] = []
+        self.go = asyncio.Event()
+
+    async def carry(self, group: Sequence[Leaving]) -> list[Any]:
+        self.groups.append([(each.what, each.waited) for each in group])
+        await self.go.wait()
+        return [each.what for each in group]
+
+
+def test_whatever_is_ready_leaves_together_and_only_the_first_has_not_waited() -> None:
+    async def run() -> list[list[tuple[Any, bool]]]:
+        line = Line()
+        async with AsyncExitStack() as held:
+            taken = [await held.enter_async_context(line.turns.turn()) for _ in range(4)]
+            tasks = [asyncio.create_task(turn.leave(number, line.carry)) for number, turn in enumerate(taken)]
+            await asyncio.sleep(0.01)
+            line.go.set()
+            assert await asyncio.wait_for(asyncio.gather(*tasks), 5) == [0, 1, 2, 3]
+        return line.groups
+
+    [first, *others] = asyncio.run(run())
+    assert first[0] == (0, False)
+    assert [each for group in (first, *others) for each in group][1:] == [(1, True), (2, True), (3, True)]
+    assert len(others) <= 1
+
+
+def test_nothing_younger_leaves_between_two_of_one_turn() -> None:
+    async def run() -> list[list[Any]]:
+        line = Line()
+        line.go.set()
+        async with line.turns.turn() as older, line.turns.turn() as younger:
+            waiting = asyncio.create_task(younger.leave("younger", line.carry))
+            await older.leave("first of two", line.carry, last=False)
+            await asyncio.sleep(0.01)
+            assert not waiting.done()
+            await older.leave("second of two", line.carry)
+            await asyncio.wait_for(waiting, 5)
+        return [[what for what, _ in group] for group in line.groups]
+
+    assert [what for group in asyncio.run(run()) for what in group] == ["first of two", "second of two", "younger"]
+
+
+def test_an_error_of_a_group_is_raised_for_each_of_it_and_the_next_goes_on() -> None:
+    async def run() -> list[Any]:
+        turns = Turns()
+
+        async def carry(group: Sequence[Leaving]) -> list[Any]:
+            if any(each.what == "bad" for each in group):
+                raise BusDown("it does not answer")
+            return [each.what for each in group]
+
+        async with turns.turn() as first, turns.turn() as second:
+            failing = asyncio.create_task(first.leave("bad", carry))
+            found = await asyncio.gather(failing, return_exceptions=True)
+            return [*found, await asyncio.wait_for(second.leave("good", carry), 5)]
+
+    failed, good = asyncio.run(run())
+    assert isinstance(failed, BusDown)
+    assert good == "good"
+
+
+def test_so_many_get_ready_at_a_time() -> None:
+    async def run() -> list[int]:
         turns, near = Turns(), list[int]()
 
-        async def ready(number: int, turn: Turn) -> bool:
+        async def ready(number: int, turn: Turn) -> None:
             await turn.near()
             near.append(number)
-            return await turn.come()
 
         async with AsyncExitStack() as line:
             held = [await line.enter_async_context(turns.turn()) for _ in range(AT_HAND + 2)]
             tasks = [asyncio.create_task(ready(number, turn)) for number, turn in enumerate(held)]
             await asyncio.sleep(0.01)
             first = list(near)
-            for turn in held:
-                turn.give_back()
-                await asyncio.sleep(0)
-            return first, await asyncio.wait_for(asyncio.gather(*tasks), 5)
+            held[0].give_back()
+            held[1].give_back()
+            await asyncio.wait_for(asyncio.gather(*tasks), 5)
+            return first
 
-    near, waited = asyncio.run(run())
-    assert near == list(range(AT_HAND))
-    assert waited == [False] + [True] * (AT_HAND + 1)
+    assert asyncio.run(run()) == list(range(AT_HAND))
 
 
 def test_work_side_by_side_ends_together_and_an_error_is_raised() -> None:

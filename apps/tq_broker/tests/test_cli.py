@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from quant_platform_kit.adapters.command_line import run_command_line
 from tq_broker_app.cli.main import with_all_commands
-from tq_broker_app.cli.running import run_command_line
 from tq_broker_app.names import Role
 
 GOOD: dict[str, dict[str, Any]] = {
@@ -52,7 +52,7 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Run:
         monkeypatch.setattr(sys, "argv", ["tq-broker", *words])
         out, errors = io.StringIO(), io.StringIO()
         with redirect_stdout(out), redirect_stderr(errors), pytest.raises(SystemExit) as ended:
-            run_command_line(with_all_commands())
+            run_command_line(with_all_commands(), "tq-broker", quiet=True)
         return Ended(int(ended.value.code or 0), out.getvalue(), errors.getvalue())
 
     return called

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from decimal import Decimal
 
 import psycopg
@@ -20,6 +21,7 @@ from tq_broker_app.database.merging import upsert
 from tq_broker_app.database.migrating import migrate, migration_sql
 from tq_broker_app.database.rows import Mismatch, OrderRow
 from tq_broker_app.database.tables import METADATA, ORDER_EVENT, ORDER_HISTORY
+from tq_broker_app.database.upgrading import NEWEST, bring_up_to_date
 
 DOCUMENTED = {
     "order_history": """
@@ -87,9 +89,14 @@ def test_migrations_make_the_tables_and_keep_their_own_version_table() -> None:
     assert text.index("SET event_id = ':' || id") < text.index("event_id SET NOT NULL")
 
 
-def test_migrating_without_a_server_is_an_error_of_the_store() -> None:
+@pytest.mark.parametrize("migration", [migrate, bring_up_to_date])
+def test_migrating_without_a_server_is_an_error_of_the_store(migration: Callable[[str], None]) -> None:
     with pytest.raises(StoreError, match=r"database, migration: .*failed"):
-        migrate("postgresql+psycopg://nobody@/none?host=/nowhere")
+        migration("postgresql+psycopg://nobody@/none?host=/nowhere")
+
+
+def test_the_newest_migration_is_the_one_that_services_look_for() -> None:
+    assert list(migration_sql().split("version_num='"))[-1].startswith(f"{NEWEST}'")
 
 
 def test_a_status_or_a_price_that_can_be_none_is_refused() -> None:
@@ -178,7 +185,7 @@ def test_options_of_an_address_are_kept_beside_our_own() -> None:
 
 def test_what_writes_loads_no_client_library() -> None:
     code = (
-        "import sys, tq_broker_app.database.writing, tq_broker_app.database.migrating\n"
-        "print([name for name in ('tqsdk', 'pandas', 'numpy', 'aio_pika') if name in sys.modules])"
+        "import sys, tq_broker_app.database.writing, tq_broker_app.database.upgrading\n"
+        "print([name for name in ('tqsdk', 'pandas', 'numpy', 'aio_pika', 'alembic') if name in sys.modules])"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"

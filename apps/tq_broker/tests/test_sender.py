@@ -369,7 +369,7 @@ def test_what_only_the_client_library_shows_after_a_reconnect_is_waited_for(
 
 def test_no_more_orders_are_sent_in_a_day_than_may_be(store: VersionedStore) -> None:
     async def all_sent(sender: Sender) -> None:
-        sender.sends_today = 5000
+        sender.departures.sends_today = 5000
 
     desk = Desk(store)
     record = desk.bring(plan_of(wanted()), use=all_sent)
@@ -404,7 +404,7 @@ def test_a_halt_that_is_set_while_an_order_waits_for_its_turn_stops_it(store: Ve
 
 def test_orders_that_wait_for_their_turn_together_are_no_more_than_may_be_sent_in_a_day(store: VersionedStore) -> None:
     async def last_one(sender: Sender) -> None:
-        sender.sends_today = 5000
+        sender.departures.sends_today = 5000
 
     desk = Desk(store)
     record = asyncio.run(two_in_line(desk, last_one))
@@ -427,7 +427,7 @@ def test_more_orders_in_a_second_than_may_be_wait(store: VersionedStore) -> None
             await real(0)
 
         with pytest.MonkeyPatch.context() as patched:
-            patched.setattr("tq_broker_app.roles.sending.asyncio.sleep", sleep)
+            patched.setattr("tq_broker_app.roles.departing.asyncio.sleep", sleep)
             yield
 
     async def run() -> None:
@@ -440,3 +440,33 @@ def test_more_orders_in_a_second_than_may_be_wait(store: VersionedStore) -> None
     asyncio.run(run())
     assert len(desk.inserted) == 5
     assert waits == pytest.approx([1.0, 1.0], abs=0.001)
+
+
+def test_no_more_orders_leave_in_a_second_than_may_be_however_many_are_ready(store: VersionedStore) -> None:
+    desk, left = Desk(store, orders={"max_actions_per_second": 5}), list[float]()
+    insert_order = desk.view.api.insert_order
+
+    async def run() -> None:
+        sender, turns, real = desk.sender(), Turns(), asyncio.sleep
+        await sender.right.take()
+
+        def insert(*given: Any, **named: Any) -> Any:
+            left.append(sender.parts.clock.monotonic())
+            return insert_order(*given, **named)
+
+        async def sleep(seconds: float) -> None:
+            sender.parts.clock.sleep(seconds)
+            await real(0)
+
+        async def one(name: str) -> None:
+            async with turns.turn() as turn:
+                await brought(sender, plan_of(wanted(name)), turn)
+
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(desk.view.api, "insert_order", insert)
+            patched.setattr("tq_broker_app.roles.departing.asyncio.sleep", sleep)
+            await asyncio.wait_for(asyncio.gather(*(one(name) for name in "abcdefghijkl")), 10)
+
+    asyncio.run(run())
+    assert [name for name, *_ in desk.inserted] == list("abcdefghijkl")
+    assert max(sum(start <= at < start + 1 for at in left) for start in left) == 5

@@ -286,6 +286,21 @@ def test_a_wrong_secret_is_not_told(tmp_path: Path, path: str) -> None:
     assert "hunter22" not in refused(tmp_path, content)
 
 
+@pytest.mark.parametrize("section", ["tq", "redis", "rabbitmq", "database"])
+def test_a_section_that_is_given_as_text_is_not_told(tmp_path: Path, section: str) -> None:
+    told = refused(tmp_path, {**document(), section: "amqp://u:hunter22@h/"})
+    assert section in told
+    assert "hunter22" not in told
+    assert "hunter22" not in refused(tmp_path, document(), {f"TQ_BROKER__{section.upper()}": "amqp://u:hunter22@h/"})
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:notaport", "127.0.0.1:99999", "127.0.0.1:0", ":5672"])
+def test_an_address_of_rabbitmq_has_a_host_and_a_port(tmp_path: Path, address: str) -> None:
+    told = refused(tmp_path, document(rabbitmq={"url": f"amqp://u:hunter22@{address}/"}))
+    assert "rabbitmq: url names no host, or a port that is no number from 1 to 65535" in told
+    assert "hunter22" not in told
+
+
 @pytest.mark.parametrize("name", ["broker_id", "account_id", "account_password"])
 def test_a_real_account_needs_all_of_its_own_settings(tmp_path: Path, name: str) -> None:
     assert f"run_mode is real, and {name} is not set" in refused(tmp_path, document(tq={**REAL, name: ""}))

@@ -354,7 +354,7 @@ class Uneven(MemoryStore):
 
 def test_orders_leave_in_the_order_in_which_they_came() -> None:
     desk = Desk()
-    desk.store = Uneven("orders/o00", "orders/o11")
+    desk.store = Uneven("orders/o00", "orders/o07")
     names = [f"o{number:02}" for number in range(12)]
     desk.run(*(body(name) for name in names))
     assert desk.inserted == names

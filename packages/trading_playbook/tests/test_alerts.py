@@ -3,11 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
-import os
-import shutil
-import subprocess
-from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -18,22 +13,19 @@ from quant_platform_kit.domain.errors import NotifyError
 from quant_platform_kit.ports.notifier import Notification
 from quant_platform_kit.services.observe.notifying import Notices
 from trading_playbook.attempts import Attempt, AttemptLog, Ending
-from trading_playbook.figures import figures
 from trading_playbook.journal.record import TradeRecord
-from trading_playbook.observe.alerting import alert_of, log_metrics, policies, prometheus_rules
+from trading_playbook.observe.alerting import log_metrics, policies, prometheus_rules
 from trading_playbook.observe.bounds import BOUNDS, exceeded
 from trading_playbook.observe.exposition import exposition, metric_of, write_metrics
-from trading_playbook.observe.readings import Readings, error_rate, read_readings, sessions_without_entry
+from trading_playbook.observe.readings import error_rate, read_readings, sessions_without_entry
 from trading_playbook.observe.watching import check, findings
 from trading_playbook.sources.usage import Usage
+from trading_playbook.testing.readings import LAST, SHOWN, readings
 from trading_playbook.testing.writer_contract import row, traded
 
 from .daily_frame import CALENDAR, at
 
 CHECKOUT = Path(__file__).resolve().parents[3]
-LAST = date(2025, 3, 31)
-SHOWN = {"errors": (0.05, math.nextafter(0.05, 1)), "idle": (4, 5), "slow": (600.0, math.nextafter(600, 601))}
-"""By bound, a figure that does not alert and the next one that does."""
 
 
 class Mailbox:
@@ -52,11 +44,6 @@ class Mailbox:
 def attempt(ending: Ending, session: date = LAST, seconds: float = 1.0, minute: int = 0) -> Attempt:
     started = at(f"{session}T21:00") + timedelta(minutes=minute)
     return Attempt("QQQ", session, started, ending, seconds, Usage(2, 0.5, 3, 1))
-
-
-def readings(**changes: object) -> Readings:
-    quiet = Readings("QQQ", LAST, figures([], LAST), 0.0, 1.0, 0.25, 2, 0.75, 0, 1)
-    return replace(quiet, **changes)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("bound", BOUNDS, ids=lambda bound: bound.name)
@@ -169,30 +156,3 @@ def test_rules_and_policies_compare_with_the_bounds_themselves() -> None:
         assert (metric, float(most)) == (metric_of(bound.figure), bound.most)
         (condition,) = policy["conditions"]
         assert condition["conditionMatchedLog"]["filter"].endswith(f"jsonPayload.{bound.figure}>{bound.most:g}")
-
-
-def test_prometheus_alerts_at_the_same_figures(tmp_path: Path) -> None:
-    promtool = os.environ.get("TEST_PROMTOOL") or shutil.which("promtool")
-    if not promtool:
-        pytest.skip("promtool is not on this machine: install Prometheus, or set TEST_PROMTOOL to the program")
-    (tmp_path / "alerts.yml").write_text(prometheus_rules())
-    cases = [(bound, value) for bound in BOUNDS for value in SHOWN[bound.name]]
-    tests = [
-        {
-            "interval": "1m",
-            "input_series": [{"series": metric_of(bound.figure), "values": repr(value)}],
-            "promql_expr_test": [
-                {
-                    "expr": f'count(ALERTS{{alertname="{alert_of(bound)}",alertstate="firing"}}) or vector(0)',
-                    "eval_time": "0m",
-                    "exp_samples": [{"labels": "{}", "value": len(list(exceeded(readings(**{bound.figure: value}))))}],
-                }
-            ],
-        }
-        for bound, value in cases
-    ]
-    (tmp_path / "test.yml").write_text(yaml.safe_dump({"rule_files": ["alerts.yml"], "tests": tests}))
-    done = subprocess.run(
-        [promtool, "test", "rules", "test.yml"], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr

@@ -12,7 +12,7 @@ import pytest
 import typer
 from loguru import logger
 from quant_platform_kit.adapters.clock import FrozenClock
-from quant_platform_kit.cli.running import run_command_line
+from quant_platform_kit.adapters.command_line import run_command_line
 from quant_platform_kit.domain.errors import InvalidInput, StoreError
 from quant_platform_kit.domain.redaction import hide
 from trading_playbook.cli import backtest as command

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 
 from confluent_kafka import Consumer, TopicPartition
 from quant_platform_kit.domain.errors import Damaged, LeaseLost, StoreError
 from quant_platform_kit.events.bus import Place, Received, consumer_config
 from quant_platform_kit.events.envelope import encode
-from quant_platform_kit.events.errors import Duplicate
+from quant_platform_kit.events.errors import Duplicate, Unreadable
 from quant_platform_kit.events.stages import Durable, Flow, Hooks
 
 from .bus_frame import CLOCK, Bench, Diary, event, running, until
@@ -197,6 +197,30 @@ def test_an_offset_waits_for_the_messages_before_it(bench: Bench) -> None:
         free.set()
         until(lambda: bench.committed()[partition] == 20)
     assert sorted(done) == list(range(20))
+
+
+def test_what_has_come_is_handled_as_one_and_where_that_fails_each_by_itself(bench: Bench) -> None:
+    bad, together, alone = 70, list[int](), list[int]()
+
+    async def handle(message: Received) -> None:
+        alone.append(message.offset)
+        if message.offset == bad:
+            raise Unreadable("a bad one")
+
+    async def handle_all(messages: Sequence[Received]) -> None:
+        if any(message.offset == bad for message in messages):
+            raise Unreadable("there is a bad one")
+        together.extend(message.offset for message in messages)
+
+    bench.put([encode(event(number)) for number in range(100)], keys=lambda _: "k")
+    stage = Durable(bench.member, handle, CLOCK, flow=Flow(at_once=40), handle_all=handle_all)
+    with running(stage):
+        until(lambda: stage.figures.handled == 100)
+        until(lambda: sum(bench.committed().values()) == 100)
+    assert sorted({*together, *alone}) == list(range(100))
+    assert bad in alone
+    assert together
+    assert [letter.content.offset for letter in bench.letters()] == [bad]
 
 
 def test_messages_begin_in_their_order_so_many_at_once_and_a_partition_with_too_many_is_paused(bench: Bench) -> None:

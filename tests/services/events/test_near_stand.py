@@ -13,12 +13,12 @@ import pytest
 from event_trading_app.errors import Unanswered, VenueDown
 from event_trading_app.payloads import ExactAmount, ExecuteTrade, SwapDemand
 from event_trading_app.ports import SignedAnswer
+from event_trading_app.venues.near_intents.bus import bus_at
 from event_trading_app.venues.near_intents.execute.keys import Key
 from event_trading_app.venues.near_intents.execute.looking import Node
 from event_trading_app.venues.near_intents.execute.sending import AnswerBus
-from event_trading_app.venues.near_intents.execute.sending import bus_at as answers_at
 from event_trading_app.venues.near_intents.execute.venue import NearVenue
-from event_trading_app.venues.near_intents.ingest.listening import Backoff, Listener, bus_at
+from event_trading_app.venues.near_intents.ingest.listening import Backoff, Listener
 from event_trading_app.venues.near_intents.normalize.demand import normalize
 from quant_platform_kit.adapters.clock import SystemClock
 from quant_platform_kit.domain.digests import sha256
@@ -70,7 +70,7 @@ class Solver:
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[NearVenue]:
-        bus = AnswerBus(answers_at(self.stand.url, self.stand.token), 1.0)
+        bus = AnswerBus(bus_at(self.stand.url, self.stand.token), 1.0)
         self.venue = NearVenue(self.stand.account, KEY, bus, Node(self.stand.near_url), CLOCK)
         self.listener = Listener(bus_at(self.stand.url, self.stand.token), self.heard, CLOCK, Backoff(0.02, 0.2))
         stop = asyncio.Event()

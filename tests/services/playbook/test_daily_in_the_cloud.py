@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -17,13 +16,13 @@ from trading_playbook.attempts import AttemptLog, Ending
 from trading_playbook.daily.run import DailyPorts, run_session
 from trading_playbook.dp20.parameters import Dp20Parameters
 from trading_playbook.journal.csv_form import render
+from trading_playbook.testing.invented import InventedSource
 from trading_playbook.testing.writer_contract import row, written
 from trading_playbook.writers.gcs_writer import GCSTradeWriter
 from trading_playbook.writers.writer import TradeWriter
 from venue_sandbox.servers.launch import Server
 
 from .conftest import BLOB, CloudJournal, MongoJournal
-from .flat_source import FlatSource
 
 Start = Callable[..., Server]
 CALENDAR = load_calendar("XNYS")
@@ -33,7 +32,7 @@ DUE = datetime(2025, 9, 15, 21, 0, tzinfo=UTC)
 
 def run(endpoint: str, bucket: str, writers: Sequence[TradeWriter], due: datetime = DUE) -> Ending:
     log = AttemptLog(open_store(f"gs://{bucket}/store", endpoint=endpoint), "QQQ")
-    ports = DailyPorts(CALENDAR, FrozenClock(due), writers, lambda: nullcontext(FlatSource()), log, Dp20Parameters())
+    ports = DailyPorts(CALENDAR, FrozenClock(due), writers, InventedSource, log, Dp20Parameters())
     return run_session(ports, due)[0].ending
 
 
@@ -42,7 +41,8 @@ def test_both_journals_get_the_row_and_the_attempts_are_in_the_bucket(
 ) -> None:
     at = (cloud_journal.endpoint, cloud_journal.bucket)
     writers = (cloud_journal.open(), mongo_journal.open())
-    assert [run(*at, writers), run(*at, writers)] == [Ending.WRITTEN, Ending.UNCHANGED]
+    later = DUE + timedelta(minutes=1)
+    assert [run(*at, writers), run(*at, writers, later)] == [Ending.WRITTEN, Ending.UNCHANGED]
     assert render(cloud_journal.open().read()) == render(mongo_journal.open().read())
     log = AttemptLog(open_store(f"gs://{cloud_journal.bucket}/store", endpoint=cloud_journal.endpoint), "QQQ")
     assert [each.ending for each in log.between(DUE.date(), DUE.date())] == [Ending.WRITTEN, Ending.UNCHANGED]

@@ -15,7 +15,7 @@ import pytest
 from quant_platform_kit.adapters.sql_store import SqlStore
 from quant_platform_kit.domain.errors import Conflict, StoreError
 from quant_platform_kit.ports.versioned_store import Stored
-from quant_platform_kit.testing.store_contract import StoreContract, StoreProcessContract
+from quant_platform_kit.testing.store_contract import BatchStoreContract, StoreContract, StoreProcessContract
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import URL
 from venue_sandbox.servers.launch import Server
@@ -25,7 +25,7 @@ UPDATE = "UPDATE versioned_objects"
 SECONDS = 10.0
 """How long a call of the stores behind the proxy may take: one answer may take two of them."""
 
-WRITES = {"create": INSERT, "replace": UPDATE}
+WRITES = {"create": INSERT, "create_all": INSERT, "replace": UPDATE}
 
 Open = Callable[..., SqlStore]
 Write = Callable[[SqlStore, bytes], int]
@@ -80,11 +80,20 @@ def administrator(database: URL) -> Generator[Engine]:
 
 @pytest.fixture(params=WRITES)
 def write(request: pytest.FixtureRequest, store: SqlStore) -> Write:
-    """Return a write of the object ``lease``: its creation, or its replacement after its creation."""
+    """Return a write of the object ``lease``: its creation, with another one or not, or its replacement after it."""
     if request.param == "create":
         return lambda client, data: client.create("lease", data)
+    if request.param == "create_all":
+        return _create_two
     generation = store.create("lease", b"before")
     return lambda client, data: client.replace("lease", data, generation)
+
+
+def _create_two(client: SqlStore, data: bytes) -> int:
+    client.create_all({"beside": b"{}", "lease": data})
+    stored = client.get("lease")
+    assert stored is not None
+    return stored.generation
 
 
 @pytest.fixture
@@ -93,8 +102,8 @@ def statement(request: pytest.FixtureRequest) -> str:
     return WRITES[request.node.callspec.params["write"]]
 
 
-class TestPostgresqlStore(StoreContract, StoreProcessContract):
-    """S1 to S23, P1 and P2."""
+class TestPostgresqlStore(StoreContract, StoreProcessContract, BatchStoreContract):
+    """S1 to S23, P1 and P2, B1 to B5."""
 
 
 # --- the server as it should be ------------------------------------------------------------------
@@ -122,6 +131,8 @@ def test_a_call_is_one_round_trip_and_a_conflict_two(behind_proxy: SqlStore, pro
     assert turns(lambda: behind_proxy.replace("lease", b"{}", generations[0])) == 1
     assert turns(lambda: behind_proxy.get("lease")) == 1
     assert turns(lambda: behind_proxy.keys("objects/")) == 1
+    assert turns(lambda: behind_proxy.create_all({"together/a": b"{}", "together/b": b"{}"})) == 1
+    assert turns(lambda: behind_proxy.keys_of(["objects/", "together/"])) == 1
     assert turns(behind_proxy.now) == 1
     assert turns(losing) == 2
 

@@ -25,6 +25,7 @@ from tq_broker_app.database.engine import open_engine
 from tq_broker_app.database.migrating import migrate, migration_sql
 from tq_broker_app.database.rows import OrderEvent, OrderRow
 from tq_broker_app.database.tables import METADATA, ORDER_EVENT, ORDER_HISTORY
+from tq_broker_app.database.upgrading import bring_up_to_date
 from tq_broker_app.database.writing import OrderWriter
 from venue_sandbox.servers.launch import Server
 
@@ -106,6 +107,25 @@ def test_migrating_again_changes_nothing(database: URL, engine: Engine, writer: 
     writer.write_update(SENT)
     migrate(text(database))
     assert stored(engine) == SENT
+
+
+def test_a_service_has_tables_made_by_another_process_and_only_where_they_are_behind(
+    database: URL, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bring_up_to_date(text(database))
+    engine = create_engine(database, poolclass=NullPool)
+    assert set(inspect(engine).get_table_names()) >= {"order_history", "order_event"}
+    monkeypatch.setattr("tq_broker_app.database.upgrading.subprocess.run", None)
+    bring_up_to_date(text(database))
+
+
+def test_a_migration_that_cannot_be_made_says_why(database: URL) -> None:
+    engine = create_engine(database, poolclass=NullPool)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE tq_broker_alembic (version_num VARCHAR PRIMARY KEY)")
+        connection.exec_driver_sql("INSERT INTO tq_broker_alembic VALUES ('of the future')")
+    with pytest.raises(StoreError, match="of the future"):
+        bring_up_to_date(text(database))
 
 
 def test_services_that_start_at_once_migrate_once(database: URL) -> None:

@@ -205,7 +205,7 @@ def _of_environment(environment: Mapping[str, str]) -> dict[str, Any]:
             found[f"{known[plain]}_secret_name"] = value
         elif name.startswith(PREFIX) and name not in _OWN_WORDS:
             near = get_close_matches(name, known, 1)
-            meant = f"; did you mean {near[0]}?" if near else ""
+            meant = f"; did you mean {near[0]}?" if near else "."
             raise InvalidInput(f"{name} is no setting{meant} Remove or correct it")
     return found
 
@@ -234,7 +234,7 @@ def _first_words(error: ValidationError) -> str:
     told = first["msg"].removeprefix("Value error, ")
     if first["type"] == "extra_forbidden":
         near = get_close_matches(field, Settings.model_fields, 1)
-        return f"{field} is no setting{f'; did you mean {near[0]}?' if near else ''} Remove or correct it"
+        return f"{field} is no setting{f'; did you mean {near[0]}?' if near else '.'} Remove or correct it"
     if not field:
         return told
     info = Settings.model_fields.get(field)

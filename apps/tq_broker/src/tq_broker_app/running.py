@@ -241,10 +241,10 @@ async def _handling(role: Role, parts: Common) -> AsyncGenerator[Service]:
     settings = parts.settings
     if role is Role.ORDER_HANDLER:
         from tq_broker_app.database.engine import open_engine
-        from tq_broker_app.database.migrating import migrate
+        from tq_broker_app.database.upgrading import bring_up_to_date
         from tq_broker_app.database.writing import OrderWriter
 
-        await asyncio.to_thread(migrate, settings.database.url)
+        await asyncio.to_thread(bring_up_to_date, settings.database.url)
         engine = open_engine(settings.database.url)
         try:
             yield OrderHandler(parts, OrderWriter(engine))

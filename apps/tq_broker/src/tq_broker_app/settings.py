@@ -155,8 +155,15 @@ class RabbitSettings(_Section):
 
     @model_validator(mode="after")
     def _address(self) -> Self:
-        if urlsplit(self.url.get_secret_value()).scheme not in ("amqp", "amqps"):
+        address = urlsplit(self.url.get_secret_value())
+        if address.scheme not in ("amqp", "amqps"):
             raise ValueError("url does not start with amqp:// or amqps://")
+        try:
+            port = address.port
+        except ValueError:
+            port = 0
+        if port == 0 or not address.hostname:
+            raise ValueError("url names no host, or a port that is no number from 1 to 65535")
         return self
 
 
@@ -366,7 +373,10 @@ def _first_words(error: ValidationError, document: Mapping[str, Any]) -> str:
     if first["type"] == "extra_forbidden":
         return f"{where} is no setting; see docs/reference/tq-broker.md"
     value = first.get("input")
-    plain = isinstance(value, (int, float, bool, str)) and not any(word in where for word in ("password", "url"))
+    # A whole section that was given as text may have a password anywhere in it.
+    is_section = len(first["loc"]) < 2 or first["type"] in ("model_type", "model_attributes_type", "dict_type")
+    secret = is_section or any(word in where for word in ("password", "url"))
+    plain = isinstance(value, (int, float, bool, str)) and not secret
     shown = value if isinstance(value, str) and _BARE.fullmatch(value) else repr(value)
     return f"{where} is {shown}: {told}" if plain and first["type"] != "missing" else f"{where}: {told}"
 

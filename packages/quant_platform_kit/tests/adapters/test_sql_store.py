@@ -16,7 +16,7 @@ from quant_platform_kit.adapters.sql_store import SqlStore
 from quant_platform_kit.adapters.stores import open_store
 from quant_platform_kit.domain.errors import Conflict, InvalidInput, QuantError, StoreError
 from quant_platform_kit.ports.versioned_store import Stored
-from quant_platform_kit.testing.store_contract import StoreContract, StoreProcessContract
+from quant_platform_kit.testing.store_contract import BatchStoreContract, StoreContract, StoreProcessContract
 from sqlalchemy import event
 
 OPENERS = 6
@@ -68,8 +68,8 @@ def address(path: Path) -> dict[str, str]:
     return {"url": f"sqlite:///{path}"}
 
 
-class TestSqliteStore(StoreContract, StoreProcessContract):
-    """S1 to S23, P1 and P2."""
+class TestSqliteStore(StoreContract, StoreProcessContract, BatchStoreContract):
+    """S1 to S23, P1 and P2, B1 to B5."""
 
 
 def test_a_commit_is_on_the_disk_before_it_returns(store: SqlStore) -> None:

@@ -23,8 +23,8 @@ def lane(at_once: int, *offsets: int) -> Lane:
 
 def begun(one: Lane) -> list[int]:
     found: list[int] = []
-    while (message := one.begin()) is not None:
-        found.append(message.offset)
+    while more := one.begin():
+        found += [message.offset for message in more]
     return found
 
 
@@ -49,6 +49,17 @@ def test_offsets_may_have_gaps_and_are_told_once() -> None:
     assert (one.committable(), one.committable()) == (8, None)
     one.finish(9)
     assert (one.committable(), one.seen) == (10, 10)
+
+
+def test_several_begin_at_once_as_far_as_there_is_room() -> None:
+    one = lane(4, *range(6))
+    first = one.begin(3)
+    assert [message.offset for message in first] == [0, 1, 2]
+    assert [message.offset for message in one.begin(3)] == [3]
+    assert one.begin(3) == []
+    one.finish(1)
+    assert [message.offset for message in one.begin(3)] == [4]
+    assert one.next is None
 
 
 @given(st.permutations(range(12)), st.integers(1, 4))

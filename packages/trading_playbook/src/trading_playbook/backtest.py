@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
@@ -93,10 +94,10 @@ def moving_average(
     """Return the mean of the closes of the sessions before one, or None and the first session that lacks its close."""
     days = sessions_before(calendar, session, count)
     closes = source.closes(days, session)
-    lacking = np.isnan(closes)
-    if lacking.any() or len(days) < count:
-        return None, days[int(lacking.argmax())] if days else session
-    return float(closes.mean()), None
+    mean = float(closes.mean()) if len(days) == count else math.nan
+    if math.isnan(mean):  # of one that is missing, or of too few
+        return None, days[int(np.isnan(closes).argmax())] if days else session
+    return mean, None
 
 
 def _note(lacks: _Lacks, day: TradingDay, bars: SessionBars, missing_close: date | None) -> None:

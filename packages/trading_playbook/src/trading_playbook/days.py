@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -41,5 +42,5 @@ def days_between(calendar: ExchangeCalendar, first: date, last: date) -> tuple[T
 
 def sessions_before(calendar: ExchangeCalendar, session: date, count: int) -> tuple[date, ...]:
     """Return the last sessions before one, ascending; fewer where the calendar begins."""
-    known = calendar.between(calendar.table.first, session)[:-1]
-    return known[-count:]
+    end = bisect_left(calendar.sessions, session)
+    return calendar.sessions[max(end - count, 0) : end]

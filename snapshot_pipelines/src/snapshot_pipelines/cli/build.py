@@ -10,9 +10,10 @@ from typing import Annotated
 import typer
 from quant_platform_kit.adapters.calendar_tables import load_calendar
 from quant_platform_kit.adapters.clock import SystemClock
+from quant_platform_kit.adapters.command_line import print_json
 from quant_platform_kit.adapters.snapshot_versions import MANIFEST
 from quant_platform_kit.cli import options
-from quant_platform_kit.cli.output import console, print_json, progress, table
+from quant_platform_kit.cli.output import console, progress, table
 from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.domain.sessions import ExchangeCalendar
 from rich.markup import escape

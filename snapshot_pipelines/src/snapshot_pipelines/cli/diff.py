@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
+from quant_platform_kit.adapters.command_line import print_json
 from quant_platform_kit.cli import options
-from quant_platform_kit.cli.output import console, print_json, table
+from quant_platform_kit.cli.output import console, table
 from quant_platform_kit.domain.errors import InvalidInput
 from rich.console import Console
 from rich.markup import escape

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
+from quant_platform_kit.adapters.command_line import print_json
 from quant_platform_kit.adapters.snapshot_reading import latest_key
 from quant_platform_kit.cli import options
-from quant_platform_kit.cli.output import console, print_json, progress, table
+from quant_platform_kit.cli.output import console, progress, table
 from quant_platform_kit.domain.errors import InvalidInput
 from rich.markup import escape
 

@@ -6,7 +6,7 @@ Exit codes: 0 done; 1 refused or failed; 2 usage.
 from __future__ import annotations
 
 import typer
-from quant_platform_kit.cli.running import run_command_line
+from quant_platform_kit.adapters.command_line import run_command_line
 
 from snapshot_pipelines.cli import build, diff, list, prune, publish, pull, run, show, verify
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
+from quant_platform_kit.adapters.command_line import print_json
 from quant_platform_kit.cli import options
-from quant_platform_kit.cli.output import console, print_json
+from quant_platform_kit.cli.output import console
 from rich.markup import escape
 
 from snapshot_pipelines.cli.meaning import EndpointOption, OneProfileOption

@@ -6,8 +6,9 @@ from datetime import date
 from typing import Annotated
 
 import typer
+from quant_platform_kit.adapters.command_line import notice, print_json
 from quant_platform_kit.cli import options
-from quant_platform_kit.cli.output import console, notice, print_json, progress
+from quant_platform_kit.cli.output import console, progress
 from quant_platform_kit.domain.errors import InvalidInput
 from rich.markup import escape
 

@@ -12,9 +12,10 @@ from typing import Annotated
 import typer
 from quant_platform_kit.adapters.calendar_tables import load_calendar
 from quant_platform_kit.adapters.clock import SystemClock
+from quant_platform_kit.adapters.command_line import complain, notice, print_json
 from quant_platform_kit.adapters.notifier import AppriseNotifier
 from quant_platform_kit.cli import options
-from quant_platform_kit.cli.output import complain, console, notice, print_json, progress
+from quant_platform_kit.cli.output import console, progress
 from quant_platform_kit.services.observe.notifying import Notices
 from rich.markup import escape
 

@@ -8,8 +8,9 @@ from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
+from quant_platform_kit.adapters.command_line import notice, print_json
 from quant_platform_kit.cli import options
-from quant_platform_kit.cli.output import console, notice, print_json, table
+from quant_platform_kit.cli.output import console, table
 from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.domain.features import RankedRow
 from quant_platform_kit.domain.sectors import SECTOR_NAMES

@@ -8,8 +8,9 @@ from typing import Annotated
 
 import typer
 from quant_platform_kit.adapters.calendar_tables import load_calendar
+from quant_platform_kit.adapters.command_line import print_json
 from quant_platform_kit.cli import options
-from quant_platform_kit.cli.output import console, print_json, progress
+from quant_platform_kit.cli.output import console, progress
 from quant_platform_kit.domain.errors import InvalidInput
 
 from snapshot_pipelines.build.sources import Inputs

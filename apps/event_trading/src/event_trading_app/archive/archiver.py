@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from loguru import logger
+from quant_platform_kit.domain.errors import LeaseLost, StoreError
 from quant_platform_kit.events.bus import Place, Received
 from quant_platform_kit.events.errors import Duplicate
 from quant_platform_kit.ports.clock import Clock
@@ -18,15 +20,16 @@ __all__ = ["Archiver"]
 
 
 STOPPING_SECONDS = 0.2
+FIRST_PAUSE, LONGEST_PAUSE = 0.2, 5.0
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Batch:
-    """Rows that wait for their file, and who waits for it."""
+    """Rows that wait for their file; ``done`` is when it is whole."""
 
     begun: float
+    done: asyncio.Future[None]
     rows: list[Row] = field(default_factory=list[Row])
-    waiting: list[asyncio.Future[None]] = field(default_factory=list[asyncio.Future[None]])
 
 
 @dataclass(slots=True)
@@ -39,11 +42,14 @@ class _Lane:
         The last offset that is in a whole file.
     claimed
         The file that another archiver has decided on and left unfinished.
+    is_gone
+        Whether the partition was given back: what waits comes again elsewhere.
     """
 
     done: int = -1
     claimed: Claim | None = None
     batch: _Batch | None = None
+    is_gone: bool = False
     writing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
@@ -55,6 +61,8 @@ class Archiver:
     ----------
     rows, seconds
         A file has so many rows at most, and is written after so long.
+    told
+        Is told ``waiting`` and the reason while the store does not answer, and ``consuming`` when it does again.
     """
 
     files: Files
@@ -62,6 +70,7 @@ class Archiver:
     rows: int
     seconds: float
     io: Io = in_thread
+    told: Callable[[str], None] = lambda _: None
     counted: int = 0
     _lanes: dict[Place, _Lane] = field(default_factory=dict[Place, _Lane])
     _writing: set[asyncio.Task[None]] = field(default_factory=set[asyncio.Task[None]])
@@ -76,31 +85,39 @@ class Archiver:
 
     async def revoked(self, place: Place) -> None:
         """Forget a partition; what waits comes again elsewhere."""
-        self._lanes.pop(place, None)
+        if (lane := self._lanes.pop(place, None)) is not None:
+            lane.is_gone = True
 
     async def handle(self, message: Received) -> None:
-        """Return when a message is in a whole file.
+        """Return when a message is in a whole file; see `handle_all`."""
+        await self.handle_all((message,))
+
+    async def handle_all(self, messages: Sequence[Received]) -> None:
+        """Return when all messages, which are of one partition, are in whole files.
 
         Raises
         ------
         Unreadable
-            It is no event.
+            One of them is no event.
         Duplicate
-            It is in a file already.
+            One of them is in a file already.
         """
-        lane, row = self._lanes[message.place], Row.of(message)
-        if message.offset <= lane.done:
-            raise Duplicate(f"{message.place} at {message.offset} is archived")
+        place = messages[0].place
+        lane, rows = self._lanes[place], [Row.of(message) for message in messages]
+        if messages[0].offset <= lane.done:
+            raise Duplicate(f"{place} at {messages[0].offset} is archived")
+        batches = {self._gathered(lane, row) for row in rows}
+        await asyncio.gather(*(asyncio.shield(batch.done) for batch in batches))
+
+    def _gathered(self, lane: _Lane, row: Row) -> _Batch:
+        """Return the batch that a row is in; one that is full is begun to be written."""
         if lane.batch is not None and lane.claimed is None and lane.batch.rows[0].hour != row.hour:
             self._begin(lane)
-        if lane.batch is None:
-            lane.batch = _Batch(self.clock.monotonic())
-        batch, done = lane.batch, asyncio.get_running_loop().create_future()
+        batch = lane.batch = lane.batch or _Batch(self.clock.monotonic(), asyncio.get_running_loop().create_future())
         batch.rows.append(row)
-        batch.waiting.append(done)
         if self._is_full(lane, batch):
             self._begin(lane)
-        await done
+        return batch
 
     async def run(self, stop: asyncio.Event) -> None:
         """Write what has waited long enough, until cancelled; once there is to be an end, all that waits."""
@@ -126,24 +143,41 @@ class Archiver:
         task.add_done_callback(self._writing.discard)
 
     async def _write(self, lane: _Lane, batch: _Batch, claimed: Claim | None) -> None:
-        """Write a file, and tell whoever waits for it how it went."""
+        """Write a file, and tell whoever waits for it how it went; files of a partition are written in their order."""
         async with lane.writing:
             try:
-                claim = await self.io(lambda: self.files.write(batch.rows, claimed))
+                claim = await self._written(lane, batch, claimed)
             except Exception as error:  # noqa: BLE001 - it is thrown where it is waited for
-                lane.claimed = lane.claimed or claimed
-                _tell(batch.waiting, error)
+                batch.done.set_exception(error)
+                batch.done.exception()  # it is heard of, also where nobody waits any more
                 return
             lane.done = max(lane.done, claim.last)
             self.counted += len(batch.rows)
-            _tell(batch.waiting, None)
+            batch.done.set_result(None)
 
+    async def _written(self, lane: _Lane, batch: _Batch, claimed: Claim | None) -> Claim:
+        """Write a file, again while the store does not answer: nothing overtakes it, and no row is gathered twice.
 
-def _tell(waiting: Sequence[asyncio.Future[None]], error: Exception | None) -> None:
-    for future in waiting:
-        if future.done():
-            continue
-        if error is None:
-            future.set_result(None)
-        else:
-            future.set_exception(error)
+        Raises
+        ------
+        LeaseLost
+            It cannot be written: the partition begins anew, from its last whole file.
+        """
+        pause = FIRST_PAUSE
+        while not lane.is_gone:
+            try:
+                claim = await self.io(lambda: self.files.write(batch.rows, claimed))
+            except LeaseLost:
+                raise
+            except StoreError as error:
+                logger.warning("a file of the archive is written again in {:g} s: {}", pause, error)
+                self.told(f"waiting: {error}")
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, LONGEST_PAUSE)
+            except Exception as error:
+                logger.exception("a file of the archive cannot be written")
+                raise LeaseLost(f"a file of the archive cannot be written: {error!r}") from error
+            else:
+                self.told("consuming")
+                return claim
+        raise LeaseLost("the partition was given back before a file of it was written")

@@ -15,7 +15,7 @@ from datetime import datetime
 
 from quant_platform_kit.adapters.arrow import arrow_module
 from quant_platform_kit.events.bus import Place, Received
-from quant_platform_kit.events.envelope import Event, decode
+from quant_platform_kit.events.envelope import Event, Unreadable, decode
 
 pa = arrow_module("pyarrow", "the archive")
 pq = arrow_module("pyarrow.parquet", "the archive")
@@ -38,6 +38,11 @@ SCHEMA = pa.schema(
         ("value", pa.binary()),
     ]
 )
+EVENT_FIELDS = ("event_id", "event_type", "venue", "observed_at", "ingested_at", "schema_version", "raw")
+"""Columns that are fields of the event as they are."""
+MOST_VERSION = 2**31 - 1
+"""The column has 32 bits."""
+_written = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
 _NAME = re.compile(
     r"topic=(?P<topic>[^/]+)/date=(?P<date>[0-9-]{10})/hour=(?P<hour>[0-9]{2})/"
     r"(?P<partition>[0-9]{5})-(?P<first>[0-9]{20})-(?P<last>[0-9]{20})\.parquet"
@@ -63,7 +68,10 @@ class Row:
     @classmethod
     def of(cls, message: Received) -> Row:
         """Return the row of a message; raises `Unreadable`."""
-        return cls(message, message.event())
+        event = message.event()
+        if event.schema_version > MOST_VERSION:
+            raise Unreadable(f"schema_version {event.schema_version}: the archive holds versions up to {MOST_VERSION}")
+        return cls(message, event)
 
     @property
     def hour(self) -> datetime:
@@ -91,11 +99,16 @@ def span_in(name: str) -> Span | None:
 
 def parquet_of(rows: Sequence[Row]) -> bytes:
     """Return a file with rows: the same rows are the same bytes."""
-    columns: dict[str, list[object]] = {name: [] for name in SCHEMA.names}
-    for row in rows:
-        for name, value in _cells(row):
-            columns[name].append(value)
-    table = pa.table(columns, schema=SCHEMA)
+    messages, events = [row.message for row in rows], [row.event for row in rows]
+    columns: dict[str, list[object]] = {
+        "partition": [message.partition for message in messages],
+        "offset": [message.offset for message in messages],
+        **{name: [getattr(event, name) for event in events] for name in EVENT_FIELDS},
+        "payload": [_written(event.payload) for event in events],
+        "key": [message.key for message in messages],
+        "value": [message.value for message in messages],
+    }
+    table = pa.table({name: columns[name] for name in SCHEMA.names}, schema=SCHEMA)
     out = io.BytesIO()
     pq.write_table(table, out, compression="zstd")
     return out.getvalue()
@@ -106,14 +119,3 @@ def rows_of(data: bytes, topic: str) -> Iterator[Row]:
     table = pq.ParquetFile(io.BytesIO(data)).read(columns=["partition", "offset", "key", "value"])
     for partition, offset, key, value in zip(*(column.to_pylist() for column in table.columns), strict=True):
         yield Row(Received(topic, partition, offset, key, value), decode(value))
-
-
-def _cells(row: Row) -> Iterator[tuple[str, object]]:
-    message, event = row.message, row.event
-    yield "partition", message.partition
-    yield "offset", message.offset
-    for name in ("event_id", "event_type", "venue", "observed_at", "ingested_at", "schema_version", "raw"):
-        yield name, getattr(event, name)
-    yield "payload", json.dumps(event.payload, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    yield "key", message.key
-    yield "value", message.value

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from quant_platform_kit.domain.digests import sha256
 from quant_platform_kit.domain.errors import Conflict, LeaseLost
@@ -73,6 +74,8 @@ class Files:
         LeaseLost
             Another archiver has the partition, and decided on another file.
         """
+        if any(row.message.offset >= after.message.offset for row, after in pairwise(rows)):
+            raise LeaseLost(f"rows of {rows[0].message.place} are not in the order of their offsets")
         place, first, last = rows[0].message.place, rows[0].message.offset, rows[-1].message.offset
         name = file_name(Span(place, first, last), rows[0].hour)
         claim = Claim(first, last, name)

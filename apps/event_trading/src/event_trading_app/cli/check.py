@@ -7,13 +7,14 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
 import typer
+from quant_platform_kit.adapters.command_line import columns, print_json
 from quant_platform_kit.adapters.stores import open_store
 from quant_platform_kit.domain.errors import QuantError
 from quant_platform_kit.domain.identity import Mode
 from quant_platform_kit.events.reading import history
 from quant_platform_kit.services.operate.switches import switched_off
 
-from event_trading_app.cli.options import AsJson, Config, columns, print_json, settings_of
+from event_trading_app.cli.options import AsJson, Config, settings_of
 from event_trading_app.reactor.quoters import quoter_of
 from event_trading_app.services.venue import node_of
 from event_trading_app.settings import Settings

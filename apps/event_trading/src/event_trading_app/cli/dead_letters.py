@@ -6,10 +6,11 @@ from typing import Annotated, Any
 
 import typer
 from quant_platform_kit.adapters.clock import SystemClock
+from quant_platform_kit.adapters.command_line import columns, print_json, say
 from quant_platform_kit.events import dead_letters
 from quant_platform_kit.events.dead_letters import Letter
 
-from event_trading_app.cli.options import AsJson, Config, columns, print_json, say, settings_of
+from event_trading_app.cli.options import AsJson, Config, settings_of
 from event_trading_app.names import Service
 
 __all__ = ["app"]

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import sys
-import threading
 from importlib.metadata import entry_points
 from typing import Annotated
 
 import typer
+from quant_platform_kit.adapters.command_line import run_command_line, stop_at_eof
 
 from event_trading_app.cli.run import run
-from event_trading_app.cli.running import PROGRAM, run_command_line
 
 __all__ = ["main", "with_all_commands"]
 
+PROGRAM = "event-trading"
 ENTRY_POINTS = "event_trading.commands"
 """Entry point group: each loads a `typer.Typer` that becomes a sub-command of its name."""
 
@@ -30,17 +28,10 @@ app.command()(run)
 
 
 @app.callback()
-def _group(stop_at_eof: Annotated[bool, typer.Option("--stop-at-eof", hidden=True)] = False) -> None:
+def _group(at_eof: Annotated[bool, typer.Option("--stop-at-eof", hidden=True)] = False) -> None:
     """Take the options that all commands share."""
-    if stop_at_eof:
-        threading.Thread(target=_stop_at_eof, daemon=True).start()
-
-
-def _stop_at_eof() -> None:
-    """Stop as if told to when standard input ends, as it does when the parent dies."""
-    while os.read(0, 1 << 16):
-        pass
-    os.kill(os.getpid(), signal.SIGTERM)
+    if at_eof:
+        stop_at_eof()
 
 
 def with_all_commands() -> typer.Typer:
@@ -61,4 +52,4 @@ def with_all_commands() -> typer.Typer:
 def main() -> None:
     """Run the command line."""
     words = [word for word in sys.argv[1:] if not word.startswith("-")]
-    run_command_line(app if words[:1] == ["run"] else with_all_commands())
+    run_command_line(app if words[:1] == ["run"] else with_all_commands(), PROGRAM, quiet=True)

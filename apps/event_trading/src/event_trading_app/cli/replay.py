@@ -8,12 +8,13 @@ from enum import StrEnum
 from typing import Annotated
 
 import typer
+from quant_platform_kit.adapters.command_line import print_json, say
 from quant_platform_kit.adapters.snapshot_stores import open_snapshots
 from quant_platform_kit.events.publishing import Publisher
 from quant_platform_kit.events.topics import declare
 
 from event_trading_app.archive.files import Row
-from event_trading_app.cli.options import AsJson, Config, print_json, say, settings_of
+from event_trading_app.cli.options import AsJson, Config, settings_of
 from event_trading_app.names import Topic
 from event_trading_app.replay.judging import judge
 from event_trading_app.replay.reading import archived, retained

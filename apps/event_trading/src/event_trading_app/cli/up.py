@@ -11,11 +11,12 @@ from enum import StrEnum
 from typing import Annotated
 
 import typer
+from quant_platform_kit.adapters.command_line import say
 from quant_platform_kit.adapters.logs import start_logging
 from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.events.mock import mock_broker
 
-from event_trading_app.cli.options import Config, say
+from event_trading_app.cli.options import Config
 from event_trading_app.names import Service
 from event_trading_app.settings import CONFIG, Settings, environment, name_of, read_settings
 from event_trading_app.supervising import Site, ordered

@@ -10,13 +10,15 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TypeVar
 from weakref import WeakValueDictionary
 
 from loguru import logger
-from quant_platform_kit.domain.errors import InvalidInput, LeaseLost
+from quant_platform_kit.domain.errors import Conflict, Damaged, InvalidInput, LeaseLost
 from quant_platform_kit.domain.identity import Mode
 from quant_platform_kit.events.envelope import Event
-from quant_platform_kit.services.operate.switches import switched_off
+from quant_platform_kit.services.operate.switches import switch_prefixes, switched_off
+from quant_platform_kit.services.record.listing import Listing
 
 from event_trading_app.errors import Unanswered, VenueDown
 from event_trading_app.executor.fencing import Fence, LeaseFence
@@ -25,11 +27,13 @@ from event_trading_app.executor.machine import DOUBT, EXPIRED, REFUSED, Move, af
 from event_trading_app.executor.parts import Parts, Point
 from event_trading_app.executor.recovery import Pauses, recover
 from event_trading_app.executor.telling import other_command, result_of
+from event_trading_app.executor.waiting import Writing
 from event_trading_app.payloads import TradeState
 from event_trading_app.ports import SignedAnswer
 
 __all__ = ["ROLE", "Executor", "lease_fence"]
 
+T = TypeVar("T")
 ROLE = "executor"
 
 
@@ -54,7 +58,11 @@ class Executor:
     parts: Parts
     fence_of: Callable[[Parts, str, int], Fence] = lease_fence
     fences: dict[int, Fence] = field(default_factory=dict[int, Fence])
+    _writing: Writing = field(init=False)
     _alone: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary[str, asyncio.Lock])
+
+    def __post_init__(self) -> None:
+        self._writing = self.parts.writing(self.parts.ledger.store)
 
     async def assigned(self, partition: int) -> None:
         """Take a partition, and bring what the last one left on its way as far as it goes."""
@@ -85,25 +93,33 @@ class Executor:
             await self._take(command)
 
     async def _take(self, command: Command) -> None:
-        trade = await self._recorded(command)
+        trade, off = await self._recorded(command)
         if trade.asked.command_id != command.asked.command_id:
             await self._tell(other_command(command, trade, self.parts.mode))
             return
         self.parts.reached(Point.RECORDED)
-        await self.bring(trade)
+        await self._bring(trade, off)
 
-    async def bring(self, trade: Trade) -> None:
-        """Bring an answer as far as it goes without waiting for its deadline, and tell where it stands."""
+    async def _bring(self, trade: Trade, off: list[str] | None) -> None:
+        """Bring an answer as far as it goes without waiting for its deadline, and tell where it stands.
+
+        Parameters
+        ----------
+        off
+            Which switches forbid what was recorded to be about to leave; None where nothing was.
+        """
         pauses = Pauses(self.parts.terms)
-        while (after := await self.advance(trade)) is not trade:
+        after = await (self.advance(trade) if off is None else self._left(trade, self._fence(trade), off))
+        while after is not trade:
             trade = after
             if trade.standing.state is TradeState.UNKNOWN:
                 await pauses.wait(self.parts, trade.asked.expires_at)
+            after = await self.advance(trade)
         await self.tell(trade)
 
     async def advance(self, trade: Trade) -> Trade:
         """Do the next thing with an answer; return the same one where there is nothing to do before its deadline."""
-        move = next_move(trade.standing, trade.times(self.parts.terms.finality), self.parts.clock.now())
+        move = self._next(trade)
         if move is Move.SEND:
             return await self._sent(trade)
         if move is Move.EXPIRE:
@@ -117,14 +133,23 @@ class Executor:
         await self._tell(result_of(trade, self.parts.mode))
 
     def _fence(self, trade: Trade) -> Fence:
-        partition = trade.answer.command.partition
+        return self._held(trade.answer.command.partition)
+
+    def _held(self, partition: int) -> Fence:
         if partition not in self.fences:
             raise LeaseLost(f"partition {partition} was given back")
         return self.fences[partition]
 
-    async def _recorded(self, command: Command) -> Trade:
-        """Record the one answer to a quote with its signature, or find the one that was recorded."""
-        parts, epoch = self.parts, self._epoch(command.partition)
+    def _next(self, trade: Trade) -> Move:
+        return next_move(trade.standing, trade.times(self.parts.terms.finality), self.parts.clock.now())
+
+    async def _recorded(self, command: Command) -> tuple[Trade, list[str] | None]:
+        """Record the one answer to a quote with its signature, or find the one that was recorded.
+
+        One that may leave at once has the intent to send it recorded with it; then the switches that forbid it are
+        returned, which were read after that.
+        """
+        parts, fence = self.parts, self._held(command.partition)
         now = parts.clock.now()
         refusal, signed = self._objection(command, now), None
         if not refusal:
@@ -132,13 +157,19 @@ class Executor:
                 signed = await parts.venue.prepare(command.asked, now)
             except InvalidInput as error:
                 refusal = f"{REFUSED}{error}"
-        answer = Answer(command, signed, epoch, now, refusal)
-        return await parts.io(lambda: parts.ledger.record(answer))
-
-    def _epoch(self, partition: int) -> int:
-        if partition not in self.fences:
-            raise LeaseLost(f"partition {partition} was given back")
-        return self.fences[partition].epoch
+        trade, objects = parts.ledger.recorded(Answer(command, signed, fence.epoch, now, refusal))
+        is_begun = self._next(trade) is Move.SEND
+        if is_begun:
+            await fence.require()
+            trade, step = parts.ledger.stepped(trade, TradeState.SENT, fence.epoch, parts.clock.now())
+            objects |= step
+        try:
+            return trade, await self._writing.create(objects, self._switches if is_begun else _nothing)
+        except Conflict:
+            found = await parts.io(lambda: parts.ledger.find(trade.answer.id))
+        if found is None:
+            raise Damaged(f"the answer {trade.answer.id} was there and is missing")
+        return found, None
 
     def _objection(self, command: Command, now: datetime) -> str:
         """Return why a command is not even signed; empty if it is."""
@@ -155,11 +186,16 @@ class Executor:
 
     async def _sent(self, trade: Trade) -> Trade:
         """Record the intent, read all switches, look at lease and time once more, send."""
-        fence, parts = self._fence(trade), self.parts
+        fence = self._fence(trade)
         await fence.require()
-        trade = await self._step(trade, TradeState.SENT)
+        trade, off = await self._stepped(trade, TradeState.SENT, "", self._switches)
+        return await self._left(trade, fence, off)
+
+    async def _left(self, trade: Trade, fence: Fence, off: list[str]) -> Trade:
+        """Hand over bytes whose intent is recorded, unless a switch forbids it, and record what came of it."""
+        parts = self.parts
         parts.reached(Point.INTENDED)
-        if off := await parts.io(self._switches):
+        if off:
             state = after_nothing_left(trade.standing, TradeState.REJECTED)
             return await self._step(trade, state, REFUSED + "; ".join(off))
         parts.reached(Point.LEAVING)
@@ -199,13 +235,22 @@ class Executor:
 
     def _switches(self) -> list[str]:
         parts = self.parts
-        return switched_off(parts.store, parts.service, parts.account, parts.mode)
+        listing = Listing(parts.store, switch_prefixes(parts.mode))
+        return switched_off(listing, parts.service, parts.account, parts.mode)
 
     async def _step(self, trade: Trade, state: TradeState, note: str = "") -> Trade:
-        epoch, at = self._fence(trade).epoch, self.parts.clock.now()
+        return (await self._stepped(trade, state, note, _nothing))[0]
+
+    async def _stepped(self, trade: Trade, state: TradeState, note: str, then: Callable[[], T]) -> tuple[Trade, T]:
+        """Record the next step of an answer, then do something; raises `LeaseLost` where another one recorded it."""
+        epoch, at, parts = self._fence(trade).epoch, self.parts.clock.now(), self.parts
         if state is TradeState.UNKNOWN:
             logger.warning("command {} is UNKNOWN: {}", trade.asked.command_id, note)
-        return await self.parts.io(lambda: self.parts.ledger.step(trade, state, epoch, at, note))
+        after, objects = parts.ledger.stepped(trade, state, epoch, at, note)
+        try:
+            return after, await self._writing.create(objects, then)
+        except Conflict:  # by another worker, or by a call of ours whose answer was lost
+            return await parts.io(lambda: parts.ledger.step(trade, state, epoch, at, note)), await parts.io(then)
 
     @staticmethod
     def _late(trade: Trade) -> str:
@@ -214,3 +259,7 @@ class Executor:
     async def _tell(self, result: Event) -> None:
         await self.parts.tell(result)
         self.parts.reached(Point.TOLD)
+
+
+def _nothing() -> None:
+    """Do nothing."""

@@ -17,12 +17,12 @@ from decimal import Decimal
 from typing import Any
 
 from quant_platform_kit.domain.digests import sha256
-from quant_platform_kit.domain.errors import Conflict, Damaged
+from quant_platform_kit.domain.errors import Conflict
 from quant_platform_kit.domain.orders import Order, OrderState, Side
 from quant_platform_kit.domain.runs import OrderRecord, Transition
 from quant_platform_kit.ports.versioned_store import VersionedStore
 from quant_platform_kit.services.record.objects import decode, encode
-from quant_platform_kit.services.record.order_steps import OrderSteps
+from quant_platform_kit.services.record.order_steps import OrderSteps, followed
 
 from event_trading_app.executor.machine import EXPIRED, KIT_STATES, REFUSED, Standing, Times
 from event_trading_app.payloads import ExecuteTrade, TradeState
@@ -173,17 +173,26 @@ class Ledger:
     def __init__(self, store: VersionedStore, account: str, root: str = "trades") -> None:
         self._store, self._root = store, f"{root}/{account}"
 
-    def record(self, answer: Answer) -> Trade:
-        """Record the answer to a quote, or return the one that was recorded before, whichever command it is for."""
+    @property
+    def store(self) -> VersionedStore:
+        """Where all of it is."""
+        return self._store
+
+    def recorded(self, answer: Answer) -> tuple[Trade, dict[str, bytes]]:
+        """Return the answer to a quote without a step, and what is to be created for it.
+
+        Whoever creates it decides which command the quote is answered for.
+        """
         key = f"{self._root}/answers/{answer.id}"
-        try:
-            self._store.create(key, encode(_written(answer), key))
-        except Conflict:
-            found = self.find(answer.id)
-            if found is None:
-                raise Damaged(f"object {key} was there and is missing") from None
-            return found
-        return Trade(answer, OrderRecord(_order(answer)))
+        return Trade(answer, OrderRecord(_order(answer))), {key: encode(_written(answer), key)}
+
+    def stepped(
+        self, trade: Trade, state: TradeState, epoch: int, at: datetime, note: str = ""
+    ) -> tuple[Trade, dict[str, bytes]]:
+        """Return an answer with its next step, and what is to be created for it; raises `Refused` as `step` does."""
+        step = _step(state, epoch, at, note)
+        key = self._steps(trade).next_key(trade.steps, step)
+        return replace(trade, steps=followed(trade.steps, step)), {key: encode(step, key)}
 
     def find(self, name: str) -> Trade | None:
         """Return an answer by its id with all its steps; None for one that was never recorded."""
@@ -204,11 +213,7 @@ class Ledger:
         Refused
             The step may not follow.
         """
-        kit = KIT_STATES[state]
-        if state is TradeState.REJECTED and note.startswith(REFUSED):
-            kit = OrderState.CANCELLED
-        step = Transition(kit, epoch, at, note=note)
-        return replace(trade, steps=self._steps(trade).record(trade.steps, step))
+        return replace(trade, steps=self._steps(trade).record(trade.steps, _step(state, epoch, at, note)))
 
     def reread(self, trade: Trade) -> Trade:
         """Return an answer with the steps that the store has of it."""
@@ -251,6 +256,12 @@ class Ledger:
         command = trade.answer.command
         hour = hour_of(command.asked.expires_at)
         return OrderSteps(self._store, f"{self._root}/p{command.partition:03}/{hour}")
+
+
+def _step(state: TradeState, epoch: int, at: datetime, note: str) -> Transition:
+    """Return a step as the kit has it: what was refused here was cancelled."""
+    refused = state is TradeState.REJECTED and note.startswith(REFUSED)
+    return Transition(OrderState.CANCELLED if refused else KIT_STATES[state], epoch, at, note=note)
 
 
 def _order(answer: Answer) -> Order:

@@ -12,9 +12,10 @@ from quant_platform_kit.domain.identity import Mode
 from quant_platform_kit.events.envelope import Event
 from quant_platform_kit.ports.clock import Clock
 from quant_platform_kit.ports.versioned_store import VersionedStore
+from quant_platform_kit.runtime.gathering import Gathering
 
 from event_trading_app.executor.ledger import Ledger
-from event_trading_app.executor.waiting import Io, Pause, in_thread
+from event_trading_app.executor.waiting import Io, Pause, Writing, in_thread
 from event_trading_app.ports import Venue
 
 __all__ = ["Parts", "Point", "Terms"]
@@ -70,6 +71,8 @@ class Parts:
         The name that halts call it by.
     tell
         Puts an event on the bus, durably.
+    writing
+        Makes what writes to the ledger's store.
     reached
         Called at every `Point`; a fault campaign stops the service there.
     """
@@ -85,5 +88,6 @@ class Parts:
     tell: Callable[[Event], Awaitable[None]]
     terms: Terms = Terms()
     io: Io = in_thread
+    writing: Callable[[VersionedStore], Writing] = Gathering
     pause: Pause = asyncio.sleep
     reached: Callable[[Point], None] = _pass

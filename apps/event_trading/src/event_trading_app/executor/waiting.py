@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol, TypeVar
 
-__all__ = ["Io", "Pause", "in_thread"]
+__all__ = ["Io", "Pause", "Writing", "in_thread"]
 
 T = TypeVar("T")
 
@@ -19,6 +19,14 @@ class Io(Protocol):
 
     async def __call__(self, call: Callable[[], T], /) -> T:
         """Return what the call returns."""
+        ...
+
+
+class Writing(Protocol):
+    """Creates objects of a store; see `Gathering`."""
+
+    async def create(self, objects: Mapping[str, bytes], then: Callable[[], T]) -> T:
+        """Write objects that must not exist, all or none, then do something; raises `Conflict`."""
         ...
 
 

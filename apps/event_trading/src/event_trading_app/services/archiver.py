@@ -28,5 +28,7 @@ async def run(context: Context) -> None:
         context.clock,
         flow=Flow(settings.archive_rows * 2, settings.archive_rows * 2, GRACE_SECONDS),
         hooks=Hooks(archiver.assigned, archiver.revoked),
+        handle_all=archiver.handle_all,
     )
+    archiver.told = lambda state: setattr(stage.figures, "state", state)
     await beside(run_durable(context, stage), archiver.run(context.stop))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from quant_platform_kit.events.publishing import Publisher
 
 from event_trading_app.services.context import Context
-from event_trading_app.venues.near_intents.ingest.listening import Listener, bus_at
+from event_trading_app.venues.near_intents.bus import bus_at
+from event_trading_app.venues.near_intents.ingest.listening import Listener
 
 __all__ = ["run"]
 

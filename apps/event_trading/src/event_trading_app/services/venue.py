@@ -6,9 +6,10 @@ from quant_platform_kit.ports.clock import Clock
 
 from event_trading_app.services.looking_only import LookingOnly
 from event_trading_app.settings import Settings
+from event_trading_app.venues.near_intents.bus import bus_at
 from event_trading_app.venues.near_intents.execute.keys import Key
 from event_trading_app.venues.near_intents.execute.looking import Node
-from event_trading_app.venues.near_intents.execute.sending import AnswerBus, bus_at
+from event_trading_app.venues.near_intents.execute.sending import AnswerBus
 from event_trading_app.venues.near_intents.execute.signing import Standard
 from event_trading_app.venues.near_intents.execute.venue import NearVenue
 

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
 import typer
+from quant_platform_kit.adapters.command_line import columns, print_json
 from quant_platform_kit.adapters.stores import open_store
 from quant_platform_kit.domain.errors import QuantError
 from quant_platform_kit.services.operate.switches import switched_off
@@ -14,7 +15,7 @@ from quant_platform_kit.services.operate.switches import switched_off
 from tq_broker_app.bus.letters import depths
 from tq_broker_app.bus.rabbit import RabbitBus
 from tq_broker_app.cli.options import DEFAULT_CONFIG, AsJson, Config, settings_of
-from tq_broker_app.cli.output import columns, print_json, told_if_slow
+from tq_broker_app.cli.output import told_if_slow
 from tq_broker_app.running import calendar_of, clock_of
 from tq_broker_app.settings import RunMode, Settings
 

@@ -7,11 +7,12 @@ from typing import Annotated, Any
 
 import typer
 from quant_platform_kit.adapters.clock import SystemClock
+from quant_platform_kit.adapters.command_line import columns, print_json, say
 
 from tq_broker_app.bus.letters import Letter, Letters, open_letters
 from tq_broker_app.bus.rabbit import RabbitBus
 from tq_broker_app.cli.options import DEFAULT_CONFIG, AsJson, Config, settings_of
-from tq_broker_app.cli.output import columns, notice, print_json, say, shortened, told_if_slow
+from tq_broker_app.cli.output import notice, shortened, told_if_slow
 from tq_broker_app.settings import Settings
 
 __all__ = ["app"]

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 from pydantic import BaseModel
+from quant_platform_kit.adapters.command_line import columns, print_json, say
 from quant_platform_kit.adapters.stores import open_store
 from quant_platform_kit.ports.versioned_store import VersionedStore
 from quant_platform_kit.services.operate.audit import Operator
@@ -17,7 +18,7 @@ from quant_platform_kit.services.operate.audit import Operator
 from tq_broker_app.bus.ports import Queue
 from tq_broker_app.bus.rabbit import RabbitBus
 from tq_broker_app.cli.options import DEFAULT_CONFIG, AsJson, Config, settings_of, words
-from tq_broker_app.cli.output import columns, print_json, say, told_if_slow
+from tq_broker_app.cli.output import told_if_slow
 from tq_broker_app.cli.settling import known_of, messages_of, price_text
 from tq_broker_app.messages import OrderUpdate
 from tq_broker_app.record.order_book import OrderBook

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from quant_platform_kit.adapters.command_line import columns, print_json, say
 
 from tq_broker_app.cli.options import DEFAULT_CONFIG, AsJson, Config, settings_of
-from tq_broker_app.cli.output import columns, notice, print_json, say, told_if_slow
+from tq_broker_app.cli.output import notice, told_if_slow
 from tq_broker_app.running import clock_of
 from tq_broker_app.settings import Settings
 
@@ -30,6 +32,9 @@ def watch(
     as_json: AsJson = False,
 ) -> None:
     """Look at the eight services, dead letters and UNKNOWN orders, and tell people of each thing once."""
+    for name, seconds in (("--every", every), ("--patience", patience)):
+        if not math.isfinite(seconds):
+            raise typer.BadParameter(f"{seconds:g} is no number of seconds", param_hint=name)
     settings = settings_of(config)
     if once:
         with told_if_slow("asking the services, RabbitMQ, PostgreSQL and Redis"):

@@ -1,21 +1,25 @@
-"""Bringing the tables up to date, at the start of whichever service comes first."""
+"""Bringing the tables up to date, at the start of whichever service comes first.
+
+As a program it does so for the address on its standard input: a service lets a process of its own do it, whose library
+is gone with it.
+"""
 
 from __future__ import annotations
 
+import sys
 from io import StringIO
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from quant_platform_kit.domain.errors import QuantError
 from sqlalchemy import text
 
 from tq_broker_app.database.engine import open_engine
 from tq_broker_app.database.errors import sorted_errors
+from tq_broker_app.database.upgrading import VERSION_TABLE
 
-__all__ = ["VERSION_TABLE", "migrate", "migration_sql"]
-
-VERSION_TABLE = "tq_broker_alembic"
-"""The name of the table that says how far the tables are: others may use Alembic in the same database."""
+__all__ = ["main", "migrate", "migration_sql"]
 
 _MIGRATIONS = Path(__file__).with_name("migrations")
 _LOCK = text("SELECT pg_advisory_xact_lock(hashtext(:name))")
@@ -55,3 +59,15 @@ def _config(output: StringIO | None = None) -> Config:
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     config.attributes["version_table"] = VERSION_TABLE
     return config
+
+
+def main() -> None:
+    """Migrate the database whose address is on standard input; say on standard error why it could not be done."""
+    try:
+        migrate(sys.stdin.read())
+    except QuantError as error:
+        sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    main()

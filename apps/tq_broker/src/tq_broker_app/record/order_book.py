@@ -20,10 +20,10 @@ from datetime import datetime
 from quant_platform_kit.adapters.store_keys import is_key
 from quant_platform_kit.domain.errors import Conflict, Damaged, Refused
 from quant_platform_kit.domain.orders import OrderState
-from quant_platform_kit.domain.runs import OrderRecord
-from quant_platform_kit.ports.versioned_store import VersionedStore
+from quant_platform_kit.domain.runs import OrderRecord, Transition
+from quant_platform_kit.ports.versioned_store import Keys, VersionedStore
 from quant_platform_kit.services.record.chain import append
-from quant_platform_kit.services.record.objects import decode
+from quant_platform_kit.services.record.objects import decode, encode
 from quant_platform_kit.services.record.order_steps import OrderSteps
 
 from tq_broker_app.trading.plans import Child, ParentPlan, Wanted, parent_of
@@ -58,13 +58,19 @@ def lease_key(account_id: str) -> str:
 
 
 class OrderBook:
-    """The orders of one account."""
+    """The orders of one account.
+
+    Attributes
+    ----------
+    opened
+        Trading days that are known to have orders.
+    """
 
     def __init__(self, store: VersionedStore, account_id: str) -> None:
         self._store = store
         self.account_id = account_id
         self._root = f"accounts/{account_id}/futures"
-        self._opened: set[str] = set()
+        self.opened: set[str] = set()
 
     def steps(self, trading_day: str) -> OrderSteps:
         """Return the steps of the children of a trading day, yyyymmdd."""
@@ -79,7 +85,7 @@ class OrderBook:
             The id stands for another order, of this portfolio or of another.
         """
         if plan.children:
-            self._open_day(plan)
+            self.open_day(plan)
         key = _ORDERS + plan.wanted.order_id
         try:
             append(self._store, None, key, plan)
@@ -89,12 +95,18 @@ class OrderBook:
             return require_same(known, plan.wanted)
         return plan
 
-    def _open_day(self, plan: ParentPlan) -> None:
+    def with_first_step(self, plan: ParentPlan, step: Transition) -> dict[str, bytes]:
+        """Return what is recorded of a plan together with the first step of its first child, by key."""
+        first = self.steps(plan.trading_day).next_key(OrderRecord(plan.order(plan.children[0])), step)
+        values = {_ORDERS + plan.wanted.order_id: plan, first: step}
+        return {key: encode(value, key) for key, value in values.items()}
+
+    def open_day(self, plan: ParentPlan) -> None:
         """Record once that a trading day has orders: whoever looks for them need not list all that ever were."""
-        if plan.trading_day not in self._opened:
+        if plan.trading_day not in self.opened:
             with suppress(Conflict):
                 append(self._store, None, f"{self._root}/opened/{plan.trading_day}", _Day(plan.received_at))
-            self._opened.add(plan.trading_day)
+            self.opened.add(plan.trading_day)
 
     def plan(self, order_id: str) -> ParentPlan | None:
         """Return the plan of an order, None if nobody has submitted it; ids of other clients may be no keys."""
@@ -114,10 +126,20 @@ class OrderBook:
         except Conflict:
             return
 
-    def cancel_intended(self, plan: ParentPlan, child: Child) -> bool:
-        """Whether an order, or the child of it, is to be cancelled."""
-        ids = {plan.wanted.order_id, child.order_id}
-        return any(self._store.get(f"{self._root}/cancels/{order_id}") for order_id in ids)
+    def cancel_prefix(self, plan: ParentPlan) -> str:
+        """Return what the keys of all cancels of an order begin with, and perhaps those of others."""
+        return f"{self._root}/cancels/{plan.wanted.order_id}"
+
+    def cancel_intended(self, plan: ParentPlan, child: Child, keys: Keys | None = None) -> bool:
+        """Whether an order, or the child of it, is to be cancelled.
+
+        Parameters
+        ----------
+        keys
+            What has those that begin with `cancel_prefix`; the store if None.
+        """
+        wanted = {f"{self._root}/cancels/{order_id}" for order_id in (plan.wanted.order_id, child.order_id)}
+        return not wanted.isdisjoint((keys or self._store).keys(self.cancel_prefix(plan)))
 
     def cancels(self) -> frozenset[str]:
         """Return the ids of all orders that were ever to be cancelled; one listing."""

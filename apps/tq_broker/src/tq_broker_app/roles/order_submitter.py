@@ -65,7 +65,7 @@ class OrderSubmitter:
         self.book = OrderBook(self.parts.store, account)
         self.right = Right(self.parts, account, self.holder)
         self.sender = Sender(self.parts, self.session, self.book, self.right)
-        self.planner = Planner(self.parts, self.session, sends_today=lambda: self.sender.sends_today)
+        self.planner = Planner(self.parts, self.session, sends_today=lambda: self.sender.departures.sends_today)
 
     async def run(self) -> None:
         """Take orders until cancelled; as long as another one is active, stand by."""
@@ -92,7 +92,7 @@ class OrderSubmitter:
         for day in sorted({*await in_thread(self.book.open_days), today}):
             states = await in_thread(partial(self.book.sent_on, day))
             if day == today:
-                self.sender.sends_today = len(states)
+                self.sender.departures.sends_today = len(states)
             for order_id in sorted(_unfinished(states)):
                 await self._go_on(order_id)
             if day != today:
@@ -135,6 +135,7 @@ class OrderSubmitter:
         if problem is not None:
             await self._refuse(Malformed(asked.order_id, asked.portfolio_id, problem), body)
             return
+        await turn.near()
         plan = await self.planner.plan(request)
         try:
             recorded, intent = await self._recorded(plan, turn)
@@ -146,22 +147,18 @@ class OrderSubmitter:
     async def _recorded(self, plan: ParentPlan, turn: Turn) -> tuple[ParentPlan, Intent | None]:
         """Record a plan, or return the one recorded before; what a plan closes is reserved only if it counts.
 
-        Where nothing is to be waited for, the intent to send its first child is recorded at once.
+        Where it may leave next, the intent to send its first child is recorded at once.
         """
-        at_once = bool(plan.children) and turn.is_first and self.sender.may_begin()
-
-        def record() -> tuple[ParentPlan, Intent | None]:
-            known = self.book.record(plan)
-            self.parts.reached(Point.PLANNED)
-            if not at_once or known is not plan:
-                return known, None
-            first = plan.children[0]
-            return plan, self.sender.begin(plan, first, OrderRecord(plan.order(first)))
-
         recorded: ParentPlan | None = None
         try:
-            recorded, intent = await in_thread(record)
-            return recorded, intent
+            if plan.children and self.sender.departures.may_leave_at_once():
+                intent = await self.sender.begin_new(plan, look=turn.is_first)
+                if intent is not None:
+                    recorded = plan
+                    return plan, intent
+            recorded = await in_thread(partial(self.book.record, plan))
+            self.parts.reached(Point.PLANNED)
+            return recorded, None
         finally:
             if recorded is not plan:
                 self.planner.release(*(child.order_id for child in plan.children))

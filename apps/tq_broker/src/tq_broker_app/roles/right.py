@@ -43,12 +43,14 @@ class Right:
 
     def holds(self) -> bool:
         """Whether it lasts for certain; may be asked from any thread."""
-        return self._lease is not None and self._lease.left > MARGIN
+        lease = self._lease  # it may be given back meanwhile
+        return lease is not None and lease.left > MARGIN
 
     @property
     def lasts(self) -> bool:
         """Whether more than half of it is left: nothing has to be renewed first."""
-        return self._lease is not None and self._lease.left >= self._duration / 2
+        lease = self._lease
+        return lease is not None and lease.left >= self._duration / 2
 
     async def take(self) -> None:
         """Take it as soon as nobody has it."""

@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from loguru import logger
-from quant_platform_kit.domain.errors import LeaseLost
+from quant_platform_kit.domain.errors import Conflict, LeaseLost
 from quant_platform_kit.domain.orders import ExecutionReport, OrderState
 from quant_platform_kit.domain.runs import OrderRecord, Transition
-from quant_platform_kit.services.operate.switches import switched_off
+from quant_platform_kit.runtime.gathering import Gathering
+from quant_platform_kit.services.operate.switches import switch_prefixes
+from quant_platform_kit.services.record.listing import Listing
+from quant_platform_kit.services.record.objects import encode
+from quant_platform_kit.services.record.order_steps import followed
 
 from tq_broker_app.errors import SessionOver
 from tq_broker_app.record.order_book import OrderBook
+from tq_broker_app.roles.departing import Departing, Departures
 from tq_broker_app.roles.parts import Parts, Point, in_thread
 from tq_broker_app.roles.planning import hours_problem
 from tq_broker_app.roles.right import Right
 from tq_broker_app.roles.turns import Turn
 from tq_broker_app.tq.reading import View
-from tq_broker_app.tq.sending import answer_to, insert
+from tq_broker_app.tq.sending import answer_to
 from tq_broker_app.tq.session import TqSession
 from tq_broker_app.trading.plans import Child, ParentPlan
 from tq_broker_app.trading.progress import ChildEnd
@@ -31,11 +35,11 @@ from tq_broker_app.trading.venue_orders import VenueOrder, look_alikes
 
 __all__ = ["REFUSED", "Brought", "Intent", "Sender", "unsent_ends"]
 
+T = TypeVar("T")
 REFUSED = "refused: "
 """What the note of a child begins with that one of our gates kept from being sent; others were cancelled."""
 CLOCK_TOLERANCE_SECONDS = 5.0
 """How far the exchange's clock may be behind ours."""
-SECOND = 1.0
 FRESH = timedelta(seconds=1)
 """A plan that is younger has just been checked against the contract and its hours."""
 
@@ -64,10 +68,16 @@ class Brought(NamedTuple):
 
 
 class Intent(NamedTuple):
-    """That a child is about to be sent, recorded, and what speaks against it that was read after that."""
+    """That a child is about to be sent, recorded, and what speaks against it that was read after that.
+
+    Attributes
+    ----------
+    off
+        Switches that forbid it; None where they are read when its turn comes, as others are before it.
+    """
 
     record: OrderRecord
-    off: Sequence[str]
+    off: Sequence[str] | None
     cancelled: bool
 
 
@@ -77,22 +87,25 @@ class Sender:
 
     Attributes
     ----------
-    sends_today
-        How many orders were sent on the trading day of the login.
+    departures
+        Where orders leave.
     active_since
         When the right to send was taken, on the clock's seconds: the last one may have sent until then.
-    inserted
-        What may have left over this login: the client library shows it before the exchange has it.
+    writing
+        Steps of different orders that come at the same time are written together.
     """
 
     parts: Parts
     session: TqSession
     book: OrderBook
     right: Right
-    sends_today: int = 0
     active_since: float = 0.0
-    inserted: set[str] = field(default_factory=set[str])
-    _recent: deque[float] = field(default_factory=deque[float])
+    departures: Departures = field(init=False)
+    writing: Gathering = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.departures = Departures(self.parts, self.session, self.right)
+        self.writing = Gathering(self.parts.store)
 
     async def bring(
         self,
@@ -123,20 +136,13 @@ class Sender:
         if record.state in (OrderState.SENT, OrderState.UNKNOWN):
             record = await self._looked_up(plan, child, record)
         if record.state in (OrderState.RECORDED, OrderState.SENT):
-            record = await self._sent(plan, child, record, turn, intent)
+            record = await self._sent(plan, child, record, turn, intent, last=last)
         if last:
             turn.give_back()
         return await self._answered(plan, child, record) if record.state is OrderState.SENT else Brought(record)
 
-    def may_begin(self) -> bool:
-        """Whether an order that was planned just now may be sent without any wait; then it counts as sent."""
-        at_once = self.right.lasts and not self._enough() and self._rate_wait() <= 0
-        if at_once:
-            self._count()
-        return at_once
-
     async def _sent(
-        self, plan: ParentPlan, child: Child, record: OrderRecord, turn: Turn, intent: Intent | None
+        self, plan: ParentPlan, child: Child, record: OrderRecord, turn: Turn, intent: Intent | None, *, last: bool
     ) -> OrderRecord:
         """Record the intent, read all switches, send: whoever sets a halt finds the intent of what may have passed."""
         again = record.state is OrderState.SENT
@@ -144,34 +150,61 @@ class Sender:
             await turn.near()
             if problem := await self._kept_back(plan):
                 return await self._end(plan, record, REFUSED + problem)
-            await self._wait_for_rate()
             await self.right.require()
-            intent = await in_thread(partial(self.begin, plan, child, record))
+            intent = await self.begin(plan, child, record, look=turn.is_first)
         record, off, cancelled = intent
-        if await turn.come():  # others took their time: a halt may have been set meanwhile
-            off = await in_thread(self._switches)
-        off = [*off, *self._enough()]
-        if off or cancelled:
-            note = REFUSED + "; ".join(off) if off else "cancelled before it was sent"
-            return await self._end(plan, record, note)
-        self.inserted.add(child.order_id)  # before: whoever waits for it here may be ended while it leaves
-        left = await self.session.ask(lambda view: insert(view, plan, child, self.right.holds))
+        if cancelled:
+            return await self._end(plan, record, "cancelled before it was sent")
+        left = await turn.leave(Departing(plan, child, off), self.departures.carry, last=last)
+        if isinstance(left, str):
+            return await self._end(plan, record, REFUSED + left)
+        if isinstance(left, Exception):
+            raise left
         if left is None:
             raise LeaseLost(f"order {child.order_id} was not sent: the right to send, or the trading day, is over")
         if not left and not again:
             return await self._unknown(plan, record, "the exchange knows it, and nothing says that it was sent")
         if left:
-            self.sends_today += 1
             self.parts.figures.count("orders", outcome="sent again" if again else "sent")
         self.parts.reached(Point.INSERTED)
         return record
 
-    def begin(self, plan: ParentPlan, child: Child, record: OrderRecord) -> Intent:
-        """Record the intent to send, then read the switches and cancels; one after the other, in a thread."""
-        step = Transition(OrderState.SENT, self.right.epoch, self.parts.clock.now())
-        record = self.book.steps(plan.trading_day).record(record, step)
+    async def begin(self, plan: ParentPlan, child: Child, record: OrderRecord, *, look: bool) -> Intent:
+        """Record the intent to send, then read what may speak against it.
+
+        Parameters
+        ----------
+        look
+            Whether switches are read: of no use for one that waits for others.
+        """
+        read = partial(self._objections, plan, child, look=look)
+        record, (off, cancelled) = await self._followed(plan, record, self._intent(), read)
         self.parts.reached(Point.SENT)
-        return Intent(record, self._switches(), self.book.cancel_intended(plan, child))
+        return Intent(record, off, cancelled)
+
+    async def begin_new(self, plan: ParentPlan, *, look: bool) -> Intent | None:
+        """Record a new plan and the intent to send its first child, both at once; None where either is there."""
+        if plan.trading_day not in self.book.opened:
+            await in_thread(partial(self.book.open_day, plan))
+        first, step = plan.children[0], self._intent()
+        try:
+            off, cancelled = await self.writing.create(
+                self.book.with_first_step(plan, step), partial(self._objections, plan, first, look=look)
+            )
+        except Conflict:
+            return None
+        self.parts.reached(Point.PLANNED)
+        self.parts.reached(Point.SENT)
+        return Intent(followed(OrderRecord(plan.order(first)), step), off, cancelled)
+
+    def _intent(self) -> Transition:
+        return Transition(OrderState.SENT, self.right.epoch, self.parts.clock.now())
+
+    def _objections(self, plan: ParentPlan, child: Child, *, look: bool) -> tuple[list[str] | None, bool]:
+        """List, in one step, whether a child is to be cancelled, and the switches if they are to be looked at."""
+        switches = switch_prefixes(self.parts.settings.tq.mode) if look else ()
+        listing = Listing(self.parts.store, (self.book.cancel_prefix(plan), *switches))
+        return self.departures.switches(listing) if look else None, self.book.cancel_intended(plan, child, listing)
 
     async def _answered(self, plan: ParentPlan, child: Child, record: OrderRecord) -> Brought:
         seconds = self.parts.settings.submitter.answer_seconds
@@ -200,7 +233,7 @@ class Sender:
             return await self._unknown(plan, record, f"it was sent on {plan.trading_day}, and that day is over")
         await self._let_appear(record)
         shown, others = await self.session.ask(lambda view: _find(view, plan, child, record))
-        if shown is not None and not shown.answered and child.order_id in self.inserted:
+        if shown is not None and not shown.answered and child.order_id in self.departures.inserted:
             return (await self._answered(plan, child, record)).record
         if shown is not None:
             return await self._record_answer(plan, record, shown)
@@ -229,42 +262,17 @@ class Sender:
         age = self.parts.clock.now() - plan.received_at
         if age > self.parts.settings.orders.max_age:
             return f"it was received {age.total_seconds():.0f} s ago, and nothing shows that it was sent"
-        if enough := self._enough():
-            return enough[0]
+        if enough := self.departures.enough():
+            return enough
         if age < FRESH:
             return None
         return await self.session.ask_async(lambda view: self._closed(view, plan))
-
-    def _enough(self) -> list[str]:
-        """Return that no other order may be sent today, if so."""
-        most = self.parts.settings.orders.max_actions_per_day
-        return [f"{self.sends_today} orders were sent today, as many as may be"] if self.sends_today >= most else []
 
     async def _closed(self, view: View, plan: ParentPlan) -> str | None:
         known = await view.contract(plan.wanted.symbol)
         if known is None:
             return f"symbol {plan.wanted.symbol} is not listed today"
         return hours_problem(self.parts, known[0], view.trading_day)
-
-    async def _wait_for_rate(self) -> None:
-        """Wait until another order may be sent in this second."""
-        while (wait := self._rate_wait()) > 0:
-            await asyncio.sleep(wait)
-        self._count()
-
-    def _rate_wait(self) -> float:
-        """Return in how many seconds another order may be sent."""
-        most = self.parts.settings.orders.max_actions_per_second
-        return self._recent[-most] + SECOND - self.parts.clock.monotonic() if len(self._recent) >= most else 0.0
-
-    def _count(self) -> None:
-        self._recent.append(self.parts.clock.monotonic())
-        while len(self._recent) > self.parts.settings.orders.max_actions_per_second:
-            self._recent.popleft()
-
-    def _switches(self) -> list[str]:
-        tq = self.parts.settings.tq
-        return switched_off(self.parts.store, tq.service, self.book.account_id, tq.mode)
 
     async def _end(self, plan: ParentPlan, record: OrderRecord, note: str) -> OrderRecord:
         self.parts.figures.count("orders", outcome="not sent")
@@ -279,8 +287,24 @@ class Sender:
         note: str = "",
     ) -> OrderRecord:
         step = Transition(state, self.right.epoch, self.parts.clock.now(), execution, note)
+        return (await self._followed(plan, record, step, _nothing))[0]
+
+    async def _followed(
+        self, plan: ParentPlan, record: OrderRecord, step: Transition, then: Callable[[], T]
+    ) -> tuple[OrderRecord, T]:
+        """Record the next step of a child, then do something in the same thread; see `OrderSteps.record`."""
         steps = self.book.steps(plan.trading_day)
-        return await in_thread(lambda: steps.record(record, step))
+        key = steps.next_key(record, step)
+        try:
+            value = await self.writing.create({key: encode(step, key)}, then)
+        except Conflict:
+            await in_thread(partial(steps.record, record, step))
+            value = await in_thread(then)
+        return followed(record, step), value
+
+
+def _nothing() -> None:
+    """Do nothing."""
 
 
 def _find(view: View, plan: ParentPlan, child: Child, record: OrderRecord) -> tuple[VenueOrder | None, list[str]]:

@@ -6,9 +6,10 @@ import secrets
 import sqlite3
 import time
 import weakref
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,6 +24,7 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
+    TextClause,
     bindparam,
     create_engine,
     event,
@@ -31,7 +33,7 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, SQLAlchemyError
 
 from quant_platform_kit.adapters.durable_files import make_folders
 from quant_platform_kit.adapters.limited_answers import limit_answers
@@ -66,6 +68,9 @@ _CREATE = text(
 _REPLACE = text(
     "UPDATE versioned_objects SET data = :data, generation = :own, updated_at = CURRENT_TIMESTAMP "
     "WHERE key = :key AND generation = :expected"
+)
+_GENERATIONS = select(_OBJECTS.c.key, _OBJECTS.c.generation).where(
+    _OBJECTS.c.key.in_(bindparam("keys", expanding=True))
 )
 _GET = select(_OBJECTS.c.data, _OBJECTS.c.generation).where(_OBJECTS.c.key == bindparam("key"))
 _KEYS = select(_OBJECTS.c.key).order_by(_OBJECTS.c.key)
@@ -106,6 +111,27 @@ class SqlStore:
         """Write an object that must not exist; see `VersionedStore.create`."""
         return self._write(_CREATE, key, data, 0)
 
+    def create_all(self, objects: Mapping[str, bytes]) -> None:
+        """Write objects that must not exist, all of them or none; see `BatchStore.create_all`."""
+        for key in objects:
+            check_key(key)
+        own = 1 + secrets.randbits(STEP_BITS)
+        values: dict[str, object] = {"own": own}
+        for number, (key, data) in enumerate(objects.items()):
+            values |= {f"key{number}": key, f"data{number}": data}
+
+        def write(connection: Connection) -> None:
+            try:
+                connection.execute(_create_all(len(objects)), values)
+            except IntegrityError:
+                rows = connection.execute(_GENERATIONS, {"keys": list(objects)})
+                found = {row.key: row.generation for row in rows}
+                if found != dict.fromkeys(objects, own):  # a write whose answer was lost is there as a whole
+                    taken = [f"{key} has generation {one}" for key, one in sorted(found.items()) if one != own]
+                    raise Conflict(f"{', '.join(taken)}; expected was no object") from None
+
+        self._ask(f"objects {', '.join(objects)}", write)
+
     def replace(self, key: str, data: bytes, generation: int) -> int:
         """Overwrite an object of a known generation; see `VersionedStore.replace`."""
         if not 0 < generation < MOST_GENERATION:
@@ -131,10 +157,23 @@ class SqlStore:
         check_prefix(prefix)
         statement, values = _KEYS, dict[str, str]()
         if prefix:
-            statement, values = _KEYS_BETWEEN, {"prefix": prefix, "behind": prefix[:-1] + chr(ord(prefix[-1]) + 1)}
+            statement, values = _KEYS_BETWEEN, {"prefix": prefix, "behind": _behind(prefix)}
         return list(
             self._ask(f"keys {prefix}*", lambda connection: connection.execute(statement, values).scalars().all())
         )
+
+    def keys_of(self, prefixes: Sequence[str]) -> list[str]:
+        """Return every key with one of some prefixes; see `BatchStore.keys_of`."""
+        for prefix in prefixes:
+            check_prefix(prefix)
+        values = {
+            name: value
+            for number, prefix in enumerate(prefixes)
+            for name, value in ((f"prefix{number}", prefix), (f"behind{number}", _behind(prefix)))
+        }
+        statement, what = _keys_of(len(prefixes)), ", ".join(f"{prefix}*" for prefix in prefixes)
+        found = self._ask(f"keys {what}", lambda connection: connection.execute(statement, values).scalars().all())
+        return sorted(found)
 
     def _write(self, statement: Executable, key: str, data: bytes, expected: int) -> int:
         """Write an object that must have an expected generation, 0 for none; return the new one."""
@@ -160,6 +199,29 @@ class SqlStore:
                     raise
             with self._engine.connect() as connection:
                 return question(connection)
+
+
+@cache
+def _create_all(count: int) -> TextClause:
+    """Return the statement that writes so many objects: it fails as a whole."""
+    rows = ", ".join(f"(:key{number}, :data{number}, :own, CURRENT_TIMESTAMP)" for number in range(count))
+    return text(f"INSERT INTO versioned_objects (key, data, generation, updated_at) VALUES {rows}")
+
+
+@cache
+def _keys_of(count: int) -> TextClause:
+    """Return the statement that lists so many ranges of keys, each from the index."""
+    return text(
+        " UNION ALL ".join(
+            f"SELECT key FROM versioned_objects WHERE key >= :prefix{number} AND key < :behind{number}"
+            for number in range(count)
+        )
+    )
+
+
+def _behind(prefix: str) -> str:
+    """Return the first text behind all that start with a prefix."""
+    return prefix[:-1] + chr(ord(prefix[-1]) + 1)
 
 
 def _require_own(connection: Connection, key: str, own: int, expected: int) -> None:

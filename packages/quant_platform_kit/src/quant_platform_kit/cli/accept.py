@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
+from quant_platform_kit.adapters.command_line import print_json
 from quant_platform_kit.cli.options import JsonOption
-from quant_platform_kit.cli.output import print_json
 from quant_platform_kit.cli.place import PlaceOptions, ReasonOption, common_options, say
 from quant_platform_kit.services.operate.acceptance import accept
 from quant_platform_kit.services.record.report_store import ReportStore

@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
+from quant_platform_kit.adapters.command_line import print_json
 from quant_platform_kit.cli.options import JsonOption, day
-from quant_platform_kit.cli.output import console, print_json, table
+from quant_platform_kit.cli.output import console, table
 from quant_platform_kit.cli.place import PlaceOptions, common_options
 from quant_platform_kit.domain.digests import plain
 from quant_platform_kit.services.operate.audit import audit_entries

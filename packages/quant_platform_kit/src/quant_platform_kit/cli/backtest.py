@@ -13,11 +13,12 @@ from typing import Annotated
 import typer
 
 from quant_platform_kit.adapters.calendar_tables import load_calendar
+from quant_platform_kit.adapters.command_line import notice, print_json
 from quant_platform_kit.adapters.installed import load_only
 from quant_platform_kit.adapters.price_files import LongPrices, price_table, read_price_files
 from quant_platform_kit.cli import options
 from quant_platform_kit.cli.compose import feature_source
-from quant_platform_kit.cli.output import amount, console, notice, print_json, progress, table
+from quant_platform_kit.cli.output import amount, console, progress, table
 from quant_platform_kit.domain.cycle import ExecutionPolicy
 from quant_platform_kit.domain.digests import plain
 from quant_platform_kit.domain.errors import InvalidInput

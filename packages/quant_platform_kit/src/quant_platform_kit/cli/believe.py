@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 
 from quant_platform_kit.adapters.calendar_tables import load_calendar
+from quant_platform_kit.adapters.command_line import print_json
 from quant_platform_kit.cli.options import JsonOption, day
 from quant_platform_kit.cli.options import symbol as read_symbol
-from quant_platform_kit.cli.output import print_json
 from quant_platform_kit.cli.place import PlaceOptions, ReasonOption, common_options, say
 from quant_platform_kit.services.operate.believing import believe
 

@@ -7,9 +7,10 @@ from typing import Annotated
 
 import typer
 
+from quant_platform_kit.adapters.command_line import complain, print_json
 from quant_platform_kit.cli.broker import NO_BROKER, PlatformOption, PortOption, Reach, reach_of
 from quant_platform_kit.cli.options import JsonOption
-from quant_platform_kit.cli.output import complain, order_text, print_json, units
+from quant_platform_kit.cli.output import order_text, units
 from quant_platform_kit.cli.place import PlaceOptions, ReasonOption, common_options, say
 from quant_platform_kit.domain.errors import QuantError, Refused
 from quant_platform_kit.domain.orders import ExecutionReport

@@ -11,10 +11,11 @@ import typer
 from pydantic import ValidationError
 from rich.markup import escape
 
+from quant_platform_kit.adapters.command_line import complain, notice, print_json
 from quant_platform_kit.cli.broker import PlatformOption, PortOption, reach_of
 from quant_platform_kit.cli.cancel import cancel_all, show_cancelled
 from quant_platform_kit.cli.options import JsonOption
-from quant_platform_kit.cli.output import complain, notice, order_text, print_json
+from quant_platform_kit.cli.output import order_text
 from quant_platform_kit.cli.place import Place, PlaceOptions, ReasonOption, common_options, is_name, say
 from quant_platform_kit.domain.errors import QuantError, Refused, StoreError
 from quant_platform_kit.services.operate.audit import Operator

@@ -13,9 +13,10 @@ from uuid import uuid4
 import typer
 from rich.markup import escape
 
+from quant_platform_kit.adapters.command_line import complain, print_json
 from quant_platform_kit.adapters.store_keys import is_key
 from quant_platform_kit.cli.options import JsonOption
-from quant_platform_kit.cli.output import complain, print_json, progress
+from quant_platform_kit.cli.output import progress
 from quant_platform_kit.cli.place import Place, PlaceOptions, ReasonOption, common_options, say
 from quant_platform_kit.domain.errors import InvalidInput, Refused
 from quant_platform_kit.services.operate.backup import Area, BackupContent, Places, backup_lines, check_backup, restore

@@ -9,6 +9,7 @@ from importlib.metadata import entry_points
 
 import typer
 
+from quant_platform_kit.adapters.command_line import run_command_line
 from quant_platform_kit.cli import (
     accept,
     allow,
@@ -29,7 +30,6 @@ from quant_platform_kit.cli import (
     status,
     watchdog,
 )
-from quant_platform_kit.cli.running import run_command_line
 
 __all__ = ["app", "main"]
 

@@ -1,8 +1,7 @@
-"""What commands print: tables for people, JSON for machines, one line for an error."""
+"""What commands draw for people: tables and progress, amounts and quantities."""
 
 from __future__ import annotations
 
-import sys
 from decimal import Decimal
 from typing import Any
 
@@ -11,40 +10,14 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from quant_platform_kit.domain.digests import canonical_json
 from quant_platform_kit.domain.orders import Order
 
-__all__ = ["amount", "call", "complain", "console", "notice", "order_text", "print_json", "progress", "table", "units"]
+__all__ = ["amount", "console", "order_text", "progress", "table", "units"]
 
 
 def console() -> Console:
     """Return the console that results go to."""
     return Console(highlight=False)
-
-
-def print_json(document: object) -> None:
-    """Print canonical JSON as one line on standard output."""
-    sys.stdout.write(canonical_json(document).decode() + "\n")
-
-
-_called: list[str] = ["quant"]
-
-
-def call(program: str) -> None:
-    """Say which program runs: complaints and remarks begin with its name."""
-    _called[:] = [program]
-
-
-def complain(message: str, code: int) -> int:
-    """Print one line on standard error and return ``code``."""
-    if message:
-        sys.stderr.write(f"{_called[0]}: {' '.join(message.split())}\n")
-    return code
-
-
-def notice(message: str) -> None:
-    """Print a remark on standard error."""
-    sys.stderr.write(f"{_called[0]}: note: {message}\n")
 
 
 def progress(description: str) -> Progress:

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
+from quant_platform_kit.adapters.command_line import print_json
 from quant_platform_kit.cli.options import JsonOption
-from quant_platform_kit.cli.output import print_json
 from quant_platform_kit.cli.place import PlaceOptions, common_options, is_name, say, words
 from quant_platform_kit.services.operate.owners import hand_over, owner_of
 

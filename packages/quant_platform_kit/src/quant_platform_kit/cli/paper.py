@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
+from quant_platform_kit.adapters.command_line import print_json
 from quant_platform_kit.cli.options import JsonOption
-from quant_platform_kit.cli.output import amount, console, print_json, table, units
+from quant_platform_kit.cli.output import amount, console, table, units
 from quant_platform_kit.paper.broker import PaperAccount, read_account
 
 __all__ = ["app", "show_account"]

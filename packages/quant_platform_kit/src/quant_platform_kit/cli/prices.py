@@ -12,6 +12,7 @@ from rich.markup import escape
 
 from quant_platform_kit.adapters.calendar_tables import load_calendar
 from quant_platform_kit.adapters.clock import SystemClock
+from quant_platform_kit.adapters.command_line import complain, notice, print_json
 from quant_platform_kit.adapters.price_check import PriceCheck, check_prices
 from quant_platform_kit.adapters.price_import import import_prices
 from quant_platform_kit.adapters.price_sources import price_source
@@ -19,7 +20,7 @@ from quant_platform_kit.adapters.price_writer import check_target, columns_of, w
 from quant_platform_kit.adapters.strategies import find_strategy
 from quant_platform_kit.cli.options import SYMBOL, JsonOption, ProfileOption
 from quant_platform_kit.cli.options import symbol as symbol_option
-from quant_platform_kit.cli.output import complain, console, notice, print_json, progress, table
+from quant_platform_kit.cli.output import console, progress, table
 from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.domain.plausibility import listed_by_symbol
 from quant_platform_kit.domain.strategy import Adjustment

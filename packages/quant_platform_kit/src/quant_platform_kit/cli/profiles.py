@@ -8,10 +8,11 @@ from typing import Annotated
 import typer
 from rich.box import SIMPLE_HEAD
 
+from quant_platform_kit.adapters.command_line import print_json
 from quant_platform_kit.adapters.platforms import platforms
 from quant_platform_kit.adapters.strategies import catalog
 from quant_platform_kit.cli.options import JsonOption
-from quant_platform_kit.cli.output import console, print_json, table
+from quant_platform_kit.cli.output import console, table
 from quant_platform_kit.domain.matrix import MatrixRow, matrix
 
 __all__ = ["profiles"]

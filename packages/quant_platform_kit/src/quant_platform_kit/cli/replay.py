@@ -12,9 +12,10 @@ import typer
 from rich.markup import escape
 
 from quant_platform_kit.adapters.calendar_tables import load_calendar
+from quant_platform_kit.adapters.command_line import complain, print_json
 from quant_platform_kit.adapters.strategies import ENTRY_POINTS, bind, catalog, load_strategy_file
 from quant_platform_kit.cli.options import JsonOption, StrategyOption
-from quant_platform_kit.cli.output import complain, console, print_json, progress, table
+from quant_platform_kit.cli.output import console, progress, table
 from quant_platform_kit.cli.place import PlaceOptions, common_options, say
 from quant_platform_kit.domain.digests import plain
 from quant_platform_kit.domain.errors import InvalidInput, Refused

@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
+from quant_platform_kit.adapters.command_line import print_json
 from quant_platform_kit.cli.options import JsonOption
-from quant_platform_kit.cli.output import print_json
 from quant_platform_kit.cli.place import PlaceOptions, ReasonOption, common_options, say
 from quant_platform_kit.services.operate.rerunning import rerun
 

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
+from quant_platform_kit.adapters.command_line import print_json
 from quant_platform_kit.cli.options import JsonOption, number
-from quant_platform_kit.cli.output import order_text, print_json, units
+from quant_platform_kit.cli.output import order_text, units
 from quant_platform_kit.cli.place import PlaceOptions, common_options, say, words
 from quant_platform_kit.services.operate.resolving import Resolution, Resolved, ResolvedAs, resolve
 

@@ -12,11 +12,12 @@ from typing import Annotated
 import typer
 
 from quant_platform_kit.adapters.clock import SystemClock
+from quant_platform_kit.adapters.command_line import complain, print_json
 from quant_platform_kit.adapters.price_files import EVIDENCE_COLUMNS, read_price_files
 from quant_platform_kit.cli import options
 from quant_platform_kit.cli.broker import AccountRun, run_service
 from quant_platform_kit.cli.compose import PaperRun, feature_source, run_on_paper
-from quant_platform_kit.cli.output import amount, complain, console, print_json, table, units
+from quant_platform_kit.cli.output import amount, console, table, units
 from quant_platform_kit.domain.identity import Mode
 from quant_platform_kit.domain.planning import OrderPlan
 from quant_platform_kit.domain.runs import RunReport

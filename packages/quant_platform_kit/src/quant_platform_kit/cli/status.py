@@ -7,9 +7,10 @@ from rich.markup import escape
 
 from quant_platform_kit.adapters.calendar_tables import load_calendar
 from quant_platform_kit.adapters.clock import SystemClock
+from quant_platform_kit.adapters.command_line import complain, print_json
 from quant_platform_kit.adapters.strategies import catalog
 from quant_platform_kit.cli.options import JsonOption
-from quant_platform_kit.cli.output import complain, console, print_json, table, units
+from quant_platform_kit.cli.output import console, table, units
 from quant_platform_kit.cli.place import Place, PlaceOptions, common_options, say
 from quant_platform_kit.domain.digests import plain
 from quant_platform_kit.services.observe.status import (

@@ -12,10 +12,10 @@ from rich.markup import escape
 
 from quant_platform_kit.adapters.calendar_tables import load_calendar
 from quant_platform_kit.adapters.clock import SystemClock
+from quant_platform_kit.adapters.command_line import complain, print_json
 from quant_platform_kit.adapters.notifier import AppriseNotifier
 from quant_platform_kit.adapters.strategies import catalog
 from quant_platform_kit.cli.options import JsonOption, duration
-from quant_platform_kit.cli.output import complain, print_json
 from quant_platform_kit.cli.place import Place, PlaceOptions, common_options, say
 from quant_platform_kit.cli.watched_snapshots import SNAPSHOT_GRACE, document_of, read_snapshots, show_snapshots
 from quant_platform_kit.domain.errors import InvalidInput, NotifyError, StoreError

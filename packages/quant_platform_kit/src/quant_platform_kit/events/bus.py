@@ -35,6 +35,8 @@ SESSION_SECONDS = 6.0
 TRANSACTION_SECONDS = 10.0
 DELIVERY_SECONDS = 20.0
 UNKNOWN_TOPIC_SECONDS = 5.0
+RETRY_MS = 5
+"""A transaction that begins while the one before it is being marked is refused for milliseconds; pauses double."""
 LARGEST_REQUEST = 8 * 1024 * 1024
 OURS = frozenset(
     {
@@ -183,6 +185,7 @@ def producer_config(settings: Settings, transactional_id: str = "") -> dict[str,
         "enable.idempotence": True,
         "linger.ms": 1,
         "message.max.bytes": LARGEST_REQUEST,
+        "retry.backoff.ms": RETRY_MS,
         "topic.metadata.propagation.max.ms": round(UNKNOWN_TOPIC_SECONDS * 1000),
     }
     if transactional_id:

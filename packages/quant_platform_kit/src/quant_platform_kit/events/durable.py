@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Collection, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -20,9 +20,11 @@ from quant_platform_kit.events.lanes import Lane
 from quant_platform_kit.events.publishing import Publisher
 from quant_platform_kit.ports.clock import Clock
 
-__all__ = ["Durable", "Flow", "Handle", "Hooks"]
+__all__ = ["Durable", "Flow", "Handle", "HandleAll", "Hooks"]
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 2.0
+TOGETHER = 500
+"""So many messages are handled as one at most."""
 MOST_ATTEMPTS = 3
 """A message that fails so often, and not because something is down, becomes a dead letter."""
 
@@ -30,6 +32,9 @@ Handle = Callable[[Received], Awaitable[None]]
 """Does what a message asks for, durably when it returns.
 
 It raises `Unreadable` for one that becomes a dead letter, `Duplicate` for one that was handled before."""
+
+HandleAll = Callable[[Sequence[Received]], Awaitable[None]]
+"""Does what messages of one partition ask for, as if each was handled; it raises where one of them is not to be."""
 
 Told = Callable[[Place], Awaitable[None]]
 """Is told of a partition."""
@@ -79,11 +84,13 @@ class Durable:
 
     Parameters
     ----------
+    handle_all
+        Handles what has come of a partition as one. Where it raises, each message is handled by itself.
     down
         Further errors that say that something is down.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a stage is made of
         self,
         member: Membership,
         handle: Handle,
@@ -91,9 +98,11 @@ class Durable:
         *,
         flow: Flow = Flow(),  # noqa: B008
         hooks: Hooks = Hooks(),  # noqa: B008
+        handle_all: HandleAll | None = None,
         down: tuple[type[Exception], ...] = (),
     ) -> None:
         self._member, self._handle, self._clock, self._flow = member, handle, clock, flow
+        self._handle_all = handle_all
         self._hooks, self._down = hooks, (BusDown, InProgress, StoreError, *down)
         self._lanes: dict[Place, Lane] = {}
         self._failure: Exception | None = None
@@ -191,10 +200,29 @@ class Durable:
             self._begin(lane)
 
     def _begin(self, lane: Lane) -> None:
-        while (message := lane.begin()) is not None:
-            task = asyncio.create_task(self._work(lane, message))
+        while messages := lane.begin(TOGETHER if self._handle_all else 1):
+            task = asyncio.create_task(self._work_all(lane, messages))
             lane.tasks.add(task)
             task.add_done_callback(lane.tasks.discard)
+
+    async def _work_all(self, lane: Lane, messages: Sequence[Received]) -> None:
+        """Handle messages as one, and where that fails each by itself."""
+        if self._handle_all is None or len(messages) == 1:
+            await self._work(lane, messages[0])
+            return
+        begun = time.monotonic()
+        try:
+            await self._handle_all(messages)
+        except Exception as error:  # noqa: BLE001 - whichever of them it is about finds out
+            logger.debug("{}: {} messages are handled one by one: {!r}", self._member.stage, len(messages), error)
+            await asyncio.gather(*(self._work(lane, message) for message in messages))
+            return
+        self.figures.seconds += time.monotonic() - begun
+        self.figures.handled += len(messages)
+        for message in messages:
+            lane.finish(message.offset)
+        self.figures.state = "consuming"
+        self._begin(lane)
 
     async def _prepare(self, lane: Lane, prepare: Told) -> None:
         pause = FIRST_PAUSE

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -27,6 +26,7 @@ _NAMES = ("event_id", "event_type", "venue")
 _WITHOUT_RAW = {*_NAMES, "observed_at", "ingested_at", "schema_version", "payload"}
 _FIELDS = {*_WITHOUT_RAW, "raw"}
 _canonical = JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
+_listed = JSONEncoder(separators=(",", ":")).encode
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -137,7 +137,7 @@ def derived_id(venue: str, native_id: str, stage: str, version: int) -> str:
     version
         Of the schema of what is made.
     """
-    return sha256(json.dumps([venue, native_id, stage, version], separators=(",", ":")).encode())
+    return sha256(_listed([venue, native_id, stage, version]).encode())
 
 
 def derived(source: Event, event_type: str, schema_version: int, payload: Mapping[str, Any], event_id: str) -> Event:

@@ -60,14 +60,14 @@ class Lane:
             if self._waiting:
                 self.seen = self._waiting[-1].offset + 1
 
-    def begin(self) -> Received | None:
-        """Return the next message to begin; None while there is none, or there is no room."""
-        room = len(self._begun) - len(self._done) < self._at_once
-        if not (self.ready and room and self._waiting) or self.closing.is_set():
-            return None
-        message = self._waiting.popleft()
-        self._begun.append(message.offset)
-        return message
+    def begin(self, most: int = 1) -> list[Received]:
+        """Return the next messages to begin, so many at most; none while there are none, or there is no room."""
+        if not self.ready or self.closing.is_set():
+            return []
+        room = self._at_once - (len(self._begun) - len(self._done))
+        begun = [self._waiting.popleft() for _ in range(min(most, room, len(self._waiting)))]
+        self._begun.extend(message.offset for message in begun)
+        return begun
 
     def finish(self, offset: int) -> None:
         """Note that a message that was begun is done, and durably so."""

@@ -28,6 +28,7 @@ class Publisher:
     def __init__(self, settings: Settings) -> None:
         self._producer = Producer(producer_config(settings))
         self._closing = threading.Event()
+        self._told: list[tuple[asyncio.Future[None], BusDown | None]] = []
         self._reports = threading.Thread(target=self._report, name="bus-reports", daemon=True)
 
     async def __aenter__(self) -> Self:
@@ -68,20 +69,25 @@ class Publisher:
         """Return what the producer calls, in its own thread, when it knows what became of a message."""
 
         def tell(error: KafkaError | None, _: Message) -> None:
-            self._loop.call_soon_threadsafe(_settle, future, None if error is None else bus_error(error))
+            self._told.append((future, None if error is None else bus_error(error)))
 
         return tell
 
     def _report(self) -> None:
+        """Hand on what the producer knows, as much at a time as it does."""
         producer: Any = self._producer
         while not self._closing.is_set():
             producer.poll(POLL_SECONDS)
+            if self._told:
+                told, self._told = self._told, []
+                self._loop.call_soon_threadsafe(_settle, told)
 
 
-def _settle(future: asyncio.Future[None], error: BusDown | None) -> None:
-    if future.done():
-        return
-    if error is None:
-        future.set_result(None)
-    else:
-        future.set_exception(error)
+def _settle(told: list[tuple[asyncio.Future[None], BusDown | None]]) -> None:
+    for future, error in told:
+        if future.done():
+            continue
+        if error is None:
+            future.set_result(None)
+        else:
+            future.set_exception(error)

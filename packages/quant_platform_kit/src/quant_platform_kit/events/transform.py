@@ -33,7 +33,7 @@ Told = Callable[[Collection[Place]], None]
 class Limits(NamedTuple):
     """A transaction takes so many messages, or those of so many seconds, whatever is less."""
 
-    messages: int = 500
+    messages: int = 2000
     seconds: float = 0.05
 
 

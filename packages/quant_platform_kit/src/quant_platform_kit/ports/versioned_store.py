@@ -1,9 +1,10 @@
 """The store every durable fact lives in."""
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
-__all__ = ["Stored", "VersionedStore"]
+__all__ = ["BatchStore", "Keys", "Stored", "VersionedStore"]
 
 
 class Stored(NamedTuple):
@@ -47,6 +48,33 @@ class VersionedStore(Protocol):
     def now(self) -> datetime:
         """Return the store's own time, aware UTC: the one clock that every user of the store shares."""
         ...
+
+    def keys(self, prefix: str) -> list[str]:
+        """Return every key that starts with ``prefix``, ascending."""
+        ...
+
+
+@runtime_checkable
+class BatchStore(Protocol):
+    """A store that writes or lists several things in one step."""
+
+    def create_all(self, objects: Mapping[str, bytes]) -> None:
+        """Write objects that must not exist, by key: all of them, or none.
+
+        Raises
+        ------
+        Conflict
+            One of them exists.
+        """
+        ...
+
+    def keys_of(self, prefixes: Sequence[str]) -> list[str]:
+        """Return every key that starts with one of some prefixes, ascending; no prefix begins with another."""
+        ...
+
+
+class Keys(Protocol):
+    """Whatever says which keys there are: a store, or what was listed of one."""
 
     def keys(self, prefix: str) -> list[str]:
         """Return every key that starts with ``prefix``, ascending."""

@@ -22,12 +22,13 @@ import pytest
 
 from quant_platform_kit.domain.errors import Conflict, InvalidInput
 from quant_platform_kit.ports.snapshot_store import SnapshotStore
-from quant_platform_kit.ports.versioned_store import Stored, VersionedStore
+from quant_platform_kit.ports.versioned_store import BatchStore, Stored, VersionedStore
 
 __all__ = [
     "BINARY",
     "INVALID_KEYS",
     "INVALID_PREFIXES",
+    "BatchStoreContract",
     "SnapshotStoreContract",
     "StoreContract",
     "StoreProcessContract",
@@ -277,6 +278,51 @@ class StoreContract:
             store.keys(prefix)
 
 
+class BatchStoreContract:
+    """The cases B1 to B5, of a store that is a `BatchStore` too."""
+
+    def test_objects_that_are_written_together_are_read_back(self, store: VersionedStore) -> None:
+        """B1."""
+        _batch(store).create_all({"orders/b": b"first", "orders/a": b"", "c": BINARY["every byte"]})
+        assert [_data(store, key) for key in ("orders/b", "orders/a", "c")] == [b"first", b"", BINARY["every byte"]]
+
+    def test_where_one_of_several_exists_none_is_written(self, store: VersionedStore) -> None:
+        """B2: whichever of them it is."""
+        store.create("b", b"there")
+        for objects in ({"a": b"1", "b": b"2"}, {"b": b"2", "c": b"3"}, {"a": b"1", "b": b"there", "c": b"3"}):
+            with pytest.raises(Conflict, match="b has"):
+                _batch(store).create_all(objects)
+        assert store.keys("") == ["b"]
+        assert _data(store, "b") == b"there"
+
+    def test_of_many_that_write_some_objects_together_one_does(self, store: VersionedStore, reopen: Reopen) -> None:
+        """B3: and nothing of the others is there, also where only some of the objects are the same."""
+        for number in range(ROUNDS):
+            shared = f"{number}/shared"
+
+            def attempt(client: VersionedStore, data: bytes, shared: str = shared) -> None:
+                own = f"{shared}-{data.decode().replace(' ', '-')}"
+                _batch(client).create_all({own: data, shared: data})
+
+            [won] = _race(reopen, attempt)
+            own = f"{shared}-{won.decode().replace(' ', '-')}"
+            assert store.keys(f"{number}/") == [shared, own]
+
+    @pytest.mark.parametrize("key", INVALID_KEYS)
+    def test_a_text_that_is_no_key_keeps_all_from_being_written(self, store: VersionedStore, key: str) -> None:
+        """B4."""
+        with pytest.raises(InvalidInput):
+            _batch(store).create_all({"good": b"", key: b""})
+        assert store.keys("") == []
+
+    def test_keys_of_several_prefixes_are_those_of_each(self, store: VersionedStore) -> None:
+        """B5."""
+        for key in ("a/1", "a/2", "ab", "b/1", "B/1", "c"):
+            store.create(key, b"")
+        assert _batch(store).keys_of(["b/", "a", "nothing/"]) == ["a/1", "a/2", "ab", "b/1"]
+        assert _batch(store).keys_of(["c"]) == ["c"]
+
+
 class SnapshotStoreContract(StoreContract):
     """The cases S1 to S23, and D1 to D4 of objects that may be removed."""
 
@@ -371,6 +417,11 @@ def _contest(contenders: Mapping[bytes, subprocess.Popen[str]], *call: str | int
 def _hear(process: subprocess.Popen[str]) -> str:
     assert process.stdout is not None
     return process.stdout.readline().strip()
+
+
+def _batch(store: VersionedStore) -> BatchStore:
+    assert isinstance(store, BatchStore)
+    return store
 
 
 def _data(store: VersionedStore, key: str) -> bytes | None:

@@ -15,10 +15,10 @@ from typing import Annotated
 import typer
 from quant_platform_kit.adapters.calendar_tables import load_calendar
 from quant_platform_kit.adapters.clock import SystemClock
+from quant_platform_kit.adapters.command_line import complain, notice, run_command_line
 from quant_platform_kit.adapters.durable_files import store_errors, written_beside
 from quant_platform_kit.cli.options import JsonOption
-from quant_platform_kit.cli.output import complain, notice, progress
-from quant_platform_kit.cli.running import run_command_line
+from quant_platform_kit.cli.output import progress
 from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.domain.sessions import ExchangeCalendar
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import time
 from pathlib import Path
 
-from quant_platform_kit.cli.output import console, print_json, table
+from quant_platform_kit.adapters.command_line import print_json
+from quant_platform_kit.cli.output import console, table
 from rich.markup import escape
 
 from trading_playbook.backtest import Backtest

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from quant_platform_kit.adapters.command_line import print_json
 from quant_platform_kit.adapters.logs import start_logging
-from quant_platform_kit.cli.output import console, print_json
+from quant_platform_kit.cli.output import console
 from quant_platform_kit.ports.clock import Clock
 from rich.markup import escape
 

@@ -11,8 +11,9 @@ from typing import Annotated
 
 import typer
 from quant_platform_kit.adapters.clock import SystemClock
+from quant_platform_kit.adapters.command_line import print_json
 from quant_platform_kit.cli.options import JsonOption
-from quant_platform_kit.cli.output import console, print_json
+from quant_platform_kit.cli.output import console
 from quant_platform_kit.domain.errors import InvalidInput
 from rich.markup import escape
 

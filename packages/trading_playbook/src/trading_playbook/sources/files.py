@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
+from itertools import repeat
 from pathlib import Path
 
 import numpy as np
@@ -53,7 +54,7 @@ class FileSource:
 
     def closes(self, days: Sequence[date], session: date) -> FloatArray:
         """Return the closes of sessions; see `BarSource.closes`. The file has one basis for all sessions."""
-        return np.array([self._closes.get(day, np.nan) for day in days], dtype=np.float64)
+        return np.fromiter(map(self._closes.get, days, repeat(np.nan)), np.float64, len(days))
 
 
 def _daily_closes(path: Path, symbol: str, calendar: ExchangeCalendar) -> dict[date, float]:

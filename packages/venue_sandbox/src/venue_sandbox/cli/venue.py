@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from quant_platform_kit.adapters.command_line import print_json
 from quant_platform_kit.cli.options import JsonOption
-from quant_platform_kit.cli.output import console, print_json, table, units
+from quant_platform_kit.cli.output import console, table, units
 from quant_platform_kit.domain.errors import InvalidInput, Refused
 
 from venue_sandbox.exchange.address import read_ports

@@ -58,7 +58,7 @@ def demo(
             raise NotShown(f"{error}{_last_words(folder)}") from error
     document = _document(found, broker, time.monotonic() - began, services=services)
     if as_json:
-        from quant_platform_kit.cli.output import print_json
+        from quant_platform_kit.adapters.command_line import print_json
 
         print_json(document)
     else:

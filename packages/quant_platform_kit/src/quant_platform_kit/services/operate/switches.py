@@ -12,7 +12,7 @@ from datetime import datetime
 
 from quant_platform_kit.domain.errors import Conflict, InvalidInput
 from quant_platform_kit.domain.identity import Mode
-from quant_platform_kit.ports.versioned_store import VersionedStore
+from quant_platform_kit.ports.versioned_store import Keys, VersionedStore
 from quant_platform_kit.services.operate.audit import Operator, switches_asked_for
 from quant_platform_kit.services.record.objects import decode, encode
 
@@ -28,6 +28,7 @@ __all__ = [
     "halts",
     "lost_switches",
     "scopes_of",
+    "switch_prefixes",
     "switched_off",
 ]
 
@@ -45,6 +46,7 @@ class FlagEntry:
     at: datetime
 
 
+_HALTS, _ALLOWED = "halts", "allowed"
 _OFF, _ON = "-0-off", "-1-on"
 _ENTRY = re.compile(r"(?P<number>[0-9]{6})-(0-off|1-on)")
 """What an entry is named; anything else below a switch, such as a copy that an editor left, says nothing."""
@@ -59,7 +61,7 @@ class Flags:
 
     def on(self) -> frozenset[str]:
         """Return the scopes that are switched on; one listing, no reads."""
-        return _on(self._keys())
+        return _switched_on(self._store, self._prefix)
 
     def audited(self) -> tuple[frozenset[str], dict[str, bool]]:
         """Return the scopes that are switched on, and those whose newest entry was asked for and is not there.
@@ -124,13 +126,17 @@ def _newest(keys: Iterable[str]) -> dict[str, str]:
     return {key.rsplit("/", 2)[1]: key for key in sorted(keys)}
 
 
+def _switched_on(store: Keys, prefix: str) -> frozenset[str]:
+    return _on(key for key in store.keys(f"{prefix}/") if entry_number(key))
+
+
 def _on(keys: Iterable[str]) -> frozenset[str]:
     return frozenset(scope for scope, key in _newest(keys).items() if key.endswith(_ON))
 
 
 def halts(store: VersionedStore) -> Flags:
     """Return the halt switches: ``all``, ``service-<name>``, ``account-<id>``, ``release-<service>``."""
-    return Flags(store, "halts")
+    return Flags(store, _HALTS)
 
 
 _SCOPE = re.compile(rf"{HALT_KINDS[0]}|({'|'.join(HALT_KINDS[1:])})-[^/]+")
@@ -157,9 +163,9 @@ def halt_words(scope: str) -> str:
     return f"halted: {scope}; lift it with `quant resume`"
 
 
-def halted(store: VersionedStore, service: str, account_id: str) -> list[str]:
+def halted(store: Keys, service: str, account_id: str) -> list[str]:
     """Return which halts stop a service on an account, in words; one listing."""
-    on = halts(store).on()
+    on = _switched_on(store, _HALTS)
     return [halt_words(scope) for scope in scopes_of(service, account_id) if scope in on]
 
 
@@ -182,11 +188,16 @@ def lost_switches(store: VersionedStore, service: str, account_id: str, mode: Mo
 
 def allowed(store: VersionedStore) -> Flags:
     """Return the allow-list: account ids that may trade live."""
-    return Flags(store, "allowed")
+    return Flags(store, _ALLOWED)
 
 
-def switched_off(store: VersionedStore, service: str, account_id: str, mode: Mode) -> list[str]:
+def switch_prefixes(mode: Mode) -> tuple[str, ...]:
+    """Return what `switched_off` lists in a mode, for a `Listing` that has more in it."""
+    return (f"{_HALTS}/", f"{_ALLOWED}/") if mode is Mode.LIVE else (f"{_HALTS}/",)
+
+
+def switched_off(store: Keys, service: str, account_id: str, mode: Mode) -> list[str]:
     """Return which switches forbid a service to send orders of an account in a mode that sends, in words."""
     reasons = halted(store, service, account_id)
-    listed = mode is not Mode.LIVE or account_id in allowed(store).on()
+    listed = mode is not Mode.LIVE or account_id in _switched_on(store, _ALLOWED)
     return reasons if listed else [*reasons, f"account {account_id} is not on the allow-list for live trading"]

@@ -15,7 +15,7 @@ from quant_platform_kit.ports.versioned_store import VersionedStore
 from quant_platform_kit.services.record.chain import Chain, append
 from quant_platform_kit.services.record.objects import decode
 
-__all__ = ["OrderSteps"]
+__all__ = ["OrderSteps", "followed"]
 
 
 class OrderSteps:
@@ -46,15 +46,20 @@ class OrderSteps:
         LeaseLost
             Another worker recorded that step: it is at work on this order.
         """
+        key = self.next_key(record, step)
+        try:
+            append(self._store, self._chain, key, step)
+        except Conflict as error:
+            name, _, number = key.rpartition("/")[2].rpartition(".")
+            raise LeaseLost(f"another worker recorded step {int(number)} of {name}") from error
+        return followed(record, step)
+
+    def next_key(self, record: OrderRecord, step: Transition) -> str:
+        """Return the key of the next step of an order; raises `Refused` for one that may not follow."""
         identity = record.order.client_order_id
         if step.state not in TRANSITIONS[record.state]:
             raise Refused(f"order {identity} is {record.state.value}; it cannot become {step.state.value}")
-        number = len(record.transitions) + 1
-        try:
-            append(self._store, self._chain, f"{self._root}/{identity}.{number:03}", step)
-        except Conflict as error:
-            raise LeaseLost(f"another worker recorded step {number} of {identity}") from error
-        return OrderRecord(record.order, (*record.transitions, step))
+        return f"{self._root}/{identity}.{len(record.transitions) + 1:03}"
 
     def reread(self, record: OrderRecord) -> OrderRecord:
         """Return an order with the steps that the store has of it."""
@@ -83,6 +88,11 @@ class OrderSteps:
     def _read(self, keys: Iterable[str]) -> tuple[Transition, ...]:
         found = ((key, self._store.get(key)) for key in keys)
         return tuple(decode(Transition, stored.data, key) for key, stored in found if stored)
+
+
+def followed(record: OrderRecord, step: Transition) -> OrderRecord:
+    """Return an order with a further step."""
+    return OrderRecord(record.order, (*record.transitions, step))
 
 
 def _identity(key: str) -> str:

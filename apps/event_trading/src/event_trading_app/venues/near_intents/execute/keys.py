@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 from typing import NoReturn
 
@@ -32,7 +31,7 @@ class Key:
 
     def __init__(self, seed: bytes) -> None:
         self._signing = SigningKey(seed)
-        self._nonces = hmac.digest(seed, PURPOSE, hashlib.sha256)
+        self._nonces = hmac.digest(seed, PURPOSE, "sha256")
         self.public = f"{CURVE}{base58.b58encode(bytes(self._signing.verify_key)).decode()}"
 
     @classmethod
@@ -65,7 +64,7 @@ class Key:
 
     def chance(self, command_id: str) -> bytes:
         """Return the bytes of a command's nonce that nobody else can guess: the same for the same command and key."""
-        return hmac.digest(self._nonces, command_id.encode(), hashlib.sha256)[:CHANCE_BYTES]
+        return hmac.digest(self._nonces, command_id.encode(), "sha256")[:CHANCE_BYTES]
 
     def __repr__(self) -> str:
         return f"Key({self.public})"

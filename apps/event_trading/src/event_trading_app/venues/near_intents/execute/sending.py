@@ -6,35 +6,27 @@ import asyncio
 import json
 from collections import defaultdict, deque
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, cast
 
 from loguru import logger
-from quant_platform_kit.domain.redaction import hide, redact
-from websockets.asyncio.client import ClientConnection, connect
+from quant_platform_kit.domain.redaction import redact
+from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import WebSocketException
 from websockets.protocol import State
 
 from event_trading_app.errors import Unanswered, VenueDown
 from event_trading_app.ports import MayLeave, Sent, always
+from event_trading_app.venues.near_intents.bus import Open
 
-__all__ = ["AnswerBus", "Open", "bus_at"]
+__all__ = ["AnswerBus"]
 
 INTERNAL_ERROR = -32603
 DOUBTFUL = ("internal", "timeout", "timed out")
 """Words of errors after which an answer may have been taken all the same."""
 
-Open = Callable[[], AbstractAsyncContextManager[ClientConnection]]
-"""Opens a connection to the bus."""
 Reply = dict[str, Any]
-
-
-def bus_at(url: str, token: str, timeout: float = 5.0) -> Open:
-    """Return what opens connections to a solver bus; the token is in their header and nowhere else."""
-    hide((token,))
-    headers = {"Authorization": f"Bearer {token}"}
-    return lambda: connect(url, additional_headers=headers, open_timeout=timeout, close_timeout=1.0, proxy=None)
 
 
 @dataclass(slots=True, eq=False)

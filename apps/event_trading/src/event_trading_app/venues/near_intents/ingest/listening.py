@@ -5,39 +5,28 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from random import Random
 
 from loguru import logger
-from quant_platform_kit.domain.redaction import hide, redact
+from quant_platform_kit.domain.redaction import redact
 from quant_platform_kit.events.envelope import Event
 from quant_platform_kit.ports.clock import Clock
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import WebSocketException
 
+from event_trading_app.venues.near_intents.bus import Open
 from event_trading_app.venues.near_intents.ingest.counting import Counts, Recent
 from event_trading_app.venues.near_intents.ingest.events import raw_event
 from event_trading_app.venues.near_intents.ingest.frames import Kind, read_frame
 
-__all__ = ["Backoff", "Listener", "Open", "bus_at"]
+__all__ = ["Backoff", "Listener"]
 
-LARGEST_FRAME = 16 * 1024 * 1024
 SUBSCRIPTIONS: tuple[tuple[str, Kind], ...] = (("quote", Kind.QUOTE), ("quote_status", Kind.STATUS))
 
-Open = Callable[[], AbstractAsyncContextManager[ClientConnection]]
-"""Opens a connection to the bus."""
 Publish = Callable[[Event], Awaitable[None]]
-
-
-def bus_at(url: str, token: str, timeout: float = 5.0) -> Open:
-    """Return what opens connections to a solver bus; the token is in their header and nowhere else."""
-    hide((token,))
-    headers = {"Authorization": f"Bearer {token}"}
-    return lambda: connect(
-        url, additional_headers=headers, open_timeout=timeout, close_timeout=1.0, max_size=LARGEST_FRAME, proxy=None
-    )
 
 
 @dataclass(frozen=True, slots=True)
