@@ -81,7 +81,7 @@ def _cards(found: Figures) -> tuple[Card, ...]:
         Card("Total", _r(found.total), f"of {formats.number(found.closed)} closed trades"),
         Card("Win rate", _share(found.win_rate), f"{found.wins} of {found.closed}"),
         Card("Win rate, 30 days", _share(found.trailing_win_rate), f"{found.trailing_wins} of {found.trailing_closed}"),
-        Card("Largest drawdown", _r(found.drawdown), "of the cumulative result"),
+        Card("Largest drawdown", _r(found.drawdown, sign=False), "of the cumulative result"),
         Card("Trades a session", _share(found.trades_per_day), f"{found.entries} of {found.sessions}"),
         Card("Longest wait", formats.number(found.longest_without_entry), "sessions in a row without an entry"),
     )
@@ -102,8 +102,8 @@ def _cells(session: SessionResult) -> list[str]:
     return [cells[name] for name in _ROWS]
 
 
-def _r(value: float | None, digits: int = 2) -> str:
-    return NONE if value is None else f"{formats.number(value, digits, sign=True)} R"
+def _r(value: float | None, digits: int = 2, *, sign: bool = True) -> str:
+    return NONE if value is None else f"{formats.number(value, digits, sign=sign)} R"
 
 
 def _share(value: float | None) -> str:
