@@ -48,6 +48,7 @@ def main() -> int:
     parser.add_argument("--orders", type=positive, default=FULL)
     parser.add_argument("--seed", type=int, default=3)
     parser.add_argument("--mutant", choices=(*MUTANTS, "all"), default="")
+    parser.add_argument("--healthy", action="store_true", help="with --mutant: the same campaign without the defect")
     parser.add_argument("--keep", type=Path, help="folder for logs and state that is left behind")
     parser.add_argument("--verbose", action="store_true", help="tell the progress on standard error")
     given = parser.parse_args()
@@ -56,10 +57,14 @@ def main() -> int:
         if given.verbose:
             sys.stderr.write(f"{line}\n")
 
+    if given.healthy and not given.mutant:
+        parser.error("--healthy goes with --mutant")
     campaign = Campaign(given.orders, given.seed, say=say, keep=given.keep)
     if given.mutant == "all":
-        return all_mutants(campaign)
-    outcome = (hunt(campaign, given.mutant) if given.mutant else campaign).run()
+        return all_healthy(campaign) if given.healthy else all_mutants(campaign)
+    if given.mutant:
+        campaign = hunt(campaign, given.mutant)
+    outcome = (replace(campaign, mutant="") if given.healthy else campaign).run()
     tell(json.dumps({"mutant": given.mutant or None, **outcome.line()}))
     enough = bool(given.mutant) or given.orders < FULL or outcome.in_a_send >= ENOUGH_KILLS
     return 0 if outcome.good and enough else 1
@@ -89,6 +94,18 @@ def all_mutants(campaign: Campaign) -> int:
             missed.append(name)
     tell(json.dumps({"mutants": len(MUTANTS), "missed": missed}))
     return 1 if missed else 0
+
+
+def all_healthy(campaign: Campaign) -> int:
+    """Run the campaign that looks for each defect without it; return 0 if nothing was found."""
+    wrong: list[str] = []
+    for name in MUTANTS:
+        outcome = replace(hunt(campaign, name), mutant="").run()
+        tell(json.dumps({"without": name, "good": outcome.good, **outcome.line()}))
+        if not outcome.good:
+            wrong.append(name)
+    tell(json.dumps({"campaigns": len(MUTANTS), "wrong": wrong}))
+    return 1 if wrong else 0
 
 
 if __name__ == "__main__":
