@@ -32,6 +32,8 @@ again:
   macOS            brew install go
   Docker           docker compose up --wait mongodb, and set
                    TEST_MONGODB_URL=mongodb://127.0.0.1:57017"""
+CACHES = {"GOMODCACHE": "go-modules", "GOCACHE": "go-build"}
+"""Where Go keeps what it fetches and builds, unless the environment says otherwise."""
 START_SECONDS = 30.0
 PING = (
     "\x33\0\0\0" "\x01\0\0\0" "\0\0\0\0" "\xdd\x07\0\0"  # length, id, answers nothing, OP_MSG
@@ -105,5 +107,7 @@ def _build(go: str, program: Path) -> None:
 
 
 def _environment() -> dict[str, str]:
-    """Return what Go is told: everything of this process's, for proxies, caches and its home."""
-    return dict(os.environ)  # noqa: TID251 - Go's own settings, handed on
+    """Return what Go is told: everything of this process's, such as proxies; what it fetches stays in the checkout."""
+    own = {name: str(cache_folder() / folder) for name, folder in CACHES.items()}
+    flags = f"{os.environ.get('GOFLAGS', '')} -modcacherw".strip()  # noqa: TID251 - so that it can be removed
+    return {**own, **os.environ, "GOFLAGS": flags}  # noqa: TID251 - Go's own settings, handed on
