@@ -44,9 +44,10 @@ run() {
     [[ $dry_run ]] || "$@"
 }
 
-environment=^@^GCS_BUCKET=$BUCKET@STORE_URL=gs://$BUCKET/store@ALPACA_PAPER=true@WRITER_TYPE=gcs${MONGODB:+,mongodb}
-environment+=@IMAGE=$IMAGE@CLOUD_RUN_SERVICE=$service@LOG_FORMAT=json
-environment+=@OIDC_AUDIENCE=$audience@OIDC_SERVICE_ACCOUNT=$caller
+# A value may have a comma, and a digest or an account an @: none of them has a |.
+environment="^|^GCS_BUCKET=$BUCKET|STORE_URL=gs://$BUCKET/store|ALPACA_PAPER=true|WRITER_TYPE=gcs${MONGODB:+,mongodb}"
+environment+="|IMAGE=$IMAGE|CLOUD_RUN_SERVICE=$service|LOG_FORMAT=json"
+environment+="|OIDC_AUDIENCE=$audience|OIDC_SERVICE_ACCOUNT=$caller"
 secrets=ALPACA_API_KEY=${ALPACA_KEY:-alpaca-api-key:1},ALPACA_SECRET_KEY=${ALPACA_SECRET:-alpaca-secret-key:1}
 secrets+=${MONGODB:+,MONGODB_CONNECTION=$MONGODB}
 run gcloud run deploy "$service" "${place[@]}" --image "$IMAGE" --service-account "$runs_as" --memory 1Gi --timeout 600s \

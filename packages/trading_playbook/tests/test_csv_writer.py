@@ -61,6 +61,18 @@ def test_other_rows_are_merged_and_a_conflict_keeps_the_files(tmp_path: Path) ->
     assert file.read_bytes() == render([row(3), row(4), row(5)])
 
 
+def test_a_link_stays_a_link_and_a_journal_keeps_its_mode(tmp_path: Path) -> None:
+    (tmp_path / "kept").mkdir()
+    real, link = tmp_path / "kept" / "real.csv", tmp_path / "trades.csv"
+    link.symlink_to(real)
+    written(link, row(3))
+    real.chmod(0o640)
+    written(link, row(4))
+    assert link.is_symlink()
+    assert real.stat().st_mode & 0o777 == 0o640
+    assert len(parse(real.read_bytes(), "real")) == 2
+
+
 def test_a_replacement_is_recorded_with_its_reason(tmp_path: Path) -> None:
     file = tmp_path / "trades.csv"
     written(file, row(3), row(4))

@@ -78,7 +78,7 @@ def locked(root: Path, timeout_seconds: float) -> Generator[None]:
     StoreError
         Another process has it for longer than ``timeout_seconds``.
     """
-    root.mkdir(parents=True, exist_ok=True)
+    make_folders(root)
     with (root / ".lock").open("ab") as lock:
         end = time.monotonic() + timeout_seconds
         while not _locks(lock.fileno()):
@@ -111,8 +111,7 @@ def store_errors(key: str) -> Generator[None]:
 
 def make_folders(folder: Path) -> None:
     """Make a folder and those above it, durably."""
-    missing = [folder, *folder.parents]
-    missing = [path for path in missing if not path.exists()]
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
     folder.mkdir(parents=True, exist_ok=True)
     for path in missing:
         sync_folder(path.parent)

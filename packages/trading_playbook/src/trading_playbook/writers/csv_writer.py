@@ -29,7 +29,7 @@ class CSVTradeWriter(RowTaker):
     Parameters
     ----------
     filepath
-        The journal; its folder is made when there is something to write.
+        The journal; its folder is made when there is something to write. A link stays one: what it leads to is written.
     replace
         Why rows that differ take the place of the journal's; None keeps the journal's. Each replacement is a line of
         ``NAME.replaced.jsonl`` beside the journal, written before it happens: reason, old row, new row.
@@ -40,6 +40,8 @@ class CSVTradeWriter(RowTaker):
     def __init__(self, filepath: Path | str, replace: str | None = None, *, lock_seconds: float = LOCK_SECONDS) -> None:
         super().__init__()
         self.path = Path(filepath)
+        if self.path.is_symlink():
+            self.path = self.path.resolve()
         self._replace = replace
         self._lock_seconds = lock_seconds
 
@@ -66,7 +68,10 @@ class CSVTradeWriter(RowTaker):
             merged = merge(self._read(), records, replace=self._replace is not None)
             if merged.is_changed:
                 self._record_replacements(merged)
-                written_beside(self.path, render(merged.rows)).replace(self.path)
+                fresh = written_beside(self.path, render(merged.rows))
+                if self.path.exists():
+                    fresh.chmod(self.path.stat().st_mode)
+                fresh.replace(self.path)
                 sync_folder(self.path.parent)
         return merged
 
