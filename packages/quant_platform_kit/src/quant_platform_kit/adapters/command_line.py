@@ -15,7 +15,6 @@ from collections.abc import Iterable, Sequence
 from typing import NoReturn
 
 import typer
-from loguru import logger
 from typer.exceptions import Abort, Exit, TyperException
 
 from quant_platform_kit.domain.digests import canonical_json
@@ -35,12 +34,12 @@ def run_command_line(app: typer.Typer, program: str, *, quiet: bool = False) -> 
     program
         Its name: complaints and remarks begin with it.
     quiet
-        Whether nothing is logged on the console unless a command begins with it: libraries complain there too.
+        Whether nothing is logged on the console unless a command begins with it: libraries complain there too. It
+        needs Loguru, which a bare installation does not have.
     """
     _called[:] = [program]
     if quiet:
-        logger.remove()
-        logging.basicConfig(handlers=[logging.NullHandler()], force=True)
+        _silence()
     try:
         code = app(standalone_mode=False)
     except Exit as stop:
@@ -52,6 +51,13 @@ def run_command_line(app: typer.Typer, program: str, *, quiet: bool = False) -> 
     except QuantError as error:
         code = complain(str(error), 1)
     sys.exit(code)
+
+
+def _silence() -> None:
+    from loguru import logger
+
+    logger.remove()
+    logging.basicConfig(handlers=[logging.NullHandler()], force=True)
 
 
 def complain(message: str, code: int) -> int:
