@@ -120,7 +120,7 @@ def test_ten_missed_sessions_are_made_up_for_and_eleven_refused(site: Site, sche
     assert len(days(site)) == rows
     if rows == 1:
         assert attempt.ending is Ending.ERROR
-        assert "`quant playbook backtest --symbol QQQ --start 2025-09-16 --end 2025-10-01`" in attempt.reason
+        assert "`quant playbook backtest --symbol QQQ --start 2025-09-16 --end 2025-09-30`" in attempt.reason
 
 
 def test_a_session_before_the_last_row_fills_its_own_gap_only(site: Site) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import nullcontext
-from datetime import time
+from datetime import datetime, time
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -19,13 +19,14 @@ from quant_platform_kit.adapters.command_line import complain, notice, run_comma
 from quant_platform_kit.adapters.durable_files import store_errors, written_beside
 from quant_platform_kit.cli.options import JsonOption
 from quant_platform_kit.cli.output import progress
-from quant_platform_kit.domain.errors import InvalidInput
+from quant_platform_kit.domain.errors import InvalidInput, Refused
 from quant_platform_kit.domain.sessions import ExchangeCalendar
 
 from trading_playbook.backtest import Backtest, backtest
 from trading_playbook.cli import options
 from trading_playbook.cli.showing import Shown, print_document, print_tables
 from trading_playbook.costs import Costs
+from trading_playbook.daily.due import check_settled, is_awaited
 from trading_playbook.days import TradingDay, days_between
 from trading_playbook.dp20.parameters import Dp20Parameters
 from trading_playbook.journal.merging import Written
@@ -95,13 +96,16 @@ def backtest_command(
         opens = _source(bars, daily, Wanted(symbol, calendar, feed=feed, cache=config.cache))
         asked = Asked(symbol, output, parameters, metrics_file, "files" if bars else feed or "")
         raise typer.Exit(run_today(config, asked, opens, SystemClock(), as_json=json))
-    first, last = options.sessions_asked(calendar, start or "", end or "", calendar.local_date(SystemClock().now()))
+    now = SystemClock().now()
+    first, last = options.sessions_asked(calendar, start or "", end or "", calendar.local_date(now))
     days = days_between(calendar, first, last)
     if not days:
         notice(f"no session between {first} and {last}; nothing was written")
         return
+    check_settled(calendar, days[-1].date, now)
     with _source(bars, daily, Wanted(symbol, calendar, days, feed, config.cache))() as source:
         tested = _tested(source, days, calendar, parameters)
+        _check_end(tested, calendar, parameters, now)
         page = _page(tested, source, parameters) if html is not None else b""
     results = _written(tested, writers_of(config, output, replace))
     if html is not None:
@@ -130,6 +134,17 @@ def _tested(
     for warning in tested.warnings:
         notice(f"WARN {warning}")
     return tested
+
+
+def _check_end(tested: Backtest, calendar: ExchangeCalendar, parameters: Dp20Parameters, now: datetime) -> None:
+    """Refuse a last session whose bars are not all there yet."""
+    last = tested.sessions[-1]
+    if is_awaited(last.bars, last.day, parameters, calendar, now):
+        opens = calendar.hours(calendar.after(last.day.date)).open
+        raise Refused(
+            f"the bars of {last.day.date} are not all there yet; nothing was written; try again; from "
+            f"{opens:%Y-%m-%d %H:%M} UTC on its row is written as it is"
+        )
 
 
 def _written(tested: Backtest, writers: Sequence[TradeWriter]) -> list[Result]:

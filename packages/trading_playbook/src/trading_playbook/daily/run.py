@@ -12,7 +12,7 @@ from quant_platform_kit.ports.clock import Clock
 
 from trading_playbook.attempts import Attempt, AttemptLog, Ending
 from trading_playbook.backtest import backtest
-from trading_playbook.daily.due import is_whole, sessions_due, works_from
+from trading_playbook.daily.due import is_awaited, sessions_due, works_from
 from trading_playbook.days import trading_day
 from trading_playbook.dp20.parameters import Dp20Parameters
 from trading_playbook.journal.csv_form import sorted_rows
@@ -131,7 +131,7 @@ class _Run:
             self.result.retry_at = at
             return self.end(Ending.EARLY, f"the bars of {self._session} are there from {at:%Y-%m-%d %H:%M} UTC on")
         writers, due = self._read()
-        if due and self._makes(due, is_over=now >= calendar.hours(calendar.after(self._session)).open):
+        if due and self._makes(due, now):
             self._write(writers)
         return self._conclude()
 
@@ -150,7 +150,7 @@ class _Run:
                 self.result.rows = self.result.rows or rows
         return readable, sorted(due)
 
-    def _makes(self, due: Sequence[date], *, is_over: bool) -> bool:
+    def _makes(self, due: Sequence[date], now: datetime) -> bool:
         """Make the rows of sessions; return whether they may be written."""
         ports = self._ports
         self.result.warnings += [f"{day} was missed and is made up for" for day in due if day != self._session]
@@ -159,7 +159,7 @@ class _Run:
             tested = backtest(self._source, days, ports.calendar, ports.parameters)
         self.result.warnings += tested.warnings
         last = tested.sessions[-1]
-        if not is_over and last.day.date == self._session and not is_whole(last.bars, last.day, ports.parameters):
+        if last.day.date == self._session and is_awaited(last.bars, last.day, ports.parameters, ports.calendar, now):
             self.end(Ending.ERROR, f"the bars of {self._session} are not all there yet; nothing was written, try again")
             return False
         self.result.made = tested.records
