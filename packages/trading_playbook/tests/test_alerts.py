@@ -75,6 +75,7 @@ def test_attempts_older_than_thirty_calendar_days_are_not_counted(tmp_path: Path
     assert read_readings(log, [], LAST - timedelta(1), CALENDAR).error_rate == 0.5
 
 
+UNKNOWN: dict[str, object] = {"figures": None, "sessions_without_entry": None}
 IDLE = [row(day) for day in (4, 5, 6, 7, 10)]
 
 
@@ -113,6 +114,13 @@ def test_each_episode_is_told_once_and_a_new_one_again(tmp_path: Path) -> None:
         check(readings(run_seconds=value), store, notices)
     assert [each.key for each in mailbox.told] == ["playbook/QQQ/slow-1", "playbook/QQQ/slow-2"]
     assert "601 s, at most 600 s" in mailbox.told[0].body
+
+
+def test_an_episode_of_the_journal_goes_on_while_that_is_not_known(tmp_path: Path) -> None:
+    mailbox, store = Mailbox(), FileStore(tmp_path)
+    for figures in ({"sessions_without_entry": 5}, UNKNOWN, {"sessions_without_entry": 6}, UNKNOWN | {"error_rate": 1}):
+        check(readings(**figures), store, Notices(store, mailbox))
+    assert [each.key for each in mailbox.told] == ["playbook/QQQ/idle-1", "playbook/QQQ/errors-1"]
 
 
 def test_a_message_that_nobody_took_is_tried_again_within_its_episode(tmp_path: Path) -> None:

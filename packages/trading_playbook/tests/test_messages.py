@@ -61,6 +61,15 @@ def test_a_journal_without_trades_can_be_drawn() -> None:
     assert picture(drawing([row(3)]))
 
 
+def test_a_day_whose_journal_is_not_known_is_told_without_its_figures(tmp_path: Path) -> None:
+    site, postbox = site_in(tmp_path), Postbox()
+    site.journal.write_bytes(b"date,r\n")
+    playbook(site, postbox).run(at("2025-09-15T21:00"))
+    told = next(each for each in postbox.told if each.key.endswith("summary-2025-09-15-error"))
+    assert "errors of 30 days: 100.00%" in told.body
+    assert ("expectancy" in told.body, told.attachments) == (False, ())
+
+
 def test_a_trade_is_told_with_its_prices() -> None:
     told = trade_alert(traded(4))
     assert told.title == "trading playbook, QQQ 2025-03-04: eod, +2.08 R"

@@ -248,3 +248,22 @@ def test_a_missed_session_is_a_warning(house: House, log: Log) -> None:
     house.post()
     said = [line["message"] for line in log() if line["severity"] == "WARNING"]
     assert "2025-09-12 was missed and is made up for" in said
+
+
+def test_a_journal_that_cannot_be_read_has_no_figures_and_those_of_attempts_are_there(house: House, log: Log) -> None:
+    for day in (15, 22):  # an empty journal would be idle for six sessions
+        house.journal.write_bytes(b"date,r\n")
+        house.clock.instant = at(f"2025-09-{day}T21:00:05")
+        assert house.post(f'{{"date": "2025-09-{day}"}}').status_code == 503
+    figures = [line for line in log() if line.get("event") == "figures"]
+    assert [(line["error_rate"], "run_seconds" in line) for line in figures] == [(1.0, True)] * 2
+    assert not {"sessions_without_entry", "trades_per_day", "win_rate"} & {name for line in figures for name in line}
+    assert not any("no trade, or no row" in line["message"] for line in log())
+
+
+def test_a_journal_that_lacks_too_many_sessions_is_told_as_it_is(house: House, log: Log) -> None:
+    house.post()
+    house.clock.instant = at("2025-10-01T21:00:05")
+    assert house.post('{"date": "2025-10-01"}').status_code == 503
+    *_, figures = [line for line in log() if line.get("event") == "figures"]
+    assert (figures["trades_per_day"], figures["sessions_without_entry"]) == (0.0, 13)

@@ -58,7 +58,7 @@ class DailyResult:
     made
         The rows that were made, ascending.
     rows
-        The symbol's rows in a journal that could be read, sorted.
+        The symbol's rows in a journal that could be read, sorted; None where none could.
     warnings
         What a reader should know of data and missed sessions, in sentences.
     retry_at
@@ -69,7 +69,7 @@ class DailyResult:
     reason: str = ""
     results: list[Result] = field(default_factory=list[Result])
     made: list[TradeRecord] = field(default_factory=list[TradeRecord])
-    rows: list[TradeRecord] = field(default_factory=list[TradeRecord])
+    rows: list[TradeRecord] | None = None
     warnings: list[str] = field(default_factory=list[str])
     retry_at: datetime | None = None
 
@@ -142,12 +142,12 @@ class _Run:
         for writer in self._ports.writers:
             try:
                 rows = _of(self._ports.attempts.symbol, writer.read())
+                self.result.rows = self.result.rows or rows
                 due |= {*sessions_due(rows, self._session, self._ports.calendar, writer.place)}
             except QuantError as error:
                 self.result.results.append(Result(writer.place, error=error))
             else:
                 readable.append(writer)
-                self.result.rows = self.result.rows or rows
         return readable, sorted(due)
 
     def _makes(self, due: Sequence[date], now: datetime) -> bool:

@@ -26,6 +26,8 @@ class Bound:
         How a value is written for people.
     what
         What is wrong above it, and what to do.
+    of_journal
+        Whether the figure is of the journal; it is not judged where that is not known.
     """
 
     name: str
@@ -33,6 +35,11 @@ class Bound:
     most: float
     shows: str
     what: str
+    of_journal: bool = False
+
+    def is_judged(self, readings: Readings) -> bool:
+        """Whether what the figure is of could be read."""
+        return readings.figures is not None or not self.of_journal
 
     def value(self, readings: Readings) -> float | None:
         """Return the figure; None where nothing is known of it."""
@@ -45,7 +52,14 @@ class Bound:
 
 BOUNDS = (
     Bound("errors", "error_rate", 0.05, "{:.2%}", "attempts of the last 30 days failed, see the reasons in the log"),
-    Bound("idle", "sessions_without_entry", 4, "{:g} sessions", "no trade, or no row, in sessions in a row"),
+    Bound(
+        "idle",
+        "sessions_without_entry",
+        4,
+        "{:g} sessions",
+        "no trade, or no row, in sessions in a row",
+        of_journal=True,
+    ),
     Bound("slow", "run_seconds", 600, "{:g} s", "the last run took too long, see the calls of the source in the log"),
 )
 

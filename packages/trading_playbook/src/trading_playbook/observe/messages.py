@@ -20,23 +20,23 @@ _SEVERITY = {Ending.ERROR: Severity.FAILURE, Ending.CONFLICT: Severity.WARNING}
 
 
 def daily_summary(
-    attempt: Attempt, rows: Sequence[TradeRecord], readings: Readings, warnings: Iterable[str]
+    attempt: Attempt, rows: Sequence[TradeRecord] | None, readings: Readings, warnings: Iterable[str]
 ) -> Notification:
     """Return the summary of a session: text, the same as HTML, and the picture of all results where it can be drawn.
 
     Parameters
     ----------
     rows
-        Of the journal, ascending.
+        Of the journal, ascending; None where it is not known: no figures of it are told then.
     warnings
         What else a reader should know, in sentences.
     """
-    row = next((row for row in rows if row.trade_date == attempt.session), None)
+    row = next((row for row in rows or () if row.trade_date == attempt.session), None)
     lines = [*_session_lines(attempt, row), *_figure_lines(readings)]
     said = [text for text in (attempt.reason, *warnings) if text]
     title = f"trading playbook, {attempt.symbol} {attempt.session}: {row.notes if row else attempt.ending}"
     body = "\n".join([*(f"{name}: {value}" for name, value in lines), *said])
-    image = picture(drawing(rows))
+    image = None if rows is None else picture(drawing(rows))
     key = f"playbook/{slug(attempt.symbol)}/summary-{attempt.session}-{attempt.ending}"
     attachments = (Attachment("results.png", "image/png", image),) if image else ()
     severity = _SEVERITY.get(attempt.ending, Severity.INFO)
@@ -68,14 +68,16 @@ def _trade_lines(row: TradeRecord) -> list[tuple[str, str]]:
 
 
 def _figure_lines(readings: Readings) -> list[tuple[str, str]]:
-    found = readings.figures
+    errors = ("errors of 30 days", _number(readings.error_rate, "{:.2%}"))
+    if (found := readings.figures) is None:
+        return [errors]
     return [
         ("trades", f"{found.entries} in {found.sessions} sessions"),
         ("win rate of 30 days", _number(readings.win_rate, "{:.1%}")),
         ("expectancy", _number(readings.expectancy, "{:+.4f} R")),
         ("drawdown", _number(readings.drawdown, "{:.4f} R")),
         ("sessions without entry", str(readings.sessions_without_entry)),
-        ("errors of 30 days", _number(readings.error_rate, "{:.2%}")),
+        errors,
     ]
 
 

@@ -38,63 +38,67 @@ class Readings:
         Mean time of a call of the source in that attempt.
     cache_hit_rate
         Share of sessions that the cache had in it, a fraction.
-    sessions_without_entry
-        Sessions in a row up to this one without an entry, or without a row.
+    figures, sessions_without_entry
+        Of the journal; the latter counts sessions in a row up to this one without an entry, or without a row.
     """
 
     symbol: str
     session: date
-    figures: Figures
+    figures: Figures | None
     error_rate: float | None
     run_seconds: float | None
     api_seconds: float | None
     api_calls: int | None
     cache_hit_rate: float | None
-    sessions_without_entry: int
+    sessions_without_entry: int | None
     attempts: int
 
     @property
     def trades_per_day(self) -> float | None:
         """Entries a session."""
-        return self.figures.trades_per_day
+        return self.figures and self.figures.trades_per_day
 
     @property
     def win_rate(self) -> float | None:
         """Share of won trades in the 30 calendar days up to the session, a fraction."""
-        return self.figures.trailing_win_rate
+        return self.figures and self.figures.trailing_win_rate
 
     @property
     def expectancy(self) -> float | None:
         """Mean result of all closed trades, in R."""
-        return self.figures.expectancy
+        return self.figures and self.figures.expectancy
 
     @property
     def drawdown(self) -> float | None:
         """Largest fall of the cumulative result, in R."""
-        return self.figures.drawdown
+        return self.figures and self.figures.drawdown
 
 
-def read_readings(log: AttemptLog, rows: Sequence[TradeRecord], session: date, calendar: ExchangeCalendar) -> Readings:
+def read_readings(
+    log: AttemptLog, rows: Sequence[TradeRecord] | None, session: date, calendar: ExchangeCalendar
+) -> Readings:
     """Return the figures as of a session.
 
     Parameters
     ----------
     rows
-        Of one strategy and symbol, ascending.
+        Of one strategy and symbol, ascending; None where the journal is not known.
     """
     attempts = log.trailing(session, TRAILING)
     last = next((each for each in reversed(attempts) if each.ending in WORKED), None)
-    rows = [row for row in rows if row.trade_date <= session]
+    known = None if rows is None else [row for row in rows if row.trade_date <= session]
     return Readings(
         symbol=log.symbol,
         session=session,
-        figures=figures(rows, session),
+        figures=None if known is None else figures(known, session),
         error_rate=error_rate(attempts),
         run_seconds=last and last.seconds,
         api_seconds=last and last.usage.mean_seconds,
         api_calls=last and last.usage.calls,
         cache_hit_rate=last and last.usage.hit_rate,
-        sessions_without_entry=sessions_without_entry(rows, session, calendar, log.first_session()),
+        sessions_without_entry=None
+        if known is None
+        else sessions_without_entry(known, session, calendar, log.first_session()),
         attempts=len(attempts),
     )
 

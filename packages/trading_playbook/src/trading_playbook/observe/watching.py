@@ -22,6 +22,8 @@ def findings(readings: Readings) -> list[str]:
 def check(readings: Readings, store: VersionedStore, notices: Notices) -> list[Delivery]:
     """Tell of each bound that is exceeded, once an episode, and return what became of the messages.
 
+    An episode whose bound cannot be judged goes on.
+
     Raises
     ------
     StoreError
@@ -29,7 +31,7 @@ def check(readings: Readings, store: VersionedStore, notices: Notices) -> list[D
     """
     episodes, above = Episodes(store, readings.symbol), dict(exceeded(readings))
     for bound in BOUNDS:
-        if bound not in above:
+        if bound not in above and bound.is_judged(readings):
             episodes.close(bound.name, bound.value(readings))
     told = (notices.deliver(_notice(bound, value, readings, episodes)) for bound, value in above.items())
     return [delivery for delivery in told if delivery is not None]
