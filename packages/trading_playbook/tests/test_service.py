@@ -267,3 +267,13 @@ def test_a_journal_that_lacks_too_many_sessions_is_told_as_it_is(house: House, l
     assert house.post('{"date": "2025-10-01"}').status_code == 503
     *_, figures = [line for line in log() if line.get("event") == "figures"]
     assert (figures["trades_per_day"], figures["sessions_without_entry"]) == (0.0, 13)
+
+
+def test_a_run_for_an_older_session_tells_figures_as_of_the_newest_one(house: House, log: Log) -> None:
+    house.post('{"date": "2025-09-11"}')
+    house.post()
+    house.clock.instant = at("2025-09-17T23:00")
+    house.post('{"date": "2025-09-10"}')
+    figures = [line for line in log() if line.get("event") == "figures"]
+    assert [line["session"] for line in figures] == ["2025-09-12", "2025-09-15", "2025-09-17"]
+    assert figures[-1]["sessions_without_entry"] == 6

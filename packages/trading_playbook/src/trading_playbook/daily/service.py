@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 
 from loguru import logger
@@ -18,7 +18,7 @@ from trading_playbook.attempts import Attempt, AttemptLog, Ending
 from trading_playbook.daily.run import DailyPorts, DailyResult, run_session
 from trading_playbook.dp20.parameters import Dp20Parameters
 from trading_playbook.journal.merging import Written
-from trading_playbook.journal.record import STRATEGY
+from trading_playbook.journal.record import STRATEGY, TradeRecord
 from trading_playbook.observe.exposition import values, write_metrics
 from trading_playbook.observe.messages import daily_summary, trade_alert
 from trading_playbook.observe.readings import Readings, read_readings, session_settled
@@ -96,9 +96,7 @@ class Playbook:
             The first journal, or the store of attempts, cannot be read.
         """
         rows = [row for row in self.writers()[0].read() if (row.strategy, row.symbol) == (STRATEGY, self.symbol)]
-        settled = session_settled(self.calendar, self.clock.now())
-        newest = max((settled, *(row.trade_date for row in rows)))
-        return read_readings(self.log, rows, newest, self.calendar)
+        return self._readings(rows)
 
     def watch(self) -> list[str]:
         """Return what is wrong, and tell of it once an episode; raises as `readings`."""
@@ -113,15 +111,20 @@ class Playbook:
         asked.append(("the store", lambda: self.log.first_session()))
         return [f"{name}: {fault}" for name, question in asked if (fault := _fault(question))]
 
+    def _readings(self, rows: Sequence[TradeRecord] | None, *sessions: date) -> Readings:
+        """Return the figures as of the newest of sessions, of rows and of what should have a row."""
+        settled = session_settled(self.calendar, self.clock.now())
+        newest = max((settled, *sessions, *(row.trade_date for row in rows or ())))
+        return read_readings(self.log, rows, newest, self.calendar)
+
     def _check_source(self) -> None:
         with self.opens() as source:
             source.check()
 
     def _tell(self, attempt: Attempt, result: DailyResult) -> None:
-        rows = result.rows
-        readings = read_readings(self.log, rows, attempt.session, self.calendar)
-        logger.bind(event="figures", symbol=self.symbol, session=str(attempt.session), **values(readings)).info(
-            "figures of {} as of {}", self.symbol, attempt.session
+        readings = self._readings(result.rows, attempt.session)
+        logger.bind(event="figures", symbol=self.symbol, session=str(readings.session), **values(readings)).info(
+            "figures of {} as of {}", self.symbol, readings.session
         )
         self._publish(readings)
         self._quietly("the summary", lambda: self._summarise(attempt, result, readings))
