@@ -188,6 +188,16 @@ def test_output_with_a_password_is_refused_too(run: Run) -> None:
     assert "--output holds a password" in err
 
 
+@pytest.mark.parametrize("place", ["", f"mongodb://me:{CANARY}@db"])
+def test_an_output_that_cannot_be_meant_is_refused_before_bars_are_asked_for(
+    run: Run, source: QuietSource, place: str
+) -> None:
+    code, _, err = run("backtest", "--start", "2025-09-15", "--end", "2025-09-15", *FILES, "--output", place)
+    assert (code, err.count("\n"), source.usage.calls) == (1, 1, 0)
+    assert "--output" in err
+    assert CANARY not in err
+
+
 def test_an_export_has_the_bytes_of_the_journal(run: Run) -> None:
     Path("mine.csv").write_bytes(render([row(3), row(4)]))
     assert run("journal", "export", "--from", "mine.csv")[:2] == (0, render([row(3), row(4)]).decode())

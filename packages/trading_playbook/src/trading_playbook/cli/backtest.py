@@ -103,11 +103,12 @@ def backtest_command(
         notice(f"no session between {first} and {last}; nothing was written")
         return
     check_settled(calendar, days[-1].date, now)
+    writers = writers_of(config, output, replace)
     with _source(bars, daily, Wanted(symbol, calendar, days, feed, config.cache))() as source:
         tested = _tested(source, days, calendar, parameters)
         _check_end(tested, calendar, parameters, now)
         page = _page(tested, source, parameters) if html is not None else b""
-    results = _written(tested, writers_of(config, output, replace))
+    results = _written(tested, writers)
     if html is not None:
         _write_page(html, page)
     shown = Shown(symbol, results, tested, Costs(commission_bps=commission_bps, slippage_bps=slippage_bps), html)
