@@ -154,6 +154,12 @@ def test_a_journal_that_is_none_ends_with_1_and_stays(run: Run, data: bytes) -> 
         (("--today", "--not-before", "25:00", *FILES), "'25:00' is no time of the day"),
         (("--start", "2025-09-15", *FILES), "give --start and --end, both, or --today"),
         (("--start", "2025-09-15", "--end", "2025-09-15", "--not-before", "17:00", *FILES), "--not-before goes with"),
+        (
+            ("--start", "2025-09-15", "--end", "2025-09-15", "--metrics-file", "a.prom", *FILES),
+            "--metrics-file goes with --today",
+        ),
+        (("--today", "--commission-bps", "0", *FILES), "--commission-bps does not go with --today"),
+        (("--today", "--slippage-bps", "1", *FILES), "--slippage-bps does not go with --today"),
     ],
 )
 def test_options_that_do_not_go_together_are_usage(run: Run, words: tuple[str, ...], said: str) -> None:

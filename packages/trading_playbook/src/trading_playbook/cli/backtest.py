@@ -39,7 +39,8 @@ from trading_playbook.writers.writer import TradeWriter
 __all__ = ["backtest_command", "main"]
 
 BpsOption = Annotated[
-    float, typer.Option(parser=options.basis_points, metavar="BPS", help="Beside the results, never in them.")
+    float | None,
+    typer.Option(parser=options.basis_points, metavar="BPS", help="Beside the results, never in them; 0 if absent."),
 ]
 NotBeforeOption = Annotated[
     time | None,
@@ -78,12 +79,22 @@ def backtest_command(
     metrics_file: Annotated[
         Path | None, typer.Option(metavar="FILE.prom", dir_okay=False, help="With --today: figures for Prometheus.")
     ] = None,
-    commission_bps: BpsOption = 0.0,
-    slippage_bps: BpsOption = 0.0,
+    commission_bps: BpsOption = None,
+    slippage_bps: BpsOption = None,
     json: JsonOption = False,
 ) -> None:
     """Test DP20 over a range of sessions, or on today's, and merge its rows into a journal."""
-    options.check_combination(today=today, start=start, end=end, replace=replace, html=html, not_before=not_before)
+    options.check_combination(
+        today=today,
+        start=start,
+        end=end,
+        replace=replace,
+        html=html,
+        not_before=not_before,
+        metrics_file=metrics_file,
+        commission_bps=commission_bps,
+        slippage_bps=slippage_bps,
+    )
     if today and options.is_before(not_before, SystemClock().now()):
         return
     config = options.configured(cloud=cloud)
@@ -111,7 +122,8 @@ def backtest_command(
     results = _written(tested, writers)
     if html is not None:
         _write_page(html, page)
-    shown = Shown(symbol, results, tested, Costs(commission_bps=commission_bps, slippage_bps=slippage_bps), html)
+    costs = Costs(commission_bps=commission_bps or 0.0, slippage_bps=slippage_bps or 0.0)
+    shown = Shown(symbol, results, tested, costs, html)
     (print_document if json else print_tables)(shown)
     for result in results:
         complain(str(result.error or ""), 1)

@@ -48,8 +48,8 @@ def bar_minutes(text: str | int) -> int:
     return int(text)
 
 
-def basis_points(text: str | float) -> float:
-    """Read a cost; the default comes as a number."""
+def basis_points(text: str) -> float:
+    """Read a cost."""
     try:
         value = float(text)
     except ValueError:
@@ -83,8 +83,8 @@ def is_before(bound: time | None, now: datetime) -> bool:
 
 def check_combination(*, today: bool, **given: object) -> None:
     """Refuse options that do not go together."""
-    ranged, daily = ("start", "end", "replace", "html"), ("not_before",)
-    for name in ranged if today else daily:
+    ranged = ("start", "end", "replace", "html", "commission_bps", "slippage_bps")
+    for name in ranged if today else ("not_before", "metrics_file"):
         if given[name] is not None:
             option = f"--{name.replace('_', '-')}"
             raise typer.BadParameter(f"{option} does not go with --today" if today else f"{option} goes with --today")
