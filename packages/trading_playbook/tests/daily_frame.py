@@ -86,7 +86,7 @@ class Site:
 
     def run(self, scheduled: str, now: str | None = None) -> tuple[Attempt, DailyResult]:
         self.clock.instant = at(now or scheduled)
-        writers = self.writers() if self.writers else (CSVTradeWriter(self.journal),)
+        writers = self.writers or (lambda: (CSVTradeWriter(self.journal),))
         ports = DailyPorts(CALENDAR, self.clock, writers, self._open, self.log, Dp20Parameters(), "sip")
         return run_session(ports, at(scheduled))
 

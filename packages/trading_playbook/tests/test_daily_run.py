@@ -141,6 +141,16 @@ def test_an_error_of_the_source_is_an_attempt_and_leaves_the_journal(site: Site)
     assert site.journal.read_bytes() == before
 
 
+def test_journals_that_cannot_be_opened_are_an_attempt(site: Site) -> None:
+    def refused() -> list[TradeWriter]:
+        raise StoreError("the secret cannot be read")
+
+    site.writers = refused
+    attempt, result = site.run("2025-09-15T21:00")
+    assert (attempt.ending, attempt.reason, site.opened) == (Ending.ERROR, "the secret cannot be read", 0)
+    assert (site.attempts(), result.rows) == ([attempt], None)
+
+
 def test_a_defect_is_an_attempt_too_and_goes_on_up(site: Site) -> None:
     def broken() -> list[TradeWriter]:
         class Broken(CSVTradeWriter):

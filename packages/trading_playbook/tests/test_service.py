@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Generator
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from datetime import date
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -120,6 +121,16 @@ def test_a_failing_source_is_503_in_one_line_without_secrets(house: House) -> No
     answer = house.post()
     assert (answer.status_code, answer.json()["reason"]) == (503, "504 from GET /v2/stocks/bars?key=***")
     assert CANARY not in answer.text
+
+
+def test_journals_that_cannot_be_opened_are_503_and_an_attempt(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object) -> None:
+        raise StoreError("the secret cannot be read")
+
+    monkeypatch.setattr(CSVTradeWriter, "__init__", refused)
+    answer = house.post()
+    assert (answer.status_code, answer.json()["reason"]) == (503, "the secret cannot be read")
+    assert AttemptLog(FileStore(house.folder / "store"), "QQQ").first_session() == date(2025, 9, 15)
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ DUE = datetime(2025, 9, 15, 21, 0, tzinfo=UTC)
 
 def run(endpoint: str, bucket: str, writers: Sequence[TradeWriter], due: datetime = DUE) -> Ending:
     log = AttemptLog(open_store(f"gs://{bucket}/store", endpoint=endpoint), "QQQ")
-    ports = DailyPorts(CALENDAR, FrozenClock(due), writers, InventedSource, log, Dp20Parameters())
+    ports = DailyPorts(CALENDAR, FrozenClock(due), lambda: writers, InventedSource, log, Dp20Parameters())
     return run_session(ports, due)[0].ending
 
 

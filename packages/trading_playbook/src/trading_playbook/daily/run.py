@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
@@ -23,7 +23,9 @@ from trading_playbook.sources.usage import Usage
 from trading_playbook.writers.places import Result, write_all
 from trading_playbook.writers.writer import TradeWriter
 
-__all__ = ["DailyPorts", "DailyResult", "run_session"]
+__all__ = ["DailyPorts", "DailyResult", "OpenWriters", "run_session"]
+
+OpenWriters = Callable[[], Sequence[TradeWriter]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,8 @@ class DailyPorts:
 
     Attributes
     ----------
+    writers
+        Opens the journals; an attempt whose journals cannot be opened is an error like any other.
     opens
         The source of bars; it is not opened where the row is there already.
     feed
@@ -40,7 +44,7 @@ class DailyPorts:
 
     calendar: ExchangeCalendar
     clock: Clock
-    writers: Sequence[TradeWriter]
+    writers: OpenWriters
     opens: Opens
     attempts: AttemptLog
     parameters: Dp20Parameters
@@ -139,7 +143,7 @@ class _Run:
         """Return the journals that can be read, and the sessions that any of them lacks."""
         readable: list[TradeWriter] = []
         due: set[date] = set()
-        for writer in self._ports.writers:
+        for writer in self._ports.writers():
             try:
                 rows = _of(self._ports.attempts.symbol, writer.read())
                 self.result.rows = self.result.rows or rows

@@ -15,7 +15,7 @@ from quant_platform_kit.ports.versioned_store import VersionedStore
 from quant_platform_kit.services.observe.notifying import Notices
 
 from trading_playbook.attempts import Attempt, AttemptLog, Ending
-from trading_playbook.daily.run import DailyPorts, DailyResult, run_session
+from trading_playbook.daily.run import DailyPorts, DailyResult, OpenWriters, run_session
 from trading_playbook.dp20.parameters import Dp20Parameters
 from trading_playbook.journal.merging import Written
 from trading_playbook.journal.record import STRATEGY, TradeRecord
@@ -24,11 +24,8 @@ from trading_playbook.observe.messages import daily_summary, trade_alert
 from trading_playbook.observe.readings import Readings, read_readings, session_settled
 from trading_playbook.observe.watching import check, findings
 from trading_playbook.sources.port import Opens
-from trading_playbook.writers.writer import TradeWriter
 
-__all__ = ["OpenWriters", "Playbook", "Telling"]
-
-OpenWriters = Callable[[], Sequence[TradeWriter]]
+__all__ = ["Playbook", "Telling"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +76,7 @@ class Playbook:
 
     def run(self, scheduled: datetime) -> tuple[Attempt, DailyResult]:
         """Make the row of a session, see `run_session`, and tell of it."""
-        writers = self.writers()
-        ports = DailyPorts(self.calendar, self.clock, writers, self.opens, self.log, self.parameters, self.feed)
+        ports = DailyPorts(self.calendar, self.clock, self.writers, self.opens, self.log, self.parameters, self.feed)
         attempt, result = run_session(ports, scheduled)
         _log(attempt, result)
         if attempt.ending not in (Ending.SKIPPED, Ending.EARLY):
