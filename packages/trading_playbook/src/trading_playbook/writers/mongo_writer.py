@@ -89,7 +89,8 @@ class MongoTradeWriter(RowTaker):
             present = self._tried(lambda: self._read(trades))
             if not present:
                 self._tried(lambda: _make_index(trades))
-            results = [self._tried(lambda row=record: self._row(trades, row)) for record in records]
+            known = {row.key for row in present}
+            results = [self._sent(trades, record, is_new=record.key not in known) for record in records]
         rows = {row.key: row for row in present} | {result.record.key: _standing(result) for result in results}
         return Merged(sorted_rows(rows.values()), results)
 
@@ -150,6 +151,18 @@ class MongoTradeWriter(RowTaker):
                 f"{self.place} has rows and {has} named {INDEX}, which keeps each row single; nothing was written; "
                 f"make it unique on {', '.join(Key._fields)}"
             )
+
+    def _sent(self, trades: Collection[dict[str, Any]], record: TradeRecord, *, is_new: bool) -> RowResult:
+        """Write a row, tried again; a new one that is found after an answer was lost is the one that was sent."""
+        tries: list[TradeRecord] = []
+
+        def row() -> RowResult:
+            tries.append(record)
+            return self._row(trades, record)
+
+        result = self._tried(row)
+        was_lost = is_new and len(tries) > 1 and result.outcome is Written.UNCHANGED
+        return RowResult(Written.WRITTEN, record) if was_lost else result
 
     def _row(self, trades: Collection[dict[str, Any]], record: TradeRecord) -> RowResult:
         """Write a row, unless the journal has one of its key; then compare them."""
