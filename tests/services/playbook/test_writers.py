@@ -13,6 +13,7 @@ from pymongo.collection import Collection
 from pymongo.errors import AutoReconnect, OperationFailure
 from quant_platform_kit.adapters.gs_store import GsStore
 from quant_platform_kit.domain.errors import Conflict, InvalidInput, StoreError
+from trading_playbook.dp20.outcome import Note
 from trading_playbook.journal.csv_form import render
 from trading_playbook.journal.merging import Written
 from trading_playbook.testing.writer_contract import WriterContract, row, traded, written
@@ -199,6 +200,22 @@ def test_a_lost_connection_is_tried_again_and_makes_no_row_twice(
     assert written(mongo_journal.open(), row(3)).count(Written.UNCHANGED) == 1
     monkeypatch.undo()
     assert mongo_journal.open().read() == [row(3)]
+
+
+def test_a_replacement_whose_answer_is_lost_counts_as_one(
+    mongo_journal: MongoJournal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written(mongo_journal.open(), row(3))
+    done = Collection.replace_one
+
+    def lost(self: Collection[dict[str, Any]], *given: Any, **named: Any) -> Any:
+        done(self, *given, **named)
+        raise AutoReconnect("connection closed")
+
+    monkeypatch.setattr(Collection, "replace_one", lost)
+    merged = written(mongo_journal.open("other bars"), row(3, Note.NO_REVERSAL))
+    assert [(result.outcome, result.kept) for result in merged.results] == [(Written.REPLACED, row(3))]
+    assert len(mongo_journal.replacements()) == 1
 
 
 @pytest.mark.parametrize("fault", [AutoReconnect("connection closed"), OperationFailure("not authorized on trades")])

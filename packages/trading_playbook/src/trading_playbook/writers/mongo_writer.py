@@ -89,9 +89,9 @@ class MongoTradeWriter(RowTaker):
             present = self._tried(lambda: self._read(trades))
             if not present:
                 self._tried(lambda: _make_index(trades))
-            known = {row.key for row in present}
-            results = [self._sent(trades, record, is_new=record.key not in known) for record in records]
-        rows = {row.key: row for row in present} | {result.record.key: _standing(result) for result in results}
+            before = {row.key: row for row in present}
+            results = [self._sent(trades, record, before.get(record.key)) for record in records]
+        rows = before | {result.record.key: _standing(result) for result in results}
         return Merged(sorted_rows(rows.values()), results)
 
     @contextmanager
@@ -152,8 +152,8 @@ class MongoTradeWriter(RowTaker):
                 f"make it unique on {', '.join(Key._fields)}"
             )
 
-    def _sent(self, trades: Collection[dict[str, Any]], record: TradeRecord, *, is_new: bool) -> RowResult:
-        """Write a row, tried again; a new one that is found after an answer was lost is the one that was sent."""
+    def _sent(self, trades: Collection[dict[str, Any]], record: TradeRecord, before: TradeRecord | None) -> RowResult:
+        """Write a row, tried again; one that is found after an answer was lost, and was not before, is the one sent."""
         tries: list[TradeRecord] = []
 
         def row() -> RowResult:
@@ -161,8 +161,10 @@ class MongoTradeWriter(RowTaker):
             return self._row(trades, record)
 
         result = self._tried(row)
-        was_lost = is_new and len(tries) > 1 and result.outcome is Written.UNCHANGED
-        return RowResult(Written.WRITTEN, record) if was_lost else result
+        if len(tries) == 1 or result.outcome is not Written.UNCHANGED:
+            return result
+        (sent,) = merge([] if before is None else [before], [record], replace=True).results
+        return sent
 
     def _row(self, trades: Collection[dict[str, Any]], record: TradeRecord) -> RowResult:
         """Write a row, unless the journal has one of its key; then compare them."""
