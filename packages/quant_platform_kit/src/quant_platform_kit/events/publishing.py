@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections import deque
 from collections.abc import Callable
 from typing import Any, Self
 
@@ -18,6 +19,9 @@ POLL_SECONDS = 0.1
 FULL_SECONDS = 0.01
 FLUSH_SECONDS = 5.0
 
+_Told = tuple[asyncio.Future[None], BusDown | None]
+"""Who waits for a message, and why it is not known to be on the bus."""
+
 
 class Publisher:
     """An idempotent producer; leaving its context sends what is left, and ends it.
@@ -28,7 +32,7 @@ class Publisher:
     def __init__(self, settings: Settings) -> None:
         self._producer = Producer(producer_config(settings))
         self._closing = threading.Event()
-        self._told: list[tuple[asyncio.Future[None], BusDown | None]] = []
+        self._told: deque[_Told] = deque()
         self._reports = threading.Thread(target=self._report, name="bus-reports", daemon=True)
 
     async def __aenter__(self) -> Self:
@@ -66,7 +70,7 @@ class Publisher:
                 return future
 
     def _teller(self, future: asyncio.Future[None]) -> Callable[[KafkaError | None, Message], None]:
-        """Return what the producer calls, in its own thread, when it knows what became of a message."""
+        """Return what the producer calls, in any thread that asks it, when it knows what became of a message."""
 
         def tell(error: KafkaError | None, _: Message) -> None:
             self._told.append((future, None if error is None else bus_error(error)))
@@ -78,12 +82,16 @@ class Publisher:
         producer: Any = self._producer
         while not self._closing.is_set():
             producer.poll(POLL_SECONDS)
-            if self._told:
-                told, self._told = self._told, []
-                self._loop.call_soon_threadsafe(_settle, told)
+            self._hand_on()
+        self._hand_on()  # what the last flush was told
+
+    def _hand_on(self) -> None:
+        told = [self._told.popleft() for _ in range(len(self._told))]
+        if told:
+            self._loop.call_soon_threadsafe(_settle, told)
 
 
-def _settle(told: list[tuple[asyncio.Future[None], BusDown | None]]) -> None:
+def _settle(told: list[_Told]) -> None:
     for future, error in told:
         if future.done():
             continue
