@@ -12,10 +12,10 @@ from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.domain.sessions import ExchangeCalendar
 from quant_platform_kit.domain.strategy import Adjustment
 from quant_platform_kit.ports.clock import Clock
+from trading_playbook.daily.due import SETTLED
 from trading_playbook.sources.installed import Feed
 
 from alpaca_app.api import Alpaca, Asked, Rows
-from alpaca_app.hours import DELAY
 
 __all__ = ["Daily"]
 
@@ -39,7 +39,7 @@ class Daily:
         InvalidInput
             A price is none.
         """
-        finished = self._calendar.last_closed(self._clock.now() - DELAY)
+        finished = self._calendar.last_closed(self._clock.now() - SETTLED)
         begin, end = (self._midnight(day) for day in (first, min(last, finished)))
         if begin > end:
             return {}

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from quant_platform_kit.domain.sessions import ExchangeCalendar
+from trading_playbook.daily.due import works_from
 from trading_playbook.days import TradingDay
 from trading_playbook.dp20.bars import SessionBars
 
-__all__ = ["DELAY", "is_whole"]
+__all__ = ["is_whole"]
 
-DELAY = timedelta(minutes=16)
-"""How late the last bar comes: SIP bars are 15 minutes late without a subscription."""
 SILENT_MINUTES = 15
 """A session whose last bar starts more than so many minutes before its close may lack bars that come later."""
 
@@ -21,4 +20,4 @@ def is_whole(day: TradingDay, bars: SessionBars, calendar: ExchangeCalendar, now
     if now >= calendar.hours(calendar.after(day.date)).open:
         return True
     reaches = bool(len(bars)) and int(bars.minutes[-1]) >= day.minutes - SILENT_MINUTES
-    return reaches and now >= calendar.hours(day.date).close + DELAY
+    return reaches and now >= works_from(calendar, day.date)
