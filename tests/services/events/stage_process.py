@@ -1,6 +1,7 @@
 """A stage in a process of its own, to be killed: ``python stage_process.py transform|durable URL STAGE FILE``.
 
-The durable stage appends to FILE, a line for each message: its partition and offset.
+The durable stage appends to FILE, a line for each message: its partition and offset. Both stages take their time, so
+that they can be killed in the middle.
 """
 
 from __future__ import annotations
@@ -9,12 +10,18 @@ import asyncio
 import os
 import signal
 import sys
+import time
 from collections.abc import Iterable
 
 from quant_platform_kit.adapters.clock import SystemClock
 from quant_platform_kit.events.bus import Membership, Outgoing, Received, Settings
 from quant_platform_kit.events.envelope import derived
 from quant_platform_kit.events.stages import Durable, Flow, Limits, Transform
+
+
+AT_ONCE = 4
+SECONDS = 0.003
+"""A message takes at least so long."""
 
 
 def main() -> None:
@@ -31,6 +38,7 @@ def transform(member: Membership) -> Transform:
 
     def doubled(message: Received) -> Iterable[Outgoing]:
         one = message.event()
+        time.sleep(SECONDS)
         for part in (1, 2):
             number = one.payload["number"] * 10 + part
             made = derived(one, "norm.t", 1, {"number": number}, f"{one.event_id}.{part}")
@@ -44,10 +52,10 @@ def durable(member: Membership, file: str) -> Durable:
     handle = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 
     async def write(message: Received) -> None:
-        await asyncio.sleep(0.004)
+        await asyncio.sleep(SECONDS * AT_ONCE)
         os.write(handle, b"%d %d\n" % (message.partition, message.offset))
 
-    return Durable(member, write, SystemClock(), flow=Flow(at_once=4))
+    return Durable(member, write, SystemClock(), flow=Flow(at_once=AT_ONCE))
 
 
 if __name__ == "__main__":

@@ -19,8 +19,10 @@ from venue_sandbox.servers.kafka import kafka
 from .bus_frame import CLOCK, Bench, Diary, running, until
 
 Start = Callable[[str], subprocess.Popen[bytes]]
-COUNT = 3_000
+EACH = 1_000
+"""Messages that are there before a process is killed: three seconds of work."""
 KILLS = 3
+COUNT = EACH * KILLS
 
 
 @pytest.fixture
@@ -57,17 +59,24 @@ def without_gap(offsets: list[int]) -> int:
     return next(number for number in range(len(known) + 1) if number not in known)
 
 
-def test_a_killed_transform_makes_everything_once(bench: Bench, start: Start) -> None:
-    bench.put_events(COUNT)
-    chance = random.Random(5)
-    for _ in range(KILLS):
-        process = start("transform")
+def kills(bench: Bench, start: Start, kind: str, chance: random.Random) -> Generator[dict[int, int]]:
+    """Kill a stage in the middle of its work, some times; yield what was committed then."""
+    for number in range(KILLS):
         before = sum(bench.committed().values())
+        bench.put_events(EACH, first=number * EACH)
+        process = start(kind)
         until(lambda before=before: sum(bench.committed().values()) > before)
         time.sleep(chance.random() * 0.1)
         process.kill()
         process.wait()
-    assert sum(bench.committed().values()) < COUNT
+        committed = bench.committed()
+        assert sum(committed.values()) < (number + 1) * EACH
+        yield committed
+
+
+def test_a_killed_transform_makes_everything_once(bench: Bench, start: Start) -> None:
+    for _ in kills(bench, start, "transform", random.Random(5)):
+        pass
     process = start("transform")
     until(lambda: sum(bench.committed().values()) >= COUNT)
     process.terminate()
@@ -78,17 +87,9 @@ def test_a_killed_transform_makes_everything_once(bench: Bench, start: Start) ->
 def test_a_killed_durable_stage_has_committed_nothing_that_it_had_not_done(
     bench: Bench, start: Start, tmp_path: Path
 ) -> None:
-    bench.put_events(COUNT)
-    chance = random.Random(6)
-    for _ in range(KILLS):
-        process = start("durable")
-        before = sum(bench.committed().values())
-        until(lambda before=before: sum(bench.committed().values()) > before)
-        time.sleep(chance.random() * 0.1)
-        process.kill()
-        process.wait()
+    for committed in kills(bench, start, "durable", random.Random(6)):
         durable = done(tmp_path)
-        assert all(offset <= without_gap(durable[number]) for number, offset in bench.committed().items())
+        assert all(offset <= without_gap(durable[number]) for number, offset in committed.items())
     process = start("durable")
     until(lambda: sum(bench.committed().values()) == COUNT)
     process.terminate()
@@ -101,10 +102,10 @@ def test_a_killed_durable_stage_has_committed_nothing_that_it_had_not_done(
 def test_a_stage_that_is_told_to_end_finishes_what_is_under_way_and_repeats_nothing(
     bench: Bench, start: Start, tmp_path: Path
 ) -> None:
-    bench.put_events(COUNT)
-    for _ in range(4):
-        process = start("durable")
+    for number in range(4):
         before = sum(bench.committed().values())
+        bench.put_events(EACH, first=number * EACH)
+        process = start("durable")
         until(lambda before=before: sum(bench.committed().values()) > before)
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) == 0

@@ -190,11 +190,10 @@ class Transactions:
             raise BusDown(f"offsets were not sent within {HANGS_SECONDS:g} s: the client hangs") from None
 
     def _abort(self, reason: KafkaException) -> None:
-        told = self._refusal or str(bus_error(reason))
+        self._insist(lambda: self._producer.abort_transaction(STEP_SECONDS))  # hears what became of its messages
         kafka: Any = reason.args[0]
         is_refusal = bool(self._refusal) or kafka.code() in REFUSALS
-        self._insist(lambda: self._producer.abort_transaction(STEP_SECONDS))
-        raise Aborted(told, is_refusal=is_refusal) from reason
+        raise Aborted(self._refusal or str(bus_error(reason)), is_refusal=is_refusal) from reason
 
     def _hear(self, error: KafkaError | None, message: Message) -> None:
         if error is not None and error.code() in REFUSALS:
