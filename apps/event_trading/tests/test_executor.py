@@ -24,7 +24,7 @@ from event_trading_app.executor.machine import (
 from event_trading_app.executor.parts import Parts, Point
 from event_trading_app.executor.settling import Settler
 from event_trading_app.monitor.monitor import Monitor
-from event_trading_app.payloads import TradeState
+from event_trading_app.payloads import Input, TradeState
 from event_trading_app.ports import Sent
 from quant_platform_kit.domain.errors import LeaseLost
 from quant_platform_kit.domain.identity import Mode
@@ -510,10 +510,13 @@ def test_a_lease_is_waited_for_until_it_has_run_out_and_not_for_ever() -> None:
         run(wait())
 
 
-def test_an_answer_is_read_back_as_it_was_written() -> None:
+def test_an_answer_is_read_back_as_it_was_written_without_the_inputs_of_its_command() -> None:
     desk = Desk()
     each = command()
+    used = Input(event_id="e", event_type="norm.inventory", values={"amount": "1"})
+    each = replace(each, asked=each.asked.model_copy(update={"inputs": (used,)}))
     written = Answer(each, signed(each.asked, b"\x01"), 3, NOW)
     _, objects = Ledger(desk.store, ACCOUNT).recorded(written)
     desk.store.create_all(objects)
-    assert trade_of(desk).answer == written
+    asked = each.asked.model_copy(update={"inputs": ()})
+    assert trade_of(desk).answer == replace(written, command=replace(each, asked=asked))

@@ -188,10 +188,21 @@ def test_deciding_again_from_the_recorded_inputs_gives_the_same_amounts() -> Non
         said = decided(known, each)
         assert isinstance(said, Event)
         command = ExecuteTrade.model_validate(decode(encode(said)).payload)
-        recorded = [(used.event_type, used.event_id) for used in command.inputs]
-        assert (Topic.EXECUTE_TRADE.value, first.event_id) in recorded
+        (open_commands,) = [used.values for used in command.inputs if used.event_type == Topic.EXECUTE_TRADE.value]
+        assert open_commands == {first.event_id: str(first.payload["amount_out"])}
         again = decided_again(command)
         assert again == Amounts(int(command.amount_in), int(command.amount_out))
+
+
+def test_hundreds_of_open_commands_make_a_command_that_the_bus_takes() -> None:
+    known = market(price("1", "1"), inventory("100000000"))
+    for number in range(1_000):
+        said = decided(known, demand(str(number)))
+        assert isinstance(said, Event)
+        known.commit(said)
+    assert len(encode(said)) < 100_000
+    command = ExecuteTrade.model_validate(said.payload)
+    assert decided_again(command) == Amounts(int(command.amount_in), int(command.amount_out))
 
 
 def test_a_command_whose_inputs_were_changed_is_decided_otherwise() -> None:

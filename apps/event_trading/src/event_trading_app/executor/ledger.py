@@ -56,7 +56,10 @@ class _Signed:
 
 @dataclass(frozen=True, slots=True)
 class _Recorded:
-    """What an answer is in the store; ``refusal`` says why there is none."""
+    """What an answer is in the store; ``refusal`` says why there is none.
+
+    The command is without its inputs: the bus and the archive have them.
+    """
 
     command: Mapping[str, Any]
     venue: str
@@ -276,7 +279,7 @@ def _written(answer: Answer) -> _Recorded:
         b64encode(signed.data).decode(), signed.nonce, signed.intent_hash, signed.deadline, signed.salt.hex()
     )
     return _Recorded(
-        command.asked.model_dump(mode="json"),
+        command.asked.model_dump(mode="json", exclude={"inputs"}),
         command.venue,
         command.observed_at,
         command.ingested_at,
@@ -289,7 +292,7 @@ def _written(answer: Answer) -> _Recorded:
 
 
 def _read(recorded: _Recorded) -> Answer:
-    asked, kept = ExecuteTrade.model_validate(recorded.command), recorded.signed
+    asked, kept = ExecuteTrade.model_validate({**recorded.command, "inputs": ()}), recorded.signed
     command = Command(asked, recorded.venue, recorded.observed_at, recorded.ingested_at, recorded.partition)
     signed = kept and SignedAnswer(
         b64decode(kept.data), kept.nonce, kept.intent_hash, kept.deadline, bytes.fromhex(kept.salt)

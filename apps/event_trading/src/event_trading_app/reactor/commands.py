@@ -21,6 +21,8 @@ __all__ = ["Terms", "Used", "command_id_of", "command_of", "decided_again"]
 VERSION = 1
 QUOTER = "quoter"
 """The type of the input that is no event: the settings of the quoter."""
+COMMITMENTS = "commitments"
+"""Stands for the event ids of all open commands in the input that lists them: hundreds may be open at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +41,15 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Used:
-    """What a decision was made on: the facts, and the events that told them."""
+    """What a decision was made on: the facts, and the events that told them.
+
+    An open command is known by its id, which is that of its event too.
+    """
 
     known: Known
     demand: Event
     price: Event | None
     inventory: Event | None
-    commitments: tuple[Event, ...] = ()
 
     def inputs(self, quoter: Quoter) -> Iterator[Input]:
         """Yield the events with the values that they had, and the settings of the quoter."""
@@ -57,9 +61,9 @@ class Used:
         for event in (self.price, self.inventory):
             if event is not None:
                 yield Input(event_id=event.event_id, event_type=event.event_type, values=dict(event.payload))
-        for event, each in zip(self.commitments, self.known.commitments, strict=True):
-            values = {"command_id": each.command_id, "token": each.token, "amount": amount(each.amount)}
-            yield Input(event_id=event.event_id, event_type=event.event_type, values=values)
+        if self.known.commitments:
+            values = {each.command_id: amount(each.amount) for each in self.known.commitments}
+            yield Input(event_id=COMMITMENTS, event_type=Topic.EXECUTE_TRADE.value, values=values)
 
 
 def command_id_of(demand: Event, account: str) -> str:
@@ -120,14 +124,16 @@ def _known(by_type: dict[str, list[dict[str, Any]]]) -> Known:
     observed_at = datetime.fromisoformat(values.pop("observed_at"))
     prices = by_type.get(Topic.REFERENCE_PRICE.value)
     inventories = by_type.get(Topic.INVENTORY.value)
+    demand = SwapDemand.model_validate(values)
+    (commitments,) = by_type.get(Topic.EXECUTE_TRADE.value, [{}])
     return Known(
-        demand=SwapDemand.model_validate(values),
+        demand=demand,
         observed_at=observed_at,
         price=ReferencePrice.model_validate(prices[0]) if prices else None,
         inventory=int(inventories[0]["amount"]) if inventories else None,
         commitments=tuple(
-            Commitment(each["command_id"], each["token"], int(each["amount"]))
-            for each in by_type.get(Topic.EXECUTE_TRADE.value, [])
+            Commitment(command_id, demand.token_out, int(committed))
+            for command_id, committed in sorted(commitments.items())
         ),
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from quant_platform_kit.events.envelope import Event
 from quant_platform_kit.events.errors import Unreadable
@@ -23,6 +23,9 @@ from event_trading_app.schemas import SCHEMAS
 
 __all__ = ["Market"]
 
+LOOKED_FOR = timedelta(seconds=1)
+"""What is over is looked for so often: there may be a hundred thousand ends to look at."""
+
 
 @dataclass(slots=True)
 class _Open:
@@ -34,8 +37,8 @@ class _Open:
         When it was settled; it counts until an inventory is told that was taken later. None while nobody knows.
     """
 
-    event: Event
-    asked: ExecuteTrade
+    commitment: Commitment
+    deadline: datetime
     settled_at: datetime | None = None
 
 
@@ -58,6 +61,7 @@ class Market:
     _open: dict[str, _Open] = field(default_factory=dict[str, _Open])
     _ended: dict[str, datetime] = field(default_factory=dict[str, datetime])
     _told: set[str] = field(default_factory=set[str])
+    _looked_at: datetime = datetime.min.replace(tzinfo=UTC)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def note(self, event: Event) -> None:
@@ -71,7 +75,7 @@ class Market:
                     self._note_inventory(event, payload)
                 case ExecuteTrade() if payload.account == self.account:
                     self._told.add(payload.command_id)
-                    self._commit(event, payload)
+                    self._commit(payload)
                 case TradeResult() if payload.account == self.account:
                     self._note_result(payload)
                 case _:
@@ -80,7 +84,7 @@ class Market:
     def commit(self, event: Event) -> None:
         """Count a command of one's own at once, before it comes back over the bus."""
         with self._lock:
-            self._commit(event, ExecuteTrade.model_validate(event.payload))
+            self._commit(ExecuteTrade.model_validate(event.payload))
 
     def was_told(self, command_id: str) -> bool:
         """Whether a command is on the bus."""
@@ -95,22 +99,15 @@ class Market:
             self._forget(demand.observed_at)
             price = self._prices.get((asked.token_in, asked.token_out))
             inventory = self._inventory.get(asked.token_out)
-            open_commands = sorted(
-                (each for each in self._open.values() if each.asked.token_out == asked.token_out),
-                key=lambda each: each.asked.command_id,
-            )
-        commitments = tuple(
-            Commitment(each.asked.command_id, asked.token_out, int(each.asked.amount_out)) for each in open_commands
-        )
+            commitments = [each.commitment for each in self._open.values() if each.commitment.token == asked.token_out]
         known = Known(
             asked,
             demand.observed_at,
             price and price[1],
             None if inventory is None else int(inventory[1].amount),
-            commitments,
+            tuple(sorted(commitments, key=lambda each: each.command_id)),
         )
-        events = tuple(each.event for each in open_commands)
-        return Used(known, demand, price and price[0], inventory and inventory[0], events)
+        return Used(known, demand, price and price[0], inventory and inventory[0])
 
     def _note_price(self, event: Event, price: ReferencePrice) -> None:
         pair = (price.token_in, price.token_out)
@@ -124,12 +121,13 @@ class Market:
             return
         self._inventory[told.token] = event, told
         for name, each in tuple(self._open.items()):
-            if each.asked.token_out == told.token and each.settled_at is not None and each.settled_at < told.as_of:
+            if each.commitment.token == told.token and each.settled_at is not None and each.settled_at < told.as_of:
                 del self._open[name]
 
-    def _commit(self, event: Event, asked: ExecuteTrade) -> None:
+    def _commit(self, asked: ExecuteTrade) -> None:
         if asked.command_id not in self._ended:
-            self._open.setdefault(asked.command_id, _Open(event, asked))
+            commitment = Commitment(asked.command_id, asked.token_out, int(asked.amount_out))
+            self._open.setdefault(asked.command_id, _Open(commitment, asked.deadline))
 
     def _note_result(self, told: TradeResult) -> None:
         if not told.state.terminal:
@@ -142,8 +140,11 @@ class Market:
 
     def _forget(self, now: datetime) -> None:
         """Forget commands whose deadline is long over."""
+        if abs(now - self._looked_at) < LOOKED_FOR:
+            return
+        self._looked_at = now
         over = now - self.forgotten_after
-        for name in [name for name, each in self._open.items() if each.asked.deadline < over]:
+        for name in [name for name, each in self._open.items() if each.deadline < over]:
             del self._open[name]
         for name in [name for name, deadline in self._ended.items() if deadline < over]:
             del self._ended[name]
