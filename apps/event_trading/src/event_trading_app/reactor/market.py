@@ -23,6 +23,7 @@ from event_trading_app.schemas import SCHEMAS
 
 __all__ = ["Market"]
 
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 LOOKED_FOR = timedelta(seconds=1)
 """What is over is looked for so often: there may be a hundred thousand ends to look at."""
 
@@ -61,7 +62,7 @@ class Market:
     _open: dict[str, _Open] = field(default_factory=dict[str, _Open])
     _ended: dict[str, datetime] = field(default_factory=dict[str, datetime])
     _told: set[str] = field(default_factory=set[str])
-    _looked_at: datetime = datetime.min.replace(tzinfo=UTC)
+    _looked_at: datetime = LONG_AGO
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def note(self, event: Event) -> None:
