@@ -1,4 +1,4 @@
-"""The peers of the event services: raw clients, raw loops, no events, no transactions, no crash-safety.
+"""The peers of the event services: raw clients, raw loops, no events, no transactions.
 
 ``python -m bench.events_raw WHAT BROKER TOPICS [WORDS ...]`` says ``ready``, then works. What has a number of messages
 to work off prints the seconds from its first message to its last; what has none works until it is killed.
@@ -34,7 +34,7 @@ def main() -> None:
     source, _, target = topics.partition(">")
     match what:
         case "pass":
-            _pass(broker, source, target, int(words[0]), int(words[1]))
+            _pass(broker, source, target, int(words[0]), int(words[1]), keeps=words[2] == "keep")
         case "archive":
             _archive(broker, source, int(words[0]), Path(words[1]))
         case "listen":
@@ -79,7 +79,8 @@ def _say(word: object) -> None:
 # --- consume and produce -----------------------------------------------------------------------------
 
 
-def _pass(broker: str, source: str, target: str, count: int, at_once: int) -> None:
+def _pass(broker: str, source: str, target: str, count: int, at_once: int, *, keeps: bool) -> None:
+    """Hand messages on; where none may be lost, offsets are committed after what was made of them has arrived."""
     consumer, producer = _consumer(broker, source), _producer(broker)
     done, begun = 0, 0.0
     _say("ready")
@@ -91,6 +92,9 @@ def _pass(broker: str, source: str, target: str, count: int, at_once: int) -> No
             _produce(producer, target, message)
         producer.poll(0)
         done += len(messages)
+        if keeps and messages:
+            producer.flush()
+            consumer.commit(asynchronous=False)
     producer.flush()
     _say(time.monotonic() - begun)
 

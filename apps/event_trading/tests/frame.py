@@ -67,6 +67,9 @@ class MemoryStore:
     def keys_of(self, prefixes: Sequence[str]) -> list[str]:
         return sorted(key for prefix in prefixes for key in self.keys(prefix))
 
+    def get_all(self, keys: Sequence[str]) -> dict[str, Stored]:
+        return {key: stored for key in keys if (stored := self.get(key))}
+
     def get(self, key: str) -> Stored | None:
         self._answer()
         return self.objects.get(key)

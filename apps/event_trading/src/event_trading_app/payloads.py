@@ -65,9 +65,9 @@ class SwapDemand(Payload):
 
     @model_validator(mode="after")
     def _one_amount(self) -> Self:
-        given = [name for name in ("exact_amount_in", "exact_amount_out") if getattr(self, name) is not None]
-        if len(given) != 1:
-            raise ValueError(f"exact amounts given: {' and '.join(given) or 'none'}; a demand has exactly one")
+        if (self.exact_amount_in is None) is (self.exact_amount_out is None):
+            given = "none" if self.exact_amount_in is None else "exact_amount_in and exact_amount_out"
+            raise ValueError(f"exact amounts given: {given}; a demand has exactly one")
         if self.token_in == self.token_out:
             raise ValueError(f"token_in and token_out are both {self.token_in}; a swap is of two tokens")
         return self

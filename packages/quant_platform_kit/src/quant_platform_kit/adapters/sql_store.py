@@ -48,6 +48,8 @@ T = TypeVar("T")
 ANSWERS_IN_ONE_CALL = 5
 """The most answers that one call waits for: two connections, two statements and a read-back."""
 
+READ_AT_ONCE = 500
+"""Objects that one statement reads."""
 STEP_BITS = 36
 MOST_GENERATION = 1 << 62
 BUSY_PAUSE_SECONDS = 0.02
@@ -73,6 +75,9 @@ _GENERATIONS = select(_OBJECTS.c.key, _OBJECTS.c.generation).where(
     _OBJECTS.c.key.in_(bindparam("keys", expanding=True))
 )
 _GET = select(_OBJECTS.c.data, _OBJECTS.c.generation).where(_OBJECTS.c.key == bindparam("key"))
+_GET_ALL = select(_OBJECTS.c.key, _OBJECTS.c.data, _OBJECTS.c.generation).where(
+    _OBJECTS.c.key.in_(bindparam("keys", expanding=True))
+)
 _KEYS = select(_OBJECTS.c.key).order_by(_OBJECTS.c.key)
 _KEYS_BETWEEN = _KEYS.where(_OBJECTS.c.key >= bindparam("prefix"), _OBJECTS.c.key < bindparam("behind"))
 _NOW = {
@@ -144,6 +149,18 @@ class SqlStore:
         check_key(key)
         row = self._ask(f"object {key}", lambda connection: connection.execute(_GET, {"key": key}).one_or_none())
         return None if row is None else Stored(bytes(row.data), row.generation)
+
+    def get_all(self, keys: Sequence[str]) -> dict[str, Stored]:
+        """Return objects by key; see `BatchStore.get_all`."""
+        for key in keys:
+            check_key(key)
+        found: dict[str, Stored] = {}
+        for begin in range(0, len(keys), READ_AT_ONCE):
+            some = list(keys[begin : begin + READ_AT_ONCE])
+            what = f"objects {some[0]} and {len(some) - 1} more"
+            rows = self._ask(what, lambda connection, some=some: connection.execute(_GET_ALL, {"keys": some}).all())
+            found |= {row.key: Stored(bytes(row.data), row.generation) for row in rows}
+        return found
 
     def now(self) -> datetime:
         """Return the database's time."""

@@ -37,6 +37,8 @@ DELIVERY_SECONDS = 20.0
 UNKNOWN_TOPIC_SECONDS = 5.0
 RETRY_MS = 5
 """A transaction that begins while the one before it is being marked is refused for milliseconds; pauses double."""
+TRANSACTION_LINGER_MS = 1
+"""Messages of a transaction leave together; with no pause at all, each wakes a thread."""
 LARGEST_REQUEST = 8 * 1024 * 1024
 OURS = frozenset(
     {
@@ -183,13 +185,14 @@ def producer_config(settings: Settings, transactional_id: str = "") -> dict[str,
         "compression.type": "lz4",
         "delivery.timeout.ms": round(DELIVERY_SECONDS * 1000),
         "enable.idempotence": True,
-        "linger.ms": 1,
+        "linger.ms": 0,  # whoever publishes waits for it
         "message.max.bytes": LARGEST_REQUEST,
         "retry.backoff.ms": RETRY_MS,
         "topic.metadata.propagation.max.ms": round(UNKNOWN_TOPIC_SECONDS * 1000),
     }
     if transactional_id:
         own["transactional.id"] = transactional_id
+        own["linger.ms"] = TRANSACTION_LINGER_MS
         own["transaction.timeout.ms"] = round(TRANSACTION_SECONDS * 1000)
         own["delivery.timeout.ms"] = own["transaction.timeout.ms"]
     return {**client_config(settings), **own}

@@ -56,7 +56,7 @@ class VersionedStore(Protocol):
 
 @runtime_checkable
 class BatchStore(Protocol):
-    """A store that writes or lists several things in one step."""
+    """A store that writes, reads or lists several things in one step."""
 
     def create_all(self, objects: Mapping[str, bytes]) -> None:
         """Write objects that must not exist, by key: all of them, or none.
@@ -70,6 +70,10 @@ class BatchStore(Protocol):
 
     def keys_of(self, prefixes: Sequence[str]) -> list[str]:
         """Return every key that starts with one of some prefixes, ascending; no prefix begins with another."""
+        ...
+
+    def get_all(self, keys: Sequence[str]) -> dict[str, Stored]:
+        """Return objects by key; those that are not there are left out."""
         ...
 
 

@@ -279,7 +279,7 @@ class StoreContract:
 
 
 class BatchStoreContract:
-    """The cases B1 to B5, of a store that is a `BatchStore` too."""
+    """The cases B1 to B6, of a store that is a `BatchStore` too."""
 
     def test_objects_that_are_written_together_are_read_back(self, store: VersionedStore) -> None:
         """B1."""
@@ -321,6 +321,15 @@ class BatchStoreContract:
             store.create(key, b"")
         assert _batch(store).keys_of(["b/", "a", "nothing/"]) == ["a/1", "a/2", "ab", "b/1"]
         assert _batch(store).keys_of(["c"]) == ["c"]
+
+    def test_many_objects_are_read_as_each_is(self, store: VersionedStore) -> None:
+        """B6."""
+        names = [f"many/{number:04}" for number in range(1_200)]
+        _batch(store).create_all({name: name.encode() for name in names})
+        found = _batch(store).get_all([*names, "many/none"])
+        assert {key: stored.data for key, stored in found.items()} == {name: name.encode() for name in names}
+        assert found[names[7]] == store.get(names[7])
+        assert _batch(store).get_all([]) == {}
 
 
 class SnapshotStoreContract(StoreContract):

@@ -40,9 +40,9 @@ def normalize(event: Event) -> list[Event]:
 def _demand(quote: RawQuote) -> SwapDemand:
     if quote.min_wait_ms > quote.max_wait_ms:
         raise Unreadable(f"min_wait_ms {quote.min_wait_ms} is over max_wait_ms {quote.max_wait_ms}")
-    for name in ("exact_amount_in", "exact_amount_out"):
-        if getattr(quote, name) == "0":
-            raise Unreadable(f"{name} is 0: nothing is asked for")
+    if "0" in (quote.exact_amount_in, quote.exact_amount_out):
+        name = "exact_amount_in" if quote.exact_amount_in == "0" else "exact_amount_out"
+        raise Unreadable(f"{name} is 0: nothing is asked for")
     try:
         return SwapDemand(
             quote_id=quote.quote_id,
