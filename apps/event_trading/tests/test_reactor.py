@@ -189,7 +189,7 @@ def test_deciding_again_from_the_recorded_inputs_gives_the_same_amounts() -> Non
         assert isinstance(said, Event)
         command = ExecuteTrade.model_validate(decode(encode(said)).payload)
         (open_commands,) = [used.values for used in command.inputs if used.event_type == Topic.EXECUTE_TRADE.value]
-        assert open_commands == {first.event_id: str(first.payload["amount_out"])}
+        assert open_commands == {"commitments": f"{first.event_id}={first.payload['amount_out']}"}
         again = decided_again(command)
         assert again == Amounts(int(command.amount_in), int(command.amount_out))
 

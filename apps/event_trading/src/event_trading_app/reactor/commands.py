@@ -22,7 +22,7 @@ VERSION = 1
 QUOTER = "quoter"
 """The type of the input that is no event: the settings of the quoter."""
 COMMITMENTS = "commitments"
-"""Stands for the event ids of all open commands in the input that lists them: hundreds may be open at a time."""
+"""The input that lists the open commands, ``<event id>=<amount>`` with spaces between them: hundreds may be open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +62,8 @@ class Used:
             if event is not None:
                 yield Input(event_id=event.event_id, event_type=event.event_type, values=dict(event.payload))
         if self.known.commitments:
-            values = {each.command_id: amount(each.amount) for each in self.known.commitments}
-            yield Input(event_id=COMMITMENTS, event_type=Topic.EXECUTE_TRADE.value, values=values)
+            table = " ".join(f"{each.command_id}={each.amount}" for each in self.known.commitments)
+            yield Input(event_id=COMMITMENTS, event_type=Topic.EXECUTE_TRADE.value, values={COMMITMENTS: table})
 
 
 def command_id_of(demand: Event, account: str) -> str:
@@ -125,15 +125,15 @@ def _known(by_type: dict[str, list[dict[str, Any]]]) -> Known:
     prices = by_type.get(Topic.REFERENCE_PRICE.value)
     inventories = by_type.get(Topic.INVENTORY.value)
     demand = SwapDemand.model_validate(values)
-    (commitments,) = by_type.get(Topic.EXECUTE_TRADE.value, [{}])
+    (table,) = by_type.get(Topic.EXECUTE_TRADE.value, [{COMMITMENTS: ""}])
+    commitments = (each.partition("=") for each in table[COMMITMENTS].split())
     return Known(
         demand=demand,
         observed_at=observed_at,
         price=ReferencePrice.model_validate(prices[0]) if prices else None,
         inventory=int(inventories[0]["amount"]) if inventories else None,
         commitments=tuple(
-            Commitment(command_id, demand.token_out, int(committed))
-            for command_id, committed in sorted(commitments.items())
+            Commitment(command_id, demand.token_out, int(committed)) for command_id, _, committed in commitments
         ),
     )
 

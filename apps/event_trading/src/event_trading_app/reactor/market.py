@@ -76,7 +76,8 @@ class Market:
                     self._note_inventory(event, payload)
                 case ExecuteTrade() if payload.account == self.account:
                     self._told.add(payload.command_id)
-                    self._commit(payload)
+                    commitment = Commitment(payload.command_id, payload.token_out, int(payload.amount_out))
+                    self._commit(commitment, payload.deadline)
                 case TradeResult() if payload.account == self.account:
                     self._note_result(payload)
                 case _:
@@ -85,7 +86,11 @@ class Market:
     def commit(self, event: Event) -> None:
         """Count a command of one's own at once, before it comes back over the bus."""
         with self._lock:
-            self._commit(ExecuteTrade.model_validate(event.payload))
+            asked = event.payload
+            self._commit(
+                Commitment(asked["command_id"], asked["token_out"], int(asked["amount_out"])),
+                datetime.fromisoformat(asked["deadline"]),
+            )
 
     def was_told(self, command_id: str) -> bool:
         """Whether a command is on the bus."""
@@ -125,10 +130,9 @@ class Market:
             if each.commitment.token == told.token and each.settled_at is not None and each.settled_at < told.as_of:
                 del self._open[name]
 
-    def _commit(self, asked: ExecuteTrade) -> None:
-        if asked.command_id not in self._ended:
-            commitment = Commitment(asked.command_id, asked.token_out, int(asked.amount_out))
-            self._open.setdefault(asked.command_id, _Open(commitment, asked.deadline))
+    def _commit(self, commitment: Commitment, deadline: datetime) -> None:
+        if commitment.command_id not in self._ended:
+            self._open.setdefault(commitment.command_id, _Open(commitment, deadline))
 
     def _note_result(self, told: TradeResult) -> None:
         if not told.state.terminal:
