@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from quant_platform_kit.domain.errors import InvalidInput
+from quant_platform_kit.domain.errors import InvalidInput, StoreError
 from quant_platform_kit.domain.redaction import redact
+from trading_playbook.attempts import Ending
+from trading_playbook.compose import Asked, compose_playbook
 from trading_playbook.config import Config, UnknownWriter, checked_place
+from trading_playbook.sources.port import BarSource
 
 CANARY = "canary-90210"
 SECRET = "projects/p/secrets/s"
@@ -135,3 +140,25 @@ def test_a_place_is_a_file_an_object_or_a_database() -> None:
         assert checked_place("--output", place) == place
     with pytest.raises(InvalidInput, match="--output is ' '"):
         checked_place("--output", " ")
+
+
+def test_a_journal_whose_secret_cannot_be_read_is_the_matter_of_the_run(
+    bare: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    bare.setenv("WRITER_TYPE", "mongodb")
+    bare.setenv("MONGODB_CONNECTION_SECRET_NAME", SECRET)
+    bare.setenv("OUTPUT_DIR", str(tmp_path))
+
+    class Gone:
+        def read(self, name: str) -> str:
+            raise StoreError(f"secret {name} cannot be read")
+
+    bare.setattr("trading_playbook.writers.places.GoogleSecrets", Gone)
+    playbook = compose_playbook(Config.from_env(), Asked("QQQ"), _never)
+    attempt, _ = playbook.run(datetime(2025, 9, 15, 21, 0, tzinfo=UTC))
+    assert (attempt.ending, attempt.reason) == (Ending.ERROR, f"secret {SECRET} cannot be read")
+    assert playbook.log.between(attempt.session, attempt.session) == [attempt]
+
+
+def _never() -> AbstractContextManager[BarSource]:
+    raise AssertionError("no bars are asked for")

@@ -181,15 +181,17 @@ def test_a_row_that_another_run_wrote_meanwhile_and_differs_is_a_conflict(site: 
 
 
 def test_of_two_journals_each_is_finished_or_fails_on_its_own(site: Site, tmp_path: Path) -> None:
-    second = tmp_path / "second.csv"
-    second.mkdir()
-    site.writers = lambda: [CSVTradeWriter(second), CSVTradeWriter(site.journal)]
-    attempt, _ = site.run("2025-09-15T21:00")
+    broken = tmp_path / "broken.csv"
+    broken.mkdir()
+    site.writers = lambda: [CSVTradeWriter(broken), CSVTradeWriter(site.journal)]
+    attempt, result = site.run("2025-09-15T21:00")
     assert (attempt.ending, attempt.rows, days(site)) == (Ending.ERROR, 1, ["2025-09-15"])
-    assert f"{second} is a folder" in attempt.reason
-    second.rmdir()
-    attempt, _ = site.run("2025-09-15T21:00", now="2025-09-15T22:00")
-    assert (attempt.ending, second.read_bytes()) == (Ending.WRITTEN, site.journal.read_bytes())
+    assert f"{broken} is a folder" in attempt.reason
+    assert result.rows is None  # figures are those of the first journal
+    broken.rmdir()
+    attempt, result = site.run("2025-09-15T21:00", now="2025-09-15T22:00")
+    assert (attempt.ending, broken.read_bytes()) == (Ending.WRITTEN, site.journal.read_bytes())
+    assert result.rows == CSVTradeWriter(site.journal).read()
 
 
 @pytest.mark.parametrize("data", [b"", b"date,r\n", b"\xef\xbb\xbfx\n"])

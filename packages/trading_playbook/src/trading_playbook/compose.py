@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from quant_platform_kit.adapters.calendar_tables import load_calendar
 from quant_platform_kit.adapters.clock import SystemClock
 from quant_platform_kit.adapters.notifier import AppriseNotifier
 from quant_platform_kit.adapters.stores import open_store
+from quant_platform_kit.domain.errors import StoreError
 from quant_platform_kit.ports.clock import Clock
 from quant_platform_kit.ports.versioned_store import VersionedStore
 from quant_platform_kit.services.observe.notifying import Notices
@@ -52,19 +54,29 @@ def store_of(config: Config) -> VersionedStore:
 
 
 def compose_playbook(config: Config, asked: Asked, opens: Opens, clock: Clock | None = None) -> Playbook:
-    """Return the daily run that settings and options describe; raises as `writers_of`.
+    """Return the daily run that settings and options describe.
+
+    A secret of a journal that cannot be read is the run's matter: its attempt is recorded.
 
     Parameters
     ----------
     opens
         The source of bars; it is opened when a row is missing.
+
+    Raises
+    ------
+    InvalidInput
+        The settings name no place, or a password stands where none may.
+    StoreError
+        The store of attempts cannot be opened.
     """
     store, urls = store_of(config), config.notify_urls.get_secret_value().split()
 
     def writers() -> Sequence[TradeWriter]:
         return writers_of(config, asked.output)
 
-    writers()  # what cannot be meant is refused at once
+    with suppress(StoreError):
+        writers()  # what cannot be meant is refused at once
     telling = Telling(
         Notices(store, AppriseNotifier(urls) if urls else None),
         config.daily_summary,

@@ -62,7 +62,7 @@ class DailyResult:
     made
         The rows that were made, ascending.
     rows
-        The symbol's rows in a journal that could be read, sorted; None where none could.
+        The symbol's rows in the first journal, sorted; None where it could not be read.
     warnings
         What a reader should know of data and missed sessions, in sentences.
     retry_at
@@ -143,10 +143,10 @@ class _Run:
         """Return the journals that can be read, and the sessions that any of them lacks."""
         readable: list[TradeWriter] = []
         due: set[date] = set()
-        for writer in self._ports.writers():
+        for number, writer in enumerate(self._ports.writers()):
             try:
                 rows = _of(self._ports.attempts.symbol, writer.read())
-                self.result.rows = self.result.rows or rows
+                self.result.rows = self.result.rows if number else rows
                 due |= {*sessions_due(rows, self._session, self._ports.calendar, writer.place)}
             except QuantError as error:
                 self.result.results.append(Result(writer.place, error=error))
@@ -172,7 +172,7 @@ class _Run:
     def _write(self, writers: Iterable[TradeWriter]) -> None:
         written = write_all(writers, self.result.made)
         self.result.results += written
-        if merged := next((result.merged for result in written if result.merged), None):
+        if self.result.rows is not None and (merged := written[0].merged):
             self.result.rows = _of(self._ports.attempts.symbol, merged.rows)
 
     def _conclude(self) -> None:
