@@ -52,6 +52,8 @@ NORMALIZER, EXECUTOR, ARCHIVER, WAY = 0.35, 0.40, 0.50, 2.0
 """Bounds: shares of the peers' throughput, and of their time."""
 WARM_UP, ANSWERS, RATE, WAIT_MS = 40, 200, 20.0, 3_000
 PASSES = 2
+ARCHIVE_SECONDS = "30"
+"""As services have it that are told nothing else."""
 HOPS = ("hop.raw", "hop.normalized", "hop.command")
 START_SECONDS = 90.0
 
@@ -251,7 +253,7 @@ def _way(place: _Place, name: str) -> dict[str, Any]:
     ours, hops = list[float](), list[Sequence[float]]()
     with NearStand(place.folder) as relay:
         for number in range(PASSES):
-            changes = {"partitions": str(place.partitions)}
+            changes = {"partitions": str(place.partitions), "archive_seconds": ARCHIVE_SECONDS}
             folder = place.folder / f"services-{number}"
             folder.mkdir()
             with EventServices(folder, relay, place.bus, place.database, changes) as services:
