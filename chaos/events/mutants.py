@@ -24,6 +24,10 @@ executing: Any = executor_executing
 """A module whose parts are put in the place of others."""
 
 
+COMMITTED_SECONDS = 0.3
+"""For so long an offset is committed before anything of its message is durable, in the defect of that kind."""
+
+
 def no_ledger() -> None:
     """Keep what was signed and sent in this process alone: after a crash it is signed again, with the salt of then."""
     made = Context.parts
@@ -93,8 +97,12 @@ def commit_first() -> None:
     """Let the offset be committed before anything durable was written: a crash in between loses the command."""
     handle, under_way = Executor.handle, set[asyncio.Task[None]]()
 
+    async def slowly(self: Executor, command: Command) -> None:
+        await asyncio.sleep(COMMITTED_SECONDS)
+        await handle(self, command)
+
     async def later(self: Executor, command: Command) -> None:
-        task = asyncio.create_task(handle(self, command))
+        task = asyncio.create_task(slowly(self, command))
         under_way.add(task)
         task.add_done_callback(under_way.discard)
 
