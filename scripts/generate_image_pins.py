@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import sys
 
-from generated_files import write_or_check
 from clusters.pins import Image, images
+from generated_files import write_or_check
 
 PLACE = "deploy/k8s/images/kustomization.yaml"
 HEAD = """\

@@ -38,7 +38,9 @@ def images(file: Path = FILE) -> list[Image]:
     found = [Image(name, **entry) for name, entry in pins(file)["images"].items()]
     for image in found:
         if image.digest != UNPINNED and not DIGEST.fullmatch(image.digest):
-            raise ValueError(f"{file.name}: digest of {image.name} is {image.digest!r}; scripts/pin_images.sh writes it")
+            raise ValueError(
+                f"{file.name}: digest of {image.name} is {image.digest!r}; scripts/pin_images.sh writes it"
+            )
     return found
 
 
