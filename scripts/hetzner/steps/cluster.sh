@@ -132,7 +132,7 @@ with_registry() {
         return "$code"
     fi
     : >"$state/port-forward"
-    KUBECONFIG=$root/$kubeconfig timeout 1800 kubectl --namespace=delivery port-forward service/registry :5000 \
+    KUBECONFIG=$root/$kubeconfig timeout --foreground 1800 kubectl --namespace=delivery port-forward service/registry :5000 \
         >"$state/port-forward" 2>&1 3>&- 9>&- &
     forwarding=$!
     # shellcheck disable=SC2064 # now: it is of this function

@@ -34,6 +34,7 @@ by_password() {
 
 # Print what a line of Python makes of the answer, which is d.
 of_answer() {
+    [[ ! $dry_run ]] || return 1
     python3 -c "import json, sys; d = json.load(sys.stdin); $1" <<<"$answer"
 }
 
