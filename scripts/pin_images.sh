@@ -50,7 +50,7 @@ get() {
         why=$(tr '\n' ' ' <"$work/trouble")
         return 1
     fi
-    status=$(awk '/^HTTP\// { status = $2 } END { print status }' "$into.headers")
+    status=$(tr -d '\r' <"$into.headers" | awk '/^HTTP\// { status = $2 } END { print status }')
     why="$url answered ${status:-nothing}"
 }
 

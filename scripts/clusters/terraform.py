@@ -44,7 +44,7 @@ def _open(document: dict[str, Any]) -> Iterator[str]:
         for kind, named in entry.items():
             for name, body in named.items():
                 resource = f"{_bare(kind)}.{_bare(name)}"
-                for where in _opened(body):
+                for where in dict.fromkeys(_opened(body)):
                     if f"{resource}: {where}" not in OPEN_TO_ALL:
                         yield f"{resource} is open to everybody ({where}), which clusters/terraform.py does not list"
 

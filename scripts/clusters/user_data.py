@@ -69,5 +69,15 @@ def faults(file: str, text: str, wanted: dict[str, Any]) -> list[str]:
         document = yaml.safe_load(text)
     except yaml.YAMLError as error:
         return [f"{file}: no YAML: {' '.join(str(error).split())}"]
+    unknown = sorted(set(document) - _names(wanted)) if isinstance(document, dict) else []
     found = jsonschema.Draft4Validator(wanted).iter_errors(document)
-    return [f"{file}: {'.'.join(map(str, error.path)) or 'document'}: {error.message}" for error in found]
+    return [
+        *(f"{file}: {name} is a key that cloud-init does not know" for name in unknown),
+        *(f"{file}: {'.'.join(map(str, error.path)) or 'document'}: {error.message}" for error in found),
+    ]
+
+
+def _names(wanted: dict[str, Any]) -> set[str]:
+    """Return the keys of all modules: the schema closes each module, and not the document."""
+    modules = (wanted["$defs"][each["$ref"].rpartition("/")[2]] for each in wanted["allOf"])
+    return {name for module in modules for name in module.get("properties", {})}

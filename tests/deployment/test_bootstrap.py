@@ -93,18 +93,6 @@ def test_the_operator_and_the_forge_are_signed_by_authorities_that_were_there_be
     assert first_key < next(number for number, line in enumerate(made) if "operator.csr" in line)
 
 
-def test_an_updated_secret_and_nothing_else_is_applied_again(twice: Twice, tmp_path: Path) -> None:
-    copy = tmp_path / "copy"
-    shutil.copytree(twice.site.root.parent, copy, symlinks=True)
-    site = object.__new__(Site)
-    site.root, site.world_folder = copy / "checkout", copy / "world"
-    site.environment = {**twice.site.environment, "DOUBLES": str(copy / "world")}
-    site.write_secrets(secrets_file(EVENT_TRADING_NEAR_TOKEN="another"))
-    ran = site.run()
-    assert ran.status == 0, ran.said
-    assert site.world["writes"][len(twice.writes) :] == ["apply secret/event-trading/event-trading-token"]
-
-
 def test_a_dry_run_prints_the_commands_and_runs_none(site: Site, twice: Twice) -> None:
     ran = site.run("--dry-run")
     assert (ran.status, site.world["calls"], (site.root / ".state").exists()) == (0, 0, False)
