@@ -46,6 +46,8 @@ OVERLAY = "deploy/k8s/overlays/hetzner-single-node"
 PORT = 40000
 LATE = 3
 """How often something that is late is not there yet."""
+PATIENCE = 5
+"""Seconds after which it is."""
 
 
 class End(Exception):
@@ -171,8 +173,10 @@ def wrote(world: World, what: str) -> None:
     world["writes"].append(what)
 
 
-def not_yet(world: World) -> bool:
-    """Whether what is waited for is late once more."""
+def not_yet(world: World, seconds: int = 0) -> bool:
+    """Whether what is waited for is late once more; who waits so long himself sees it come."""
+    if seconds > PATIENCE:
+        world["late"] = 0
     if world["late"]:
         world["late"] -= 1
         return True
@@ -359,7 +363,7 @@ def get(world: World, words: list[str], verb: list[str], given: str) -> None:
 
 def wait(world: World, words: list[str], verb: list[str], given: str) -> None:
     """Wait for the node."""
-    raise End(1, "", "timed out\n") if not_yet(world) else End(0, "condition met\n")
+    raise End(1, "", "timed out\n") if not_yet(world, timeout(words)) else End(0, "condition met\n")
 
 
 def rollout(world: World, words: list[str], verb: list[str], given: str) -> None:
@@ -372,9 +376,14 @@ def rollout(world: World, words: list[str], verb: list[str], given: str) -> None
     else:
         assert target.partition("/")[2] in SERVICES, target
         there = objects.get("services") in world["registry"].values()
-    if not_yet(world) or not there:
+    if not_yet(world, timeout(words)) or not there:
         raise End(1, "", "error: timed out waiting for the condition\n")
     raise End(0, f"{target} successfully rolled out\n")
+
+
+def timeout(words: list[str]) -> int:
+    """Return for how many seconds kubectl waits."""
+    return int(option(words, "--timeout").removesuffix("s"))
 
 
 def annotate(world: World, words: list[str], verb: list[str], given: str) -> None:
