@@ -53,7 +53,7 @@ COPIED = (
     "scripts/deploy/event_trading",
     "scripts/hetzner",
 )
-RUN_SECONDS = 120.0
+RUN_SECONDS = 600.0
 
 
 def secrets_file(**changed: str) -> str:
