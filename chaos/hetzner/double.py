@@ -354,11 +354,21 @@ def get(world: World, words: list[str], verb: list[str], given: str) -> None:
     if verb[1:3] == ["statefulset", "executor"]:
         digest = objects.get("services")
         raise End(0, f"registry.delivery.svc:5000/event_trading@{digest}" if digest else "")
+    if verb[1:3] == ["configmap", "event-trading-prices"]:
+        raise End(0, "event-trading-prices") if "prices" in objects else End(1, "", "not found\n")
     if verb[1] == "persistentvolumeclaim":
         raise End(0, "volume-1") if "stores" in objects else End(1, "", "not found\n")
     if verb[1:3] == ["secret", "runner-registration"]:
         raise End(0, objects.get("annotation", ""))
     raise End(1, "", f"not found: {verb}\n")
+
+
+def create(world: World, words: list[str], verb: list[str], given: str) -> None:
+    """Make the prices."""
+    if "prices" in world["objects"]:
+        raise End(1, "", "AlreadyExists\n")
+    world["objects"]["prices"] = option(words, "--from-file")
+    wrote(world, "create prices")
 
 
 def wait(world: World, words: list[str], verb: list[str], given: str) -> None:
@@ -538,6 +548,7 @@ def uv(world: World, words: list[str], given: str, inside: Callable[[], None]) -
 PROGRAMS = {each.__name__: each for each in (curl, docker, git, hcloud, kubectl, ssh, terraform, uv)}
 CLUSTER = {
     "annotate": annotate,
+    "create": create,
     "apply": apply,
     "diff": diff,
     "exec": execute,

@@ -16,7 +16,7 @@ from chaos.hetzner.site import CANARIES, NAME, Ran, Site, checkout, secrets_file
 
 ROOT = Path(__file__).resolve().parents[2]
 STEPS = 14
-CHANGING = ("apply", "annotate", "exec", "import", "push", "build", "destroy", "port-forward")
+CHANGING = ("apply", "create", "annotate", "exec", "import", "push", "build", "destroy", "port-forward")
 
 
 @pytest.fixture(scope="module")

@@ -308,10 +308,17 @@ def test_settings_name_what_stands_in_the_overlay() -> None:
     assert settings.archive_url.removeprefix("file://").rpartition("/")[0] in workload(SINGLE, "archiver").mounts()
 
 
+def test_prices_are_no_part_of_an_overlay_which_would_take_them_back() -> None:
+    for documents in DOCUMENTS.values():
+        assert [each for each in kind(documents, "ConfigMap") if "prices" in each["metadata"]["name"]] == []
+        volumes = {each["name"]: each for each in workload(documents, "prices").pod["volumes"]}
+        assert volumes["prices"]["configMap"] == {"name": "event-trading-prices"}
+
+
 def test_the_quoter_and_the_prices_of_the_overlay_can_be_used() -> None:
     document = yaml.safe_load((ROOT / "deploy/k8s/base/settings.yaml").read_text())
     assert quoter_of(document["quoter"], document["quoter_settings"])
-    assert price_events(ROOT / "deploy/k8s/base/prices.jsonl", SystemClock().now())
+    assert price_events(ROOT / "deploy/k8s/prices.example.jsonl", SystemClock().now())
 
 
 def test_the_runner_may_move_every_service_and_nothing_else() -> None:

@@ -14,8 +14,7 @@ apply() {
 
 # Whether the cluster has all of it already. What differs may be secret: nothing of it is shown.
 has() {
-    k diff --server-side --force-conflicts --field-manager=bootstrap "$@" >/dev/null
-    [[ ! $dry_run ]]
+    k diff --server-side --force-conflicts --field-manager=bootstrap "$@" >/dev/null && [[ ! $dry_run ]]
 }
 
 # The overlay with the digest of our image; bootstrap applies this, and never the base.
@@ -70,6 +69,7 @@ check_secrets() {
     [[ ! $dry_run ]] || return 1
     forge_is_signed
     secrets | has --filename=-
+    has_prices
 }
 
 do_secrets() {
@@ -80,6 +80,15 @@ do_secrets() {
     write_overlay ""
     apply --kustomize="$applied" --selector=app.kubernetes.io/component=namespace
     secrets | apply --filename=-
+    if ! has_prices >/dev/null 2>&1; then
+        k --namespace=event-trading create configmap event-trading-prices \
+            --from-file=prices.jsonl=deploy/k8s/prices.example.jsonl
+    fi
+}
+
+# Prices are made once, as an example; from then on they are the operator's.
+has_prices() {
+    k --namespace=event-trading get configmap event-trading-prices && [[ ! $dry_run ]]
 }
 
 # --- stores and delivery: the part of the overlay that needs no image of ours ----------------------

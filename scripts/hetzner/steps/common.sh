@@ -21,8 +21,7 @@ run() {
 
 # Run a question, or print it; what is not asked is not confirmed.
 ask() {
-    run "$@"
-    [[ ! $dry_run ]]
+    run "$@" && [[ ! $dry_run ]]
 }
 
 # wait_for SECONDS WHAT COMMAND...: until the command succeeds.

@@ -194,6 +194,7 @@ hand_off() {
     say "  [ ] log in at the forge and turn on two-factor authentication"
     say "  [ ] push a commit to main there, and see the runner build it and move the services"
     say "  [ ] keep $state somewhere safe and secret: it is the only way back into the cluster"
+    say "  [ ] prices are an example: kubectl replaces the ConfigMap event-trading-prices, deploy/hetzner/README.md says how"
     say "  [ ] dry_run_only is true: docs/runbooks/event-trading.md says how an account goes live"
     [[ ! $missing ]] || die "the hand-off is not whole; run this again"
 }

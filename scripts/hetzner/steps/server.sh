@@ -9,11 +9,11 @@ tf() {
         TF_VAR_name=$SERVER_NAME TF_VAR_location=$SERVER_LOCATION TF_VAR_server_type=$SERVER_TYPE \
         TF_VAR_operators="[\"${OPERATOR_ADDRESSES//,/\",\"}\"]" TF_VAR_authorities=$root/$authorities \
         TF_VAR_k3s="{ url = \"$(pinned binaries.k3s url)\", sha256 = \"$(pinned binaries.k3s sha256)\" }" \
-        run terraform -chdir=infra/terraform/hetzner "$@"
+        run terraform -chdir=infra/terraform/hetzner "$@" </dev/null
 }
 
 cloud() {
-    HCLOUD_TOKEN=$HCLOUD_TOKEN run hcloud "$@"
+    HCLOUD_TOKEN=$HCLOUD_TOKEN run hcloud "$@" </dev/null
 }
 
 # --- authorities: who signs for the server, and for its operator ---------------------------------
@@ -110,10 +110,13 @@ address() {
 
 # What a run has made that was killed before Terraform wrote it down is taken into its state, not made again.
 adopt() {
-    local known kind resource id
+    local known kind resource id inside
     known=$(tf state list 2>/dev/null) || known='' # there is no state yet
     while read -r kind resource; do
-        is_known "$resource" || adopt_one "$resource" "$(labelled "$kind")"
+        if ! is_known "$resource"; then
+            id=$(labelled "$kind")
+            adopt_one "$resource" "$id"
+        fi
     done <<'LIST'
 primary-ip hcloud_primary_ip.server
 network hcloud_network.cluster
@@ -123,13 +126,15 @@ server hcloud_server.node
 LIST
     if ! is_known hcloud_network_subnet.nodes; then
         id=$(labelled network)
-        [[ ! $id || $(of network "$id" '{{len .Subnets}}') == 0 ]] ||
-            adopt_one hcloud_network_subnet.nodes "$id" "$id-10.80.0.0/24"
+        inside=0
+        [[ ! $id ]] || inside=$(of network "$id" '{{len .Subnets}}')
+        [[ $inside == 0 ]] || adopt_one hcloud_network_subnet.nodes "$id" "$id-10.80.0.0/24"
     fi
     if ! is_known hcloud_volume_attachment.state; then
         id=$(labelled volume)
-        [[ ! $id || ! $(of volume "$id" '{{with .Server}}{{.ID}}{{end}}') ]] ||
-            adopt_one hcloud_volume_attachment.state "$id"
+        inside=''
+        [[ ! $id ]] || inside=$(of volume "$id" '{{with .Server}}{{.ID}}{{end}}')
+        [[ ! $inside ]] || adopt_one hcloud_volume_attachment.state "$id"
     fi
 }
 
