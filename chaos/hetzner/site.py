@@ -116,8 +116,8 @@ class Site:
             "DOUBLES": str(self.world_folder),
             "REAL_GIT": shutil.which("git") or "git",
             "BOOTSTRAP_POLL_SECONDS": "0.02",
-            "BOOTSTRAP_API_SECONDS": "10",
-            "BOOTSTRAP_ROLLOUT_SECONDS": "10",
+            "BOOTSTRAP_API_SECONDS": "120",
+            "BOOTSTRAP_ROLLOUT_SECONDS": "120",
         }
         self.write_secrets(secrets_file())
 

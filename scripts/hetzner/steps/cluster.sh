@@ -146,7 +146,7 @@ with_registry() {
     forwarding=$!
     # shellcheck disable=SC2064 # now: it is of this function
     trap "kill $forwarding 2>/dev/null || :" EXIT
-    wait_for 30 "kubectl port-forward" grep -q '^Forwarding from 127' "$state/port-forward" || return 1
+    wait_for "$rollout_seconds" "kubectl port-forward" grep -q '^Forwarding from 127' "$state/port-forward" || return 1
     registry=127.0.0.1:$(sed -n 's/^Forwarding from 127\.0\.0\.1:\([0-9]*\) .*/\1/p' "$state/port-forward" | head -n 1)
     "$@" || code=$?
     kill "$forwarding" 2>/dev/null || : # it may have ended
