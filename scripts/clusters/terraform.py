@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,7 +26,7 @@ def faults(folder: Path) -> list[str]:
     texts = {file.name: file.read_text("utf-8") for file in sorted(folder.glob("*.tf"))}
     for name, text in texts.items():
         try:
-            parsed[name] = cast(dict[str, Any], hcl2.loads(text))
+            parsed[name] = _parsed(text)
         except LarkError as error:
             found.append(f"{folder.name}/{name}: no HCL: {str(error).splitlines()[0]}")
     if found:
@@ -36,6 +37,11 @@ def faults(folder: Path) -> list[str]:
     found += [f"{folder.name}: variable {name} is declared and not used" for name in sorted(declared - used)]
     found += [f"{folder.name}/{name}: {line}" for name, document in parsed.items() for line in _open(document)]
     return found
+
+
+@functools.cache
+def _parsed(text: str) -> dict[str, Any]:
+    return cast(dict[str, Any], hcl2.loads(text))
 
 
 def _open(document: dict[str, Any]) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from event_trading_app.names import Service
 
 ROOT = Path(__file__).resolve().parents[2]
+SCRIPT = "scripts/deploy/event_trading/in_cluster.sh"
 DIGEST, BEFORE = f"sha256:{64 * 'c'}", f"registry.delivery.svc:5000/event_trading@sha256:{64 * 'a'}"
 PROGRAMS = {
     "buildctl": """
@@ -36,10 +38,16 @@ def deployed(
     for name, text in PROGRAMS.items():
         (folder / name).write_text(f"#!/bin/sh\n{text}")
         (folder / name).chmod(0o755)
+    script = folder / "checkout" / SCRIPT
+    script.parent.mkdir(parents=True)
+    shutil.copy(ROOT / SCRIPT, script)
+    identity = ["-c", "user.name=test", "-c", "user.email=test@example.org"]
+    for words in (["init", "--quiet"], ["add", "."], [*identity, "commit", "--quiet", "--message=All"]):
+        subprocess.run(["git", *words], cwd=folder / "checkout", check=True)
     calls = folder / "calls"
     variables = {"CALLS": str(calls), "DIGEST": digest, "BEFORE": BEFORE, "STUCK": stuck}
     done = subprocess.run(
-        [ROOT / "scripts/deploy/event_trading/in_cluster.sh"],
+        [script],
         env={**variables, "PATH": f"{folder}:{os.environ['PATH']}"},
         capture_output=True,
         text=True,
