@@ -16,6 +16,8 @@ elif (($#)); then
     exit 2
 fi
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+# shellcheck source=scripts/pins.sh
+source scripts/pins.sh
 file=${IMAGES_FILE:-deploy/images.toml}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -24,10 +26,7 @@ accept+="application/vnd.oci.image.manifest.v1+json, application/vnd.docker.dist
 
 # The value of a key in a table of the file.
 value() {
-    awk -v table="[$1]" -v key="$2" '
-        /^\[/ { inside = $0 == table }
-        inside && $1 == key { sub(/^[^"]*"/, ""); sub(/"[^"]*$/, ""); print }
-    ' "$file"
+    pinned_in "$file" "$1" "$2"
 }
 
 # Put a value in place of that of a key, all else as it is.

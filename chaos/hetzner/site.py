@@ -52,6 +52,7 @@ COPIED = (
     "packages/quant_platform_kit/README.md",
     "scripts/deploy/event_trading",
     "scripts/hetzner",
+    "scripts/pins.sh",
 )
 RUN_SECONDS = 600.0
 

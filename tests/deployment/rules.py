@@ -21,6 +21,8 @@ UNCONFINED = {"builder"}
 WITH_TOKEN = {"runner"}
 OUTSIDE = {"venue-services-to-venue", "builder-to-registry-and-packages", "runner-to-forgejo-builder-and-api"}
 """Policies that name addresses, as no pod stands there."""
+BEHIND_THE_FIREWALL = {"forgejo-from-operator-and-runner"}
+"""Policies that name nobody: the server's firewall does."""
 PRIVATE = {"10.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16"}
 NODE_PORTS = {"registry": 30500, "forgejo": 30443}
 DRAIN_SECONDS = {
@@ -140,6 +142,18 @@ def egress_by_name(documents: list[Document]) -> Iterator[str]:
                     yield from _addresses(name, peer["ipBlock"])
                 elif not _named(peer):
                     yield f"{name} lets out to pods that it does not name"
+
+
+def ingress_by_name(documents: list[Document]) -> Iterator[str]:
+    for each in kind(documents, "NetworkPolicy"):
+        name = each["metadata"]["name"]
+        for rule in each["spec"].get("ingress", []):
+            if not rule.get("ports"):
+                yield f"{name} lets in to every port"
+            if not rule.get("from") and name not in BEHIND_THE_FIREWALL:
+                yield f"{name} lets everybody in"
+            if any("ipBlock" in peer for peer in rule.get("from", [])):
+                yield f"{name} lets in addresses"
 
 
 def _named(peer: Document) -> bool:
@@ -276,6 +290,7 @@ RULES: tuple[Rule, ...] = (
     confined,
     default_deny,
     egress_by_name,
+    ingress_by_name,
     volumes,
     endings,
     images_by_digest,

@@ -105,6 +105,20 @@ MUTANTS: dict[str, tuple[rules.Rule, Callable[[list[Document]], object]]] = {
         rules.egress_by_name,
         lambda d: policy(d, "venue-services-to-venue")["egress"][0]["to"][0]["ipBlock"].pop("except"),
     ),
+    "the ledger open to all": (
+        rules.ingress_by_name,
+        lambda d: policy(d, "ledger-from-executor-and-monitor")["ingress"][0].pop("from"),
+    ),
+    "every port of the bus": (
+        rules.ingress_by_name,
+        lambda d: policy(d, "redpanda-from-services")["ingress"][0].pop("ports"),
+    ),
+    "the ledger open to addresses": (
+        rules.ingress_by_name,
+        lambda d: policy(d, "ledger-from-executor-and-monitor")["ingress"][0].update(
+            {"from": [{"ipBlock": {"cidr": "198.51.100.0/24"}}]}
+        ),
+    ),
     "state elsewhere": (
         rules.volumes,
         lambda d: [

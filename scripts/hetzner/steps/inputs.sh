@@ -1,6 +1,9 @@
 # What the operator gives, and what has to be on the workstation. Nothing is made or changed here.
 # shellcheck shell=bash disable=SC2034,SC2154 # the other files read the names; bootstrap.sh sets the variables
 
+# shellcheck source=scripts/pins.sh
+source scripts/pins.sh
+
 needed=(HCLOUD_TOKEN OPERATOR_ADDRESSES SERVER_NAME SERVER_LOCATION SERVER_TYPE EVENT_TRADING_ACCOUNT EVENT_TRADING_NEAR_KEY
     EVENT_TRADING_NEAR_TOKEN POSTGRES_PASSWORD FORGEJO_ADMIN FORGEJO_ADMIN_MAIL FORGEJO_ADMIN_PASSWORD FORGEJO_REPOSITORY
     FORGEJO_SECRET_KEY FORGEJO_RUNNER_SECRET)
@@ -53,10 +56,7 @@ check_tools() {
 
 # The value of a key in a table of deploy/images.toml.
 pinned() {
-    awk -v table="[$1]" -v key="$2" '
-        /^\[/ { inside = $0 == table }
-        inside && $1 == key { sub(/^[^"]*"/, ""); sub(/"[^"]*$/, ""); print }
-    ' deploy/images.toml
+    pinned_in deploy/images.toml "$1" "$2"
 }
 
 check_pins() {
