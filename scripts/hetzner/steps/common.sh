@@ -29,7 +29,8 @@ wait_for() {
     local seconds=$1 what=$2 until
     shift 2
     if [[ $dry_run ]]; then
-        "$@" || return 0
+        if "$@"; then :; fi
+        return 0
     fi
     until=$((SECONDS + seconds))
     while ! "$@" >/dev/null 2>&1; do
