@@ -112,8 +112,11 @@ check-docs: sync-check
 	$(BIN)/python scripts/generate_playbook_alerts.py --check
 
 # Terraform is no part of a fresh machine. TERRAFORM_PLUGINS is a folder with the provider, as `init -plugin-dir` takes it.
-check-infra:
+check-infra: sync-check
 	@echo "== infra"
+	$(BIN)/python scripts/generate_image_pins.py --check
+	$(BIN)/python scripts/render_kubernetes.py --check
+	$(BIN)/python scripts/check_infra.py
 	@if ! command -v terraform >/dev/null; then echo "not checked: terraform is not installed"; else \
 		terraform fmt -check -recursive infra && $(if $(TERRAFORM_PLUGINS),$(VALIDATE),\
 		echo "not validated: TERRAFORM_PLUGINS names no folder with the provider"); fi

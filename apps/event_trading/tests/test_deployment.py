@@ -123,6 +123,7 @@ def test_the_image_is_built_of_a_commit_and_pushed_where_a_registry_is_named(tmp
     root, tools, calls = tmp_path / "checkout", tmp_path / "tools", tmp_path / "calls"
     for folder, file in (
         ("scripts/deploy/event_trading", DEPLOY / "build_image.sh"),
+        ("scripts/deploy/event_trading", DEPLOY / "context.sh"),
         ("apps/event_trading", APP / "pyproject.toml"),
         ("apps/event_trading", APP / "Dockerfile"),
         ("packages/quant_platform_kit", APP / "README.md"),
@@ -145,7 +146,9 @@ def test_the_image_is_built_of_a_commit_and_pushed_where_a_registry_is_named(tmp
     context, image = ".cache/deploy/event_trading", "registry.example/ours/event_trading"
     assert calls.read_text().splitlines() == [
         f"docker build --platform linux/amd64 --build-arg COMMIT_SHA={commit.stdout.strip()} "
-        f"--file {context}/app/Dockerfile --tag {image}:{VERSION} --tag {image}:latest {context}",
+        f"--file {context}/app/Dockerfile --tag {image}:{commit.stdout.strip()} --tag {image}:{VERSION} "
+        f"--tag {image}:latest {context}",
+        f"docker push {image}:{commit.stdout.strip()}",
         f"docker push {image}:{VERSION}",
         f"docker push {image}:latest",
     ]

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Build the image of event-trading from a commit, tagged with its version and `latest`; push it where REGISTRY is set.
+# Build the image of event-trading from a commit, tagged with the commit, its version and `latest`; push it where REGISTRY is
+# set.
 #
 #   scripts/deploy/event_trading/build_image.sh
 #   COMMIT=v1.2 REGISTRY=registry.example/ours scripts/deploy/event_trading/build_image.sh
@@ -22,21 +23,16 @@ commit=$(git rev-parse --verify "${COMMIT:-HEAD}^{commit}")
 version=v$(git show "$commit:$app/pyproject.toml" | sed -n 's/^version = "\(.*\)"$/\1/p')
 image=${REGISTRY:+${REGISTRY%/}/}event_trading
 
-# What the Dockerfile installs from: the app, the shared package, and the lock's versions with their hashes.
 rm -rf "$context"
 mkdir -p "$context/tree"
 git archive "$commit" | tar -x -C "$context/tree"
-"$uv" export --quiet --frozen --project "$context/tree" --package event-trading --extra deploy --no-default-groups \
-    --no-emit-workspace --no-annotate --output-file "$context/constraints.txt"
-mv "$context/tree/$app" "$context/app"
-mv "$context/tree/packages/quant_platform_kit" "$context/app/quant_platform_kit"
+UV=$uv scripts/deploy/event_trading/context.sh "$context/tree" "$context"
 rm -rf "$context/tree"
-echo "./app/quant_platform_kit" >"$context/requirements.txt"
-echo "./app[deploy]" >"$context/app.txt"
 
 docker build --platform linux/amd64 --build-arg "COMMIT_SHA=$commit" --file "$context/app/Dockerfile" \
-    --tag "$image:$version" --tag "$image:latest" "$context"
+    --tag "$image:$commit" --tag "$image:$version" --tag "$image:latest" "$context"
 if [[ ${REGISTRY-} ]]; then
+    docker push "$image:$commit"
     docker push "$image:$version"
     docker push "$image:latest"
 fi

@@ -1,0 +1,71 @@
+# What the operator gives, and what has to be on the workstation. Nothing is made or changed here.
+# shellcheck shell=bash disable=SC2034,SC2154 # the other files read the names; bootstrap.sh sets the variables
+
+# shellcheck source=scripts/pins.sh
+source scripts/pins.sh
+
+needed=(HCLOUD_TOKEN OPERATOR_ADDRESSES SERVER_NAME SERVER_LOCATION SERVER_TYPE EVENT_TRADING_ACCOUNT EVENT_TRADING_NEAR_KEY
+    EVENT_TRADING_NEAR_TOKEN POSTGRES_PASSWORD FORGEJO_ADMIN FORGEJO_ADMIN_MAIL FORGEJO_ADMIN_PASSWORD FORGEJO_REPOSITORY
+    FORGEJO_SECRET_KEY FORGEJO_RUNNER_SECRET)
+optional=(NOTIFY_URLS)
+
+# Read NAME=VALUE lines; no shell reads them. A name that is not known, twice there or without a value is refused.
+read_secrets() {
+    local file=$1 line name number=0
+    [[ -f $file ]] || die "$file is missing: copy bootstrap-secrets.env.example, chmod 600, and fill it in"
+    [[ $(stat -c %a "$file" 2>/dev/null || stat -f %Lp "$file") == 600 ]] ||
+        die "$file can be read by others: chmod 600 $file"
+    declare -A seen=()
+    while IFS= read -r line || [[ $line ]]; do
+        number=$((number + 1))
+        [[ $line && $line != \#* ]] || continue
+        name=${line%%=*}
+        [[ $line == *=* && " ${needed[*]} ${optional[*]} " == *" $name "* ]] ||
+            die "$file, line $number: it does not begin with a name that bootstrap-secrets.env.example has"
+        [[ ! ${seen[$name]-} ]] || die "$file, line $number: $name is there twice; keep one"
+        seen[$name]=yes
+        printf -v "$name" '%s' "${line#*=}"
+    done <"$file"
+    for name in "${needed[@]}"; do
+        [[ ${!name-} ]] || die "$file: $name has no value"
+    done
+    NOTIFY_URLS=${NOTIFY_URLS-}
+}
+
+matches() {
+    [[ ${!1} =~ $2 ]] || die "$1 is not as it has to be: $3"
+}
+
+check_values() {
+    matches SERVER_NAME '^[a-z][a-z0-9-]{1,40}[a-z0-9]$' "3 to 42 lower-case letters, digits and hyphens"
+    matches OPERATOR_ADDRESSES '^[0-9a-fA-F.:]+/[0-9]+(,[0-9a-fA-F.:]+/[0-9]+)*$' "such as 198.51.100.7/32"
+    matches POSTGRES_PASSWORD '^[A-Za-z0-9]{16,}$' "at least 16 letters and digits"
+    matches EVENT_TRADING_ACCOUNT '^[A-Za-z0-9_-][A-Za-z0-9._-]*$' "an account such as solver.near"
+    matches FORGEJO_ADMIN '^[a-z][a-z0-9_-]*$' "lower-case letters, digits, _ and -"
+    matches FORGEJO_REPOSITORY '^[A-Za-z0-9._-]+$' "letters, digits, . _ and -"
+    matches FORGEJO_RUNNER_SECRET '^[0-9a-f]{40}$' "40 characters of openssl rand -hex 20"
+    matches FORGEJO_ADMIN_PASSWORD '^.{12,}$' "at least 12 characters"
+}
+
+check_tools() {
+    local tool
+    for tool in terraform hcloud kubectl curl openssl git docker base64 python3; do
+        command -v "$tool" >/dev/null || die "$tool is not on this machine; deploy/hetzner/README.md says what is needed"
+    done
+}
+
+# The value of a key in a table of deploy/images.toml.
+pinned() {
+    pinned_in deploy/images.toml "$1" "$2"
+}
+
+check_pins() {
+    local unpinned
+    unpinned=$(awk '
+        /^\[/ { table = substr($0, 2, length($0) - 2); sub(/^(images|binaries)\./, "", table) }
+        ($1 == "digest" || $1 == "sha256") && $3 == "\"UNPINNED\"" { printf "%s%s", separator, table; separator = ", " }
+    ' deploy/images.toml)
+    [[ $unpinned ]] || return 0
+    [[ $dry_run ]] || die "deploy/images.toml: not pinned: $unpinned. scripts/pin_images.sh asks their registries; then commit it"
+    say "not pinned, so that this would be refused: $unpinned"
+}

@@ -1,0 +1,190 @@
+"""Bootstrap and destroy of a server at Hetzner, with doubles of their programs that keep one world between calls."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+from chaos.hetzner.site import CANARIES, NAME, Ran, Site, checkout, secrets_file
+
+ROOT = Path(__file__).resolve().parents[2]
+STEPS = 14
+CHANGING = ("apply", "create", "annotate", "exec", "import", "push", "build", "destroy", "port-forward")
+
+
+@pytest.fixture(scope="module")
+def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return checkout(tmp_path_factory.mktemp("pristine"))
+
+
+@dataclass(frozen=True)
+class Twice:
+    """A bootstrap of an empty account, and once more."""
+
+    site: Site
+    first: Ran
+    writes: list[str]
+    calls: int
+    second: Ran
+
+
+@pytest.fixture(scope="module")
+def twice(pristine: Path, tmp_path_factory: pytest.TempPathFactory) -> Twice:
+    site = Site(tmp_path_factory.mktemp("site"), pristine)
+    first = site.run()
+    assert first.status == 0, first.said
+    writes, calls = site.world["writes"], len(site.calls)
+    return Twice(site, first, writes, calls, site.run())
+
+
+@pytest.fixture
+def site(pristine: Path, tmp_path: Path) -> Site:
+    return Site(tmp_path, pristine)
+
+
+def test_an_empty_account_becomes_services_that_run_with_one_of_everything(twice: Twice) -> None:
+    assert twice.site.faults() == []
+    assert "NOT confirmed" not in twice.first.said
+    assert len(twice.writes) == len(set(twice.writes)), "something was made twice"
+
+
+def test_a_second_run_finds_every_step_done_and_changes_nothing(twice: Twice) -> None:
+    assert twice.second.status == 0, twice.second.said
+    assert twice.site.world["writes"] == twice.writes
+    assert len(re.findall(r"^bootstrap: \d+\. .*: is so$", twice.second.said, re.MULTILINE)) == STEPS
+    again = twice.site.calls[twice.calls :]
+    assert [words for _, words in again if set(CHANGING) & set(words)] == []
+
+
+def test_no_secret_is_in_the_words_of_a_process_in_what_is_said_or_in_a_file_that_git_would_take(twice: Twice) -> None:
+    assert twice.site.leaks(twice.first.said, twice.second.said) == []
+
+
+def test_a_secret_that_leaks_would_be_found(site: Site) -> None:
+    (site.world_folder / "calls.jsonl").write_text("")
+    for name, value in CANARIES.items():
+        assert site.leaks(f"x {value} y") == [f"{name} in said 0"]
+
+
+def test_state_is_for_its_owner_and_no_part_of_git(twice: Twice) -> None:
+    state = twice.site.root / ".state"
+    assert (state / "hetzner" / "kubeconfig.yaml").stat().st_mode & 0o777 == 0o600
+    assert [path for path in state.rglob("*.key") if path.stat().st_mode & 0o077] == []
+    listed = ["git", "status", "--porcelain", "--untracked-files=all"]
+    changed = subprocess.run(listed, cwd=twice.site.root, capture_output=True, text=True, check=True).stdout
+    assert [line for line in changed.splitlines() if "images.toml" not in line] == []
+
+
+def test_the_operator_and_the_forge_are_signed_by_authorities_that_were_there_before_the_server(twice: Twice) -> None:
+    state = twice.site.root / ".state" / "hetzner"
+    for signed, authority in (("operator", "client-ca"), ("forgejo", "server-ca")):
+        words = ["openssl", "verify", "-CAfile", f"authorities/{authority}.crt", f"{signed}.crt"]
+        assert subprocess.run(words, cwd=state, capture_output=True, check=False).returncode == 0
+    made = (twice.site.world_folder / "words").read_text().splitlines()
+    assert made[0].startswith("awk ") or "openssl" in made[0]
+    first_key = next(number for number, line in enumerate(made) if "ecparam" in line)
+    assert first_key < next(number for number, line in enumerate(made) if "operator.csr" in line)
+
+
+def test_a_dry_run_prints_the_commands_and_runs_none(site: Site, twice: Twice) -> None:
+    ran = site.run("--dry-run")
+    assert (ran.status, site.world["calls"], (site.root / ".state").exists()) == (0, 0, False)
+    assert "Traceback" not in ran.said
+    printed = [line.strip() for line in ran.said.splitlines() if line.startswith("    ")]
+    for program, words in twice.site.calls[: twice.calls]:
+        verbs = [word for word in words if re.fullmatch("[a-z-]+", word) and not word.startswith("-")][:1]
+        if program not in ("docker", "uv") and set(CHANGING) & set(words):
+            assert any(line.startswith(f"{program} ") and all(verb in line for verb in verbs) for line in printed), (
+                words
+            )
+    assert any("build_image.sh" in line for line in printed)
+    assert [name for name, value in CANARIES.items() if value in ran.said] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "mode", "told"),
+    [
+        (secrets_file(HCLOUD_TOKEN=""), 0o600, "HCLOUD_TOKEN has no value"),
+        (secrets_file() + "HCLOUD_TOKEM=x\n", 0o600, "line 18: it does not begin with a name"),
+        (secrets_file() + "SERVER_NAME=other\n", 0o600, "SERVER_NAME is there twice"),
+        (secrets_file() + "no words\n", 0o600, "line 18"),
+        (secrets_file(), 0o644, "can be read by others: chmod 600"),
+        (secrets_file(SERVER_NAME="Trading_1"), 0o600, "SERVER_NAME is not as it has to be"),
+        (secrets_file(OPERATOR_ADDRESSES="everybody"), 0o600, "OPERATOR_ADDRESSES is not as it has to be"),
+        (secrets_file(POSTGRES_PASSWORD="canary0@short"), 0o600, "POSTGRES_PASSWORD is not as it has to be"),
+        (secrets_file(FORGEJO_RUNNER_SECRET="canary0"), 0o600, "FORGEJO_RUNNER_SECRET is not as it has to be"),
+    ],
+)
+def test_inputs_that_cannot_be_meant_are_one_line_and_nothing_is_called(
+    site: Site, text: str, mode: int, told: str
+) -> None:
+    site.write_secrets(text, mode)
+    ran = site.run()
+    assert (ran.status, ran.said.count("\n"), site.world["calls"]) == (1, 1, 0)
+    assert told in ran.said
+    assert "canary0" not in ran.said
+    assert not (site.root / ".state").exists()
+
+
+def test_what_is_not_pinned_is_refused_by_name(site: Site) -> None:
+    shutil.copy(ROOT / "deploy" / "images.toml", site.root / "deploy" / "images.toml")
+    ran = site.run()
+    unpinned = re.findall(r"^\[\w+\.([\w-]+)\]\n(?:(?!\[).*\n)*?\w+ = \"UNPINNED\"", _pins(), re.MULTILINE)
+    assert (ran.status, site.world["calls"]) == (1 if unpinned else 0, 0 if unpinned else site.world["calls"])
+    if unpinned:
+        assert f"not pinned: {', '.join(unpinned)}." in ran.said
+
+
+def _pins() -> str:
+    return (ROOT / "deploy" / "images.toml").read_text()
+
+
+def test_one_unpinned_image_is_enough(site: Site) -> None:
+    pins = site.root / "deploy" / "images.toml"
+    head, table, rest = pins.read_text().partition("[images.forgejo]")
+    pins.write_text(head + table + rest.replace(f'"sha256:{64 * "1"}"', '"UNPINNED"', 1))
+    ran = site.run()
+    assert (ran.status, site.world["calls"]) == (1, 0)
+    assert "not pinned: forgejo. " in ran.said
+
+
+def test_words_that_are_not_known_are_refused(site: Site) -> None:
+    for script in ("bootstrap", "destroy"):
+        ran = site.run("--force", script=script)
+        assert (ran.status, site.world["calls"]) == (2, 0)
+        assert ran.said.startswith("usage: ")
+
+
+def test_a_step_that_fails_says_what_to_look_at_and_how_to_go_on(site: Site, twice: Twice) -> None:
+    site.meet(next(number for number, (_, words) in enumerate(twice.site.calls, 1) if "apply" in words), "fail")
+    ran = site.run()
+    assert (ran.status, site.world["writes"]) == (1, [])
+    *_, failed, look, go_on = ran.said.splitlines()
+    assert failed == "bootstrap: step 2 (server, firewall, network, volume) failed: status 1."
+    assert look.startswith("  look at: the console at Hetzner")
+    assert go_on == "  then run this again: what is done is found and skipped"
+
+
+def test_destroy_needs_the_name_and_then_leaves_nothing(twice: Twice, tmp_path: Path) -> None:
+    site = twice.site
+    refused = site.run(script="destroy", typed="trading-2\n")
+    assert refused.status == 1
+    assert "the ledger with its duplicate-suppression history" in refused.said
+    assert f"that is not {NAME}; nothing was deleted" in refused.said
+    assert site.world["writes"] == twice.writes
+    assert site.run(script="destroy").status == 1, "nobody typed anything"
+    kept = site.run("--server-only", script="destroy", typed=f"{NAME}\n")
+    assert kept.status == 0, kept.said
+    assert set(site.world["cloud"]) == {"primary-ip", "network", "subnet", "firewall", "volume"}
+    gone = site.run(script="destroy", typed=f"{NAME}\n")
+    assert gone.status == 0, gone.said
+    assert (site.world["cloud"], site.world["terraform"]) == ({}, {})
+    assert not (site.root / ".state" / "hetzner" / "kubeconfig.yaml").exists()
+    assert site.leaks(refused.said, kept.said, gone.said) == []
