@@ -16,7 +16,10 @@ plan=$1 folder=$2 unfinished=$2.unfinished
 read_plan "$plan"
 [[ ! -e $folder ]] || complain "$folder is there already; name another folder"
 [[ ! -e $unfinished ]] || complain "$unfinished is left of a backup that did not end; look at it, and remove it"
-need quant event-trading pg_dump sha256sum
+need_by_kind bus event-trading
+need_by_kind database pg_dump
+need_by_kind ledger quant
+need_by_kind archive quant
 umask 077
 mkdir -p "$unfinished"
 
@@ -43,7 +46,7 @@ for kind in bus database ledger archive; do
     done
 done
 date --utc +%Y-%m-%dT%H:%M:%SZ >"$unfinished/made"
-(cd "$unfinished" && find . -type f ! -name SHA256SUMS -print0 | sort -z | xargs -0 sha256sum) >"$unfinished/SHA256SUMS.new"
+(cd "$unfinished" && find . -type f ! -name 'SHA256SUMS*' -print0 | sort -z | xargs -0 sha256sum) >"$unfinished/SHA256SUMS.new"
 mv "$unfinished/SHA256SUMS.new" "$unfinished/SHA256SUMS"
 sync -f "$unfinished"
 mv -T "$unfinished" "$folder"

@@ -16,7 +16,10 @@ source "$here/keeping/plan.sh"
 folder=$1 plan=$2
 read_plan "$plan"
 [[ -f $folder/SHA256SUMS ]] || complain "$folder is no backup that backup.sh has made to its end"
-need quant event-trading pg_restore psql createdb dropdb sha256sum
+need_by_kind bus event-trading
+need_by_kind database pg_restore psql createdb dropdb quant
+need_by_kind ledger quant
+need_by_kind archive quant
 (cd "$folder" && sha256sum --check --quiet --strict SHA256SUMS) || complain "$folder is damaged, see above; take another backup"
 reason="restored from the backup of $(<"$folder/made")"
 

@@ -63,9 +63,12 @@ store_url() {
     echo "postgresql+psycopg:${1#*:}"
 }
 
-need() {
-    local program
+# The programs that stores of a kind need, where the plan has such stores.
+need_by_kind() {
+    local kind=$1 program
+    shift
+    [[ " ${stores[*]%% *} " == *" $kind "* ]] || return 0
     for program; do
-        command -v "$program" >/dev/null || complain "$program is not on the PATH"
+        command -v "$program" >/dev/null || complain "$program is not on the PATH, and a $kind needs it"
     done
 }
