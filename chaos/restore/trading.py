@@ -1,5 +1,6 @@
 """Event-driven trading whose stores are lost, one by one and all together, and brought back from a running backup."""
 
+import json
 import time
 from collections.abc import Callable, Collection, Generator, Mapping
 from contextlib import ExitStack, contextmanager
