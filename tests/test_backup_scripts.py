@@ -40,23 +40,3 @@ def test_a_plan_that_cannot_be_meant_makes_nothing(tmp_path: Path, plan: str, to
         assert told in done.stderr
         assert "secret" not in done.stderr
         assert [path.name for path in tmp_path.iterdir()] == ["plan"]
-
-
-def test_a_backup_of_an_archive_and_what_is_refused_of_it(tmp_path: Path) -> None:
-    """One that is there is not overwritten, a damaged one not restored, and neither is one into what is not empty."""
-    (tmp_path / "archive").mkdir()
-    (tmp_path / "archive" / "one").write_bytes(b"1")
-    (tmp_path / "plan").write_text(f"archive a {tmp_path}/archive\n")
-    (tmp_path / "elsewhere").write_text(f"archive a {tmp_path}/new\n")
-    backup = tmp_path / "backup"
-    assert run("backup.sh", tmp_path / "plan", backup).returncode == 0
-    again = run("backup.sh", tmp_path / "plan", backup)
-    assert (again.returncode, "is there already" in again.stderr) == (2, True)
-    assert run("restore.sh", backup, tmp_path / "elsewhere").returncode == 0
-    assert (tmp_path / "new" / "one").read_bytes() == b"1"
-    not_empty = run("restore.sh", backup, tmp_path / "elsewhere")
-    assert (not_empty.returncode, "use an empty one" in not_empty.stderr) == (1, True)
-    (backup / "archive-a" / "one").write_bytes(b"2")
-    damaged = run("restore.sh", backup, tmp_path / "elsewhere")
-    assert (damaged.returncode, "is damaged, see above" in damaged.stderr) == (2, True)
-    (tmp_path / "elsewhere").write_text(f"archive b {tmp_path}/other\n")
