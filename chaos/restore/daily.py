@@ -23,6 +23,7 @@ from chaos.brokers import BROKERS
 from chaos.brokers.plan import Venues
 from chaos.counting import intended
 from chaos.crash.campaign import SESSIONS
+from chaos.restore.mutants import IN_WORKERS
 from chaos.restore.rows import Row
 from chaos.restore.scripts import ENDPOINT, MUTANT, Keeping, libpq_url
 from chaos.stores import StorePlace, another_database, serve
@@ -35,18 +36,19 @@ PLAN = BROKERS["paper"]
 AT_ONCE = 6
 ATTEMPTS = 40
 PAUSE_SECONDS = 0.3
-WHOLE, STOPPED, LATER, AFTERWARDS = 1, 2, 3, 4
-"""Sessions: one before the backup, one in whose middle it is made, one that comes after it, one after the restore."""
+WHOLE, STOPPED, LATER, HALTED, AFTERWARDS = 1, 2, 3, 4, 5
+"""Sessions: before the backup, in its middle, after it; after the restore while halted, and once reconciled."""
 
 
 @dataclass(slots=True)
 class _Desk:
-    """Accounts at a venue, and runs of them on one place or another."""
+    """Accounts at a venue, and runs of them on one place or another; a defect shows after the restore alone."""
 
     venues: Venues
     folder: Path
-    mutant: str
     seed: int
+    restored: StorePlace
+    mutant: str | None
 
     def key(self, account: str, session: int) -> RunKey:
         return RunKey(account, SESSIONS[session], "chaos", Mode.PAPER)
@@ -60,7 +62,8 @@ class _Desk:
             hits = self.folder / "boundaries"
             clients = self.venues.clients[account]
             strategy = bound(self.seed)
-            job = Job(key, strategy, place, clients, instant, begun, hits, stop_at=stop_at, mutant=self.mutant or None)
+            mutant = self.mutant if place is self.restored else None
+            job = Job(key, strategy, place, clients, instant, begun, hits, stop_at=stop_at, mutant=mutant)
             process = job.start()
             process.join(60)
             if stop_at is not None or process.exitcode not in (BUSY, RETRY):
@@ -91,10 +94,10 @@ def lose_daily(
     folder.mkdir(parents=True)
     accounts = [f"DUSBX{seed:03}{number:03}" for number in range(len(boundaries))]
     stopped = dict(zip(accounts, boundaries, strict=True))
-    in_worker = mutant if mutant not in ("no-halt", "") else ""
+    in_worker = mutant if mutant in IN_WORKERS else None
     with PLAN.serve(folder, accounts) as venues, _places(kind, folder) as (first, second, keeping):
         keeping.variables = {**keeping.variables, MUTANT: mutant}
-        desk, row = _Desk(venues, folder, in_worker, seed), Row(f"ledger in {kind}")
+        desk, row = _Desk(venues, folder, seed, second, in_worker), Row(f"ledger in {kind}")
         desk.each(accounts, lambda account: desk.run(first, account, WHOLE))
         desk.each(accounts, lambda account: desk.run(first, account, STOPPED, stopped[account]))
         backup = keeping.back_up([_line(first)])
@@ -105,10 +108,10 @@ def lose_daily(
         keeping.restore(backup, [_line(second)])
         row.lost = [desk.key(account, LATER).run_id for account in accounts]
         there = desk.orders()
-        desk.each(accounts[::2], lambda account: desk.run(second, account, LATER))  # the others only once reconciled
+        desk.each(accounts[::2], lambda account: desk.run(second, account, HALTED))
         row.while_blocked = desk.orders() - there
         _resume(second)
-        desk.each(accounts, lambda account: desk.run(second, account, LATER))
+        desk.each(accounts, lambda account: desk.run(second, account, LATER))  # asked for again by a schedule
         row.settled = sum(_settle(desk, second, account) for account in accounts)
         there = desk.orders()
         desk.each(accounts, lambda account: desk.run(second, account, AFTERWARDS))
@@ -180,7 +183,7 @@ def _settle(desk: _Desk, place: StorePlace, account: str) -> int:
 
 def _twice(desk: _Desk, account: str, places: Sequence[StorePlace]) -> int:
     """Count orders that were filled beyond what any ledger meant them to be."""
-    keys = [desk.key(account, session) for session in (WHOLE, STOPPED, LATER, AFTERWARDS)]
+    keys = [desk.key(account, session) for session in (WHOLE, STOPPED, LATER, HALTED, AFTERWARDS)]
     meant: dict[str, Decimal] = {}
     for place in places:
         store, _ = place.open()

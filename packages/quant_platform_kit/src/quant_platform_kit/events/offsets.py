@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
@@ -14,7 +15,12 @@ from quant_platform_kit.events.bus import Place, Settings, bus_error, client_con
 __all__ = ["bounds", "commit", "committed", "rewind"]
 
 ASK_SECONDS = 10.0
+LOADING_SECONDS, PAUSE_SECONDS = 30.0, 0.5
 _HAS_MEMBERS = frozenset({KafkaError.NON_EMPTY_GROUP, KafkaError.UNKNOWN_MEMBER_ID, KafkaError.REBALANCE_IN_PROGRESS})
+_LOADING = frozenset(
+    {KafkaError.COORDINATOR_LOAD_IN_PROGRESS, KafkaError.COORDINATOR_NOT_AVAILABLE, KafkaError.NOT_COORDINATOR}
+)
+"""What a broker says of groups while it begins, or hands them to another one."""
 
 
 def committed(settings: Settings, group: str) -> dict[Place, int]:
@@ -27,10 +33,7 @@ def committed(settings: Settings, group: str) -> dict[Place, int]:
     """
     asked = [ConsumerGroupTopicPartitions(group)]
     admin: Any = AdminClient(client_config(settings))
-    try:
-        found = _answer(admin.list_consumer_group_offsets(asked, request_timeout=ASK_SECONDS))
-    except KafkaException as error:
-        raise bus_error(error) from error
+    found = _asked(lambda: admin.list_consumer_group_offsets(asked, request_timeout=ASK_SECONDS), group)
     return {Place(place.topic, place.partition): place.offset for place in found if place.offset >= 0}
 
 
@@ -46,13 +49,7 @@ def commit(settings: Settings, group: str, offsets: Mapping[Place, int]) -> None
     """
     asked = [ConsumerGroupTopicPartitions(group, [TopicPartition(*place, at) for place, at in offsets.items()])]
     admin: Any = AdminClient(client_config(settings))
-    try:
-        _answer(admin.alter_consumer_group_offsets(asked, request_timeout=ASK_SECONDS))
-    except KafkaException as error:
-        kafka: Any = error.args[0]
-        if kafka.code() in _HAS_MEMBERS:
-            raise Refused(f"group {group} has members: stop the service, and try again after 6 s") from None
-        raise bus_error(error) from error
+    _asked(lambda: admin.alter_consumer_group_offsets(asked, request_timeout=ASK_SECONDS), group)
 
 
 def bounds(settings: Settings, places: Iterable[Place]) -> dict[Place, tuple[int, int]]:
@@ -88,6 +85,21 @@ def rewind(settings: Settings, group: str) -> dict[Place, int]:
     lows = {place: low for place, (low, _) in bounds(settings, there).items()}
     commit(settings, group, lows)
     return {place: max(0, offset - lows[place]) for place, offset in there.items()}
+
+
+def _asked(ask: Callable[[], Mapping[str, Any]], group: str) -> list[Any]:
+    """Return the partitions of an answer; a broker that has just begun is asked again until it knows its groups."""
+    until = time.monotonic() + LOADING_SECONDS
+    while True:
+        try:
+            return _answer(ask())
+        except KafkaException as error:
+            kafka: Any = error.args[0]
+            if kafka.code() in _HAS_MEMBERS:
+                raise Refused(f"group {group} has members: stop the service, and try again after 6 s") from None
+            if kafka.code() not in _LOADING or time.monotonic() > until:
+                raise bus_error(error) from error
+            time.sleep(PAUSE_SECONDS)
 
 
 def _answer(futures: Mapping[str, Any]) -> list[Any]:
