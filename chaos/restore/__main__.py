@@ -16,7 +16,7 @@ from quant_platform_kit.domain.boundaries import Boundary
 
 from chaos.arguments import positive
 from chaos.restore.daily import lose_daily
-from chaos.restore.mutants import FAULTS, IN_SERVICES, IN_WORKERS
+from chaos.restore.mutants import FAULTS, IN_SERVICES
 from chaos.restore.node_loss import CASES, Found, lose_nodes, node_table
 from chaos.restore.rows import Row, table
 from chaos.restore.trading import STORES, lose_trading
@@ -71,10 +71,9 @@ def caught(mutant: str, seed: int) -> bool:
         shown = found.second
     else:
         row = _in_a_folder(lambda folder: lose_daily("file", folder, seed, mutant))
-        shown = getattr(row, FAULTS[mutant])
-        if mutant not in IN_WORKERS:  # the command's: a database is halted by another one than a ledger
-            row = _in_a_folder(lambda folder: lose_trading(("database",), folder, seed, 30, mutant))
-            shown = min(shown, getattr(row, FAULTS[mutant]))
+        database = _in_a_folder(lambda folder: lose_trading(("database",), folder, seed, 30, mutant))
+        # A database is halted by another command than a ledger, and both have to show it.
+        shown = min(getattr(row, FAULTS[mutant]), getattr(database, FAULTS[mutant]))
     tell(json.dumps({"mutant": mutant, "caught": shown > 0, FAULTS[mutant]: shown}))
     return shown > 0
 

@@ -23,7 +23,6 @@ from chaos.brokers import BROKERS
 from chaos.brokers.plan import Venues
 from chaos.counting import intended
 from chaos.crash.campaign import SESSIONS
-from chaos.restore.mutants import IN_WORKERS
 from chaos.restore.rows import Row
 from chaos.restore.scripts import ENDPOINT, MUTANT, Keeping, libpq_url
 from chaos.stores import StorePlace, another_database, serve
@@ -42,13 +41,11 @@ WHOLE, STOPPED, LATER, HALTED, AFTERWARDS = 1, 2, 3, 4, 5
 
 @dataclass(slots=True)
 class _Desk:
-    """Accounts at a venue, and runs of them on one place or another; a defect shows after the restore alone."""
+    """Accounts at a venue, and runs of them on one place or another."""
 
     venues: Venues
     folder: Path
     seed: int
-    restored: StorePlace
-    mutant: str | None
 
     def key(self, account: str, session: int) -> RunKey:
         return RunKey(account, SESSIONS[session], "chaos", Mode.PAPER)
@@ -62,8 +59,7 @@ class _Desk:
             hits = self.folder / "boundaries"
             clients = self.venues.clients[account]
             strategy = bound(self.seed)
-            mutant = self.mutant if place is self.restored else None
-            job = Job(key, strategy, place, clients, instant, begun, hits, stop_at=stop_at, mutant=mutant)
+            job = Job(key, strategy, place, clients, instant, begun, hits, stop_at=stop_at)
             process = job.start()
             process.join(60)
             if stop_at is not None or process.exitcode not in (BUSY, RETRY):
@@ -94,10 +90,9 @@ def lose_daily(
     folder.mkdir(parents=True)
     accounts = [f"DUSBX{seed:03}{number:03}" for number in range(len(boundaries))]
     stopped = dict(zip(accounts, boundaries, strict=True))
-    in_worker = mutant if mutant in IN_WORKERS else None
     with PLAN.serve(folder, accounts) as venues, _places(kind, folder) as (first, second, keeping):
         keeping.variables = {**keeping.variables, MUTANT: mutant}
-        desk, row = _Desk(venues, folder, seed, second, in_worker), Row(f"ledger in {kind}")
+        desk, row = _Desk(venues, folder, seed), Row(f"ledger in {kind}")
         desk.each(accounts, lambda account: desk.run(first, account, WHOLE))
         desk.each(accounts, lambda account: desk.run(first, account, STOPPED, stopped[account]))
         backup = keeping.back_up([_line(first)])

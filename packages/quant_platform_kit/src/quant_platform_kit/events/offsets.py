@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
@@ -15,6 +15,7 @@ from quant_platform_kit.events.bus import Place, Settings, bus_error, client_con
 __all__ = ["bounds", "commit", "committed", "rewind"]
 
 ASK_SECONDS = 10.0
+PATIENCE: Mapping[str, Any] = {"request_timeout": ASK_SECONDS}
 LOADING_SECONDS, PAUSE_SECONDS = 30.0, 0.5
 _HAS_MEMBERS = frozenset({KafkaError.NON_EMPTY_GROUP, KafkaError.UNKNOWN_MEMBER_ID, KafkaError.REBALANCE_IN_PROGRESS})
 _LOADING = frozenset(
@@ -31,9 +32,11 @@ def committed(settings: Settings, group: str) -> dict[Place, int]:
     BusDown
         The bus does not answer.
     """
-    asked = [ConsumerGroupTopicPartitions(group)]
     admin: Any = AdminClient(client_config(settings))
-    found = _asked(lambda: admin.list_consumer_group_offsets(asked, request_timeout=ASK_SECONDS), group)
+    try:
+        found = _answer(admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)], **PATIENCE))
+    except KafkaException as error:
+        raise bus_error(error) from error
     return {Place(place.topic, place.partition): place.offset for place in found if place.offset >= 0}
 
 
@@ -47,9 +50,21 @@ def commit(settings: Settings, group: str, offsets: Mapping[Place, int]) -> None
     Refused
         The group has members; nothing was changed.
     """
-    asked = [ConsumerGroupTopicPartitions(group, [TopicPartition(*place, at) for place, at in offsets.items()])]
-    admin: Any = AdminClient(client_config(settings))
-    _asked(lambda: admin.alter_consumer_group_offsets(asked, request_timeout=ASK_SECONDS), group)
+    until = time.monotonic() + LOADING_SECONDS
+    while True:
+        asked = [ConsumerGroupTopicPartitions(group, [TopicPartition(*place, at) for place, at in offsets.items()])]
+        admin: Any = AdminClient(client_config(settings))
+        try:
+            _answer(admin.alter_consumer_group_offsets(asked, **PATIENCE))
+        except KafkaException as error:
+            kafka: Any = error.args[0]
+            if kafka.code() in _HAS_MEMBERS:
+                raise Refused(f"group {group} has members: stop the service, and try again after 6 s") from None
+            if kafka.code() not in _LOADING or time.monotonic() > until:
+                raise bus_error(error) from error
+            time.sleep(PAUSE_SECONDS)
+        else:
+            return
 
 
 def bounds(settings: Settings, places: Iterable[Place]) -> dict[Place, tuple[int, int]]:
@@ -85,21 +100,6 @@ def rewind(settings: Settings, group: str) -> dict[Place, int]:
     lows = {place: low for place, (low, _) in bounds(settings, there).items()}
     commit(settings, group, lows)
     return {place: max(0, offset - lows[place]) for place, offset in there.items()}
-
-
-def _asked(ask: Callable[[], Mapping[str, Any]], group: str) -> list[Any]:
-    """Return the partitions of an answer; a broker that has just begun is asked again until it knows its groups."""
-    until = time.monotonic() + LOADING_SECONDS
-    while True:
-        try:
-            return _answer(ask())
-        except KafkaException as error:
-            kafka: Any = error.args[0]
-            if kafka.code() in _HAS_MEMBERS:
-                raise Refused(f"group {group} has members: stop the service, and try again after 6 s") from None
-            if kafka.code() not in _LOADING or time.monotonic() > until:
-                raise bus_error(error) from error
-            time.sleep(PAUSE_SECONDS)
 
 
 def _answer(futures: Mapping[str, Any]) -> list[Any]:
