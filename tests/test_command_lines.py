@@ -40,7 +40,7 @@ OTHERS = {
 }
 """Programs that are not ours, and why their lines are not run here."""
 OF_THE_SHELL = ("cd", "export", ".", "set", "sh")
-BLOCK = re.compile(r"^(?P<indent> *)```(?P<kind>sh|console|bash)\n(?P<text>.*?)^ *```", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^ *(?:\d+\. +)?```(?P<kind>sh|console|bash)\n(?P<text>.*?)^ *```", re.MULTILINE | re.DOTALL)
 ASSIGNED = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
 ENDS = ("|", "&&", ";", ">", ">>", "<", "2>")
 

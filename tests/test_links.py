@@ -11,12 +11,16 @@ PAGES = sorted({*ROOT.glob("README*.md"), *(ROOT / "docs").rglob("*.md"), *ROOT.
 LINK = re.compile(r"(?<!!)\[[^\]\n]*\]\((?P<target>[^)\s]+)\)")
 
 
+FENCE = re.compile(r" *(\d+\. +|[-*] +)?```")
+"""Where code begins or ends; it may begin an item of a list."""
+
+
 @cache
 def anchors(page: Path) -> frozenset[str]:
     """Return the anchors of a page's headings, as forges make them."""
     lines, is_code = list[str](), False
     for line in page.read_text(encoding="utf-8").splitlines():
-        is_code ^= line.lstrip().startswith("```")
+        is_code ^= FENCE.match(line) is not None
         lines += [] if is_code else [line]
     headings = [found[1] for line in lines if (found := re.match(r"#+ +(.*)$", line))]
     return frozenset(re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings)
