@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from enum import Enum
+from typing import Any
 
 from event_trading_app.operations.alerting import RULES as EVENT_TRADING
 from quant_platform_kit.services.observe.prometheus import Rule
@@ -71,7 +71,7 @@ def page() -> str:
     )
 
 
-def _rows(meanings: Mapping[Enum, Meaning]) -> Iterable[tuple[str, ...]]:
+def _rows(meanings: Mapping[Any, Meaning]) -> Iterable[tuple[str, ...]]:
     return ((f"`{kind.value!s}`", *meaning) for kind, meaning in meanings.items())
 
 
