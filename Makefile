@@ -110,6 +110,8 @@ check-docs: sync-check
 	$(BIN)/python scripts/generate_reference.py --check
 	$(BIN)/python scripts/generate_dockerfiles.py --check
 	$(BIN)/python scripts/generate_playbook_alerts.py --check
+	$(BIN)/python scripts/generate_alerts.py --check
+	$(BIN)/python scripts/generate_changelog.py --check
 
 # Terraform is no part of a fresh machine. TERRAFORM_PLUGINS is a folder with the provider, as `init -plugin-dir` takes it.
 check-infra: sync-check

@@ -21,6 +21,7 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
             "playbook",
             "tq",
             "events",
+            "rollout",
         )
     },
     **{f"release_{what}": ("release_services", what) for what in ("own_time", "hold", "status_services")},

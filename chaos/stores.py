@@ -12,7 +12,7 @@ from sqlalchemy import create_engine, text
 from venue_sandbox.servers.launch import Server
 from venue_sandbox.servers.postgresql import postgresql
 
-__all__ = ["KINDS", "StorePlace", "serve"]
+__all__ = ["KINDS", "StorePlace", "another_database", "serve"]
 
 KINDS = ("file", "sqlite", "postgres", "gs")
 
@@ -44,7 +44,7 @@ def serve(kind: str, folder: Path) -> Generator[StorePlace]:
         yield StorePlace(f"sqlite:///{folder}/store.db", f"sqlite:///{folder}/reports.db")
     elif kind == "postgres":
         with postgresql() as server:
-            yield StorePlace(server.url, _second_database(server.url, "reports"))
+            yield StorePlace(server.url, another_database(server.url, "reports"))
     else:
         server = Server("venue_sandbox.cloud.storage", "--bucket", "quant")
         try:
@@ -54,7 +54,8 @@ def serve(kind: str, folder: Path) -> Generator[StorePlace]:
             server.stop()
 
 
-def _second_database(url: str, name: str) -> str:
+def another_database(url: str, name: str) -> str:
+    """Make a further database on a server; return its address."""
     engine = create_engine(url, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
         connection.execute(text(f"CREATE DATABASE {name}"))

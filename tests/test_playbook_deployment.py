@@ -13,6 +13,7 @@ import pytest
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 MACHINE = CHECKOUT / "deploy" / "playbook" / "machine"
+SYSTEMD = CHECKOUT / "infra" / "systemd"
 SCRIPT = CHECKOUT / "scripts" / "deploy" / "playbook.sh"
 GIVEN = {
     "PROJECT": "ours",
@@ -58,7 +59,7 @@ def test_the_shell_runs_a_line_with_the_settings_of_its_file(name: str, tmp_path
 def unit(name: str) -> configparser.ConfigParser:
     read = configparser.ConfigParser(delimiters=("=",), interpolation=None)
     read.optionxform = str  # type: ignore[method-assign,assignment]
-    read.read_string((MACHINE / name).read_text())
+    read.read_string((SYSTEMD / name).read_text())
     return read
 
 
@@ -84,7 +85,7 @@ def test_systemd_finds_the_instants_of_both_times_of_the_year(tmp_path: Path) ->
     (tmp_path / "python").symlink_to("/bin/true")
     units = [tmp_path / f"trading-playbook.{kind}" for kind in ("service", "timer")]
     for path in units:
-        path.write_text((MACHINE / path.name).read_text().replace("/opt/playbook/bin", str(tmp_path)))
+        path.write_text((SYSTEMD / path.name).read_text().replace("/opt/playbook/bin", str(tmp_path)))
     checked = analyzed("verify", "--man=no", *map(str, units))
     assert [line for line in checked.stderr.splitlines() if "trading-playbook" in line] == []
 

@@ -21,7 +21,7 @@ from quant_platform_kit.adapters.logs import start_logging
 from chaos.events.mutants import MUTANTS
 from chaos.killing import Killer, Plan, end_with_parent
 
-__all__ = ["IN_A_SEND", "MUTANT", "PLAN", "main"]
+__all__ = ["IN_A_SEND", "MUTANT", "PLAN", "announce", "main"]
 
 IN_A_SEND = (Point.INTENDED, Point.LEAVING, Point.ANSWERED)
 """Between the intent to send and the record of the answer."""
@@ -37,12 +37,13 @@ def main() -> None:
     if mutant := variables.get(MUTANT):
         MUTANTS[mutant]()
     killer = Killer(Plan.read(variables[PLAN]), settings.instance)
-    status = run_service(Service(sys.argv[-1]), settings, _announce, killer.reached)
+    status = run_service(Service(sys.argv[-1]), settings, announce, killer.reached)
     sys.stderr.flush()
     os._exit(status)
 
 
-def _announce(port: int) -> None:
+def announce(port: int) -> None:
+    """Tell whoever started the service its port."""
     sys.stdout.write(json.dumps({"port": port}) + "\n")
     sys.stdout.flush()
 

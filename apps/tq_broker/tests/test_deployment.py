@@ -21,6 +21,7 @@ ROOT = Path(__file__).resolve().parents[3]
 APP = ROOT / "apps" / "tq_broker"
 DEPLOY = ROOT / "scripts" / "deploy"
 CONNECT = DEPLOY / "tqsdk_broker_connect"
+SYSTEMD = DEPLOY.parents[1] / "infra" / "systemd"
 SCRIPT = DEPLOY / "build_all_images.sh"
 VERSION = "v" + tomllib.loads((APP / "pyproject.toml").read_text())["project"]["version"]
 NAMES = [role.image.removeprefix("tq_") for role in Role]
@@ -174,11 +175,11 @@ def test_compose_runs_every_service_and_asks_each_on_its_own_port() -> None:
 
 
 def test_units_start_every_service_again_and_a_target_has_all_of_them() -> None:
-    unit = (CONNECT / "systemd/tq-broker@.service").read_text().splitlines()
+    unit = (SYSTEMD / "tq-broker@.service").read_text().splitlines()
     assert "ExecStart=/opt/tq-broker/bin/tq-broker run %i" in unit
     for line in ("Restart=always", f"RestartForceExitStatus={RESTART}", "KillSignal=SIGTERM", "TimeoutStopSec=15"):
         assert line in unit
-    target = (CONNECT / "systemd/tq-broker.target").read_text().splitlines()
+    target = (SYSTEMD / "tq-broker.target").read_text().splitlines()
     wanted = [line.removeprefix("Wants=") for line in target if line.startswith("Wants=")]
     assert wanted == [f"tq-broker@{role.value}.service" for role in Role]
 

@@ -36,7 +36,7 @@ def _group(at_eof: Annotated[bool, typer.Option("--stop-at-eof", hidden=True)] =
 
 def with_all_commands() -> typer.Typer:
     """Return the command line with what people use; services are started without, as it takes memory."""
-    from event_trading_app.cli import dead_letters
+    from event_trading_app.cli import bus, dead_letters
     from event_trading_app.cli.check import check
     from event_trading_app.cli.replay import replay
     from event_trading_app.cli.up import up
@@ -44,6 +44,7 @@ def with_all_commands() -> typer.Typer:
     for command in (check, up, replay):
         app.command()(command)
     app.add_typer(dead_letters.app, name="dead-letters")
+    app.add_typer(bus.app, name="bus")
     for entry in entry_points(group=ENTRY_POINTS):
         app.add_typer(entry.load(), name=entry.name)
     return app

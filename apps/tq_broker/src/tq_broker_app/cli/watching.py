@@ -19,7 +19,7 @@ from tq_broker_app.bus.letters import count_letters
 from tq_broker_app.bus.rabbit import RabbitBus
 from tq_broker_app.cache.asking import ask_cache
 from tq_broker_app.cli.history import history_unknown
-from tq_broker_app.operations.alerts import Finding, findings, notification
+from tq_broker_app.operations.alerts import Finding, Kind, findings, notification
 from tq_broker_app.operations.looking import Look, look_at_all
 from tq_broker_app.running import calendar_of
 from tq_broker_app.settings import Settings
@@ -69,7 +69,7 @@ async def _or_blind(blind: list[Finding], name: str, read: Callable[[], Awaitabl
     try:
         return await read()
     except QuantError as error:
-        blind.append(Finding("server", name, str(error), patient=True))
+        blind.append(Finding(Kind.SERVER, name, str(error), patient=True))
         return otherwise
 
 

@@ -5,17 +5,30 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from enum import StrEnum
 
 from quant_platform_kit.domain.digests import sha256
 from quant_platform_kit.ports.notifier import Notification, Severity
 
 from tq_broker_app.operations.looking import Look
 
-__all__ = ["CALENDAR_DAYS", "Finding", "Incidents", "findings", "notification", "together"]
+__all__ = ["CALENDAR_DAYS", "Finding", "Incidents", "Kind", "findings", "notification", "together"]
 
 CALENDAR_DAYS = 90
 """An end of the calendar is told so many days before."""
 WITHOUT_TRADES = "tq_broker_orders_without_trades"
+
+
+class Kind(StrEnum):
+    """What a finding is about."""
+
+    SERVICE = "service"
+    SERVER = "server"
+    TRADES = "trades"
+    TRADING_DAY = "trading-day"
+    UNKNOWN = "unknown"
+    DEAD_LETTERS = "dead-letters"
+    CALENDAR = "calendar"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,21 +68,23 @@ def findings(
     for look in looks:
         if not look.good:
             why = f": {look.details['error']}" if "error" in look.details else ""
-            yield Finding("service", look.role.value, f"{look.role.value} is {look.phase}{why}", patient=True)
+            yield Finding(Kind.SERVICE, look.role.value, f"{look.role.value} is {look.phase}{why}", patient=True)
         if late := int(look.figures.get(WITHOUT_TRADES, 0)):
             text = f"{_counted(late, 'order')} at the end whose trades do not add up; see the log of {look.role.value}"
-            yield Finding("trades", look.role.value, text)
+            yield Finding(Kind.TRADES, look.role.value, text)
     days = {look.details["trading_day"] for look in looks if look.good and "trading_day" in look.details}
     if len(days) > 1:
-        yield Finding("trading-day", "logins", f"logins show the trading days {', '.join(sorted(days))}", patient=True)
+        yield Finding(
+            Kind.TRADING_DAY, "logins", f"logins show the trading days {', '.join(sorted(days))}", patient=True
+        )
     for order_id, why in unknown.items():
-        yield Finding("unknown", order_id, f"order {order_id} is UNKNOWN: {why}; see `tq-broker resolve`")
+        yield Finding(Kind.UNKNOWN, order_id, f"order {order_id} is UNKNOWN: {why}; see `tq-broker resolve`")
     if letters:
         text = f"{_counted(letters, 'dead letter')}; see `tq-broker dead-letters list`"
-        yield Finding("dead-letters", f"{len(str(letters))}-digits", text)
+        yield Finding(Kind.DEAD_LETTERS, f"{len(str(letters))}-digits", text)
     if (left := (calendar_ends - today).days) < CALENDAR_DAYS:
         text = f"the calendar of the exchanges ends on {calendar_ends}, in {left} days: orders after it are refused"
-        yield Finding("calendar", calendar_ends.isoformat(), text)
+        yield Finding(Kind.CALENDAR, calendar_ends.isoformat(), text)
 
 
 @dataclass(slots=True)
@@ -120,7 +135,7 @@ def together(due: Sequence[Finding]) -> list[Finding]:
 def notification(portfolio_id: str, finding: Finding, began: datetime) -> Notification:
     """Return the message to people; an UNKNOWN order is told of once for ever, others once each time they begin."""
     digest = sha256(finding.name.encode())[:16]
-    time = "" if finding.kind in ("unknown", "calendar") else f"/{began:%Y%m%dT%H%M%S}"
+    time = "" if finding.kind in (Kind.UNKNOWN, Kind.CALENDAR) else f"/{began:%Y%m%dT%H%M%S}"
     title = f"tq-broker {portfolio_id}: {finding.kind} {finding.name}"
     return Notification(
         f"tq-broker/{portfolio_id}/{finding.kind}/{digest}{time}", Severity.FAILURE, title, finding.text

@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-import gzip
-import os
-import zlib
-from collections.abc import Generator, Iterable
 from pathlib import Path
 from typing import Annotated
-from uuid import uuid4
 
 import typer
 from rich.markup import escape
 
+from quant_platform_kit.adapters.clock import SystemClock
 from quant_platform_kit.adapters.command_line import complain, print_json
+from quant_platform_kit.adapters.compressed_lines import read_lines, write_lines
 from quant_platform_kit.adapters.store_keys import is_key
 from quant_platform_kit.cli.options import JsonOption
 from quant_platform_kit.cli.output import progress
 from quant_platform_kit.cli.place import Place, PlaceOptions, ReasonOption, common_options, say
-from quant_platform_kit.domain.errors import InvalidInput, Refused
+from quant_platform_kit.domain.errors import InProgress, InvalidInput, Refused
 from quant_platform_kit.services.operate.backup import Area, BackupContent, Places, backup_lines, check_backup, restore
 from quant_platform_kit.services.operate.restarting import acknowledge, restart
 from quant_platform_kit.services.operate.verifying import verify
 
 __all__ = ["app"]
+
+PAUSE_SECONDS = 0.5
+"""Between two looks at whether workers are done."""
 
 app = typer.Typer(help="Back up, restore and verify what was recorded.", no_args_is_help=True)
 
@@ -38,13 +38,16 @@ def _group() -> None:
 def export_command(
     *,
     out: Annotated[Path, typer.Option(metavar="FILE.jsonl.gz", help="The backup; it must not exist yet.")],
+    wait: Annotated[
+        float, typer.Option(min=0, metavar="SECONDS", help="How long to wait for workers that are on an account.")
+    ] = 0.0,
     at: PlaceOptions,
     json: JsonOption = False,
 ) -> None:
     """Write every object of the store and of the reports to one file."""
     with at.open() as place:
-        _write(out, backup_lines(_places(place)))
-        content = check_backup(_lines(out), is_key)
+        _export(out, _places(place), wait)
+        content = check_backup(read_lines(out), is_key)
     if json:
         print_json(_document(out, content))
     else:
@@ -57,6 +60,9 @@ def export_command(
 def import_command(
     *,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A backup of `quant ledger export`.")],
+    halt_all: Annotated[
+        bool, typer.Option("--halt-all", help="Halt `all` too: accounts that were opened after the backup.")
+    ] = False,
     at: PlaceOptions,
     json: JsonOption = False,
 ) -> None:
@@ -65,13 +71,15 @@ def import_command(
     with at.open(new=True) as place:
         if place.account and place.account not in content.accounts:
             raise Refused(f"{file} has no account {place.account}; {_accounts(content)}")
-        restore(place.operator, _places(place), lambda: _lines(file), content)
+        restore(place.operator, _places(place), lambda: read_lines(file), content, halts_all=halt_all)
     if json:
         print_json(_document(file, content))
         return
     say(f"{file} is restored: {_counted(content)}")
     for restored in content.accounts:
         say(f"  account {restored} is halted: reconcile it, then `quant resume account {restored} --reason TEXT`")
+    if halt_all:
+        say("  all is halted: when every account is reconciled, `quant resume all --reason TEXT`")
     say(f"  it ends at {content.created_at:%Y-%m-%d %H:%M} UTC: what came later, new accounts too, is not in it")
 
 
@@ -137,6 +145,21 @@ def acknowledge_command(
         say(f"acknowledged: {escape(key)}")
 
 
+def _export(out: Path, places: Places, wait: float) -> None:
+    """Write a backup, begun anew while a worker is on an account; raises `InProgress` once the wait is over."""
+    clock = SystemClock()
+    until = clock.monotonic() + wait
+    while True:
+        try:
+            write_lines(out, backup_lines(places))
+        except InProgress:
+            if clock.monotonic() + PAUSE_SECONDS > until:
+                raise
+            clock.sleep(PAUSE_SECONDS)
+        else:
+            return
+
+
 def _places(place: Place) -> Places:
     store, reports = place.both
     return {Area.STORE: store, Area.REPORTS: reports}
@@ -163,39 +186,6 @@ def _accounts(content: BackupContent) -> str:
 
 def _checked(file: Path) -> BackupContent:
     try:
-        return check_backup(_lines(file), is_key)
+        return check_backup(read_lines(file), is_key)
     except InvalidInput as error:
         raise InvalidInput(f"{file} is no backup, or damaged: {error}") from None
-
-
-def _lines(file: Path) -> Generator[bytes]:
-    """Yield the lines of a compressed file; a damage is named by the line that cannot be read."""
-    number = 1
-    try:
-        with gzip.open(file, "rb") as content:
-            for line in content:
-                yield line
-                number += 1
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise InvalidInput(f"line {number}: {error}") from None
-    except OSError as error:
-        raise InvalidInput(f"line {number}: {error.strerror or error}") from None
-
-
-def _write(out: Path, lines: Iterable[bytes]) -> None:
-    """Write a file that appears whole or not at all, and replaces nothing."""
-    temporary = out.with_name(f".{out.name}.{uuid4().hex}")
-    try:
-        if out.exists():
-            raise InvalidInput(f"--out {out} exists already; choose another name")
-        try:
-            with temporary.open("xb") as file:
-                with gzip.GzipFile(fileobj=file, mode="wb", filename="", mtime=0) as content:
-                    content.writelines(lines)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(out)
-        finally:
-            temporary.unlink(missing_ok=True)
-    except OSError as error:
-        raise InvalidInput(f"--out {out} cannot be written: {error.strerror or error}") from error

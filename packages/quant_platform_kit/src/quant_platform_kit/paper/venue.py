@@ -23,7 +23,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,7 @@ from quant_platform_kit.domain.planning import ExecutionRules
 from quant_platform_kit.paper.accounts import ONE, Fault, VenueAccount
 from quant_platform_kit.paper.prices import Closes
 
-__all__ = ["Fault", "PaperVenue", "main"]
+__all__ = ["Fault", "PaperVenue", "funding", "main"]
 
 _ORDER = TypeAdapter(Order)
 
@@ -381,6 +381,18 @@ def _at_end(stop: asyncio.Event) -> None:
         asyncio.get_running_loop().remove_reader(STANDARD_INPUT)
 
 
+def funding(text: str) -> tuple[str, Decimal]:
+    """Read ``ID=CASH``, an account and what it begins with."""
+    account, _, cash = text.partition("=")
+    try:
+        amount = Decimal(cash)
+    except InvalidOperation:
+        amount = Decimal("NaN")
+    if not account or not amount.is_finite() or amount <= 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not ID=CASH with more than 0, such as PAPER-1=100000")
+    return account, amount
+
+
 def main() -> None:
     """Run the venue until SIGTERM."""
     parser = argparse.ArgumentParser(prog="paper_venue", description="A paper broker on a loopback port.")
@@ -390,11 +402,16 @@ def main() -> None:
     parser.add_argument("--delay", type=float, default=0.1, help="seconds of a delayed accept or late fill")
     parser.add_argument("--prices", type=Path, help="price file to quote closes from")
     parser.add_argument("--price-field", default="adj_close", help="close or adj_close")
+    parser.add_argument(
+        "--account", type=funding, action="append", default=[], metavar="ID=CASH", help="open it unless it is there"
+    )
     parser.add_argument("--stop-at-eof", action="store_true", help="stop when standard input ends")
     arguments = parser.parse_args()
     closes = Closes(arguments.prices, arguments.price_field) if arguments.prices else None
     dedupe = arguments.dedupe == "on"
     venue = PaperVenue(arguments.folder, dedupe=dedupe, delay=arguments.delay, rules=ExecutionRules(), closes=closes)
+    for account, cash in arguments.account:
+        venue.handle({"op": "fund", "account": account, "cash": str(cash)})
     asyncio.run(_serve(venue, arguments.port, stop_at_eof=arguments.stop_at_eof))
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 from pathlib import Path
-from threading import Barrier
+from threading import Barrier, Timer
 from typing import Any
 
 import pytest
@@ -204,7 +204,10 @@ def test_an_account_that_was_resumed_before_its_backup_is_halted_after_the_resto
     assert halts(FileStore(empty / "store")).on() == {f"account-{account}"}
 
 
-def test_every_account_is_halted_before_its_first_object_is_there(book: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("halts_all", [False, True])
+def test_every_account_is_halted_before_its_first_object_is_there(
+    book: Path, tmp_path: Path, *, halts_all: bool
+) -> None:
     places = {Area.STORE: FileStore(book / "store"), Area.REPORTS: FileStore(book / "reports")}
     lines = list(backup_lines(places))
     account = read_account(book).book.account_id
@@ -212,13 +215,14 @@ def test_every_account_is_halted_before_its_first_object_is_there(book: Path, tm
     class Watched(FileStore):
         def create(self, key: str, data: bytes) -> int:
             if not key.startswith(("halts/", "audit/")):
-                assert halts(store).on() == {f"account-{account}"}
-                assert [e.command for e in audit_entries(store)] == ["ledger import", "halt"]
+                assert halts(store).on() == {f"account-{account}", *(["all"] if halts_all else [])}
+                assert [e.command for e in audit_entries(store)] == ["ledger import", *["halt"] * (1 + halts_all)]
             return super().create(key, data)
 
     store = Watched(tmp_path / "store")
     restored = {Area.STORE: store, Area.REPORTS: Watched(tmp_path / "reports")}
-    restore(Operator(store, SystemClock(), "mira"), restored, lambda: lines, check_backup(lines, is_key))
+    operator, found = Operator(store, SystemClock(), "mira"), check_backup(lines, is_key)
+    restore(operator, restored, lambda: lines, found, halts_all=halts_all)
 
 
 def test_a_service_that_waits_for_its_ledger_is_in_nobodys_way(quant: Quant, empty: Path, backup: Path) -> None:
@@ -378,6 +382,16 @@ def test_while_a_worker_is_on_an_account_it_is_not_exported(quant: Quant, book: 
     assert list(Path.cwd().iterdir()) == []
     lease.release()
     assert quant("ledger", "export", "--book", book, "--out", "x.jsonl.gz").code == 0
+
+
+def test_an_export_waits_for_a_worker_that_is_on_an_account(quant: Quant, book: Path) -> None:
+    account = read_account(book).book.account_id
+    lease = AccountLease.acquire(FileStore(book / "store"), account, "worker 7", LeaseTerms(), SystemClock())
+    gone = Timer(0.3, lease.release)
+    gone.start()
+    assert quant("ledger", "export", "--book", book, "--out", "x.jsonl.gz", "--wait", "20").code == 0
+    gone.join()
+    assert [path.name for path in Path.cwd().iterdir()] == ["x.jsonl.gz"]
 
 
 def test_an_export_that_a_run_overtook_is_thrown_away(book: Path) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from quant_platform_kit.services.observe.prometheus import Rule, rules_file
+
 from trading_playbook.observe.bounds import BOUNDS, Bound
 from trading_playbook.observe.exposition import GAUGES, Gauge, metric_of
 
-__all__ = ["alert_of", "log_metrics", "policies", "prometheus_rules"]
+__all__ = ["alert_of", "log_metrics", "policies", "prometheus_rules", "rule_of"]
 
 LINE = 'jsonPayload.event="figures" AND (resource.type="cloud_run_revision" OR resource.type="cloud_run_job")'
 """Which lines of the log hold figures."""
@@ -21,8 +23,16 @@ def alert_of(bound: Bound) -> str:
 
 def prometheus_rules() -> str:
     """Return the rules as a file of Prometheus."""
-    head = "# Made from trading_playbook.observe.bounds by scripts/generate_playbook_alerts.py.\n"
-    return f"{head}groups:\n  - name: playbook\n    rules:\n" + "".join(_rule(bound) for bound in BOUNDS)
+    made = "Made from trading_playbook.observe.bounds by scripts/generate_playbook_alerts.py."
+    return rules_file("playbook", (rule_of(bound) for bound in BOUNDS), made)
+
+
+def rule_of(bound: Bound) -> Rule:
+    """Return the rule of a bound."""
+    metric = metric_of(bound.figure)
+    summary = f"{{{{ $labels.symbol }}}}: {bound.what}"
+    description = f"{metric} is {{{{ $value }}}}, at most {bound.most:g}"
+    return Rule(alert_of(bound), f"{metric} > {bound.most:g}", summary, description)
 
 
 def log_metrics() -> list[dict[str, Any]]:
@@ -37,18 +47,6 @@ def policies() -> list[dict[str, Any]]:
     tells once a day, and closes a week after the last line above the bound.
     """
     return [_policy(bound) for bound in BOUNDS]
-
-
-def _rule(bound: Bound) -> str:
-    metric = metric_of(bound.figure)
-    return (
-        f"      - alert: {alert_of(bound)}\n"
-        f"        expr: {metric} > {bound.most:g}\n"
-        f"        labels:\n          severity: critical\n"
-        f"        annotations:\n"
-        f'          summary: "{{{{ $labels.symbol }}}}: {bound.what}"\n'
-        f'          description: "{metric} is {{{{ $value }}}}, at most {bound.most:g}"\n'
-    )
 
 
 def _log_metric(gauge: Gauge) -> dict[str, Any]:

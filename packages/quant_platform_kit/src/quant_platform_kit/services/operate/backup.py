@@ -224,8 +224,15 @@ def _checked_key(
     return found.area, found.key
 
 
-def restore(operator: Operator, places: Places, lines: Lines, content: BackupContent) -> None:
+def restore(
+    operator: Operator, places: Places, lines: Lines, content: BackupContent, *, halts_all: bool = False
+) -> None:
     """Write a checked backup into an empty place, and halt every account of it before its first object.
+
+    Parameters
+    ----------
+    halts_all
+        Whether ``all`` is halted as well: accounts that were opened after the backup, which is silent about them.
 
     Raises
     ------
@@ -242,8 +249,8 @@ def restore(operator: Operator, places: Places, lines: Lines, content: BackupCon
     operator.audit("ledger import", why, created_at=content.created_at, sha256=content.sha256)
     for found in _objects(lines, content, halting=True):
         _put(places[found.area], found)
-    for account in content.accounts:
-        scope = f"account-{account}"
+    scopes = [*(["all"] if halts_all else []), *(f"account-{account}" for account in content.accounts)]
+    for scope in scopes:
         halts(operator.store).command(operator, "halt", scope, why, on=True, scope=scope)
     for found in _objects(lines, content, halting=False):
         _put(places[found.area], found)
