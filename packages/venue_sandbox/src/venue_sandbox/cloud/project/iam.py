@@ -48,6 +48,7 @@ class IamApi:
             web.post(ROLES, self.create_role, name="create_role"),
             web.get(ROLE, self.get_role, name="get_role"),
             web.patch(ROLE, self.patch_role, name="update_role"),
+            web.post("/v1/permissions:queryTestablePermissions", self.permissions, name="permissions"),
         ]
 
     async def list_accounts(self, request: web.Request) -> web.Response:
@@ -111,6 +112,11 @@ class IamApi:
         after: Document = {**before, **{name: changes[name] for name in named if name in changes}}
         after["etag"] = changes.get("etag", before["etag"])
         return web.json_response(self._shelf.put("role", _role(request), after))
+
+    async def permissions(self, request: web.Request) -> web.Response:
+        """Return the permissions that roles may have with a reservation; here there is none of that kind."""
+        checked(await json_object(request), "the request", {"fullResourceName": str, "pageSize": int, "pageToken": str})
+        return web.json_response({"permissions": []})
 
     def _account(self, request: web.Request) -> str:
         """Return the name of an account that is there, whatever project the request says."""

@@ -31,8 +31,10 @@ def read_job(document: object) -> Document:
     execution = members(members(job.get("spec"), "spec", {"template"}).get("template"), "spec.template", None)
     spec = members(execution.get("spec"), "spec.template.spec", {"parallelism", "taskCount", "template"})
     place = "spec.template.spec.template.spec"
-    served = {"containers", "volumes", "maxRetries", "timeoutSeconds", "serviceAccountName"}
+    served = {"containers", "volumes", "maxRetries", "timeoutSeconds", "serviceAccountName", "nodeSelector"}
     task = members(members(spec.get("template"), "spec.template.spec.template", {"spec"}).get("spec"), place, served)
+    if task.get("nodeSelector"):
+        raise unserved(f"{place}.nodeSelector is not served.")
     annotations = _annotations(metadata) | _annotations(
         members(execution.get("metadata"), "spec.template.metadata", None)
     )

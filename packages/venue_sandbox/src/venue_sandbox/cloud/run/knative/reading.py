@@ -104,6 +104,10 @@ def container_of(value: object, place: int, aliases: dict[str, str]) -> Document
     path = f"spec.template.spec.containers[{place}]"
     made = dict(members(value, path, None))
     made["env"] = [_variable(each, f"{path}.env[{n}]", aliases) for n, each in enumerate(items(made, "env"))]
+    if resources := dict(members(made.get("resources"), f"{path}.resources", {"limits", "requests"})):
+        if resources.pop("requests", None):
+            raise unserved(f"{path}.resources.requests is not served.")
+        made["resources"] = resources
     made["ports"] = [
         {name: value for name, value in members(each, f"{path}.ports", None).items() if name != "protocol"}
         for each in items(made, "ports")
