@@ -240,7 +240,7 @@ def _operation(request: web.Request) -> str:
     place = request.match_info.route.resource
     where = "" if place is None else place.canonical
     table: Mapping[tuple[str, str], str] = {
-        ("POST", BUCKETS): "bucket",
+        ("POST", BUCKETS): "create_bucket",
         ("GET", BUCKETS): "buckets",
         ("GET", BUCKETS + "/{bucket}"): "bucket",
         ("PATCH", BUCKETS + "/{bucket}"): "update_bucket",
