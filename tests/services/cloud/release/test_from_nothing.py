@@ -73,6 +73,13 @@ class Project:
         secrets = {"groups": {"readers": [SERVICE]}}
         return str(write_variables(file, services={SERVICE: service}, secrets=secrets, emails=["ana@example.com"]))
 
+    def commit(self, path: str, text: str) -> None:
+        git = self.services.git
+        (git.root / path).write_text(text)
+        git.run("add", "--all")
+        git.commit_staged("The bundle goes on through the service")
+        git.run("push", "--quiet", "origin", "main")
+
     def gcloud(self, *words: str, given: str = "") -> str:
         done = subprocess.run(
             [GCLOUD or "", *words, "--project", PROJECT],
@@ -87,12 +94,19 @@ class Project:
         return done.stdout
 
 
-def _bundle(folder: Path) -> str:
-    """Return the bundle: as bootstrap makes the service, but for the profile and that it sends orders."""
+def _bundle(more: str = "") -> str:
+    """Return a bundle of the service, which ends at its image unless there is more."""
     packages = "".join(f'{name} = "{version}"\n' for name, version in TARGET.items())
     return (
         f'name = "{BUNDLE}"\nplatforms = ["{APP}"]\n\n[packages]\n{packages}\n[services.{SERVICE}]\n'
         f'platform = "{APP}"\nregion = "{REGION}"\nproject = "{PROJECT}"\nimage = "registry.invalid/rehearsal/{APP}"\n'
+        f"{more}"
+    )
+
+
+def _moving() -> str:
+    """Return the same with the service as bootstrap makes it, but for the profile and that it sends orders."""
+    return _bundle(
         f'profile = "{AFTER}"\nschedule = "{SERVICE}-run"\nflags = {{ IBKR_DRY_RUN_ONLY = "false" }}\n'
         f'service_account = "{SERVICE}-job@{PROJECT}.iam.gserviceaccount.com"\n'
         f'audience = "https://{SERVICE}.{PROJECT}.internal"\nstore = "gs://{PROJECT}-ledger/ledger"\n'
@@ -118,7 +132,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[Projec
     monkeypatch.delenv("STORE_URL", raising=False)
     git = copy_of(ROOT, tmp_path / "work")
     _without_tests(git)
-    make_origin(git, tmp_path / "origin.git", _bundle(tmp_path))
+    make_origin(git, tmp_path / "origin.git", _bundle())
     with (
         Server("venue_sandbox.cloud.project") as around,
         Server("venue_sandbox.cloud.storage", "--write-interval", "0") as storage,
@@ -132,7 +146,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[Projec
 
 def test_from_an_empty_project_to_a_service_that_trades(project: Project) -> None:
     services, emulators = project.services, project.emulators
-    apply(services.options(), BUNDLE, until="image")
+    apply(services.options(), BUNDLE)
     journal = Journal(open_store(f"file://{project.folder}/store"), "demo")
     (image,) = (one.reference for one in journal.images())
     project.gcloud("secrets", "create", "groups", "--replication-policy", "automatic")
@@ -151,7 +165,8 @@ def test_from_an_empty_project_to_a_service_that_trades(project: Project) -> Non
     with Triggers(emulators.scheduler, {SERVICE: job}, begin, 0.1) as triggers:
         triggers.wait_for(SERVICE, lambda found: any(one.outcome == "dry_run" for one in found), 0.0, 60)
         assert services.venues.sent(APP) == []
-        apply(services.options(), BUNDLE, resume=True)
+        project.commit(f"release/bundles/{BUNDLE}.toml", _moving())
+        apply(services.options(), BUNDLE)
         witness = Witness(services, triggers)
         traded = witness.traded_once(SERVICE, Mark(0.0, ()))
     assert {one.side for one in traded} == {"BUY"}
