@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-__all__ = ["APPS", "FOLDER", "App", "Retries"]
+__all__ = ["APPS", "FOLDER", "SECRET_SETTINGS", "App", "Retries"]
 
 FOLDER = Path(__file__).resolve().parents[2] / "deploy" / "gcp"
 
@@ -58,3 +58,5 @@ def _app(name: str, document: dict[str, Any]) -> App:
 APPS: Mapping[str, App] = {
     name: _app(name, document) for name, document in json.loads((FOLDER / "apps.json").read_text("utf-8")).items()
 }
+SECRET_SETTINGS = frozenset[str](json.loads((FOLDER / "secret-settings.json").read_text("utf-8")))
+"""Variables that are secret: none of them is ever given as it is, since calls and states show what is."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
-from gcp.apps import APPS, App
+from gcp.apps import APPS, SECRET_SETTINGS, App
 
 __all__ = ["Bucket", "Budget", "Refused", "Secret", "Service", "Site", "Snapshots", "read_site"]
 
@@ -270,6 +270,8 @@ def _service(values: _Values, name: str, project: str) -> Service:
         raise Refused(f"{values.path}.app is {app!r}; write one of {', '.join(APPS)}")
     settings, secrets = values.texts("settings", VALUE), values.texts("secrets", REFERENCE)
     own = APPS[app].settings
+    if plain := sorted(SECRET_SETTINGS & set(settings)):
+        raise Refused(f"{values.path}.settings: {plain[0]} is a secret; write it under secrets, as SECRET:VERSION")
     if twice := sorted(set(settings) & set(secrets) | (set(settings) | set(secrets)) & set(own)):
         raise Refused(f"{values.path} sets {twice[0]} twice; deploy/gcp/apps.json has it, or take one of the two away")
     if missing := sorted(set(APPS[app].needs) - set(settings) - set(secrets)):

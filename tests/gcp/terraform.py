@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,11 @@ from .expressions import Reader, Scope, evaluate
 
 META = frozenset({"__is_block__", "__comments__", "for_each", "depends_on", "lifecycle", "dynamic"})
 NUMBER = "PROJECT_NUMBER"
+
+
+@cache
+def _parsed(text: str) -> dict[str, Any]:
+    return hcl2.loads(text)
 
 
 class Instance:
@@ -56,16 +61,11 @@ class Plan:
 
     def __init__(self, folder: Path, given: Mapping[str, Any]) -> None:
         self.folder = folder
-        self.files = {path.name: self._read(path) for path in sorted(folder.glob("*.tf"))}
+        self.files = {path.name: _parsed(path.read_text("utf-8")) for path in sorted(folder.glob("*.tf"))}
         declared = self._merged("variable")
         self.variables = {name: self._variable(name, body, given) for name, body in declared.items()}
         self.unknown = set(given) - set(declared)
         self._locals = {name: text for body in self._all("locals") for name, text in body.items()}
-
-    @staticmethod
-    def _read(path: Path) -> dict[str, Any]:
-        with path.open(encoding="utf-8") as file:
-            return hcl2.load(file)
 
     def _all(self, kind: str) -> Iterator[Any]:
         for document in self.files.values():

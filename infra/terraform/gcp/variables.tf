@@ -44,6 +44,14 @@ variable "services" {
     ])
     error_message = "An image is named by digest, REPOSITORY@sha256:..., as `release status` shows it."
   }
+
+  validation {
+    condition = alltrue([
+      for service in values(var.services) :
+      length(setintersection(keys(service.settings), jsondecode(file("${path.module}/../../../deploy/gcp/secret-settings.json")))) == 0
+    ])
+    error_message = "A setting that is secret stands under secrets, as SECRET:VERSION; deploy/gcp/secret-settings.json names them."
+  }
 }
 
 variable "secrets" {

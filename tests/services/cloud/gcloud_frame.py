@@ -97,7 +97,7 @@ def bootstrap(environment: Mapping[str, str], *words: str) -> subprocess.Complet
         env=dict(environment),
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=900,
         check=False,
     )
 
