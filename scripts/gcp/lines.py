@@ -28,8 +28,8 @@ def no_image(name: str, app: str) -> str:
     """Return what is said of a service or job that has no image yet."""
     where = "snapshots.image" if app == "snapshot_pipelines" else f"services.{name}.image"
     return (
-        f"{name} has no image: run `release apply BUNDLE` with a bundle that ends at images, {app} among its platforms; "
-        f"write the digest that `release status BUNDLE` shows as {where}, and run this again"
+        f"{name} has no image: run `release apply BUNDLE` with a bundle that ends at images, {app} among its "
+        f"platforms; write the digest that `release status BUNDLE` shows as {where}, and run this again"
     )
 
 

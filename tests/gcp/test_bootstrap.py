@@ -162,48 +162,65 @@ def test_a_call_that_fails_otherwise_is_told_with_what_google_said(double: Doubl
     assert "RESOURCE_EXHAUSTED: Quota exceeded" in done.stderr
 
 
-@pytest.mark.parametrize(
-    ("changes", "said"),
-    [
-        ({"project": "Ours"}, "project is 'Ours'"),
-        ({"operatos": []}, "operatos is not known"),
-        ({"operators": ["ana@example.com"]}, "operators has 'ana@example.com'"),
-        ({"reports": {"bucket": "b-b", "location": "EU", "retention_days": 0}}, "reports.retention_days is 0"),
-        ({"reports": {"bucket": "example-project-ledger", "location": "EU", "retention_days": 1}}, "two buckets"),
-        ({"secrets": {}}, "write ibkr-example among the readers of secrets.example-groups"),
-        ({"secrets": {"example-groups": {"readers": ["ibkr-exampel"]}}}, "secrets.example-groups names ibkr-exampel"),
-        ({"services": {"ibkr": {"app": "ibkr"}}}, "services.ibkr: write a name that fits"),
-    ],
-)
-def test_what_cannot_be_meant_is_one_line_and_no_call(
-    changes: dict[str, Any], said: str, double: Double, tmp_path: Path
-) -> None:
-    done = double.run(variables(tmp_path, **changes))
+PROJECTS: list[tuple[dict[str, Any], str]] = [
+    ({"project": "Ours"}, "project is 'Ours'"),
+    ({"operatos": []}, "operatos is not known"),
+    ({"operators": ["ana@example.com"]}, "operators has 'ana@example.com'"),
+    ({"reports": {"bucket": "b-b", "location": "EU", "retention_days": 0}}, "reports.retention_days is 0"),
+    ({"reports": {"bucket": "example-project-ledger", "location": "EU", "retention_days": 1}}, "two buckets"),
+    ({"secrets": {}}, "write ibkr-example among the readers of secrets.example-groups"),
+    ({"secrets": {"example-groups": {"readers": ["ibkr-exampel"]}}}, "secrets.example-groups names ibkr-exampel"),
+    ({"services": {"ibkr": {"app": "ibkr"}}}, "services.ibkr: write a name that fits"),
+]
+SERVICES: list[tuple[dict[str, Any], str]] = [
+    ({"app": "paper"}, "services.ibkr-example.app is 'paper'; write one of ibkr, schwab, longbridge, alpaca"),
+    ({"image": "ibkr:latest"}, "services.ibkr-example.image is 'ibkr:latest'"),
+    ({"settings": {}}, "services.ibkr-example lacks STRATEGY_PROFILE"),
+    ({"settings": {"STRATEGY_PROFILE": "p", "IBKR_DRY_RUN_ONLY": "false"}}, "sets IBKR_DRY_RUN_ONLY twice"),
+    ({"settings": {"STRATEGY_PROFILE": "a|b"}}, "write a text that fits"),
+    ({"settings": {"STRATEGY_PROFILE": "p", "NOTIFY_URLS": "json://x"}}, "NOTIFY_URLS is a secret"),
+    ({"secrets": {"IB_ACCOUNT_GROUP_CONFIG": "example-groups:latest"}}, "example-groups:latest"),
+    ({"schedule": "45 15"}, "services.ibkr-example.schedule is '45 15'"),
+]
+EACH_FILE = """
+import sys
+from pathlib import Path
+from gcp.variables import Refused, read_site
+for name in sys.argv[1:]:
+    try:
+        read_site(Path(name))
+        print("taken")
+    except Refused as error:
+        print(error)
+"""
+
+
+def test_what_cannot_be_meant_is_one_line_that_names_it(tmp_path: Path) -> None:
+    service = read_variables(EXAMPLE)["services"]["ibkr-example"]
+    cases = [*PROJECTS, *(({"services": {"ibkr-example": {**service, **change}}}, said) for change, said in SERVICES)]
+    paths: list[str] = []
+    for number, (changes, _) in enumerate(cases):
+        (tmp_path / str(number)).mkdir()
+        paths.append(str(variables(tmp_path / str(number), **changes)))
+    environment = {"PYTHONPATH": str(ROOT / "scripts"), "PATH": os.environ["PATH"]}
+    told = subprocess.run(
+        [sys.executable, "-c", EACH_FILE, *paths, str(variables(tmp_path))],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    ).stdout.splitlines()
+    assert told[-1] == "taken"
+    assert len(told) == len(cases) + 1
+    assert [(said, line) for (_, said), line in zip(cases, told, strict=False) if said not in line] == []
+
+
+def test_a_file_that_cannot_be_meant_ends_before_any_call(double: Double, tmp_path: Path) -> None:
+    done = double.run(variables(tmp_path, project="Ours"))
     assert (done.returncode, done.stdout, double.calls()) == (1, "", [])
+    assert done.stderr.startswith("bootstrap.sh: project is 'Ours'; write")
     assert len(done.stderr.splitlines()) == 1
-    assert said in done.stderr
-
-
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        ({"app": "paper"}, "services.ibkr-example.app is 'paper'; write one of ibkr, schwab, longbridge, alpaca"),
-        ({"image": "ibkr:latest"}, "services.ibkr-example.image is 'ibkr:latest'"),
-        ({"settings": {}}, "services.ibkr-example lacks STRATEGY_PROFILE"),
-        ({"settings": {"STRATEGY_PROFILE": "p", "IBKR_DRY_RUN_ONLY": "false"}}, "sets IBKR_DRY_RUN_ONLY twice"),
-        ({"settings": {"STRATEGY_PROFILE": "a|b"}}, "write a text that fits"),
-        ({"settings": {"STRATEGY_PROFILE": "p", "NOTIFY_URLS": "json://x"}}, "NOTIFY_URLS is a secret"),
-        ({"secrets": {"IB_ACCOUNT_GROUP_CONFIG": "example-groups:latest"}}, "example-groups:latest"),
-        ({"schedule": "45 15"}, "services.ibkr-example.schedule is '45 15'"),
-    ],
-)
-def test_a_service_that_cannot_be_meant_is_refused(
-    change: dict[str, Any], said: str, double: Double, tmp_path: Path
-) -> None:
-    service = {**read_variables(EXAMPLE)["services"]["ibkr-example"], **change}
-    done = double.run(variables(tmp_path, services={"ibkr-example": service}))
-    assert (done.returncode, done.stdout, double.calls()) == (1, "", [])
-    assert said in done.stderr
 
 
 def test_what_a_page_calls_secret_is_no_plain_setting_anywhere() -> None:
