@@ -20,10 +20,10 @@ from quant_release.demo.cloud import REGION, Cloud
 from quant_release.demo.services import Services, services_on_this_machine
 from quant_release.demo.triggers import Triggers
 from quant_release.demo.venues import ACCOUNT
-from quant_release.demo.witness import Mark, Witness
+from quant_release.demo.witness import Witness
 from quant_release.inspect.drift import drifts
 from quant_release.repository.git import Git
-from quant_release.run.apply import apply
+from quant_release.run.apply import Watching, apply
 from quant_release.run.journal import Journal
 from quant_release.run.opening import read_release
 from quant_release.settings import settings_of
@@ -163,13 +163,13 @@ def test_from_an_empty_project_to_a_service_that_trades(project: Project) -> Non
     job = f"projects/{PROJECT}/locations/{REGION}/jobs/{SERVICE}-run"
     begin = services.venues.clock.now() - timedelta(minutes=5)
     with Triggers(emulators.scheduler, {SERVICE: job}, begin, 0.1) as triggers:
-        triggers.wait_for(SERVICE, lambda found: any(one.outcome == "dry_run" for one in found), 0.0, 60)
-        assert services.venues.sent(APP) == []
+        triggers.wait_for(SERVICE, lambda found: any(one.outcome == "completed" for one in found), 0.0, 60)
+        assert services.venues.sent(APP) == []  # a dry run
         project.commit(f"release/bundles/{BUNDLE}.toml", _moving())
-        apply(services.options(), BUNDLE)
         witness = Witness(services, triggers)
-        traded = witness.traded_once(SERVICE, Mark(0.0, ()))
-    assert {one.side for one in traded} == {"BUY"}
+        apply(services.options(), BUNDLE, watching=Watching(witness))
+        traded = witness.traded_once(SERVICE)
+    assert {one.side.lower() for one in traded} == {"buy"}
     assert services.version(SERVICE)["profile"] == AFTER
     assert drifts(read_release(services.options(), BUNDLE)) == []
 
