@@ -20,7 +20,6 @@ PARENT = "projects/house/locations/us-central1"
 JOB = f"{PARENT}/jobs/nightly"
 WORKS, FAILS = (f"registry.invalid/jobs@sha256:{letter * 64}" for letter in "ab")
 TRIGGER = "nightly-job@house.iam.gserviceaccount.com"
-ORDER = "$0"
 
 
 @pytest.fixture
@@ -77,7 +76,7 @@ def test_a_job_with_volumes_is_kept_and_not_run(jobs: run_v2.JobsClient) -> None
     [({"max_retries": 11}, "from 0 to 10"), ({"timeout": {"seconds": 700_000}}, "604800s at most")],
 )
 def test_a_job_that_cannot_be_meant_is_refused(jobs: run_v2.JobsClient, task: dict[str, Any], said: str) -> None:
-    with pytest.raises(answers.InvalidArgument, match=said):
+    with pytest.raises(answers.BadRequest, match=said):
         make(jobs, WORKS, **task)
 
 
