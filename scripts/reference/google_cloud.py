@@ -25,15 +25,15 @@ def page() -> str:
         "\n\n".join(
             (
                 "# Roles at Google",
-                "Generated from the code by `scripts/generate_reference.py`; the repository's check fails when it is out "
-                "of date. How a project is made is in [its own page](../../infra/terraform/gcp/README.md).",
+                "Generated from the code by `scripts/generate_reference.py`; the repository's check fails when it is "
+                "out of date. How a project is made is in [its own page](../../infra/terraform/gcp/README.md).",
                 "## Who may what",
                 table(("on", "role", "who", "the call that needs it"), given),
                 "Roles of the project's own:",
                 table(("role", "permissions"), own),
                 "## Who makes a project",
-                "What whoever runs `scripts/gcp/bootstrap.sh` or Terraform needs; an owner of the project has all of it but "
-                "the budget's.",
+                "What whoever runs `scripts/gcp/bootstrap.sh` or Terraform needs; an owner of the project has all of "
+                "it but the budget's.",
                 table(("role", "for"), _makers(site)),
             )
         )

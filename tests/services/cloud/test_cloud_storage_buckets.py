@@ -54,16 +54,16 @@ def test_a_retention_period_would_stop_leases_and_versions_with_soft_delete_do_n
     held.patch()
     endpoint = f"http://127.0.0.1:{server.port}"
     free = open_store("gs://free/ledger", endpoint=endpoint)
-    free.replace("leases/a", free.create("leases/a", b"1"), b"2")
+    free.replace("leases/a", b"2", free.create("leases/a", b"1"))
     stopped = open_store("gs://held/ledger", endpoint=endpoint)
     generation = stopped.create("leases/a", b"1")
     with pytest.raises(StoreError, match="retention"):
-        stopped.replace("leases/a", generation, b"2")
+        stopped.replace("leases/a", b"2", generation)
     with pytest.raises(answers.Forbidden, match="retention policy"):
         held.blob("ledger/leases/a").delete()
     held.retention_period = None
     held.patch()
-    stopped.replace("leases/a", generation, b"2")
+    stopped.replace("leases/a", b"2", generation)
 
 
 @pytest.mark.parametrize("seconds", [3600, 91 * 86_400])

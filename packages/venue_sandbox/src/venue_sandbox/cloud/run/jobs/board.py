@@ -17,7 +17,7 @@ from venue_sandbox.cloud.run.instances import Instances
 from venue_sandbox.cloud.run.jobs.fields import filled
 from venue_sandbox.cloud.run.jobs.records import Execution, Job
 from venue_sandbox.cloud.run.operations import Operation, Operations
-from venue_sandbox.cloud.run.records import READY, Condition, fresh_version
+from venue_sandbox.cloud.run.records import EXIT, READY, Condition, fresh_version
 from venue_sandbox.cloud.run.specs import check_names
 
 __all__ = ["Jobs"]
@@ -138,7 +138,9 @@ class Jobs:
                 condition = READY
                 break
             said = f"The container exited with an error: exit status {code}."
-            condition = Condition(ready=False, message=f"Task {execution.id}-task0 failed with message: {said}")
+            condition = Condition(
+                ready=False, message=f"Task {execution.id}-task0 failed with message: {said}", reason=EXIT
+            )
         execution.settle(condition, self._now())
         operation.end(None if condition.ready else (10, condition.message))
 
