@@ -238,3 +238,20 @@ def test_what_a_page_calls_secret_is_no_plain_setting_anywhere() -> None:
     ours = {name for app in apps.values() for name in app["settings"]}
     listed = set(json.loads((ROOT / "deploy" / "gcp" / "secret-settings.json").read_text()))
     assert marked - ours == listed
+
+
+def test_a_service_that_is_there_is_left_to_the_release_whatever_it_runs(tmp_path: Path) -> None:
+    """One that has never been ready is made again: its first revision could not start."""
+    snippet = """
+import sys
+from pathlib import Path
+from gcp.running import services
+from gcp.variables import read_site
+(need,) = services(read_site(Path(sys.argv[1])))
+ready = {"status": {"latestReadyRevisionName": "ibkr-example-00007-run", "url": "https://x"}}
+print([len(need.missing([found])) for found in (None, {"status": {}}, ready)])
+"""
+    environment = {"PYTHONPATH": str(ROOT / "scripts"), "PATH": os.environ["PATH"]}
+    command = [sys.executable, "-c", snippet, variables(tmp_path)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout == "[1, 1, 0]\n"
