@@ -13,9 +13,9 @@ BIN := .venv/bin
 SYNC := $(UV) sync --frozen --inexact --no-default-groups
 
 TERRAFORM_COPY := .cache/terraform
-VALIDATE = rm -rf $(TERRAFORM_COPY) && mkdir -p .cache && cp -R infra/terraform/gcp $(TERRAFORM_COPY) && \
-	terraform -chdir=$(TERRAFORM_COPY) init -backend=false -input=false -plugin-dir="$(abspath $(TERRAFORM_PLUGINS))" && \
-	terraform -chdir=$(TERRAFORM_COPY) validate
+VALIDATE = rm -rf $(TERRAFORM_COPY) && mkdir -p $(TERRAFORM_COPY) && cp -R deploy infra $(TERRAFORM_COPY) && \
+	cd $(TERRAFORM_COPY)/infra/terraform/gcp && \
+	terraform init -backend=false -input=false -plugin-dir="$(abspath $(TERRAFORM_PLUGINS))" && terraform validate
 
 export UV_CACHE_DIR := $(CURDIR)/.cache/uv
 export UV_PYTHON_INSTALL_DIR := $(CURDIR)/.tools/python

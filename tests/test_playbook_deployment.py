@@ -1,25 +1,20 @@
-"""How the playbook is run each day: crontabs, units and the lines for Google Cloud, read as the machines read them."""
+"""How the playbook is run each day: crontabs, units and alerts, read as the machines read them."""
 
 from __future__ import annotations
 
 import configparser
 import os
-import shlex
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+from google.cloud import monitoring_v3
+from google.protobuf.json_format import ParseError
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 MACHINE = CHECKOUT / "deploy" / "playbook" / "machine"
 SYSTEMD = CHECKOUT / "infra" / "systemd"
-SCRIPT = CHECKOUT / "scripts" / "deploy" / "playbook.sh"
-GIVEN = {
-    "PROJECT": "ours",
-    "IMAGE": f"us-central1-docker.pkg.dev/ours/services/alpaca@sha256:{64 * 'a'}",
-    "BUCKET": "b",
-}
 
 
 def crontab(name: str) -> tuple[dict[str, str], list[str], str]:
@@ -90,82 +85,13 @@ def test_systemd_finds_the_instants_of_both_times_of_the_year(tmp_path: Path) ->
     assert [line for line in checked.stderr.splitlines() if "trading-playbook" in line] == []
 
 
-def deploy(*words: str, **given: str) -> subprocess.CompletedProcess[str]:
-    environment = {"PATH": os.environ["PATH"], **given}
-    return subprocess.run([SCRIPT, *words], env=environment, capture_output=True, text=True, check=False, timeout=30)
-
-
-def options(line: str) -> dict[str, str]:
-    """Return the options of a line with their values."""
-    words = shlex.split(line)
-    pairs = zip(words, [*words[1:], ""], strict=True)
-    return {name: "" if value.startswith("--") else value for name, value in pairs if name.startswith("--")}
-
-
-def variables(given: str) -> dict[str, str]:
-    """Return variables as gcloud reads them: split at the character between two carets, whatever stands there."""
-    _, delimiter, rest = given.split("^", 2)
-    return dict(pair.split("=", 1) for pair in rest.split(delimiter))
-
-
-def test_a_dry_run_prints_the_service_and_its_job_and_no_key() -> None:
-    done = deploy("--dry-run", **GIVEN)
-    assert (done.returncode, done.stderr) == (0, "")
-    service, binding, job = done.stdout.splitlines()
-    assert service.startswith("gcloud run deploy trading-playbook ")
-    told = options(service)
-    assert (told["--region"], told["--memory"], told["--timeout"]) == ("us-central1", "1Gi", "600s")
-    assert "--no-allow-unauthenticated" in told
-    assert told["--set-secrets"] == "ALPACA_API_KEY=alpaca-api-key:1,ALPACA_SECRET_KEY=alpaca-secret-key:1"
-    assert "KEY" not in told["--set-env-vars"]
-    assert variables(told["--set-env-vars"]) == {
-        "GCS_BUCKET": GIVEN["BUCKET"],
-        "STORE_URL": f"gs://{GIVEN['BUCKET']}/store",
-        "ALPACA_PAPER": "true",
-        "WRITER_TYPE": "gcs",
-        "IMAGE": GIVEN["IMAGE"],
-        "CLOUD_RUN_SERVICE": "trading-playbook",
-        "LOG_FORMAT": "json",
-        "OIDC_AUDIENCE": options(job)["--oidc-token-audience"],
-        "OIDC_SERVICE_ACCOUNT": options(job)["--oidc-service-account-email"],
-    }
-    assert options(binding)["--role"] == "roles/run.invoker"
-    assert job.startswith("gcloud scheduler jobs create http trading-playbook-daily ")
-    told = options(job)
-    assert (told["--schedule"], told["--time-zone"]) == ("0 17 * * 1-5", "America/New_York")
-    assert (told["--uri"].rpartition("/")[2], told["--http-method"]) == ("backtest", "POST")
-
-
-def test_what_is_printed_is_run_and_a_job_that_is_there_is_updated(tmp_path: Path) -> None:
-    gcloud = tmp_path / "gcloud"
-    gcloud.write_text(
-        '#!/bin/sh\nprintf "%s\\n" "$*" >> "$0.log"\ncase "$*" in *value*) echo https://playbook.example;; esac\n'
-    )
-    gcloud.chmod(0o755)
-    done = deploy(**GIVEN, MONGODB="mongodb:2", PATH=f"{tmp_path}:{os.environ['PATH']}")
-    assert done.returncode == 0, done.stderr
-    ran = (tmp_path / "gcloud.log").read_text().splitlines()
-    assert [line.split()[:4] for line in ran if "describe" not in line] == [
-        line.split()[1:5] for line in done.stdout.splitlines()
-    ]
-    assert "WRITER_TYPE=gcs,mongodb|" in ran[0]
-    assert "MONGODB_CONNECTION=mongodb:2" in ran[0]
-    assert ran[-1].startswith("scheduler jobs update http trading-playbook-daily ")
-    assert "--uri https://playbook.example/backtest" in ran[-1]
-
-
-@pytest.mark.parametrize(
-    ("words", "changed", "said"),
-    [
-        (("--force",), {}, "usage: "),
-        ((), {"BUCKET": ""}, "BUCKET is not set"),
-        ((), {"IMAGE": "alpaca:latest"}, "name it by digest"),
-        ((), {"ALPACA_KEY": "PKABCDEF"}, "are SECRET:VERSION"),
-        ((), {"ALPACA_SECRET": "alpaca:latest"}, "are SECRET:VERSION"),
-    ],
-)
-def test_what_cannot_be_meant_runs_nothing(words: tuple[str, ...], changed: dict[str, str], said: str) -> None:
-    done = deploy(*words, **{**GIVEN, **changed})
-    assert (done.returncode, done.stdout) == (2, "")
-    assert said in done.stderr
-    assert "PKABCDEF" not in done.stderr
+def test_who_watches_the_playbook_is_read_by_googles_own_messages() -> None:
+    """The files of policies and metrics have no field that Monitoring does not know."""
+    for path in sorted((CHECKOUT / "deploy").glob("*/policies/*.json")):
+        policy = monitoring_v3.AlertPolicy.from_json(path.read_text(), ignore_unknown_fields=False)
+        assert policy.display_name == path.stem
+        assert policy.conditions[0].condition_matched_log.filter
+        # A policy that looks at lines of a log has a limit of how often it tells, or Monitoring refuses it.
+        assert policy.alert_strategy.notification_rate_limit.period.total_seconds() >= 300
+    with pytest.raises(ParseError, match="displayname"):
+        monitoring_v3.AlertPolicy.from_json('{"displayname": "x"}', ignore_unknown_fields=False)

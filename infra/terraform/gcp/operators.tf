@@ -4,6 +4,7 @@ locals {
   operators_of_services = merge([
     for operator in var.operators : { for name in keys(var.services) : "${name}/${operator}" => [name, operator] }
   ]...)
+  operators_of_deployed = { for key, pair in local.operators_of_services : key => pair if contains(keys(local.deployed), pair[0]) }
 }
 
 resource "google_project_iam_custom_role" "observe" {
@@ -40,7 +41,7 @@ resource "google_project_iam_custom_role" "deploy" {
 }
 
 resource "google_cloud_run_v2_service_iam_member" "deploy" {
-  for_each = local.operators_of_services
+  for_each = local.operators_of_deployed
 
   name     = google_cloud_run_v2_service.service[each.value[0]].name
   location = var.services[each.value[0]].region

@@ -1,26 +1,13 @@
 output "bundle" {
   description = "What a bundle says of each service."
   value = {
-    for name, service in var.services : name => {
+    for name, service in local.deployed : name => {
       project         = var.project
       region          = service.region
       schedule        = service.schedule == null ? null : google_cloud_scheduler_job.run[name].name
       service_account = google_service_account.trigger[name].email
       audience        = local.audiences[name]
-      store           = "gs://${google_storage_bucket.ledger.name}"
-    }
-  }
-}
-
-output "settings" {
-  description = "What a service is to be told when it is deployed by hand for the first time."
-  value = {
-    for name, service in var.services : name => {
-      CLOUD_RUN_SERVICE    = name
-      OIDC_AUDIENCE        = local.audiences[name]
-      OIDC_SERVICE_ACCOUNT = google_service_account.trigger[name].email
-      OIDC_READERS         = join(",", [for reader in service.readers : split(":", reader)[1]])
-      STORE_URL            = "gs://${google_storage_bucket.ledger.name}"
+      store           = local.environment[name].STORE_URL
     }
   }
 }
@@ -33,7 +20,7 @@ output "images" {
 output "snapshots" {
   description = "What a job of snapshots publishes to, and what a bundle says of a service that reads them; the profile's name follows."
   value = {
-    for name, job in local.snapshots : name => {
+    for name, job in local.deployed_snapshots : name => {
       root     = "gs://${google_storage_bucket.snapshots[job.bucket].name}/published"
       manifest = "gs://${google_storage_bucket.snapshots[job.bucket].name}/published/PROFILE_feature_snapshot_latest.parquet.manifest.json"
       job      = google_cloud_run_v2_job.snapshots[name].name

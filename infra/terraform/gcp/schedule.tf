@@ -1,22 +1,24 @@
 # A release pauses a job and resumes it; whether it is paused is not looked at here.
 
 resource "google_cloud_scheduler_job" "run" {
-  for_each   = { for name, service in var.services : name => service if service.schedule != null }
+  for_each   = { for name, service in local.deployed : name => service if service.schedule != null }
   depends_on = [google_project_service.used]
 
-  name             = "${each.key}-run"
+  name             = "${each.key}-${local.apps[each.value.app].job}"
   region           = each.value.region
   schedule         = each.value.schedule
   time_zone        = "America/New_York"
-  attempt_deadline = "300s"
+  attempt_deadline = local.apps[each.value.app].timeout
 
   retry_config {
-    retry_count = 5
+    retry_count          = local.apps[each.value.app].retries.count
+    min_backoff_duration = local.apps[each.value.app].retries.min_backoff
+    max_backoff_duration = local.apps[each.value.app].retries.max_backoff
   }
 
   http_target {
     http_method = "POST"
-    uri         = "${google_cloud_run_v2_service.service[each.key].uri}/run"
+    uri         = "${google_cloud_run_v2_service.service[each.key].uri}${local.apps[each.value.app].path}"
 
     oidc_token {
       service_account_email = google_service_account.trigger[each.key].email

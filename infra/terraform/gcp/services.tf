@@ -1,23 +1,46 @@
 # What a service runs, with which settings, and where its traffic goes is the release tool's. The template here is that of
-# the first revision, an image of Google's that does nothing; it is never applied again.
+# the first revision, which sends no order: the image that `release apply` has built, by digest. It is never applied again.
+# What a service of each app is stands in deploy/gcp/apps.json, which scripts/gcp reads too.
 
 locals {
-  audiences = { for name, service in var.services : name => coalesce(service.audience, google_cloud_run_v2_service.service[name].uri) }
+  apps      = jsondecode(file("${path.module}/../../../deploy/gcp/apps.json"))
+  audiences = { for name, service in var.services : name => coalesce(service.audience, "https://${name}.${var.project}.internal") }
+  deployed  = { for name, service in var.services : name => service if service.image != null }
+  buckets = {
+    for name, service in var.services : name => { store = local.store_of[name], reports = var.reports.bucket }
+  }
+
+  environment = {
+    for name, service in local.deployed : name => merge(
+      {
+        for key, value in local.apps[service.app].settings : key =>
+        replace(replace(value, "{store}", local.buckets[name].store), "{reports}", local.buckets[name].reports)
+      },
+      service.settings,
+      {
+        CLOUD_RUN_SERVICE    = name
+        IMAGE                = service.image
+        OIDC_AUDIENCE        = local.audiences[name]
+        OIDC_SERVICE_ACCOUNT = google_service_account.trigger[name].email
+      },
+      length(service.readers) == 0 ? {} : { OIDC_READERS = join(",", [for reader in service.readers : split(":", reader)[1]]) },
+    )
+  }
 }
 
 resource "google_cloud_run_v2_service" "service" {
-  for_each   = var.services
-  depends_on = [google_project_service.used]
+  for_each   = local.deployed
+  depends_on = [google_project_service.used, google_secret_manager_secret_iam_member.reader]
 
   name                = each.key
   location            = each.value.region
   ingress             = "INGRESS_TRAFFIC_ALL"
-  custom_audiences    = each.value.audience == null ? [] : [each.value.audience]
+  custom_audiences    = [local.audiences[each.key]]
   deletion_protection = true
 
   template {
     service_account                  = google_service_account.service[each.key].email
-    timeout                          = "300s"
+    timeout                          = local.apps[each.value.app].timeout
     max_instance_request_concurrency = 1
 
     scaling {
@@ -26,7 +49,36 @@ resource "google_cloud_run_v2_service" "service" {
     }
 
     containers {
-      image = "us-docker.pkg.dev/cloudrun/container/hello"
+      image = each.value.image
+
+      resources {
+        limits            = { cpu = "1", memory = local.apps[each.value.app].memory }
+        startup_cpu_boost = true
+      }
+
+      dynamic "env" {
+        for_each = local.environment[each.key]
+
+        content {
+          name  = env.key
+          value = env.value
+        }
+      }
+
+      dynamic "env" {
+        for_each = each.value.secrets
+
+        content {
+          name = env.key
+
+          value_source {
+            secret_key_ref {
+              secret  = split(":", env.value)[0]
+              version = split(":", env.value)[1]
+            }
+          }
+        }
+      }
     }
   }
 
@@ -38,7 +90,7 @@ resource "google_cloud_run_v2_service" "service" {
 # Nobody else may call a service: what is not named here is answered 403 before it reaches the code.
 
 resource "google_cloud_run_v2_service_iam_member" "trigger" {
-  for_each = var.services
+  for_each = local.deployed
 
   name     = google_cloud_run_v2_service.service[each.key].name
   location = each.value.region
@@ -48,7 +100,7 @@ resource "google_cloud_run_v2_service_iam_member" "trigger" {
 
 resource "google_cloud_run_v2_service_iam_member" "reader" {
   for_each = merge([
-    for name, service in var.services : { for reader in service.readers : "${name}/${reader}" => [name, reader] }
+    for name, service in local.deployed : { for reader in service.readers : "${name}/${reader}" => [name, reader] }
   ]...)
 
   name     = google_cloud_run_v2_service.service[each.value[0]].name

@@ -12,6 +12,8 @@ locals {
   operators_of_snapshots = merge([
     for name in keys(local.snapshots) : { for operator in var.operators : "${name}/${operator}" => [name, operator] }
   ]...)
+  deployed_snapshots              = { for name, job in local.snapshots : name => job if job.image != null }
+  operators_of_deployed_snapshots = { for key, pair in local.operators_of_snapshots : key => pair if contains(keys(local.deployed_snapshots), pair[0]) }
 }
 
 resource "google_storage_bucket" "snapshots" {
@@ -26,6 +28,10 @@ resource "google_storage_bucket" "snapshots" {
 
   versioning {
     enabled = true
+  }
+
+  soft_delete_policy {
+    retention_duration_seconds = 7776000
   }
 
   lifecycle {
@@ -104,11 +110,11 @@ resource "google_secret_manager_secret_iam_member" "snapshots_notify" {
   member    = google_service_account.snapshots[each.key].member
 }
 
-# Its first image is one of Google's that does nothing; which image it runs, and with which variables, is a person's
+# Its first image is one that `release apply` has built; which image it runs then, and with which variables, is a person's
 # (`gcloud run jobs update`), as docs/runbooks/snapshots.md says.
 
 resource "google_cloud_run_v2_job" "snapshots" {
-  for_each   = local.snapshots
+  for_each   = local.deployed_snapshots
   depends_on = [google_project_service.used]
 
   name                = each.key
@@ -125,7 +131,7 @@ resource "google_cloud_run_v2_job" "snapshots" {
       max_retries     = 1
 
       containers {
-        image = "us-docker.pkg.dev/cloudrun/container/job"
+        image = each.value.image
         args  = ["run", "--config", "/sources/job.toml"]
 
         resources {
@@ -160,7 +166,7 @@ resource "google_cloud_run_v2_job" "snapshots" {
 }
 
 resource "google_cloud_run_v2_job_iam_member" "snapshots_trigger" {
-  for_each = local.snapshots
+  for_each = local.deployed_snapshots
 
   name     = google_cloud_run_v2_job.snapshots[each.key].name
   location = each.value.region
@@ -169,7 +175,7 @@ resource "google_cloud_run_v2_job_iam_member" "snapshots_trigger" {
 }
 
 resource "google_cloud_run_v2_job_iam_member" "snapshots_operator" {
-  for_each = local.operators_of_snapshots
+  for_each = local.operators_of_deployed_snapshots
 
   name     = google_cloud_run_v2_job.snapshots[each.value[0]].name
   location = local.snapshots[each.value[0]].region
@@ -186,7 +192,7 @@ resource "google_service_account_iam_member" "snapshots_deploy_as" {
 }
 
 resource "google_cloud_scheduler_job" "snapshots" {
-  for_each   = local.snapshots
+  for_each   = local.deployed_snapshots
   depends_on = [google_project_service.used]
 
   name             = "${each.key}-run"

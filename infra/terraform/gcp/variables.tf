@@ -11,21 +11,46 @@ variable "operators" {
 variable "services" {
   description = <<-EOT
     Services by name; a name never changes.
+    app: what it is, one of deploy/gcp/apps.json.
     region: where the service and its job are.
     schedule: cron of its job, in New York's time; none: no job.
-    audience: of identity tokens, if not the service's own address.
+    audience: of identity tokens; https://NAME.PROJECT.internal, if none is given.
+    image: of its first revision, by digest, as `release status` shows it; without one there is no service yet.
+    bucket: where it keeps its store, if not in the ledger.
     readers: who may read its reports, such as user:ana@example.com; they go into OIDC_READERS as well.
+    settings: variables of its own, beside those of its app; none of them is secret.
+    secrets: SECRET:VERSION by the names of variables.
   EOT
   type = map(object({
+    app      = string
     region   = string
     schedule = optional(string)
     audience = optional(string)
+    image    = optional(string)
+    bucket   = optional(string)
     readers  = optional(set(string), [])
+    settings = optional(map(string), {})
+    secrets  = optional(map(string), {})
   }))
 
   validation {
     condition     = alltrue([for name in keys(var.services) : can(regex("^[a-z][a-z0-9-]{4,24}[a-z0-9]$", name))])
     error_message = "A service's name has 6 to 26 lower-case letters, digits and hyphens: its accounts are named after it."
+  }
+
+  validation {
+    condition = alltrue([
+      for service in values(var.services) : service.image == null ? true : can(regex("@sha256:[0-9a-f]{64}$", service.image))
+    ])
+    error_message = "An image is named by digest, REPOSITORY@sha256:..., as `release status` shows it."
+  }
+
+  validation {
+    condition = alltrue([
+      for service in values(var.services) :
+      length(setintersection(keys(service.settings), jsondecode(file("${path.module}/../../../deploy/gcp/secret-settings.json")))) == 0
+    ])
+    error_message = "A setting that is secret stands under secrets, as SECRET:VERSION; deploy/gcp/secret-settings.json names them."
   }
 }
 
@@ -48,6 +73,15 @@ variable "secrets" {
     ])
     error_message = "Readers and writers of a secret are names of services."
   }
+}
+
+variable "reports" {
+  description = "The bucket of reports and recorded inputs: its name, its location, and for how many days it holds them."
+  type = object({
+    bucket         = string
+    location       = string
+    retention_days = number
+  })
 }
 
 variable "ledger" {
@@ -75,6 +109,7 @@ variable "snapshots" {
     schedule: cron in New York's time. Every hour of every day: a source that is late may come on a Saturday. The job knows the
     calendar, and a run with nothing to do changes nothing.
     readers: services that read snapshots.
+    image: of the job, by digest; without one there is no job yet.
   EOT
   type = object({
     name     = optional(string, "snapshots")
@@ -84,6 +119,7 @@ variable "snapshots" {
     location = string
     schedule = optional(string, "30 * * * *")
     readers  = optional(set(string), [])
+    image    = optional(string)
   })
   default = null
 
@@ -96,4 +132,20 @@ variable "snapshots" {
     condition     = var.snapshots == null ? true : var.snapshots.bucket != var.snapshots.sources
     error_message = "What is published and its sources are in two buckets."
   }
+}
+
+variable "emails" {
+  description = "Who is told of alerts."
+  type        = set(string)
+  default     = []
+}
+
+variable "budget" {
+  description = "What a month may cost before the account's administrators are told: billing account, amount, currency."
+  type = object({
+    billing_account = string
+    amount          = number
+    currency        = string
+  })
+  default = null
 }

@@ -6,7 +6,7 @@ import os
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 
-__all__ = ["child_environment", "setting", "settings_of", "store_url"]
+__all__ = ["child_environment", "setting", "settings_of", "store_endpoint", "store_url"]
 
 _OF_A_HOOK = ("GIT_DIR", "GIT_INDEX_FILE", "GIT_WORK_TREE", "GIT_PREFIX", "GIT_OBJECT_DIRECTORY")
 _OF_THIS_PYTHON = ("VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME", "UV_PROJECT_ENVIRONMENT")
@@ -15,6 +15,11 @@ _OF_THIS_PYTHON = ("VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME", "UV_PROJECT_ENVIRO
 def store_url() -> str | None:
     """Return ``STORE_URL``: where the journal and the lease of releases are."""
     return setting("STORE_URL")
+
+
+def store_endpoint(url: str) -> str | None:
+    """Return ``STORAGE_EMULATOR_HOST``, which stands for Google where a store is in Cloud Storage; None for Google."""
+    return setting("STORAGE_EMULATOR_HOST") if url.startswith("gs://") else None
 
 
 def setting(name: str) -> str | None:

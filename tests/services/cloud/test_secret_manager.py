@@ -9,7 +9,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import google.api_core.exceptions as answers
+import google_crc32c
 import pytest
+import requests
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import secretmanager
 from loguru import logger
@@ -132,8 +134,32 @@ def test_secrets_survive_a_restart_and_the_start_does_not_overwrite_them(start: 
 def test_what_is_not_served_says_so(client: secretmanager.SecretManagerServiceClient) -> None:
     with pytest.raises(answers.MethodNotImplemented):
         client.destroy_secret_version(request={"name": f"{NAME}/versions/1", "etag": '"1"'})
-    with pytest.raises(answers.NotFound):
-        client.get_iam_policy(request={"resource": NAME})
+
+
+def test_a_policy_is_written_on_the_one_that_was_read_and_holds_for_service_accounts(
+    client: secretmanager.SecretManagerServiceClient, server: Server
+) -> None:
+    read = client.get_iam_policy(request={"resource": NAME})
+    me, role = "web@house.iam.gserviceaccount.com", "roles/secretmanager.secretAccessor"
+    binding = {"role": role, "members": [f"serviceAccount:{me}"]}
+    policy = {"etag": read.etag, "bindings": [binding]}
+    written = client.set_iam_policy(request={"resource": NAME, "policy": policy})
+    assert [(one.role, list(one.members)) for one in written.bindings] == [(role, [f"serviceAccount:{me}"])]
+    with pytest.raises(answers.Conflict, match="concurrent policy changes"):
+        client.set_iam_policy(request={"resource": NAME, "policy": policy})
+
+    def access(who: str) -> int:
+        url = f"http://127.0.0.1:{server.port}/v1/{NAME}/versions/1:access"
+        return requests.get(url, headers={"Authorization": f"Bearer {who}"}, timeout=10).status_code
+
+    assert (access(me), access("ana@example.com"), access(f"other-{me}")) == (200, 200, 403)
+
+
+def test_a_version_says_whether_its_checksum_was_compared(client: secretmanager.SecretManagerServiceClient) -> None:
+    plain = client.add_secret_version(parent=NAME, payload={"data": b"x"})
+    crc = google_crc32c.value(b"y")
+    checked = client.add_secret_version(parent=NAME, payload={"data": b"y", "data_crc32c": crc})
+    assert (plain.client_specified_payload_checksum, checked.client_specified_payload_checksum) == (False, True)
 
 
 def test_a_secret_to_begin_with_needs_a_whole_name(start: Start) -> None:

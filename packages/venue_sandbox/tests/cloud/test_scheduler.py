@@ -172,7 +172,7 @@ def test_what_is_no_http_address_is_refused(uri: str) -> None:
         ({"httpTarget": []}, "httpTarget is [], but it is a JSON object."),
         ({"httpTarget": {}}, "httpTarget.uri is missing."),
         ({"pubsubTarget": {}}, "pubsubTarget is not served"),
-        ({"httpTarget": {"uri": URI, "oauthToken": {}}}, "httpTarget.oauthToken is not served"),
+        ({"httpTarget": {"uri": URI, "oauthToken": {}}}, "httpTarget.uri"),
         ({"colour": "red"}, 'Unknown name "colour" at "job".'),
         ({"retryConfig": {"retries": 1}}, 'Unknown name "retries" at "retryConfig".'),
         ({"retryConfig": {"retryCount": 6}}, "retryConfig.retryCount is 6, but it is a whole number from 0 to 5."),

@@ -188,7 +188,7 @@ def test_a_range_is_a_part_of_the_content() -> None:
 
 def test_an_object_changes_once_in_the_interval() -> None:
     state = State(None, 60)
-    state.create_bucket("bucket")
+    state.buckets.create("bucket", "house", {})
     first = state.put(Upload("bucket", "object", {}), Preconditions())
     for change in (
         lambda: state.put(Upload("bucket", "object", {}), Preconditions()),

@@ -22,7 +22,7 @@ from quant_release.cloud.holds import ServiceLedger
 from quant_release.cloud.identity import IdentityTokens
 from quant_release.cloud.run_api import CloudRun
 from quant_release.cloud.scheduler_api import Scheduler
-from quant_release.settings import setting
+from quant_release.settings import setting, store_endpoint
 
 __all__ = ["MOST_SECONDS", "ServiceWorld", "Terms"]
 
@@ -99,7 +99,7 @@ class ServiceWorld:
             parts = _split(service.store_env or "store", url)
             password = parts.password or ""
             hide({password, unquote(password), *(value for key, value in parse_qsl(parts.query) if "password" in key)})
-            self._ledgers[name] = ServiceLedger(open_store(url), name, self.clock)
+            self._ledgers[name] = ServiceLedger(open_store(url, endpoint=store_endpoint(url)), name, self.clock)
         return self._ledgers[name]
 
     def ledger_url(self, name: str, service: Service) -> str:

@@ -28,6 +28,7 @@ from quant_release.run.locks import LEASE, lease_store, lock_checkout
 from quant_release.run.merging import MergeTerms
 from quant_release.run.service_records import held_by
 from quant_release.run.tools import Tools
+from quant_release.settings import store_endpoint
 from quant_release.steps.machine import Subject
 from quant_release.steps.table import Scope
 
@@ -83,7 +84,7 @@ class Options:
                 f"{self.store.partition(':')[0]}: is a store of this machine; an operator on another one would not be "
                 "seen. Name one with gs:// or postgresql+psycopg://, or add --local for a rehearsal"
             )
-        return open_store(self.store)
+        return open_store(self.store, endpoint=store_endpoint(self.store))
 
 
 @dataclass(frozen=True, slots=True)

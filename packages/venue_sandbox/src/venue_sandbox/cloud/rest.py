@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, cast
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
+from venue_sandbox.cloud.policies import BadPolicy, Policies, Policy, StalePolicy
 from venue_sandbox.servers.control import CONTROL
 
 __all__ = [
     "ApiError",
+    "account",
     "document",
     "error_for",
     "errors_as",
     "invalid",
     "json_object",
     "page_size",
+    "put_policy",
     "refuse",
     "unserved",
 ]
@@ -83,12 +88,30 @@ async def json_object(request: web.Request) -> dict[str, Any]:
     return cast("dict[str, Any]", read)
 
 
+def account(request: web.Request) -> str | None:
+    """Return the service account that asks, where its bearer token is its address; None for anybody else."""
+    token = request.headers.get("Authorization", "").removeprefix("Bearer ")
+    return token if re.fullmatch(r"[^\s@]+@[^\s@]+\.gserviceaccount\.com", token) else None
+
+
 def page_size(request: web.Request, most: int) -> int:
     """Return how many entries a page of a list is to have."""
     text = request.query.get("pageSize", "0")
     if not (text.isascii() and text.isdigit()):
         raise invalid("pageSize", text, "it is a whole number from 0 on")
     return min(int(text[:9]) or most, most)
+
+
+def put_policy(policies: Policies, name: str, order: Mapping[str, Any]) -> Policy:
+    """Replace the policy of a resource by that of a request, and return it."""
+    if unknown := sorted(set(order) - {"policy", "updateMask"}):
+        raise invalid("the request", unknown[0], "it has policy and updateMask")
+    try:
+        return policies.put(name, order.get("policy"))
+    except BadPolicy as error:
+        raise ApiError(400, "INVALID_ARGUMENT", str(error)) from error
+    except StalePolicy as error:
+        raise ApiError(409, "ABORTED", str(error)) from error
 
 
 def errors_as(too_large: str) -> Middleware:

@@ -12,8 +12,9 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from aiohttp import web
+from yarl import URL
 
-__all__ = ["HOST", "Ports", "arguments", "listening", "run"]
+__all__ = ["HOST", "Ports", "arguments", "listening", "loopback", "run"]
 
 HOST = "127.0.0.1"
 STANDARD_INPUT = 0
@@ -30,6 +31,18 @@ def arguments(description: str) -> argparse.ArgumentParser:
         "--stop-at-eof", action="store_true", help="stop when standard input ends, as it does when the parent dies"
     )
     return parser
+
+
+def loopback(text: str) -> str:
+    """Read an option that is the address of another server of this machine."""
+    try:
+        url = URL(text)
+        fits = url.scheme == "http" and url.host in (HOST, "localhost") and url.path in ("", "/")
+    except ValueError:
+        fits = False
+    if not fits:
+        raise argparse.ArgumentTypeError(f"{text} is not http://{HOST}:PORT")
+    return text.rstrip("/")
 
 
 @asynccontextmanager

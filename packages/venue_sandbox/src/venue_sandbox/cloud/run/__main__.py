@@ -11,8 +11,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from aiohttp import ClientSession, DummyCookieJar, TCPConnector
-from yarl import URL
 
+from venue_sandbox.cloud.database import opened
+from venue_sandbox.cloud.policies import Policies
+from venue_sandbox.cloud.run.access import Access
 from venue_sandbox.cloud.run.api import application
 from venue_sandbox.cloud.run.board import Board
 from venue_sandbox.cloud.run.builders import Builder, builder_named
@@ -21,10 +23,12 @@ from venue_sandbox.cloud.run.environment import Secrets
 from venue_sandbox.cloud.run.faults import RunFaults
 from venue_sandbox.cloud.run.gateways import Gateways
 from venue_sandbox.cloud.run.instances import Instances
+from venue_sandbox.cloud.run.jobs.api import JobsApi
+from venue_sandbox.cloud.run.jobs.board import Jobs
 from venue_sandbox.cloud.run.operations import Operations
 from venue_sandbox.cloud.run.reconcile import Reconciler
 from venue_sandbox.servers.faults import FaultBook
-from venue_sandbox.servers.serving import HOST, Ports, arguments, listening, run
+from venue_sandbox.servers.serving import Ports, arguments, listening, loopback, run
 
 START_SECONDS = 60.0
 
@@ -39,7 +43,7 @@ def main() -> None:
         metavar="venv:FOLDER|registry:FILE",
         help="where an image by digest is: an environment that a rehearsal made, or a command in a JSON file",
     )
-    parser.add_argument("--secrets", type=_address, metavar="URL", help="Secret Manager to read secrets from")
+    parser.add_argument("--secrets", type=loopback, metavar="URL", help="Secret Manager to read secrets from")
     parser.add_argument(
         "--operation-delay",
         type=_seconds,
@@ -67,11 +71,24 @@ def main() -> None:
             gateways = Gateways(instances, session, book)
             reconciler = Reconciler(instances, gateways, faults, _now, options.operation_delay)
             board = Board(reconciler, operations, faults, _now)
-            served = application(board, operations, book, faults, control_routes(book, faults, instances))
-            async with reconciler.running(), gateways.running(), listening(served, options.port) as port:
+            jobs = Jobs(instances, operations, _now)
+            access = Access(Policies(opened(None, "", "")), lambda name: _found(board, jobs, name))
+            reconciler.lets_in = access.lets_in
+            more = [*control_routes(book, faults, instances), *JobsApi(jobs, access).routes(), *access.routes()]
+            served = application(board, operations, book, faults, more)
+            async with (
+                reconciler.running(),
+                gateways.running(),
+                jobs.running(),
+                listening(served, options.port) as port,
+            ):
                 yield {"port": port}
 
     run(serve, stop_at_eof=options.stop_at_eof)
+
+
+def _found(board: Board, jobs: Jobs, name: str) -> object:
+    return jobs.get(name) if "/jobs/" in name else board.service(name)
 
 
 def _now() -> datetime:
@@ -83,13 +100,6 @@ def _builder(text: str) -> Builder:
         return builder_named(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
-
-
-def _address(text: str) -> str:
-    url = URL(text)
-    if url.scheme != "http" or url.host not in (HOST, "localhost") or url.path not in ("", "/"):
-        raise argparse.ArgumentTypeError(f"{text} is not http://{HOST}:PORT")
-    return str(url).rstrip("/")
 
 
 def _seconds(text: str) -> float:

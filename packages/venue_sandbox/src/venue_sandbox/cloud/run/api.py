@@ -48,14 +48,32 @@ OPERATIONS_OF = {
     "get_operation": "operation",
     "delete_operation": "delete_operation",
     "wait": "wait",
+    "get_policy": "get_policy",
+    "set_policy": "set_policy",
+    "create_job": "create_job",
+    "create_knative_job": "create_job",
+    "get_job": "get_job",
+    "get_knative_job": "get_job",
+    "list_jobs": "list_jobs",
+    "list_knative_jobs": "list_jobs",
+    "patch_job": "patch_job",
+    "replace_knative_job": "patch_job",
+    "delete_job": "delete_job",
+    "delete_knative_job": "delete_job",
+    "run_job": "run_job",
+    "run_knative_job": "run_job",
+    "get_execution": "execution",
+    "get_knative_execution": "execution",
+    "list_executions": "executions",
+    "list_knative_executions": "executions",
 }
 """The operations that faults can hit, by the handlers of both versions."""
 
 
 def application(
-    board: Board, operations: Operations, book: FaultBook, faults: RunFaults, control: list[web.RouteDef]
+    board: Board, operations: Operations, book: FaultBook, faults: RunFaults, more: list[web.RouteDef]
 ) -> web.Application:
-    """Return the service, with the routes of a control endpoint."""
+    """Return the service, with further routes: those of jobs, policies and the control endpoint."""
     api = Api(board, operations)
     middlewares = [
         faulty(book, _operation, refuse),
@@ -63,7 +81,7 @@ def application(
         _forbidding(faults),
     ]
     made = web.Application(middlewares=middlewares, client_max_size=LONGEST_BODY)
-    made.add_routes([*control, *api.routes(), *KnativeApi(board).routes()])
+    made.add_routes([*more, *api.routes(), *KnativeApi(board).routes()])
     return made
 
 
@@ -211,4 +229,7 @@ def _resource(request: web.Request) -> str:
     """Return the service that a request is about, in the words of its version; where it is, if it names none."""
     found = request.match_info
     place = f"namespaces/{found['namespace']}" if "namespace" in found else _location(request)
-    return f"{place}/services/{found['service']}" if "service" in found else place
+    kind, name = found.get("kind", "services"), found.get("name") or found.get("service")
+    if "job" in found:
+        kind, name = "jobs", found["job"]
+    return f"{place}/{kind}/{name}" if name else place

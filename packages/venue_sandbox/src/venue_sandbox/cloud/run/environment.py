@@ -10,7 +10,6 @@ from aiohttp import ClientError, ClientSession, ClientTimeout
 
 from venue_sandbox.cloud.run.errors import FAILED_PRECONDITION, INTERNAL, NOT_FOUND, PERMISSION_DENIED, NotReady
 from venue_sandbox.cloud.run.fields import Document
-from venue_sandbox.cloud.run.records import Revision
 from venue_sandbox.cloud.run.specs import container
 
 __all__ = ["Secrets", "environment", "version_name"]
@@ -60,7 +59,8 @@ class Secrets:
         if self._url is None:
             raise NotReady.no_secret(place, f"{version}: this server was started without --secrets", INTERNAL)
         try:
-            async with self._session.get(f"{self._url}/v1/{version}:access", timeout=SECONDS) as answer:
+            address, headers = f"{self._url}/v1/{version}:access", {"Authorization": f"Bearer {account}"}
+            async with self._session.get(address, headers=headers, timeout=SECONDS) as answer:
                 status, document = answer.status, await answer.json(content_type=None)
         except (ClientError, TimeoutError, ValueError) as error:
             why = f"Secret {version} could not be read: {type(error).__name__}"
@@ -70,11 +70,11 @@ class Secrets:
         raise _unreadable(place, version, account, status, document)
 
 
-async def environment(revision: Revision, secrets: Secrets) -> dict[str, str]:
-    """Return the variables of a revision's template; `NotReady` if a secret cannot be read."""
-    project, account = revision.name.split("/")[1], revision.template["serviceAccount"]
+async def environment(project: str, template: Document, secrets: Secrets) -> dict[str, str]:
+    """Return the variables of a template; `NotReady` if a secret cannot be read."""
+    account = template["serviceAccount"]
     made: dict[str, str] = {}
-    for place, variable in enumerate(container(revision.template).get("env", [])):
+    for place, variable in enumerate(container(template).get("env", [])):
         reference = variable.get("valueSource", {}).get("secretKeyRef")
         if reference is None:
             made[variable["name"]] = variable.get("value", "")

@@ -89,6 +89,10 @@ def denied(permission: str, name: str) -> ApiError:
 
 
 def _kind(name: str) -> str:
-    return {"services": "SERVICE", "revisions": "REVISION", "operations": "OPERATION"}.get(
-        name.rpartition("/")[0].rpartition("/")[2], "RESOURCE"
-    )
+    return {
+        "services": "SERVICE",
+        "revisions": "REVISION",
+        "jobs": "JOB",
+        "executions": "EXECUTION",
+        "operations": "OPERATION",
+    }.get(name.rpartition("/")[0].rpartition("/")[2], "RESOURCE")

@@ -31,6 +31,16 @@ PERMISSIONS = {
     "operation": "run.operations.get",
     "delete_operation": "run.operations.delete",
     "wait": "run.operations.get",
+    "get_policy": "run.services.getIamPolicy",
+    "set_policy": "run.services.setIamPolicy",
+    "create_job": "run.jobs.create",
+    "get_job": "run.jobs.get",
+    "list_jobs": "run.jobs.list",
+    "patch_job": "run.jobs.update",
+    "delete_job": "run.jobs.delete",
+    "run_job": "run.jobs.run",
+    "execution": "run.executions.get",
+    "executions": "run.executions.list",
 }
 """What an account needs for each operation of the API."""
 

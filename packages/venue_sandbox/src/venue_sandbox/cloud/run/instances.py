@@ -17,8 +17,10 @@ from pathlib import Path
 from venue_sandbox.cloud.run.builders import Builder, Command
 from venue_sandbox.cloud.run.environment import Secrets, environment
 from venue_sandbox.cloud.run.errors import NotReady, not_started
+from venue_sandbox.cloud.run.fields import Document
 from venue_sandbox.cloud.run.records import Revision
 from venue_sandbox.cloud.run.specs import container
+from venue_sandbox.cloud.values import read_duration
 from venue_sandbox.servers.serving import HOST
 
 __all__ = ["Instances"]
@@ -110,6 +112,39 @@ class Instances:
         """Return the process ids of the revisions that run."""
         return {name: each.process.pid for name, each in self._running.items() if each.alive}
 
+    async def run_to_end(self, execution: str, template: Document, attempt: int) -> int:
+        """Run the task of a job's execution; return its exit status, minus the signal that ended it.
+
+        Parameters
+        ----------
+        execution
+            Its full name.
+
+        Raises
+        ------
+        NotReady
+            It cannot be started.
+        """
+        one = container(template)
+        command = self._found(one["image"])
+        project, job, name = execution.split("/")[1], *execution.split("/")[5::2]
+        own = {"CLOUD_RUN_JOB": job, "CLOUD_RUN_EXECUTION": name, "CLOUD_RUN_TASK_INDEX": "0"}
+        own |= {"CLOUD_RUN_TASK_COUNT": "1", "CLOUD_RUN_TASK_ATTEMPT": str(attempt)}
+        env = {**command.env, **await environment(project, template, self._secrets), **own}
+        words = [*(one.get("command") or command.words), *one.get("args", [])]
+        with self._log(name) as output:
+            try:
+                process = await _spawned(words, env, output)
+            except (OSError, ValueError) as error:
+                raise NotReady("CONTAINER_MISSING", f"The container could not be started: {error}") from error
+        made = _Instance(process, 0)
+        try:
+            return await asyncio.wait_for(process.wait(), read_duration("timeout", template["timeout"]))
+        except TimeoutError:
+            return -signal.SIGKILL
+        finally:
+            await _end(made, LAST_SECONDS)
+
     async def close(self) -> None:
         """End every process."""
         last = [*self._running.values(), *self._ending.values()]
@@ -131,19 +166,11 @@ class Instances:
         port = _free_port()
         own = {"PORT": str(port), "K_SERVICE": revision.service.rpartition("/")[2], "K_REVISION": revision.id}
         own["K_CONFIGURATION"] = own["K_SERVICE"]
-        env = {**command.env, **await environment(revision, self._secrets), **own}
+        env = {**command.env, **await environment(revision.name.split("/")[1], revision.template, self._secrets), **own}
         words = [*(template.get("command") or command.words), *template.get("args", [])]
-        with self._log(revision) as output:
+        with self._log(revision.id) as output:
             try:
-                process = await asyncio.create_subprocess_exec(
-                    *words,
-                    env=env,
-                    stdin=asyncio.subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=output,
-                    start_new_session=True,
-                    preexec_fn=_end_with_parent if sys.platform == "linux" else None,
-                )
+                process = await _spawned(words, env, output)
             except (OSError, ValueError) as error:
                 raise not_started(template["ports"][0]["containerPort"]) from error
         made, listens = _Instance(process, port), False
@@ -178,13 +205,25 @@ class Instances:
         return False
 
     @contextmanager
-    def _log(self, revision: Revision) -> Generator[int]:
+    def _log(self, name: str) -> Generator[int]:
         if self._logs is None:
             yield sys.stderr.fileno()
             return
         self._logs.mkdir(parents=True, exist_ok=True)
-        with (self._logs / f"{revision.id}.log").open("ab") as file:
+        with (self._logs / f"{name}.log").open("ab") as file:
             yield file.fileno()
+
+
+async def _spawned(words: list[str], env: dict[str, str], output: int) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        *words,
+        env=env,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=output,
+        stderr=output,
+        start_new_session=True,
+        preexec_fn=_end_with_parent if sys.platform == "linux" else None,
+    )
 
 
 async def _end(instance: _Instance, seconds: float) -> None:

@@ -46,12 +46,17 @@ class Reconciler:
     ----------
     revisions
         Every revision by its full name, the oldest first.
+    lets_in
+        Whether a request may reach the service of a full name.
     """
+
+    lets_in: Callable[[str, web.Request], bool]
 
     def __init__(
         self, instances: Instances, gateways: Gateways, faults: RunFaults, now: Callable[[], datetime], delay: float
     ) -> None:
         self.revisions: dict[str, Revision] = {}
+        self.lets_in = lambda service, request: True
         self._instances = instances
         self._gateways = gateways
         self._faults = faults
@@ -168,6 +173,8 @@ class Reconciler:
     def _led(self, service: Service, request: web.Request, short: str | None) -> Revision | None:
         """Return the revision that a request goes to, or another one if a fault says so."""
         if self._faults.take(RunKind.FORBIDDEN, service.name, ADDRESS) is not None:
+            raise Forbidden
+        if not self.lets_in(service.name, request):
             raise Forbidden
         found = self.revisions.get(service.revision(short or ""))
         if found is not None and request.path == VERSION:

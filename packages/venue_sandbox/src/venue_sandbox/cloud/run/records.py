@@ -11,8 +11,10 @@ from venue_sandbox.cloud.run.fields import HIDDEN, Document
 from venue_sandbox.cloud.run.traffic import Target
 from venue_sandbox.cloud.values import time_text
 
-__all__ = ["PENDING", "READY", "Condition", "Revision", "Service", "fresh_version"]
+__all__ = ["EXIT", "NEVER", "PENDING", "READY", "Condition", "Revision", "Service", "fresh_version"]
 
+EXIT = "NON_ZERO_EXIT_CODE"
+"""Why an execution failed whose container ended with another status than 0."""
 SERVICE_TYPE = "type.googleapis.com/google.cloud.run.v2.Service"
 REVISION_TYPE = "type.googleapis.com/google.cloud.run.v2.Revision"
 
@@ -37,9 +39,9 @@ class Condition:
         if self.message:
             made["message"] = self.message
         if self.ready is False:
-            # A common reason and one of revisions are fields of their own.
-            of_revision = self.reason.startswith("HEALTH_CHECK")
-            made["revisionReason" if of_revision else "reason"] = self.reason
+            # A common reason, one of revisions and one of executions are fields of their own.
+            fields = {"HEALTH_CHECK_CONTAINER_ERROR": "revisionReason", EXIT: "executionReason"}
+            made[fields.get(self.reason, "reason")] = self.reason
             made["severity"] = "ERROR"
         return made
 

@@ -14,14 +14,14 @@ from venue_sandbox.cloud.scheduler.api import application
 from venue_sandbox.cloud.scheduler.board import Board
 from venue_sandbox.cloud.scheduler.clock import Clock, RealClock, VirtualClock
 from venue_sandbox.cloud.scheduler.control import Control
-from venue_sandbox.cloud.scheduler.delivery import Courier, session
+from venue_sandbox.cloud.scheduler.delivery import Courier, Network, session
 from venue_sandbox.cloud.scheduler.faults import DeliveryFaults
 from venue_sandbox.cloud.scheduler.firing import Firing
 from venue_sandbox.cloud.scheduler.shelf import Shelf
 from venue_sandbox.cloud.scheduler.tokens import Tokens
 from venue_sandbox.cloud.values import read_time
 from venue_sandbox.servers.faults import FaultBook
-from venue_sandbox.servers.serving import Ports, arguments, listening, run
+from venue_sandbox.servers.serving import Ports, arguments, listening, loopback, run
 
 
 def main() -> None:
@@ -44,6 +44,9 @@ def main() -> None:
         metavar="FACTOR",
         help="real seconds for each second of an attempt's deadline (default: 1)",
     )
+    parser.add_argument(
+        "--run", type=loopback, metavar="URL", help="the Cloud Run that stands for https://run.googleapis.com"
+    )
     parser.add_argument("--state", type=Path, metavar="DIR", help="keep jobs in DIR over restarts")
     options = parser.parse_args()
     if options.clock == "real" and not (options.start is None and options.backoff_scale is None):
@@ -56,7 +59,8 @@ def main() -> None:
         with closing(Shelf(options.state)) as shelf:
             board = Board(clock, shelf)
             async with session() as requests:
-                courier = Courier(clock, faults, tokens, requests, options.deadline_scale)
+                network = Network(options.run, options.deadline_scale)
+                courier = Courier(clock, faults, tokens, requests, network)
                 firing = Firing(board, clock, courier, faults)
                 control = Control(board, firing, clock, book, faults, tokens)
                 served = application(board, firing, tokens, book, control.routes())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout, DummyCookieJar, TCPConnector
@@ -14,10 +15,11 @@ from yarl import URL
 from venue_sandbox.cloud.scheduler.clock import Clock, Pace
 from venue_sandbox.cloud.scheduler.executions import Attempt, Execution
 from venue_sandbox.cloud.scheduler.faults import DeliveryFaults, DeliveryKind
+from venue_sandbox.cloud.scheduler.jobs import APIS
 from venue_sandbox.cloud.scheduler.tokens import Tokens
 from venue_sandbox.cloud.values import time_text
 
-__all__ = ["Courier", "headers", "session"]
+__all__ = ["Courier", "Network", "headers", "session"]
 
 DEFAULT_TYPE = "application/octet-stream"
 AGENT = "Google-Cloud-Scheduler"
@@ -48,6 +50,31 @@ def headers(execution: Execution) -> CIMultiDict[str]:
     return made
 
 
+@dataclass(frozen=True, slots=True)
+class Network:
+    """Where requests of jobs go.
+
+    Attributes
+    ----------
+    run
+        Address of the Cloud Run that stands for ``https://run.googleapis.com``; None if there is none.
+    deadline_scale
+        How many real seconds an attempt has for each second of its deadline.
+    """
+
+    run: str | None = None
+    deadline_scale: float = 1.0
+
+    def place(self, uri: str) -> URL:
+        """Return where a request goes; `ValueError` if that is nowhere on this machine."""
+        url = URL(uri)
+        if url.host not in APIS:
+            return url
+        if self.run is None:
+            raise ValueError(f"{url.host} is nowhere: this scheduler was started without --run")
+        return URL(f"{self.run}{url.raw_path_qs}", encoded=True)
+
+
 class Courier:
     """Delivers executions over HTTP.
 
@@ -61,18 +88,18 @@ class Courier:
         Mints the tokens of requests.
     requests
         What requests go through.
-    deadline_scale
-        How many real seconds an attempt has for each second of its deadline.
+    network
+        Where requests go, and how long they have.
     """
 
     def __init__(
-        self, clock: Clock, faults: DeliveryFaults, tokens: Tokens, requests: ClientSession, deadline_scale: float
+        self, clock: Clock, faults: DeliveryFaults, tokens: Tokens, requests: ClientSession, network: Network
     ) -> None:
         self._clock = clock
         self._faults = faults
         self._tokens = tokens
         self._requests = requests
-        self._deadline_scale = deadline_scale
+        self._network = network
 
     async def deliver(self, execution: Execution) -> None:
         """Deliver an execution, and return when there will be no further attempt."""
@@ -118,13 +145,16 @@ class Courier:
         target, sent = execution.job.target, headers(execution)
         if target.identity is not None:
             sent["Authorization"] = f"Bearer {self._tokens.mint(target.identity)}"
+        if target.access is not None:
+            # The servers of the sandbox take an account's address for its access token.
+            sent["Authorization"] = f"Bearer {target.access}"
         limit = execution.job.deadline
         try:
             async with (
-                asyncio.timeout(limit * self._deadline_scale),
+                asyncio.timeout(limit * self._network.deadline_scale),
                 self._requests.request(
                     target.method,
-                    URL(target.uri),
+                    self._network.place(target.uri),
                     data=target.body or None,
                     headers=sent,
                     skip_auto_headers=("Content-Type",),

@@ -16,7 +16,14 @@ Tree = Mapping[str, "Tree | None"]
 
 HEADERS = "headers"
 TOKEN: Tree = {"serviceAccountEmail": None, "audience": None}
-TARGET: Tree = {"uri": None, "httpMethod": None, HEADERS: None, "body": None, "oidcToken": TOKEN}
+TARGET: Tree = {
+    "uri": None,
+    "httpMethod": None,
+    HEADERS: None,
+    "body": None,
+    "oidcToken": TOKEN,
+    "oauthToken": {"serviceAccountEmail": None, "scope": None},
+}
 RETRIES: Tree = {
     "retryCount": None,
     "maxRetryDuration": None,
@@ -34,7 +41,7 @@ SETTABLE: Tree = {
     "attemptDeadline": None,
 }
 OUTPUT_ONLY = frozenset({"userUpdateTime", "state", "status", "scheduleTime", "lastAttemptTime"})
-UNSERVED = frozenset({"pubsubTarget", "appEngineHttpTarget", "httpTarget.oauthToken"})
+UNSERVED = frozenset({"pubsubTarget", "appEngineHttpTarget"})
 
 
 class Fields:

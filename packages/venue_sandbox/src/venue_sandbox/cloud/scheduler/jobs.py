@@ -17,12 +17,15 @@ from venue_sandbox.cloud.scheduler.retries import Retries
 from venue_sandbox.cloud.scheduler.schedule import Schedule
 from venue_sandbox.cloud.values import duration_text, read_duration
 
-__all__ = ["Identity", "Job", "Target"]
+__all__ = ["APIS", "Identity", "Job", "Target"]
 
 NAME = re.compile(r"projects/[A-Za-z0-9:.-]+/locations/[A-Za-z0-9-]+/jobs/[A-Za-z0-9_-]{1,500}", re.ASCII)
 METHODS = ("POST", "GET", "HEAD", "PUT", "DELETE", "PATCH", "OPTIONS")
 WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+APIS = frozenset({"run.googleapis.com"})
+"""Hosts of Google's whose requests go to a server of the sandbox."""
+CLOUD_SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", re.ASCII)
 HEADER_VALUE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]*")
 LONGEST_URI = 2083
@@ -43,13 +46,22 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The request that a job makes."""
+    """The request that a job makes.
+
+    Attributes
+    ----------
+    identity
+        Of its identity token, if it has one.
+    access
+        The service account of its access token, if it has one: an API of Google's is called.
+    """
 
     uri: str
     method: str
     headers: Mapping[str, str]
     body: bytes
     identity: Identity | None
+    access: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +149,21 @@ def _target(fields: Fields) -> Target:
     identity = None
     if token is not None:
         identity = Identity(_required(token, "serviceAccountEmail"), token.text("audience") or uri)
-    return Target(uri, method, _headers(fields), body, identity)
+    return Target(uri, method, _headers(fields), body, identity, _access(fields, uri))
+
+
+def _access(fields: Fields, uri: str) -> str | None:
+    """Return the account of an access token, which goes to Google's APIs alone."""
+    token = fields.child("oauthToken")
+    if token is None:
+        return None
+    if fields.get("oidcToken") is not None:
+        raise invalid(fields.path("oauthToken"), "set", "a target has one kind of token, and oidcToken is set too")
+    if token.text("scope") not in ("", CLOUD_SCOPE):
+        raise invalid(token.path("scope"), token.get("scope"), f"{CLOUD_SCOPE} is served")
+    if URL(uri).host not in APIS:
+        raise invalid(fields.path("uri"), uri, f"an oauthToken goes to {', '.join(sorted(APIS))} alone")
+    return _required(token, "serviceAccountEmail")
 
 
 def _method(fields: Fields) -> str:
@@ -160,8 +186,10 @@ def _check_uri(field: str, uri: str) -> None:
         raise invalid(field, uri, f"that is no URL: {error}") from error
     if url.scheme not in ("http", "https") or host is None or port == 0:
         raise invalid(field, uri, "it begins with http:// or https:// and a host")
-    if host not in LOOPBACK:
-        raise invalid(field, uri, "the sandbox calls nothing but 127.0.0.1, localhost and [::1]")
+    if host not in LOOPBACK and not (host in APIS and url.scheme == "https"):
+        raise invalid(
+            field, uri, "the sandbox calls nothing but 127.0.0.1, localhost, [::1] and https://run.googleapis.com"
+        )
     if len(str(url)) > LONGEST_URI:
         raise invalid(field, uri, f"it has {LONGEST_URI} characters at most")
 

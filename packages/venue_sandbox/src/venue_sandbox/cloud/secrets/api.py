@@ -11,7 +11,17 @@ from typing import Any, cast
 import google_crc32c
 from aiohttp import web
 
-from venue_sandbox.cloud.rest import errors_as, invalid, json_object, page_size, refuse, unserved
+from venue_sandbox.cloud.rest import (
+    ApiError,
+    account,
+    errors_as,
+    invalid,
+    json_object,
+    page_size,
+    put_policy,
+    refuse,
+    unserved,
+)
 from venue_sandbox.cloud.secrets.vault import State, Vault, Version
 from venue_sandbox.servers.control import control_routes, faulty
 from venue_sandbox.servers.faults import FaultBook
@@ -41,6 +51,8 @@ def application(vault: Vault) -> web.Application:
             web.get(SECRET, api.get, name="get"),
             web.delete(SECRET, api.delete, name="delete"),
             web.post(SECRET + ":addVersion", api.add, name="add"),
+            web.get(SECRET + ":getIamPolicy", api.get_policy, name="get_policy"),
+            web.post(SECRET + ":setIamPolicy", api.set_policy, name="set_policy"),
             web.get(VERSIONS, api.list_versions, name="versions"),
             web.get(VERSION, api.version, name="version"),
             web.get(VERSION + ":access", api.access, name="access"),
@@ -85,7 +97,19 @@ class Api:
 
     async def add(self, request: web.Request) -> web.Response:
         """Add a version."""
-        return web.json_response(_shown(self._vault.add(_name(request), _payload(await json_object(request)))))
+        self._require(request, ("roles/secretmanager.secretVersionAdder", "roles/secretmanager.admin"), "versions.add")
+        order = await json_object(request)
+        added = self._vault.add(_name(request), _payload(order))
+        checked = "dataCrc32c" in order["payload"]
+        return web.json_response({**_shown(added), "clientSpecifiedPayloadChecksum": checked})
+
+    async def get_policy(self, request: web.Request) -> web.Response:
+        """Return who may do what with a secret."""
+        return web.json_response(self._vault.policies.get(self._known(request)))
+
+    async def set_policy(self, request: web.Request) -> web.Response:
+        """Replace who may do what with a secret."""
+        return web.json_response(put_policy(self._vault.policies, self._known(request), await json_object(request)))
 
     async def list_versions(self, request: web.Request) -> web.Response:
         """Return one page of the versions of a secret, the latest first."""
@@ -97,6 +121,7 @@ class Api:
 
     async def access(self, request: web.Request) -> web.Response:
         """Return the value of a version, with its checksum."""
+        self._require(request, ("roles/secretmanager.secretAccessor", "roles/secretmanager.admin"), "versions.access")
         found = self._vault.readable(*_names(request))
         payload = {"data": base64.b64encode(found.data).decode(), "dataCrc32c": _crc32c(found.data)}
         return web.json_response({"name": found.name, "payload": payload})
@@ -112,6 +137,21 @@ class Api:
     async def destroy(self, request: web.Request) -> web.Response:
         """Forget the value of a version for good."""
         return await self._change(request, State.DESTROYED)
+
+    def _require(self, request: web.Request, roles: tuple[str, ...], call: str) -> None:
+        """Refuse a service account that a secret with a policy gives none of some roles; let everybody else in."""
+        caller, name, policies = account(request), self._known(request), self._vault.policies
+        if caller is None or not policies.known(name):
+            return
+        if not any(policies.allows(name, role, f"serviceAccount:{caller}") for role in roles):
+            message = f"Permission 'secretmanager.{call}' denied for resource '{name}' (or it may not exist)."
+            raise ApiError(403, "PERMISSION_DENIED", message)
+
+    def _known(self, request: web.Request) -> str:
+        """Return the name of a secret that is there."""
+        name = _name(request)
+        self._vault.created(name)
+        return name
 
     async def _change(self, request: web.Request, state: State) -> web.Response:
         if (await json_object(request)).get("etag"):

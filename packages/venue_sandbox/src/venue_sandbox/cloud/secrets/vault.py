@@ -8,6 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from venue_sandbox.cloud.database import opened
+from venue_sandbox.cloud.policies import Policies
 from venue_sandbox.cloud.rest import ApiError
 
 __all__ = ["LATEST", "State", "Vault", "Version"]
@@ -55,10 +56,16 @@ class Vault:
     ----------
     folder
         Where to keep it over restarts; None keeps it in memory.
+
+    Attributes
+    ----------
+    policies
+        Who may do what with a secret.
     """
 
     def __init__(self, folder: Path | None) -> None:
         self._database = opened(folder, FILE, SCHEMA)
+        self.policies = Policies(self._database)
 
     def close(self) -> None:
         """Close the file."""

@@ -18,6 +18,7 @@ def main() -> None:
     parser = arguments("Cloud Storage as its JSON API shows it, on 127.0.0.1, for tests.")
     parser.add_argument("--state", type=Path, metavar="DIR", help="keep buckets and objects in DIR over restarts")
     parser.add_argument("--bucket", action="append", default=[], metavar="NAME", help="create a bucket at the start")
+    parser.add_argument("--project", default="sandbox", help="whose those buckets are (default: %(default)s)")
     parser.add_argument(
         "--write-interval",
         type=float,
@@ -31,7 +32,7 @@ def main() -> None:
     async def serve() -> AsyncGenerator[Ports]:
         with closing(State(options.state, options.write_interval)) as state:
             for name in options.bucket:
-                state.create_bucket(name)
+                state.buckets.create(name, options.project, {})
             async with listening(application(state), options.port) as port:
                 yield {"port": port}
 

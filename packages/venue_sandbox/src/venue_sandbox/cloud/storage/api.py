@@ -9,7 +9,8 @@ from typing import Any
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from venue_sandbox.cloud.storage.errors import ApiError, error_for, invalid, no_object
+from venue_sandbox.cloud.policies import BadPolicy, StalePolicy
+from venue_sandbox.cloud.storage.errors import ApiError, error_for, invalid, no_object, stale
 from venue_sandbox.cloud.storage.fields import select
 from venue_sandbox.cloud.storage.listing import Listing
 from venue_sandbox.cloud.storage.preconditions import Preconditions, Version
@@ -28,6 +29,7 @@ from venue_sandbox.servers.faults import FaultBook
 __all__ = ["application"]
 
 BUCKETS = "/storage/v1/b"
+POLICY = "/storage/v1/b/{bucket}/iam"
 OBJECTS = "/storage/v1/b/{bucket}/o"
 OBJECT = "/storage/v1/b/{bucket}/o/{name:.+}"
 UPLOADS = "/upload/storage/v1/b/{bucket}/o"
@@ -44,7 +46,11 @@ def application(state: State) -> web.Application:
     made.add_routes(
         [
             web.post(BUCKETS, api.create_bucket),
+            web.get(BUCKETS, api.list_buckets),
             web.get(BUCKETS + "/{bucket}", api.get_bucket),
+            web.patch(BUCKETS + "/{bucket}", api.patch_bucket),
+            web.get(POLICY, api.get_policy),
+            web.put(POLICY, api.put_policy),
             web.get(OBJECTS, api.list_objects),
             web.get(OBJECT, api.get_object),
             web.get(MEDIA, api.get_object),
@@ -64,19 +70,50 @@ class Api:
 
     async def create_bucket(self, request: web.Request) -> web.Response:
         """Create a bucket; 409 if it is there."""
-        name = read_resource(await request.read()).get("name")
+        wanted = read_resource(await request.read())
+        name = wanted.get("name")
         if not isinstance(name, str) or not name:
             raise invalid("Required: name of the bucket")
-        if not self._state.create_bucket(name):
+        if not self._state.buckets.create(name, request.query.get("project", ""), wanted):
             raise ApiError(
                 409, "conflict", "Your previous request to create the named bucket succeeded and you own it."
             )
-        return _answer(request, bucket_resource(name, self._state.bucket_created(name)))
+        return _answer(request, bucket_resource(self._state.buckets.get(name)))
+
+    async def list_buckets(self, request: web.Request) -> web.Response:
+        """Return the buckets of a project."""
+        found = self._state.buckets.of(request.query.get("project", ""))
+        begin = request.query.get("prefix", "")
+        items = [bucket_resource(each) for each in found if each.name.startswith(begin)]
+        return _answer(request, {"kind": "storage#buckets", "items": items})
 
     async def get_bucket(self, request: web.Request) -> web.Response:
         """Return a bucket's resource."""
-        name = request.match_info["bucket"]
-        return _answer(request, bucket_resource(name, self._state.bucket_created(name)))
+        return _answer(request, bucket_resource(self._state.buckets.get(request.match_info["bucket"])))
+
+    async def patch_bucket(self, request: web.Request) -> web.Response:
+        """Replace settings of a bucket."""
+        changes = read_resource(await request.read())
+        wanted = request.query.get("ifMetagenerationMatch")
+        return _answer(
+            request, bucket_resource(self._state.buckets.patch(request.match_info["bucket"], changes, wanted))
+        )
+
+    async def get_policy(self, request: web.Request) -> web.Response:
+        """Return who may do what with a bucket."""
+        bucket = self._state.buckets.get(request.match_info["bucket"]).name
+        return _answer(request, {"kind": "storage#policy", **self._state.buckets.policies.get(bucket)})
+
+    async def put_policy(self, request: web.Request) -> web.Response:
+        """Replace who may do what with a bucket."""
+        bucket = self._state.buckets.get(request.match_info["bucket"]).name
+        wanted = read_resource(await request.read())
+        try:
+            return _answer(request, {"kind": "storage#policy", **self._state.buckets.policies.put(bucket, wanted)})
+        except BadPolicy as error:
+            raise invalid(str(error)) from error
+        except StalePolicy as error:
+            raise stale() from error
 
     async def list_objects(self, request: web.Request) -> web.Response:
         """Return one page of a bucket."""
@@ -153,6 +190,9 @@ class Api:
         if reading:
             Preconditions.read(request.query).check_read(Version() if blob is None else blob.version)
         generation = request.query.get("generation")
+        if reading and generation is not None:
+            older = (each for each in self._state.versions(bucket, name) if str(each.generation) == generation)
+            blob = next(older, blob)
         if blob is None or generation not in (None, str(blob.generation)):
             raise no_object(bucket, name)
         return blob
@@ -165,7 +205,7 @@ class Api:
         return web.Response(headers={"Location": str(place), "X-GUploader-UploadID": identity})
 
     def _write(self, request: web.Request, upload: Upload) -> web.Response:
-        self._state.bucket_created(upload.bucket)
+        self._state.buckets.get(upload.bucket)
         check_sums(upload.data, upload.resource, request.headers)
         chosen = {name: value for name, value in upload.resource.items() if name in CHOSEN}
         blob = self._state.put(replace(upload, resource=chosen), Preconditions.read(upload.query))
@@ -200,8 +240,12 @@ def _operation(request: web.Request) -> str:
     place = request.match_info.route.resource
     where = "" if place is None else place.canonical
     table: Mapping[tuple[str, str], str] = {
-        ("POST", BUCKETS): "bucket",
+        ("POST", BUCKETS): "create_bucket",
+        ("GET", BUCKETS): "buckets",
         ("GET", BUCKETS + "/{bucket}"): "bucket",
+        ("PATCH", BUCKETS + "/{bucket}"): "update_bucket",
+        ("GET", POLICY): "get_policy",
+        ("PUT", POLICY): "set_policy",
         ("GET", OBJECTS): "list",
         ("GET", "/storage/v1/b/{bucket}/o/{name}"): "media" if _wants_media(request) else "get",
         ("GET", "/download/storage/v1/b/{bucket}/o/{name}"): "media",

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
 
-__all__ = ["ApiError", "ended", "error_for", "invalid", "no_bucket", "no_object", "stale", "too_many", "unchanged"]
+__all__ = [
+    "ApiError",
+    "ended",
+    "error_for",
+    "invalid",
+    "no_bucket",
+    "no_object",
+    "retained",
+    "stale",
+    "too_many",
+    "unchanged",
+]
 
 REASONS = {
     HTTPStatus.TOO_MANY_REQUESTS: "rateLimitExceeded",
@@ -67,6 +79,17 @@ def too_many(bucket: str, name: str) -> ApiError:
         "rateLimitExceeded",
         f"The object {bucket}/{name} exceeded the rate limit for object mutation operations (create, update, and "
         "delete). Please reduce your request rate. See https://cloud.google.com/storage/docs/gcs429.",
+    )
+
+
+def retained(bucket: str, name: str, until: float) -> ApiError:
+    """Return the error of an object that its bucket holds on to until an instant, in seconds since 1970."""
+    when = datetime.fromtimestamp(until, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return ApiError(
+        403,
+        "retentionPolicyNotMet",
+        f"Object '{bucket}/{name}' is subject to bucket's retention policy or object retention and cannot be deleted "
+        f"or overwritten until {when}",
     )
 
 

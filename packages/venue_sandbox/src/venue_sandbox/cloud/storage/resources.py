@@ -11,6 +11,7 @@ from typing import cast
 
 import google_crc32c
 
+from venue_sandbox.cloud.storage.buckets import Bucket
 from venue_sandbox.cloud.storage.errors import invalid
 from venue_sandbox.cloud.storage.state import METAGENERATION, Blob, Resource
 
@@ -24,24 +25,34 @@ CHOSEN = (
 
 DEFAULT_TYPE = "application/octet-stream"
 PROJECT = "1"
+SOFT_DELETE_SECONDS = "604800"
+"""What a bucket has that its owner said nothing of: a week."""
 
 
-def bucket_resource(name: str, created: float) -> Resource:
+def bucket_resource(bucket: Bucket) -> Resource:
     """Return the resource of a bucket."""
-    time = _rfc3339(created)
-    return {
-        "kind": "storage#bucket",
-        "id": name,
-        "name": name,
-        "projectNumber": PROJECT,
-        "metageneration": "1",
-        "location": "US",
-        "locationType": "multi-region",
+    time = _rfc3339(bucket.created)
+    access = {"uniformBucketLevelAccess": {"enabled": True}, **bucket.settings.get("iamConfiguration", {})}
+    made: Resource = {
         "storageClass": "STANDARD",
+        "softDeletePolicy": {"retentionDurationSeconds": SOFT_DELETE_SECONDS, "effectiveTime": time},
+        **bucket.settings,
+        "location": bucket.settings.get("location", "US").upper(),
+        "kind": "storage#bucket",
+        "id": bucket.name,
+        "name": bucket.name,
+        "projectNumber": PROJECT,
+        "metageneration": str(bucket.metageneration),
+        "etag": _tag(bucket.metageneration),
+        "locationType": "multi-region" if len(bucket.settings.get("location", "US")) < 5 else "region",
         "timeCreated": time,
         "updated": time,
-        "iamConfiguration": {"uniformBucketLevelAccess": {"enabled": True}},
+        "iamConfiguration": access,
     }
+    for name in ("retentionPolicy", "softDeletePolicy"):
+        if name in made:
+            made[name] = {"effectiveTime": time, **made[name]}
+    return made
 
 
 def object_resource(blob: Blob) -> Resource:
@@ -115,6 +126,10 @@ def _md5(data: bytes) -> str:
 def _crc32c(data: bytes) -> str:
     value = cast(int, google_crc32c.value(data))  # pyright: ignore[reportUnknownMemberType]
     return base64.b64encode(value.to_bytes(4, "big")).decode()
+
+
+def _tag(metageneration: int) -> str:
+    return base64.b64encode(f"bucket/{metageneration}".encode()).decode()
 
 
 def _etag(blob: Blob) -> str:

@@ -12,7 +12,8 @@ from typing import Any
 from uuid import uuid4
 
 from venue_sandbox.cloud.database import opened
-from venue_sandbox.cloud.storage.errors import ended, no_bucket, too_many
+from venue_sandbox.cloud.storage.buckets import Buckets
+from venue_sandbox.cloud.storage.errors import ended, retained, too_many
 from venue_sandbox.cloud.storage.preconditions import Preconditions, Version
 
 __all__ = ["Blob", "Resource", "State", "Upload"]
@@ -22,10 +23,13 @@ Resource = dict[str, Any]
 
 FILE = "cloud_storage.sqlite"
 SCHEMA = """
-CREATE TABLE IF NOT EXISTS buckets (name TEXT PRIMARY KEY, created REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS objects (
     bucket TEXT NOT NULL, name TEXT NOT NULL, generation INTEGER NOT NULL, written REAL NOT NULL,
     resource TEXT NOT NULL, data BLOB NOT NULL, PRIMARY KEY (bucket, name)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS versions (
+    bucket TEXT NOT NULL, name TEXT NOT NULL, generation INTEGER NOT NULL, written REAL NOT NULL,
+    resource TEXT NOT NULL, data BLOB NOT NULL, PRIMARY KEY (bucket, name, generation)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS generations (last INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS uploads (
@@ -75,10 +79,16 @@ class State:
         Where to keep it over restarts; None keeps it in memory.
     write_interval
         Seconds that must pass between two changes of one object; 0 for no limit. The service itself has 1.
+
+    Attributes
+    ----------
+    buckets
+        The buckets.
     """
 
     def __init__(self, folder: Path | None, write_interval: float) -> None:
         self._database = opened(folder, FILE, SCHEMA)
+        self.buckets = Buckets(self._database)
         self._write_interval = write_interval
         self._changed: dict[tuple[str, str], float] = {}
 
@@ -86,27 +96,22 @@ class State:
         """Close the file."""
         self._database.close()
 
-    def create_bucket(self, name: str) -> bool:
-        """Create a bucket; False if it is there already."""
-        created = self._database.execute(
-            "INSERT INTO buckets VALUES (?, ?) ON CONFLICT DO NOTHING", (name, time.time())
-        )
-        return created.rowcount == 1
-
-    def bucket_created(self, name: str) -> float:
-        """Return when a bucket was created, in seconds since 1970."""
-        row = self._database.execute("SELECT created FROM buckets WHERE name = ?", (name,)).fetchone()
-        if row is None:
-            raise no_bucket()
-        return row[0]
-
     def find(self, bucket: str, name: str) -> Blob | None:
         """Return an object, None if there is none."""
-        self.bucket_created(bucket)
+        self.buckets.get(bucket)
         row = self._database.execute(
             "SELECT generation, written, resource, data FROM objects WHERE bucket = ? AND name = ?", (bucket, name)
         ).fetchone()
         return None if row is None else Blob(bucket, name, row[0], row[1], json.loads(row[2]), row[3])
+
+    def versions(self, bucket: str, name: str) -> list[Blob]:
+        """Return the versions of an object that are not current, the oldest first."""
+        rows = self._database.execute(
+            "SELECT generation, written, resource, data FROM versions WHERE bucket = ? AND name = ? "
+            "ORDER BY generation",
+            (bucket, name),
+        )
+        return [Blob(bucket, name, row[0], row[1], json.loads(row[2]), row[3]) for row in rows]
 
     def put(self, upload: Upload, preconditions: Preconditions) -> Blob:
         """Write an object if the preconditions hold."""
@@ -116,6 +121,7 @@ class State:
             (last,) = self._database.execute("SELECT last FROM generations").fetchone()
             generation = max(last + 1, int(now * MICROSECONDS))
             self._database.execute("UPDATE generations SET last = ?", (generation,))
+            self._set_aside(upload.bucket, upload.name)
             self._database.execute(
                 "INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?, ?, ?)",
                 (upload.bucket, upload.name, generation, now, json.dumps(upload.resource), upload.data),
@@ -126,18 +132,20 @@ class State:
     def delete(self, blob: Blob, preconditions: Preconditions) -> None:
         """Delete an object if the preconditions hold."""
         self._may_change(blob.bucket, blob.name, preconditions)
-        self._database.execute("DELETE FROM objects WHERE bucket = ? AND name = ?", (blob.bucket, blob.name))
+        with self._transaction():
+            self._set_aside(blob.bucket, blob.name)
+            self._database.execute("DELETE FROM objects WHERE bucket = ? AND name = ?", (blob.bucket, blob.name))
         self._changed[blob.bucket, blob.name] = time.monotonic()
 
     def names(self, bucket: str) -> list[str]:
         """Return the names of all objects, ascending by their UTF-8 bytes."""
-        self.bucket_created(bucket)
+        self.buckets.get(bucket)
         rows = self._database.execute("SELECT name FROM objects WHERE bucket = ? ORDER BY name", (bucket,))
         return [name for (name,) in rows]
 
     def begin(self, upload: Upload) -> str:
         """Remember an upload that comes in chunks; return its id."""
-        self.bucket_created(upload.bucket)
+        self.buckets.get(upload.bucket)
         identity = uuid4().hex
         self._database.execute(
             "INSERT INTO uploads VALUES (?, ?, ?, ?, ?, ?)",
@@ -165,9 +173,20 @@ class State:
     def _may_change(self, bucket: str, name: str, preconditions: Preconditions) -> None:
         present = self.find(bucket, name)
         preconditions.check_write(Version() if present is None else present.version)
+        if present is not None and time.time() < present.written + (held := self.buckets.get(bucket).retention):
+            raise retained(bucket, name, present.written + held)
         changed = self._changed.get((bucket, name))
         if changed is not None and time.monotonic() - changed < self._write_interval:
             raise too_many(bucket, name)
+
+    def _set_aside(self, bucket: str, name: str) -> None:
+        """Keep an object that is about to go as a version, where the bucket has versions."""
+        if self.buckets.get(bucket).versioned:
+            self._database.execute(
+                "INSERT INTO versions SELECT bucket, name, generation, written, resource, data FROM objects "
+                "WHERE bucket = ? AND name = ?",
+                (bucket, name),
+            )
 
     @contextmanager
     def _transaction(self) -> Generator[None]:

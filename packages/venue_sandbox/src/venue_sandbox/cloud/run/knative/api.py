@@ -14,7 +14,7 @@ from venue_sandbox.cloud.run.knative.showing import SERVICE_LABEL, configuration
 from venue_sandbox.cloud.run.records import Revision, Service
 from venue_sandbox.cloud.run.requests import page, who
 
-__all__ = ["KnativeApi"]
+__all__ = ["KnativeApi", "region_of"]
 
 NAMESPACE = "/apis/serving.knative.dev/v1/namespaces/{namespace}"
 EVERYWHERE = "/v1/projects/{namespace}/locations/{location}/services"
@@ -57,7 +57,7 @@ class KnativeApi:
         spec = read(order)
         metadata: Document = order.get("metadata") or {}
         labels: Document = metadata.get("labels") or {}
-        location, identity = labels.get(LOCATION) or _region(request), metadata.get("name") or ""
+        location, identity = labels.get(LOCATION) or region_of(request), metadata.get("name") or ""
         if not location:
             raise invalid("metadata.labels", labels, f"{LOCATION} says where, or the host name begins with a region")
         name = f"projects/{request.match_info['namespace']}/locations/{location}/services/{identity}"
@@ -113,7 +113,7 @@ class KnativeApi:
         return web.json_response(configuration(self._service(request)))
 
     def _services(self, request: web.Request) -> list[Service]:
-        region, asked = _region(request), request.match_info.get("location", "-")
+        region, asked = region_of(request), request.match_info.get("location", "-")
         found = self._board.services(project=request.match_info["namespace"])
         places = {place for place in (region, asked) if place not in (None, "-")}
         return [each for each in found if all(each.location.endswith(f"/{place}") for place in places)]
@@ -130,7 +130,8 @@ class KnativeApi:
         return revision(one, active=any(target.revision == one.id for target in targets))
 
 
-def _region(request: web.Request) -> str | None:
+def region_of(request: web.Request) -> str | None:
+    """Return the region that the name of a request's host begins with; None if it begins with none."""
     found = REGION.fullmatch(request.host)
     return None if found is None else found[1]
 

@@ -11,7 +11,7 @@ from venue_sandbox.cloud.rest import ApiError, invalid, unserved
 from venue_sandbox.cloud.run.fields import HIDDEN, LATEST, NAMED, Document, normal
 from venue_sandbox.cloud.run.knative.annotations import OF_RESOURCES, OF_SERVICE, OF_TEMPLATE, Pair, is_system
 
-__all__ = ["OUTPUT_ONLY", "read"]
+__all__ = ["LOCATION", "OUTPUT_ONLY", "SECRETS", "aliases_of", "container_of", "items", "members", "read"]
 
 LOCATION = "cloud.googleapis.com/location"
 SECRETS = "run.googleapis.com/secrets"
@@ -32,14 +32,14 @@ def read(document: object) -> Document:
     ApiError
         It is not a service, or has fields that are not served.
     """
-    service = _object(document, "service", {"apiVersion", "kind", "metadata", "spec", "status"})
-    metadata = _object(service.get("metadata"), "metadata", None)
-    spec = _object(service.get("spec"), "spec", {"template", "traffic"})
+    service = members(document, "service", {"apiVersion", "kind", "metadata", "spec", "status"})
+    metadata = members(service.get("metadata"), "metadata", None)
+    spec = members(service.get("spec"), "spec", {"template", "traffic"})
     made, hidden = _annotated(metadata, OF_SERVICE)
-    labels = {name: value for name, value in _object(metadata.get("labels"), "labels", None).items()}
+    labels = {name: value for name, value in members(metadata.get("labels"), "labels", None).items()}
     labels.pop(LOCATION, None)
-    template, of_template = _template(_object(spec.get("template"), "spec.template", {"metadata", "spec"}))
-    traffic = [_target(each, f"spec.traffic[{n}]") for n, each in enumerate(_list(spec, "traffic"))]
+    template, of_template = _template(members(spec.get("template"), "spec.template", {"metadata", "spec"}))
+    traffic = [_target(each, f"spec.traffic[{n}]") for n, each in enumerate(items(spec, "traffic"))]
     read_so_far = {**made, "labels": labels, "template": template}
     found = normal({**read_so_far, "traffic": traffic} if traffic else read_so_far)
     if hidden:
@@ -51,7 +51,7 @@ def read(document: object) -> Document:
 
 def _annotated(metadata: Document, pairs: Collection[Pair]) -> tuple[Document, dict[str, str]]:
     """Return the fields that annotations are, and the annotations that only version 1 has."""
-    left = dict(_object(metadata.get("annotations"), "annotations", None))
+    left = dict(members(metadata.get("annotations"), "annotations", None))
     made: Document = {}
     for pair in pairs:
         try:
@@ -67,15 +67,15 @@ def _annotated(metadata: Document, pairs: Collection[Pair]) -> tuple[Document, d
 
 
 def _template(template: Document) -> tuple[Document, dict[str, str]]:
-    metadata = _object(template.get("metadata"), "spec.template.metadata", None)
+    metadata = members(template.get("metadata"), "spec.template.metadata", None)
     served = {"containerConcurrency", "containers", "serviceAccountName", "timeoutSeconds", "volumes", "nodeSelector"}
-    spec = _object(template.get("spec"), "spec.template.spec", served | {"enableServiceLinks", "runtimeClassName"})
+    spec = members(template.get("spec"), "spec.template.spec", served | {"enableServiceLinks", "runtimeClassName"})
     for name in ("volumes", "nodeSelector", "runtimeClassName"):
         if spec.get(name):
             raise unserved(f"spec.template.spec.{name} is not served.")
     made, hidden = _annotated(metadata, OF_TEMPLATE)
-    aliases = _aliases(hidden.pop(SECRETS, ""))
-    containers = [_container(each, n, aliases) for n, each in enumerate(_list(spec, "containers"))]
+    aliases = aliases_of(hidden.pop(SECRETS, ""))
+    containers = [container_of(each, n, aliases) for n, each in enumerate(items(spec, "containers"))]
     for pair in OF_RESOURCES:
         value = pair.read(hidden[pair.annotation]) if pair.annotation in hidden and containers else None
         if value is not None:
@@ -83,7 +83,7 @@ def _template(template: Document) -> tuple[Document, dict[str, str]]:
             del hidden[pair.annotation]
     made.update(
         revision=metadata.get("name") or "",
-        labels=_object(metadata.get("labels"), "labels", None),
+        labels=members(metadata.get("labels"), "labels", None),
         maxInstanceRequestConcurrency=spec.get("containerConcurrency", 0),
         serviceAccount=spec.get("serviceAccountName", ""),
         containers=containers,
@@ -93,30 +93,41 @@ def _template(template: Document) -> tuple[Document, dict[str, str]]:
     return made, hidden
 
 
-def _container(value: object, place: int, aliases: dict[str, str]) -> Document:
+def container_of(value: object, place: int, aliases: dict[str, str]) -> Document:
+    """Return a container in the words of version 2.
+
+    Parameters
+    ----------
+    aliases
+        The full names of secrets of other projects; see `aliases_of`.
+    """
     path = f"spec.template.spec.containers[{place}]"
-    made = dict(_object(value, path, None))
-    made["env"] = [_variable(each, f"{path}.env[{n}]", aliases) for n, each in enumerate(_list(made, "env"))]
+    made = dict(members(value, path, None))
+    made["env"] = [_variable(each, f"{path}.env[{n}]", aliases) for n, each in enumerate(items(made, "env"))]
+    if resources := dict(members(made.get("resources"), f"{path}.resources", {"limits", "requests"})):
+        if resources.pop("requests", None):
+            raise unserved(f"{path}.resources.requests is not served.")
+        made["resources"] = resources
     made["ports"] = [
-        {name: value for name, value in _object(each, f"{path}.ports", None).items() if name != "protocol"}
-        for each in _list(made, "ports")
+        {name: value for name, value in members(each, f"{path}.ports", None).items() if name != "protocol"}
+        for each in items(made, "ports")
     ]
     return made
 
 
 def _variable(value: object, path: str, aliases: dict[str, str]) -> Document:
-    variable = _object(value, path, {"name", "value", "valueFrom"})
+    variable = members(value, path, {"name", "value", "valueFrom"})
     name = variable.get("name", "")
-    source = _object(variable.get("valueFrom"), f"{path}.valueFrom", {"secretKeyRef"}).get("secretKeyRef")
+    source = members(variable.get("valueFrom"), f"{path}.valueFrom", {"secretKeyRef"}).get("secretKeyRef")
     if source is None:
         return {"name": name, "value": variable.get("value", "")}
-    reference = _object(source, f"{path}.valueFrom.secretKeyRef", {"name", "key", "optional"})
+    reference = members(source, f"{path}.valueFrom.secretKeyRef", {"name", "key", "optional"})
     secret = str(reference.get("name", ""))
     key = {"secret": aliases.get(secret, secret), "version": reference.get("key", "latest")}
     return {"name": name, "valueSource": {"secretKeyRef": key}}
 
 
-def _aliases(text: str) -> dict[str, str]:
+def aliases_of(text: str) -> dict[str, str]:
     """Return the full names of secrets of other projects, by what a template calls them."""
     made: dict[str, str] = {}
     for entry in filter(None, text.split(",")):
@@ -128,14 +139,14 @@ def _aliases(text: str) -> dict[str, str]:
 
 
 def _target(value: object, path: str) -> Document:
-    target = _object(value, path, {"latestRevision", "revisionName", "percent", "tag", "url", "configurationName"})
+    target = members(value, path, {"latestRevision", "revisionName", "percent", "tag", "url", "configurationName"})
     made: Document = {"percent": target.get("percent") or 0, "tag": target.get("tag") or ""}
     if target.get("latestRevision"):
         return {**made, "type": LATEST}
     return {**made, "type": NAMED, "revision": target.get("revisionName") or ""}
 
 
-def _object(value: object, path: str, known: set[str] | None) -> Document:
+def members(value: object, path: str, known: set[str] | None) -> Document:
     """Return a JSON object, empty if it is left out; refuse fields that are not known, if any are named."""
     if value is None:
         return {}
@@ -148,7 +159,8 @@ def _object(value: object, path: str, known: set[str] | None) -> Document:
     return made
 
 
-def _list(document: Document, name: str) -> list[Any]:
+def items(document: Document, name: str) -> list[Any]:
+    """Return a field that is a list, empty if it is left out."""
     value = document.get(name)
     if value is None:
         return []

@@ -16,7 +16,7 @@ from venue_sandbox.cloud.run.specs import container
 from venue_sandbox.cloud.run.traffic import Target
 from venue_sandbox.cloud.values import read_duration, time_text
 
-__all__ = ["API", "SERVICE_LABEL", "configuration", "listed", "revision", "service"]
+__all__ = ["API", "SERVICE_LABEL", "configuration", "container_shown", "listed", "revision", "service"]
 
 API = "serving.knative.dev/v1"
 SERVICE_LABEL = "serving.knative.dev/service"
@@ -149,7 +149,7 @@ def _annotations(document: Document, pairs: Collection[Pair]) -> dict[str, str]:
 
 def _template(template: Document, project: str) -> Document:
     aliases: dict[str, str] = {}
-    containers = [_container(each, project, aliases) for each in template["containers"]]
+    containers = [container_shown(each, project, aliases) for each in template["containers"]]
     annotations = {
         **template.get("annotations", {}),
         **template.get(HIDDEN, {}),
@@ -174,7 +174,14 @@ def _template(template: Document, project: str) -> Document:
     }
 
 
-def _container(one: Document, project: str, aliases: dict[str, str]) -> Document:
+def container_shown(one: Document, project: str, aliases: dict[str, str]) -> Document:
+    """Return a container in the words of version 1.
+
+    Parameters
+    ----------
+    aliases
+        Takes up the full names of secrets of other projects, by what the container calls them.
+    """
     made = {**one, "resources": {"limits": one["resources"]["limits"]}}
     if "env" in one:
         made["env"] = [_variable(variable, project, aliases) for variable in one["env"]]

@@ -1,0 +1,5 @@
+#!/usr/bin/env bash
+# Deploy by hand what the variables name of snapshots: scripts/deploy/snapshots.sh mine.tfvars.json [--service NAME] [--dry-run]
+set -euo pipefail
+
+exec "$(dirname "${BASH_SOURCE[0]}")/../gcp/python.sh" gcp.deploy snapshots "$@"
