@@ -64,7 +64,8 @@ class Prey:
 
 _PREY = (
     Prey("no-ledger", "duplicates", chances=IN_SENDS, weights={"salt": 1}),
-    Prey("no-epoch", "stale", stops={Point.LEAVING.name: 0.15}),
+    # One of three stands still at a time, most often: then there is somebody who takes its partition over.
+    Prey("no-epoch", "stale", stops={Point.LEAVING.name: 0.05}, commands=150, phases=((0.05, 1), (1.0, 3))),
     Prey("sign-again", "duplicates", chances=IN_SENDS),
     Prey("commit-first", "lost", chances={Point.TAKEN.name: 0.06, Point.RECORDED.name: 0.06}),
     Prey("send-late", "late", stops={Point.LEAVING.name: 0.3}, windows=Windows(3.0, 3.0), stopped=2.6),
