@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import reduce
+from operator import xor
 from typing import Any
 
 import pytest
@@ -189,20 +191,27 @@ def test_deciding_again_from_the_recorded_inputs_gives_the_same_amounts() -> Non
         assert isinstance(said, Event)
         command = ExecuteTrade.model_validate(decode(encode(said)).payload)
         (open_commands,) = [used.values for used in command.inputs if used.event_type == Topic.EXECUTE_TRADE.value]
-        assert open_commands == {"commitments": f"{first.event_id}={first.payload['amount_out']}"}
+        assert open_commands == {"commands": 1, "amount": first.payload["amount_out"], "ids": first.event_id}
         again = decided_again(command)
         assert again == Amounts(int(command.amount_in), int(command.amount_out))
 
 
-def test_hundreds_of_open_commands_make_a_command_that_the_bus_takes() -> None:
-    known = market(price("1", "1"), inventory("100000000"))
-    for number in range(1_000):
+def test_hundreds_of_open_commands_are_one_sum_and_the_exclusive_or_of_their_ids() -> None:
+    known, before = market(price("1", "1"), inventory("100000000")), list[Event]()
+    for number in range(300):
         said = decided(known, demand(str(number)))
         assert isinstance(said, Event)
+        assert len(encode(said)) < 12_000
+        command = ExecuteTrade.model_validate(said.payload)
+        assert decided_again(command) == Amounts(int(command.amount_in), int(command.amount_out))
         known.commit(said)
-    assert len(encode(said)) < 100_000
-    command = ExecuteTrade.model_validate(said.payload)
-    assert decided_again(command) == Amounts(int(command.amount_in), int(command.amount_out))
+        before.append(said)
+        if number == 200:
+            known.note(result(before.pop(0), "EXPIRED"))
+    told = next(each.values for each in command.inputs if each.event_type == Topic.EXECUTE_TRADE.value)
+    others = before[:-1]
+    assert (told["commands"], told["amount"]) == (298, str(sum(int(each.payload["amount_out"]) for each in others)))
+    assert told["ids"] == f"xor:{reduce(xor, (int(each.event_id, 16) for each in others)):064x}"
 
 
 def test_a_command_whose_inputs_were_changed_is_decided_otherwise() -> None:

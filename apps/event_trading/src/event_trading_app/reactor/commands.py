@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,7 +13,8 @@ from quant_platform_kit.events.envelope import Event, derived, derived_id
 
 from event_trading_app.names import Topic
 from event_trading_app.payloads import ExecuteTrade, Input, ReferencePrice, SwapDemand
-from event_trading_app.reactor.deciding import Amounts, Commitment, Known, Pass, Quoter
+from event_trading_app.reactor.commitments import NOTHING, Committed
+from event_trading_app.reactor.deciding import Amounts, Known, Pass, Quoter
 from event_trading_app.reactor.quoters import quoter_of
 
 __all__ = ["Terms", "Used", "command_id_of", "command_of", "decided_again"]
@@ -21,8 +22,8 @@ __all__ = ["Terms", "Used", "command_id_of", "command_of", "decided_again"]
 VERSION = 1
 QUOTER = "quoter"
 """The type of the input that is no event: the settings of the quoter."""
-COMMITMENTS = "commitments"
-"""The input that lists the open commands, ``<event id>=<amount>`` with spaces between them: hundreds may be open."""
+COMMITTED = "committed"
+"""The input that says of all open commands what was committed: thousands may be open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +62,9 @@ class Used:
         for event in (self.price, self.inventory):
             if event is not None:
                 yield Input(event_id=event.event_id, event_type=event.event_type, values=dict(event.payload))
-        if self.known.commitments:
-            table = " ".join(f"{each.command_id}={each.amount}" for each in self.known.commitments)
-            yield Input(event_id=COMMITMENTS, event_type=Topic.EXECUTE_TRADE.value, values={COMMITMENTS: table})
+        if (open_commands := self.known.committed).commands:
+            values = {**asdict(open_commands), "amount": str(open_commands.amount)}
+            yield Input(event_id=COMMITTED, event_type=Topic.EXECUTE_TRADE.value, values=values)
 
 
 def command_id_of(demand: Event, account: str) -> str:
@@ -124,17 +125,13 @@ def _known(by_type: dict[str, list[dict[str, Any]]]) -> Known:
     observed_at = datetime.fromisoformat(values.pop("observed_at"))
     prices = by_type.get(Topic.REFERENCE_PRICE.value)
     inventories = by_type.get(Topic.INVENTORY.value)
-    demand = SwapDemand.model_validate(values)
-    (table,) = by_type.get(Topic.EXECUTE_TRADE.value, [{COMMITMENTS: ""}])
-    commitments = (each.partition("=") for each in table[COMMITMENTS].split())
+    (told,) = by_type.get(Topic.EXECUTE_TRADE.value, [None])
     return Known(
-        demand=demand,
+        demand=SwapDemand.model_validate(values),
         observed_at=observed_at,
         price=ReferencePrice.model_validate(prices[0]) if prices else None,
         inventory=int(inventories[0]["amount"]) if inventories else None,
-        commitments=tuple(
-            Commitment(command_id, demand.token_out, int(committed)) for command_id, _, committed in commitments
-        ),
+        committed=Committed(told["commands"], int(told["amount"]), told["ids"]) if told else NOTHING,
     )
 
 

@@ -8,17 +8,9 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from event_trading_app.payloads import ReferencePrice, SwapDemand
+from event_trading_app.reactor.commitments import NOTHING, Committed
 
-__all__ = ["Amounts", "Commitment", "Known", "Pass", "Quoter"]
-
-
-@dataclass(frozen=True, slots=True)
-class Commitment:
-    """What an open command of ours may still have to give: ``amount`` of a token in smallest units."""
-
-    command_id: str
-    token: str
-    amount: int
+__all__ = ["Amounts", "Known", "Pass", "Quoter"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +25,7 @@ class Known:
         The newest price of the pair; None if none was told.
     inventory
         What the account has of the token to give, in smallest units; None if nobody told.
-    commitments
+    committed
         Open commands that give the same token.
     """
 
@@ -41,12 +33,12 @@ class Known:
     observed_at: datetime
     price: ReferencePrice | None = None
     inventory: int | None = None
-    commitments: tuple[Commitment, ...] = ()
+    committed: Committed = NOTHING
 
     @property
     def free(self) -> int:
         """What may still be committed of the token to give."""
-        return (self.inventory or 0) - sum(each.amount for each in self.commitments)
+        return (self.inventory or 0) - self.committed.amount
 
 
 @dataclass(frozen=True, slots=True)

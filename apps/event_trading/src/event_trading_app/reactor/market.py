@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -18,7 +19,8 @@ from event_trading_app.payloads import (
     TradeState,
 )
 from event_trading_app.reactor.commands import Used
-from event_trading_app.reactor.deciding import Commitment, Known
+from event_trading_app.reactor.commitments import NOTHING, Commitments
+from event_trading_app.reactor.deciding import Known
 from event_trading_app.schemas import SCHEMAS
 
 __all__ = ["Market"]
@@ -38,7 +40,7 @@ class _Open:
         When it was settled; it counts until an inventory is told that was taken later. None while nobody knows.
     """
 
-    commitment: Commitment
+    token: str
     deadline: datetime
     settled_at: datetime | None = None
 
@@ -60,6 +62,7 @@ class Market:
     )
     _inventory: dict[str, tuple[Event, Inventory]] = field(default_factory=dict[str, tuple[Event, Inventory]])
     _open: dict[str, _Open] = field(default_factory=dict[str, _Open])
+    _committed: defaultdict[str, Commitments] = field(default_factory=lambda: defaultdict(Commitments))
     _ended: dict[str, datetime] = field(default_factory=dict[str, datetime])
     _told: set[str] = field(default_factory=set[str])
     _looked_at: datetime = LONG_AGO
@@ -76,8 +79,7 @@ class Market:
                     self._note_inventory(event, payload)
                 case ExecuteTrade() if payload.account == self.account:
                     self._told.add(payload.command_id)
-                    commitment = Commitment(payload.command_id, payload.token_out, int(payload.amount_out))
-                    self._commit(commitment, payload.deadline)
+                    self._commit(payload.command_id, payload.token_out, payload.amount_out, payload.deadline)
                 case TradeResult() if payload.account == self.account:
                     self._note_result(payload)
                 case _:
@@ -87,10 +89,8 @@ class Market:
         """Count a command of one's own at once, before it comes back over the bus."""
         with self._lock:
             asked = event.payload
-            self._commit(
-                Commitment(asked["command_id"], asked["token_out"], int(asked["amount_out"])),
-                datetime.fromisoformat(asked["deadline"]),
-            )
+            deadline = datetime.fromisoformat(asked["deadline"])
+            self._commit(asked["command_id"], asked["token_out"], asked["amount_out"], deadline)
 
     def was_told(self, command_id: str) -> bool:
         """Whether a command is on the bus."""
@@ -105,13 +105,13 @@ class Market:
             self._forget(demand.observed_at)
             price = self._prices.get((asked.token_in, asked.token_out))
             inventory = self._inventory.get(asked.token_out)
-            commitments = [each.commitment for each in self._open.values() if each.commitment.token == asked.token_out]
+            open_commands = self._committed.get(asked.token_out)
         known = Known(
             asked,
             demand.observed_at,
             price and price[1],
             None if inventory is None else int(inventory[1].amount),
-            tuple(sorted(commitments, key=lambda each: each.command_id)),
+            open_commands.told() if open_commands else NOTHING,
         )
         return Used(known, demand, price and price[0], inventory and inventory[0])
 
@@ -127,12 +127,17 @@ class Market:
             return
         self._inventory[told.token] = event, told
         for name, each in tuple(self._open.items()):
-            if each.commitment.token == told.token and each.settled_at is not None and each.settled_at < told.as_of:
-                del self._open[name]
+            if each.token == told.token and each.settled_at is not None and each.settled_at < told.as_of:
+                self._release(name)
 
-    def _commit(self, commitment: Commitment, deadline: datetime) -> None:
-        if commitment.command_id not in self._ended:
-            self._open.setdefault(commitment.command_id, _Open(commitment, deadline))
+    def _commit(self, command_id: str, token: str, amount: str, deadline: datetime) -> None:
+        if command_id not in self._ended and command_id not in self._open:
+            self._open[command_id] = _Open(token, deadline)
+            self._committed[token].add(command_id, int(amount))
+
+    def _release(self, command_id: str) -> None:
+        if (each := self._open.pop(command_id, None)) is not None:
+            self._committed[each.token].drop(command_id)
 
     def _note_result(self, told: TradeResult) -> None:
         if not told.state.terminal:
@@ -141,7 +146,7 @@ class Market:
         if told.state is TradeState.SETTLED and (each := self._open.get(told.command_id)) is not None:
             each.settled_at = told.at
         else:
-            self._open.pop(told.command_id, None)
+            self._release(told.command_id)
 
     def _forget(self, now: datetime) -> None:
         """Forget commands whose deadline is long over."""
@@ -150,7 +155,7 @@ class Market:
         self._looked_at = now
         over = now - self.forgotten_after
         for name in [name for name, each in self._open.items() if each.deadline < over]:
-            del self._open[name]
+            self._release(name)
         for name in [name for name, deadline in self._ended.items() if deadline < over]:
             del self._ended[name]
             self._told.discard(name)
