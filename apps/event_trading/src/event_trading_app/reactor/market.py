@@ -106,12 +106,13 @@ class Market:
             price = self._prices.get((asked.token_in, asked.token_out))
             inventory = self._inventory.get(asked.token_out)
             open_commands = self._committed.get(asked.token_out)
+            committed = open_commands.told() if open_commands else NOTHING
         known = Known(
             asked,
             demand.observed_at,
             price and price[1],
             None if inventory is None else int(inventory[1].amount),
-            open_commands.told() if open_commands else NOTHING,
+            committed,
         )
         return Used(known, demand, price and price[0], inventory and inventory[0])
 
