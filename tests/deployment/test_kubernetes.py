@@ -362,7 +362,6 @@ def run(*words: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_a_misspelt_field_a_kind_without_schema_and_a_version_without_schemas_are_faults() -> None:
-    pytest.importorskip("kubernetes_validate", reason="kubernetes-validate belongs to make check")
     version = tomllib.loads((ROOT / "deploy/images.toml").read_text())["binaries"]["k3s"]["version"][1:].partition("+")[
         0
     ]
