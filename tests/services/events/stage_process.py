@@ -18,7 +18,6 @@ from quant_platform_kit.events.bus import Membership, Outgoing, Received, Settin
 from quant_platform_kit.events.envelope import derived
 from quant_platform_kit.events.stages import Durable, Flow, Limits, Transform
 
-
 AT_ONCE = 4
 SECONDS = 0.003
 """A message takes at least so long."""

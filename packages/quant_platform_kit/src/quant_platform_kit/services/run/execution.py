@@ -94,9 +94,10 @@ class Execution:
                 for number, identity in enumerate(unfinished):
                     quotes = self._fresh(quotes, unfinished[number:])
                     self._bring(self.records[identity], quotes)
-                self._wait(unfinished, began)
-                for identity in self._working(unfinished):
-                    self._cancel(identity)
+                with self.gateway.tracer.span("settle", orders=len(unfinished)):
+                    self._wait(unfinished, began)
+                    for identity in self._working(unfinished):
+                        self._cancel(identity)
             self.gateway.reached(done)
         return tuple(self.records[order.client_order_id] for order in self.plan.plan.orders)
 

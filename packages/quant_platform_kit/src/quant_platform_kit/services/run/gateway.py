@@ -20,6 +20,7 @@ from quant_platform_kit.domain.runs import OrderRecord, Transition
 from quant_platform_kit.domain.sessions import ExchangeCalendar
 from quant_platform_kit.ports.broker import Broker
 from quant_platform_kit.ports.clock import Clock
+from quant_platform_kit.ports.tracing import NOT_TRACED, Tracer
 from quant_platform_kit.ports.versioned_store import VersionedStore
 from quant_platform_kit.services.operate.switches import switched_off
 from quant_platform_kit.services.record.leases import AccountLease
@@ -61,6 +62,7 @@ class Gateway:
     prices: Mapping[str, Decimal]
     reached: Reached
     lost: Sequence[str] = ()
+    tracer: Tracer = NOT_TRACED
 
     def forbidden(self, order: Order, quotes: Mapping[str, Quote]) -> list[str]:
         """Return what of prices, hours and limits forbids an order now; the switches are read by `send` itself."""
@@ -89,6 +91,12 @@ class Gateway:
         LeaseLost
             Another worker may be at it: nothing was sent.
         """
+        with self.tracer.span("send", order=record.order.client_order_id, symbol=record.order.symbol) as span:
+            sent = self._sent(record)
+            span.note(state=sent.state.value)
+        return sent
+
+    def _sent(self, record: OrderRecord) -> OrderRecord:
         timeout = self.broker.traits.timeout
         self.lease.require(2 * timeout)
         record = self.ledger.record(record, self.step(OrderState.SENT))
