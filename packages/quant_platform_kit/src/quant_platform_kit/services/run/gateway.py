@@ -91,12 +91,6 @@ class Gateway:
         LeaseLost
             Another worker may be at it: nothing was sent.
         """
-        with self.tracer.span("send", order=record.order.client_order_id, symbol=record.order.symbol) as span:
-            sent = self._sent(record)
-            span.note(state=sent.state.value)
-        return sent
-
-    def _sent(self, record: OrderRecord) -> OrderRecord:
         timeout = self.broker.traits.timeout
         self.lease.require(2 * timeout)
         record = self.ledger.record(record, self.step(OrderState.SENT))
