@@ -33,6 +33,7 @@ OTHERS = {
     "git": "needs a remote",
     "install": "writes outside the checkout",
     "journalctl": "needs systemd",
+    "mkdocs": "is run by `make check`",
     "sqlite3": "needs a store",
     "systemctl": "needs systemd",
     "uv": "needs a registry",

@@ -44,9 +44,9 @@ TRACES = """\
 
 They are off. `TRACES_URL` switches them on, for a service of daily runs and for each service of event-trading: where a
 collector takes OTLP over HTTP, such as `http://127.0.0.1:4318/v1/traces`. A service that is installed without its extra
-`deploy` needs `quant-platform-kit[traces]`, and says so. The SDK's own variables hold too: `OTEL_EXPORTER_OTLP_HEADERS`
-for a collector that asks for a token, `OTEL_TRACES_SAMPLER=parentbased_traceidratio` with `OTEL_TRACES_SAMPLER_ARG=0.01`
-for one quote in a hundred.
+`deploy` needs `quant-platform-kit[traces]`, and says so. The SDK's own variables hold too: a collector that asks for a
+token gets it by `OTEL_EXPORTER_OTLP_HEADERS`; with `OTEL_TRACES_SAMPLER=parentbased_traceidratio` and
+`OTEL_TRACES_SAMPLER_ARG=0.01` one quote in a hundred is traced.
 
 | trace | spans |
 | --- | --- |
