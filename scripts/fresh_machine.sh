@@ -61,7 +61,8 @@ hand_in() {
 
 # Run a command in the root file system, before it is booted.
 inside() {
-  systemd-nspawn --quiet --register=no --keep-unit --directory="$root" --resolv-conf=copy-host --chdir=/src "${handed[@]}" "$@"
+  SYSTEMD_LOG_LEVEL=crit systemd-nspawn --quiet --register=no --keep-unit --directory="$root" --resolv-conf=copy-host \
+    --chdir=/src "${handed[@]}" "$@"
 }
 
 # Run a command on the booted machine.
@@ -158,7 +159,7 @@ done
 
 install_paper
 tell "the paper service is installed"
-run_at "$(TZ=America/New_York date --date='now + 2 minutes' +%H:%M)"
+run_at "$(TZ=America/New_York date --date='now + 75 seconds' +%H:%M)"
 boot
 tell "booted, and the service is ready"
 
@@ -173,7 +174,7 @@ tell "the timer has started a run: $outcome"
 
 before="$(booted_run systemctl show --property=MainPID --value quant@paper.service)"
 began="$(date +%s.%N)"
-booted_run kill -KILL "$before"
+booted_run systemctl kill --kill-whom=main --signal=KILL quant@paper.service
 sleep 0.5
 until_ready
 after="$(booted_run systemctl show --property=MainPID --value quant@paper.service)"
