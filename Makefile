@@ -106,12 +106,13 @@ check-calendars: sync-check
 	$(BIN)/python scripts/generate_calendars.py --check
 
 check-docs: sync-check
-	@echo "== generated documents"
+	@echo "== generated documents, and the site"
 	$(BIN)/python scripts/generate_reference.py --check
 	$(BIN)/python scripts/generate_dockerfiles.py --check
 	$(BIN)/python scripts/generate_playbook_alerts.py --check
 	$(BIN)/python scripts/generate_alerts.py --check
 	$(BIN)/python scripts/generate_changelog.py --check
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 # Terraform is no part of a fresh machine. TERRAFORM_PLUGINS is a folder with the provider, as `init -plugin-dir` takes it.
 check-infra: sync-check

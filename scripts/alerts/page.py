@@ -39,6 +39,23 @@ every answer of a ledger within seconds, and loses nothing; look-ups and cancels
 Prometheus scrapes `/metrics` of every service: those of event-trading as job `event-trading`, those of tq-broker as job
 `tq-broker`; `critical` is told at once, `warning` within the day.
 """
+TRACES = """\
+## Traces
+
+They are off. `TRACES_URL` switches them on, for a service of daily runs and for each service of event-trading: where a
+collector takes OTLP over HTTP, such as `http://127.0.0.1:4318/v1/traces`. A service that is installed without its extra
+`deploy` needs `quant-platform-kit[traces]`, and says so. The SDK's own variables hold too: a collector that asks for a
+token gets it by `OTEL_EXPORTER_OTLP_HEADERS`; with `OTEL_TRACES_SAMPLER=parentbased_traceidratio` and
+`OTEL_TRACES_SAMPLER_ARG=0.01` one quote in a hundred is traced.
+
+| trace | spans |
+| --- | --- |
+| of a trigger | `trigger` > `run` of each account > `plan`, `send` of each order, `settle` until they end |
+| of a quote | `ingest` > `normalize` > `react` > `execute` > `result`, each in the service that does it |
+
+A span names the run, the order, the command; never a secret. A collector that does not answer costs spans, and no order
+waits for it. In a cluster with network policies the collector has to be allowed for each service.
+"""
 PROMETHEUS = ("alert", "severity", "means", "do")
 PLAYBOOK_DOES = {
     "errors": "See the reasons in the log; keys, the source and the journal's place are asked by `--today` by hand.",
@@ -67,6 +84,7 @@ def page() -> str:
             _table(("kind", "means", "do"), _rows(TQ_BROKER)),
             "Of Prometheus:\n",
             _table(PROMETHEUS, _ruled(TQ)),
+            TRACES.rstrip("\n"),
         )
     )
 

@@ -23,6 +23,7 @@ SNAPSHOTS = "snapshot_pipelines"
 PLAYBOOK = "trading_playbook"
 
 KAFKA = ("confluent_kafka",)
+TRACES = ("opentelemetry",)
 WEB_LIBRARIES = ("anyio", "fastapi", "starlette", "uvicorn")
 TEMPLATE_LIBRARIES = ("jinja2", "markupsafe")
 STORE_AND_CLOUD_LIBRARIES = ("apprise", "google", "psycopg", "requests", "sqlalchemy", "urllib3")
@@ -163,6 +164,7 @@ def _libraries(tree: Checkout) -> Iterator[Rule]:
     for name, libraries, rooms in (
         ("HTTP stands in kit.web and the playbook's service", WEB_LIBRARIES, ("web",)),
         ("Kafka stands in kit.events", KAFKA, ("events",)),
+        ("Traces stand in kit.adapters, and their test double in kit.testing", TRACES, ("adapters", "testing")),
         (
             "Templates stand in kit.web, kit.report and the pages of snapshots and the playbook",
             TEMPLATE_LIBRARIES,

@@ -28,7 +28,7 @@ from quant_platform_kit.ports.secrets import Secrets
 __all__ = ["CONFIG", "PREFIX", "Settings", "environment", "name_of", "read_settings"]
 
 PREFIX = "EVENT_TRADING_"
-SHARED = ("live_trading", "notify_urls", "store_url")
+SHARED = ("live_trading", "notify_urls", "store_url", "traces_url")
 """Settings that are called alike in all apps: without the prefix."""
 CONFIG = f"{PREFIX}CONFIG"
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -100,6 +100,9 @@ class Settings(BaseModel):
         default=8801, ge=0, lt=65520, description="Port of the first service, the others follow; 0: any free one."
     )
     notify_urls: SecretStr = Field(default=SecretStr(""), description="Whom alerts tell, as Apprise writes it.")
+    traces_url: SecretStr = Field(
+        default=SecretStr(""), description="Where a collector takes traces, OTLP over HTTP; empty: nothing is traced."
+    )
     log_format: Literal["json", "text"] = Field(default="text", description="How to log.")
 
     @field_validator("tokens", mode="before")

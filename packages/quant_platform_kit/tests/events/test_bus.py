@@ -9,6 +9,7 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
+from confluent_kafka import Producer
 from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.events.bus import (
     SESSION_SECONDS,
@@ -33,13 +34,22 @@ def mock() -> Generator[Settings]:
         yield settings
 
 
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+
 def test_a_mock_takes_messages_and_shows_them_again(mock: Settings) -> None:
     async def publish() -> None:
         async with Publisher(mock) as publisher:
-            await publisher.publish(*(Outgoing("t", b"k", b"%d" % number) for number in range(100)))
+            traces = {7: TRACE}
+            await publisher.publish(*(Outgoing("t", b"k", b"%d" % n, traces.get(n, "")) for n in range(98)))
 
     asyncio.run(publish())
+    other = Producer(producer_config(mock))
+    for number in (98, 99):
+        other.produce("t", b"%d" % number, b"k", headers=[("other", b"x"), ("traceparent", None)])
+    other.flush(10)
     read = list(history(mock, ("t", "not.there")))
+    assert {int(message.value): message.trace for message in read if message.trace} == {7: TRACE}
     assert [int(message.value) for message in read] == list(range(100))
     (place,) = {message.place for message in read}
     assert [int(message.value) for message in history(mock, ("t",), {place: 90})] == list(range(90, 100))

@@ -86,5 +86,8 @@ def test_a_jar_that_was_changed_later_is_not_run(checkout: Path, monkeypatch: py
 
 def test_a_machine_without_java_and_apt_get_is_told_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kafka_jars, "system", lambda program: None)
-    with pytest.raises(CannotRun, match="docker compose up --wait kafka"), kafka.kafka():
+    with (
+        pytest.raises(CannotRun, match=r"docker compose --file tests/services/compose\.yaml up --wait kafka"),
+        kafka.kafka(),
+    ):
         pass

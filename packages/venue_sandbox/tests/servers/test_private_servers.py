@@ -156,7 +156,10 @@ def test_a_machine_without_apt_get_is_told_what_to_do(tmp_path: Path, monkeypatc
     for module in (redis, rabbitmq, unpacked):
         monkeypatch.setattr(module, "system", lambda program: None)
     for serve, service in ((redis.redis, "redis"), (rabbitmq.rabbitmq, "rabbitmq")):
-        with pytest.raises(CannotRun, match=f"docker compose up --wait {service}"), serve():
+        with (
+            pytest.raises(CannotRun, match=f"docker compose --file tests/services/compose.yaml up --wait {service}"),
+            serve(),
+        ):
             pass
     assert list(tmp_path.iterdir()) == []
 

@@ -11,6 +11,7 @@ from enum import Enum
 from quant_platform_kit.domain.identity import Mode
 from quant_platform_kit.events.envelope import Event
 from quant_platform_kit.ports.clock import Clock
+from quant_platform_kit.ports.tracing import NOT_TRACED, Tracer
 from quant_platform_kit.ports.versioned_store import VersionedStore
 from quant_platform_kit.runtime.gathering import Gathering
 
@@ -91,3 +92,4 @@ class Parts:
     writing: Callable[[VersionedStore], Writing] = Gathering
     pause: Pause = asyncio.sleep
     reached: Callable[[Point], None] = _pass
+    tracer: Tracer = NOT_TRACED

@@ -45,6 +45,7 @@ class _Watched:
     partition: int
     due: datetime
     hinted: bool = False
+    trace: str = ""
 
 
 @dataclass(slots=True)
@@ -94,8 +95,8 @@ class Monitor:
         if (fence := self.fences.pop(partition, None)) is not None:
             await fence.give_back()
 
-    async def handle(self, event: Event, partition: int) -> None:
-        """Take note of where a command stands."""
+    async def handle(self, event: Event, partition: int, trace: str = "") -> None:
+        """Take note of where a command stands, and of the trace that it is part of."""
         told = SCHEMAS.check(event)
         if not isinstance(told, TradeResult):
             raise Unreadable(f"{event.event_type} is no result of a trade")
@@ -104,7 +105,7 @@ class Monitor:
             return
         trade = await self.parts.io(lambda: self.parts.ledger.find(name))
         if trade is not None and not trade.standing.state.terminal:
-            self._watch(trade, partition)
+            self._watch(trade, partition, trace)
 
     def hint(self, intent_hash: str, tx_hash: str) -> None:
         """Hear that the venue has settled an answer, ours or another's."""
@@ -153,14 +154,14 @@ class Monitor:
             if (trade := ledger.find(name)) is not None:
                 yield trade
 
-    def _watch(self, trade: Trade, partition: int) -> None:
+    def _watch(self, trade: Trade, partition: int, trace: str = "") -> None:
         due = self.settler.due(trade)
         if due is None or trade.answer.signed is None:
             return
         intent_hash = trade.answer.signed.intent_hash
         hinted = intent_hash in self.settler.told
         due = self.parts.clock.now() if hinted else due
-        self._watched[trade.answer.id] = _Watched(trade, partition, due, hinted)
+        self._watched[trade.answer.id] = _Watched(trade, partition, due, hinted, trace)
         self._by_hash[intent_hash] = trade.answer.id
 
     def _forget(self, name: str) -> None:
@@ -173,7 +174,9 @@ class Monitor:
         fence = self.fences.get(each.partition)
         if fence is None or not fence.holds():
             return
-        trade = await self.settler.settle(each.trade, fence.epoch, hinted=each.hinted)
+        with self.parts.tracer.span("result", each.trace, command=each.trade.asked.command_id) as span:
+            trade = await self.settler.settle(each.trade, fence.epoch, hinted=each.hinted)
+            span.note(state=trade.standing.state.value)
         if trade.standing.state.terminal:
             self.outcomes[trade.standing.state.value.lower()] += 1
             self._forget(name)

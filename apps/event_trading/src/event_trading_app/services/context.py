@@ -13,12 +13,15 @@ from functools import cached_property
 from loguru import logger
 from quant_platform_kit.adapters.clock import SystemClock
 from quant_platform_kit.adapters.stores import open_store
+from quant_platform_kit.adapters.traces import open_tracer
 from quant_platform_kit.domain.identity import Mode
 from quant_platform_kit.events.bus import Membership
 from quant_platform_kit.events.envelope import Event
 from quant_platform_kit.events.publishing import Publisher
 from quant_platform_kit.events.topics import declare
+from quant_platform_kit.events.traced import traced_telling
 from quant_platform_kit.ports.clock import Clock
+from quant_platform_kit.ports.tracing import Tracer
 from quant_platform_kit.ports.versioned_store import VersionedStore
 
 from event_trading_app.executor.ledger import Ledger
@@ -63,6 +66,12 @@ class Context:
         self.settings.required("store_url")
         return open_store(self.settings.store_url.get_secret_value())
 
+    @cached_property
+    def tracer(self) -> Tracer:
+        """Where spans go."""
+        name = f"{self.settings.service_name}-{self.service.value}"
+        return open_tracer(self.settings.traces_url.get_secret_value(), name)
+
     def topic(self, *topics: Topic) -> tuple[str, ...]:
         """Return the names of topics, in the namespace."""
         return tuple(self.settings.namespace + topic.value for topic in topics)
@@ -80,7 +89,8 @@ class Context:
 
     def teller(self, publisher: Publisher) -> Callable[[Event], Awaitable[None]]:
         """Return what puts an event on the bus."""
-        return lambda event: publisher.publish(outgoing(event, self.settings.namespace))
+        namespace = self.settings.namespace
+        return traced_telling(self.tracer, lambda event: outgoing(event, namespace), publisher.publish)
 
     def parts(self, publisher: Publisher, venue: Venue) -> Parts:
         """Return the world of an executor or a monitor."""
@@ -100,4 +110,5 @@ class Context:
                 lease=timedelta(seconds=settings.lease_seconds), finality=timedelta(seconds=settings.finality_seconds)
             ),
             reached=self.reached,
+            tracer=self.tracer,
         )

@@ -14,6 +14,7 @@ from quant_platform_kit.events.envelope import Event
 from quant_platform_kit.events.errors import Unreadable
 from quant_platform_kit.events.publishing import Publisher
 from quant_platform_kit.events.stages import Durable, Flow, Hooks
+from quant_platform_kit.events.traced import traced_handle
 from quant_platform_kit.services.operate.owners import require_ownership
 
 from event_trading_app.errors import VenueDown
@@ -52,7 +53,7 @@ async def run(context: Context) -> None:
             executor = Executor(replace(parts, tell=told))
             stage = Durable(
                 context.member(Topic.EXECUTE_TRADE),
-                lambda message: executor.handle(command_in(message)),
+                traced_handle(context.tracer, "execute", lambda message: executor.handle(command_in(message))),
                 context.clock,
                 flow=Flow(at_once=settings.at_once),
                 hooks=_hooks(executor),

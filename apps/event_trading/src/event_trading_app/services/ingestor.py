@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from quant_platform_kit.events.envelope import Event
 from quant_platform_kit.events.publishing import Publisher
 
 from event_trading_app.services.context import Context
@@ -15,9 +16,15 @@ async def run(context: Context) -> None:
     """Listen until stopped."""
     settings = context.settings
     async with Publisher(settings.bus) as publisher:
+        tell = context.teller(publisher)
+
+        async def ingest(event: Event) -> None:
+            with context.tracer.span("ingest", event=event.event_id):
+                await tell(event)
+
         listener = Listener(
             bus_at(settings.near_ws_url, settings.near_token.get_secret_value()),
-            context.teller(publisher),
+            ingest,
             context.clock,
         )
         counts = listener.counts

@@ -47,7 +47,7 @@ async def run(context: Context) -> None:
 
             stage = Durable(
                 context.member(Topic.TRADE_RESULT),
-                lambda message: monitor.handle(message.event(), message.partition),
+                lambda message: monitor.handle(message.event(), message.partition, message.trace),
                 context.clock,
                 hooks=_hooks(monitor),
             )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from quant_platform_kit.events.bus import Outgoing, Received
 from quant_platform_kit.events.stages import Transform
+from quant_platform_kit.events.traced import traced_function
 
 from event_trading_app.names import Topic
 from event_trading_app.services.context import Context
@@ -21,4 +22,5 @@ async def run(context: Context) -> None:
     def function(message: Received) -> list[Outgoing]:
         return [outgoing(event, namespace) for event in normalize(message.event())]
 
-    await run_transform(context, Transform(context.member(Topic.RAW_QUOTE), function, context.clock))
+    traced = traced_function(context.tracer, "normalize", function)
+    await run_transform(context, Transform(context.member(Topic.RAW_QUOTE), traced, context.clock))

@@ -8,6 +8,7 @@ from datetime import timedelta
 from quant_platform_kit.events.bus import Received
 from quant_platform_kit.events.following import Follower
 from quant_platform_kit.events.stages import Transform
+from quant_platform_kit.events.traced import traced_function
 
 from event_trading_app.names import Topic
 from event_trading_app.reactor.commands import Terms
@@ -41,4 +42,5 @@ async def run(context: Context) -> None:
         for follower in (first, second):
             await asyncio.to_thread(follower.wait, CATCH_UP_SECONDS)
         member = context.member(Topic.SWAP_DEMAND)
-        await run_transform(context, Transform(member, reactor.react, context.clock))
+        react = traced_function(context.tracer, "react", reactor.react)
+        await run_transform(context, Transform(member, react, context.clock))

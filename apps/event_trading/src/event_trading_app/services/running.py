@@ -84,6 +84,8 @@ async def _run(
         except (StoreError, BusDown) as error:
             logger.warning("{} ends, to be started again: {}", service.value, error)
             return RESTART
+        finally:
+            await asyncio.to_thread(context.tracer.close)
     return 0
 
 

@@ -19,6 +19,7 @@ from quant_platform_kit.events.errors import BusDown, Fenced
 
 __all__ = [
     "SESSION_SECONDS",
+    "TRACE_HEADER",
     "Membership",
     "Outgoing",
     "Place",
@@ -40,6 +41,7 @@ RETRY_MS = 5
 TRANSACTION_LINGER_MS = 1
 """Messages of a transaction leave together; with no pause at all, each wakes a thread."""
 LARGEST_REQUEST = 8 * 1024 * 1024
+TRACE_HEADER = "traceparent"
 OURS = frozenset(
     {
         "acks",
@@ -121,13 +123,20 @@ class Place(NamedTuple):
 
 
 class Received(NamedTuple):
-    """A message as it came."""
+    """A message as it came.
+
+    Attributes
+    ----------
+    trace
+        W3C ``traceparent`` of the span that sent it; empty where nothing was traced.
+    """
 
     topic: str
     partition: int
     offset: int
     key: bytes | None
     value: bytes
+    trace: str = ""
 
     @property
     def place(self) -> Place:
@@ -140,11 +149,23 @@ class Received(NamedTuple):
 
 
 class Outgoing(NamedTuple):
-    """A message to be sent; those with the same key keep their order."""
+    """A message to be sent; those with the same key keep their order.
+
+    Attributes
+    ----------
+    trace
+        W3C ``traceparent`` of the span that sends it, which goes along as a header; empty where nothing is traced.
+    """
 
     topic: str
     key: bytes | None
     value: bytes
+    trace: str = ""
+
+    @property
+    def headers(self) -> list[tuple[str, str | bytes | None]] | None:
+        """What stands beside key and value on the bus."""
+        return [(TRACE_HEADER, self.trace.encode())] if self.trace else None
 
     @classmethod
     def of(cls, event: Event, key: str, topic: str = "") -> Outgoing:

@@ -61,7 +61,9 @@ class Publisher:
         future: asyncio.Future[None] = self._loop.create_future()
         while True:
             try:
-                self._producer.produce(message.topic, message.value, message.key, on_delivery=self._teller(future))
+                self._producer.produce(
+                    message.topic, message.value, message.key, headers=message.headers, on_delivery=self._teller(future)
+                )
             except BufferError:
                 await asyncio.sleep(FULL_SECONDS)
             except KafkaException as error:

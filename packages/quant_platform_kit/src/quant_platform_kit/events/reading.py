@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from quant_platform_kit.events.bus import Place, Received, Settings, bus_error, consumer_config
+from quant_platform_kit.events.bus import TRACE_HEADER, Place, Received, Settings, bus_error, consumer_config
 from quant_platform_kit.events.errors import BusDown
 
 __all__ = ["history", "received"]
@@ -57,7 +57,14 @@ def received(message: Message) -> Received:
     assert offset is not None, message
     key: Any = message.key()
     value: Any = message.value()
-    return Received(topic, partition, offset, key, value or b"")
+    headers: Any = message.headers()
+    return Received(topic, partition, offset, key, value or b"", _trace(headers) if headers else "")
+
+
+def _trace(headers: Iterable[tuple[str, bytes | None]]) -> str:
+    """Return the trace that headers name; others may put headers on the bus too."""
+    found = next((value for name, value in headers if name == TRACE_HEADER and value), b"")
+    return found.decode("ascii", "replace")
 
 
 def _until_the_end(consumer: Consumer, open_places: set[Place]) -> Iterator[Received]:

@@ -111,7 +111,10 @@ class Transactions:
         """Send a message as a part of the transaction."""
         while True:
             try:
-                self._producer.produce(message.topic, message.value, message.key)
+                if message.trace:
+                    self._producer.produce(message.topic, message.value, message.key, headers=message.headers)
+                else:
+                    self._producer.produce(message.topic, message.value, message.key)
             except BufferError:
                 self._producer.poll(FULL_SECONDS)
             except KafkaException as error:

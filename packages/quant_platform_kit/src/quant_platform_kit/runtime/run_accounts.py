@@ -177,7 +177,9 @@ class _AccountRun:
         with logger.contextualize(account=account_id, run=key.run_id):
             request = self._request(key)
             try:
-                report = run_cycle(request, self._ports(), self.service.policy, self.service.terms)
+                with self.service.tracer.span("run", account=account_id, run=key.run_id, mode=key.mode.value) as span:
+                    report = run_cycle(request, self._ports(), self.service.policy, self.service.terms)
+                    span.note(outcome=report.outcome.value)
                 self._note(report)
             except UnknownSession as error:
                 report = unplaced_report(request, self.account.clock, str(error))
@@ -223,6 +225,7 @@ class _AccountRun:
             self.stop.watched(service.reached),
             self._note,
             service.features,
+            service.tracer,
         )
 
 

@@ -14,6 +14,7 @@ from quant_platform_kit.adapters.file_history import FileHistory
 from quant_platform_kit.adapters.notifier import AppriseNotifier
 from quant_platform_kit.adapters.stores import open_store
 from quant_platform_kit.adapters.strategies import bind, find_strategy, read_config, read_file
+from quant_platform_kit.adapters.traces import open_tracer
 from quant_platform_kit.domain.balances import BalanceRules
 from quant_platform_kit.domain.boundaries import Boundary
 from quant_platform_kit.domain.cycle import ExecutionPolicy
@@ -29,6 +30,7 @@ from quant_platform_kit.ports.clock import Clock
 from quant_platform_kit.ports.feature_source import FeatureSource
 from quant_platform_kit.ports.market_data import MarketData
 from quant_platform_kit.ports.notifier import Notifier
+from quant_platform_kit.ports.tracing import NOT_TRACED, Tracer
 from quant_platform_kit.ports.versioned_store import VersionedStore
 from quant_platform_kit.runtime.settings import ServiceSettings
 from quant_platform_kit.services.record.report_store import ReportStore
@@ -149,6 +151,7 @@ class Service:
     reached: Reached = _nothing
     ended: Callable[[RunReport], None] = _nobody_else
     features: FeatureSource | None = None
+    tracer: Tracer = NOT_TRACED
 
     @property
     def name(self) -> str:
@@ -199,6 +202,7 @@ def configured(
         notifier=_notifier(settings),
         stale_settings=() if bound.manifest.features else _stale(settings),
         features=_features(settings) if bound.manifest.features else None,
+        tracer=open_tracer(settings.traces_url.get_secret_value(), settings.cloud_run_service),
     )
 
 

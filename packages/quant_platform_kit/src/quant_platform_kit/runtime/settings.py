@@ -84,6 +84,9 @@ class ServiceSettings(BaseSettings):
         60, ge=1, le=3600, description="How long the right to act on an account lasts unrenewed."
     )
     notify_urls: SecretStr = Field(SecretStr(""), description="Whom to tell: Apprise URLs separated by spaces.")
+    traces_url: SecretStr = Field(
+        SecretStr(""), description="Where a collector takes traces, OTLP over HTTP; empty: nothing is traced."
+    )
     oidc_audience: str | None = Field(None, description="Requests need an identity token for this audience.")
     oidc_service_account: str | None = Field(None, description="Who may trigger runs, with OIDC_AUDIENCE.")
     oidc_readers: _Names = Field((), description="Who else may read reports, separated by commas.")
@@ -176,6 +179,7 @@ _OWN = (
     "REPORT_STORE_",
     "RUN_MAX_",
     "STRATEGY_",
+    "TRACES_",
 )
 """What the names of settings begin with that no other program uses: an unknown one of these is a mistake."""
 CLOSE, LONG = 0.85, 7

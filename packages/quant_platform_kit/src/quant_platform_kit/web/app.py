@@ -67,9 +67,10 @@ def _add_trigger(app: FastAPI, service: Service, identity: IdentityCheck, stop: 
                 return stopping()
             if not threads.available_tokens:
                 raise Busy(f"{MOST_RUNS} triggers are under way, and none of them ends; see what they wait for")
-            results = await to_thread.run_sync(
-                run_accounts, service, trigger, stop, abandon_on_cancel=True, limiter=threads
-            )
+            with service.tracer.span("trigger", due=trigger.slot):
+                results = await to_thread.run_sync(
+                    run_accounts, service, trigger, stop, abandon_on_cancel=True, limiter=threads
+                )
             return answered(results)
         except get_cancelled_exc_class():  # only the end of the process cancels: see `web.serve`
             return stopping()

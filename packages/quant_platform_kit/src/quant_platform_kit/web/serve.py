@@ -107,6 +107,9 @@ class ListenSettings(Protocol):
         ...
 
 
+def _nothing_more() -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Serving:
     """An application to be served.
@@ -117,11 +120,14 @@ class Serving:
         What the log says of it once it listens, before ``on port N``.
     make
         Makes it, with the signal that tells it to stop.
+    ended
+        Called when nothing is served any more, before the process ends.
     """
 
     settings: ListenSettings
     says: str
     make: Callable[[StopSignal], FastAPI]
+    ended: Callable[[], None] = _nothing_more
 
 
 def listen(settings: ListenSettings) -> socket.socket:
@@ -140,7 +146,7 @@ def serve(service: Service, listener: socket.socket) -> None:
 
 def _serving(service: Service) -> Serving:
     says = f"{service.name} runs {service.strategy.manifest.display_name}"
-    return Serving(service.settings, says, lambda stop: create_app(service, stop))
+    return Serving(service.settings, says, lambda stop: create_app(service, stop), service.tracer.close)
 
 
 def _serve(serving: Serving, listener: socket.socket) -> None:
@@ -149,6 +155,7 @@ def _serve(serving: Serving, listener: socket.socket) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, server.handle_exit)
     server.run([listener])
+    serving.ended()
 
 
 def _stop_at_eof() -> None:

@@ -30,7 +30,7 @@ Kafka needs Java 17 and Maven, and they cannot be installed from here. Do one of
   Debian, Ubuntu   sudo apt-get install maven
   Fedora           sudo dnf install maven
   macOS            brew install maven
-  Docker           docker compose up --wait kafka, and set
+  Docker           docker compose --file tests/services/compose.yaml up --wait kafka, and set
                    TEST_KAFKA_URL=127.0.0.1:59092"""
 
 

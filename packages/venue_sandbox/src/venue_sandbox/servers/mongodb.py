@@ -30,7 +30,7 @@ again:
   Debian, Ubuntu   sudo apt-get install golang-go
   Fedora           sudo dnf install golang
   macOS            brew install go
-  Docker           docker compose up --wait mongodb, and set
+  Docker           docker compose --file tests/services/compose.yaml up --wait mongodb, and set
                    TEST_MONGODB_URL=mongodb://127.0.0.1:57017"""
 CACHES = {"GOMODCACHE": "go-modules", "GOCACHE": "go-build"}
 """Where Go keeps what it fetches and builds, unless the environment says otherwise."""

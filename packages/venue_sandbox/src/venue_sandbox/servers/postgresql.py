@@ -32,7 +32,7 @@ PostgreSQL is not on this machine, and cannot be installed from here. Do one of 
   Debian, Ubuntu   sudo apt-get install postgresql
   Fedora           sudo dnf install postgresql-server
   macOS            brew install postgresql@17
-  Docker           docker compose up --wait postgres, and set
+  Docker           docker compose --file tests/services/compose.yaml up --wait postgres, and set
                    TEST_POSTGRES_URL=postgresql+psycopg://quant:quant@127.0.0.1:55432/quant"""
 START_ATTEMPTS = 3
 START_SECONDS = 60

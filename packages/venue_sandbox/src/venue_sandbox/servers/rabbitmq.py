@@ -37,7 +37,7 @@ RabbitMQ is not on this machine, and cannot be had from here. Do one of these an
   Debian, Ubuntu   sudo apt-get update
   Fedora           sudo dnf install rabbitmq-server
   macOS            brew install rabbitmq
-  Docker           docker compose up --wait rabbitmq, and set
+  Docker           docker compose --file tests/services/compose.yaml up --wait rabbitmq, and set
                    TEST_RABBITMQ_URL=amqp://quant:quant@127.0.0.1:55673/quant"""
 USER = "quant"
 START_SECONDS = 120.0

@@ -24,7 +24,7 @@ Redis is not on this machine, and cannot be had from here. Do one of these and r
   Debian, Ubuntu   sudo apt-get update
   Fedora           sudo dnf install redis
   macOS            brew install redis
-  Docker           docker compose up --wait redis, and set
+  Docker           docker compose --file tests/services/compose.yaml up --wait redis, and set
                    TEST_REDIS_URL=redis://:quant@127.0.0.1:56379/0"""
 START_SECONDS = 30.0
 

@@ -94,9 +94,10 @@ class Execution:
                 for number, identity in enumerate(unfinished):
                     quotes = self._fresh(quotes, unfinished[number:])
                     self._bring(self.records[identity], quotes)
-                self._wait(unfinished, began)
-                for identity in self._working(unfinished):
-                    self._cancel(identity)
+                with self.gateway.tracer.span("settle", orders=len(unfinished)):
+                    self._wait(unfinished, began)
+                    for identity in self._working(unfinished):
+                        self._cancel(identity)
             self.gateway.reached(done)
         return tuple(self.records[order.client_order_id] for order in self.plan.plan.orders)
 
@@ -138,7 +139,7 @@ class Execution:
             if not self._to_be_sent(record, quotes):
                 return
             try:
-                self._keep(gateway.send(record))
+                self._keep(self._sent(record))
             except Superseded:
                 raise
             except NeedsOperator as error:
@@ -150,6 +151,13 @@ class Execution:
                 record = gateway.ledger.steps.reread(record)
                 continue
             return
+
+    def _sent(self, record: OrderRecord) -> OrderRecord:
+        order, gateway = record.order, self.gateway
+        with gateway.tracer.span("send", order=order.client_order_id, symbol=order.symbol) as span:
+            record = gateway.send(record)
+            span.note(state=record.state.value)
+        return record
 
     def _to_be_sent(self, record: OrderRecord, quotes: Mapping[str, Quote]) -> bool:
         """Whether an order is to be sent now; one that was sent is looked up first, and what is found is recorded."""

@@ -20,6 +20,7 @@ from quant_platform_kit.domain.runs import OrderRecord, Transition
 from quant_platform_kit.domain.sessions import ExchangeCalendar
 from quant_platform_kit.ports.broker import Broker
 from quant_platform_kit.ports.clock import Clock
+from quant_platform_kit.ports.tracing import NOT_TRACED, Tracer
 from quant_platform_kit.ports.versioned_store import VersionedStore
 from quant_platform_kit.services.operate.switches import switched_off
 from quant_platform_kit.services.record.leases import AccountLease
@@ -61,6 +62,7 @@ class Gateway:
     prices: Mapping[str, Decimal]
     reached: Reached
     lost: Sequence[str] = ()
+    tracer: Tracer = NOT_TRACED
 
     def forbidden(self, order: Order, quotes: Mapping[str, Quote]) -> list[str]:
         """Return what of prices, hours and limits forbids an order now; the switches are read by `send` itself."""

@@ -17,6 +17,7 @@ from quant_platform_kit.ports.broker import Broker
 from quant_platform_kit.ports.clock import Clock
 from quant_platform_kit.ports.feature_source import FeatureSource
 from quant_platform_kit.ports.market_data import MarketData
+from quant_platform_kit.ports.tracing import NOT_TRACED, Tracer
 from quant_platform_kit.ports.versioned_store import VersionedStore
 from quant_platform_kit.services.record.report_store import ReportStore
 from quant_platform_kit.services.run.execution import ExecutionTimes
@@ -126,3 +127,4 @@ class RunPorts:
     reached: Reached = _nothing
     published: Callable[[RunReport], None] = _nobody
     features: FeatureSource | None = None
+    tracer: Tracer = NOT_TRACED

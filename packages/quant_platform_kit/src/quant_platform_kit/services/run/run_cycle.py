@@ -195,7 +195,8 @@ class _Run:
             return self._close(self._undecided(claim, Outcome.FAILED if begun else Outcome.SKIPPED, skipped, last))
         if blocked := [*self._lost(last), *self._halts(), *self._lost_halts()]:
             return self._close(self._undecided(claim, Outcome.BLOCKED, blocked, last))
-        return self._plan(claim, last)
+        with ports.tracer.span("plan"):
+            return self._plan(claim, last)
 
     def execute(self, run: _Committed) -> RunReport:
         """Carry a recorded plan out as far as it goes, and close its run."""
@@ -321,6 +322,7 @@ class _Run:
             run.plan.prices,
             ports.reached,
             self._lost_halts() if run.resumed else (),
+            ports.tracer,
         )
         same_session = ports.calendar.local_date(ports.clock.now()) == key.session
         return Execution(

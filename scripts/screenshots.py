@@ -1,0 +1,78 @@
+#!/usr/bin/env python3
+"""Take pictures of the pages: a back-test's report, and a service's runs, of an invented market and a paper account.
+
+Usage
+-----
+``.venv/bin/python scripts/screenshots.py [--out FOLDER] [--browser PROGRAM]``: a PNG file each, 1280 pixels wide. It
+needs Chromium, or a browser that takes its options, and exits with 1 where none is found.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from venue_sandbox.demo.market import choose_market
+from venue_sandbox.demo.tour import backtest_step, tested
+from venue_sandbox.stands.paper import PaperPlatform
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+WIDTH, PATIENCE_SECONDS = 1280, 60
+HEIGHTS = {"report": 2600, "runs": 500, "run": 1500}
+QUICK = {"LEASE_SECONDS": "10", "PAPER_TIMEOUT_SECONDS": "2", "PAPER_SETTLE_SECONDS": "1"}
+
+
+def main() -> int:
+    """Return the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, default=Path("screenshots"), help="folder of the pictures")
+    parser.add_argument(
+        "--browser", default="", help=f"a program; default: the first there is of {', '.join(BROWSERS)}"
+    )
+    options = parser.parse_args()
+    wanted = (options.browser,) if options.browser else BROWSERS
+    browser = next((found for name in wanted if (found := shutil.which(name))), None)
+    if browser is None:
+        print(f"no browser: {', '.join(wanted)} is not on this machine; install chromium", file=sys.stderr)
+        return 1
+    options.out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="screenshots-") as name:
+        for picture in _taken(browser, Path(name), options.out):
+            print(f"{picture}  {picture.stat().st_size // 1024} KB")
+    return 0
+
+
+def _taken(browser: str, folder: Path, out: Path) -> list[Path]:
+    """Take all pictures."""
+    market = choose_market()
+    result = tested(market)
+    backtest_step(market, result, folder / "backtest")
+    pictures = [_picture(browser, (folder / "backtest" / "report.html").as_uri(), out / "report.png", folder)]
+    prices = market.file(folder / "prices.csv")
+    with PaperPlatform(folder / "account", prices, market.profile, settings=QUICK) as paper:
+        newest = [paper.fire(market.due(as_of)).run_id for as_of in market.turns(result)][-1]
+        service = f"http://127.0.0.1:{paper.service.port}/runs"
+        pictures.append(_picture(browser, service, out / "runs.png", folder))
+        pictures.append(_picture(browser, f"{service}/{newest}", out / "run.png", folder))
+    return pictures
+
+
+def _picture(browser: str, address: str, to: Path, folder: Path) -> Path:
+    """Take a picture of a page, with a profile of the browser's own."""
+    size = f"--window-size={WIDTH},{HEIGHTS[to.stem]}"
+    own = [f"--user-data-dir={folder / 'browser'}", "--no-first-run", "--no-proxy-server", "--hide-scrollbars"]
+    own += ["--no-sandbox"] if os.getuid() == 0 else []
+    command = [browser, "--headless", "--disable-gpu", *own, size, f"--screenshot={to.resolve()}", address]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False)
+    if ended.returncode or not to.is_file():
+        raise SystemExit(f"{browser} took no picture of {address}: {ended.stderr[-500:]}")
+    return to
+
+
+if __name__ == "__main__":
+    sys.exit(main())
