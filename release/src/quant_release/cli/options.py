@@ -96,7 +96,10 @@ WindowOption = Annotated[
 TimeoutOption = Annotated[
     float,
     typer.Option(
-        "--timeout", metavar="SECONDS", callback=_seconds, help="How long Cloud Run may take for one thing; 600."
+        "--timeout",
+        metavar="SECONDS",
+        callback=_seconds,
+        help="How long one thing of Cloud Run, or a roll, may take; 600.",
     ),
 ]
 
