@@ -81,7 +81,8 @@ MergeWaitOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 
 ServiceOption = Annotated[
-    list[str] | None, typer.Option("--service", metavar="NAME", help="Only this service of the bundle; repeatable.")
+    list[str] | None,
+    typer.Option("--service", metavar="NAME", help="Only this service or roll of the bundle; repeatable."),
 ]
 YesOption = Annotated[
     list[str] | None,

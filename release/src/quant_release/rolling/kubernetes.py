@@ -61,7 +61,7 @@ class _Status(BaseModel):
 class _Workload(BaseModel):
     metadata: _Meta
     spec: _Spec
-    status: _Status = Field(default_factory=_Status)
+    status: _Status = Field(default_factory=lambda: _Status.model_validate({}))
 
 
 class _ContainerStatus(BaseModel):
@@ -77,7 +77,7 @@ class _PodStatus(BaseModel):
 class _Pod(BaseModel):
     metadata: _Meta
     spec: _PodSpec
-    status: _PodStatus = Field(default_factory=_PodStatus)
+    status: _PodStatus = _PodStatus()
 
 
 class _Pods(BaseModel):

@@ -57,7 +57,7 @@ class Program:
         command = [*self.words, *words]
         limit = timedelta(seconds=self.asking if within is None else within)
         try:
-            done = answer(command, self.folder, within=limit, **environment)
+            done = answer(command, self.folder, (), limit, **environment)
         except (InvalidInput, StepFailed) as error:
             raise RollerError(str(error)) from error
         text = " ".join((done.stdout + " " + done.stderr).split())

@@ -127,8 +127,9 @@ class ReleaseExecutor:
 
     def standing(self, subject: Subject) -> str:
         """Return what is live now of a service or a workload, and what to type."""
-        self.refresh()
-        return (self.services if subject.scope is Scope.SERVICE else self.workloads).standing(subject)
+        steps = self.services if subject.scope is Scope.SERVICE else self.workloads
+        steps.refresh()
+        return steps.standing(subject)
 
     def left(self, subjects: Iterable[Subject]) -> dict[str, str]:
         """Return what others see of every subject; of a service, each thing by itself."""

@@ -19,7 +19,7 @@ from quant_release.steps.table import Scope
 
 __all__ = ["last_run_that_moved", "rollback"]
 
-_ENDS = (("open", "ended"), ("roll", "ended"))
+_MOVING = ("open", "roll")
 
 
 def rollback(options: Options, name: str, *, resume: bool = False, watching: Watching | None = None) -> RunRecord:
@@ -101,7 +101,7 @@ def _held(journal: Journal, run: RunRecord, services: Iterable[Subject]) -> list
     events = journal.events(run.run) if held else []
     if not any(event.what == "abandoned" for event in events):
         return held
-    opened = {event.subject for event in events if (event.step, event.what) in _ENDS or event.what == "opened"}
+    opened = {event.subject for event in events if event.step in _MOVING or event.what == "opened"}
     return [one for one in held if str(one) in opened]
 
 

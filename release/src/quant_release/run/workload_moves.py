@@ -1,4 +1,4 @@
-"""What is done with a workload: noted, given its image, and given the one from before where it does not become ready."""
+"""What is done with a workload: noted, given its image, and given the earlier one where it does not become ready."""
 
 from __future__ import annotations
 
@@ -59,9 +59,8 @@ class Rolling:
             self._give(state, noted.image)
             again = self._wait(state, noted.image)
         except RollerError as error:
-            raise StepFailed(
-                f"{failed}, and could not be given {noted.image} again: {error}; {_rest(state)}"
-            ) from error
+            lost = f"{failed}, and could not be given {noted.image} again: {error}"
+            raise StepFailed(f"{lost}; {_rest(state)}") from error
         then = "which is ready" if again is None else f"which is not ready either ({again})"
         raise StepFailed(f"{failed}; it was given {noted.image} again, {then}; {_rest(state)}")
 

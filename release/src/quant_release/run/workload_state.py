@@ -44,7 +44,7 @@ class WorkloadState:
     ) -> None:
         self.roller, self.course, self.name = roller, course, name
         self.workload = name.partition("/")[2]
-        self._journal, self._built = journal, built
+        self.journal, self._built = journal, built
 
     @cached_property
     def running(self) -> Running:
@@ -70,7 +70,7 @@ class WorkloadState:
         return self._records(self.course.back)
 
     def _records(self, run: str | None) -> WorkloadRecords | None:
-        return None if run is None or self._journal is None else WorkloadRecords(self._journal, run, self.name)
+        return None if run is None or self.journal is None else WorkloadRecords(self.journal, run, self.name)
 
     @property
     def own_images(self) -> frozenset[str]:
