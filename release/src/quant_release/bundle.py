@@ -239,6 +239,8 @@ def read_bundle(path: Path) -> Bundle:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
+        if isinstance(first["input"], Mapping) and first["type"] == "value_error":  # of a table as a whole
+            raise InvalidInput(f"bundle {path}: {where}: {first['msg'].removeprefix('Value error, ')}") from None
         raise InvalidInput(f"bundle {path}: {where} is {_shown(dict(first))}: {first['msg']}") from None
     if bundle.name != path.stem:
         raise InvalidInput(f"bundle {path}: its name is {bundle.name!r}; name it {path.stem!r}, as the file")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, model_validator
 
 from quant_release.repository.workspace import App
 from quant_release.words import Member, Model, Name, Text, Variable
@@ -58,6 +58,12 @@ class Roll(Model):
     compose_file: Text | None = None
     image_env: Variable | None = None
 
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if problems := [*_key_problems(self), *_workload_problems(self)]:
+            raise ValueError("; ".join(problems))
+        return self
+
     @property
     def places(self) -> Sequence[str]:
         """Where each workload is, so that two rolls of one workload are seen."""
@@ -66,10 +72,15 @@ class Roll(Model):
 
 
 def roll_problems(roll: Roll, app: App, root: Path) -> list[str]:
-    """Return what a roll says that cannot be meant, each in a sentence."""
+    """Return what a roll says that does not fit the checkout, each in a sentence."""
     problems: list[str] = []
     if app.is_service or app.trigger is not None:
         problems.append(f"{app.folder} is a service of Cloud Run, which is moved below [services]; remove the table")
+    return [*problems, *_file_problems(roll, root)]
+
+
+def _key_problems(roll: Roll) -> list[str]:
+    problems: list[str] = []
     needed, others = _OF_COMPOSE, (*_OF_KUBERNETES, "container")
     if roll.by == "kubernetes":
         needed, others = _OF_KUBERNETES, _OF_COMPOSE
@@ -77,7 +88,7 @@ def roll_problems(roll: Roll, app: App, root: Path) -> list[str]:
         problems.append(f"{', '.join(absent)} is missing, which {roll.by} needs")
     if given := [name for name in others if getattr(roll, name) is not None]:
         problems.append(f"{', '.join(given)} is not of {roll.by}; remove it")
-    return [*problems, *_workload_problems(roll), *_file_problems(roll, root)]
+    return problems
 
 
 def _workload_problems(roll: Roll) -> list[str]:

@@ -149,7 +149,7 @@ def drift_command(
     builder: BuilderOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Show where tags, pins, images, services and workloads are not what a finished release left; exit 1 if anywhere."""
+    """Show where tags, pins, images and what runs are not what a finished release left; exit 1 if anywhere."""
     found = drifts(read_release(options_of(root, store, builder=builder), bundle))
     if json:
         print_json(found)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from quant_platform_kit.domain.errors import QuantError
 
-from quant_release.bundle import Bundle
+from quant_release.bundle import Bundle, Roll
 from quant_release.cloud.world import Terms
 from quant_release.inspect.asking import soon, tried
 from quant_release.inspect.journal import Known, image_mismatches
@@ -79,12 +79,9 @@ class WorkloadReading:
 
 def ask_workloads(bundle: Bundle, root: Path, terms: Terms) -> Callable[[], list[WorkloadReading]]:
     """Begin to ask for the workloads that a bundle rolls; call what is returned for the answers."""
-    begun = [
-        (
-            name,
-            roll.platform,
-            soon(partial(tried, partial(roller_of(roll, root, terms).running, name.partition("/")[2]))),
-        )
-        for name, roll in bundle.workloads.items()
-    ]
-    return lambda: [WorkloadReading(name, platform, asked()) for name, platform, asked in begun]
+
+    def asked(name: str, roll: Roll) -> Callable[[], Running | QuantError]:
+        return soon(partial(tried, partial(roller_of(roll, root, terms).running, name.partition("/")[2])))
+
+    begun = [(name, roll.platform, asked(name, roll)) for name, roll in bundle.workloads.items()]
+    return lambda: [WorkloadReading(name, platform, said()) for name, platform, said in begun]
