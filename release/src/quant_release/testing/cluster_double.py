@@ -43,9 +43,9 @@ def main() -> None:
         world["calls"] += 1
         with open(os.path.join(HERE, "cluster.log"), "a") as log:
             log.write(" ".join([name, *sys.argv[1:]]) + "\n")
-        fault = world["fault"] if world["fault"].get("call") == world["calls"] else {}
+        fault: World = world["fault"]
         save(world)
-        meet(world, str(fault.get("what", "")), name, sys.argv[1:])
+        meet(world, str(fault["what"]) if fault.get("call") == world["calls"] else "", name, sys.argv[1:])
 
 
 def meet(world: World, fault: str, name: str, words: list[str]) -> None:
