@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -17,7 +16,7 @@ from quant_release.inspect.preview import preview
 from quant_release.inspect.verified import verify
 from quant_release.run.apply import abandon, apply, switch
 from quant_release.run.journal import Journal
-from quant_release.run.opening import Options, read_release
+from quant_release.run.opening import read_release
 from quant_release.run.rollback import rollback
 from quant_release.steps.machine import StepFailed
 from quant_release.testing.clusters import Cluster
@@ -27,21 +26,14 @@ from quant_release.testing.rolled import (
     COMPOSE,
     COMPOSED,
     FOREIGN,
-    KUBERNETES,
     NAMES,
     PLACES,
     REPOSITORY,
     Rolled,
-    bundle_of,
     make_rolled,
 )
 
 FIRST, SECOND, THIRD = PLACES
-
-
-@pytest.fixture
-def rolled(rehearsal: Rehearsal, options: Options) -> Rolled:
-    return make_rolled(rehearsal, replace(options, terms=Terms(timeout=0.2, asking=5)))
 
 
 def built(rolled: Rolled) -> str:
@@ -55,10 +47,10 @@ def texts(rolled: Rolled) -> list[str]:
 
 
 def test_workloads_are_rolled_in_the_order_of_the_bundle_by_digest(rolled: Rolled) -> None:
-    apply(rolled.options, BUNDLE)
+    apply(rolled.options, BUNDLE, resume=True)
     image = built(rolled)
     assert image.startswith(f"{REPOSITORY}@sha256:")
-    assert rolled.cluster.given() == {**dict.fromkeys(PLACES, [image]), **{f"futures {one}": [] for one in COMPOSED}}
+    assert rolled.cluster.given() == {name: [image] if name in PLACES else [] for name in rolled.cluster.told()}
     changing = [line for line in rolled.cluster.calls() if " set " in line or " rollout " in line]
     assert changing == [
         line
@@ -73,13 +65,12 @@ def test_workloads_are_rolled_in_the_order_of_the_bundle_by_digest(rolled: Rolle
 
 
 def test_a_release_of_what_runs_already_sets_nothing(rolled: Rolled) -> None:
-    apply(rolled.options, BUNDLE)
+    apply(rolled.options, BUNDLE, resume=True)
     apply(rolled.options, BUNDLE)
     assert {len(given) for name, given in rolled.cluster.given().items() if name in PLACES} == {1}
 
 
 def test_one_that_does_not_become_ready_goes_back_and_those_after_it_stay(rolled: Rolled) -> None:
-    apply(rolled.options, BUNDLE, until="image")
     image = built(rolled)
     rolled.cluster.edit(SECOND, broken=[image.partition("@")[2]])
     with pytest.raises(StepFailed) as error:
@@ -101,45 +92,29 @@ def test_one_that_does_not_become_ready_goes_back_and_those_after_it_stay(rolled
 def test_one_that_is_ready_with_neither_says_so(rolled: Rolled) -> None:
     rolled.cluster.edit(FIRST, broken=["sha256:", *(f"{one}" for one in "0123456789abcdef")])
     with pytest.raises(StepFailed, match=r"again, which is not ready either \(0 of 1 ready\)"):
-        apply(rolled.options, BUNDLE)
+        apply(rolled.options, BUNDLE, resume=True)
     assert rolled.cluster.given()[SECOND] == []
 
 
-def test_one_that_takes_its_time_is_waited_for(rolled: Rolled) -> None:
-    rolled.write_bundle(bundle_of(COMPOSE))
-    rolled.cluster.change(lambda world: world.update(late=2))
+@pytest.mark.services
+def test_workloads_of_compose_are_rolled_and_taken_back(rehearsal: Rehearsal) -> None:
+    rolled = make_rolled(rehearsal, COMPOSE)
+    release = read_release(rolled.options, BUNDLE)
+    last = preview(release.executor, release.subjects).steps[-1]
+    assert last.diff == f"~image {BEFORE} -> the one that this release builds"
+    assert last.commands[0].startswith(f"RELAY_IMAGE={REPOSITORY}@DIGEST docker compose --project-name futures --file")
+    rolled.cluster.change(lambda world: world.update(late=1))
     apply(replace(rolled.options, terms=Terms(timeout=10)), BUNDLE)
     image = built(rolled)
     assert [rolled.cluster.given()[f"futures {name}"] for name in COMPOSED] == [[image], [image]]
-
-
-def test_compose_pulls_and_replaces_one_service_after_the_other(rolled: Rolled) -> None:
-    rolled.write_bundle(bundle_of(COMPOSE))
-    apply(rolled.options, BUNDLE)
-    start = "docker compose --project-name futures --file scripts/compose.yml"
-    changing = [line for line in rolled.cluster.calls() if " pull " in line or " up " in line]
-    assert changing == [
-        line for name in COMPOSED for line in (f"{start} pull {name}", f"{start} up --detach --no-deps {name}")
-    ]
-    assert rolled.cluster.told()["futures tq_monitor"] == built(rolled)
-    rollback(rolled.options, BUNDLE)
-    assert {rolled.cluster.told()[f"futures {name}"] for name in COMPOSED} == {BEFORE}
-
-
-def test_a_container_by_a_tag_is_known_by_the_digest_of_its_repository(rolled: Rolled) -> None:
-    rolled.write_bundle(bundle_of(COMPOSE))
-    tagged = f"{REPOSITORY}:latest"
-    for name in COMPOSED:
-        rolled.cluster.edit(f"futures {name}", told=tagged, runs=[tagged], node=BEFORE)
-    apply(rolled.options, BUNDLE)
-    rollback(rolled.options, BUNDLE)
+    rollback(replace(rolled.options, terms=Terms(timeout=10)), BUNDLE)
     assert {rolled.cluster.told()[f"futures {name}"] for name in COMPOSED} == {BEFORE}
 
 
 def test_a_pod_by_a_tag_is_known_by_what_its_node_says(rolled: Rolled) -> None:
     tagged = f"{REPOSITORY}:v1"
     rolled.cluster.edit(FIRST, told=tagged, runs=[tagged], node=BEFORE)
-    apply(rolled.options, BUNDLE)
+    apply(rolled.options, BUNDLE, resume=True)
     rollback(rolled.options, BUNDLE)
     assert rolled.cluster.told()[FIRST] == BEFORE
 
@@ -151,7 +126,7 @@ def test_a_rollback_takes_workloads_back_to_what_was_noted_and_then_the_pins(rol
     requirements = "apps/relay/requirements.txt"
     rolled.rehearsal.commit("docs/other.md", "Another.\n")
     rolled.rehearsal.git.push()
-    apply(rolled.options, BUNDLE)
+    apply(rolled.options, BUNDLE, resume=True)
     run = rollback(rolled.options, BUNDLE)
     assert run.command == "rollback"
     assert [rolled.cluster.told()[name] for name in PLACES] == [BEFORE] * 3
@@ -160,7 +135,6 @@ def test_a_rollback_takes_workloads_back_to_what_was_noted_and_then_the_pins(rol
 
 
 def test_a_release_that_stopped_is_rolled_back_also_where_it_was_in_the_middle(rolled: Rolled) -> None:
-    apply(rolled.options, BUNDLE, until="image")
     image = built(rolled)
     rolled.cluster.edit(SECOND, broken=[image.partition("@")[2], BEFORE])
     with pytest.raises(StepFailed):
@@ -172,7 +146,7 @@ def test_a_release_that_stopped_is_rolled_back_also_where_it_was_in_the_middle(r
 
 
 def test_a_rollback_of_what_somebody_moved_since_is_refused_before_anything(rolled: Rolled) -> None:
-    apply(rolled.options, BUNDLE)
+    apply(rolled.options, BUNDLE, resume=True)
     rolled.cluster.edit(SECOND, told=FOREIGN, runs=[FOREIGN])
     with pytest.raises(Refused, match=f"given {FOREIGN}, which is not of the run that is rolled back: look first"):
         rollback(rolled.options, BUNDLE)
@@ -180,9 +154,9 @@ def test_a_rollback_of_what_somebody_moved_since_is_refused_before_anything(roll
 
 
 def test_a_rollback_that_does_not_become_ready_keeps_what_it_went_to(rolled: Rolled) -> None:
-    apply(rolled.options, BUNDLE)
+    apply(rolled.options, BUNDLE, resume=True)
     rolled.cluster.edit(FIRST, broken=[BEFORE])
-    with pytest.raises(StepFailed, match="which it keeps;.*type: release rollback first-bundle --resume"):
+    with pytest.raises(StepFailed, match=r"which it keeps;.*type: release rollback first-bundle --resume"):
         rollback(rolled.options, BUNDLE)
     assert rolled.cluster.told()[FIRST] == BEFORE
     rolled.cluster.edit(FIRST, broken=[], ready=True)
@@ -191,7 +165,7 @@ def test_a_rollback_that_does_not_become_ready_keeps_what_it_went_to(rolled: Rol
 
 
 def test_abandon_gives_back_what_a_roll_had_begun_and_leaves_what_was_rolled(rolled: Rolled) -> None:
-    apply(rolled.options, BUNDLE, until=f"roll:events/{NAMES[0]}")
+    apply(rolled.options, BUNDLE, until=f"roll:events/{NAMES[0]}", resume=True)
     image = built(rolled)
     call = len([line for line in rolled.cluster.calls()])
     assert call
@@ -207,6 +181,7 @@ def test_abandon_gives_back_what_a_roll_had_begun_and_leaves_what_was_rolled(rol
 
 
 def test_a_switch_of_a_roll_is_refused(rolled: Rolled) -> None:
+    abandon(rolled.options, BUNDLE)
     with pytest.raises(InvalidInput, match="--service events: bundle first-bundle moves none of that name"):
         switch(replace(rolled.options, services=("events",)), BUNDLE)
 
@@ -229,14 +204,14 @@ def test_what_cannot_be_noted_is_refused_before_anything_is_done(
     how(rolled.cluster)
     head = rolled.rehearsal.git.commit()
     with pytest.raises(Refused, match=f"note of workload events/statefulset/executor: .*{said}"):
-        apply(rolled.options, BUNDLE)
+        apply(rolled.options, BUNDLE, resume=True)
     assert (rolled.rehearsal.git.commit(), rolled.cluster.given()[FIRST]) == (head, [])
     found = preview(read_release(rolled.options, BUNDLE).executor, read_release(rolled.options, BUNDLE).subjects)
     assert any(said in text for text in found.refusals)
 
 
 def test_what_somebody_gave_a_workload_since_it_was_noted_stays(rolled: Rolled) -> None:
-    apply(rolled.options, BUNDLE, until=f"note:events/{NAMES[0]}")
+    apply(rolled.options, BUNDLE, until=f"note:events/{NAMES[0]}", resume=True)
     rolled.cluster.edit(FIRST, told=FOREIGN, runs=[FOREIGN])
     with pytest.raises(Refused, match=f"roll of workload .*: somebody gave it {FOREIGN} since this release noted it"):
         apply(rolled.options, BUNDLE, resume=True)
@@ -258,7 +233,6 @@ def test_what_somebody_gave_a_workload_since_it_was_noted_stays(rolled: Rolled) 
 def test_a_program_that_fails_hangs_or_talks_nonsense_is_one_line_and_a_resume_goes_on(
     rolled: Rolled, what: str, said: str
 ) -> None:
-    apply(rolled.options, BUNDLE, until="image")
     rolled.cluster.fail(2 if what == "empty" else 1, what)
     impatient = replace(rolled.options, terms=Terms(timeout=0.2, asking=0.3))
     with pytest.raises(QuantError, match=said) as error:
@@ -272,7 +246,7 @@ def test_a_program_that_fails_hangs_or_talks_nonsense_is_one_line_and_a_resume_g
 
 
 def test_drift_is_one_line_for_each_workload_that_runs_something_else(rolled: Rolled) -> None:
-    apply(rolled.options, BUNDLE)
+    apply(rolled.options, BUNDLE, resume=True)
     image = built(rolled)
     for place, name in zip(PLACES, NAMES, strict=True):
         rolled.cluster.edit(place, told=FOREIGN, runs=[FOREIGN])
@@ -286,7 +260,7 @@ def test_drift_is_one_line_for_each_workload_that_runs_something_else(rolled: Ro
 
 
 def test_verify_says_what_a_workload_lacks(rolled: Rolled) -> None:
-    apply(rolled.options, BUNDLE)
+    apply(rolled.options, BUNDLE, resume=True)
     rolled.cluster.edit(SECOND, told=FOREIGN, runs=[FOREIGN], ready=False)
     (found,) = (one for one in verify(read_release(rolled.options, BUNDLE)) if not one.done)
     assert found.missing == (f"it runs {FOREIGN} instead of {built(rolled)}", "it is not ready: 0 of 1 ready")
@@ -296,7 +270,7 @@ def test_verify_says_what_a_workload_lacks(rolled: Rolled) -> None:
 
 
 def test_status_shows_every_workload_and_what_does_not_fit(rolled: Rolled) -> None:
-    apply(rolled.options, BUNDLE)
+    apply(rolled.options, BUNDLE, resume=True)
     status = read_overall(rolled.options, BUNDLE)
     shown = {one.name: (one.image, one.unready, one.error) for one in status["workloads"]}
     assert shown == {f"events/{name}": (built(rolled), None, None) for name in NAMES}
@@ -316,57 +290,7 @@ def test_a_plan_shows_the_commands_and_the_image_of_each_workload(rolled: Rolled
     steps = [one for one in preview(release.executor, release.subjects).steps if one.subject.startswith("workload")]
     assert [one.step for one in steps] == ["note", "roll"] * 3
     assert steps[1].commands == (
-        f"kubectl --namespace events set image {NAMES[0]} service={REPOSITORY}@DIGEST",
+        f"kubectl --namespace events set image {NAMES[0]} service={built(rolled)}",
         f"kubectl --namespace events rollout status {NAMES[0]} --timeout 1s",
     )
-    assert steps[1].diff == f"~image {BEFORE} -> the one that this release builds"
-
-
-# --- bundles -------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("rolls", "old", "new", "said"),
-    [
-        (KUBERNETES, 'namespace = "events"\n', "", "rolls.events: namespace is missing, which kubernetes needs"),
-        (KUBERNETES, "by = ", 'project = "a"\nby = ', "rolls.events: project is not of kubernetes; remove it"),
-        (COMPOSE, "by = ", 'namespace = "a"\nby = ', "rolls.futures: namespace is not of compose; remove it"),
-        (COMPOSE, 'image_env = "RELAY_IMAGE"\n', "", "image_env is missing, which compose needs"),
-        (KUBERNETES, "statefulset/archiver", "archiver", "workload 'archiver' is not deployment/NAME or stateful"),
-        (KUBERNETES, "statefulset/archiver", "deployment/ingestor", "workload 'deployment/ingestor' is named twice"),
-        (COMPOSE, "tq_monitor", "-x", "workload '-x' is not the name of a service of the compose file"),
-        (KUBERNETES, '"kubernetes"', '"nomad"', "rolls.events.by is 'nomad'"),
-        (KUBERNETES, "workloads = [", "workloads = []\nothers = [", "rolls.events.workloads is \\[\\]"),
-        (
-            KUBERNETES,
-            'platform = "relay"',
-            'platform = "ibkr"',
-            "roll events: 'ibkr' is not among the platforms: relay",
-        ),
-        (COMPOSE, "scripts/compose.yml", "../compose.yml", "compose_file ../compose.yml is no file of the checkout"),
-        (COMPOSE, "scripts/compose.yml", "scripts/none.yml", "compose_file scripts/none.yml is no file of the check"),
-        (COMPOSE, '"RELAY_IMAGE"', '"OTHER"', "scripts/compose.yml does not name its image by \\${OTHER}"),
-        (KUBERNETES + KUBERNETES.replace("rolls.events", "rolls.two"), "zzz", "", "roll two: roll events has a work"),
-    ],
-)
-def test_a_roll_that_cannot_be_meant_is_refused_in_one_line(
-    rolled: Rolled, rolls: str, old: str, new: str, said: str
-) -> None:
-    rolled.write_bundle(bundle_of(rolls.replace(old, new, 1)))
-    with pytest.raises(InvalidInput, match=said) as error:
-        read_release(rolled.options, BUNDLE)
-    assert "\n" not in str(error.value)
-
-
-def test_a_service_of_cloud_run_is_not_rolled(rolled: Rolled) -> None:
-    text = bundle_of(KUBERNETES.replace('"relay"', '"ibkr"')).replace('["relay"]', '["ibkr"]')
-    rolled.write_bundle(text)
-    with pytest.raises(InvalidInput, match=r"apps/ibkr is a service of Cloud Run, which is moved below \[services\]"):
-        read_release(rolled.options, BUNDLE)
-
-
-def test_the_digest_of_a_bundle_without_rolls_is_what_it_was(rolled: Rolled) -> None:
-    rolled.write_bundle(bundle_of(""))
-    bundle = read_release(rolled.options, BUNDLE).bundle
-    assert "rolls" not in json.loads(bundle.model_dump_json(exclude={"url", "rolls"}))
-    assert bundle.digest != bundle.model_copy(update={"rolls": {"events": None}}).digest
+    assert steps[1].diff == f"~image {BEFORE} -> {built(rolled)}"

@@ -182,6 +182,7 @@ def pod(image: str, node: str) -> World:
 
 def docker(world: World, words: list[str]) -> None:
     """Ask or change the containers of a machine."""
+    words = words[2:] if words[0] == "--context" else words
     if "compose" in words:
         compose(world, option(words, "--project-name"), words)
     if words[0] == "image":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from quant_release.cloud.world import Terms
 from quant_release.demo.baseline import BUNDLE, KIT, STRATEGIES
 from quant_release.run.opening import Options
 from quant_release.testing.clusters import Cluster
@@ -21,6 +22,7 @@ __all__ = [
     "Rolled",
     "bundle_of",
     "make_rolled",
+    "rolled_in",
 ]
 
 RELAY = "relay"
@@ -91,13 +93,20 @@ class Rolled:
             self.cluster.add(f"futures {name}", BEFORE)
 
 
-def make_rolled(rehearsal: Rehearsal, options: Options, rolls: str = KUBERNETES) -> Rolled:
+def rolled_in(rehearsal: Rehearsal) -> Rolled:
+    """Return what was made in a rehearsal."""
+    terms = Terms(timeout=0.2, asking=5.0)
+    options = Options(rehearsal.root, "ana", rehearsal.store, local=True, builder="docker", terms=terms)
+    return Rolled(rehearsal, Cluster(rehearsal.tools), options)
+
+
+def make_rolled(rehearsal: Rehearsal, rolls: str = KUBERNETES) -> Rolled:
     """Commit the member and the bundle, and make the cluster."""
     rehearsal.write(f"apps/{RELAY}/pyproject.toml", _PROJECT)
     rehearsal.write(f"apps/{RELAY}/Dockerfile", _DOCKERFILE)
     rehearsal.write(f"apps/{RELAY}/tests/test_it.py", "def test_it(): pass\n")
     rehearsal.write(COMPOSE_FILE, 'services: { tq_submitter: { image: "${RELAY_IMAGE:-relay:latest}" } }\n')
-    made = Rolled(rehearsal, Cluster(rehearsal.tools), options)
+    made = rolled_in(rehearsal)
     made.write_bundle(bundle_of(rolls))
     rehearsal.git.run("add", "--all")
     rehearsal.git.commit_staged("A member that is rolled")
