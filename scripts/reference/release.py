@@ -20,6 +20,7 @@ TITLES = {
     Scope.APP: "Of an app, once every package is published",
     Scope.IMAGE: "Of an image: one per app and repository, however many services share it",
     Scope.SERVICE: "Of a service, one after the other, once every image is built",
+    Scope.WORKLOAD: "Of a workload of a cluster or of compose, one after the other, once services are open",
 }
 
 STATUS = (
@@ -32,6 +33,14 @@ STATUS = (
     ("`schedule`", "`job`, `cron`, `time_zone`, `due` (UTC) and `paused`"),
     ("`hold`", "`by`, `since` (UTC) and `reason` of a hold of a release; null without one"),
     ("`error`", "why something of it is not known; null if all is"),
+)
+WORKLOADS = (
+    ("`name`", "`ROLL/WORKLOAD`, as in the bundle"),
+    ("`image`", "that all of it runs, by digest; null where that is not one"),
+    ("`told`", "the image that it was given, as it is written there"),
+    ("`commit`", "that the image was built from, by the journal; null if the journal does not know it"),
+    ("`unready`", "why not all of it is ready; null if it is"),
+    ("`error`", "why nothing of it is known; null if it is"),
 )
 MISMATCHES = (
     ("`traffic`", "no revision has all of it"),
@@ -63,6 +72,10 @@ def page() -> str:
         "What does not fit is in `mismatches`, beside what does not fit of versions, tags and pins. These kinds are of "
         "services:",
         table(("kind", "meaning"), MISMATCHES),
+        "Workloads are in a list `workloads`, asked alike:",
+        table(("field", "meaning"), WORKLOADS),
+        "What does not fit of them is in `mismatches`, too: `running`, not one image by digest; `image`, as above; "
+        "`ready`, not all of it is ready; `error`, it cannot be read.",
         "## Steps",
         "One table drives `release apply`, `release plan`, this page and the model check. A step leads its subject "
         "from one stage to the next: it begins only if every guard holds, and is done only if the subject is then seen "
