@@ -67,23 +67,22 @@ def to_the_end(go_on: Callable[[], int]) -> int:
     raise AssertionError("it does not end")
 
 
+@pytest.mark.parametrize("at", [set(Boundary) - {Boundary.VERIFIED}, {Boundary.VERIFIED}], ids=["before", "after"])
 def test_killed_at_every_boundary_every_workload_is_rolled_once(
-    rolled: Rolled, release: Release, tmp_path: Path
+    rolled: Rolled, release: Release, tmp_path: Path, at: set[Boundary]
 ) -> None:
     seen = tmp_path / "seen"
-    killed = to_the_end(lambda: rolled_on(release, kill_once_at_each(seen, set(Boundary))))
-    assert killed == len(seen.read_text().splitlines()) == len(Boundary) * len(rows_of(Scope.WORKLOAD)) * len(NAMES)
+    killed = to_the_end(lambda: rolled_on(release, kill_once_at_each(seen, at)))
+    assert killed == len(seen.read_text().splitlines()) == len(at) * len(rows_of(Scope.WORKLOAD)) * len(NAMES)
     assert [rolled.cluster.given()[name] for name in PLACES] == [[image_of(release)]] * 3
 
 
-@pytest.mark.parametrize("when", ["kill-before", "kill-after"])
-def test_killed_at_every_call_to_the_cluster_a_workload_is_rolled_once(
-    rolled: Rolled, release: Release, when: str
-) -> None:
+def test_killed_around_every_call_to_the_cluster_a_workload_is_rolled_once(rolled: Rolled, release: Release) -> None:
+    """Before the next call is after the last one: what a killed process knew is lost with it."""
     for call in range(1, 40):
         rolled.fresh()
         forget(rolled)
-        rolled.cluster.fail(call, when)
+        rolled.cluster.fail(call, "kill-after")
         if rolled_on(release, names=1) == 0:
             break  # it came to its end with fewer calls
         assert rolled_on(release, names=1) == 0

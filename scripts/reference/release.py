@@ -12,6 +12,7 @@ from quant_release.run import journal
 from quant_release.steps.model_check import INVARIANTS, VIA_BRANCH_INVARIANTS
 from quant_release.steps.service_check import SERVICE_INVARIANTS
 from quant_release.steps.table import TABLE, VIA_BRANCH, Guard, Row, Scope, rows_of
+from quant_release.steps.workload_check import WORKLOAD_INVARIANTS
 
 from reference.markdown import table
 
@@ -107,6 +108,9 @@ def page() -> str:
         "write the service, take its traffic, pause, resume or halt between two effects. In no state is any of these "
         "broken, and from each that nobody else disturbed the run comes to its end:",
         "\n".join(f"- {text}" for text in SERVICE_INVARIANTS),
+        "Workloads are explored alike: a crash after each durable effect, images that never become ready, `abandon` "
+        "and `rollback` from anywhere, and somebody who gives one another image between two steps:",
+        "\n".join(f"- {text}" for text in WORKLOAD_INVARIANTS),
         "## The journal",
         "```text\n" + (journal.__doc__ or "").partition("::")[2].strip("\n") + "\n```",
     ]

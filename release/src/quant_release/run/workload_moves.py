@@ -56,7 +56,7 @@ class Rolling:
         if state.course.back is not None or noted.image == goal:
             raise StepFailed(f"{failed}, which it keeps; {_rest(state)}")
         try:
-            self._give(state, noted.image)
+            self._give(self._fresh(), noted.image)
             again = self._wait(state, noted.image)
         except RollerError as error:
             lost = f"{failed}, and could not be given {noted.image} again: {error}"
@@ -83,7 +83,7 @@ class Rolling:
         return True
 
     def _give(self, state: WorkloadState, image: str) -> None:
-        if state.roller.running(state.workload).told == image:
+        if state.running.told == image:
             return
         self._records(state).record_giving(image)
         state.roller.give(state.workload, image)
