@@ -34,9 +34,6 @@ def test_the_exploration_finds_what_a_guard_less_would_allow(guard: Guard, broke
 
 
 def test_the_exploration_finds_a_workload_that_is_rolled_without_being_noted() -> None:
-    hasty = tuple(
-        replace(row, takes=Stage.START) if row.step == "roll" else row
-        for row in without(Guard.UNMOVED)
-        if row.step != "note"
-    )
+    rows = (row for row in without(Guard.UNMOVED) if row.step != "note")
+    hasty = tuple(replace(row, takes=Stage.START) if row.step == "roll" else row for row in rows)
     assert UNNOTED in explore_workloads(table=hasty).violations
