@@ -33,6 +33,7 @@ from quant_release.testing.rolled import (
     make_rolled,
 )
 
+pytestmark = pytest.mark.services
 FIRST, SECOND, THIRD = PLACES
 
 
@@ -96,7 +97,6 @@ def test_one_that_is_ready_with_neither_says_so(rolled: Rolled) -> None:
     assert rolled.cluster.given()[SECOND] == []
 
 
-@pytest.mark.services
 def test_workloads_of_compose_are_rolled_and_taken_back(rehearsal: Rehearsal) -> None:
     rolled = make_rolled(rehearsal, COMPOSE)
     release = read_release(rolled.options, BUNDLE)
