@@ -98,7 +98,8 @@ def test_a_tag_is_known_by_the_digest_of_its_own_repository(
     cluster.edit(f"events {NAME}", told=tagged, runs=[tagged], node=BEFORE)
     for running in (compose.running("monitor"), kubernetes.running(NAME)):
         assert (running.image, running.told, running.has(BEFORE)) == (BEFORE, tagged, False)
-    cluster.edit("futures monitor", node="")
+    for name in ("futures monitor", f"events {NAME}"):
+        cluster.edit(name, node="")
     assert compose.running("monitor").text == f"{REPOSITORY}@no digest"
 
 
