@@ -9,10 +9,13 @@ from pathlib import Path
 
 import pytest
 from quant_release.demo.baseline import BUNDLE, KIT, STRATEGIES
+from quant_release.run.apply import apply
 from quant_release.run.opening import Options, Release, read_release
+from quant_release.settings import settings_of
 from quant_release.steps.machine import Subject
 from quant_release.steps.table import Scope
 from quant_release.testing.rehearsal import Rehearsal, make_rehearsal, rehearsal_in
+from quant_release.testing.rolled import Rolled, make_rolled, rolled_in
 
 
 @pytest.fixture(scope="session")
@@ -32,6 +35,27 @@ def rehearsal(baseline: Path, monkeypatch: pytest.MonkeyPatch) -> Rehearsal:
     monkeypatch.setenv("PATH", f"{made.tools}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.delenv("STORE_URL", raising=False)
     return made
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with a release of workloads that stopped after their image; a copy beside it is begun with."""
+    folder = tmp_path_factory.mktemp("rolled") / "folder"
+    rehearsal = make_rehearsal(folder)
+    with settings_of({"PATH": f"{rehearsal.tools}{os.pathsep}{os.environ['PATH']}"}):
+        apply(make_rolled(rehearsal).options, BUNDLE, until="image")
+    shutil.copytree(folder, folder.with_name("pristine"))
+    return folder
+
+
+@pytest.fixture
+def rolled(built: Path, monkeypatch: pytest.MonkeyPatch) -> Rolled:
+    shutil.rmtree(built)
+    shutil.copytree(built.with_name("pristine"), built)
+    made = rehearsal_in(built)
+    monkeypatch.setenv("PATH", f"{made.tools}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.delenv("STORE_URL", raising=False)
+    return rolled_in(made)
 
 
 @pytest.fixture

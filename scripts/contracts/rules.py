@@ -222,9 +222,10 @@ def _rooms_of_the_tools(tree: Checkout) -> Iterator[Rule]:
         ("demo",),
         ("inspect",),
         ("run",),
-        ("cloud",),
+        ("cloud", "rolling"),
         ("bundle", "images"),
-        ("repository",),
+        ("rolls",),
+        ("repository", "words"),
         ("commands",),
         ("settings", "steps"),
     )

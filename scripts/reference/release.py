@@ -12,6 +12,7 @@ from quant_release.run import journal
 from quant_release.steps.model_check import INVARIANTS, VIA_BRANCH_INVARIANTS
 from quant_release.steps.service_check import SERVICE_INVARIANTS
 from quant_release.steps.table import TABLE, VIA_BRANCH, Guard, Row, Scope, rows_of
+from quant_release.steps.workload_check import WORKLOAD_INVARIANTS
 
 from reference.markdown import table
 
@@ -20,6 +21,7 @@ TITLES = {
     Scope.APP: "Of an app, once every package is published",
     Scope.IMAGE: "Of an image: one per app and repository, however many services share it",
     Scope.SERVICE: "Of a service, one after the other, once every image is built",
+    Scope.WORKLOAD: "Of a workload of a cluster or of compose, one after the other, once services are open",
 }
 
 STATUS = (
@@ -32,6 +34,14 @@ STATUS = (
     ("`schedule`", "`job`, `cron`, `time_zone`, `due` (UTC) and `paused`"),
     ("`hold`", "`by`, `since` (UTC) and `reason` of a hold of a release; null without one"),
     ("`error`", "why something of it is not known; null if all is"),
+)
+WORKLOADS = (
+    ("`name`", "`ROLL/WORKLOAD`, as in the bundle"),
+    ("`image`", "that all of it runs, by digest; null where that is not one"),
+    ("`told`", "the image that it was given, as it is written there"),
+    ("`commit`", "that the image was built from, by the journal; null if the journal does not know it"),
+    ("`unready`", "why not all of it is ready; null if it is"),
+    ("`error`", "why nothing of it is known; null if it is"),
 )
 MISMATCHES = (
     ("`traffic`", "no revision has all of it"),
@@ -63,6 +73,10 @@ def page() -> str:
         "What does not fit is in `mismatches`, beside what does not fit of versions, tags and pins. These kinds are of "
         "services:",
         table(("kind", "meaning"), MISMATCHES),
+        "Workloads are in a list `workloads`, asked alike:",
+        table(("field", "meaning"), WORKLOADS),
+        "What does not fit of them is in `mismatches`, too: `running`, not one image by digest; `image`, as above; "
+        "`ready`, not all of it is ready; `error`, it cannot be read.",
         "## Steps",
         "One table drives `release apply`, `release plan`, this page and the model check. A step leads its subject "
         "from one stage to the next: it begins only if every guard holds, and is done only if the subject is then seen "
@@ -94,6 +108,9 @@ def page() -> str:
         "write the service, take its traffic, pause, resume or halt between two effects. In no state is any of these "
         "broken, and from each that nobody else disturbed the run comes to its end:",
         "\n".join(f"- {text}" for text in SERVICE_INVARIANTS),
+        "Workloads are explored alike: a crash after each durable effect, images that never become ready, `abandon` "
+        "and `rollback` from anywhere, and somebody who gives one another image between two steps:",
+        "\n".join(f"- {text}" for text in WORKLOAD_INVARIANTS),
         "## The journal",
         "```text\n" + (journal.__doc__ or "").partition("::")[2].strip("\n") + "\n```",
     ]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from event_trading_app.names import Service
+from quant_release.testing.clusters import Cluster
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = "scripts/deploy/event_trading/in_cluster.sh"
@@ -22,13 +23,6 @@ while test $# -gt 0; do
     shift
 done
 """,
-    "kubectl": """
-echo "$*" >>"$CALLS"
-case "$*" in
-*"get "*) printf %s "$BEFORE" ;;
-*"rollout status $STUCK "*) echo "timed out" >&2; exit 1 ;;
-esac
-""",
 }
 
 
@@ -38,6 +32,13 @@ def deployed(
     for name, text in PROGRAMS.items():
         (folder / name).write_text(f"#!/bin/sh\n{text}")
         (folder / name).chmod(0o755)
+    cluster = Cluster(folder)
+    cluster.install()
+    for service in Service:
+        for kind in ("statefulset", "deployment"):
+            cluster.add(f"event-trading {kind}/{service.value}", BEFORE)
+    if stuck != "nothing":
+        cluster.edit(f"event-trading {stuck}", broken=[digest])
     script = folder / "checkout" / SCRIPT
     script.parent.mkdir(parents=True)
     shutil.copy(ROOT / SCRIPT, script)
@@ -45,7 +46,7 @@ def deployed(
     for words in (["init", "--quiet"], ["add", "."], [*identity, "commit", "--quiet", "--message=All"]):
         subprocess.run(["git", *words], cwd=folder / "checkout", check=True)
     calls = folder / "calls"
-    variables = {"CALLS": str(calls), "DIGEST": digest, "BEFORE": BEFORE, "STUCK": stuck}
+    variables = {"CALLS": str(calls), "DIGEST": digest}
     done = subprocess.run(
         [script],
         env={**variables, "PATH": f"{folder}:{os.environ['PATH']}"},
@@ -54,7 +55,8 @@ def deployed(
         check=False,
         timeout=60,
     )
-    return done, calls.read_text().splitlines()
+    asked = [line.removeprefix("kubectl ") for line in cluster.calls()]
+    return done, [*calls.read_text().splitlines(), *asked]
 
 
 def test_services_are_moved_by_digest_the_archiver_first_and_the_ingestor_last(tmp_path: Path) -> None:

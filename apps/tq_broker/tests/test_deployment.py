@@ -163,7 +163,9 @@ def test_compose_runs_every_service_and_asks_each_on_its_own_port() -> None:
     services: dict[str, dict[str, Any]] = yaml.safe_load((CONNECT / "docker-compose.yml").read_text())["services"]
     assert list(services) == [role.image for role in Role]
     for role, service in zip(Role, services.values(), strict=True):
-        assert service["image"] == f"${{REGISTRY:+$REGISTRY/}}{role.image}:${{TQ_BROKER_VERSION:-latest}}"
+        own = f"${{REGISTRY:+$REGISTRY/}}{role.image}:${{TQ_BROKER_VERSION:-latest}}"
+        assert service["image"] == f"${{TQ_BROKER_IMAGE:-{own}}}"
+        assert service["command"] == ["run", role.value]
         assert (service["network_mode"], service["restart"], service["stop_grace_period"]) == ("host", "always", "15s")
         assert [volume.partition(":")[0] for volume in service["volumes"]] == ["${CONFIG_PATH", "${LOG_PATH"]
         assert service["environment"]["TQ_BROKER__OPERATIONS__PORT"] == f"${{OPERATIONS_PORT:-{FIRST_PORT}}}"

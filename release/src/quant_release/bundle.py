@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import parse_qs, urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, StringConstraints, ValidationError
+from pydantic import AfterValidator, Field, StrictBool, StringConstraints, ValidationError
 from quant_platform_kit.adapters.platforms import read_platform
 from quant_platform_kit.adapters.strategies import catalog
 from quant_platform_kit.domain.digests import sha256
@@ -20,15 +20,13 @@ from quant_platform_kit.domain.strategy import StrategyManifest
 from quant_release.repository.origins import address
 from quant_release.repository.versions import Version
 from quant_release.repository.workspace import App, Workspace
+from quant_release.rolls import Roll, roll_problems
+from quant_release.words import Member, Model, Name, Text, Variable
 
-__all__ = ["Bundle", "Secret", "Service", "Snapshot", "check_bundle", "find_bundle", "read_bundle"]
+__all__ = ["Bundle", "Roll", "Secret", "Service", "Snapshot", "check_bundle", "find_bundle", "read_bundle"]
 
 FOLDER = Path("release/bundles")
 
-_Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
-_Member = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
-_Flag = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]*$")]
-_Text = Annotated[str, StringConstraints(min_length=1, pattern=r"^\S+$")]
 _Job = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,500}$")]
 _SecretVersion = Annotated[str, StringConstraints(pattern=r"^([1-9][0-9]*|rotating)$")]
 _OF_THE_TOOL = frozenset({"ACCOUNT_PREFIX", "ACCOUNT_REGION", "CLOUD_RUN_SERVICE", "IMAGE", "STRATEGY_PROFILE"})
@@ -57,10 +55,6 @@ def _address_text(text: str) -> str:
         raise ValueError(str(error)) from None
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
 def _without_password(url: str) -> str:
     parts = urlsplit(url)
     if parts.password is not None or any(name.endswith("password") for name in parse_qs(parts.query)):
@@ -68,7 +62,7 @@ def _without_password(url: str) -> str:
     return url
 
 
-class Secret(_Model):
+class Secret(Model):
     """A setting whose value is in Secret Manager.
 
     Attributes
@@ -77,11 +71,11 @@ class Secret(_Model):
         A number, or ``rotating``: whatever is newest when a revision starts.
     """
 
-    secret: _Text
+    secret: Text
     version: _SecretVersion
 
 
-class Snapshot(_Model):
+class Snapshot(Model):
     """Where a snapshot-backed profile finds its inputs.
 
     Attributes
@@ -90,13 +84,13 @@ class Snapshot(_Model):
         Of platforms that own it.
     """
 
-    path: _Text
-    manifest: _Text
-    strategy_config: _Text | None = None
-    reconciliation_output: _Text | None = None
+    path: Text
+    manifest: Text
+    strategy_config: Text | None = None
+    reconciliation_output: Text | None = None
 
 
-class Service(_Model):
+class Service(Model):
     """One service of a platform, whose name never changes in a switch; or the image of a member that is no service.
 
     Attributes
@@ -121,21 +115,21 @@ class Service(_Model):
         Whether it may trade live after the release.
     """
 
-    platform: _Member
-    region: _Name
-    project: _Name
-    image: _Text
+    platform: Member
+    region: Name
+    project: Name
+    image: Text
     profile: str | None = None
     account_prefix: str | None = None
     account_region: str | None = None
     snapshot: Snapshot | None = None
-    secrets: Mapping[_Flag, Secret | _Text] = {}
-    flags: Mapping[_Flag, str] = {}
+    secrets: Mapping[Variable, Secret | Text] = {}
+    flags: Mapping[Variable, str] = {}
     schedule: _Job | None = None
-    service_account: _Text | None = None
-    audience: _Text | None = None
-    store: Annotated[_Text, AfterValidator(_without_password)] | None = None
-    store_env: _Flag | None = None
+    service_account: Text | None = None
+    audience: Text | None = None
+    store: Annotated[Text, AfterValidator(_without_password)] | None = None
+    store_env: Variable | None = None
     live: StrictBool = False
 
     @property
@@ -149,7 +143,7 @@ class Service(_Model):
         return f"projects/{self.project}/locations/{self.region}"
 
 
-class Bundle(_Model):
+class Bundle(Model):
     """What a release leads to.
 
     Attributes
@@ -160,6 +154,8 @@ class Bundle(_Model):
         Apps whose pins follow, by the names of their folders; a member without ``platform.toml`` is one too.
     services
         By name; several may share one platform.
+    rolls
+        By name, which no service has: workloads that are rolled in a cluster or with compose.
     rollback
         Pins may go back to tags that exist; no package is released.
     url
@@ -167,12 +163,13 @@ class Bundle(_Model):
         and without that for the one that the checkout has.
     """
 
-    name: _Name
+    name: Name
     packages: Mapping[str, Annotated[str, AfterValidator(_version_text)]] = Field(min_length=1)
-    platforms: Annotated[tuple[_Member, ...], Field(min_length=1)]
-    services: Annotated[Mapping[_Name, Service], Field(max_length=_MOST_SERVICES)] = {}
+    platforms: Annotated[tuple[Member, ...], Field(min_length=1)]
+    services: Annotated[Mapping[Name, Service], Field(max_length=_MOST_SERVICES)] = {}
+    rolls: Annotated[Mapping[Name, Roll], Field(max_length=_MOST_SERVICES)] = {}
     rollback: StrictBool = False
-    url: Annotated[_Text, AfterValidator(_without_password), AfterValidator(_address_text)] | None = None
+    url: Annotated[Text, AfterValidator(_without_password), AfterValidator(_address_text)] | None = None
 
     def version(self, package: str) -> Version:
         """Return the target version of a package."""
@@ -181,13 +178,15 @@ class Bundle(_Model):
     @property
     def digest(self) -> str:
         """SHA-256 of all it says."""
-        left_out = {"url"} if self.url is None else None  # bundles without it have the digest that they always had
+        # bundles without one of these have the digest that they always had
+        left_out = {name for name, has in (("url", self.url is not None), ("rolls", bool(self.rolls))) if not has}
         return sha256(self.model_dump_json(exclude=left_out).encode())
 
     @property
     def images(self) -> tuple[tuple[str, str], ...]:
-        """App and repository of every image, each once, in the order of the services."""
-        return tuple(dict.fromkeys((service.platform, service.image) for service in self.services.values()))
+        """App and repository of every image, each once, in the order of the services and the rolls."""
+        users = (*self.services.values(), *self.rolls.values())
+        return tuple(dict.fromkeys((one.platform, one.image) for one in users))
 
     @property
     def moved(self) -> Mapping[str, Service]:
@@ -201,6 +200,15 @@ class Bundle(_Model):
                 f"{option} {unknown[0]}: bundle {self.name} moves none of that name; it moves: "
                 f"{', '.join(self.moved) or 'none'}"
             )
+
+    def require_taken(self, option: str, names: Iterable[str]) -> None:
+        """Make sure that a release goes on through services or rolls which an option names; `InvalidInput` if not."""
+        self.require_moved(option, [name for name in names if name not in self.rolls])
+
+    @property
+    def workloads(self) -> Mapping[str, Roll]:
+        """The roll of every workload, by ``ROLL/WORKLOAD``, in the order in which they are rolled."""
+        return {f"{name}/{one}": roll for name, roll in self.rolls.items() for one in roll.workloads}
 
 
 def find_bundle(root: Path, name: str) -> Path:
@@ -231,6 +239,8 @@ def read_bundle(path: Path) -> Bundle:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
+        if isinstance(first["input"], Mapping) and first["type"] == "value_error":  # of a table as a whole
+            raise InvalidInput(f"bundle {path}: {where}: {first['msg'].removeprefix('Value error, ')}") from None
         raise InvalidInput(f"bundle {path}: {where} is {_shown(dict(first))}: {first['msg']}") from None
     if bundle.name != path.stem:
         raise InvalidInput(f"bundle {path}: its name is {bundle.name!r}; name it {path.stem!r}, as the file")
@@ -274,6 +284,22 @@ def check_bundle(bundle: Bundle, workspace: Workspace, root: Path) -> None:
         problems = _service_problems(service, manifests, workspace.apps[service.platform], root)
         if problems:
             raise InvalidInput(f"bundle {bundle.name}: service {name}: {'; '.join(problems)}")
+    _check_rolls(bundle, workspace, root)
+
+
+def _check_rolls(bundle: Bundle, workspace: Workspace, root: Path) -> None:
+    places: dict[str, str] = {}
+    for name, roll in bundle.rolls.items():
+        if roll.platform not in bundle.platforms:
+            problems = [f"{roll.platform!r} is not among the platforms: {', '.join(bundle.platforms)}"]
+        elif name in bundle.services:
+            problems = ["a service has this name, too; give it another one"]
+        else:
+            problems = roll_problems(roll, workspace.apps[roll.platform], root)
+            others = [places.setdefault(place, name) for place in roll.places]
+            problems += [f"roll {other} has a workload of it, too" for other in dict.fromkeys(others) if other != name]
+        if problems:
+            raise InvalidInput(f"bundle {bundle.name}: roll {name}: {'; '.join(problems)}")
 
 
 def _check_packages(bundle: Bundle, workspace: Workspace) -> None:

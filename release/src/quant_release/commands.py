@@ -19,7 +19,13 @@ LONGEST = timedelta(minutes=25)
 _TAIL = 12
 
 
-def call(command: Sequence[str], folder: Path, keep_open: Sequence[int] = (), **environment: str) -> str:
+def call(
+    command: Sequence[str],
+    folder: Path,
+    keep_open: Sequence[int] = (),
+    within: timedelta = LONGEST,
+    **environment: str,
+) -> str:
     """Run a command and return its output.
 
     Raises
@@ -29,7 +35,7 @@ def call(command: Sequence[str], folder: Path, keep_open: Sequence[int] = (), **
     InvalidInput
         It is not installed.
     """
-    done = answer(command, folder, keep_open, **environment)
+    done = answer(command, folder, keep_open, within, **environment)
     if done.returncode != 0:
         said = (done.stdout + done.stderr).strip().splitlines()[-_TAIL:]
         raise StepFailed(f"{' '.join(command[:4])} failed with {done.returncode}: {' | '.join(said) or 'no output'}")
@@ -37,9 +43,13 @@ def call(command: Sequence[str], folder: Path, keep_open: Sequence[int] = (), **
 
 
 def answer(
-    command: Sequence[str], folder: Path, keep_open: Sequence[int] = (), **environment: str
+    command: Sequence[str],
+    folder: Path,
+    keep_open: Sequence[int] = (),
+    within: timedelta = LONGEST,
+    **environment: str,
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command whose exit code is part of its answer."""
+    """Run a command whose exit code is part of its answer; one that takes longer than it may is ended."""
     try:
         return subprocess.run(
             command,
@@ -50,10 +60,10 @@ def answer(
             errors="replace",
             env=child_environment(**environment),
             pass_fds=tuple(keep_open),
-            timeout=LONGEST.total_seconds(),
+            timeout=within.total_seconds(),
             check=False,
         )
     except FileNotFoundError:
         raise InvalidInput(f"{command[0]} is not installed, or not on PATH: install it") from None
     except subprocess.TimeoutExpired:
-        raise StepFailed(f"{' '.join(command[:4])} took longer than {LONGEST}; it was ended") from None
+        raise StepFailed(f"{' '.join(command[:4])} took longer than {within}; it was ended") from None

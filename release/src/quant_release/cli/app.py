@@ -15,7 +15,7 @@ __all__ = ["app", "run"]
 
 app = typer.Typer(
     name="release",
-    help="Tag packages, pin apps to the tags, build images, move services: in that order, checked and resumable.",
+    help="Tag packages, pin apps to the tags, build images, move services, roll workloads: in that order, resumable.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

@@ -51,8 +51,8 @@ def is_terminal() -> bool:
 
 
 def require_moved(options: Options, bundle: Bundle) -> None:
-    """Make sure that the bundle moves every service that is named or confirmed; `InvalidInput` if not."""
-    bundle.require_moved("--service", options.services)
+    """Make sure that the bundle moves or rolls what is named, and moves what is confirmed; `InvalidInput` if not."""
+    bundle.require_taken("--service", options.services)
     bundle.require_moved("--yes", sorted(options.terms.confirmed))
 
 

@@ -81,7 +81,8 @@ MergeWaitOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 
 ServiceOption = Annotated[
-    list[str] | None, typer.Option("--service", metavar="NAME", help="Only this service of the bundle; repeatable.")
+    list[str] | None,
+    typer.Option("--service", metavar="NAME", help="Only this service or roll of the bundle; repeatable."),
 ]
 YesOption = Annotated[
     list[str] | None,
@@ -96,7 +97,10 @@ WindowOption = Annotated[
 TimeoutOption = Annotated[
     float,
     typer.Option(
-        "--timeout", metavar="SECONDS", callback=_seconds, help="How long Cloud Run may take for one thing; 600."
+        "--timeout",
+        metavar="SECONDS",
+        callback=_seconds,
+        help="How long one thing of Cloud Run, or a roll, may take; 600.",
     ),
 ]
 

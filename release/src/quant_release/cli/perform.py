@@ -154,7 +154,7 @@ def rollback_command(
     who: WhoOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Take services back to the image and the settings of before the last release, then the pins of their apps."""
+    """Take services and workloads back to what they were before the last release, then the pins of their apps."""
     options = options_of(root, store, who, local=local, services=service, terms=terms_of(window, timeout, yes))
     options = replace(options, merging=MergeTerms(via_branch, 60 * merge_wait))
     with _moving(options, bundle, "rollback", json=json) as (known, watching):

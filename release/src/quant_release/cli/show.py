@@ -24,7 +24,7 @@ from quant_release.cli.options import (
     terms_of,
 )
 from quant_release.cli.printing import print_json, say, shown
-from quant_release.cli.service_lines import service_line
+from quant_release.cli.service_lines import service_line, workload_line
 from quant_release.inspect.drift import drifts
 from quant_release.inspect.overall import read_overall
 from quant_release.inspect.preview import Plan, preview
@@ -44,7 +44,7 @@ def status_command(
     store: StoreOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Show versions, tags, pins, lock, images and services; exit 1 if something does not fit."""
+    """Show versions, tags, pins, lock, images, services and workloads; exit 1 if something does not fit."""
     status = read_overall(options_of(root, store), bundle)
     if json:
         print_json(status)
@@ -73,6 +73,8 @@ def show_status(status: dict[str, Any]) -> None:
         say(f"[dim]image[/dim] {image['app']}  {shown(image['reference'])}  of {image['commit'][:12]}")
     for service in status.get("services", ()):
         say(service_line(service))
+    for workload in status.get("workloads", ()):
+        say(workload_line(workload))
     for note in status["notes"]:
         say(f"[yellow]note[/yellow]  {shown(note)}")
     for mismatch in status["mismatches"]:
@@ -125,7 +127,7 @@ def _show_plan(made: Plan) -> None:
 def verify_command(
     bundle: BundleArgument, root: RootOption = HERE, store: StoreOption = None, json: JsonOption = False
 ) -> None:
-    """Ask git, the origin, the journal and the services whether a bundle is released in full; exit 1 if not."""
+    """Ask git, the origin, the journal and what runs whether a bundle is released in full; exit 1 if not."""
     release = read_release(options_of(root, store), bundle)
     found = verify(release)
     well = all(one.done for one in found)
@@ -147,7 +149,7 @@ def drift_command(
     builder: BuilderOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Show where tags, pins, images and services are not what a finished release left; exit 1 if anywhere."""
+    """Show where tags, pins, images and what runs are not what a finished release left; exit 1 if anywhere."""
     found = drifts(read_release(options_of(root, store, builder=builder), bundle))
     if json:
         print_json(found)

@@ -43,17 +43,20 @@ class Terms:
     window
         Minutes before its job is due within which no service is held.
     timeout
-        Seconds that an operation of Cloud Run, or the start of a revision, may take.
+        Seconds that an operation of Cloud Run, the start of a revision or the roll of a workload may take.
     patience
         Seconds to wait for runs that are open and worked on.
     confirmed
         Services that may trade live after the release.
+    asking
+        Seconds that kubectl or docker may take to answer a question, or to take an order.
     """
 
     window: float = 30.0
     timeout: float = MOST_SECONDS
     patience: float = 60.0
     confirmed: frozenset[str] = field(default_factory=frozenset[str])
+    asking: float = 60.0
 
 
 class ServiceWorld:

@@ -32,9 +32,9 @@ class Drift:
 
 
 def drifts(release: Release) -> list[Drift]:
-    """Compare what a bundle's release left with the origin, the services and, with a builder, the image repositories.
+    """Compare what a bundle's release left with the origin, with what runs and, with a builder, the image repositories.
 
-    A service that cannot be read is one difference.
+    A service or workload that cannot be read is one difference.
 
     Raises
     ------
@@ -53,8 +53,20 @@ def drifts(release: Release) -> list[Drift]:
 def _of_subject(release: Release, journal: Journal, subject: Subject, left: Mapping[str, str]) -> Iterator[Drift]:
     if subject.scope is Scope.SERVICE:
         yield from _of_service(release, subject, left)
+    elif subject.scope is Scope.WORKLOAD:
+        yield from _of_workload(release, subject, left[str(subject)])
     elif (present := _present(release, journal, subject, left[str(subject)])) != left[str(subject)]:
         yield Drift(str(subject), left[str(subject)], present)
+
+
+def _of_workload(release: Release, subject: Subject, left: str) -> Iterator[Drift]:
+    """Yield the line of a workload that runs another image than the one which was left, if it does."""
+    try:
+        present = release.executor.identity(subject)
+    except QuantError as error:
+        present = f"one that cannot be read: {error}"
+    if present != left:
+        yield Drift(str(subject), left, present)
 
 
 def _of_service(release: Release, subject: Subject, left: Mapping[str, str]) -> Iterator[Drift]:

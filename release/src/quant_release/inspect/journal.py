@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from quant_platform_kit.services.record.leases import lease_at
 
-from quant_release.inspect.status import pin_text
+from quant_release.inspect.status import Mismatch, mismatch, pin_text
 from quant_release.repository.pins import read_pins
 from quant_release.run.journal import ImageRecord, Journal
 from quant_release.run.locks import LEASE
 
-__all__ = ["Built", "Known", "read_known"]
+__all__ = ["Built", "Known", "image_mismatches", "read_known"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,16 @@ def read_known(journal: Journal) -> Known:
     built = {one.reference: Built(one.app, one.commit, _pins(one)) for one in images}
     newest = {(one.app, one.repository): one for one in images}
     return Known(True, built, tuple(newest.values()), _open_since(journal))
+
+
+def image_mismatches(subject: str, image: str, known: Known, pins: Mapping[str, str] | None) -> Iterator[Mismatch]:
+    """Yield why an image that runs is not one of a release, or not of the pins that its app has."""
+    built = known.images.get(image)
+    if built is None:
+        yield mismatch("image", subject, f"{subject} has image {image}, which no release has built")
+    elif pins is not None and (differing := [name for name in pins if built.pins.get(name) != pins[name]]):
+        listed = ", ".join(f"{name} {built.pins.get(name, 'none')} instead of {pins[name]}" for name in differing)
+        yield mismatch("image", subject, f"{subject} has an image of other pins than {built.app}: {listed}")
 
 
 def _pins(image: ImageRecord) -> Mapping[str, str]:

@@ -1,4 +1,4 @@
-"""Where everything stands: git, the journal and the services of a bundle, all asked at once."""
+"""Where everything stands: git, the journal, the services and the workloads of a bundle, all asked at once."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from quant_release.inspect.asking import soon
 from quant_release.inspect.journal import Known, read_known
 from quant_release.inspect.services import ServiceReading, ask_services
 from quant_release.inspect.status import read_status
+from quant_release.inspect.workloads import WorkloadReading, ask_workloads
 from quant_release.repository.git import Git
 from quant_release.run.journal import Journal
 from quant_release.run.opening import Options
@@ -19,7 +20,7 @@ __all__ = ["read_overall"]
 
 
 def read_overall(options: Options, name: str | None) -> dict[str, Any]:
-    """Return the status of a checkout with images and services, as a JSON document.
+    """Return the status of a checkout with images, services and workloads, as a JSON document.
 
     Parameters
     ----------
@@ -37,10 +38,11 @@ def read_overall(options: Options, name: str | None) -> dict[str, Any]:
     known = soon(partial(read_known, journal) if journal else Known)
     bundle, notes = _bundle(options, journal, name)
     services = _nothing if bundle is None else ask_services(bundle, ServiceWorld(options.terms, options.clock))
-    return _whole(asked(), known(), services(), notes)
+    workloads = _nothing if bundle is None else ask_workloads(bundle, Git.at(options.root).root, options.terms)
+    return _whole(asked(), known(), services(), workloads(), notes)
 
 
-def _nothing() -> list[ServiceReading]:
+def _nothing() -> list[Any]:
     return []
 
 
@@ -59,12 +61,20 @@ def _bundle(options: Options, journal: Journal | None, name: str | None) -> tupl
     return read_bundle(path), []
 
 
-def _whole(status: dict[str, Any], known: Known, services: list[ServiceReading], notes: list[str]) -> dict[str, Any]:
+def _whole(
+    status: dict[str, Any],
+    known: Known,
+    services: list[ServiceReading],
+    workloads: list[WorkloadReading],
+    notes: list[str],
+) -> dict[str, Any]:
     pins = {one["name"]: one["pins"] for one in status["apps"]}
-    mismatches = [*status["mismatches"], *(text for one in services for text in one.mismatches(known, pins))]
+    deployed = (*services, *workloads)
+    mismatches = [*status["mismatches"], *(text for one in deployed for text in one.mismatches(known, pins))]
     whole = {
         **status,
         "services": [one.status(known) for one in services],
+        "workloads": [one.status(known) for one in workloads],
         "notes": [*status["notes"], *notes],
         "mismatches": mismatches,
         "well": not mismatches,

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from quant_platform_kit.domain.errors import QuantError
 
 from quant_release.cloud.calls import NotThere
+from quant_release.rolling.workloads import Absent
 from quant_release.run.executor import ReleaseExecutor
 from quant_release.run.refusals import refusals
 from quant_release.steps.machine import Subject, in_turn, legs, rows_left
-from quant_release.steps.table import Action, Row, Scope
+from quant_release.steps.table import Action, Row
 
 __all__ = ["Plan", "PlannedStep", "plan", "preview"]
 
@@ -44,7 +45,7 @@ class Plan:
     Attributes
     ----------
     refusals
-        Has a line for each service that is not there or cannot be read; its steps are not known.
+        Has a line for each service or workload that is not there or cannot be read; its steps are not known.
     """
 
     steps: Sequence[PlannedStep]
@@ -57,7 +58,7 @@ def plan(executor: ReleaseExecutor, subjects: Sequence[Subject]) -> list[Planned
     Raises
     ------
     QuantError
-        A service cannot be read; see `preview`.
+        A service or workload cannot be read; see `preview`.
     """
     steps: list[PlannedStep] = []
     for subject, rows in legs(executor.table, subjects):
@@ -69,17 +70,17 @@ def plan(executor: ReleaseExecutor, subjects: Sequence[Subject]) -> list[Planned
 
 
 def preview(executor: ReleaseExecutor, subjects: Sequence[Subject]) -> Plan:
-    """Return every step that is left and what forbids one, as far as services can be read."""
+    """Return every step that is left and what forbids one, as far as services and workloads can be read."""
     steps: list[PlannedStep] = []
     unread: dict[Subject, str] = {}
     for group in in_turn(subjects):
         try:
             steps += plan(executor, group)
-        except NotThere:
+        except (NotThere, Absent):
             continue  # the guards of its first step say so
         except QuantError as error:
             subject = group[0]
-            if subject.scope is not Scope.SERVICE:
+            if not subject.scope.is_deployed:
                 raise
             unread[subject] = f"{subject} cannot be read: {error}"
     readable = [subject for subject in subjects if subject not in unread]

@@ -23,7 +23,7 @@ from quant_release.cloud.scheduler_api import Job
 from quant_release.cloud.templates import environment_of, image_of
 from quant_release.cloud.world import ServiceWorld
 from quant_release.inspect.asking import soon, tried
-from quant_release.inspect.journal import Known
+from quant_release.inspect.journal import Known, image_mismatches
 from quant_release.inspect.status import Mismatch, mismatch
 from quant_release.run.service_views import traffic_text
 
@@ -156,14 +156,8 @@ class ServiceReading:
             )
 
     def _of_image(self, known: Known, pins: Mapping[str, str] | None) -> Iterator[Mismatch]:
-        if self._image is None:
-            return
-        built = known.images.get(self._image)
-        if built is None:
-            yield mismatch("image", self.name, f"{self.name} has image {self._image}, which no release has built")
-        elif pins is not None and (differing := [name for name in pins if built.pins.get(name) != pins[name]]):
-            listed = ", ".join(f"{name} {built.pins.get(name, 'none')} instead of {pins[name]}" for name in differing)
-            yield mismatch("image", self.name, f"{self.name} has an image of other pins than {built.app}: {listed}")
+        if self._image is not None:
+            yield from image_mismatches(self.name, self._image, known, pins)
 
     def _of_hold(self, known: Known) -> Iterator[Mismatch]:
         held = self.held

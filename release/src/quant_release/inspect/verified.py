@@ -11,10 +11,14 @@ from quant_release.cloud.templates import environment_of, image_of
 from quant_release.inspect.differences import difference_lines
 from quant_release.run.opening import Release
 from quant_release.run.service_state import ServiceState
+from quant_release.run.workload_state import WorkloadState
 from quant_release.steps.machine import Subject, rows_left
 from quant_release.steps.table import Scope, Stage, rows_of
 
 __all__ = ["Verified", "verify"]
+
+_NOT_BUILT = "its image is not built from the pins of the bundle"
+_NOT_KNOWN = "nothing is known of its image: name the journal's store with --store or STORE_URL"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +28,7 @@ class Verified:
     Attributes
     ----------
     stage
-        None for a service that cannot be read.
+        None for a service or workload that cannot be read.
     missing
         What it lacks, each in a sentence; empty once it is at its end.
     """
@@ -46,7 +50,7 @@ def _verified(release: Release, subject: Subject) -> Verified:
         done = stage is rows_of(subject.scope)[-1].makes
         return Verified(str(subject), stage, done, () if done else tuple(_missing(release, subject)))
     except QuantError as error:
-        if subject.scope is not Scope.SERVICE:
+        if not subject.scope.is_deployed:
             raise
         return Verified(str(subject), None, False, (f"cannot be read: {error}",))
 
@@ -54,18 +58,30 @@ def _verified(release: Release, subject: Subject) -> Verified:
 def _missing(release: Release, subject: Subject) -> Iterator[str]:
     if subject.scope is Scope.SERVICE:
         yield from _missing_of_service(release.executor.services.state(subject))
+    elif subject.scope is Scope.WORKLOAD:
+        yield from _missing_of_workload(release.executor.workloads.state(subject))
     else:
         yield f"steps left: {', '.join(row.step for row in rows_left(release.executor, subject))}"
+
+
+def _missing_of_workload(state: WorkloadState) -> Iterator[str]:
+    goal = state.goal
+    if goal is None:
+        yield _NOT_BUILT if state.journal else _NOT_KNOWN
+        return
+    running = state.running
+    if running.text != goal:
+        yield f"it runs {running.text} instead of {goal}"
+    elif running.told != goal:
+        yield f"it was given {running.told} instead of {goal}"
+    if running.unready:
+        yield f"it is not ready: {running.unready}"
 
 
 def _missing_of_service(state: ServiceState) -> Iterator[str]:
     goal = state.goal
     if goal is None:
-        yield (
-            "its image is not built from the pins of the bundle"
-            if state.journal
-            else ("nothing is known of its image: name the journal's store with --store or STORE_URL")
-        )
+        yield _NOT_BUILT if state.journal else _NOT_KNOWN
         return
     serving, has = state.serving, state.serving_revision
     if image_of(has) != goal.image:

@@ -14,6 +14,7 @@ from quant_release.run.locks import NEEDED
 from quant_release.run.opening import Options, Release, Site, exclusively
 from quant_release.run.refusals import refusals
 from quant_release.run.service_records import ServiceRecords
+from quant_release.run.workload_records import WorkloadRecords
 from quant_release.steps.machine import (
     Boundary,
     Reached,
@@ -75,6 +76,7 @@ def switch(options: Options, name: str, *, resume: bool = False, watching: Watch
     """Give services the settings of a bundle whose code they run already; see `apply`."""
     with exclusively(options, name) as site:
         require_run(site.release, "switch", resume=resume)
+        site.bundle.require_moved("--service", options.services)
         site.executor.services.course = replace(site.executor.services.course, is_switch=True)
         run = _begun(options, site, "switch", site.services())
         carry_through(site, run, site.services(), watching or Watching())
@@ -117,7 +119,7 @@ def _begun(options: Options, site: Site, command: str, subjects: Sequence[Subjec
 def carry_through(
     site: Site, run: RunRecord, subjects: Sequence[Subject], watching: Watching, stop: tuple[Row, Subject] | None = None
 ) -> None:
-    """Take subjects to their end, in order; an error of a service says what is live now, and what to type."""
+    """Take subjects to their end, in order; an error of what runs somewhere says what is live now, and what to type."""
     for group in in_turn(subjects):
         under_way: list[Row] = []
 
@@ -134,7 +136,7 @@ def carry_through(
         try:
             advance(site.executor, group, RunWatcher(site.journal, run.run, watching.listener), stop, at)
         except QuantError as error:
-            if group[0].scope is Scope.SERVICE:
+            if group[0].scope.is_deployed:
                 raise _with_standing(site, error, group[0], under_way) from error
             raise
         if stop is not None and stop[1] in group:
@@ -142,13 +144,11 @@ def carry_through(
 
 
 def _with_standing(site: Site, error: QuantError, subject: Subject, under_way: Sequence[Row]) -> QuantError:
-    """Return an error of a service that says at which step it is, what is live now, and what to type."""
-    services = site.executor.services
-    services.refresh()
+    """Return an error of a service or workload that says at which step it is, what is live now, and what to type."""
     where = f"{under_way[0].step} of {subject}" if under_way else str(subject)
     kind = Refused if isinstance(error, Refused) else StepFailed
     text = str(error).removeprefix(f"{where}: ").rstrip(".")
-    return kind(f"{where}: {text}; {services.standing(subject)}")
+    return kind(f"{where}: {text}; {site.executor.standing(subject)}")
 
 
 def open_service(options: Options, name: str, service: str, why: str) -> bool:
@@ -189,7 +189,7 @@ def abandon(options: Options, name: str) -> Sequence[str]:
             raise Refused(f"there is nothing to take back: no release of bundle {site.bundle.name} is open")
         Operator(site.journal.store, SystemClock(), options.who).audit("release abandon", f"bundle {site.bundle.name}")
         untouched = (
-            [] if run.back is None else [one for one in site.services() if not was_held(site.journal, run.back, one)]
+            [] if run.back is None else [one for one in site.deployed() if not was_held(site.journal, run.back, one)]
         )
         take_back(site.executor, [one for one in subjects if one not in untouched], RunWatcher(site.journal, run.run))
         for service in (one for one in site.services() if one not in untouched):
@@ -203,6 +203,8 @@ def abandon(options: Options, name: str) -> Sequence[str]:
         return left
 
 
-def was_held(journal: Journal, run: str, service: Subject) -> bool:
-    """Whether a run has held a service, or begun to; it left the others as they are."""
-    return ServiceRecords(journal, run, service.name).held is not None
+def was_held(journal: Journal, run: str, subject: Subject) -> bool:
+    """Whether a run has held a service, or begun to, or noted a workload; it left the others as they are."""
+    if subject.scope is Scope.WORKLOAD:
+        return WorkloadRecords(journal, run, subject.name).noted is not None
+    return ServiceRecords(journal, run, subject.name).held is not None

@@ -30,7 +30,7 @@ def release_message(version: Version) -> str:
 
 
 def subjects_of(bundle: Bundle, packages: Iterable[str]) -> tuple[Subject, ...]:
-    """Return the subjects of a bundle in their order: packages after those they depend on, apps, images, services.
+    """Return the subjects of a bundle in order: packages after those they depend on, apps, images, services, workloads.
 
     Parameters
     ----------
@@ -42,6 +42,7 @@ def subjects_of(bundle: Bundle, packages: Iterable[str]) -> tuple[Subject, ...]:
         *(Subject(Scope.APP, name) for name in bundle.platforms),
         *(Subject(Scope.IMAGE, repository) for _, repository in bundle.images),
         *(Subject(Scope.SERVICE, name) for name in bundle.moved),
+        *(Subject(Scope.WORKLOAD, name) for name in bundle.workloads),
     )
 
 

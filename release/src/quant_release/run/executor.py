@@ -16,7 +16,10 @@ from quant_release.run.scopes.apps import AppSteps
 from quant_release.run.scopes.images import ImageSteps
 from quant_release.run.scopes.packages import PackageSteps
 from quant_release.run.scopes.services import ServiceSteps
+from quant_release.run.scopes.workloads import WorkloadSteps
+from quant_release.run.service_state import Course
 from quant_release.run.tools import Tools
+from quant_release.run.workload_state import RollCourse
 from quant_release.steps.machine import Subject
 from quant_release.steps.scopes import ScopeSteps
 from quant_release.steps.table import TABLE, VIA_BRANCH, Action, Guard, Row, Scope, Stage, Undo
@@ -35,11 +38,13 @@ class ReleaseExecutor:
         self.reading.via = PLACEHOLDER if tools.merging.wanted else None
         self.images = ImageSteps(tools, self.reading)
         self.services = ServiceSteps(tools, self.reading, self.images, world)
+        self.workloads = WorkloadSteps(tools, self.reading, self.images, world.terms, world.clock)
         self._scopes: Mapping[Scope, ScopeSteps] = {
             Scope.PACKAGE: PackageSteps(tools, self.reading),
             Scope.APP: AppSteps(tools, self.reading),
             Scope.IMAGE: self.images,
             Scope.SERVICE: self.services,
+            Scope.WORKLOAD: self.workloads,
         }
 
     @property
@@ -53,7 +58,12 @@ class ReleaseExecutor:
         is_via_branch = self.tools.merging.wanted or (journal is not None and journal.goes_via_branch(run.run))
         self.reading.via = branch_of(run.run) if is_via_branch else None
         is_switch = run.command == "switch"
-        self.services.course = replace(self.services.course, run=run.run, back=run.back, is_switch=is_switch)
+        self.take(replace(self.services.course, run=run.run, back=run.back, is_switch=is_switch))
+
+    def take(self, course: Course) -> None:
+        """Go a course with services and workloads: forward, or back behind a run."""
+        self.services.course = course
+        self.workloads.course = RollCourse(course.run, course.back)
         self.refresh()
 
     def go_on(self, run: RunRecord, subjects: Iterable[Subject]) -> None:
@@ -109,11 +119,17 @@ class ReleaseExecutor:
         return done
 
     def _done(self, subject: Subject) -> None:
-        """Forget what may have changed: git knows nothing of services."""
-        if subject.scope is Scope.SERVICE:
-            self.services.refresh()
+        """Forget what may have changed: git knows nothing of what runs somewhere."""
+        if subject.scope.is_deployed:
+            self.steps_of(subject).refresh()
         else:
             self.refresh()
+
+    def standing(self, subject: Subject) -> str:
+        """Return what is live now of a service or a workload, and what to type."""
+        steps = self.services if subject.scope is Scope.SERVICE else self.workloads
+        steps.refresh()
+        return steps.standing(subject)
 
     def left(self, subjects: Iterable[Subject]) -> dict[str, str]:
         """Return what others see of every subject; of a service, each thing by itself."""

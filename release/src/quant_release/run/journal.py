@@ -10,6 +10,7 @@
     release/images/<key>                 an image by digest, by app, repository and commit
     release/left/<bundle digest>-<run>   what the tags, pins, images and services were when the bundle was released
     release/services/, release/revisions/  what is known of services: `quant_release.run.service_records`
+    release/workloads/                   what is known of workloads: `quant_release.run.workload_records`
 
 A run id is its UTC time and the name of the bundle.
 """

@@ -48,7 +48,7 @@ class Options:
     builder
         Who builds images, None to build none.
     services
-        The services to limit it to; empty for all.
+        The services and rolls to limit it to; empty for all.
     terms
         How services are moved.
     merging
@@ -118,6 +118,10 @@ class Site:
     def services(self) -> tuple[Subject, ...]:
         """Return the services that are moved."""
         return tuple(one for one in self.release.subjects if one.scope is Scope.SERVICE)
+
+    def deployed(self) -> tuple[Subject, ...]:
+        """Return the services that are moved and the workloads that are rolled."""
+        return tuple(one for one in self.release.subjects if one.scope.is_deployed)
 
     def begin(self, options: Options, command: str, **of: str) -> RunRecord:
         """Open a run, audited first; ``of`` says more about it: ``back`` of a rollback."""
@@ -197,9 +201,11 @@ def _release(options: Options, git: Git, store: VersionedStore | None, name: str
 
 
 def _limited(subjects: tuple[Subject, ...], services: Sequence[str], bundle: Bundle) -> tuple[Subject, ...]:
-    """Leave out services that are not named."""
-    bundle.require_moved("--service", services)
-    return tuple(one for one in subjects if one.scope is not Scope.SERVICE or not services or one.name in services)
+    """Leave out services, and workloads of rolls, that are not named."""
+    bundle.require_taken("--service", services)
+    return tuple(
+        one for one in subjects if not one.scope.is_deployed or not services or one.name.partition("/")[0] in services
+    )
 
 
 @contextmanager

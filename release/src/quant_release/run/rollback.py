@@ -1,4 +1,4 @@
-"""Going back: services to the image and environment that they had before a run, then the pins of their apps."""
+"""Going back: services and workloads to what they ran before a run, then the pins of their apps."""
 
 from __future__ import annotations
 
@@ -13,16 +13,19 @@ from quant_release.run.opening import Options, Site, exclusively
 from quant_release.run.refusals import refusals
 from quant_release.run.service_records import held_by
 from quant_release.run.service_state import Course
-from quant_release.steps.machine import Subject
-from quant_release.steps.table import Scope, Stage
+from quant_release.run.workload_records import noted_by
+from quant_release.steps.machine import Subject, next_row
+from quant_release.steps.table import Scope
 
 __all__ = ["last_run_that_moved", "rollback"]
 
+_MOVING = ("open", "roll")
+
 
 def rollback(options: Options, name: str, *, resume: bool = False, watching: Watching | None = None) -> RunRecord:
-    """Take the services of a bundle back to what they were before its last run, and then the pins of their apps.
+    """Take what a bundle's last run moved back to what it was before, and then the pins of the apps.
 
-    An app's pins go back once every service of it that the run moved is back. Tags stay.
+    An app's pins go back once every service and workload of it that the run moved is back. Tags stay.
 
     Raises
     ------
@@ -34,18 +37,19 @@ def rollback(options: Options, name: str, *, resume: bool = False, watching: Wat
         present = site.release.run
         is_begun = present is not None and present.command == "rollback"
         later = tuple(one.run for one in site.journal.runs() if one.run > back.run and one.command == "rollback")
-        site.executor.services.course = Course(present.run if present and is_begun else None, back.run, later)
-        site.executor.services.refresh()
-        services = _held(site.journal, back, site.services())
+        site.executor.take(Course(present.run if present and is_begun else None, back.run, later))
+        services = _held(site.journal, back, site.deployed())
         if not services:
             raise Refused(f"run {back.run} has moved none of these services: there is nothing to go back to")
         gone = [one for one in held_by(site.journal, back.run) if one not in site.bundle.services]
+        gone += [one for one in noted_by(site.journal, back.run) if one not in site.bundle.workloads]
         if gone and present is not None:  # one that ended holds none
             raise Refused(
                 f"run {back.run} has held {', '.join(gone)}, which the bundle names no more: put it back there"
             )
         others = [one for one in _moved(site, back) if one not in services]
-        if left := [one.name for one in others if site.executor.services.is_held(one)]:
+        services_besides = (one for one in others if one.scope is Scope.SERVICE)
+        if left := [one.name for one in services_besides if site.executor.services.is_held(one)]:
             raise Refused(
                 f"run {back.run} holds {', '.join(left)}, too: roll back all that it holds, without --service"
             )
@@ -74,7 +78,7 @@ def _run_to_roll_back(site: Site, options: Options, *, resume: bool) -> RunRecor
         assert run is not None
         assert run.back is not None
         return site.journal.run(run.back)
-    last = last_run_that_moved(site.journal, site.bundle, site.services())
+    last = last_run_that_moved(site.journal, site.bundle, site.deployed())
     if last is not None:
         return last
     which = ", ".join(options.services) or f"a service of bundle {site.bundle.name}"
@@ -92,19 +96,19 @@ def last_run_that_moved(journal: Journal, bundle: Bundle, services: Sequence[Sub
 
 
 def _held(journal: Journal, run: RunRecord, services: Iterable[Subject]) -> list[Subject]:
-    """Return the services that a run has held, and of one that was abandoned those that it had opened by then."""
+    """Return what a run has held or noted, and of one that was abandoned what it had opened or rolled by then."""
     held = [one for one in services if was_held(journal, run.run, one)]
     events = journal.events(run.run) if held else []
     if not any(event.what == "abandoned" for event in events):
         return held
-    opened = {event.subject for event in events if event.step == "open" or event.what == "opened"}
+    opened = {event.subject for event in events if event.step in _MOVING or event.what == "opened"}
     return [one for one in held if str(one) in opened]
 
 
 def _moved(site: Site, run: RunRecord) -> list[Subject]:
-    """Return every service of the bundle that a run has held, whatever this one is limited to."""
-    services = (Subject(Scope.SERVICE, name) for name in site.bundle.moved)
-    return _held(site.journal, run, services)
+    """Return everything of the bundle that a run has held or noted, whatever this one is limited to."""
+    services = [Subject(Scope.SERVICE, name) for name in site.bundle.moved]
+    return _held(site.journal, run, [*services, *(Subject(Scope.WORKLOAD, name) for name in site.bundle.workloads)])
 
 
 def _begun(options: Options, site: Site, back: RunRecord) -> RunRecord:
@@ -120,11 +124,12 @@ def _begun(options: Options, site: Site, back: RunRecord) -> RunRecord:
 
 
 def _apps_that_are_back(site: Site, back: RunRecord) -> Sequence[Subject]:
-    """Return the apps of which every service that the run moved is back, also those whose services it never reached.
+    """Return the apps of which all that the run moved is back, also those of which it never reached anything.
 
     A rollback of some services goes by their apps alone.
     """
-    moved, services = _moved(site, back), site.bundle.services
-    ahead = {services[one.name].platform for one in moved if site.executor.stage(one) is not Stage.OPEN}
-    names = dict.fromkeys(services[one.name].platform for one in site.services())
+    bundle = site.bundle
+    platforms = {name: one.platform for name, one in (*bundle.services.items(), *bundle.workloads.items())}
+    ahead = {platforms[one.name] for one in _moved(site, back) if next_row(site.executor, one) is not None}
+    names = dict.fromkeys(platforms[one.name] for one in site.deployed())
     return [Subject(Scope.APP, name) for name in names if name not in ahead]

@@ -35,7 +35,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A package, an app or an image, by name; an image's name is its repository."""
+    """What a row is taken for, by name; an image's name is its repository, a workload's ``ROLL/KIND/NAME``."""
 
     scope: Scope
     name: str
@@ -133,10 +133,10 @@ def rows_left(inspector: Inspector, subject: Subject) -> tuple[Row, ...]:
 
 
 def in_turn(subjects: Sequence[Subject]) -> Iterator[tuple[Subject, ...]]:
-    """Yield what is carried through together: a service alone, of anything else a scope."""
+    """Yield what is carried through together: what runs somewhere alone, of anything else a scope."""
     for scope, group in itertools.groupby(subjects, key=lambda one: one.scope):
         together = tuple(group)
-        yield from ((one,) for one in together) if scope is Scope.SERVICE else (together,)
+        yield from ((one,) for one in together) if scope.is_deployed else (together,)
 
 
 def legs(table: Sequence[Row], subjects: Iterable[Subject]) -> Iterator[tuple[Subject, tuple[Row, ...]]]:
@@ -155,6 +155,10 @@ def legs(table: Sequence[Row], subjects: Iterable[Subject]) -> Iterator[tuple[Su
 def obstacles(inspector: Answers, row: Row, subject: Subject) -> list[str]:
     """Return what forbids a row now."""
     return [text for guard in row.guards if (text := inspector.missing(guard, subject)) is not None]
+
+
+_STAYING = frozenset({Undo.TIDY, Undo.UNROLL})
+"""What is undone of a step that was begun and not done: the subject stays where the step before left it."""
 
 
 def _nothing(_boundary: Boundary, _row: Row, _subject: Subject) -> None:
@@ -237,7 +241,7 @@ def take_back(executor: Executor, subjects: Sequence[Subject], watcher: Watcher)
             if row.undo is Undo.NOTHING or not executor.undo(row.undo, subject):
                 break
             watcher.undone(row, subject)
-            if row.undo is Undo.TIDY:
+            if row.undo in _STAYING:
                 break
             if executor.stage(subject) is row.makes:
                 raise StepFailed(f"{row.undo.value}: {subject} is still {row.makes.value}")

@@ -112,8 +112,8 @@ class ModelExecutor:
                 return Stage.COMMITTED if committed else Stage.TESTED
             case Scope.IMAGE:
                 return Stage.BUILT if subject in state.images else Stage.START
-            case Scope.SERVICE:
-                raise AssertionError("services have a model of their own: service_model")
+            case Scope.SERVICE | Scope.WORKLOAD:
+                raise AssertionError("what runs somewhere has a model of its own: service_model, workload_check")
 
     def _package_stage(self, subject: Subject) -> Stage:
         state = self.state
@@ -192,7 +192,7 @@ class ModelExecutor:
                     lambda s: replace(s, images=s.images | one),
                 )
             case _:
-                raise AssertionError("services have a model of their own: service_model")
+                raise AssertionError("what runs somewhere has a model of its own: service_model, workload_check")
 
     def undone(self, undo: Undo, subject: Subject) -> State | None:
         """Return the state after a row was taken back, None where that is refused."""

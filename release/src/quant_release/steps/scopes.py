@@ -1,4 +1,4 @@
-"""What one scope answers and does: packages, apps and images each have theirs."""
+"""What one scope answers and does: each has its own."""
 
 from __future__ import annotations
 

@@ -20,6 +20,12 @@ class Scope(Enum):
     APP = "app"
     IMAGE = "image"
     SERVICE = "service"
+    WORKLOAD = "workload"
+
+    @property
+    def is_deployed(self) -> bool:
+        """Whether its subjects run somewhere: each is taken to its end alone, and may not answer."""
+        return self in (Scope.SERVICE, Scope.WORKLOAD)
 
 
 class Stage(Enum):
@@ -43,6 +49,8 @@ class Stage(Enum):
     SWITCHED = "switched"
     PROBED = "probed"
     OPEN = "open"
+    NOTED = "noted"
+    ROLLED = "rolled"
 
 
 class Guard(Enum):
@@ -72,6 +80,8 @@ class Guard(Enum):
     AT_REST = "no run of its accounts is open, no order UNKNOWN or working"
     HOLD = "the hold of this release is in force: job paused, halt set"
     UNTOUCHED = "nobody but this release has changed the service since it was held"
+    RUNS = "the workload is there, and runs one image, known by digest; to go back, one of the run to go back behind"
+    UNMOVED = "nobody but this release has given the workload another image since it was noted"
 
 
 class Action(Enum):
@@ -100,6 +110,11 @@ class Action(Enum):
         "where one is read; no order is sent"
     )
     OPEN = "lift the release's halt, resume the job unless it was paused before"
+    NOTE = "record the image that the workload runs, by digest"
+    ROLL = (
+        "give the workload the image by digest, wait until all of it runs that and is ready; if it does not become "
+        "ready, give it the one that was noted again"
+    )
 
 
 class Undo(Enum):
@@ -113,6 +128,8 @@ class Undo(Enum):
     NEVER = "never: what is published stays; release a newer version"
     REOPEN = "lift the release's halt, resume the job unless it was paused before"
     ROLL_BACK = "`release rollback`: the image and the environment of before, as a revision of its own"
+    UNROLL = "give the workload the image that was noted, if a roll was begun"
+    RETURN = "`release rollback`: the image that was noted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +154,7 @@ class Row:
     gathers: bool = False
 
 
-_P, _A, _I, _S = Scope.PACKAGE, Scope.APP, Scope.IMAGE, Scope.SERVICE
+_P, _A, _I, _S, _W = Scope.PACKAGE, Scope.APP, Scope.IMAGE, Scope.SERVICE, Scope.WORKLOAD
 
 TABLE: tuple[Row, ...] = (
     Row(
@@ -258,6 +275,8 @@ TABLE: tuple[Row, ...] = (
     ),
     Row("probe", _S, Stage.SWITCHED, Stage.PROBED, (Guard.HOLD,), Action.PROBE, Undo.ROLL_BACK),
     Row("open", _S, Stage.PROBED, Stage.OPEN, (Guard.HOLD,), Action.OPEN, Undo.NEVER),
+    Row("note", _W, Stage.START, Stage.NOTED, (Guard.IMAGE, Guard.RUNS), Action.NOTE, Undo.UNROLL),
+    Row("roll", _W, Stage.NOTED, Stage.ROLLED, (Guard.IMAGE, Guard.UNMOVED), Action.ROLL, Undo.RETURN),
 )
 
 

@@ -93,6 +93,8 @@ match sys.argv[2:]:
             print(open(place(image)).read())
         except FileNotFoundError:
             sys.exit(f"ERROR: {{image}}: not found")
+    case _:
+        os.execv(here + "/containers", sys.argv)
 """
 
 

@@ -12,6 +12,7 @@ from quant_platform_kit.domain.strategy import StrategyManifest
 from quant_release.cloud.calls import CloudError, NotThere
 from quant_release.cloud.environment import PROFILE, Variable, is_live
 from quant_release.cloud.templates import environment_of, image_of
+from quant_release.run.guards.built import unfit_image
 from quant_release.run.journal import ImageRecord
 from quant_release.run.service_state import CODE, SETTINGS, ServiceState
 from quant_release.steps.table import Guard
@@ -89,13 +90,9 @@ class ServiceGuards:
             if state.held is None and not state.may_be_rolled_back(state.serving):
                 return f"revision {state.serving} serves, which is not of the run that is rolled back: look first"
             return None
-        if self._built is None:
-            return "its image is not built: release apply goes on with it"
-        if self._built.pins != self._pins:
-            return (
-                f"image {self._built.reference} was built from other pins than those of the bundle "
-                f"({', '.join(self._built.pins)}): build it anew from a later commit of the app"
-            )
+        if (unfit := unfit_image(self._built, self._pins)) is not None:
+            return unfit
+        assert self._built is not None
         if not self._is_switch or state.held is not None:
             return None
         if image_of(state.serving_revision) != self._built.reference or not state.seen("answered", state.serving):

@@ -1,0 +1,1 @@
+"""Workloads where they run: kubectl and compose, asked and told."""
