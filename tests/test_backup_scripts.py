@@ -56,7 +56,7 @@ def test_a_folder_is_no_plan(tmp_path: Path) -> None:
 
 @pytest.fixture
 def archive(tmp_path: Path) -> Path:
-    """A plan of an archive with one object."""
+    """Return a plan of an archive with one object."""
     (tmp_path / "archive").mkdir()
     (tmp_path / "archive" / "one").write_text("one")
     plan = tmp_path / "plan"
