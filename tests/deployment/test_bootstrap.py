@@ -82,6 +82,14 @@ def test_state_is_for_its_owner_and_no_part_of_git(twice: Twice) -> None:
     assert [line for line in changed.splitlines() if "images.toml" not in line] == []
 
 
+def test_what_an_editor_leaves_beside_the_secrets_is_no_part_of_git(site: Site) -> None:
+    secrets = site.root / "scripts" / "hetzner" / "bootstrap-secrets.env"
+    for ending in ("~", ".bak", ".orig"):
+        shutil.copy(secrets, f"{secrets}{ending}")
+    assert site.run().status == 0
+    assert site.leaks() == []
+
+
 def test_the_operator_and_the_forge_are_signed_by_authorities_that_were_there_before_the_server(twice: Twice) -> None:
     state = twice.site.root / ".state" / "hetzner"
     for signed, authority in (("operator", "client-ca"), ("forgejo", "server-ca")):
