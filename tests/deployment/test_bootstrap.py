@@ -173,6 +173,15 @@ def test_one_unpinned_image_is_enough(site: Site) -> None:
     assert "not pinned: forgejo. " in ran.said
 
 
+def test_a_digest_that_is_not_what_would_be_applied_is_refused(site: Site) -> None:
+    pins = site.root / "deploy" / "images.toml"
+    head, table, rest = pins.read_text().partition("[images.forgejo]")
+    pins.write_text(head + table + rest.replace(64 * "1", 64 * "3", 1))
+    ran = site.run()
+    assert (ran.status, ran.said.count("\n"), site.world["calls"]) == (1, 1, 0)
+    assert "kustomization.yaml has another forgejo than deploy/images.toml: scripts/generate_image_pins.py" in ran.said
+
+
 def test_words_that_are_not_known_are_refused(site: Site) -> None:
     for script in ("bootstrap", "destroy"):
         ran = site.run("--force", script=script)

@@ -75,6 +75,7 @@ check_tools() {
     for tool in terraform hcloud kubectl curl openssl git docker base64 python3; do
         command -v "$tool" >/dev/null || die "$tool is not on this machine; deploy/hetzner/README.md says what is needed"
     done
+    [[ -x .tools/uv ]] || command -v uv >/dev/null || die "uv is not on this machine; make setup fetches it"
 }
 
 # The value of a key in a table of deploy/images.toml.
@@ -88,7 +89,18 @@ check_pins() {
         /^\[/ { table = substr($0, 2, length($0) - 2); sub(/^(images|binaries)\./, "", table) }
         ($1 == "digest" || $1 == "sha256") && $3 == "\"UNPINNED\"" { printf "%s%s", separator, table; separator = ", " }
     ' deploy/images.toml)
-    [[ $unpinned ]] || return 0
-    [[ $dry_run ]] || die "deploy/images.toml: not pinned: $unpinned. scripts/pin_images.sh asks their registries; then commit it"
-    say "not pinned, so that this would be refused: $unpinned"
+    if [[ $unpinned ]]; then
+        [[ $dry_run ]] || die "deploy/images.toml: not pinned: $unpinned. scripts/pin_images.sh asks their registries; then commit it"
+        say "not pinned, so that this would be refused: $unpinned"
+    fi
+    check_written
+}
+
+# What is applied names the same digests.
+check_written() {
+    local name written=deploy/k8s/images/kustomization.yaml
+    for name in $(sed -n 's/^\[images\.\(.*\)\]$/\1/p' deploy/images.toml); do
+        grep -qF "{ name: $name, newName: $(pinned "images.$name" repository), digest: $(pinned "images.$name" digest) }" "$written" ||
+            die "$written has another $name than deploy/images.toml: scripts/generate_image_pins.py writes it; then commit it"
+    done
 }
