@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -251,6 +253,35 @@ def test_no_two_services_have_an_account_in_common(double: Double, tmp_path: Pat
         done = double.run(variables(tmp_path, **change))
         assert (done.returncode, double.calls()) == (1, [])
         assert "two accounts would be called 'ibkr-example" in done.stderr
+
+
+def test_ctrl_c_ends_with_one_line(double: Double, tmp_path: Path) -> None:
+    program = double.folder / "gcloud"
+    program.write_text('#!/bin/sh\ntouch "${0%/*}/asked"\nsleep 30\n')
+    environment = {"PATH": f"{double.folder}{os.pathsep}{os.environ['PATH']}", "HOME": str(double.folder)}
+    with subprocess.Popen(
+        [SCRIPT, "--check", variables(tmp_path)],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        until = time.monotonic() + 30
+        while not (double.folder / "asked").exists():
+            assert time.monotonic() < until
+            time.sleep(0.02)
+        os.killpg(process.pid, signal.SIGINT)
+        told = process.communicate(timeout=30)
+    assert (process.returncode, told[0]) == (130, "")
+    assert told[1] == "bootstrap.sh: stopped; run it again: what is there by then is left as it is\n"
+
+
+def test_an_answer_that_is_no_json_is_one_line(double: Double, tmp_path: Path) -> None:
+    (double.folder / "gcloud").write_text("#!/bin/sh\necho Updates are available.\n")
+    done = double.run(variables(tmp_path), "--check")
+    assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
+    assert "printed no JSON; run it by hand" in done.stderr
 
 
 def test_a_file_that_cannot_be_meant_ends_before_any_call(double: Double, tmp_path: Path) -> None:
