@@ -25,6 +25,7 @@ need_by_kind ledger quant
 need_by_kind archive quant
 umask 077
 mkdir -p "$unfinished"
+trap '[[ ! -d $unfinished ]] || echo "backup.sh: this backup did not end: look at $unfinished, remove it, and begin again" >&2' EXIT
 
 back_up() {
     local kind=$1 name=$2 address=$3 second=${4-} out=$unfinished/$1-$2

@@ -96,3 +96,11 @@ def test_a_list_of_digests_that_was_cut_restores_nothing(tmp_path: Path) -> None
     assert done.returncode == 2
     assert "does not name ledger-d.jsonl.gz: it was cut; take another backup" in done.stderr
     assert sorted(path.name for path in tmp_path.iterdir()) == ["backup", "plan"]
+
+
+def test_a_backup_that_did_not_end_says_what_is_left(archive: Path, tmp_path: Path) -> None:
+    (tmp_path / "archive" / "one").unlink()
+    done = run("backup.sh", archive, tmp_path / "backup")
+    assert done.returncode == 1
+    left = f"backup.sh: this backup did not end: look at {tmp_path}/backup.unfinished, remove it, and begin again"
+    assert done.stderr.splitlines() == ["quant: the place holds nothing; check its address", left]
