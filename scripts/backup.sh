@@ -12,7 +12,10 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 source "$here/keeping/plan.sh"
 
 (($# == 2)) || complain "usage: backup.sh PLAN FOLDER"
-plan=$1 folder=$2 unfinished=$2.unfinished
+plan=$1 folder=${2%"${2##*[!/]}"}
+[[ $folder && $folder != -* ]] || complain "folder '$2'; write the path of a new one"
+[[ ${WAIT_SECONDS:-300} =~ ^[0-9]+$ ]] || complain "WAIT_SECONDS is '$WAIT_SECONDS'; write a whole number of seconds"
+unfinished=$folder.unfinished
 read_plan "$plan"
 [[ ! -e $folder ]] || complain "$folder is there already; name another folder"
 [[ ! -e $unfinished ]] || complain "$unfinished is left of a backup that did not end; look at it, and remove it"
@@ -22,6 +25,7 @@ need_by_kind ledger quant
 need_by_kind archive quant
 umask 077
 mkdir -p "$unfinished"
+trap '[[ ! -d $unfinished ]] || echo "backup.sh: this backup did not end: look at $unfinished, remove it, and begin again" >&2' EXIT
 
 back_up() {
     local kind=$1 name=$2 address=$3 second=${4-} out=$unfinished/$1-$2

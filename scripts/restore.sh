@@ -58,10 +58,11 @@ restore_database() {
     pg_restore --dbname="$beside_it" --exit-on-error --no-owner --no-acl --single-transaction "$file"
     if [[ $(ask "$beside_it" "SELECT count(*) FROM pg_class WHERE relname = 'versioned_objects' AND relkind = 'r'") != 0 ]]; then
         quant halt all --store "$(store_url "$beside_it")" --reason "$reason: reconcile first"
+        halted=$((halted + 1))
     fi
     require_empty_database "$address"
     dropdb --maintenance-db="$server" --if-exists "$name"
-    ask "$server" "ALTER DATABASE $new RENAME TO $name"
+    ask "$server" "ALTER DATABASE \"$new\" RENAME TO \"$name\""
 }
 
 restore() {
@@ -71,15 +72,22 @@ restore() {
     case $kind in
         bus) event-trading bus import "$file" --config "$address" ;;
         database) restore_database "$address" "$file" ;;
-        ledger) quant ledger import "$file" --store "$address" --reports "$second" --halt-all ;;
+        ledger)
+            quant ledger import "$file" --store "$address" --reports "$second" --halt-all
+            halted=$((halted + 1))
+            ;;
         archive) quant objects restore "$file" "$address" ;;
     esac
 }
 
+halted=0
 for store in "${stores[@]}"; do
     read -ra words <<<"$store"
     file=$(kept "${words[0]}" "${words[1]}")
     [[ $file == *://* || -e $file ]] || complain "$folder has no ${words[0]} ${words[1]}"
+    # An archive has a list of its own, which is checked before anything of it is written.
+    [[ ${words[0]} == archive ]] || grep -qF "  ./${file##*/}" "$folder/SHA256SUMS" ||
+        complain "$folder/SHA256SUMS does not name ${file##*/}: it was cut; take another backup"
     [[ ${words[0]} != database ]] || require_empty_database "${words[2]}"
 done
 for kind in database ledger archive bus; do
@@ -89,4 +97,9 @@ for kind in database ledger archive bus; do
         restore "${words[@]}"
     done
 done
-echo "restored: ${#stores[@]} stores; ledgers are halted: reconcile, then quant resume all --reason TEXT --store URL"
+echo "restored: ${#stores[@]} stores"
+if ((halted)); then
+    echo "halted: $halted of them: reconcile, then quant resume all --reason TEXT --store URL"
+else
+    echo "nothing was halted, as no ledger was restored: a ledger that stands goes on as it was"
+fi

@@ -75,6 +75,9 @@ def checkout(folder: Path) -> Path:
     text = pins.read_text("utf-8").replace('digest = "UNPINNED"', f'digest = "sha256:{64 * "1"}"')
     pins.write_text(text.replace('sha256 = "UNPINNED"', f'sha256 = "{64 * "2"}"'), "utf-8")
     assert "UNPINNED" not in json.dumps(tomllib.loads(pins.read_text("utf-8")))
+    written = folder / "deploy" / "k8s" / "images" / "kustomization.yaml"
+    ours, mark, others = written.read_text("utf-8").partition("digest: UNPINNED }\n")
+    written.write_text(ours + mark + others.replace("digest: UNPINNED", f"digest: sha256:{64 * '1'}"), "utf-8")
     identity = ["-c", "user.name=test", "-c", "user.email=test@example.org"]
     for words in (["init", "--quiet"], ["add", "."], [*identity, "commit", "--quiet", "--message=All"]):
         subprocess.run(["git", *words], cwd=folder, check=True)

@@ -16,7 +16,7 @@ from typing import Any
 
 from gcp.apps import FOLDER
 from gcp.foundation import apis, foundation, given
-from gcp.gcloud import Gcloud, line
+from gcp.gcloud import STOPPED, Gcloud, line
 from gcp.lines import no_image
 from gcp.needs import Call, Need, Words
 from gcp.observing import channels, telling
@@ -62,6 +62,9 @@ def main() -> int:
     except Refused as error:
         print(f"bootstrap.sh: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("bootstrap.sh: stopped; run it again: what is there by then is left as it is", file=sys.stderr)
+        return STOPPED
 
 
 def _print(site: Site) -> int:

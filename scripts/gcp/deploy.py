@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from gcp.apps import APPS, FOLDER
-from gcp.gcloud import Gcloud, line
+from gcp.gcloud import STOPPED, Gcloud, line
 from gcp.lines import deploy_job, deploy_service
 from gcp.variables import IMAGE, Refused, Service, Site, read_site
 
@@ -43,6 +43,9 @@ def main() -> int:
     except Refused as error:
         print(f"{options.app}.sh: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print(f"{options.app}.sh: stopped; Google may have taken the last line above", file=sys.stderr)
+        return STOPPED
     return 0
 
 

@@ -11,7 +11,10 @@ from typing import Any
 
 from gcp.variables import Refused
 
-__all__ = ["Gcloud", "line"]
+__all__ = ["STOPPED", "Gcloud", "line"]
+
+STOPPED = 130
+"""The exit status after Ctrl-C, as of a shell."""
 
 ABSENT = re.compile(r"NOT_FOUND|Cannot find|HTTPError 404|\b404\b|does not exist", re.IGNORECASE)
 DENIED = re.compile(
@@ -48,7 +51,10 @@ class Gcloud:
         """
         done = self._run([*words, "--format", "json"])
         if done.returncode == 0:
-            return json.loads(done.stdout or "null")
+            try:
+                return json.loads(done.stdout or "null")
+            except ValueError:
+                raise Refused(f"{line(words)} printed no JSON; run it by hand, and look at what it prints") from None
         if ABSENT.search(done.stderr) and not DENIED.search(done.stderr):
             return None
         raise self._refused(words, role, done.stderr)
@@ -69,8 +75,10 @@ class Gcloud:
                 timeout=SECONDS,
                 check=False,
             )
-        except FileNotFoundError as error:
-            raise Refused("gcloud is not installed; see https://cloud.google.com/sdk/docs/install") from error
+        except (FileNotFoundError, PermissionError) as error:
+            raise Refused(
+                "gcloud is not installed, or cannot be started; see https://cloud.google.com/sdk/docs/install"
+            ) from error
         except subprocess.TimeoutExpired as error:
             raise Refused(f"no answer within {SECONDS:g} s: {line(words)}; run this again") from error
 

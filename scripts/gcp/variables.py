@@ -27,7 +27,7 @@ MEMBER = re.compile(r"(user|group|serviceAccount):[^\s:]+@[^\s:]+", re.ASCII)
 EMAIL = re.compile(r"[^\s@]+@[^\s@]+", re.ASCII)
 AUDIENCE = re.compile(r"https://[^\s|]+", re.ASCII)
 NAME = re.compile(r"[A-Z][A-Z0-9_]*", re.ASCII)
-VALUE = re.compile(r"[^|\n]*")
+VALUE = re.compile(r"[^|\r\n\ud800-\udfff]*")
 TEXT = re.compile(r"[A-Za-z][A-Za-z0-9-]*", re.ASCII)
 ACCOUNT = re.compile(r"[0-9A-F]{6}(-[0-9A-F]{6}){2}", re.ASCII)
 CURRENCY = re.compile(r"[A-Z]{3}", re.ASCII)
@@ -146,19 +146,34 @@ def read_site(path: Path) -> Site:
         It cannot be read, or a value cannot be meant.
     """
     try:
-        document: object = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
+        document: object = json.loads(path.read_text("utf-8"), object_pairs_hook=_once)
+    except (OSError, ValueError, RecursionError) as error:
         raise Refused(f"{path}: {error}; it is JSON, as infra/terraform/gcp/example.tfvars.json shows") from error
     return _site(_Values(document, ""))
 
 
-class _Values:
-    """One object of the file, and where in the file it is."""
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """Return an object of the file; a name that is in it twice is refused, as one of its values would not count."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"{next(name for name in names if names.count(name) > 1)!r} is there twice")
+    return found
 
-    def __init__(self, document: object, path: str) -> None:
+
+class _Values:
+    """One object of the file, and where in the file it is.
+
+    Parameters
+    ----------
+    secret
+        Whether what is wrong in it may be a secret that stands in the wrong place: it is not shown then.
+    """
+
+    def __init__(self, document: object, path: str, *, secret: bool = False) -> None:
+        self._values, self.path, self._secret = cast("Document", document), path, secret
         if not isinstance(document, dict):
-            raise Refused(f"{path or 'the file'} is {document!r}; write a JSON object")
-        self._values, self.path = cast("Document", document), path
+            raise Refused(f"{path or 'the file'} is {self._shown(document)}; write a JSON object")
 
     def only(self, *known: str) -> None:
         """Refuse names that are not known."""
@@ -169,7 +184,7 @@ class _Values:
         """Return a text that must be there."""
         value = self._values.get(name)
         if not isinstance(value, str) or not kind.fullmatch(value):
-            raise Refused(f"{self._at(name)} is {value!r}; write a text that fits {kind.pattern}")
+            raise Refused(f"{self._at(name)} is {self._shown(value)}; write a text that fits {kind.pattern}")
         return value
 
     def maybe(self, name: str, kind: re.Pattern[str]) -> str | None:
@@ -185,7 +200,7 @@ class _Values:
 
     def many(self, name: str, kind: re.Pattern[str]) -> tuple[str, ...]:
         """Return texts in order, none if they are missing."""
-        value = self._values.get(name) or []
+        value: object = [] if self._values.get(name) is None else self._values[name]
         if not isinstance(value, list):
             raise Refused(f"{self._at(name)} is {value!r}; write a list")
         for each in cast("list[object]", value):
@@ -193,17 +208,17 @@ class _Values:
                 raise Refused(f"{self._at(name)} has {each!r}; write texts that fit {kind.pattern}")
         return tuple(sorted(set(cast("list[str]", value))))
 
-    def texts(self, name: str, kind: re.Pattern[str]) -> dict[str, str]:
+    def texts(self, name: str, kind: re.Pattern[str], *, secret: bool = False) -> dict[str, str]:
         """Return texts by the names of variables, none if they are missing."""
-        found = self.below(name)
+        found = self.below(name, secret=secret)
         for key in found.names():
             if not NAME.fullmatch(key):
                 raise Refused(f"{self._at(name)} has {key!r}; write names of settings, such as STRATEGY_PROFILE")
         return {key: found.text(key, kind) for key in sorted(found.names())}
 
-    def below(self, name: str) -> _Values:
+    def below(self, name: str, *, secret: bool = False) -> _Values:
         """Return an object, empty if it is missing."""
-        return _Values(self._values.get(name) or {}, self._at(name))
+        return _Values(self._values[name] if self.has(name) else {}, self._at(name), secret=secret)
 
     def has(self, name: str) -> bool:
         """Whether there is such a value."""
@@ -212,6 +227,9 @@ class _Values:
     def names(self) -> list[str]:
         """Return the names in the object."""
         return list(self._values)
+
+    def _shown(self, value: object) -> str:
+        return "something that is not shown, as it may be a secret" if self._secret else repr(value)
 
     def _at(self, name: str) -> str:
         return f"{self.path}.{name}" if self.path else name
@@ -268,7 +286,7 @@ def _service(values: _Values, name: str, project: str) -> Service:
     app = values.text("app", TEXT)
     if app not in APPS:
         raise Refused(f"{values.path}.app is {app!r}; write one of {', '.join(APPS)}")
-    settings, secrets = values.texts("settings", VALUE), values.texts("secrets", REFERENCE)
+    settings, secrets = values.texts("settings", VALUE), values.texts("secrets", REFERENCE, secret=True)
     own = APPS[app].settings
     if plain := sorted(SECRET_SETTINGS & set(settings)):
         raise Refused(f"{values.path}.settings: {plain[0]} is a secret; write it under secrets, as SECRET:VERSION")
@@ -322,6 +340,12 @@ def _check_names(
     services: Iterable[Service], secrets: Iterable[Secret], snapshots: Snapshots | None, buckets: list[str]
 ) -> None:
     """Refuse names that nothing has, and names that two things have."""
+    owners = [each.name for each in services] + ([] if snapshots is None else [snapshots.name])
+    accounts = [name for each in owners for name in (each, f"{each}-job")]
+    if shared := sorted({name for name in accounts if accounts.count(name) > 1}):
+        raise Refused(
+            f"two accounts would be called {shared[0]!r}; a service and its job have one each: rename a service"
+        )
     known, kept = {each.name for each in services}, {each.name: each for each in secrets}
     named = {f"secrets.{each.name}": {*each.readers, *each.writers} for each in secrets}
     if snapshots is not None:

@@ -40,9 +40,9 @@ check_tools
 check_pins
 if [[ ! $dry_run ]]; then
     (umask 077 && mkdir -p "$state")
-    exec 9>"$state/lock"
-    command -v flock >/dev/null && { flock --nonblock 9 || die "another bootstrap is at work in $state"; }
+    lock_state
 fi
+require_same_name
 
 console="the console at Hetzner; \`terraform -chdir=infra/terraform/hetzner plan\`"
 pods="KUBECONFIG=$kubeconfig kubectl get pods --all-namespaces, and kubectl describe of what is not ready"

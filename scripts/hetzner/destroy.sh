@@ -33,6 +33,8 @@ source scripts/hetzner/steps/server.sh
 read_secrets scripts/hetzner/bootstrap-secrets.env
 check_values
 [[ $dry_run || -d $state ]] || die "$state is not there: nothing was made from this checkout"
+[[ $dry_run ]] || lock_state
+require_same_name
 initialize >/dev/null || die "terraform init failed, see above; nothing was deleted"
 
 say "this deletes, at Hetzner:"

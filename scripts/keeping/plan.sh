@@ -6,6 +6,7 @@
 #   ledger    NAME  STORE_URL REPORTS_URL  a ledger in a bucket, a folder or a SQLite file
 #   archive   NAME  PLACE [COPY]           an archive or feature snapshots; COPY is where their copy is kept and added to
 #
+# Places are whole paths or URLs, without spaces.
 # Empty lines and what follows a # are passed over. Passwords stay out of it: libpq takes them from ~/.pgpass or PGPASSWORD.
 
 complain() {
@@ -16,11 +17,12 @@ complain() {
 # The stores of a plan, by kind and name, into the array `stores`; each is "KIND NAME FIRST SECOND".
 read_plan() {
     local plan=$1 line number=0
-    [[ -r $plan ]] || complain "plan $plan cannot be read"
+    [[ -r $plan && ! -d $plan ]] || complain "plan $plan cannot be read"
     stores=()
     local -A seen=()
     while IFS= read -r line || [[ $line ]]; do
         number=$((number + 1))
+        [[ $line != *$'\r'* ]] || complain "$plan, line $number: it ends as on Windows; take the carriage returns out"
         local -a words
         read -ra words <<<"${line%%#*}"
         ((${#words[@]})) || continue
@@ -43,12 +45,17 @@ check_store() {
     [[ $name =~ ^[a-z0-9][a-z0-9-]*$ ]] || complain "$where: name $name; use small letters, digits and -"
     local word
     for word in "${@:4}"; do
-        [[ ! $word =~ ^[a-z+0-9]+://[^/@]*:[^/@]*@ ]] ||
+        [[ ! $word =~ ^[A-Za-z+0-9]+://[^/@:]*:.*@ && ! $word =~ [?\&]password= ]] ||
             complain "$where: leave the password out of the address; libpq takes it from ~/.pgpass or PGPASSWORD"
     done
     if [[ $kind == database ]]; then
-        [[ $4 =~ ^postgresql://[^/]*/[A-Za-z0-9_]+(\?.*)?$ ]] ||
-            complain "$where: database $4; write postgresql://USER@HOST:PORT/NAME"
+        # While it is restored it is called NAME_restoring, and PostgreSQL cuts names after 63 characters.
+        [[ $4 =~ ^postgresql://[^/]*/[A-Za-z0-9_]{1,53}(\?.*)?$ ]] ||
+            complain "$where: database $4; write postgresql://USER@HOST:PORT/NAME, with 1 to 53 letters, digits and _ as NAME"
+    elif [[ $kind == archive ]]; then
+        for word in "${@:4}"; do
+            [[ $word =~ ^(/|[a-z]+://) ]] || complain "$where: place $word; write a whole path without spaces, or gs://BUCKET/PREFIX"
+        done
     fi
 }
 

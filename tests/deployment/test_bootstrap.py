@@ -82,6 +82,14 @@ def test_state_is_for_its_owner_and_no_part_of_git(twice: Twice) -> None:
     assert [line for line in changed.splitlines() if "images.toml" not in line] == []
 
 
+def test_what_an_editor_leaves_beside_the_secrets_is_no_part_of_git(site: Site) -> None:
+    secrets = site.root / "scripts" / "hetzner" / "bootstrap-secrets.env"
+    for ending in ("~", ".bak", ".orig"):
+        shutil.copy(secrets, f"{secrets}{ending}")
+    assert site.run().status == 0
+    assert site.leaks() == []
+
+
 def test_the_operator_and_the_forge_are_signed_by_authorities_that_were_there_before_the_server(twice: Twice) -> None:
     state = twice.site.root / ".state" / "hetzner"
     for signed, authority in (("operator", "client-ca"), ("forgejo", "server-ca")):
@@ -118,6 +126,16 @@ def test_a_dry_run_prints_the_commands_and_runs_none(site: Site, twice: Twice) -
         (secrets_file(), 0o644, "can be read by others: chmod 600"),
         (secrets_file(SERVER_NAME="Trading_1"), 0o600, "SERVER_NAME is not as it has to be"),
         (secrets_file(OPERATOR_ADDRESSES="everybody"), 0o600, "OPERATOR_ADDRESSES is not as it has to be"),
+        (secrets_file(OPERATOR_ADDRESSES="0.0.0.0/0"), 0o600, "OPERATOR_ADDRESSES: 0.0.0.0/0; write four numbers"),
+        (secrets_file(OPERATOR_ADDRESSES="198.51.100.7/33"), 0o600, "a prefix from /16 to /32"),
+        (secrets_file(OPERATOR_ADDRESSES="198.51.100.7/32,::/0"), 0o600, "OPERATOR_ADDRESSES: ::/0; write a prefix"),
+        (secrets_file(OPERATOR_ADDRESSES="198.51.100/24"), 0o600, "OPERATOR_ADDRESSES: 198.51.100/24; write four"),
+        (secrets_file(SERVER_LOCATION="ash"), 0o600, "SERVER_LOCATION is not as it has to be: fsn1, nbg1 or hel1"),
+        (secrets_file(SERVER_TYPE="big one"), 0o600, "SERVER_TYPE is not as it has to be"),
+        (secrets_file(HCLOUD_TOKEN='"canary0"'), 0o600, "HCLOUD_TOKEN is not as it has to be"),
+        (secrets_file(FORGEJO_ADMIN_MAIL="me"), 0o600, "FORGEJO_ADMIN_MAIL is not as it has to be"),
+        (secrets_file(FORGEJO_SECRET_KEY="canary0"), 0o600, "FORGEJO_SECRET_KEY is not as it has to be"),
+        (secrets_file(EVENT_TRADING_NEAR_KEY="canary0"), 0o600, "EVENT_TRADING_NEAR_KEY is not as it has to be"),
         (secrets_file(POSTGRES_PASSWORD="canary0@short"), 0o600, "POSTGRES_PASSWORD is not as it has to be"),
         (secrets_file(FORGEJO_RUNNER_SECRET="canary0"), 0o600, "FORGEJO_RUNNER_SECRET is not as it has to be"),
     ],
@@ -155,6 +173,15 @@ def test_one_unpinned_image_is_enough(site: Site) -> None:
     assert "not pinned: forgejo. " in ran.said
 
 
+def test_a_digest_that_is_not_what_would_be_applied_is_refused(site: Site) -> None:
+    pins = site.root / "deploy" / "images.toml"
+    head, table, rest = pins.read_text().partition("[images.forgejo]")
+    pins.write_text(head + table + rest.replace(64 * "1", 64 * "3", 1))
+    ran = site.run()
+    assert (ran.status, ran.said.count("\n"), site.world["calls"]) == (1, 1, 0)
+    assert "kustomization.yaml has another forgejo than deploy/images.toml: scripts/generate_image_pins.py" in ran.said
+
+
 def test_words_that_are_not_known_are_refused(site: Site) -> None:
     for script in ("bootstrap", "destroy"):
         ran = site.run("--force", script=script)
@@ -188,3 +215,38 @@ def test_destroy_needs_the_name_and_then_leaves_nothing(twice: Twice, tmp_path: 
     assert (site.world["cloud"], site.world["terraform"]) == ({}, {})
     assert not (site.root / ".state" / "hetzner" / "kubeconfig.yaml").exists()
     assert site.leaks(refused.said, kept.said, gone.said) == []
+
+
+def test_another_name_than_the_one_that_stands_is_refused_before_anything_is_asked(
+    twice: Twice, tmp_path: Path
+) -> None:
+    """What destroy deletes is what the state knows: the name that is typed has to be of that."""
+    shutil.copytree(twice.site.root, tmp_path / "checkout", symlinks=True)
+    site = Site(tmp_path / "new", tmp_path / "checkout")
+    site.write_secrets(secrets_file(SERVER_NAME="trading-2"))
+    for script in ("bootstrap", "destroy"):
+        ran = site.run(script=script, typed="trading-2\n")
+        assert (ran.status, site.world["calls"]) == (1, 0), ran.said
+        assert ran.said == (
+            f"{script}: SERVER_NAME is trading-2, and .state/hetzner is of {NAME}: "
+            f"write that name, or move .state/hetzner away once {NAME} is destroyed\n"
+        )
+
+
+def test_git_is_given_the_password_as_it_stands(tmp_path: Path) -> None:
+    """An echo of dash would take a backslash and a letter for something else."""
+    text = (ROOT / "scripts" / "hetzner" / "steps" / "forge.sh").read_text("utf-8")
+    helper = re.search(r"-c '(credential\.helper=!.*)' \"\$@\"", text)
+    assert helper
+    password = 'one\\two\\n"\\c three'
+    given = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "FORGE_USER": "operator", "FORGE_PASSWORD": password}
+    done = subprocess.run(
+        ["git", "-c", "credential.helper=", "-c", helper[1], "credential", "fill"],
+        input="protocol=https\nhost=forge.example\n\n",
+        env=given,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert f"password={password}\n" in done.stdout

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -179,7 +181,14 @@ SERVICES: list[tuple[dict[str, Any], str]] = [
     ({"settings": {"STRATEGY_PROFILE": "p", "IBKR_DRY_RUN_ONLY": "false"}}, "sets IBKR_DRY_RUN_ONLY twice"),
     ({"settings": {"STRATEGY_PROFILE": "a|b"}}, "write a text that fits"),
     ({"settings": {"STRATEGY_PROFILE": "p", "NOTIFY_URLS": "json://x"}}, "NOTIFY_URLS is a secret"),
-    ({"secrets": {"IB_ACCOUNT_GROUP_CONFIG": "example-groups:latest"}}, "example-groups:latest"),
+    (
+        {"secrets": {"IB_ACCOUNT_GROUP_CONFIG": "hunter2 2"}},
+        "secrets.IB_ACCOUNT_GROUP_CONFIG is something that is not shown, as it may be a secret; write a text that fits",
+    ),
+    ({"secrets": "hunter2"}, "services.ibkr-example.secrets is something that is not shown"),
+    ({"settings": []}, "services.ibkr-example.settings is []; write a JSON object"),
+    ({"settings": {"STRATEGY_PROFILE": "\ud800"}}, "services.ibkr-example.settings.STRATEGY_PROFILE is"),
+    ({"settings": {"STRATEGY_PROFILE": "a\rb"}}, "services.ibkr-example.settings.STRATEGY_PROFILE is"),
     ({"schedule": "45 15"}, "services.ibkr-example.schedule is '45 15'"),
 ]
 EACH_FILE = """
@@ -214,6 +223,65 @@ def test_what_cannot_be_meant_is_one_line_that_names_it(tmp_path: Path) -> None:
     assert told[-1] == "taken"
     assert len(told) == len(cases) + 1
     assert [(said, line) for (_, said), line in zip(cases, told, strict=False) if said not in line] == []
+    assert [line for line in told if "hunter2" in line] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('{"project": "ours-1", "project": "ours-2"}', "'project' is there twice"),
+        (100_000 * "[", "maximum recursion depth exceeded"),
+        ("", "Expecting value"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_one_line(double: Double, tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "mine.json").write_text(text)
+    done = double.run(tmp_path / "mine.json")
+    assert (done.returncode, len(done.stderr.splitlines()), double.calls()) == (1, 1, [])
+    assert said in done.stderr
+
+
+def test_no_two_services_have_an_account_in_common(double: Double, tmp_path: Path) -> None:
+    """The account `NAME-job` may call NAME: were it a service's own as well, it could do what that one may."""
+    document = read_variables(EXAMPLE)
+    plain = {**document["services"]["ibkr-example"], "secrets": {}}
+    changes = [
+        {"services": {**document["services"], "ibkr-example-job": plain}},
+        {"snapshots": {**document["snapshots"], "name": "ibkr-example"}},
+    ]
+    for change in changes:
+        done = double.run(variables(tmp_path, **change))
+        assert (done.returncode, double.calls()) == (1, [])
+        assert "two accounts would be called 'ibkr-example" in done.stderr
+
+
+def test_ctrl_c_ends_with_one_line(double: Double, tmp_path: Path) -> None:
+    program = double.folder / "gcloud"
+    program.write_text('#!/bin/sh\ntouch "${0%/*}/asked"\nsleep 30\n')
+    environment = {"PATH": f"{double.folder}{os.pathsep}{os.environ['PATH']}", "HOME": str(double.folder)}
+    with subprocess.Popen(
+        [SCRIPT, "--check", variables(tmp_path)],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        until = time.monotonic() + 30
+        while not (double.folder / "asked").exists():
+            assert time.monotonic() < until
+            time.sleep(0.02)
+        os.killpg(process.pid, signal.SIGINT)
+        told = process.communicate(timeout=30)
+    assert (process.returncode, told[0]) == (130, "")
+    assert told[1] == "bootstrap.sh: stopped; run it again: what is there by then is left as it is\n"
+
+
+def test_an_answer_that_is_no_json_is_one_line(double: Double, tmp_path: Path) -> None:
+    (double.folder / "gcloud").write_text("#!/bin/sh\necho Updates are available.\n")
+    done = double.run(variables(tmp_path), "--check")
+    assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
+    assert "printed no JSON; run it by hand" in done.stderr
 
 
 def test_a_file_that_cannot_be_meant_ends_before_any_call(double: Double, tmp_path: Path) -> None:

@@ -39,6 +39,11 @@ variable "services" {
   }
 
   validation {
+    condition     = length(setintersection(keys(var.services), [for name in keys(var.services) : "${name}-job"])) == 0
+    error_message = "A service is not called as the account of another one's job: rename it."
+  }
+
+  validation {
     condition = alltrue([
       for service in values(var.services) : service.image == null ? true : can(regex("@sha256:[0-9a-f]{64}$", service.image))
     ])
@@ -131,6 +136,13 @@ variable "snapshots" {
   validation {
     condition     = var.snapshots == null ? true : var.snapshots.bucket != var.snapshots.sources
     error_message = "What is published and its sources are in two buckets."
+  }
+
+  validation {
+    condition = var.snapshots == null ? true : length(setintersection(
+      flatten([for name in keys(var.services) : [name, "${name}-job"]]), [var.snapshots.name, "${var.snapshots.name}-job"]
+    )) == 0
+    error_message = "The job of snapshots is not called as a service: its accounts would be the service's."
   }
 }
 

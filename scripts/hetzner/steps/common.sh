@@ -93,6 +93,12 @@ secret() {
     printf -- '---\n'
 }
 
+# One at a time works in a state.
+lock_state() {
+    exec 9>"$state/lock"
+    command -v flock >/dev/null && { flock --nonblock 9 || die "another bootstrap or destroy is at work in $state"; }
+}
+
 # Write stdin to a file at once and for its owner only.
 keep() {
     (umask 077 && cat >"$1.part")

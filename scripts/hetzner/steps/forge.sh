@@ -125,7 +125,7 @@ do_repository() {
 with_git() {
     GIT_SSL_CAINFO=$root/$authorities/server-ca.crt GIT_TERMINAL_PROMPT=0 FORGE_USER=$FORGEJO_ADMIN \
         FORGE_PASSWORD=$FORGEJO_ADMIN_PASSWORD run git -c credential.helper= \
-        -c 'credential.helper=!f() { echo "username=$FORGE_USER"; echo "password=$FORGE_PASSWORD"; }; f' "$@"
+        -c 'credential.helper=!f() { printf "username=%s\\npassword=%s\\n" "$FORGE_USER" "$FORGE_PASSWORD"; }; f' "$@"
 }
 
 # Somebody may have gone on since: what the forge has is never overwritten.

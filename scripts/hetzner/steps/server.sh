@@ -18,6 +18,16 @@ cloud() {
 
 # --- authorities: who signs for the server, and for its operator ---------------------------------
 
+# The authorities are called after the server that they were made for. What Terraform knows is that one, whatever is asked for.
+require_same_name() {
+    local known
+    [[ -s $authorities/server-ca.crt ]] || return 0
+    known=$(openssl x509 -in "$authorities/server-ca.crt" -noout -subject -nameopt multiline |
+        sed -n 's/^ *commonName *= \(.*\)-server-ca$/\1/p')
+    [[ $known == "$SERVER_NAME" ]] ||
+        die "SERVER_NAME is $SERVER_NAME, and $state is of $known: write that name, or move $state away once $known is destroyed"
+}
+
 check_authorities() {
     local name
     [[ ! $dry_run ]] || return 1

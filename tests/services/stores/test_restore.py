@@ -59,7 +59,7 @@ class Site:
     """Databases of this test's own on the server, and the two scripts."""
 
     def __init__(self, address: URL, folder: Path) -> None:
-        self.address, self.folder, self.name = address, folder, f"test_{uuid4().hex[:12]}"
+        self.address, self.folder, self.name = address, folder, f"Test_{uuid4().hex[:12]}"
         self.engine = create_engine(address, isolation_level="AUTOCOMMIT", poolclass=NullPool)
 
     def plan(self, name: str) -> Path:
@@ -91,7 +91,7 @@ def site(database: URL, tmp_path: Path) -> Site:
 def test_a_database_comes_back_whole_and_halted_and_never_over_another_one(site: Site) -> None:
     with site.engine.connect() as connection:
         for name in ("old", "full"):
-            connection.execute(text(f"CREATE DATABASE {site.name}_{name}"))
+            connection.execute(text(f'CREATE DATABASE "{site.name}_{name}"'))
     try:
         site.ask("old", "CREATE TABLE order_history (id text)")
         site.ask("old", "INSERT INTO order_history VALUES ('one')")
@@ -112,4 +112,4 @@ def test_a_database_comes_back_whole_and_halted_and_never_over_another_one(site:
     finally:
         with site.engine.connect() as connection:
             for name in ("old", "full", "new"):
-                connection.execute(text(f"DROP DATABASE IF EXISTS {site.name}_{name} WITH (FORCE)"))
+                connection.execute(text(f'DROP DATABASE IF EXISTS "{site.name}_{name}" WITH (FORCE)'))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 from quant_platform_kit.adapters.plain_folder import PlainFolder
+from quant_platform_kit.cli.main import main
 from quant_platform_kit.domain.errors import Damaged, InvalidInput, Refused
 from quant_platform_kit.services.operate.copying import MANIFEST, back_up, bring_back, check_copy
 
@@ -78,3 +80,23 @@ def test_a_place_that_is_not_empty_is_refused(source: PlainFolder, copy: PlainFo
 def test_a_place_that_holds_nothing_is_no_source(copy: PlainFolder, tmp_path: Path) -> None:
     with pytest.raises(Refused, match="check its address"):
         back_up(PlainFolder(tmp_path / "nothing"), copy)
+
+
+@pytest.mark.parametrize("inside", ["", "/", "/copy"])
+def test_a_place_is_no_copy_of_itself(
+    source: PlainFolder,
+    tmp_path: Path,
+    inside: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A plan may name the same place twice: there would be no second copy, and a list among what is archived."""
+    target = f"file://{tmp_path}/source{inside}"
+    monkeypatch.setattr(sys, "argv", ["quant", "objects", "copy", f"{tmp_path}/source", target])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 1
+    assert capsys.readouterr().err == (
+        f"quant: TO {target} and FROM {tmp_path}/source are one place, or one is in the other: copy it elsewhere\n"
+    )
+    assert sorted(source.keys("")) == sorted(OBJECTS)
