@@ -64,7 +64,7 @@ check_operators() {
         if [[ $each == *:* ]]; then
             ((bits >= 48 && bits <= 128)) || die "OPERATOR_ADDRESSES: $each; write a prefix from /48 to /128"
         else
-            [[ $each =~ ^([0-9]{1,3}\.){3}[0-9]{1,3}/ ]] && ((bits >= 16 && bits <= 32)) ||
+            [[ $each =~ ^([0-9]{1,3}\.){3}[0-9]{1,3}/ && $bits -ge 16 && $bits -le 32 ]] ||
                 die "OPERATOR_ADDRESSES: $each; write four numbers and a prefix from /16 to /32: the API is not open to everybody"
         fi
     done
@@ -99,8 +99,8 @@ check_pins() {
 # What is applied names the same digests.
 check_written() {
     local name written=deploy/k8s/images/kustomization.yaml
-    for name in $(sed -n 's/^\[images\.\(.*\)\]$/\1/p' deploy/images.toml); do
+    while read -r name; do
         grep -qF "{ name: $name, newName: $(pinned "images.$name" repository), digest: $(pinned "images.$name" digest) }" "$written" ||
             die "$written has another $name than deploy/images.toml: scripts/generate_image_pins.py writes it; then commit it"
-    done
+    done < <(sed -n 's/^\[images\.\(.*\)\]$/\1/p' deploy/images.toml)
 }
