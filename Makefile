@@ -107,6 +107,7 @@ check-calendars: sync-check
 
 check-docs: sync-check
 	@echo "== generated documents, and the site"
+	@! git grep --line-number -E "^(<{7}|>{7}) "
 	$(BIN)/python scripts/generate_reference.py --check
 	$(BIN)/python scripts/generate_dockerfiles.py --check
 	$(BIN)/python scripts/generate_playbook_alerts.py --check
