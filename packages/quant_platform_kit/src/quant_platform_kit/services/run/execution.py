@@ -134,12 +134,15 @@ class Execution:
 
     def _bring(self, record: OrderRecord, quotes: Mapping[str, Quote]) -> None:
         """Send an order; after silence, wait until it would have appeared, ask, and send again where that is safe."""
-        gateway = self.gateway
+        gateway, order = self.gateway, record.order
         for tries in range(MOST_SENDS, 0, -1):
             if not self._to_be_sent(record, quotes):
                 return
             try:
-                self._keep(self._sent(record))
+                with gateway.tracer.span("send", order=order.client_order_id, symbol=order.symbol) as span:
+                    sent = gateway.send(record)
+                    span.note(state=sent.state.value)
+                self._keep(sent)
             except Superseded:
                 raise
             except NeedsOperator as error:
@@ -151,13 +154,6 @@ class Execution:
                 record = gateway.ledger.steps.reread(record)
                 continue
             return
-
-    def _sent(self, record: OrderRecord) -> OrderRecord:
-        order, gateway = record.order, self.gateway
-        with gateway.tracer.span("send", order=order.client_order_id, symbol=order.symbol) as span:
-            record = gateway.send(record)
-            span.note(state=record.state.value)
-        return record
 
     def _to_be_sent(self, record: OrderRecord, quotes: Mapping[str, Quote]) -> bool:
         """Whether an order is to be sent now; one that was sent is looked up first, and what is found is recorded."""
