@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 from collections.abc import Generator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from quant_release.demo.baseline import AFTER, BEFORE, BUNDLE, TARGET, copy_of, make_origin
+from quant_release.demo.baseline import AFTER, BEFORE, BUNDLE, TARGET, make_origin
 from quant_release.demo.services import Services, bundle_of, services_on_this_machine
 from quant_release.demo.venues import text_of
 from quant_release.demo.witness import Mark, Witness
 from quant_release.inspect.drift import drifts
 from quant_release.inspect.verified import verify
-from quant_release.repository.git import Git
 from quant_release.repository.versions import Version, tag_name
 from quant_release.run.apply import Watching, apply
 from quant_release.run.opening import read_release
 
-ROOT = Path(__file__).resolve().parents[4]
+from .copy_frame import copy_without_tests
+
 SERVICE, APP = "schwab-service", "schwab"
 FIRINGS, PACE = 60, 0.1
 
@@ -29,28 +27,12 @@ FIRINGS, PACE = 60, 0.1
 @pytest.fixture
 def services(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[Services]:
     """Return the service at the baseline of a copy of this repository, where it trades at its venue."""
-    if shutil.which("uv") is None:
-        monkeypatch.setenv("PATH", f"{ROOT / '.tools'}{os.pathsep}{os.environ['PATH']}")
-    monkeypatch.delenv("STORE_URL", raising=False)
-    git = copy_of(ROOT, tmp_path / "work")
-    _without_tests(git)
+    git = copy_without_tests(tmp_path / "work", APP, monkeypatch)
     apps = {SERVICE: APP}
     make_origin(git, tmp_path / "origin.git", bundle_of(apps, tmp_path))
     with services_on_this_machine(git, apps, tmp_path) as found:
         found.deploy(SERVICE)
         yield found
-
-
-def _without_tests(git: Git) -> None:
-    """Leave out the tests that a release runs: they have runs of their own."""
-    for manifest in git.root.glob("packages/*/pyproject.toml"):
-        manifest.write_text(re.sub(r"(?ms)^tests = \[.*?\]$", "tests = []", manifest.read_text(), count=1))
-    tests = git.root / "apps" / APP / "tests"
-    shutil.rmtree(tests)
-    tests.mkdir()
-    (tests / "test_nothing.py").write_text("def test_nothing(): pass\n")
-    git.run("add", "--all")
-    git.commit_staged("Without tests")
 
 
 def test_a_held_service_sends_nothing_however_often_it_is_triggered_and_trades_once_when_it_is_opened(

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import re
-import shutil
 import subprocess
 from collections.abc import Generator
 from dataclasses import dataclass
@@ -15,21 +12,21 @@ from typing import Any
 
 import pytest
 from quant_platform_kit.adapters.stores import open_store
-from quant_release.demo.baseline import AFTER, BEFORE, BUNDLE, TARGET, copy_of, make_origin
+from quant_release.demo.baseline import AFTER, BEFORE, BUNDLE, TARGET, make_origin
 from quant_release.demo.cloud import REGION, Cloud
 from quant_release.demo.services import Services, services_on_this_machine
 from quant_release.demo.triggers import Triggers
-from quant_release.demo.venues import ACCOUNT
 from quant_release.demo.witness import Witness
 from quant_release.inspect.drift import drifts
-from quant_release.repository.git import Git
 from quant_release.run.apply import Watching, apply
 from quant_release.run.journal import Journal
 from quant_release.run.opening import read_release
 from quant_release.settings import settings_of
 from venue_sandbox.servers.launch import Server
+from venue_sandbox.stands.stand import ACCOUNT
 
-from ..gcloud_frame import GCLOUD, ROOT, WITHOUT, Emulators, bootstrap, write_variables
+from ..gcloud_frame import GCLOUD, WITHOUT, Emulators, bootstrap, write_variables
+from .copy_frame import copy_without_tests
 
 PROJECT, SERVICE, APP = "rehearsal", "ibkr-service", "ibkr"
 CANARY = "canary-5d1c77e0"
@@ -113,25 +110,9 @@ def _moving() -> str:
     )
 
 
-def _without_tests(git: Git) -> None:
-    """Leave out the tests that a release runs: they have runs of their own."""
-    for manifest in git.root.glob("packages/*/pyproject.toml"):
-        manifest.write_text(re.sub(r"(?ms)^tests = \[.*?\]$", "tests = []", manifest.read_text(), count=1))
-    tests = git.root / "apps" / APP / "tests"
-    shutil.rmtree(tests)
-    tests.mkdir()
-    (tests / "test_nothing.py").write_text("def test_nothing(): pass\n")
-    git.run("add", "--all")
-    git.commit_staged("Without tests")
-
-
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[Project]:
-    if shutil.which("uv") is None:
-        monkeypatch.setenv("PATH", f"{ROOT / '.tools'}{os.pathsep}{os.environ['PATH']}")
-    monkeypatch.delenv("STORE_URL", raising=False)
-    git = copy_of(ROOT, tmp_path / "work")
-    _without_tests(git)
+    git = copy_without_tests(tmp_path / "work", APP, monkeypatch)
     make_origin(git, tmp_path / "origin.git", _bundle())
     with (
         Server("venue_sandbox.cloud.project") as around,
