@@ -177,7 +177,13 @@ def result_event(number: int) -> Event:
     asked = trade(str(number))
     names = ("command_id", "account", "quote_id", "token_in", "token_out", "amount_in", "amount_out", "deadline")
     content = {name: asked.model_dump(mode="json")[name] for name in names}
-    told = {"state": "ACKNOWLEDGED", "mode": "paper", "sends": 1, "at": NOW.isoformat()}
+    told = {
+        "state": "ACKNOWLEDGED",
+        "mode": "paper",
+        "sends": 1,
+        "at": NOW.isoformat(),
+        "intent_hash": f"hash-{number}",
+    }
     return event_of(Topic.TRADE_RESULT, number, {**content, **told})
 
 
@@ -278,7 +284,8 @@ MONITOR: dict[str, Bad] = {
     "sent less than never": payload({"sends": -1}, "sends"),
     "a command and no result": bad_field("event_type", "cmd.execute_trade", "expires_at"),
     "a demand and no result": Bad(lambda event: encode(demand_event(1)), told="is no result of a trade"),
-    "of a command that nobody recorded": payload({"quote_id": "never"}, becomes="passed"),
+    "of a command that nobody recorded": payload({"quote_id": "never"}, becomes="watched"),
+    "open, and nothing was signed": payload({"intent_hash": None}, becomes="passed"),
     "of another account": payload({"account": "other.near"}, becomes="passed"),
     "an end before the beginning": payload({"state": "SETTLED"}, becomes="passed"),
     "the same result again": Bad(written, "passed"),

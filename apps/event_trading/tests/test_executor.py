@@ -30,12 +30,13 @@ from quant_platform_kit.domain.errors import LeaseLost
 from quant_platform_kit.domain.identity import Mode
 from quant_platform_kit.domain.orders import TRANSITIONS
 from quant_platform_kit.events.envelope import Event
+from quant_platform_kit.events.errors import BusDown
 from quant_platform_kit.ports.notifier import Notification
 from quant_platform_kit.services.operate.allow_list import set_allowed
 from quant_platform_kit.services.operate.audit import Operator
 from quant_platform_kit.services.operate.halting import set_halt
 
-from .frame import ACCOUNT, LONG, LOST, NOW, Desk, command, run, signed
+from .frame import ACCOUNT, LONG, LOST, NOW, Desk, MemoryStore, command, run, signed
 
 TIMES = Times.of(NOW + LONG, NOW + 2 * LONG, timedelta(seconds=10))
 EARLY, LATE, FINAL = NOW, NOW + LONG, NOW + 2 * LONG + timedelta(seconds=10)
@@ -350,8 +351,14 @@ def test_an_end_that_another_one_was_quicker_to_record_is_told_too() -> None:
 # --- the monitor ---------------------------------------------------------------------------------
 
 
-def monitor_of(desk: Desk, alerts: list[Notification]) -> Monitor:
-    return Monitor(desk.parts("monitor"), alerts.append, timedelta(seconds=30))
+def monitor_of(desk: Desk, alerts: list[Notification], **changes: Any) -> Monitor:
+    return Monitor(desk.parts("monitor", **changes), alerts.append, timedelta(seconds=30))
+
+
+async def renewed(monitor: Monitor) -> None:
+    """Take the monitor's lease anew: time was moved on, and it has run out."""
+    await monitor.fences[0].give_back()
+    await monitor.fences[0].take()
 
 
 def test_a_monitor_reads_open_answers_from_the_ledger_and_tells_their_ends() -> None:
@@ -364,8 +371,7 @@ def test_a_monitor_reads_open_answers_from_the_ledger_and_tells_their_ends() -> 
         await monitor.assigned(0)
         assert monitor.open == 2
         desk.clock.instant = FINAL
-        await monitor.fences[0].give_back()
-        await monitor.fences[0].take()
+        await renewed(monitor)
         await monitor.turn()
         assert monitor.open == 0
         again = monitor_of(desk, alerts)
@@ -461,6 +467,67 @@ def test_hours_in_which_all_is_over_are_not_read_again() -> None:
 
     run(work())
     assert ledger.open_since(0) == NOW + timedelta(hours=3)
+
+
+def test_an_answer_that_the_ledger_does_not_have_is_watched_no_more_once_it_is_due() -> None:
+    desk = Desk()
+    handle(desk, command())
+
+    async def work() -> None:
+        monitor = monitor_of(desk, [], ledger=Ledger(MemoryStore(), ACCOUNT))
+        await monitor.assigned(0)
+        await monitor.handle(desk.told.events[-1], 0)
+        assert monitor.open == 1
+        desk.clock.instant = FINAL
+        await renewed(monitor)
+        await monitor.turn()
+        assert monitor.open == 0
+
+    run(work())
+    assert desk.told.states() == ["ACKNOWLEDGED"]
+
+
+def test_ends_that_were_told_are_not_told_again_by_whoever_comes_next() -> None:
+    desk = Desk()
+    handle(desk, command("1"))
+
+    async def work() -> None:
+        monitor = monitor_of(desk, [])
+        await monitor.assigned(0)
+        for instant in (FINAL, FINAL + timedelta(minutes=5)):
+            desk.clock.instant = instant
+            await renewed(monitor)
+            await monitor.turn()
+        await monitor.tidy()
+        await monitor.revoked(0)
+        again = monitor_of(desk, [])
+        await again.assigned(0)
+
+    run(work())
+    assert desk.told.states() == ["ACKNOWLEDGED", "NOT_SELECTED"]
+
+
+def test_an_end_that_was_recorded_and_not_told_is_told_by_whoever_comes_next_however_late() -> None:
+    desk = Desk()
+    handle(desk, command())
+    desk.clock.instant = FINAL
+
+    async def refused(event: Event) -> None:
+        raise BusDown("nobody listens")
+
+    async def work() -> None:
+        monitor = monitor_of(desk, [])
+        await monitor.assigned(0)
+        monitor.settler.parts = replace(monitor.settler.parts, tell=refused)
+        with pytest.raises(BusDown):
+            await monitor.turn()
+        desk.clock.instant += timedelta(hours=1)
+        await monitor.tidy()
+        await monitor.revoked(0)
+        await monitor_of(desk, []).assigned(0)
+
+    run(work())
+    assert desk.told.states() == ["ACKNOWLEDGED", "NOT_SELECTED"]
 
 
 # --- leases --------------------------------------------------------------------------------------

@@ -3,13 +3,14 @@
 ``trades/<account>/answers/<id>`` is the answer, where the id is a digest of account and quote: an account has one
 answer to a quote, and whoever creates the object decides which. ``trades/<account>/p<partition>/<hour>/<id>.<nnn>`` are
 its steps, each a create-only object of the kit; the hour is that of its expiry, so that what is open is found without
-reading what is over. ``trades/<account>/open/p<partition>`` says before which hour all is over.
+reading what is over. ``trades/<account>/open/p<partition>`` says before which hour all is over, and until when ends
+were told.
 """
 
 from __future__ import annotations
 
 from base64 import b64decode, b64encode
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -21,6 +22,7 @@ from quant_platform_kit.domain.errors import Conflict
 from quant_platform_kit.domain.orders import Order, OrderState, Side
 from quant_platform_kit.domain.runs import OrderRecord, Transition
 from quant_platform_kit.ports.versioned_store import VersionedStore
+from quant_platform_kit.services.record.listing import read_all
 from quant_platform_kit.services.record.objects import decode, encode
 from quant_platform_kit.services.record.order_steps import OrderSteps, followed
 
@@ -30,7 +32,9 @@ from event_trading_app.ports import SignedAnswer
 
 __all__ = ["HOUR", "Answer", "Command", "Ledger", "Trade", "answer_id", "hour_of"]
 
-HOUR = timedelta(hours=1)
+HOUR, EVER = timedelta(hours=1), datetime(1970, 1, 1, tzinfo=UTC)
+TOGETHER = 50
+"""So many answers are asked for at a time."""
 _STATES = {kit: state for state, kit in KIT_STATES.items()}
 
 
@@ -75,6 +79,7 @@ class _Recorded:
 @dataclass(frozen=True, slots=True)
 class _Open:
     hour: datetime
+    told: datetime = EVER
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,12 +204,24 @@ class Ledger:
 
     def find(self, name: str) -> Trade | None:
         """Return an answer by its id with all its steps; None for one that was never recorded."""
-        key = f"{self._root}/answers/{name}"
-        stored = self._store.get(key)
-        if stored is None:
-            return None
-        answer = _read(decode(_Recorded, stored.data, key))
-        return self.reread(Trade(answer, OrderRecord(_order(answer))))
+        return self.find_all((name,)).get(name)
+
+    def find_all(self, names: Sequence[str]) -> dict[str, Trade]:
+        """Return answers by id with all their steps; those that were never recorded are left out."""
+        found: dict[str, Trade] = {}
+        for begin in range(0, len(names), TOGETHER):
+            keys = [f"{self._root}/answers/{name}" for name in names[begin : begin + TOGETHER]]
+            answers = [_read(decode(_Recorded, stored.data, key)) for key, stored in read_all(self._store, keys)]
+            found |= {trade.answer.id: trade for trade in self._with_steps(answers)}
+        return found
+
+    def _with_steps(self, answers: Iterable[Answer]) -> Iterator[Trade]:
+        by_root: dict[str, list[Answer]] = {}
+        for answer in answers:
+            by_root.setdefault(self._root_of(answer.command), []).append(answer)
+        for root, those in by_root.items():
+            steps = OrderSteps(self._store, root).of_some([answer.id for answer in those])
+            yield from (Trade(answer, OrderRecord(_order(answer), steps[answer.id])) for answer in those)
 
     def step(self, trade: Trade, state: TradeState, epoch: int, at: datetime, note: str = "") -> Trade:
         """Record the next step of an answer.
@@ -242,23 +259,41 @@ class Ledger:
         first = next(iter(self._store.keys(root)), None)
         return None if first is None else _hour_in(first.removeprefix(root).partition("/")[0])
 
-    def close_until(self, partition: int, hour: datetime) -> None:
-        """Record that all answers of a partition that expire before an hour are over; another's word is left."""
+    def told_until(self, partition: int) -> datetime:
+        """Return before when every end that is recorded in a partition was told."""
         key = self._open_key(partition)
-        value, stored = encode(_Open(hour), key), self._store.get(key)
+        stored = self._store.get(key)
+        return EVER if stored is None else decode(_Open, stored.data, key).told
+
+    def close_until(self, partition: int, hour: datetime, told: datetime) -> None:
+        """Record what need not be read of a partition again; another's word that goes further is left.
+
+        Parameters
+        ----------
+        hour
+            All answers that expire before it are over.
+        told
+            All ends that were recorded before it are told.
+        """
+        key = self._open_key(partition)
+        stored = self._store.get(key)
         with suppress(Conflict):
             if stored is None:
-                self._store.create(key, value)
-            elif decode(_Open, stored.data, key).hour < hour:
-                self._store.replace(key, value, stored.generation)
+                self._store.create(key, encode(_Open(hour, told), key))
+                return
+            known = decode(_Open, stored.data, key)
+            further = _Open(max(known.hour, hour), max(known.told, told))
+            if further != known:
+                self._store.replace(key, encode(further, key), stored.generation)
 
     def _open_key(self, partition: int) -> str:
         return f"{self._root}/open/p{partition:03}"
 
     def _steps(self, trade: Trade) -> OrderSteps:
-        command = trade.answer.command
-        hour = hour_of(command.asked.expires_at)
-        return OrderSteps(self._store, f"{self._root}/p{command.partition:03}/{hour}")
+        return OrderSteps(self._store, self._root_of(trade.answer.command))
+
+    def _root_of(self, command: Command) -> str:
+        return f"{self._root}/p{command.partition:03}/{hour_of(command.asked.expires_at)}"
 
 
 def _step(state: TradeState, epoch: int, at: datetime, note: str) -> Transition:

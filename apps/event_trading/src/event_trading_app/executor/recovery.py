@@ -67,4 +67,4 @@ def _left(parts: Parts, partition: int) -> list[Trade]:
         for name, newest in ledger.newest(partition, now - HOUR, now + parts.terms.horizon)
         if newest.state in ON_THEIR_WAY
     ]
-    return [trade for name in names if (trade := ledger.find(name)) is not None]
+    return list(ledger.find_all(names).values())

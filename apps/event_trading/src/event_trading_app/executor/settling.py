@@ -40,12 +40,13 @@ class Settler:
 
         Parameters
         ----------
+        trade
+            As the ledger had it a moment ago: where another worker has recorded its next step since, that one counts.
         epoch
             Of the lease under which this is done.
         hinted
             Whether the venue told of it: then it is asked before the deadline too.
         """
-        trade = await self.parts.io(lambda: self.parts.ledger.reread(trade))
         move = self._move(trade)
         if move is Move.DOUBT:
             trade = await self._step(

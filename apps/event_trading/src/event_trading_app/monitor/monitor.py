@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 
 from loguru import logger
 from quant_platform_kit.domain.errors import LeaseLost, StoreError
@@ -21,6 +22,7 @@ from quant_platform_kit.ports.notifier import Notification, Severity
 from event_trading_app.executor.executing import lease_fence
 from event_trading_app.executor.fencing import Fence
 from event_trading_app.executor.ledger import HOUR, Trade, answer_id
+from event_trading_app.executor.machine import KIT_STATES
 from event_trading_app.executor.parts import Parts
 from event_trading_app.executor.settling import Settler
 from event_trading_app.payloads import TradeResult, TradeState
@@ -35,15 +37,30 @@ RETRY = timedelta(seconds=1)
 MOST_TOLD = 100_000
 """So many transactions are remembered that the venue told of."""
 
-FINAL = (TradeState.SETTLED, TradeState.NOT_SELECTED)
-"""States that the monitor tells, and nobody else."""
+TOGETHER = 50
+"""So many answers are read from the ledger at a time."""
+CLOCKS = timedelta(minutes=1)
+"""By which the clocks of two machines may differ at most."""
+ENDS = tuple(KIT_STATES[state] for state in (TradeState.SETTLED, TradeState.NOT_SELECTED))
+"""What the monitor tells, and nobody else."""
 
 
 @dataclass(slots=True)
 class _Watched:
-    trade: Trade
+    """An open answer; what the ledger has of it is read when it is due.
+
+    Attributes
+    ----------
+    since
+        Not after the time at which it could be sent last.
+    hinted
+        Whether the venue told of it.
+    """
+
     partition: int
+    since: datetime
     due: datetime
+    intent_hash: str
     hinted: bool = False
     trace: str = ""
 
@@ -67,6 +84,7 @@ class Monitor:
     settler: Settler = field(init=False)
     fences: dict[int, Fence] = field(default_factory=dict[int, Fence])
     _watched: dict[str, _Watched] = field(default_factory=dict[str, _Watched])
+    _told_until: dict[int, datetime] = field(default_factory=dict[int, datetime])
     _by_hash: dict[str, str] = field(default_factory=dict[str, str])
     _alerted: set[str] = field(default_factory=set[str])
 
@@ -82,16 +100,20 @@ class Monitor:
         """Take a partition, and read what is open in it; tell ends again that may not have been told."""
         fence = self.fences[partition] = lease_fence(self.parts, ROLE, partition)
         await fence.take()
-        for trade in await self.parts.io(lambda: list(self._recorded(partition))):
-            if not trade.standing.state.terminal:
-                self._watch(trade, partition)
-            elif trade.standing.state in FINAL:
+        now = self.parts.clock.now()
+        for trade in await self.parts.io(lambda: self._recorded(partition)):
+            due, signed = self.settler.due(trade), trade.answer.signed
+            if due is None:
                 await self.settler.tell(trade)
+            elif signed is not None:
+                self._watch(trade.answer.id, _Watched(partition, trade.asked.expires_at, due, signed.intent_hash))
+        self._told_until[partition] = now
 
     async def revoked(self, partition: int) -> None:
         """Give a partition back."""
         for name in [name for name, each in self._watched.items() if each.partition == partition]:
             self._forget(name)
+        self._told_until.pop(partition, None)
         if (fence := self.fences.pop(partition, None)) is not None:
             await fence.give_back()
 
@@ -101,11 +123,10 @@ class Monitor:
         if not isinstance(told, TradeResult):
             raise Unreadable(f"{event.event_type} is no result of a trade")
         name = answer_id(told.account, told.quote_id)
-        if told.account != self.parts.account or told.state.terminal or name in self._watched:
-            return
-        trade = await self.parts.io(lambda: self.parts.ledger.find(name))
-        if trade is not None and not trade.standing.state.terminal:
-            self._watch(trade, partition, trace)
+        is_open = told.account == self.parts.account and not told.state.terminal
+        if is_open and told.intent_hash is not None and name not in self._watched:
+            due = told.deadline + self.parts.terms.finality
+            self._watch(name, _Watched(partition, event.observed_at, due, told.intent_hash, trace=trace))
 
     def hint(self, intent_hash: str, tx_hash: str) -> None:
         """Hear that the venue has settled an answer, ours or another's."""
@@ -126,56 +147,65 @@ class Monitor:
 
     async def turn(self) -> None:
         """Look at everything that is due."""
-        now = self.parts.clock.now()
-        for name, each in sorted(self._watched.items(), key=lambda item: item[1].due):
-            if each.due > now:
-                break
-            await self._settle(name, each)
+        now, partitions = self.parts.clock.now(), tuple(self._told_until)
+        due = sorted((each.due, name) for name, each in self._watched.items() if each.due <= now)
+        for begin in range(0, len(due), TOGETHER):
+            names = [name for _, name in due[begin : begin + TOGETHER]]
+            found = await self.parts.io(lambda names=names: self.parts.ledger.find_all(names))
+            for name in names:
+                if (each := self._watched.get(name)) is not None:
+                    await self._settle(name, each, found.get(name))
+            await self._renew()
+        await self._renew()
+        self._told_until |= {each: now for each in partitions if each in self._told_until}
+
+    async def _renew(self) -> None:
         for fence in tuple(self.fences.values()):
             await fence.renew()
 
     async def tidy(self) -> None:
-        """Record before which hour everything is over, so that nobody reads it again."""
+        """Record before which hour everything is over and until when ends are told, so that nobody does it again."""
         now = self.parts.clock.now()
-        for partition in tuple(self.fences):
-            open_hours = [each.trade.asked.expires_at for each in self._watched.values() if each.partition == partition]
+        for partition, told in tuple(self._told_until.items()):
+            open_hours = [each.since for each in self._watched.values() if each.partition == partition]
             until = min([now - 2 * HOUR, *open_hours]).replace(minute=0, second=0, microsecond=0)
-            await self.parts.io(
-                lambda partition=partition, until=until: self.parts.ledger.close_until(partition, until)
-            )
+            close = partial(self.parts.ledger.close_until, partition, until, told - CLOCKS)
+            await self.parts.io(close)
 
-    def _recorded(self, partition: int) -> Iterator[Trade]:
-        """Yield what the ledger has of a partition, from the first hour in which something may be open."""
+    def _recorded(self, partition: int) -> list[Trade]:
+        """Return what is open in a partition, and what may have come to its end without that being told."""
         ledger, now = self.parts.ledger, self.parts.clock.now()
-        since = ledger.open_since(partition)
+        since, told = ledger.open_since(partition), ledger.told_until(partition)
         if since is None:
-            return
-        for name, _ in ledger.newest(partition, since, now + self.parts.terms.horizon):
-            if (trade := ledger.find(name)) is not None:
-                yield trade
+            return []
+        names = [
+            name
+            for name, newest in ledger.newest(partition, since, now + self.parts.terms.horizon)
+            if not newest.state.terminal or (newest.state in ENDS and newest.at >= told)
+        ]
+        return list(ledger.find_all(names).values())
 
-    def _watch(self, trade: Trade, partition: int, trace: str = "") -> None:
-        due = self.settler.due(trade)
-        if due is None or trade.answer.signed is None:
-            return
-        intent_hash = trade.answer.signed.intent_hash
-        hinted = intent_hash in self.settler.told
-        due = self.parts.clock.now() if hinted else due
-        self._watched[trade.answer.id] = _Watched(trade, partition, due, hinted, trace)
-        self._by_hash[intent_hash] = trade.answer.id
+    def _watch(self, name: str, each: _Watched) -> None:
+        if each.intent_hash in self.settler.told:
+            each.hinted, each.due = True, self.parts.clock.now()
+        self._watched[name] = each
+        self._by_hash[each.intent_hash] = name
 
     def _forget(self, name: str) -> None:
         """Watch an answer no more; its partition may have been given back while it was looked at."""
-        each = self._watched.pop(name, None)
-        if each is not None and each.trade.answer.signed is not None:
-            self._by_hash.pop(each.trade.answer.signed.intent_hash, None)
+        if (each := self._watched.pop(name, None)) is not None:
+            self._by_hash.pop(each.intent_hash, None)
 
-    async def _settle(self, name: str, each: _Watched) -> None:
+    async def _settle(self, name: str, each: _Watched, trade: Trade | None) -> None:
         fence = self.fences.get(each.partition)
         if fence is None or not fence.holds():
             return
-        with self.parts.tracer.span("result", each.trace, command=each.trade.asked.command_id) as span:
-            trade = await self.settler.settle(each.trade, fence.epoch, hinted=each.hinted)
+        if trade is None:
+            logger.warning("answer {} was told of, and the ledger has none: it is not watched", name)
+            self._forget(name)
+            return
+        with self.parts.tracer.span("result", each.trace, command=trade.asked.command_id) as span:
+            trade = await self.settler.settle(trade, fence.epoch, hinted=each.hinted)
             span.note(state=trade.standing.state.value)
         if trade.standing.state.terminal:
             self.outcomes[trade.standing.state.value.lower()] += 1
@@ -183,7 +213,7 @@ class Monitor:
             return
         now = self.parts.clock.now()
         due = self.settler.due(trade)
-        each.trade, each.hinted = trade, False
+        each.hinted = False
         each.due = max(due, now + RETRY) if due is not None else now + RETRY
         self._complain(trade, now)
 

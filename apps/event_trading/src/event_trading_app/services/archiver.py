@@ -14,6 +14,7 @@ from event_trading_app.services.stages import beside, run_durable
 __all__ = ["run"]
 
 GRACE_SECONDS = 10.0
+PATIENCE_SECONDS = 0.5
 
 
 async def run(context: Context) -> None:
@@ -23,7 +24,7 @@ async def run(context: Context) -> None:
     archiver = Archiver(files, context.clock, settings.archive_rows, settings.archive_seconds)
     context.metrics.gauges = lambda: {"archived_events": archiver.counted, "archived_bytes": files.written}
     stage = Durable(
-        context.member(*Topic),
+        context.member(*Topic, patience=PATIENCE_SECONDS),
         archiver.handle,
         context.clock,
         flow=Flow(settings.archive_rows * 2, settings.archive_rows * 2, GRACE_SECONDS),

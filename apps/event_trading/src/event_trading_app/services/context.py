@@ -76,11 +76,11 @@ class Context:
         """Return the names of topics, in the namespace."""
         return tuple(self.settings.namespace + topic.value for topic in topics)
 
-    def member(self, *topics: Topic) -> Membership:
-        """Return what the stage of this service is a member of."""
+    def member(self, *topics: Topic, patience: float = 0.0) -> Membership:
+        """Return what the stage of this service is a member of; see `Membership`."""
         settings = self.settings
         stage = f"{settings.namespace}{self.service.stage}"
-        return Membership(stage, settings.bus, self.topic(*topics), settings.instance)
+        return Membership(stage, settings.bus, self.topic(*topics), settings.instance, patience)
 
     def declare_topics(self) -> None:
         """Make the topics that are missing; what differs is told, and left alone."""

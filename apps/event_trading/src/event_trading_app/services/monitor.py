@@ -26,7 +26,8 @@ __all__ = ["run"]
 
 HEARD_AGAIN = timedelta(hours=1)
 """How far back statuses of the venue are read at the start."""
-TIDY_SECONDS = 300.0
+PATIENCE_SECONDS = 0.1
+TIDY_SECONDS = 30.0
 
 
 async def run(context: Context) -> None:
@@ -46,12 +47,12 @@ async def run(context: Context) -> None:
                 loop.call_soon_threadsafe(monitor.hint, status.quote_hash, status.tx_hash)
 
             stage = Durable(
-                context.member(Topic.TRADE_RESULT),
+                context.member(Topic.TRADE_RESULT, patience=PATIENCE_SECONDS),
                 lambda message: monitor.handle(message.event(), message.partition, message.trace),
                 context.clock,
                 hooks=_hooks(monitor),
             )
-            with Follower(settings.bus, context.topic(Topic.RAW_QUOTE_STATUS), heard, HEARD_AGAIN):
+            with Follower(settings.bus, context.topic(Topic.RAW_QUOTE_STATUS), heard, HEARD_AGAIN, PATIENCE_SECONDS):
                 await beside(run_durable(context, stage), monitor.run(context.stop), _tidy(monitor))
     finally:
         await venue.node.close()

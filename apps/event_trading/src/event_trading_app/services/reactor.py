@@ -23,6 +23,8 @@ __all__ = ["run"]
 OPEN_FOR = timedelta(hours=26)
 """How far back commands and results are read at the start: longer than the longest deadline."""
 CATCH_UP_SECONDS = 60.0
+PATIENCE_SECONDS = 0.02
+"""What other reactors committed is heard so much later: a single one needs no bus to know its own."""
 
 
 async def run(context: Context) -> None:
@@ -38,7 +40,10 @@ async def run(context: Context) -> None:
 
     state = context.topic(Topic.REFERENCE_PRICE, Topic.INVENTORY)
     trades = context.topic(Topic.EXECUTE_TRADE, Topic.TRADE_RESULT)
-    with Follower(settings.bus, state, note) as first, Follower(settings.bus, trades, note, OPEN_FOR) as second:
+    with (
+        Follower(settings.bus, state, note) as first,
+        Follower(settings.bus, trades, note, OPEN_FOR, PATIENCE_SECONDS) as second,
+    ):
         for follower in (first, second):
             await asyncio.to_thread(follower.wait, CATCH_UP_SECONDS)
         member = context.member(Topic.SWAP_DEMAND)

@@ -37,6 +37,8 @@ TRANSACTION_SECONDS = 10.0
 DELIVERY_SECONDS = 20.0
 UNKNOWN_TOPIC_SECONDS = 5.0
 RETRY_MS = 5
+PATIENT_BYTES = 500_000
+"""So much is worth a request of its own to somebody who has time."""
 """A transaction that begins while the one before it is being marked is refused for milliseconds; pauses double."""
 TRANSACTION_LINGER_MS = 1
 """Messages of a transaction leave together; with no pause at all, each wakes a thread."""
@@ -104,12 +106,15 @@ class Membership:
     instance
         Names this process among those of the stage, the same after a restart. A stage with transactions then ends at
         once what a killed process has left open, and not after ten seconds; two processes of one name end each other.
+    patience
+        For how many seconds messages may wait at the broker for others, see `consumer_config`.
     """
 
     stage: str
     settings: Settings
     topics: tuple[str, ...]
     instance: str = ""
+    patience: float = 0.0
 
 
 class Place(NamedTuple):
@@ -185,9 +190,18 @@ def client_config(settings: Settings) -> dict[str, Any]:
     }
 
 
-def consumer_config(settings: Settings, group: str) -> dict[str, Any]:
-    """Return the settings of a member of a group: it sees committed messages only, and commits by itself."""
+def consumer_config(settings: Settings, group: str, patience: float = 0.0) -> dict[str, Any]:
+    """Return the settings of a member of a group: it sees committed messages only, and commits by itself.
+
+    Parameters
+    ----------
+    patience
+        For how many seconds messages may wait at the broker for others. Whoever needs each at once costs the broker a
+        request a message.
+    """
+    waiting = {"fetch.min.bytes": PATIENT_BYTES, "fetch.wait.max.ms": round(patience * 1000)} if patience else {}
     return {
+        **waiting,
         **client_config(settings),
         "group.id": group,
         "auto.offset.reset": "earliest",

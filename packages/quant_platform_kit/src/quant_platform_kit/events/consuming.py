@@ -20,6 +20,8 @@ __all__ = ["Consuming", "Partitions", "Turn"]
 
 POLL_SECONDS, URGENT_SECONDS = 0.05, 0.005
 AT_ONCE = 500
+COMMIT_SECONDS = 0.1
+"""So often offsets are committed at most: each time costs the broker as much as a message."""
 LAG_SECONDS = 1.0
 
 T = TypeVar("T")
@@ -67,13 +69,16 @@ class Consuming:
 
     def __init__(self, member: Membership, partitions: Partitions, *, begin_paused: bool = True) -> None:
         self._member, self._partitions, self._begin_paused = member, partitions, begin_paused
-        self._consumer = Consumer({**consumer_config(member.settings, member.stage), "on_commit": self._hear_commit})
+        self._consumer = Consumer(
+            {**consumer_config(member.settings, member.stage, member.patience), "on_commit": self._hear_commit}
+        )
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="bus-consumer")
         self._loop = asyncio.get_running_loop()
         self._lag, self._lag_due = Lag(self._consumer), 0.0
         self._lags: dict[Place, int] = {}
         self._sent: dict[Place, int] = {}
-        self._unsure: set[Place] = set()
+        self._uncommitted: set[Place] = set()
+        self._commit_due = 0.0
 
     async def join(self) -> None:
         """Join the group."""
@@ -116,9 +121,13 @@ class Consuming:
     def _commit(self, asked: Turn) -> None:
         """Commit offsets, also those that the bus has refused; never of a partition that is not here any more."""
         self._sent.update(asked.commit)
-        here = (asked.commit.keys() | self._unsure) & asked.seen.keys()
-        self._unsure.clear()
+        self._uncommitted.update(asked.commit)
+        if (now := time.monotonic()) < self._commit_due:
+            return
+        here = self._uncommitted & asked.seen.keys()
+        self._uncommitted.clear()
         if here:
+            self._commit_due = now + COMMIT_SECONDS
             self._consumer.commit(offsets=_offsets({place: self._sent[place] for place in here}), asynchronous=True)
 
     def _measured(self, seen: Mapping[Place, int | None]) -> dict[Place, int]:
@@ -151,7 +160,7 @@ class Consuming:
         for place in places:
             self._lag.forget(place)
             self._sent.pop(place, None)
-            self._unsure.discard(place)
+            self._uncommitted.discard(place)
         consumer.incremental_unassign(partitions)
 
     def _hear_commit(self, error: KafkaError | None, partitions: list[TopicPartition]) -> None:
@@ -159,7 +168,7 @@ class Consuming:
         if error is None or error.code() == KafkaError._NO_OFFSET:
             return
         logger.debug("offsets were not committed yet: {}", bus_error(error))
-        self._unsure.update(place for place in _places(partitions) if place in self._sent)
+        self._uncommitted.update(place for place in _places(partitions) if place in self._sent)
 
     def _close(self) -> None:
         try:

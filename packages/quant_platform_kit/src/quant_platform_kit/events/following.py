@@ -35,6 +35,8 @@ class Follower:
         Told every message; what it raises is logged, and the next one goes on.
     since
         How far back to begin; None for the beginning of the topics.
+    patience
+        For how many seconds messages may wait for others, see `consumer_config`.
     """
 
     def __init__(
@@ -43,8 +45,10 @@ class Follower:
         topics: Collection[str],
         note: Callable[[Received], None],
         since: timedelta | None = None,
+        patience: float = 0.0,
     ) -> None:
         self._settings, self._topics, self._note, self._since = settings, tuple(topics), note, since
+        self._patience = patience
         self._stopping = threading.Event()
         self._caught_up = threading.Event()
         self._thread = threading.Thread(target=self._run, name="bus-follower", daemon=True)
@@ -65,7 +69,9 @@ class Follower:
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            consumer = Consumer({**consumer_config(self._settings, _name()), "enable.partition.eof": True})
+            consumer = Consumer(
+                {**consumer_config(self._settings, _name(), self._patience), "enable.partition.eof": True}
+            )
             try:
                 self._follow(consumer)
             except (BusDown, KafkaException) as error:

@@ -27,6 +27,9 @@ from quant_platform_kit.events.reading import received
 __all__ = ["Aborted", "Transactions"]
 
 POLL_SECONDS = 0.1
+AT_ONCE_SECONDS, GATHER_SECONDS = 0.001, 0.01
+"""A message that is there at once came while a transaction was under way. Then more of them are waited for: a
+transaction costs the bus as much as dozens of messages."""
 FULL_SECONDS = 0.1
 STEP_SECONDS = 3.0
 HANGS_SECONDS = 5.0
@@ -67,7 +70,7 @@ class Transactions:
                 "on_delivery": self._hear,
             }
         )
-        self._consumer = Consumer(consumer_config(member.settings, member.stage))
+        self._consumer = Consumer(consumer_config(member.settings, member.stage, member.patience))
         self._lag, self._lag_due = Lag(self._consumer), 0.0
         self._lags: dict[Place, int] = {}
         self._seen: dict[Place, int | None] = {}
@@ -91,10 +94,18 @@ class Transactions:
         self._consumer.subscribe(self._topics, on_assign=assign, on_revoke=revoke, on_lost=revoke)
 
     def fetch(self, at_most: int) -> list[Received]:
-        """Return messages that are there, waiting a little for the first; raises `BusDown`."""
+        """Return messages that are there, waiting a little for the first, and for more where they come fast.
+
+        Raises
+        ------
+        BusDown
+            The client cannot go on.
+        """
+        begun = time.monotonic()
         try:
             first = self._consumer.poll(POLL_SECONDS)
-            messages = [] if first is None else [first, *self._consumer.consume(at_most - 1, 0)]
+            gathering = GATHER_SECONDS if time.monotonic() - begun < AT_ONCE_SECONDS else 0
+            messages = [] if first is None else [first, *self._consumer.consume(at_most - 1, gathering)]
         except KafkaException as error:
             raise bus_error(error) from error
         for message in messages:

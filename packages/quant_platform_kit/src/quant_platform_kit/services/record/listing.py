@@ -1,12 +1,12 @@
-"""What a store has below some prefixes, listed in one step where the store can do that."""
+"""What a store has below some prefixes, and under some keys: asked in one step where the store can do that."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from quant_platform_kit.ports.versioned_store import BatchStore, VersionedStore
+from quant_platform_kit.ports.versioned_store import BatchStore, Stored, VersionedStore
 
-__all__ = ["Listing"]
+__all__ = ["Listing", "read_all"]
 
 
 class Listing:
@@ -35,3 +35,12 @@ class Listing:
         if not prefix.startswith(self._prefixes):
             raise LookupError(f"keys that begin with {prefix} were not listed")
         return [key for key in self._keys if key.startswith(prefix)]
+
+
+def read_all(store: VersionedStore, keys: Sequence[str]) -> Iterator[tuple[str, Stored]]:
+    """Yield what is there under keys, in their order."""
+    if len(keys) > 1 and isinstance(store, BatchStore):
+        found = store.get_all(keys)
+        yield from ((key, found[key]) for key in keys if key in found)
+    else:
+        yield from ((key, stored) for key in keys if (stored := store.get(key)))

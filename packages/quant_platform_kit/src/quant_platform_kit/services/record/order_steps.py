@@ -6,13 +6,14 @@ else finds out by failing to.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 from quant_platform_kit.domain.errors import Conflict, LeaseLost, Refused
 from quant_platform_kit.domain.orders import TRANSITIONS
 from quant_platform_kit.domain.runs import OrderRecord, Transition
-from quant_platform_kit.ports.versioned_store import BatchStore, Stored, VersionedStore
+from quant_platform_kit.ports.versioned_store import VersionedStore
 from quant_platform_kit.services.record.chain import Chain, append
+from quant_platform_kit.services.record.listing import Listing, read_all
 from quant_platform_kit.services.record.objects import decode
 
 __all__ = ["OrderSteps", "followed"]
@@ -70,12 +71,23 @@ class OrderSteps:
         return self._read(self._store.keys(f"{self._root}/{client_order_id}."))
 
     def of_each(self, client_order_ids: Iterable[str]) -> dict[str, tuple[Transition, ...]]:
-        """Return the steps of some orders by client order id, oldest first; a listing, and a read for each step."""
+        """Return the steps of some of few orders by client order id, oldest first: all are listed, those are read."""
         keys: dict[str, list[str]] = {identity: [] for identity in client_order_ids}
         for key in self._keys():
             if (identity := _identity(key)) in keys:
                 keys[identity].append(key)
         return {identity: self._read(each) for identity, each in keys.items()}
+
+    def of_some(self, client_order_ids: Sequence[str]) -> dict[str, tuple[Transition, ...]]:
+        """Return the steps of some of many orders by client order id, oldest first: no others are listed."""
+        prefixes = {identity: f"{self._root}/{identity}." for identity in client_order_ids}
+        listing = Listing(self._store, tuple(prefixes.values()))
+        keys = {identity: listing.keys(prefix) for identity, prefix in prefixes.items()}
+        found = dict(read_all(self._store, [key for each in keys.values() for key in each]))
+        return {
+            identity: tuple(decode(Transition, found[key].data, key) for key in each if key in found)
+            for identity, each in keys.items()
+        }
 
     def newest(self) -> dict[str, Transition]:
         """Return the newest step of every order that has one, by client order id.
@@ -83,22 +95,14 @@ class OrderSteps:
         A listing, and a read for each; of a `BatchStore` one read for hundreds.
         """
         newest = {_identity(key): key for key in self._keys()}
-        found = self._stored(tuple(newest.values()))
+        found = read_all(self._store, tuple(newest.values()))
         return {_identity(key): decode(Transition, stored.data, key) for key, stored in found}
 
     def _keys(self) -> list[str]:
         return self._store.keys(f"{self._root}/")
 
     def _read(self, keys: Sequence[str]) -> tuple[Transition, ...]:
-        return tuple(decode(Transition, stored.data, key) for key, stored in self._stored(keys))
-
-    def _stored(self, keys: Sequence[str]) -> Iterator[tuple[str, Stored]]:
-        """Yield what is there under keys, in their order."""
-        if len(keys) > 1 and isinstance(self._store, BatchStore):
-            found = self._store.get_all(keys)
-            yield from ((key, found[key]) for key in keys if key in found)
-        else:
-            yield from ((key, stored) for key in keys if (stored := self._store.get(key)))
+        return tuple(decode(Transition, stored.data, key) for key, stored in read_all(self._store, keys))
 
 
 def followed(record: OrderRecord, step: Transition) -> OrderRecord:
