@@ -12,7 +12,7 @@ from __future__ import annotations
 from base64 import b64decode, b64encode
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -110,26 +110,25 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Trade:
-    """An answer, and every step recorded of it."""
+    """An answer, and every step recorded of it.
+
+    Attributes
+    ----------
+    standing
+        Where it stands.
+    """
 
     answer: Answer
     steps: OrderRecord
+    standing: Standing = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "standing", _standing(self.answer, self.steps.transitions))
 
     @property
     def asked(self) -> ExecuteTrade:
         """The command."""
         return self.answer.command.asked
-
-    @property
-    def standing(self) -> Standing:
-        """Where it stands."""
-        if self.answer.signed is None:
-            return Standing(_never_sent(self.answer.refusal))
-        last = self.steps.transitions[-1] if self.steps.transitions else None
-        sends = sum(step.state is OrderState.SENT for step in self.steps.transitions)
-        if last is not None and last.state is OrderState.CANCELLED:
-            return Standing(_never_sent(last.note), sends)
-        return Standing(_STATES[self.steps.state], sends)
 
     @property
     def reason(self) -> str:
@@ -160,6 +159,15 @@ def hour_of(moment: datetime) -> str:
 
 def _hour_in(text: str) -> datetime:
     return datetime.strptime(text, "%Y%m%d%H").replace(tzinfo=UTC)
+
+
+def _standing(answer: Answer, steps: Sequence[Transition]) -> Standing:
+    if answer.signed is None:
+        return Standing(_never_sent(answer.refusal))
+    if not steps:
+        return Standing(TradeState.RECORDED)
+    sends, last = sum(step.state is OrderState.SENT for step in steps), steps[-1]
+    return Standing(_never_sent(last.note) if last.state is OrderState.CANCELLED else _STATES[last.state], sends)
 
 
 def _never_sent(note: str) -> TradeState:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Generator
-from concurrent.futures import Future, wait
+from concurrent.futures import Future
 from contextlib import contextmanager
 from queue import SimpleQueue
 from typing import Any
@@ -79,10 +79,12 @@ class CallThread:
             threading.Thread(target=self._work, name=self._name, daemon=True).start()
         future: Future[Any] = Future()
         self._calls.put((action, client, future))
-        if not wait([future], seconds).done:
+        try:
+            future.exception(seconds)
+        except TimeoutError:
             future.add_done_callback(lambda _: late())
             self.end()
-            raise TimeoutError
+            raise
         return future.result()
 
     def end(self) -> None:

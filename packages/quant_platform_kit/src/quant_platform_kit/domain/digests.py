@@ -41,12 +41,9 @@ def _rule(kind: type) -> Callable[[Any], Any]:
         if issubclass(kind, family):
             return rule
     if is_dataclass(kind):
-        return _fields
+        names = tuple(field.name for field in fields(kind))
+        return lambda value: {name: plain(getattr(value, name)) for name in names}
     raise TypeError(f"{kind} has no canonical form")
-
-
-def _fields(value: Any) -> dict[str, Any]:
-    return {f.name: plain(getattr(value, f.name)) for f in fields(value)}
 
 
 def _digits(value: Decimal) -> str:
