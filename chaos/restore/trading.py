@@ -20,7 +20,6 @@ from quant_platform_kit.events.offsets import rewind
 from quant_platform_kit.events.reading import history
 from quant_platform_kit.services.operate.audit import Operator
 from quant_platform_kit.services.operate.halting import set_halt
-from sqlalchemy import create_engine, text
 from venue_sandbox.servers.forking import Nursery
 from venue_sandbox.servers.kafka import kafka
 from venue_sandbox.servers.launch import Server
@@ -35,7 +34,7 @@ from chaos.killing import Plan
 from chaos.restore.mutants import IN_SERVICES
 from chaos.restore.rows import Row
 from chaos.restore.scripts import MUTANT, Keeping, Unkept, libpq_url
-from chaos.stores import another_database
+from chaos.stores import another_database, empty_database
 
 __all__ = ["STORES", "Venue", "lose_trading", "trading_venue"]
 
@@ -185,11 +184,7 @@ class Venue:
 
     def lose_database(self) -> None:
         """Have an empty database of the same name."""
-        engine = create_engine(self.database.url, isolation_level="AUTOCOMMIT")
-        with engine.connect() as connection:
-            connection.execute(text("DROP DATABASE trading WITH (FORCE)"))
-            connection.execute(text("CREATE DATABASE trading"))
-        engine.dispose()
+        empty_database(self.store)
 
 
 @contextmanager
