@@ -41,7 +41,7 @@ __all__ = ["lose_futures"]
 LOTS = 3000
 PAUSE_SECONDS, POLL_SECONDS = 0.1, 0.5
 """Between two orders, and between two looks."""
-ENDED_SECONDS = 120.0
+ENDED_SECONDS = 90.0
 WHILE_HALTED = 10
 """New orders before anybody has looked."""
 
@@ -145,11 +145,10 @@ async def _drill(folder: Path, seed: int, count: int, mutant: str) -> Row:
         orders = list(wishes(2 * count + WHILE_HALTED, seed, site.venue.look("quotes")))
         async with Engine(broker, places(settings.rabbitmq, PORTFOLIO), seed) as engine:
             desk = _Desk(site, engine, VenueClock(), store)
-            await asyncio.to_thread(site.start, ROLES)
+            await asyncio.to_thread(site.start, ROLES, supervise=True)
             await _until_lost(desk, row, keeping, plan, orders[:count], folder / "backup")
             known = desk.recorded()
-            for role in ROLES:
-                site.stop(role)
+            await asyncio.to_thread(_stop, site)
             empty_database(store)
             assert site.addresses is not None, "it has servers"
             site.addresses = Addresses(store, site.addresses.rabbitmq, other_redis)
@@ -160,9 +159,9 @@ async def _drill(folder: Path, seed: int, count: int, mutant: str) -> Row:
             there = desk.sent()
             await desk.want(orders[:count])  # as an engine does that has lost its place
             await desk.want(orders[count:-WHILE_HALTED])
-            row.unended = await desk.ended()
-            row.settled += desk.settle()
-            row.unended += await desk.ended() + len(desk.unknown())
+            await desk.ended()
+            row.settled += await asyncio.to_thread(desk.settle)
+            row.unended = await desk.ended() + len(desk.unknown())
             row.went_on, row.twice = desk.sent() - there, desk.twice()
             row.notes.append(f"{_keys(other_redis)} keys in a Redis that was empty")
     return row
@@ -186,13 +185,18 @@ async def _until_lost(
 async def _reconcile(desk: _Desk, row: Row, lost: Sequence[str], new: Sequence[Wish]) -> None:
     """Run the services halted, have every other lost order and new ones sent to them, settle, resume."""
     there = desk.sent()
-    await asyncio.to_thread(desk.site.start, ROLES)
+    await asyncio.to_thread(desk.site.start, ROLES, supervise=True)
     again = [wish for wish in desk.wanted if wish.order_id in lost[::2]]
     await desk.want([*again, *new])
     await desk.ended()
     row.while_blocked = desk.sent() - there
-    row.settled = desk.settle()
+    row.settled = await asyncio.to_thread(desk.settle)
     desk.resume()
+
+
+def _stop(site: FuturesSite) -> None:
+    for role in ROLES:
+        site.stop(role)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from typing import Any
 
 __all__ = [
     "ApiError",
+    "denied",
     "ended",
     "error_for",
     "invalid",
@@ -90,6 +91,15 @@ def retained(bucket: str, name: str, until: float) -> ApiError:
         "retentionPolicyNotMet",
         f"Object '{bucket}/{name}' is subject to bucket's retention policy or object retention and cannot be deleted "
         f"or overwritten until {when}",
+    )
+
+
+def denied(who: str, needed: Needed) -> ApiError:
+    """Return the error of somebody who lacks a permission, in the words of Cloud Storage."""
+    whose = who.partition(":")[2] or "Anonymous caller"
+    message = f"{whose} does not have {needed.permission} access to the Google Cloud Storage bucket."
+    return ApiError(
+        403, "forbidden", f"{message} Permission '{needed.permission}' denied on resource (or it may not exist)."
     )
 
 
