@@ -57,14 +57,10 @@ def member(request: web.Request) -> str:
     return f"serviceAccount:{token}" if token.endswith(".gserviceaccount.com") else f"user:{token}"
 
 
-def denied(who: str, needed: Needed) -> ApiError:
+def denied(_who: str, needed: Needed) -> ApiError:
     """Return the error of somebody who lacks a permission."""
-    where = needed.resources[0]
-    return ApiError(
-        403,
-        "PERMISSION_DENIED",
-        f"Permission '{needed.permission}' denied on resource '{where}' (or it may not exist).",
-    )
+    where = f"resource '{needed.resources[0]}' (or it may not exist)"
+    return ApiError(403, "PERMISSION_DENIED", f"Permission '{needed.permission}' denied on {where}.")
 
 
 def enforcing(

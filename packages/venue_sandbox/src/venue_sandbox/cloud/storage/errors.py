@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
 
+from venue_sandbox.cloud.enforcing import Needed
+
 __all__ = [
     "ApiError",
     "denied",
@@ -98,9 +100,8 @@ def denied(who: str, needed: Needed) -> ApiError:
     """Return the error of somebody who lacks a permission, in the words of Cloud Storage."""
     whose = who.partition(":")[2] or "Anonymous caller"
     message = f"{whose} does not have {needed.permission} access to the Google Cloud Storage bucket."
-    return ApiError(
-        403, "forbidden", f"{message} Permission '{needed.permission}' denied on resource (or it may not exist)."
-    )
+    why = f"Permission '{needed.permission}' denied on resource (or it may not exist)."
+    return ApiError(403, "forbidden", f"{message} {why}")
 
 
 def invalid(message: str) -> ApiError:
