@@ -66,12 +66,12 @@ class _Desk:
             if wish.cancel:
                 await self.engine.publish(Queue.CANCEL, request("CANCEL", wish, PORTFOLIO, self.clock.now()))
 
-    async def ended(self) -> int:
-        """Wait until every order has an end, or is UNKNOWN and none is under way; return how many have none."""
+    async def ended(self) -> set[str]:
+        """Wait until every order has an end, or is UNKNOWN and none is under way; return those that have none."""
         until = time.monotonic() + ENDED_SECONDS
         while (left := await asyncio.to_thread(self._without_end)) and time.monotonic() < until:
             await asyncio.sleep(POLL_SECONDS)
-        return len(left)
+        return left
 
     def _without_end(self) -> set[str]:
         history, events = read_evidence(self.store, PORTFOLIO)
@@ -161,7 +161,9 @@ async def _drill(folder: Path, seed: int, count: int, mutant: str) -> Row:
             await desk.want(orders[count:-WHILE_HALTED])
             await desk.ended()
             row.settled += await asyncio.to_thread(desk.settle)
-            row.unended = await desk.ended() + len(desk.unknown())
+            left = await desk.ended() | desk.unknown()
+            row.unended = len(left)
+            row.notes += [f"{name} has no end" for name in sorted(left)]
             row.went_on, row.twice = desk.sent() - there, desk.twice()
             row.notes.append(f"{_keys(other_redis)} keys in a Redis that was empty")
     return row
@@ -178,7 +180,7 @@ async def _until_lost(
     await asyncio.to_thread(keeping.back_up, plan, backup.name)
     await wanting
     if left := await desk.ended():
-        raise AssertionError(f"{left} orders have no end before the loss")
+        raise AssertionError(f"no end before the loss: {sorted(left)}")
     row.after = desk.sent() - row.before
 
 
