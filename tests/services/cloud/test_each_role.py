@@ -239,7 +239,7 @@ except Refused as error:
 
 
 def first_calls(site: Site) -> dict[str, tuple[str, ...]]:
-    """Return a call of bootstrap for each role that it takes: a look, or the making of a bucket, looked at by its name."""
+    """Return a call of bootstrap for each role that it takes: a look, or the making of a bucket."""
     needs = [need for stage in stages(site) for need in stage]
     calls = {need.role: need.reads[0] for need in reversed(needs)}
     bucket = next(need for need in needs if need.role == "roles/storage.admin")
