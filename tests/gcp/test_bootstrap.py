@@ -286,6 +286,29 @@ def test_what_cannot_be_meant_is_one_line_that_names_it(tmp_path: Path) -> None:
     assert [line for line in told if "hunter2" in line] == []
 
 
+def test_no_secret_that_stands_in_the_wrong_place_is_shown(tmp_path: Path) -> None:
+    """Each of them once as a plain setting, and once with its value where the name of a secret has to be."""
+    service = read_variables(EXAMPLE)["services"]["ibkr-example"]
+    names = json.loads((ROOT / "deploy" / "gcp" / "secret-settings.json").read_text())
+    assert len(names) > 10
+    paths: list[str] = []
+    for name in names:
+        for change in ({"settings": {"STRATEGY_PROFILE": "p", name: "canary 7"}}, {"secrets": {name: "canary 7"}}):
+            folder = tmp_path / str(len(paths))
+            folder.mkdir()
+            paths.append(str(variables(folder, services={"ibkr-example": {**service, **change}})))
+    environment = {"PYTHONPATH": str(ROOT / "scripts"), "PATH": os.environ["PATH"]}
+    command = [sys.executable, "-c", EACH_FILE, *paths]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=60)
+    told = done.stdout.splitlines()
+    assert len(told) == len(paths)
+    assert [
+        name for name, line in zip(names, told[::2], strict=True) if f"{name} is a secret; write it" not in line
+    ] == []
+    assert [line for line in told[1::2] if "is something that is not shown" not in line] == []
+    assert "canary" not in done.stdout + done.stderr
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
