@@ -74,12 +74,12 @@ class _Desk:
         return left
 
     def _without_end(self) -> set[str]:
+        """Return the orders of which neither an event nor `order_history` tells an end, or that it is UNKNOWN."""
         history, events = read_evidence(self.store, PORTFOLIO)
         told = {event["order_id"] for event in events if event["status"] in TERMINAL}
-        open_rows = {parent_of(name) for name, row in history.items() if row["status"] not in ("FINISHED", "UNKNOWN")}
-        return (
-            ({wish.order_id for wish in self.wanted} | open_rows) - told - {parent_of(name) for name in self.unknown()}
-        )
+        ended = {parent_of(name) for name, row in history.items() if row["status"] in ("FINISHED", "UNKNOWN")}
+        begun = {parent_of(name) for name, row in history.items() if row["status"] not in ("FINISHED", "UNKNOWN")}
+        return ({wish.order_id for wish in self.wanted} - told - ended) | (begun - told)
 
     def unknown(self) -> set[str]:
         """Return the orders whose end nobody knows, by `order_history`."""
