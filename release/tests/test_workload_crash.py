@@ -100,7 +100,7 @@ def forget(rolled: Rolled) -> None:
 
 
 def test_killed_while_it_goes_back_it_goes_back_and_the_others_stay(rolled: Rolled, release: Release) -> None:
-    """From the call on that gives the new image; before it there is nothing to go back from, and the test above kills."""
+    """From the call on that gives the new image; the calls before it are those of the test above."""
     image, before = image_of(release), len(rolled.cluster.calls())
 
     def begin() -> None:
