@@ -6,10 +6,11 @@ import sqlite3
 
 from aiohttp import web
 
+from venue_sandbox.cloud.accounts import account_name, project_of
 from venue_sandbox.cloud.enforcing import Needed, enforcing
 from venue_sandbox.cloud.policies import Policies
 from venue_sandbox.cloud.project.artifacts import ArtifactsApi
-from venue_sandbox.cloud.project.iam import IamApi, account_name, project_of
+from venue_sandbox.cloud.project.iam import IamApi
 from venue_sandbox.cloud.project.observing import ObservingApi
 from venue_sandbox.cloud.project.shelf import Shelf
 from venue_sandbox.cloud.project.usage import UsageApi

@@ -7,11 +7,12 @@ import re
 
 from aiohttp import web
 
+from venue_sandbox.cloud.accounts import account_name
 from venue_sandbox.cloud.policies import Policies
 from venue_sandbox.cloud.project.shelf import Document, Shelf, checked, listed
 from venue_sandbox.cloud.rest import ApiError, invalid, json_object, put_policy
 
-__all__ = ["IamApi", "account_name", "project_of"]
+__all__ = ["IamApi"]
 
 ACCOUNTS = "/v1/projects/{project}/serviceAccounts"
 ACCOUNT = ACCOUNTS + "/{account:[^/:]+}"
@@ -129,16 +130,6 @@ class IamApi:
             raise ApiError(404, "NOT_FOUND", f"Unknown service account {email}")
         self._shelf.get("account", name)
         return name
-
-
-def project_of(email: str) -> str:
-    """Return the project whose service account an address is."""
-    return email.partition("@")[2].removesuffix(".iam.gserviceaccount.com")
-
-
-def account_name(email: str) -> str:
-    """Return the full name of a service account."""
-    return f"projects/{project_of(email)}/serviceAccounts/{email}"
 
 
 def _parent(request: web.Request) -> str:

@@ -11,9 +11,9 @@ from typing import Any
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
+from venue_sandbox.cloud.accounts import account_name
 from venue_sandbox.cloud.enforcing import Needed, enforcing
 from venue_sandbox.cloud.policies import Policies
-from venue_sandbox.cloud.project.iam import account_name
 from venue_sandbox.cloud.rest import errors_as, json_object, refuse
 from venue_sandbox.cloud.run.board import Board
 from venue_sandbox.cloud.run.errors import denied

@@ -8,9 +8,9 @@ from typing import Any
 
 from aiohttp import web
 
+from venue_sandbox.cloud.accounts import account_name
 from venue_sandbox.cloud.enforcing import Needed, enforcing
 from venue_sandbox.cloud.policies import Policies
-from venue_sandbox.cloud.project.iam import account_name
 from venue_sandbox.cloud.rest import ApiError, document, errors_as, invalid, json_object, page_size, refuse
 from venue_sandbox.cloud.scheduler.board import Board
 from venue_sandbox.cloud.scheduler.errors import denied
