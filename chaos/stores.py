@@ -12,7 +12,7 @@ from sqlalchemy import create_engine, text
 from venue_sandbox.servers.launch import Server
 from venue_sandbox.servers.postgresql import postgresql
 
-__all__ = ["KINDS", "StorePlace", "another_database", "serve"]
+__all__ = ["KINDS", "StorePlace", "another_database", "empty_database", "serve"]
 
 KINDS = ("file", "sqlite", "postgres", "gs")
 
@@ -61,3 +61,13 @@ def another_database(url: str, name: str) -> str:
         connection.execute(text(f"CREATE DATABASE {name}"))
     engine.dispose()
     return f"{url.rpartition('/')[0]}/{name}"
+
+
+def empty_database(url: str) -> None:
+    """Have an empty database in place of another one, whoever is in it."""
+    server, _, name = url.rpartition("/")
+    engine = create_engine(f"{server}/template1", isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE template0"))
+    engine.dispose()

@@ -4,7 +4,8 @@
 #   scripts/backup.sh PLAN FOLDER
 #
 # The bus comes first and ledgers after it: a restored ledger knows at least what the restored bus hands out again.
-# WAIT_SECONDS (default 300) is how long workers that are on an account of a ledger are waited for.
+# WAIT_SECONDS (default 300) is how long workers that are on an account of a ledger are waited for. EMPTY=yes keeps stores
+# that hold nothing yet; without it one is taken for a mistake of its address.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -15,6 +16,9 @@ source "$here/keeping/plan.sh"
 plan=$1 folder=${2%"${2##*[!/]}"}
 [[ $folder && $folder != -* ]] || complain "folder '$2'; write the path of a new one"
 [[ ${WAIT_SECONDS:-300} =~ ^[0-9]+$ ]] || complain "WAIT_SECONDS is '$WAIT_SECONDS'; write a whole number of seconds"
+[[ ${EMPTY:-no} =~ ^(yes|no)$ ]] || complain "EMPTY is '$EMPTY'; write yes or no"
+empty=()
+[[ ${EMPTY:-no} == no ]] || empty=(--empty)
 unfinished=$folder.unfinished
 read_plan "$plan"
 [[ ! -e $folder ]] || complain "$folder is there already; name another folder"
@@ -31,12 +35,12 @@ back_up() {
     local kind=$1 name=$2 address=$3 second=${4-} out=$unfinished/$1-$2
     echo "== $kind $name"
     case $kind in
-        bus) event-trading bus export --config "$address" --out "$out.jsonl.gz" ;;
+        bus) event-trading bus export --config "$address" --out "$out.jsonl.gz" "${empty[@]}" ;;
         database) pg_dump --dbname="$address" --format=custom --no-owner --no-acl --file="$out.dump" ;;
         ledger) quant ledger export --store "$address" --reports "$second" --out "$out.jsonl.gz" \
-            --wait "${WAIT_SECONDS:-300}" ;;
+            --wait "${WAIT_SECONDS:-300}" "${empty[@]}" ;;
         archive)
-            quant objects copy "$address" "${second:-$out}"
+            quant objects copy "$address" "${second:-$out}" "${empty[@]}"
             [[ ! $second ]] || echo "$second" >"$out.place"
             ;;
     esac

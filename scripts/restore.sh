@@ -5,7 +5,8 @@
 #
 # PLAN names the stores to restore and where they are now: kinds and names are those of the backup's plan. The backup is
 # checked before anything is written, and a store that is not empty is refused. Services stay stopped until it has ended. A
-# database appears whole, with its halt, or not at all; its account has to be allowed to make databases.
+# database appears whole, with its halt, or not at all; its account has to be allowed to make databases. A bus is restored
+# only where its ledger is halted.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -57,7 +58,7 @@ restore_database() {
         complain "createdb failed; where database $new is left of a restore that did not end, look at it and drop it"
     pg_restore --dbname="$beside_it" --exit-on-error --no-owner --no-acl --single-transaction "$file"
     if [[ $(ask "$beside_it" "SELECT count(*) FROM pg_class WHERE relname = 'versioned_objects' AND relkind = 'r'") != 0 ]]; then
-        quant halt all --store "$(store_url "$beside_it")" --reason "$reason: reconcile first"
+        quant halt all --empty --store "$(store_url "$beside_it")" --reason "$reason: reconcile first"
         halted=$((halted + 1))
     fi
     require_empty_database "$address"
@@ -90,7 +91,7 @@ for store in "${stores[@]}"; do
         complain "$folder/SHA256SUMS does not name ${file##*/}: it was cut; take another backup"
     [[ ${words[0]} != database ]] || require_empty_database "${words[2]}"
 done
-for kind in database ledger archive bus; do
+for kind in database ledger bus archive; do
     for store in "${stores[@]}"; do
         [[ ${store%% *} == "$kind" ]] || continue
         read -ra words <<<"$store"
@@ -101,5 +102,5 @@ echo "restored: ${#stores[@]} stores"
 if ((halted)); then
     echo "halted: $halted of them: reconcile, then quant resume all --reason TEXT --store URL"
 else
-    echo "nothing was halted, as no ledger was restored: a ledger that stands goes on as it was"
+    echo "nothing was halted, as no ledger was restored: one that stands is as it was"
 fi

@@ -103,4 +103,4 @@ def test_a_backup_that_did_not_end_says_what_is_left(archive: Path, tmp_path: Pa
     done = run("backup.sh", archive, tmp_path / "backup")
     assert done.returncode == 1
     left = f"backup.sh: this backup did not end: look at {tmp_path}/backup.unfinished, remove it, and begin again"
-    assert done.stderr.splitlines() == ["quant: the place holds nothing; check its address", left]
+    assert done.stderr.splitlines() == ["quant: the place holds nothing; check its address, or add --empty", left]

@@ -16,6 +16,7 @@ from quant_platform_kit.domain.boundaries import Boundary
 
 from chaos.arguments import positive
 from chaos.restore.daily import lose_daily
+from chaos.restore.futures import lose_futures
 from chaos.restore.mutants import FAULTS, IN_SERVICES
 from chaos.restore.node_loss import CASES, Found, lose_nodes, node_table
 from chaos.restore.rows import Row, table
@@ -23,8 +24,8 @@ from chaos.restore.trading import STORES, lose_trading
 from chaos.stores import KINDS
 
 T = TypeVar("T")
-ALL_TOGETHER = "all"
-DRILLS = (*(f"ledger-{kind}" for kind in KINDS), *STORES, ALL_TOGETHER, "node-loss")
+ALL_TOGETHER, FUTURES = "all", "futures"
+DRILLS = (*(f"ledger-{kind}" for kind in KINDS), *STORES, ALL_TOGETHER, FUTURES, "node-loss")
 FEW = tuple(Boundary)[5:14:2]
 """Where runs stand in a bucket, which takes one write of an object a second."""
 
@@ -39,7 +40,7 @@ def main() -> int:
     """Run the drills that the command line asks for."""
     parser = argparse.ArgumentParser(prog="chaos.restore", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--drill", choices=DRILLS, action="append", help="which one, several times; default: all")
-    parser.add_argument("--commands", type=positive, default=120, help="quotes before the loss (%(default)s)")
+    parser.add_argument("--commands", type=positive, default=120, help="quotes or orders before the loss (%(default)s)")
     parser.add_argument("--open", type=positive, default=500, help="commands open at a node's loss (%(default)s)")
     parser.add_argument("--seed", type=positive, default=5)
     parser.add_argument("--mutant", choices=(*FAULTS, "all"), default="")
@@ -83,6 +84,8 @@ def _restored(name: str, commands: int, seed: int) -> Row:
         kind = name.removeprefix("ledger-")
         boundaries = FEW if kind == "gs" else tuple(Boundary)
         return _in_a_folder(lambda folder: lose_daily(kind, folder, seed, boundaries=boundaries))
+    if name == FUTURES:
+        return _in_a_folder(lambda folder: lose_futures(folder, seed, commands))
     lost = STORES if name == ALL_TOGETHER else (name,)
     return _in_a_folder(lambda folder: lose_trading(lost, folder, seed, commands))
 

@@ -2,8 +2,8 @@
 
 import json
 import time
-from collections.abc import Callable, Collection, Generator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,6 @@ from quant_platform_kit.events.offsets import rewind
 from quant_platform_kit.events.reading import history
 from quant_platform_kit.services.operate.audit import Operator
 from quant_platform_kit.services.operate.halting import set_halt
-from sqlalchemy import create_engine, text
 from venue_sandbox.servers.forking import Nursery
 from venue_sandbox.servers.kafka import kafka
 from venue_sandbox.servers.launch import Server
@@ -34,8 +33,8 @@ from chaos.events.worker import PLAN
 from chaos.killing import Plan
 from chaos.restore.mutants import IN_SERVICES
 from chaos.restore.rows import Row
-from chaos.restore.scripts import MUTANT, Keeping, libpq_url
-from chaos.stores import another_database
+from chaos.restore.scripts import MUTANT, Keeping, Unkept, libpq_url
+from chaos.stores import another_database, empty_database
 
 __all__ = ["STORES", "Venue", "lose_trading", "trading_venue"]
 
@@ -185,11 +184,7 @@ class Venue:
 
     def lose_database(self) -> None:
         """Have an empty database of the same name."""
-        engine = create_engine(self.database.url, isolation_level="AUTOCOMMIT")
-        with engine.connect() as connection:
-            connection.execute(text("DROP DATABASE trading WITH (FORCE)"))
-            connection.execute(text("CREATE DATABASE trading"))
-        engine.dispose()
+        empty_database(self.store)
 
 
 @contextmanager
@@ -233,7 +228,10 @@ def lose_trading(lost: Collection[str], folder: Path, seed: int, count: int, mut
             config = folder / "restored.yaml"
             config.write_text(_with_bus(folder / "site-1" / "config.yaml", venue.bus), encoding="utf-8")
             plan["bus"] = ("bus", "trading", str(config))
-        keeping.restore(backup, [plan[name] for name in STORES if name in lost])
+        restored = [plan[name] for name in STORES if name in lost]
+        if "bus" in lost and "database" not in lost:
+            _halt_first(venue, keeping, backup, restored)
+        keeping.restore(backup, restored)
         row.lost = _lost(venue, lost, board, archived)
         if "bus" in lost:
             venue.archive = folder / "archive-of-the-restored-bus"
@@ -251,6 +249,14 @@ def lose_trading(lost: Collection[str], folder: Path, seed: int, count: int, mut
         row.unended += len(venue.board().open)
         row.twice = venue.twice()
         return row
+
+
+def _halt_first(venue: Venue, keeping: Keeping, backup: Path, plan: Sequence[Sequence[str]]) -> None:
+    """Halt the ledger that stands, once the restore has refused to go by it as it is."""
+    with suppress(Unkept):
+        keeping.restore(backup, plan)
+        raise AssertionError("a bus was restored beside a ledger that is not halted")
+    set_halt(Operator(open_store(venue.store), SystemClock(), "drill"), "all", "the bus is restored", on=True)
 
 
 def _lose(venue: Venue, lost: Collection[str]) -> None:
@@ -277,9 +283,6 @@ def _lost(venue: Venue, lost: Collection[str], before: Board, archived: int) -> 
 def _reconcile(venue: Venue, lost: Collection[str], row: Row, there: int) -> None:
     """Run the restored services halted, let all that was signed run out, have what was lost read again, resume."""
     trades = {"database", "bus"} & set(lost)
-    if trades and "database" not in lost:  # the ledger stands, and nobody has halted it
-        operator = Operator(open_store(venue.store), SystemClock(), "drill")
-        set_halt(operator, "all", "the bus was restored", on=True)
     with venue.services(*ROLES):
         if trades:
             venue.ask(10)

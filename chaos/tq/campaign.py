@@ -36,7 +36,7 @@ from chaos.tq.orders import HOLDINGS, SYMBOLS, Wish, closing, request, wishes
 from chaos.tq.worker import IN_A_SEND, SeriesPlan
 from chaos.trouble import Weights
 
-__all__ = ["CHANCES", "WEIGHTS", "Campaign", "Outcome"]
+__all__ = ["CHANCES", "PORTFOLIO", "USER", "WEIGHTS", "Campaign", "Outcome", "VenueClock", "site_at"]
 
 WORKER = "chaos.tq.worker"
 PORTFOLIO = "DUSBX-chaos"
@@ -157,34 +157,12 @@ class Campaign:
                 "rabbitmq": running.enter_context(rabbitmq()),
                 "redis": running.enter_context(redis()),
             }
-            venue = running.enter_context(
-                TqStand(folder, ("--clock", OPENS.isoformat(), "--seed", str(self.seed), *WORDS))
-            )
-            os.environ.update(venue.environment)  # noqa: TID251 - what is forked loads the client library with it
-            nursery = running.enter_context(Nursery([WORKER]))
-            Server.spawn = nursery.spawn
             addresses = Addresses(servers["postgresql"].url, servers["rabbitmq"].url, servers["redis"].url)
-            site = FuturesSite(
-                folder / "site",
-                venue,
-                addresses,
-                PORTFOLIO,
-                changes=SETTINGS,
-                module=WORKER,
-                variables=self._variables(folder),
-            )
-            with site:
+            with site_at(folder, addresses, self.seed, self.chances, self.mutant) as site:
                 yield site, servers, folder
 
-    def _variables(self, folder: Path) -> dict[str, str]:
-        hits, quiet, series = (str(folder / name) for name in ("hits", "quiet", "series"))
-        plan = SeriesPlan(seed=self.seed, chances=dict(self.chances), hits=hits, quiet=quiet, series=series)
-        path = folder / "plan.json"
-        plan.write(path)
-        return {"TQ_CHAOS_PLAN": str(path), "TQ_MUTANT": self.mutant}
-
     async def _run(self, site: FuturesSite, servers: Mapping[str, Running], folder: Path) -> Outcome:
-        begun, clock = time.monotonic(), _VenueClock()
+        begun, clock = time.monotonic(), VenueClock()
         site.write_config()
         for symbol in SYMBOLS:
             site.venue.do("positions", user=USER, symbol=symbol, **dict.fromkeys(HOLDINGS, self.lots))
@@ -248,7 +226,7 @@ class Campaign:
         seconds = time.monotonic() - begun
         return Outcome(judge(wanted, evidence), kills, in_a_send, trouble.done, exits, ends, seconds, quiet)
 
-    async def _publish(self, engine: Engine, wanted: list[Wish], clock: "_VenueClock") -> list[Wish]:
+    async def _publish(self, engine: Engine, wanted: list[Wish], clock: "VenueClock") -> list[Wish]:
         """Submit orders in bursts, some twice, some cancelled before they come; return those to cancel later."""
         later: list[Wish] = []
         for begin in range(0, len(wanted), BURST):
@@ -265,7 +243,7 @@ class Campaign:
             self.say(f"{begin + BURST} of {len(wanted)} orders published", flush=True)
         return later
 
-    async def _cancel(self, engine: Engine, wanted: list[Wish], clock: "_VenueClock") -> None:
+    async def _cancel(self, engine: Engine, wanted: list[Wish], clock: "VenueClock") -> None:
         for wish in wanted:
             await engine.publish(Queue.CANCEL, request("CANCEL", wish, PORTFOLIO, clock.now()))
 
@@ -282,7 +260,7 @@ class Campaign:
             await asyncio.sleep(SETTLE_SECONDS)
 
     async def _roll(
-        self, site: FuturesSite, trouble: Trouble, traded: Counter[str], resting: set[str], clock: "_VenueClock"
+        self, site: FuturesSite, trouble: Trouble, traded: Counter[str], resting: set[str], clock: "VenueClock"
     ) -> None:
         """End the trading day in the middle of everything: what trades until then is counted first."""
         trouble.calm.set()
@@ -318,12 +296,32 @@ class Campaign:
         return False
 
 
+@contextmanager
+def site_at(
+    folder: Path, addresses: Addresses, seed: int, chances: Mapping[str, float], mutant: str = ""
+) -> Generator[FuturesSite]:
+    """Run a venue, and yield the services at it and at servers; none of them is started yet."""
+    with ExitStack() as running:
+        venue = running.enter_context(TqStand(folder, ("--clock", OPENS.isoformat(), "--seed", str(seed), *WORDS)))
+        os.environ.update(venue.environment)  # noqa: TID251 - what is forked loads the client library with it
+        nursery = running.enter_context(Nursery([WORKER]))
+        spawned, Server.spawn = Server.spawn, nursery.spawn
+        running.callback(lambda: setattr(Server, "spawn", spawned))
+        hits, quiet, series = (str(folder / name) for name in ("hits", "quiet", "series"))
+        plan = folder / "plan.json"
+        SeriesPlan(seed=seed, chances=dict(chances), hits=hits, quiet=quiet, series=series).write(plan)
+        variables = {"TQ_CHAOS_PLAN": str(plan), "TQ_MUTANT": mutant}
+        own = folder / "site"
+        site = FuturesSite(own, venue, addresses, PORTFOLIO, changes=SETTINGS, module=WORKER, variables=variables)
+        yield running.enter_context(site)
+
+
 def _refusals(site: FuturesSite) -> list[str]:
     """Return what the exchange said of orders of this day that it refused."""
     return [order["last_msg"] for order in site.venue.look("orders", USER) if order.get("is_error")]
 
 
-class _VenueClock:
+class VenueClock:
     """The time at the venue."""
 
     def __init__(self) -> None:

@@ -16,7 +16,7 @@ from quant_release.run.opening import Release, read_release
 from quant_release.steps.machine import Boundary, Reached, advance, in_turn
 from quant_release.steps.table import Scope, Stage, rows_of
 from quant_release.testing.crashing import kill_once_at_each
-from quant_release.testing.rolled import BEFORE, NAMES, PLACES, Rolled
+from quant_release.testing.rolled import BEFORE, PLACES, Rolled
 
 pytestmark = pytest.mark.services
 _FORK = multiprocessing.get_context("fork")
@@ -71,10 +71,12 @@ def to_the_end(go_on: Callable[[], int]) -> int:
 def test_killed_at_every_boundary_every_workload_is_rolled_once(
     rolled: Rolled, release: Release, tmp_path: Path, at: set[Boundary]
 ) -> None:
+    """Two workloads have all boundaries of one, and those between one and the next."""
     seen = tmp_path / "seen"
-    killed = to_the_end(lambda: rolled_on(release, kill_once_at_each(seen, at)))
-    assert killed == len(seen.read_text().splitlines()) == len(at) * len(rows_of(Scope.WORKLOAD)) * len(NAMES)
-    assert [rolled.cluster.given()[name] for name in PLACES] == [[image_of(release)]] * 3
+    killed = to_the_end(lambda: rolled_on(release, kill_once_at_each(seen, at), names=2))
+    assert killed == len(seen.read_text().splitlines()) == len(at) * len(rows_of(Scope.WORKLOAD)) * 2
+    image = image_of(release)
+    assert [rolled.cluster.given()[name] for name in PLACES] == [[image], [image], []]
 
 
 def test_killed_around_every_call_to_the_cluster_a_workload_is_rolled_once(rolled: Rolled, release: Release) -> None:
@@ -98,11 +100,21 @@ def forget(rolled: Rolled) -> None:
 
 
 def test_killed_while_it_goes_back_it_goes_back_and_the_others_stay(rolled: Rolled, release: Release) -> None:
-    image = image_of(release)
-    for call in range(1, 40):
+    """From the call on that gives the new image; the calls before it are those of the test above."""
+    image, before = image_of(release), len(rolled.cluster.calls())
+
+    def begin() -> None:
         rolled.fresh()
         forget(rolled)
         rolled.cluster.edit(PLACES[0], broken=[image.partition("@")[2]])
+
+    begin()
+    assert rolled_on(release, names=2) == 1
+    calls = rolled.cluster.calls()[before:]
+    given = [number for number, line in enumerate(calls, 1) if " set image " in line]
+    assert len(given) == 2
+    for call in range(given[0], 40):
+        begin()
         rolled.cluster.fail(call, "kill-after")
         if rolled_on(release, names=2) == 1:
             break
@@ -111,3 +123,4 @@ def test_killed_while_it_goes_back_it_goes_back_and_the_others_stay(rolled: Roll
         assert [rolled.cluster.given()[name] for name in PLACES[1:]] == [[], []]
     else:
         raise AssertionError("no call was the last")
+    assert call > given[1]

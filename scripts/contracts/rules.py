@@ -197,7 +197,7 @@ def _rooms_of_the_tools(tree: Checkout) -> Iterator[Rule]:
     yield _layers(tree, SANDBOX, ("cli",), ("demo",), ("stands",), ("cloud", "venues"), ("exchange",), ("servers",))
     for room, *shared in (
         ("venues", ("http",)),
-        ("cloud", ("values",), ("database", "rest"), ("policies",)),
+        ("cloud", ("enforcing",), ("values",), ("database", "rest"), ("policies",), ("accounts", "roles")),
         (
             "stands",
             ("futures", "futures_memory", "futures_rows", "near"),

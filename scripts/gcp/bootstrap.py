@@ -77,12 +77,12 @@ def _print(site: Site) -> int:
 
 def _check(site: Site) -> int:
     gcloud, left = Gcloud(site.project), 0
-    for stage in stages(site):
+    for number, stage in enumerate(stages(site)):
         for need, calls in _left(gcloud, stage):
             for call in calls:
                 print(f"{need.name}: {call.what or line(call.words)}")
             left += len(calls)
-        if left and stage == stages(site)[0]:
+        if left and number == 0:
             print("nothing else can be asked for before the APIs are enabled")
             break
     return 1 if _say_waiting(site) or left else 0

@@ -18,6 +18,13 @@ from .terraform import read_variables
 
 SCRIPT = ROOT / "scripts" / "gcp" / "bootstrap.sh"
 EXAMPLE = ROOT / "infra" / "terraform" / "gcp" / "example.tfvars.json"
+APIS = tuple(
+    f"{name}.googleapis.com"
+    for name in (
+        *("artifactregistry", "billingbudgets", "cloudresourcemanager", "cloudscheduler", "iam", "iamcredentials"),
+        *("logging", "monitoring", "run", "secretmanager", "serviceusage", "storage"),
+    )
+)
 DENIED = "ERROR: (gcloud.{}) PERMISSION_DENIED: Permission denied on resource project ours."
 DOUBLE = """#!/bin/sh
 here=${0%/*}
@@ -27,6 +34,7 @@ if [ -e "$here/refused" ]; then
     case "$*" in "$(head -n 1 "$here/refused")"*) tail -n 1 "$here/refused" >&2; exit 1 ;; esac
 fi
 case "$*" in
+    "services list"*json) if [ -e "$here/enabled" ]; then cat "$here/enabled"; else echo "[]"; fi ;;
     *" describe "*json) echo "ERROR: NOT_FOUND" >&2; exit 1 ;;
     *" list"*json) echo "[]" ;;
     *json) echo "{}" ;;
@@ -51,6 +59,10 @@ class Double:
 
     def refuse(self, beginning: str, said: str) -> None:
         (self.folder / "refused").write_text(f"{beginning}\n{said}")
+
+    def enable_apis(self) -> None:
+        """Have all APIs that a project takes, and nothing else."""
+        (self.folder / "enabled").write_text(json.dumps([{"config": {"name": name}} for name in APIS]))
 
     def calls(self) -> list[str]:
         path = self.folder / "calls"
@@ -95,6 +107,54 @@ def test_without_an_image_everything_else_is_made_and_one_line_says_what_comes_f
     assert "ibkr-example has no image: run `release apply BUNDLE` with a bundle that ends at images" in last
     assert [words for words in double.writes() if words.startswith(("run ", "scheduler "))] == []
     assert any(words.startswith("storage buckets create gs://example-project-ledger") for words in double.writes())
+
+
+def test_a_check_of_an_empty_project_asks_for_the_apis_alone(double: Double, tmp_path: Path) -> None:
+    done = double.run(variables(tmp_path), "--check")
+    assert (done.returncode, done.stderr) == (1, "")
+    assert double.calls() == ["services list --enabled --project example-project --format json"]
+    first, last = done.stdout.splitlines()
+    assert first.startswith("APIs: gcloud services enable artifactregistry.googleapis.com ")
+    assert last == "nothing else can be asked for before the APIs are enabled"
+
+
+def test_a_check_says_what_a_run_would_make_and_writes_nothing(double: Double, tmp_path: Path) -> None:
+    double.enable_apis()
+    path = variables(tmp_path)
+    done = double.run(path, "--check")
+    assert (done.returncode, done.stderr) == (1, "")
+    assert double.writes() == []
+    reads = [call for call in double.calls() if call.endswith(" --format json")]
+    assert len(reads) == len(double.calls()) > 10
+    said = [line.partition(": ")[::2] for line in done.stdout.splitlines()]
+    assert {name for name, _ in said} >= {"service accounts", "secrets", "repository services", "service ibkr-example"}
+    made = set(double.run(path).stdout.splitlines())
+    commands = [what for _, what in said if what.startswith("gcloud ")]
+    assert set(commands) <= made
+    assert len(said) == len(made), (said, made)
+
+
+def test_a_check_that_may_not_look_says_who_lacks_what_and_writes_nothing(double: Double, tmp_path: Path) -> None:
+    double.enable_apis()
+    double.refuse("secrets list", DENIED.format("secrets.list"))
+    done = double.run(variables(tmp_path), "--check")
+    assert (done.returncode, double.writes()) == (1, [])
+    (line,) = done.stderr.splitlines()
+    assert "ana@example.com may not call: gcloud secrets list" in line
+    assert "it lacks roles/secretmanager.admin" in line
+
+
+def test_a_check_without_an_image_says_so_and_ends_with_1(double: Double, tmp_path: Path) -> None:
+    double.enable_apis()
+    service = {**read_variables(EXAMPLE)["services"]["ibkr-example"], "image": None}
+    done = double.run(variables(tmp_path, services={"ibkr-example": service}), "--check")
+    assert (done.returncode, double.writes()) == (1, [])
+    assert "ibkr-example has no image" in done.stderr
+
+
+def test_a_check_and_a_dry_run_at_once_are_wrong_usage(double: Double, tmp_path: Path) -> None:
+    done = double.run(variables(tmp_path), "--check", "--dry-run")
+    assert (done.returncode, double.calls()) == (2, [])
 
 
 ROLES = {
@@ -224,6 +284,29 @@ def test_what_cannot_be_meant_is_one_line_that_names_it(tmp_path: Path) -> None:
     assert len(told) == len(cases) + 1
     assert [(said, line) for (_, said), line in zip(cases, told, strict=False) if said not in line] == []
     assert [line for line in told if "hunter2" in line] == []
+
+
+def test_no_secret_that_stands_in_the_wrong_place_is_shown(tmp_path: Path) -> None:
+    """Each of them once as a plain setting, and once with its value where the name of a secret has to be."""
+    service = read_variables(EXAMPLE)["services"]["ibkr-example"]
+    names = json.loads((ROOT / "deploy" / "gcp" / "secret-settings.json").read_text())
+    assert len(names) > 10
+    paths: list[str] = []
+    for name in names:
+        for change in ({"settings": {"STRATEGY_PROFILE": "p", name: "canary 7"}}, {"secrets": {name: "canary 7"}}):
+            folder = tmp_path / str(len(paths))
+            folder.mkdir()
+            paths.append(str(variables(folder, services={"ibkr-example": {**service, **change}})))
+    environment = {"PYTHONPATH": str(ROOT / "scripts"), "PATH": os.environ["PATH"]}
+    command = [sys.executable, "-c", EACH_FILE, *paths]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=60)
+    told = done.stdout.splitlines()
+    assert len(told) == len(paths)
+    assert [
+        name for name, line in zip(names, told[::2], strict=True) if f"{name} is a secret; write it" not in line
+    ] == []
+    assert [line for line in told[1::2] if "is something that is not shown" not in line] == []
+    assert "canary" not in done.stdout + done.stderr
 
 
 @pytest.mark.parametrize(

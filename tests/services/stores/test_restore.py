@@ -6,10 +6,21 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from confluent_kafka.admin import AdminClient
+from event_trading_app.cli.bus import ONLY_IN_THE_ARCHIVE
+from event_trading_app.topics import declared
+from quant_platform_kit.adapters.clock import SystemClock
+from quant_platform_kit.adapters.stores import open_store
+from quant_platform_kit.events.bus import Settings
+from quant_platform_kit.events.topics import declare
+from quant_platform_kit.services.operate.audit import Operator
+from quant_platform_kit.services.operate.halting import set_halt
+from quant_platform_kit.services.operate.switches import halts
 from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.engine import URL
 from sqlalchemy.pool import NullPool
@@ -69,10 +80,11 @@ class Site:
         )
         return plan
 
-    def run(self, script: str, *words: Path) -> subprocess.CompletedProcess[str]:
+    def run(self, script: str, *words: Path, **variables: str) -> subprocess.CompletedProcess[str]:
         programs = max(Path("/usr/lib/postgresql").glob("*/bin"), default=Path())
         path = os.pathsep.join((str(Path(sys.executable).parent), str(programs), os.environ["PATH"]))
         environment = {**os.environ, "PATH": path, "PGPASSWORD": self.address.password or "", "LOGNAME": "drill"}
+        environment |= variables
         command = [str(ROOT / "scripts" / script), *map(str, words)]
         return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
@@ -112,4 +124,90 @@ def test_a_database_comes_back_whole_and_halted_and_never_over_another_one(site:
     finally:
         with site.engine.connect() as connection:
             for name in ("old", "full", "new"):
+                connection.execute(text(f'DROP DATABASE IF EXISTS "{site.name}_{name}" WITH (FORCE)'))
+
+
+class Bus:
+    """Topics of this test's own, and the settings that name them with a ledger."""
+
+    def __init__(self, url: str, folder: Path) -> None:
+        self.url, self.admin, self.namespace = url, AdminClient({"bootstrap.servers": url}), f"t{uuid4().hex[:10]}."
+        self.ledger = f"file://{folder}/ledger-of-the-bus"
+        self.config = folder / "config.yaml"
+        settings = {"kafka_url": url, "account": "dusbx.near", "namespace": self.namespace, "store_url": self.ledger}
+        self.config.write_text(json.dumps(settings))
+
+    def topics(self) -> list[str]:
+        return [name for name in self.admin.list_topics(timeout=10).topics if name.startswith(self.namespace)]
+
+    def make(self) -> None:
+        declare(Settings(self.url), declared(3, self.namespace))
+
+    def lose(self) -> None:
+        for future in self.admin.delete_topics(self.topics()).values():
+            future.result()
+        until = time.monotonic() + 20
+        while self.topics() and time.monotonic() < until:
+            time.sleep(0.1)
+
+    def halt(self) -> None:
+        set_halt(Operator(open_store(self.ledger), SystemClock(), "drill"), "all", "the bus was lost", on=True)
+
+
+@pytest.fixture
+def bus(kafka_url: str, tmp_path: Path) -> Bus:
+    return Bus(kafka_url, tmp_path)
+
+
+def test_a_bus_alone_comes_back_only_where_the_ledger_is_halted(site: Site, bus: Bus) -> None:
+    bus.make()
+    plan, backup = site.folder / "bus.plan", site.folder / "backup"
+    plan.write_text(f"bus trading {bus.config}\n")
+    assert site.run("backup.sh", plan, backup).returncode == 0
+    bus.lose()
+    refused = site.run("restore.sh", backup, plan)
+    assert (refused.returncode, bus.topics()) == (1, []), refused.stdout + refused.stderr
+    assert "the ledger does not halt account dusbx.near" in " ".join(refused.stderr.split())
+    operator = Operator(open_store(bus.ledger), SystemClock(), "drill")
+    set_halt(operator, "release-event-trading", "a release lifts it by itself", on=True)
+    assert site.run("restore.sh", backup, plan).returncode == 1
+    bus.halt()
+    restored = site.run("restore.sh", backup, plan)
+    assert restored.returncode == 0, restored.stdout + restored.stderr
+    assert bus.topics()
+
+
+def test_stores_of_every_sort_that_hold_nothing_yet_go_out_and_in_again(site: Site, bus: Bus) -> None:
+    """A ledger table without rows, topics without messages, a ledger and an archive without objects."""
+    folder = site.folder
+    (folder / "archive").mkdir()
+    with site.engine.connect() as connection:
+        connection.execute(text(f'CREATE DATABASE "{site.name}_old"'))
+    try:
+        open_store(site.address.set(database=f"{site.name}_old").render_as_string(hide_password=False)).keys("")
+        bus.make()
+        only_in_the_archive = {bus.namespace + name for name in ONLY_IN_THE_ARCHIVE}
+        before = set(bus.topics()) - only_in_the_archive
+        stores = {"old": ("ledger", "archive"), "new": ("ledger-again", "archive-again")}
+        for name, (ledger, archive) in stores.items():
+            with site.plan(name).open("a") as plan:
+                plan.write(f"bus trading {bus.config}\narchive a {folder}/{archive}\n")
+                plan.write(f"ledger daily file://{folder}/{ledger} file://{folder}/{ledger}-reports\n")
+        refused = site.run("backup.sh", folder / "old.plan", folder / "refused")
+        assert refused.returncode == 1
+        assert "holds nothing; check its address, or add --empty" in " ".join(refused.stderr.split())
+        kept = site.run("backup.sh", folder / "old.plan", folder / "backup", EMPTY="yes")
+        assert kept.returncode == 0, kept.stdout + kept.stderr
+        bus.lose()
+        bus.halt()
+        restored = site.run("restore.sh", folder / "backup", folder / "new.plan")
+        assert restored.returncode == 0, restored.stdout + restored.stderr
+        assert set(bus.topics()) == before
+        assert list((folder / "archive-again").glob("*")) == []
+        new = site.address.set(database=f"{site.name}_new").render_as_string(hide_password=False)
+        for url in (new, f"file://{folder}/ledger-again"):
+            assert halts(open_store(url)).on() == {"all"}
+    finally:
+        with site.engine.connect() as connection:
+            for name in ("old", "new"):
                 connection.execute(text(f'DROP DATABASE IF EXISTS "{site.name}_{name}" WITH (FORCE)'))

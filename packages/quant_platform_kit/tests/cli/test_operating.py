@@ -201,6 +201,29 @@ COMMANDS = {
 }
 
 
+def test_where_no_place_is_named_it_is_that_of_the_environment(
+    quant: Quant, book: Path, account: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that an address with a password is a word of no process."""
+    store, reports = (f"{book.as_uri()}/{name}" for name in ("store", "reports"))
+    named = quant("status", "--store", store, "--reports", reports, "--account", account, "--json")
+    monkeypatch.setenv("STORE_URL", store)
+    monkeypatch.setenv("REPORT_STORE_URL", reports)
+    assert quant("status", "--account", account, "--json") == named
+    monkeypatch.setenv("STORE_URL", "file:///nowhere")
+    assert quant("audit", "--store", store, "--json").code == 0, "an address that is given counts alone"
+    assert quant("audit", "--book", book, "--json").code == 0, "and so does a book"
+    assert_refused(quant("status", "--store", store), "the run reports are needed", code=2)
+
+
+def test_a_store_that_holds_nothing_is_halted_only_where_that_is_said_to_be_right(quant: Quant, tmp_path: Path) -> None:
+    new = ("--store", (tmp_path / "new").as_uri(), "--reason", "before its first run")
+    assert_refused(quant("halt", "all", *new), "the store has no account; check its address")
+    assert not (tmp_path / "new").exists()
+    assert quant("halt", "all", "--empty", *new, "--json").document["changed"] is True
+    assert quant("resume", "all", *new, "--json").document["still_halted"] == []
+
+
 @pytest.mark.parametrize("command", COMMANDS.values(), ids=COMMANDS)
 @pytest.mark.parametrize(
     ("place", "words"),

@@ -126,4 +126,4 @@ def _traffic(state: ServiceState, kind: str, place: str) -> str:
 def _curl(state: ServiceState) -> str:
     account, audience = state.service.service_account, state.service.audience
     token = f"gcloud auth print-identity-token --impersonate-service-account={account} --audiences={audience}"
-    return f'curl -H "Authorization: Bearer $({token} --include-email)"'
+    return f'curl -H @<(echo "Authorization: Bearer $({token} --include-email)")'  # the token is no word of a process

@@ -137,6 +137,10 @@ def test_from_an_empty_project_to_a_service_that_trades(project: Project) -> Non
     first = bootstrap(project.environment, project.variables(image))
     assert first.returncode == 0, first.stderr
     emulators.forget()
+    checked = bootstrap(project.environment, "--check", project.variables(image))
+    assert (checked.returncode, checked.stdout, checked.stderr, emulators.written()) == (0, "", "", {})
+    assert emulators.counted(), "it has looked"
+    emulators.forget()
     again = bootstrap(project.environment, project.variables(image))
     assert (again.returncode, again.stdout, emulators.written()) == (0, "", {}), again.stderr
     assert again.stderr.startswith("0 calls changed something")

@@ -9,10 +9,12 @@ import typer
 from quant_platform_kit.adapters.clock import SystemClock
 from quant_platform_kit.adapters.command_line import print_json, say
 from quant_platform_kit.adapters.compressed_lines import read_lines, write_lines
-from quant_platform_kit.domain.errors import InvalidInput
+from quant_platform_kit.adapters.stores import open_store
+from quant_platform_kit.domain.errors import InvalidInput, Refused
 from quant_platform_kit.events.offsets import rewind
 from quant_platform_kit.events.topic_backup import KeptTopics, check_topics, restore_topics, topic_lines
 from quant_platform_kit.events.topics import Topic as Declared
+from quant_platform_kit.services.operate.switches import halts, scopes_of
 
 from event_trading_app.cli.options import AsJson, Config, settings_of
 from event_trading_app.names import Service, Topic
@@ -31,6 +33,7 @@ app = typer.Typer(no_args_is_help=True, help="Keep the topics that matter, bring
 def export_topics(
     out: Annotated[Path, typer.Option(metavar="FILE.jsonl.gz", help="The backup; it must not exist yet.")],
     every: Annotated[bool, typer.Option("--all", help="Raw quotes and demands too, which the archive has.")] = False,
+    empty: Annotated[bool, typer.Option("--empty", help="A bus that has none of the topics is no mistake.")] = False,
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
@@ -38,7 +41,7 @@ def export_topics(
     settings = settings_of(config)
     names = [topic.name for topic in _kept(settings, every=every)]
     groups = [settings.namespace + service.stage for service in Service]
-    write_lines(out, topic_lines(settings.bus, names, groups, SystemClock().now()))
+    write_lines(out, topic_lines(settings.bus, names, groups, SystemClock().now(), empty=empty))
     _tell(f"{out} holds", _checked(out), as_json=as_json)
 
 
@@ -48,8 +51,9 @@ def import_topics(
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
-    """Write a backup into a bus that has none of its messages; services must not run."""
+    """Write a backup into a bus that has none of its messages; services must not run, and the ledger is halted."""
     settings, kept = settings_of(config), _checked(file)
+    _require_halted(settings)
     restore_topics(settings.bus, _kept(settings, every=True), read_lines(file), kept)
     _tell(f"{file} is restored:", kept, as_json=as_json)
 
@@ -67,6 +71,19 @@ def rewind_service(
         print_json({"service": service.value, "partitions": len(found), "messages": sum(found.values())})
     else:
         say(f"{service.value} reads {sum(found.values())} messages of {len(found)} partitions again")
+
+
+def _require_halted(settings: Settings) -> None:
+    """Refuse a ledger by which commands that the bus hands out again would be answered before somebody has looked.
+
+    A release's hold does not count: the release lifts it by itself.
+    """
+    settings.required("store_url")
+    if halts(open_store(settings.store_url.get_secret_value())).on().isdisjoint(scopes_of(None, settings.account)):
+        raise Refused(
+            f"the ledger does not halt account {settings.account}, and a restored bus hands out commands again: "
+            "`quant halt all --empty --reason TEXT` there first, and resume once it is reconciled"
+        )
 
 
 def _kept(settings: Settings, *, every: bool) -> tuple[Declared, ...]:

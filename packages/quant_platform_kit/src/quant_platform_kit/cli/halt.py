@@ -14,7 +14,7 @@ from rich.markup import escape
 from quant_platform_kit.adapters.command_line import complain, notice, print_json
 from quant_platform_kit.cli.broker import PlatformOption, PortOption, reach_of
 from quant_platform_kit.cli.cancel import cancel_all, show_cancelled
-from quant_platform_kit.cli.options import JsonOption
+from quant_platform_kit.cli.options import EmptyOption, JsonOption
 from quant_platform_kit.cli.output import order_text
 from quant_platform_kit.cli.place import Place, PlaceOptions, ReasonOption, common_options, is_name, say
 from quant_platform_kit.domain.errors import QuantError, Refused, StoreError
@@ -55,13 +55,14 @@ def halt_command(
     ] = False,
     platform: PlatformOption = None,
     paper_port: PortOption = None,
+    empty: EmptyOption = False,
     at: PlaceOptions,
     json: JsonOption = False,
 ) -> None:
     """Stop sending orders, at once and until `quant resume`; look-ups and cancels go on."""
     reach = reach_of(platform, paper_port)
     with at.open() as place:
-        scope, accounts = _scope(place, kind, name)
+        scope, accounts = _scope(place, kind, name, empty=empty)
         switched = _halt(place.operator, scope, reason, wait=wait)
         flights = _flights(place, accounts)
         cancelled, failed = cancel_all(place.store, accounts, reach) if cancel_working else ({}, [])
@@ -88,7 +89,7 @@ def resume_command(
 ) -> None:
     """Lift a halt; other halts that are set stay, and so does what a release holds."""
     with at.open() as place:
-        scope, _ = _scope(place, kind, name)
+        scope, _ = _scope(place, kind, name, empty=False)
         switched = set_halt(place.operator, scope, reason, on=False)
     if json:
         print_json({**_switch_document(switched), "still_halted": sorted(halts(place.store).on())})
@@ -116,34 +117,36 @@ def _halt(operator: Operator, scope: str, reason: str, *, wait: bool) -> Switche
             time.sleep(WAIT_SECONDS)
 
 
-def _scope(place: Place, kind: ScopeKind, name: str | None) -> tuple[str, tuple[str, ...]]:
+def _scope(place: Place, kind: ScopeKind, name: str | None, *, empty: bool) -> tuple[str, tuple[str, ...]]:
     """Return a switch's name and the accounts that it concerns, as far as the store knows any."""
     if kind is ScopeKind.ACCOUNT:
         name = name or place.account
         if name is None:
             raise typer.BadParameter("name the account: account ID")
-        if _accounts(place):
+        if _accounts(place, empty=empty):
             place.known(name)
         return f"account-{name}", (name,)
     if kind is ScopeKind.ALL:
         if name or (place.account and not place.is_book):
             one = name or place.account
             raise typer.BadParameter(f"'all' means every account; for one, write: account {one}")
-        return "all", _accounts(place)
+        return "all", _accounts(place, empty=empty)
     if name is None or not is_name(name):
         raise typer.BadParameter(f"service {name or ''!r}: name one, with letters, digits and ._-")
-    served = {account: services_of(place.store, account) for account in _accounts(place)}
+    served = {account: services_of(place.store, account) for account in _accounts(place, empty=empty)}
     if not any(name in services for services in served.values()):
         known = ", ".join(sorted(frozenset[str]().union(*served.values()))) or "none"
         notice(f"no account was run by service {name} last; those that were: {known}")
     return f"service-{name}", tuple(account for account, services in served.items() if name in services)
 
 
-def _accounts(place: Place) -> tuple[str, ...]:
-    """Return the accounts in the store; one that has lost them can be halted, an empty one is a wrong address."""
+def _accounts(place: Place, *, empty: bool) -> tuple[str, ...]:
+    """Return the accounts in the store; one that has lost them can be halted, an empty one may be a wrong address."""
     if not (here := place.accounts):
         if not place.store.keys(""):
-            raise Refused("the store has no account; check its address")
+            if empty:
+                return ()
+            raise Refused("the store has no account; check its address: a new one is halted with --empty")
         notice(
             "the store does not tell its accounts any more: its list of owners is gone; the switch is set all the same"
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +13,7 @@ from quant_platform_kit.adapters.clock import SystemClock
 from quant_platform_kit.adapters.command_line import complain, print_json
 from quant_platform_kit.adapters.compressed_lines import read_lines, write_lines
 from quant_platform_kit.adapters.store_keys import is_key
-from quant_platform_kit.cli.options import JsonOption
+from quant_platform_kit.cli.options import EmptyOption, JsonOption
 from quant_platform_kit.cli.output import progress
 from quant_platform_kit.cli.place import Place, PlaceOptions, ReasonOption, common_options, say
 from quant_platform_kit.domain.errors import InProgress, InvalidInput, Refused
@@ -41,12 +42,13 @@ def export_command(
     wait: Annotated[
         float, typer.Option(min=0, metavar="SECONDS", help="How long to wait for workers that are on an account.")
     ] = 0.0,
+    empty: EmptyOption = False,
     at: PlaceOptions,
     json: JsonOption = False,
 ) -> None:
     """Write every object of the store and of the reports to one file."""
     with at.open() as place:
-        _export(out, _places(place), wait)
+        _export(out, lambda: backup_lines(_places(place), empty=empty), wait)
         content = check_backup(read_lines(out), is_key)
     if json:
         print_json(_document(out, content))
@@ -145,13 +147,13 @@ def acknowledge_command(
         say(f"acknowledged: {escape(key)}")
 
 
-def _export(out: Path, places: Places, wait: float) -> None:
+def _export(out: Path, lines: Callable[[], Iterable[bytes]], wait: float) -> None:
     """Write a backup, begun anew while a worker is on an account; raises `InProgress` once the wait is over."""
     clock = SystemClock()
     until = clock.monotonic() + wait
     while True:
         try:
-            write_lines(out, backup_lines(places))
+            write_lines(out, lines())
         except InProgress:
             if clock.monotonic() + PAUSE_SECONDS > until:
                 raise

@@ -8,7 +8,7 @@ import typer
 
 from quant_platform_kit.adapters.command_line import print_json
 from quant_platform_kit.adapters.snapshot_stores import open_snapshots
-from quant_platform_kit.cli.options import JsonOption
+from quant_platform_kit.cli.options import EmptyOption, JsonOption
 from quant_platform_kit.cli.place import say
 from quant_platform_kit.domain.errors import Refused
 from quant_platform_kit.services.operate.copying import Copied, back_up, bring_back, check_copy
@@ -28,12 +28,14 @@ def _group() -> None:
 
 
 @app.command("copy")
-def copy_command(source: SourceArgument, target: TargetArgument, *, json: JsonOption = False) -> None:
+def copy_command(
+    source: SourceArgument, target: TargetArgument, *, empty: EmptyOption = False, json: JsonOption = False
+) -> None:
     """Copy what TO does not have yet, and list all objects there with their digests."""
     to, of = f"{target.removeprefix('file://').rstrip('/')}/", f"{source.removeprefix('file://').rstrip('/')}/"
     if to.startswith(of) or of.startswith(to):
         raise Refused(f"TO {target} and FROM {source} are one place, or one is in the other: copy it elsewhere")
-    _tell(f"{target} holds", back_up(open_snapshots(source), open_snapshots(target)), json=json)
+    _tell(f"{target} holds", back_up(open_snapshots(source), open_snapshots(target), empty=empty), json=json)
 
 
 @app.command("check")

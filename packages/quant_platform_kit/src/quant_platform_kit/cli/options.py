@@ -21,6 +21,7 @@ from quant_platform_kit.domain.strategy import BoundStrategy, TargetMode
 __all__ = [
     "SYMBOL",
     "ConfigOption",
+    "EmptyOption",
     "Execution",
     "ExecutionOption",
     "JsonOption",
@@ -173,6 +174,7 @@ ExecutionOption = Annotated[
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+EmptyOption = Annotated[bool, typer.Option("--empty", help="That nothing is there yet is no mistake of its address.")]
 
 
 def bound_strategy(profile: str | None, strategy: str | None, config: list[str] | None) -> BoundStrategy:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import os
 import shlex
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -137,13 +138,20 @@ class PlaceOptions:
             raise StoreError(f"an object of the store is damaged ({error.title}); restore it from a backup") from error
 
 
+ADDRESSES = {"store": "STORE_URL", "reports": "REPORT_STORE_URL"}
+"""What is taken from the environment where neither a book nor an address is given: a password is on no command line."""
 COMMAND_SECONDS = 8.0
 """How long one call of a store may take under a person's command."""
 
 _COMMON: dict[str, object] = {
     "book": Annotated[Path | None, typer.Option("--book", help="Folder of a paper account, instead of the three.")],
-    "store": Annotated[str | None, typer.Option("--store", metavar="URL", help="Store: file:, sqlite:, gs:, ...")],
-    "reports": Annotated[str | None, typer.Option("--reports", metavar="URL", help="Store of the run reports.")],
+    "store": Annotated[
+        str | None, typer.Option("--store", metavar="URL", help="Store: file:, sqlite:, gs:, ...; STORE_URL if absent.")
+    ],
+    "reports": Annotated[
+        str | None,
+        typer.Option("--reports", metavar="URL", help="Store of the run reports; REPORT_STORE_URL if absent."),
+    ],
     "account": Annotated[str | None, typer.Option("--account", metavar="ID", help="Account in that store.")],
     "who": Annotated[
         str | None, typer.Option("--who", parser=words, metavar="NAME", help="Who does it; the login name if absent.")
@@ -168,8 +176,7 @@ def common_options(*names: str) -> Callable[[Callable[..., None]], Callable[...,
                 parameters.append(own)
 
         def run(**values: Any) -> None:
-            at = PlaceOptions(**{name: values.pop(name) for name in names})
-            command(at=at, **values)
+            command(at=PlaceOptions(**_given({name: values.pop(name) for name in names})), **values)
 
         run.__name__, run.__doc__ = command.__name__, command.__doc__
         run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
@@ -179,10 +186,20 @@ def common_options(*names: str) -> Callable[[Callable[..., None]], Callable[...,
     return decorate
 
 
+def _given(options: dict[str, Any]) -> dict[str, Any]:
+    """Return the options of a place; if neither a book nor an address is among them, with the environment's."""
+    if any(options.get(name) for name in ("book", *ADDRESSES)):
+        return options
+    known = {name: os.environ.get(variable) for name, variable in ADDRESSES.items()}  # noqa: TID251 - an option's default
+    return {name: value or known.get(name) for name, value in options.items()}
+
+
 def _place(given: PlaceOptions, new: bool) -> Place:
     book, store, reports, account = given.book, given.store, given.reports, given.account
     if (book is None) == (store is None):
-        raise typer.BadParameter("give either --book FOLDER, or --store URL with --reports URL and --account ID")
+        raise typer.BadParameter(
+            "give either --book FOLDER, or --store URL with --reports URL and --account ID; STORE_URL counts too"
+        )
     if book is not None:
         if reports is not None or account is not None:
             raise typer.BadParameter("--book names reports and account too; leave out --reports and --account")

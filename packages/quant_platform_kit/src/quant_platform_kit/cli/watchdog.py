@@ -85,7 +85,10 @@ def watchdog_command(
         typer.Option(parser=duration, metavar="TIME", help="How long after a close one may take; 2h if absent."),
     ] = None,
     notify: Annotated[
-        list[str] | None, typer.Option(metavar="URL", help="Tell of alerts here too, as Apprise writes it; repeatable.")
+        list[str] | None,
+        typer.Option(
+            metavar="URL", envvar="NOTIFY_URLS", help="Tell of alerts here too, as Apprise writes it; repeatable."
+        ),
     ] = None,
     json: JsonOption = False,
 ) -> None:

@@ -97,9 +97,14 @@ class KeptTopics:
 
 
 def topic_lines(
-    settings: Settings, topics: Collection[str], groups: Collection[str], now: datetime
+    settings: Settings, topics: Collection[str], groups: Collection[str], now: datetime, *, empty: bool = False
 ) -> Generator[bytes]:
     """Yield the lines of a backup; a fault before the last line is raised, and what came before is worthless.
+
+    Parameters
+    ----------
+    empty
+        Whether the bus may have none of the topics.
 
     Raises
     ------
@@ -110,8 +115,8 @@ def topic_lines(
     """
     known = _partitions(settings)
     partitions = {name: known[name] for name in sorted(topics) if name in known}
-    if not partitions:
-        raise Refused(f"the bus {settings.url} has none of the topics; check its address")
+    if not (partitions or empty):
+        raise Refused(f"the bus {settings.url} has none of the topics; check its address, or add --empty")
     offsets = {name: found for name in sorted(groups) if (found := _offsets(settings, name, partitions))}
     yield _line(
         {

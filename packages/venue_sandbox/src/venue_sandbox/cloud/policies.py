@@ -6,13 +6,16 @@ import base64
 import json
 import re
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, cast
+
+from venue_sandbox.cloud.roles import ROLES, allows
 
 __all__ = ["BadPolicy", "Policies", "Policy", "StalePolicy"]
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS policies (name TEXT PRIMARY KEY, version INTEGER NOT NULL, bindings TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS own_roles (name TEXT PRIMARY KEY, permissions TEXT NOT NULL);
 """
 ROLE = re.compile(r"roles/[A-Za-z0-9.]+|projects/[a-z0-9:.-]+/roles/[A-Za-z0-9_.]{3,64}", re.ASCII)
 MEMBER = re.compile(r"allUsers|allAuthenticatedUsers|(user|group|domain|serviceAccount):.+", re.ASCII)
@@ -78,6 +81,32 @@ class Policies:
         """Whether the policy of a resource gives a member a role."""
         _, bindings = self._read(name)
         return any(one["role"] == role and member in one["members"] for one in bindings)
+
+    def define(self, role: str, permissions: Iterable[str]) -> None:
+        """Say what a role of the project's own allows."""
+        row = (role, json.dumps(sorted(permissions)))
+        self._database.execute("INSERT OR REPLACE INTO own_roles VALUES (?, ?)", row)
+
+    def permits(self, member: str, permission: str, resources: Iterable[str]) -> bool:
+        """Whether the policy of any of some resources gives a member a role with a permission.
+
+        Parameters
+        ----------
+        resources
+            Their names; ``*`` stands for anything in one.
+        """
+        for resource in resources:
+            rows = self._database.execute("SELECT bindings FROM policies WHERE name GLOB ?", (resource,)).fetchall()
+            given = (one["role"] for (bindings,) in rows for one in json.loads(bindings) if member in one["members"])
+            if any(allows(self._allowed(role), permission) for role in given):
+                return True
+        return False
+
+    def _allowed(self, role: str) -> Iterable[str]:
+        if role in ROLES:
+            return ROLES[role]
+        row = self._database.execute("SELECT permissions FROM own_roles WHERE name = ?", (role,)).fetchone()
+        return () if row is None else json.loads(row[0])
 
     def _read(self, name: str) -> tuple[int, list[Policy]]:
         row = self._database.execute("SELECT version, bindings FROM policies WHERE name = ?", (name,)).fetchone()

@@ -101,8 +101,13 @@ class BackupContent:
 # --- out --------------------------------------------------------------------------------------------
 
 
-def backup_lines(places: Places) -> Generator[bytes]:
+def backup_lines(places: Places, *, empty: bool = False) -> Generator[bytes]:
     """Yield the lines of a backup; a fault before the last line is raised, and what came before is worthless.
+
+    Parameters
+    ----------
+    empty
+        Whether the store may hold nothing.
 
     Raises
     ------
@@ -114,8 +119,8 @@ def backup_lines(places: Places) -> Generator[bytes]:
     store = places[Area.STORE]
     leases = _idle_leases(store)
     keys = [(area, key) for area, place in places.items() for key in _kept(place)]
-    if not keys:
-        raise Refused("the store holds nothing; check its address")
+    if not (keys or empty):
+        raise Refused("the store holds nothing; check its address, or add --empty")
     digest = hashlib.sha256()
     for line in _content(places, keys):
         digest.update(line)

@@ -36,8 +36,13 @@ class Copied:
     size: int
 
 
-def back_up(source: VersionedStore, target: VersionedStore) -> Copied:
+def back_up(source: VersionedStore, target: VersionedStore, *, empty: bool = False) -> Copied:
     """Copy what the target does not have yet, and list all of it.
+
+    Parameters
+    ----------
+    empty
+        Whether the source may hold nothing.
 
     Raises
     ------
@@ -47,8 +52,8 @@ def back_up(source: VersionedStore, target: VersionedStore) -> Copied:
         An object of the target is another than the one of the source: one of both was changed.
     """
     keys = _own(source.keys(""))
-    if not keys:
-        raise Refused("the place holds nothing; check its address")
+    if not (keys or empty):
+        raise Refused("the place holds nothing; check its address, or add --empty")
     there, written, size, digests = set(target.keys("")), 0, 0, dict[str, str]()
     for key in keys:
         data = _read(source, key)

@@ -7,6 +7,7 @@ import re
 
 from aiohttp import web
 
+from venue_sandbox.cloud.accounts import account_name
 from venue_sandbox.cloud.policies import Policies
 from venue_sandbox.cloud.project.shelf import Document, Shelf, checked, listed
 from venue_sandbox.cloud.rest import ApiError, invalid, json_object, put_policy
@@ -98,7 +99,9 @@ class IamApi:
         if not ROLE_ID.fullmatch(identity):
             raise invalid("roleId", identity, "it has 3 to 64 letters, digits, dots and underscores")
         name = f"{_parent(request)}/roles/{identity}"
-        return web.json_response(self._shelf.create("role", name, {**order.get("role", {}), "name": name}))
+        made = self._shelf.create("role", name, {**order.get("role", {}), "name": name})
+        self._policies.define(name, made.get("includedPermissions", []))
+        return web.json_response(made)
 
     async def get_role(self, request: web.Request) -> web.Response:
         """Return a role."""
@@ -111,6 +114,7 @@ class IamApi:
         before = self._shelf.get("role", _role(request))
         after: Document = {**before, **{name: changes[name] for name in named if name in changes}}
         after["etag"] = changes.get("etag", before["etag"])
+        self._policies.define(_role(request), after.get("includedPermissions", []))
         return web.json_response(self._shelf.put("role", _role(request), after))
 
     async def permissions(self, request: web.Request) -> web.Response:
@@ -121,9 +125,8 @@ class IamApi:
     def _account(self, request: web.Request) -> str:
         """Return the name of an account that is there, whatever project the request says."""
         email = request.match_info["account"]
-        domain = email.partition("@")[2]
-        name = f"projects/{domain.removesuffix('.iam.gserviceaccount.com')}/serviceAccounts/{email}"
-        if not domain.endswith(".iam.gserviceaccount.com"):
+        name = account_name(email)
+        if not email.endswith(".iam.gserviceaccount.com"):
             raise ApiError(404, "NOT_FOUND", f"Unknown service account {email}")
         self._shelf.get("account", name)
         return name

@@ -13,6 +13,7 @@ from pathlib import Path
 from aiohttp import ClientSession, DummyCookieJar, TCPConnector
 
 from venue_sandbox.cloud.database import opened
+from venue_sandbox.cloud.enforcing import add_option, shared
 from venue_sandbox.cloud.policies import Policies
 from venue_sandbox.cloud.run.access import Access
 from venue_sandbox.cloud.run.api import application
@@ -59,6 +60,7 @@ def main() -> None:
         help="how long a revision may take until it listens (default: %(default)g)",
     )
     parser.add_argument("--logs", type=Path, metavar="DIR", help="keep what revisions say in DIR, a file for each")
+    add_option(parser)
     options = parser.parse_args()
 
     @asynccontextmanager
@@ -72,10 +74,11 @@ def main() -> None:
             reconciler = Reconciler(instances, gateways, faults, _now, options.operation_delay)
             board = Board(reconciler, operations, faults, _now)
             jobs = Jobs(instances, operations, _now)
-            access = Access(Policies(opened(None, "", "")), lambda name: _found(board, jobs, name))
+            policies = shared(options.policies)
+            access = Access(policies or Policies(opened(None, "", "")), lambda name: _found(board, jobs, name))
             reconciler.lets_in = access.lets_in
             more = [*control_routes(book, faults, instances), *JobsApi(jobs, access).routes(), *access.routes()]
-            served = application(board, operations, book, faults, more)
+            served = application(board, operations, book, faults, more, policies)
             async with (
                 reconciler.running(),
                 gateways.running(),

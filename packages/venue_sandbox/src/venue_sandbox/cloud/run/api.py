@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import re
 from contextlib import suppress
 from typing import Any
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
+from venue_sandbox.cloud.accounts import account_name
+from venue_sandbox.cloud.enforcing import Needed, enforcing
+from venue_sandbox.cloud.policies import Policies
 from venue_sandbox.cloud.rest import errors_as, json_object, refuse
 from venue_sandbox.cloud.run.board import Board
 from venue_sandbox.cloud.run.errors import denied
@@ -32,6 +37,7 @@ OPERATIONS = LOCATION + "/operations"
 OPERATION = OPERATIONS + "/{operation:[^/:]+}"
 LONGEST_BODY = 1 << 20
 LONGEST_WAIT = 30.0
+MAKING = ("create", "patch", "put", "create_job", "patch_job")
 OPERATIONS_OF = {
     "create": "create",
     "get": "get",
@@ -71,14 +77,26 @@ OPERATIONS_OF = {
 
 
 def application(
-    board: Board, operations: Operations, book: FaultBook, faults: RunFaults, more: list[web.RouteDef]
+    board: Board,
+    operations: Operations,
+    book: FaultBook,
+    faults: RunFaults,
+    more: list[web.RouteDef],
+    policies: Policies | None = None,
 ) -> web.Application:
-    """Return the service, with further routes: those of jobs, policies and the control endpoint."""
+    """Return the service, with further routes: those of jobs, policies and the control endpoint.
+
+    Parameters
+    ----------
+    policies
+        Those that it keeps to, if any.
+    """
     api = Api(board, operations)
     middlewares = [
         faulty(book, _operation, refuse),
         errors_as(f"A service has {LONGEST_BODY} bytes at most."),
         _forbidding(faults),
+        enforcing(policies, _needs),
     ]
     made = web.Application(middlewares=middlewares, client_max_size=LONGEST_BODY)
     made.add_routes([*more, *api.routes(), *KnativeApi(board).routes()])
@@ -223,6 +241,29 @@ def _forbidding(faults: RunFaults) -> Middleware:
         return await handler(request)
 
     return check
+
+
+async def _needs(request: web.Request) -> list[Needed]:
+    """Return what a request takes: a revision runs as an account, which whoever makes it has to be let act as."""
+    permission = PERMISSIONS.get(_operation(request))
+    if permission is None:
+        return []
+    # Version 1 does not say in which location a service is.
+    name = _resource(request).replace("namespaces/", "projects/", 1)
+    name = name if "/locations/" in name else re.sub("^(projects/[^/]+)", r"\1/locations/*", name)
+    project = "/".join(name.split("/")[:2])
+    found = [Needed(permission, (name, project))]
+    if _operation(request) in MAKING and (account := _runs_as(await json_object(request))):
+        acting = account_name(account)
+        found.append(Needed("iam.serviceAccounts.actAs", (acting, acting.partition("/serviceAccounts")[0])))
+    return found
+
+
+def _runs_as(order: Document) -> str:
+    """Return the account of a request's revision or job, whatever the version of the API."""
+    text = json.dumps(order)
+    named = re.search(r'"serviceAccount(Name)?": "([^"]+)"', text)
+    return named[2] if named else ""
 
 
 def _resource(request: web.Request) -> str:

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager, closing
 from datetime import datetime
 from pathlib import Path
 
+from venue_sandbox.cloud.enforcing import add_option, shared
 from venue_sandbox.cloud.rest import ApiError
 from venue_sandbox.cloud.scheduler.api import application
 from venue_sandbox.cloud.scheduler.board import Board
@@ -48,6 +49,7 @@ def main() -> None:
         "--run", type=loopback, metavar="URL", help="the Cloud Run that stands for https://run.googleapis.com"
     )
     parser.add_argument("--state", type=Path, metavar="DIR", help="keep jobs in DIR over restarts")
+    add_option(parser)
     options = parser.parse_args()
     if options.clock == "real" and not (options.start is None and options.backoff_scale is None):
         parser.error("--start and --backoff-scale are for --clock virtual")
@@ -63,7 +65,8 @@ def main() -> None:
                 courier = Courier(clock, faults, tokens, requests, network)
                 firing = Firing(board, clock, courier, faults)
                 control = Control(board, firing, clock, book, faults, tokens)
-                served = application(board, firing, tokens, book, control.routes())
+                policies = shared(options.policies)
+                served = application(board, firing, tokens, book, control.routes(), policies)
                 async with firing.running(), listening(served, options.port) as port:
                     yield {"port": port}
 

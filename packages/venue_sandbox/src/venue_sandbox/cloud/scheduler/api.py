@@ -8,6 +8,9 @@ from typing import Any
 
 from aiohttp import web
 
+from venue_sandbox.cloud.accounts import account_name
+from venue_sandbox.cloud.enforcing import Needed, enforcing
+from venue_sandbox.cloud.policies import Policies
 from venue_sandbox.cloud.rest import ApiError, document, errors_as, invalid, json_object, page_size, refuse
 from venue_sandbox.cloud.scheduler.board import Board
 from venue_sandbox.cloud.scheduler.errors import denied
@@ -27,16 +30,27 @@ TOKEN = "/v1/projects/-/serviceAccounts/{account:[^/:@]+@[^/:]+}:generateIdToken
 LONGEST_BODY = 1 << 20
 TOO_LARGE = f"A job has {LONGEST_BODY} bytes at most."
 MOST_JOBS = 500
+VERBS = {
+    **{name: name for name in ("create", "list", "get", "delete", "pause", "run")},
+    **{"patch": "update", "resume": "enable"},
+}
+"""The permissions that operations take, below ``cloudscheduler.jobs``."""
 TOKEN_FIELDS = frozenset({"audience", "includeEmail", "delegates"})
 
 
 def application(
-    board: Board, firing: Firing, tokens: Tokens, book: FaultBook, control: list[web.RouteDef]
+    board: Board,
+    firing: Firing,
+    tokens: Tokens,
+    book: FaultBook,
+    control: list[web.RouteDef],
+    policies: Policies | None = None,
 ) -> web.Application:
-    """Return the service over its jobs, with the routes of a control endpoint."""
+    """Return the service over its jobs, with the routes of a control endpoint; with policies it keeps to them."""
     api = Api(board, firing, tokens)
     made = web.Application(
-        middlewares=[faulty(book, _operation, _refuse), errors_as(TOO_LARGE)], client_max_size=LONGEST_BODY
+        middlewares=[faulty(book, _operation, _refuse), errors_as(TOO_LARGE), enforcing(policies, _needs)],
+        client_max_size=LONGEST_BODY,
     )
     made.add_routes(control)
     made.add_routes(
@@ -143,6 +157,17 @@ def _refuse(request: web.Request, status: int) -> web.Response:
     if status == HTTPStatus.FORBIDDEN and _operation(request) == "token":
         return web.json_response(denied().document(), status=status)
     return refuse(request, status)
+
+
+async def _needs(request: web.Request) -> list[Needed]:
+    """Return what a request takes."""
+    operation, found = _operation(request), request.match_info
+    if operation == "token":
+        name = account_name(found["account"])
+        return [Needed("iam.serviceAccounts.getOpenIdToken", (name, name.partition("/serviceAccounts")[0]))]
+    if operation not in VERBS:
+        return []
+    return [Needed(f"cloudscheduler.jobs.{VERBS[operation]}", (f"projects/{found['project']}",))]
 
 
 def _operation(request: web.Request) -> str:

@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
+from venue_sandbox.cloud.enforcing import add_option, shared
 from venue_sandbox.cloud.rest import ApiError
 from venue_sandbox.cloud.secrets.api import application
 from venue_sandbox.cloud.secrets.vault import Vault
@@ -25,6 +26,7 @@ def main() -> None:
         metavar="NAME[=VALUE]",
         help="create projects/P/secrets/S at the start, with a version if it has a value, unless it is there",
     )
+    add_option(parser)
     options = parser.parse_args()
 
     @asynccontextmanager
@@ -32,7 +34,7 @@ def main() -> None:
         with closing(Vault(options.state)) as vault:
             for name, value in options.secret:
                 _create(vault, name, value)
-            async with listening(application(vault), options.port) as port:
+            async with listening(application(vault, shared(options.policies)), options.port) as port:
                 yield {"port": port}
 
     run(serve, stop_at_eof=options.stop_at_eof)

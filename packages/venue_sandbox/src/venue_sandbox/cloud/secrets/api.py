@@ -11,6 +11,8 @@ from typing import Any, cast
 import google_crc32c
 from aiohttp import web
 
+from venue_sandbox.cloud.enforcing import Needed, enforcing
+from venue_sandbox.cloud.policies import Policies
 from venue_sandbox.cloud.rest import (
     ApiError,
     account,
@@ -35,13 +37,27 @@ VERSION = VERSIONS + "/{version:[^/:]+}"
 MOST_BYTES = 1 << 16
 LONGEST_BODY = 1 << 18
 MOST_ENTRIES = 25_000
+PERMISSIONS = {
+    **{name: f"secretmanager.secrets.{name}" for name in ("get", "delete")},
+    "get_policy": "secretmanager.secrets.getIamPolicy",
+    "set_policy": "secretmanager.secrets.setIamPolicy",
+    "versions": "secretmanager.versions.list",
+    "version": "secretmanager.versions.get",
+    **{name: f"secretmanager.versions.{name}" for name in ("add", "access", "enable", "disable", "destroy")},
+}
+"""What the operations on one secret take."""
 IDENTITY = re.compile(r"[A-Za-z0-9_-]{1,255}", re.ASCII)
 
 
-def application(vault: Vault) -> web.Application:
-    """Return the service over a vault."""
+def application(vault: Vault, policies: Policies | None = None) -> web.Application:
+    """Return the service over a vault; with policies it keeps to them."""
+    vault.policies = policies or vault.policies
     book, api = FaultBook(), Api(vault)
-    middlewares = [faulty(book, _operation, refuse), errors_as(f"A request has {LONGEST_BODY} bytes at most.")]
+    middlewares = [
+        faulty(book, _operation, refuse),
+        errors_as(f"A request has {LONGEST_BODY} bytes at most."),
+        enforcing(policies, _needs),
+    ]
     made = web.Application(middlewares=middlewares, client_max_size=LONGEST_BODY)
     made.add_routes(control_routes(book))
     made.add_routes(
@@ -157,6 +173,14 @@ class Api:
         if (await json_object(request)).get("etag"):
             raise unserved("An etag is not served.")
         return web.json_response(_shown(self._vault.change(*_names(request), state)))
+
+
+async def _needs(request: web.Request) -> list[Needed]:
+    """Return what a request takes, by its operation."""
+    operation, project = _operation(request), f"projects/{request.match_info.get('project', '')}"
+    if operation in ("create", "list"):
+        return [Needed(f"secretmanager.secrets.{operation}", (project,))]
+    return [Needed(PERMISSIONS[operation], (_name(request), project))] if operation in PERMISSIONS else []
 
 
 def _operation(request: web.Request) -> str:

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
+from venue_sandbox.cloud.enforcing import add_option, shared
 from venue_sandbox.cloud.storage.api import application
 from venue_sandbox.cloud.storage.state import State
 from venue_sandbox.servers.serving import Ports, arguments, listening, run
@@ -26,6 +27,7 @@ def main() -> None:
         metavar="SECONDS",
         help="answer 429 to a second change of an object within SECONDS; 0 for no limit (default: %(default)g)",
     )
+    add_option(parser)
     options = parser.parse_args()
 
     @asynccontextmanager
@@ -33,7 +35,7 @@ def main() -> None:
         with closing(State(options.state, options.write_interval)) as state:
             for name in options.bucket:
                 state.buckets.create(name, options.project, {})
-            async with listening(application(state), options.port) as port:
+            async with listening(application(state, shared(options.policies)), options.port) as port:
                 yield {"port": port}
 
     run(serve, stop_at_eof=options.stop_at_eof)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from venue_sandbox.cloud.policies import BadPolicy, StalePolicy
-from venue_sandbox.cloud.storage.errors import ApiError, error_for, invalid, no_object, stale
+from venue_sandbox.cloud.enforcing import Needed, enforcing
+from venue_sandbox.cloud.policies import BadPolicy, Policies, StalePolicy
+from venue_sandbox.cloud.storage.errors import ApiError, denied, error_for, invalid, no_object, stale
 from venue_sandbox.cloud.storage.fields import select
 from venue_sandbox.cloud.storage.listing import Listing
 from venue_sandbox.cloud.storage.preconditions import Preconditions, Version
@@ -34,14 +36,24 @@ OBJECTS = "/storage/v1/b/{bucket}/o"
 OBJECT = "/storage/v1/b/{bucket}/o/{name:.+}"
 UPLOADS = "/upload/storage/v1/b/{bucket}/o"
 MEDIA = "/download/storage/v1/b/{bucket}/o/{name:.+}"
+PERMISSIONS = {
+    **{"create_bucket": "storage.buckets.create", "buckets": "storage.buckets.list", "bucket": "storage.buckets.get"},
+    **{"update_bucket": "storage.buckets.update", "get_policy": "storage.buckets.getIamPolicy"},
+    **{"set_policy": "storage.buckets.setIamPolicy", "list": "storage.objects.list", "get": "storage.objects.get"},
+    **{"media": "storage.objects.get", "delete": "storage.objects.delete"},
+    **{"insert": "storage.objects.create", "resume": "storage.objects.create"},
+}
+"""What operations take."""
 LONGEST_BODY = 1 << 30
 RESUME_INCOMPLETE = 308
 
 
-def application(state: State) -> web.Application:
-    """Return the service over a state."""
+def application(state: State, policies: Policies | None = None) -> web.Application:
+    """Return the service over a state; with policies it keeps to them."""
+    state.buckets.policies = policies or state.buckets.policies
     book, api = FaultBook(), Api(state)
-    made = web.Application(middlewares=[faulty(book, _operation, _refuse), _errors], client_max_size=LONGEST_BODY)
+    middlewares = [faulty(book, _operation, _refuse), _errors, enforcing(policies, partial(_needs, state), denied)]
+    made = web.Application(middlewares=middlewares, client_max_size=LONGEST_BODY)
     made.add_routes(control_routes(book))
     made.add_routes(
         [
@@ -233,6 +245,22 @@ def _answer(request: web.Request, document: Resource) -> web.Response:
 
 def _wants_media(request: web.Request) -> bool:
     return request.query.get("alt") == "media" or request.path.startswith("/download/")
+
+
+async def _needs(state: State, request: web.Request) -> list[Needed]:
+    """Return what a request takes; a write over an object that is there takes its deletion too."""
+    operation, bucket = _operation(request), request.match_info.get("bucket", "")
+    if operation not in PERMISSIONS:
+        return []
+    project = state.buckets.get(bucket).project if bucket else request.query.get("project", "")
+    where = (*([bucket] if bucket else []), f"projects/{project}")
+    found = [Needed(PERMISSIONS[operation], where)]
+    name = request.query.get("name", "")
+    if operation == "insert" and request.query.get("uploadType") == "multipart":
+        name = str(read_multipart(request.headers.get("Content-Type", ""), await request.read())[0].get("name", name))
+    elif operation == "insert" and request.query.get("uploadType") == "resumable":
+        name = str(read_resource(await request.read()).get("name", name))
+    return [*found, Needed("storage.objects.delete", where)] if name and state.find(bucket, name) else found
 
 
 def _operation(request: web.Request) -> str:

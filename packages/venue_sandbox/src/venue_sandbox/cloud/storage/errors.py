@@ -6,8 +6,11 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
 
+from venue_sandbox.cloud.enforcing import Needed
+
 __all__ = [
     "ApiError",
+    "denied",
     "ended",
     "error_for",
     "invalid",
@@ -91,6 +94,14 @@ def retained(bucket: str, name: str, until: float) -> ApiError:
         f"Object '{bucket}/{name}' is subject to bucket's retention policy or object retention and cannot be deleted "
         f"or overwritten until {when}",
     )
+
+
+def denied(who: str, needed: Needed) -> ApiError:
+    """Return the error of somebody who lacks a permission, in the words of Cloud Storage."""
+    whose = who.partition(":")[2] or "Anonymous caller"
+    message = f"{whose} does not have {needed.permission} access to the Google Cloud Storage bucket."
+    why = f"Permission '{needed.permission}' denied on resource (or it may not exist)."
+    return ApiError(403, "forbidden", f"{message} {why}")
 
 
 def invalid(message: str) -> ApiError:
