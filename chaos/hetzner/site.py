@@ -17,7 +17,7 @@ from typing import Any
 __all__ = ["CANARIES", "NAME", "Ran", "Site", "checkout", "secrets_file"]
 
 ROOT = Path(__file__).resolve().parents[2]
-DOUBLE = Path(__file__).with_name("double.py")
+DOUBLES = Path(__file__).with_name("doubles")
 DOUBLED = ("curl", "docker", "git", "hcloud", "kubectl", "ssh", "terraform", "uv")
 RECORDED = ("awk", "base64", "openssl", "python3")
 """Programs that are real, and that secrets are near to: their words are written down too."""
@@ -107,8 +107,8 @@ class Site:
         self.world_folder.mkdir()
         programs = folder / "programs"
         programs.mkdir()
-        shutil.copy(DOUBLE, programs)
-        text = f"#!{sys.executable} -SEs\nimport double\n\ndouble.main()\n"
+        shutil.copytree(DOUBLES, programs / "doubles", ignore=shutil.ignore_patterns("__pycache__"))
+        text = f"#!{sys.executable} -SEs\nfrom doubles import call\n\ncall.main()\n"
         for name in DOUBLED:
             _program(programs / name, text)
         for name in RECORDED:
