@@ -14,11 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from chaos.hetzner.doubles.call import MODULES
+
 __all__ = ["CANARIES", "NAME", "Ran", "Site", "checkout", "secrets_file"]
 
 ROOT = Path(__file__).resolve().parents[2]
 DOUBLES = Path(__file__).with_name("doubles")
-DOUBLED = ("curl", "docker", "git", "hcloud", "kubectl", "ssh", "terraform", "uv")
+DOUBLED = tuple(MODULES)
 RECORDED = ("awk", "base64", "openssl", "python3")
 """Programs that are real, and that secrets are near to: their words are written down too."""
 NAME = "trading-1"
@@ -50,9 +52,12 @@ COPIED = (
     "deploy",
     "infra/terraform/hetzner",
     "packages/quant_platform_kit/README.md",
+    "scripts/backup.sh",
     "scripts/deploy/event_trading",
     "scripts/hetzner",
+    "scripts/keeping",
     "scripts/pins.sh",
+    "scripts/restore.sh",
 )
 RUN_SECONDS = 600.0
 
@@ -182,6 +187,7 @@ class Site:
             "it has a branch": list(world["branches"]) != [place],
             "one runner": list(world["runners"].values()) != [place],
             "services run what is in the registry": world["objects"].get("services") not in world["registry"].values(),
+            "a ledger that was halted": not world["ledger"].get("halted"),
             "kubeconfig for its owner only": _mode(self.root / ".state" / "hetzner" / "kubeconfig.yaml") != 0o600,
         }
         return [*world["violations"], *(f"not {what}" for what, is_wrong in wrong.items() if is_wrong)]

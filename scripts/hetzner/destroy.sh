@@ -32,8 +32,9 @@ source scripts/hetzner/steps/server.sh
 
 read_secrets scripts/hetzner/bootstrap-secrets.env
 check_values
+check_tools terraform hcloud openssl
 [[ $dry_run || -d $state ]] || die "$state is not there: nothing was made from this checkout"
-[[ $dry_run ]] || lock_state
+[[ $dry_run ]] || open_state
 require_same_name
 initialize >/dev/null || die "terraform init failed, see above; nothing was deleted"
 

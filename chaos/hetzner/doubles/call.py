@@ -17,11 +17,18 @@ if TYPE_CHECKING:  # typing takes longer to load than most calls take
     from .world import World
 
 MODULES = {
+    "createdb": "stores",
     "curl": "web",
     "docker": "images",
+    "dropdb": "stores",
+    "event-trading": "stores",
     "git": "forge",
     "hcloud": "cloud",
     "kubectl": "cluster",
+    "pg_dump": "stores",
+    "pg_restore": "stores",
+    "psql": "stores",
+    "quant": "stores",
     "ssh": "cloud",
     "terraform": "cloud",
     "uv": "images",
@@ -75,7 +82,7 @@ def meet(met: str, world: World, program: str, words: list[str], given: str, pat
             save(path, world)
             kill()
 
-    double = getattr(import_module(f".{MODULES[program]}", __package__), program)
+    double = getattr(import_module(f".{MODULES[program]}", __package__), program.replace("-", "_"))
     try:
         double(world, words, given, inside)
         end = End()

@@ -53,6 +53,7 @@ def created(world: World, inside: Callable[[], None]) -> None:
             raise End(1, "", f"{name}: uniqueness_error: the name is used already\n")
         world["next"] += 1
         cloud[kind] = [world["next"]]
+        world["location"] = ENVIRONMENT["TF_VAR_location"]
         wrote(world, f"create {kind}")
         if ENVIRONMENT.get("INSIDE") == kind:
             inside()
@@ -80,6 +81,8 @@ def hcloud(world: World, words: list[str], given: str, inside: Callable[[], None
     if verb == "describe":
         if not there:
             raise End(1, "", f"{kind} not found\n")
+        if "Location" in option(words, "--output"):
+            raise End(0, world["location"])
         if kind == "network":
             raise End(0, str(len(world["cloud"].get("subnet", []))))
         raise End(0, str(world["cloud"]["server"][0]) if world["cloud"].get("attachment") else "")

@@ -6,6 +6,7 @@ import os
 import re
 
 from .forge import command
+from .stores import archive, is_known
 from .world import ENVIRONMENT, End, found, not_yet, option, sha256, wrote
 
 TYPE_CHECKING = False
@@ -64,9 +65,13 @@ def wanted(world: World, words: list[str], given: str) -> dict[str, str]:
 def apply(world: World, words: list[str], verb: list[str], given: str) -> None:
     """Apply manifests."""
     asked = wanted(world, words, given)
+    world["secrets"].update(zip(asked, given.split("---\n"), strict=False) if option(words, "--filename") else ())
     for name, content in asked.items():
+        if name == "services" and not world["ledger"]:
+            world["violations"].append("services were started on a new ledger that nobody has halted")
         if world["objects"].get(name) != content:
             world["objects"][name] = content
+            world["running"] = world.get("running") or name == "services"
             wrote(world, f"apply {name}")
     raise End(0, "".join(f"{name} serverside-applied\n" for name in asked))
 
@@ -89,9 +94,32 @@ def get(world: World, words: list[str], verb: list[str], given: str) -> None:
         raise End(0, "event-trading-prices") if "prices" in objects else End(1, "", "not found\n")
     if verb[1] == "persistentvolumeclaim":
         raise End(0, "volume-1") if "stores" in objects else End(1, "", "not found\n")
-    if verb[1:3] == ["secret", "runner-registration"]:
-        raise End(0, objects.get("annotation", ""))
+    if verb[1] == "secret":
+        secret(world, words, f"secret/{option(words, '--namespace')}/{verb[2]}")
+    if verb[1] == "pods":
+        raise End(0, "".join(f"pod/{name}-0\n" for name in SERVICES) if world.get("running") else "")
+    if verb[1:3] == ["statefulset", "redpanda"]:
+        raise End(0, "1")
     raise End(1, "", f"not found: {verb}\n")
+
+
+def secret(world: World, words: list[str], name: str) -> None:
+    """Show a Secret: its name, one of its values, or the annotation of the registration."""
+    asked = option(words, "--output")
+    if name not in world["objects"]:
+        raise End(0, "")
+    if "annotations" in asked:
+        raise End(0, world["objects"].get("annotation", ""))
+    if asked == "name":
+        raise End(0, name)
+    key = found(r"\.data\.(.*)}", asked)[1].replace("\\", "")
+    raise End(0, found(rf"(?m)^  {re.escape(key)}: (\S+)$", world["secrets"][name])[1])
+
+
+def delete(world: World, words: list[str], verb: list[str], given: str) -> None:
+    """Delete a Secret."""
+    if world["objects"].pop(f"secret/{option(words, '--namespace')}/{verb[2]}", None):
+        wrote(world, f"delete {verb[2]}")
 
 
 def create(world: World, words: list[str], verb: list[str], given: str) -> None:
@@ -139,19 +167,26 @@ def port_forward(world: World, words: list[str], verb: list[str], given: str) ->
     """Open a port."""
     if "stores" not in world["objects"]:
         raise End(1, "", "service not found\n")
-    raise End(0, f"Forwarding from 127.0.0.1:{PORT} -> 5000\n")
+    local, _, remote = verb[2].partition(":")
+    raise End(0, f"Forwarding from 127.0.0.1:{local or PORT} -> {remote}\n")
 
 
 def execute(world: World, words: list[str], verb: list[str], given: str) -> None:
     """Run a command in a pod."""
     if "stores" not in world["objects"]:
         raise End(1, "", f"pod {verb[1]} not found\n")
-    command(world, words[words.index("--") + 1 :], given)
+    inner = words[words.index("--") + 1 :]
+    if inner[0] == "psql":
+        is_known(world, inner)
+    if inner[0] == "tar":
+        archive()
+    command(world, inner, given)
 
 
 CLUSTER = {
     "annotate": annotate,
     "create": create,
+    "delete": delete,
     "apply": apply,
     "diff": diff,
     "exec": execute,
