@@ -108,9 +108,9 @@ class Site:
 
     def __init__(self, folder: Path, pristine: Path) -> None:
         self.root, self.world_folder = folder / "checkout", folder / "world"
-        shutil.copytree(pristine, self.root)
+        shutil.copytree(pristine, self.root, symlinks=True)
         self.world_folder.mkdir()
-        programs = folder / "programs"
+        self.programs = programs = folder / "programs"
         programs.mkdir()
         shutil.copytree(DOUBLES, programs / "doubles", ignore=shutil.ignore_patterns("__pycache__"))
         text = f"#!{sys.executable} -SEs\nfrom doubles import call\n\ncall.main()\n"
@@ -129,6 +129,16 @@ class Site:
             "BOOTSTRAP_ROLLOUT_SECONDS": "120",
         }
         self.write_secrets(secrets_file())
+
+    def copied(self, folder: Path) -> Site:
+        """Return another workstation with the same checkout, before the same world."""
+        other = Site(folder / "copy", self.root)
+        shutil.copytree(self.world_folder, other.world_folder, dirs_exist_ok=True)
+        return other
+
+    def edit(self, **changed: object) -> None:
+        """Change the world behind everybody's back."""
+        (self.world_folder / "world.json").write_text(json.dumps({**self.world, **changed}), "utf-8")
 
     def write_secrets(self, text: str, mode: int = 0o600) -> None:
         """Write the file of secrets."""

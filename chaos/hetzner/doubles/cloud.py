@@ -20,7 +20,7 @@ def terraform(world: World, words: list[str], given: str, inside: Callable[[], N
     cloud, known = world["cloud"], world["terraform"]
     if verb[0] == "plan":
         whole = all(name in known and known[name] in cloud.get(kind, []) for name, kind in RESOURCES.items())
-        raise End(0 if whole else 2)
+        raise End(0 if whole and world["location"] == ENVIRONMENT["TF_VAR_location"] else 2)
     if verb[:2] == ["state", "list"]:
         raise End(0, "".join(f"{name}\n" for name in known)) if known else End(1, "", "No state file was found!\n")
     if verb[0] == "output":
