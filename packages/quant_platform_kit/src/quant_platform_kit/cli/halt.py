@@ -106,9 +106,7 @@ def resume_command(
 
 def _halt_new(kind: ScopeKind, name: str | None, reason: str, at: PlaceOptions, *, alone: bool, as_json: bool) -> None:
     if kind is not ScopeKind.ALL or name or at.account or not alone:
-        raise typer.BadParameter(
-            "--if-new halts all of a store: leave out the rest, --wait and --cancel-open"
-        )
+        raise typer.BadParameter("--if-new halts all of a store: leave out the rest, --wait and --cancel-open")
     with at.open() as place:
         switched = halt_new(place.operator, reason)
         stands = "all" in halts(place.store).on()
