@@ -46,7 +46,7 @@ else
     say "  its volume: the ledger with its duplicate-suppression history, the bus, the archive, the forge, all images"
     say "  its address, network and firewall"
     say "after the loss of the ledger an answer is kept from being given twice by its nonce alone, while the salt stands:"
-    say "docs/runbooks/event-trading.md, \"A node is lost\". There is no way back but a backup."
+    say "docs/runbooks/event-trading.md, \"A node is lost\". There is no way back but a backup: scripts/hetzner/backup.sh FOLDER makes one now."
 fi
 if [[ ! $dry_run ]]; then
     printf '%s: type the name of the server to go on: ' "$program"

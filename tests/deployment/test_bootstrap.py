@@ -323,6 +323,15 @@ def test_a_port_that_cannot_be_forwarded_is_said_at_once(site: Site, tmp_path: P
     assert not (tmp_path / "kept").exists()
 
 
+def test_every_broker_is_forwarded_by_its_number(site: Site, tmp_path: Path) -> None:
+    assert site.run("--stores").status == 0
+    site.edit(brokers=3)
+    ran = site.run(str(tmp_path / "kept"), "bus", script="backup")
+    assert ran.status == 0, ran.said
+    forwarded = [words[2:] for _, words in site.calls if "port-forward" in words]
+    assert forwarded == [[f"pod/redpanda-{number}", f"{19090 + number}:19090"] for number in (2, 1, 0)]
+
+
 def test_the_bus_is_found_from_outside_where_its_brokers_say(site: Site) -> None:
     text = (ROOT / "scripts" / "hetzner" / "steps" / "forward.sh").read_text("utf-8")
     assert f"\nbus_port={OPERATORS_PORT} " in text

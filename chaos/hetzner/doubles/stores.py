@@ -59,7 +59,8 @@ def quant(world: World, words: list[str], given: str, inside: Callable[[], None]
 
 def event_trading(world: World, words: list[str], given: str, inside: Callable[[], None]) -> None:
     """Keep the bus in a file, or bring it back."""
-    if ENVIRONMENT.get("EVENT_TRADING_KAFKA_URL") != "127.0.0.1:19090" or not os.path.exists(option(words, "--config")):
+    brokers = ",".join(f"127.0.0.1:{19090 + number}" for number in range(world["brokers"]))
+    if ENVIRONMENT.get("EVENT_TRADING_KAFKA_URL") != brokers or not os.path.exists(option(words, "--config")):
         raise End(1, "", "event-trading: the bus does not answer\n")
     if words[1] == "export":
         write(option(words, "--out"), "bus")

@@ -50,6 +50,7 @@ def empty() -> World:
         "secrets": {},
         "ledger": {},
         "bus": "",
+        "brokers": 1,
         "registry": {},
         "users": {},
         "repositories": [],
