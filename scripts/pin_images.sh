@@ -19,6 +19,10 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=scripts/pins.sh
 source scripts/pins.sh
 file=${IMAGES_FILE:-deploy/images.toml}
+[[ -f $file && -r $file && -w $file ]] || {
+    echo "pin_images.sh: IMAGES_FILE $file is no file that can be read and written; name one like deploy/images.toml" >&2
+    exit 2
+}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 accept="application/vnd.oci.image.index.v1+json, application/vnd.docker.distribution.manifest.list.v2+json, "

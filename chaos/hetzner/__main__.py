@@ -1,4 +1,7 @@
-"""``python -m chaos.hetzner --workers 2``: a line of JSON; status 1 if bootstrap does not survive a fault."""
+"""``python -m chaos.hetzner --workers 2``: a line of JSON; status 1 if bootstrap does not survive a fault.
+
+Ctrl-C ends it with the cases that have ended by then, of those that were asked for; status 1.
+"""
 
 from __future__ import annotations
 
@@ -26,13 +29,19 @@ def main() -> int:
         pristine = checkout(Path(folder) / "pristine")
         calls, applied = length(pristine)
         asked = list(cases(chosen.kinds, calls, applied, chosen.every))
-        verdicts = list(pool.map(lambda case: _told(tried(case, pristine, Path(folder))), asked))
+        verdicts = list[Verdict]()
+        try:
+            for verdict in pool.map(lambda case: tried(case, pristine, Path(folder)), asked):
+                verdicts.append(_told(verdict, len(verdicts) + 1, len(asked)))
+        except KeyboardInterrupt:
+            pool.shutdown(wait=False, cancel_futures=True)
     told = {
         "campaign": "hetzner",
         "calls": calls,
+        "asked": len(asked),
         "kinds": {kind: _sums([each for each in verdicts if each.case.kind == kind]) for kind in chosen.kinds},
         "seconds": round(time.monotonic() - begun),
-        "met": not any(each.faults for each in verdicts),
+        "met": len(verdicts) == len(asked) and not any(each.faults for each in verdicts),
     }
     sys.stdout.write(json.dumps(told) + "\n")
     return 0 if told["met"] else 1
@@ -44,7 +53,10 @@ def _sums(verdicts: list[Verdict]) -> dict[str, int]:
     return {"cases": len(verdicts), "at once": at_once, "not survived": sum(bool(each.faults) for each in verdicts)}
 
 
-def _told(verdict: Verdict) -> Verdict:
+def _told(verdict: Verdict, number: int, of: int) -> Verdict:
+    """Say what was not survived, and every tenth case how far the campaign is."""
+    if number % 10 == 0:
+        sys.stderr.write(f"{number} of {of} cases\n")
     for fault in verdict.faults:
         sys.stderr.write(f"{verdict.case}: {fault}\n")
     return verdict

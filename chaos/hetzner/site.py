@@ -14,11 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from chaos.hetzner.doubles.call import MODULES
+
 __all__ = ["CANARIES", "NAME", "Ran", "Site", "checkout", "secrets_file"]
 
 ROOT = Path(__file__).resolve().parents[2]
-DOUBLE = Path(__file__).with_name("double.py")
-DOUBLED = ("curl", "docker", "git", "hcloud", "kubectl", "ssh", "terraform", "uv")
+DOUBLES = Path(__file__).with_name("doubles")
+DOUBLED = tuple(MODULES)
 RECORDED = ("awk", "base64", "openssl", "python3")
 """Programs that are real, and that secrets are near to: their words are written down too."""
 NAME = "trading-1"
@@ -50,9 +52,12 @@ COPIED = (
     "deploy",
     "infra/terraform/hetzner",
     "packages/quant_platform_kit/README.md",
+    "scripts/backup.sh",
     "scripts/deploy/event_trading",
     "scripts/hetzner",
+    "scripts/keeping",
     "scripts/pins.sh",
+    "scripts/restore.sh",
 )
 RUN_SECONDS = 600.0
 
@@ -103,12 +108,12 @@ class Site:
 
     def __init__(self, folder: Path, pristine: Path) -> None:
         self.root, self.world_folder = folder / "checkout", folder / "world"
-        shutil.copytree(pristine, self.root)
+        shutil.copytree(pristine, self.root, symlinks=True)
         self.world_folder.mkdir()
-        programs = folder / "programs"
+        self.programs = programs = folder / "programs"
         programs.mkdir()
-        shutil.copy(DOUBLE, programs)
-        text = f"#!{sys.executable} -SEs\nimport double\n\ndouble.main()\n"
+        shutil.copytree(DOUBLES, programs / "doubles", ignore=shutil.ignore_patterns("__pycache__"))
+        text = f"#!{sys.executable} -SEs\nfrom doubles import call\n\ncall.main()\n"
         for name in DOUBLED:
             _program(programs / name, text)
         for name in RECORDED:
@@ -124,6 +129,16 @@ class Site:
             "BOOTSTRAP_ROLLOUT_SECONDS": "120",
         }
         self.write_secrets(secrets_file())
+
+    def copied(self, folder: Path) -> Site:
+        """Return another workstation with the same checkout, before the same world."""
+        other = Site(folder / "copy", self.root)
+        shutil.copytree(self.world_folder, other.world_folder, dirs_exist_ok=True)
+        return other
+
+    def edit(self, **changed: object) -> None:
+        """Change the world behind everybody's back."""
+        (self.world_folder / "world.json").write_text(json.dumps({**self.world, **changed}), "utf-8")
 
     def write_secrets(self, text: str, mode: int = 0o600) -> None:
         """Write the file of secrets."""
@@ -182,6 +197,7 @@ class Site:
             "it has a branch": list(world["branches"]) != [place],
             "one runner": list(world["runners"].values()) != [place],
             "services run what is in the registry": world["objects"].get("services") not in world["registry"].values(),
+            "a ledger that was halted": not world["ledger"].get("halted"),
             "kubeconfig for its owner only": _mode(self.root / ".state" / "hetzner" / "kubeconfig.yaml") != 0o600,
         }
         return [*world["violations"], *(f"not {what}" for what, is_wrong in wrong.items() if is_wrong)]

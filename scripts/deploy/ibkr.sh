@@ -2,4 +2,4 @@
 # Deploy by hand what the variables name of ibkr: scripts/deploy/ibkr.sh mine.tfvars.json [--service NAME] [--dry-run]
 set -euo pipefail
 
-exec "$(dirname "${BASH_SOURCE[0]}")/../gcp/python.sh" gcp.deploy ibkr "$@"
+exec "$(dirname "${BASH_SOURCE[0]}")/../gcp/python.sh" gcp.deploy "${0##*/}" ibkr "$@"

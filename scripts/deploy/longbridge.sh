@@ -2,4 +2,4 @@
 # Deploy by hand what the variables name of longbridge: scripts/deploy/longbridge.sh mine.tfvars.json [--service NAME] [--dry-run]
 set -euo pipefail
 
-exec "$(dirname "${BASH_SOURCE[0]}")/../gcp/python.sh" gcp.deploy longbridge "$@"
+exec "$(dirname "${BASH_SOURCE[0]}")/../gcp/python.sh" gcp.deploy "${0##*/}" longbridge "$@"

@@ -2,4 +2,4 @@
 # Deploy by hand the playbook that the variables name: scripts/deploy/playbook.sh mine.tfvars.json [--dry-run]
 set -euo pipefail
 
-exec "$(dirname "${BASH_SOURCE[0]}")/../gcp/python.sh" gcp.deploy alpaca "$@"
+exec "$(dirname "${BASH_SOURCE[0]}")/../gcp/python.sh" gcp.deploy "${0##*/}" alpaca "$@"

@@ -21,13 +21,14 @@ JOB = "snapshots"
 
 def main() -> int:
     """Do what the command line says; return the exit status."""
-    parser = argparse.ArgumentParser(prog="deploy.sh", description=__doc__)
+    program, *words = sys.argv[1:]  # the script that was called, and what it was given
+    parser = argparse.ArgumentParser(prog=program, description=__doc__)
     parser.add_argument("app", choices=[*APPS, JOB])
     parser.add_argument("variables", type=Path, help="such as infra/terraform/gcp/mine.tfvars.json")
     parser.add_argument("--service", metavar="NAME", help="this service alone; all of the app if absent")
     parser.add_argument("--image", metavar="REPOSITORY@sha256:DIGEST", help="instead of the one in the variables")
     parser.add_argument("--dry-run", action="store_true", help="print each line, and run none")
-    options = parser.parse_args()
+    options = parser.parse_args(words)
     try:
         site = read_site(options.variables)
         if options.image is not None and not IMAGE.fullmatch(options.image):
@@ -41,10 +42,10 @@ def main() -> int:
             if not options.dry_run:
                 Gcloud(site.project).write(words, "roles/run.developer")
     except Refused as error:
-        print(f"{options.app}.sh: {error}", file=sys.stderr)
+        print(f"{program}: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print(f"{options.app}.sh: stopped; Google may have taken the last line above", file=sys.stderr)
+        print(f"{program}: stopped; Google may have taken the last line above", file=sys.stderr)
         return STOPPED
     return 0
 

@@ -1,26 +1,33 @@
 #!/usr/bin/env bash
 # From an empty account at Hetzner to services that run, and to a forge that deploys them from then on.
 #
-#   bash scripts/hetzner/bootstrap.sh [--dry-run]
+#   bash scripts/hetzner/bootstrap.sh [--stores] [--dry-run]
 #
 # It reads scripts/hetzner/bootstrap-secrets.env and deploy/images.toml, and keeps what it makes in .state/hetzner. Run it
-# again after anything: each step is skipped that is found done. --dry-run prints each command and runs none.
+# again after anything: each step is skipped that is found done. --dry-run prints each command and runs none. --stores ends
+# once the stores stand, before anything trades: that is when a backup is restored.
 # deploy/hetzner/README.md has the whole.
 set -euo pipefail
 shopt -s inherit_errexit
 
-dry_run=''
-if [[ $# == 1 && $1 == --dry-run ]]; then
-    dry_run=yes
-elif (($#)); then
-    echo "usage: bootstrap.sh [--dry-run]" >&2
-    exit 2
-fi
+dry_run='' stores_only=''
+for word in "$@"; do
+    case $word in
+    --dry-run) dry_run=yes ;;
+    --stores) stores_only=yes ;;
+    *)
+        echo "usage: bootstrap.sh [--stores] [--dry-run]" >&2
+        exit 2
+        ;;
+    esac
+done
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 # shellcheck disable=SC2034 # the steps read these
 program=bootstrap root=$PWD state=.state/hetzner number=0
 # shellcheck disable=SC2034
 poll_seconds=${BOOTSTRAP_POLL_SECONDS:-5} api_seconds=${BOOTSTRAP_API_SECONDS:-900} rollout_seconds=${BOOTSTRAP_ROLLOUT_SECONDS:-600}
+# shellcheck disable=SC2034
+forward_seconds=1800
 exec 3>&1
 
 # shellcheck source=scripts/hetzner/steps/common.sh
@@ -29,6 +36,8 @@ source scripts/hetzner/steps/common.sh
 source scripts/hetzner/steps/inputs.sh
 # shellcheck source=scripts/hetzner/steps/server.sh
 source scripts/hetzner/steps/server.sh
+# shellcheck source=scripts/hetzner/steps/forward.sh
+source scripts/hetzner/steps/forward.sh
 # shellcheck source=scripts/hetzner/steps/cluster.sh
 source scripts/hetzner/steps/cluster.sh
 # shellcheck source=scripts/hetzner/steps/forge.sh
@@ -36,12 +45,10 @@ source scripts/hetzner/steps/forge.sh
 
 read_secrets scripts/hetzner/bootstrap-secrets.env
 check_values
-check_tools
+check_tools terraform hcloud kubectl curl openssl git docker base64 python3 quant
+check_uv
 check_pins
-if [[ ! $dry_run ]]; then
-    (umask 077 && mkdir -p "$state")
-    lock_state
-fi
+[[ $dry_run ]] || open_state
 require_same_name
 
 console="the console at Hetzner; \`terraform -chdir=infra/terraform/hetzner plan\`"
@@ -52,9 +59,15 @@ step authorities "authorities of the cluster" "$authorities: they have to last 9
 step server "server, firewall, network, volume" "$console"
 step api "the API answers" "the server's console at Hetzner: cloud-init status --long, journalctl --unit k3s; is your address in OPERATOR_ADDRESSES?"
 step kubeconfig "$kubeconfig" "KUBECONFIG=$kubeconfig kubectl get nodes"
+step unchanged "what is set once is what it was" "scripts/hetzner/bootstrap-secrets.env: write the values with which the cluster was made"
 step secrets "Secrets" "KUBECONFIG=$kubeconfig kubectl get secrets --namespace event-trading"
 step stores "the overlay's stores and delivery" "$pods"
+if [[ $stores_only ]]; then
+    say "the stores stand, and no service was started: scripts/hetzner/restore.sh FOLDER brings a backup back, bootstrap.sh goes on"
+    exit
+fi
 step images "the image in the cluster's registry" "docker build's output above; KUBECONFIG=$kubeconfig kubectl --namespace delivery logs deployment/registry"
+step halt "a new ledger is halted" "KUBECONFIG=$kubeconfig kubectl --namespace event-trading logs statefulset/ledger"
 step services "the overlay" "$pods"
 step rollout "services are ready" "$pods; kubectl logs of a service names the setting or server that is wrong"
 step forge "the forge is reachable" "$forge_log"

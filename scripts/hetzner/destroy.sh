@@ -32,8 +32,9 @@ source scripts/hetzner/steps/server.sh
 
 read_secrets scripts/hetzner/bootstrap-secrets.env
 check_values
+check_tools terraform hcloud openssl
 [[ $dry_run || -d $state ]] || die "$state is not there: nothing was made from this checkout"
-[[ $dry_run ]] || lock_state
+[[ $dry_run ]] || open_state
 require_same_name
 initialize >/dev/null || die "terraform init failed, see above; nothing was deleted"
 
@@ -45,7 +46,7 @@ else
     say "  its volume: the ledger with its duplicate-suppression history, the bus, the archive, the forge, all images"
     say "  its address, network and firewall"
     say "after the loss of the ledger an answer is kept from being given twice by its nonce alone, while the salt stands:"
-    say "docs/runbooks/event-trading.md, \"A node is lost\". There is no way back but a backup."
+    say "docs/runbooks/event-trading.md, \"A node is lost\". There is no way back but a backup: scripts/hetzner/backup.sh FOLDER makes one now."
 fi
 if [[ ! $dry_run ]]; then
     printf '%s: type the name of the server to go on: ' "$program"

@@ -6,10 +6,11 @@ import re
 import tomllib
 from collections.abc import Callable, Iterator
 
+import yaml
 from event_trading_app.names import Service
 from event_trading_app.services.running import LAST_SECONDS, NEEDS
 
-from .manifests import ROOT, Document, Workload, kind, workloads
+from .manifests import ROOT, Document, Peer, Workload, connects, kind, pod, workload, workloads
 
 Rule = Callable[[list[Document]], Iterator[str]]
 
@@ -23,6 +24,11 @@ OUTSIDE = {"venue-services-to-venue", "builder-to-registry-and-packages", "runne
 """Policies that name addresses, as no pod stands there."""
 BEHIND_THE_FIREWALL = {"forgejo-from-operator-and-runner"}
 """Policies that name nobody: the server's firewall does."""
+OF_NODES = re.compile(r"10\.80\.0\.0/24|10\.42\.\d+\.0/32")
+"""Addresses that nodes have and no pod: their network, and flannel's in each node's part of the pods' network."""
+FROM_NODES = {"registry-from-nodes"}
+OPERATORS_PORT = 19090
+"""Of the bus, for who may forward a port: scripts/hetzner/steps/forward.sh."""
 PRIVATE = {"10.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16"}
 NODE_PORTS = {"registry": 30500, "forgejo": 30443}
 DRAIN_SECONDS = {
@@ -152,8 +158,9 @@ def ingress_by_name(documents: list[Document]) -> Iterator[str]:
                 yield f"{name} lets in to every port"
             if not rule.get("from") and name not in BEHIND_THE_FIREWALL:
                 yield f"{name} lets everybody in"
-            if any("ipBlock" in peer for peer in rule.get("from", [])):
-                yield f"{name} lets in addresses"
+            for peer in rule.get("from", []):
+                if "ipBlock" in peer and not (name in FROM_NODES and OF_NODES.fullmatch(peer["ipBlock"]["cidr"])):
+                    yield f"{name} lets in addresses"
 
 
 def _named(peer: Document) -> bool:
@@ -281,6 +288,39 @@ def node_ports(documents: list[Document]) -> Iterator[str]:
         yield f"nodes listen for {found}"
 
 
+def runners_account(documents: list[Document]) -> Iterator[str]:
+    """Let the runner move services by their names, of their kind, and read and make nothing."""
+    wanted = {(each.document["kind"].lower() + "s", each.name) for each in workloads(documents) if each.is_service}
+    for each in kind(documents, "Role", "ClusterRole"):
+        if each["kind"] == "ClusterRole" or each["metadata"]["namespace"] != "event-trading":
+            yield f"{each['kind']} {each['metadata']['name']} reaches beyond the services"
+        for rule in each["rules"]:
+            named = {(resource, name) for resource in rule["resources"] for name in rule.get("resourceNames", ())}
+            if not named or not named <= wanted:
+                yield f"{each['metadata']['name']} reaches {rule['resources']} that are no services"
+            if not {*rule["verbs"]} <= {"get", "list", "watch", "patch"}:
+                yield f"{each['metadata']['name']} may {rule['verbs']}"
+            wanted -= named
+    for resource, name in sorted(wanted):
+        yield f"the runner cannot move {resource} {name}"
+
+
+def operators_listener(documents: list[Document]) -> Iterator[str]:
+    """Have the bus listen for the operator on the loopback of its pod alone, where a forwarded port comes out."""
+    settings = [
+        each["data"]["redpanda.yaml"] for each in kind(documents, "ConfigMap") if "redpanda.yaml" in each["data"]
+    ]
+    listeners = {each["name"]: each for text in settings for each in yaml.safe_load(text)["redpanda"]["kafka_api"]}
+    own = listeners.get("operator", {})
+    if (own.get("address"), own.get("port")) != ("127.0.0.1", OPERATORS_PORT):
+        yield f"the operator's listener of the bus is {own}"
+    arguments = " ".join(workload(documents, "redpanda").containers[0]["args"])
+    if f"operator://127.0.0.1:{OPERATORS_PORT // 10}$(POD_INDEX)" not in arguments:
+        yield "a broker does not say where the operator finds it"
+    if re.search(rf"'(port|targetPort|containerPort)': {OPERATORS_PORT}\b", str(documents)):
+        yield "the operator's listener is reached by others"
+
+
 RULES: tuple[Rule, ...] = (
     probes,
     disruption_budgets,
@@ -298,7 +338,19 @@ RULES: tuple[Rule, ...] = (
     secrets,
     one_container_each,
     node_ports,
+    runners_account,
+    operators_listener,
 )
+
+
+def nodes_pull(documents: list[Document]) -> Iterator[str]:
+    """Of the overlay for three nodes only: k3s lets in the registry's own node, a policy the others."""
+    registry = pod(documents, "registry")
+    for address in ("10.80.0.3", "10.42.0.0", "10.42.1.0", "10.42.2.0", "10.42.15.0"):
+        if not connects(documents, Peer(address=address), registry, 5000):
+            yield f"a node that comes from {address} pulls nothing"
+    if connects(documents, Peer(address="10.42.1.7"), registry, 5000):
+        yield "every pod reaches the registry"
 
 
 def survives_a_node(documents: list[Document]) -> Iterator[str]:
@@ -317,3 +369,6 @@ def survives_a_node(documents: list[Document]) -> Iterator[str]:
     settings = [each["data"] for each in kind(documents, "ConfigMap") if ".bootstrap.yaml" in each["data"]]
     if len(settings) != 1 or "default_topic_replications: 3\n" not in settings[0][".bootstrap.yaml"]:
         yield "topics have one copy"
+
+
+CLUSTER_RULES: tuple[Rule, ...] = (survives_a_node, nodes_pull)

@@ -4,19 +4,30 @@ from __future__ import annotations
 
 import re
 import shutil
+import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from event_trading_app.settings import read_settings
+from quant_platform_kit.adapters.clock import SystemClock
+from quant_platform_kit.adapters.stores import open_store
+from quant_platform_kit.services.observe.readiness import make_sure_it_writes
+from quant_platform_kit.services.operate.audit import Operator
+from quant_platform_kit.services.operate.halting import halt_new, is_new
+
+from .rules import OPERATORS_PORT
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from chaos.hetzner.site import CANARIES, NAME, Ran, Site, checkout, secrets_file
 
 ROOT = Path(__file__).resolve().parents[2]
-STEPS = 14
-CHANGING = ("apply", "create", "annotate", "exec", "import", "push", "build", "destroy", "port-forward")
+STEPS = 16
+CHANGING = ("apply", "create", "annotate", "exec", "import", "push", "build", "destroy", "delete", "port-forward")
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +71,8 @@ def test_a_second_run_finds_every_step_done_and_changes_nothing(twice: Twice) ->
     assert twice.site.world["writes"] == twice.writes
     assert len(re.findall(r"^bootstrap: \d+\. .*: is so$", twice.second.said, re.MULTILINE)) == STEPS
     again = twice.site.calls[twice.calls :]
-    assert [words for _, words in again if set(CHANGING) & set(words)] == []
+    asked = [words for _, words in again if set(CHANGING) & set(words)]
+    assert [words for words in asked if not words[-1].startswith("--command=SELECT ")] == []
 
 
 def test_no_secret_is_in_the_words_of_a_process_in_what_is_said_or_in_a_file_that_git_would_take(twice: Twice) -> None:
@@ -197,6 +209,216 @@ def test_a_step_that_fails_says_what_to_look_at_and_how_to_go_on(site: Site, twi
     assert failed == "bootstrap: step 2 (server, firewall, network, volume) failed: status 1."
     assert look.startswith("  look at: the console at Hetzner")
     assert go_on == "  then run this again: what is done is found and skipped"
+
+
+def test_a_new_ledger_is_halted_before_any_service_and_how_to_resume_is_said(twice: Twice) -> None:
+    assert "halt a new ledger" in twice.writes[: twice.writes.index("apply services")]
+    resumed = "exec executor-0 -- sh -c 'quant resume all --who NAME --reason TEXT --store \"$STORE_URL\"'"
+    assert twice.first.said.count(resumed) == 2
+    assert "a ledger that was new is halted. Look at the account, then: KUBECONFIG=" in twice.second.said
+
+
+def test_what_bootstrap_asks_a_ledger_is_what_a_halt_of_a_new_one_goes_by(tmp_path: Path) -> None:
+    text = (ROOT / "scripts" / "hetzner" / "steps" / "cluster.sh").read_text("utf-8")
+    question = re.search(r'^is_known="(SELECT .*)"$', text, re.MULTILINE)
+    assert question
+    store = open_store(f"sqlite:///{tmp_path}/ledger")
+    operator = Operator(store, SystemClock(), "bootstrap")
+
+    def known() -> bool:
+        with closing(sqlite3.connect(tmp_path / "ledger")) as connection:
+            return bool(connection.execute(question[1]).fetchone()[0])
+
+    steps: tuple[Callable[[], object], ...] = (
+        lambda: None,
+        lambda: make_sure_it_writes(store),
+        lambda: operator.audit("halt", "it was killed here", switch="halts/all/000001-1-on"),
+        lambda: halt_new(operator, "new"),
+        lambda: store.create("trades/solver.near/p000/open", b"{}"),
+    )
+    found: list[bool] = []
+    for step in steps:
+        step()
+        assert known() is not is_new(store)
+        found.append(known())
+    assert found == [False, False, False, True, True]
+
+
+def test_stores_alone_leave_the_ledger_empty_and_start_nothing(site: Site) -> None:
+    ran = site.run("--stores")
+    assert ran.status == 0, ran.said
+    assert ran.said.endswith("scripts/hetzner/restore.sh FOLDER brings a backup back, bootstrap.sh goes on\n")
+    assert {"stores"} <= site.world["objects"].keys()
+    assert ("services" in site.world["objects"], site.world["ledger"]) == (False, {})
+
+
+def test_a_lost_cluster_is_restored_before_its_services_start_and_stays_halted(site: Site, tmp_path: Path) -> None:
+    assert site.run().status == 0
+    folder = tmp_path / "backups" / "one"
+    site.edit(ledger={"of": "a year of answers", "halted": False})
+    before = site.world["writes"]
+    kept = site.run(str(folder), script="backup")
+    assert kept.status == 0, kept.said
+    assert site.world["writes"] == before
+    assert sorted(path.name for path in folder.iterdir()) == [
+        *("SHA256SUMS", "archive-trading", "bus-trading.jsonl.gz", "database-trading.dump", "made")
+    ]
+    assert [path.name for path in sorted((folder / "archive-trading").rglob("*.parquet"))] == [
+        "one.parquet",
+        "two.parquet",
+    ]
+    assert not (site.root / ".state" / "hetzner" / "archive").exists()
+    refused = site.run(str(folder), script="restore")
+    assert (refused.status, site.world["writes"]) == (1, before)
+    assert "services run (8 pods); nothing was restored. Stop them" in refused.said
+    site.edit(objects={}, ledger={}, bus="", running=False, registry={})
+    stores = site.run("--stores")
+    assert stores.status == 0, stores.said
+    restored = site.run(str(folder), script="restore")
+    assert restored.status == 0, restored.said
+    assert (site.world["ledger"], site.world["bus"]) == ({"of": "a year of answers", "halted": True}, "bus")
+    finished = site.run()
+    assert finished.status == 0, finished.said
+    assert site.world["ledger"]["of"] == "a year of answers"
+    assert site.faults() == []
+    assert site.leaks(kept.said, refused.said, stores.said, restored.said, finished.said) == []
+
+
+def test_a_ledger_that_is_not_empty_is_not_restored_into(twice: Twice, site: Site, tmp_path: Path) -> None:
+    assert site.run().status == 0
+    assert site.run(str(tmp_path / "kept"), "database", script="backup").status == 0
+    site.edit(running=False)
+    before = site.world["writes"]
+    ran = site.run(str(tmp_path / "kept"), "database", script="restore")
+    assert (ran.status, site.world["writes"]) == (1, before)
+    assert "database event_trading holds 1 tables and the like: use an empty one" in ran.said
+
+
+@pytest.mark.parametrize("script", ["backup", "restore"])
+def test_keeping_refuses_what_cannot_be_meant_before_anything_is_asked(script: str, site: Site, tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    (tmp_path / "there" / "SHA256SUMS").touch()
+    folder = str(tmp_path / ("new" if script == "backup" else "there"))
+    for words, told in (
+        ((), "usage: "),
+        (("--force",), "usage: "),
+        ((folder, "ledger"), "ledger is no kind of store here; there are: bus database"),
+        ((folder,), ".state/hetzner/kubeconfig.yaml is not there: bootstrap.sh makes the cluster"),
+    ):
+        ran = site.run(*words, script=script)
+        assert (ran.status, ran.said.count("\n"), site.world["calls"]) == (2 if "usage" in told else 1, 1, 0), ran.said
+        assert told in ran.said
+    other = str(tmp_path / ("there" if script == "backup" else "new"))
+    told = "is there already" if script == "backup" else "is no backup that backup.sh has made to its end"
+    assert told in site.run(other, script=script).said
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_port_that_cannot_be_forwarded_is_said_at_once(site: Site, tmp_path: Path) -> None:
+    assert site.run("--stores").status == 0
+    site.meet(site.world["calls"] + 2, "fail")
+    ran = site.run(str(tmp_path / "kept"), "bus", script="backup")
+    assert ran.status == 1
+    assert "kubectl port-forward pod/redpanda-0 19090:19090: kubectl: refused by the fault" in ran.said
+    assert not (tmp_path / "kept").exists()
+
+
+def test_every_broker_is_forwarded_by_its_number(site: Site, tmp_path: Path) -> None:
+    assert site.run("--stores").status == 0
+    site.edit(brokers=3)
+    ran = site.run(str(tmp_path / "kept"), "bus", script="backup")
+    assert ran.status == 0, ran.said
+    forwarded = [words[2:] for _, words in site.calls if "port-forward" in words]
+    assert forwarded == [[f"pod/redpanda-{number}", f"{19090 + number}:19090"] for number in (2, 1, 0)]
+
+
+def test_the_bus_is_found_from_outside_where_its_brokers_say(site: Site) -> None:
+    text = (ROOT / "scripts" / "hetzner" / "steps" / "forward.sh").read_text("utf-8")
+    assert f"\nbus_port={OPERATORS_PORT} " in text
+    given = {"EVENT_TRADING_KAFKA_URL": f"127.0.0.1:{OPERATORS_PORT}", "EVENT_TRADING_ACCOUNT": "solver.near"}
+    assert read_settings(ROOT / "deploy/k8s/base/settings.yaml", given).kafka_url == given["EVENT_TRADING_KAFKA_URL"]
+
+
+ONCE = {
+    "POSTGRES_PASSWORD": "canary0another0password",
+    "FORGEJO_SECRET_KEY": "canary0another0key",
+    "FORGEJO_RUNNER_SECRET": "beef0123456789abcdef0123456789abcdefbeef",
+    "FORGEJO_ADMIN": "canary0admin",
+    "FORGEJO_REPOSITORY": "canary0repository",
+}
+
+
+@pytest.mark.parametrize("name", ONCE)
+def test_a_value_that_is_set_once_is_refused_by_its_name_when_it_is_another(
+    name: str, twice: Twice, tmp_path: Path
+) -> None:
+    site = twice.site.copied(tmp_path)
+    before = site.world["writes"]
+    site.write_secrets(secrets_file(**{name: ONCE[name]}))
+    ran = site.run()
+    assert (ran.status, site.world["writes"]) == (1, before)
+    assert f"\n{name}: not what this cluster was made with. Nothing was changed: write that value again" in ran.said
+    assert [value for value in (*ONCE.values(), *CANARIES.values()) if value in ran.said] == []
+    assert name in re.findall(r"`([A-Z_]+)`", (ROOT / "deploy/hetzner/README.md").read_text("utf-8"))
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"EVENT_TRADING_NEAR_KEY": "ed25519:canary0new"},
+        {"EVENT_TRADING_NEAR_TOKEN": "canary0new"},
+        {"NOTIFY_URLS": "mailto://canary0new@example.org"},
+        {"NOTIFY_URLS": ""},
+        {"FORGEJO_ADMIN_PASSWORD": "canary0new password"},
+    ],
+)
+def test_a_value_that_may_change_changes_and_who_has_to_see_it_is_said(
+    changed: dict[str, str], twice: Twice, tmp_path: Path
+) -> None:
+    site = twice.site.copied(tmp_path)
+    before = site.world["writes"]
+    site.write_secrets(secrets_file(**changed))
+    ran = site.run()
+    assert ran.status == 0, ran.said
+    new = [each for each in site.world["writes"][len(before) :]]
+    assert new != []
+    assert "FORGEJO_ADMIN_PASSWORD" in changed or "sees a value that has changed when it is started again" in ran.said
+    assert "canary0new" not in ran.said
+    again = site.run()
+    assert (again.status, site.world["writes"][len(before) :]) == (0, new)
+
+
+def test_a_server_is_not_moved_by_deleting_it(twice: Twice, tmp_path: Path) -> None:
+    site = twice.site.copied(tmp_path)
+    before = site.world["writes"]
+    site.write_secrets(secrets_file(SERVER_LOCATION="nbg1"))
+    ran = site.run()
+    assert (ran.status, site.world["writes"]) == (1, before)
+    assert "SERVER_LOCATION is nbg1, and the volume is in fsn1: write that, nothing moves a volume" in ran.said
+
+
+@pytest.mark.parametrize(
+    ("script", "tool"), [("bootstrap", "hcloud"), ("bootstrap", "quant"), ("destroy", "terraform")]
+)
+def test_a_tool_that_is_missing_is_said_before_anything_is_asked(site: Site, script: str, tool: str) -> None:
+    (site.root / ".state" / "hetzner").mkdir(parents=True)
+    (site.programs / tool).unlink()
+    ran = site.run(script=script, typed=f"{NAME}\n")
+    assert (ran.status, ran.said.count("\n"), site.world["calls"]) == (1, 1, 0), ran.said
+    assert f"{script}: {tool} is not on this machine" in ran.said
+
+
+@pytest.mark.parametrize("place", [".state", ".state/hetzner", ".state/hetzner/lock"])
+def test_a_state_that_cannot_be_written_is_one_line(site: Site, place: str) -> None:
+    path = site.root / place
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if place.endswith("lock"):
+        path.mkdir()
+    else:
+        path.write_text("in the way")
+    ran = site.run()
+    assert (ran.status, ran.said.count("\n"), site.world["calls"]) == (1, 1, 0), ran.said
+    assert ran.said.startswith("bootstrap: .state/hetzner cannot be written by ")
 
 
 def test_destroy_needs_the_name_and_then_leaves_nothing(twice: Twice, tmp_path: Path) -> None:

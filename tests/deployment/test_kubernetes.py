@@ -38,6 +38,11 @@ def policy(documents: list[Document], name: str) -> Document:
     return found["spec"]
 
 
+def role(documents: list[Document]) -> Document:
+    (found,) = kind(documents, "Role")
+    return found
+
+
 def remove(documents: list[Document], wanted: str, name: str) -> None:
     documents[:] = [each for each in documents if (each["kind"], each["metadata"]["name"]) != (wanted, name)]
 
@@ -193,17 +198,84 @@ MUTANTS: dict[str, tuple[rules.Rule, Callable[[list[Document]], object]]] = {
         ],
     ),
 }
-OF_A_CLUSTER: dict[str, Callable[[list[Document]], object]] = {
-    "two brokers": lambda d: workload(d, "redpanda").document["spec"].update(replicas=2),
-    "no standby": lambda d: remove(d, "StatefulSet", "ledger-standby"),
-    "brokers together": lambda d: workload(d, "redpanda").pod.pop("affinity"),
-    "ledger and standby together": lambda d: workload(d, "ledger-standby").pod.pop("affinity"),
-    "executors together": lambda d: workload(d, "executor").pod.pop("topologySpreadConstraints"),
-    "one copy of a topic": lambda d: [
-        each["data"].update({".bootstrap.yaml": "default_topic_replications: 1\n"})
-        for each in kind(d, "ConfigMap")
-        if ".bootstrap.yaml" in each["data"]
-    ],
+MUTANTS |= {
+    "the runner moves any of a kind": (rules.runners_account, lambda d: role(d)["rules"][1].pop("resourceNames")),
+    "the runner looks at all": (
+        rules.runners_account,
+        lambda d: role(d)["rules"].append({"resources": ["statefulsets"], "verbs": ["list", "watch"]}),
+    ),
+    "the runner moves the ledger": (
+        rules.runners_account,
+        lambda d: role(d)["rules"][1]["resourceNames"].append("ledger"),
+    ),
+    "the runner reads Secrets": (rules.runners_account, lambda d: role(d)["rules"][0]["resources"].append("secrets")),
+    "the runner makes workloads": (rules.runners_account, lambda d: role(d)["rules"][0]["verbs"].append("create")),
+    "the runner cannot move a service": (
+        rules.runners_account,
+        lambda d: role(d)["rules"][0]["resourceNames"].remove("prices"),
+    ),
+    "the runner is everywhere": (rules.runners_account, lambda d: role(d).update(kind="ClusterRole")),
+    "the operator's listener open to pods": (
+        rules.operators_listener,
+        lambda d: [
+            each["data"].update({"redpanda.yaml": each["data"]["redpanda.yaml"].replace("127.0.0.1", "0.0.0.0")})
+            for each in kind(d, "ConfigMap")
+            if "redpanda.yaml" in each["data"]
+        ],
+    ),
+    "a broker that cannot be found from outside": (
+        rules.operators_listener,
+        lambda d: container(d, "redpanda").update(args=["redpanda", "start"]),
+    ),
+    "the operator's listener in a Service": (
+        rules.operators_listener,
+        lambda d: [
+            each["spec"]["ports"].append({"name": "operator", "port": 19090, "targetPort": 19090})
+            for each in kind(d, "Service")
+            if each["metadata"]["name"] == "redpanda"
+        ],
+    ),
+    "pods let in by their address": (
+        rules.ingress_by_name,
+        lambda d: d.append(
+            {
+                "kind": "NetworkPolicy",
+                "metadata": {"name": "registry-from-nodes", "namespace": "delivery"},
+                "spec": {"ingress": [{"from": [{"ipBlock": {"cidr": "10.42.0.0/16"}}], "ports": [{"port": 5000}]}]},
+            }
+        ),
+    ),
+}
+OF_A_CLUSTER: dict[str, tuple[rules.Rule, Callable[[list[Document]], object]]] = {
+    "two brokers": (rules.survives_a_node, lambda d: workload(d, "redpanda").document["spec"].update(replicas=2)),
+    "no standby": (rules.survives_a_node, lambda d: remove(d, "StatefulSet", "ledger-standby")),
+    "brokers together": (rules.survives_a_node, lambda d: workload(d, "redpanda").pod.pop("affinity")),
+    "ledger and standby together": (rules.survives_a_node, lambda d: workload(d, "ledger-standby").pod.pop("affinity")),
+    "executors together": (
+        rules.survives_a_node,
+        lambda d: workload(d, "executor").pod.pop("topologySpreadConstraints"),
+    ),
+    "one copy of a topic": (
+        rules.survives_a_node,
+        lambda d: [
+            each["data"].update({".bootstrap.yaml": "default_topic_replications: 1\n"})
+            for each in kind(d, "ConfigMap")
+            if ".bootstrap.yaml" in each["data"]
+        ],
+    ),
+    "only the registry's own node": (rules.nodes_pull, lambda d: remove(d, "NetworkPolicy", "registry-from-nodes")),
+    "the nodes' network alone": (
+        rules.nodes_pull,
+        lambda d: policy(d, "registry-from-nodes")["ingress"][0].update(
+            {"from": [{"ipBlock": {"cidr": "10.80.0.0/24"}}]}
+        ),
+    ),
+    "all of the pods' network": (
+        rules.nodes_pull,
+        lambda d: policy(d, "registry-from-nodes")["ingress"][0].update(
+            {"from": [{"ipBlock": {"cidr": "10.80.0.0/24"}}, {"ipBlock": {"cidr": "10.42.0.0/16"}}]}
+        ),
+    ),
 }
 
 
@@ -224,18 +296,21 @@ def test_a_mutant_is_caught_by_its_rule(overlay: str, name: str) -> None:
 
 def test_every_rule_has_a_mutant() -> None:
     assert {rule for rule, _ in MUTANTS.values()} == set(rules.RULES)
+    assert {rule for rule, _ in OF_A_CLUSTER.values()} == set(rules.CLUSTER_RULES)
 
 
-def test_the_overlay_of_three_nodes_survives_one() -> None:
-    assert list(rules.survives_a_node(DOCUMENTS["hetzner-cluster"])) == []
-    assert list(rules.survives_a_node(SINGLE)) != []
+@pytest.mark.parametrize("rule", rules.CLUSTER_RULES, ids=lambda rule: rule.__name__)
+def test_the_overlay_of_three_nodes_keeps_the_rules_of_more_than_one(rule: rules.Rule) -> None:
+    assert list(rule(DOCUMENTS["hetzner-cluster"])) == []
+    assert list(rule(SINGLE)) != []
 
 
 @pytest.mark.parametrize("name", OF_A_CLUSTER)
 def test_a_mutant_of_the_cluster_is_caught(name: str) -> None:
+    rule, break_it = OF_A_CLUSTER[name]
     broken = copy.deepcopy(DOCUMENTS["hetzner-cluster"])
-    OF_A_CLUSTER[name](broken)
-    assert list(rules.survives_a_node(broken)) != []
+    break_it(broken)
+    assert list(rule(broken)) != []
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
@@ -333,15 +408,6 @@ def test_the_quoter_and_the_prices_of_the_overlay_can_be_used() -> None:
     document = yaml.safe_load((ROOT / "deploy/k8s/base/settings.yaml").read_text())
     assert quoter_of(document["quoter"], document["quoter_settings"])
     assert price_events(ROOT / "deploy/k8s/prices.example.jsonl", SystemClock().now())
-
-
-def test_the_runner_may_move_every_service_and_nothing_else() -> None:
-    (role,) = kind(SINGLE, "Role")
-    named = [rule for rule in role["rules"] if "resourceNames" in rule]
-    assert sorted(named[0]["resourceNames"]) == sorted(service.value for service in Service)
-    assert {verb for rule in role["rules"] for verb in rule["verbs"]} == {"get", "list", "patch", "watch"}
-    assert {word for rule in role["rules"] for word in rule["resources"]} == {"deployments", "statefulsets"}
-    assert [each["kind"] for each in kind(SINGLE, "ClusterRole", "ClusterRoleBinding")] == []
 
 
 CHECKER = """

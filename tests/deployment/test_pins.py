@@ -172,5 +172,13 @@ def test_the_file_has_exact_versions_and_says_what_is_not_pinned() -> None:
     assert f"image: {pins['images']['redpanda']['repository']}:{pins['images']['redpanda']['tag']}\n" in compose
 
 
+def test_a_file_of_pins_that_is_not_there_is_one_line_and_is_not_made(machine: Machine) -> None:
+    machine.file.unlink()
+    done = machine.pin()
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert done.stderr.startswith(f"pin_images.sh: IMAGES_FILE {machine.file} is no file that can be read")
+    assert not machine.file.exists()
+
+
 def test_words_that_are_not_known_are_refused(machine: Machine) -> None:
     assert machine.pin("--now").returncode == 2

@@ -72,6 +72,14 @@ def test_what_cannot_be_meant_runs_nothing(words: tuple[str, ...], said: str) ->
     assert done.stderr.startswith(said)
 
 
+@pytest.mark.parametrize("script", ["ibkr", "schwab", "longbridge", "playbook", "snapshots"])
+def test_what_goes_wrong_is_signed_by_the_script_that_was_called(script: str) -> None:
+    refused = deploy(script, EXAMPLE, "--image", "latest")
+    assert (refused.returncode, refused.stderr.partition(": ")[0]) == (1, f"{script}.sh")
+    usage = deploy(script)
+    assert (usage.returncode, f"\n{script}.sh: error: " in usage.stderr) == (2, True)
+
+
 def test_without_an_image_a_line_says_what_comes_first(tmp_path: Path) -> None:
     values: dict[str, Any] = read_variables(EXAMPLE)
     path = tmp_path / "mine.tfvars.json"

@@ -5,6 +5,7 @@ overlay=deploy/k8s/overlays/hetzner-single-node
 applied=$state/overlay
 repository=registry.delivery.svc:5000/event_trading
 stores=(statefulset/ledger statefulset/redpanda)
+resume="KUBECONFIG=$kubeconfig kubectl --namespace event-trading exec executor-0 -- sh -c 'quant resume all --who NAME --reason TEXT --store \"\$STORE_URL\"'"
 services=(statefulset/archiver statefulset/monitor statefulset/executor statefulset/reactor statefulset/normalizer
     deployment/inventory deployment/prices deployment/ingestor)
 
@@ -30,6 +31,46 @@ kind: Kustomization
 resources: [../../../$overlay]
 images: [{ name: $repository, digest: ${1:-UNPINNED} }]
 YAML
+}
+
+# --- what is set once ------------------------------------------------------------------------------
+
+# The value of a Secret's key in the cluster, nothing if there is none.
+kept_secret() {
+    local said
+    said=$(k --namespace="$1" get secret "$2" --ignore-not-found --output="jsonpath={.data.$3}") || return 1
+    [[ $dry_run ]] || base64 --decode <<<"$said"
+}
+
+# The names whose values ledger, forge and runner have taken over once: another value would be applied, and change nothing.
+changed() {
+    local ledger key registered place
+    ledger=$(kept_secret event-trading ledger-owner password) || return 1
+    key=$(kept_secret delivery forgejo secret-key) || return 1
+    registered=$(kept_secret delivery runner-registration '\.runner') || return 1
+    place=$(registration_of) || return 1
+    [[ ! $dry_run ]] || return 0
+    [[ ! $ledger || $ledger == "$POSTGRES_PASSWORD" ]] || echo POSTGRES_PASSWORD
+    [[ ! $key || $key == "$FORGEJO_SECRET_KEY" ]] || echo FORGEJO_SECRET_KEY
+    [[ ! $registered || $registered == *"\"token\":\"$FORGEJO_RUNNER_SECRET\""* ]] || echo FORGEJO_RUNNER_SECRET
+    [[ ! $place || ${place%%.*} == "$FORGEJO_ADMIN" ]] || echo FORGEJO_ADMIN
+    [[ ! $place || ${place#*.} == "$FORGEJO_REPOSITORY".* ]] || echo FORGEJO_REPOSITORY
+}
+
+check_unchanged() {
+    local found
+    [[ ! $dry_run ]] || return 1
+    found=$(changed)
+    [[ ! $found ]]
+}
+
+do_unchanged() {
+    local found
+    found=$(changed)
+    [[ $found ]] || return 0
+    echo "${found//$'\n'/, }: not what this cluster was made with. Nothing was changed: write that value again," \
+        "or change it as deploy/hetzner/README.md, \"Values that are set once\", says" >&2
+    return 1
 }
 
 # --- Secrets -------------------------------------------------------------------------------------
@@ -69,7 +110,16 @@ check_secrets() {
     [[ ! $dry_run ]] || return 1
     forge_is_signed
     secrets | has --filename=-
+    tells_nobody_else
     has_prices
+}
+
+# A Secret that the file names no more is taken away: alerts would go on to whoever they went to.
+tells_nobody_else() {
+    local said
+    [[ ! $NOTIFY_URLS ]] || return 0
+    said=$(k --namespace=event-trading get secret event-trading-alerts --ignore-not-found --output=name) || return 1
+    [[ ! $said ]]
 }
 
 do_secrets() {
@@ -80,6 +130,11 @@ do_secrets() {
     write_overlay ""
     apply --kustomize="$applied" --selector=app.kubernetes.io/component=namespace
     secrets | apply --filename=-
+    if [[ ! $NOTIFY_URLS ]]; then
+        k --namespace=event-trading delete secret event-trading-alerts --ignore-not-found
+    fi
+    [[ ! $(running_digest) ]] ||
+        say "   a service that runs sees a value that has changed when it is started again: kubectl --namespace event-trading rollout restart"
     if ! has_prices >/dev/null 2>&1; then
         k --namespace=event-trading create configmap event-trading-prices \
             --from-file=prices.jsonl=deploy/k8s/prices.example.jsonl
@@ -134,24 +189,11 @@ running_digest() {
 
 # with_registry COMMAND...: with the address of the cluster's registry on this machine in $registry.
 with_registry() {
-    local code=0 forwarding
-    if [[ $dry_run ]]; then
-        k --namespace=delivery port-forward service/registry :5000
-        registry=127.0.0.1:PORT "$@" || code=$?
-        return "$code"
-    fi
-    : >"$state/port-forward"
-    KUBECONFIG=$root/$kubeconfig timeout --foreground 1800 kubectl --namespace=delivery port-forward service/registry :5000 \
-        >"$state/port-forward" 2>&1 3>&- 9>&- &
-    forwarding=$!
-    # shellcheck disable=SC2064 # now: it is of this function
-    trap "kill $forwarding 2>/dev/null || :" EXIT
-    wait_for "$rollout_seconds" "kubectl port-forward" grep -q '^Forwarding from 127' "$state/port-forward" || return 1
-    registry=127.0.0.1:$(sed -n 's/^Forwarding from 127\.0\.0\.1:\([0-9]*\) .*/\1/p' "$state/port-forward" | head -n 1)
-    "$@" || code=$?
-    kill "$forwarding" 2>/dev/null || : # it may have ended
-    trap - EXIT
-    return "$code"
+    with_forward delivery service/registry :5000 at_registry "$@"
+}
+
+at_registry() {
+    registry=$forwarded "$@"
 }
 
 # The digest that the registry has for the commit; fails where it has none.
@@ -189,6 +231,29 @@ build_and_push() {
             return 1
         }
     fi
+}
+
+# --- a new ledger begins halted ---------------------------------------------------------------------
+
+# What `quant halt all --if-new` goes by: anything that was recorded or switched, an operator's wish apart.
+is_known="SELECT EXISTS (SELECT 1 FROM versioned_objects WHERE key <> 'ready' AND key NOT LIKE 'audit/%')"
+
+check_halt() {
+    local said
+    said=$(k --namespace=event-trading exec ledger-0 -- psql --no-psqlrc --tuples-only --no-align \
+        --username=event_trading --dbname=event_trading --command="$is_known")
+    [[ $said == t ]]
+}
+
+# A ledger that is new knows nothing of what an account has sent before: whoever delivers it looks, and resumes.
+do_halt() {
+    with_ledger halt_new
+    say "   it is resumed by: $resume"
+}
+
+halt_new() {
+    run quant halt all --if-new --store "postgresql+psycopg://$ledger" --who bootstrap \
+        --reason "the ledger is new: look at the account, then resume" >&3
 }
 
 # --- services and rollout --------------------------------------------------------------------------

@@ -93,10 +93,11 @@ secret() {
     printf -- '---\n'
 }
 
-# One at a time works in a state.
-lock_state() {
-    exec 9>"$state/lock"
-    command -v flock >/dev/null && { flock --nonblock 9 || die "another bootstrap or destroy is at work in $state"; }
+# The state of a checkout, which is the operator's alone. One at a time works in it.
+open_state() {
+    { (umask 077 && mkdir -p "$state") && exec 9>"$state/lock"; } 2>/dev/null ||
+        die "$state cannot be written by $(id -un): free the place of that folder, or take a checkout that is yours"
+    command -v flock >/dev/null && { flock --nonblock 9 || die "another bootstrap, destroy, backup or restore is at work in $state"; }
 }
 
 # Write stdin to a file at once and for its owner only.

@@ -149,11 +149,17 @@ registered_as() {
     echo "$FORGEJO_ADMIN.$FORGEJO_REPOSITORY.$volume"
 }
 
+# What was registered last: nothing if nothing was.
+registration_of() {
+    k --namespace=delivery get secret runner-registration --ignore-not-found \
+        --output='jsonpath={.metadata.annotations.delivery/registered}'
+}
+
 check_runner() {
     local wanted said
     [[ ! $dry_run ]] || return 1
     wanted=$(registered_as)
-    said=$(k --namespace=delivery get secret runner-registration --output='jsonpath={.metadata.annotations.delivery/registered}')
+    said=$(registration_of)
     [[ $said == "$wanted" ]]
     rolled_out 2 delivery deployment/runner
 }
@@ -194,6 +200,7 @@ hand_off() {
     say "  [ ] log in at the forge and turn on two-factor authentication"
     say "  [ ] push a commit to main there, and see the runner build it and move the services"
     say "  [ ] keep $state somewhere safe and secret: it is the only way back into the cluster"
+    say "  [ ] a ledger that was new is halted. Look at the account, then: $resume"
     say "  [ ] prices are an example: kubectl replaces the ConfigMap event-trading-prices, deploy/hetzner/README.md says how"
     say "  [ ] dry_run_only is true: docs/runbooks/event-trading.md says how an account goes live"
     [[ ! $missing ]] || die "the hand-off is not whole; run this again"

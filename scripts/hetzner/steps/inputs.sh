@@ -70,11 +70,17 @@ check_operators() {
     done
 }
 
+# check_tools TOOL...: what `make setup` installs comes from this checkout.
 check_tools() {
     local tool
-    for tool in terraform hcloud kubectl curl openssl git docker base64 python3; do
-        command -v "$tool" >/dev/null || die "$tool is not on this machine; deploy/hetzner/README.md says what is needed"
+    PATH=$root/.venv/bin:$PATH
+    for tool; do
+        command -v "$tool" >/dev/null ||
+            die "$tool is not on this machine; deploy/hetzner/README.md says what is needed, make setup installs quant and uv"
     done
+}
+
+check_uv() {
     [[ -x .tools/uv ]] || command -v uv >/dev/null || die "uv is not on this machine; make setup fetches it"
 }
 

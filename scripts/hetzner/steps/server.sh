@@ -95,9 +95,22 @@ check_server() {
 }
 
 do_server() {
+    require_same_location
     initialize
     adopt
     tf apply -input=false -auto-approve -lock-timeout=60s
+}
+
+# Terraform would put a server elsewhere by deleting it, and stop at the volume.
+require_same_location() {
+    local id where
+    id=$(labelled volume)
+    [[ $id =~ ^[0-9]+$ ]] || return 0
+    where=$(of volume "$id" '{{.Location.Name}}')
+    [[ $where == "$SERVER_LOCATION" ]] || {
+        echo "SERVER_LOCATION is $SERVER_LOCATION, and the volume is in $where: write that, nothing moves a volume" >&2
+        return 1
+    }
 }
 
 write_address() {

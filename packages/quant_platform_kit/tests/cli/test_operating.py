@@ -639,6 +639,27 @@ def test_an_account_option_does_not_halt_or_resume_everything(
     assert halts(store_of(book)).on() == {f"account-{account}"}
 
 
+def test_a_new_store_is_halted_and_one_that_is_not_stays_as_it_is(quant: Quant, tmp_path: Path, tree: Tree) -> None:
+    place = ["--store", (tmp_path / "empty").as_uri(), "--who", "mira"]
+    assert_refused(quant("halt", "--reason", "storm", *place), "the store has no account; check its address")
+    halted = quant("halt", "all", "--if-new", "--reason", "nobody looked at it", *place)
+    assert (halted.code, halted.err) == (0, "")
+    assert re.fullmatch(r"all halted by mira, .* UTC: nobody looked at it\n", halted.out)
+    before = tree(tmp_path / "empty")
+    again = ["halt", "all", "--if-new", "--reason", "nobody looked at it", *place]
+    assert quant(*again).out == "the store is not new and was left as it is: all is halted\n"
+    assert tree(tmp_path / "empty") == before
+    quant("resume", "all", "--reason", "looked at", *place)
+    told = quant(*again, "--json").document
+    assert (told["scope"], told["changed"], told["halted"]) == ("all", False, False)
+
+
+@pytest.mark.parametrize("more", [["account", "X"], ["service", "cli"], ["all", "--cancel-open"], ["all", "--wait"]])
+def test_only_all_of_a_new_store_is_halted(quant: Quant, tmp_path: Path, more: list[str]) -> None:
+    place = ["--store", (tmp_path / "empty").as_uri()]
+    assert_refused(quant("halt", *more, "--if-new", "--reason", "x", *place), "--if-new halts all of a store", code=2)
+
+
 def test_a_service_that_never_ran_is_halted_with_a_remark(quant: Quant, book: Path) -> None:
     answer = quant("halt", "service", "clii", "--reason", "storm", "--book", book)
     assert (answer.code, answer.err) == (

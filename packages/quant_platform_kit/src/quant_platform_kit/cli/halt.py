@@ -19,7 +19,7 @@ from quant_platform_kit.cli.output import order_text
 from quant_platform_kit.cli.place import Place, PlaceOptions, ReasonOption, common_options, is_name, say
 from quant_platform_kit.domain.errors import QuantError, Refused, StoreError
 from quant_platform_kit.services.operate.audit import Operator
-from quant_platform_kit.services.operate.halting import InFlight, Switched, in_flight, services_of, set_halt
+from quant_platform_kit.services.operate.halting import InFlight, Switched, halt_new, in_flight, services_of, set_halt
 from quant_platform_kit.services.operate.switches import halt_words, halts
 
 __all__ = ["halt_command", "resume_command"]
@@ -50,6 +50,10 @@ def halt_command(
     wait: Annotated[
         bool, typer.Option("--wait", help="Keep trying while the store takes no writes; Ctrl-C gives up.")
     ] = False,
+    if_new: Annotated[
+        bool,
+        typer.Option("--if-new", help="Halt a store in which nothing was recorded yet; leave any other as it is."),
+    ] = False,
     cancel_working: Annotated[
         bool, typer.Option("--cancel-open", help="Cancel the working orders too; needs a broker.")
     ] = False,
@@ -61,6 +65,9 @@ def halt_command(
 ) -> None:
     """Stop sending orders, at once and until `quant resume`; look-ups and cancels go on."""
     reach = reach_of(platform, paper_port)
+    if if_new:
+        _halt_new(kind, name, reason, at, alone=not (wait or cancel_working), as_json=json)
+        return
     with at.open() as place:
         scope, accounts = _scope(place, kind, name, empty=empty)
         switched = _halt(place.operator, scope, reason, wait=wait)
@@ -96,6 +103,20 @@ def resume_command(
         return
     _show_switch(switched, "resumed", "was not halted")
     _show_others(place, "still")
+
+
+def _halt_new(kind: ScopeKind, name: str | None, reason: str, at: PlaceOptions, *, alone: bool, as_json: bool) -> None:
+    if kind is not ScopeKind.ALL or name or at.account or not alone:
+        raise typer.BadParameter("--if-new halts all of a store: leave out the rest, --wait and --cancel-open")
+    with at.open() as place:
+        switched = halt_new(place.operator, reason)
+        stands = "all" in halts(place.store).on()
+    if as_json:
+        print_json({**_switch_document(switched), "halted": stands})
+    elif switched.changed:
+        _show_switch(switched, "halted", "")
+    else:
+        say(f"the store is not new and was left as it is: all is {'' if stands else 'not '}halted")
 
 
 def _halt(operator: Operator, scope: str, reason: str, *, wait: bool) -> Switched:

@@ -215,7 +215,10 @@ def _place(given: PlaceOptions, new: bool) -> Place:
             _check_there(url)
     addresses = {"--store": _without_password(store), "--reports": reports and _without_password(reports)}
     options = shlex.join([part for name, url in addresses.items() if url for part in (name, url)])
-    return Place(_open(store), _open(reports) if reports else None, account, options, given.who, is_book=False)
+    opened = _open(store)
+    # One address is one store: who writes to both can see that.
+    own = opened if reports and reports.rstrip("/") == store.rstrip("/") else _open(reports) if reports else None
+    return Place(opened, own, account, options, given.who, is_book=False)
 
 
 def _open(url: str) -> VersionedStore:

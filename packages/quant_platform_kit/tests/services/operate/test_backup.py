@@ -193,6 +193,22 @@ def test_store_and_reports_at_one_address_restore_to_one_address(quant: Quant, b
     assert content(FileStore(book / "store")).items() <= content(FileStore(tmp_path / "other")).items()
 
 
+def test_one_place_for_two_objects_of_a_key_is_refused_and_nothing_is_written(
+    quant: Quant, book: Path, tmp_path: Path
+) -> None:
+    """Halfway through, the second one would meet the first."""
+    for area in Area:
+        FileStore(book / area.value).create("zz/last", area.value.encode())
+    assert quant("ledger", "export", "--book", book, "--out", "two.jsonl.gz").code == 0
+    other = (tmp_path / "other").as_uri()
+    for reports in (other, f"{other}/"):
+        answer = quant("ledger", "import", "two.jsonl.gz", "--store", other, "--reports", reports)
+        assert_refused(answer, "store and reports both have an object zz/last: give the reports a place of their own")
+        assert content(FileStore(tmp_path / "other")) == {}
+    apart = ["--store", f"{other}/store", "--reports", f"{other}/reports"]
+    assert quant("ledger", "import", "two.jsonl.gz", *apart).code == 0
+
+
 def test_an_account_that_was_resumed_before_its_backup_is_halted_after_the_restore(
     quant: Quant, book: Path, empty: Path
 ) -> None:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+from quant_platform_kit.adapters.clock import SystemClock
+from quant_platform_kit.adapters.file_store import FileStore
 from quant_platform_kit.domain.boundaries import Boundary
 from quant_platform_kit.domain.errors import InvalidInput, StoreError
 from quant_platform_kit.domain.orders import OrderState
 from quant_platform_kit.domain.runs import Outcome
+from quant_platform_kit.services.observe.readiness import make_sure_it_writes
 from quant_platform_kit.services.operate.audit import Operator
-from quant_platform_kit.services.operate.halting import in_flight, services_of, set_halt
+from quant_platform_kit.services.operate.halting import halt_new, in_flight, is_new, services_of, set_halt
 from quant_platform_kit.services.operate.owners import accounts_in
 from quant_platform_kit.services.operate.switches import halt_words, halts
 
@@ -52,6 +56,36 @@ def test_halting_and_resuming_twice_change_nothing_the_second_time(world: World,
     assert tree(world.folder) == before
     assert first.entry is not None
     assert (first.entry.who, first.entry.why) == ("mira", "storm")
+
+
+@pytest.fixture
+def first(tmp_path: Path) -> Operator:
+    """Return an operator at a store that nothing was written to."""
+    return Operator(FileStore(tmp_path / "new"), SystemClock(), "mira")
+
+
+def test_a_new_store_is_halted_once_and_stays_resumed(first: Operator, tmp_path: Path, tree: Tree) -> None:
+    make_sure_it_writes(first.store)
+    assert halt_new(first, "new").changed
+    assert halts(first.store).on() == {"all"}
+    set_halt(first, "all", "looked at", on=False)
+    before = tree(tmp_path)
+    again = halt_new(first, "new")
+    assert (again.changed, again.entry and again.entry.on, halts(first.store).on()) == (False, False, frozenset())
+    assert tree(tmp_path) == before
+
+
+def test_a_store_that_anything_was_recorded_in_is_not_new(first: Operator) -> None:
+    first.store.create("trades/solver.near/p000/open", b"{}")
+    assert not halt_new(first, "new").changed
+    assert halts(first.store).on() == frozenset()
+
+
+def test_a_first_halt_that_was_killed_after_its_audit_is_asked_for_again(first: Operator) -> None:
+    first.audit("halt", "new", switch="halts/all/000001-1-on", scope="all")
+    assert is_new(first.store)
+    assert halt_new(first, "new").changed
+    assert halts(first.store).on() == {"all"}
 
 
 def test_the_call_that_a_halt_came_too_late_for_is_found(world: World) -> None:

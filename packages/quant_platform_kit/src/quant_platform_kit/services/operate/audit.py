@@ -18,9 +18,10 @@ from quant_platform_kit.ports.clock import Clock
 from quant_platform_kit.ports.versioned_store import VersionedStore
 from quant_platform_kit.services.record.objects import decode, encode
 
-__all__ = ["AuditEntry", "Operator", "audit_entries", "audit_number", "switches_asked_for"]
+__all__ = ["AUDIT", "AuditEntry", "Operator", "audit_entries", "audit_number", "switches_asked_for"]
 
-_PREFIX = "audit/"
+AUDIT = "audit/"
+"""Below it are the entries."""
 _NAME = re.compile(r"audit/[0-9TZ.-]+Z-(?P<number>[0-9]{6})(?:\.(?P<prefix>[a-z]+)\.(?P<scope>.+)\.(?P<entry>[^.]+))?")
 
 
@@ -62,10 +63,10 @@ class Operator:
         given = {name: str(plain(value)) for name, value in arguments.items() if value is not None}
         entry = AuditEntry(self.who, self.store.now(), command, given, why)
         ending = f".{switch.replace('/', '.')}" if switch else ""
-        number = max(map(audit_number, self.store.keys(_PREFIX)), default=0)
+        number = max(map(audit_number, self.store.keys(AUDIT)), default=0)
         while True:
             number += 1
-            key = f"{_PREFIX}{entry.at:%Y-%m-%dT%H-%M-%S.%fZ}-{number:06}{ending}"
+            key = f"{AUDIT}{entry.at:%Y-%m-%dT%H-%M-%S.%fZ}-{number:06}{ending}"
             try:
                 self.store.create(key, encode(entry, key))
             except Conflict:
@@ -87,6 +88,6 @@ def switches_asked_for(keys: Iterable[str]) -> frozenset[str]:
 
 def audit_entries(store: VersionedStore, since: date | None = None) -> list[AuditEntry]:
     """Return the entries from a UTC date on, oldest first; all of them without one."""
-    first = f"{_PREFIX}{since.isoformat()}" if since else _PREFIX
-    found = {key: store.get(key) for key in store.keys(_PREFIX) if key >= first}
+    first = f"{AUDIT}{since.isoformat()}" if since else AUDIT
+    found = {key: store.get(key) for key in store.keys(AUDIT) if key >= first}
     return [decode(AuditEntry, stored.data, key) for key, stored in found.items() if stored is not None]

@@ -242,13 +242,16 @@ def restore(
     Raises
     ------
     Refused
-        The place is not empty; nothing was changed.
+        The place is not empty, or it is one for store and reports, and the backup has two objects of a key. Nothing was
+        changed.
     """
     for area, place in places.items():
         if present := _kept(place):
             raise Refused(
                 f"the {area.value} place holds {len(present)} objects, such as {present[0]}: use an empty one"
             )
+    if places[Area.STORE] is places[Area.REPORTS]:
+        _require_one_of_each(_every_object(lines, content))
     made = f"{content.created_at:%Y-%m-%d}"
     why = f"restored from a backup of {made}: reconcile first"
     operator.audit("ledger import", why, created_at=content.created_at, sha256=content.sha256)
@@ -261,10 +264,22 @@ def restore(
         _put(places[found.area], found)
 
 
+def _require_one_of_each(objects: Iterable[_Object]) -> None:
+    """Raise `Refused` where store and reports have different objects of a key."""
+    known: dict[str, str] = {}
+    for found in objects:
+        if known.setdefault(found.key, own := sha256(found.data)) != own:
+            raise Refused(f"store and reports both have an object {found.key}: give the reports a place of their own")
+
+
+def _every_object(lines: Lines, content: BackupContent) -> Generator[_Object]:
+    for number, line in enumerate(islice(lines(), 1, 1 + sum(content.objects.values())), start=2):
+        yield _read_object(line, number)
+
+
 def _objects(lines: Lines, content: BackupContent, *, halting: bool) -> Generator[_Object]:
     """Yield the halts of a checked backup, or all its other objects."""
-    for number, line in enumerate(islice(lines(), 1, 1 + sum(content.objects.values())), start=2):
-        found = _read_object(line, number)
+    for found in _every_object(lines, content):
         if (found.area is Area.STORE and found.key.startswith("halts/")) is halting:
             yield found
 

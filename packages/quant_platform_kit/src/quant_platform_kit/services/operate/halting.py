@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from quant_platform_kit.domain.orders import OrderState
 from quant_platform_kit.domain.runs import OrderRecord
 from quant_platform_kit.ports.versioned_store import VersionedStore
-from quant_platform_kit.services.operate.audit import Operator
+from quant_platform_kit.services.operate.audit import AUDIT, Operator
 from quant_platform_kit.services.operate.switches import FlagEntry, check_scope, halts
 from quant_platform_kit.services.record.leases import read_lease
 from quant_platform_kit.services.record.ledger import RunLedger
+from quant_platform_kit.services.record.objects import READY
 from quant_platform_kit.services.record.recorded_run import recorded_run
 
-__all__ = ["InFlight", "Switched", "in_flight", "services_of", "set_halt"]
+__all__ = ["InFlight", "Switched", "halt_new", "in_flight", "is_new", "services_of", "set_halt"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,21 @@ def set_halt(operator: Operator, scope: str, reason: str, *, on: bool) -> Switch
         return Switched(scope, changed=False, entry=next(reversed(switches.entries(scope)), None))
     entry = switches.command(operator, "halt" if on else "resume", scope, reason, on=on, scope=scope)
     return Switched(scope, changed=True, entry=entry)
+
+
+def is_new(store: VersionedStore) -> bool:
+    """Whether nothing was ever switched or recorded in a store; what an operator asked for does not count.
+
+    A first halt that was killed between its audit and its switch leaves the store new, so that it is asked for again.
+    """
+    return all(key == READY or key.startswith(AUDIT) for key in store.keys(""))
+
+
+def halt_new(operator: Operator, reason: str) -> Switched:
+    """Halt ``all`` in a store that is new; any other is left as it is, resumed or not."""
+    if not is_new(operator.store):
+        return Switched("all", changed=False, entry=next(reversed(halts(operator.store).entries("all")), None))
+    return set_halt(operator, "all", reason, on=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from datetime import datetime
 from quant_platform_kit.domain.errors import Conflict, InvalidInput
 from quant_platform_kit.domain.identity import Mode
 from quant_platform_kit.ports.versioned_store import Keys, VersionedStore
-from quant_platform_kit.services.operate.audit import Operator, switches_asked_for
+from quant_platform_kit.services.operate.audit import AUDIT, Operator, switches_asked_for
 from quant_platform_kit.services.record.objects import decode, encode
 
 __all__ = [
@@ -68,7 +68,7 @@ class Flags:
 
         Of the latter it says whether that entry switched them on.
         """
-        asked = switches_asked_for(self._store.keys("audit/"))
+        asked = switches_asked_for(self._store.keys(AUDIT))
         there = self._keys()
         newest = _newest({*there, *(key for key in asked if key.startswith(f"{self._prefix}/"))})
         return _on(there), {scope: key.endswith(_ON) for scope, key in newest.items() if key not in there}
@@ -100,7 +100,7 @@ class Flags:
     def _next(self, scope: str, *, on: bool) -> str:
         """Return the key of the next entry: its number is beyond those that are there and those that were lost."""
         prefix = f"{self._prefix}/{scope}/"
-        asked = (key for key in switches_asked_for(self._store.keys("audit/")) if key.startswith(prefix))
+        asked = (key for key in switches_asked_for(self._store.keys(AUDIT)) if key.startswith(prefix))
         newest = max((entry_number(key) for key in (*self._keys(scope), *asked)), default=0)
         return f"{prefix}{newest + 1:06}{_ON if on else _OFF}"
 
