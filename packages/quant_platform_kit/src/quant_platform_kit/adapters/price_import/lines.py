@@ -1,0 +1,59 @@
+"""The command that would import a file: what every other command says when it meets one."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import replace
+from pathlib import Path
+
+from quant_platform_kit.adapters.price_import.cells import dates_asked
+from quant_platform_kit.adapters.price_import.headings import recognise
+from quant_platform_kit.adapters.price_import.heads import Head, read_head
+from quant_platform_kit.adapters.price_import.layouts import LONG, Layout
+from quant_platform_kit.adapters.price_import.options import DateOrder, ImportOptions
+from quant_platform_kit.adapters.price_import.reading import symbol_in_name
+from quant_platform_kit.domain.errors import InvalidInput
+from quant_platform_kit.domain.strategy import Adjustment
+
+__all__ = ["how_to_import", "import_line", "import_words"]
+
+
+def how_to_import(path: Path) -> str | None:
+    """Return what a file of another form is and the command that imports it; None for any other file."""
+    if path.is_dir():
+        return f"{path} is a folder; import its files first: {import_line(path)}"
+    try:
+        layout = recognise(read_head(path))
+    except InvalidInput:
+        return None
+    if layout.source == LONG:
+        return None
+    carries = ", with what its closes carry (split, total_return or raw)" if _asked(layout) else ""
+    return f"{path} is taken for {layout.source}; import it first{carries}: {import_line(path)}"
+
+
+def import_line(path: Path) -> str:
+    """Return the command that imports a file; what only a person can decide stands there with one value of it."""
+    options = ImportOptions()
+    if not path.is_dir():
+        head = read_head(path)
+        options = _options(head, recognise(head))
+    return shlex.join(import_words([path], Path("prices.parquet"), options))
+
+
+def _asked(layout: Layout) -> bool:
+    return layout.adjustment is None and "adjustment" not in layout.said
+
+
+def _options(head: Head, layout: Layout) -> ImportOptions:
+    """Return options that the file needs."""
+    options = ImportOptions(adjustment=Adjustment.SPLIT) if _asked(layout) else ImportOptions()
+    if not layout.names_symbols:
+        options = replace(options, symbol=symbol_in_name(head.path) or "SPY")
+    first = head.rows[layout.headings][layout.date] if len(head.rows) > layout.headings else ""
+    return replace(options, dates=DateOrder.MONTH_FIRST) if dates_asked(first) else options
+
+
+def import_words(sources: list[Path], out: Path, options: ImportOptions) -> list[str]:
+    """Return the words of the command that imports sources."""
+    return ["quant", "prices", "import", *map(str, sources), "--out", str(out), *options.words()]
