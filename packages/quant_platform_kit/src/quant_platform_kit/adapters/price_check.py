@@ -24,11 +24,12 @@ from quant_platform_kit.domain.prices import PriceHistory, PriceTable
 from quant_platform_kit.domain.sessions import ExchangeCalendar
 from quant_platform_kit.domain.strategy import Adjustment, StrategyManifest
 
-__all__ = ["PRICE_COLUMNS", "PriceCheck", "Problem", "ProfileUse", "SeriesCheck", "check_prices"]
+__all__ = ["PRICE_COLUMNS", "PriceCheck", "Problem", "ProfileUse", "SeriesCheck", "check_prices", "check_symbol"]
 
 PRICE_COLUMNS = ("close", "adj_close")
-TOGETHER = 256
+TOGETHER = 64
 """So many symbols are looked at in one table: what is made of them stays small beside the file."""
+NAMED = 20
 Track = Callable[[Sequence[int]], Iterable[int]]
 _OPTIONAL = ("adj_close", "open", *EVIDENCE_COLUMNS)
 
@@ -138,6 +139,24 @@ def check_prices(path: Path, calendar: ExchangeCalendar, profile: str | None = N
         profiles=uses,
         usable=uses[0].usable if profile else bool(series),
     )
+
+
+def check_symbol(path: Path, symbol: str, calendar: ExchangeCalendar) -> tuple[LongPrices, SeriesCheck | Problem]:
+    """Return the rows that a price file has of a symbol, by date, and what is to be said of them.
+
+    Raises
+    ------
+    InvalidInput
+        The file cannot be read, or does not hold the symbol.
+    """
+    prices = read_prices(path, ("close",), _OPTIONAL)
+    if symbol not in prices.symbols:
+        held = ", ".join(prices.symbols[:NAMED]) + (" and more" if len(prices.symbols) > NAMED else "")
+        raise InvalidInput(f"{path} has no prices of {symbol}; it holds {held}")
+    number, rows = prices.symbols.index(symbol), _BySymbol(prices)
+    (found,) = _looked_at(rows, number, number + 1, calendar)
+    one = rows.of(number, number + 1)
+    return one.taking(np.argsort(one.days, kind="stable")), found
 
 
 class _BySymbol:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
@@ -22,7 +22,7 @@ from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.domain.prices import FloatArray
 from quant_platform_kit.domain.strategy import Adjustment
 
-__all__ = ["NOTHING", "Columns", "adjustment_said", "days_of", "floats_of", "open_columns"]
+__all__ = ["NOTHING", "Columns", "OddCell", "adjustment_said", "days_of", "floats_of", "open_columns"]
 
 _CSV = (".csv", ".csv.gz")
 _TEXT = frozenset({"symbol", "adjustment", "adj_close_adjustment"})
@@ -36,6 +36,10 @@ arrow_module = partial(_arrow_module, task="reading price files")
 ISO = "write ISO dates such as 2023-12-29"
 
 
+class OddCell(InvalidInput):
+    """A cell that is no date or number as price files have them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Columns:
     """A file and the names of its columns."""
@@ -46,6 +50,12 @@ class Columns:
     def read(self, names: Sequence[str]) -> Any:
         """Return some columns as a table of pyarrow, typed by what is in them."""
         return _guarded(self.path, lambda: _read(self.path, names))
+
+    def each(self, names: Sequence[str]) -> Iterator[tuple[str, Any]]:
+        """Yield some columns one after the other; of a parquet file no more than one is held at a time."""
+        together = self.read(names) if self.path.name.endswith(_CSV) else None
+        for name in names:
+            yield name, (self.read([name]) if together is None else together)[name]
 
 
 def open_columns(path: Path) -> Columns:
@@ -67,14 +77,14 @@ def days_of(path: Path, column: Any) -> NDArray[np.datetime64]:
     """Return a column of dates, datetime64[D]; an instant is taken as it is written, whatever its time zone."""
     arrow = arrow_module("pyarrow")
     if arrow.types.is_integer(column.type) or arrow.types.is_floating(column.type):
-        raise InvalidInput(f"{path}: column date is {column.type}; {ISO}: row 1 has {column[0].as_py()}")
+        raise OddCell(f"{path}: column date is {column.type}; {ISO}: row 1 has {column[0].as_py()}")
     try:
         if getattr(column.type, "tz", None):
             column = arrow_module("pyarrow.compute").local_timestamp(column)
         instants = column.combine_chunks().cast(arrow.timestamp("us"), safe=False).cast(arrow.int64())
     except arrow.ArrowException:
         row, cell = _first_odd_date(column.to_pylist())
-        raise InvalidInput(f"{path}: column date is {column.type}; {ISO}: row {row} has {cell!r}") from None
+        raise OddCell(f"{path}: column date is {column.type}; {ISO}: row {row} has {cell!r}") from None
     return np.from_dlpack(instants).view("datetime64[us]").astype("datetime64[D]")
 
 
@@ -103,7 +113,7 @@ def floats_of(path: Path, name: str, column: Any) -> FloatArray:
     try:
         numbers = column.combine_chunks().cast(arrow.float64())
     except arrow.ArrowException:
-        raise InvalidInput(f"{path}: column {name} is {column.type}; prices are numbers") from None
+        raise OddCell(f"{path}: column {name} is {column.type}; prices are numbers") from None
     if not numbers.null_count and len(numbers):
         return np.from_dlpack(numbers).astype(np.float64, copy=False)
     values = np.full(len(numbers), np.nan)
@@ -121,7 +131,7 @@ def _parsed(path: Path, name: str, cells: Sequence[str | None]) -> FloatArray:
         if _NUMBER.fullmatch(text):
             values[row] = float(text)
         elif text not in NOTHING:
-            raise InvalidInput(
+            raise OddCell(
                 f"{path}: column {name} is string; prices are numbers: row {row + 1} has {text!r}; write 1234.5, "
                 "without separators of thousands, and leave the cell of a missing price empty"
             )

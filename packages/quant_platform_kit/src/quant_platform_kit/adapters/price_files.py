@@ -15,8 +15,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from quant_platform_kit.adapters.price_columns import Columns, adjustment_said, days_of, floats_of, open_columns
-from quant_platform_kit.adapters.price_import.lines import how_to_import, import_line
+from quant_platform_kit.adapters.price_columns import (
+    Columns,
+    OddCell,
+    adjustment_said,
+    days_of,
+    floats_of,
+    open_columns,
+)
+from quant_platform_kit.adapters.price_import.lines import how_to_import
 from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.domain.portfolio import Quote, quotable, quote_price
 from quant_platform_kit.domain.prices import FloatArray, PriceHistory, PriceTable
@@ -127,29 +134,37 @@ def read_prices(path: Path, fields: Sequence[str], optional: Sequence[str] = ())
     try:
         file = _open_long(path, fields)
     except InvalidInput as error:
-        raise InvalidInput(how_to_import(path) or str(error)) from None
-    numbers = list(dict.fromkeys(name for name in (*fields, *optional) if name in file.names))
-    held = [name for name in _SAID if name in file.names]
-    table = file.read(list(dict.fromkeys(["date", "symbol", *numbers, *held])))
-    for name in ("date", "symbol"):
-        if empty := table[name].null_count:
-            raise InvalidInput(f"{path}: {empty} rows have no {name}; remove or complete them")
-    symbols, codes = _symbols(path, table["symbol"])
-    said = {name: adjustment_said(path, name, table[name]) for name in held}
+        raise _with_import(path, error, cells=False) from None
+    present = [name for name in (*_SAID, *fields, *optional) if name in file.names]
+    columns = file.each(list(dict.fromkeys(["date", "symbol", *present])))
+    said: dict[str, Adjustment] = {}
+    numbers: dict[str, FloatArray] = {}
     try:
-        days = days_of(path, table["date"])
-        columns = {name: floats_of(path, name, table[name]) for name in numbers}
-    except InvalidInput as error:
-        raise InvalidInput(f"{error}; what is written otherwise may be imported: {import_line(path)}") from None
+        days = days_of(path, _whole(path, *next(columns)))
+        symbols, codes = _symbols(path, _whole(path, *next(columns)))
+        for name, column in columns:
+            if name in _SAID:
+                said[name] = adjustment_said(path, name, column)
+            else:
+                numbers[name] = floats_of(path, name, column)
+    except OddCell as error:
+        raise _with_import(path, error, cells=True) from None
     return LongPrices(
         path=path,
         days=days,
         symbols=symbols,
         codes=codes,
-        columns=columns,
+        columns=numbers,
         adjustment=said.get("adjustment"),
         adj_close_adjustment=said.get("adj_close_adjustment"),
     )
+
+
+def _whole(path: Path, name: str, column: Any) -> Any:
+    """Return a column that every row has."""
+    if empty := column.null_count:
+        raise InvalidInput(f"{path}: {empty} rows have no {name}; remove or complete them")
+    return column
 
 
 def _open_long(path: Path, fields: Sequence[str]) -> Columns:
@@ -161,6 +176,12 @@ def _open_long(path: Path, fields: Sequence[str]) -> Columns:
             "a price file has date, symbol, close and, where asked for, adj_close and open, separated by commas"
         )
     return file
+
+
+def _with_import(path: Path, error: InvalidInput, *, cells: bool) -> InvalidInput:
+    """Return a refusal with the command that imports the file, where there is one."""
+    how = how_to_import(path, cells=cells)
+    return InvalidInput(f"{error}; {how}") if how else error
 
 
 def read_price_files(paths: Sequence[Path], fields: Sequence[str], optional: Sequence[str] = ()) -> LongPrices:

@@ -107,7 +107,8 @@ def _refuse_different(
             count = int(np.count_nonzero(different))
             a, b = int(one[at]), int(other[at])
             this, that = (f"{values[row]:.8g} in {files[int(source[row])].path}" for row in (a, b))
+            of = f"{name} of {together.symbols[together.codes[a]]} on {together.days[a]}"
             raise InvalidInput(
-                f"{name} of {together.symbols[together.codes[a]]} on {together.days[a]} is {this} and {that}: {count} of "
-                f"{len(one)} rows that both have differ by more than {TOLERANCE:g}; they are of other adjustments, or one is wrong"
+                f"{of} is {this} and {that}: {count} of {len(one)} rows that both have differ by more than "
+                f"{TOLERANCE:g}; they are of other adjustments, or one is wrong"
             )

@@ -23,7 +23,7 @@ from quant_platform_kit.cli.options import symbol as symbol_option
 from quant_platform_kit.cli.output import console, progress, some
 from quant_platform_kit.domain.strategy import Adjustment
 
-__all__ = ["import_command", "merge_command"]
+__all__ = ["import_command", "merge_command", "row_of"]
 
 OutOption = Annotated[Path, typer.Option(help="File to write, .parquet or .csv.")]
 ForceOption = Annotated[bool, typer.Option("--force", help="Replace the file if it exists.")]
@@ -138,12 +138,12 @@ def _written(out: Path, prices: LongPrices) -> dict[str, Any]:
         "symbols": len(prices.symbols),
         "adjustment": {name: prices.carried(name) for name in ("close", "adj_close") if name in prices.columns},
         "columns": list(prices.columns),
-        "first": _row(prices, 0),
-        "last": _row(prices, -1),
+        "first": row_of(prices, 0),
+        "last": row_of(prices, -1),
     }
 
 
-def _row(prices: LongPrices, row: int) -> dict[str, Any]:
+def row_of(prices: LongPrices, row: int) -> dict[str, Any]:
     """Return a row as it was understood; what it has no price of is left out."""
     cells = {name: float(values[row]) for name, values in prices.columns.items()}
     told = {name: value for name, value in cells.items() if value == value}
@@ -178,7 +178,7 @@ def _sorts(taken: Sequence[Taken]) -> list[str]:
 def _show_written(out: Path, prices: LongPrices) -> None:
     print_line = console().print
     for name, row in (("first", 0), ("last", -1)):
-        cells = _row(prices, row).items()
+        cells = row_of(prices, row).items()
         told = (f"{key} {value:.10g}" if isinstance(value, float) else value for key, value in cells)
         print_line(f"{name:8} {escape(' '.join(told))}", soft_wrap=True)
     carried = _written(out, prices)["adjustment"]

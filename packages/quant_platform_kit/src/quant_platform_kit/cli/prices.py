@@ -13,13 +13,15 @@ from rich.markup import escape
 from quant_platform_kit.adapters.calendar_tables import load_calendar
 from quant_platform_kit.adapters.clock import SystemClock
 from quant_platform_kit.adapters.command_line import complain, notice, print_json
-from quant_platform_kit.adapters.price_check import PriceCheck, SeriesCheck, check_prices
+from quant_platform_kit.adapters.price_check import PriceCheck, Problem, SeriesCheck, check_prices, check_symbol
 from quant_platform_kit.adapters.price_sources import price_source
 from quant_platform_kit.adapters.price_writer import check_target, columns_of, write_prices
 from quant_platform_kit.adapters.strategies import find_strategy
 from quant_platform_kit.cli import price_making
 from quant_platform_kit.cli.options import SYMBOL, JsonOption, ProfileOption
+from quant_platform_kit.cli.options import symbol as symbol_option
 from quant_platform_kit.cli.output import console, progress, some, table
+from quant_platform_kit.cli.price_making import row_of
 from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.domain.strategy import Adjustment
 from quant_platform_kit.ports.price_source import DailyBar, PriceSource
@@ -60,6 +62,41 @@ def check(
     if not result.usable:
         why = result.profiles[0].remark if profile else "no symbol can be used"
         raise typer.Exit(complain(f"{file}: {why}", 1))
+
+
+@app.command("show")
+def show(
+    symbol: Annotated[str, typer.Argument(parser=symbol_option, metavar="SYMBOL", help="Which symbol.")],
+    prices: Annotated[Path, typer.Option(help="Price file, parquet or CSV in long format.")],
+    rows: Annotated[int, typer.Option(min=1, max=10_000, help="How many of the first and of the last rows.")] = 3,
+    json: JsonOption = False,
+) -> None:
+    """Show a symbol of a price file: its first and last rows, and what is wrong or odd about it."""
+    held, found = check_symbol(prices, symbol, load_calendar("XNYS"))
+    count = len(held.days)
+    shown = [row for row in range(count) if row < rows or row >= count - rows]
+    if json:
+        listed = [row_of(held, row) for row in shown]
+        print_json({"file": str(prices), "symbol": symbol, "count": count, "rows": listed, "found": found})
+        return
+    out, fields = console(), list(held.columns)
+    drawn = table(escape(f"{symbol}, {count} rows of {prices}"), "date", *fields, right=tuple(fields))
+    for row in shown:
+        cells = row_of(held, row)
+        drawn.add_row(cells["date"], *(_short(name, cells[name]) if name in cells else "" for name in fields))
+    out.print(drawn)
+    if isinstance(found, Problem):
+        out.print(f"[red]problem[/red]  {escape(found.text)}", soft_wrap=True)
+        return
+    out.print(f"{found.bars} bars from {found.first} to {found.last}, {found.missing} sessions missing")
+    for doubt in found.doubts:
+        out.print(f"[red]doubt[/red]    {escape(doubt.text)}", soft_wrap=True)
+    for remark in found.remarks:
+        out.print(f"[dim]remark[/dim]   {escape(remark.text)}", soft_wrap=True)
+
+
+def _short(name: str, value: float) -> str:
+    return f"{value:.0f}" if name == "volume" else f"{value:.7g}"
 
 
 def _show(result: PriceCheck) -> None:

@@ -127,13 +127,16 @@ def _refuse_mixed(rows: Rows, adjusted: FloatArray, kept: Mask) -> None:
 
 def _order(rows: Rows, kept: Mask) -> NDArray[np.int64] | slice:
     """Return the rows that are kept by date and symbol; refuse a date twice."""
-    first = rows.days.min()
-    key = (rows.days - first).astype(np.int64) * len(rows.symbols) + rows.codes
-    if kept.all() and (np.diff(key) > 0).all():
+    days = (rows.days - rows.days.min()).astype(np.int64)
+    cells = (int(days.max()) + 1) * len(rows.symbols)
+    key = days.astype(np.int32 if cells <= np.iinfo(np.int32).max else np.int64, copy=False)
+    key = key * len(rows.symbols) + rows.codes
+    if kept.all() and (key[1:] > key[:-1]).all():
         return slice(None)
-    found = np.flatnonzero(kept)
-    order = found[np.argsort(key[found], kind="stable")]
-    same = np.flatnonzero(np.diff(key[order]) == 0)
+    order = np.argsort(key, kind="stable")
+    order = order if kept.all() else order[kept[order]]
+    key = key[order]
+    same = np.flatnonzero(key[1:] == key[:-1])
     if len(same):
         raise _twice(rows, int(order[same[0]]), int(order[same[0] + 1]))
     return order

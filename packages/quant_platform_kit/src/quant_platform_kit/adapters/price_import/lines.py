@@ -15,29 +15,39 @@ from quant_platform_kit.adapters.price_import.reading import symbol_in_name
 from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.domain.strategy import Adjustment
 
-__all__ = ["how_to_import", "import_line", "import_words"]
+__all__ = ["how_to_import", "import_words"]
 
 
-def how_to_import(path: Path) -> str | None:
-    """Return what a file of another form is and the command that imports it; None for any other file."""
+LIKELY = 5
+"""A file's name is taken for a symbol in an example if it has no more letters than most symbols."""
+
+
+def how_to_import(path: Path, *, cells: bool = False) -> str | None:
+    """Return what a file is taken for and the command that imports it; None for one that cannot be imported.
+
+    Parameters
+    ----------
+    cells
+        Whether only its cells are at fault: a file that has the columns of the long format is meant too.
+    """
     if path.is_dir():
-        return f"{path} is a folder; import its files first: {import_line(path)}"
+        return f"it is a folder; import its files first: {_line(path, ImportOptions())}"
     try:
-        layout = recognise(read_head(path))
+        head = read_head(path)
+        layout = recognise(head)
     except InvalidInput:
         return None
-    if layout.source == LONG:
+    if layout.source == LONG and not cells:
         return None
+    line = _line(path, _options(head, layout))
+    if layout.source == LONG:
+        return f"if its cells are only written otherwise, import it: {line}"
     carries = ", with what its closes carry (split, total_return or raw)" if _asked(layout) else ""
-    return f"{path} is taken for {layout.source}; import it first{carries}: {import_line(path)}"
+    return f"it is taken for {layout.source}; import it first{carries}: {line}"
 
 
-def import_line(path: Path) -> str:
+def _line(path: Path, options: ImportOptions) -> str:
     """Return the command that imports a file; what only a person can decide stands there with one value of it."""
-    options = ImportOptions()
-    if not path.is_dir():
-        head = read_head(path)
-        options = _options(head, recognise(head))
     return shlex.join(import_words([path], Path("prices.parquet"), options))
 
 
@@ -49,7 +59,8 @@ def _options(head: Head, layout: Layout) -> ImportOptions:
     """Return options that the file needs."""
     options = ImportOptions(adjustment=Adjustment.SPLIT) if _asked(layout) else ImportOptions()
     if not layout.names_symbols:
-        options = replace(options, symbol=symbol_in_name(head.path) or "SPY")
+        named = symbol_in_name(head.path) or ""
+        options = replace(options, symbol=named if 0 < len(named) <= LIKELY else "SPY")
     first = head.rows[layout.headings][layout.date] if len(head.rows) > layout.headings else ""
     return replace(options, dates=DateOrder.MONTH_FIRST) if dates_asked(first) else options
 

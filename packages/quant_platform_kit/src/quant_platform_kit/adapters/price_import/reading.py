@@ -33,6 +33,10 @@ _NAME = re.compile(r"(.+?)(?:[._-]us)?(?:_d)?(?:\.(?:csv|txt|tsv|parquet|gz))+",
 """What names of files of one symbol are made of: SPY.csv, spy.us.txt, spy_us_d.csv."""
 
 
+BLOCK = 1 << 24
+"""Bytes of a text that are read at a time."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rows:
     """The rows of a source.
@@ -235,6 +239,7 @@ class _Csv:
                 stream,
                 csv.ReadOptions(
                     use_threads=bad is None,
+                    block_size=BLOCK,
                     autogenerate_column_names=True,
                     skip_rows=self.layout.headings,
                     encoding=self.head.encoding.removesuffix("-sig").replace("utf-8", "utf8"),
