@@ -171,7 +171,7 @@ def _sorts(taken: Sequence[Taken]) -> list[str]:
     for one in taken:
         columns = ", ".join(f"{name} from {source}" for name, source in one.columns.items() if name != source)
         what = f"{one.source}, dates as {one.dates}{f'; {columns}' if columns else ''}"
-        alike.setdefault(what, []).append(str(one.path))
+        alike.setdefault(what, []).append(one.path)
     return [f"{some(paths)} for {what}" for what, paths in alike.items()]
 
 

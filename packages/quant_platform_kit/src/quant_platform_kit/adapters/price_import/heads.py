@@ -47,6 +47,11 @@ class Head:
         """Whether its columns have types."""
         return not self.separator
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is written as price files are."""
+        return self.is_parquet or (self.separator == "," and self.encoding.startswith("utf-8"))
+
 
 def read_head(path: Path) -> Head:
     """Return the beginning of a file.

@@ -39,7 +39,7 @@ class Taken:
         Rows that were left out, and why, one sentence each.
     """
 
-    path: Path
+    path: str
     sha256: str
     source: str
     dates: str
@@ -113,7 +113,7 @@ def _read(
     layout, first = rows.layout, rows.layout.series[0]
     one = checked(rows, options, calendar)
     return one.prices, Taken(
-        path=path,
+        path=str(path),
         sha256=digest,
         source=layout.source,
         dates=rows.dates,

@@ -37,7 +37,7 @@ def how_to_import(path: Path, *, cells: bool = False) -> str | None:
         layout = recognise(head)
     except InvalidInput:
         return None
-    if layout.source == LONG and not cells:
+    if layout.source == LONG and head.is_plain and not cells:
         return None
     line = _line(path, _options(head, layout))
     if layout.source == LONG:

@@ -87,12 +87,14 @@ def read_rows(path: Path, options: ImportOptions, *, name_says_symbol: bool) -> 
     """
     head = read_head(path)
     layout = recognise(head, options.columns)
+    if len(head.rows) <= layout.headings and not head.is_parquet:
+        raise InvalidInput(f"{path} has headings and no row")
     symbol = None if layout.names_symbols else _one_symbol(path, options, name_says_symbol=name_says_symbol)
     if layout.names_symbols and options.symbol:
         raise InvalidInput(f"--symbol {options.symbol}: {path} names its symbols itself; leave it out")
     cells = _parquet(head, layout) if head.is_parquet else _Csv(head, layout, options).read()
     if not len(cells[layout.date]):
-        raise InvalidInput(f"{path} has headings and no row")
+        raise InvalidInput(f"{path} has no row")
     if layout.period is not None:
         _refuse_other_periods(coded(path, layout.names[layout.period], cells.pop(layout.period)))
     days, form = _days(path, layout, cells.pop(layout.date), options)

@@ -44,7 +44,7 @@ def sidecar(sources: Sequence[Path], out: Path, options: ImportOptions, made: Im
 
 def _source(one: Taken) -> dict[str, Any]:
     return {
-        "path": str(one.path),
+        "path": one.path,
         "sha256": one.sha256,
         "taken_for": one.source,
         "dates": one.dates,
