@@ -78,10 +78,11 @@ def import_prices(
     files, passed_over = _files(sources)
     if len(files) > 1 and options.symbol:
         raise InvalidInput(f"--symbol {options.symbol} is for one file, and {len(files)} are given; leave it out")
+    one_of_many = len(files) > 1 or sources[0].is_dir()
     found: list[LongPrices] = []
     taken: list[Taken] = []
     for path in track(files):
-        prices, one = _read(path, options, calendar, name_says_symbol=len(files) > 1)
+        prices, one = _read(path, options, calendar, name_says_symbol=one_of_many)
         found.append(prices)
         taken.append(one)
     _refuse_unlike(found)
