@@ -18,11 +18,12 @@ from quant_platform_kit.adapters.price_sources import price_source
 from quant_platform_kit.adapters.price_writer import check_target, columns_of, write_prices
 from quant_platform_kit.adapters.strategies import find_strategy
 from quant_platform_kit.cli import price_making
-from quant_platform_kit.cli.options import SYMBOL, JsonOption, ProfileOption
+from quant_platform_kit.cli.options import JsonOption, ProfileOption
 from quant_platform_kit.cli.options import symbol as symbol_option
 from quant_platform_kit.cli.output import console, progress, some, table
 from quant_platform_kit.cli.price_making import row_of
 from quant_platform_kit.domain.errors import InvalidInput
+from quant_platform_kit.domain.prices import SYMBOL
 from quant_platform_kit.domain.strategy import Adjustment
 from quant_platform_kit.ports.price_source import DailyBar, PriceSource
 

@@ -6,13 +6,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from quant_platform_kit.domain.prices import SYMBOL
 from quant_platform_kit.domain.strategy import Adjustment
 
-__all__ = ["FIELDS", "LONG", "SINGLE", "SYMBOL", "Layout", "Series", "as_symbol", "field_of", "plain", "preferred"]
+__all__ = ["FIELDS", "LONG", "SINGLE", "Layout", "Series", "as_symbol", "field_of", "plain", "preferred"]
 
 FIELDS = ("close", "adj_close", "open", "high", "low", "volume")
 LONG = "the long format"
-SYMBOL = re.compile(r"[A-Z0-9^][A-Z0-9.^= -]{0,19}")
 _ALIASES: Mapping[str, tuple[str, ...]] = {
     "date": ("date", "data", "datetime", "timestamp", "trade date", "trading date", "day", "time"),
     "symbol": ("symbol", "ticker", "tickers", "code", "act symbol", "instrument", "asset", "sym", "tic", "name"),
