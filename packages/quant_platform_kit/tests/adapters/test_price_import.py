@@ -12,9 +12,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
+from quant_platform_kit.adapters.foreign_prices.options import DateOrder, ImportOptions
 from quant_platform_kit.adapters.price_files import LongPrices, read_prices
 from quant_platform_kit.adapters.price_import.importing import Imported, import_prices
-from quant_platform_kit.adapters.price_import.options import DateOrder, ImportOptions
 from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.domain.sessions import ExchangeCalendar
 from quant_platform_kit.domain.strategy import Adjustment

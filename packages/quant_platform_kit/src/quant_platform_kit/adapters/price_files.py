@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from quant_platform_kit.adapters.foreign_prices.lines import how_to_import
 from quant_platform_kit.adapters.price_columns import (
     Columns,
     OddCell,
@@ -23,7 +24,6 @@ from quant_platform_kit.adapters.price_columns import (
     floats_of,
     open_columns,
 )
-from quant_platform_kit.adapters.price_import.lines import how_to_import
 from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.domain.portfolio import Quote, quotable, quote_price
 from quant_platform_kit.domain.prices import FloatArray, PriceHistory, PriceTable

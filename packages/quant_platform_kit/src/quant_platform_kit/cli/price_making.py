@@ -11,10 +11,10 @@ from rich.markup import escape
 
 from quant_platform_kit.adapters.calendar_tables import load_calendar
 from quant_platform_kit.adapters.command_line import notice, print_json
+from quant_platform_kit.adapters.foreign_prices.layouts import FIELDS
+from quant_platform_kit.adapters.foreign_prices.options import DateOrder, ImportOptions
 from quant_platform_kit.adapters.price_files import LongPrices
 from quant_platform_kit.adapters.price_import.importing import Imported, Taken, import_prices, sha256_of
-from quant_platform_kit.adapters.price_import.layouts import FIELDS
-from quant_platform_kit.adapters.price_import.options import DateOrder, ImportOptions
 from quant_platform_kit.adapters.price_import.sidecar import sidecar, sidecar_path
 from quant_platform_kit.adapters.price_merge import TOLERANCE, merge_prices
 from quant_platform_kit.adapters.price_writer import check_target, write_long

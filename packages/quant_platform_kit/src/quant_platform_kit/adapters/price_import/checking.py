@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from quant_platform_kit.adapters.foreign_prices.options import ImportOptions
+from quant_platform_kit.adapters.foreign_prices.reading import Rows
 from quant_platform_kit.adapters.price_files import LongPrices, closed_days
-from quant_platform_kit.adapters.price_import.options import ImportOptions
-from quant_platform_kit.adapters.price_import.reading import Rows
 from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.domain.prices import FloatArray
 from quant_platform_kit.domain.sessions import ExchangeCalendar

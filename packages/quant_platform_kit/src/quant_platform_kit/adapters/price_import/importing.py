@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
+from quant_platform_kit.adapters.foreign_prices.options import ImportOptions
+from quant_platform_kit.adapters.foreign_prices.reading import read_rows
 from quant_platform_kit.adapters.price_files import LongPrices, joined
 from quant_platform_kit.adapters.price_import.checking import checked
-from quant_platform_kit.adapters.price_import.options import ImportOptions
-from quant_platform_kit.adapters.price_import.reading import read_rows
 from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.domain.sessions import ExchangeCalendar
 

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from quant_platform_kit.adapters.foreign_prices.lines import import_words
+from quant_platform_kit.adapters.foreign_prices.options import ImportOptions
 from quant_platform_kit.adapters.price_files import PRICE_FIELDS
 from quant_platform_kit.adapters.price_import.importing import Imported, Taken
-from quant_platform_kit.adapters.price_import.lines import import_words
-from quant_platform_kit.adapters.price_import.options import ImportOptions
 
 __all__ = ["sidecar", "sidecar_path"]
 

@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from quant_platform_kit.adapters.foreign_prices.heads import arrow
+from quant_platform_kit.adapters.foreign_prices.layouts import as_symbol
+from quant_platform_kit.adapters.foreign_prices.options import DateOrder, ImportOptions
 from quant_platform_kit.adapters.price_columns import NOTHING, floats_of
-from quant_platform_kit.adapters.price_import.heads import arrow
-from quant_platform_kit.adapters.price_import.layouts import as_symbol
-from quant_platform_kit.adapters.price_import.options import DateOrder, ImportOptions
 from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.domain.prices import FloatArray
 

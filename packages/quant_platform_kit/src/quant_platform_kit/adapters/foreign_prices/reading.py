@@ -11,18 +11,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from quant_platform_kit.adapters.price_columns import NOTHING, adjustment_said, days_of, floats_of
-from quant_platform_kit.adapters.price_import.cells import (
+from quant_platform_kit.adapters.foreign_prices.cells import (
     Coded,
     coded,
     days_of_texts,
     numbers_of_texts,
     symbols_of_texts,
 )
-from quant_platform_kit.adapters.price_import.headings import recognise
-from quant_platform_kit.adapters.price_import.heads import Head, arrow, open_source, read_head
-from quant_platform_kit.adapters.price_import.layouts import Layout, as_symbol
-from quant_platform_kit.adapters.price_import.options import ImportOptions
+from quant_platform_kit.adapters.foreign_prices.headings import recognise
+from quant_platform_kit.adapters.foreign_prices.heads import Head, arrow, open_source, read_head
+from quant_platform_kit.adapters.foreign_prices.layouts import Layout, as_symbol
+from quant_platform_kit.adapters.foreign_prices.options import ImportOptions
+from quant_platform_kit.adapters.price_columns import NOTHING, adjustment_said, days_of, floats_of
 from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.domain.prices import FloatArray
 from quant_platform_kit.domain.strategy import Adjustment

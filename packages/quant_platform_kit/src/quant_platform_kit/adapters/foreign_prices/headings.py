@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from quant_platform_kit.adapters.price_import.heads import Head
-from quant_platform_kit.adapters.price_import.layouts import (
+from quant_platform_kit.adapters.foreign_prices.heads import Head
+from quant_platform_kit.adapters.foreign_prices.layouts import (
     FIELDS,
     LONG,
     SINGLE,

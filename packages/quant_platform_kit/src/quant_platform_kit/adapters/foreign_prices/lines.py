@@ -6,12 +6,12 @@ import shlex
 from dataclasses import replace
 from pathlib import Path
 
-from quant_platform_kit.adapters.price_import.cells import dates_asked
-from quant_platform_kit.adapters.price_import.headings import recognise
-from quant_platform_kit.adapters.price_import.heads import Head, read_head
-from quant_platform_kit.adapters.price_import.layouts import LONG, Layout
-from quant_platform_kit.adapters.price_import.options import DateOrder, ImportOptions
-from quant_platform_kit.adapters.price_import.reading import symbol_in_name
+from quant_platform_kit.adapters.foreign_prices.cells import dates_asked
+from quant_platform_kit.adapters.foreign_prices.headings import recognise
+from quant_platform_kit.adapters.foreign_prices.heads import Head, read_head
+from quant_platform_kit.adapters.foreign_prices.layouts import LONG, Layout
+from quant_platform_kit.adapters.foreign_prices.options import DateOrder, ImportOptions
+from quant_platform_kit.adapters.foreign_prices.reading import symbol_in_name
 from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.domain.strategy import Adjustment
 
