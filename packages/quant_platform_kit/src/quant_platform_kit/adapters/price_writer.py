@@ -27,6 +27,7 @@ SUFFIXES = (".csv", ".parquet")
 OPTIONAL = ("adj_close", "open", "high", "low", "volume")
 CLAIM = "adj_close_adjustment"
 """Says that ``adj_close`` is total return in a file whose other prices are raw, and which is taken at its word."""
+TEXTS = ("symbol", "adjustment", CLAIM)
 _arrow = partial(arrow_module, task="writing price files")
 
 ROWS = 1 << 20
@@ -142,7 +143,8 @@ def _write(path: Path, prices: LongPrices) -> None:
     if path.suffix == ".csv":
         writer: Any = _arrow("pyarrow.csv").CSVWriter(path, first.schema)
     else:
-        writer = _arrow("pyarrow.parquet").ParquetWriter(path, first.schema)
+        texts = [name for name in first.column_names if name in TEXTS]  # prices seldom repeat: a dictionary costs only
+        writer = _arrow("pyarrow.parquet").ParquetWriter(path, first.schema, use_dictionary=["date", *texts])
     with writer:
         writer.write(first)
         for part in parts:
