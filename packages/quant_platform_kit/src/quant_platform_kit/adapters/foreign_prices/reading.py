@@ -157,6 +157,7 @@ def _columns(
             for at in numbers
         ]
         found[name] = parts[0] if len(parts) == 1 else np.concatenate(parts)
+        arrow("pyarrow").default_memory_pool().release_unused()  # what the text took is given back before more is made
     return found
 
 
