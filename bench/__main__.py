@@ -22,6 +22,7 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
             "tq",
             "events",
             "rollout",
+            "prices",
         )
     },
     **{f"release_{what}": ("release_services", what) for what in ("own_time", "hold", "status_services")},

@@ -171,10 +171,8 @@ def _remarks(prices: LongPrices, symbol: str) -> list[str]:
     rows = np.flatnonzero(prices.codes == prices.symbols.index(symbol))
     rows = rows[np.argsort(prices.days[rows])]
     columns = prices.columns
-    figures = SeriesFigures(
-        symbol, prices.days[rows].tolist(), columns["close"][rows], columns["adj_close"][rows], None, 0
-    )
-    return remarks(figures)
+    figures = SeriesFigures(symbol, prices.days[rows], columns["close"][rows], columns["adj_close"][rows], None, 0)
+    return [remark.text for remark in remarks(figures)]
 
 
 def _about_profiles(funds: LongPrices) -> Iterator[str]:

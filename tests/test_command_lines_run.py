@@ -78,11 +78,27 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Generator[Path]:
     """Return a folder with prices and two accounts."""
     folder = tmp_path_factory.mktemp("lines")
     write_prices(synthetic_prices(SYMBOLS, load_calendar("XNYS"), FIRST, LAST), folder / "prices.csv")
+    write_sources(folder)
     with chdir(folder):
         for book in ("book", "other"):
             words = f"run --profile {PROFILE} --prices prices.csv --as-of 2023-11-30 --book {book} --cash 100000"
             ended(("quant", *words.split()))
         yield folder
+
+
+def write_sources(folder: Path) -> None:
+    """Write price files as other sources do, and another one of our own."""
+    (folder / "stooq").mkdir()
+    sources = {
+        "SPY.csv": "Date,Open,High,Low,Close,Adj Close,Volume\n2023-11-27,9,12,8,10,5,700\n",
+        "yfinance.csv": "Price,Close,Close\nTicker,SPY,BIL\nDate,,\n2023-11-27,10,91\n",
+        "stooq/spy.us.txt": "Date,Open,High,Low,Close,Volume\n2023-11-27,9,12,8,10,700\n",
+        "wide.csv": "Date,SPY,BIL\n11/27/2023,10,91\n",
+        "long.csv": "date,ticker,px_last\n2023-11-27,SPY,10\n",
+        "other.csv": (folder / "prices.csv").read_text(),
+    }
+    for name, text in sources.items():
+        (folder / name).write_text(text)
 
 
 def ended(words: tuple[str, ...]) -> int:

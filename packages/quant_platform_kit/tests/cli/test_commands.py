@@ -764,7 +764,7 @@ def test_a_price_check_names_what_is_wrong_and_exits_with_one_when_a_profile_can
         answer = quant("prices", "check", path, "--json", *(["--profile", profile] if profile else []))
         assert answer.code == code
         assert len(answer.document["problems"]) == 1
-        assert "close of EFA on 2021-03-01 is -1" in answer.document["problems"][0]
+        assert "close of EFA on 2021-03-01 is -1" in answer.document["problems"][0]["text"]
     people = quant("prices", "check", path, "--profile", PROFILE)
     assert (people.code, people.err) == (1, f"quant: {path}: no usable prices of EFA\n")
     assert "no usable prices of EFA" in people.out

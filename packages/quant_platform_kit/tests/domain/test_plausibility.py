@@ -131,18 +131,22 @@ def test_of_many_about_one_symbol_the_first_are_named() -> None:
     assert listed_by_symbol(wrong)[2:] == [wrong[2].text, "and 6 more of this kind"]
 
 
+def texts(series: SeriesFigures) -> list[str]:
+    return [remark.text for remark in remarks(series)]
+
+
 def test_remarks_tell_what_keeps_nobody_from_anything() -> None:
-    days = SESSIONS[:4]
+    days = np.array(SESSIONS[:4], dtype="datetime64[D]")
     ones, stepped = np.ones(4), np.array([0.90, 0.90, 0.96, 0.96])
-    assert remarks(SeriesFigures("AAA", days, ones, ones, None, 0)) == [
+    assert texts(SeriesFigures("AAA", days, ones, ones, None, 0)) == [
         "AAA: adj_close equals close throughout: no dividends in it"
     ]
-    assert remarks(SeriesFigures("AAA", days, ones, stepped, np.array([0.0, 5, 5, 0]), 1)) == [
+    assert texts(SeriesFigures("AAA", days, ones, stepped, np.array([0.0, 5, 5, 0]), 1)) == [
         f"AAA: adj_close / close steps by 6.7% on {days[2]}: a special dividend, or a wrong one",
         "AAA: volume is 0 in 2 of 4 sessions",
         "AAA: 1 of 5 sessions are missing",
     ]
-    assert remarks(SeriesFigures("AAA", days, ones, stepped / (1, 1, 1.03, 1.03), None, 0)) == []
+    assert texts(SeriesFigures("AAA", days, ones, stepped / (1, 1, 1.03, 1.03), None, 0)) == []
 
 
 @pytest.mark.skipif(not FUNDS.is_file(), reason=f"no test data in {FUNDS.parent}: set TEST_DATA_DIR")

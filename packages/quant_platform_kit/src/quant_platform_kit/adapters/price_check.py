@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
 import numpy as np
 
-from quant_platform_kit.adapters.price_files import EVIDENCE_COLUMNS, LongPrices, price_table, read_prices
+from quant_platform_kit.adapters.price_files import (
+    EVIDENCE_COLUMNS,
+    BadPrices,
+    LongPrices,
+    price_table,
+    read_prices,
+)
 from quant_platform_kit.adapters.strategies import catalog, find_strategy
 from quant_platform_kit.domain.errors import InvalidInput
-from quant_platform_kit.domain.plausibility import Doubt, SeriesFigures, doubts, remarks
+from quant_platform_kit.domain.plausibility import Doubt, DoubtKind, Remark, SeriesFigures, doubts, remarks
 from quant_platform_kit.domain.prices import PriceHistory, PriceTable
 from quant_platform_kit.domain.sessions import ExchangeCalendar
 from quant_platform_kit.domain.strategy import Adjustment, StrategyManifest
 
-__all__ = ["PRICE_COLUMNS", "PriceCheck", "ProfileUse", "SeriesCheck", "check_prices"]
+__all__ = ["PRICE_COLUMNS", "PriceCheck", "Problem", "ProfileUse", "SeriesCheck", "check_prices", "check_symbol"]
 
 PRICE_COLUMNS = ("close", "adj_close")
+TOGETHER = 64
+"""So many symbols are looked at in one table: what is made of them stays small beside the file."""
+NAMED = 20
+Track = Callable[[Sequence[int]], Iterable[int]]
 _OPTIONAL = ("adj_close", "open", *EVIDENCE_COLUMNS)
 
 
@@ -43,7 +54,16 @@ class SeriesCheck:
     bars: int
     missing: int
     doubts: tuple[Doubt, ...]
-    remarks: tuple[str, ...]
+    remarks: tuple[Remark, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What makes a symbol unusable; ``kind`` says it in words that hold for other symbols too."""
+
+    symbol: str
+    kind: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +84,7 @@ class PriceCheck:
     columns
         The price columns found, and what each carries.
     problems
-        What makes a symbol unusable, one sentence each.
+        What makes symbols unusable, the first of each symbol.
     usable
         Whether the profile asked about can use it; without one, whether any symbol can be used.
     """
@@ -73,7 +93,7 @@ class PriceCheck:
     columns: tuple[str, ...]
     carried: dict[str, Adjustment]
     series: tuple[SeriesCheck, ...]
-    problems: tuple[str, ...]
+    problems: tuple[Problem, ...]
     profiles: tuple[ProfileUse, ...]
     usable: bool
 
@@ -83,13 +103,18 @@ class PriceCheck:
         return [doubt for series in self.series for doubt in series.doubts]
 
     @property
-    def remarks(self) -> list[str]:
+    def remarks(self) -> list[Remark]:
         """Every remark, by symbol."""
         return [remark for series in self.series for remark in series.remarks]
 
 
-def check_prices(path: Path, calendar: ExchangeCalendar, profile: str | None = None) -> PriceCheck:
+def check_prices(path: Path, calendar: ExchangeCalendar, profile: str | None = None, track: Track = iter) -> PriceCheck:
     """Check every symbol of a price file, and which profiles can use it.
+
+    Parameters
+    ----------
+    track
+        Shows progress over groups of symbols.
 
     Raises
     ------
@@ -99,12 +124,11 @@ def check_prices(path: Path, calendar: ExchangeCalendar, profile: str | None = N
     manifests = [s.manifest for s in ([find_strategy(profile)] if profile else catalog().values())]
     prices = read_prices(path, ("close",), _OPTIONAL)
     series: list[SeriesCheck] = []
-    problems: dict[str, None] = {}
-    for symbol in prices.symbols:
-        try:
-            series.append(_series(prices, symbol, calendar))
-        except InvalidInput as error:
-            problems[str(error)] = None
+    problems: list[Problem] = []
+    rows = _BySymbol(prices)
+    for first in track(range(0, len(prices.symbols), TOGETHER)):
+        for found in _looked_at(rows, first, min(first + TOGETHER, len(prices.symbols)), calendar):
+            problems.append(found) if isinstance(found, Problem) else series.append(found)
     uses = tuple(_use(manifest, series, prices) for manifest in manifests)
     return PriceCheck(
         file=str(path),
@@ -117,37 +141,117 @@ def check_prices(path: Path, calendar: ExchangeCalendar, profile: str | None = N
     )
 
 
-def _series(prices: LongPrices, symbol: str, calendar: ExchangeCalendar) -> SeriesCheck:
+def check_symbol(path: Path, symbol: str, calendar: ExchangeCalendar) -> tuple[LongPrices, SeriesCheck | Problem]:
+    """Return the rows that a price file has of a symbol, by date, and what is to be said of them.
+
+    Raises
+    ------
+    InvalidInput
+        The file cannot be read, or does not hold the symbol.
+    """
+    prices = read_prices(path, ("close",), _OPTIONAL)
+    if symbol not in prices.symbols:
+        held = ", ".join(prices.symbols[:NAMED]) + (" and more" if len(prices.symbols) > NAMED else "")
+        raise InvalidInput(f"{path} has no prices of {symbol}; it holds {held}")
+    number, rows = prices.symbols.index(symbol), _BySymbol(prices)
+    (found,) = _looked_at(rows, number, number + 1, calendar)
+    one = rows.of(number, number + 1)
+    return one.taking(np.argsort(one.days, kind="stable")), found
+
+
+class _BySymbol:
+    """The rows of a file, to be had symbol by symbol."""
+
+    def __init__(self, prices: LongPrices) -> None:
+        self._prices = prices
+        count = len(prices.symbols)
+        small = prices.codes.astype(np.uint16 if count <= np.iinfo(np.uint16).max else np.uint32)
+        self._order = np.argsort(small, kind="stable")
+        self._ends = np.concatenate([[0], np.cumsum(np.bincount(small, minlength=count))])
+
+    def of(self, first: int, stop: int) -> LongPrices:
+        """Return the rows of some symbols by number, those of one after those of the other."""
+        taken = self._prices.taking(self._order[self._ends[first] : self._ends[stop]])
+        return replace(taken, symbols=taken.symbols[first:stop], codes=taken.codes - first)
+
+
+def _looked_at(rows: _BySymbol, first: int, stop: int, calendar: ExchangeCalendar) -> Iterator[SeriesCheck | Problem]:
+    """Judge symbols together; where one of them has a problem each half for itself, down to that one."""
+    prices = rows.of(first, stop)
+    try:
+        found: Iterable[SeriesCheck | Problem] = _series(prices, calendar)
+    except InvalidInput as error:
+        if stop - first == 1:
+            kind = error.kind if isinstance(error, BadPrices) else "dates outside the calendar"
+            found = [Problem(prices.symbols[0], kind, str(error))]
+        else:
+            middle = (first + stop) // 2
+            found = [*_looked_at(rows, first, middle, calendar), *_looked_at(rows, middle, stop, calendar)]
+    yield from found
+
+
+def _series(prices: LongPrices, calendar: ExchangeCalendar) -> list[SeriesCheck]:
+    """Return what is to be said of symbols whose prices can be one table."""
     adjusted = "adj_close" in prices.columns and prices.carried("adj_close") is Adjustment.TOTAL_RETURN
     fields = PRICE_COLUMNS if adjusted else PRICE_COLUMNS[:1]
-    tables = {field: price_table(prices, [symbol], field, calendar) for field in fields}
-    bars = {field: int(np.count_nonzero(~np.isnan(table.fields["close"]))) for field, table in tables.items()}
-    if empty := [field for field, count in bars.items() if not count]:
-        raise InvalidInput(f"{prices.path}: {symbol} has no {empty[0]} at all")
-    sessions, count = tables["close"].sessions, min(bars.values())
-    found = {(d.day, d.kind): d for table in reversed(tables.values()) for d in doubts(PriceHistory(table))}
-    missing = len(sessions) - count
+    tables = {field: price_table(prices, prices.symbols, field, calendar) for field in fields}
+    bars = {field: np.count_nonzero(~np.isnan(table.fields["close"]), axis=0) for field, table in tables.items()}
+    for field, counts in bars.items():
+        if not counts.all():
+            symbol = prices.symbols[int(np.argmin(counts))]
+            raise BadPrices(f"{prices.path}: {symbol} has no {field} at all", f"no {field} at all")
+    starts = np.concatenate([[0], np.flatnonzero(np.diff(prices.codes)) + 1])
+    days = prices.days.astype(np.int64)
+    firsts, lasts = (each.reduceat(days, starts).astype("datetime64[D]") for each in (np.minimum, np.maximum))
+    counted = np.minimum.reduce(list(bars.values()))
+    doubted = _doubts(tables)
+    return [
+        _one(tables, column, (firsts[column].item(), lasts[column].item()), int(counted[column]), doubted)
+        for column in range(len(prices.symbols))
+    ]
+
+
+def _doubts(tables: Mapping[str, PriceTable]) -> dict[str, tuple[Doubt, ...]]:
+    """Return the doubts of each symbol by day, each kind once a day; what is said of closes is said first."""
+    found: dict[str, dict[tuple[date, DoubtKind], Doubt]] = {}
+    for table in reversed(list(tables.values())):
+        for doubt in doubts(PriceHistory(table)):
+            found.setdefault(doubt.symbol, {})[doubt.day, doubt.kind] = doubt
+    return {symbol: tuple(doubt for _, doubt in sorted(each.items())) for symbol, each in found.items()}
+
+
+def _one(
+    tables: Mapping[str, PriceTable],
+    column: int,
+    ends: tuple[date, date],
+    count: int,
+    doubted: Mapping[str, tuple[Doubt, ...]],
+) -> SeriesCheck:
+    """Return what is to be said of the symbol in a column; ``ends`` are the days of its first and last row."""
+    table = tables["close"]
+    first, last = (bisect_left(table.sessions, day) for day in ends)
+    missing = last - first + 1 - count
     return SeriesCheck(
-        symbol,
-        sessions[0],
-        sessions[-1],
+        table.symbols[column],
+        table.sessions[first],
+        table.sessions[last],
         count,
         missing,
-        tuple(doubt for _, doubt in sorted(found.items())),
-        tuple(remarks(_figures(symbol, tables, missing))),
+        doubted.get(table.symbols[column], ()),
+        tuple(remarks(_figures(tables, column, missing))),
     )
 
 
-def _figures(symbol: str, tables: dict[str, PriceTable], missing: int) -> SeriesFigures:
-    table = tables["close"]
-    rows = np.flatnonzero(~np.isnan(table.fields["close"][:, 0]))
-    volume, adjusted = table.fields.get("volume"), tables.get("adj_close")
+def _figures(tables: Mapping[str, PriceTable], column: int, missing: int) -> SeriesFigures:
+    table, adjusted = tables["close"], tables.get("adj_close")
+    rows = np.flatnonzero(~np.isnan(table.fields["close"][:, column]))
+    volume = table.fields.get("volume")
     return SeriesFigures(
-        symbol,
-        table.dates[rows].tolist(),
-        table.fields["close"][rows, 0],
-        None if adjusted is None else adjusted.fields["close"][rows, 0],
-        None if volume is None else volume[rows, 0],
+        table.symbols[column],
+        table.dates[rows],
+        table.fields["close"][rows, column],
+        None if adjusted is None else adjusted.fields["close"][rows, column],
+        None if volume is None else volume[rows, column],
         missing,
     )
 

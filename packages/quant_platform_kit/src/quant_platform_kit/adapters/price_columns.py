@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
@@ -22,18 +22,22 @@ from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.domain.prices import FloatArray
 from quant_platform_kit.domain.strategy import Adjustment
 
-__all__ = ["Columns", "adjustment_said", "days_of", "floats_of", "foreign_format", "open_columns"]
+__all__ = ["NOTHING", "Columns", "OddCell", "adjustment_said", "days_of", "floats_of", "open_columns"]
 
 _CSV = (".csv", ".csv.gz")
 _TEXT = frozenset({"symbol", "adjustment", "adj_close_adjustment"})
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ].*)?")
-_NOTHING = frozenset({"", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "NULL", "null"})
+NOTHING = frozenset({"", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "NULL", "null"})
 """What an empty cell may be written as; a dash is none of it."""
 _SHOWN = 200
 """Characters of what pyarrow says of a file that may be none of text."""
 arrow_module = partial(_arrow_module, task="reading price files")
 ISO = "write ISO dates such as 2023-12-29"
+
+
+class OddCell(InvalidInput):
+    """A cell that is no date or number as price files have them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,12 @@ class Columns:
         """Return some columns as a table of pyarrow, typed by what is in them."""
         return _guarded(self.path, lambda: _read(self.path, names))
 
+    def each(self, names: Sequence[str]) -> Iterator[tuple[str, Any]]:
+        """Yield some columns one after the other; of a parquet file no more than one is held at a time."""
+        together = self.read(names) if self.path.name.endswith(_CSV) else None
+        for name in names:
+            yield name, (self.read([name]) if together is None else together)[name]
+
 
 def open_columns(path: Path) -> Columns:
     """Return the columns of a price file.
@@ -57,42 +67,24 @@ def open_columns(path: Path) -> Columns:
         The file cannot be read, is one of a format that has to be imported, or has two columns of one name.
     """
     names = _guarded(path, lambda: _names(path))
-    if source := foreign_format(names):
-        of = " --symbol SPY" if source == "Yahoo Finance" else ""
-        carries = "" if "adj close" in (name.strip().casefold() for name in names) else " --adjustment split"
-        asked = ", with what its closes carry: split, total_return or raw" if carries else ""
-        line = f"quant prices import {path} --out prices.csv{of}{carries}"
-        raise InvalidInput(f"{path} is a file as {source} writes it; import it first{asked}: {line}")
     counted = Counter(name.strip().casefold() for name in names)
     if twice := [name for name in names if counted[name.strip().casefold()] > 1]:
         raise InvalidInput(f"{path} has two columns named {twice[0]}; which one is meant? Keep one of them")
     return Columns(path, tuple(names))
 
 
-def foreign_format(names: Sequence[str]) -> str | None:
-    """Return who writes files with such a header, None for nobody known."""
-    lowered = [name.strip().casefold() for name in names]
-    if "<ticker>" in lowered and "<close>" in lowered:
-        return "Stooq"
-    if lowered[:1] in (["price"], ["ticker"], [""]) and not {"date", "symbol"} & set(lowered) and len(lowered) > 1:
-        return "yfinance"
-    if {"date", "open", "high", "low", "close"} <= set(lowered) and "symbol" not in lowered and "Date" in names:
-        return "Yahoo Finance"
-    return None
-
-
 def days_of(path: Path, column: Any) -> NDArray[np.datetime64]:
     """Return a column of dates, datetime64[D]; an instant is taken as it is written, whatever its time zone."""
     arrow = arrow_module("pyarrow")
     if arrow.types.is_integer(column.type) or arrow.types.is_floating(column.type):
-        raise InvalidInput(f"{path}: column date is {column.type}; {ISO}: row 1 has {column[0].as_py()}")
+        raise OddCell(f"{path}: column date is {column.type}; {ISO}: row 1 has {column[0].as_py()}")
     try:
         if getattr(column.type, "tz", None):
             column = arrow_module("pyarrow.compute").local_timestamp(column)
         instants = column.combine_chunks().cast(arrow.timestamp("us"), safe=False).cast(arrow.int64())
     except arrow.ArrowException:
         row, cell = _first_odd_date(column.to_pylist())
-        raise InvalidInput(f"{path}: column date is {column.type}; {ISO}: row {row} has {cell!r}") from None
+        raise OddCell(f"{path}: column date is {column.type}; {ISO}: row {row} has {cell!r}") from None
     return np.from_dlpack(instants).view("datetime64[us]").astype("datetime64[D]")
 
 
@@ -121,7 +113,7 @@ def floats_of(path: Path, name: str, column: Any) -> FloatArray:
     try:
         numbers = column.combine_chunks().cast(arrow.float64())
     except arrow.ArrowException:
-        raise InvalidInput(f"{path}: column {name} is {column.type}; prices are numbers") from None
+        raise OddCell(f"{path}: column {name} is {column.type}; prices are numbers") from None
     if not numbers.null_count and len(numbers):
         return np.from_dlpack(numbers).astype(np.float64, copy=False)
     values = np.full(len(numbers), np.nan)
@@ -138,8 +130,8 @@ def _parsed(path: Path, name: str, cells: Sequence[str | None]) -> FloatArray:
         text = (cell or "").strip()
         if _NUMBER.fullmatch(text):
             values[row] = float(text)
-        elif text not in _NOTHING:
-            raise InvalidInput(
+        elif text not in NOTHING:
+            raise OddCell(
                 f"{path}: column {name} is string; prices are numbers: row {row + 1} has {text!r}; write 1234.5, "
                 "without separators of thousands, and leave the cell of a missing price empty"
             )
@@ -148,15 +140,23 @@ def _parsed(path: Path, name: str, cells: Sequence[str | None]) -> FloatArray:
 
 def adjustment_said(path: Path, name: str, column: Any) -> Adjustment:
     """Return what a column says in every row that prices carry."""
-    rows = [str(cell or "").strip() for cell in column.to_pylist()]
-    said = dict.fromkeys(rows)
+    coded = column.combine_chunks().dictionary_encode(null_encoding="encode")
+    texts = [str(cell or "").strip() for cell in coded.dictionary.to_pylist()]
     known = ", ".join(kind.value for kind in Adjustment)
-    for text in said:
+    for text in texts:
         if text not in {kind.value for kind in Adjustment}:
-            raise InvalidInput(f"{path}: column {name}, row {rows.index(text) + 1}: {text!r} is none of {known}")
-    if len(said) != 1:
-        raise InvalidInput(f"{path}: column {name} says {' and '.join(said)}; one file carries one of {known}")
-    return Adjustment(next(iter(said)))
+            row = _row_of(coded, texts.index(text))
+            raise InvalidInput(f"{path}: column {name}, row {row}: {text!r} is none of {known}")
+    if len(said := dict.fromkeys(texts)) != 1:
+        other = f"row {_row_of(coded, 1)} has {texts[1]!r}" if texts else "there is no row"
+        text = " and ".join(said) or "nothing"
+        raise InvalidInput(f"{path}: column {name} says {text}; one file carries one of {known}: {other}")
+    return Adjustment(texts[0])
+
+
+def _row_of(coded: Any, code: int) -> int:
+    """Return the first row of a text in a column of dictionaries, from 1."""
+    return int(np.argmax(np.from_dlpack(coded.indices) == code)) + 1
 
 
 def _guarded(path: Path, read: Any) -> Any:

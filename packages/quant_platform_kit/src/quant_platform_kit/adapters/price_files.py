@@ -7,7 +7,7 @@ for; ``adjustment`` says what the prices carry.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from quant_platform_kit.adapters.price_columns import adjustment_said, days_of, floats_of, open_columns
+from quant_platform_kit.adapters.foreign_prices.lines import how_to_import
+from quant_platform_kit.adapters.price_columns import (
+    Columns,
+    OddCell,
+    adjustment_said,
+    days_of,
+    floats_of,
+    open_columns,
+)
 from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.domain.portfolio import Quote, quotable, quote_price
 from quant_platform_kit.domain.prices import FloatArray, PriceHistory, PriceTable
@@ -26,11 +34,16 @@ from quant_platform_kit.ports.clock import Clock
 __all__ = [
     "EVIDENCE_COLUMNS",
     "PRICE_FIELDS",
+    "BadPrices",
+    "ClosedDays",
     "FileMarketData",
     "LongPrices",
+    "closed_days",
+    "joined",
     "price_table",
     "read_price_files",
     "read_prices",
+    "sessions_of",
 ]
 
 PRICE_FIELDS = {"close": Adjustment.SPLIT, "adj_close": Adjustment.TOTAL_RETURN}
@@ -40,12 +53,27 @@ EVIDENCE_COLUMNS = ("low", "high", "volume")
 _SAID = ("adjustment", "adj_close_adjustment")
 SHIFTS = tuple(sign * days for days in range(1, 32) for sign in (1, -1))
 """By how many days all dates of a file may be off, the least first."""
+BAD_VALUE = "prices that are not positive and finite"
 ZONES = 2
 """Days that a time zone can move a date by."""
 SHIFT_LEFT, MOST_STRANGE, MANY_STRANGE, MOVED = 0.1, 0.5, 0.05, 0.5
 """A shift explains dates that are no sessions if it leaves this part of them; more than half are most, and more than a
 twentieth many: no calendar has so many holidays. They were moved, and not added, where sessions lack rows for this part
 of them."""
+
+
+class BadPrices(InvalidInput):
+    """Prices of a symbol that no table can be made of.
+
+    Attributes
+    ----------
+    kind
+        What is wrong, in words that hold for other symbols too.
+    """
+
+    def __init__(self, message: str, kind: str) -> None:
+        super().__init__(message)
+        self.kind = kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +102,15 @@ class LongPrices:
     adjustment: Adjustment | None = None
     adj_close_adjustment: Adjustment | None = None
 
+    def taking(self, rows: NDArray[np.int64]) -> LongPrices:
+        """Return some rows, in the order given; symbols without one stay named."""
+        return replace(
+            self,
+            days=self.days[rows],
+            codes=self.codes[rows],
+            columns={name: values[rows] for name, values in self.columns.items()},
+        )
+
     def carried(self, field: str) -> Adjustment:
         """Return what a column carries: what the file says; without a word of it, what `PRICE_FIELDS` takes it for.
 
@@ -94,29 +131,57 @@ def read_prices(path: Path, fields: Sequence[str], optional: Sequence[str] = ())
         The file cannot be read, lacks a column, has one twice, holds an empty date or symbol, or a cell that is no date
         or number.
     """
+    try:
+        file = _open_long(path, fields)
+    except InvalidInput as error:
+        raise _with_import(path, error, cells=False) from None
+    present = [name for name in (*_SAID, *fields, *optional) if name in file.names]
+    columns = file.each(list(dict.fromkeys(["date", "symbol", *present])))
+    said: dict[str, Adjustment] = {}
+    numbers: dict[str, FloatArray] = {}
+    try:
+        days = days_of(path, _whole(path, *next(columns)))
+        symbols, codes = _symbols(path, _whole(path, *next(columns)))
+        for name, column in columns:
+            if name in _SAID:
+                said[name] = adjustment_said(path, name, column)
+            else:
+                numbers[name] = floats_of(path, name, column)
+    except OddCell as error:
+        raise _with_import(path, error, cells=True) from None
+    return LongPrices(
+        path=path,
+        days=days,
+        symbols=symbols,
+        codes=codes,
+        columns=numbers,
+        adjustment=said.get("adjustment"),
+        adj_close_adjustment=said.get("adj_close_adjustment"),
+    )
+
+
+def _whole(path: Path, name: str, column: Any) -> Any:
+    """Return a column that every row has."""
+    if empty := column.null_count:
+        raise InvalidInput(f"{path}: {empty} rows have no {name}; remove or complete them")
+    return column
+
+
+def _open_long(path: Path, fields: Sequence[str]) -> Columns:
+    """Open a file that has the columns of the long format and some others."""
     file = open_columns(path)
-    wanted = dict.fromkeys(("date", "symbol", *fields))
-    if absent := [name for name in wanted if name not in file.names]:
+    if absent := [name for name in dict.fromkeys(("date", "symbol", *fields)) if name not in file.names]:
         raise InvalidInput(
             f"{path} has no column {', '.join(absent)}; it has {', '.join(file.names)}; "
             "a price file has date, symbol, close and, where asked for, adj_close and open, separated by commas"
         )
-    numbers = list(dict.fromkeys(name for name in (*fields, *optional) if name in file.names))
-    table = file.read(list(dict.fromkeys([*wanted, *numbers, *(name for name in _SAID if name in file.names)])))
-    for name in ("date", "symbol"):
-        if empty := table[name].null_count:
-            raise InvalidInput(f"{path}: {empty} rows have no {name}; remove or complete them")
-    symbols, codes = _symbols(path, table["symbol"])
-    said = {name: adjustment_said(path, name, table[name]) for name in _SAID if name in file.names}
-    return LongPrices(
-        path=path,
-        days=days_of(path, table["date"]),
-        symbols=symbols,
-        codes=codes,
-        columns={name: floats_of(path, name, table[name]) for name in numbers},
-        adjustment=said.get("adjustment"),
-        adj_close_adjustment=said.get("adj_close_adjustment"),
-    )
+    return file
+
+
+def _with_import(path: Path, error: InvalidInput, *, cells: bool) -> InvalidInput:
+    """Return a refusal with the command that imports the file, where there is one."""
+    how = how_to_import(path, cells=cells)
+    return InvalidInput(f"{error}; {how}") if how else error
 
 
 def read_price_files(paths: Sequence[Path], fields: Sequence[str], optional: Sequence[str] = ()) -> LongPrices:
@@ -130,22 +195,26 @@ def read_price_files(paths: Sequence[Path], fields: Sequence[str], optional: Seq
     files = [read_prices(path, fields, optional) for path in paths]
     if len(files) == 1:
         return files[0]
-    if len(said := {(file.adjustment, file.adj_close_adjustment) for file in files}) > 1:
+    if len({(file.adjustment, file.adj_close_adjustment) for file in files}) > 1:
         differ = "; ".join(f"{file.path}: {file.adjustment.value if file.adjustment else 'nothing'}" for file in files)
         raise InvalidInput(f"the price files say different things of what their prices carry: {differ}; give like ones")
+    return joined(files, Path(" and ".join(str(path) for path in paths)))
+
+
+def joined(files: Sequence[LongPrices], path: Path) -> LongPrices:
+    """Return the rows of files whose prices carry the same, one file after the other, with the columns all have."""
     names = sorted({name for file in files for name in file.symbols})
     code = {name: number for number, name in enumerate(names)}
     codes = [np.array([code[name] for name in file.symbols], dtype=np.int64)[file.codes] for file in files]
     shared = [name for name in files[0].columns if all(name in file.columns for file in files)]
-    ((adjustment, adj_close_adjustment),) = said
     return LongPrices(
-        path=Path(" and ".join(str(path) for path in paths)),
+        path=path,
         days=np.concatenate([file.days for file in files]),
         symbols=tuple(names),
         codes=np.concatenate(codes),
         columns={name: np.concatenate([file.columns[name] for file in files]) for name in shared},
-        adjustment=adjustment,
-        adj_close_adjustment=adj_close_adjustment,
+        adjustment=files[0].adjustment,
+        adj_close_adjustment=files[0].adj_close_adjustment,
     )
 
 
@@ -198,7 +267,7 @@ def price_table(
     days, codes = prices.days[rows], prices.codes[rows]
     if field != "close":
         _refuse_bad_closes(prices, chosen)
-    sessions = np.array(_sessions(prices, days, calendar), dtype="datetime64[D]")
+    sessions = np.array(sessions_of(prices.path, days, calendar), dtype="datetime64[D]")
     cells = np.searchsorted(sessions, days) * len(wanted) + to_column[codes]
     _refuse_duplicates(prices, days, codes, cells)
     grids: dict[str, FloatArray] = {}
@@ -209,7 +278,7 @@ def price_table(
         fields = {name: grid.reshape(len(sessions), -1) for name, grid in grids.items()}
         return PriceTable(sessions, wanted, fields, copy=False)
     except InvalidInput as error:
-        raise InvalidInput(f"{prices.path}: {error}") from None
+        raise BadPrices(f"{prices.path}: {error}", BAD_VALUE) from None
 
 
 def _refuse_bad_closes(prices: LongPrices, chosen: NDArray[np.bool_]) -> None:
@@ -218,9 +287,10 @@ def _refuse_bad_closes(prices: LongPrices, chosen: NDArray[np.bool_]) -> None:
     bad = np.flatnonzero(chosen & ~np.isnan(close) & ~((close > 0) & np.isfinite(close)))
     if len(bad):
         row = bad[0]
-        raise InvalidInput(
+        raise BadPrices(
             f"{prices.path}: close of {prices.symbols[prices.codes[row]]} on {prices.days[row]} is {close[row]:g}; "
-            "a price is positive and finite: correct the row or leave the cell empty"
+            "a price is positive and finite: correct the row or leave the cell empty",
+            BAD_VALUE,
         )
 
 
@@ -237,39 +307,71 @@ def _series(prices: LongPrices, field: str, unadjusted: bool) -> dict[str, Float
     return series
 
 
-def _sessions(prices: LongPrices, days: NDArray[np.datetime64], calendar: ExchangeCalendar) -> tuple[date, ...]:
+def sessions_of(path: Path, days: NDArray[np.datetime64], calendar: ExchangeCalendar) -> tuple[date, ...]:
+    """Return every session from the first to the last of some dates.
+
+    Raises
+    ------
+    InvalidInput
+        One of them is no session.
+    """
+    if strange := closed_days(days, calendar):
+        raise BadPrices(f"{path} {strange.why}", "dates that are no sessions")
+    return calendar.between(days.min().item(), days.max().item())
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedDays:
+    """Dates that are no sessions, ascending.
+
+    Attributes
+    ----------
+    why
+        What is wrong with them, in words.
+    shifted
+        Whether they are of rows that belong to other days: leaving them out would leave a wrong file.
+    """
+
+    days: tuple[date, ...]
+    why: str
+    shifted: bool
+
+
+def closed_days(days: NDArray[np.datetime64], calendar: ExchangeCalendar) -> ClosedDays | None:
+    """Return those of some dates that are no sessions; None where all are."""
     first = days.min()
-    sessions = calendar.between(first.item(), days.max().item())
-    present = (first + np.flatnonzero(np.bincount((days - first).astype(np.int64)))).tolist()
-    if strange := sorted(set(present) - set(sessions)):
-        raise InvalidInput(f"{prices.path}{_strangeness(present, strange, calendar)}")
-    return sessions
+    present: list[date] = (first + np.flatnonzero(np.bincount((days - first).astype(np.int64)))).tolist()
+    strange = sorted(set(present) - set(calendar.between(present[0], present[-1])))
+    if not strange:
+        return None
+    told = f"has prices on {strange[0]}, which is not a session of {calendar.name}"
+    shifted = _shift(present, strange, calendar)
+    return ClosedDays(tuple(strange), f"{told}, {shifted}" if shifted else f"{told}; remove these rows", bool(shifted))
 
 
-def _strangeness(present: Sequence[date], strange: Sequence[date], calendar: ExchangeCalendar) -> str:
-    """Say what is wrong with dates of which some are no sessions: a shift of all of them, or the rows themselves."""
-    first = f"has prices on {strange[0]}, which is not a session of {calendar.name}"
+def _shift(present: Sequence[date], strange: Sequence[date], calendar: ExchangeCalendar) -> str:
+    """Say by what dates of which some are no sessions are shifted; nothing where rows are merely too many."""
     days = min(SHIFTS, key=lambda shift: _left(present, shift, calendar))  # the first of several
     if len(strange) > 1 and _left(present, days, calendar) <= SHIFT_LEFT * len(strange):
         way = "early" if days > 0 else "late"
         cause = "dates of another time zone do" if abs(days) <= ZONES else "shifted ones do"
         return (
-            f" {first}, nor are {len(strange)} of its {len(present)} dates: they lie {abs(days)} day(s) {way}, as "
+            f"nor are {len(strange)} of its {len(present)} dates: they lie {abs(days)} day(s) {way}, as "
             f"{cause}; write the date of the session at the exchange, and leave no row out"
         )
     lacking = len(set(calendar.between(present[0], present[-1])) - set(present))
     if len(strange) > MANY_STRANGE * len(present) and lacking >= MOVED * len(strange):
         return (
-            f" {first}, nor are {len(strange)} of its {len(present)} dates, while {lacking} sessions between them have "
+            f"nor are {len(strange)} of its {len(present)} dates, while {lacking} sessions between them have "
             "no row: some of its dates are shifted, as by a time zone; write the dates of the sessions, and leave no "
             "row out"
         )
     if len(strange) > MOST_STRANGE * len(present):
         return (
-            f" {first}, nor are most of its dates ({len(strange)} of {len(present)}): they are of another time zone or "
+            f"nor are most of its dates ({len(strange)} of {len(present)}): they are of another time zone or "
             "exchange; write the dates of the sessions"
         )
-    return f" {first}; remove these rows"
+    return ""
 
 
 def _left(present: Sequence[date], days: int, calendar: ExchangeCalendar) -> int:
@@ -285,8 +387,9 @@ def _refuse_duplicates(
     if np.bincount(cells).max() > 1:
         _, first = np.unique(cells, return_index=True)
         row = int(np.setdiff1d(np.arange(len(cells)), first)[0])
-        raise InvalidInput(
-            f"{prices.path} has {prices.symbols[codes[row]]} on {days[row]} twice; keep one row per date and symbol"
+        raise BadPrices(
+            f"{prices.path} has {prices.symbols[codes[row]]} on {days[row]} twice; keep one row per date and symbol",
+            "a date twice",
         )
 
 

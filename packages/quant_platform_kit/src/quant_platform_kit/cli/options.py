@@ -16,10 +16,10 @@ from quant_platform_kit.adapters.strategies import bind, find_strategy, load_str
 from quant_platform_kit.domain.cycle import ExecutionPolicy
 from quant_platform_kit.domain.gates import RiskLimits
 from quant_platform_kit.domain.planning import IDEAL, REALISTIC
+from quant_platform_kit.domain.prices import SYMBOL
 from quant_platform_kit.domain.strategy import BoundStrategy, TargetMode
 
 __all__ = [
-    "SYMBOL",
     "ConfigOption",
     "EmptyOption",
     "Execution",
@@ -92,7 +92,6 @@ def symbol_day(text: str) -> tuple[str, date]:
     return symbol(name), day(at)
 
 
-SYMBOL = re.compile(r"[A-Z0-9][A-Z0-9. -]{0,19}")
 _DURATION = re.compile(r"([0-9]{1,5})([smhd])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -12,7 +13,10 @@ from rich.table import Table
 
 from quant_platform_kit.domain.orders import Order
 
-__all__ = ["amount", "console", "order_text", "progress", "table", "units"]
+__all__ = ["amount", "console", "order_text", "progress", "some", "table", "units"]
+
+SHOWN = 3
+"""So many of a list of names are written out."""
 
 
 def console() -> Console:
@@ -33,6 +37,11 @@ def table(title: str, *columns: str, right: tuple[str, ...] = ()) -> Table:
     for column in columns:
         made.add_column(column, justify="right" if column in right else "left", no_wrap=column == columns[0])
     return made
+
+
+def some(names: Sequence[str]) -> str:
+    """Write the first few of some names, and how many more there are."""
+    return ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
 
 
 def amount(value: Decimal | float | None) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Annotated
@@ -13,16 +13,17 @@ from rich.markup import escape
 from quant_platform_kit.adapters.calendar_tables import load_calendar
 from quant_platform_kit.adapters.clock import SystemClock
 from quant_platform_kit.adapters.command_line import complain, notice, print_json
-from quant_platform_kit.adapters.price_check import PriceCheck, check_prices
-from quant_platform_kit.adapters.price_import import import_prices
+from quant_platform_kit.adapters.price_check import PriceCheck, Problem, SeriesCheck, check_prices, check_symbol
 from quant_platform_kit.adapters.price_sources import price_source
 from quant_platform_kit.adapters.price_writer import check_target, columns_of, write_prices
 from quant_platform_kit.adapters.strategies import find_strategy
-from quant_platform_kit.cli.options import SYMBOL, JsonOption, ProfileOption
+from quant_platform_kit.cli import price_making
+from quant_platform_kit.cli.options import JsonOption, ProfileOption
 from quant_platform_kit.cli.options import symbol as symbol_option
-from quant_platform_kit.cli.output import console, progress, table
+from quant_platform_kit.cli.output import console, progress, some, table
+from quant_platform_kit.cli.price_making import row_of
 from quant_platform_kit.domain.errors import InvalidInput
-from quant_platform_kit.domain.plausibility import listed_by_symbol
+from quant_platform_kit.domain.prices import SYMBOL
 from quant_platform_kit.domain.strategy import Adjustment
 from quant_platform_kit.ports.price_source import DailyBar, PriceSource
 
@@ -33,8 +34,12 @@ CARRIED = {
     Adjustment.SPLIT: "closes adjusted for splits",
     Adjustment.TOTAL_RETURN: "closes adjusted for splits and dividends",
 }
+ONE_BY_ONE = 40
+"""Up to so many symbols are listed in rows of their own."""
 
 app = typer.Typer(help="Look at price files, and make them.", no_args_is_help=True)
+app.command("import")(price_making.import_command)
+app.command("merge")(price_making.merge_command)
 
 
 @app.callback()
@@ -49,7 +54,8 @@ def check(
     json: JsonOption = False,
 ) -> None:
     """Say what of a price file is usable and what is not; exit 1 if a named profile, or nothing, can use it."""
-    result = check_prices(file, load_calendar("XNYS"), profile)
+    with progress("Checking prices") as shown:
+        result = check_prices(file, load_calendar("XNYS"), profile, shown.track)
     if json:
         print_json(result)
     else:
@@ -59,21 +65,88 @@ def check(
         raise typer.Exit(complain(f"{file}: {why}", 1))
 
 
+@app.command("show")
+def show(
+    symbol: Annotated[str, typer.Argument(parser=symbol_option, metavar="SYMBOL", help="Which symbol.")],
+    prices: Annotated[Path, typer.Option(help="Price file, parquet or CSV in long format.")],
+    rows: Annotated[int, typer.Option(min=1, max=10_000, help="How many of the first and of the last rows.")] = 3,
+    json: JsonOption = False,
+) -> None:
+    """Show a symbol of a price file: its first and last rows, and what is wrong or odd about it."""
+    held, found = check_symbol(prices, symbol, load_calendar("XNYS"))
+    count = len(held.days)
+    shown = [row for row in range(count) if row < rows or row >= count - rows]
+    if json:
+        listed = [row_of(held, row) for row in shown]
+        print_json({"file": str(prices), "symbol": symbol, "count": count, "rows": listed, "found": found})
+        return
+    out, fields = console(), list(held.columns)
+    drawn = table(escape(f"{symbol}, {count} rows of {prices}"), "date", *fields, right=tuple(fields))
+    for row in shown:
+        cells = row_of(held, row)
+        drawn.add_row(cells["date"], *(_short(name, cells[name]) if name in cells else "" for name in fields))
+    out.print(drawn)
+    if isinstance(found, Problem):
+        out.print(f"[red]problem[/red]  {escape(found.text)}", soft_wrap=True)
+        return
+    out.print(f"{found.bars} bars from {found.first} to {found.last}, {found.missing} sessions missing")
+    for doubt in found.doubts:
+        out.print(f"[red]doubt[/red]    {escape(doubt.text)}", soft_wrap=True)
+    for remark in found.remarks:
+        out.print(f"[dim]remark[/dim]   {escape(remark.text)}", soft_wrap=True)
+
+
+def _short(name: str, value: float) -> str:
+    return f"{value:.0f}" if name == "volume" else f"{value:.7g}"
+
+
 def _show(result: PriceCheck) -> None:
     out = console()
     shown = table(escape(result.file), "symbol", "first", "last", "bars", "missing", right=("bars", "missing"))
-    for series in result.series:
-        shown.add_row(escape(series.symbol), str(series.first), str(series.last), str(series.bars), str(series.missing))
+    for symbols, series in _alike(result.series):
+        row = (some(symbols), series.first, series.last, series.bars, series.missing)
+        shown.add_row(*(escape(str(cell)) for cell in row))
     out.print(shown)
-    for problem in result.problems:
-        out.print(f"[red]problem[/red]  {escape(problem)}", soft_wrap=True)
-    for text in listed_by_symbol(result.doubts):
-        out.print(f"[red]doubt[/red]    {escape(text)}", soft_wrap=True)
-    for remark in result.remarks:
-        out.print(f"[dim]remark[/dim]   {escape(remark)}", soft_wrap=True)
+    problems = _by_kind((one.kind, one.symbol, one.text) for one in result.problems)
+    doubts = _by_kind((one.kind, f"{one.symbol} on {one.day}", one.text) for one in result.doubts)
+    remarks = _by_kind((one.kind, one.symbol, one.text) for one in result.remarks)
+    for mark, lines in (("[red]problem[/red]  ", problems), ("[red]doubt[/red]    ", doubts)):
+        for text in lines:
+            out.print(f"{mark}{escape(text)}", soft_wrap=True)
+    for text in remarks:
+        out.print(f"[dim]remark[/dim]   {escape(text)}", soft_wrap=True)
     for use in result.profiles:
         verdict = "[green]usable[/green]  " if use.usable else "[yellow]not usable[/yellow]"
         out.print(f"{verdict} {use.profile}: {escape(use.remark)}")
+
+
+def _alike(series: Sequence[SeriesCheck]) -> Iterator[tuple[list[str], SeriesCheck]]:
+    """Give each symbol for itself; of many those together that have as many bars from the same day to the same day."""
+    if len(series) <= ONE_BY_ONE:
+        yield from (([one.symbol], one) for one in series)
+        return
+    alike: dict[tuple[date, date, int, int], list[SeriesCheck]] = {}
+    for one in series:
+        alike.setdefault((one.first, one.last, one.bars, one.missing), []).append(one)
+    yield from (([one.symbol for one in group], group[0]) for group in alike.values())
+
+
+def _by_kind(found: Iterable[tuple[str, str, str]]) -> list[str]:
+    """Return one line for each kind: what is said first of it, and what else it is said of.
+
+    Parameters
+    ----------
+    found
+        Kind, what it is said of, and the sentence.
+    """
+    kinds: dict[str, dict[str, str]] = {}
+    for kind, of, text in found:
+        kinds.setdefault(kind, {}).setdefault(of, text)
+    lines: list[str] = []
+    for said in kinds.values():
+        (_, first), *others = said.items()
+        lines.append(f"{first}; also of {some([of for of, _ in others])}" if others else first)
+    return lines
 
 
 @app.command("pull")
@@ -105,26 +178,6 @@ def pull(
     elif carried is Adjustment.RAW:
         notice(CARRIED[carried])
     _tell(out, platform, carried, bars, as_json=json)
-
-
-@app.command("import")
-def import_file(
-    file: Annotated[Path, typer.Argument(help="CSV as Yahoo Finance, yfinance or Stooq writes it.")],
-    out: Annotated[Path, typer.Option(help="File to write, .parquet or .csv.")],
-    symbol: Annotated[
-        str | None, typer.Option(parser=symbol_option, metavar="SPY", help="Of a file that does not name it.")
-    ] = None,
-    adjustment: Annotated[
-        Adjustment | None, typer.Option(help="What the closes carry, of a file that does not show it.")
-    ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace the file if it exists.")] = False,
-    json: JsonOption = False,
-) -> None:
-    """Write a file of another source in the long format; nothing is repaired, and nothing written in part."""
-    check_target(out, replace=force)
-    read = import_prices(file, symbol, adjustment)
-    write_prices(out, read.bars, read.adjustment)
-    _tell(out, read.source, read.adjustment, read.bars, as_json=json)
 
 
 def _wanted(symbols: str | None, profile: str | None) -> list[str]:

@@ -6,7 +6,7 @@ bounds were measured on stands in ``docs/reference/price-gates.md``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -21,6 +21,7 @@ from quant_platform_kit.domain.prices import FloatArray, PriceHistory
 __all__ = [
     "Doubt",
     "DoubtKind",
+    "Remark",
     "SeriesFigures",
     "doubts",
     "listed_by_symbol",
@@ -130,7 +131,7 @@ def doubts(history: PriceHistory) -> list[Doubt]:
     close = history.close
     for column in _columns_that_jump(close):
         rows = np.flatnonzero(~np.isnan(close[:, column]))
-        found += _jumps(history.symbols[column], history.dates[rows].tolist(), close[rows, column])
+        found += _jumps(history.symbols[column], history.dates[rows], close[rows, column])
     return sorted([*found, *_outside(history), *_stale(history)], key=lambda one: (one.symbol, one.day, one.kind))
 
 
@@ -142,7 +143,7 @@ def _columns_that_jump(close: FloatArray) -> list[int]:
     return np.flatnonzero((~(moves <= SPIKE_LEAST)).any(axis=0)).tolist()
 
 
-def _jumps(symbol: str, days: Sequence[date], close: FloatArray) -> Iterator[Doubt]:
+def _jumps(symbol: str, days: NDArray[np.datetime64], close: FloatArray) -> Iterator[Doubt]:
     """Name spikes and jumps of one series without missing bars; the way back from a spike is not named again."""
     moves = np.zeros(len(close))
     moves[1:] = close[1:] / close[:-1] - 1
@@ -155,11 +156,11 @@ def _jumps(symbol: str, days: Sequence[date], close: FloatArray) -> Iterator[Dou
         figures = f"{symbol} closes at {is_now:.8g} on {days[row]} after {was:.8g} ({ratio_text(is_now / was)})"
         if _comes_back(close, row, float(moves[row])) and _beyond_deviations(moves, ordinary, row):
             ordinary[row : row + 2] = False
-            yield Doubt(
-                symbol, days[row], DoubtKind.SPIKE, f"{figures} and at {close[row + 1]:.8g} a session later: a spike"
-            )
+            text = f"{figures} and at {close[row + 1]:.8g} a session later: a spike"
+            yield Doubt(symbol, days[row].item(), DoubtKind.SPIKE, text)
         elif abs(moves[row]) > JUMP_LEAST:
-            yield Doubt(symbol, days[row], DoubtKind.JUMP, f"{figures}: a split that was not applied, or a wrong price")
+            text = f"{figures}: a split that was not applied, or a wrong price"
+            yield Doubt(symbol, days[row].item(), DoubtKind.JUMP, text)
 
 
 def _comes_back(close: FloatArray, row: int, move: float) -> bool:
@@ -214,7 +215,7 @@ class SeriesFigures:
     Attributes
     ----------
     days
-        Exchange-local dates of its bars.
+        Exchange-local dates of its bars, shape (n_bars,).
     close, adj_close, volume
         Shape (n_bars,), NaN where the cell is empty; None where there is no such column.
     missing
@@ -222,33 +223,44 @@ class SeriesFigures:
     """
 
     symbol: str
-    days: Sequence[date]
+    days: NDArray[np.datetime64]
     close: FloatArray
     adj_close: FloatArray | None
     volume: FloatArray | None
     missing: int
 
 
-def remarks(series: SeriesFigures) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """What is odd about a symbol; ``kind`` says it in words that hold for other symbols too."""
+
+    symbol: str
+    kind: str
+    text: str
+
+
+def remarks(series: SeriesFigures) -> list[Remark]:
     """Return what is odd about a series and keeps nobody from using it."""
-    found: list[str] = []
+    symbol, found = series.symbol, list[Remark]()
     if series.adj_close is not None and len(series.days):
-        found += _about_dividends(series.symbol, series.days, series.adj_close / series.close)
+        found += _about_dividends(symbol, series.days, series.adj_close / series.close)
     if series.volume is not None and (idle := int(np.count_nonzero(series.volume == 0))):
-        found.append(f"{series.symbol}: volume is 0 in {idle} of {len(series.days)} sessions")
+        text = f"{symbol}: volume is 0 in {idle} of {len(series.days)} sessions"
+        found.append(Remark(symbol, "sessions without volume", text))
     sessions = len(series.days) + series.missing
     if series.missing > MISSING_MOST * sessions:
-        found.append(f"{series.symbol}: {series.missing} of {sessions} sessions are missing")
+        text = f"{symbol}: {series.missing} of {sessions} sessions are missing"
+        found.append(Remark(symbol, "missing sessions", text))
     return found
 
 
-def _about_dividends(symbol: str, days: Sequence[date], adjustment: FloatArray) -> Iterator[str]:
+def _about_dividends(symbol: str, days: NDArray[np.datetime64], adjustment: FloatArray) -> Iterator[Remark]:
     if np.all(np.abs(adjustment[~np.isnan(adjustment)] - 1) < 1e-9):
-        yield f"{symbol}: adj_close equals close throughout: no dividends in it"
+        yield Remark(symbol, "no dividends", f"{symbol}: adj_close equals close throughout: no dividends in it")
         return
     steps = np.abs(adjustment[1:] / adjustment[:-1] - 1)
     large = (
         f"{symbol}: adj_close / close steps by {steps[row]:.1%} on {days[row + 1]}: a special dividend, or a wrong one"
         for row in np.flatnonzero(steps > STEP_LEAST).tolist()
     )
-    yield from _first(large)
+    yield from (Remark(symbol, "steps of adj_close / close", text) for text in _first(large))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from datetime import date
@@ -11,9 +12,11 @@ from numpy.typing import NDArray
 
 from quant_platform_kit.domain.errors import InvalidInput
 
-__all__ = ["FloatArray", "PriceHistory", "PriceTable"]
+__all__ = ["SYMBOL", "FloatArray", "PriceHistory", "PriceTable"]
 
 FloatArray = NDArray[np.float64]
+SYMBOL = re.compile(r"[A-Z0-9][A-Z0-9. -]{0,19}")
+"""How a person writes a symbol."""
 EVIDENCE = ("unadjusted", "low", "high", "volume")
 """What closes are judged by; a strategy sees nothing of it."""
 

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 from quant_platform_kit.adapters.command_line import notice
-from quant_platform_kit.cli.options import SYMBOL
+from quant_platform_kit.domain.prices import SYMBOL
 from quant_platform_kit.domain.sessions import ExchangeCalendar
 
 from trading_playbook.config import Config, UnknownWriter
