@@ -25,6 +25,7 @@ PAGES = sorted({*ROOT.glob("README*.md"), *(ROOT / "docs").rglob("*.md")})
 OURS = ("quant", "release", "snapshots", "event-trading", "tq-broker")
 OTHERS = {
     "apt-get": "installs on the machine",
+    "bash": "needs an account",
     "cp": "writes outside the checkout",
     "curl": "needs a service",
     "docker": "needs a daemon",
@@ -32,6 +33,7 @@ OTHERS = {
     "gcloud": "needs an account",
     "install": "writes outside the checkout",
     "journalctl": "needs systemd",
+    "kubectl": "needs a cluster",
     "make": "takes minutes, and is run by itself",
     "mkdocs": "is run by `make check`",
     "python": "takes minutes, or needs an account or a server",
@@ -159,7 +161,7 @@ def test_every_other_line_is_marked_with_the_reason_why_it_is_not_run() -> None:
     left = [program(line).partition("/")[0] for line in FOUND if program(line) not in (*OURS, *OF_THE_SHELL)]
     assert set(left) == OTHERS.keys()
     marks = Counter(OTHERS[name] for name in left)
-    assert marks.total() == len(left) <= 90, marks
+    assert marks.total() == len(left) <= 110, marks
 
 
 def test_no_page_binds_an_account_or_a_service_to_a_profile() -> None:

@@ -20,6 +20,7 @@ ROOT = Path(__file__).parents[1]
 CANARY = "canary-4be1"
 PLAIN = {
     "PORT": "8099",
+    "POD_INDEX": "0",
     "POD_NAME": "redpanda-0",
     "PAPER_ACCOUNT": "PAPER-1",
     "PAPER_PRICES": "/p",

@@ -27,7 +27,8 @@ APP = ROOT / "apps" / "event_trading"
 DEPLOY = ROOT / "scripts" / "deploy" / "event_trading"
 VERSION = "v" + tomllib.loads((APP / "pyproject.toml").read_text())["project"]["version"]
 SECRETS = ("near_key", "near_token")
-COMPOSE: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
+COMPOSE_TEXT = (DEPLOY / "compose.yaml").read_text()
+COMPOSE: dict[str, Any] = yaml.safe_load(COMPOSE_TEXT)
 RUNBOOK = (ROOT / "docs" / "runbooks" / "event-trading.md").read_text()
 FAKES = {
     "docker": 'echo "docker $*" >>"$CALLS"\n',
@@ -110,7 +111,7 @@ def test_every_file_and_setting_that_the_runbook_names_is_there() -> None:
     for path in re.findall(r"(?:scripts|docs|apps)/[\w./-]+\w", RUNBOOK):
         assert (ROOT / path).exists(), path
     for name in re.findall(r"EVENT_TRADING_[A-Z_]+", RUNBOOK):
-        assert name == CONFIG or name in map(name_of, Settings.model_fields), name
+        assert name == CONFIG or name in map(name_of, Settings.model_fields) or f"${{{name}" in COMPOSE_TEXT, name
 
 
 def test_the_image_runs_the_app_as_a_user_without_rights() -> None:
