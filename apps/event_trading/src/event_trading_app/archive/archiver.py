@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 from loguru import logger
 from quant_platform_kit.domain.errors import LeaseLost, StoreError
@@ -19,14 +20,22 @@ from event_trading_app.executor.waiting import Io, in_thread
 __all__ = ["Archiver"]
 
 
+HOUR, NOTHING = timedelta(hours=1), timedelta(0)
 STOPPING_SECONDS = 0.2
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 5.0
 
 
 @dataclass(slots=True, eq=False)
 class _Batch:
-    """Rows that wait for their file; ``done`` is when it is whole."""
+    """Rows that wait for their file; ``done`` is when it is whole.
 
+    Attributes
+    ----------
+    hour
+        In which all of them came on the bus first.
+    """
+
+    hour: datetime
     begun: float
     done: asyncio.Future[None]
     rows: list[Row] = field(default_factory=list[Row])
@@ -111,13 +120,17 @@ class Archiver:
 
     def _gathered(self, lane: _Lane, row: Row) -> _Batch:
         """Return the batch that a row is in; one that is full is begun to be written."""
-        if lane.batch is not None and lane.claimed is None and lane.batch.rows[0].hour != row.hour:
+        batch = lane.batch
+        if batch is not None and lane.claimed is None and not NOTHING <= row.event.ingested_at - batch.hour < HOUR:
             self._begin(lane)
-        batch = lane.batch = lane.batch or _Batch(self.clock.monotonic(), asyncio.get_running_loop().create_future())
+        batch = lane.batch = lane.batch or self._new_batch(row)
         batch.rows.append(row)
         if self._is_full(lane, batch):
             self._begin(lane)
         return batch
+
+    def _new_batch(self, row: Row) -> _Batch:
+        return _Batch(row.hour, self.clock.monotonic(), asyncio.get_running_loop().create_future())
 
     async def run(self, stop: asyncio.Event) -> None:
         """Write what has waited long enough, until cancelled; once there is to be an end, all that waits."""

@@ -7,7 +7,6 @@ A file holds events of one partition of a topic whose hour of ingestion is one. 
 from __future__ import annotations
 
 import io
-import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from datetime import datetime
 
 from quant_platform_kit.adapters.arrow import arrow_module
 from quant_platform_kit.events.bus import Place, Received
-from quant_platform_kit.events.envelope import Event, Unreadable, decode
+from quant_platform_kit.events.envelope import Event, Unreadable, canonical, decode
 
 pa = arrow_module("pyarrow", "the archive")
 pq = arrow_module("pyarrow.parquet", "the archive")
@@ -42,7 +41,6 @@ EVENT_FIELDS = ("event_id", "event_type", "venue", "observed_at", "ingested_at",
 """Columns that are fields of the event as they are."""
 MOST_VERSION = 2**31 - 1
 """The column has 32 bits."""
-_written = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
 _NAME = re.compile(
     r"topic=(?P<topic>[^/]+)/date=(?P<date>[0-9-]{10})/hour=(?P<hour>[0-9]{2})/"
     r"(?P<partition>[0-9]{5})-(?P<first>[0-9]{20})-(?P<last>[0-9]{20})\.parquet"
@@ -104,7 +102,7 @@ def parquet_of(rows: Sequence[Row]) -> bytes:
         "partition": [message.partition for message in messages],
         "offset": [message.offset for message in messages],
         **{name: [getattr(event, name) for event in events] for name in EVENT_FIELDS},
-        "payload": [_written(event.payload) for event in events],
+        "payload": [canonical(event.payload) for event in events],
         "key": [message.key for message in messages],
         "value": [message.value for message in messages],
     }

@@ -16,7 +16,7 @@ from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.events.errors import Unreadable
 from quant_platform_kit.events.instants import FIRST_YEAR, LAST_YEAR, is_countable
 
-__all__ = ["LARGEST", "Event", "Unreadable", "decode", "derived", "derived_id", "encode"]
+__all__ = ["LARGEST", "Event", "Unreadable", "canonical", "decode", "derived", "derived_id", "encode"]
 
 LARGEST = 1_000_000
 """Bytes of the largest event; a larger message is unreadable."""
@@ -105,7 +105,7 @@ def encode(event: Event) -> bytes:
     if event.raw is not None:
         document["raw"] = event.raw
     try:
-        return _canonical(document)
+        return canonical(document)
     except (TypeError, ValueError, RecursionError) as error:
         raise InvalidInput(f"event {event.event_id}: the payload cannot be written as JSON: {error}") from error
 
@@ -150,6 +150,25 @@ def derived(source: Event, event_type: str, schema_version: int, payload: Mappin
     return Event(event_id, event_type, source.venue, *times, schema_version, payload)
 
 
+def canonical(document: Mapping[str, Any]) -> bytes:
+    """Return the one form of a document out of JSON's own types, as bytes.
+
+    Raises
+    ------
+    TypeError, ValueError
+        It holds something else, or a number that JSON has not.
+    """
+    # The fast writer makes null of a number that JSON has not, and takes no integer of more than 64 bits: where it may
+    # have met one, the strict writer has its say.
+    try:
+        data = orjson.dumps(document, option=_FAST)
+    except TypeError:
+        return _strict(document).encode()
+    if b"null" in data:
+        _strict(document)
+    return data
+
+
 def _is_as_it_has_to_be(event: Event) -> bool:
     """Whether nothing of an event is to be changed or refused, at one look: most are."""
     for text in (event.event_id, event.event_type, event.venue):
@@ -160,21 +179,6 @@ def _is_as_it_has_to_be(event: Event) -> bool:
             return False
     version, raw = event.schema_version, event.raw
     return type(version) is int and version > 0 and type(event.payload) is dict and (raw is None or type(raw) is str)
-
-
-def _canonical(document: dict[str, Any]) -> bytes:
-    """Return the one form of a document.
-
-    The fast writer makes null of a number that JSON has not, and takes no integer of more than 64 bits: where it may
-    have met one, the strict writer has its say.
-    """
-    try:
-        data = orjson.dumps(document, option=_FAST)
-    except TypeError:
-        return _strict(document).encode()
-    if b"null" in data:
-        _strict(document)
-    return data
 
 
 def _document(data: bytes) -> dict[str, Any]:
