@@ -15,9 +15,6 @@ from quant_platform_kit.domain.prices import FloatArray, PriceHistory
 
 __all__ = ["highest", "indicator", "momentum_13612w", "month_closes", "realised_volatility", "sma", "total_return"]
 
-LONGEST_MONTH = 23
-"""Sessions in the longest month: an upper bound for how many rows n months can take."""
-
 SESSIONS_PER_YEAR = 252
 _NAMED = re.compile(r"(sma|realised_vol)_([1-9]\d*)")
 
@@ -36,12 +33,10 @@ def month_closes(history: PriceHistory, months: int) -> FloatArray | None:
     -------
     array of shape (months + 1, n_symbols), oldest first, NaN = no bar; None when the history is too short.
     """
-    first = max(0, history.stop - (months + 1) * LONGEST_MONTH)
-    month = history.months[first:]
-    ends = (month[1:] != month[:-1]).nonzero()[0][-months:]
+    ends = history.month_ends(months)
     if len(ends) < months:
         return None
-    return history.close[first:].take([*ends.tolist(), len(month) - 1], axis=0)
+    return history.close.take([*ends, history.stop - 1], axis=0)
 
 
 def total_return(history: PriceHistory, months: int) -> FloatArray | None:
@@ -55,8 +50,7 @@ def momentum_13612w(history: PriceHistory) -> FloatArray | None:
     closes = month_closes(history, 12)
     if closes is None:
         return None
-    now = closes[12]
-    r1, r3, r6, r12 = now / closes[11] - 1, now / closes[9] - 1, now / closes[6] - 1, now / closes[0] - 1
+    r1, r3, r6, r12 = closes[12] / closes.take([11, 9, 6, 0], axis=0) - 1
     return (12 * r1 + 4 * r3 + 2 * r6 + r12) / 19
 
 

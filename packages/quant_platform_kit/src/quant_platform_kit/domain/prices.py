@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from datetime import date
 
@@ -46,7 +46,7 @@ class PriceTable:
         Dates out of order, a grid of another shape, a price that is zero, negative or infinite, a negative volume.
     """
 
-    __slots__ = ("column", "dates", "fields", "months", "sessions", "symbols")
+    __slots__ = ("column", "dates", "fields", "month_ends", "sessions", "symbols")
 
     def __init__(
         self,
@@ -93,7 +93,8 @@ class PriceTable:
     def _index(self, dates: NDArray[np.datetime64], symbols: Sequence[str]) -> None:
         """Keep the axes, and what is looked up by them."""
         self.dates: NDArray[np.datetime64] = dates
-        self.months: NDArray[np.int64] = dates.astype("datetime64[M]").astype(np.int64)
+        months = dates.astype("datetime64[M]")
+        self.month_ends: list[int] = (months[1:] != months[:-1]).nonzero()[0].tolist()
         self.sessions: tuple[date, ...] = tuple(dates.tolist())
         self.symbols: tuple[str, ...] = tuple(symbols)
         self.column: Mapping[str, int] = {symbol: i for i, symbol in enumerate(self.symbols)}
@@ -153,10 +154,13 @@ class PriceHistory:
         """Session dates as such, length len(self)."""
         return self._table.sessions[: self.stop]
 
-    @property
-    def months(self) -> NDArray[np.int64]:
-        """Months since 1970 of each session, shape (len(self),)."""
-        return self._table.months[: self.stop]
+    def month_ends(self, count: int) -> list[int]:
+        """Return the rows of the last ``count`` sessions after which a month ended within the history, ascending.
+
+        There are fewer where the history is shorter.
+        """
+        end = bisect_left(self._table.month_ends, self.stop - 1)
+        return self._table.month_ends[max(0, end - count) : end]
 
     @property
     def last_session(self) -> date | None:

@@ -117,6 +117,7 @@ class ExchangeCalendar:
     def __init__(self, table: CalendarTable) -> None:
         self.table = table
         self.name = table.name
+        self._hours: dict[date, SessionHours] = {}
         try:
             self.timezone = ZoneInfo(table.timezone)
         except ZoneInfoNotFoundError:
@@ -161,7 +162,10 @@ class ExchangeCalendar:
                 f"{day} is not a session of {self.name}; the sessions around it are "
                 f"{self.before(day)} and {self.after(day)}"
             )
-        return Session(day, self.before(day), self.after(day))
+        at = bisect_left(self.sessions, day)
+        if not 0 < at < len(self.sessions) - 1:
+            raise self._outside(day)
+        return Session(day, self.sessions[at - 1], self.sessions[at + 1])
 
     def before(self, day: date) -> date:
         """Return the last session before ``day``."""
@@ -206,6 +210,11 @@ class ExchangeCalendar:
 
     def hours(self, session: date) -> SessionHours:
         """Return the trading hours of ``session`` in UTC; raises `UnknownSession` outside the table."""
+        if (found := self._hours.get(session)) is None:
+            found = self._hours[session] = self._hours_of(session)
+        return found
+
+    def _hours_of(self, session: date) -> SessionHours:
         self._check_bounds(session)
         opens, closes = self.table.special_hours.get(session) or _in_force(self.table.hours, session)[1:]
         starts, ends = _in_force(self.table.breaks, session)[1:] if self.table.breaks else (None, None)

@@ -400,7 +400,8 @@ class BoundStrategy:
             raise InvalidInput(f"{decision.profile}: {decision.action.value} does not fit its intent")
         if decision.intent:
             self._check_intent(decision.intent, self.manifest.managed_in(ctx))
-        return replace(decision, reasons=tuple(map(redact, decision.reasons)))
+        reasons = tuple(map(redact, decision.reasons))
+        return decision if reasons == decision.reasons else replace(decision, reasons=reasons)
 
     def _evaluate(self, ctx: StrategyContext) -> StrategyDecision:
         try:
