@@ -18,14 +18,6 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 program=backup root=$PWD state=.state/hetzner dry_run=''
 exec 3>&1
 
-# shellcheck source=scripts/hetzner/steps/common.sh
-source scripts/hetzner/steps/common.sh
-# shellcheck source=scripts/hetzner/steps/inputs.sh
-source scripts/hetzner/steps/inputs.sh
-# shellcheck source=scripts/hetzner/steps/server.sh
-source scripts/hetzner/steps/server.sh
-# shellcheck source=scripts/hetzner/steps/forward.sh
-source scripts/hetzner/steps/forward.sh
 # shellcheck source=scripts/hetzner/steps/keeping.sh
 source scripts/hetzner/steps/keeping.sh
 

@@ -1,6 +1,15 @@
 # What backup.sh and restore.sh share: what they ask for, and the plan of the cluster's stores.
 # shellcheck shell=bash disable=SC2034,SC2154 # the scripts set the variables
 
+# shellcheck source=scripts/hetzner/steps/common.sh
+source scripts/hetzner/steps/common.sh
+# shellcheck source=scripts/hetzner/steps/inputs.sh
+source scripts/hetzner/steps/inputs.sh
+# shellcheck source=scripts/hetzner/steps/server.sh
+source scripts/hetzner/steps/server.sh
+# shellcheck source=scripts/hetzner/steps/forward.sh
+source scripts/hetzner/steps/forward.sh
+
 forward_seconds=86400 rollout_seconds=60 poll_seconds=${BOOTSTRAP_POLL_SECONDS:-1}
 
 # kinds_of KNOWN WORD...: the kinds of stores that are asked for, all of them if none is named, in $kinds.
