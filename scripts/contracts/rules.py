@@ -87,6 +87,7 @@ def _rooms_of_the_kit(tree: Checkout) -> Iterator[Rule]:
     yield _layers(
         tree,
         KIT,
+        ("notebook",),
         ("cli", "events", "testing", "web"),
         ("runtime",),
         ("paper",),

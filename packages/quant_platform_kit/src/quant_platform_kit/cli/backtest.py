@@ -30,7 +30,7 @@ from quant_platform_kit.ports.snapshot_builder import SnapshotBuilder, SnapshotF
 from quant_platform_kit.report.files import write_backtest
 from quant_platform_kit.services.research.backtest import BacktestSettings, FillAt, backtest
 
-__all__ = ["backtest_command", "run_backtest", "show_figures"]
+__all__ = ["DEFAULT_BENCHMARK", "backtest_command", "readings", "run_backtest", "show_figures", "with_costs"]
 
 DEFAULT_BENCHMARK = "SPY"
 BUILDERS = "quant.snapshot_builders"
@@ -75,7 +75,7 @@ def backtest_command(
     """Back-test a strategy through the same steps a live run takes."""
     bound = options.bound_strategy(profile, strategy, config)
     file = read_price_files(prices, _columns(price_field, fill))
-    policy = _with_costs(options.policy(execution, bound.manifest.target_mode), commission_bps, slippage_bps)
+    policy = with_costs(options.policy(execution, bound.manifest.target_mode), commission_bps, slippage_bps)
     believed = frozenset(options.symbol_day(each) for each in believe or ())
     settings = BacktestSettings(start, end, cash, fill, policy, benchmark or _default_benchmark(file), believed)
     if file.carried(price_field) is not bound.manifest.adjustment:
@@ -88,7 +88,7 @@ def backtest_command(
     elif sectors or membership or fundamentals or own_features:
         raise typer.BadParameter("--sectors, --membership, --fundamentals and --features go with --build")
     else:
-        features = _readings(bound, feature_source(bound, snapshots), settings)
+        features = readings(bound, feature_source(bound, snapshots), settings)
     result = run_backtest(bound, file, price_field, settings, features)
     listed = _listed(file, price_field, execution, settings, bound)
     listed |= {"Closed, as prices end": "; ".join(ended.text for ended in result.ended)} if result.ended else {}
@@ -118,7 +118,7 @@ def run_backtest(
         return backtest(bound, prices, calendar, settings, lambda: bar.advance(task), features)
 
 
-def _readings(
+def readings(
     bound: BoundStrategy, source: FeatureSource | None, settings: BacktestSettings
 ) -> tuple[FeatureReading, ...]:
     """Return what there is to read for each session; nothing for a profile that reads no snapshot."""
@@ -135,7 +135,7 @@ def _built(bound: BoundStrategy, files: SnapshotFiles, settings: BacktestSetting
     as_ofs = [day for day in calendar.between(first, settings.end) if cadence.decides(calendar.session(day))]
     with TemporaryDirectory(prefix="snapshots-") as folder:
         builder(bound, files, as_ofs, Path(folder))
-        return _readings(bound, feature_source(bound, folder), settings)
+        return readings(bound, feature_source(bound, folder), settings)
 
 
 def _columns(price_field: str, fill: FillAt) -> list[str]:
@@ -143,7 +143,8 @@ def _columns(price_field: str, fill: FillAt) -> list[str]:
     return [*names, "open"] if fill is FillAt.NEXT_OPEN else names
 
 
-def _with_costs(policy: ExecutionPolicy, commission: Decimal | None, slippage: Decimal | None) -> ExecutionPolicy:
+def with_costs(policy: ExecutionPolicy, commission: Decimal | None, slippage: Decimal | None) -> ExecutionPolicy:
+    """Return a policy with other costs, in basis points, where they are given."""
     rules = policy.rules
     for name, given in (("--commission-bps", commission), ("--slippage-bps", slippage)):
         if given is not None and not 0 <= given <= 1000:

@@ -11,8 +11,9 @@ from typing import Any
 
 from quant_platform_kit.domain.digests import canonical_json
 from quant_platform_kit.domain.errors import InvalidInput
-from quant_platform_kit.domain.performance import BacktestResult, DecisionRecord, drawdown
+from quant_platform_kit.domain.performance import BacktestResult, DecisionRecord
 from quant_platform_kit.domain.strategy import BoundStrategy
+from quant_platform_kit.report.columns import equity_columns, order_columns
 
 __all__ = ["write_backtest"]
 
@@ -59,8 +60,8 @@ def _write_all(
     }
     for name, content in texts.items():
         (folder / name).write_bytes(content)
-    _write_parquet(folder / "equity.parquet", _equity(result))
-    _write_parquet(folder / "orders.parquet", _orders(result))
+    _write_parquet(folder / "equity.parquet", equity_columns(result))
+    _write_parquet(folder / "orders.parquet", order_columns(result))
     return sorted(folder.iterdir())
 
 
@@ -76,34 +77,6 @@ def _decision_line(record: DecisionRecord, strategy: BoundStrategy) -> bytes:
     document = record.decision.document(strategy.config_values)
     extra = {"digest": record.digest, "reasons": record.decision.reasons, "blocked": record.blocked}
     return canonical_json({**document, **extra}) + b"\n"
-
-
-def _equity(result: BacktestResult) -> dict[str, Any]:
-    columns: dict[str, Any] = {
-        "session": list(result.sessions),
-        "equity": result.equity.tolist(),
-        "drawdown": drawdown(result.equity).tolist(),
-        "cash": result.cash.tolist(),
-    }
-    if result.benchmark is not None:
-        columns["benchmark"] = result.benchmark.tolist()
-    return columns | {f"value_{symbol}": result.holdings[:, i].tolist() for i, symbol in enumerate(result.symbols)}
-
-
-def _orders(result: BacktestResult) -> dict[str, Any]:
-    trades = result.trades
-    return {
-        "as_of": [trade.as_of for trade in trades],
-        "session": [trade.session for trade in trades],
-        "client_order_id": [trade.fill.client_order_id for trade in trades],
-        "symbol": [trade.fill.symbol for trade in trades],
-        "side": [trade.fill.side.value for trade in trades],
-        "quantity": [float(trade.fill.quantity) for trade in trades],
-        "quote": [float(trade.quote) for trade in trades],
-        "price": [float(trade.fill.price) for trade in trades],
-        "commission": [float(trade.fill.commission) for trade in trades],
-        "cost": [float(trade.cost) for trade in trades],
-    }
 
 
 def _write_parquet(path: Path, columns: Mapping[str, Any]) -> None:

@@ -1,0 +1,195 @@
+"""Back-tests in Python: the steps of `quant backtest`, and its files as frames of pandas.
+
+>>> from quant_platform_kit import backtest, load_prices
+>>> tested = backtest("global_etf_rotation", load_prices("prices.parquet"), "2008-06-02", "2023-12-29")
+>>> tested.summary.cagr, tested.equity["equity"].plot()  # doctest: +SKIP
+"""
+
+# pyright: reportMissingTypeStubs=false
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from quant_platform_kit.adapters.price_files import LongPrices, read_price_files
+from quant_platform_kit.adapters.strategies import bind, find_strategy, load_strategy_file
+from quant_platform_kit.cli.backtest import DEFAULT_BENCHMARK, readings, run_backtest, with_costs
+from quant_platform_kit.cli.compose import feature_source
+from quant_platform_kit.cli.options import Execution, policy
+from quant_platform_kit.domain.errors import InvalidInput
+from quant_platform_kit.domain.performance import BacktestResult, Summary
+from quant_platform_kit.domain.strategy import BoundStrategy, Strategy
+from quant_platform_kit.report.columns import decision_columns, equity_columns, order_columns
+from quant_platform_kit.services.research.backtest import BacktestSettings, FillAt
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Backtest", "backtest", "load_prices"]
+
+
+@dataclass(frozen=True, slots=True)
+class Backtest:
+    """A strategy over a period. Its frames are made when they are asked for.
+
+    Attributes
+    ----------
+    result
+        Session by session, as arrays.
+    strategy
+        With its configuration.
+    """
+
+    result: BacktestResult
+    strategy: BoundStrategy
+
+    @property
+    def summary(self) -> Summary:
+        """Its figures, as in ``summary.json``."""
+        return self.result.summary
+
+    @property
+    def equity(self) -> pd.DataFrame:
+        """Equity, drawdown, cash and value of each holding at the close, by session; as in ``equity.parquet``."""
+        return _frame(equity_columns(self.result), "session")
+
+    @property
+    def orders(self) -> pd.DataFrame:
+        """Every fill, in order; as in ``orders.parquet``."""
+        return _frame(order_columns(self.result))
+
+    @property
+    def decisions(self) -> pd.DataFrame:
+        """Every decision by session: action, targets by symbol, digest, reasons, and what blocked its orders."""
+        return _frame(decision_columns(self.result), "as_of")
+
+
+def load_prices(*files: str | Path) -> LongPrices:
+    """Read price files as one, with the columns ``close`` and, where all have them, ``adj_close`` and ``open``.
+
+    Raises
+    ------
+    InvalidInput
+        There is none, it cannot be read, or is of another format: then the message names the line that imports it.
+    """
+    if not files:
+        raise InvalidInput("no price file was named; load_prices takes one or several")
+    return read_price_files([Path(file) for file in files], ["close"], ["adj_close", "open"])
+
+
+def backtest(  # noqa: PLR0913 - what a back-test may be asked
+    strategy: str | Strategy | BoundStrategy,
+    prices: LongPrices,
+    start: str | date,
+    end: str | date,
+    *,
+    config: Mapping[str, object] | None = None,
+    price_field: str = "adj_close",
+    fill: str | FillAt = FillAt.NEXT_OPEN,
+    execution: str | Execution = Execution.REALISTIC,
+    cash: str | float | Decimal = 100_000,
+    benchmark: str | None = None,
+    commission_bps: str | float | Decimal | None = None,
+    slippage_bps: str | float | Decimal | None = None,
+    believe: Iterable[tuple[str, str | date]] = (),
+    snapshots: str | Path | None = None,
+) -> Backtest:
+    """Back-test a strategy through the same steps a live run takes.
+
+    Parameters
+    ----------
+    strategy
+        An installed profile by name, a file as ``my.py:MyStrategy``, or a strategy itself.
+    prices
+        From `load_prices`.
+    start, end
+        Sessions, both included; ISO dates as text.
+    config
+        Values of its configuration; not with a `BoundStrategy`, which has its own.
+    price_field
+        ``adj_close`` or ``close``: what decisions and fills are made of.
+    fill
+        ``next-open`` or ``next-close`` of the session after the one decided on.
+    execution
+        ``realistic`` or ``ideal``.
+    cash
+        To start with.
+    benchmark
+        To compare with; SPY where the prices have it.
+    commission_bps, slippage_bps
+        Basis points in place of those of ``execution``.
+    believe
+        Odd prices that are right, as symbol and day.
+    snapshots
+        Where the feature snapshots of a snapshot-backed profile are published.
+
+    Raises
+    ------
+    InvalidInput
+        As `quant backtest` refuses it.
+    """
+    bound = _bound(strategy, config)
+    costs = [_number(name, given) for name, given in (("commission", commission_bps), ("slippage", slippage_bps))]
+    rules = with_costs(policy(_member(Execution, "execution", execution), bound.manifest.target_mode), *costs)
+    settings = BacktestSettings(
+        _day("start", start),
+        _day("end", end),
+        _number("cash", cash) or Decimal(0),
+        _member(FillAt, "fill", fill),
+        rules,
+        benchmark or (DEFAULT_BENCHMARK if DEFAULT_BENCHMARK in prices.symbols else None),
+        frozenset((symbol, _day("believe", day)) for symbol, day in believe),
+    )
+    if price_field not in prices.columns:
+        raise InvalidInput(f"price_field is {price_field!r}; {prices.path} has {', '.join(sorted(prices.columns))}")
+    features = readings(bound, feature_source(bound, None if snapshots is None else str(snapshots)), settings)
+    return Backtest(run_backtest(bound, prices, price_field, settings, features), bound)
+
+
+def _bound(strategy: str | Strategy | BoundStrategy, config: Mapping[str, object] | None) -> BoundStrategy:
+    if isinstance(strategy, BoundStrategy):
+        if config is not None:
+            raise InvalidInput(
+                "config was given with a strategy that is bound to its own; bind it anew, or leave it out"
+            )
+        return strategy
+    if isinstance(strategy, str):
+        find = load_strategy_file if ":" in strategy else find_strategy
+        return bind(find(strategy), config)
+    return bind(strategy, config)
+
+
+def _day(name: str, value: str | date) -> date:
+    return _made(
+        name, value, lambda: value if isinstance(value, date) else date.fromisoformat(value), "a date, 2023-12-29"
+    )
+
+
+def _number(name: str, value: str | float | Decimal | None) -> Decimal | None:
+    return None if value is None else _made(name, value, lambda: Decimal(str(value)), "a number")
+
+
+def _member(kind: Any, name: str, value: Any) -> Any:
+    return _made(name, value, lambda: kind(value), f"one of {', '.join(each.value for each in kind)}")
+
+
+def _made(name: str, value: object, make: Callable[[], Any], expected: str) -> Any:
+    try:
+        return make()
+    except (ArithmeticError, ValueError):
+        raise InvalidInput(f"{name} is {value!r}; it has to be {expected}") from None
+
+
+def _frame(columns: Mapping[str, Any], index: str = "") -> pd.DataFrame:
+    try:
+        pandas: Any = import_module("pandas")
+    except ImportError:
+        raise InvalidInput("frames need pandas, which is not installed: pip install pandas") from None
+    frame = pandas.DataFrame(dict(columns))
+    return frame.set_index(index) if index else frame
