@@ -153,7 +153,8 @@ git clone --quiet "$checkout" "$root/src"
 
 if [ $# = 0 ]; then set -- demo test; fi
 for target in "$@"; do
-  inside make "$target" >"$place/$target" 2>&1 || fail "make $target: $(tail -n 30 "$place/$target")"
+  inside make "$target" >"$place/$target" 2>&1 ||
+    fail "make $target: $(sed -n '/^\(FAILED\|ERROR\|E \)/p' "$place/$target" | head -n 100; tail -n 30 "$place/$target")"
   tell "make $target"
 done
 
