@@ -51,7 +51,7 @@ HOUR = timedelta(hours=1)
 NORMALIZER, EXECUTOR, ARCHIVER, WAY = 0.35, 0.40, 0.50, 2.0
 """Bounds: shares of the peers' throughput, and of their time."""
 WARM_UP, ANSWERS, RATE, WAIT_MS = 40, 200, 20.0, 3_000
-PASSES = 2
+PASSES = 3
 ARCHIVE_SECONDS = "30"
 """As services have it that are told nothing else."""
 HOPS = ("hop.raw", "hop.normalized", "hop.command")
@@ -249,8 +249,8 @@ def _commands(count: int, name: str) -> Iterable[Event]:
 
 
 def _way(place: _Place, name: str) -> dict[str, Any]:
-    """Return the times from an auction to its answer through the services and through raw hops."""
-    ours, hops = list[float](), list[Sequence[float]]()
+    """Return the times from an auction to its answer through the services and through raw hops: medians of passes."""
+    passes = list[dict[str, float]]()
     with NearStand(place.folder) as relay:
         for number in range(PASSES):
             changes = {"partitions": str(place.partitions), "archive_seconds": ARCHIVE_SECONDS}
@@ -258,16 +258,20 @@ def _way(place: _Place, name: str) -> dict[str, Any]:
             folder.mkdir()
             with EventServices(folder, relay, place.bus, place.database, changes) as services:
                 services.start(START_SECONDS)
-                ours += [last - first for first, last in _answered(relay).values()]
+                ours = [last - first for first, last in _answered(relay).values()]
             with _chain(place, relay):
-                hops += _hops(place, _answered(relay))
-    found: dict[str, Any] = {}
+                passes.append(_compared_ways(ours, _hops(place, _answered(relay))))
+    return {f"{what}_{name}": round(statistics.median(each[what] for each in passes), 2) for what in passes[0]}
+
+
+def _compared_ways(ours: Sequence[float], hops: Sequence[Sequence[float]]) -> dict[str, float]:
+    """Return how long answers took, and the ratio to the sum of raw hops, of one pass."""
+    found: dict[str, float] = {}
     for cut, at in (("p50", 49), ("p99", 98)):
         own = statistics.quantiles(ours, n=100)[at]
         chain = statistics.quantiles([sum(each) for each in hops], n=100)[at]
         summed = sum(statistics.quantiles(each, n=100)[at] for each in zip(*hops, strict=True))
-        found |= {f"ours_{cut}_ms_{name}": round(own, 1), f"chain_{cut}_ms_{name}": round(chain, 1)}
-        found |= {f"hops_{cut}_ms_{name}": round(summed, 1), f"{cut}_{name}": round(own / summed, 2)}
+        found |= {f"ours_{cut}_ms": own, f"chain_{cut}_ms": chain, f"hops_{cut}_ms": summed, cut: own / summed}
     return found
 
 
