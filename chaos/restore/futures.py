@@ -187,13 +187,15 @@ async def _drill(folder: Path, seed: int, count: int, mutant: str) -> Row:
 async def _until_lost(
     desk: _Desk, row: Row, keeping: Keeping, plan: Sequence[Sequence[str]], orders: Sequence[Wish], backup: Path
 ) -> None:
-    """Have orders sent, make the backup in their middle, and see all of them end."""
-    wanting = asyncio.create_task(desk.want(orders))
-    while len(desk.wanted) == 0 or desk.sent() < len(orders) // 3:
+    """Have orders sent, make the backup in their middle and others after it, and see all of them end."""
+    half = len(orders) // 2
+    wanting = asyncio.create_task(desk.want(orders[:half]))
+    while desk.sent() < half // 2:
         await asyncio.sleep(PAUSE_SECONDS)
     row.before = desk.sent()
     await asyncio.to_thread(keeping.back_up, plan, backup.name)
     await wanting
+    await desk.want(orders[half:])
     if left := await desk.ended():
         raise AssertionError(f"no end before the loss: {sorted(left)}")
     row.after = desk.sent() - row.before
