@@ -121,20 +121,19 @@ class _Desk:
         return lots
 
     def settle(self) -> int:
-        """Settle every UNKNOWN order by the venue's book, as an operator does; return how many."""
+        """Settle UNKNOWN orders by the venue's book, as an operator does; what is refused stays. Return how many."""
         filled, quotes = self.site.venue.filled(USER), self.site.venue.look("quotes")
-        waiting = json.loads(self._broker("--json"))
+        waiting, settled = json.loads(self._resolve("--json", check=True).stdout), 0
         for each in waiting:
             lots = filled.get(each["order_id"], 0)
             price = ("--price", str(each["limit_price"] or quotes[each["symbol"]]["ask"])) if lots else ()
-            self._broker(
-                each["order_id"], "--filled", str(lots), *price, "--reason", "the venue's book", "--who", "drill"
-            )
-        return len(waiting)
+            evidence = ("--filled", str(lots), *price, "--reason", "the venue's book", "--who", "drill")
+            settled += self._resolve(each["order_id"], *evidence).returncode == 0
+        return settled
 
-    def _broker(self, *words: str) -> str:
+    def _resolve(self, *words: str, check: bool = False) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "tq_broker_app", "resolve", *words, "--config", str(self.site.config)]
-        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+        return subprocess.run(command, capture_output=True, text=True, check=check, timeout=60)
 
     def resume(self) -> None:
         """Lift all halts, as an operator does who has looked at the account."""
