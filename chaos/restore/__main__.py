@@ -17,7 +17,7 @@ from quant_platform_kit.domain.boundaries import Boundary
 from chaos.arguments import positive
 from chaos.restore.daily import lose_daily
 from chaos.restore.futures import lose_futures
-from chaos.restore.mutants import FAULTS, IN_SERVICES
+from chaos.restore.mutants import FAULTS, IN_FUTURES, IN_SERVICES
 from chaos.restore.node_loss import CASES, Found, lose_nodes, node_table
 from chaos.restore.rows import Row, table
 from chaos.restore.trading import STORES, lose_trading
@@ -26,6 +26,7 @@ from chaos.stores import KINDS
 T = TypeVar("T")
 ALL_TOGETHER, FUTURES = "all", "futures"
 DRILLS = (*(f"ledger-{kind}" for kind in KINDS), *STORES, ALL_TOGETHER, FUTURES, "node-loss")
+FEW_ORDERS = 12
 FEW = tuple(Boundary)[5:14:2]
 """Where runs stand in a bucket, which takes one write of an object a second."""
 
@@ -70,6 +71,8 @@ def caught(mutant: str, seed: int) -> bool:
     if mutant in IN_SERVICES:
         found = _in_a_folder(lambda folder: lose_nodes(CASES[0], folder, seed, 30, mutant))
         shown = found.second
+    elif mutant in IN_FUTURES:
+        shown = getattr(_in_a_folder(lambda folder: lose_futures(folder, seed, FEW_ORDERS, mutant)), FAULTS[mutant])
     else:
         row = _in_a_folder(lambda folder: lose_daily("file", folder, seed, mutant))
         database = _in_a_folder(lambda folder: lose_trading(("database",), folder, seed, 30, mutant))

@@ -28,6 +28,7 @@ from venue_sandbox.servers.rabbitmq import rabbitmq
 from venue_sandbox.servers.redis import redis
 from venue_sandbox.stands.futures import ROLES, Addresses, FuturesSite
 
+from chaos.restore.mutants import IN_FUTURES
 from chaos.restore.rows import Row
 from chaos.restore.scripts import MUTANT, Keeping, libpq_url
 from chaos.stores import another_database, empty_database
@@ -38,7 +39,8 @@ from chaos.tq.orders import HOLDINGS, SYMBOLS, Wish, request, wishes
 
 __all__ = ["lose_futures"]
 
-LOTS = 3000
+LOTS, TODAY = 3000, 8
+"""Held of each symbol and side, of earlier days and of today: so few of today that a second split would differ."""
 PAUSE_SECONDS, POLL_SECONDS = 0.1, 0.5
 """Between two orders, and between two looks."""
 ENDED_SECONDS = 90.0
@@ -100,27 +102,38 @@ class _Desk:
         taken = Counter(
             each["order_id"] for each in self.site.venue.look("inserts", USER) if each["outcome"] == "taken"
         )
+        lots, volumes = self.traded(), {wish.order_id: wish.volume for wish in self.wanted}
+        return sum(count > 1 for count in taken.values()) + sum(lots[name] > most for name, most in volumes.items())
+
+    def untrue(self) -> set[str]:
+        """Return the orders whose end was told with other lots than the exchange traded."""
+        history, events = read_evidence(self.store, PORTFOLIO)
+        lots, ends = self.traded(), [event for event in events if event["status"] in TERMINAL]
+        told = {event["order_id"]: event["msg"].get("filled_quantity", 0) for event in ends}
+        told |= {name: row["filled_quantity"] for name, row in history.items() if row["parent_order_id"] is None}
+        return {name for name, filled in told.items() if filled != lots[name]}
+
+    def traded(self) -> Counter[str]:
+        """Return the lots that traded, by the engine's orders."""
         lots = Counter[str]()
         for child, count in self.site.venue.filled(USER).items():
             lots[parent_of(child)] += count
-        volumes = {wish.order_id: wish.volume for wish in self.wanted}
-        return sum(count > 1 for count in taken.values()) + sum(lots[name] > most for name, most in volumes.items())
+        return lots
 
     def settle(self) -> int:
-        """Settle every UNKNOWN order by the venue's book, as an operator does; return how many."""
+        """Settle UNKNOWN orders by the venue's book, as an operator does; what is refused stays. Return how many."""
         filled, quotes = self.site.venue.filled(USER), self.site.venue.look("quotes")
-        waiting = json.loads(self._broker("--json"))
+        waiting, settled = json.loads(self._resolve("--json", check=True).stdout), 0
         for each in waiting:
             lots = filled.get(each["order_id"], 0)
             price = ("--price", str(each["limit_price"] or quotes[each["symbol"]]["ask"])) if lots else ()
-            self._broker(
-                each["order_id"], "--filled", str(lots), *price, "--reason", "the venue's book", "--who", "drill"
-            )
-        return len(waiting)
+            evidence = ("--filled", str(lots), *price, "--reason", "the venue's book", "--who", "drill")
+            settled += self._resolve(each["order_id"], *evidence).returncode == 0
+        return settled
 
-    def _broker(self, *words: str) -> str:
+    def _resolve(self, *words: str, check: bool = False) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "tq_broker_app", "resolve", *words, "--config", str(self.site.config)]
-        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+        return subprocess.run(command, capture_output=True, text=True, check=check, timeout=60)
 
     def resume(self) -> None:
         """Lift all halts, as an operator does who has looked at the account."""
@@ -137,7 +150,7 @@ def lose_futures(folder: Path, seed: int, count: int, mutant: str = "") -> Row:
 
 async def _drill(folder: Path, seed: int, count: int, mutant: str) -> Row:
     row = Row("PostgreSQL of tq-broker")
-    with _site(folder, seed) as (site, store, programs, other_redis):
+    with _site(folder, seed, mutant if mutant in IN_FUTURES else "") as (site, store, programs, other_redis):
         url, password = libpq_url(store)
         keeping, plan = Keeping(folder, programs, {**password, MUTANT: mutant}), [("database", "futures", url)]
         settings = read_settings(site.write_config(), {})
@@ -148,7 +161,7 @@ async def _drill(folder: Path, seed: int, count: int, mutant: str) -> Row:
             await asyncio.to_thread(site.start, ROLES, supervise=True)
             await _until_lost(desk, row, keeping, plan, orders[:count], folder / "backup")
             known = desk.recorded()
-            await asyncio.to_thread(_stop, site)
+            await asyncio.to_thread(site.stop_all)
             empty_database(store)
             assert site.addresses is not None, "it has servers"
             site.addresses = Addresses(store, site.addresses.rabbitmq, other_redis)
@@ -161,9 +174,10 @@ async def _drill(folder: Path, seed: int, count: int, mutant: str) -> Row:
             await desk.want(orders[count:-WHILE_HALTED])
             await desk.ended()
             row.settled += await asyncio.to_thread(desk.settle)
-            left = await desk.ended() | desk.unknown()
-            row.unended = len(left)
+            left, untrue = await desk.ended() | desk.unknown(), desk.untrue()
+            row.unended = len(left | untrue)
             row.notes += [f"{name} has no end" for name in sorted(left)]
+            row.notes += [f"{name} has another end at the exchange" for name in sorted(untrue - left)]
             row.went_on, row.twice = desk.sent() - there, desk.twice()
             row.notes.append(f"{_keys(other_redis)} keys in a Redis that was empty")
     return row
@@ -172,13 +186,15 @@ async def _drill(folder: Path, seed: int, count: int, mutant: str) -> Row:
 async def _until_lost(
     desk: _Desk, row: Row, keeping: Keeping, plan: Sequence[Sequence[str]], orders: Sequence[Wish], backup: Path
 ) -> None:
-    """Have orders sent, make the backup in their middle, and see all of them end."""
-    wanting = asyncio.create_task(desk.want(orders))
-    while len(desk.wanted) == 0 or desk.sent() < len(orders) // 3:
+    """Have orders sent, make the backup in their middle and others after it, and see all of them end."""
+    half = len(orders) // 2
+    wanting = asyncio.create_task(desk.want(orders[:half]))
+    while desk.sent() < half // 2:
         await asyncio.sleep(PAUSE_SECONDS)
     row.before = desk.sent()
     await asyncio.to_thread(keeping.back_up, plan, backup.name)
     await wanting
+    await desk.want(orders[half:])
     if left := await desk.ended():
         raise AssertionError(f"no end before the loss: {sorted(left)}")
     row.after = desk.sent() - row.before
@@ -196,19 +212,15 @@ async def _reconcile(desk: _Desk, row: Row, lost: Sequence[str], new: Sequence[W
     desk.resume()
 
 
-def _stop(site: FuturesSite) -> None:
-    for role in ROLES:
-        site.stop(role)
-
-
 @contextmanager
-def _site(folder: Path, seed: int) -> Generator[tuple[FuturesSite, str, Path, str]]:
+def _site(folder: Path, seed: int, mutant: str) -> Generator[tuple[FuturesSite, str, Path, str]]:
     """Yield services, their database, PostgreSQL's programs and an empty Redis beside their own."""
     with postgresql() as database, rabbitmq() as broker, redis() as first, redis() as second:
         store = another_database(database.url, "futures")
-        with site_at(folder, Addresses(store, broker.url, first.url), seed, {}) as site:
+        with site_at(folder, Addresses(store, broker.url, first.url), seed, {}, mutant) as site:
+            held = {part: TODAY if part.endswith("today") else LOTS for part in HOLDINGS}
             for symbol in SYMBOLS:
-                site.venue.do("positions", user=USER, symbol=symbol, **dict.fromkeys(HOLDINGS, LOTS))
+                site.venue.do("positions", user=USER, symbol=symbol, **held)
             yield site, store, database.cluster.programs, second.url
 
 

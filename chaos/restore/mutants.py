@@ -10,7 +10,7 @@ from quant_platform_kit.services.operate import backup
 from quant_platform_kit.services.operate.halting import Switched
 from quant_platform_kit.services.operate.switches import Flags
 
-__all__ = ["FAULTS", "IN_QUANT", "IN_SERVICES"]
+__all__ = ["FAULTS", "IN_FUTURES", "IN_QUANT", "IN_SERVICES"]
 
 
 def no_halt() -> None:
@@ -40,8 +40,11 @@ IN_QUANT: dict[str, Callable[[], None]] = {"no-halt": no_halt}
 """Defects of the command."""
 IN_SERVICES: dict[str, Callable[[], None]] = {"chance-nonce": chance_nonce}
 """Defects of the services of event-driven trading."""
+IN_FUTURES = ("no-look-up",)
+"""Defects of the services of tq-broker, as `chaos.tq.mutants` has them."""
 FAULTS = {
     "no-halt": "while_blocked",
     "chance-nonce": "twice",
+    "no-look-up": "twice",
 }
 """What each defect has to show: a figure that is 0 without it."""

@@ -32,7 +32,7 @@ class Row:
     twice
         Orders or answers that the venue has twice.
     unended
-        What the restored stores know, and nobody has ended.
+        What the restored stores know, and nobody has ended; or was told to have ended as the venue does not have it.
     """
 
     stores: str

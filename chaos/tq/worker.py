@@ -14,7 +14,7 @@ from tq_broker_app.roles.parts import Point
 from tq_broker_app.running import run_role
 from tq_broker_app.settings import environment, read_settings
 
-from chaos.killing import Killer, Plan
+from chaos.killing import Killer, Plan, end_with_parent
 from chaos.tq.mutants import MUTANTS
 
 __all__ = ["IN_A_SEND", "SeriesPlan", "main"]
@@ -55,6 +55,7 @@ class SeriesKiller(Killer):
 
 def main() -> None:
     """Run the service that the command line names."""
+    end_with_parent()
     variables = environment()
     role = Role(sys.argv[-1])
     if mutant := variables.get("TQ_MUTANT"):

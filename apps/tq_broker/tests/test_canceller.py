@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from quant_platform_kit.domain.orders import OrderState
 from tq_broker_app.bus.ports import Unprocessable
 from tq_broker_app.record.order_book import CancelIntent, OrderBook
 from tq_broker_app.roles.order_canceller import LONGEST_SECONDS, REPEAT_SECONDS, OrderCanceller
@@ -25,6 +26,7 @@ from .frame import (
     make_parts,
     make_unknown,
     plan_of,
+    step,
     venue_order,
     wanted,
 )
@@ -99,6 +101,23 @@ def test_an_order_that_nobody_submitted_is_noted() -> None:
     desk.cancel()
     assert desk.answers() == [("a", "CANCEL_NOTED")]
     assert desk.book.cancel_intended(plan_of(wanted()), Child("a", "OPEN", 2))
+
+
+def test_an_order_that_only_the_exchange_knows_is_cancelled_and_the_answer_says_so() -> None:
+    desk = Desk()
+    desk.session.view.shown["a_close"] = venue_order("a_close", 2, 2)
+    desk.cancel()
+    assert (desk.cancelled, desk.answers()) == (["a_close"], [("a", "CANCEL_NOTED")])
+    assert "the exchange has a_close, which the ledger does not know" in desk.bus.of()[0]["reason"]
+
+
+def test_an_order_that_the_ledger_calls_not_sent_and_the_exchange_shows_alive_is_cancelled_without_an_answer() -> None:
+    desk = Desk()
+    plan = desk.book.record(plan_of(wanted()))
+    step(desk.store, plan, plan.children[0], OrderState.CANCELLED, "refused: halted")
+    desk.session.view.shown["a"] = venue_order("a", 2, 2)
+    desk.cancel()
+    assert (desk.cancelled, desk.answers()) == (["a"], [])
 
 
 def test_an_order_on_its_way_is_cancelled_once_it_is_shown_alive() -> None:

@@ -226,6 +226,32 @@ def test_orders_of_others_are_counted_and_never_owned() -> None:
     assert b"tq_broker_foreign_orders_total 4.0" in watch.parts.figures.text()
 
 
+def test_an_order_that_the_ledger_had_lost_is_told_of_at_its_next_change_once_it_is_recorded_again() -> None:
+    watch = Watch()
+    watch.view.shown["a"] = venue_order("a", 2, 2)
+    assert watch.look() == []
+    watch.book.record(plan_of(wanted()))
+    watch.view.fill("a", 2)
+    assert [told["event_id"] for told in watch.look()] == ["a:COMPLETE_FILL:2"]
+
+
+def test_an_order_that_the_ledger_had_lost_is_told_of_within_a_minute_without_any_change() -> None:
+    watch = Watch()
+    watch.view.shown["a"] = venue_order("a")
+    watch.view.fill("a", 2)
+
+    def enough() -> bool:
+        if watch.bus.of() and watch.book.plan("a") is None:
+            assert ends(watch) == []
+            watch.book.record(plan_of(wanted()))
+            watch.parts.clock.sleep(LATE_SECONDS)
+            watch.session.ring()
+        return ends(watch) != []
+
+    run_until(watch.monitor, watch.session, enough)
+    assert [told["event_id"] for told in ends(watch)] == ["a:COMPLETE_FILL:2"]
+
+
 def test_a_part_that_the_plan_does_not_have_is_not_ours() -> None:
     watch = Watch()
     watch.book.record(plan_of(wanted()))

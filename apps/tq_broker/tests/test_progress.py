@@ -17,7 +17,7 @@ from tq_broker_app.trading.contracts import Holding
 from tq_broker_app.trading.plans import Child, ParentPlan, is_part, parent_of
 from tq_broker_app.trading.progress import ChildEnd, Event, Progress, average_price, event_id, progress_of
 from tq_broker_app.trading.splitting import Reserved, TooLittle, split
-from tq_broker_app.trading.venue_orders import VenueOrder, VenueTrade, look_alikes
+from tq_broker_app.trading.venue_orders import VenueOrder, VenueTrade, children_shown, look_alikes
 
 from .frame import BEAN, NOW, View, contract, plan_of, venue_order, wanted
 
@@ -245,6 +245,40 @@ def test_a_nameless_order_of_the_same_content_since_then_may_be_it(changes: dict
     shown = replace(venue_order("SERVER.1.2.3", 5, 5), **changes)
     found = look_alikes(ONE, ONE.children[0], {shown.order_id: shown}, NOW.timestamp(), 5.0)
     assert found == ([shown.order_id] if counts else [])
+
+
+# --- orders that the ledger has lost ---------------------------------------------------------------
+
+
+def shown(order_id: str, volume: int, offset: str = "CLOSE", **changes: Any) -> VenueOrder:
+    return venue_order(order_id, volume, offset=offset, **changes)
+
+
+@pytest.mark.parametrize(
+    ("orders", "found"),
+    [
+        (
+            [shown("a_close", 2), shown("a_closetoday", 3, "CLOSETODAY")],
+            ["a_close", "a_closetoday"],
+        ),
+        ([shown("a_close", 2)], ["a_close"]),
+        ([shown("a", 5)], ["a"]),
+        ([shown("a", 5, limit_price=None)], ["a"]),
+        ([shown("a", 4)], []),
+        ([shown("a", 6)], []),
+        ([shown("a", 5), shown("a_close", 1)], []),
+        ([shown("a", 5, "OPEN")], []),
+        ([shown("a_close", 2), shown("a_closetoday", 3, "CLOSETODAY", direction="SELL")], []),
+        ([shown("a", 5, symbol=BEAN)], []),
+        ([shown("a", 5, limit_price=Decimal(3502))], []),
+    ],
+)
+def test_orders_under_the_ids_of_an_order_are_its_parts_if_their_content_is_its_own(
+    orders: list[VenueOrder], found: list[str]
+) -> None:
+    children = children_shown(wanted(offset="CLOSE", volume=5), orders)
+    assert [child.order_id for child in children] == found
+    assert [child.volume for child in children] == [order.volume for order in orders if found]
 
 
 # --- splitting ---------------------------------------------------------------------------------------

@@ -307,12 +307,46 @@ def test_the_trading_day_is_looked_at_last_of_all(store: VersionedStore) -> None
     assert desk.inserted == []
 
 
-def test_an_id_that_the_exchange_knows_and_the_ledger_does_not_is_unknown(store: VersionedStore) -> None:
+def halted(desk: Desk) -> None:
+    halt(desk.store, "all")
+
+
+def cancelled(desk: Desk) -> None:
+    OrderBook(desk.store, ACCOUNT).intend_cancel("a", CancelIntent("r", NOW))
+
+
+def too_old(desk: Desk) -> None:
+    desk.clock.instant = NOW + timedelta(seconds=61)  # type: ignore[attr-defined]
+
+
+GATES = (lambda _: None, halted, cancelled, too_old)
+
+
+@pytest.mark.parametrize("gate", GATES, ids=["open", "halted", "cancelled", "too old"])
+def test_what_the_exchange_has_and_the_ledger_has_lost_is_taken_for_sent_whatever_forbids_it_now(
+    store: VersionedStore, gate: Callable[[Desk], None]
+) -> None:
     desk = Desk(store)
     desk.view.shown["a"] = venue_order("a", 2, 2)
+    gate(desk)
+    record = desk.bring(plan_of(wanted()))
+    assert (states(record), desk.inserted) == (["SENT", "ACKNOWLEDGED"], [])
+    assert "E-a" in str(record.transitions[-1].execution)
+
+
+@pytest.mark.parametrize("gate", GATES, ids=["open", "halted", "cancelled", "too old"])
+@pytest.mark.parametrize(
+    "change", [{"volume": 3}, {"direction": "SELL"}, {"offset": "CLOSE"}, {"limit_price": Decimal(1)}]
+)
+def test_another_order_of_the_exchange_under_the_id_is_unknown(
+    store: VersionedStore, change: dict[str, Any], gate: Callable[[Desk], None]
+) -> None:
+    desk = Desk(store)
+    desk.view.shown["a"] = replace(venue_order("a", 2, 2), **change)
+    gate(desk)
     record = desk.bring(plan_of(wanted()))
     assert (record.state, desk.inserted) == (UNKNOWN, [])
-    assert "nothing says that it was sent" in record.transitions[-1].note
+    assert record.transitions[-1].note == "the exchange has another order under its id"
 
 
 def test_a_refusal_of_the_exchange_is_recorded_with_its_words(store: VersionedStore) -> None:

@@ -6,14 +6,18 @@ import asyncio
 import json
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from quant_platform_kit.adapters.clock import SystemClock
 from quant_platform_kit.domain.errors import LeaseLost, Refused, StoreError
 from quant_platform_kit.domain.orders import OrderState
+from quant_platform_kit.services.operate.audit import Operator
+from quant_platform_kit.services.operate.halting import set_halt
 from quant_platform_kit.services.operate.owners import require_ownership
 from tq_broker_app.bus.ports import BusDown
 from tq_broker_app.record.order_book import AnotherOrder, CancelIntent, OrderBook, lease_key
@@ -43,6 +47,7 @@ from .frame import (
     plan_of,
     step,
     stopping_at,
+    venue_order,
     wanted,
 )
 
@@ -392,6 +397,111 @@ def test_an_unknown_order_is_told_and_not_sent_again() -> None:
     assert {told["status"] for told in desk.bus.of()} == {"UNKNOWN"}
     assert "SERVER.1.2.3" in desk.bus.of()[0]["reason"]
     assert desk.inserted == ["a"]
+
+
+def lose_the_ledger(desk: Desk) -> None:
+    """Have a new login, and a ledger from a backup that knows nothing of this day."""
+    desk.log_in_again()
+    desk.store, desk.bus = MemoryStore(), ListBus()
+    desk.clock.sleep(1)
+
+
+def filling(desk: Desk) -> None:
+    """Have the exchange fill whatever comes, at once."""
+
+    def filled(order: VenueOrder) -> VenueOrder:
+        desk.view.filled.append(VenueTrade(order.order_id, order.order_id, order.volume, Decimal(3499)))
+        return replace(order, exchange_order_id="E1", volume_left=0, alive=False)
+
+    desk.view.api.answer = filled
+
+
+def no_gate(_: Desk) -> None:
+    """Let it be sent."""
+
+
+def halted(desk: Desk) -> None:
+    set_halt(Operator(desk.store, SystemClock(), "tester"), "all", "restored", on=True)
+
+
+def cancelled(desk: Desk) -> None:
+    OrderBook(desk.store, ACCOUNT).intend_cancel("a", CancelIntent("r", NOW))
+
+
+def too_old(desk: Desk) -> None:
+    desk.clock.sleep(61)
+
+
+def enough_today(desk: Desk) -> None:
+    desk.run(body("b"))
+    desk.log_in_again()
+
+
+def not_listed(desk: Desk) -> None:
+    desk.view.contracts.clear()
+
+
+@pytest.mark.parametrize("gate", [no_gate, halted, cancelled, too_old, enough_today, not_listed])
+def test_an_order_that_the_ledger_has_lost_is_recognised_and_its_end_told_whatever_forbids_to_send_it(
+    gate: Callable[[Desk], None],
+) -> None:
+    desk = Desk()
+    filling(desk)
+    desk.run(body())
+    lose_the_ledger(desk)
+    gate(desk)
+    desk.bus.told.clear()
+    desk.run(body(), orders={"max_actions_per_day": 1})
+    [told] = desk.bus.of()
+    assert (told["event_id"], told["status"], told["trade_price"]) == ("a:COMPLETE_FILL:2", "FINISHED", 3499.0)
+    assert desk.inserted.count("a") == 1
+    assert OrderBook(desk.store, ACCOUNT).sent_on(DAY)["a"] is OrderState.ACKNOWLEDGED
+
+
+def test_an_order_that_the_ledger_has_lost_is_not_split_anew() -> None:
+    desk = Desk()
+    filling(desk)
+    desk.run(closing(volume=2))
+    assert desk.inserted == ["a_closetoday"]
+    lose_the_ledger(desk)
+    desk.view.holdings[REBAR, "long"] = Holding(today=0, history=2)
+    desk.run(closing(volume=2))
+    assert desk.inserted == ["a_closetoday"]
+    assert desk.bus.events() == ["a:COMPLETE_FILL:2"]
+
+
+def test_of_an_order_that_the_ledger_has_lost_no_part_is_sent_that_the_exchange_does_not_have() -> None:
+    desk = Desk()
+    filling(desk)
+    with pytest.raises(Crash):
+        desk.run(closing(), point=Point.ANSWER_RECORDED)
+    lose_the_ledger(desk)
+    desk.run(closing())
+    assert desk.inserted == ["a_closetoday"]
+    told = {each["order_id"]: each for each in desk.bus.of()}
+    assert (told["a"]["event_id"], told["a"]["volume_left"]) == ("a:CANCELLED:3", 2)
+    assert told["a"]["reason"] == "the exchange has 3 of 5 lots; the rest is not sent"
+    assert (told["a_closetoday"]["status"], told["a_closetoday"]["filled_quantity"]) == ("FINISHED", 3)
+
+
+def test_an_id_that_the_ledger_has_lost_and_that_comes_with_another_content_is_rejected() -> None:
+    desk = Desk()
+    desk.run(body())
+    lose_the_ledger(desk)
+    desk.run(body(volume=3))
+    assert desk.inserted == ["a"]
+    assert desk.bus.events() == ["a:REJECTED:0"]
+    assert "the exchange has another order, a" in desk.bus.of()[0]["reason"]
+
+
+def test_what_an_earlier_ledger_called_not_sent_and_the_exchange_has_is_told_as_the_exchange_has_it() -> None:
+    desk = Desk()
+    plan = OrderBook(desk.store, ACCOUNT).record(plan_of(wanted()))
+    step(desk.store, plan, plan.children[0], OrderState.CANCELLED, "refused: halted")
+    desk.view.shown["a"] = venue_order("a")
+    desk.view.fill("a", 2)
+    desk.run(body())
+    assert desk.bus.events() == ["a:COMPLETE_FILL:2"]
 
 
 def test_what_was_sent_today_is_counted_again_after_a_restart() -> None:

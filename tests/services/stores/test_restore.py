@@ -44,6 +44,14 @@ from chaos.restore.node_loss import CASES, lose_nodes
 if __name__ == "__main__":
     print(json.dumps(lose_nodes(CASES[0], Path(sys.argv[1]), 5, 6).document()))
 """
+FUTURES = """
+import json, sys
+from pathlib import Path
+from chaos.restore.futures import lose_futures
+
+if __name__ == "__main__":
+    print(json.dumps(lose_futures(Path(sys.argv[1]), 5, 9).document()))
+"""
 
 
 def drill(program: str, folder: Path) -> dict[str, int]:
@@ -64,6 +72,14 @@ def test_a_ledger_that_is_lost_in_the_middle_of_runs_comes_back_halted_and_doubl
 def test_an_executor_that_has_lost_all_it_knew_answers_with_the_same_bytes(tmp_path: Path) -> None:
     found = drill(NODE, tmp_path)
     assert (found["open"], found["again"], found["second"]) == (6, 6, 0), found
+
+
+def test_orders_that_tq_brokers_ledger_has_lost_reach_the_exchange_once_and_have_their_end(
+    tmp_path: Path,
+) -> None:
+    found = drill(FUTURES, tmp_path)
+    assert found["good"], found
+    assert found["lost"], found
 
 
 class Site:

@@ -145,9 +145,9 @@ class RequestAnswer(_Message):
     """REQUEST_ANSWER, in ``tq_internal_order_updates``: an answer that changes no order.
 
     REJECTED is a submit that uses the id of another order, or has an id that can be none; CANCEL_REJECTED a cancel
-    that cannot be meant; CANCEL_TOO_LATE one of what is finished; CANCEL_NOTED one of an order that nobody has
-    submitted, and that will not be sent once somebody does; CANCEL_UNKNOWN one of an order whose end nobody knows: a
-    person settles it.
+    that cannot be meant; CANCEL_TOO_LATE one of what is finished; CANCEL_NOTED one of an order that the ledger does
+    not know: it will not be sent, and is cancelled if the exchange has it; CANCEL_UNKNOWN one of an order whose end
+    nobody knows: a person settles it.
     """
 
     type: Literal["REQUEST_ANSWER"] = "REQUEST_ANSWER"

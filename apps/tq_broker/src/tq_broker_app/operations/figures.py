@@ -12,7 +12,7 @@ COUNTERS = {
     "orders": ("Orders to the exchange, by what became of them.", ("outcome",)),
     "cancels": ("Cancels sent to the exchange.", ()),
     "updates": ("Updates written, by kind.", ("kind",)),
-    "foreign_orders": ("Orders of other clients of the account.", ()),
+    "foreign_orders": ("Orders that the ledger does not know, such as those of other clients of the account.", ()),
 }
 """Every counter: what it counts, and its labels."""
 

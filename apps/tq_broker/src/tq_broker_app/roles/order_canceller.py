@@ -7,7 +7,7 @@ submitted yet will not be sent.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -27,7 +27,7 @@ from tq_broker_app.tq.reading import View
 from tq_broker_app.tq.sending import cancel
 from tq_broker_app.tq.session import TqSession
 from tq_broker_app.trading.checks import id_problem
-from tq_broker_app.trading.plans import parent_of
+from tq_broker_app.trading.plans import names_of, parent_of
 from tq_broker_app.trading.venue_orders import VenueOrder
 
 __all__ = ["OrderCanceller"]
@@ -95,14 +95,17 @@ class OrderCanceller:
         order_id = request.payload.order_id
         plan = await in_thread(partial(self.book.plan, parent_of(order_id)))
         if plan is None:
-            return self._answered(order_id, digest, "CANCEL_NOTED", "no such order was submitted; it will not be sent")
+            shown = await self.session.ask(partial(_shown, order_ids=names_of(order_id)))
+            lost = f"the exchange has {', '.join(shown)}, which the ledger does not know: submit it again to hear more"
+            told = lost if shown else "no such order was submitted; it will not be sent"
+            return self._answered(order_id, digest, "CANCEL_NOTED", told)
         children = [c.order_id for c in plan.children if order_id in (c.order_id, plan.wanted.order_id)]
         if not children:
             return self._answered(order_id, digest, "CANCEL_TOO_LATE", plan.refused or "the order has no such part")
         records = await in_thread(partial(self.book.children, plan))
         ends = unsent_ends(records)
         shown = await self.session.ask(partial(_shown, order_ids=children))
-        if all(child in ends or (child in shown and not shown[child].alive) for child in children):
+        if all(not shown[child].alive if child in shown else child in ends for child in children):
             return self._answered(order_id, digest, "CANCEL_TOO_LATE", "the order has come to its end")
         if plan.trading_day != self.session.trading_day:
             return self._answered(order_id, digest, "CANCEL_TOO_LATE", f"its trading day {plan.trading_day} is over")
@@ -154,5 +157,5 @@ class OrderCanceller:
         return True
 
 
-def _shown(view: View, order_ids: list[str]) -> Mapping[str, VenueOrder]:
+def _shown(view: View, order_ids: Iterable[str]) -> Mapping[str, VenueOrder]:
     return {order_id: view.order(order_id) for order_id in order_ids if view.knows(order_id)}

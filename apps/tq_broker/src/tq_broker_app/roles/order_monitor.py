@@ -5,7 +5,7 @@ It keeps nothing: after a restart it tells everything again, and the ids of even
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -23,6 +23,7 @@ from tq_broker_app.roles.reporting import child_row, order_row, order_update
 from tq_broker_app.roles.sending import unsent_ends
 from tq_broker_app.tq.session import TqSession
 from tq_broker_app.tq.watching import OrderWatch
+from tq_broker_app.trading.checks import id_problem
 from tq_broker_app.trading.plans import ParentPlan, is_part, parent_of
 from tq_broker_app.trading.progress import ChildEnd, Progress, progress_of
 from tq_broker_app.trading.venue_orders import VenueOrder, VenueTrade
@@ -62,7 +63,7 @@ class OrderMonitor:
         bell = Bell(self.session)
         await self._look()
         await self._tell_all_seen()
-        asked = self.parts.clock.monotonic()
+        asked = claimed = self.parts.clock.monotonic()
         while True:
             rung = await bell.wait(AGAIN_SECONDS if self._absent else LATE_SECONDS)
             await self._look()
@@ -70,6 +71,9 @@ class OrderMonitor:
                 asked = now
                 for order_id in tuple(self._absent):
                     await self._tell(self._plans[order_id])
+            if now - claimed >= LATE_SECONDS:
+                claimed = now
+                await self._tell_of(tuple(self._foreign))  # their last change may have come before their plan
             self._warn_of_late_trades()
 
     async def _look(self) -> None:
@@ -77,33 +81,45 @@ class OrderMonitor:
         self._orders |= changes.orders
         for trade in changes.trades:
             self._trades.setdefault(trade.order_id, []).append(trade)
-        changed = [*changes.orders, *(trade.order_id for trade in changes.trades)]
-        parents = [await self._parent(order_id) for order_id in changed]
+        await self._tell_of([*changes.orders, *(trade.order_id for trade in changes.trades)])
+        self.parts.figures.set("orders_shown", "Orders that the login shows.", len(self._orders))
+
+    async def _tell_of(self, order_ids: Iterable[str]) -> None:
+        """Tell where the orders stand that orders at the exchange belong to."""
+        parents = [await self._parent(order_id) for order_id in order_ids]
         for parent in dict.fromkeys(parents):
             if parent is not None:
                 await self._tell(self._plans[parent])
-        self.parts.figures.set("orders_shown", "Orders that the login shows.", len(self._orders))
 
     async def _parent(self, order_id: str) -> str | None:
-        """Return whose child an order is; None for one of another client of the account."""
-        parent = parent_of(order_id)
-        if order_id in self._foreign:
-            return None
+        """Return whose child an order is; None for one that the ledger does not know.
+
+        It is asked again whenever the order changes: one that it has lost it knows once the engine submits it again.
+        """
+        parent, is_new = parent_of(order_id), order_id not in self._foreign
         try:
-            if parent not in self._plans and (plan := await in_thread(partial(self.book.plan, parent))) is not None:
-                self._plans[parent] = plan
+            plan = await self._plan(parent)
         except Damaged as error:
             self._foreign.add(order_id)
-            logger.error("order {} cannot be told of: {}", order_id, error)
+            if is_new:
+                logger.error("order {} cannot be told of: {}", order_id, error)
             return None
-        plan = self._plans.get(parent)
         own = plan is not None and plan.account_id == self.book.account_id
         if plan is not None and own and any(child.order_id == order_id for child in plan.children):
+            self._foreign.discard(order_id)
             return parent
         self._foreign.add(order_id)
-        self.parts.figures.count("foreign_orders")
-        logger.warning("order {} is of another client of the account, or under an id of the gateway's", order_id)
+        if is_new:
+            self.parts.figures.count("foreign_orders")
+            logger.warning("order {}: the ledger does not know it; is it of another client of the account?", order_id)
         return None
+
+    async def _plan(self, parent: str) -> ParentPlan | None:
+        """Return the plan of an order; the ledger is not asked for ids that no engine may use."""
+        if parent not in self._plans and id_problem(parent) is None:
+            if (plan := await in_thread(partial(self.book.plan, parent))) is not None:
+                self._plans[parent] = plan
+        return self._plans.get(parent)
 
     async def _tell(self, plan: ParentPlan) -> None:
         try:

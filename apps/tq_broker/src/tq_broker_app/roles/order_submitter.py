@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Container, Mapping
+from collections.abc import Container, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -191,10 +191,9 @@ class OrderSubmitter:
     ) -> None:
         """Tell where an order stands that was taken: no login may ever show it, as when its trading day ends now."""
         now, ends = self.parts.clock.now(), unsent_ends(records)
-        known, with_trades = [name for name in records if name not in ends], again or bool(ends)
         orders, trades = answers, dict[str, list[VenueTrade]]()
-        if with_trades or answers.keys() != set(known):
-            orders, trades = await self.session.ask(partial(_shown, order_ids=known, with_trades=with_trades))
+        if again or answers.keys() != records.keys():
+            orders, trades = await self.session.ask(partial(_shown, order_ids=records))
         lost = self._unknown(plan, records, ends, orders)
         for row in unknown_rows(plan, lost, now):
             await self.parts.publish(Queue.ORDERS, row)
@@ -252,9 +251,6 @@ def _unfinished(states: Mapping[str, OrderState]) -> set[str]:
     return found
 
 
-def _shown(
-    view: View, order_ids: Collection[str], *, with_trades: bool
-) -> tuple[dict[str, VenueOrder], dict[str, list[VenueTrade]]]:
-    """Return orders as the exchange shows them; their trades where asked for, as it means a look at all of them."""
-    orders = {order_id: view.order(order_id) for order_id in order_ids if view.knows(order_id)}
-    return orders, view.trades() if with_trades else {}
+def _shown(view: View, order_ids: Iterable[str]) -> tuple[dict[str, VenueOrder], dict[str, list[VenueTrade]]]:
+    """Return orders and trades as the exchange shows them, of which it means a look at all."""
+    return {order_id: view.order(order_id) for order_id in order_ids if view.knows(order_id)}, view.trades()

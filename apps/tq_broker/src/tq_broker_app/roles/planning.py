@@ -16,8 +16,9 @@ from tq_broker_app.tq.reading import View
 from tq_broker_app.tq.session import TqSession
 from tq_broker_app.trading.checks import age_problem, contract_problems, wanted_of
 from tq_broker_app.trading.contracts import SPLIT_EXCHANGES, Contract
-from tq_broker_app.trading.plans import Child, ParentPlan, Wanted
+from tq_broker_app.trading.plans import Child, ParentPlan, Wanted, names_of
 from tq_broker_app.trading.splitting import Reserved, TooLittle, split
+from tq_broker_app.trading.venue_orders import children_shown
 
 __all__ = ["Planner", "hours_problem"]
 
@@ -57,13 +58,18 @@ class Planner:
     async def plan(self, request: SubmitRequest) -> ParentPlan:
         """Return the plan of an order; one that cannot be sent has no children and says why.
 
+        One that the exchange shows already has the children that are shown there, whatever speaks against sending it.
         What it closes stays reserved until `release`.
         """
         wanted, now = wanted_of(request), self.parts.clock.now()
         problems = list(self._at_first_sight(request, now))
-        if problems:
-            return self._refused(wanted, now, problems)
-        return await self.session.ask(lambda view: self._planned_at_once(view, wanted, now)) or (
+
+        def at_once(view: View) -> ParentPlan | None:
+            if (found := self._found(view, wanted, now)) is not None:
+                return found
+            return self._refused(wanted, now, problems) if problems else self._planned_at_once(view, wanted, now)
+
+        return await self.session.ask(at_once) or (
             await self.session.ask_async(lambda view: self._planned(view, wanted, now))
         )
 
@@ -86,6 +92,21 @@ class Planner:
     def _refused(self, wanted: Wanted, now: datetime, problems: list[str]) -> ParentPlan:
         day = self.session.trading_day
         return ParentPlan(wanted, self.session.account_id, day, (), now, "; ".join(problems))
+
+    def _found(self, view: View, wanted: Wanted, now: datetime) -> ParentPlan | None:
+        """Return the plan of an order that the exchange shows: if the ledger does not know it, the ledger has lost it.
+
+        It is not split anew: what is held has changed since, and other parts would have other ids.
+        """
+        shown = [view.order(name) for name in names_of(wanted.order_id) if view.knows(name)]
+        if not shown:
+            return None
+        if not (children := children_shown(wanted, shown)):
+            names = ", ".join(order.order_id for order in shown)
+            return self._refused(wanted, now, [f"order_id {wanted.order_id}: the exchange has another order, {names}"])
+        lots = sum(child.volume for child in children)
+        rest = "" if lots == wanted.volume else f"the exchange has {lots} of {wanted.volume} lots; the rest is not sent"
+        return ParentPlan(wanted, view.account_id, view.trading_day, children, now, rest)
 
     async def _planned(self, view: View, wanted: Wanted, now: datetime) -> ParentPlan:
         """Return a plan, in the thread of the TqApi: nothing comes between reading the position and reserving it."""

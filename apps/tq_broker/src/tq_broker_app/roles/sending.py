@@ -31,7 +31,7 @@ from tq_broker_app.tq.sending import answer_to
 from tq_broker_app.tq.session import TqSession
 from tq_broker_app.trading.plans import Child, ParentPlan
 from tq_broker_app.trading.progress import ChildEnd
-from tq_broker_app.trading.venue_orders import VenueOrder, look_alikes
+from tq_broker_app.trading.venue_orders import VenueOrder, look_alikes, same_order
 
 __all__ = ["REFUSED", "Brought", "Intent", "Sender", "unsent_ends"]
 
@@ -149,23 +149,22 @@ class Sender:
         if intent is None:
             await turn.near()
             if problem := await self._kept_back(plan):
-                return await self._end(plan, record, REFUSED + problem)
+                return await self._end(plan, child, record, REFUSED + problem)
             await self.right.require()
             intent = await self.begin(plan, child, record, look=turn.is_first)
         record, off, cancelled = intent
         if cancelled:
-            return await self._end(plan, record, "cancelled before it was sent")
+            return await self._end(plan, child, record, "cancelled before it was sent")
         left = await turn.leave(Departing(plan, child, off), self.departures.carry, last=last)
         if isinstance(left, str):
-            return await self._end(plan, record, REFUSED + left)
+            return await self._end(plan, child, record, REFUSED + left)
         if isinstance(left, Exception):
             raise left
         if left is None:
             raise LeaseLost(f"order {child.order_id} was not sent: the right to send, or the trading day, is over")
-        if not left and not again:
-            return await self._unknown(plan, record, "the exchange knows it, and nothing says that it was sent")
-        if left:
-            self.parts.figures.count("orders", outcome="sent again" if again else "sent")
+        if not left:
+            return await self._known(plan, child, record) or record
+        self.parts.figures.count("orders", outcome="sent again" if again else "sent")
         self.parts.reached(Point.INSERTED)
         return record
 
@@ -233,13 +232,32 @@ class Sender:
             return await self._unknown(plan, record, f"it was sent on {plan.trading_day}, and that day is over")
         await self._let_appear(record)
         shown, others = await self.session.ask(lambda view: _find(view, plan, child, record))
-        if shown is not None and not shown.answered and child.order_id in self.departures.inserted:
-            return (await self._answered(plan, child, record)).record
         if shown is not None:
-            return await self._record_answer(plan, record, shown)
+            return await self._seen(plan, child, record, shown)
         if others:
             return await self._unknown(plan, record, f"it is not shown, and it may be one of {', '.join(others)}")
         return record
+
+    async def _known(self, plan: ParentPlan, child: Child, record: OrderRecord) -> OrderRecord | None:
+        """Record what became of a child that the exchange shows, None if it shows none of that id.
+
+        A ledger from a backup may have lost that it was sent: then what is shown counts, not what forbids to send.
+        """
+        name = child.order_id
+        shown = await self.session.ask(lambda view: view.order(name) if view.knows(name) else None)
+        if shown is None:
+            return None
+        if not same_order(plan.wanted, child, shown):
+            return await self._unknown(plan, record, "the exchange has another order under its id")
+        if record.state is OrderState.RECORDED:
+            record = await self._step(plan, record, OrderState.SENT, note="found at the exchange")
+        return await self._seen(plan, child, record, shown)
+
+    async def _seen(self, plan: ParentPlan, child: Child, record: OrderRecord, shown: VenueOrder) -> OrderRecord:
+        """Record the answer to a child that is shown; one that only the client library may show yet is waited for."""
+        if not shown.answered and child.order_id in self.departures.inserted:
+            return (await self._answered(plan, child, record)).record
+        return await self._record_answer(plan, record, shown)
 
     async def _let_appear(self, record: OrderRecord) -> None:
         """Wait until what was sent has appeared, if it arrived."""
@@ -274,7 +292,10 @@ class Sender:
             return f"symbol {plan.wanted.symbol} is not listed today"
         return hours_problem(self.parts, known[0], view.trading_day)
 
-    async def _end(self, plan: ParentPlan, record: OrderRecord, note: str) -> OrderRecord:
+    async def _end(self, plan: ParentPlan, child: Child, record: OrderRecord, note: str) -> OrderRecord:
+        """Record that a child will not be sent, unless the exchange shows it."""
+        if (known := await self._known(plan, child, record)) is not None:
+            return known
         self.parts.figures.count("orders", outcome="not sent")
         return await self._step(plan, record, OrderState.CANCELLED, note=note)
 

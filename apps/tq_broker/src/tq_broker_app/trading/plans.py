@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from quant_platform_kit.domain.orders import Order, Side
 
-__all__ = ["CLOSETODAY_SUFFIX", "CLOSE_SUFFIX", "Child", "ParentPlan", "Wanted", "is_part", "parent_of"]
+__all__ = ["CLOSETODAY_SUFFIX", "CLOSE_SUFFIX", "Child", "ParentPlan", "Wanted", "is_part", "names_of", "parent_of"]
 
 CLOSE_SUFFIX, CLOSETODAY_SUFFIX = "_close", "_closetoday"
 
@@ -16,6 +16,11 @@ CLOSE_SUFFIX, CLOSETODAY_SUFFIX = "_close", "_closetoday"
 def parent_of(order_id: str) -> str:
     """Return the id of the engine's order that an order at the exchange belongs to."""
     return order_id.removesuffix(CLOSETODAY_SUFFIX).removesuffix(CLOSE_SUFFIX)
+
+
+def names_of(order_id: str) -> tuple[str, ...]:
+    """Return all ids that orders at the exchange may have which belong to the engine's."""
+    return order_id, order_id + CLOSE_SUFFIX, order_id + CLOSETODAY_SUFFIX
 
 
 def is_part(order_id: str) -> bool:
@@ -66,7 +71,7 @@ class ParentPlan:
     children
         In the order in which they are sent; none for an order that was refused.
     refused
-        Why nothing of it is sent; empty if it is.
+        Why nothing of it is sent, or nothing more; empty if it is.
     received_at
         Aware UTC.
     """

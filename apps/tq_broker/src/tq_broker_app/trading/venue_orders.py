@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from tq_broker_app.trading.plans import Child, ParentPlan
+from tq_broker_app.trading.plans import Child, ParentPlan, Wanted, is_part
 
-__all__ = ["VenueOrder", "VenueTrade", "look_alikes"]
+__all__ = ["VenueOrder", "VenueTrade", "children_shown", "look_alikes", "same_order"]
 
 NANOSECONDS = 1_000_000_000
 GATEWAY_PREFIX = "SERVER."
@@ -68,6 +68,33 @@ class VenueTrade:
     order_id: str
     volume: int
     price: Decimal
+
+
+def same_order(wanted: Wanted, child: Child, order: VenueOrder) -> bool:
+    """Whether what the exchange shows under a child's id is that child, and not another use of the id.
+
+    It may show a price for an order that had none, and call the part that is closed by another name.
+    """
+    return (
+        (order.symbol, order.direction, order.volume) == (wanted.symbol, wanted.direction, child.volume)
+        and (order.offset == "OPEN") == (wanted.offset == "OPEN")
+        and (None in (order.limit_price, wanted.limit_price) or order.limit_price == wanted.limit_price)
+    )
+
+
+def children_shown(wanted: Wanted, orders: Sequence[VenueOrder]) -> tuple[Child, ...]:
+    """Return the children of an order as the exchange shows them; none where what it shows is another order.
+
+    Parameters
+    ----------
+    orders
+        All that it shows under ids of the order.
+    """
+    children = tuple(Child(order.order_id, order.offset, order.volume) for order in orders)
+    lots = sum(child.volume for child in children)
+    whole = lots == wanted.volume or (lots < wanted.volume and all(is_part(child.order_id) for child in children))
+    same = all(same_order(wanted, child, order) for child, order in zip(children, orders, strict=True))
+    return children if whole and same else ()
 
 
 def look_alikes(

@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
+from subprocess import TimeoutExpired
 from typing import Self
 
 from venue_sandbox.servers.launch import Server, Unhealthy
@@ -19,6 +20,23 @@ __all__ = ["Supervised"]
 POLL_SECONDS = 0.05
 SERVED_SECONDS = 30.0
 STOP_SECONDS = 30.0
+
+
+@dataclass(slots=True, eq=False)
+class _Kept:
+    """How a service is started again.
+
+    Attributes
+    ----------
+    over
+        Set once it is told to stop.
+    starting
+        Held while it is started again: whoever stops it waits for what is started.
+    """
+
+    make: Callable[[], Server]
+    over: threading.Event = field(default_factory=threading.Event)
+    starting: threading.Lock = field(default_factory=threading.Lock)
 
 
 @dataclass(slots=True)
@@ -33,10 +51,7 @@ class Supervised:
 
     servers: dict[str, Server] = field(init=False, default_factory=dict[str, Server])
     exits: list[tuple[str, int]] = field(init=False, default_factory=list[tuple[str, int]])
-    _wanted: dict[str, Callable[[], Server]] = field(init=False, default_factory=dict[str, Callable[[], Server]])
-    _lock: threading.RLock = field(init=False, default_factory=threading.RLock)
-    _stopping: threading.Event = field(init=False, default_factory=threading.Event)
-    _supervisors: list[threading.Thread] = field(init=False, default_factory=list[threading.Thread])
+    _kept: dict[str, _Kept] = field(init=False, default_factory=dict[str, _Kept])
 
     def __enter__(self) -> Self:
         return self
@@ -46,14 +61,12 @@ class Supervised:
 
     def start_one(self, name: str, role: str) -> None:
         """Start a service under a name of its own: a second submitter, say."""
-        self._wanted[name] = make = lambda: self._started(name, role)
-        self.servers[name] = make()
+        kept = self._kept[name] = _Kept(lambda: self._started(name, role))
+        self.servers[name] = kept.make()
 
     def supervise(self, name: str) -> None:
         """Start a service again whenever it ends, until it is told to stop."""
-        supervisor = threading.Thread(target=self._supervise, args=(name,), daemon=True)
-        self._supervisors.append(supervisor)
-        supervisor.start()
+        threading.Thread(target=self._supervise, args=(name, self._kept[name]), daemon=True).start()
 
     def wait_until_working(self, name: str, seconds: float = SERVED_SECONDS) -> None:
         """Wait until a service says that it works; raises `Unhealthy` when it does not in time."""
@@ -66,15 +79,23 @@ class Supervised:
         raise Unhealthy(f"{name} does not work after {seconds:g} s; see its log")
 
     def stop(self, name: str, number: int = signal.SIGTERM) -> int:
-        """Tell a service to stop, and let it be; return its exit status."""
-        with self._lock:
-            self._wanted.pop(name, None)
+        """Tell a service to stop, and let it be; return its exit status.
+
+        What a supervisor is starting at that moment is waited for, and stopped: no process is left. One that is still
+        running after `STOP_SECONDS` is ended, and `Unhealthy` raised.
+        """
+        kept = self._kept.pop(name)
+        kept.over.set()
+        with kept.starting:
             server = self.servers.pop(name)
-        server.process.send_signal(number)
-        status = server.process.wait(STOP_SECONDS)
-        with suppress(ProcessLookupError):
-            server.kill()
-        return status
+        try:
+            server.process.send_signal(number)
+            return server.process.wait(STOP_SECONDS)
+        except TimeoutExpired:
+            raise Unhealthy(f"{name} was still running {STOP_SECONDS:g} s after signal {number}") from None
+        finally:
+            with suppress(ProcessLookupError):
+                server.kill()
 
     def kill(self, name: str) -> None:
         """End a service as a crash would; a supervisor starts it again."""
@@ -89,12 +110,9 @@ class Supervised:
             process.send_signal(signal.SIGCONT)
 
     def stop_all(self) -> dict[str, int]:
-        """Stop everything; return the exit statuses."""
-        self._stopping.set()
-        for supervisor in self._supervisors:
-            supervisor.join(SERVED_SECONDS)
-        with ThreadPoolExecutor(max(1, len(self.servers))) as pool:
-            names = list(self.servers)
+        """Stop everything; return the exit statuses. Services may be started again after that."""
+        names = list(self.servers)
+        with ThreadPoolExecutor(max(1, len(names))) as pool:
             return dict(zip(names, pool.map(self.stop, names), strict=True))
 
     def ended(self, statuses: Collection[int]) -> list[str]:
@@ -105,21 +123,14 @@ class Supervised:
         """Start a process of a service."""
         raise NotImplementedError
 
-    def _supervise(self, name: str) -> None:
-        while not self._stopping.wait(POLL_SECONDS):
-            with self._lock:
-                make, server = self._wanted.get(name), self.servers.get(name)
-            if make is None or server is None:
-                return
-            if (status := server.process.poll()) is not None:
-                self.exits.append((name, status))
-                server.kill()  # it has ended; its pipes are closed
-                with suppress(Unhealthy):
-                    self._replace(name, make())
-
-    def _replace(self, name: str, fresh: Server) -> None:
-        with self._lock:
-            if name in self._wanted:
-                self.servers[name] = fresh
-                return
-        fresh.kill()
+    def _supervise(self, name: str, kept: _Kept) -> None:
+        while not kept.over.wait(POLL_SECONDS):
+            with kept.starting:
+                server = self.servers.get(name)
+                if server is None or kept.over.is_set():
+                    return
+                if (status := server.process.poll()) is not None:
+                    self.exits.append((name, status))
+                    server.kill()  # it has ended; its pipes are closed
+                    with suppress(Unhealthy):
+                        self.servers[name] = kept.make()
