@@ -262,8 +262,13 @@ class Campaign:
     async def _roll(
         self, site: FuturesSite, trouble: Trouble, traded: Counter[str], resting: set[str], clock: "VenueClock"
     ) -> None:
-        """End the trading day in the middle of everything: what trades until then is counted first."""
+        """End the trading day in the middle of everything: what trades until then is counted first.
+
+        The venue's clock jumps with it, which no clock does: whoever has read it before begins anew.
+        """
         trouble.calm.set()
+        for name in tuple(site.servers):
+            await asyncio.to_thread(site.wait_until_working, name)
         site.venue.do("treatment", user=USER, fill="rest")
         await asyncio.sleep(0.5)
         for row in site.venue.look("filled", USER):
@@ -271,6 +276,8 @@ class Campaign:
         resting |= {order["client_order_id"] for order in site.venue.look("orders", USER) if order["status"] == "ALIVE"}
         site.venue.do("roll", trading_day=f"{NEXT_DAY:%Y%m%d}", instant=NEXT_DAY.isoformat(), end="graceful")
         clock.moved()
+        for name in tuple(site.servers):
+            site.kill(name)
         site.venue.server.control("DELETE", "treatment")
         trouble.calm.clear()
 
