@@ -36,10 +36,12 @@ from quant_platform_kit.services.research.deviations import NONE, Deviations
 from quant_platform_kit.services.research.doubting import Doubting
 from quant_platform_kit.services.run.deciding import MADE_UP_SESSIONS
 
-__all__ = ["BacktestSettings", "FillAt", "backtest"]
+__all__ = ["ACCOUNT", "BacktestSettings", "FillAt", "backtest"]
 
 ACCOUNT = "BACKTEST"
 ZERO = Decimal(0)
+_NOISE = Decimal("1e-9")
+"""Of a step: what a share of a quantity may be off by its division."""
 
 
 class FillAt(Enum):
@@ -319,7 +321,8 @@ class _Simulation:
                 cut = cut_buys(orders, prices, self.book.cash - buffer, self.rules)
                 orders = [replace(order, quantity=cut[order.client_order_id]) for order in orders]
             for order in orders:
-                units = self.rules.whole(order.quantity * self.deviations.share(session.next, order.symbol))
+                share = self.deviations.share(session.next, order.symbol)
+                units = self.rules.whole(order.quantity * share + _NOISE * self.rules.quantity_step)
                 done = done and units == order.quantity
                 self._fill_part(session, replace(order, quantity=units), prices[order.symbol], portfolio.as_of)
         return done

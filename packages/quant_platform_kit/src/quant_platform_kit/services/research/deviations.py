@@ -6,17 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import date
 from decimal import Decimal
-from enum import StrEnum
 
 from quant_platform_kit.domain.carry import carried_intent
 from quant_platform_kit.domain.cycle import Decided
-from quant_platform_kit.domain.orders import Fill
+from quant_platform_kit.domain.orders import Fill, Side
 from quant_platform_kit.domain.planning import ExecutionRules
 from quant_platform_kit.domain.portfolio import PortfolioSnapshot, Quote
 from quant_platform_kit.domain.runs import RecordedDecision
+from quant_platform_kit.domain.shortfall import Part
 from quant_platform_kit.domain.strategy import AllocationIntent, TargetMode
 
-__all__ = ["NONE", "Deviations", "OutsideChange", "Part", "Prices"]
+__all__ = ["NONE", "Deviations", "OutsideChange", "Prices"]
 
 ZERO, ONE = Decimal(0), Decimal(1)
 _SAME_WEIGHT, _SAME_VALUE = Decimal("1e-6"), Decimal("0.02")
@@ -24,18 +24,6 @@ _SAME_WEIGHT, _SAME_VALUE = Decimal("1e-6"), Decimal("0.02")
 
 Prices = Mapping[date, Mapping[str, Decimal]]
 """session traded in -> symbol -> a number."""
-
-
-class Part(StrEnum):
-    """A kind of difference between an account and a back-test."""
-
-    DECISION = "different decision"
-    DELAY = "delay"
-    SPREAD = "spread and slippage"
-    COMMISSION = "commission"
-    LOTS = "lots"
-    CARRY = "carry"
-    OUTSIDE = "outside changes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +45,7 @@ class Deviations:
     quotes
         What was decided and sized at, in the instrument's currency.
     slippage
-        Fill price / quote it was planned at.
+        What fills cost more than the quote they were planned at, as a share of it; negative when less.
     commission
         Commission / traded notional.
     rules
@@ -77,9 +65,9 @@ class Deviations:
     executed: Prices | None = None
     changes: Mapping[date, OutsideChange] = field(default_factory=dict[date, OutsideChange])
 
-    def only(self, part: Part) -> Deviations:
-        """Return one kind of them."""
-        return replace(NONE, **{_FIELDS[part]: getattr(self, _FIELDS[part])})
+    def only(self, *parts: Part) -> Deviations:
+        """Return some kinds of them."""
+        return replace(NONE, **{_FIELDS[part]: getattr(self, _FIELDS[part]) for part in parts})
 
     @property
     def any(self) -> bool:
@@ -107,7 +95,8 @@ class Deviations:
     def filled(self, session: date, fill: Fill, quote: Decimal) -> Fill:
         """Return a fill at the account's slippage and commission of a session, where it traded the symbol."""
         slippage = self.slippage.get(session, {}).get(fill.symbol)
-        price = fill.price if slippage is None else quote * slippage
+        dearer = None if slippage is None else (slippage if fill.side is Side.BUY else -slippage)
+        price = fill.price if dearer is None else quote + quote * dearer
         rate = self.commission.get(session, {}).get(fill.symbol)
         if rate is None:  # the rules take a share of what was paid
             commission = fill.commission * price / fill.price
