@@ -28,6 +28,7 @@ from quant_platform_kit.cli import (
     rerun,
     resolve,
     run,
+    shortfall,
     status,
     watchdog,
 )
@@ -59,6 +60,7 @@ app.command("allow")(allow.allow_command)
 app.command("owner")(owner.owner_command)
 app.command("audit")(audit.audit_command)
 app.command("replay")(replay.replay_command)
+app.command("shortfall")(shortfall.shortfall_command)
 app.command("watchdog")(watchdog.watchdog_command)
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(objects.app, name="objects")

@@ -34,7 +34,7 @@ from quant_platform_kit.testing.simulation.objects import Objects
 
 __all__ = ["Accidents", "PaperSessions"]
 
-ACCOUNT = "DUSBXPAPER"
+ACCOUNT, CASH = "DUSBXPAPER", Decimal(100_000)
 ZERO, ONE = Decimal(0), Decimal(1)
 
 
@@ -44,6 +44,8 @@ class Accidents:
 
     Attributes
     ----------
+    market_rules
+        What the market takes, spread and commission; None for what the service expects.
     shares
         Share of each order that is filled; the rest is cancelled by the broker.
     halts
@@ -54,6 +56,7 @@ class Accidents:
         Symbol and units that somebody trades by hand before the run, at the session's price.
     """
 
+    market_rules: ExecutionRules | None = None
     shares: Mapping[date, Decimal] = field(default_factory=dict[date, Decimal])
     halts: frozenset[date] = frozenset()
     deposits: Mapping[date, Decimal] = field(default_factory=dict[date, Decimal])
@@ -146,8 +149,6 @@ class PaperSessions:
     ----------
     policy
         How the service sizes orders.
-    market_rules
-        What the market takes: spread and commission.
     """
 
     account_id = ACCOUNT
@@ -157,11 +158,8 @@ class PaperSessions:
         strategy: BoundStrategy,
         prices: PriceTable,
         calendar: ExchangeCalendar,
-        *,
-        cash: Decimal = Decimal(100_000),
-        policy: ExecutionPolicy | None = None,
-        market_rules: ExecutionRules | None = None,
         accidents: Accidents | None = None,
+        policy: ExecutionPolicy | None = None,
     ) -> None:
         self.strategy, self.calendar = strategy, calendar
         self.policy, self.accidents = policy or ExecutionPolicy(), accidents or Accidents()
@@ -169,7 +167,8 @@ class PaperSessions:
         self.market = FileMarketData(prices, calendar, self.clock)
         self.store, self._reports = _MemoryStore(self.clock), _MemoryStore(self.clock)
         self.reports = ReportStore(self._reports)
-        self.desk = _Desk(PaperBook(ACCOUNT, "USD", cash), self.market, self.clock, market_rules or self.policy.rules)
+        rules = self.accidents.market_rules or self.policy.rules
+        self.desk = _Desk(PaperBook(ACCOUNT, "USD", CASH), self.market, self.clock, rules)
 
     def run(self, session: date) -> RunReport:
         """Let what is to happen in a session happen, and run once at its close."""

@@ -15,6 +15,7 @@ from quant_platform_kit.domain.portfolio import AccountState
 from quant_platform_kit.domain.runs import OrderOutcome, Outcome, RunReport
 from quant_platform_kit.domain.shortfall import Execution
 from quant_platform_kit.ports.versioned_store import VersionedStore
+from quant_platform_kit.services.operate.believing import believed
 from quant_platform_kit.services.record.ledger import DecisionLedger, RunLedger
 from quant_platform_kit.services.record.recorded_inputs import RecordedInputs
 from quant_platform_kit.services.record.report_store import ReportStore
@@ -36,6 +37,10 @@ class LiveRecord:
     ----------
     config
         Of the strategy, as it was recorded.
+    policy
+        As far as a decision depends on it.
+    believed
+        Symbols and sessions whose prices an operator believes.
     start, end
         The session before the first run's, and the last run's (exchange-local dates).
     begin
@@ -49,27 +54,28 @@ class LiveRecord:
     account_id: str
     profile: str
     config: Mapping[str, object]
-    currency: str
+    policy: ExecutionPolicy
     start: date
     end: date
     begin: AccountState
     states: Mapping[date, AccountState]
     executions: tuple[Execution, ...]
     deviations: Deviations
+    believed: frozenset[tuple[str, date]] = frozenset()
 
 
 def live_record(
     reports: ReportStore,
     store: VersionedStore,
     account_id: str,
-    policy: ExecutionPolicy,
+    own: ExecutionRules,
     period: tuple[date | None, date | None] = (None, None),
 ) -> LiveRecord:
     """Return what the newest profile of an account did, in the mode it ran in last.
 
     Parameters
     ----------
-    policy
+    own
         The back-test's: sizing that is the same differs in nothing.
     period
         Sessions traded in, first and last; None where it has no bound.
@@ -94,7 +100,7 @@ def live_record(
         account_id=account_id,
         profile=first.profile,
         config=seen.config,
-        currency=seen.currency,
+        policy=seen.policy,
         start=first.as_of,
         end=runs[-1].key.session,
         begin=seen.account,
@@ -105,10 +111,11 @@ def live_record(
             quotes={day: _quotes(there, inputs) for day, there in sessions.items()},
             slippage={day: _slippage(there) for day, there in sessions.items()},
             commission={day: _commission(there) for day, there in sessions.items()},
-            rules=_rules(runs, store, policy.rules),
+            rules=_rules(runs, store, own),
             executed={day: _shares(there) for day, there in sessions.items() if any(r.outcome in _RAN for r in there)},
             changes=_changes(runs, inputs, seen.currency),
         ),
+        believed=believed(store),
     )
 
 
@@ -123,7 +130,7 @@ def _runs(reports: ReportStore, account_id: str, period: tuple[date | None, date
         other, newest = others[-1], runs[-1]
         raise InvalidInput(
             f"account {account_id} ran {other.profile} in mode {other.key.mode.value} until {other.key.session}, and "
-            f"{newest.profile} in mode {newest.key.mode.value} since; compare one: choose a --start after it, or an --end"
+            f"{newest.profile} in mode {newest.key.mode.value} since; compare one: choose --start or --end"
         )
     return runs
 

@@ -8,27 +8,31 @@ from datetime import date
 from decimal import Decimal
 
 from quant_platform_kit.domain.errors import InvalidInput
-from quant_platform_kit.domain.features import FeatureReading
+from quant_platform_kit.domain.performance import BacktestResult
 from quant_platform_kit.domain.portfolio import AccountState, quotable, quote_price
 from quant_platform_kit.domain.prices import PriceTable
 from quant_platform_kit.domain.sessions import ExchangeCalendar
 from quant_platform_kit.domain.shortfall import Curve, Curves, Part, Shortfall, taken_apart
-from quant_platform_kit.domain.strategy import BoundStrategy
-from quant_platform_kit.services.research.backtest import ACCOUNT, BacktestSettings, backtest
+from quant_platform_kit.services.research.backtest import ACCOUNT, BacktestSettings
 from quant_platform_kit.services.research.live_record import LiveRecord
 
-__all__ = ["shortfall"]
+__all__ = ["BACKTESTS", "Play", "shortfall"]
 
 ZERO, CENT = Decimal(0), Decimal("0.01")
 
 
+BACKTESTS = 1 + len(Part)
+"""How many back-tests a comparison may take."""
+Play = Callable[[BacktestSettings], BacktestResult]
+"""Back-tests the account's strategy."""
+
+
 def shortfall(
     live: LiveRecord,
-    strategy: BoundStrategy,
     prices: PriceTable,
     calendar: ExchangeCalendar,
     settings: BacktestSettings,
-    features: Sequence[FeatureReading] = (),
+    play: Play,
     on_part: Callable[[], object] = lambda: None,
 ) -> Shortfall:
     """Hold an account against back-tests of the same strategy that begin with what the account began with.
@@ -38,28 +42,28 @@ def shortfall(
     Parameters
     ----------
     prices
-        As for `backtest`; of the same basis as the account's quotes.
+        What is back-tested on; of the same basis as the account's quotes.
     settings
-        Of the back-test: its fill and its cost model. Its period, cash and holdings are the account's.
+        Of the back-test: its fill and its cost model. Its period, cash, holdings and share are the account's.
     on_part
-        Called once per part, for progress.
+        Called once per back-test, for progress.
 
     Raises
     ------
     InvalidInput
         As `backtest`, the prices do not cover the runs, or the account was worth nothing when it began.
     """
-    player = _Player(live, strategy, prices, calendar, _of_account(live, prices, settings), features, on_part)
+    player = _Player(live, prices, _of_account(live, prices, settings), play, on_part)
     sessions = calendar.between(live.start, live.end)
     actual = player.actual(sessions)
     if not actual[0] > 0:
-        raise InvalidInput(f"account {live.account_id} was worth {actual[0]} {live.currency} on {sessions[0]}")
+        raise InvalidInput(f"account {live.account_id} was worth {actual[0]} {live.policy.currency} on {sessions[0]}")
     plain = player.played()
     funded = player.played(Part.OUTSIDE, instead=plain)
     moved = {part: player.played(Part.OUTSIDE, part, instead=funded) for part in Part if part is not Part.OUTSIDE}
     curves = Curves(sessions, actual, plain, funded, moved)
     whole, decisions = curves.between(0, len(sessions) - 1), taken_apart(curves, live.executions)
-    return Shortfall(live.account_id, live.profile, live.currency, sessions, actual, plain, whole, decisions)
+    return Shortfall(live.account_id, live.profile, live.policy.currency, sessions, actual, plain, whole, decisions)
 
 
 def _of_account(live: LiveRecord, prices: PriceTable, settings: BacktestSettings) -> BacktestSettings:
@@ -73,10 +77,17 @@ def _of_account(live: LiveRecord, prices: PriceTable, settings: BacktestSettings
     row = prices.sessions.index(live.start)
     if unpriced := [s for s in sorted(held) if not quotable(prices.fields["close"][row, prices.column[s]])]:
         raise InvalidInput(f"no close on {live.start} of {', '.join(unpriced)}, which the account held then")
-    cash = live.begin.cash_by_currency.get(live.currency, ZERO)
-    lends = replace(settings.policy.balances, debit_accounts=(ACCOUNT,))
-    policy = replace(settings.policy, currency=live.currency, balances=lends)
-    return replace(settings, start=live.start, end=live.end, cash=cash, holdings=held, policy=policy)
+    policy = live.policy
+    own = replace(
+        settings.policy,
+        native_mode=policy.native_mode,
+        currency=policy.currency,
+        allocation_fraction=policy.allocation_fraction,
+        balances=replace(policy.balances, debit_accounts=(ACCOUNT,)),
+    )
+    cash = live.begin.cash_by_currency.get(policy.currency, ZERO)
+    told = settings.believed | live.believed
+    return replace(settings, start=live.start, end=live.end, cash=cash, holdings=held, policy=own, believed=told)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +95,9 @@ class _Player:
     """What equity curves are made of."""
 
     live: LiveRecord
-    strategy: BoundStrategy
     prices: PriceTable
-    calendar: ExchangeCalendar
     settings: BacktestSettings
-    features: Sequence[FeatureReading]
+    play: Play
     on_part: Callable[[], object]
 
     def played(self, *parts: Part, instead: Curve = ()) -> Curve:
@@ -103,8 +112,7 @@ class _Player:
         self.on_part()
         if parts and not recorded.only(parts[-1]).any:
             return instead
-        settings = replace(self.settings, deviations=recorded.only(*parts))
-        result = backtest(self.strategy, self.prices, self.calendar, settings, features=self.features)
+        result = self.play(replace(self.settings, deviations=recorded.only(*parts)))
         return tuple(_cents(Decimal(value)) for value in result.equity.tolist())
 
     def actual(self, sessions: Sequence[date]) -> Curve:
@@ -116,7 +124,7 @@ class _Player:
             found = {symbol: closes[column] for symbol, column in self.prices.column.items()}
             known |= {symbol: quote_price(close) for symbol, close in found.items() if quotable(close)}
             account = self.live.states.get(session, account)
-            values.append(_cents(_worth(account, self.live.currency, known)))
+            values.append(_cents(_worth(account, self.live.policy.currency, known)))
         return tuple(values)
 
 
