@@ -32,7 +32,7 @@ from quant_platform_kit.services.run.request import RunPorts, RunRequest
 from quant_platform_kit.services.run.run_cycle import run_cycle
 from quant_platform_kit.testing.simulation.objects import Objects
 
-__all__ = ["Accidents", "PaperSessions"]
+__all__ = ["CASH", "Accidents", "PaperSessions"]
 
 ACCOUNT, CASH = "DUSBXPAPER", Decimal(100_000)
 ZERO, ONE = Decimal(0), Decimal(1)
@@ -187,6 +187,10 @@ class PaperSessions:
     def run_all(self, first: date, last: date) -> list[RunReport]:
         """Run in every session from ``first`` to ``last``."""
         return [self.run(session) for session in self.calendar.between(first, last)]
+
+    def lose(self, key: str) -> None:
+        """Lose an object of the report store."""
+        self._reports.lose(key)
 
     def _happen(self, session: date) -> None:
         book, accidents = self.desk.book, self.accidents
