@@ -1,4 +1,4 @@
-"""Hold paper accounts against their back-tests: one that differs in nothing, one for each part, one with many accidents.
+"""Hold paper accounts against their back-tests: one that differs in nothing, one for each part, one with all at once.
 
 ``python -m chaos.shortfall --sessions 60`` plays them on virtual time and prints one JSON line each. It ends with 1
 where an effect that is alone is not the whole difference, the parts do not add up to it to the cent, or the interaction

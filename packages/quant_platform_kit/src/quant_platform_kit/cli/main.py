@@ -12,6 +12,7 @@ import typer
 from quant_platform_kit.adapters.command_line import run_command_line
 from quant_platform_kit.cli import (
     accept,
+    account,
     allow,
     audit,
     backtest,
@@ -49,6 +50,7 @@ app.command("profiles")(profiles.profiles)
 app.command("backtest")(backtest.backtest_command)
 app.command("run")(run.run_command)
 app.command("status")(status.status_command)
+app.command("account")(account.account_command)
 app.command("resolve")(resolve.resolve_command)
 app.command("rerun")(rerun.rerun_command)
 app.command("halt")(halt.halt_command)

@@ -96,7 +96,7 @@ def test_a_period_without_runs_or_prices_is_refused_with_what_to_do() -> None:
         live_record(account.reports, account.store, account.account_id, REALISTIC, (later, None))
     live = live_record(account.reports, account.store, account.account_id, REALISTIC)
     settings = BacktestSettings(live.start, live.end, D(0))
-    with pytest.raises(InvalidInput, match="need prices from .* choose a later --start or an earlier --end"):
+    with pytest.raises(InvalidInput, match=r"need prices from .* choose a later --start or an earlier --end"):
         shortfall(replace(live, end=later), prices, calendar, settings, lambda asked: pytest.fail("played"))
 
 

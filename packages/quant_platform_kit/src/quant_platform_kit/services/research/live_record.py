@@ -9,9 +9,10 @@ from decimal import Decimal
 
 from quant_platform_kit.domain.cycle import ExecutionPolicy
 from quant_platform_kit.domain.errors import InvalidInput
-from quant_platform_kit.domain.orders import Side
+from quant_platform_kit.domain.orders import Fill
 from quant_platform_kit.domain.planning import IDEAL, REALISTIC, ExecutionRules
 from quant_platform_kit.domain.portfolio import AccountState
+from quant_platform_kit.domain.reconciliation import expected_account
 from quant_platform_kit.domain.runs import OrderOutcome, Outcome, RunReport
 from quant_platform_kit.domain.shortfall import Execution
 from quant_platform_kit.ports.versioned_store import VersionedStore
@@ -234,7 +235,7 @@ def _changes(
         before = seen.account if seen else run.account if not run.orders else None
         steps = [(known, before)]
         if before and run.account:
-            steps.append((_after(before, run.orders, currency), run.account))
+            steps.append((_after(before, run, currency), run.account))
         for one, other in steps:
             if one and other and (change := _apart(one, other, currency)):
                 found[run.key.session] = _together(found.get(run.key.session), change)
@@ -242,14 +243,14 @@ def _changes(
     return found
 
 
-def _after(account: AccountState, orders: Iterable[OrderOutcome], currency: str) -> AccountState:
-    """Return an account after its orders."""
-    units, cash = dict(account.quantities), account.cash_by_currency.get(currency, ZERO)
-    for order in orders:
-        signed = order.filled if order.side is Side.BUY else -order.filled
-        units[order.symbol] = units.get(order.symbol, ZERO) + signed
-        cash -= signed * (order.average_price or ZERO) + order.commission
-    return replace(account, quantities=units, cash_by_currency={**account.cash_by_currency, currency: cash})
+def _after(account: AccountState, run: RunReport, currency: str) -> AccountState:
+    """Return an account after the orders of a run."""
+    fills = (
+        Fill(o.client_order_id, o.symbol, o.side, o.filled, o.average_price or ZERO, o.commission, run.finished_at)
+        for o in run.orders
+        if o.filled
+    )
+    return expected_account(account, fills, currency)
 
 
 def _apart(one: AccountState, other: AccountState, currency: str) -> OutsideChange | None:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 
 from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.domain.performance import BacktestResult
-from quant_platform_kit.domain.portfolio import AccountState, quotable, quote_price
+from quant_platform_kit.domain.portfolio import quotable, quote_price
 from quant_platform_kit.domain.prices import PriceTable
+from quant_platform_kit.domain.returns import worth
 from quant_platform_kit.domain.sessions import ExchangeCalendar
 from quant_platform_kit.domain.shortfall import Curve, Curves, Part, Shortfall, taken_apart
 from quant_platform_kit.services.research.backtest import ACCOUNT, BacktestSettings
@@ -124,13 +125,8 @@ class _Player:
             found = {symbol: closes[column] for symbol, column in self.prices.column.items()}
             known |= {symbol: quote_price(close) for symbol, close in found.items() if quotable(close)}
             account = self.live.states.get(session, account)
-            values.append(_cents(_worth(account, self.live.policy.currency, known)))
+            values.append(_cents(worth(account, known, self.live.policy.currency)))
         return tuple(values)
-
-
-def _worth(account: AccountState, currency: str, prices: Mapping[str, Decimal]) -> Decimal:
-    held = (prices[symbol] * units for symbol, units in account.quantities.items() if symbol in prices)
-    return sum(held, account.cash_by_currency.get(currency, ZERO))
 
 
 def _cents(value: Decimal) -> Decimal:
