@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
 from http import HTTPStatus
 from typing import Any
@@ -90,10 +91,6 @@ def _add_runs(app: FastAPI, service: Service, identity: IdentityCheck) -> None:
             return _page("runs.html", service, runs=found, open_runs=still_open)
         return as_json({"runs": found, "open": still_open})
 
-    def account(request: Request, limit: int = 60) -> Response:
-        found = reading.accounts(service, limit)
-        return _page("account.html", service, views=found) if _wants_page(request) else as_json({"accounts": found})
-
     def one_run(request: Request, run_id: str) -> Response:
         is_run_id = is_key(run_id) and "/" not in run_id and len(run_id) <= LONGEST_RUN_ID
         report = service.stores.reports.find(run_id) if is_run_id else None
@@ -113,7 +110,7 @@ def _add_runs(app: FastAPI, service: Service, identity: IdentityCheck) -> None:
     readers: Any = [Depends(may_read)]
     refused = (401, 403, 503)
     for path, route, answers, page in (
-        ("/account", account, (200, 400), True),
+        ("/account", _account_route(service), (200, 400), True),
         ("/runs", runs, (200, 400), True),
         ("/runs/{run_id}", one_run, (200, 404), True),
         ("/version", version, (200,), False),
@@ -122,6 +119,14 @@ def _add_runs(app: FastAPI, service: Service, identity: IdentityCheck) -> None:
         responses = described(*answers, *refused, page=page)
         app.add_api_route(path, route, methods=["GET"], dependencies=readers, responses=responses)
     app.add_api_route("/", _to_the_account, methods=["GET"], include_in_schema=False)
+
+
+def _account_route(service: Service) -> Callable[..., Response]:
+    def account(request: Request, limit: int = 60) -> Response:
+        found = reading.accounts(service, limit)
+        return _page("account.html", service, views=found) if _wants_page(request) else as_json({"accounts": found})
+
+    return account
 
 
 def _to_the_account() -> Response:
