@@ -28,8 +28,8 @@ def shortfall_alert(found: Shortfall, most: Decimal, where: str) -> Alert | None
     name, amount = min(inner.items(), key=lambda line: line[1])
     what = (
         f"account {found.account_id} made {-found.whole.execution:.2f} {found.currency} less than its back-test from "
-        f"{found.sessions[0]} to {found.sessions[-1]}, {-found.execution_share:.2%} of what it began with; the bound is "
-        f"{most:.2%}"
+        f"{found.sessions[0]} to {found.sessions[-1]}, {-found.execution_share:.2%} of what it began with; the "
+        f"bound is {most:.2%}"
     )
     advice = f"most of it is {name}, {amount:.2f}; `quant shortfall {where} --prices FILE` shows the rest"
     return Alert(Kind.SHORTFALL, found.account_id, f"{what}; {advice}")
