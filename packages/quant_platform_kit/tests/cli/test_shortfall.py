@@ -1,4 +1,4 @@
-"""`quant account`, `quant shortfall` and the watchdog's alarm on a paper account: one line for bad input, nothing written."""
+"""`quant account`, `quant shortfall` and the watchdog's alarm on a paper account; bad input is one line."""
 
 from __future__ import annotations
 
@@ -95,8 +95,7 @@ def test_an_account_that_traded_as_the_back_test_fills_differs_in_nothing(quant:
     code, out, _ = quant(*asked(ran, "--fill", "next-close", "--json"))
     document = json.loads(out)
     assert code == 0
-    assert document["total"] == "0.00"
-    assert set(document["parts"].values()) == {"0.00"}
+    assert {Decimal(text) for text in (document["total"], *document["parts"].values())} == {0}
     assert len(document["decisions"]) == 10
 
 
@@ -137,15 +136,32 @@ def test_the_account_is_shown_with_what_it_made_and_what_is_due(quant: Quant, ra
     assert Decimal(made["time_weighted"]) == pytest.approx(value / 100_000 - 1, abs=Decimal("1e-12"))
 
 
+def watched(ran: Path, *more: object) -> list[object]:
+    now = ["watchdog", "--schedule", "0 16 * * 1-5", "--now", "2022-05-16T21:00:00Z", "--book", ran / "book"]
+    return [*now, *more]
+
+
+def told(answer: tuple[int, str, str]) -> list[str]:
+    return [alert["text"] for alert in json.loads(answer[1])["alerts"] if alert["kind"] == "shortfall"]
+
+
 def test_the_watchdog_tells_of_a_shortfall_beyond_the_bound(quant: Quant, ran: Path) -> None:
-    watch: list[Any] = ["watchdog", "--schedule", "0 16 * * 1-5", "--now", "2022-05-16T21:00:00Z", "--json"]
-    watch += ["--book", ran / "book", "--prices", ran / "prices.csv", "--fill", "next-close"]
-    code, out, _ = quant(*watch, "--most-shortfall", "0.01")
-    alerts = [alert for alert in json.loads(out)["alerts"] if alert["kind"] == "shortfall"]
-    assert code == 1
-    assert [
-        "cannot be compared" in alert["text"] and "halves is not installed" in alert["text"] for alert in alerts
-    ] == [True]
+    against = ["--prices", ran / "prices.csv", "--strategy", f"{ran}/halves.py:Halves", "--json"]
+    share = Decimal(json.loads(quant(*asked(ran, "--json"))[1])["execution_share"])
+    assert share, "the seed of the prices decides which way"
+    close = quant(*watched(ran, *against, "--fill", "next-close", "--most-shortfall", "0.0001"))
+    assert told(close) == []
+    opened = quant(*watched(ran, *against, "--most-shortfall", f"{abs(share) / 2:f}"))
+    assert len(told(opened)) == (share < 0)
+    if share < 0:
+        assert "less than its back-test" in told(opened)[0]
+
+
+def test_an_account_that_cannot_be_compared_is_an_alert_too(quant: Quant, ran: Path) -> None:
+    answer = quant(*watched(ran, "--prices", ran / "prices.csv", "--most-shortfall", "0.01", "--json"))
+    (text,) = told(answer)
+    assert answer[0] == 1
+    assert "cannot be compared with its back-test: profile halves is not installed" in text
 
 
 BAD = {
@@ -171,10 +187,9 @@ def test_bad_input_is_one_line_and_nothing_is_written(
 
 
 def test_prices_and_the_bound_of_the_watchdog_go_together(quant: Quant, ran: Path) -> None:
-    watch = ["watchdog", "--schedule", "0 16 * * 1-5", "--now", "2022-05-16T21:00:00Z", "--book", ran / "book"]
-    code, _, err = quant(*watch, "--most-shortfall", "0.01")
+    code, _, err = quant(*watched(ran, "--most-shortfall", "0.01"))
     assert (code, "--most-shortfall needs --prices" in err) == (2, True)
-    code, _, err = quant(*watch, "--prices", ran / "prices.csv")
+    code, _, err = quant(*watched(ran, "--prices", ran / "prices.csv"))
     assert (code, "--prices goes with --most-shortfall" in err) == (2, True)
-    code, _, err = quant(*watch, "--prices", ran / "prices.csv", "--most-shortfall", "-1")
+    code, _, err = quant(*watched(ran, "--prices", ran / "prices.csv", "--most-shortfall", "-1"))
     assert (code, "is not a positive share" in err) == (2, True)

@@ -17,7 +17,7 @@ from quant_platform_kit.adapters.clock import SystemClock
 from quant_platform_kit.adapters.command_line import complain, print_json
 from quant_platform_kit.adapters.notifier import AppriseNotifier
 from quant_platform_kit.adapters.strategies import catalog
-from quant_platform_kit.cli.options import JsonOption, PriceFieldOption, duration, share
+from quant_platform_kit.cli.options import JsonOption, PriceFieldOption, StrategyOption, duration, share
 from quant_platform_kit.cli.place import Place, PlaceOptions, common_options, say
 from quant_platform_kit.cli.watched_shortfall import ShortfallWatch, watch_shortfalls
 from quant_platform_kit.cli.watched_snapshots import SNAPSHOT_GRACE, document_of, read_snapshots, show_snapshots
@@ -99,6 +99,7 @@ def watchdog_command(
     ] = None,
     price_field: PriceFieldOption = "adj_close",
     fill: Annotated[FillAt, typer.Option(help="When orders of these back-tests fill.")] = FillAt.NEXT_OPEN,
+    strategy: StrategyOption = None,
     shortfall_since: Annotated[
         timedelta | None,
         typer.Option(parser=duration, metavar="TIME", help="How far back runs are compared; 90d if absent."),
@@ -118,7 +119,7 @@ def watchdog_command(
         with at.open() as place:
             asked = replace(asked, place=place.options if place.is_book else PLACE, is_book=place.is_book)
             found = watch(asked, _sources(place, asked, now), place.account)
-            behind = ShortfallWatch(most_shortfall, prices or [], price_field, fill, shortfall_since)
+            behind = ShortfallWatch(most_shortfall, prices or [], price_field, fill, shortfall_since, strategy)
             found = replace(found, alerts=(*found.alerts, *watch_shortfalls(place, asked, behind)))
     except StoreError as error:
         found = Watched((unreadable("store", error),))

@@ -36,6 +36,8 @@ class ShortfallWatch:
         Share of what it began with; None where nobody asks.
     since
         How far back the runs are compared.
+    strategy
+        Reference of a strategy of the user's own; None where it is installed.
     """
 
     most: Decimal | None
@@ -43,6 +45,7 @@ class ShortfallWatch:
     price_field: str
     fill: FillAt
     since: timedelta | None
+    strategy: str | None = None
 
     def comparison(self, today: date) -> Comparison:
         """Return what accounts are compared with; a usage error without prices."""
@@ -51,7 +54,7 @@ class ShortfallWatch:
         file = read_price_files(list(self.prices), columns_read(self.price_field, self.fill))
         start = today - (self.since or SINCE)
         rules = policy(Execution.REALISTIC, TargetMode.VALUE)
-        return Comparison(file, self.price_field, self.fill, rules, period=(start, None))
+        return Comparison(file, self.price_field, self.fill, rules, self.strategy, period=(start, None))
 
 
 def watch_shortfalls(place: Place, asked: Watch, watched: ShortfallWatch) -> list[Alert]:
