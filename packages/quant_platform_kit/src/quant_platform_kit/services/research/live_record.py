@@ -264,5 +264,5 @@ def _apart(one: AccountState, other: AccountState, currency: str) -> OutsideChan
 def _together(one: OutsideChange | None, other: OutsideChange) -> OutsideChange:
     if one is None:
         return other
-    units = {s: one.units.get(s, ZERO) + other.units.get(s, ZERO) for s in {*one.units, *other.units}}
+    units = {s: one.units.get(s, ZERO) + other.units.get(s, ZERO) for s in sorted({*one.units, *other.units})}
     return OutsideChange(one.cash + other.cash, units)
