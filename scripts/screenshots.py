@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Take pictures of the pages: a back-test's report, and a service's runs, of an invented market and a paper account.
+"""Take pictures of the pages: a back-test's report, and a service's account and runs, of an invented market.
 
 Usage
 -----
-``.venv/bin/python scripts/screenshots.py [--out FOLDER] [--browser PROGRAM]``: a PNG file each, 1280 pixels wide. It
-needs Chromium, or a browser that takes its options, and exits with 1 where none is found.
+``.venv/bin/python scripts/screenshots.py [--out FOLDER] [--browser PROGRAM]``: a PNG file each, 1280 pixels wide; of
+the account 400 too, light and dark. It needs Chromium, or a browser that takes its options, and exits with 1 where none
+is found, or a page complains in the browser's console.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from itertools import product
 from pathlib import Path
 
 from venue_sandbox.demo.market import choose_market
@@ -22,8 +24,9 @@ from venue_sandbox.demo.tour import backtest_step, tested
 from venue_sandbox.stands.paper import PaperPlatform
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-WIDTH, PATIENCE_SECONDS = 1280, 60
-HEIGHTS = {"report": 2600, "runs": 500, "run": 1500}
+WIDTHS, PATIENCE_SECONDS = (1280, 400), 60
+SCHEMES = {"dark": 0, "light": 1}
+HEIGHTS = {"report": 2600, "runs": 500, "run": 1500, "account": 1700}
 QUICK = {"LEASE_SECONDS": "10", "PAPER_TIMEOUT_SECONDS": "2", "PAPER_SETTLE_SECONDS": "1"}
 
 
@@ -59,18 +62,35 @@ def _taken(browser: str, folder: Path, out: Path) -> list[Path]:
         service = f"http://127.0.0.1:{paper.service.port}/runs"
         pictures.append(_picture(browser, service, out / "runs.png", folder))
         pictures.append(_picture(browser, f"{service}/{newest}", out / "run.png", folder))
+        root = f"http://127.0.0.1:{paper.service.port}/"
+        for width, scheme in product(WIDTHS, SCHEMES):
+            pictures.append(_picture(browser, root, out / f"account-{width}-{scheme}.png", folder))
     return pictures
 
 
 def _picture(browser: str, address: str, to: Path, folder: Path) -> Path:
-    """Take a picture of a page, with a profile of the browser's own."""
-    size = f"--window-size={WIDTH},{HEIGHTS[to.stem]}"
+    """Take a picture of a page, with a profile of the browser's own; its width and scheme are in the name of it."""
+    page, width, scheme = to.stem.split("-") if "-" in to.stem else [to.stem, str(WIDTHS[0]), "light"]
+    size = f"--window-size={width},{HEIGHTS[page]}"
+    scheme = f"--blink-settings=preferredColorScheme={SCHEMES[scheme]}"
     own = [f"--user-data-dir={folder / 'browser'}", "--no-first-run", "--no-proxy-server", "--hide-scrollbars"]
     own += ["--no-sandbox"] if os.getuid() == 0 else []
-    command = [browser, "--headless", "--disable-gpu", *own, size, f"--screenshot={to.resolve()}", address]
+    command = [
+        browser,
+        "--headless",
+        "--disable-gpu",
+        *own,
+        scheme,
+        "--enable-logging=stderr",
+        size,
+        f"--screenshot={to.resolve()}",
+        address,
+    ]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False)
     if ended.returncode or not to.is_file():
         raise SystemExit(f"{browser} took no picture of {address}: {ended.stderr[-500:]}")
+    if complaints := [line for line in ended.stderr.splitlines() if "CONSOLE" in line]:
+        raise SystemExit(f"{address} complains: {complaints[0]}")
     return to
 
 

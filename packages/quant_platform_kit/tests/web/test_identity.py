@@ -20,7 +20,7 @@ from .test_service import DUE, PRIVATE, TIME, House, report_of
 
 AUDIENCE = "https://paper-service.example"
 SCHEDULER, READER, STRANGER = "scheduler@example.com", "ana@example.com", "mallory@example.com"
-READABLE = ("/runs", "/runs/x", "/version")
+READABLE = ("/account", "/runs", "/runs/x", "/version")
 Token = Callable[..., str]
 
 

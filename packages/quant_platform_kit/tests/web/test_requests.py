@@ -25,7 +25,7 @@ NOT_JSON = 'the body is not JSON; leave it empty or send {"mode": "probe"}'
 NO_OBJECT = 'the body is no JSON object; leave it empty or send {"mode": "probe"}'
 MODES = "it is one of live, paper, dry_run, probe"
 COMES = "and it is 2023-11-28T20:45:00Z; a trigger comes at its time, and its retries within a week"
-ROUTES = "there are POST /run, GET /runs, /runs/ID, /health, /ready, /version, /openapi.json"
+ROUTES = "there are POST /run, GET /account, /runs, /runs/ID, /health, /ready, /version, /openapi.json"
 
 
 def pieces(size: int) -> Iterator[bytes]:
@@ -89,7 +89,6 @@ PATHS = {
     "POST /runs/x": (405, f"POST is not for /runs/x; {ROUTES}"),
     "POST /ready": (405, f"POST is not for /ready; {ROUTES}"),
     "GET /healthz": (404, f"there is no /healthz here; {ROUTES}"),
-    "GET /": (404, f"there is no / here; {ROUTES}"),
     "POST /run/": (404, f"there is no /run/ here; {ROUTES}"),
     "GET /runs/": (404, f"there is no /runs/ here; {ROUTES}"),
     "GET /docs": (404, f"there is no /docs here; {ROUTES}"),
@@ -171,9 +170,10 @@ def test_the_id_of_a_run_is_no_path_into_a_folder(tmp_path: Any) -> None:
     (tmp_path / "secret").write_bytes(b"1\nsecret")
     (tmp_path / "reports" / "runs").mkdir(parents=True)
     house.stores.notices = FileStore(tmp_path / "reports")  # pyright: ignore[reportAttributeAccessIssue]
-    for run_id in ("..%2fsecret", "%2e%2e%2fsecret", "..", "x" * 3000):
+    for run_id in ("..%2fsecret", "%2e%2e%2fsecret", "x" * 3000):
         answer = house.get(f"/runs/{run_id}")
         assert answer.status_code == 404, answer.text
+    assert house.get("/runs/..").headers["location"] == "/account", "the client asks for /"
 
 
 def test_a_higher_mode_is_refused_before_any_account_runs() -> None:

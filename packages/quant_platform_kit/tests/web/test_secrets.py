@@ -74,7 +74,7 @@ class Everything:
         self.answers.append(self.house.run())
         listed = [*self.answers[-1].json().get("runs", [{}])]
         ids = [run["report"]["run_id"] for run in listed if run.get("report")] + [self.house.run_id()]
-        for path in ("/ready", "/version", "/runs", *(f"/runs/{run_id}" for run_id in ids)):
+        for path in ("/ready", "/version", "/account", "/runs", *(f"/runs/{run_id}" for run_id in ids)):
             for headers in ({}, BROWSER):
                 self.answers.append(self.house.ask("GET", path, headers))
 

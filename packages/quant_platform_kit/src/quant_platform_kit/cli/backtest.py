@@ -30,7 +30,17 @@ from quant_platform_kit.ports.snapshot_builder import SnapshotBuilder, SnapshotF
 from quant_platform_kit.report.files import write_backtest
 from quant_platform_kit.services.research.backtest import BacktestSettings, FillAt, backtest
 
-__all__ = ["DEFAULT_BENCHMARK", "backtest_command", "readings", "run_backtest", "show_figures", "with_costs"]
+__all__ = [
+    "DEFAULT_BENCHMARK",
+    "CostOption",
+    "DayOption",
+    "backtest_command",
+    "columns_read",
+    "readings",
+    "run_backtest",
+    "show_figures",
+    "with_costs",
+]
 
 DEFAULT_BENCHMARK = "SPY"
 BUILDERS = "quant.snapshot_builders"
@@ -74,7 +84,7 @@ def backtest_command(
 ) -> None:
     """Back-test a strategy through the same steps a live run takes."""
     bound = options.bound_strategy(profile, strategy, config)
-    file = read_price_files(prices, _columns(price_field, fill))
+    file = read_price_files(prices, columns_read(price_field, fill))
     policy = with_costs(options.policy(execution, bound.manifest.target_mode), commission_bps, slippage_bps)
     believed = frozenset(options.symbol_day(each) for each in believe or ())
     settings = BacktestSettings(start, end, cash, fill, policy, benchmark or _default_benchmark(file), believed)
@@ -138,13 +148,14 @@ def _built(bound: BoundStrategy, files: SnapshotFiles, settings: BacktestSetting
         return readings(bound, feature_source(bound, folder), settings)
 
 
-def _columns(price_field: str, fill: FillAt) -> list[str]:
+def columns_read(price_field: str, fill: FillAt) -> list[str]:
+    """Return the columns of a price file that a back-test reads."""
     names = ["close"] if price_field == "close" else ["close", price_field]
     return [*names, "open"] if fill is FillAt.NEXT_OPEN else names
 
 
 def with_costs(policy: ExecutionPolicy, commission: Decimal | None, slippage: Decimal | None) -> ExecutionPolicy:
-    """Return a policy with other costs, in basis points, where they are given."""
+    """Return a policy at other costs; None keeps those it has."""
     rules = policy.rules
     for name, given in (("--commission-bps", commission), ("--slippage-bps", slippage)):
         if given is not None and not 0 <= given <= 1000:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
@@ -12,6 +13,7 @@ from quant_platform_kit.adapters.clock import FrozenClock
 from quant_platform_kit.adapters.file_store import FileStore
 from quant_platform_kit.adapters.platforms import read_platform
 from quant_platform_kit.adapters.price_files import FileMarketData, LongPrices, price_table
+from quant_platform_kit.adapters.strategies import bind, catalog, load_strategy_file
 from quant_platform_kit.domain.cycle import ExecutionPolicy
 from quant_platform_kit.domain.errors import InvalidInput, Refused
 from quant_platform_kit.domain.identity import Mode, RunKey
@@ -22,10 +24,11 @@ from quant_platform_kit.paper.broker import PaperBroker, has_account, open_accou
 from quant_platform_kit.paper.platform import description
 from quant_platform_kit.ports.feature_source import FeatureSource
 from quant_platform_kit.services.record.report_store import ReportStore
+from quant_platform_kit.services.research.replay import Finder
 from quant_platform_kit.services.run.request import Handover, RunPorts, RunRequest
 from quant_platform_kit.services.run.run_cycle import run_cycle
 
-__all__ = ["PaperRun", "feature_source", "run_on_paper"]
+__all__ = ["PaperRun", "feature_source", "run_on_paper", "strategy_finder"]
 
 
 def feature_source(strategy: BoundStrategy, root: str | None, manifest: str | None = None) -> FeatureSource | None:
@@ -39,6 +42,21 @@ def feature_source(strategy: BoundStrategy, root: str | None, manifest: str | No
 
     where = SnapshotRoot(root) if root and not manifest else SnapshotSettings("PAPER", manifest or "", root or "")
     return FeatureLoader(where, load_calendar("XNYS"))
+
+
+def strategy_finder(reference: str | None) -> Finder:
+    """Return what finds a profile's strategy: the user's own if it is of that profile, else the installed one."""
+    own = load_strategy_file(reference) if reference is not None else None
+
+    def find(profile: str, config: Mapping[str, object]) -> BoundStrategy:
+        if own is not None and own.manifest.profile == profile:
+            return bind(own, config)
+        if profile not in catalog():
+            hint = f"{reference} is of profile {own.manifest.profile}" if own else "add --strategy FILE.py:CLASS"
+            raise InvalidInput(f"profile {profile} is not installed; {hint}")
+        return bind(catalog()[profile], config)
+
+    return find
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ import typer
 from quant_platform_kit.adapters.command_line import run_command_line
 from quant_platform_kit.cli import (
     accept,
+    account,
     allow,
     audit,
     backtest,
@@ -28,6 +29,7 @@ from quant_platform_kit.cli import (
     rerun,
     resolve,
     run,
+    shortfall,
     status,
     watchdog,
 )
@@ -48,6 +50,7 @@ app.command("profiles")(profiles.profiles)
 app.command("backtest")(backtest.backtest_command)
 app.command("run")(run.run_command)
 app.command("status")(status.status_command)
+app.command("account")(account.account_command)
 app.command("resolve")(resolve.resolve_command)
 app.command("rerun")(rerun.rerun_command)
 app.command("halt")(halt.halt_command)
@@ -59,6 +62,7 @@ app.command("allow")(allow.allow_command)
 app.command("owner")(owner.owner_command)
 app.command("audit")(audit.audit_command)
 app.command("replay")(replay.replay_command)
+app.command("shortfall")(shortfall.shortfall_command)
 app.command("watchdog")(watchdog.watchdog_command)
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(objects.app, name="objects")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from importlib.metadata import entry_points, version
 from typing import Annotated
 
@@ -13,15 +13,15 @@ from rich.markup import escape
 
 from quant_platform_kit.adapters.calendar_tables import load_calendar
 from quant_platform_kit.adapters.command_line import complain, print_json
-from quant_platform_kit.adapters.strategies import ENTRY_POINTS, bind, catalog, load_strategy_file
+from quant_platform_kit.adapters.strategies import ENTRY_POINTS
+from quant_platform_kit.cli.compose import strategy_finder
 from quant_platform_kit.cli.options import JsonOption, StrategyOption
 from quant_platform_kit.cli.output import console, progress, table
 from quant_platform_kit.cli.place import PlaceOptions, common_options, say
 from quant_platform_kit.domain.digests import plain
-from quant_platform_kit.domain.errors import InvalidInput, Refused
-from quant_platform_kit.domain.strategy import BoundStrategy
+from quant_platform_kit.domain.errors import Refused
 from quant_platform_kit.services.record.report_store import ReportStore
-from quant_platform_kit.services.research.replay import Finder, Replay, ReplayVerdict, replay_run
+from quant_platform_kit.services.research.replay import Replay, ReplayVerdict, replay_run
 
 __all__ = ["replay_command"]
 
@@ -41,7 +41,7 @@ def replay_command(
     """Decide again from recorded inputs alone, without a network; exit 1 unless every decision is the same."""
     if bool(runs) == every:
         raise typer.BadParameter("name the runs, or give --all")
-    sessions, find = load_calendar(calendar), _finder(strategy)
+    sessions, find = load_calendar(calendar), strategy_finder(strategy)
     if (at.book is None) == (at.reports is None):
         raise typer.BadParameter("give either --book FOLDER or --reports URL")
     # An address of reports is opened as the one store there is.
@@ -61,21 +61,6 @@ def replay_command(
     if bad := [f"{one.run_id} {one.verdict}: {one.why}" for one in found if not _good(one)]:
         more = f", and {len(bad) - 1} more" if len(bad) > 1 else ""
         raise typer.Exit(complain(f"{bad[0]}{more}", 1))
-
-
-def _finder(reference: str | None) -> Finder:
-    """Return what finds a profile's strategy: the user's own if it is of that profile, else the installed one."""
-    own = load_strategy_file(reference) if reference is not None else None
-
-    def find(profile: str, config: Mapping[str, object]) -> BoundStrategy:
-        if own is not None and own.manifest.profile == profile:
-            return bind(own, config)
-        if profile not in catalog():
-            hint = f"{reference} is of profile {own.manifest.profile}" if own else "add --strategy FILE.py:CLASS"
-            raise InvalidInput(f"profile {profile} is not installed; {hint}")
-        return bind(catalog()[profile], config)
-
-    return find
 
 
 def _good(one: Replay) -> bool:

@@ -23,7 +23,7 @@ from quant_platform_kit.services.observe.status import (
 from quant_platform_kit.services.record.report_store import ReportStore
 from quant_platform_kit.services.run.advice import resolve_line
 
-__all__ = ["status_command"]
+__all__ = ["status_command", "status_sources"]
 
 
 @common_options("book", "store", "reports", "account")
@@ -34,7 +34,7 @@ def status_command(
 ) -> None:
     """Show where one account stands, or every account in the store; exit 1 if something needs an operator."""
     with at.open() as place:
-        sources = _sources(place)
+        sources = status_sources(place)
         found = [account_status(sources, one) for one in place.chosen]
     needs = [f"{status.account_id} {need}" for status in found for need in status.needs]
     if json:
@@ -46,7 +46,7 @@ def status_command(
         raise typer.Exit(complain(" | ".join(needs), 1))
 
 
-def _sources(place: Place) -> StatusSources:
+def status_sources(place: Place) -> StatusSources:
     """Return what to read; a paper account's own time is that of its price file."""
     store, reports = place.both
     manifests = {profile: strategy.manifest for profile, strategy in catalog().items()}

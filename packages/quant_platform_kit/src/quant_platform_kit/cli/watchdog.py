@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -15,14 +17,16 @@ from quant_platform_kit.adapters.clock import SystemClock
 from quant_platform_kit.adapters.command_line import complain, print_json
 from quant_platform_kit.adapters.notifier import AppriseNotifier
 from quant_platform_kit.adapters.strategies import catalog
-from quant_platform_kit.cli.options import JsonOption, duration
+from quant_platform_kit.cli.options import JsonOption, PriceFieldOption, StrategyOption, duration, share
 from quant_platform_kit.cli.place import Place, PlaceOptions, common_options, say
+from quant_platform_kit.cli.watched_shortfall import ShortfallWatch, watch_shortfalls
 from quant_platform_kit.cli.watched_snapshots import SNAPSHOT_GRACE, document_of, read_snapshots, show_snapshots
 from quant_platform_kit.domain.errors import InvalidInput, NotifyError, StoreError
 from quant_platform_kit.ports.notifier import Notification, Notifier, Severity
 from quant_platform_kit.services.observe.status import StatusSources
 from quant_platform_kit.services.observe.watchdog import Alert, Schedule, Watch, Watched, cron, unreadable, watch
 from quant_platform_kit.services.record.report_store import ReportStore
+from quant_platform_kit.services.research.backtest import FillAt
 from quant_platform_kit.services.run.advice import PLACE
 
 __all__ = ["Deliver", "notify_by", "watchdog_command"]
@@ -84,6 +88,22 @@ def watchdog_command(
         timedelta | None,
         typer.Option(parser=duration, metavar="TIME", help="How long after a close one may take; 2h if absent."),
     ] = None,
+    most_shortfall: Annotated[
+        Decimal | None,
+        typer.Option(
+            parser=share, metavar="SHARE", help="How far an account may be behind its back-test, such as 0.01 for 1 %."
+        ),
+    ] = None,
+    prices: Annotated[
+        list[Path] | None, typer.Option("--prices", help="Price file of these back-tests; repeatable.")
+    ] = None,
+    price_field: PriceFieldOption = "adj_close",
+    fill: Annotated[FillAt, typer.Option(help="When orders of these back-tests fill.")] = FillAt.NEXT_OPEN,
+    strategy: StrategyOption = None,
+    shortfall_since: Annotated[
+        timedelta | None,
+        typer.Option(parser=duration, metavar="TIME", help="How far back runs are compared; 90d if absent."),
+    ] = None,
     notify: Annotated[
         list[str] | None,
         typer.Option(
@@ -99,6 +119,8 @@ def watchdog_command(
         with at.open() as place:
             asked = replace(asked, place=place.options if place.is_book else PLACE, is_book=place.is_book)
             found = watch(asked, _sources(place, asked, now), place.account)
+            behind = ShortfallWatch(most_shortfall, prices or [], price_field, fill, shortfall_since, strategy)
+            found = replace(found, alerts=(*found.alerts, *watch_shortfalls(place, asked, behind)))
     except StoreError as error:
         found = Watched((unreadable("store", error),))
     found = replace(found, alerts=(*found.alerts, *(one.alert for one in snapshots if one.alert)))

@@ -12,7 +12,7 @@ from quant_platform_kit.domain.orders import Fill, Order, Side
 from quant_platform_kit.domain.planning import ExecutionRules
 from quant_platform_kit.domain.portfolio import AccountState, Balance
 
-__all__ = ["PaperBook", "marketable", "refuse_bad_limit"]
+__all__ = ["PaperBook", "expected_fill", "marketable", "refuse_bad_limit"]
 
 ZERO = Decimal(0)
 _CENT = Decimal("0.01")
@@ -79,9 +79,7 @@ class PaperBook:
         held = self.quantities.get(order.symbol, ZERO)
         if order.side is Side.SELL and order.quantity > held:
             raise OrderRejected(f"sell {order.quantity} {order.symbol} with {held} held: short sales are not allowed")
-        fill_price = _within_limit(order, rules.fill_price(order.side, price))
-        commission = order.quantity * fill_price * rules.commission_rate
-        fill = Fill(order.client_order_id, order.symbol, order.side, order.quantity, fill_price, commission, at)
+        fill = expected_fill(order, price, rules, at)
         left = self.cash + _cash_effect(fill)
         if order.side is Side.BUY and left < -_CENT:
             raise OrderRejected(f"buy {order.quantity} {order.symbol} leaves {left:.2f} {self.currency} in cash")
@@ -101,6 +99,13 @@ class PaperBook:
     def equity(self, prices: Mapping[str, Decimal]) -> Decimal:
         """Return cash + units x prices; KeyError for a holding without a price."""
         return sum((units * prices[symbol] for symbol, units in self.quantities.items()), self.cash)
+
+
+def expected_fill(order: Order, price: Decimal, rules: ExecutionRules, at: datetime) -> Fill:
+    """Return the fill that the rules expect of an order at the quote ``price``, whoever could pay for it."""
+    fill_price = _within_limit(order, rules.fill_price(order.side, price))
+    commission = order.quantity * fill_price * rules.commission_rate
+    return Fill(order.client_order_id, order.symbol, order.side, order.quantity, fill_price, commission, at)
 
 
 def _within_limit(order: Order, price: Decimal) -> Decimal:

@@ -12,7 +12,7 @@ from quant_platform_kit.domain.orders import Order, Side
 from quant_platform_kit.domain.portfolio import PortfolioSnapshot, Quote
 from quant_platform_kit.domain.translation import ExecutionTargets
 
-__all__ = ["IDEAL", "REALISTIC", "ExecutionRules", "OrderPlan", "PlanLine", "Residual", "plan_orders"]
+__all__ = ["IDEAL", "REALISTIC", "ExecutionRules", "OrderPlan", "PlanLine", "Residual", "cut_buys", "plan_orders"]
 
 ZERO, ONE = Decimal(0), Decimal(1)
 _QUANTITY_NOISE = Decimal("1e-9")
@@ -206,6 +206,27 @@ def _cut(move: _Move, factor: Decimal, rules: ExecutionRules) -> _Move:
     if delta * move.price < rules.minimum_notional:
         delta = ZERO
     return replace(move, delta=delta, why=Residual.CASH)
+
+
+def cut_buys(
+    buys: Sequence[Order], prices: Mapping[str, Decimal], cash: Decimal, rules: ExecutionRules
+) -> dict[str, Decimal]:
+    """Return the quantity of each buy, by client order id: all cut by one factor to what ``cash`` pays for.
+
+    Parameters
+    ----------
+    prices
+        Of each symbol, as it was planned at.
+    cash
+        What may be spent once the sells are done, less the buffer.
+    """
+    needed = -sum((rules.cash_effect(Side.BUY, order.quantity, prices[order.symbol]) for order in buys), ZERO)
+    available = max(ZERO, cash)
+    if needed <= available:
+        return {order.client_order_id: order.quantity for order in buys}
+    cut = {order.client_order_id: rules.whole(order.quantity * (available / needed)) for order in buys}
+    worth = {order.client_order_id: cut[order.client_order_id] * prices[order.symbol] for order in buys}
+    return {name: quantity if worth[name] >= rules.minimum_notional else ZERO for name, quantity in cut.items()}
 
 
 def _line(key: RunKey, move: _Move, value: Decimal) -> PlanLine:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,7 +15,7 @@ from quant_platform_kit.domain.performance import BacktestResult, DecisionRecord
 from quant_platform_kit.domain.strategy import BoundStrategy
 from quant_platform_kit.report.columns import equity_columns, order_columns
 
-__all__ = ["write_backtest"]
+__all__ = ["write_backtest", "written"]
 
 
 def write_backtest(
@@ -23,7 +23,13 @@ def write_backtest(
 ) -> list[str]:
     """Write summary.json, equity.parquet, orders.parquet, decisions.jsonl and report.html into ``out``.
 
-    All are written beside it first and then moved in, so that a failure leaves ``out`` as it was.
+    See `written` for what it returns and raises.
+    """
+    return written(out, lambda folder: _write_all(folder, result, strategy, settings, label))
+
+
+def written(out: Path, write: Callable[[Path], list[Path]]) -> list[str]:
+    """Have files written beside ``out`` and moved in together, so that a failure leaves it as it was.
 
     Returns
     -------
@@ -32,12 +38,12 @@ def write_backtest(
     Raises
     ------
     InvalidInput
-        ``out`` cannot be written, or the extra that renders the report is not installed.
+        ``out`` cannot be written, or the extra that renders pages is not installed.
     """
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(prefix=".backtest-", dir=out.parent) as temporary:
-            made = _write_all(Path(temporary), result, strategy, settings, label)
+        with TemporaryDirectory(prefix=".report-", dir=out.parent) as temporary:
+            made = write(Path(temporary))
             out.mkdir(exist_ok=True)
             if taken := [path.name for path in made if (out / path.name).is_dir()]:
                 raise InvalidInput(

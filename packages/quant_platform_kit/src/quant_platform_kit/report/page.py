@@ -15,7 +15,7 @@ from quant_platform_kit.report import charts, figures, formats, tables
 from quant_platform_kit.report.cards import cards, sentence
 from quant_platform_kit.report.readings import curve_readings, holdings_readings
 
-__all__ = ["render_report"]
+__all__ = ["Key", "render_report", "template"]
 
 HERE = Path(__file__).parent
 
@@ -48,11 +48,12 @@ def render_report(result: BacktestResult, *, settings: Mapping[str, str], label:
     """
     figures.check(result)
     context = {"label": label, "settings": settings, "head": _head(result)}
-    return _template().render(**context, **_drawn(result), **_told(result))
+    return template("report.html.j2").render(**context, **_drawn(result), **_told(result))
 
 
 @cache
-def _template() -> Template:
+def template(name: str) -> Template:
+    """Return a template of this room."""
     environment = Environment(
         loader=FileSystemLoader(HERE),
         autoescape=True,
@@ -60,7 +61,7 @@ def _template() -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template("report.html.j2")
+    return environment.get_template(name)
 
 
 def _head(result: BacktestResult) -> dict[str, str]:

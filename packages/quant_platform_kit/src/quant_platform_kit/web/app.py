@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
 from http import HTTPStatus
 from typing import Any
 
 from anyio import CapacityLimiter, get_cancelled_exc_class, to_thread
 from fastapi import Depends, FastAPI, Request, Response
+from fastapi.responses import RedirectResponse
 
 from quant_platform_kit.adapters.store_keys import is_key
 from quant_platform_kit.domain.redaction import redact
@@ -27,7 +29,7 @@ __all__ = ["create_app"]
 LONGEST_RUN_ID = 200
 MOST_RUNS = 64
 """Threads for triggers, each with one."""
-ROUTES = "POST /run, GET /runs, /runs/ID, /health, /ready, /version, /openapi.json"
+ROUTES = "POST /run, GET /account, /runs, /runs/ID, /health, /ready, /version, /openapi.json"
 
 
 def create_app(service: Service, stop: StopSignal | None = None) -> FastAPI:
@@ -108,6 +110,7 @@ def _add_runs(app: FastAPI, service: Service, identity: IdentityCheck) -> None:
     readers: Any = [Depends(may_read)]
     refused = (401, 403, 503)
     for path, route, answers, page in (
+        ("/account", _account_route(service), (200, 400), True),
         ("/runs", runs, (200, 400), True),
         ("/runs/{run_id}", one_run, (200, 404), True),
         ("/version", version, (200,), False),
@@ -115,6 +118,19 @@ def _add_runs(app: FastAPI, service: Service, identity: IdentityCheck) -> None:
     ):
         responses = described(*answers, *refused, page=page)
         app.add_api_route(path, route, methods=["GET"], dependencies=readers, responses=responses)
+    app.add_api_route("/", _to_the_account, methods=["GET"], include_in_schema=False)
+
+
+def _account_route(service: Service) -> Callable[..., Response]:
+    def account(request: Request, limit: int = 60) -> Response:
+        found = reading.accounts(service, limit)
+        return _page("account.html", service, views=found) if _wants_page(request) else as_json({"accounts": found})
+
+    return account
+
+
+def _to_the_account() -> Response:
+    return RedirectResponse("/account", headers=PRIVATE)
 
 
 def _described_by(app: FastAPI) -> dict[str, Any]:

@@ -8,15 +8,17 @@ from datetime import date
 
 from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.domain.runs import Attempt, Outcome, RunClaim, RunReport
-from quant_platform_kit.runtime.service import Stores
+from quant_platform_kit.runtime.service import Service, Stores
+from quant_platform_kit.services.observe.account import AccountView, account_views
 from quant_platform_kit.services.observe.notifying import Delivery, Notices
-from quant_platform_kit.services.operate.owners import accounts_in
+from quant_platform_kit.services.observe.status import StatusSources
+from quant_platform_kit.services.operate.owners import accounts_in, owner_of
 from quant_platform_kit.services.record.leases import read_lease
 from quant_platform_kit.services.record.ledger import RunLedger
 
-__all__ = ["OpenRunSummary", "RunSummary", "find_open", "newest", "open_runs", "told_about"]
+__all__ = ["OpenRunSummary", "RunSummary", "accounts", "find_open", "newest", "open_runs", "told_about"]
 
-MOST = 200
+MOST, PAPER = 200, "paper"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +56,28 @@ def newest(stores: Stores, limit: int, session: date | None = None) -> list[RunS
     InvalidInput
         ``limit`` is not from 1 to 200.
     """
-    if not 1 <= limit <= MOST:
-        raise InvalidInput(f"limit is {limit}; it is from 1 to {MOST}")
+    _check(limit)
     reports = stores.reports
     found = (reports.find(run_id) for run_id in reversed(reports.ids(session)[-limit:]))
     return [_summary(report) for report in found if report is not None]
+
+
+def _check(limit: int) -> None:
+    if not 1 <= limit <= MOST:
+        raise InvalidInput(f"limit is {limit}; it is from 1 to {MOST}")
+
+
+def accounts(service: Service, limit: int) -> list[AccountView]:
+    """Return the accounts of a service, by their newest ``limit`` runs each; raises as `newest`.
+
+    On paper, time is the venue's: where an account stands is judged at its last run.
+    """
+    _check(limit)
+    store, manifest = service.stores.ledger, service.strategy.manifest
+    own = [one for one in accounts_in(store) if (owner := owner_of(store, one)) and owner.service == service.name]
+    now = None if service.platform.name == PAPER else store.now()
+    manifests = {manifest.profile: manifest}
+    return account_views(StatusSources(store, service.stores.reports, service.calendar, manifests, now), own, limit)
 
 
 def _summary(report: RunReport) -> RunSummary:

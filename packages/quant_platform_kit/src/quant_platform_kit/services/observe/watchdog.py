@@ -121,6 +121,7 @@ class Kind(StrEnum):
     UNKNOWN = "unknown order"
     LAST_RUN = "last run"
     SNAPSHOT = "snapshot"
+    SHORTFALL = "shortfall"
 
 
 @dataclass(frozen=True, slots=True)

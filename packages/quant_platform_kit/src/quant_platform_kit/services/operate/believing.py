@@ -18,7 +18,7 @@ from quant_platform_kit.ports.versioned_store import VersionedStore
 from quant_platform_kit.services.operate.audit import AuditEntry, Operator
 from quant_platform_kit.services.record.objects import decode, encode
 
-__all__ = ["Belief", "believe", "believe_line", "unbelieved"]
+__all__ = ["Belief", "believe", "believe_line", "believed", "unbelieved"]
 
 _PREFIX = "believed/"
 
@@ -43,6 +43,19 @@ def believe(operator: Operator, symbol: str, session: date, reason: str) -> bool
     return True
 
 
+def believed(store: VersionedStore) -> frozenset[tuple[str, date]]:
+    """Return every symbol and session (exchange-local date) whose prices are believed.
+
+    Raises
+    ------
+    StoreError
+        A belief is damaged.
+    """
+    found = ((key, store.get(key)) for key in store.keys(_PREFIX))
+    beliefs = (decode(Belief, stored.data, key) for key, stored in found if stored)
+    return frozenset((belief.symbol, belief.session) for belief in beliefs)
+
+
 def unbelieved(store: VersionedStore, found: Iterable[Doubt], session: date) -> list[Doubt]:
     """Return the doubts that stand in a run of ``session``; without any the store is not asked.
 
@@ -53,8 +66,8 @@ def unbelieved(store: VersionedStore, found: Iterable[Doubt], session: date) -> 
     """
     every = list(found)
     asked = {(doubt.symbol, day) for doubt in every for day in (doubt.day, session)}
-    believed = {pair for pair in sorted(asked) if _is_believed(store, *pair)}
-    return [doubt for doubt in every if not {(doubt.symbol, doubt.day), (doubt.symbol, session)} & believed]
+    trusted = {pair for pair in sorted(asked) if _is_believed(store, *pair)}
+    return [doubt for doubt in every if not {(doubt.symbol, doubt.day), (doubt.symbol, session)} & trusted]
 
 
 def _is_believed(store: VersionedStore, symbol: str, session: date) -> bool:

@@ -123,6 +123,10 @@ class InputStore:
         )
         return self._put(canonical_json(document))
 
+    def document(self, digest: str) -> RecordedInputs:
+        """Return recorded inputs without the history and the feature snapshots that they name; raises as `read`."""
+        return decode(RecordedInputs, self._content(digest), _key(digest))
+
     def read(self, digest: str) -> tuple[RecordedInputs, Observation]:
         """Return recorded inputs, and the same as a strategy is shown them.
 
@@ -131,7 +135,7 @@ class InputStore:
         Damaged
             An object is missing or was changed; the message names it.
         """
-        recorded = decode(RecordedInputs, self._content(digest), _key(digest))
+        recorded = self.document(digest)
         history = _history(self._content(recorded.history), _key(recorded.history))
         before, present, after = recorded.sessions
         session = Session(present, before, after)

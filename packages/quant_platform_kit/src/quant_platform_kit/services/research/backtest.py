@@ -19,7 +19,7 @@ from quant_platform_kit.domain.features import FeatureReading
 from quant_platform_kit.domain.gates import move_gate, price_age_gate, session_gate
 from quant_platform_kit.domain.identity import Mode, RunKey
 from quant_platform_kit.domain.orders import Fill, Order, Side
-from quant_platform_kit.domain.paper_book import PaperBook
+from quant_platform_kit.domain.paper_book import PaperBook, expected_fill
 from quant_platform_kit.domain.performance import (
     BacktestResult,
     DecisionRecord,
@@ -27,18 +27,21 @@ from quant_platform_kit.domain.performance import (
     TradedOrder,
     summarise,
 )
-from quant_platform_kit.domain.planning import IDEAL
+from quant_platform_kit.domain.planning import IDEAL, OrderPlan, cut_buys
 from quant_platform_kit.domain.portfolio import PortfolioSnapshot, Quote, quotable, quote_price
 from quant_platform_kit.domain.prices import PriceHistory, PriceTable
 from quant_platform_kit.domain.sessions import ExchangeCalendar, Session
 from quant_platform_kit.domain.strategy import Action, AllocationIntent, BoundStrategy
+from quant_platform_kit.services.research.deviations import NONE, Deviations
 from quant_platform_kit.services.research.doubting import Doubting
 from quant_platform_kit.services.run.deciding import MADE_UP_SESSIONS
 
-__all__ = ["BacktestSettings", "FillAt", "backtest"]
+__all__ = ["ACCOUNT", "BacktestSettings", "FillAt", "backtest"]
 
 ACCOUNT = "BACKTEST"
 ZERO = Decimal(0)
+_NOISE = Decimal("1e-9")
+"""Of a step: what a share of a quantity may be off by its division."""
 
 
 class FillAt(Enum):
@@ -67,6 +70,10 @@ class BacktestSettings:
         Symbol to compare with, None for no comparison.
     believed
         Symbols and days (exchange-local) whose prices are right, however odd: what `quant believe` says to runs.
+    holdings
+        Units per symbol that it starts with beside the cash.
+    deviations
+        What happens otherwise than a back-test has it.
     """
 
     start: date
@@ -76,6 +83,8 @@ class BacktestSettings:
     policy: ExecutionPolicy = field(default_factory=ExecutionPolicy)
     benchmark: str | None = None
     believed: frozenset[tuple[str, date]] = frozenset()
+    holdings: Mapping[str, Decimal] = field(default_factory=dict[str, Decimal])
+    deviations: Deviations = NONE
 
     @property
     def is_ideal(self) -> bool:
@@ -124,7 +133,7 @@ def backtest(
 
 def _sessions(prices: PriceTable, calendar: ExchangeCalendar, settings: BacktestSettings) -> tuple[date, ...]:
     start, end = settings.start, settings.end
-    if not settings.cash > 0:
+    if not settings.cash > 0 and not settings.holdings:
         raise InvalidInput(f"--cash is {settings.cash}; a back-test starts with a positive amount")
     if end < start:
         raise InvalidInput(f"--end {end} is before --start {start}")
@@ -153,6 +162,7 @@ class _Pending:
     intent: AllocationIntent
     base: Decimal
     holdings: Mapping[str, Decimal]
+    spent: dict[str, Decimal] = field(default_factory=dict[str, Decimal])
 
 
 class _Simulation:
@@ -172,14 +182,17 @@ class _Simulation:
         self.history = PriceHistory(prices.select(strategy.manifest.history_symbols))
         self.doubting = self._doubting()
         self.first_row = prices.sessions.index(sessions[0])
-        self.book = PaperBook(ACCOUNT, settings.policy.currency, settings.cash)
+        self.book = PaperBook(ACCOUNT, settings.policy.currency, settings.cash, dict(settings.holdings))
+        self.deviations = settings.deviations
+        self.rules = self.deviations.sized(settings.policy.rules)
         stocks = (reading.snapshot.stocks for reading in features if reading.snapshot)
         self.symbols = tuple(sorted(strategy.manifest.managed_set.union(*stocks)))
         self.position = {symbol: column for column, symbol in enumerate(self.symbols)}
-        self.equity = [float(settings.cash)]
-        self.cash = [float(settings.cash)]
         self.holdings = np.zeros((len(sessions), len(self.symbols)))
         self.last_price: dict[str, Decimal] = {}
+        self.equity: list[float] = []
+        self.cash: list[float] = []
+        self._close_day(self.first_row)
         self.last_bar = _last_bars(prices)
         self.ended: list[EndedHolding] = []
         self.doubts: tuple[str, ...] = ()
@@ -199,7 +212,8 @@ class _Simulation:
         hours = self.calendar.hours(session.next)
         now = hours.open if self.settings.fill is FillAt.NEXT_OPEN else hours.close
         self._close_ended(session, row, now)
-        quotes = self._quotes(row, self.settings.fill.field, self.book.quantities, now)
+        self._change(session)
+        quotes = self._traded_at(session, row, self.book.quantities, now)
         self.doubts = () if self.doubting.is_quiet(row) else self._doubts(session, row, quotes, now)
         decided = self._decide(session, quotes, now)
         blocked = session_gate(self.calendar.name, hours, now)
@@ -207,16 +221,17 @@ class _Simulation:
             self._make_up(session, quotes, now)
         self._note(session, decided)
         intent = self._due(session, decided)
+        blocked += [] if self.deviations.executes(session.next) else ["nothing was executed in this session"]
         if intent and decided.portfolio and not blocked:
-            blocked = self._trade(session, intent, decided.portfolio, quotes, row)
-            self.pending = self.pending if blocked else None
+            blocked, done = self._trade(session, intent, decided.portfolio, quotes, row)
+            self.pending = None if done else self.pending
         self.decisions.append(DecisionRecord(decided.decision, decided.digest, tuple(blocked)))
         self._close_day(row)
 
     def _doubts(self, session: Session, row: int, quotes: dict[str, Quote], now: datetime) -> tuple[str, ...]:
         """Return what is doubted of the prices that are held or decided on."""
         decided_on = [symbol for symbol in self.doubting.may_doubt(row) if symbol in self.history.symbols]
-        odd = self._quotes(row, self.settings.fill.field, decided_on, now) if decided_on else {}
+        odd = self._traded_at(session, row, decided_on, now) if decided_on else {}
         return self.doubting.about(session, row, quotes | odd if odd else quotes)
 
     def _decide(self, session: Session, quotes: dict[str, Quote], now: datetime) -> Decided:
@@ -231,7 +246,7 @@ class _Simulation:
             features=(reading,) if reading else (),
             owned=frozenset(self.book.quantities),
         )
-        return decide(self.strategy, seen, self.settings.policy)
+        return self.deviations.decided(decide(self.strategy, seen, self.settings.policy))
 
     def _make_up(self, session: Session, quotes: dict[str, Quote], now: datetime) -> None:
         """Decide the sessions that were BLOCKED, as long as they may still be executed, with today's portfolio."""
@@ -267,7 +282,7 @@ class _Simulation:
         if waited > CARRY_SESSIONS:
             self.pending = None
             return None
-        return carried_intent(pending.intent, pending.holdings, pending.base, portfolio, {})
+        return carried_intent(pending.intent, pending.holdings, pending.base, portfolio, pending.spent)
 
     def _trade(
         self,
@@ -276,18 +291,50 @@ class _Simulation:
         portfolio: PortfolioSnapshot,
         quotes: dict[str, Quote],
         row: int,
-    ) -> list[str]:
-        policy, now = self.settings.policy, portfolio.as_of
+    ) -> tuple[list[str], bool]:
+        """Trade what is due; return why it is not traded, and whether nothing of it is left."""
+        policy, now = replace(self.settings.policy, rules=self.rules), portfolio.as_of
         wanted = [symbol for symbol, target in intent.targets.items() if target and symbol not in quotes]
-        quotes |= self._quotes(row, self.settings.fill.field, wanted, now)
+        quotes |= self._traded_at(session, row, wanted, now)
         blocked = [*self._price_gates(quotes, now), *self.doubting.about(session, row, quotes)]
         key = RunKey(ACCOUNT, session.next, "backtest", Mode.PAPER)
         sized = size(key, intent, portfolio, quotes, policy)
         blocked += sized.blocked
-        if not blocked and sized.plan:
-            for order in sized.plan.orders:
-                self._fill(session, order, quotes[order.symbol].price, now)
-        return blocked
+        if blocked or not sized.plan:
+            return blocked, False
+        if self.deviations.any:
+            return blocked, self._fill_otherwise(session, sized.plan, portfolio, quotes)
+        for order in sized.plan.orders:
+            price = quotes[order.symbol].price
+            self._book(session, price, self.book.match(order, price, self.rules, now))
+        return blocked, True
+
+    def _fill_otherwise(
+        self, session: Session, plan: OrderPlan, portfolio: PortfolioSnapshot, quotes: Mapping[str, Quote]
+    ) -> bool:
+        """Fill a plan as the deviations have it, buys cut to what the sells brought; return whether all was filled."""
+        prices, done = {order.symbol: quotes[order.symbol].price for order in plan.orders}, True
+        for side in (Side.SELL, Side.BUY):
+            orders = [order for order in plan.orders if order.side is side]
+            if side is Side.BUY:
+                buffer = self.rules.cash_buffer * max(portfolio.base, ZERO)
+                cut = cut_buys(orders, prices, self.book.cash - buffer, self.rules)
+                orders = [replace(order, quantity=cut[order.client_order_id]) for order in orders]
+            for order in orders:
+                share = self.deviations.share(session.next, order.symbol)
+                units = self.rules.whole(order.quantity * share + _NOISE * self.rules.quantity_step)
+                done = done and units == order.quantity
+                self._fill_part(session, replace(order, quantity=units), prices[order.symbol], portfolio.as_of)
+        return done
+
+    def _fill_part(self, session: Session, order: Order, price: Decimal, now: datetime) -> None:
+        if not order.quantity:
+            return
+        fill = self.deviations.filled(session.next, expected_fill(order, price, self.rules, now), price)
+        self._book(session, price, fill)
+        if self.pending and fill.side is Side.BUY:
+            spent = self.pending.spent
+            spent[fill.symbol] = spent.get(fill.symbol, ZERO) + fill.quantity * fill.price
 
     def _price_gates(self, quotes: dict[str, Quote], now: datetime) -> list[str]:
         limits = self.settings.policy.limits
@@ -297,11 +344,20 @@ class _Simulation:
             blocked += move_gate(quotes.values(), {s: q.price for s, q in closes.items()}, limits.max_price_move)
         return blocked
 
-    def _fill(self, session: Session, order: Order, price: Decimal, now: datetime) -> None:
-        fill = self.book.match(order, price, self.settings.policy.rules, now)
+    def _book(self, session: Session, quote: Decimal, fill: Fill) -> None:
         self.book.apply(fill)
-        self.last_price[order.symbol] = price
-        self.trades.append(TradedOrder(session.date, session.next, price, fill))
+        self.last_price[fill.symbol] = quote
+        self.trades.append(TradedOrder(session.date, session.next, quote, fill))
+
+    def _change(self, session: Session) -> None:
+        """Book what happens to the account from outside before it trades in the session after."""
+        change = self.deviations.changes.get(session.next)
+        if change is None:
+            return
+        held = self.book.quantities
+        self.book.cash += change.cash
+        changed = {s: held.get(s, ZERO) + units for s, units in change.units.items() if s in self.prices.column}
+        self.book.quantities = {s: units for s, units in {**held, **changed}.items() if units}
 
     def _close_ended(self, session: Session, row: int, now: datetime) -> None:
         """Close what has no price any more at its last close: its cash is there for what is decided next."""
@@ -325,6 +381,11 @@ class _Simulation:
             self.holdings[day, self.position[symbol]] = float(units * self.last_price[symbol])
         self.equity.append(float(self.book.equity(self.last_price)))
         self.cash.append(float(self.book.cash))
+
+    def _traded_at(self, session: Session, row: int, symbols: Collection[str], now: datetime) -> dict[str, Quote]:
+        """Return the quotes that the session after ``session`` trades at."""
+        quotes = self._quotes(row, self.settings.fill.field, symbols, now)
+        return self.deviations.quoted(session.next, quotes)
 
     def _quotes(self, row: int, name: str, symbols: Collection[str], now: datetime) -> dict[str, Quote]:
         prices, column = self.prices.fields[name], self.prices.column

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import TypeVar
 
 from quant_platform_kit.domain.balances import apart
 from quant_platform_kit.domain.boundaries import Boundary
 from quant_platform_kit.domain.errors import BrokerError, NeedsOperator, OrderRejected, Superseded
 from quant_platform_kit.domain.orders import OrderState, Side
+from quant_platform_kit.domain.planning import cut_buys
 from quant_platform_kit.domain.portfolio import Quote
 from quant_platform_kit.domain.runs import BuyRevision, OrderRecord, RunPlan
 from quant_platform_kit.domain.settlement import good_faith
@@ -22,7 +22,6 @@ from quant_platform_kit.services.run.gateway import Gateway
 
 __all__ = ["Execution", "ExecutionTimes"]
 
-ZERO = Decimal(0)
 MOST_SENDS = 3
 """How often one worker sends one order before it leaves the run open for the next."""
 PAUSE_GROWS = 2
@@ -304,24 +303,15 @@ class Execution:
             self.figures = apart(account, gateway.policy.balances)
             if self.figures is not None:
                 return
-            revision = ledger.commit_revision(self._revision(buys, account.may_spend(gateway.policy.currency)))
+            orders = [self.records[identity].order for identity in buys]
+            cash = account.may_spend(gateway.policy.currency) - self.plan.buffer
+            revision = ledger.commit_revision(
+                BuyRevision(cut_buys(orders, self.plan.prices, cash, gateway.policy.rules))
+            )
         self.gateway.reached(Boundary.REVISION_COMMITTED)
         for identity, quantity in revision.quantities.items():
             record = self.records[identity]
             self._keep(replace(record, order=replace(record.order, quantity=quantity)))
-
-    def _revision(self, buys: Sequence[str], may_spend: Decimal) -> BuyRevision:
-        policy = self.gateway.policy
-        rules, prices = policy.rules, self.plan.prices
-        orders = [self.records[identity].order for identity in buys]
-        needed = -sum((rules.cash_effect(Side.BUY, o.quantity, prices[o.symbol]) for o in orders), ZERO)
-        available = max(ZERO, may_spend - self.plan.buffer)
-        if needed <= available:
-            return BuyRevision({order.client_order_id: order.quantity for order in orders})
-        factor = available / needed
-        cut = {order.client_order_id: rules.whole(order.quantity * factor) for order in orders}
-        worth = {order.client_order_id: cut[order.client_order_id] * prices[order.symbol] for order in orders}
-        return BuyRevision({name: q if worth[name] >= rules.minimum_notional else ZERO for name, q in cut.items()})
 
     def _keep(self, record: OrderRecord) -> None:
         self.records[record.order.client_order_id] = record

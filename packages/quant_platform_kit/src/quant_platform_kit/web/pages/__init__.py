@@ -9,7 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from quant_platform_kit.domain.redaction import redact
 from quant_platform_kit.services.run.advice import PLACE
-from quant_platform_kit.web.pages import headlines, texts
+from quant_platform_kit.web.pages import drawing, headlines, texts
 
 __all__ = ["render"]
 
@@ -30,7 +30,9 @@ def _environment() -> Environment:
         finalize=_redacted,
     )
     filters: dict[str, Any] = {name: getattr(texts, name) for name in texts.__all__}
-    functions: dict[str, Any] = {name: getattr(headlines, name) for name in headlines.__all__}
+    functions: dict[str, Any] = {
+        name: getattr(module, name) for module in (drawing, headlines) for name in module.__all__
+    }
     made.filters.update(filters)  # pyright: ignore[reportUnknownMemberType]
     made.globals.update({**functions, "PLACE": PLACE})  # pyright: ignore[reportUnknownMemberType]
     return made

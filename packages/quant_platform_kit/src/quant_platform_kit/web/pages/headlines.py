@@ -13,11 +13,13 @@ from quant_platform_kit.domain.planning import OrderPlan, PlanLine
 from quant_platform_kit.domain.reconciliation import Discrepancy
 from quant_platform_kit.domain.runs import OrderOutcome, Outcome, RunReport
 from quant_platform_kit.domain.strategy import Action
+from quant_platform_kit.services.observe.account import AccountView
 from quant_platform_kit.services.observe.notifying import Delivery
 from quant_platform_kit.web.reading import OpenRunSummary, RunSummary
 
 __all__ = [
     "Level",
+    "account_headline",
     "duration",
     "headline",
     "idle_lines",
@@ -242,3 +244,18 @@ def _last(runs: Iterable[RunSummary]) -> list[RunSummary]:
         if Mode(run.mode).submits:
             found.setdefault((run.account_id, True), run)
     return list({run.run_id: run for run in found.values()}.values())
+
+
+# --- accounts -------------------------------------------------------------------------------------
+
+
+def account_headline(views: Sequence[AccountView]) -> Headline:
+    """Return whether the accounts need their owner."""
+    needs = [need for view in views for need in view.status.needs]
+    if needs:
+        return Headline(Level.ACT, "Needs you", needs[0], "; ".join(needs[1:]))
+    if due := [view.status.due for view in views if view.status.due]:
+        return Headline(Level.LOOK, "Still to do", f"The REBALANCE of {due[0]} is still to be executed.")
+    if not any(view.valuations for view in views):
+        return Headline(Level.IDLE, "No runs yet", "No account of this service has run. The next trigger makes a run.")
+    return Headline(Level.GOOD, "All is well", "Nothing is left to do.")
