@@ -13,7 +13,7 @@ from rich.markup import escape
 
 from quant_platform_kit.adapters.calendar_tables import load_calendar
 from quant_platform_kit.adapters.command_line import complain, print_json
-from quant_platform_kit.adapters.strategies import ENTRY_POINTS, bind, catalog, load_strategy_file
+from quant_platform_kit.adapters.strategies import ENTRY_POINTS, bind, catalog, strategy_of
 from quant_platform_kit.cli.options import JsonOption, StrategyOption
 from quant_platform_kit.cli.output import console, progress, table
 from quant_platform_kit.cli.place import PlaceOptions, common_options, say
@@ -65,7 +65,7 @@ def replay_command(
 
 def _finder(reference: str | None) -> Finder:
     """Return what finds a profile's strategy: the user's own if it is of that profile, else the installed one."""
-    own = load_strategy_file(reference) if reference is not None else None
+    own = strategy_of(reference) if reference is not None else None
 
     def find(profile: str, config: Mapping[str, object]) -> BoundStrategy:
         if own is not None and own.manifest.profile == profile:
