@@ -235,10 +235,10 @@ def _sourced(
     return sourced
 
 
-def _bound(settings: ServiceSettings, own: Strategy | None) -> BoundStrategy:
+def _bound(settings: ServiceSettings, given: Strategy | None) -> BoundStrategy:
     """Return the strategy under these settings."""
     try:
-        strategy = own or find_strategy(settings.strategy_profile)
+        strategy = given or find_strategy(settings.strategy_profile)
     except InvalidInput as error:
         raise InvalidInput(f"STRATEGY_PROFILE: {error}") from error
     path, own = settings.of_platform("strategy_config_path"), settings.strategy_config
