@@ -8,6 +8,7 @@ from itertools import islice
 from typing import Annotated
 
 import typer
+from quant_platform_kit.adapters.notifier import check_urls
 from quant_platform_kit.adapters.platforms import read_platform
 from quant_platform_kit.cli.options import ProfileOption, StrategyOption
 from quant_platform_kit.cli.output import console
@@ -55,6 +56,7 @@ def up_paper(
     described = read_platform(description())
     enabled_row(named.manifest, described.with_enabled(name) if file else described)
     market = market_of(named, prices, start)
+    check_urls(notify)
     settings = {"NOTIFY_URLS": notify, "PAPER_STRATEGY": file}
     with one_line(), held(folder):
         platform = PaperPlatform(folder, market.written(folder), name, cash, settings, clock=clock.value)

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 from quant_platform_kit.adapters.command_line import print_json
 from quant_platform_kit.adapters.installed import load_of_platform
+from quant_platform_kit.adapters.notifier import check_urls
 from quant_platform_kit.adapters.platforms import ENTRY_POINTS, read_platform
 from quant_platform_kit.cli.options import JsonOption, ProfileOption, StrategyOption
 from quant_platform_kit.domain.errors import InvalidInput
@@ -48,6 +49,7 @@ def rehearse(
     named = options.strategy_named(profile, strategy)
     enabled_row(named.manifest, read_platform(load_of_platform(ENTRY_POINTS, broker, "description")()))
     market = market_of(named, prices, start)
+    check_urls(notify)
     with one_line(), held(folder):
         file = market.written(folder)
         settings = {"NOTIFY_URLS": notify, **kind.kind.history_settings(file)}
