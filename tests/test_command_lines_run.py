@@ -27,6 +27,7 @@ SYMBOLS = ("AGG", "BIL", "EFA", "SPY")
 PROFILE = "dual_momentum"
 
 TESTED = {
+    "docs/start/from-file-to-service.md": "is run by the test of its page",
     "docs/start/first-strategy.md": "is run by the test of its page",
     "docs/start/own-features.md": "is run by the test of its page",
 }
