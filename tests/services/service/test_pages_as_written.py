@@ -77,8 +77,9 @@ def place(tmp_path: Path) -> Place:
         (scripts / name).chmod(0o755)
     (tmp_path / "uv.toml").write_text(UV)
     environment = {
-        **{name: os.environ[name] for name in ("HOME", "UV_CACHE_DIR") if name in os.environ},
+        "HOME": str(tmp_path),
         "PATH": f"{scripts}:{ROOT / '.tools'}:/usr/bin:/bin",
+        "UV_CACHE_DIR": os.environ.get("UV_CACHE_DIR", str(ROOT / ".cache" / "uv")),
         "UV_CONFIG_FILE": str(tmp_path / "uv.toml"),
         "VIRTUAL_ENV": str(tmp_path / "env"),
     }
