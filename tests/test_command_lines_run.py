@@ -27,6 +27,7 @@ SYMBOLS = ("AGG", "BIL", "EFA", "SPY")
 PROFILE = "dual_momentum"
 
 TESTED = {
+    "docs/start/from-file-to-service.md": "is run by the test of its page",
     "docs/start/first-strategy.md": "is run by the test of its page",
     "docs/start/own-features.md": "is run by the test of its page",
 }
@@ -38,12 +39,14 @@ NOT_RUN: Mapping[tuple[str, ...], str] = {
     ("quant", "ledger", "import", "cut.jsonl.gz"): "needs what the page has damaged before",
     ("quant", "login"): "needs an account",
     ("quant", "playbook"): "needs an account",
+    ("quant", "prices", "check", "FILE", "--strategy"): "needs a strategy of the reader's own",
     ("quant", "prices", "pull"): "needs an account",
     ("quant", "replay", "--all", "--book", "spoiled"): "needs what the page has damaged before",
     ("quant", "replay", "2023"): "needs the run of its page",
     ("quant", "rerun"): "needs a run that stopped",
     ("quant", "resolve"): "needs an order whose fate nobody knows",
     ("quant", "sandbox"): "serves until it is told to stop",
+    ("quant", "status", "--store", "file://$PWD/rehearsal/store"): "is run by the test of rehearsals",
     ("release",): "needs an origin and an account",
     ("snapshots", "publish"): "needs snapshots of months",
     ("snapshots", "run", "--config"): "needs the sources of a job",

@@ -202,7 +202,8 @@ def _rooms_of_the_tools(tree: Checkout) -> Iterator[Rule]:
         (
             "stands",
             ("futures", "futures_memory", "futures_rows", "near"),
-            ("exchange_stand", "platform", "registry", "supervised", "tqsdk"),
+            ("registry",),
+            ("exchange_stand", "platform", "supervised", "tqsdk"),
             ("stand",),
         ),
     ):

@@ -164,6 +164,7 @@ LINES = {
     "PORT=70000": "PORT is '70000': Input should be less than or equal to 65535",
     "STRATEGY_PROFILE=nobody": "STRATEGY_PROFILE: profile 'nobody' is not known; known: ",
     "STRATEGY_CONFIG=speed=9": "STRATEGY_CONFIG is 'speed=9': config of dual_momentum: speed is not known",
+    "PAPER_STRATEGY=my.py": "strategy 'my.py': write FILE.py:CLASS",
     "OIDC_AUDIENCE=https://x": "OIDC_AUDIENCE is https://x and OIDC_SERVICE_ACCOUNT is not set",
     "OIDC_CERTS_URL=certs": "OIDC_CERTS_URL is 'certs'; keys are read from an https:// address",
     f"STORE_URL=mysql://quant:{CANARY}@db/x": "STORE_URL is not the address of a store; write file:///folder",
@@ -189,6 +190,36 @@ def test_a_lease_under_which_no_order_could_be_sent_stops_the_start(
         f"LEASE_SECONDS is {lease}; with PAPER_TIMEOUT_SECONDS {timeout} and PAPER_SETTLE_SECONDS {settle} it has to "
         f"be more than {needed}"
     )
+
+
+OWN = """
+from pydantic import BaseModel
+from quant_platform_kit.domain.strategy import InputName, StrategyManifest, TargetMode
+
+class Mine:
+    manifest = StrategyManifest(
+        profile="mine", display_name="Mine", target_mode=TargetMode.WEIGHT, managed=("SPY",), history_sessions=5,
+        required_inputs=frozenset({InputName.MARKET_HISTORY}), sources=("a test",),
+    )
+
+    class Config(BaseModel):
+        pass
+
+    def evaluate(self, ctx, config):
+        return self.manifest.hold(ctx, "never")
+"""
+
+
+def test_a_strategy_of_a_file_runs_on_paper_under_its_own_profile_only(
+    environment: dict[str, str], start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mine.py").write_text(OWN)
+    reference = f"{tmp_path / 'mine.py'}:Mine"
+    said = start(PAPER_STRATEGY=reference)
+    assert said == f"STRATEGY_PROFILE is 'dual_momentum'; PAPER_STRATEGY {reference} has mine: name that"
+    monkeypatch.setenv("PAPER_STRATEGY", reference)
+    monkeypatch.setenv("STRATEGY_PROFILE", "mine")
+    assert compose().strategy.manifest.profile == "mine"
 
 
 def test_a_lease_just_long_enough_is_taken(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:

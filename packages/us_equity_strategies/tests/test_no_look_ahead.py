@@ -8,23 +8,21 @@ every fill and every account on the way, is the same whatever the file holds aft
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from functools import cache
 from typing import Any
 
-import numpy as np
 import pytest
 from quant_platform_kit.adapters.price_files import price_table
 from quant_platform_kit.adapters.strategies import bind, catalog
 from quant_platform_kit.domain.cycle import ExecutionPolicy
-from quant_platform_kit.domain.inputs import build_context
 from quant_platform_kit.domain.performance import BacktestResult
-from quant_platform_kit.domain.prices import FloatArray, PriceHistory, PriceTable
+from quant_platform_kit.domain.prices import PriceTable
 from quant_platform_kit.domain.sessions import ExchangeCalendar
-from quant_platform_kit.domain.strategy import BoundStrategy, InputName, StrategyContext, StrategyDecision
+from quant_platform_kit.domain.strategy import BoundStrategy, StrategyContext, StrategyDecision
 from quant_platform_kit.services.research.backtest import BacktestSettings, FillAt, backtest
+from quant_platform_kit.testing.look_ahead import FUTURES, Future, first_changed_decision, with_future
 from quant_platform_kit.testing.synthetic import synthetic_prices
 from us_equity_strategies.catalog import CATALOG
 
@@ -33,42 +31,7 @@ START, END = date(2011, 1, 3), date(2016, 12, 30)
 CUTS = (date(2012, 6, 29), date(2014, 3, 3), date(2015, 8, 24))  # a quarter end, a month start, a crash
 
 
-@dataclass
-class Witness:
-    """A strategy that passes everything on to another and keeps the portfolio it was shown, by session."""
-
-    inner: Any
-    seen: dict[date, Any] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self.manifest, self.Config = self.inner.manifest, self.inner.Config
-
-    def evaluate(self, ctx: StrategyContext, config: Any) -> StrategyDecision:
-        """Decide as the other does."""
-        declared = InputName.PORTFOLIO_SNAPSHOT in self.manifest.required_inputs
-        self.seen[ctx.as_of] = ctx.portfolio if declared else None
-        return self.inner.evaluate(ctx, config)
-
-
-def garbage(closes: FloatArray, stop: int) -> FloatArray:
-    changed = closes.copy()
-    changed[stop:] = np.exp(np.random.default_rng(11).normal(3, 2, closes[stop:].shape))
-    return changed
-
-
-def nothing(closes: FloatArray, stop: int) -> FloatArray:
-    changed = closes.copy()
-    changed[stop:] = np.nan
-    return changed
-
-
-FUTURES = pytest.mark.parametrize("future", [garbage, nothing])
-
-
-def with_future(table: PriceTable, after: date, future: Callable[[FloatArray, int], FloatArray]) -> PriceTable:
-    """Return the table with every bar after a session replaced."""
-    stop = table.sessions.index(after) + 1
-    return PriceTable(table.dates, table.symbols, {"close": future(table.fields["close"], stop)})
+EITHER = pytest.mark.parametrize("future", FUTURES.values(), ids=FUTURES)
 
 
 def run(strategy: BoundStrategy, table: PriceTable, calendar: ExchangeCalendar, end: date) -> BacktestResult:
@@ -90,29 +53,14 @@ def invented(profile: str, calendar: ExchangeCalendar) -> PriceTable:
     return price_table(prices, symbols, "adj_close", calendar)
 
 
-def first_changed_decision(
-    strategy: Any, table: PriceTable, calendar: ExchangeCalendar, future: Callable[[FloatArray, int], FloatArray]
-) -> date | None:
-    """Return the first session decided differently for what lies behind a cut; None when the future is invisible."""
-    witness = Witness(strategy)
-    bound = bind(witness)
-    record = run(bound, table, calendar, END)
-    portfolios = dict(witness.seen)
-    for after in CUTS:
-        history = PriceHistory(with_future(table, after, future).select(bound.manifest.history_symbols))
-        for known in record.decisions:
-            session = calendar.session(known.decision.as_of)
-            if session.date > after:
-                break
-            ctx = build_context(bound.manifest, session, history, portfolios[session.date])
-            if bound.digest(bound.decide(ctx)) != known.digest:
-                return session.date
-    return None
+def changed(strategy: Any, table: PriceTable, calendar: ExchangeCalendar, future: Future) -> date | None:
+    """Return the first session decided differently for what lies behind a cut."""
+    return first_changed_decision(
+        strategy, table, calendar, lambda bound: run(bound, table, calendar, END), CUTS, [future]
+    )
 
 
-def check_back_test(
-    profile: str, table: PriceTable, calendar: ExchangeCalendar, future: Callable[[FloatArray, int], FloatArray]
-) -> None:
+def check_back_test(profile: str, table: PriceTable, calendar: ExchangeCalendar, future: Future) -> None:
     strategy = bind(catalog()[profile])
     whole = untouched(profile, table, calendar, END)
     assert len({known.decision.action for known in whole.decisions}) > 1, "a record of one action shows nothing"
@@ -126,15 +74,15 @@ def check_back_test(
         assert found.decisions == whole.decisions[: len(found.sessions) - 1]
 
 
-@FUTURES
+@EITHER
 @pytest.mark.parametrize("profile", PROFILES)
 def test_on_real_prices_no_later_bar_reaches_a_decision(
     real_table: Callable[[str], PriceTable], calendar: ExchangeCalendar, profile: str, future: Any
 ) -> None:
-    assert first_changed_decision(catalog()[profile], real_table(profile), calendar, future) is None
+    assert changed(catalog()[profile], real_table(profile), calendar, future) is None
 
 
-@FUTURES
+@EITHER
 @pytest.mark.parametrize("profile", PROFILES)
 def test_on_real_prices_a_back_test_does_not_depend_on_what_follows_its_end(
     real_table: Callable[[str], PriceTable], calendar: ExchangeCalendar, profile: str, future: Any
@@ -142,15 +90,15 @@ def test_on_real_prices_a_back_test_does_not_depend_on_what_follows_its_end(
     check_back_test(profile, real_table(profile), calendar, future)
 
 
-@FUTURES
+@EITHER
 @pytest.mark.parametrize("profile", PROFILES)
 def test_on_an_invented_market_no_later_bar_reaches_a_decision(
     calendar: ExchangeCalendar, profile: str, future: Any
 ) -> None:
-    assert first_changed_decision(catalog()[profile], invented(profile, calendar), calendar, future) is None
+    assert changed(catalog()[profile], invented(profile, calendar), calendar, future) is None
 
 
-@FUTURES
+@EITHER
 @pytest.mark.parametrize("profile", PROFILES)
 def test_on_an_invented_market_a_back_test_does_not_depend_on_what_follows_its_end(
     calendar: ExchangeCalendar, profile: str, future: Any
@@ -172,7 +120,7 @@ class Peeking:
         return self.manifest.rebalance(ctx, {"SPY" if then > now else "QQQ": ctx.portfolio.base})
 
 
-@FUTURES
+@EITHER
 def test_the_check_catches_a_strategy_that_looks_one_session_ahead(calendar: ExchangeCalendar, future: Any) -> None:
     table = invented("nasdaq_sp500_smart_dca", calendar)
-    assert first_changed_decision(Peeking(), table, calendar, future) in CUTS
+    assert changed(Peeking(), table, calendar, future) in CUTS

@@ -7,11 +7,13 @@ from datetime import date, timedelta
 
 from quant_platform_kit.adapters.calendar_tables import load_calendar
 from quant_platform_kit.adapters.platforms import read_platform
+from quant_platform_kit.adapters.strategies import load_strategy_file
 from quant_platform_kit.domain.errors import BrokerError, InvalidInput
 from quant_platform_kit.domain.identity import Mode
 from quant_platform_kit.domain.portfolio import Quote
 from quant_platform_kit.domain.prices import PriceHistory
 from quant_platform_kit.domain.silence import BrokerTraits
+from quant_platform_kit.domain.strategy import Strategy
 from quant_platform_kit.paper.client import PaperClient, VenueClock, venue_quotes
 from quant_platform_kit.paper.platform import description
 from quant_platform_kit.runtime.service import Account, Service, configured
@@ -52,6 +54,17 @@ def _check_lease(settings: PaperSettings, traits: BrokerTraits) -> None:
         )
 
 
+def _own(settings: PaperSettings) -> Strategy:
+    """Return the strategy of a file; the profile that the service goes by has to be its own."""
+    own = load_strategy_file(settings.paper_strategy)
+    if own.manifest.profile != settings.strategy_profile:
+        raise InvalidInput(
+            f"STRATEGY_PROFILE is {settings.strategy_profile!r}; PAPER_STRATEGY {settings.paper_strategy} has "
+            f"{own.manifest.profile}: name that"
+        )
+    return own
+
+
 def compose() -> Service:
     """Return the service that the environment describes; raises as `configured`."""
     settings = read_settings(PaperSettings)
@@ -69,4 +82,8 @@ def compose() -> Service:
         client = PaperClient(port, name, traits)
         return (Account(client, _Market(prices, settings), clock, Mode.PAPER, client.close),)
 
-    return configured(settings, read_platform(description()), accounts)
+    platform = read_platform(description())
+    if not settings.paper_strategy:
+        return configured(settings, platform, accounts)
+    own = _own(settings)
+    return configured(settings, platform.with_enabled(own.manifest.profile), accounts, own)

@@ -21,6 +21,9 @@ class PaperSettings(ServiceSettings):
     paper_venue_port: int = Field(ge=1, le=65535, description="Where the paper venue listens on 127.0.0.1.")
     paper_prices: Path = Field(description="Price file for the history; quotes come from the venue.")
     paper_price_field: Literal["close", "adj_close"] = Field("adj_close", description="The series of the price file.")
+    paper_strategy: str = Field(
+        "", description="FILE.py:CLASS that has STRATEGY_PROFILE: a strategy of your own, not installed."
+    )
     paper_settle_seconds: float = Field(
         2, ge=0, le=600, description="How long an order may take to appear at the venue."
     )

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from quant_platform_kit.adapters.price_files import LongPrices, read_price_files
-from quant_platform_kit.adapters.strategies import bind, find_strategy, load_strategy_file
+from quant_platform_kit.adapters.strategies import bind, strategy_of
 from quant_platform_kit.cli.backtest import DEFAULT_BENCHMARK, readings, run_backtest, with_costs
 from quant_platform_kit.cli.compose import feature_source
 from quant_platform_kit.cli.options import Execution, policy
@@ -159,10 +159,7 @@ def _bound(strategy: str | Strategy | BoundStrategy, config: Mapping[str, object
                 "config was given with a strategy that is bound to its own; bind it anew, or leave it out"
             )
         return strategy
-    if isinstance(strategy, str):
-        find = load_strategy_file if ":" in strategy else find_strategy
-        return bind(find(strategy), config)
-    return bind(strategy, config)
+    return bind(strategy_of(strategy) if isinstance(strategy, str) else strategy, config)
 
 
 def _day(name: str, value: str | date) -> date:

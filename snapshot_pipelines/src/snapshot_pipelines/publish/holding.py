@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from quant_platform_kit.adapters.calendar_tables import load_calendar
-from quant_platform_kit.adapters.strategies import bind, find_strategy, load_strategy_file, read_config
+from quant_platform_kit.adapters.strategies import bind, find_strategy, read_config, strategy_of
 from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.domain.snapshot_checks import Asked, Moment
 from quant_platform_kit.domain.snapshot_manifest import SnapshotManifest
@@ -47,7 +47,7 @@ def held(
     session
         The session decided on; None for none.
     """
-    found = load_strategy_file(strategy) if strategy else _installed(profile or manifest.strategy_profile)
+    found = strategy_of(strategy) if strategy else _installed(profile or manifest.strategy_profile)
     declared, calendar = found.manifest, load_calendar("XNYS")
     if declared.features is None:
         raise InvalidInput(f"profile {declared.profile} reads no feature snapshot; `quant profiles` shows which do")

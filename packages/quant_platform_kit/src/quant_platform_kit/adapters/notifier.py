@@ -12,11 +12,20 @@ from quant_platform_kit.domain.errors import InvalidInput, NotifyError
 from quant_platform_kit.domain.redaction import redact
 from quant_platform_kit.ports.notifier import Attachment, Notification, Severity
 
-__all__ = ["AppriseNotifier"]
+__all__ = ["AppriseNotifier", "check_urls"]
 
 TIMEOUT_SECONDS = 5.0
 """Less than the 6 s that requests have to end after a service was told to stop."""
 _KIND = {Severity.INFO: "info", Severity.WARNING: "warning", Severity.FAILURE: "failure"}
+
+
+def check_urls(urls: str) -> None:
+    """Raise `InvalidInput` unless each word of ``NOTIFY_URLS`` can be a URL; none is shown, they hold secrets."""
+    for number, url in enumerate(urls.split(), 1):
+        if "://" not in url:
+            raise InvalidInput(
+                f"NOTIFY_URLS: number {number} is no Apprise URL; write it as mailto://, slack://, json://"
+            )
 
 
 def _shown(formats: Any) -> str:

@@ -17,7 +17,7 @@ from quant_platform_kit.adapters.price_files import (
     price_table,
     read_prices,
 )
-from quant_platform_kit.adapters.strategies import catalog, find_strategy
+from quant_platform_kit.adapters.strategies import catalog
 from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.domain.plausibility import Doubt, DoubtKind, Remark, SeriesFigures, doubts, remarks
 from quant_platform_kit.domain.prices import PriceHistory, PriceTable
@@ -108,20 +108,24 @@ class PriceCheck:
         return [remark for series in self.series for remark in series.remarks]
 
 
-def check_prices(path: Path, calendar: ExchangeCalendar, profile: str | None = None, track: Track = iter) -> PriceCheck:
+def check_prices(
+    path: Path, calendar: ExchangeCalendar, manifest: StrategyManifest | None = None, track: Track = iter
+) -> PriceCheck:
     """Check every symbol of a price file, and which profiles can use it.
 
     Parameters
     ----------
+    manifest
+        Of the one profile that is asked about; None for all that are installed.
     track
         Shows progress over groups of symbols.
 
     Raises
     ------
     InvalidInput
-        The file cannot be read or lacks a needed column, or ``profile`` is not known.
+        The file cannot be read or lacks a needed column.
     """
-    manifests = [s.manifest for s in ([find_strategy(profile)] if profile else catalog().values())]
+    manifests = [manifest] if manifest else [strategy.manifest for strategy in catalog().values()]
     prices = read_prices(path, ("close",), _OPTIONAL)
     series: list[SeriesCheck] = []
     problems: list[Problem] = []
@@ -137,7 +141,7 @@ def check_prices(path: Path, calendar: ExchangeCalendar, profile: str | None = N
         series=tuple(series),
         problems=tuple(problems),
         profiles=uses,
-        usable=uses[0].usable if profile else bool(series),
+        usable=uses[0].usable if manifest else bool(series),
     )
 
 

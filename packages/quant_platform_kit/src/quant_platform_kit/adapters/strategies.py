@@ -30,6 +30,7 @@ __all__ = [
     "load_strategy_file",
     "read_config",
     "read_file",
+    "strategy_of",
 ]
 
 ENTRY_POINTS = "quant.strategies"
@@ -60,6 +61,11 @@ def find_strategy(profile: str) -> Strategy:
     if profile not in known:
         raise InvalidInput(f"profile {profile!r} is not known; known: {', '.join(known) or 'none installed'}")
     return known[profile]
+
+
+def strategy_of(reference: str) -> Strategy:
+    """Return the strategy that a text means: ``FILE.py:CLASS``, or the profile of an installed one; raises as both."""
+    return find_strategy(reference) if reference.isidentifier() else load_strategy_file(reference)
 
 
 def load_strategy_file(reference: str) -> Strategy:

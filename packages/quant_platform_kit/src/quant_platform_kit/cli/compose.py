@@ -13,7 +13,7 @@ from quant_platform_kit.adapters.clock import FrozenClock
 from quant_platform_kit.adapters.file_store import FileStore
 from quant_platform_kit.adapters.platforms import read_platform
 from quant_platform_kit.adapters.price_files import FileMarketData, LongPrices, price_table
-from quant_platform_kit.adapters.strategies import bind, catalog, load_strategy_file
+from quant_platform_kit.adapters.strategies import bind, catalog, strategy_of
 from quant_platform_kit.domain.cycle import ExecutionPolicy
 from quant_platform_kit.domain.errors import InvalidInput, Refused
 from quant_platform_kit.domain.identity import Mode, RunKey
@@ -46,7 +46,7 @@ def feature_source(strategy: BoundStrategy, root: str | None, manifest: str | No
 
 def strategy_finder(reference: str | None) -> Finder:
     """Return what finds a profile's strategy: the user's own if it is of that profile, else the installed one."""
-    own = load_strategy_file(reference) if reference is not None else None
+    own = strategy_of(reference) if reference is not None else None
 
     def find(profile: str, config: Mapping[str, object]) -> BoundStrategy:
         if own is not None and own.manifest.profile == profile:

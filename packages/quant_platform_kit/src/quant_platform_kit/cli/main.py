@@ -20,6 +20,7 @@ from quant_platform_kit.cli import (
     cancel,
     halt,
     ledger,
+    new,
     objects,
     owner,
     paper,
@@ -65,6 +66,7 @@ app.command("replay")(replay.replay_command)
 app.command("shortfall")(shortfall.shortfall_command)
 app.command("watchdog")(watchdog.watchdog_command)
 app.add_typer(ledger.app, name="ledger")
+app.add_typer(new.app, name="new")
 app.add_typer(objects.app, name="objects")
 app.add_typer(paper.app, name="paper")
 app.add_typer(prices.app, name="prices")

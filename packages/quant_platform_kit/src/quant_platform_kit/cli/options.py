@@ -12,12 +12,12 @@ from typing import Annotated
 import typer
 
 from quant_platform_kit.adapters.price_files import PRICE_FIELDS
-from quant_platform_kit.adapters.strategies import bind, find_strategy, load_strategy_file, read_config
+from quant_platform_kit.adapters.strategies import bind, find_strategy, read_config, strategy_of
 from quant_platform_kit.domain.cycle import ExecutionPolicy
 from quant_platform_kit.domain.gates import RiskLimits
 from quant_platform_kit.domain.planning import IDEAL, REALISTIC
 from quant_platform_kit.domain.prices import SYMBOL
-from quant_platform_kit.domain.strategy import BoundStrategy, TargetMode
+from quant_platform_kit.domain.strategy import BoundStrategy, Strategy, TargetMode
 
 __all__ = [
     "ConfigOption",
@@ -36,6 +36,7 @@ __all__ = [
     "day",
     "duration",
     "instant",
+    "named_strategy",
     "number",
     "policy",
     "share",
@@ -124,7 +125,10 @@ def price_field(text: str) -> str:
 
 ProfileOption = Annotated[str | None, typer.Option("--profile", help="Profile out of the catalog.")]
 StrategyOption = Annotated[
-    str | None, typer.Option("--strategy", metavar="FILE.py:CLASS", help="A strategy of your own instead.")
+    str | None,
+    typer.Option(
+        "--strategy", metavar="FILE.py:CLASS|NAME", help="A strategy of your own instead, or an installed one."
+    ),
 ]
 ConfigOption = Annotated[
     list[str] | None,
@@ -176,11 +180,20 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machine
 EmptyOption = Annotated[bool, typer.Option("--empty", help="That nothing is there yet is no mistake of its address.")]
 
 
+def named_strategy(profile: str | None, strategy: str | None) -> Strategy | None:
+    """Return the strategy that the options name; None if they name none."""
+    if profile is not None and strategy is not None:
+        raise typer.BadParameter("give either --profile NAME or --strategy FILE.py:CLASS")
+    if strategy is not None:
+        return strategy_of(strategy)
+    return None if profile is None else find_strategy(profile)
+
+
 def bound_strategy(profile: str | None, strategy: str | None, config: list[str] | None) -> BoundStrategy:
     """Find the strategy that the options name and bind its configuration."""
-    if (profile is None) == (strategy is None):
+    found = named_strategy(profile, strategy)
+    if found is None:
         raise typer.BadParameter("give either --profile NAME or --strategy FILE.py:CLASS")
-    found = load_strategy_file(strategy) if strategy is not None else find_strategy(str(profile))
     return bind(found, read_config(config or []))
 
 

@@ -16,15 +16,14 @@ from quant_platform_kit.adapters.command_line import complain, notice, print_jso
 from quant_platform_kit.adapters.price_check import PriceCheck, Problem, SeriesCheck, check_prices, check_symbol
 from quant_platform_kit.adapters.price_sources import price_source
 from quant_platform_kit.adapters.price_writer import check_target, columns_of, write_prices
-from quant_platform_kit.adapters.strategies import find_strategy
 from quant_platform_kit.cli import price_making
-from quant_platform_kit.cli.options import JsonOption, ProfileOption
+from quant_platform_kit.cli.options import JsonOption, ProfileOption, StrategyOption, named_strategy
 from quant_platform_kit.cli.options import symbol as symbol_option
 from quant_platform_kit.cli.output import console, progress, some, table
 from quant_platform_kit.cli.price_making import row_of
 from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.domain.prices import SYMBOL
-from quant_platform_kit.domain.strategy import Adjustment
+from quant_platform_kit.domain.strategy import Adjustment, Strategy
 from quant_platform_kit.ports.price_source import DailyBar, PriceSource
 
 __all__ = ["app"]
@@ -51,17 +50,19 @@ def _group() -> None:
 def check(
     file: Annotated[Path, typer.Argument(help="Parquet or CSV in long format: date, symbol, close, ...")],
     profile: ProfileOption = None,
+    strategy: StrategyOption = None,
     json: JsonOption = False,
 ) -> None:
     """Say what of a price file is usable and what is not; exit 1 if a named profile, or nothing, can use it."""
+    named = named_strategy(profile, strategy)
     with progress("Checking prices") as shown:
-        result = check_prices(file, load_calendar("XNYS"), profile, shown.track)
+        result = check_prices(file, load_calendar("XNYS"), named.manifest if named else None, shown.track)
     if json:
         print_json(result)
     else:
         _show(result)
     if not result.usable:
-        why = result.profiles[0].remark if profile else "no symbol can be used"
+        why = result.profiles[0].remark if named else "no symbol can be used"
         raise typer.Exit(complain(f"{file}: {why}", 1))
 
 
@@ -156,12 +157,13 @@ def pull(
     out: Annotated[Path, typer.Option(help="File to write, .parquet or .csv.")],
     symbols: Annotated[str | None, typer.Option(metavar="A,B", help="Symbols to pull.")] = None,
     profile: Annotated[str | None, typer.Option(help="Pull every symbol that a profile needs.")] = None,
+    strategy: StrategyOption = None,
     adjusted: Annotated[bool, typer.Option("--adjusted", help="Refuse prices without total return.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace the file if it exists.")] = False,
     json: JsonOption = False,
 ) -> None:
     """Pull daily prices up to the last finished session into a price file; written whole or not at all."""
-    wanted = _wanted(symbols, profile)
+    wanted = _wanted(symbols, named_strategy(profile, strategy))
     check_target(out, replace=force)
     with price_source(platform)() as source:
         bars = _pull(source, platform, wanted, years)
@@ -180,12 +182,12 @@ def pull(
     _tell(out, platform, carried, bars, as_json=json)
 
 
-def _wanted(symbols: str | None, profile: str | None) -> list[str]:
-    """Return the symbols of both options; one named twice counts once."""
-    if symbols is None and profile is None:
+def _wanted(symbols: str | None, strategy: Strategy | None) -> list[str]:
+    """Return the symbols named and those a strategy needs; one named twice counts once."""
+    if symbols is None and strategy is None:
         raise typer.BadParameter("say what to pull: --symbols SPY,AGG, or --profile NAME for all that a profile needs")
     named = [] if symbols is None else _symbols(symbols)
-    needed = () if profile is None else find_strategy(profile).manifest.symbols
+    needed = () if strategy is None else strategy.manifest.symbols
     return list(dict.fromkeys([*named, *needed]))
 
 

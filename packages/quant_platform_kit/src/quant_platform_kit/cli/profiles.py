@@ -10,8 +10,8 @@ from rich.box import SIMPLE_HEAD
 
 from quant_platform_kit.adapters.command_line import print_json
 from quant_platform_kit.adapters.platforms import platforms
-from quant_platform_kit.adapters.strategies import catalog
-from quant_platform_kit.cli.options import JsonOption
+from quant_platform_kit.adapters.strategies import catalog, strategy_of
+from quant_platform_kit.cli.options import JsonOption, StrategyOption
 from quant_platform_kit.cli.output import console, table
 from quant_platform_kit.domain.matrix import MatrixRow, matrix
 
@@ -23,10 +23,11 @@ RootOption = Annotated[
 ]
 
 
-def profiles(json: JsonOption = False, root: RootOption = None) -> None:
-    """Show every profile on every platform: eligible, enabled, and why not."""
+def profiles(strategy: StrategyOption = None, json: JsonOption = False, root: RootOption = None) -> None:
+    """Show every profile, or one strategy, on every platform: eligible, enabled, and why not."""
     known = platforms(root or _checkout(Path.cwd()))
-    strategies = catalog()
+    named = strategy_of(strategy) if strategy else None
+    strategies = {named.manifest.profile: named} if named else catalog()
     rows = matrix([strategy.manifest for strategy in strategies.values()], known)
     if json:
         print_json(rows)

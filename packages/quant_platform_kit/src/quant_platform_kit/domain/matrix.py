@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from quant_platform_kit.domain.errors import Refused
 from quant_platform_kit.domain.features import FeatureContract
 from quant_platform_kit.domain.strategy import Adjustment, InputName, Status, StrategyManifest, TargetMode
 
-__all__ = ["MatrixRow", "PlatformDescription", "Reads", "matrix", "reasons_against"]
+__all__ = ["MatrixRow", "PlatformDescription", "Reads", "enabled_row", "matrix", "reasons_against"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,10 @@ class PlatformDescription:
     capabilities: frozenset[str]
     enabled: frozenset[str]
     price_source: frozenset[Adjustment] = frozenset()
+
+    def with_enabled(self, profile: str) -> PlatformDescription:
+        """Return the platform with one more profile that may be selected."""
+        return replace(self, enabled=self.enabled | {profile})
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +109,14 @@ def matrix(manifests: Iterable[StrategyManifest], platforms: Iterable[PlatformDe
     """Return every profile on every platform, in the order given."""
     platforms = tuple(platforms)
     return [_row(manifest, platform) for manifest in manifests for platform in platforms]
+
+
+def enabled_row(manifest: StrategyManifest, platform: PlatformDescription) -> MatrixRow:
+    """Return the row of a profile on a platform; `Refused` with the reasons if it may not run there."""
+    row = _row(manifest, platform)
+    if not row.enabled:
+        raise Refused(f"STRATEGY_PROFILE {row.profile} cannot run on {platform.name}: {'; '.join(row.reasons)}")
+    return row
 
 
 def _row(manifest: StrategyManifest, platform: PlatformDescription) -> MatrixRow:

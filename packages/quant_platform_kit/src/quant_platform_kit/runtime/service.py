@@ -18,13 +18,13 @@ from quant_platform_kit.adapters.traces import open_tracer
 from quant_platform_kit.domain.balances import BalanceRules
 from quant_platform_kit.domain.boundaries import Boundary
 from quant_platform_kit.domain.cycle import ExecutionPolicy
-from quant_platform_kit.domain.errors import InvalidInput, Refused
+from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.domain.gates import RiskLimits
 from quant_platform_kit.domain.identity import Mode
-from quant_platform_kit.domain.matrix import PlatformDescription, matrix
+from quant_platform_kit.domain.matrix import PlatformDescription, enabled_row
 from quant_platform_kit.domain.runs import RunReport
 from quant_platform_kit.domain.sessions import ExchangeCalendar
-from quant_platform_kit.domain.strategy import Adjustment, BoundStrategy
+from quant_platform_kit.domain.strategy import Adjustment, BoundStrategy, Strategy
 from quant_platform_kit.ports.broker import Broker
 from quant_platform_kit.ports.clock import Clock
 from quant_platform_kit.ports.feature_source import FeatureSource
@@ -168,9 +168,17 @@ class Service:
 
 
 def configured(
-    settings: ServiceSettings, platform: PlatformDescription, accounts: Callable[[], Sequence[Account]]
+    settings: ServiceSettings,
+    platform: PlatformDescription,
+    accounts: Callable[[], Sequence[Account]],
+    own: Strategy | None = None,
 ) -> Service:
     """Return the service that settings describe.
+
+    Parameters
+    ----------
+    own
+        The strategy of ``STRATEGY_PROFILE``, where it is not an installed one.
 
     Raises
     ------
@@ -179,10 +187,8 @@ def configured(
     Refused
         The platform may not run it.
     """
-    bound = _bound(settings)
-    (row,) = matrix([bound.manifest], [platform])
-    if not row.enabled:
-        raise Refused(f"STRATEGY_PROFILE {row.profile} cannot run on {platform.name}: {'; '.join(row.reasons)}")
+    bound = _bound(settings, own)
+    row = enabled_row(bound.manifest, platform)
     needed = bound.manifest.adjustment
     if row.needs_source and not settings.price_history_path:
         raise InvalidInput(
@@ -229,10 +235,10 @@ def _sourced(
     return sourced
 
 
-def _bound(settings: ServiceSettings) -> BoundStrategy:
+def _bound(settings: ServiceSettings, given: Strategy | None) -> BoundStrategy:
     """Return the strategy under these settings."""
     try:
-        strategy = find_strategy(settings.strategy_profile)
+        strategy = given or find_strategy(settings.strategy_profile)
     except InvalidInput as error:
         raise InvalidInput(f"STRATEGY_PROFILE: {error}") from error
     path, own = settings.of_platform("strategy_config_path"), settings.strategy_config

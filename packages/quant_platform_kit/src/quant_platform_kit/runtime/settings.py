@@ -17,6 +17,7 @@ from urllib.parse import unquote, urlsplit
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from quant_platform_kit.adapters.notifier import check_urls
 from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.domain.gates import PRICE_BASIS, PRICE_JUMP, PRICE_JUMP_ALONE
 from quant_platform_kit.domain.identity import Mode
@@ -236,11 +237,7 @@ def _check_addresses(settings: ServiceSettings) -> None:
         if not (_STORES.fullmatch(url.get_secret_value()) and _splits(url.get_secret_value())):
             known = "file:///folder, sqlite:///file, postgresql+psycopg://user@host/database or gs://bucket/prefix"
             raise InvalidInput(f"{name} is not the address of a store; write {known}")
-    for number, url in enumerate(settings.notify_urls.get_secret_value().split(), 1):
-        if "://" not in url:
-            raise InvalidInput(
-                f"NOTIFY_URLS: number {number} is no Apprise URL; write it as mailto://, slack://, json://"
-            )
+    check_urls(settings.notify_urls.get_secret_value())
     if not _KEYS.fullmatch(settings.oidc_certs_url):
         raise InvalidInput(f"OIDC_CERTS_URL is {settings.oidc_certs_url!r}; keys are read from an https:// address")
 

@@ -6,12 +6,15 @@ import json
 import shlex
 from collections.abc import Callable, Iterator
 from importlib import import_module
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NoReturn
 
 import typer
 from quant_platform_kit.cli.output import console
 from quant_platform_kit.domain.errors import Refused
 
-from venue_sandbox.servers.launch import Unhealthy
+from venue_sandbox.cli.watching import one_line
 from venue_sandbox.stands.exchange_stand import ExchangeStand
 from venue_sandbox.stands.registry import STANDS
 
@@ -42,16 +45,18 @@ def _command(name: str, kind: type[ExchangeStand]) -> Command:
 def _run(name: str, kind: type[ExchangeStand], words: list[str]) -> None:
     """Run a venue until Ctrl-C: a line with its ports, then its app's settings as a shell takes them."""
     parser = import_module(f"{kind.module}.__main__").parser()
-    parser.prog = f"quant sandbox up {name}"
+    parser.prog, parser.error = f"quant sandbox up {name}", _misused
     options = parser.parse_args(words)
-    try:
-        with kind.from_command_line(options, words) as stand:
+    with one_line(), TemporaryDirectory() as scratch:
+        with kind.from_command_line(options, words, Path(scratch) / "venue.log") as stand:
             say, venue = console(), stand.server
             say.print(json.dumps({"port": venue.port, "control_port": venue.control_port}), soft_wrap=True)
             for setting, value in stand.settings(options.account[0].account).items():
                 say.print(f"export {setting}={shlex.quote(value)}", soft_wrap=True, highlight=False, markup=False)
-            venue.process.wait()
-    except Unhealthy as error:
-        raise Refused(f"{error}; what it said is above") from None
-    except KeyboardInterrupt:
-        console().print("stopped")
+            status = venue.process.wait()
+        raise Refused(f"the venue ended with status {status}{venue.last_words()}")
+
+
+def _misused(message: str) -> NoReturn:
+    """Tell a mistake in the words as every command does."""
+    raise typer.BadParameter(message)

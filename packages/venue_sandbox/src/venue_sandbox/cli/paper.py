@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterable
-from datetime import date, datetime
-from decimal import Decimal
+from datetime import datetime
 from enum import StrEnum
 from itertools import islice
-from pathlib import Path
 from typing import Annotated
 
 import typer
-from quant_platform_kit.adapters.calendar_tables import load_calendar
-from quant_platform_kit.adapters.price_files import read_prices
-from quant_platform_kit.adapters.strategies import bind, find_strategy
-from quant_platform_kit.cli.options import day, number
+from quant_platform_kit.adapters.notifier import check_urls
+from quant_platform_kit.adapters.platforms import read_platform
+from quant_platform_kit.cli.options import ProfileOption, StrategyOption
 from quant_platform_kit.cli.output import console
-from quant_platform_kit.domain.errors import InvalidInput
-from quant_platform_kit.testing.synthetic import LABEL
+from quant_platform_kit.domain.matrix import enabled_row
+from quant_platform_kit.paper.platform import description
 
-from venue_sandbox.demo.market import due_on, invented, write_prices
+from venue_sandbox.cli import options
+from venue_sandbox.cli.folder import held
+from venue_sandbox.cli.market import market_of
+from venue_sandbox.cli.watching import Watch, one_line, refuse_failed
+from venue_sandbox.demo.market import due_on
 from venue_sandbox.stands.paper import PaperPlatform
 from venue_sandbox.stands.platform import SCHEDULE, TIME_ZONE
 
 __all__ = ["up_paper"]
 
-SESSIONS_SHOWN = 42
+REST_SECONDS = 3600.0
 
 
 class SchedulerClock(StrEnum):
@@ -37,70 +36,56 @@ class SchedulerClock(StrEnum):
 
 
 def up_paper(
-    profile: Annotated[str, typer.Option(help="Profile to run.")] = "dual_momentum",
-    prices: Annotated[Path | None, typer.Option(help="Price file; an invented market without one.")] = None,
-    cash: Annotated[Decimal, typer.Option(parser=number, metavar="NUMBER", help="What the account holds.")] = Decimal(
-        100_000
-    ),
-    folder: Annotated[Path, typer.Option(help="Where it keeps store, reports and log.")] = Path("sandbox-output"),
+    profile: ProfileOption = None,
+    strategy: StrategyOption = None,
+    prices: options.InventedOption = None,
+    cash: options.CashOption = options.CASH,
+    folder: options.FolderOption = options.FOLDER,
+    notify: options.NotifyOption = "",
     scheduler: Annotated[bool, typer.Option("--scheduler", help="Trigger the service on schedule.")] = False,
     clock: Annotated[
         SchedulerClock, typer.Option(help="virtual: one session after the other, at once; real: at its time.")
     ] = SchedulerClock.VIRTUAL,
-    start: Annotated[
-        date | None, typer.Option("--from", parser=day, metavar="YYYY-MM-DD", help="First session to trigger.")
-    ] = None,
+    start: options.FromOption = None,
     every: Annotated[float, typer.Option(min=0, help="Seconds between triggers of the virtual clock.")] = 1.0,
-    sessions: Annotated[int | None, typer.Option(min=1, help="Stop after so many triggers; without it, never.")] = None,
+    sessions: options.SessionsOption = None,
 ) -> None:
     """Start a paper venue and the service that trades on it; stop them with Ctrl-C."""
+    named = options.strategy_named(profile, strategy)
+    name, file = named.manifest.profile, strategy if strategy and ":" in strategy else ""
+    described = read_platform(description())
+    enabled_row(named.manifest, described.with_enabled(name) if file else described)
+    market = market_of(named, prices, start)
+    check_urls(notify)
+    settings = {"NOTIFY_URLS": notify, "PAPER_STRATEGY": file}
+    with one_line(), held(folder):
+        platform = PaperPlatform(folder, market.written(folder), name, cash, settings, clock=clock.value)
+        with platform, Watch(platform) as watch:
+            _introduce(platform)
+            if scheduler and clock is SchedulerClock.VIRTUAL:
+                delivered = list(watch.fire(islice(market.days, sessions), every))
+                if sessions is not None:
+                    refuse_failed(delivered, folder)
+            elif scheduler:
+                platform.schedule()
+                console().print("waiting for the job's time")
+            else:
+                platform.set_clock(due_on(market.days[0]))
+                console().print("trigger it: " + _by_hand(platform, due_on(market.days[0])), soft_wrap=True)
+            if sessions is None:
+                console().print("Ctrl-C stops everything")
+                while True:
+                    watch.rest(REST_SECONDS)
+
+
+def _introduce(platform: PaperPlatform) -> None:
     say = console()
-    if prices is None:
-        say.print(f"[bold yellow]{LABEL}[/bold yellow]")
-        prices = write_prices(invented(bind(find_strategy(profile))), folder / "prices.csv")
-    days = _sessions(prices, start)
-    with PaperPlatform(folder, prices, profile, cash, clock=clock.value) as platform:
-        say.print(f"venue      127.0.0.1:{platform.venue.port}, account {platform.account}")
-        say.print(f"service    http://127.0.0.1:{platform.service.port}/runs, profile {profile}")
-        say.print(f"scheduler  127.0.0.1:{platform.scheduler.port}, job run, {SCHEDULE} {TIME_ZONE}")
-        say.print(f"log        {folder / 'service.log'}", soft_wrap=True)
-        if scheduler and clock is SchedulerClock.VIRTUAL:
-            _trigger_all(platform, islice(days, sessions), every)
-        elif scheduler:
-            platform.schedule()
-            say.print("waiting for the job's time")
-        else:
-            platform.set_clock(due_on(days[0]))
-            say.print("trigger it: " + _by_hand(platform, due_on(days[0])), soft_wrap=True)
-        if sessions is None:
-            say.print("Ctrl-C stops everything")
-            _wait()
-
-
-def _sessions(prices: Path, start: date | None) -> tuple[date, ...]:
-    """Return the sessions to trigger: from ``start``, or the last two months, to the end of the prices."""
-    last = read_prices(prices, ["close"]).days.max().item()
-    days = load_calendar("XNYS").between(start, last) if start and start <= last else ()
-    if start and not days:
-        raise InvalidInput(f"--from {start}: {prices} has prices until {last}")
-    return days or load_calendar("XNYS").between(date(last.year - 1, last.month, 1), last)[-SESSIONS_SHOWN:]
-
-
-def _trigger_all(platform: PaperPlatform, days: Iterable[date], every: float) -> None:
-    for session in days:
-        delivered = platform.fire(due_on(session), retries=3)
-        console().print(f"{session}  {delivered.attempts[-1].said}", soft_wrap=True, markup=False)
-        time.sleep(every)
+    say.print(f"venue      127.0.0.1:{platform.venue.port}, account {platform.account}")
+    say.print(f"service    http://127.0.0.1:{platform.service.port}/runs, profile {platform.profile}")
+    say.print(f"scheduler  127.0.0.1:{platform.scheduler.port}, job run, {SCHEDULE} {TIME_ZONE}")
+    say.print(f"log        {platform.folder / 'service.log'}", soft_wrap=True)
 
 
 def _by_hand(platform: PaperPlatform, due: datetime) -> str:
     header = f"X-CloudScheduler-ScheduleTime: {due:%Y-%m-%dT%H:%M:%SZ}"
     return f"curl -X POST -H '{header}' http://127.0.0.1:{platform.service.port}/run"
-
-
-def _wait() -> None:
-    try:
-        while True:
-            time.sleep(1)
-    except KeyboardInterrupt:
-        console().print("stopped")

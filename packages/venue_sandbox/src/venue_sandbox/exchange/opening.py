@@ -52,13 +52,11 @@ class Plan:
 
 def open_exchange(plan: Plan, clock: VenueClock | None = None) -> Exchange:
     """Open the venue of a folder: everything it acknowledged before is there, working orders included."""
-    journal = Journal(plan.folder)
     calendar = load_calendar(plan.calendar)
+    given = None if plan.prices is None else read_series(plan.prices)  # a file that cannot be read leaves no folder
+    journal = Journal(plan.folder)
     founded = next((event for event in journal.past if isinstance(event, Founded)), Founded(plan.seed))
-    if plan.prices is None:
-        series = synthetic_series(plan.symbols, calendar, founded.seed)
-    else:
-        series = read_series(plan.prices)
+    series = synthetic_series(plan.symbols, calendar, founded.seed) if given is None else given
     listing = Listing(series)
     book = Book(listing)
     for event in journal.past:

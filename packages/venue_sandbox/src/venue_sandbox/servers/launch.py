@@ -124,7 +124,8 @@ class Server:
     def __init__(
         self, module: str, *options: str, env: Mapping[str, str] | None = None, log: Path | None = None
     ) -> None:
-        self.name = module
+        self.name, self._log = module, log
+        self._said = log.stat().st_size if log is not None and log.exists() else 0
         with nullcontext() if log is None else log.open("a") as errors:
             self.process: Process = type(self).spawn(module, ("--stop-at-eof", *options), env, errors)
         try:
@@ -188,8 +189,16 @@ class Server:
             raise Unhealthy(f"{self.name} did not listen within {START_SECONDS:g} s")
         line = self.process.stdout.readline()
         if not line:
-            raise Unhealthy(f"{self.name} ended with status {self.process.wait(STOP_SECONDS)} before it listened")
+            status = self.process.wait(STOP_SECONDS)
+            raise Unhealthy(f"{self.name} ended with status {status} before it listened{self.last_words()}")
         return json.loads(line)
+
+    def last_words(self) -> str:
+        """Return the last line it wrote into a log of its own, behind a colon."""
+        if self._log is None:
+            return ""
+        lines = self._log.read_bytes()[self._said :].decode(errors="replace").splitlines()
+        return f": {lines[-1]}" if lines else ""
 
     def _close(self) -> None:
         for stream in (self.process.stdin, self.process.stdout):

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from quant_platform_kit.ports.versioned_store import VersionedStore
     from quant_platform_kit.runtime.service import Account
 
-__all__ = ["STAND", "IbkrClients", "IbkrPlatform", "IbkrStand"]
+__all__ = ["PLATFORM", "STAND", "IbkrClients", "IbkrPlatform", "IbkrStand"]
 
 SESSIONS = 50
 """How far the client ids of two sessions of an account lie apart."""
@@ -105,3 +105,4 @@ class IbkrPlatform(Platform):
 
 
 STAND = IbkrStand
+PLATFORM = IbkrPlatform

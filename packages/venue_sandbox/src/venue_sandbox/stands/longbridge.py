@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from quant_platform_kit.ports.versioned_store import VersionedStore
     from quant_platform_kit.runtime.service import Account
 
-__all__ = ["STAND", "LongBridgeClients", "LongBridgePlatform", "LongBridgeStand"]
+__all__ = ["PLATFORM", "STAND", "LongBridgeClients", "LongBridgePlatform", "LongBridgeStand"]
 
 DEFAULT_LIBRARY = "longbridge"
 TOKENS = {"B46": "access tokens do not end one another"}
@@ -121,3 +121,4 @@ class LongBridgePlatform(Platform):
 
 
 STAND = LongBridgeStand
+PLATFORM = LongBridgePlatform

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from quant_platform_kit.ports.versioned_store import VersionedStore
     from quant_platform_kit.runtime.service import Account
 
-__all__ = ["STAND", "PaperClients", "PaperControl", "PaperPlatform", "PaperStand"]
+__all__ = ["PLATFORM", "STAND", "PaperClients", "PaperControl", "PaperPlatform", "PaperStand"]
 
 CALENDAR = load_calendar("XNYS")
 HOUR = timedelta(hours=1)
@@ -109,9 +109,15 @@ class PaperStand(Stand):
     adjustment = "total_return"
 
     def __init__(
-        self, folder: Path, words: Sequence[str], prices: Path | None = None, price_field: str = "adj_close"
+        self,
+        folder: Path,
+        words: Sequence[str],
+        log: Path | None = None,
+        *,
+        prices: Path | None = None,
+        price_field: str = "adj_close",
     ) -> None:
-        super().__init__(folder, words)
+        super().__init__(folder, words, log)
         self.prices, self.price_field = prices, price_field
 
     @classmethod
@@ -120,7 +126,7 @@ class PaperStand(Stand):
         words = ["--folder", str(opening.folder / "venue")]
         if opening.prices is not None:
             words += ["--prices", str(opening.prices), "--price-field", price_field]
-        stand = cls(opening.folder, (*words, *opening.options), opening.prices, price_field)
+        stand = cls(opening.folder, (*words, *opening.options), prices=opening.prices, price_field=price_field)
         for account, cash in opening.accounts.items():
             stand.fund(account, cash)
             if opening.clock is not None:
@@ -280,3 +286,4 @@ class PaperPlatform(Platform):
 
 
 STAND = PaperStand
+PLATFORM = PaperPlatform

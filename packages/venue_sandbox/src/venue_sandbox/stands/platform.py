@@ -59,6 +59,16 @@ class Delivered:
     attempts: tuple[Attempt, ...]
 
     @property
+    def status(self) -> int | None:
+        """Status of the last answer; None if there was none."""
+        return self.attempts[-1].status
+
+    @property
+    def said(self) -> str:
+        """What became of it in the end."""
+        return self.attempts[-1].said
+
+    @property
     def run_id(self) -> str:
         """The run that was reported in the end.
 
@@ -91,6 +101,8 @@ class Platform(ABC):
         ``virtual``: the scheduler fires when it is told to; ``real``: at the times of its job.
     opens_at
         What time it is when the venue starts, aware; None for real time.
+    dry_run
+        Whether the service sends no order.
     """
 
     folder: Path
@@ -101,6 +113,7 @@ class Platform(ABC):
     account: str = ACCOUNT
     clock: str = "virtual"
     opens_at: str | None = "2023-06-02T14:00:00+00:00"
+    dry_run: bool = False
 
     kind: ClassVar[type[Stand]]
     """Stand of the broker."""
@@ -165,6 +178,14 @@ class Platform(ABC):
         self.service = self._service()
         self._port = self.service.port
 
+    def restart_service(self) -> None:
+        """Start the service again, whether it has ended or still runs, which is then told to stop first."""
+        if self.service.process.poll() is None:
+            self.service.stop()
+        else:
+            self.service.kill()  # it has ended; its pipes are closed
+        self.start_service()
+
     def fire(self, due: datetime, *, retries: int = 0) -> Delivered:
         """Let the scheduler fire the job for a schedule time, and wait for the end of its attempts."""
         self.set_clock(due + LATENCY)
@@ -191,9 +212,15 @@ class Platform(ABC):
             "CLOUD_RUN_SERVICE": f"{self.name}-service",
             "STORE_URL": self.store_url,
             "REPORT_STORE_URL": self.report_store_url,
-            **self.stand.settings(self.account),
+            **self._account_settings(),
             **self.settings,
         }
+
+    def _account_settings(self) -> Mapping[str, str]:
+        """Return what leads the service to its account, with the first switch of live trading."""
+        switch = str(self.dry_run).lower()
+        found = self.stand.settings(self.account)
+        return {name: switch if name.endswith("_DRY_RUN_ONLY") else value for name, value in found.items()}
 
     def _service(self) -> Server:
         settings = {**self.environment(), "PORT": str(self._port)}

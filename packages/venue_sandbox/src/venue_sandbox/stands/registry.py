@@ -1,4 +1,4 @@
-"""The stands there are: one in every module of this folder that has a ``STAND``."""
+"""The stands there are: one in every module of this folder that has a ``STAND``, with its ``PLATFORM`` beside it."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from pkgutil import iter_modules
 from types import ModuleType
 
 from venue_sandbox import stands
+from venue_sandbox.stands.platform import Platform
 from venue_sandbox.stands.stand import Stand
 
-__all__ = ["STANDS"]
+__all__ = ["PLATFORMS", "STANDS"]
 
 
 @cache
-def _found() -> Mapping[str, type[Stand]]:
+def _found() -> Mapping[str, ModuleType]:
     modules = (_loaded(f"{stands.__name__}.{module.name}") for module in iter_modules(stands.__path__))
-    kinds: list[type[Stand]] = [module.STAND for module in modules if module and hasattr(module, "STAND")]
-    return {kind.name: kind for kind in kinds}
+    return {module.STAND.name: module for module in modules if module and hasattr(module, "STAND")}
 
 
 def _loaded(name: str) -> ModuleType | None:
@@ -31,5 +31,7 @@ def _loaded(name: str) -> ModuleType | None:
         raise
 
 
-STANDS: Mapping[str, type[Stand]] = _found()
+STANDS: Mapping[str, type[Stand]] = {name: module.STAND for name, module in _found().items()}
 """By the name of the platform."""
+PLATFORMS: Mapping[str, type[Platform]] = {name: module.PLATFORM for name, module in _found().items()}
+"""Venue, service and scheduler together, by the same name."""

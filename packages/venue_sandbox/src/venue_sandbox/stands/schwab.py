@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from quant_platform_kit.ports.versioned_store import VersionedStore
     from quant_platform_kit.runtime.service import Account
 
-__all__ = ["KEY", "SECRET", "STAND", "SchwabClients", "SchwabPlatform", "SchwabStand"]
+__all__ = ["KEY", "PLATFORM", "SECRET", "STAND", "SchwabClients", "SchwabPlatform", "SchwabStand"]
 
 KEY, SECRET = "sandbox-key", "sandbox-secret"
 TOKEN = "token.json"
@@ -79,8 +79,10 @@ class SchwabStand(ExchangeStand):
     adjustment = "split"
     lost_order = "drop_before"
 
-    def __init__(self, folder: Path, words: Sequence[str], key: str = KEY, secret: str = SECRET) -> None:
-        super().__init__(folder, words)
+    def __init__(
+        self, folder: Path, words: Sequence[str], log: Path | None = None, *, key: str = KEY, secret: str = SECRET
+    ) -> None:
+        super().__init__(folder, words, log)
         self._key, self._secret = key, secret
 
     @classmethod
@@ -91,9 +93,9 @@ class SchwabStand(ExchangeStand):
         return stand
 
     @classmethod
-    def from_command_line(cls, options: Namespace, words: Sequence[str]) -> Self:
+    def from_command_line(cls, options: Namespace, words: Sequence[str], log: Path | None = None) -> Self:
         """Start the venue with the application of the command line, and log in at it."""
-        stand = cls(options.folder, words, options.key, options.secret)
+        stand = cls(options.folder, words, log, key=options.key, secret=options.secret)
         stand.log_in()
         return stand
 
@@ -146,3 +148,4 @@ class SchwabPlatform(Platform):
 
 
 STAND = SchwabStand
+PLATFORM = SchwabPlatform

@@ -126,6 +126,8 @@ class Stand(ABC):
         Where a login is kept.
     words
         The command line of the venue.
+    log
+        File that the venue's standard error is appended to; this process's own if not given.
     """
 
     name: ClassVar[str]
@@ -145,9 +147,9 @@ class Stand(ABC):
     adjustment: ClassVar[str]
     """What the history of its clients is adjusted for: ``split`` or ``total_return``."""
 
-    def __init__(self, folder: Path, words: Sequence[str]) -> None:
-        self.folder, self.words = folder, tuple(words)
-        self.server = Server(self.module, *self.words)
+    def __init__(self, folder: Path, words: Sequence[str], log: Path | None = None) -> None:
+        self.folder, self.words, self.log = folder, tuple(words), log
+        self.server = Server(self.module, *self.words, log=log)
 
     def __enter__(self) -> Self:
         return self
@@ -169,15 +171,15 @@ class Stand(ABC):
         """Start the venue, fund its accounts, and log in where that is done for all of them."""
 
     @classmethod
-    def from_command_line(cls, options: Namespace, words: Sequence[str]) -> Self:
+    def from_command_line(cls, options: Namespace, words: Sequence[str], log: Path | None = None) -> Self:
         """Start the venue of a command line, given as it was read and word for word."""
-        return cls(options.folder, words)
+        return cls(options.folder, words, log)
 
     def restart(self) -> None:
         """End the venue as a crash would, and start it again with all it has kept, on the same port."""
         port = self.server.port
         self.server.kill()
-        self.server = Server(self.module, *self.words, "--port", str(port))
+        self.server = Server(self.module, *self.words, "--port", str(port), log=self.log)
 
     @abstractmethod
     def settings(self, account: str) -> dict[str, str]:
