@@ -46,6 +46,7 @@ NOT_RUN: Mapping[tuple[str, ...], str] = {
     ("quant", "rerun"): "needs a run that stopped",
     ("quant", "resolve"): "needs an order whose fate nobody knows",
     ("quant", "sandbox"): "serves until it is told to stop",
+    ("quant", "shortfall"): "needs sessions of live runs",
     ("quant", "status", "--store", "file://$PWD/rehearsal/store"): "is run by the test of rehearsals",
     ("release",): "needs an origin and an account",
     ("snapshots", "publish"): "needs snapshots of months",

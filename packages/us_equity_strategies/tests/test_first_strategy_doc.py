@@ -31,8 +31,7 @@ def blocks(page: str, language: str) -> list[str]:
 @pytest.fixture(scope="module")
 def strategy(page: str) -> str:
     """Return the strategy as the page prints it."""
-    (code,) = blocks(page, "python")
-    return code
+    return blocks(page, "python")[0]
 
 
 @pytest.fixture(scope="module")

@@ -925,7 +925,9 @@ def test_the_check_tells_doubts_and_remarks(quant: Quant, market: Path, tmp_path
     series = {row["symbol"]: row for row in answer.document["series"]}
     assert [(d["symbol"], d["day"], d["kind"]) for d in series["SPY"]["doubts"]] == [("SPY", "2022-05-04", "jump")]
     assert series["AGG"]["doubts"] == []
-    assert series["AGG"]["remarks"] == ["AGG: adj_close equals close throughout: no dividends in it"]
+    (remark,) = series["AGG"]["remarks"]
+    assert (remark["kind"], remark["symbol"]) == ("no dividends", "AGG")
+    assert remark["text"] == "AGG: adj_close equals close throughout: no dividends in it"
     shown = quant("prices", "check", tmp_path / "split.csv").out
     assert "doubt    SPY closes at" in shown
     assert "remark   AGG: adj_close equals close" in shown

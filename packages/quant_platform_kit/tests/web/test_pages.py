@@ -590,7 +590,8 @@ def test_the_list_begins_with_what_is_open(pages: dict[str, Page]) -> None:
     assert "Global ETF rotation, account PAPER-7F3C21D0" in page.text
     assert "Not claimed yet, account PAPER-7F3C21D0, held by paper-etf-rotation-1-140231-7" in page.text
     links = [attrs["href"] for tag, attrs in page.tags if tag == "a"]
-    assert links == [f"/runs/{OPEN.run_id}"] * 2 + [f"/runs/{report.run_id}" for report in REPORTS.values()]
+    runs = [f"/runs/{OPEN.run_id}"] * 2 + [f"/runs/{report.run_id}" for report in REPORTS.values()]
+    assert links == ["/account", *runs]
 
 
 def test_the_list_has_a_line_for_each_run(pages: dict[str, Page]) -> None:
