@@ -54,6 +54,10 @@ WATCHDOG: Mapping[Watchdog, Meaning] = {
         "The feature snapshot of a session is late, or does not hold what it has to.",
         "See [Feature snapshots](runbooks/snapshots.md); runs of profiles that need it are blocked until then.",
     ),
+    Watchdog.SHORTFALL: (
+        "An account makes less than its back-test, beyond what `--most-shortfall` allows, or cannot be compared.",
+        "`quant shortfall` shows which part it is; see [Live against back-test](reference/shortfall.md).",
+    ),
 }
 
 RUNS: Mapping[Outcome, Meaning] = {
