@@ -56,11 +56,16 @@ def test_every_quote_is_one_demand_one_command_and_one_answer(shown: dict[str, d
 def test_both_kinds_show_the_same_counts_of_topics_and_of_outcomes(shown: dict[str, dict[str, Any]]) -> None:
     mock, real = shown["mock"], shown["real"]
     assert (mock["kafka"], real["kafka"]) == ("mock", "real")
-    assert mock["outcomes"] == real["outcomes"]
+    assert _ends(mock) == _ends(real)
     counts = [
         {name: count for name, count in each["topics"].items() if name not in TOLD_BY_TIME} for each in (mock, real)
     ]
     assert counts[0] == counts[1]
+
+
+def _ends(shown: dict[str, Any]) -> dict[str, int]:
+    """Return how many came to which end: on the way, an answer that a busy venue gives late is UNKNOWN for a while."""
+    return {name: count for name, count in shown["outcomes"].items() if name not in ("ACKNOWLEDGED", "UNKNOWN")}
 
 
 def test_what_was_settled_and_what_nobody_took_is_told(shown: dict[str, dict[str, Any]]) -> None:

@@ -51,6 +51,7 @@ def test_every_answer_is_one_that_the_description_names_and_none_is_a_defect(pla
     ]
     described = operations(address)
     assert sorted(described) == [
+        "GET /account",
         "GET /health",
         "GET /ready",
         "GET /runs",
