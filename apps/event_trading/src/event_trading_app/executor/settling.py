@@ -14,7 +14,7 @@ from quant_platform_kit.domain.errors import LeaseLost
 
 from event_trading_app.errors import VenueDown
 from event_trading_app.executor.ledger import Trade
-from event_trading_app.executor.machine import Move, after_look, next_move
+from event_trading_app.executor.machine import DOUBT, Move, after_look, next_move
 from event_trading_app.executor.parts import Parts, Point
 from event_trading_app.executor.telling import result_of
 from event_trading_app.payloads import TradeState
@@ -49,9 +49,7 @@ class Settler:
         """
         move = self._move(trade)
         if move is Move.DOUBT:
-            trade = await self._step(
-                trade, TradeState.UNKNOWN, epoch, "it may have been sent, and no answer is recorded"
-            )
+            trade = await self._step(trade, TradeState.UNKNOWN, epoch, DOUBT)
         elif move is Move.LOOK or (hinted and not trade.standing.state.terminal):
             trade = await self._looked(trade, epoch)
         if trade.standing.state.terminal:
