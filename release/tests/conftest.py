@@ -29,12 +29,7 @@ def baseline(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def rehearsal(baseline: Path, monkeypatch: pytest.MonkeyPatch) -> Rehearsal:
-    shutil.rmtree(baseline)
-    shutil.copytree(baseline.with_name("pristine"), baseline)
-    made = rehearsal_in(baseline)
-    monkeypatch.setenv("PATH", f"{made.tools}{os.pathsep}{os.environ['PATH']}")
-    monkeypatch.delenv("STORE_URL", raising=False)
-    return made
+    return _begun_anew(baseline, monkeypatch)
 
 
 @pytest.fixture(scope="session")
@@ -50,12 +45,17 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def rolled(built: Path, monkeypatch: pytest.MonkeyPatch) -> Rolled:
-    shutil.rmtree(built)
-    shutil.copytree(built.with_name("pristine"), built)
-    made = rehearsal_in(built)
+    return rolled_in(_begun_anew(built, monkeypatch))
+
+
+def _begun_anew(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Rehearsal:
+    """Return the rehearsal of a folder as its pristine copy has it, with its programs on the path."""
+    shutil.rmtree(folder)
+    shutil.copytree(folder.with_name("pristine"), folder)
+    made = rehearsal_in(folder)
     monkeypatch.setenv("PATH", f"{made.tools}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.delenv("STORE_URL", raising=False)
-    return rolled_in(made)
+    return made
 
 
 @pytest.fixture
