@@ -8,8 +8,8 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
     **{
         name: (name,)
         for name in (
-            "backtest_vs_bt",
             "backtest_growth",
+            "backtest_process",
             "import_cost",
             "store_cost",
             "web_start",
@@ -25,6 +25,7 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
             "prices",
         )
     },
+    **{f"backtest_vs_{peer}": ("backtest_peers", peer) for peer in ("bt", "vectorbt")},
     **{f"release_{what}": ("release_services", what) for what in ("own_time", "hold", "status_services")},
     **{f"snapshots_build_{what}": ("snapshots_build", what) for what in ("one", "many", "memory", "growth", "workers")},
     **{

@@ -193,10 +193,39 @@ def test_a_name_like_no_setting_in_the_family_of_the_service_is_refused_too(
     assert said.endswith("Remove or correct it")
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["PATH", "HOSTNAME", "PORTS", "LANG", "K_SERVICE", "K_CONFIGURATION", "GOOGLE_CLOUD_PROJECT", "LOGNAME", "IMAGES"],
+OF_CLOUD_RUN = ("K_SERVICE", "K_CONFIGURATION", "K_REVISION", "GOOGLE_CLOUD_PROJECT")
+OF_SYSTEMD = (
+    "CACHE_DIRECTORY",
+    "CONFIGURATION_DIRECTORY",
+    "CREDENTIALS_DIRECTORY",
+    "EXIT_STATUS",
+    "FDSTORE",
+    "INVOCATION_ID",
+    "JOURNAL_STREAM",
+    "LISTEN_FDNAMES",
+    "LISTEN_FDS",
+    "LISTEN_PID",
+    "LOGS_DIRECTORY",
+    "MAINPID",
+    "MANAGERPID",
+    "MEMORY_PRESSURE_WATCH",
+    "MEMORY_PRESSURE_WRITE",
+    "NOTIFY_SOCKET",
+    "REMOTE_ADDR",
+    "REMOTE_PORT",
+    "RUNTIME_DIRECTORY",
+    "SERVICE_RESULT",
+    "STATE_DIRECTORY",
+    "SYSTEMD_EXEC_PID",
+    "TRIGGER_PATH",
+    "TRIGGER_UNIT",
+    "WATCHDOG_PID",
+    "WATCHDOG_USEC",
 )
+"""All that systemd.exec(5) says a service may be given."""
+
+
+@pytest.mark.parametrize("name", ["PATH", "HOSTNAME", "PORTS", "LANG", "LOGNAME", "IMAGES", *OF_CLOUD_RUN, *OF_SYSTEMD])
 def test_what_others_put_into_the_environment_is_left_alone(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv(name, "something")
     assert read_settings(BrokerSettings).acme_account == "A1"

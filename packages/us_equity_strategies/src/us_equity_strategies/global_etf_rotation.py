@@ -52,7 +52,7 @@ class GlobalEtfRotation:
             return self.manifest.blocked(ctx, f"short history: {len(history)} sessions; needs 200 and 12 month ends")
         if history.last_session != ctx.as_of:
             return self.manifest.blocked(ctx, f"prices end on {history.last_session}")
-        if not (momentum[history.columns(CANARIES)] >= 0).any():
+        if not any(momentum[history.column(canary)] >= 0 for canary in CANARIES):
             return self.manifest.rebalance(ctx, {SAFE: 1.0}, "emergency: every canary's 13612W is negative or unknown")
         if not ctx.session.ends_quarter:
             return self.manifest.hold(ctx, "not the last session of a quarter")

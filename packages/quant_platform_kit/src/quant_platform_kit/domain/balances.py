@@ -11,8 +11,8 @@ from quant_platform_kit.domain.reconciliation import Discrepancy, Finding
 __all__ = ["BalanceRules", "apart", "balance_objections", "unproven_balance"]
 
 ZERO = Decimal(0)
-CENT = Decimal("0.01")
-"""Less is owed by rounding only."""
+OWED = Decimal("-0.01")
+"""Cash that is less is owed; a cent is rounding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +50,15 @@ def apart(account: AccountState, rules: BalanceRules) -> str | None:
     told = account.balance
     if told is None or told.cash is None or told.total is None:
         return None
-    allowed = max(rules.tolerance_share * abs(told.total), rules.tolerance)
     if told.positions is not None:
         worth, off = f"{told.positions:.2f}", abs(told.cash + told.positions - told.total)
     elif any(units < 0 for units in account.quantities.values()):
         return None
     else:
         worth, off = "at least 0", told.cash - told.total
-    if off <= allowed:
+    if off <= rules.tolerance or off <= rules.tolerance_share * abs(told.total):
         return None
+    allowed = max(rules.tolerance_share * abs(told.total), rules.tolerance)
     return (
         f"cash {told.cash:.2f} {told.currency} and positions worth {worth} {told.currency} are not the broker's total "
         f"of {told.total:.2f} {told.currency}: they are apart by {off:.2f}, and {allowed:.2f} is allowed"
@@ -70,7 +70,7 @@ def balance_objections(account: AccountState, rules: BalanceRules) -> list[str]:
     found: list[str] = []
     if figures := apart(account, rules):
         found.append(f"account {account.account_id}: {figures}; compare them with the broker's own pages")
-    owed = {currency: amount for currency, amount in account.cash_by_currency.items() if amount < -CENT}
+    owed = {currency: amount for currency, amount in account.cash_by_currency.items() if amount < OWED}
     if owed and account.account_id not in rules.debit_accounts:
         debits = ", ".join(f"{-amount:.2f} {currency}" for currency, amount in sorted(owed.items()))
         found.append(

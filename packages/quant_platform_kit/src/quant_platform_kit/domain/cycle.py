@@ -85,7 +85,7 @@ class Observation:
     @property
     def snapshot(self) -> FeatureSnapshot | None:
         """The feature snapshot of the session decided on; None where there is none."""
-        return self.reading.snapshot
+        return self.reading.snapshot if self.features else None
 
     def managed(self, manifest: StrategyManifest) -> frozenset[str]:
         """Return the symbols that the decision is about."""
@@ -113,15 +113,14 @@ class Sized:
 def decide(strategy: BoundStrategy, seen: Observation, policy: ExecutionPolicy) -> Decided:
     """Value the account and let the strategy decide; BLOCKED where prices or figures are doubted, or nothing valued."""
     manifest = strategy.manifest
-    unread = seen.reading.refused or _clash(manifest, seen) if manifest.features else ""
-    if refused := (*filter(None, [unread]), *seen.doubts, *balance_objections(seen.account, policy.balances)):
+    if refused := (*_unread(manifest, seen), *seen.doubts, *balance_objections(seen.account, policy.balances)):
         return _blocked(strategy, seen, refused)
     managed = seen.managed(manifest)
     try:
         portfolio = value_portfolio(
             seen.account,
             seen.quotes,
-            managed | seen.handed_over,
+            managed | seen.handed_over if seen.handed_over else managed,
             as_of=seen.as_of,
             currency=policy.currency,
             allocation_fraction=policy.allocation_fraction,
@@ -132,11 +131,15 @@ def decide(strategy: BoundStrategy, seen: Observation, policy: ExecutionPolicy) 
     return Decided(decision, strategy.digest(decision), portfolio)
 
 
-def _clash(manifest: StrategyManifest, seen: Observation) -> str:
-    """Say which symbols are stocks of the snapshot and the profile's own: their target would be two things at once."""
+def _unread(manifest: StrategyManifest, seen: Observation) -> tuple[str, ...]:
+    """Say why the snapshot cannot be decided on: a symbol that is its stock and the profile's own has two targets."""
+    if not manifest.features:
+        return ()
+    if seen.reading.refused:
+        return (seen.reading.refused,)
     clash = sorted(manifest.managed_set & seen.snapshot.stocks) if seen.snapshot else []
     own = f"{', '.join(clash)}: a stock of the snapshot, and managed by {manifest.profile} itself"
-    return f"{own}; take it out of the sectors file, and build and publish it again" if clash else ""
+    return (f"{own}; take it out of the sectors file, and build and publish it again",) if clash else ()
 
 
 def _blocked(strategy: BoundStrategy, seen: Observation, reasons: tuple[str, ...]) -> Decided:

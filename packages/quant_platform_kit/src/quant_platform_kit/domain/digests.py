@@ -42,7 +42,7 @@ def _rule(kind: type) -> Callable[[Any], Any]:
             return rule
     if is_dataclass(kind):
         names = tuple(field.name for field in fields(kind))
-        return lambda value: {name: plain(getattr(value, name)) for name in names}
+        return lambda value: _object({name: getattr(value, name) for name in names})
     raise TypeError(f"{kind} has no canonical form")
 
 
@@ -56,7 +56,10 @@ def _digits(value: Decimal) -> str:
 
 
 def _object(value: Mapping[object, object]) -> dict[str, Any]:
-    return {key if type(key) is str else str(plain(key)): plain(item) for key, item in value.items()}
+    return {
+        key if type(key) is str else str(plain(key)): item if type(item) in _AS_IS else plain(item)
+        for key, item in value.items()
+    }
 
 
 def _list(value: Iterable[object]) -> list[Any]:

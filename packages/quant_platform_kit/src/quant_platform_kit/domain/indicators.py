@@ -1,7 +1,8 @@
 """Indicators over a price history: the same few rows give the same bits live and in a back-test.
 
 Every function reads only the last rows it needs, reduces down axis 0 of C-ordered arrays, and lets a missing bar
-(NaN) make the result NaN. Nothing is cached and nothing is filled.
+(NaN) make the result NaN. Nothing is filled. Where a value is made of single prices, and of no sum of many, those of
+all sessions are made at once: the bits are the same.
 """
 
 from __future__ import annotations
@@ -10,8 +11,10 @@ import math
 import re
 from collections.abc import Sequence
 
+import numpy as np
+
 from quant_platform_kit.domain.errors import InvalidInput
-from quant_platform_kit.domain.prices import FloatArray, PriceHistory
+from quant_platform_kit.domain.prices import FloatArray, PriceHistory, PriceTable
 
 __all__ = ["highest", "indicator", "momentum_13612w", "month_closes", "realised_volatility", "sma", "total_return"]
 
@@ -47,11 +50,20 @@ def total_return(history: PriceHistory, months: int) -> FloatArray | None:
 
 def momentum_13612w(history: PriceHistory) -> FloatArray | None:
     """Return Keller and Keuning's 13612W, (12 r1 + 4 r3 + 2 r6 + r12) / 19, shape (n_symbols,); None if too short."""
-    closes = month_closes(history, 12)
-    if closes is None:
-        return None
-    r1, r3, r6, r12 = closes[12] / closes.take([11, 9, 6, 0], axis=0) - 1
-    return (12 * r1 + 4 * r3 + 2 * r6 + r12) / 19
+    return history.newest_of(_momentum_13612w) if len(history.month_ends(12)) == 12 else None
+
+
+def _momentum_13612w(table: PriceTable) -> FloatArray:
+    """Return 13612W of every session, NaN where fewer than 12 months were complete."""
+    close, ends = table.fields["close"], np.array(table.month_ends, dtype=np.intp)
+    before = np.searchsorted(ends, np.arange(len(close)))
+    rows = np.flatnonzero(before >= 12)
+    score = np.zeros((len(rows), close.shape[1]))
+    for weight, months in ((12, 1), (4, 3), (2, 6), (1, 12)):
+        score += weight * (close[rows] / close[ends[before[rows] - months]] - 1)
+    grid = np.full(close.shape, np.nan)
+    grid[rows] = score / 19
+    return grid
 
 
 def sma(history: PriceHistory, sessions: int) -> FloatArray | None:

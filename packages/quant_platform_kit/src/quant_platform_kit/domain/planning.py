@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Decimal
 from enum import Enum
+from functools import cache
 
 from quant_platform_kit.domain.identity import RunKey, client_order_id
 from quant_platform_kit.domain.orders import Order, Side
@@ -163,8 +164,14 @@ def plan_orders(
     moves = [_settle(wish, targets, rules) for wish in wishes]
     moves = _cut_to_cash(moves, portfolio.may_spend - rules.cash_buffer * max(targets.base, ZERO), rules)
     lines = [_line(key, move, values[move.symbol]) for move in moves]
-    lines += [PlanLine(symbol, ZERO, ZERO, None, None, ZERO, Residual.NONE) for symbol in idle]
+    lines += map(_idle, idle)
     return OrderPlan(tuple(sorted(lines, key=lambda line: line.symbol)))
+
+
+@cache
+def _idle(symbol: str) -> PlanLine:
+    """Return the line of a symbol that is neither held nor wanted: most are, and all of their lines are equal."""
+    return PlanLine(symbol, ZERO, ZERO, None, None, ZERO, Residual.NONE)
 
 
 def _wish(symbol: str, current: Decimal, value: Decimal, price: Decimal) -> _Move:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from functools import lru_cache
 
 from quant_platform_kit.domain.errors import InvalidInput
 
@@ -64,6 +65,7 @@ def told_close(told: object) -> Decimal | None:
     return quote_price(price) if math.isfinite(price) and quotable(price) else None
 
 
+@lru_cache(maxsize=512)
 def quote_price(price: float) -> Decimal:
     """Return a float price as the Decimal of 6 decimals that quotes carry."""
     return Decimal(f"{price:.6f}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 
 import numpy as np
@@ -46,7 +46,7 @@ class PriceTable:
         Dates out of order, a grid of another shape, a price that is zero, negative or infinite, a negative volume.
     """
 
-    __slots__ = ("column", "dates", "fields", "month_ends", "sessions", "symbols")
+    __slots__ = ("_made", "column", "dates", "fields", "month_ends", "sessions", "symbols")
 
     def __init__(
         self,
@@ -81,6 +81,14 @@ class PriceTable:
         sessions = slice(start, stop)
         return self._part(sessions, self.symbols, {name: grid[sessions].copy() for name, grid in self.fields.items()})
 
+    def made(self, rule: Callable[[PriceTable], FloatArray]) -> FloatArray:
+        """Return what a pure rule makes of this table, read-only; it is made once."""
+        grid = self._made.get(rule)
+        if grid is None:
+            grid = self._made[rule] = rule(self)
+            grid.setflags(write=False)
+        return grid
+
     def _part(self, sessions: slice, symbols: Sequence[str], fields: Mapping[str, FloatArray]) -> PriceTable:
         """Return prices of this table as one of their own: they were validated when this one was made."""
         part = object.__new__(PriceTable)
@@ -93,6 +101,7 @@ class PriceTable:
     def _index(self, dates: NDArray[np.datetime64], symbols: Sequence[str]) -> None:
         """Keep the axes, and what is looked up by them."""
         self.dates: NDArray[np.datetime64] = dates
+        self._made: dict[Callable[[PriceTable], FloatArray], FloatArray] = {}
         months = dates.astype("datetime64[M]")
         self.month_ends: list[int] = (months[1:] != months[:-1]).nonzero()[0].tolist()
         self.sessions: tuple[date, ...] = tuple(dates.tolist())
@@ -176,6 +185,16 @@ class PriceHistory:
         """Return another grid of the table, as `close`; None where it has none of that name."""
         grid = self._table.fields.get(name)
         return None if grid is None else grid[: self.stop]
+
+    def newest_of(self, rule: Callable[[PriceTable], FloatArray]) -> FloatArray:
+        """Return the newest session's row of a grid that a rule makes of the whole table, shape (n_symbols,).
+
+        Parameters
+        ----------
+        rule
+            Pure; each row of its grid depends on the prices of its own session and of those before it only.
+        """
+        return self._table.made(rule)[self.stop - 1]
 
     def newest_bar(self, symbol: str) -> tuple[date, float] | None:
         """Return the session and the close of a symbol's newest bar, in the units of quotes; None without a bar."""

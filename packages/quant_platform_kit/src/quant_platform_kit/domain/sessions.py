@@ -118,6 +118,7 @@ class ExchangeCalendar:
         self.table = table
         self.name = table.name
         self._hours: dict[date, SessionHours] = {}
+        self._found: dict[date, Session] = {}
         try:
             self.timezone = ZoneInfo(table.timezone)
         except ZoneInfoNotFoundError:
@@ -157,6 +158,12 @@ class ExchangeCalendar:
         UnknownSession
             ``day`` is no session, or it or a neighbour lies outside the table.
         """
+        found = self._found.get(day)
+        if found is None:
+            found = self._found[day] = self._session(day)
+        return found
+
+    def _session(self, day: date) -> Session:
         if not self.is_session(day):
             raise UnknownSession(
                 f"{day} is not a session of {self.name}; the sessions around it are "

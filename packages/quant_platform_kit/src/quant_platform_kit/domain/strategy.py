@@ -260,6 +260,11 @@ class StrategyManifest:
         return frozenset(self.managed)
 
     @cached_property
+    def _zeros(self) -> Mapping[str, Decimal]:
+        """A target of zero for each managed symbol, ascending."""
+        return dict.fromkeys(sorted(self.managed), ZERO)
+
+    @cached_property
     def history_symbols(self) -> tuple[str, ...]:
         """Symbols whose history the declared inputs need, ascending."""
         wanted: set[str] = set(self.indicators)
@@ -333,14 +338,16 @@ class StrategyManifest:
 
     def checked(self, targets: Mapping[str, float | Decimal], managed: Collection[str]) -> dict[str, Decimal]:
         """Return complete targets at the mode's precision: see `rebalance` for what is refused."""
-        complete = dict.fromkeys(sorted(managed), ZERO)
+        complete = dict(self._zeros) if managed is self.managed_set else dict.fromkeys(sorted(managed), ZERO)
         for symbol, target in targets.items():
             if symbol not in complete:
                 raise InvalidInput(f"{self.profile}: target for {symbol}, which is not managed: {', '.join(complete)}")
+            if not target:
+                continue
             if not math.isfinite(target) or target < 0:
                 raise InvalidInput(f"{self.profile}: target {target} for {symbol}; a target is finite and not negative")
             number = target if isinstance(target, Decimal) else Decimal(repr(float(target)))
-            complete[symbol] = number.quantize(self.target_mode.step, ROUND_HALF_EVEN) if number else ZERO
+            complete[symbol] = number.quantize(self.target_mode.step, ROUND_HALF_EVEN)
         total = sum(complete.values(), ZERO)
         if self.target_mode is TargetMode.WEIGHT and total > 1 + len(complete) * self.target_mode.step:
             raise InvalidInput(f"{self.profile}: weights sum to {total}; the bound is 1")
@@ -360,6 +367,12 @@ class Strategy(Protocol):
         ...
 
 
+def _around(decision: bytes, day: bytes) -> tuple[bytes, bytes]:
+    """Return what stands before and after the day in a decision's canonical JSON: only its action comes before."""
+    before, after = decision.split(b'"as_of":"' + day, 1)
+    return before + b'"as_of":"', after
+
+
 class BoundStrategy:
     """A strategy with its validated configuration: what is run.
 
@@ -373,7 +386,7 @@ class BoundStrategy:
         SHA-256 of the file the configuration is from; without one, of the values in canonical JSON.
     """
 
-    __slots__ = ("config", "config_digest", "config_values", "manifest", "strategy")
+    __slots__ = ("_last", "config", "config_digest", "config_values", "manifest", "strategy")
 
     def __init__(
         self, strategy: Strategy, config: object, config_values: Mapping[str, object], config_digest: str = ""
@@ -383,6 +396,7 @@ class BoundStrategy:
         self.config = config
         self.config_values: Mapping[str, object] = plain(dict(config_values))
         self.config_digest = config_digest or sha256(canonical_json(self.config_values))
+        self._last: tuple[object, tuple[bytes, bytes]] = (None, (b"", b""))
 
     def decide(self, ctx: StrategyContext) -> StrategyDecision:
         """Evaluate, and hold the answer to the contract.
@@ -423,5 +437,13 @@ class BoundStrategy:
             raise InvalidInput(f"{profile}: targets finer than {intent.target_mode.step}; use the manifest")
 
     def digest(self, decision: StrategyDecision) -> str:
-        """Return the decision's digest under this configuration."""
-        return decision.digest(self.config_values)
+        """Return the decision's digest under this configuration.
+
+        Most decisions differ from the one before in their day only: what stands around it is kept.
+        """
+        said, day = (decision.profile, decision.action, decision.intent), decision.as_of.isoformat().encode()
+        before, around = self._last
+        if said != before:
+            around = _around(canonical_json(decision.document(self.config_values)), day)
+            self._last = said, around
+        return sha256(day.join(around))

@@ -183,6 +183,8 @@ _OWN = (
     "TRACES_",
 )
 """What the names of settings begin with that no other program uses: an unknown one of these is a mistake."""
+_OF_SYSTEMD = frozenset({"NOTIFY_SOCKET"})
+"""What systemd gives its services, though it begins like a setting of ours."""
 CLOSE, LONG = 0.85, 7
 """Other names are mistakes if they are so close to that of a setting, and so long."""
 
@@ -253,7 +255,7 @@ def _refuse_unknown(kind: type[ServiceSettings]) -> None:
     known = {name.upper() for name in kind.model_fields}
     prefixes = (*_OWN, kind.platform_prefix) if kind.platform_prefix else _OWN
     for name in sorted(os.environ):  # noqa: TID251 - this is where it is read
-        if name.upper() in known:
+        if name.upper() in known or name in _OF_SYSTEMD:
             continue
         near = get_close_matches(name, known, 1, CLOSE)
         if name.startswith(prefixes) or (near and len(name) >= LONG):

@@ -28,7 +28,7 @@ from quant_platform_kit.domain.performance import (
     summarise,
 )
 from quant_platform_kit.domain.planning import IDEAL, OrderPlan, cut_buys
-from quant_platform_kit.domain.portfolio import PortfolioSnapshot, Quote, quotable, quote_price
+from quant_platform_kit.domain.portfolio import AccountState, PortfolioSnapshot, Quote, quotable, quote_price
 from quant_platform_kit.domain.prices import PriceHistory, PriceTable
 from quant_platform_kit.domain.sessions import ExchangeCalendar, Session
 from quant_platform_kit.domain.strategy import Action, AllocationIntent, BoundStrategy
@@ -183,6 +183,8 @@ class _Simulation:
         self.doubting = self._doubting()
         self.first_row = prices.sessions.index(sessions[0])
         self.book = PaperBook(ACCOUNT, settings.policy.currency, settings.cash, dict(settings.holdings))
+        self.account: AccountState | None = None
+        self.booked: tuple[Decimal, dict[str, Decimal], dict[str, Decimal]] | None = None
         self.deviations = settings.deviations
         self.rules = self.deviations.sized(settings.policy.rules)
         stocks = (reading.snapshot.stocks for reading in features if reading.snapshot)
@@ -194,6 +196,7 @@ class _Simulation:
         self.cash: list[float] = []
         self._close_day(self.first_row)
         self.last_bar = _last_bars(prices)
+        self.none_ends_before = int(self.last_bar.min())
         self.ended: list[EndedHolding] = []
         self.doubts: tuple[str, ...] = ()
         self.pending: _Pending | None = None
@@ -239,7 +242,7 @@ class _Simulation:
         seen = Observation(
             session,
             self.history,
-            self.book.state(),
+            self._account(),
             quotes,
             now,
             doubts=self.doubts,
@@ -247,6 +250,15 @@ class _Simulation:
             owned=frozenset(self.book.quantities),
         )
         return self.deviations.decided(decide(self.strategy, seen, self.settings.policy))
+
+    def _account(self) -> AccountState:
+        """Return the account as a broker would tell it; the one told last, while nothing has been booked."""
+        book, told = self.book, self.account
+        booked = (book.cash, book.quantities, book.marks)
+        if told is None or booked != self.booked:
+            self.booked = (book.cash, dict(book.quantities), dict(book.marks))
+            self.account = told = book.state()
+        return told
 
     def _make_up(self, session: Session, quotes: dict[str, Quote], now: datetime) -> None:
         """Decide the sessions that were BLOCKED, as long as they may still be executed, with today's portfolio."""
@@ -361,6 +373,8 @@ class _Simulation:
 
     def _close_ended(self, session: Session, row: int, now: datetime) -> None:
         """Close what has no price any more at its last close: its cash is there for what is decided next."""
+        if self.none_ends_before >= row:
+            return
         for symbol, units in list(self.book.quantities.items()):
             last = int(self.last_bar[self.prices.column[symbol]])
             if last >= row:
@@ -373,13 +387,15 @@ class _Simulation:
 
     def _close_day(self, row: int) -> None:
         """Value the book at the close; a holding without a bar keeps the price it was last valued at."""
-        day, closes = len(self.equity), self.prices.fields["close"][row]
+        values, equity = self.holdings[len(self.equity)], self.book.cash
+        price_at, column, last_price = self.prices.fields["close"].item, self.prices.column, self.last_price
         for symbol, units in self.book.quantities.items():
-            price = closes[self.prices.column[symbol]]
-            if quotable(price):
-                self.last_price[symbol] = quote_price(price)
-            self.holdings[day, self.position[symbol]] = float(units * self.last_price[symbol])
-        self.equity.append(float(self.book.equity(self.last_price)))
+            if quotable(price := price_at(row, column[symbol])):
+                last_price[symbol] = quote_price(price)
+            value = units * last_price[symbol]
+            values[self.position[symbol]] = value
+            equity += value
+        self.equity.append(float(equity))
         self.cash.append(float(self.book.cash))
 
     def _traded_at(self, session: Session, row: int, symbols: Collection[str], now: datetime) -> dict[str, Quote]:
@@ -388,9 +404,12 @@ class _Simulation:
         return self.deviations.quoted(session.next, quotes)
 
     def _quotes(self, row: int, name: str, symbols: Collection[str], now: datetime) -> dict[str, Quote]:
-        prices, column = self.prices.fields[name], self.prices.column
-        found = ((symbol, prices[row, column[symbol]]) for symbol in symbols if symbol in column)
-        return {symbol: Quote(symbol, quote_price(price), now) for symbol, price in found if quotable(price)}
+        price_at, column = self.prices.fields[name].item, self.prices.column
+        quotes: dict[str, Quote] = {}
+        for symbol in symbols:
+            if symbol in column and quotable(price := price_at(row, column[symbol])):
+                quotes[symbol] = Quote(symbol, quote_price(price), now)
+        return quotes
 
     def result(self) -> BacktestResult:
         """Decide once more on the last session, without trading, and draw the figures."""
