@@ -1,4 +1,4 @@
-"""``quant backtest`` as a whole process against a bare script that reads the file and calls ``bt`` with the same weights.
+"""``quant backtest`` as a whole process against a bare script that calls ``bt`` on the same file and weights.
 
 ``quant backtest`` decides the weights, and writes its report, its page and every decision as well.
 """
