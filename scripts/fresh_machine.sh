@@ -154,7 +154,7 @@ git clone --quiet "$checkout" "$root/src"
 if [ $# = 0 ]; then set -- demo test; fi
 for target in "$@"; do
   inside make "$target" >"$place/$target" 2>&1 ||
-    fail "make $target: $(grep -aE '(FAILED|ERROR|[0-9]+ failed)' "$place/$target" | head -n 100; tail -n 30 "$place/$target")"
+    fail "make $target: $(sed -n '/= \(ERRORS\|FAILURES\) =/,$p' "$place/$target" | head -n 300; tail -n 30 "$place/$target")"
   tell "make $target"
 done
 

@@ -69,6 +69,7 @@ class AppriseNotifier:
 
     def send(self, notification: Notification) -> None:
         """Deliver a message; see `quant_platform_kit.ports.notifier.Notifier`."""
+        self._apprise()
         outcome = Future[bool]()
         threading.Thread(target=self._into, args=(outcome, notification), name="notify", daemon=True).start()
         try:
@@ -107,7 +108,7 @@ class AppriseNotifier:
         return groups
 
     def _apprise(self) -> Any:
-        """Return the Apprise object, made at the first message: importing it takes longer than everything else."""
+        """Return the Apprise object, made at the first message: on a busy machine that takes longer than an answer may."""
         if self._made is None:
             try:
                 from apprise import Apprise
