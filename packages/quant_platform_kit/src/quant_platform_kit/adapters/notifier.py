@@ -108,7 +108,7 @@ class AppriseNotifier:
         return groups
 
     def _apprise(self) -> Any:
-        """Return the Apprise object, made at the first message: on a busy machine that takes longer than an answer may."""
+        """Return the Apprise object, made at the first message: on a busy machine that takes longer than an answer."""
         if self._made is None:
             try:
                 from apprise import Apprise
