@@ -46,13 +46,23 @@ class Case:
 
     def bought_for(self, order: Order) -> Fraction:
         """Cash a buy takes: price up by slippage, then commission on top."""
-        slip, fee = Fraction(self.rules.slippage_bps) / 10_000, Fraction(self.rules.commission_bps) / 10_000
-        return Fraction(order.quantity) * self.price(order.symbol) * (1 + slip) * (1 + fee)
+        notional = (
+            Fraction(order.quantity) * self.price(order.symbol) * (1 + Fraction(self.rules.slippage_bps) / 10_000)
+        )
+        return notional + self.commission(order, notional)
 
     def sold_for(self, order: Order) -> Fraction:
         """Cash a sale brings: price down by slippage, then commission off."""
-        slip, fee = Fraction(self.rules.slippage_bps) / 10_000, Fraction(self.rules.commission_bps) / 10_000
-        return Fraction(order.quantity) * self.price(order.symbol) * (1 - slip) * (1 - fee)
+        notional = (
+            Fraction(order.quantity) * self.price(order.symbol) * (1 - Fraction(self.rules.slippage_bps) / 10_000)
+        )
+        return notional - self.commission(order, notional)
+
+    def commission(self, order: Order, notional: Fraction) -> Fraction:
+        """Basis points and an amount per unit, the minimum at least."""
+        by_share = Fraction(order.quantity) * Fraction(self.rules.commission_per_share)
+        asked = notional * Fraction(self.rules.commission_bps) / 10_000 + by_share
+        return max(asked, Fraction(self.rules.commission_minimum))
 
     def spendable(self, plan: OrderPlan) -> Fraction:
         """Cash + proceeds of the planned sales - buffer."""
@@ -85,6 +95,8 @@ def rule_sets(draw: st.DrawFn) -> ExecutionRules:
         cash_buffer=draw(st.sampled_from([Decimal(0), Decimal("0.005"), Decimal("0.1")])),
         minimum_notional=draw(st.sampled_from([Decimal(0), Decimal(25), Decimal(1000)])),
         rebalance_threshold=draw(st.sampled_from([Decimal(0), Decimal("0.01"), Decimal("0.2")])),
+        commission_per_share=draw(st.sampled_from([Decimal(0), Decimal("0.005")])),
+        commission_minimum=draw(st.sampled_from([Decimal(0), Decimal(1), Decimal(40)])),
     )
     return draw(st.sampled_from([REALISTIC, IDEAL, own]))
 
@@ -130,7 +142,7 @@ def test_a_plan_cuts_its_buys_no_deeper_than_the_cash_asks_for(case: Case) -> No
     spent, wanted = (sum(case.bought_for(order) for order in orders) for orders in (buys(plan), full))
     step = Fraction(case.rules.quantity_step)
     lot = {symbol: case.bought_for(Order("", symbol, Side.BUY, case.rules.quantity_step)) for symbol in SYMBOLS}
-    lost = sum(lot[o.symbol] for o in full)
+    lost = sum(lot[o.symbol] + Fraction(case.rules.commission_minimum) for o in full)
     dropped = {order.symbol for order in full} - {order.symbol for order in buys(plan)}
     least = Fraction(case.rules.minimum_notional)
     lost += sum(least / (step * case.price(symbol)) * lot[symbol] for symbol in dropped)
