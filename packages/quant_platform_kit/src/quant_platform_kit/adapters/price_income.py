@@ -58,7 +58,7 @@ class AskedIncome:
     def __post_init__(self) -> None:
         """Refuse a rate outside its bounds, and what is no symbol."""
         rate = self.rate
-        if rate is None and SYMBOL.fullmatch(self.cash_yield) and self.cash_yield != "NAN":
+        if rate is None and SYMBOL.fullmatch(self.cash_yield):
             return
         if rate is None or not 0 <= rate <= MOST:
             raise InvalidInput(
