@@ -117,6 +117,13 @@ def test_files_that_agree_where_they_overlap_become_one(quant: Quant) -> None:
     assert [made.symbols[code] for code in made.codes] == ["AGG", "SPY", "SPY", "SPY", "AGG", "SPY"]
 
 
+def test_dividends_are_kept_by_a_merge(quant: Quant) -> None:
+    for name, day, paid in (("a.csv", DAYS[0], 0.5), ("b.csv", DAYS[1], 0.25)):
+        Path(name).write_text(f"date,symbol,close,dividend\n{day},SPY,10,{paid}\n")
+    assert quant("prices", "merge", "a.csv", "b.csv", "--out", "all.csv").code == 0
+    assert read_prices(Path("all.csv"), ("dividend",)).columns["dividend"].tolist() == [0.5, 0.25]
+
+
 # --- show ------------------------------------------------------------------------------------------
 
 
@@ -243,6 +250,7 @@ BAD: dict[str, tuple[int, tuple[Any, ...], str]] = {
     "files of other adjustments": (1, ("merge", "a.csv", "raw.csv", *OUT), "close of a.csv is split and that of"),
     "adjusted closes in one of them": (1, ("merge", "a.csv", "adjusted.csv", *OUT), "has a column adj_close and a.csv"),
     "a date twice in one of them": (1, ("merge", "a.csv", "twice.csv", *OUT), "twice.csv has EFA on 2023-11-27 twice"),
+    "dividends that differ": (1, ("merge", "paid.csv", "unpaid.csv", *OUT), "dividend of SPY on 2023-11-27 is 0.5 in"),
     "a file of others to merge": (1, ("merge", "a.csv", "yahoo.csv", *OUT), "quant prices import yahoo.csv --out"),
     "a symbol that is not held": (1, ("show", "QQQ", "--prices", "a.csv"), "a.csv has no prices of QQQ; it holds SPY"),
     "a symbol of no form": (2, ("show", "s/p", "--prices", "a.csv"), "'s/p' is not a symbol"),
@@ -260,6 +268,8 @@ def test_bad_input_is_refused_in_one_line_and_nothing_is_written(quant: Quant, w
     long("raw.csv", days_of("SPY", 10, 11), "raw")
     long("twice.csv", [*days_of("EFA", 10), *days_of("EFA", 10)])
     Path("adjusted.csv").write_text("date,symbol,close,adj_close,adjustment\n2023-11-27,SPY,10,9,split\n")
+    for name, paid in (("paid.csv", 0.5), ("unpaid.csv", 0)):
+        Path(name).write_text(f"date,symbol,close,dividend\n2023-11-27,SPY,10,{paid}\n")
     Path("yahoo.csv").write_text(YAHOO)
     Path("empty.csv").write_text("")
     Path("headings.csv").write_text("date,symbol,close\n")
