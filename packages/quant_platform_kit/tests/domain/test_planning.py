@@ -292,6 +292,28 @@ def test_a_part_of_a_share_that_is_held_does_not_keep_a_whole_one_from_being_bou
     assert told(small(FREE, "500", {"AAA": "0.5"}, {"AAA": "109"})) == [("AAA", 10, 4, Residual.LOTS)]
 
 
+def test_a_commission_is_by_the_share_and_of_every_order_at_least() -> None:
+    rules = replace(
+        FREE, commission_bps=Decimal(10), commission_per_share=Decimal("0.01"), commission_minimum=Decimal(2)
+    )
+    # 100 at 30 pay 10 bp of 3000 and 1 cent each; 20 at 10 would pay 0.4, and nothing pays nothing.
+    assert rules.commission(Decimal(100), Decimal(30)) == 4
+    assert rules.commission(Decimal(20), Decimal(10)) == 2
+    assert rules.commission(Decimal(0), Decimal(10)) == 0
+    # 101 in cash pay for 9 shares of 10 and 2 of commission, of the 10 that are wanted; 1.5 for none.
+    assert told(small(rules, "101", {}, {"AAA": "100"})) == [("AAA", 9, 10, Residual.CASH)]
+    assert told(small(rules, "1.5", {}, {"AAA": "1"})) == [("AAA", 0, 1, Residual.LOTS)]
+
+
+def test_what_a_small_sale_costs_more_than_it_brings_is_not_spent() -> None:
+    # The sale of 1 at 10 costs 40: of the 339 in cash 309 are left, and 40 of them are the commission of 8 at 30.
+    rules = replace(FREE, commission_minimum=Decimal(40))
+    assert told(small(rules, "339", {"AAA": "1"}, {"AAA": "0", "BBB": "300"})) == [
+        ("AAA", -1, 0, Residual.NONE),
+        ("BBB", 8, 60, Residual.CASH),
+    ]
+
+
 def test_an_order_below_the_minimum_notional_is_not_sent_and_one_at_it_is() -> None:
     rules = replace(FREE, minimum_notional=Decimal(30))
     assert told(small(rules, "500", {}, {"AAA": "29.99", "BBB": "30"})) == [
