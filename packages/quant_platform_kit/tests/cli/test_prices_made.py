@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shlex
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,38 +13,12 @@ import pytest
 from quant_platform_kit.adapters import price_check
 from quant_platform_kit.adapters.price_check import check_prices
 from quant_platform_kit.adapters.price_files import read_prices
-from quant_platform_kit.cli.main import main
 from quant_platform_kit.domain.sessions import ExchangeCalendar
+
+from ..command import Quant
 
 DAYS = ("2023-11-27", "2023-11-28", "2023-11-29", "2023-11-30")
 YAHOO = "Date,Open,High,Low,Close,Adj Close,Volume\n2023-11-27,9,12,8,10,5,700\n2023-11-28,9,12,8,11,5.5,0\n"
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a command left: its status and what it printed."""
-
-    code: int
-    out: str
-    err: str
-
-
-Quant = Callable[..., Answer]
-
-
-@pytest.fixture
-def quant(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Quant:
-    """Return what runs the command in this process, in a folder of its own."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*words: object) -> Answer:
-        monkeypatch.setattr("sys.argv", ["quant", *map(str, words)])
-        with pytest.raises(SystemExit) as left:
-            main()
-        shown = capsys.readouterr()
-        return Answer(int(left.value.code or 0), shown.out, shown.err)
-
-    return run
 
 
 def long(name: str, rows: Sequence[tuple[str, str, float]], carried: str = "split") -> Path:
