@@ -93,8 +93,6 @@ def backtest_command(
     policy = costs.of(options.policy(execution, bound.manifest.target_mode))
     believed = frozenset(options.symbol_day(each) for each in believe or ())
     settings = BacktestSettings(start, end, cash, fill, policy, benchmark or _default_benchmark(file), believed)
-    if file.carried(price_field) is not bound.manifest.adjustment:
-        notice(f"{bound.manifest.profile} is meant for {bound.manifest.adjustment.value} prices, not {price_field}")
     if build:
         if snapshots or sectors is None:
             raise typer.BadParameter("--build needs --sectors, and no --snapshots")
@@ -105,6 +103,8 @@ def backtest_command(
     else:
         features = readings(bound, feature_source(bound, snapshots), settings)
     result = run_backtest(bound, file, price_field, settings, features, income)
+    if file.carried(price_field) is not bound.manifest.adjustment:
+        notice(f"{bound.manifest.profile} is meant for {bound.manifest.adjustment.value} prices, not {price_field}")
     listed = _listed(file, price_field, execution, settings, bound, income)
     listed |= {"Closed, as prices end": "; ".join(ended.text for ended in result.ended)} if result.ended else {}
     listed |= {"Notes": "; ".join(result.notes)} if result.notes else {}
