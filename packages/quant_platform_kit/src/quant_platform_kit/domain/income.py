@@ -30,5 +30,5 @@ class Income:
     def earned(self, session: date, cash: Decimal, units: Mapping[str, Decimal]) -> tuple[Decimal, Decimal]:
         """Return the interest and the dividends of what was held until a session; a debt earns and costs nothing."""
         interest = max(cash, ZERO) * self.interest.get(session, ZERO)
-        paid = self.dividends.get(session, {})
-        return interest, sum((units[symbol] * paid[symbol] for symbol in paid.keys() & units), ZERO)
+        paid = self.dividends.get(session, {}).items()
+        return interest, sum((units[symbol] * amount for symbol, amount in paid if symbol in units), ZERO)
