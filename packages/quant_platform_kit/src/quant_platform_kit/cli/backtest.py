@@ -214,6 +214,7 @@ def show_figures(result: BacktestResult) -> None:
     summary = result.summary
     period = f"{result.sessions[0]} to {result.sessions[-1]}"
     shown = table(f"{result.display_name}, {period}", "figure", "value", right=("value",))
+    earned = f"{amount(summary.interest)}, {amount(summary.dividends)}"
     for name, value in (
         ("final multiple", f"{summary.final_multiple:.4f}"),
         ("CAGR", "-" if summary.cagr is None else f"{summary.cagr:.2%}"),
@@ -222,11 +223,7 @@ def show_figures(result: BacktestResult) -> None:
         ("Sharpe", "-" if summary.sharpe is None else f"{summary.sharpe:.2f}"),
         ("turnover per year", f"{summary.turnover:.2f} x"),
         ("costs", amount(summary.costs)),
-        *(
-            [("interest, dividends", f"{amount(summary.interest)}, {amount(summary.dividends)}")]
-            if result.earned
-            else []
-        ),
+        *([("interest, dividends", earned)] if result.earned else []),
         ("decisions to rebalance", f"{summary.rebalance_decisions} of {summary.runs}"),
         ("decisions, plans blocked", f"{summary.blocked_decisions}, {summary.blocked_plans}"),
         ("last decision", f"{result.final.decision.action.value} on {result.final.decision.as_of}"),
