@@ -24,6 +24,7 @@ from quant_platform_kit.domain.strategy import (
     TargetMode,
 )
 
+from .command import Quant, call
 from .lossy_account import CLOSE, MON, World
 
 Decide = Callable[[StrategyManifest, StrategyContext], StrategyDecision]
@@ -130,3 +131,12 @@ def make_world(
 def world(make_world: Callable[..., World]) -> World:
     """Return an account whose broker loses the order for BBB."""
     return make_world()
+
+
+@pytest.fixture
+def quant(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Quant:
+    """Return a function that runs the command in an empty folder, with room for long lines."""
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    monkeypatch.setenv("COLUMNS", "200")
+    return lambda *arguments: call(monkeypatch, capsys, *arguments)

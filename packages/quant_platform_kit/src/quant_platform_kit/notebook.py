@@ -18,14 +18,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from quant_platform_kit.adapters.price_files import LongPrices, read_price_files
+from quant_platform_kit.adapters.price_income import AskedIncome, Dividends
 from quant_platform_kit.adapters.strategies import bind, strategy_of
-from quant_platform_kit.cli.backtest import DEFAULT_BENCHMARK, readings, run_backtest, with_costs
+from quant_platform_kit.cli.backtest import DEFAULT_BENCHMARK, readings, run_backtest
 from quant_platform_kit.cli.compose import feature_source
 from quant_platform_kit.cli.options import Execution, policy
 from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.domain.performance import BacktestResult, Summary
 from quant_platform_kit.domain.strategy import BoundStrategy, Strategy
 from quant_platform_kit.report.columns import decision_columns, equity_columns, order_columns
+from quant_platform_kit.services.research.asked_costs import AskedCosts
 from quant_platform_kit.services.research.backtest import BacktestSettings, FillAt
 
 if TYPE_CHECKING:
@@ -71,7 +73,7 @@ class Backtest:
 
 
 def load_prices(*files: str | Path) -> LongPrices:
-    """Read price files as one, with the columns ``close`` and, where all have them, ``adj_close`` and ``open``.
+    """Read price files as one, with ``close`` and, where all have them, ``adj_close``, ``open`` and ``dividend``.
 
     Raises
     ------
@@ -80,7 +82,7 @@ def load_prices(*files: str | Path) -> LongPrices:
     """
     if not files:
         raise InvalidInput("no price file was named; load_prices takes one or several")
-    return read_price_files([Path(file) for file in files], ["close"], ["adj_close", "open"])
+    return read_price_files([Path(file) for file in files], ["close"], ["adj_close", "open", "dividend"])
 
 
 def backtest(  # noqa: PLR0913 - what a back-test may be asked
@@ -97,6 +99,11 @@ def backtest(  # noqa: PLR0913 - what a back-test may be asked
     benchmark: str | None = None,
     commission_bps: str | float | Decimal | None = None,
     slippage_bps: str | float | Decimal | None = None,
+    commission_per_share: str | float | Decimal | None = None,
+    commission_minimum: str | float | Decimal | None = None,
+    lots: str | float | Decimal | None = None,
+    cash_yield: str | float | Decimal = 0,
+    dividends: str | Dividends = Dividends.PRICED,
     believe: Iterable[tuple[str, str | date]] = (),
     snapshots: str | Path | None = None,
 ) -> Backtest:
@@ -124,6 +131,14 @@ def backtest(  # noqa: PLR0913 - what a back-test may be asked
         To compare with; SPY where the prices have it.
     commission_bps, slippage_bps
         Basis points in place of those of ``execution``.
+    commission_per_share, commission_minimum
+        Of every share beside the basis points, and of every order at least.
+    lots
+        Orders are multiples of it, in place of what ``execution`` says.
+    cash_yield
+        What cash earns: a symbol whose total return it has, or a rate per year, 0.02 for 2 %.
+    dividends
+        ``priced``, as the prices have them, or ``cash``, booked on the ex-date.
     believe
         Odd prices that are right, as symbol and day.
     snapshots
@@ -135,21 +150,27 @@ def backtest(  # noqa: PLR0913 - what a back-test may be asked
         As `quant backtest` refuses it.
     """
     bound = _bound(strategy, config)
-    costs = [_number(name, given) for name, given in (("commission", commission_bps), ("slippage", slippage_bps))]
-    rules = with_costs(policy(_member(Execution, "execution", execution), bound.manifest.target_mode), *costs)
+    costs = AskedCosts(
+        _number("commission_bps", commission_bps),
+        _number("slippage_bps", slippage_bps),
+        _number("commission_per_share", commission_per_share),
+        _number("commission_minimum", commission_minimum),
+        _number("lots", lots),
+    )
+    income = AskedIncome(str(cash_yield), _member(Dividends, "dividends", dividends))
     settings = BacktestSettings(
         _day("start", start),
         _day("end", end),
         _number("cash", cash) or Decimal(0),
         _member(FillAt, "fill", fill),
-        rules,
+        costs.of(policy(_member(Execution, "execution", execution), bound.manifest.target_mode)),
         benchmark or (DEFAULT_BENCHMARK if DEFAULT_BENCHMARK in prices.symbols else None),
         frozenset((symbol, _day("believe", day)) for symbol, day in believe),
     )
     if price_field not in prices.columns:
         raise InvalidInput(f"price_field is {price_field!r}; {prices.path} has {', '.join(sorted(prices.columns))}")
     features = readings(bound, feature_source(bound, None if snapshots is None else str(snapshots)), settings)
-    return Backtest(run_backtest(bound, prices, price_field, settings, features), bound)
+    return Backtest(run_backtest(bound, prices, price_field, settings, features, income), bound)
 
 
 def _bound(strategy: str | Strategy | BoundStrategy, config: Mapping[str, object] | None) -> BoundStrategy:

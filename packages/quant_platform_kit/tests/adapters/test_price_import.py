@@ -15,6 +15,7 @@ import pytest
 from quant_platform_kit.adapters.foreign_prices.options import DateOrder, ImportOptions
 from quant_platform_kit.adapters.price_files import LongPrices, read_prices
 from quant_platform_kit.adapters.price_import.importing import Imported, import_prices
+from quant_platform_kit.adapters.price_writer import write_long
 from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.domain.sessions import ExchangeCalendar
 from quant_platform_kit.domain.strategy import Adjustment
@@ -191,7 +192,54 @@ def test_what_was_left_out_is_counted_and_the_first_of_it_named(imported: Import
         "2 prices before 2010-01-01, the first is row 4 (BIL on 2005-01-03)",
         "1 prices of days without a session of XNYS, the first is row 3 (SPY on 2023-11-25)",
     )
-    assert imported(HISTORY, symbol="SPY", adjustment=TOTAL).taken[0].unused == ("Dividends", "Stock Splits")
+    assert imported(HISTORY, symbol="SPY", adjustment=TOTAL).taken[0].unused == ("Stock Splits",)
+
+
+PAYING = HISTORY.replace("11,700,0,0", "11,700,0.5,0")
+
+
+@pytest.mark.parametrize(
+    ("text", "options"),
+    [
+        (PAYING, {"symbol": "SPY", "adjustment": SPLIT}),
+        (TIINGO.replace("11,12,8,9,7,5.5,6,4,4,7,0,1", "11,12,8,9,7,5.5,6,4,4,7,.5,1"), {"symbol": "SPY"}),
+        ("Price,Close,Dividends\nTicker,SPY,SPY\nDate,,\n2023-11-27,10,0\n2023-11-28,11,0.5\n", {"adjustment": SPLIT}),
+        ("date,symbol,close,dividend\n2023-11-27,SPY,10,0\n2023-11-28,SPY,11,0.5\n", {"adjustment": SPLIT}),
+    ],
+    ids=["yfinance", "Tiingo", "yfinance, two lines of headings", "our own"],
+)
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_dividends_are_kept_in_the_file_that_is_written(
+    imported: Import, tmp_path: Path, text: str, options: dict[str, Any], suffix: str
+) -> None:
+    out = tmp_path / f"prices.{suffix}"
+    write_long(out, imported(text, **options).prices)
+    assert closes(read_prices(out, ["close", "dividend"]), "dividend") == {"SPY": {"2023-11-27": 0, "2023-11-28": 0.5}}
+
+
+@pytest.mark.parametrize(
+    ("paid", "words"),
+    [
+        ("-0.5", "dividend in row 2 (SPY on 2023-11-28) is -0.5; a dividend is not negative"),
+        ("much", "column Dividends, row 2: 'much' is no number"),
+    ],
+)
+def test_a_dividend_that_is_none_is_refused(imported: Import, paid: str, words: str) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        imported(PAYING.replace("0.5", paid), symbol="SPY", adjustment=SPLIT)
+    assert words in str(refused.value)
+
+
+def test_files_with_and_without_dividends_are_two_imports(tmp_path: Path, calendar: ExchangeCalendar) -> None:
+    (tmp_path / "SPY.csv").write_text(PAYING)
+    (tmp_path / "AGG.csv").write_text(STOOQ_ONE)
+    with pytest.raises(InvalidInput, match=r"SPY\.csv has dividends and .*AGG\.csv has none; import them as two files"):
+        import_prices([tmp_path], ImportOptions(adjustment=SPLIT), calendar)
+
+
+def test_a_dividend_of_a_row_that_would_be_left_out_is_not_lost(imported: Import) -> None:
+    with pytest.raises(InvalidInput, match=r"row 2 .SPY on 2023-11-28. has dividend 0\.5 and no close"):
+        imported(PAYING.replace("8,11,", "8,,"), symbol="SPY", adjustment=SPLIT)
 
 
 def test_a_folder_has_one_file_per_symbol_which_their_names_say(tmp_path: Path, calendar: ExchangeCalendar) -> None:

@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -21,9 +20,10 @@ import pytest
 from quant_platform_kit.adapters.calendar_tables import load_calendar
 from quant_platform_kit.adapters.price_files import LongPrices
 from quant_platform_kit.adapters.strategies import catalog
-from quant_platform_kit.cli.main import main
 from quant_platform_kit.paper.broker import read_account
 from quant_platform_kit.testing.synthetic import synthetic_prices
+
+from ..command import Answer, Quant, assert_refused, halves
 
 FIRST, LAST = date(2021, 1, 4), date(2022, 6, 30)
 MONTH_END, NEXT_MONTH_END, QUIET = date(2022, 4, 29), date(2022, 5, 31), date(2022, 5, 3)
@@ -32,37 +32,9 @@ NEEDED = ("AGG", "BIL", "EFA", "SPY")
 
 Tree = Callable[[Path], dict[str, bytes | None]]
 
-MY_STRATEGY = '''
-from decimal import Decimal
-
-from pydantic import BaseModel, ConfigDict, Field
-from quant_platform_kit.domain.strategy import InputName, StrategyManifest, TargetMode
-
-
-class Halves:
-    """Half and half."""
-
-    manifest = StrategyManifest(
-        profile="halves",
-        display_name="Halves",
-        target_mode=TargetMode.WEIGHT,
-        required_inputs=frozenset({InputName.MARKET_HISTORY}),
-        managed=("SPY", "AGG"),
-        history_sessions=1,
-        sources=("me",),
-    )
-
-    class Config(BaseModel):
-        """How much in shares."""
-
-        model_config = ConfigDict(frozen=True, extra="forbid")
-
-        shares: Decimal = Field(default=Decimal("0.5"), ge=0, le=1)
-
-    def evaluate(self, ctx, config):
-        """Decide."""
-        return self.manifest.rebalance(ctx, {"SPY": config.shares, "AGG": 1 - config.shares})
-
+MY_STRATEGY = (
+    halves('return self.manifest.rebalance(ctx, {"SPY": config.shares, "AGG": 1 - config.shares})')
+    + '''
 
 class Greedy(Halves):
     """Twice of everything."""
@@ -90,42 +62,7 @@ class NoManifest:
 
 number = 5
 '''
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a command left behind."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def document(self) -> Any:
-        """The one line of JSON on standard output; standard error has one line if and only if the command failed."""
-        assert (self.out.count("\n"), self.err.count("\n")) == (1, 1 if self.code else 0), self.err
-        return json.loads(self.out)
-
-
-Quant = Callable[..., Answer]
-
-
-@pytest.fixture
-def quant(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Quant:
-    """Return a function that runs the command in an empty folder."""
-    (tmp_path / "here").mkdir()
-    monkeypatch.chdir(tmp_path / "here")
-
-    def run(*arguments: object) -> Answer:
-        monkeypatch.setattr(sys, "argv", ["quant", *map(str, arguments)])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as stop:
-            main()
-        out, err = capsys.readouterr()
-        assert isinstance(stop.value.code, int | None)
-        return Answer(stop.value.code or 0, out, err)
-
-    return run
+)
 
 
 @pytest.fixture(scope="session")
@@ -170,16 +107,6 @@ def damaged(columns: dict[str, list[Any]], tmp_path: Path) -> Callable[..., Path
         return save(tmp_path / "damaged.parquet", made)
 
     return make
-
-
-def assert_refused(answer: Answer, *words: str, code: int = 1) -> None:
-    """Check for the exit code, nothing on standard output, and exactly one line on standard error."""
-    assert (answer.code, answer.out) == (code, ""), answer
-    assert answer.err.endswith("\n"), answer
-    assert answer.err.count("\n") == 1, answer
-    assert answer.err.startswith("quant: "), answer
-    for word in words:
-        assert word in answer.err, answer
 
 
 # --- bad input ------------------------------------------------------------------------------------

@@ -14,7 +14,6 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -39,76 +38,18 @@ from quant_platform_kit.services.operate.halting import set_halt
 from quant_platform_kit.services.operate.switches import halts
 from quant_platform_kit.testing.synthetic import synthetic_prices
 
+from ..command import Quant, assert_refused, halves
+
 DAY, NEXT_DAY = date(2022, 5, 3), date(2022, 5, 4)
 TRAITS = BrokerTraits(AfterSilence.BLOCK, timedelta(0))
 
 Tree = Callable[[Path], dict[str, bytes | None]]
 
-HALVES = '''
-from pydantic import BaseModel
-from quant_platform_kit.domain.strategy import InputName, StrategyManifest, TargetMode
-
-
-class Halves:
-    """Half and half, decided once."""
-
-    manifest = StrategyManifest(
-        profile="halves",
-        display_name="Halves",
-        target_mode=TargetMode.WEIGHT,
-        required_inputs=frozenset({InputName.MARKET_HISTORY}),
-        managed=("SPY", "AGG"),
-        history_sessions=1,
-        sources=("me",),
-    )
-
-    class Config(BaseModel):
-        """Nothing."""
-
-    def evaluate(self, ctx, config):
-        """Decide."""
-        if ctx.as_of.day == 3:
-            return self.manifest.rebalance(ctx, {"SPY": 0.5, "AGG": 0.5}, "half [and] half")
-        return self.manifest.hold(ctx)
-'''
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a command left behind."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def document(self) -> Any:
-        """The one line of JSON on standard output."""
-        assert self.out.count("\n") == 1, self
-        return json.loads(self.out)
-
-
-Quant = Callable[..., Answer]
-
-
-def call(monkeypatch: pytest.MonkeyPatch, capture: Any, *arguments: object) -> Answer:
-    monkeypatch.setattr(sys, "argv", ["quant", *map(str, arguments)])
-    capture.readouterr()
-    with pytest.raises(SystemExit) as stop:
-        main()
-    out, err = capture.readouterr()
-    assert isinstance(stop.value.code, int | None)
-    assert "Traceback" not in err
-    return Answer(stop.value.code or 0, out, err)
-
-
-@pytest.fixture
-def quant(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Quant:
-    """Return a function that runs the command in an empty folder, with room for long lines."""
-    (tmp_path / "here").mkdir()
-    monkeypatch.chdir(tmp_path / "here")
-    monkeypatch.setenv("COLUMNS", "200")
-    return lambda *arguments: call(monkeypatch, capsys, *arguments)
+HALVES = halves(
+    """if ctx.as_of.day == 3:
+    return self.manifest.rebalance(ctx, {"SPY": 0.5, "AGG": 0.5}, "half [and] half")
+return self.manifest.hold(ctx)"""
+)
 
 
 @pytest.fixture(scope="session")
@@ -176,15 +117,6 @@ def lost(quant: Quant, book: Path) -> dict[str, Any]:
 
 def store_of(book: Path) -> FileStore:
     return FileStore(book / "store")
-
-
-def assert_refused(answer: Answer, *words: str, code: int = 1) -> None:
-    """Check for the exit code, nothing on standard output, and exactly one line on standard error."""
-    assert (answer.code, answer.out) == (code, ""), answer
-    assert answer.err.count("\n") == 1, answer
-    assert answer.err.startswith("quant: "), answer
-    for word in words:
-        assert word in answer.err, answer
 
 
 # --- naming the place -----------------------------------------------------------------------------

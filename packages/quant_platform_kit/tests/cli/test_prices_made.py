@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shlex
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,38 +13,12 @@ import pytest
 from quant_platform_kit.adapters import price_check
 from quant_platform_kit.adapters.price_check import check_prices
 from quant_platform_kit.adapters.price_files import read_prices
-from quant_platform_kit.cli.main import main
 from quant_platform_kit.domain.sessions import ExchangeCalendar
+
+from ..command import Quant
 
 DAYS = ("2023-11-27", "2023-11-28", "2023-11-29", "2023-11-30")
 YAHOO = "Date,Open,High,Low,Close,Adj Close,Volume\n2023-11-27,9,12,8,10,5,700\n2023-11-28,9,12,8,11,5.5,0\n"
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a command left: its status and what it printed."""
-
-    code: int
-    out: str
-    err: str
-
-
-Quant = Callable[..., Answer]
-
-
-@pytest.fixture
-def quant(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Quant:
-    """Return what runs the command in this process, in a folder of its own."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*words: object) -> Answer:
-        monkeypatch.setattr("sys.argv", ["quant", *map(str, words)])
-        with pytest.raises(SystemExit) as left:
-            main()
-        shown = capsys.readouterr()
-        return Answer(int(left.value.code or 0), shown.out, shown.err)
-
-    return run
 
 
 def long(name: str, rows: Sequence[tuple[str, str, float]], carried: str = "split") -> Path:
@@ -115,6 +88,13 @@ def test_files_that_agree_where_they_overlap_become_one(quant: Quant) -> None:
     made = read_prices(Path("all.parquet"), ("close",))
     assert made.columns["close"].tolist() == [99, 10, 11, 12, 98, 13]
     assert [made.symbols[code] for code in made.codes] == ["AGG", "SPY", "SPY", "SPY", "AGG", "SPY"]
+
+
+def test_dividends_are_kept_by_a_merge(quant: Quant) -> None:
+    for name, day, paid in (("a.csv", DAYS[0], 0.5), ("b.csv", DAYS[1], 0.25)):
+        Path(name).write_text(f"date,symbol,close,dividend\n{day},SPY,10,{paid}\n")
+    assert quant("prices", "merge", "a.csv", "b.csv", "--out", "all.csv").code == 0
+    assert read_prices(Path("all.csv"), ("dividend",)).columns["dividend"].tolist() == [0.5, 0.25]
 
 
 # --- show ------------------------------------------------------------------------------------------
@@ -243,6 +223,7 @@ BAD: dict[str, tuple[int, tuple[Any, ...], str]] = {
     "files of other adjustments": (1, ("merge", "a.csv", "raw.csv", *OUT), "close of a.csv is split and that of"),
     "adjusted closes in one of them": (1, ("merge", "a.csv", "adjusted.csv", *OUT), "has a column adj_close and a.csv"),
     "a date twice in one of them": (1, ("merge", "a.csv", "twice.csv", *OUT), "twice.csv has EFA on 2023-11-27 twice"),
+    "dividends that differ": (1, ("merge", "paid.csv", "unpaid.csv", *OUT), "dividend of SPY on 2023-11-27 is 0.5 in"),
     "a file of others to merge": (1, ("merge", "a.csv", "yahoo.csv", *OUT), "quant prices import yahoo.csv --out"),
     "a symbol that is not held": (1, ("show", "QQQ", "--prices", "a.csv"), "a.csv has no prices of QQQ; it holds SPY"),
     "a symbol of no form": (2, ("show", "s/p", "--prices", "a.csv"), "'s/p' is not a symbol"),
@@ -260,6 +241,8 @@ def test_bad_input_is_refused_in_one_line_and_nothing_is_written(quant: Quant, w
     long("raw.csv", days_of("SPY", 10, 11), "raw")
     long("twice.csv", [*days_of("EFA", 10), *days_of("EFA", 10)])
     Path("adjusted.csv").write_text("date,symbol,close,adj_close,adjustment\n2023-11-27,SPY,10,9,split\n")
+    for name, paid in (("paid.csv", 0.5), ("unpaid.csv", 0)):
+        Path(name).write_text(f"date,symbol,close,dividend\n2023-11-27,SPY,10,{paid}\n")
     Path("yahoo.csv").write_text(YAHOO)
     Path("empty.csv").write_text("")
     Path("headings.csv").write_text("date,symbol,close\n")

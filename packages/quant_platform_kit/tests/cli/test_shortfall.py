@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -16,52 +15,14 @@ from quant_platform_kit.adapters.calendar_tables import load_calendar
 from quant_platform_kit.cli.main import main
 from quant_platform_kit.testing.synthetic import synthetic_prices
 
+from ..command import Quant, halves
+
 FIRST, LAST = date(2022, 5, 2), date(2022, 5, 13)
-HALVES = '''
-from pydantic import BaseModel
-from quant_platform_kit.domain.sessions import Cadence
-from quant_platform_kit.domain.strategy import InputName, StrategyManifest, TargetMode
-
-
-class Halves:
-    """Half and half, one day the other way round."""
-
-    manifest = StrategyManifest(
-        profile="halves",
-        display_name="Halves",
-        target_mode=TargetMode.WEIGHT,
-        required_inputs=frozenset({InputName.MARKET_HISTORY}),
-        managed=("SPY", "AGG"),
-        history_sessions=1,
-        cadence=Cadence.SESSION,
-        sources=("me",),
-    )
-
-    class Config(BaseModel):
-        """Nothing."""
-
-    def evaluate(self, ctx, config):
-        """Decide."""
-        more = 0.7 if ctx.as_of.day % 2 else 0.3
-        return self.manifest.rebalance(ctx, {"SPY": more, "AGG": 0.95 - more}, "by turns")
-'''
-Quant = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def quant(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Quant:
-    def call(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["quant", *map(str, arguments)])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as stop:
-            main()
-        out, err = capsys.readouterr()
-        return int(stop.value.code or 0), out, err
-
-    monkeypatch.setenv("COLUMNS", "200")
-    (tmp_path / "here").mkdir()
-    monkeypatch.chdir(tmp_path / "here")
-    return call
+HALVES = halves(
+    """more = 0.7 if ctx.as_of.day % 2 else 0.3
+return self.manifest.rebalance(ctx, {"SPY": more, "AGG": 0.95 - more}, "by turns")""",
+    cadence="SESSION",
+)
 
 
 @pytest.fixture(scope="session")

@@ -46,13 +46,23 @@ class Case:
 
     def bought_for(self, order: Order) -> Fraction:
         """Cash a buy takes: price up by slippage, then commission on top."""
-        slip, fee = Fraction(self.rules.slippage_bps) / 10_000, Fraction(self.rules.commission_bps) / 10_000
-        return Fraction(order.quantity) * self.price(order.symbol) * (1 + slip) * (1 + fee)
+        notional = (
+            Fraction(order.quantity) * self.price(order.symbol) * (1 + Fraction(self.rules.slippage_bps) / 10_000)
+        )
+        return notional + self.commission(order, notional)
 
     def sold_for(self, order: Order) -> Fraction:
         """Cash a sale brings: price down by slippage, then commission off."""
-        slip, fee = Fraction(self.rules.slippage_bps) / 10_000, Fraction(self.rules.commission_bps) / 10_000
-        return Fraction(order.quantity) * self.price(order.symbol) * (1 - slip) * (1 - fee)
+        notional = (
+            Fraction(order.quantity) * self.price(order.symbol) * (1 - Fraction(self.rules.slippage_bps) / 10_000)
+        )
+        return notional - self.commission(order, notional)
+
+    def commission(self, order: Order, notional: Fraction) -> Fraction:
+        """Basis points and an amount per unit, the minimum at least."""
+        by_share = Fraction(order.quantity) * Fraction(self.rules.commission_per_share)
+        asked = notional * Fraction(self.rules.commission_bps) / 10_000 + by_share
+        return max(asked, Fraction(self.rules.commission_minimum))
 
     def spendable(self, plan: OrderPlan) -> Fraction:
         """Cash + proceeds of the planned sales - buffer."""
@@ -85,6 +95,8 @@ def rule_sets(draw: st.DrawFn) -> ExecutionRules:
         cash_buffer=draw(st.sampled_from([Decimal(0), Decimal("0.005"), Decimal("0.1")])),
         minimum_notional=draw(st.sampled_from([Decimal(0), Decimal(25), Decimal(1000)])),
         rebalance_threshold=draw(st.sampled_from([Decimal(0), Decimal("0.01"), Decimal("0.2")])),
+        commission_per_share=draw(st.sampled_from([Decimal(0), Decimal("0.005")])),
+        commission_minimum=draw(st.sampled_from([Decimal(0), Decimal(1), Decimal(40)])),
     )
     return draw(st.sampled_from([REALISTIC, IDEAL, own]))
 
@@ -130,7 +142,7 @@ def test_a_plan_cuts_its_buys_no_deeper_than_the_cash_asks_for(case: Case) -> No
     spent, wanted = (sum(case.bought_for(order) for order in orders) for orders in (buys(plan), full))
     step = Fraction(case.rules.quantity_step)
     lot = {symbol: case.bought_for(Order("", symbol, Side.BUY, case.rules.quantity_step)) for symbol in SYMBOLS}
-    lost = sum(lot[o.symbol] for o in full)
+    lost = sum(lot[o.symbol] + Fraction(case.rules.commission_minimum) for o in full)
     dropped = {order.symbol for order in full} - {order.symbol for order in buys(plan)}
     least = Fraction(case.rules.minimum_notional)
     lost += sum(least / (step * case.price(symbol)) * lot[symbol] for symbol in dropped)
@@ -278,6 +290,28 @@ def test_a_part_of_a_share_that_is_held_stays_when_only_whole_ones_trade() -> No
 def test_a_part_of_a_share_that_is_held_does_not_keep_a_whole_one_from_being_bought() -> None:
     # 10.9 shares wanted, half a one held: ten more make 10.5, and 4 are left.
     assert told(small(FREE, "500", {"AAA": "0.5"}, {"AAA": "109"})) == [("AAA", 10, 4, Residual.LOTS)]
+
+
+def test_a_commission_is_by_the_share_and_of_every_order_at_least() -> None:
+    rules = replace(
+        FREE, commission_bps=Decimal(10), commission_per_share=Decimal("0.01"), commission_minimum=Decimal(2)
+    )
+    # 100 at 30 pay 10 bp of 3000 and 1 cent each; 20 at 10 would pay 0.4, and nothing pays nothing.
+    assert rules.commission(Decimal(100), Decimal(30)) == 4
+    assert rules.commission(Decimal(20), Decimal(10)) == 2
+    assert rules.commission(Decimal(0), Decimal(10)) == 0
+    # 101 in cash pay for 9 shares of 10 and 2 of commission, of the 10 that are wanted; 1.5 for none.
+    assert told(small(rules, "101", {}, {"AAA": "100"})) == [("AAA", 9, 10, Residual.CASH)]
+    assert told(small(rules, "1.5", {}, {"AAA": "1"})) == [("AAA", 0, 1, Residual.LOTS)]
+
+
+def test_what_a_small_sale_costs_more_than_it_brings_is_not_spent() -> None:
+    # The sale of 1 at 10 costs 40: of the 339 in cash 309 are left, and 40 of them are the commission of 8 at 30.
+    rules = replace(FREE, commission_minimum=Decimal(40))
+    assert told(small(rules, "339", {"AAA": "1"}, {"AAA": "0", "BBB": "300"})) == [
+        ("AAA", -1, 0, Residual.NONE),
+        ("BBB", 8, 60, Residual.CASH),
+    ]
 
 
 def test_an_order_below_the_minimum_notional_is_not_sent_and_one_at_it_is() -> None:

@@ -31,7 +31,7 @@ TOGETHER = 64
 """So many symbols are looked at in one table: what is made of them stays small beside the file."""
 NAMED = 20
 Track = Callable[[Sequence[int]], Iterable[int]]
-_OPTIONAL = ("adj_close", "open", *EVIDENCE_COLUMNS)
+_OPTIONAL = ("adj_close", "open", *EVIDENCE_COLUMNS, "dividend")
 
 
 @dataclass(frozen=True, slots=True)

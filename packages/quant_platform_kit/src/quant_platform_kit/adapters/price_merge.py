@@ -17,7 +17,7 @@ __all__ = ["TOLERANCE", "Merged", "merge_prices"]
 
 TOLERANCE = 1e-4
 """By how much two prices of one day may differ, as a share of the first."""
-_PRICES = (*PRICE_COLUMNS, "open", "low", "high")
+_COMPARED = (*PRICE_COLUMNS, "open", "low", "high", "dividend")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ def merge_prices(paths: Sequence[Path]) -> Merged:
         A file cannot be read or has a date twice, the files carry different things, only some have adjusted closes, or
         two prices of one symbol and day differ by more than `TOLERANCE`. Volumes are not compared.
     """
-    files = [read_prices(path, ("close",), ("adj_close", "open", *EVIDENCE_COLUMNS)) for path in paths]
+    files = [read_prices(path, ("close",), ("adj_close", "open", *EVIDENCE_COLUMNS, "dividend")) for path in paths]
     if len({path.resolve() for path in paths}) < max(2, len(paths)):
         raise InvalidInput("name two files or more, each once")
     _refuse_unlike(files)
@@ -98,7 +98,7 @@ def _refuse_different(
     source: NDArray[np.int64],
 ) -> None:
     one, other = rows
-    for name in (name for name in _PRICES if name in together.columns):
+    for name in (name for name in _COMPARED if name in together.columns):
         values = together.columns[name]
         with np.errstate(invalid="ignore"):
             different = np.abs(values[other] - values[one]) > TOLERANCE * np.abs(values[one])

@@ -25,6 +25,7 @@ __all__ = ["SUFFIXES", "check_target", "columns_of", "write_long", "write_prices
 
 SUFFIXES = (".csv", ".parquet")
 OPTIONAL = ("adj_close", "open", "high", "low", "volume")
+NUMBERS = ("close", *OPTIONAL, "dividend")
 CLAIM = "adj_close_adjustment"
 """Says that ``adj_close`` is total return in a file whose other prices are raw, and which is taken at its word."""
 TEXTS = ("symbol", "adjustment", CLAIM)
@@ -159,7 +160,7 @@ def _table(prices: LongPrices, rows: slice) -> Any:
     columns = {
         "date": arrow.Array.from_buffers(arrow.date32(), len(days), [None, arrow.py_buffer(days)]),
         "symbol": _texts(prices.symbols, codes),
-        **{name: _floats(prices.columns[name][rows]) for name in ("close", *OPTIONAL) if name in prices.columns},
+        **{name: _floats(prices.columns[name][rows]) for name in NUMBERS if name in prices.columns},
         **{name: _texts([kind.value], np.zeros(len(days), np.int32)) for name, kind in said.items() if kind},
     }
     return arrow.Table.from_arrays(list(columns.values()), names=list(columns))

@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from quant_platform_kit.adapters.price_files import PRICE_FIELDS
+from quant_platform_kit.adapters.price_income import Dividends
 from quant_platform_kit.adapters.strategies import bind, find_strategy, read_config, strategy_of
 from quant_platform_kit.domain.cycle import ExecutionPolicy
 from quant_platform_kit.domain.gates import RiskLimits
@@ -20,11 +21,17 @@ from quant_platform_kit.domain.prices import SYMBOL
 from quant_platform_kit.domain.strategy import BoundStrategy, Strategy, TargetMode
 
 __all__ = [
+    "CashYieldOption",
+    "CommissionMinimumOption",
+    "CommissionPerShareOption",
     "ConfigOption",
+    "CostOption",
+    "DividendsOption",
     "EmptyOption",
     "Execution",
     "ExecutionOption",
     "JsonOption",
+    "LotsOption",
     "PriceFieldOption",
     "PricesOption",
     "ProfileOption",
@@ -175,6 +182,27 @@ ExecutionOption = Annotated[
         "--execution",
         help="realistic: whole shares, 1 bp commission, 2 bp slippage, 0.5 % buffer, 25 USD minimum; ideal: none.",
     ),
+]
+CostOption = Annotated[Decimal | None, typer.Option(parser=number, metavar="BPS", help="Overrides --execution.")]
+CommissionPerShareOption = Annotated[
+    Decimal | None, typer.Option(parser=number, metavar="NUMBER", help="Of every share, beside the basis points.")
+]
+CommissionMinimumOption = Annotated[
+    Decimal | None, typer.Option(parser=number, metavar="NUMBER", help="Of every order at least.")
+]
+LotsOption = Annotated[
+    Decimal | None,
+    typer.Option(parser=number, metavar="NUMBER", help="Orders are multiples of it; overrides --execution."),
+]
+CashYieldOption = Annotated[
+    str,
+    typer.Option(
+        metavar="SYMBOL|RATE", help="What cash earns: the total return of a symbol such as BIL, or 0.02 for 2 % a year."
+    ),
+]
+DividendsOption = Annotated[
+    Dividends,
+    typer.Option(help="priced: as the prices have them; cash: on the ex-date, with --price-field close."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 EmptyOption = Annotated[bool, typer.Option("--empty", help="That nothing is there yet is no mistake of its address.")]

@@ -16,7 +16,7 @@ from quant_platform_kit.adapters.calendar_tables import load_calendar
 from quant_platform_kit.adapters.command_line import print_json
 from quant_platform_kit.adapters.price_files import LongPrices, price_table, read_price_files
 from quant_platform_kit.cli import options
-from quant_platform_kit.cli.backtest import CostOption, columns_read, with_costs
+from quant_platform_kit.cli.backtest import columns_read, commission_text
 from quant_platform_kit.cli.compose import feature_source, strategy_finder
 from quant_platform_kit.cli.output import amount, console, progress, table
 from quant_platform_kit.cli.place import Place, PlaceOptions, common_options, say
@@ -26,6 +26,7 @@ from quant_platform_kit.domain.shortfall import Attribution, Shortfall
 from quant_platform_kit.domain.strategy import TargetMode
 from quant_platform_kit.report.shortfall_files import write_shortfall
 from quant_platform_kit.services.record.report_store import ReportStore
+from quant_platform_kit.services.research.asked_costs import AskedCosts
 from quant_platform_kit.services.research.backtest import BacktestSettings, FillAt, backtest
 from quant_platform_kit.services.research.live_record import live_record
 from quant_platform_kit.services.research.shortfall import BACKTESTS, shortfall
@@ -89,18 +90,22 @@ def shortfall_command(
     price_field: options.PriceFieldOption = "adj_close",
     fill: Annotated[FillAt, typer.Option(help="When orders of the back-test fill.")] = FillAt.NEXT_OPEN,
     execution: options.ExecutionOption = options.Execution.REALISTIC,
-    commission_bps: CostOption = None,
-    slippage_bps: CostOption = None,
+    commission_bps: options.CostOption = None,
+    slippage_bps: options.CostOption = None,
+    commission_per_share: options.CommissionPerShareOption = None,
+    commission_minimum: options.CommissionMinimumOption = None,
+    lots: options.LotsOption = None,
     strategy: options.StrategyOption = None,
     snapshots: options.SnapshotsOption = None,
     out: Annotated[Path | None, typer.Option(help="Folder for shortfall.json and shortfall.html.")] = None,
     json: options.JsonOption = False,
 ) -> None:
     """Compare an account with a back-test of its decisions; the parts add up to the difference, to the cent."""
+    costs = AskedCosts(commission_bps, slippage_bps, commission_per_share, commission_minimum, lots)
     file = read_price_files(prices, columns_read(price_field, fill))
     with at.open() as place:
         account = place.one_account
-        policy = with_costs(options.policy(execution, TargetMode.VALUE), commission_bps, slippage_bps)
+        policy = costs.of(options.policy(execution, TargetMode.VALUE))
         asked = Comparison(file, price_field, fill, policy, strategy, snapshots, (start, end))
         with progress(f"back-tests of {account}") as bar:
             task = bar.add_task("back-tests", total=BACKTESTS)
@@ -119,7 +124,7 @@ def _listed(asked: Comparison) -> dict[str, str]:
     return {
         "Prices": f"{asked.prices.path.name}, {asked.price_field}",
         "Fill": asked.fill.value,
-        "Commission": f"{rules.commission_bps.normalize():f} bp",
+        "Commission": commission_text(rules),
         "Slippage": f"{rules.slippage_bps.normalize():f} bp",
         "Quantity step": f"{rules.quantity_step.normalize():f}",
     }

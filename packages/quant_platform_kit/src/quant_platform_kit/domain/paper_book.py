@@ -104,7 +104,7 @@ class PaperBook:
 def expected_fill(order: Order, price: Decimal, rules: ExecutionRules, at: datetime) -> Fill:
     """Return the fill that the rules expect of an order at the quote ``price``, whoever could pay for it."""
     fill_price = _within_limit(order, rules.fill_price(order.side, price))
-    commission = order.quantity * fill_price * rules.commission_rate
+    commission = rules.commission(order.quantity, fill_price)
     return Fill(order.client_order_id, order.symbol, order.side, order.quantity, fill_price, commission, at)
 
 

@@ -15,6 +15,7 @@ from quant_platform_kit.domain.prices import FloatArray
 from quant_platform_kit.domain.strategy import Action, StrategyDecision
 
 __all__ = [
+    "DAYS_PER_YEAR",
     "BacktestResult",
     "DecisionRecord",
     "EndedHolding",
@@ -122,6 +123,8 @@ class Summary:
         Traded notional, buys and sells, per year / mean equity.
     costs
         Commission and slippage, in the portfolio's currency.
+    interest, dividends
+        What cash and holdings earned beside their prices, in the portfolio's currency.
     decisions_digest
         SHA-256 over the digests of the counted evaluations, one a line.
     """
@@ -140,6 +143,8 @@ class Summary:
     turnover: float
     costs: float
     decisions_digest: str
+    interest: float = 0.0
+    dividends: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +171,10 @@ class BacktestResult:
         The decision on the last session: reported, neither counted nor filled.
     ended
         Holdings that were closed because their prices ended.
+    earned
+        Interest and dividends booked in each session, length n; empty where nothing was to be earned.
+    notes
+        What a reader has to know beside the figures, one sentence each.
     """
 
     profile: str
@@ -182,6 +191,8 @@ class BacktestResult:
     benchmark_symbol: str | None = None
     benchmark: FloatArray | None = None
     ended: tuple[EndedHolding, ...] = ()
+    earned: tuple[tuple[Decimal, Decimal], ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def drawdown(equity: FloatArray) -> FloatArray:
@@ -208,6 +219,7 @@ def summarise(
     decisions: Sequence[DecisionRecord],
     trades: Sequence[TradedOrder],
     decisions_digest: str,
+    earned: Sequence[tuple[Decimal, Decimal]] = (),
 ) -> Summary:
     """Draw the figures of `Summary` from a back-test's record."""
     returns = equity[1:] / equity[:-1] - 1
@@ -231,6 +243,8 @@ def summarise(
         turnover=traded / years / float(equity.mean()),
         costs=float(sum((trade.cost for trade in trades), Decimal(0))),
         decisions_digest=decisions_digest,
+        interest=float(sum((interest for interest, _ in earned), Decimal(0))),
+        dividends=float(sum((dividends for _, dividends in earned), Decimal(0))),
     )
 
 

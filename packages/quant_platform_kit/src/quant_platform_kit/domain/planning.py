@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Decimal
 from enum import Enum
@@ -36,6 +36,10 @@ class ExecutionRules:
         Orders below this amount are not sent, except those that close a position.
     rebalance_threshold
         Share of the base below which a change is not traded, except one that closes a position.
+    commission_per_share
+        Of every unit, in its currency, beside the basis points.
+    commission_minimum
+        Of every order, in its currency: what its commission comes to at least.
     """
 
     quantity_step: Decimal = ONE
@@ -44,11 +48,25 @@ class ExecutionRules:
     cash_buffer: Decimal = Decimal("0.005")
     minimum_notional: Decimal = Decimal(25)
     rebalance_threshold: Decimal = ZERO
+    commission_per_share: Decimal = ZERO
+    commission_minimum: Decimal = ZERO
 
-    @property
-    def commission_rate(self) -> Decimal:
-        """Commission as a share of the notional."""
-        return self.commission_bps * _BASIS_POINT
+    def at_costs_of(self, other: ExecutionRules) -> ExecutionRules:
+        """Return these ways of sizing at what trading costs by other rules."""
+        return replace(
+            self,
+            commission_bps=other.commission_bps,
+            slippage_bps=other.slippage_bps,
+            commission_per_share=other.commission_per_share,
+            commission_minimum=other.commission_minimum,
+        )
+
+    def commission(self, quantity: Decimal, price: Decimal) -> Decimal:
+        """Return what an order of ``quantity`` that fills at ``price`` pays; nothing where nothing is traded."""
+        asked = quantity * price * (self.commission_bps * _BASIS_POINT)
+        if self.commission_per_share:
+            asked += quantity * self.commission_per_share
+        return max(asked, self.commission_minimum) if quantity else ZERO
 
     def fill_price(self, side: Side, price: Decimal) -> Decimal:
         """Return the price expected after slippage."""
@@ -57,13 +75,24 @@ class ExecutionRules:
 
     def cash_effect(self, side: Side, quantity: Decimal, price: Decimal) -> Decimal:
         """Return what trading ``quantity`` at the quote ``price`` does to cash, costs included."""
-        notional = quantity * self.fill_price(side, price)
-        commission = notional * self.commission_rate
+        paid = self.fill_price(side, price)
+        notional, commission = quantity * paid, self.commission(quantity, paid)
         return -notional - commission if side is Side.BUY else notional - commission
 
     def whole(self, quantity: Decimal) -> Decimal:
         """Return ``quantity`` rounded down to the tradable step."""
         return (quantity / self.quantity_step).to_integral_value(ROUND_DOWN) * self.quantity_step
+
+    def cut(self, costs: Collection[Decimal], cash: Decimal) -> Decimal:
+        """Return the share of each buy that cash pays for, at most all.
+
+        Parameters
+        ----------
+        costs
+            What each buy takes, costs included. A commission that is at its minimum does not shrink with its order.
+        """
+        needed, fixed = sum(costs, ZERO), self.commission_minimum * sum(map(bool, costs))
+        return ONE if needed <= max(ZERO, cash) else max(ZERO, cash - fixed) / (needed - fixed)
 
 
 REALISTIC = ExecutionRules()
@@ -200,12 +229,10 @@ def _settle(wish: _Move, targets: ExecutionTargets, rules: ExecutionRules) -> _M
 
 
 def _cut_to_cash(moves: Sequence[_Move], cash: Decimal, rules: ExecutionRules) -> list[_Move]:
-    effects = [rules.cash_effect(move.side, abs(move.delta), move.price) for move in moves]
-    available = max(ZERO, sum((effect for effect in effects if effect > 0), cash))
-    needed = -sum((effect for effect in effects if effect < 0), ZERO)
-    if needed <= available:
-        return list(moves)
-    return [_cut(move, available / needed, rules) if move.delta > 0 else move for move in moves]
+    effects = [(move.side, rules.cash_effect(move.side, abs(move.delta), move.price)) for move in moves]
+    available = sum((effect for side, effect in effects if side is Side.SELL), cash)
+    share = rules.cut([-effect for side, effect in effects if side is Side.BUY], available)
+    return [_cut(move, share, rules) if move.delta > 0 and share < ONE else move for move in moves]
 
 
 def _cut(move: _Move, factor: Decimal, rules: ExecutionRules) -> _Move:
@@ -227,11 +254,10 @@ def cut_buys(
     cash
         What may be spent once the sells are done, less the buffer.
     """
-    needed = -sum((rules.cash_effect(Side.BUY, order.quantity, prices[order.symbol]) for order in buys), ZERO)
-    available = max(ZERO, cash)
-    if needed <= available:
+    share = rules.cut([-rules.cash_effect(Side.BUY, each.quantity, prices[each.symbol]) for each in buys], cash)
+    if share == ONE:
         return {order.client_order_id: order.quantity for order in buys}
-    cut = {order.client_order_id: rules.whole(order.quantity * (available / needed)) for order in buys}
+    cut = {order.client_order_id: rules.whole(order.quantity * share) for order in buys}
     worth = {order.client_order_id: cut[order.client_order_id] * prices[order.symbol] for order in buys}
     return {name: quantity if worth[name] >= rules.minimum_notional else ZERO for name, quantity in cut.items()}
 

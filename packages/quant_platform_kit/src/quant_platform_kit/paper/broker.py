@@ -123,7 +123,9 @@ def read_account(folder: Path) -> PaperAccount:
     try:
         lines = (folder / _JOURNAL).read_bytes().split(b"\n")[:-1]
     except OSError as error:
-        raise InvalidInput(f"paper account {folder / _JOURNAL}: {error.strerror}") from error
+        raise InvalidInput(
+            f"paper account {folder / _JOURNAL}: {error.strerror}; name the folder of --book of its runs"
+        ) from error
     if not lines:
         raise InvalidInput(f"paper account {folder / _JOURNAL} is empty; delete the folder and fund a new account")
     try:

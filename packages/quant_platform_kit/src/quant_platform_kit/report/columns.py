@@ -17,6 +17,9 @@ def equity_columns(result: BacktestResult) -> dict[str, Any]:
         "drawdown": drawdown(result.equity).tolist(),
         "cash": result.cash.tolist(),
     }
+    if result.earned:
+        columns["interest"] = [float(interest) for interest, _ in result.earned]
+        columns["dividends"] = [float(dividends) for _, dividends in result.earned]
     if result.benchmark is not None:
         columns["benchmark"] = result.benchmark.tolist()
     return columns | {f"value_{symbol}": result.holdings[:, i].tolist() for i, symbol in enumerate(result.symbols)}

@@ -29,6 +29,9 @@ SEED, OTHER_SEED = 3, 9
 D = Decimal
 FRACTIONAL = replace(REALISTIC, quantity_step=IDEAL.quantity_step, minimum_notional=D(0))
 
+FEES = replace(REALISTIC, commission_bps=D(0), commission_per_share=D("0.01"), commission_minimum=D(2))
+"""What most brokers take: by the share, and of every order at least."""
+
 
 @dataclass(frozen=True, slots=True)
 class Case:
@@ -65,6 +68,8 @@ def cases(days: tuple[date, ...]) -> Mapping[str, Case]:
         "delay": Case(alone=Part.DELAY, fill=FillAt.NEXT_OPEN),
         "spread": Case(Accidents(market_rules=wide), Part.SPREAD),
         "commission": Case(Accidents(market_rules=dear), Part.COMMISSION),
+        "same fees": Case(Accidents(market_rules=FEES), rules=FEES),
+        "fees": Case(Accidents(market_rules=FEES), Part.COMMISSION),
         "lots": Case(alone=Part.LOTS, rules=FRACTIONAL),
         "halt": Case(Accidents(halts=frozenset(days[4:6])), Part.CARRY),
         "partial": Case(Accidents(shares={days[3]: D("0.5"), days[6]: D("0.3")}), Part.CARRY),
@@ -83,7 +88,7 @@ def cases(days: tuple[date, ...]) -> Mapping[str, Case]:
     }
 
 
-ALONE = ("decision", "delay", "spread", "commission", "lots", "halt", "partial", "outside")
+ALONE = ("decision", "delay", "spread", "commission", "fees", "lots", "halt", "partial", "outside")
 """Cases with one part."""
 
 

@@ -16,7 +16,7 @@ from quant_platform_kit.domain.sessions import Cadence
 from quant_platform_kit.services.observe.snapshot_watch import snapshot_due
 from quant_platform_kit.testing.published_snapshot import PROFILE, Draft, Leaders
 
-from ...cli.test_operating import Answer, call
+from ...command import Answer, call
 
 XNYS = load_calendar("XNYS")
 TWO_HOURS = timedelta(hours=2)

@@ -31,7 +31,7 @@ from quant_platform_kit.services.record.ledger import RunLedger
 from quant_platform_kit.services.record.report_store import ReportStore
 from quant_platform_kit.services.run.report_building import undecided_report
 
-from ...cli.test_operating import Answer, assert_refused, call
+from ...command import Answer, assert_refused, call
 from ...lossy_account import CLOSE, MON, TUE, WED, Market, Scripted, Tree, World
 
 pytestmark = pytest.mark.usefixtures("no_power_cuts")

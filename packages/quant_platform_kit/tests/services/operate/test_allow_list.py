@@ -9,13 +9,7 @@ from quant_platform_kit.adapters.file_store import FileStore
 from quant_platform_kit.services.operate.audit import audit_entries
 from quant_platform_kit.services.operate.switches import allowed
 
-from ...cli.test_operating import Quant, assert_refused, call
-
-
-@pytest.fixture
-def quant(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Quant:
-    """Return a function that runs the command."""
-    return lambda *arguments: call(monkeypatch, capsys, *arguments)
+from ...command import Quant, assert_refused
 
 
 @pytest.fixture

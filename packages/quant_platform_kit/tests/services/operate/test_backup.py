@@ -31,22 +31,14 @@ from quant_platform_kit.services.operate.switches import FlagEntry, halts
 from quant_platform_kit.services.record.leases import AccountLease, LeaseTerms
 from quant_platform_kit.testing.synthetic import synthetic_prices
 
-from ...cli.test_operating import Answer, Quant, Tree, assert_refused, call
+from ...cli.test_operating import Tree
+from ...command import Answer, Quant, assert_refused
 
 pytestmark = pytest.mark.usefixtures("no_power_cuts")
 
 PROFILE = "dual_momentum"
 NEEDED = ("AGG", "BIL", "EFA", "SPY")
 MONTH_END, QUIET = date(2022, 4, 29), date(2022, 5, 2)
-
-
-@pytest.fixture
-def quant(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Quant:
-    """Return a function that runs the command in an empty folder."""
-    (tmp_path / "here").mkdir()
-    monkeypatch.chdir(tmp_path / "here")
-
-    return lambda *arguments: call(monkeypatch, capsys, *arguments)
 
 
 @pytest.fixture(scope="session")

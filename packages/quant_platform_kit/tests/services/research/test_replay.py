@@ -38,8 +38,9 @@ from quant_platform_kit.domain.strategy import BoundStrategy
 from quant_platform_kit.services.operate.halting import set_halt
 from quant_platform_kit.services.research.replay import Finder, Replay, ReplayVerdict, isolated, replay_run
 
-from ...cli.test_operating import HALVES, Answer, assert_refused, call, trade
+from ...cli.test_operating import HALVES, trade
 from ...cli.test_operating import market as prices_and_strategy  # noqa: F401 -- a fixture
+from ...command import Quant, assert_refused
 from ...lossy_account import CLOSE, MON, THU, TUE, WED, Market, Scripted, Tree, World
 from ..record.test_recorded_inputs import CHANGES, Spoil, spoil_object
 
@@ -362,17 +363,7 @@ def test_what_was_tried_is_told_instead_of_the_error_that_it_led_to(tmp_path: Pa
 
 # --- quant replay -----------------------------------------------------------------------------------
 
-Quant = Callable[..., Answer]
 DAYS = [date(2022, 5, 2), date(2022, 5, 3), date(2022, 5, 6)]
-
-
-@pytest.fixture
-def quant(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Quant:
-    """Return a function that runs the command in an empty folder, with room for long lines."""
-    (tmp_path / "here").mkdir()
-    monkeypatch.chdir(tmp_path / "here")
-    monkeypatch.setenv("COLUMNS", "200")
-    return lambda *arguments: call(monkeypatch, capsys, *arguments)
 
 
 @pytest.fixture

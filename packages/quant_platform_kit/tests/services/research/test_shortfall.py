@@ -21,8 +21,9 @@ D, ZERO = Decimal, Decimal(0)
 SESSIONS = 12
 
 
-def test_an_account_that_did_what_the_back_test_did_differs_in_nothing() -> None:
-    _, found = played("equal", SESSIONS)
+@pytest.mark.parametrize("name", ["equal", "same fees"])
+def test_an_account_that_did_what_the_back_test_did_differs_in_nothing(name: str) -> None:
+    _, found = played(name, SESSIONS)
     assert found.live == found.backtest
     assert set(found.whole.lines.values()) == {ZERO}
     assert len(found.decisions) > 4
@@ -39,6 +40,18 @@ def test_an_effect_that_is_alone_is_the_whole_difference(name: str) -> None:
     assert found.whole.interaction == ZERO
     assert found.live[0] == found.backtest[0] == CASH
     assert account.desk.book.cash  # the account is still at work
+
+
+def test_lots_that_are_the_same_differ_in_nothing_and_others_do() -> None:
+    account, _ = played("equal", SESSIONS)
+    store = (account.reports, account.store, account.account_id)
+    assert live_record(*store, REALISTIC).deviations.rules is None
+    units = [order.quantity for run in account.reports.all() for order in (run.plan.orders if run.plan else ())]
+    assert any(quantity % 7 for quantity in units)
+    for lots, told in ((D(7), D(1)), (D("0.5"), D(1))):
+        sized = live_record(*store, replace(REALISTIC, quantity_step=lots)).deviations.rules
+        assert sized is not None
+        assert sized.quantity_step == told
 
 
 def test_many_effects_add_up_to_the_difference_of_the_curves_to_the_cent() -> None:

@@ -11,7 +11,7 @@ from quant_platform_kit.domain.strategy import Adjustment
 
 __all__ = ["FIELDS", "LONG", "SINGLE", "Layout", "Series", "as_symbol", "field_of", "plain", "preferred"]
 
-FIELDS = ("close", "adj_close", "open", "high", "low", "volume")
+FIELDS = ("close", "adj_close", "open", "high", "low", "volume", "dividend")
 LONG = "the long format"
 _ALIASES: Mapping[str, tuple[str, ...]] = {
     "date": ("date", "data", "datetime", "timestamp", "trade date", "trading date", "day", "time"),
@@ -22,6 +22,7 @@ _ALIASES: Mapping[str, tuple[str, ...]] = {
     "high": ("high", "high price", "najwyzszy"),
     "low": ("low", "low price", "najnizszy"),
     "volume": ("volume", "vol", "total volume", "wolumen"),
+    "dividend": ("dividend", "dividends", "divcash", "dividend amount"),
     "adjustment": ("adjustment",),
     "adj_close_adjustment": ("adj close adjustment",),
 }

@@ -19,6 +19,8 @@ from quant_platform_kit.domain.strategy import Adjustment
 __all__ = ["Checked", "carried", "checked"]
 
 Mask = NDArray[np.bool_]
+NOT_PRICES = ("volume", "dividend")
+"""Columns that may be 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,12 @@ def checked(rows: Rows, options: ImportOptions, calendar: ExchangeCalendar) -> C
 def _kept(rows: Rows, options: ImportOptions) -> tuple[Mask, list[str]]:
     kept = ~np.isnan(rows.columns["close"])
     dropped = [_told(rows, ~kept, "without a close")] if not kept.all() else []
+    if "dividend" in rows.columns and (lost := ~kept & (rows.columns["dividend"] > 0)).any():
+        row = int(np.argmax(lost))
+        raise InvalidInput(
+            f"{rows.path}: {rows.named(row)} has dividend {rows.columns['dividend'][row]:g} and no close; give its "
+            "close, or put the dividend where there is one"
+        )
     if options.since is not None:
         early = kept & (rows.days < np.datetime64(options.since))
         dropped += [_told(rows, early, f"before {options.since}")] if early.any() else []
@@ -100,11 +108,12 @@ def _without_closed_days(
 
 
 def _refuse_bad_values(rows: Rows, name: str, values: FloatArray, kept: Mask) -> None:
-    least = (values < 0) if name == "volume" else (values <= 0)
+    may_be_none = name in NOT_PRICES
+    least = (values < 0) if may_be_none else (values <= 0)
     bad = kept & (least | np.isinf(values))
     if bad.any():
         row = int(np.argmax(bad))
-        what = "a volume is not negative, and finite" if name == "volume" else "a price is positive and finite"
+        what = f"a {name} is not negative, and finite" if may_be_none else "a price is positive and finite"
         count = np.count_nonzero(bad) - 1
         more = f" and {count} more like it" if count else ""
         raise InvalidInput(

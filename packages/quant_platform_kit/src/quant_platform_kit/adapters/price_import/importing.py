@@ -149,9 +149,10 @@ def _refuse_unlike(found: Sequence[LongPrices]) -> None:
                 f"closes of {first.path} are {_carried(first)} and those of {one.path} are {_carried(one)}; import "
                 "them as two files"
             )
-        if ("adj_close" in one.columns) != ("adj_close" in first.columns):
-            has, lacks = (one, first) if "adj_close" in one.columns else (first, one)
-            raise InvalidInput(f"{has.path} has adjusted closes and {lacks.path} has none; import them as two files")
+        for name, what in (("adj_close", "adjusted closes"), ("dividend", "dividends")):
+            if (name in one.columns) != (name in first.columns):
+                has, lacks = (one, first) if name in one.columns else (first, one)
+                raise InvalidInput(f"{has.path} has {what} and {lacks.path} has none; import them as two files")
         for symbol in one.symbols:
             if (other := held.setdefault(symbol, one.path)) != one.path:
                 raise InvalidInput(

@@ -18,6 +18,7 @@ from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.domain.features import FeatureReading
 from quant_platform_kit.domain.gates import move_gate, price_age_gate, session_gate
 from quant_platform_kit.domain.identity import Mode, RunKey
+from quant_platform_kit.domain.income import Income
 from quant_platform_kit.domain.orders import Fill, Order, Side
 from quant_platform_kit.domain.paper_book import PaperBook, expected_fill
 from quant_platform_kit.domain.performance import (
@@ -36,7 +37,7 @@ from quant_platform_kit.services.research.deviations import NONE, Deviations
 from quant_platform_kit.services.research.doubting import Doubting
 from quant_platform_kit.services.run.deciding import MADE_UP_SESSIONS
 
-__all__ = ["ACCOUNT", "BacktestSettings", "FillAt", "backtest"]
+__all__ = ["ACCOUNT", "BacktestSettings", "FillAt", "backtest", "sessions_of"]
 
 ACCOUNT = "BACKTEST"
 ZERO = Decimal(0)
@@ -74,6 +75,8 @@ class BacktestSettings:
         Units per symbol that it starts with beside the cash.
     deviations
         What happens otherwise than a back-test has it.
+    income
+        What cash and holdings earn beside their prices; None for nothing.
     """
 
     start: date
@@ -85,12 +88,13 @@ class BacktestSettings:
     believed: frozenset[tuple[str, date]] = frozenset()
     holdings: Mapping[str, Decimal] = field(default_factory=dict[str, Decimal])
     deviations: Deviations = NONE
+    income: Income | None = None
 
     @property
     def is_ideal(self) -> bool:
-        """Whether orders trade as if there were no market, but for the costs that were asked for: prices are taken."""
+        """Whether orders trade as if there were no market, but for costs and lots that were asked for."""
         rules = self.policy.rules
-        return rules == replace(IDEAL, commission_bps=rules.commission_bps, slippage_bps=rules.slippage_bps)
+        return rules == replace(IDEAL.at_costs_of(rules), quantity_step=rules.quantity_step)
 
 
 def backtest(
@@ -120,7 +124,7 @@ def backtest(
         Dates in the wrong order or outside the prices, less than two sessions, cash not positive, a needed symbol
         without a price on the last session, or a last session that cannot be decided on.
     """
-    sessions = _sessions(prices, calendar, settings)
+    sessions = sessions_of(prices, calendar, settings)
     _check_prices(strategy, prices, sessions[-1], settings)
     if strategy.manifest.features and not features:
         raise InvalidInput(f"{strategy.manifest.profile} reads feature snapshots: say where they are published")
@@ -131,7 +135,8 @@ def backtest(
     return simulation.result()
 
 
-def _sessions(prices: PriceTable, calendar: ExchangeCalendar, settings: BacktestSettings) -> tuple[date, ...]:
+def sessions_of(prices: PriceTable, calendar: ExchangeCalendar, settings: BacktestSettings) -> tuple[date, ...]:
+    """Return the sessions that a back-test covers; raises as `backtest`."""
     start, end = settings.start, settings.end
     if not settings.cash > 0 and not settings.holdings:
         raise InvalidInput(f"--cash is {settings.cash}; a back-test starts with a positive amount")
@@ -187,6 +192,8 @@ class _Simulation:
         self.booked: tuple[Decimal, dict[str, Decimal], dict[str, Decimal]] | None = None
         self.deviations = settings.deviations
         self.rules = self.deviations.sized(settings.policy.rules)
+        self.income = settings.income
+        self.earned: list[tuple[Decimal, Decimal]] = [(ZERO, ZERO)]
         stocks = (reading.snapshot.stocks for reading in features if reading.snapshot)
         self.symbols = tuple(sorted(strategy.manifest.managed_set.union(*stocks)))
         self.position = {symbol: column for column, symbol in enumerate(self.symbols)}
@@ -214,6 +221,8 @@ class _Simulation:
         row = self.first_row + len(self.equity)
         hours = self.calendar.hours(session.next)
         now = hours.open if self.settings.fill is FillAt.NEXT_OPEN else hours.close
+        if self.income is not None:
+            self._earn(self.income, session.next)
         self._close_ended(session, row, now)
         self._change(session)
         quotes = self._traded_at(session, row, self.book.quantities, now)
@@ -342,7 +351,7 @@ class _Simulation:
     def _fill_part(self, session: Session, order: Order, price: Decimal, now: datetime) -> None:
         if not order.quantity:
             return
-        fill = self.deviations.filled(session.next, expected_fill(order, price, self.rules, now), price)
+        fill = self.deviations.filled(session.next, expected_fill(order, price, self.rules, now), price, self.rules)
         self._book(session, price, fill)
         if self.pending and fill.side is Side.BUY:
             spent = self.pending.spent
@@ -370,6 +379,12 @@ class _Simulation:
         self.book.cash += change.cash
         changed = {s: held.get(s, ZERO) + units for s, units in change.units.items() if s in self.prices.column}
         self.book.quantities = {s: units for s, units in {**held, **changed}.items() if units}
+
+    def _earn(self, income: Income, session: date) -> None:
+        """Book what was earned until a session, before anything is traded in it."""
+        earned = income.earned(session, self.book.cash, self.book.quantities)
+        self.book.cash += sum(earned)
+        self.earned.append(earned)
 
     def _close_ended(self, session: Session, row: int, now: datetime) -> None:
         """Close what has no price any more at its last close: its cash is there for what is decided next."""
@@ -437,10 +452,11 @@ class _Simulation:
             decisions=tuple(self.decisions),
             final=DecisionRecord(final.decision, final.digest),
             trades=tuple(self.trades),
-            summary=summarise(self.sessions, equity, self.decisions, self.trades, digest),
+            summary=summarise(self.sessions, equity, self.decisions, self.trades, digest, self.earned),
             benchmark_symbol=self.settings.benchmark,
             benchmark=self._benchmark(),
             ended=tuple(self.ended),
+            earned=tuple(self.earned) if self.income else (),
         )
 
     def _benchmark(self) -> np.ndarray | None:
@@ -452,7 +468,13 @@ class _Simulation:
         if np.isnan(closes).any():
             missing = self.sessions[int(np.argmax(np.isnan(closes)))]
             raise InvalidInput(f"benchmark {symbol} has no price on {missing}; choose another --benchmark or period")
-        return closes / closes[0] * self.equity[0]
+        units = self._units(self.income, symbol, closes) if self.income else 1.0
+        return closes / closes[0] * self.equity[0] * units
+
+    def _units(self, income: Income, symbol: str, closes: np.ndarray) -> np.ndarray:
+        """Return what one unit becomes when each dividend buys more of it at the close of its ex-date."""
+        paid = [float(income.dividends.get(session, {}).get(symbol, ZERO)) for session in self.sessions]
+        return np.cumprod(1 + np.array([0.0, *paid[1:]]) / closes)
 
 
 def _last_bars(prices: PriceTable) -> NDArray[np.intp]:

@@ -92,16 +92,13 @@ class Deviations:
             return quotes
         return {s: replace(quote, price=seen.get(s, quote.price)) for s, quote in quotes.items()}
 
-    def filled(self, session: date, fill: Fill, quote: Decimal) -> Fill:
+    def filled(self, session: date, fill: Fill, quote: Decimal, rules: ExecutionRules) -> Fill:
         """Return a fill at the account's slippage and commission of a session, where it traded the symbol."""
         slippage = self.slippage.get(session, {}).get(fill.symbol)
         dearer = None if slippage is None else (slippage if fill.side is Side.BUY else -slippage)
         price = fill.price if dearer is None else quote + quote * dearer
         rate = self.commission.get(session, {}).get(fill.symbol)
-        if rate is None:  # the rules take a share of what was paid
-            commission = fill.commission * price / fill.price
-        else:
-            commission = fill.quantity * price * rate
+        commission = rules.commission(fill.quantity, price) if rate is None else fill.quantity * price * rate
         return replace(fill, price=price, commission=commission)
 
     def executes(self, session: date) -> bool:
@@ -114,10 +111,7 @@ class Deviations:
 
     def sized(self, rules: ExecutionRules) -> ExecutionRules:
         """Return rules with the account's way of sizing."""
-        own = self.rules
-        if own is None:
-            return rules
-        return replace(own, commission_bps=rules.commission_bps, slippage_bps=rules.slippage_bps)
+        return rules if self.rules is None else self.rules.at_costs_of(rules)
 
 
 NONE = Deviations()

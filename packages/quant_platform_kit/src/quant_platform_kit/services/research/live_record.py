@@ -216,11 +216,12 @@ def _rules(runs: Sequence[RunReport], store: VersionedStore, own: ExecutionRules
     plan = RunLedger(store, planned.key.account_id, planned.run_id).plan() if planned else None
     if plan is None or not plan.base:
         return None
-    quantities = (order.quantity for run in runs for order in (run.plan.orders if run.plan else ()))
-    whole = all(quantity == quantity.to_integral_value() for quantity in quantities)
+    quantities = [order.quantity for run in runs for order in (run.plan.orders if run.plan else ())]
+    steps = sorted({own.quantity_step, ONE}, reverse=True)
+    step = next((step for step in steps if not any(units % step for units in quantities)), IDEAL.quantity_step)
     buffer = (plan.buffer / plan.base).quantize(_BUFFER_STEP)
-    found = replace(REALISTIC if whole else IDEAL, cash_buffer=buffer)
-    found = replace(found, commission_bps=own.commission_bps, slippage_bps=own.slippage_bps)
+    sizing = replace(REALISTIC if step >= ONE else IDEAL, quantity_step=step, cash_buffer=buffer)
+    found = sizing.at_costs_of(own)
     return None if found == own else found
 
 
