@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from ..command import Quant, assert_refused
+
 QUANT = Path(sys.executable).with_name("quant")
 FILES = {
     "README.md",
@@ -94,19 +96,12 @@ def test_its_file_is_back_tested_as_it_stands(made: Path, tmp_path: Path) -> Non
         ("taken", "taken exists; nothing was written"),
     ],
 )
-def test_a_name_that_cannot_be_used_is_refused_in_one_line(tmp_path: Path, name: str, words: str) -> None:
-    (tmp_path / "taken").mkdir()
-    done = new(tmp_path, name)
-    assert done.returncode == 1
-    assert done.stdout == ""
-    assert done.stderr.count("\n") == 1
-    assert words in done.stderr
-    assert [path.name for path in tmp_path.rglob("*")] == ["taken"]
+def test_a_name_that_cannot_be_used_is_refused_in_one_line(quant: Quant, name: str, words: str) -> None:
+    Path("taken").mkdir()
+    assert_refused(quant("new", "strategy", name), words)
+    assert [path.name for path in Path().rglob("*")] == ["taken"]
 
 
-def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
-    done = new(tmp_path, "my_trend", "--out", "nowhere")
-    assert (done.returncode, done.stderr) == (
-        1,
-        "quant: --out nowhere: No such file or directory; name a folder that is there and can be written\n",
-    )
+def test_a_folder_that_is_not_there_is_named(quant: Quant) -> None:
+    told = "quant: --out nowhere: No such file or directory; name a folder that is there and can be written\n"
+    assert quant("new", "strategy", "my_trend", "--out", "nowhere") == (1, "", told)
