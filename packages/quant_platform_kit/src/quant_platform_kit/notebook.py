@@ -19,14 +19,12 @@ from typing import TYPE_CHECKING, Any
 
 from quant_platform_kit.adapters.price_files import LongPrices, read_price_files
 from quant_platform_kit.adapters.strategies import bind, strategy_of
-from quant_platform_kit.cli.backtest import DEFAULT_BENCHMARK, readings, run_backtest, with_costs
-from quant_platform_kit.cli.compose import feature_source
-from quant_platform_kit.cli.options import Execution, policy
+from quant_platform_kit.backtest_request import BacktestRequest, Execution
 from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.domain.performance import BacktestResult, Summary
 from quant_platform_kit.domain.strategy import BoundStrategy, Strategy
 from quant_platform_kit.report.columns import decision_columns, equity_columns, order_columns
-from quant_platform_kit.services.research.backtest import BacktestSettings, FillAt
+from quant_platform_kit.services.research.backtest import FillAt
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,12 +40,17 @@ class Backtest:
     ----------
     result
         Session by session, as arrays.
-    strategy
-        With its configuration.
+    request
+        What it was asked.
     """
 
     result: BacktestResult
-    strategy: BoundStrategy
+    request: BacktestRequest
+
+    @property
+    def strategy(self) -> BoundStrategy:
+        """The strategy with its configuration."""
+        return self.request.strategy
 
     @property
     def summary(self) -> Summary:
@@ -134,22 +137,24 @@ def backtest(  # noqa: PLR0913 - what a back-test may be asked
     InvalidInput
         As `quant backtest` refuses it.
     """
-    bound = _bound(strategy, config)
-    costs = [_number(name, given) for name, given in (("commission", commission_bps), ("slippage", slippage_bps))]
-    rules = with_costs(policy(_member(Execution, "execution", execution), bound.manifest.target_mode), *costs)
-    settings = BacktestSettings(
-        _day("start", start),
-        _day("end", end),
-        _number("cash", cash) or Decimal(0),
-        _member(FillAt, "fill", fill),
-        rules,
-        benchmark or (DEFAULT_BENCHMARK if DEFAULT_BENCHMARK in prices.symbols else None),
-        frozenset((symbol, _day("believe", day)) for symbol, day in believe),
-    )
     if price_field not in prices.columns:
         raise InvalidInput(f"price_field is {price_field!r}; {prices.path} has {', '.join(sorted(prices.columns))}")
-    features = readings(bound, feature_source(bound, None if snapshots is None else str(snapshots)), settings)
-    return Backtest(run_backtest(bound, prices, price_field, settings, features), bound)
+    request = BacktestRequest(
+        _bound(strategy, config),
+        prices,
+        _day("start", start),
+        _day("end", end),
+        price_field=price_field,
+        fill=_member(FillAt, "fill", fill),
+        execution=_member(Execution, "execution", execution),
+        cash=_number("cash", cash) or Decimal(0),
+        commission_bps=_number("commission", commission_bps),
+        slippage_bps=_number("slippage", slippage_bps),
+        benchmark=benchmark,
+        believed=frozenset((symbol, _day("believe", day)) for symbol, day in believe),
+        snapshots=None if snapshots is None else str(snapshots),
+    )
+    return Backtest(request.run(), request)
 
 
 def _bound(strategy: str | Strategy | BoundStrategy, config: Mapping[str, object] | None) -> BoundStrategy:

@@ -14,10 +14,12 @@ from rich.markup import escape
 
 from quant_platform_kit.adapters.calendar_tables import load_calendar
 from quant_platform_kit.adapters.command_line import print_json
+from quant_platform_kit.adapters.feature_sources import feature_source
 from quant_platform_kit.adapters.price_files import LongPrices, price_table, read_price_files
+from quant_platform_kit.backtest_request import Execution, policy, with_costs
 from quant_platform_kit.cli import options
-from quant_platform_kit.cli.backtest import CostOption, columns_read, with_costs
-from quant_platform_kit.cli.compose import feature_source, strategy_finder
+from quant_platform_kit.cli.backtest_options import CostOption, columns_read
+from quant_platform_kit.cli.compose import strategy_finder
 from quant_platform_kit.cli.output import amount, console, progress, table
 from quant_platform_kit.cli.place import Place, PlaceOptions, common_options, say
 from quant_platform_kit.domain.cycle import ExecutionPolicy
@@ -88,7 +90,7 @@ def shortfall_command(
     end: DayOption = None,
     price_field: options.PriceFieldOption = "adj_close",
     fill: Annotated[FillAt, typer.Option(help="When orders of the back-test fill.")] = FillAt.NEXT_OPEN,
-    execution: options.ExecutionOption = options.Execution.REALISTIC,
+    execution: options.ExecutionOption = Execution.REALISTIC,
     commission_bps: CostOption = None,
     slippage_bps: CostOption = None,
     strategy: options.StrategyOption = None,
@@ -100,8 +102,8 @@ def shortfall_command(
     file = read_price_files(prices, columns_read(price_field, fill))
     with at.open() as place:
         account = place.one_account
-        policy = with_costs(options.policy(execution, TargetMode.VALUE), commission_bps, slippage_bps)
-        asked = Comparison(file, price_field, fill, policy, strategy, snapshots, (start, end))
+        rules = with_costs(policy(execution, TargetMode.VALUE), commission_bps, slippage_bps)
+        asked = Comparison(file, price_field, fill, rules, strategy, snapshots, (start, end))
         with progress(f"back-tests of {account}") as bar:
             task = bar.add_task("back-tests", total=BACKTESTS)
             found = compared(place, account, asked, lambda: bar.advance(task))

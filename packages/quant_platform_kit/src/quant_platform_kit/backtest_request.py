@@ -1,0 +1,191 @@
+"""What a back-test is asked: one type for the command, for notebooks, and for what the results say of their origin."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from decimal import Decimal
+from enum import Enum
+from importlib.metadata import version
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from quant_platform_kit.adapters.calendar_tables import load_calendar
+from quant_platform_kit.adapters.feature_sources import feature_source
+from quant_platform_kit.adapters.installed import load_only
+from quant_platform_kit.adapters.price_files import LongPrices, price_table
+from quant_platform_kit.adapters.price_import.importing import sha256_of
+from quant_platform_kit.adapters.strategies import source_of
+from quant_platform_kit.domain.cycle import ExecutionPolicy
+from quant_platform_kit.domain.digests import plain
+from quant_platform_kit.domain.errors import InvalidInput
+from quant_platform_kit.domain.features import FeatureReading
+from quant_platform_kit.domain.gates import RiskLimits
+from quant_platform_kit.domain.performance import BacktestResult
+from quant_platform_kit.domain.planning import IDEAL, REALISTIC
+from quant_platform_kit.domain.strategy import BoundStrategy, TargetMode
+from quant_platform_kit.ports.snapshot_builder import SnapshotBuilder, SnapshotFiles
+from quant_platform_kit.services.research.backtest import BacktestSettings, FillAt, backtest
+
+__all__ = ["DEFAULT_CASH", "BacktestRequest", "Execution", "policy", "with_costs"]
+
+DEFAULT_BENCHMARK = "SPY"
+DEFAULT_CASH = Decimal(100_000)
+BUILDERS = "quant.snapshot_builders"
+"""Entry point group: loads a `SnapshotBuilder`."""
+
+
+class Execution(Enum):
+    """How a simulated market treats orders."""
+
+    REALISTIC = "realistic"
+    IDEAL = "ideal"
+
+
+def policy(execution: Execution, native_mode: TargetMode) -> ExecutionPolicy:
+    """Return the rules and limits that ``--execution`` stands for."""
+    if execution is Execution.IDEAL:
+        return ExecutionPolicy(native_mode, IDEAL, RiskLimits(max_price_age=None))
+    return ExecutionPolicy(native_mode, REALISTIC)
+
+
+def with_costs(policy: ExecutionPolicy, commission: Decimal | None, slippage: Decimal | None) -> ExecutionPolicy:
+    """Return a policy at other costs; None keeps those it has."""
+    rules = policy.rules
+    for name, given in (("--commission-bps", commission), ("--slippage-bps", slippage)):
+        if given is not None and not 0 <= given <= 1000:
+            raise InvalidInput(f"{name} is {given}; it lies between 0 and 1000 basis points")
+    rules = replace(
+        rules,
+        commission_bps=rules.commission_bps if commission is None else commission,
+        slippage_bps=rules.slippage_bps if slippage is None else slippage,
+    )
+    return replace(policy, rules=rules)
+
+
+@dataclass(frozen=True, slots=True)
+class BacktestRequest:
+    """All that the result of a back-test follows from.
+
+    Attributes
+    ----------
+    start, end
+        Exchange-local dates; the first and the last session inside them are used.
+    price_field
+        ``close`` or ``adj_close``: the one series for history and quotes.
+    cash
+        Starting cash in the policy's currency, positive.
+    commission_bps, slippage_bps
+        Basis points in place of those of ``execution``.
+    benchmark
+        Symbol to compare with; None: SPY where the prices have it.
+    believed
+        Symbols and days whose prices are right, however odd.
+    snapshots
+        Where the feature snapshots of a snapshot-backed profile are published.
+    build
+        What its snapshots are built of instead, on the way.
+    """
+
+    strategy: BoundStrategy
+    prices: LongPrices
+    start: date
+    end: date
+    price_field: str = "adj_close"
+    fill: FillAt = FillAt.NEXT_OPEN
+    execution: Execution = Execution.REALISTIC
+    cash: Decimal = DEFAULT_CASH
+    commission_bps: Decimal | None = None
+    slippage_bps: Decimal | None = None
+    benchmark: str | None = None
+    believed: frozenset[tuple[str, date]] = frozenset()
+    snapshots: str | None = None
+    build: SnapshotFiles | None = None
+
+    @property
+    def settings(self) -> BacktestSettings:
+        """What it covers and how it trades; raises as `with_costs`."""
+        rules = policy(self.execution, self.strategy.manifest.target_mode)
+        return BacktestSettings(
+            self.start,
+            self.end,
+            self.cash,
+            self.fill,
+            with_costs(rules, self.commission_bps, self.slippage_bps),
+            self.benchmark or (DEFAULT_BENCHMARK if DEFAULT_BENCHMARK in self.prices.symbols else None),
+            self.believed,
+        )
+
+    @property
+    def features(self) -> tuple[FeatureReading, ...]:
+        """What there is to read for each session; nothing for a profile that reads no snapshot."""
+        if self.build is None:
+            return self._read(self.snapshots)
+        builder: SnapshotBuilder = load_only(BUILDERS, "builder of snapshots", "snapshot-pipelines")
+        calendar, cadence = load_calendar("XNYS"), self.strategy.manifest.cadence
+        first = calendar.last_decision(self.start, cadence)
+        as_ofs = [day for day in calendar.between(first, self.end) if cadence.decides(calendar.session(day))]
+        with TemporaryDirectory(prefix="snapshots-") as folder:
+            builder(self.strategy, self.build, as_ofs, Path(folder))
+            return self._read(folder)
+
+    def _read(self, root: str | None) -> tuple[FeatureReading, ...]:
+        source = feature_source(self.strategy, root)
+        return source.read(self.strategy, load_calendar("XNYS").between(self.start, self.end)) if source else ()
+
+    def run(self, on_session: Callable[[], object] = lambda: None) -> BacktestResult:
+        """Back-test; raises as `backtest`, `price_table` and the reader of snapshots.
+
+        Parameters
+        ----------
+        on_session
+            Called once per evaluated session, for progress.
+        """
+        settings, features, calendar = self.settings, self.features, load_calendar("XNYS")
+        stocks = {stock for reading in features if reading.snapshot for stock in reading.snapshot.stocks}
+        symbols = {*self.strategy.manifest.symbols, *stocks.intersection(self.prices.symbols)}
+        symbols |= {settings.benchmark} if settings.benchmark else set()
+        prices = price_table(self.prices, symbols, self.price_field, calendar)
+        return backtest(self.strategy, prices, calendar, settings, on_session, features)
+
+    @property
+    def origin(self) -> Mapping[str, object]:
+        """What to say of a result's origin: enough to get the same result again, and to see what has changed.
+
+        Files are named as they were given, with the SHA-256 of their content. Reading them takes a moment.
+        """
+        settings = self.settings
+        rules = settings.policy.rules
+        return plain(
+            {
+                "version": version("quant-platform-kit"),
+                "profile": self.strategy.manifest.profile,
+                "strategy": source_of(self.strategy.strategy),
+                "config": self.strategy.config_values,
+                "config_digest": self.strategy.config_digest,
+                "prices": _files(self.prices.files),
+                "price_field": self.price_field,
+                "carries": self.prices.carried(self.price_field),
+                "start": self.start,
+                "end": self.end,
+                "cash": self.cash,
+                "fill": self.fill,
+                "execution": self.execution,
+                "commission_bps": rules.commission_bps,
+                "slippage_bps": rules.slippage_bps,
+                "benchmark": settings.benchmark,
+                "believed": sorted(self.believed),
+                "snapshots": self.snapshots,
+                "built_of": _files(_given(self.build)) if self.build else None,
+            }
+        )
+
+
+def _given(build: SnapshotFiles) -> list[Path]:
+    """Return the files beside the prices."""
+    return [path for path in (build.sectors, build.membership, build.fundamentals, build.features) if path]
+
+
+def _files(paths: Sequence[Path]) -> list[dict[str, str]]:
+    return [{"file": str(path), "sha256": sha256_of(path)} for path in paths]
