@@ -11,6 +11,8 @@ from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import numpy as np
+
 from quant_platform_kit.adapters.calendar_tables import load_calendar
 from quant_platform_kit.adapters.feature_sources import feature_source
 from quant_platform_kit.adapters.installed import load_only
@@ -22,8 +24,10 @@ from quant_platform_kit.domain.digests import plain
 from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.domain.features import FeatureReading
 from quant_platform_kit.domain.gates import RiskLimits
-from quant_platform_kit.domain.performance import BacktestResult
+from quant_platform_kit.domain.measures import risk_free_rate
+from quant_platform_kit.domain.performance import BacktestResult, RiskFree, returns_of
 from quant_platform_kit.domain.planning import IDEAL, REALISTIC
+from quant_platform_kit.domain.prices import PriceTable
 from quant_platform_kit.domain.strategy import BoundStrategy, TargetMode
 from quant_platform_kit.ports.snapshot_builder import SnapshotBuilder, SnapshotFiles
 from quant_platform_kit.services.research.backtest import BacktestSettings, FillAt, backtest
@@ -32,6 +36,7 @@ __all__ = ["DEFAULT_CASH", "BacktestRequest", "Execution", "policy", "with_costs
 
 DEFAULT_BENCHMARK = "SPY"
 DEFAULT_CASH = Decimal(100_000)
+LEAST_RATE, MOST_RATE = Decimal("-0.1"), Decimal("0.5")
 BUILDERS = "quant.snapshot_builders"
 """Entry point group: loads a `SnapshotBuilder`."""
 
@@ -86,6 +91,8 @@ class BacktestRequest:
         Where the feature snapshots of a snapshot-backed profile are published.
     build
         What its snapshots are built of instead, on the way.
+    risk_free
+        What ratios of the tear sheet are above: a symbol of the prices, or a rate per year; None: above zero.
     """
 
     strategy: BoundStrategy
@@ -102,6 +109,7 @@ class BacktestRequest:
     believed: frozenset[tuple[str, date]] = frozenset()
     snapshots: str | None = None
     build: SnapshotFiles | None = None
+    risk_free: str | Decimal | None = None
 
     @property
     def settings(self) -> BacktestSettings:
@@ -135,7 +143,7 @@ class BacktestRequest:
         return source.read(self.strategy, load_calendar("XNYS").between(self.start, self.end)) if source else ()
 
     def run(self, on_session: Callable[[], object] = lambda: None) -> BacktestResult:
-        """Back-test; raises as `backtest`, `price_table` and the reader of snapshots.
+        """Back-test; raises as `backtest`, `price_table` and the reader of snapshots, and `InvalidInput`.
 
         Parameters
         ----------
@@ -145,9 +153,26 @@ class BacktestRequest:
         settings, features, calendar = self.settings, self.features, load_calendar("XNYS")
         stocks = {stock for reading in features if reading.snapshot for stock in reading.snapshot.stocks}
         symbols = {*self.strategy.manifest.symbols, *stocks.intersection(self.prices.symbols)}
-        symbols |= {settings.benchmark} if settings.benchmark else set()
+        symbols |= {name for name in (settings.benchmark, self.risk_free) if isinstance(name, str)}
         prices = price_table(self.prices, symbols, self.price_field, calendar)
-        return backtest(self.strategy, prices, calendar, settings, on_session, features)
+        if isinstance(self.risk_free, Decimal) and not LEAST_RATE <= self.risk_free <= MOST_RATE:
+            bounds = f"a rate per year lies between {LEAST_RATE} and {MOST_RATE}"
+            raise InvalidInput(f"--risk-free is {self.risk_free}; {bounds}, write 2 % as 0.02")
+        result = backtest(self.strategy, prices, calendar, settings, on_session, features)
+        return replace(result, risk_free=self._earned(result.sessions, prices))
+
+    def _earned(self, sessions: Sequence[date], prices: PriceTable) -> RiskFree | None:
+        """Return what cash would have earned between sessions."""
+        if self.risk_free is None:
+            return None
+        if isinstance(self.risk_free, Decimal):
+            return risk_free_rate(sessions, float(self.risk_free))
+        first = prices.sessions.index(sessions[0])
+        closes = prices.fields["close"][first : first + len(sessions), prices.column[self.risk_free]]
+        if np.isnan(closes).any():
+            missing = sessions[int(np.argmax(np.isnan(closes)))]
+            raise InvalidInput(f"--risk-free {self.risk_free} has no price on {missing}; give a rate, such as 0.02")
+        return RiskFree(self.risk_free, returns_of(closes))
 
     @property
     def origin(self) -> Mapping[str, object]:
@@ -175,6 +200,7 @@ class BacktestRequest:
                 "commission_bps": rules.commission_bps,
                 "slippage_bps": rules.slippage_bps,
                 "benchmark": settings.benchmark,
+                "risk_free": self.risk_free,
                 "believed": sorted(self.believed),
                 "snapshots": self.snapshots,
                 "built_of": _files(_given(self.build)) if self.build else None,

@@ -24,6 +24,7 @@ from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.domain.performance import BacktestResult, Summary
 from quant_platform_kit.domain.strategy import BoundStrategy, Strategy
 from quant_platform_kit.report.columns import decision_columns, equity_columns, order_columns
+from quant_platform_kit.report.figures import TearSheet, tear_sheet
 from quant_platform_kit.services.research.backtest import FillAt
 
 if TYPE_CHECKING:
@@ -56,6 +57,11 @@ class Backtest:
     def summary(self) -> Summary:
         """Its figures, as in ``summary.json``."""
         return self.result.summary
+
+    @property
+    def tear_sheet(self) -> TearSheet:
+        """Its figures of risk, of its periods and against the benchmark, as in ``summary.json``."""
+        return tear_sheet(self.result)
 
     @property
     def equity(self) -> pd.DataFrame:
@@ -102,6 +108,7 @@ def backtest(  # noqa: PLR0913 - what a back-test may be asked
     slippage_bps: str | float | Decimal | None = None,
     believe: Iterable[tuple[str, str | date]] = (),
     snapshots: str | Path | None = None,
+    risk_free: str | float | Decimal | None = None,
 ) -> Backtest:
     """Back-test a strategy through the same steps a live run takes.
 
@@ -131,6 +138,8 @@ def backtest(  # noqa: PLR0913 - what a back-test may be asked
         Odd prices that are right, as symbol and day.
     snapshots
         Where the feature snapshots of a snapshot-backed profile are published.
+    risk_free
+        What ratios of the tear sheet are above: a symbol of the prices as text, or a rate per year; else zero.
 
     Raises
     ------
@@ -153,6 +162,7 @@ def backtest(  # noqa: PLR0913 - what a back-test may be asked
         benchmark=benchmark,
         believed=frozenset((symbol, _day("believe", day)) for symbol, day in believe),
         snapshots=None if snapshots is None else str(snapshots),
+        risk_free=risk_free if isinstance(risk_free, str) else _number("risk_free", risk_free),
     )
     return Backtest(request.run(), request)
 

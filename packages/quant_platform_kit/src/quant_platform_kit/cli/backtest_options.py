@@ -51,6 +51,10 @@ class BacktestOptions:
     benchmark: Annotated[str | None, typer.Option(help="Symbol to compare with; SPY where the file has it.")] = None
     commission_bps: CostOption = None
     slippage_bps: CostOption = None
+    risk_free: Annotated[
+        str | None,
+        typer.Option("--risk-free", metavar="SYMBOL|RATE", help="What ratios are above: BIL, or 0.02 a year; else 0."),
+    ] = None
     believe: Annotated[
         list[str] | None,
         typer.Option(metavar="SYMBOL:DAY", help="Take an odd price for right, as `quant believe` does; repeatable."),
@@ -80,6 +84,7 @@ class BacktestOptions:
             believed=frozenset(options.symbol_day(each) for each in self.believe or ()),
             snapshots=self.snapshots,
             build=build,
+            risk_free=rate_or_symbol(self.risk_free),
         )
 
     @property
@@ -91,6 +96,16 @@ class BacktestOptions:
         if self.snapshots or self.sectors is None:
             raise typer.BadParameter("--build needs --sectors, and no --snapshots")
         return SnapshotFiles(self.prices, self.sectors, self.membership, self.fundamentals, self.own_features)
+
+
+def rate_or_symbol(text: str | None) -> Decimal | str | None:
+    """Read a rate per year, or the symbol of what earns one."""
+    if text is None:
+        return None
+    try:
+        return options.number(text)
+    except typer.BadParameter:
+        return options.symbol(text)
 
 
 def columns_read(price_field: str, fill: FillAt) -> list[str]:

@@ -15,14 +15,21 @@ from quant_platform_kit.domain.prices import FloatArray
 from quant_platform_kit.domain.strategy import Action, StrategyDecision
 
 __all__ = [
+    "DAYS_PER_YEAR",
+    "SESSIONS_PER_YEAR",
     "BacktestResult",
     "DecisionRecord",
     "EndedHolding",
+    "RiskFree",
     "Summary",
     "TradedOrder",
     "drawdown",
-    "monthly_returns",
+    "growth_per_year",
+    "returns_of",
     "summarise",
+    "volatility",
+    "yearly_ratio",
+    "years_between",
 ]
 
 SESSIONS_PER_YEAR = 252
@@ -97,6 +104,22 @@ class EndedHolding:
 
 
 @dataclass(frozen=True, slots=True)
+class RiskFree:
+    """What cash would have earned.
+
+    Attributes
+    ----------
+    name
+        A symbol, or a rate in words.
+    returns
+        From each session to the next, fractions, shape (n - 1,).
+    """
+
+    name: str
+    returns: FloatArray
+
+
+@dataclass(frozen=True, slots=True)
 class Summary:
     """The figures of a back-test over [start, end].
 
@@ -166,6 +189,8 @@ class BacktestResult:
         The decision on the last session: reported, neither counted nor filled.
     ended
         Holdings that were closed because their prices ended.
+    risk_free
+        What ratios of the tear sheet are above; None: above zero. The summary's are above zero always.
     """
 
     profile: str
@@ -182,24 +207,12 @@ class BacktestResult:
     benchmark_symbol: str | None = None
     benchmark: FloatArray | None = None
     ended: tuple[EndedHolding, ...] = ()
+    risk_free: RiskFree | None = None
 
 
 def drawdown(equity: FloatArray) -> FloatArray:
     """Return equity / its highest so far - 1, shape (n,), zero or negative."""
     return equity / np.maximum.accumulate(equity) - 1
-
-
-def monthly_returns(sessions: Sequence[date], equity: FloatArray) -> dict[tuple[int, int], float]:
-    """Return (year, month) -> return of that month, the first one counted from the first session."""
-    last: dict[tuple[int, int], float] = {}
-    for session, value in zip(sessions, equity.tolist(), strict=True):
-        last[session.year, session.month] = value
-    returns: dict[tuple[int, int], float] = {}
-    before = float(equity[0])
-    for month, value in last.items():
-        returns[month] = value / before - 1
-        before = value
-    return returns
 
 
 def summarise(
@@ -210,18 +223,17 @@ def summarise(
     decisions_digest: str,
 ) -> Summary:
     """Draw the figures of `Summary` from a back-test's record."""
-    returns = equity[1:] / equity[:-1] - 1
-    years = (sessions[-1] - sessions[0]).days / DAYS_PER_YEAR
+    returns = returns_of(equity)
+    years = years_between(sessions)
     multiple = float(equity[-1] / equity[0])
-    deviation = float(returns.std(ddof=1)) if len(returns) > 1 else 0.0
     actions = [record.decision.action for record in decisions]
     traded = float(sum((trade.notional for trade in trades), Decimal(0)))
     return Summary(
         final_multiple=multiple,
         max_drawdown=float(drawdown(equity).min()),
-        cagr=_growth_per_year(multiple, years),
-        volatility=deviation * math.sqrt(SESSIONS_PER_YEAR),
-        sharpe=float(returns.mean()) / deviation * math.sqrt(SESSIONS_PER_YEAR) if deviation > _NOISE else None,
+        cagr=growth_per_year(multiple, years),
+        volatility=volatility(returns),
+        sharpe=yearly_ratio(returns, volatility(returns)),
         sessions=len(sessions),
         runs=len(decisions),
         rebalance_decisions=actions.count(Action.REBALANCE),
@@ -234,7 +246,28 @@ def summarise(
     )
 
 
-def _growth_per_year(multiple: float, years: float) -> float | None:
+def returns_of(equity: FloatArray) -> FloatArray:
+    """Return the returns from each value to the next, shape (n - 1,)."""
+    return equity[1:] / equity[:-1] - 1
+
+
+def volatility(returns: FloatArray) -> float:
+    """Return the sample deviation of daily returns, annualised with 252 sessions; 0 of a single one."""
+    return float(returns.std(ddof=1)) * math.sqrt(SESSIONS_PER_YEAR) if len(returns) > 1 else 0.0
+
+
+def yearly_ratio(returns: FloatArray, deviation: float) -> float | None:
+    """Return the mean of daily returns, times 252, / a yearly deviation; None where that is zero."""
+    return float(returns.mean()) * SESSIONS_PER_YEAR / deviation if deviation > _NOISE else None
+
+
+def years_between(sessions: Sequence[date]) -> float:
+    """Return the calendar years of 365.25 days from the first to the last of some sessions."""
+    return (sessions[-1] - sessions[0]).days / DAYS_PER_YEAR
+
+
+def growth_per_year(multiple: float, years: float) -> float | None:
+    """Return the compound growth per year; None where a few days extrapolate beyond any number."""
     try:
         return multiple ** (1 / years) - 1
     except OverflowError:

@@ -14,6 +14,7 @@ from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.domain.performance import BacktestResult, DecisionRecord
 from quant_platform_kit.domain.strategy import BoundStrategy
 from quant_platform_kit.report.columns import equity_columns, order_columns
+from quant_platform_kit.report.figures import tear_sheet
 from quant_platform_kit.report.origin import ORIGIN, origin_rows, refuse_another
 
 __all__ = ["SUMMARY", "summary_document", "write_backtest", "written"]
@@ -92,7 +93,7 @@ def _write_all(
 
 def summary_document(result: BacktestResult, origin: Mapping[str, object]) -> dict[str, object]:
     """Return the content of summary.json: the figures, and what produced them."""
-    return {**plain(result.summary), ORIGIN: origin}
+    return {**plain(result.summary), "tear_sheet": plain(tear_sheet(result)), ORIGIN: origin}
 
 
 def _closed(result: BacktestResult) -> dict[str, str]:

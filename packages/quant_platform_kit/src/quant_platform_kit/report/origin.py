@@ -36,6 +36,7 @@ SHOWN: Mapping[str, tuple[str, Callable[[Any], str]]] = {
     "execution": ("Execution", str),
     "commission_bps": ("Commission", lambda points: f"{points} bp"),
     "slippage_bps": ("Slippage", lambda points: f"{points} bp"),
+    "risk_free": ("Risk-free", lambda name: name or "zero"),
     "cash": ("Starting cash", lambda amount: f"{float(amount):,.2f}"),
     "config": ("Configuration", _pairs),
     "strategy": ("Strategy", _pairs),
