@@ -10,7 +10,7 @@
     return made;
   };
   const drawn = (tag, of, text) => {
-    const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
+    const made = document.createElementNS(document.querySelector("svg").namespaceURI, tag);
     for (const [name, value] of Object.entries(of)) made.setAttribute(name, value);
     if (text !== undefined) made.textContent = text;
     return made;
