@@ -520,7 +520,7 @@ def test_the_tear_sheet_shows_hand_checked_figures_beside_those_of_the_benchmark
     assert against["Sessions invested"] == typeset("75.0 %")
     assert cells(page, "Returns and drawdowns of calendar years") == [
         ["2023", *map(typeset, ("10.0 %", "5.0 %", "+5.0 %", "0.0 %", "0.0 %"))],
-        ["2024", *map(typeset, ("-1.0 %", "-0.2 %", "-0.7 %", "-10.0 %", "-5.0 %"))],
+        ["2024", *map(typeset, ("-1.0 %", "-0.3 %", "-0.7 %", "-10.0 %", "-5.0 %"))],
     ]
     periods = {name: values for name, *values in cells(page, "Best and worst periods")}
     assert periods["Best month"] == [typeset("10.0 %"), typeset("5.0 %")]

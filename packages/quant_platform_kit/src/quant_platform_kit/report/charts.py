@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date
 from xml.etree.ElementTree import Element
 
@@ -13,6 +12,7 @@ from markupsafe import Markup
 from quant_platform_kit.domain.performance import drawdown
 from quant_platform_kit.domain.prices import FloatArray
 from quant_platform_kit.report import formats, svg
+from quant_platform_kit.report.curves import Bar, Curve, Rolling
 from quant_platform_kit.report.figures import Band
 from quant_platform_kit.report.scales import (
     Scale,
@@ -25,9 +25,6 @@ from quant_platform_kit.report.scales import (
 from quant_platform_kit.report.thinning import thin, turning_points
 
 __all__ = [
-    "Bar",
-    "Curve",
-    "Rolling",
     "TimeAxis",
     "bar_chart",
     "drawdown_chart",
@@ -41,51 +38,6 @@ LEAST_DEPTH = 0.0005
 MOST_BAR_LABELS = 6
 ROLLING_BUCKETS = 300
 WIDEST_BAR = 0.12
-
-
-@dataclass(frozen=True, slots=True)
-class Curve:
-    """A series over the sessions: ``tone`` is the name of its colour, such as ``own`` or ``peer``."""
-
-    name: str
-    tone: str
-    values: FloatArray
-
-
-@dataclass(frozen=True, slots=True)
-class Bar:
-    """A value by name, and the value in words."""
-
-    name: str
-    value: float
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Rolling:
-    """A chart of figures that are of the last sessions at each.
-
-    Attributes
-    ----------
-    unit
-        ``%`` for fractions, else ``x``.
-    curves
-        Their values are of the last sessions of the axis, NaN where there is none.
-    """
-
-    key: str
-    title: str
-    unit: str
-    curves: tuple[Curve, ...]
-
-    @property
-    def factor(self) -> float:
-        """What values are multiplied by when they are written."""
-        return 100 if self.unit == "%" else 1
-
-    def written(self, value: float, digits: int) -> str:
-        """Return a value as text."""
-        return formats.percent(value, digits) if self.unit == "%" else formats.number(value, digits)
 
 
 class TimeAxis:

@@ -50,7 +50,7 @@ def origin_rows(origin: Mapping[str, Any]) -> dict[str, str]:
     return {name: write(origin[key]) for key, (name, write) in SHOWN.items() if key in origin}
 
 
-def refuse_another(out: Path, name: str, origin: Mapping[str, Any], *, force: bool) -> None:
+def refuse_another(out: Path, name: str, origin: Any, *, force: bool) -> None:
     """Keep what a folder holds, unless it is of the same origin or ``force`` gives it up.
 
     Parameters
@@ -67,9 +67,16 @@ def refuse_another(out: Path, name: str, origin: Mapping[str, Any], *, force: bo
         return
     try:
         found: Any = json.loads((out / name).read_bytes())[ORIGIN]
-        differ = [key for key in origin if found.get(key) != origin[key]]
-    except (AttributeError, KeyError, OSError, TypeError, ValueError):
-        differ = [ORIGIN]
-    if differ:
-        told = f"--out {out} holds another result: its {name} differs in {', '.join(differ)}"
+    except (KeyError, OSError, TypeError, ValueError):
+        found = None
+    if found != origin:
+        told = f"--out {out} holds another result: its {name} differs in {_unlike(found, origin)}"
         raise Refused(f"{told}; choose another folder, or replace it with --force")
+
+
+def _unlike(found: Any, origin: Any) -> str:
+    """Return the keys that two origins differ in; what they are called where they are not of the same kind."""
+    try:
+        return ", ".join(key for key in {**found, **origin} if found.get(key) != origin.get(key))
+    except (AttributeError, TypeError):
+        return ORIGIN

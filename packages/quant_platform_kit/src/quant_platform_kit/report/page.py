@@ -15,9 +15,10 @@ from quant_platform_kit.domain.measures import WINDOW
 from quant_platform_kit.domain.performance import BacktestResult, drawdown
 from quant_platform_kit.report import charts, figures, formats, tables, tear_sheet
 from quant_platform_kit.report.cards import cards, sentence
+from quant_platform_kit.report.curves import Bar, Rolling
 from quant_platform_kit.report.readings import curve_readings, holdings_readings, rolling_readings
 
-__all__ = ["Key", "render_report", "template"]
+__all__ = ["PAGE", "Key", "numbers", "render_report", "template"]
 
 HERE = Path(__file__).parent
 PAGE = 20
@@ -130,9 +131,9 @@ def _drawn(result: BacktestResult) -> dict[str, Any]:
         "bands": [Key(b.name, b.tone, formats.percent(float(b.weights.mean()))) for b in bands],
         "rolling": _rolling(axis, rolling),
         "window": WINDOW,
-        "curve_rows": _numbers(range(0, 2 * len(curves), 2)),
-        "fall_rows": _numbers(range(1, 2 * len(curves), 2)),
-        "band_rows": _numbers(range(len(bands))),
+        "curve_rows": numbers(range(0, 2 * len(curves), 2)),
+        "fall_rows": numbers(range(1, 2 * len(curves), 2)),
+        "band_rows": numbers(range(len(bands))),
         "readings": {
             "curve-readings": curve_readings(axis, curves),
             "holdings-readings": holdings_readings(axis, bands),
@@ -142,26 +143,27 @@ def _drawn(result: BacktestResult) -> dict[str, Any]:
     }
 
 
-def _rolling(axis: charts.TimeAxis, each: Sequence[charts.Rolling]) -> list[dict[str, object]]:
+def _rolling(axis: charts.TimeAxis, each: Sequence[Rolling]) -> list[dict[str, object]]:
     """Return the charts with their legends, and the rows of the readings that each draws."""
     shown: list[dict[str, object]] = []
     row = 0
     for chart in each:
         keys = [Key(curve.name, curve.tone, chart.written(float(curve.values[-1]), 2)) for curve in chart.curves]
-        rows = _numbers(range(row, row + len(keys)))
+        rows = numbers(range(row, row + len(keys)))
         shown.append({"title": chart.title, "legend": keys, "rows": rows, "drawn": charts.rolling_chart(axis, chart)})
         row += len(keys)
     return shown
 
 
-def _numbers(rows: range) -> str:
+def numbers(rows: range) -> str:
+    """Return the numbers of the readings' rows that a chart draws, as its attribute names them."""
     return " ".join(map(str, rows))
 
 
 def _bars(result: BacktestResult) -> dict[str, Markup]:
     years = figures.years_of_trading(result)
-    turnover = [charts.Bar(str(year.year), year.turnover, formats.multiple(year.turnover)) for year in years]
-    costs = [charts.Bar(str(year.year), year.costs, formats.money(year.costs)) for year in years]
+    turnover = [Bar(str(year.year), year.turnover, formats.multiple(year.turnover)) for year in years]
+    costs = [Bar(str(year.year), year.costs, formats.money(year.costs)) for year in years]
     return {
         "turnover": charts.bar_chart("turnover", "Turnover by year", turnover, formats.TIMES),
         "costs": charts.bar_chart("costs", "Costs by year", costs),

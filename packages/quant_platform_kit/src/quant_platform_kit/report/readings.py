@@ -10,7 +10,8 @@ import numpy as np
 
 from quant_platform_kit.domain.performance import drawdown
 from quant_platform_kit.domain.prices import FloatArray
-from quant_platform_kit.report.charts import Curve, Rolling, TimeAxis
+from quant_platform_kit.report.charts import TimeAxis
+from quant_platform_kit.report.curves import Curve, Rolling
 from quant_platform_kit.report.figures import Band
 from quant_platform_kit.report.thinning import turning_points
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from quant_platform_kit.domain.shortfall import Part, Shortfall
 from quant_platform_kit.report import charts, formats
+from quant_platform_kit.report.curves import Curve
 from quant_platform_kit.report.page import Key, template
 from quant_platform_kit.report.readings import curve_readings
 
@@ -71,9 +72,9 @@ def _sentence(found: Shortfall) -> str:
     )
 
 
-def _curves(found: Shortfall) -> list[charts.Curve]:
+def _curves(found: Shortfall) -> list[Curve]:
     own, peer = (np.array([float(value) for value in curve]) for curve in (found.live, found.backtest))
-    return [charts.Curve("Live", "own", own), charts.Curve("Back-test", "peer", peer)]
+    return [Curve("Live", "own", own), Curve("Back-test", "peer", peer)]
 
 
 def _part(name: str, amount: Decimal) -> dict[str, str]:

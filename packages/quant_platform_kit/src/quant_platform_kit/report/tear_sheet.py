@@ -11,7 +11,7 @@ import numpy as np
 from quant_platform_kit.domain.measures import Measures, Periods, rolling_beta, rolling_sharpe, rolling_volatility
 from quant_platform_kit.domain.performance import BacktestResult, returns_of
 from quant_platform_kit.report import formats
-from quant_platform_kit.report.charts import Bar, Curve, Rolling
+from quant_platform_kit.report.curves import Bar, Curve, Rolling
 from quant_platform_kit.report.figures import TearSheet, years_of_returns
 from quant_platform_kit.report.scales import round_values
 
