@@ -1,7 +1,7 @@
 """The figures of the tear sheet against empyrical-reloaded, on a curve and a benchmark of 16 years.
 
-Where both define a figure alike they have to agree to 1e-9. Where they do not, ``differs`` says how, and what the library's
-definition gives is computed here from ours: it has to meet the library's value too, or the words are wrong.
+Where both define a figure alike they have to agree to 1e-9. Where they do not, ``differs`` says how, and what the
+library's definition gives is computed here from ours: it has to meet the library's value too, or the words are wrong.
 """
 
 # pyright: reportMissingImports=false

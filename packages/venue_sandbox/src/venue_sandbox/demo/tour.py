@@ -23,7 +23,7 @@ from venue_sandbox.demo.market import Market
 from venue_sandbox.stands.paper import PaperPlatform
 from venue_sandbox.stands.platform import Delivered, Platform
 
-__all__ = ["backtest_step", "brokers_step", "check", "report_of", "scheduled_step", "tested"]
+__all__ = ["asked", "backtest_step", "brokers_step", "check", "report_of", "scheduled_step", "tested"]
 
 
 def tested(market: Market) -> BacktestResult:
