@@ -82,7 +82,7 @@ def _taken(browser: str, folder: Path, out: Path) -> list[Path]:
 def _comparison(market: Market, folder: Path) -> Path:
     """Write the page that compares the back-test with one without costs; the former is written already."""
     ideal = replace(asked(market), execution=Execution.IDEAL)
-    write_backtest(folder / "ideal", ideal.run(), market.strategy, ideal.origin)
+    write_backtest(folder / "ideal", ideal.run(), market.strategy, ideal.origin())
     write_comparison(folder / "compared", compare(read_results([folder / "backtest", folder / "ideal"])))
     return folder / "compared" / "comparison.html"
 

@@ -70,7 +70,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder, market = tmp_path_factory.mktemp("pages"), choose_market()
     request = asked(market)
     for name, each in (("real", request), ("ideal", replace(request, execution=Execution.IDEAL))):
-        write_backtest(folder / name, each.run(), market.strategy, each.origin)
+        write_backtest(folder / name, each.run(), market.strategy, each.origin())
     write_comparison(folder / "compared", compare(read_results([folder / "real", folder / "ideal"])))
     return folder
 

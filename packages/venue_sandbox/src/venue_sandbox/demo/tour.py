@@ -44,7 +44,7 @@ def backtest_step(market: Market, result: BacktestResult, folder: Path) -> None:
     say = console()
     say.rule("1  Back-test")
     show_figures(result)
-    write_backtest(folder, result, market.strategy, asked(market).origin, market.label)
+    write_backtest(folder, result, market.strategy, asked(market).origin(), market.label)
     say.print(f"report  {folder / 'report.html'}\n", soft_wrap=True)
 
 
