@@ -116,9 +116,8 @@ class BacktestRequest:
             self.believed,
         )
 
-    @property
     def features(self) -> tuple[FeatureReading, ...]:
-        """What there is to read for each session; nothing for a profile that reads no snapshot."""
+        """Return what there is to read for each session; nothing for a profile that reads no snapshot."""
         if self.build is None:
             return self._read(self.snapshots)
         builder: SnapshotBuilder = load_only(BUILDERS, "builder of snapshots", "snapshot-pipelines")
@@ -141,7 +140,7 @@ class BacktestRequest:
         on_session
             Called once per evaluated session, for progress.
         """
-        settings, features, calendar = self.settings, self.features, load_calendar("XNYS")
+        settings, features, calendar = self.settings, self.features(), load_calendar("XNYS")
         stocks = {stock for reading in features if reading.snapshot for stock in reading.snapshot.stocks}
         traded = {*self.strategy.manifest.managed_set, *stocks.intersection(self.prices.symbols)}
         compared = {name for name in (settings.benchmark, self.risk_free) if isinstance(name, str)}
@@ -172,9 +171,8 @@ class BacktestRequest:
             raise InvalidInput(f"--risk-free {self.risk_free} has no price on {missing}; give a rate, such as 0.02")
         return RiskFree(self.risk_free, returns_of(closes))
 
-    @property
     def origin(self) -> Mapping[str, object]:
-        """What to say of a result's origin: enough to get the same result again, and to see what has changed.
+        """Return what to say of a result's origin: enough to get the same result again, and to see what has changed.
 
         Files are named as they were given, with the SHA-256 of their content. Reading them takes a moment.
         """

@@ -206,7 +206,13 @@ def _day(name: str, value: str | date) -> date:
 
 
 def _number(name: str, value: str | float | Decimal | None) -> Decimal | None:
-    return None if value is None else _made(name, value, lambda: Decimal(str(value)), "a number")
+    return None if value is None else _made(name, value, lambda: _finite(Decimal(str(value))), "a number")
+
+
+def _finite(value: Decimal) -> Decimal:
+    if not value.is_finite():
+        raise ValueError
+    return value
 
 
 def _member(kind: Any, name: str, value: Any) -> Any:

@@ -268,6 +268,14 @@ def test_a_benchmark_that_is_not_in_the_file_is_refused(backtest_refuses: Refuse
     backtest_refuses("has no prices of QQQ", benchmark="QQQ")
 
 
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [("QQQ", "has no prices of QQQ"), ("2", "--risk-free is 2; a rate"), ("-1", "--risk-free is -1")],
+)
+def test_a_risk_free_rate_that_is_none_is_refused(backtest_refuses: Refuses, given: str, words: str) -> None:
+    backtest_refuses(words, **{"risk-free": given})
+
+
 @pytest.mark.parametrize("bps", ["-1", "1001"])
 def test_costs_out_of_bounds_are_refused(backtest_refuses: Refuses, bps: str) -> None:
     backtest_refuses(f"--commission-bps is {bps}", **{"commission-bps": bps})

@@ -530,9 +530,9 @@ def test_the_tear_sheet_shows_hand_checked_figures_beside_those_of_the_benchmark
 def test_ratios_say_what_they_are_above() -> None:
     result = random_walk()
     free = replace(result, risk_free=RiskFree("BIL", np.full(599, 0.0001)))
-    assert "ratios are above BIL" in rendered(free)
+    assert "ratios, alpha and beta are of what is above BIL" in rendered(free)
     assert {card.label for card in cards(free)} - {card.label for card in cards(result)} == {"Sharpe ratio above BIL"}
-    assert "ratios are above zero" in rendered(result)
+    assert "ratios, alpha and beta are of what is above zero" in rendered(result)
 
 
 def test_without_a_benchmark_there_is_one_column_and_no_beta() -> None:

@@ -31,7 +31,7 @@ def backtest_command(
 ) -> None:
     """Back-test a strategy through the same steps a live run takes."""
     request = asked.request
-    origin = request.origin
+    origin = request.origin()
     result = run_backtest(request)
     files = write_backtest(out, result, request.strategy, origin, force=force)
     if json:

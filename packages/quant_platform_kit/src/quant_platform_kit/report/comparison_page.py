@@ -73,7 +73,8 @@ def _trading(found: Comparison) -> list[Figure]:
     """Return what each result traded over its own whole period."""
     each = [result.summary for result in found.results]
     return [
-        Figure("Period", tuple(f"{result.sessions[0]} to {result.sessions[-1]}" for result in found.results)),
+        Figure("First session", tuple(result.sessions[0].isoformat() for result in found.results)),
+        Figure("Last session", tuple(result.sessions[-1].isoformat() for result in found.results)),
         Figure("Turnover per year", tuple(formats.multiple(one["turnover"]) for one in each)),
         Figure("Costs", tuple(formats.money(one["costs"]) for one in each)),
         Figure("Rebalances", tuple(formats.number(one["rebalance_decisions"]) for one in each)),

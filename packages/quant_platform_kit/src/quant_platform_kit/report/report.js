@@ -180,7 +180,7 @@
       const last = (years) => () => zoom(ends[1] - 365.25 * years, ends[1]);
       const spans = [1, 3, 5, 10].filter((years) => 365.25 * years < ends[1] - ends[0]).map((years) => [`${years} y`, last(years)]);
       const buttons = [...spans, ["All", all]].map(([textContent, onclick]) => make("button", { type: "button", textContent, onclick }));
-      bar.replaceChildren(make("span", { textContent: "Drag across a chart to zoom, or show the last" }), ...buttons, make("output"));
+      bar.replaceChildren(make("span", { className: "mouse", textContent: "Drag across a chart to zoom." }), make("span", { textContent: "Show the last" }), ...buttons, make("output"));
       bar.hidden = false;
     }
 

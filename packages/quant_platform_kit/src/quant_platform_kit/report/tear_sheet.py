@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 NONE = "\N{EM DASH}"
-FEWEST_BINS = 24
+MOST_BINS = 40
 ENDS = 0.005
 """Share of the returns at either end that one bar takes together."""
 
@@ -146,10 +146,10 @@ def return_bars(result: BacktestResult) -> list[Bar]:
     low, high = np.quantile(returns, (ENDS, 1 - ENDS)).tolist()
     if not high > low:
         return []
-    edges = [round(edge, 9) for edge in round_values(low, high, FEWEST_BINS)]
+    edges = [round(edge, 9) for edge in round_values(low, high, MOST_BINS)]
     counts, _ = np.histogram(np.clip(returns, edges[0], edges[-1]), edges)
     return [
-        Bar(formats.number(first, 2), float(count), f"{count} days from {first:g} to {last:g} %")
+        Bar(formats.compact(first), float(count), f"{count} days from {first:g} to {last:g} %")
         for (first, last), count in zip(pairwise(edges), counts.tolist(), strict=True)
     ]
 

@@ -23,7 +23,7 @@ from venue_sandbox.demo.market import Market
 from venue_sandbox.stands.paper import PaperPlatform
 from venue_sandbox.stands.platform import Delivered, Platform
 
-__all__ = ["backtest_step", "brokers_step", "check", "report_of", "scheduled_step", "tested"]
+__all__ = ["asked", "backtest_step", "brokers_step", "check", "report_of", "scheduled_step", "tested"]
 
 
 def tested(market: Market) -> BacktestResult:
@@ -44,7 +44,7 @@ def backtest_step(market: Market, result: BacktestResult, folder: Path) -> None:
     say = console()
     say.rule("1  Back-test")
     show_figures(result)
-    write_backtest(folder, result, market.strategy, asked(market).origin, market.label)
+    write_backtest(folder, result, market.strategy, asked(market).origin(), market.label)
     say.print(f"report  {folder / 'report.html'}\n", soft_wrap=True)
 
 
