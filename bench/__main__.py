@@ -23,6 +23,7 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
             "events",
             "rollout",
             "prices",
+            "measures",
         )
     },
     **{f"backtest_vs_{peer}": ("backtest_peers", peer) for peer in ("bt", "vectorbt")},

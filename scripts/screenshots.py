@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Take pictures of the pages: a back-test's report, and a service's account and runs, of an invented market.
+"""Take pictures of the pages: reports of back-tests, and a service's account and runs, of an invented market.
 
 Usage
 -----
-``.venv/bin/python scripts/screenshots.py [--out FOLDER] [--browser PROGRAM]``: a PNG file each, 1280 pixels wide; of
-the account 400 too, light and dark. It needs Chromium, or a browser that takes its options, and exits with 1 where none
-is found, or a page complains in the browser's console.
+``.venv/bin/python scripts/screenshots.py [--out FOLDER] [--browser PROGRAM]``: a PNG file each, 1280 pixels wide; but
+for the runs 400 too, light and dark. It needs Chromium, or a browser that takes its options, and exits with 1 where
+none is found, or a page complains in the browser's console.
 """
 
 from __future__ import annotations
@@ -16,17 +16,27 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
-from venue_sandbox.demo.market import choose_market
-from venue_sandbox.demo.tour import backtest_step, tested
+from quant_platform_kit.adapters.stores import open_store
+from quant_platform_kit.backtest_request import Execution
+from quant_platform_kit.report.comparison import compare
+from quant_platform_kit.report.comparison_files import write_comparison
+from quant_platform_kit.report.files import write_backtest
+from quant_platform_kit.report.kept_results import read_results
+from quant_platform_kit.services.operate.owners import accounts_in
+from venue_sandbox.demo.market import Market, choose_market
+from venue_sandbox.demo.tour import asked, backtest_step, tested
 from venue_sandbox.stands.paper import PaperPlatform
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 WIDTHS, PATIENCE_SECONDS = (1280, 400), 60
 SCHEMES = {"dark": 0, "light": 1}
-HEIGHTS = {"report": 2600, "runs": 500, "run": 1500, "account": 1700}
+HEIGHTS = {"report": 6600, "comparison": 4200, "shortfall": 1900, "runs": 500, "run": 1500, "account": 1700}
+NARROW = 1.4
+"""A narrow page is so much higher."""
 QUICK = {"LEASE_SECONDS": "10", "PAPER_TIMEOUT_SECONDS": "2", "PAPER_SETTLE_SECONDS": "1"}
 
 
@@ -55,7 +65,8 @@ def _taken(browser: str, folder: Path, out: Path) -> list[Path]:
     market = choose_market()
     result = tested(market)
     backtest_step(market, result, folder / "backtest")
-    pictures = [_picture(browser, (folder / "backtest" / "report.html").as_uri(), out / "report.png", folder)]
+    pictures = _each(browser, (folder / "backtest" / "report.html").as_uri(), out / "report", folder)
+    pictures += _each(browser, _comparison(market, folder).as_uri(), out / "comparison", folder)
     prices = market.file(folder / "prices.csv")
     with PaperPlatform(folder / "account", prices, market.profile, settings=QUICK) as paper:
         newest = [paper.fire(market.due(as_of)).run_id for as_of in market.turns(result)][-1]
@@ -63,15 +74,40 @@ def _taken(browser: str, folder: Path, out: Path) -> list[Path]:
         pictures.append(_picture(browser, service, out / "runs.png", folder))
         pictures.append(_picture(browser, f"{service}/{newest}", out / "run.png", folder))
         root = f"http://127.0.0.1:{paper.service.port}/"
-        for width, scheme in product(WIDTHS, SCHEMES):
-            pictures.append(_picture(browser, root, out / f"account-{width}-{scheme}.png", folder))
-    return pictures
+        pictures += _each(browser, root, out / "account", folder)
+    shortfall = _shortfall(folder / "account", prices, folder / "shortfall")
+    return pictures + _each(browser, shortfall.as_uri(), out / "shortfall", folder)
+
+
+def _comparison(market: Market, folder: Path) -> Path:
+    """Write the page that compares the back-test with one without costs; the former is written already."""
+    ideal = replace(asked(market), execution=Execution.IDEAL)
+    write_backtest(folder / "ideal", ideal.run(), market.strategy, ideal.origin())
+    write_comparison(folder / "compared", compare(read_results([folder / "backtest", folder / "ideal"])))
+    return folder / "compared" / "comparison.html"
+
+
+def _shortfall(account: Path, prices: Path, out: Path) -> Path:
+    """Write the page that holds the account against a back-test."""
+    store, reports = ((account / name).as_uri() for name in ("store", "reports"))
+    (identity,) = accounts_in(open_store(store))
+    command = [Path(sys.executable).with_name("quant"), "shortfall", "--store", store, "--reports", reports]
+    command += ["--account", identity, "--prices", prices, "--fill", "next-close", "--out", out]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, timeout=PATIENCE_SECONDS)
+    return out / "shortfall.html"
+
+
+def _each(browser: str, address: str, to: Path, folder: Path) -> list[Path]:
+    """Take pictures of a page, wide and narrow, light and dark."""
+    names = [to.with_name(f"{to.name}-{width}-{scheme}.png") for width, scheme in product(WIDTHS, SCHEMES)]
+    return [_picture(browser, address, name, folder) for name in names]
 
 
 def _picture(browser: str, address: str, to: Path, folder: Path) -> Path:
     """Take a picture of a page, with a profile of the browser's own; its width and scheme are in the name of it."""
     page, width, scheme = to.stem.split("-") if "-" in to.stem else [to.stem, str(WIDTHS[0]), "light"]
-    size = f"--window-size={width},{HEIGHTS[page]}"
+    height = HEIGHTS[page] if int(width) == WIDTHS[0] else round(NARROW * HEIGHTS[page])
+    size = f"--window-size={width},{height}"
     scheme = f"--blink-settings=preferredColorScheme={SCHEMES[scheme]}"
     own = [f"--user-data-dir={folder / 'browser'}", "--no-first-run", "--no-proxy-server", "--hide-scrollbars"]
     own += ["--no-sandbox"] if os.getuid() == 0 else []

@@ -81,7 +81,9 @@ RUN = [line for line in MINE if not why_not(line)]
 def place(tmp_path_factory: pytest.TempPathFactory) -> Generator[Path]:
     """Return a folder with prices and two accounts."""
     folder = tmp_path_factory.mktemp("lines")
-    write_prices(synthetic_prices(SYMBOLS, load_calendar("XNYS"), FIRST, LAST), folder / "prices.csv")
+    prices = write_prices(synthetic_prices(SYMBOLS, load_calendar("XNYS"), FIRST, LAST), folder / "prices.csv")
+    heading, *rows = prices.read_text().splitlines()
+    prices.write_text("\n".join([f"{heading},dividend", *(f"{row},0" for row in rows), ""]))
     write_sources(folder)
     with chdir(folder):
         for book in ("book", "other"):

@@ -90,7 +90,7 @@ def _rooms_of_the_kit(tree: Checkout) -> Iterator[Rule]:
         ("notebook",),
         ("cli", "events", "testing", "web"),
         ("runtime",),
-        ("paper",),
+        ("backtest_request", "paper"),
         ("adapters", "report", "services"),
         ("ports",),
         ("domain",),

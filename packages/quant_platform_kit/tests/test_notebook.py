@@ -79,6 +79,22 @@ def test_what_is_given_counts(prices: LongPrices, tested: Backtest) -> None:
     assert other.summary != tested.summary
 
 
+def test_ratios_are_above_what_cash_earned(file: Path, prices: LongPrices, tested: Backtest) -> None:
+    bil = pd.read_parquet(file).query("symbol == 'BIL'").set_index("date")["adj_close"]
+    sessions = pd.DatetimeIndex(tested.equity.index)
+    excess = tested.equity["equity"].pct_change().to_numpy()[1:] - bil.loc[sessions].pct_change().to_numpy()[1:]
+    sheet = backtest(PROFILE, prices, START, END, risk_free="BIL").tear_sheet
+    assert sheet.risk_free == "BIL"
+    assert sheet.measures.sharpe == pytest.approx(excess.mean() / excess.std(ddof=1) * 252**0.5)
+    assert tested.tear_sheet.risk_free is None
+    assert tested.tear_sheet.measures.sharpe == tested.summary.sharpe
+    rate = backtest(PROFILE, prices, START, END, risk_free=0.02).tear_sheet
+    assert rate.risk_free == "2.00% a year"
+    assert rate.measures.sharpe is not None
+    assert tested.summary.sharpe is not None
+    assert rate.measures.sharpe < tested.summary.sharpe
+
+
 BAD: dict[str, tuple[dict[str, Any], str]] = {
     "a profile that nobody has installed": ({"strategy": "nowhere"}, "profile 'nowhere' is not known"),
     "a file that is not there": ({"strategy": "no.py:Mine"}, "no.py"),
@@ -92,6 +108,10 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "a commission beyond its bounds": ({"commission_bps": -1}, "--commission-bps is -1"),
     "a setting that the profile has not": ({"config": {"luck": 1}}, "luck"),
     "a day that is none": ({"believe": [("SPY", "x")]}, "believe is 'x'"),
+    "a risk-free rate in percent": ({"risk_free": 2}, "--risk-free is 2; a rate per year lies between -0.1 and 0.5"),
+    "a risk-free symbol without prices": ({"risk_free": "SHV"}, "has no prices of SHV"),
+    "a risk-free rate that is none": ({"risk_free": float("nan")}, "risk_free is nan; it has to be a number"),
+    "cash without end": ({"cash": float("inf")}, "cash is inf; it has to be a number"),
     "snapshots for a profile without": ({"snapshots": "there"}, "reads no feature snapshot"),
 }
 

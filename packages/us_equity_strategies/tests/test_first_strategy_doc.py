@@ -74,13 +74,16 @@ def followed(page: str, workplace: Path) -> Path:
 
 def test_the_page_back_tests_twice_and_runs_once_and_every_command_works(page: str, followed: Path) -> None:
     commands = [line for block in blocks(page, "sh") for line in block.splitlines()]
-    assert [command.split()[1] for command in commands] == ["backtest", "backtest", "run"]
+    assert [command.split()[1] for command in commands] == ["backtest", "backtest", "compare", "run"]
     for folder in ("my-output", "my-output-100"):
         assert (followed / folder / "report.html").stat().st_size > 10_000
     first, second = (
         json.loads((followed / name / "summary.json").read_text()) for name in ("my-output", "my-output-100")
     )
     assert first["decisions_digest"] != second["decisions_digest"]
+    compared = json.loads((followed / "my-comparison" / "comparison.json").read_text())
+    assert list(compared["results"]) == ["my-output", "my-output-100"]
+    assert compared["differences"]
 
 
 def test_the_back_test_rebalances_at_month_ends_and_at_no_other_time(
@@ -97,7 +100,7 @@ def test_the_back_test_rebalances_at_month_ends_and_at_no_other_time(
 
 
 def test_the_run_asked_for_again_reports_the_same_and_orders_nothing(page: str, followed: Path) -> None:
-    again = quant(followed, blocks(page, "sh")[2].strip(), "--json")
+    again = quant(followed, blocks(page, "sh")[3].strip(), "--json")
     report = json.loads(again.stdout)
     assert (again.returncode, report["outcome"]) == (0, "completed")
     book = json.loads(quant(followed, "quant paper show --book my-account", "--json").stdout)

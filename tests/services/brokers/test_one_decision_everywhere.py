@@ -24,15 +24,15 @@ from quant_platform_kit.adapters.calendar_tables import load_calendar
 from quant_platform_kit.adapters.platforms import platforms
 from quant_platform_kit.adapters.price_files import LongPrices, price_table
 from quant_platform_kit.adapters.strategies import bind
-from quant_platform_kit.cli.backtest import run_backtest
-from quant_platform_kit.cli.options import Execution, policy
+from quant_platform_kit.backtest_request import BacktestRequest
 from quant_platform_kit.domain.cycle import ExecutionPolicy, Observation, decide
 from quant_platform_kit.domain.matrix import matrix
+from quant_platform_kit.domain.performance import DecisionRecord
 from quant_platform_kit.domain.portfolio import AccountState, Quote
 from quant_platform_kit.domain.prices import PriceHistory
 from quant_platform_kit.domain.runs import Outcome, RunReport
-from quant_platform_kit.domain.strategy import Strategy
-from quant_platform_kit.services.research.backtest import BacktestSettings, FillAt
+from quant_platform_kit.domain.strategy import BoundStrategy, Strategy
+from quant_platform_kit.services.research.backtest import FillAt
 from quant_platform_kit.testing.synthetic import synthetic_prices
 from us_equity_strategies.catalog import CATALOG
 from venue_sandbox.demo.market import due_on, write_prices
@@ -125,10 +125,14 @@ def fire(file: Path, tmp_path: Path) -> Fire:
 
 def back_tested(strategy: Strategy, market: LongPrices, as_of: date, field: str) -> str:
     """Return the digest of the decision that a back-test begins with."""
-    bound = bind(strategy)
-    rules = policy(Execution.REALISTIC, bound.manifest.target_mode)
-    terms = BacktestSettings(as_of, as_of + timedelta(days=7), CASH, FillAt.NEXT_CLOSE, rules, "SPY")
-    return run_backtest(bound, market, field, terms).decisions[0].digest
+    return first_decision(bind(strategy), market, as_of, field).digest
+
+
+def first_decision(bound: BoundStrategy, market: LongPrices, as_of: date, field: str) -> DecisionRecord:
+    """Return the decision that a back-test of a week begins with."""
+    until = as_of + timedelta(days=7)
+    asked = BacktestRequest(bound, market, as_of, until, price_field=field, cash=CASH, fill=FillAt.NEXT_CLOSE)
+    return asked.run().decisions[0]
 
 
 def decided(strategy: Strategy, market: LongPrices, as_of: date, field: str, held: Mapping[str, int]) -> str:
@@ -216,9 +220,7 @@ def test_the_convention_of_prices_decides(market: LongPrices, site: Path) -> Non
     bound = [bind(CATALOG["dual_momentum"]), bind(variants["split_dual_momentum"])]
     weights = []
     for strategy, field in zip(bound, ("adj_close", "close"), strict=True):
-        rules = policy(Execution.REALISTIC, strategy.manifest.target_mode)
-        terms = BacktestSettings(as_of, as_of + timedelta(days=7), CASH, FillAt.NEXT_CLOSE, rules, "SPY")
-        weights.append(run_backtest(strategy, market, field, terms).decisions[0].decision.diagnostics)
+        weights.append(first_decision(strategy, market, as_of, field).decision.diagnostics)
     assert weights[0] != weights[1], "what a fund has paid counts in one, and not in the other"
 
 

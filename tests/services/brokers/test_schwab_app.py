@@ -16,8 +16,7 @@ from typing import Any, ClassVar
 import pytest
 from quant_platform_kit.adapters.file_store import FileStore
 from quant_platform_kit.adapters.strategies import bind
-from quant_platform_kit.cli.backtest import run_backtest
-from quant_platform_kit.cli.options import Execution, policy
+from quant_platform_kit.backtest_request import BacktestRequest
 from quant_platform_kit.domain.errors import (
     BrokerError,
     InvalidInput,
@@ -30,7 +29,7 @@ from quant_platform_kit.domain.orders import Order, OrderState, Side
 from quant_platform_kit.domain.runs import Outcome
 from quant_platform_kit.domain.strategy import Adjustment
 from quant_platform_kit.runtime.settings import read_part
-from quant_platform_kit.services.research.backtest import BacktestSettings, FillAt
+from quant_platform_kit.services.research.backtest import FillAt
 from schwab_app.broker import Delays
 from schwab_app.compose import account_of
 from schwab_app.connection import Connection, Deadline, Login
@@ -522,9 +521,9 @@ def serve(site: Path, tmp_path: Path, due: datetime) -> Serve:
 def test_the_service_decides_as_the_back_test_and_trades(serve: Serve, due: datetime) -> None:
     market = choose_market()
     strategy = bind(import_module("split_strategy").CATALOG["split_dual_momentum"])
-    rules = policy(Execution.REALISTIC, strategy.manifest.target_mode)
-    terms = BacktestSettings(market.tested[0], market.tested[-1], D(100_000), FillAt.NEXT_CLOSE, rules, "SPY")
-    tested = {one.decision.as_of: one.digest for one in run_backtest(strategy, market.prices, "close", terms).decisions}
+    first, last = market.tested[0], market.tested[-1]
+    asked = BacktestRequest(strategy, market.prices, first, last, price_field="close", fill=FillAt.NEXT_CLOSE)
+    tested = {one.decision.as_of: one.digest for one in asked.run().decisions}
     with serve() as platform:
         report = report_of(platform, platform.fire(due))
         assert report.outcome is Outcome.COMPLETED, report.reasons

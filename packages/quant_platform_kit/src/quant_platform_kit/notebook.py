@@ -20,15 +20,14 @@ from typing import TYPE_CHECKING, Any
 from quant_platform_kit.adapters.price_files import LongPrices, read_price_files
 from quant_platform_kit.adapters.price_income import AskedIncome, Dividends
 from quant_platform_kit.adapters.strategies import bind, strategy_of
-from quant_platform_kit.cli.backtest import DEFAULT_BENCHMARK, readings, run_backtest
-from quant_platform_kit.cli.compose import feature_source
-from quant_platform_kit.cli.options import Execution, policy
+from quant_platform_kit.backtest_request import BacktestRequest, Execution
 from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.domain.performance import BacktestResult, Summary
 from quant_platform_kit.domain.strategy import BoundStrategy, Strategy
 from quant_platform_kit.report.columns import decision_columns, equity_columns, order_columns
+from quant_platform_kit.report.figures import TearSheet, tear_sheet
 from quant_platform_kit.services.research.asked_costs import AskedCosts
-from quant_platform_kit.services.research.backtest import BacktestSettings, FillAt
+from quant_platform_kit.services.research.backtest import FillAt
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,17 +43,27 @@ class Backtest:
     ----------
     result
         Session by session, as arrays.
-    strategy
-        With its configuration.
+    request
+        What it was asked.
     """
 
     result: BacktestResult
-    strategy: BoundStrategy
+    request: BacktestRequest
+
+    @property
+    def strategy(self) -> BoundStrategy:
+        """The strategy with its configuration."""
+        return self.request.strategy
 
     @property
     def summary(self) -> Summary:
         """Its figures, as in ``summary.json``."""
         return self.result.summary
+
+    @property
+    def tear_sheet(self) -> TearSheet:
+        """Its figures of risk, of its periods and against the benchmark, as in ``summary.json``."""
+        return tear_sheet(self.result)
 
     @property
     def equity(self) -> pd.DataFrame:
@@ -106,6 +115,7 @@ def backtest(  # noqa: PLR0913 - what a back-test may be asked
     dividends: str | Dividends = Dividends.PRICED,
     believe: Iterable[tuple[str, str | date]] = (),
     snapshots: str | Path | None = None,
+    risk_free: str | float | Decimal | None = None,
 ) -> Backtest:
     """Back-test a strategy through the same steps a live run takes.
 
@@ -143,13 +153,16 @@ def backtest(  # noqa: PLR0913 - what a back-test may be asked
         Odd prices that are right, as symbol and day.
     snapshots
         Where the feature snapshots of a snapshot-backed profile are published.
+    risk_free
+        What ratios of the tear sheet are above: a symbol of the prices as text, or a rate per year; else zero.
 
     Raises
     ------
     InvalidInput
         As `quant backtest` refuses it.
     """
-    bound = _bound(strategy, config)
+    if price_field not in prices.columns:
+        raise InvalidInput(f"price_field is {price_field!r}; {prices.path} has {', '.join(sorted(prices.columns))}")
     costs = AskedCosts(
         _number("commission_bps", commission_bps),
         _number("slippage_bps", slippage_bps),
@@ -157,20 +170,23 @@ def backtest(  # noqa: PLR0913 - what a back-test may be asked
         _number("commission_minimum", commission_minimum),
         _number("lots", lots),
     )
-    income = AskedIncome(str(cash_yield), _member(Dividends, "dividends", dividends))
-    settings = BacktestSettings(
+    request = BacktestRequest(
+        _bound(strategy, config),
+        prices,
         _day("start", start),
         _day("end", end),
-        _number("cash", cash) or Decimal(0),
-        _member(FillAt, "fill", fill),
-        costs.of(policy(_member(Execution, "execution", execution), bound.manifest.target_mode)),
-        benchmark or (DEFAULT_BENCHMARK if DEFAULT_BENCHMARK in prices.symbols else None),
-        frozenset((symbol, _day("believe", day)) for symbol, day in believe),
+        price_field=price_field,
+        fill=_member(FillAt, "fill", fill),
+        execution=_member(Execution, "execution", execution),
+        cash=_number("cash", cash) or Decimal(0),
+        costs=costs,
+        income=AskedIncome(str(cash_yield), _member(Dividends, "dividends", dividends)),
+        benchmark=benchmark,
+        believed=frozenset((symbol, _day("believe", day)) for symbol, day in believe),
+        snapshots=None if snapshots is None else str(snapshots),
+        risk_free=risk_free if isinstance(risk_free, str) else _number("risk_free", risk_free),
     )
-    if price_field not in prices.columns:
-        raise InvalidInput(f"price_field is {price_field!r}; {prices.path} has {', '.join(sorted(prices.columns))}")
-    features = readings(bound, feature_source(bound, None if snapshots is None else str(snapshots)), settings)
-    return Backtest(run_backtest(bound, prices, price_field, settings, features, income), bound)
+    return Backtest(request.run(), request)
 
 
 def _bound(strategy: str | Strategy | BoundStrategy, config: Mapping[str, object] | None) -> BoundStrategy:
@@ -190,7 +206,13 @@ def _day(name: str, value: str | date) -> date:
 
 
 def _number(name: str, value: str | float | Decimal | None) -> Decimal | None:
-    return None if value is None else _made(name, value, lambda: Decimal(str(value)), "a number")
+    return None if value is None else _made(name, value, lambda: _finite(Decimal(str(value))), "a number")
+
+
+def _finite(value: Decimal) -> Decimal:
+    if not value.is_finite():
+        raise ValueError
+    return value
 
 
 def _member(kind: Any, name: str, value: Any) -> Any:

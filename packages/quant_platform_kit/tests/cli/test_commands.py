@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from datetime import date, timedelta
 from decimal import Decimal
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ import pytest
 from quant_platform_kit.adapters.calendar_tables import load_calendar
 from quant_platform_kit.adapters.price_files import LongPrices
 from quant_platform_kit.adapters.strategies import catalog
+from quant_platform_kit.domain.digests import sha256
 from quant_platform_kit.paper.broker import read_account
 from quant_platform_kit.testing.synthetic import synthetic_prices
 
@@ -264,6 +266,14 @@ def test_a_back_test_beyond_the_prices_is_refused(backtest_refuses: Refuses, sta
 
 def test_a_benchmark_that_is_not_in_the_file_is_refused(backtest_refuses: Refuses) -> None:
     backtest_refuses("has no prices of QQQ", benchmark="QQQ")
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [("QQQ", "has no prices of QQQ"), ("2", "--risk-free is 2; a rate"), ("-1", "--risk-free is -1")],
+)
+def test_a_risk_free_rate_that_is_none_is_refused(backtest_refuses: Refuses, given: str, words: str) -> None:
+    backtest_refuses(words, **{"risk-free": given})
 
 
 @pytest.mark.parametrize("bps", ["-1", "1001"])
@@ -589,10 +599,49 @@ def test_a_back_test_is_the_same_twice_and_out_of_csv(
         quant("backtest", "--prices", path, *period, "--out", tmp_path / name).document
         for path, name in ((prices, "a"), (prices, "b"), (csv, "c"))
     ]
+    origins = [result.pop("produced_by") for result in results]
     figures = [{k: v for k, v in result.items() if k not in ("files", "out")} for result in results]
     assert figures[0] == figures[1] == figures[2]
-    for name in ("summary.json", "decisions.jsonl"):
-        assert len({(tmp_path / folder / name).read_bytes() for folder in "abc"}) == 1
+    assert origins[0] == origins[1]
+    assert {name for name, value in origins[0].items() if origins[2][name] != value} == {"prices"}
+    assert (tmp_path / "a" / "summary.json").read_bytes() == (tmp_path / "b" / "summary.json").read_bytes()
+    assert len({(tmp_path / folder / "decisions.jsonl").read_bytes() for folder in "abc"}) == 1
+
+
+def test_a_result_says_what_produced_it(quant: Quant, prices: Path, mine: Path, tmp_path: Path) -> None:
+    options = ["--prices", prices, "--strategy", f"{mine}:Halves", "--config", "shares=0.75", "--slippage-bps", "3.50"]
+    quant("backtest", *options, "--start", "2022-05-01", "--end", LAST, "--out", tmp_path / "out")
+    told = json.loads((tmp_path / "out" / "summary.json").read_bytes())["produced_by"]
+    hashes = {path: sha256(path.read_bytes()) for path in (prices, mine)}
+    assert told["prices"] == [{"file": str(prices), "sha256": hashes[prices]}]
+    assert told["strategy"] == {"class": "Halves", "file": "my.py", "sha256": hashes[mine]}
+    expected = {
+        "version": version("quant-platform-kit"), "profile": "halves", "config": {"shares": "0.75"},
+        "price_field": "adj_close", "carries": "total_return", "fill": "next-open", "execution": "realistic",
+        "commission_bps": "1", "slippage_bps": "3.5", "cash": "100000", "start": "2022-05-01", "end": str(LAST),
+        "benchmark": "SPY",
+    }  # fmt: skip
+    assert expected.items() <= told.items()
+    installed = quant(
+        "backtest", "--prices", prices, "--profile", PROFILE, "--start", "2022-05-02", "--end", LAST,
+        "--out", tmp_path / "other", "--json",
+    ).document["produced_by"]["strategy"]  # fmt: skip
+    assert installed["package"] == "us-equity-strategies"
+
+
+def test_another_result_is_replaced_only_by_force(quant: Quant, prices: Path, tmp_path: Path, tree: Tree) -> None:
+    out = tmp_path / "out"
+    options = ["--prices", prices, "--profile", PROFILE, "--start", "2022-05-02", "--end", LAST, "--out", out]
+    assert quant("backtest", *options).code == 0
+    before = tree(out)
+    assert quant("backtest", *options).code == 0
+    assert tree(out) == before
+    refused = quant("backtest", *options, "--cash", 5000)
+    assert_refused(refused, f"--out {out} holds another result: its summary.json differs in cash; ", "--force")
+    assert tree(out) == before
+    assert quant("backtest", *options, "--cash", 5000, "--force").code == 0
+    (out / "summary.json").write_text("{}")
+    assert_refused(quant("backtest", *options), "differs in produced_by")
 
 
 def test_a_run_decides_what_the_back_test_decided(quant: Quant, prices: Path, tmp_path: Path) -> None:

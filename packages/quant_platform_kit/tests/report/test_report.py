@@ -18,7 +18,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.domain.orders import Fill, Side
-from quant_platform_kit.domain.performance import BacktestResult, DecisionRecord, TradedOrder, drawdown, summarise
+from quant_platform_kit.domain.performance import (
+    BacktestResult,
+    DecisionRecord,
+    RiskFree,
+    TradedOrder,
+    drawdown,
+    summarise,
+)
 from quant_platform_kit.domain.strategy import Action, AllocationIntent, StrategyDecision, TargetMode
 from quant_platform_kit.report import figures, formats, scales, thinning
 from quant_platform_kit.report.cards import cards, sentence
@@ -29,12 +36,16 @@ DIGEST = "ab" * 32
 SECTIONS = (
     "Equity",
     "Drawdown",
+    "Risk and return",
+    "Against the benchmark, and exposure",
+    "Calendar years",
     "Monthly returns",
+    "Rolling figures",
     "Holdings",
     "Trading by calendar year",
     "Worst drawdowns",
     "Last decision",
-    "Last trades",
+    "Trades",
     "Settings",
     "Decisions digest",
     "How the figures are defined",
@@ -202,8 +213,10 @@ def test_sixteen_years_of_days_stay_below_a_megabyte() -> None:
     page = rendered(result)
     assert len(page.encode()) < 1_000_000
     lines = [line for chart in charts_of(page) for line in chart.iter("polyline")]
-    assert len(lines) == 4
-    assert all(700 < len(line.attrib["points"].split()) <= 1502 for line in lines)
+    drawn = [len(line.attrib["points"].split()) for line in lines]
+    assert len(drawn) == 4 + 5
+    assert all(700 < count <= 1502 for count in drawn[:4])
+    assert all(300 < count <= 602 for count in drawn[4:])
 
 
 def test_the_same_result_gives_the_same_page() -> None:
@@ -228,8 +241,8 @@ def test_hostile_text_is_shown_and_never_run() -> None:
         settings={HOSTILE: HOSTILE},
         label=HOSTILE,
     )
-    assert page.count("<script") == 3
-    assert page.count("</script>") == 3
+    assert page.count("<script") == 5
+    assert page.count("</script>") == 5
     assert "<img" not in page
     assert "alert(1)" in page
     Balance(page)
@@ -240,7 +253,7 @@ def test_hostile_text_is_shown_and_never_run() -> None:
 def test_every_chart_is_well_formed_and_says_what_it_shows() -> None:
     page = rendered(random_walk())
     charts = charts_of(page)
-    assert len(charts) == page.count('<svg class="chart"') == 5
+    assert len(charts) == page.count('<svg class="chart"') == 9
     for chart in charts:
         named = {child.attrib["id"]: child.text for child in chart if child.tag in ("title", "desc")}
         assert list(named) == chart.attrib["aria-labelledby"].split()
@@ -412,7 +425,8 @@ def test_the_heat_map_shows_hand_checked_months_and_years() -> None:
         ["2023", *[""] * 10, "10.0", typeset("-10.0"), typeset("-1.0")],
         ["2024", "0.0", "3.0", *[""] * 10, "3.0"],
     ]
-    row = page.split('<th scope="row">2023</th>')[1].split("</tr>")[0]
+    heat = page.split('<table class="heat">')[1]
+    row = heat.split('<th scope="row">2023</th>')[1].split("</tr>")[0]
     assert re.findall(r'<td class="(\w+)"><span class="wide">[^<]', row) == ["up4", "down4", "total"]
 
 
@@ -471,15 +485,76 @@ def test_the_last_decision_may_hold_be_blocked_or_aim_at_amounts() -> None:
     assert "every target is zero" in page
 
 
-def test_the_last_twenty_trades_are_listed_the_latest_first() -> None:
+def test_every_trade_is_there_the_latest_first_and_twenty_without_the_script() -> None:
     sessions = weekdays(32)
     trades = [bought(sessions[i], sessions[i + 1], str(1000 + i), "9.5") for i in range(30)]
     page = rendered(outcome([1e6] * 32, sessions, trades))
-    rows = cells(page, "Last trades, the latest first")
+    rows = cells(page, "Trades, the latest first")
     assert len(rows) == 20
     assert rows[0] == ["2010-02-15", "Buy", "AAA", "1,029", "9.5000", "9,775.50", "93,125.50"]
     assert rows[-1][3] == "1,010"
-    assert "The last 20 of 30 fills" in page
+    assert "30 fills, the latest first" in page
+    found = re.search(r'id="trade-rows">(.*?)</script>', page)
+    assert found
+    paged = json.loads(found[1])
+    assert (len(paged["rows"]), paged["size"]) == (30, 20)
+    assert paged["rows"][:20] == rows
+    assert paged["rows"][-1][0] == sessions[1].isoformat()
+
+
+# --- the tear sheet
+
+
+def test_the_tear_sheet_shows_hand_checked_figures_beside_those_of_the_benchmark() -> None:
+    sessions = (date(2023, 12, 28), date(2023, 12, 29), date(2024, 1, 2), date(2024, 2, 1))
+    page = rendered(outcome([100, 110, 99, 108.9], sessions, benchmark=[100, 105, 99.75, 104.7375]))
+    figures_of = {name: values for name, *values in cells(page, "Figures of risk and return")}
+    assert figures_of["Sortino ratio"] == ["9.17", "9.17"]
+    assert figures_of["Ulcer index"][0] == typeset("5.0 %")
+    assert figures_of["Value at risk, 5 % of days"] == [typeset("-8.00 %"), typeset("-4.00 %")]
+    assert figures_of["Expected shortfall (CVaR)"] == [typeset("-10.00 %"), typeset("-5.00 %")]
+    against = dict(cells(page, "Figures against the benchmark, and of exposure"))
+    assert (against["Beta"], against["Correlation"], against["Alpha, a year"]) == ("2.00", "1.00", typeset("0.0 %"))
+    assert against["Information ratio"] == "4.58"
+    assert against["Invested on average"] == typeset("37.5 %")
+    assert against["Sessions invested"] == typeset("75.0 %")
+    assert cells(page, "Returns and drawdowns of calendar years") == [
+        ["2023", *map(typeset, ("10.0 %", "5.0 %", "+5.0 %", "0.0 %", "0.0 %"))],
+        ["2024", *map(typeset, ("-1.0 %", "-0.3 %", "-0.7 %", "-10.0 %", "-5.0 %"))],
+    ]
+    periods = {name: values for name, *values in cells(page, "Best and worst periods")}
+    assert periods["Best month"] == [typeset("10.0 %"), typeset("5.0 %")]
+    assert periods["Years won"] == [typeset("50.0 %"), typeset("50.0 %")]
+
+
+def test_ratios_say_what_they_are_above() -> None:
+    result = random_walk()
+    free = replace(result, risk_free=RiskFree("BIL", np.full(599, 0.0001)))
+    assert "ratios, alpha and beta are of what is above BIL" in rendered(free)
+    assert {card.label for card in cards(free)} - {card.label for card in cards(result)} == {"Sharpe ratio above BIL"}
+    assert "ratios, alpha and beta are of what is above zero" in rendered(result)
+
+
+def test_without_a_benchmark_there_is_one_column_and_no_beta() -> None:
+    page = rendered(outcome([100 + i % 7 for i in range(200)]))
+    assert [len(row) for row in cells(page, "Figures of risk and return")] == [2] * 11
+    assert [name for name, _ in cells(page, "Figures against the benchmark, and of exposure")] == [
+        "Invested on average",
+        "Sessions invested",
+    ]
+    assert re.findall(r"<h3>(Sharpe ratio|Volatility|Beta)</h3>", page) == ["Sharpe ratio", "Volatility"]
+
+
+def test_the_distribution_counts_every_day_once() -> None:
+    page = rendered(random_walk())
+    bars = re.findall(r": (\d+) days from (\S+) to (\S+) %<", page)
+    assert sum(int(count) for count, _, _ in bars) == 599
+    assert all(after[1] == before[2] for before, after in pairwise(bars))
+
+
+def test_a_period_below_half_a_year_rolls_over_nothing_and_says_so() -> None:
+    assert "shorter than half a year" in rendered(random_walk(count=126))
+    assert "shorter than half a year" not in rendered(random_walk(count=127))
 
 
 # --- numbers, axes and points

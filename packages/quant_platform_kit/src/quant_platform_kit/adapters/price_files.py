@@ -92,6 +92,8 @@ class LongPrices:
         What the file says that its prices carry; None where it does not say.
     adj_close_adjustment
         The same of its column ``adj_close``, in a file whose other prices carry something else.
+    files
+        Those it was read from, in their order; none of prices that were made in memory.
     """
 
     path: Path
@@ -101,6 +103,7 @@ class LongPrices:
     columns: Mapping[str, FloatArray]
     adjustment: Adjustment | None = None
     adj_close_adjustment: Adjustment | None = None
+    files: tuple[Path, ...] = ()
 
     def taking(self, rows: NDArray[np.int64]) -> LongPrices:
         """Return some rows, in the order given; symbols without one stay named."""
@@ -157,6 +160,7 @@ def read_prices(path: Path, fields: Sequence[str], optional: Sequence[str] = ())
         columns=numbers,
         adjustment=said.get("adjustment"),
         adj_close_adjustment=said.get("adj_close_adjustment"),
+        files=(path,),
     )
 
 
@@ -215,6 +219,7 @@ def joined(files: Sequence[LongPrices], path: Path) -> LongPrices:
         columns={name: np.concatenate([file.columns[name] for file in files]) for name in shared},
         adjustment=files[0].adjustment,
         adj_close_adjustment=files[0].adj_close_adjustment,
+        files=tuple(each for file in files for each in file.files),
     )
 
 

@@ -30,6 +30,7 @@ __all__ = [
     "load_strategy_file",
     "read_config",
     "read_file",
+    "source_of",
     "strategy_of",
 ]
 
@@ -90,6 +91,23 @@ def load_strategy_file(reference: str) -> Strategy:
     if not (inspect.isclass(config) and issubclass(config, BaseModel)):
         raise InvalidInput(f"{reference} is no strategy: it needs a pydantic model 'Config', even an empty one")
     return strategy
+
+
+def source_of(strategy: Strategy) -> Mapping[str, str]:
+    """Return where a strategy's code is from: its package and version, or its file and the SHA-256 of that.
+
+    Of a class that was typed into a session there is only its name.
+    """
+    kind = type(strategy)
+    package = kind.__module__.partition(".")[0]
+    for entry in entry_points(group=ENTRY_POINTS):
+        if entry.dist and entry.module.partition(".")[0] == package:
+            return {"class": kind.__qualname__, "package": entry.dist.name, "version": entry.dist.version}
+    try:
+        path = Path(inspect.getfile(kind))
+        return {"class": kind.__qualname__, "file": path.name, "sha256": sha256(path.read_bytes())}
+    except (OSError, TypeError):
+        return {"class": kind.__qualname__}
 
 
 def _made(reference: str, made: Any) -> Any:

@@ -28,20 +28,7 @@ from quant_platform_kit.services.research.replay import Finder
 from quant_platform_kit.services.run.request import Handover, RunPorts, RunRequest
 from quant_platform_kit.services.run.run_cycle import run_cycle
 
-__all__ = ["PaperRun", "feature_source", "run_on_paper", "strategy_finder"]
-
-
-def feature_source(strategy: BoundStrategy, root: str | None, manifest: str | None = None) -> FeatureSource | None:
-    """Return where a strategy reads its snapshots, by the options of a command; None for one that reads none."""
-    if strategy.manifest.features is None:
-        if root or manifest:
-            raise InvalidInput(f"{strategy.manifest.profile} reads no feature snapshot: leave --snapshots out")
-        return None
-    from quant_platform_kit.adapters.feature_loader import FeatureLoader
-    from quant_platform_kit.adapters.snapshot_places import SnapshotRoot, SnapshotSettings
-
-    where = SnapshotRoot(root) if root and not manifest else SnapshotSettings("PAPER", manifest or "", root or "")
-    return FeatureLoader(where, load_calendar("XNYS"))
+__all__ = ["PaperRun", "run_on_paper", "strategy_finder"]
 
 
 def strategy_finder(reference: str | None) -> Finder:

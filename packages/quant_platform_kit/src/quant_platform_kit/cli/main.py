@@ -18,6 +18,7 @@ from quant_platform_kit.cli import (
     backtest,
     believe,
     cancel,
+    compare,
     halt,
     ledger,
     new,
@@ -49,6 +50,7 @@ app = typer.Typer(
 )
 app.command("profiles")(profiles.profiles)
 app.command("backtest")(backtest.backtest_command)
+app.command("compare")(compare.compare_command)
 app.command("run")(run.run_command)
 app.command("status")(status.status_command)
 app.command("account")(account.account_command)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
-from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
@@ -14,11 +13,9 @@ import typer
 from quant_platform_kit.adapters.price_files import PRICE_FIELDS
 from quant_platform_kit.adapters.price_income import Dividends
 from quant_platform_kit.adapters.strategies import bind, find_strategy, read_config, strategy_of
-from quant_platform_kit.domain.cycle import ExecutionPolicy
-from quant_platform_kit.domain.gates import RiskLimits
-from quant_platform_kit.domain.planning import IDEAL, REALISTIC
+from quant_platform_kit.backtest_request import Execution
 from quant_platform_kit.domain.prices import SYMBOL
-from quant_platform_kit.domain.strategy import BoundStrategy, Strategy, TargetMode
+from quant_platform_kit.domain.strategy import BoundStrategy, Strategy
 
 __all__ = [
     "CashYieldOption",
@@ -28,8 +25,8 @@ __all__ = [
     "CostOption",
     "DividendsOption",
     "EmptyOption",
-    "Execution",
     "ExecutionOption",
+    "ForceOption",
     "JsonOption",
     "LotsOption",
     "PriceFieldOption",
@@ -45,18 +42,10 @@ __all__ = [
     "instant",
     "named_strategy",
     "number",
-    "policy",
     "share",
     "symbol",
     "symbol_day",
 ]
-
-
-class Execution(Enum):
-    """How a simulated market treats orders."""
-
-    REALISTIC = "realistic"
-    IDEAL = "ideal"
 
 
 def day(text: str) -> date:
@@ -204,6 +193,7 @@ DividendsOption = Annotated[
     Dividends,
     typer.Option(help="priced: as the prices have them; cash: on the ex-date, with --price-field close."),
 ]
+ForceOption = Annotated[bool, typer.Option("--force", help="Replace another result that --out holds.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 EmptyOption = Annotated[bool, typer.Option("--empty", help="That nothing is there yet is no mistake of its address.")]
 
@@ -223,10 +213,3 @@ def bound_strategy(profile: str | None, strategy: str | None, config: list[str] 
     if found is None:
         raise typer.BadParameter("give either --profile NAME or --strategy FILE.py:CLASS")
     return bind(found, read_config(config or []))
-
-
-def policy(execution: Execution, native_mode: TargetMode) -> ExecutionPolicy:
-    """Return the rules and limits that ``--execution`` stands for."""
-    if execution is Execution.IDEAL:
-        return ExecutionPolicy(native_mode, IDEAL, RiskLimits(max_price_age=None))
-    return ExecutionPolicy(native_mode, REALISTIC)

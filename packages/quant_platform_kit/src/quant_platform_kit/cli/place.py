@@ -8,7 +8,7 @@ import shlex
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from inspect import Parameter, Signature, signature
+from inspect import Parameter
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import unquote, urlsplit
@@ -19,6 +19,7 @@ from pydantic import ValidationError
 from quant_platform_kit.adapters.clock import SystemClock
 from quant_platform_kit.adapters.store_keys import is_key
 from quant_platform_kit.adapters.stores import open_store
+from quant_platform_kit.cli.grouped import grouped
 from quant_platform_kit.cli.output import console
 from quant_platform_kit.domain.errors import Refused, StoreError
 from quant_platform_kit.paper.broker import read_account
@@ -164,26 +165,8 @@ def common_options(*names: str) -> Callable[[Callable[..., None]], Callable[...,
 
     The command takes its parameters by name only.
     """
-
-    def decorate(command: Callable[..., None]) -> Callable[..., None]:
-        parameters: list[Parameter] = []
-        for own in signature(command, eval_str=True).parameters.values():
-            if own.name == "at":
-                parameters += [
-                    Parameter(name, own.KEYWORD_ONLY, default=None, annotation=_COMMON[name]) for name in names
-                ]
-            else:
-                parameters.append(own)
-
-        def run(**values: Any) -> None:
-            command(at=PlaceOptions(**_given({name: values.pop(name) for name in names})), **values)
-
-        run.__name__, run.__doc__ = command.__name__, command.__doc__
-        run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-        setattr(run, "__signature__", Signature(parameters))  # noqa: B010 - functions have no such attribute to a checker
-        return run
-
-    return decorate
+    options = [Parameter(name, Parameter.KEYWORD_ONLY, default=None, annotation=_COMMON[name]) for name in names]
+    return grouped("at", options, lambda values: PlaceOptions(**_given(values)))
 
 
 def _given(options: dict[str, Any]) -> dict[str, Any]:

@@ -13,10 +13,12 @@ import typer
 
 from quant_platform_kit.adapters.clock import SystemClock
 from quant_platform_kit.adapters.command_line import complain, print_json
+from quant_platform_kit.adapters.feature_sources import feature_source
 from quant_platform_kit.adapters.price_files import EVIDENCE_COLUMNS, read_price_files
+from quant_platform_kit.backtest_request import Execution, policy
 from quant_platform_kit.cli import options
 from quant_platform_kit.cli.broker import AccountRun, run_service
-from quant_platform_kit.cli.compose import PaperRun, feature_source, run_on_paper
+from quant_platform_kit.cli.compose import PaperRun, run_on_paper
 from quant_platform_kit.cli.output import amount, console, table, units
 from quant_platform_kit.domain.identity import Mode
 from quant_platform_kit.domain.planning import OrderPlan
@@ -44,7 +46,7 @@ def run_command(
         typer.Option(parser=options.number, metavar="NUMBER", help="Funds a new account; must equal it later."),
     ] = None,
     config: options.ConfigOption = None,
-    execution: options.ExecutionOption = options.Execution.REALISTIC,
+    execution: options.ExecutionOption = Execution.REALISTIC,
     snapshots: options.SnapshotsOption = None,
     snapshot_manifest: options.SnapshotManifestOption = None,
     slot: Annotated[str, typer.Option(help="Name of the attempt: `quant rerun` opens another one.")] = "cli",
@@ -95,11 +97,11 @@ def run_command(
         raise typer.BadParameter("on paper, --prices, --as-of and --book are needed")
     bound = options.bound_strategy(profile, strategy, config)
     file = read_price_files(prices, ["close"] if price_field == "close" else ["close", price_field], EVIDENCE_COLUMNS)
-    policy = options.policy(execution, bound.manifest.target_mode)
-    policy = replace(policy, limits=replace(policy.limits, max_price_move=max_price_move))
+    rules = policy(execution, bound.manifest.target_mode)
+    rules = replace(rules, limits=replace(rules.limits, max_price_move=max_price_move))
     features = feature_source(bound, snapshots, snapshot_manifest)
     report = run_on_paper(
-        PaperRun(bound, file, price_field, as_of, book, cash, policy, accept_changes, enter_now, handover, features),
+        PaperRun(bound, file, price_field, as_of, book, cash, rules, accept_changes, enter_now, handover, features),
         slot,
     )
     if json:

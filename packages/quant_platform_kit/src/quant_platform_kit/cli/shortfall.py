@@ -14,14 +14,17 @@ from rich.markup import escape
 
 from quant_platform_kit.adapters.calendar_tables import load_calendar
 from quant_platform_kit.adapters.command_line import print_json
+from quant_platform_kit.adapters.feature_sources import feature_source
 from quant_platform_kit.adapters.price_files import LongPrices, price_table, read_price_files
+from quant_platform_kit.backtest_request import Execution, policy
 from quant_platform_kit.cli import options
-from quant_platform_kit.cli.backtest import columns_read, commission_text
-from quant_platform_kit.cli.compose import feature_source, strategy_finder
+from quant_platform_kit.cli.backtest_options import columns_read
+from quant_platform_kit.cli.compose import strategy_finder
 from quant_platform_kit.cli.output import amount, console, progress, table
 from quant_platform_kit.cli.place import Place, PlaceOptions, common_options, say
 from quant_platform_kit.domain.cycle import ExecutionPolicy
 from quant_platform_kit.domain.performance import BacktestResult
+from quant_platform_kit.domain.planning import ExecutionRules
 from quant_platform_kit.domain.shortfall import Attribution, Shortfall
 from quant_platform_kit.domain.strategy import TargetMode
 from quant_platform_kit.report.shortfall_files import write_shortfall
@@ -89,7 +92,7 @@ def shortfall_command(
     end: DayOption = None,
     price_field: options.PriceFieldOption = "adj_close",
     fill: Annotated[FillAt, typer.Option(help="When orders of the back-test fill.")] = FillAt.NEXT_OPEN,
-    execution: options.ExecutionOption = options.Execution.REALISTIC,
+    execution: options.ExecutionOption = Execution.REALISTIC,
     commission_bps: options.CostOption = None,
     slippage_bps: options.CostOption = None,
     commission_per_share: options.CommissionPerShareOption = None,
@@ -105,8 +108,8 @@ def shortfall_command(
     file = read_price_files(prices, columns_read(price_field, fill))
     with at.open() as place:
         account = place.one_account
-        policy = costs.of(options.policy(execution, TargetMode.VALUE))
-        asked = Comparison(file, price_field, fill, policy, strategy, snapshots, (start, end))
+        rules = costs.of(policy(execution, TargetMode.VALUE))
+        asked = Comparison(file, price_field, fill, rules, strategy, snapshots, (start, end))
         with progress(f"back-tests of {account}") as bar:
             task = bar.add_task("back-tests", total=BACKTESTS)
             found = compared(place, account, asked, lambda: bar.advance(task))
@@ -128,6 +131,16 @@ def _listed(asked: Comparison) -> dict[str, str]:
         "Slippage": f"{rules.slippage_bps.normalize():f} bp",
         "Quantity step": f"{rules.quantity_step.normalize():f}",
     }
+
+
+def commission_text(rules: ExecutionRules) -> str:
+    """Write what an order pays."""
+    parts = [f"{rules.commission_bps.normalize():f} bp"]
+    if rules.commission_per_share:
+        parts.append(f"{rules.commission_per_share.normalize():f} a share")
+    if rules.commission_minimum:
+        parts.append(f"{rules.commission_minimum.normalize():f} at least")
+    return ", ".join(parts)
 
 
 def document_of(found: Shortfall) -> dict[str, object]:

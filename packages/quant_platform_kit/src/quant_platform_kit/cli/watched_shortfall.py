@@ -11,8 +11,8 @@ from pathlib import Path
 import typer
 
 from quant_platform_kit.adapters.price_files import read_price_files
-from quant_platform_kit.cli.backtest import columns_read
-from quant_platform_kit.cli.options import Execution, policy
+from quant_platform_kit.backtest_request import Execution, policy
+from quant_platform_kit.cli.backtest_options import columns_read
 from quant_platform_kit.cli.place import Place
 from quant_platform_kit.cli.shortfall import Comparison, compared
 from quant_platform_kit.domain.errors import QuantError

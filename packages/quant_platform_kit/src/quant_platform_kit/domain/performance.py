@@ -16,14 +16,20 @@ from quant_platform_kit.domain.strategy import Action, StrategyDecision
 
 __all__ = [
     "DAYS_PER_YEAR",
+    "SESSIONS_PER_YEAR",
     "BacktestResult",
     "DecisionRecord",
     "EndedHolding",
+    "RiskFree",
     "Summary",
     "TradedOrder",
     "drawdown",
-    "monthly_returns",
+    "growth_per_year",
+    "returns_of",
     "summarise",
+    "volatility",
+    "yearly_ratio",
+    "years_between",
 ]
 
 SESSIONS_PER_YEAR = 252
@@ -95,6 +101,22 @@ class EndedHolding:
     def text(self) -> str:
         """The holding in words."""
         return f"{self.symbol}: prices end on {self.session}; {self.units:f} units were closed at {self.price:f}"
+
+
+@dataclass(frozen=True, slots=True)
+class RiskFree:
+    """What cash would have earned.
+
+    Attributes
+    ----------
+    name
+        A symbol, or a rate in words.
+    returns
+        From each session to the next, fractions, shape (n - 1,).
+    """
+
+    name: str
+    returns: FloatArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +197,8 @@ class BacktestResult:
         Interest and dividends booked in each session, length n; empty where nothing was to be earned.
     notes
         What a reader has to know beside the figures, one sentence each.
+    risk_free
+        What ratios of the tear sheet are above; None: above zero. The summary's are above zero always.
     """
 
     profile: str
@@ -193,24 +217,12 @@ class BacktestResult:
     ended: tuple[EndedHolding, ...] = ()
     earned: tuple[tuple[Decimal, Decimal], ...] = ()
     notes: tuple[str, ...] = ()
+    risk_free: RiskFree | None = None
 
 
 def drawdown(equity: FloatArray) -> FloatArray:
     """Return equity / its highest so far - 1, shape (n,), zero or negative."""
     return equity / np.maximum.accumulate(equity) - 1
-
-
-def monthly_returns(sessions: Sequence[date], equity: FloatArray) -> dict[tuple[int, int], float]:
-    """Return (year, month) -> return of that month, the first one counted from the first session."""
-    last: dict[tuple[int, int], float] = {}
-    for session, value in zip(sessions, equity.tolist(), strict=True):
-        last[session.year, session.month] = value
-    returns: dict[tuple[int, int], float] = {}
-    before = float(equity[0])
-    for month, value in last.items():
-        returns[month] = value / before - 1
-        before = value
-    return returns
 
 
 def summarise(
@@ -222,18 +234,17 @@ def summarise(
     earned: Sequence[tuple[Decimal, Decimal]] = (),
 ) -> Summary:
     """Draw the figures of `Summary` from a back-test's record."""
-    returns = equity[1:] / equity[:-1] - 1
-    years = (sessions[-1] - sessions[0]).days / DAYS_PER_YEAR
+    returns = returns_of(equity)
+    years = years_between(sessions)
     multiple = float(equity[-1] / equity[0])
-    deviation = float(returns.std(ddof=1)) if len(returns) > 1 else 0.0
     actions = [record.decision.action for record in decisions]
     traded = float(sum((trade.notional for trade in trades), Decimal(0)))
     return Summary(
         final_multiple=multiple,
         max_drawdown=float(drawdown(equity).min()),
-        cagr=_growth_per_year(multiple, years),
-        volatility=deviation * math.sqrt(SESSIONS_PER_YEAR),
-        sharpe=float(returns.mean()) / deviation * math.sqrt(SESSIONS_PER_YEAR) if deviation > _NOISE else None,
+        cagr=growth_per_year(multiple, years),
+        volatility=volatility(returns),
+        sharpe=yearly_ratio(returns, volatility(returns)),
         sessions=len(sessions),
         runs=len(decisions),
         rebalance_decisions=actions.count(Action.REBALANCE),
@@ -248,7 +259,28 @@ def summarise(
     )
 
 
-def _growth_per_year(multiple: float, years: float) -> float | None:
+def returns_of(equity: FloatArray) -> FloatArray:
+    """Return the returns from each value to the next, shape (n - 1,)."""
+    return equity[1:] / equity[:-1] - 1
+
+
+def volatility(returns: FloatArray) -> float:
+    """Return the sample deviation of daily returns, annualised with 252 sessions; 0 of a single one."""
+    return float(returns.std(ddof=1)) * math.sqrt(SESSIONS_PER_YEAR) if len(returns) > 1 else 0.0
+
+
+def yearly_ratio(returns: FloatArray, deviation: float) -> float | None:
+    """Return the mean of daily returns, times 252, / a yearly deviation; None where that is zero."""
+    return float(returns.mean()) * SESSIONS_PER_YEAR / deviation if deviation > _NOISE else None
+
+
+def years_between(sessions: Sequence[date]) -> float:
+    """Return the calendar years of 365.25 days from the first to the last of some sessions."""
+    return (sessions[-1] - sessions[0]).days / DAYS_PER_YEAR
+
+
+def growth_per_year(multiple: float, years: float) -> float | None:
+    """Return the compound growth per year; None where a few days extrapolate beyond any number."""
     try:
         return multiple ** (1 / years) - 1
     except OverflowError:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from quant_platform_kit.domain.performance import BacktestResult, Summary, summarise
+from quant_platform_kit.domain.measures import Measures
+from quant_platform_kit.domain.performance import BacktestResult
+from quant_platform_kit.domain.prices import FloatArray
 from quant_platform_kit.report import formats
-from quant_platform_kit.report.figures import blocked_days
+from quant_platform_kit.report.figures import blocked_days, tear_sheet
 
 __all__ = ["Card", "cards", "sentence"]
 
@@ -42,23 +44,26 @@ def sentence(result: BacktestResult) -> str:
 
 def cards(result: BacktestResult) -> tuple[Card, ...]:
     """Return the cards in their order; the benchmark's figures stand beside where there is one."""
-    own = result.summary
-    peer = None
-    if result.benchmark is not None:
-        peer = summarise(result.sessions, result.benchmark, (), (), "")
+    sheet = tear_sheet(result)
+    own, peer = sheet.measures, sheet.benchmark
     name = result.benchmark_symbol or "Benchmark"
+    other = "of the starting equity" if result.benchmark is None else f"{name} {_multiple(result.benchmark)}"
 
-    def beside(label: str, figure: Callable[[Summary], str], otherwise: str) -> Card:
+    def beside(label: str, figure: Callable[[Measures], str], otherwise: str) -> Card:
         return Card(label, figure(own), f"{name} {figure(peer)}" if peer else otherwise)
 
     return (
-        beside("Final multiple", lambda s: formats.multiple(s.final_multiple), "of the starting equity"),
+        Card("Final multiple", _multiple(result.equity), other),
         beside("Growth per year" if _a_year(result) else "Growth per year, extrapolated", _growth, "compound (CAGR)"),
         beside("Maximum drawdown", lambda s: formats.percent(s.max_drawdown), "below the highest close"),
         beside("Volatility", lambda s: formats.percent(s.volatility), "of daily returns, a year"),
-        beside("Sharpe ratio", _sharpe, "against zero"),
+        beside(f"Sharpe ratio above {sheet.risk_free}" if sheet.risk_free else "Sharpe ratio", _sharpe, "above zero"),
         *_trading(result),
     )
+
+
+def _multiple(equity: FloatArray) -> str:
+    return formats.multiple(float(equity[-1] / equity[0]))
 
 
 def _trading(result: BacktestResult) -> tuple[Card, ...]:
@@ -73,13 +78,13 @@ def _trading(result: BacktestResult) -> tuple[Card, ...]:
     return (*always, Card("Blocked days", formats.number(blocked), runs)) if blocked else always
 
 
-def _growth(summary: Summary) -> str:
+def _growth(summary: Measures) -> str:
     if summary.cagr is None or summary.cagr > LARGEST_GROWTH:
         return f"> {formats.percent(LARGEST_GROWTH, 0)}"
     return formats.percent(summary.cagr)
 
 
-def _sharpe(summary: Summary) -> str:
+def _sharpe(summary: Measures) -> str:
     return NONE if summary.sharpe is None else formats.number(summary.sharpe, 2)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date
 from xml.etree.ElementTree import Element
 
@@ -13,6 +12,7 @@ from markupsafe import Markup
 from quant_platform_kit.domain.performance import drawdown
 from quant_platform_kit.domain.prices import FloatArray
 from quant_platform_kit.report import formats, svg
+from quant_platform_kit.report.curves import Bar, Curve, Rolling
 from quant_platform_kit.report.figures import Band
 from quant_platform_kit.report.scales import (
     Scale,
@@ -24,30 +24,20 @@ from quant_platform_kit.report.scales import (
 )
 from quant_platform_kit.report.thinning import thin, turning_points
 
-__all__ = ["Bar", "Curve", "TimeAxis", "bar_chart", "drawdown_chart", "equity_chart", "holdings_chart"]
+__all__ = [
+    "TimeAxis",
+    "bar_chart",
+    "drawdown_chart",
+    "equity_chart",
+    "holdings_chart",
+    "rolling_chart",
+]
 
 FLAT = -0.01
 LEAST_DEPTH = 0.0005
 MOST_BAR_LABELS = 6
+ROLLING_BUCKETS = 300
 WIDEST_BAR = 0.12
-
-
-@dataclass(frozen=True, slots=True)
-class Curve:
-    """A series over the sessions: ``tone`` is the name of its colour, ``own`` or ``peer``."""
-
-    name: str
-    tone: str
-    values: FloatArray
-
-
-@dataclass(frozen=True, slots=True)
-class Bar:
-    """A value by name, and the value in words."""
-
-    name: str
-    value: float
-    text: str
 
 
 class TimeAxis:
@@ -115,6 +105,26 @@ def bar_chart(key: str, title: str, bars: Sequence[Bar], unit: str = "") -> Mark
     frame = svg.Frame(key, title, f"{described}.", 180)
     drawn = [_bar(i, len(bars), scale.at(bar.value), bar) for i, bar in enumerate(bars)]
     return svg.chart(frame, *svg.value_axis(axis), *drawn, *_bar_labels(bars))
+
+
+def rolling_chart(axis: TimeAxis, chart: Rolling) -> Markup:
+    """Return figures of the sessions before each, drawn where there are as many; NaN is passed over."""
+    known = np.concatenate([curve.values[~np.isnan(curve.values)] for curve in chart.curves])
+    room = 0.05 * float(known.max() - known.min()) or 0.05
+    scale = Scale(float(known.min()) - room, float(known.max()) + room)
+    ticks = round_values(scale.low, scale.high, 4)
+    labels = {scale.at(tick): chart.written(tick, _decimals(ticks, chart.factor)) for tick in ticks}
+    ends = "; ".join(f"{curve.name} at the end {chart.written(float(curve.values[-1]), 2)}" for curve in chart.curves)
+    frame = svg.Frame(chart.key, chart.title, f"{ends}.", 180)
+    lines = [_rolling(axis, curve, scale) for curve in reversed(chart.curves)]
+    return svg.chart(frame, *svg.value_axis(labels), *axis.drawn(), svg.plane(*lines))
+
+
+def _rolling(axis: TimeAxis, curve: Curve, scale: Scale) -> Element:
+    known = ~np.isnan(curve.values)
+    values, places = curve.values[known], axis.places[-len(curve.values) :][known]
+    kept = thin(values, ROLLING_BUCKETS)
+    return svg.line(curve.tone, places[kept], scale(values[kept]))
 
 
 def _thinned(axis: TimeAxis, curve: Curve, scale: Scale) -> Element:

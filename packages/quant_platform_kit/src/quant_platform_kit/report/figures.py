@@ -10,7 +10,8 @@ from datetime import date
 import numpy as np
 
 from quant_platform_kit.domain.errors import InvalidInput
-from quant_platform_kit.domain.performance import BacktestResult, DecisionRecord, drawdown, monthly_returns
+from quant_platform_kit.domain.measures import Measures, Relative, measures, period_returns, relative
+from quant_platform_kit.domain.performance import BacktestResult, DecisionRecord, drawdown
 from quant_platform_kit.domain.prices import FloatArray
 from quant_platform_kit.domain.strategy import Action
 
@@ -18,12 +19,16 @@ __all__ = [
     "Band",
     "Fall",
     "MonthlyRow",
+    "TearSheet",
+    "YearOfReturns",
     "YearOfTrading",
     "blocked_days",
     "check",
     "holding_bands",
     "monthly_rows",
+    "tear_sheet",
     "worst_falls",
+    "years_of_returns",
     "years_of_trading",
 ]
 
@@ -79,6 +84,47 @@ class YearOfTrading:
     year: int
     turnover: float
     costs: float
+
+
+@dataclass(frozen=True, slots=True)
+class YearOfReturns:
+    """A calendar year of a curve, counted from the last session of the year before.
+
+    Attributes
+    ----------
+    total
+        Its return.
+    depth
+        Its deepest drawdown below a high of the same year, or of the close before it; zero or negative.
+    """
+
+    year: int
+    total: float
+    depth: float
+
+
+@dataclass(frozen=True, slots=True)
+class TearSheet:
+    """The figures of a back-test beyond its `Summary`.
+
+    Attributes
+    ----------
+    benchmark, against
+        The benchmark's own figures, and the back-test's against it; None without one.
+    invested
+        Mean share of the equity in holdings, at the close.
+    sessions_invested
+        Share of the sessions that end with a holding.
+    risk_free
+        What ratios are above; None: above zero.
+    """
+
+    measures: Measures
+    benchmark: Measures | None
+    against: Relative | None
+    invested: float
+    sessions_invested: float
+    risk_free: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,11 +193,36 @@ def _fall(sessions: Sequence[date], below: FloatArray, first: int, after: int) -
 
 def monthly_rows(sessions: Sequence[date], equity: FloatArray) -> tuple[MonthlyRow, ...]:
     """Return a row for every calendar year of the sessions, ascending."""
-    returns = monthly_returns(sessions, equity)
+    returns = period_returns(sessions, equity, lambda day: (day.year, day.month))
     rows: list[MonthlyRow] = []
     for year in _years(sessions):
         months = tuple(returns.get((year, month)) for month in MONTHS)
         rows.append(MonthlyRow(year, months, math.prod(1 + month for month in months if month is not None) - 1))
+    return tuple(rows)
+
+
+def tear_sheet(result: BacktestResult) -> TearSheet:
+    """Return the figures of a back-test, and where there is a benchmark, of that and against it."""
+    sessions, equity, peer, free = result.sessions, result.equity, result.benchmark, result.risk_free
+    held = result.holdings.sum(axis=1)
+    return TearSheet(
+        measures=measures(sessions, equity, free),
+        benchmark=None if peer is None else measures(sessions, peer, free),
+        against=None if peer is None else relative(equity, peer, free),
+        invested=float((held / equity).mean()),
+        sessions_invested=float((held > 0).mean()),
+        risk_free=free.name if free else None,
+    )
+
+
+def years_of_returns(sessions: Sequence[date], equity: FloatArray) -> tuple[YearOfReturns, ...]:
+    """Return every calendar year that has a session, ascending."""
+    years = np.array([session.year for session in sessions])
+    rows: list[YearOfReturns] = []
+    for year in np.unique(years).tolist():
+        first, last = np.flatnonzero(years == year)[[0, -1]].tolist()
+        curve = equity[max(first - 1, 0) : last + 1]
+        rows.append(YearOfReturns(year, float(curve[-1] / curve[0]) - 1, float(drawdown(curve).min())))
     return tuple(rows)
 
 

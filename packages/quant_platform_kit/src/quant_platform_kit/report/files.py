@@ -9,23 +9,43 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from quant_platform_kit.domain.digests import canonical_json
+from quant_platform_kit.domain.digests import canonical_json, plain
 from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.domain.performance import BacktestResult, DecisionRecord
 from quant_platform_kit.domain.strategy import BoundStrategy
 from quant_platform_kit.report.columns import equity_columns, order_columns
+from quant_platform_kit.report.figures import tear_sheet
+from quant_platform_kit.report.origin import ORIGIN, origin_rows, refuse_another
 
-__all__ = ["write_backtest", "written"]
+__all__ = ["SUMMARY", "summary_document", "write_backtest", "written"]
+
+SUMMARY = "summary.json"
 
 
 def write_backtest(
-    out: Path, result: BacktestResult, strategy: BoundStrategy, settings: Mapping[str, str], label: str | None = None
+    out: Path,
+    result: BacktestResult,
+    strategy: BoundStrategy,
+    origin: Mapping[str, object],
+    label: str | None = None,
+    *,
+    force: bool = False,
 ) -> list[str]:
     """Write summary.json, equity.parquet, orders.parquet, decisions.jsonl and report.html into ``out``.
 
-    See `written` for what it returns and raises.
+    Returns and raises as `written`, and raises as `refuse_another`.
+
+    Parameters
+    ----------
+    origin
+        What the result was made with; see `BacktestRequest.origin`.
+    label
+        As in `render_report`.
+    force
+        Replace another result that ``out`` holds.
     """
-    return written(out, lambda folder: _write_all(folder, result, strategy, settings, label))
+    refuse_another(out, SUMMARY, origin, force=force)
+    return written(out, lambda folder: _write_all(folder, result, strategy, origin, label))
 
 
 def written(out: Path, write: Callable[[Path], list[Path]]) -> list[str]:
@@ -57,18 +77,27 @@ def written(out: Path, write: Callable[[Path], list[Path]]) -> list[str]:
 
 
 def _write_all(
-    folder: Path, result: BacktestResult, strategy: BoundStrategy, settings: Mapping[str, str], label: str | None
+    folder: Path, result: BacktestResult, strategy: BoundStrategy, origin: Mapping[str, object], label: str | None
 ) -> list[Path]:
     texts = {
-        "summary.json": canonical_json(result.summary) + b"\n",
+        SUMMARY: canonical_json(summary_document(result, origin)) + b"\n",
         "decisions.jsonl": b"".join(_decision_line(record, strategy) for record in result.decisions),
-        "report.html": _report(result, settings, label),
+        "report.html": _report(result, origin_rows(origin) | _closed(result), label),
     }
     for name, content in texts.items():
         (folder / name).write_bytes(content)
     _write_parquet(folder / "equity.parquet", equity_columns(result))
     _write_parquet(folder / "orders.parquet", order_columns(result))
     return sorted(folder.iterdir())
+
+
+def summary_document(result: BacktestResult, origin: Mapping[str, object]) -> dict[str, object]:
+    """Return the content of summary.json: the figures, and what produced them."""
+    return {**plain(result.summary), "tear_sheet": plain(tear_sheet(result)), ORIGIN: origin}
+
+
+def _closed(result: BacktestResult) -> dict[str, str]:
+    return {"Closed, as prices end": "; ".join(ended.text for ended in result.ended)} if result.ended else {}
 
 
 def _report(result: BacktestResult, settings: Mapping[str, str], label: str | None) -> bytes:

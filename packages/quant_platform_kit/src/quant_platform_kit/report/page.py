@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
+from quant_platform_kit.domain.measures import WINDOW
 from quant_platform_kit.domain.performance import BacktestResult, drawdown
-from quant_platform_kit.report import charts, figures, formats, tables
+from quant_platform_kit.report import charts, figures, formats, tables, tear_sheet
 from quant_platform_kit.report.cards import cards, sentence
-from quant_platform_kit.report.readings import curve_readings, holdings_readings
+from quant_platform_kit.report.curves import Bar, Rolling
+from quant_platform_kit.report.readings import curve_readings, holdings_readings, rolling_readings
 
-__all__ = ["Key", "render_report", "template"]
+__all__ = ["PAGE", "Key", "numbers", "render_report", "template"]
 
 HERE = Path(__file__).parent
+PAGE = 20
+"""Trades on a page of their table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +52,10 @@ def render_report(result: BacktestResult, *, settings: Mapping[str, str], label:
         A result that cannot be drawn; see `figures.check`.
     """
     figures.check(result)
-    context = {"label": label, "settings": settings, "head": _head(result)}
-    return template("report.html.j2").render(**context, **_drawn(result), **_told(result))
+    drawn, traded = _drawn(result), _traded(result)
+    data = {**drawn.pop("readings"), **traded.pop("data")}
+    context = {"label": label, "settings": settings, "head": _head(result), "data": data}
+    return template("report.html.j2").render(**context, **drawn, **traded, **_told(result), **_measured(result))
 
 
 @cache
@@ -84,18 +91,37 @@ def _told(result: BacktestResult) -> dict[str, object]:
         "months": tables.heat_rows(result),
         "falls": tables.fall_rows(result),
         "final": tables.decision(result.final, float(result.equity[-1])),
-        "trades": tables.trade_rows(result),
         "trade_count": formats.number(len(result.trades)),
     }
 
 
-def _drawn(result: BacktestResult) -> dict[str, object]:
+def _traded(result: BacktestResult) -> dict[str, Any]:
+    """Return the latest fills, and all of them for the script to turn the pages of."""
+    rows = tables.trade_rows(result)
+    data = {"trade-rows": {"rows": rows, "size": PAGE}} if rows else {}
+    return {"trades": rows[:PAGE], "hidden_trades": len(rows) > PAGE, "data": data}
+
+
+def _measured(result: BacktestResult) -> dict[str, object]:
+    """Return the tear sheet."""
+    sheet = figures.tear_sheet(result)
+    each = [sheet.measures, *([sheet.benchmark] if sheet.benchmark else [])]
+    bars = tear_sheet.return_bars(result)
+    return {
+        "names": ["Back-test", *([result.benchmark_symbol or "Benchmark"] if sheet.benchmark else [])],
+        "risk_free": sheet.risk_free or "zero",
+        "figure_rows": tear_sheet.figure_rows(each),
+        "period_rows": tear_sheet.period_rows(each),
+        "against_rows": tear_sheet.against_rows(sheet),
+        "years": tear_sheet.year_rows(result),
+        "distribution": charts.bar_chart("returns", "Days by their return", bars) if bars else "",
+    }
+
+
+def _drawn(result: BacktestResult) -> dict[str, Any]:
     """Return the charts over time with their legends and readings, and the bars by year."""
-    axis = charts.TimeAxis(result.sessions)
-    curves = [charts.Curve(result.display_name, "own", result.equity)]
-    if result.benchmark is not None:
-        curves.append(charts.Curve(result.benchmark_symbol or "Benchmark", "peer", result.benchmark))
-    bands = figures.holding_bands(result)
+    axis, curves = charts.TimeAxis(result.sessions), tear_sheet.curves_of(result)
+    bands, rolling = figures.holding_bands(result), tear_sheet.rolling_charts(result)
     return {
         "equity": charts.equity_chart(axis, curves),
         "drawdown": charts.drawdown_chart(axis, curves),
@@ -103,16 +129,41 @@ def _drawn(result: BacktestResult) -> dict[str, object]:
         "curves": [Key(c.name, c.tone, formats.money(float(c.values[-1]))) for c in curves],
         "depths": [Key(c.name, c.tone, formats.percent(float(drawdown(c.values).min()))) for c in curves],
         "bands": [Key(b.name, b.tone, formats.percent(float(b.weights.mean()))) for b in bands],
-        "curve_readings": curve_readings(result.sessions, curves),
-        "holdings_readings": holdings_readings(result.sessions, bands),
+        "rolling": _rolling(axis, rolling),
+        "window": WINDOW,
+        "curve_rows": numbers(range(0, 2 * len(curves), 2)),
+        "fall_rows": numbers(range(1, 2 * len(curves), 2)),
+        "band_rows": numbers(range(len(bands))),
+        "readings": {
+            "curve-readings": curve_readings(axis, curves),
+            "holdings-readings": holdings_readings(axis, bands),
+            **({"rolling-readings": rolling_readings(axis, rolling)} if rolling else {}),
+        },
         **_bars(result),
     }
 
 
+def _rolling(axis: charts.TimeAxis, each: Sequence[Rolling]) -> list[dict[str, object]]:
+    """Return the charts with their legends, and the rows of the readings that each draws."""
+    shown: list[dict[str, object]] = []
+    row = 0
+    for chart in each:
+        keys = [Key(curve.name, curve.tone, chart.written(float(curve.values[-1]), 2)) for curve in chart.curves]
+        rows = numbers(range(row, row + len(keys)))
+        shown.append({"title": chart.title, "legend": keys, "rows": rows, "drawn": charts.rolling_chart(axis, chart)})
+        row += len(keys)
+    return shown
+
+
+def numbers(rows: range) -> str:
+    """Return the numbers of the readings' rows that a chart draws, as its attribute names them."""
+    return " ".join(map(str, rows))
+
+
 def _bars(result: BacktestResult) -> dict[str, Markup]:
     years = figures.years_of_trading(result)
-    turnover = [charts.Bar(str(year.year), year.turnover, formats.multiple(year.turnover)) for year in years]
-    costs = [charts.Bar(str(year.year), year.costs, formats.money(year.costs)) for year in years]
+    turnover = [Bar(str(year.year), year.turnover, formats.multiple(year.turnover)) for year in years]
+    costs = [Bar(str(year.year), year.costs, formats.money(year.costs)) for year in years]
     return {
         "turnover": charts.bar_chart("turnover", "Turnover by year", turnover, formats.TIMES),
         "costs": charts.bar_chart("costs", "Costs by year", costs),

@@ -10,33 +10,46 @@ import numpy as np
 
 from quant_platform_kit.domain.performance import drawdown
 from quant_platform_kit.domain.prices import FloatArray
-from quant_platform_kit.report.charts import Curve
+from quant_platform_kit.report.charts import TimeAxis
+from quant_platform_kit.report.curves import Curve, Rolling
 from quant_platform_kit.report.figures import Band
 from quant_platform_kit.report.thinning import turning_points
 
-__all__ = ["curve_readings", "holdings_readings"]
+__all__ = ["curve_readings", "holdings_readings", "rolling_readings"]
 
 SMALL_MONEY = 10_000
+MONEY, PERCENT = "", "%"
+"""Units, as the script knows them; any other is a plain number."""
 
 
-def curve_readings(sessions: Sequence[date], curves: Sequence[Curve]) -> dict[str, object]:
-    """Return every session's values and distances below the high, for the equity and drawdown charts."""
+def curve_readings(axis: TimeAxis, curves: Sequence[Curve]) -> dict[str, object]:
+    """Return every session's values and distances below the high: even rows for equity, odd rows for drawdowns."""
     rows: list[dict[str, object]] = []
     for curve in curves:
-        rows.append(_row(curve.name, curve.tone, "", _amounts(curve.values)))
-        rows.append(_row("below its high", curve.tone, "%", _percents(drawdown(curve.values))))
-    return _reading(sessions, rows, zeros=True)
+        rows.append(_row(curve.name, curve.tone, MONEY, _amounts(curve.values)))
+        rows.append(_row("below its high", curve.tone, PERCENT, _percents(drawdown(curve.values))))
+    return _reading(axis, axis.sessions, rows, zeros=True)
 
 
-def holdings_readings(sessions: Sequence[date], bands: Sequence[Band]) -> dict[str, object]:
+def holdings_readings(axis: TimeAxis, bands: Sequence[Band]) -> dict[str, object]:
     """Return the weights at the drawn sessions, for the holdings chart."""
     kept = turning_points(np.column_stack([band.weights for band in bands]))
     places: list[int] = kept.tolist()
-    rows = [_row(band.name, band.tone, "%", _percents(band.weights[kept])) for band in bands]
-    return _reading([sessions[i] for i in places], rows, zeros=False)
+    rows = [_row(band.name, band.tone, PERCENT, _percents(band.weights[kept])) for band in bands]
+    return _reading(axis, [axis.sessions[i] for i in places], rows, zeros=False)
 
 
-def _row(name: str, tone: str, unit: str, values: list[float]) -> dict[str, object]:
+def rolling_readings(axis: TimeAxis, charts: Sequence[Rolling]) -> dict[str, object]:
+    """Return the values of rolling figures, chart after chart, in the sessions that have them."""
+    rows = [
+        _row(f"{chart.title}, {curve.name}", curve.tone, chart.unit, _figures(curve.values, chart.unit))
+        for chart in charts
+        for curve in chart.curves
+    ]
+    return _reading(axis, axis.sessions[-len(charts[0].curves[0].values) :], rows, zeros=True)
+
+
+def _row(name: str, tone: str, unit: str, values: Sequence[float | None]) -> dict[str, object]:
     return {"name": name, "tone": tone, "unit": unit, "values": values}
 
 
@@ -51,8 +64,16 @@ def _percents(values: FloatArray) -> list[float]:
     return listed
 
 
-def _reading(sessions: Sequence[date], rows: list[dict[str, object]], *, zeros: bool) -> dict[str, object]:
+def _figures(values: FloatArray, unit: str) -> list[float | None]:
+    rounded: list[float] = np.round(100 * values if unit == PERCENT else values, 2).tolist()
+    return [None if value != value else value for value in rounded]
+
+
+def _reading(
+    axis: TimeAxis, sessions: Sequence[date], rows: list[dict[str, object]], *, zeros: bool
+) -> dict[str, object]:
     """Return the sessions as a start and the days from one to the next, the rows, and whether to show their zeros."""
     days = [session.toordinal() for session in sessions]
     gaps = [0, *(after - before for before, after in pairwise(days))]
-    return {"start": sessions[0].isoformat(), "gaps": gaps, "rows": rows, "zeros": zeros}
+    ends = {"first": axis.sessions[0].isoformat(), "last": axis.sessions[-1].isoformat()}
+    return {**ends, "start": sessions[0].isoformat(), "gaps": gaps, "rows": rows, "zeros": zeros}

@@ -9,7 +9,9 @@ import numpy as np
 
 from quant_platform_kit.domain.shortfall import Part, Shortfall
 from quant_platform_kit.report import charts, formats
+from quant_platform_kit.report.curves import Curve
 from quant_platform_kit.report.page import Key, template
+from quant_platform_kit.report.readings import curve_readings
 
 __all__ = ["render_shortfall"]
 
@@ -28,6 +30,7 @@ MEANINGS = {
 def render_shortfall(found: Shortfall, *, settings: Mapping[str, str]) -> str:
     """Return a comparison as one HTML page that loads nothing; ``settings`` are rows to list."""
     whole = found.whole
+    axis, curves = charts.TimeAxis(found.sessions), _curves(found)
     return template("shortfall.html.j2").render(
         account=found.account_id,
         profile=found.profile,
@@ -35,7 +38,8 @@ def render_shortfall(found: Shortfall, *, settings: Mapping[str, str]) -> str:
         first=found.sessions[0].isoformat(),
         last=found.sessions[-1].isoformat(),
         sentence=_sentence(found),
-        chart=_chart(found),
+        chart=charts.equity_chart(axis, curves),
+        data={"curve-readings": curve_readings(axis, curves)},
         keys=[
             Key("Live", "own", formats.number(found.live[-1], 2)),
             Key("Back-test", "peer", formats.number(found.backtest[-1], 2)),
@@ -68,10 +72,9 @@ def _sentence(found: Shortfall) -> str:
     )
 
 
-def _chart(found: Shortfall) -> object:
-    axis = charts.TimeAxis(found.sessions)
+def _curves(found: Shortfall) -> list[Curve]:
     own, peer = (np.array([float(value) for value in curve]) for curve in (found.live, found.backtest))
-    return charts.equity_chart(axis, [charts.Curve("Live", "own", own), charts.Curve("Back-test", "peer", peer)])
+    return [Curve("Live", "own", own), Curve("Back-test", "peer", peer)]
 
 
 def _part(name: str, amount: Decimal) -> dict[str, str]:

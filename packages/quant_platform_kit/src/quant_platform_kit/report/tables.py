@@ -13,7 +13,6 @@ from quant_platform_kit.report.figures import MonthlyRow, blocked_days, monthly_
 __all__ = ["DecisionView", "HeatCell", "TargetRow", "blocked_rows", "decision", "fall_rows", "heat_rows", "trade_rows"]
 
 STEPS = (0.0025, 0.02, 0.05, 0.10)
-LAST_TRADES = 20
 LAST_BLOCKED = 50
 MOST_NAMED = 20
 
@@ -82,22 +81,22 @@ def fall_rows(result: BacktestResult) -> list[dict[str, str]]:
     ]
 
 
-def trade_rows(result: BacktestResult) -> list[dict[str, str]]:
-    """Return the last 20 fills, the latest first."""
-    return [_trade_row(trade) for trade in reversed(result.trades[-LAST_TRADES:])]
+def trade_rows(result: BacktestResult) -> list[tuple[str, ...]]:
+    """Return session, side, symbol, quantity, price, notional and cost of every fill, the latest first."""
+    return [_trade_row(trade) for trade in reversed(result.trades)]
 
 
-def _trade_row(trade: TradedOrder) -> dict[str, str]:
+def _trade_row(trade: TradedOrder) -> tuple[str, ...]:
     fill = trade.fill
-    return {
-        "session": trade.session.isoformat(),
-        "side": fill.side.value.capitalize(),
-        "symbol": fill.symbol,
-        "quantity": formats.quantity(fill.quantity),
-        "price": formats.price(fill.price),
-        "notional": formats.number(trade.notional, 2),
-        "cost": formats.number(trade.cost, 2),
-    }
+    return (
+        trade.session.isoformat(),
+        fill.side.value.capitalize(),
+        fill.symbol,
+        formats.quantity(fill.quantity),
+        formats.price(fill.price),
+        formats.number(trade.notional, 2),
+        formats.number(trade.cost, 2),
+    )
 
 
 def blocked_rows(result: BacktestResult) -> list[tuple[str, str]]:

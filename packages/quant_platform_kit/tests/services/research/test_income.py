@@ -273,10 +273,10 @@ def test_funds_whose_dividends_are_not_supplied_are_refused_by_name(
 def test_whole_shares_of_adjusted_closes_are_said_to_be_too_many(
     funds: LongPrices, holding: Callable[..., BoundStrategy]
 ) -> None:
-    tested = notebook_backtest(holding("SPY"), funds, FIRST, LAST)
+    tested = notebook_backtest(holding("SPY"), funds, FIRST, "2010-06-30")
     frame = tested.orders.iloc[0]
     rows = (funds.codes == funds.symbols.index("SPY")) & (funds.days == np.datetime64(frame["session"]))
     times = float(funds.columns["close"][rows][0] / funds.columns["adj_close"][rows][0])
     assert times > 1.25
     assert f"{times:.2f} (SPY on {frame['session']}) to {times:.2f}" in tested.result.notes[0]
-    assert not notebook_backtest(holding("SPY"), funds, FIRST, LAST, execution="ideal").result.notes
+    assert not notebook_backtest(holding("SPY"), funds, FIRST, "2010-06-30", execution="ideal").result.notes

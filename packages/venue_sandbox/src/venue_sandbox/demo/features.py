@@ -11,10 +11,11 @@ from pathlib import Path
 import numpy as np
 from quant_platform_kit.adapters.calendar_tables import load_calendar
 from quant_platform_kit.adapters.clock import SystemClock
+from quant_platform_kit.adapters.feature_sources import feature_source
 from quant_platform_kit.adapters.price_files import LongPrices, read_prices
 from quant_platform_kit.adapters.strategies import bind, find_strategy
-from quant_platform_kit.cli.compose import PaperRun, feature_source, run_on_paper
-from quant_platform_kit.cli.options import Execution, policy
+from quant_platform_kit.backtest_request import Execution, policy
+from quant_platform_kit.cli.compose import PaperRun, run_on_paper
 from quant_platform_kit.cli.output import console
 from quant_platform_kit.domain.runs import Outcome, RunReport
 from quant_platform_kit.domain.strategy import BoundStrategy

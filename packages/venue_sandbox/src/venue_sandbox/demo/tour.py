@@ -8,8 +8,8 @@ from decimal import Decimal
 from pathlib import Path
 
 from quant_platform_kit.adapters.file_store import FileStore
+from quant_platform_kit.backtest_request import BacktestRequest
 from quant_platform_kit.cli.backtest import run_backtest, show_figures
-from quant_platform_kit.cli.options import Execution, policy
 from quant_platform_kit.cli.output import console, progress, table, units
 from quant_platform_kit.cli.run import show_report
 from quant_platform_kit.domain.errors import InvalidInput
@@ -17,20 +17,26 @@ from quant_platform_kit.domain.performance import BacktestResult
 from quant_platform_kit.domain.runs import Outcome, RunReport
 from quant_platform_kit.report.files import write_backtest
 from quant_platform_kit.services.record.report_store import ReportStore
-from quant_platform_kit.services.research.backtest import BacktestSettings, FillAt
+from quant_platform_kit.services.research.backtest import FillAt
 
 from venue_sandbox.demo.market import Market
 from venue_sandbox.stands.paper import PaperPlatform
 from venue_sandbox.stands.platform import Delivered, Platform
 
-__all__ = ["backtest_step", "brokers_step", "check", "report_of", "scheduled_step", "tested"]
+__all__ = ["asked", "backtest_step", "brokers_step", "check", "report_of", "scheduled_step", "tested"]
 
 
 def tested(market: Market) -> BacktestResult:
     """Return the back-test of a market."""
-    sessions, rules = market.tested, policy(Execution.REALISTIC, market.strategy.manifest.target_mode)
-    settings = BacktestSettings(sessions[0], sessions[-1], PaperPlatform.cash, FillAt.NEXT_CLOSE, rules, "SPY")
-    return run_backtest(market.strategy, market.prices, "adj_close", settings)
+    return run_backtest(asked(market))
+
+
+def asked(market: Market) -> BacktestRequest:
+    """Return what the back-test of a market is asked."""
+    first, last = market.tested[0], market.tested[-1]
+    return BacktestRequest(
+        market.strategy, market.prices, first, last, cash=PaperPlatform.cash, fill=FillAt.NEXT_CLOSE, benchmark="SPY"
+    )
 
 
 def backtest_step(market: Market, result: BacktestResult, folder: Path) -> None:
@@ -38,8 +44,7 @@ def backtest_step(market: Market, result: BacktestResult, folder: Path) -> None:
     say = console()
     say.rule("1  Back-test")
     show_figures(result)
-    listed = {"Fill": "next-close", "Execution": "realistic", "Starting cash": f"{PaperPlatform.cash:,}"}
-    write_backtest(folder, result, market.strategy, listed, market.label)
+    write_backtest(folder, result, market.strategy, asked(market).origin(), market.label)
     say.print(f"report  {folder / 'report.html'}\n", soft_wrap=True)
 
 

@@ -8,7 +8,7 @@ from decimal import Decimal
 from quant_platform_kit.domain.cycle import ExecutionPolicy
 from quant_platform_kit.domain.errors import InvalidInput
 
-__all__ = ["AskedCosts"]
+__all__ = ["NO_COSTS", "AskedCosts"]
 
 ZERO = Decimal(0)
 _BOUNDS = {
@@ -62,3 +62,7 @@ class AskedCosts:
         """Return a policy with what was asked."""
         given = {"quantity_step" if name == "lots" else name: value for name, value in self._given.items()}
         return replace(policy, rules=replace(policy.rules, **given))
+
+
+NO_COSTS = AskedCosts()
+"""Nothing is asked: costs and lots are what they are."""

@@ -8,7 +8,8 @@ import numpy as np
 from markupsafe import Markup
 
 from quant_platform_kit.domain.returns import Valuation
-from quant_platform_kit.report.charts import Curve, TimeAxis, equity_chart
+from quant_platform_kit.report.charts import TimeAxis, equity_chart
+from quant_platform_kit.report.curves import Curve
 
 __all__ = ["value_chart"]
 
