@@ -54,6 +54,7 @@ told.all = line() === whole && document.querySelector(".zoom output").value === 
 if (document.querySelector("[data-pages]")) {
   click("Earliest", ".pager");
   told.earliest = [...document.querySelectorAll("[data-pages] tbody tr")].at(-1).cells[0].textContent;
+  told.toned = [...document.querySelectorAll(".buy, .sell")].map((cell) => `${cell.textContent} ${cell.className}`);
   told.paged = document.querySelector(".pager output").value;
 }
 told.fits = document.documentElement.scrollWidth <= innerWidth;
@@ -118,4 +119,5 @@ def test_the_last_page_of_trades_ends_with_the_first_trade(pages: Path, tmp_path
     sessions = ParquetFile(pages / "real" / "orders.parquet").read(["session"]).to_pydict()["session"]
     told = driven(pages / "real" / "report.html", 1280, "light", tmp_path)
     assert told["earliest"] == min(sessions).isoformat()
+    assert set(told["toned"]) == {"Buy buy", "Sell sell"}
     assert told["paged"].endswith(f" to {len(sessions)} of {len(sessions)}")

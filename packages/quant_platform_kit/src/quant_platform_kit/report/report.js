@@ -239,13 +239,14 @@
   function pages(list) {
     const { rows, size } = read(list.dataset.pages);
     const body = list.querySelector("tbody"), patterns = [...body.rows[0].cells].map((cell) => cell.className);
+    const toned = Number(list.dataset.toned ?? -1);  // the column whose word is the name of its colour
     const shown = make("output"), last = Math.ceil(rows.length / size) - 1;
     let page = 0;
     const turn = (to) => {
       page = Math.min(Math.max(to, 0), last);
       const part = rows.slice(page * size, (page + 1) * size);
       body.replaceChildren(...part.map((row) => {
-        const cells = row.map((textContent, i) => make("td", { textContent, className: i === 1 ? textContent.toLowerCase() : patterns[i] }));
+        const cells = row.map((textContent, i) => make("td", { textContent, className: i === toned ? textContent.toLowerCase() : patterns[i] }));
         return make("tr", {}, ...cells);
       }));
       shown.value = `${(page * size + 1).toLocaleString("en-US")} to ${(page * size + part.length).toLocaleString("en-US")} of ${rows.length.toLocaleString("en-US")}`;
