@@ -151,7 +151,7 @@ class BacktestRequest:
             raise InvalidInput(f"--risk-free is {self.risk_free}; {bounds}, write 2 % as 0.02")
         if self.income.any:
             sessions = sessions_of(prices, calendar, settings)
-            earning = traded | ({settings.benchmark} if settings.benchmark else set())
+            earning = {*traded, *filter(None, [settings.benchmark])}
             income = self.income.of(self.prices, self.price_field, earning, sessions, calendar)
             settings = replace(settings, income=income)
         result = backtest(self.strategy, prices, calendar, settings, on_session, features)
