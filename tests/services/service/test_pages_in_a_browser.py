@@ -54,8 +54,9 @@ told.all = line() === whole && document.querySelector(".zoom output").value === 
 if (document.querySelector("[data-pages]")) {
   click("Earliest", ".pager");
   told.earliest = [...document.querySelectorAll("[data-pages] tbody tr")].at(-1).cells[0].textContent;
-  told.toned = [...document.querySelectorAll(".buy, .sell")].map((cell) => `${cell.textContent} ${cell.className}`);
   told.paged = document.querySelector(".pager output").value;
+  click("Later", ".pager");
+  told.toned = [...document.querySelectorAll(".buy, .sell")].map((cell) => `${cell.textContent} ${cell.className}`);
 }
 told.fits = document.documentElement.scrollWidth <= innerWidth;
 told.ground = getComputedStyle(document.body).backgroundColor;
