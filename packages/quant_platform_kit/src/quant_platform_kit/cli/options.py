@@ -13,6 +13,7 @@ import typer
 
 from quant_platform_kit.adapters.price_files import PRICE_FIELDS
 from quant_platform_kit.adapters.strategies import bind, find_strategy, read_config, strategy_of
+from quant_platform_kit.adapters.workers import Workers
 from quant_platform_kit.domain.cycle import ExecutionPolicy
 from quant_platform_kit.domain.gates import RiskLimits
 from quant_platform_kit.domain.planning import IDEAL, REALISTIC
@@ -42,6 +43,7 @@ __all__ = [
     "share",
     "symbol",
     "symbol_day",
+    "workers",
 ]
 
 
@@ -114,6 +116,20 @@ def instant(text: str) -> datetime:
     except (ValueError, OverflowError):
         pass
     raise typer.BadParameter(f"{text!r} is not an instant; write it as 2023-12-01T20:45:00Z")
+
+
+_MOST_PROCESSES = 256
+
+
+def workers(text: str) -> Workers:
+    """Read who works: a number of processes, or the address of a scheduler."""
+    if text.isdecimal() and 1 <= int(text) <= _MOST_PROCESSES:
+        return Workers(int(text))
+    if re.fullmatch(r"tcp://[^/:]+:[0-9]{1,5}", text):
+        return Workers(scheduler=text)
+    raise typer.BadParameter(
+        f"{text!r} is neither a number of processes, 1 to {_MOST_PROCESSES}, nor an address such as tcp://10.0.0.5:8786"
+    )
 
 
 def price_field(text: str) -> str:
