@@ -59,6 +59,8 @@ class Walk:
         Its Sharpe ratio of one session, in the sessions chosen on and in those that followed.
     returns
         Of all sessions that followed, in their order.
+    sharpe
+        Of one session, in all of them.
     """
 
     windows: tuple[Window, ...]
@@ -66,6 +68,7 @@ class Walk:
     past: tuple[float, ...]
     ahead: tuple[float, ...]
     returns: FloatArray
+    sharpe: float
 
 
 def parse_lengths(text: str) -> Lengths:
@@ -134,7 +137,9 @@ def walk_forward(returns: FloatArray, parts: Sequence[Window]) -> Walk:
     held = list(zip(chosen, parts, strict=True))
     ahead = [returns[slice(*part.ahead), trial] for trial, part in held]
     past = [returns[slice(*part.past), trial] for trial, part in held]
-    return Walk(tuple(parts), tuple(chosen), tuple(map(_ratio, past)), tuple(map(_ratio, ahead)), np.concatenate(ahead))
+    together = np.concatenate(ahead)
+    ratios = tuple(map(_ratio, past)), tuple(map(_ratio, ahead))
+    return Walk(tuple(parts), tuple(chosen), *ratios, together, _ratio(together))
 
 
 def _ratio(returns: FloatArray) -> float:

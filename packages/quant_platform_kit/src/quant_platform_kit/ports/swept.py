@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Protocol
 
-from quant_platform_kit.domain.axes import Axis, Point
+from quant_platform_kit.domain.axes import Point
 from quant_platform_kit.domain.sweeping import Outcome
 
 __all__ = ["Swept"]
@@ -31,10 +31,6 @@ class Swept(Protocol):
     @property
     def sessions(self) -> Sequence[date]:
         """The sessions of the period (exchange-local dates)."""
-        ...
-
-    def axes(self) -> Sequence[Axis]:
-        """Return the settings whose bounds the configuration itself says, as ranges to draw from."""
         ...
 
     def config(self, point: Point) -> Mapping[str, object]:

@@ -15,7 +15,7 @@ from quant_platform_kit.domain.performance import BacktestResult, DecisionRecord
 from quant_platform_kit.domain.strategy import BoundStrategy
 from quant_platform_kit.report.columns import equity_columns, order_columns
 
-__all__ = ["write_backtest", "written"]
+__all__ = ["write_backtest", "write_parquet", "written"]
 
 
 def write_backtest(
@@ -66,8 +66,8 @@ def _write_all(
     }
     for name, content in texts.items():
         (folder / name).write_bytes(content)
-    _write_parquet(folder / "equity.parquet", equity_columns(result))
-    _write_parquet(folder / "orders.parquet", order_columns(result))
+    write_parquet(folder / "equity.parquet", equity_columns(result))
+    write_parquet(folder / "orders.parquet", order_columns(result))
     return sorted(folder.iterdir())
 
 
@@ -85,6 +85,7 @@ def _decision_line(record: DecisionRecord, strategy: BoundStrategy) -> bytes:
     return canonical_json({**document, **extra}) + b"\n"
 
 
-def _write_parquet(path: Path, columns: Mapping[str, Any]) -> None:
+def write_parquet(path: Path, columns: Mapping[str, Any]) -> None:
+    """Write columns as a parquet file."""
     arrow = import_module("pyarrow")
     import_module("pyarrow.parquet").write_table(arrow.table(dict(columns)), path)

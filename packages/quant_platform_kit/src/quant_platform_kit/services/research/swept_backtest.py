@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cache
 
-from quant_platform_kit.domain.axes import Axis, Point
+from quant_platform_kit.domain.axes import Point
 from quant_platform_kit.domain.digests import plain
 from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.domain.features import FeatureReading
@@ -17,7 +17,6 @@ from quant_platform_kit.domain.sessions import ExchangeCalendar
 from quant_platform_kit.domain.strategy import BoundStrategy, Strategy
 from quant_platform_kit.domain.sweeping import Outcome
 from quant_platform_kit.services.research.backtest import BacktestSettings, backtest
-from quant_platform_kit.services.research.ranges import ranges_of
 
 __all__ = ["SweptBacktest"]
 
@@ -77,10 +76,6 @@ class SweptBacktest:
     def sessions(self) -> Sequence[date]:
         """The sessions of the period."""
         return self.calendar.between(self.settings.start, self.settings.end)
-
-    def axes(self) -> Sequence[Axis]:
-        """Return the numbers of the configuration that have bounds, without those that are fixed."""
-        return [axis for axis in ranges_of(_loaded(self.strategy).Config) if axis.name not in self.fixed]
 
     def config(self, point: Point) -> Mapping[str, object]:
         """Return the whole configuration of a point."""
