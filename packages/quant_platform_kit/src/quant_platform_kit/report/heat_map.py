@@ -71,18 +71,20 @@ def heat_map(found: Sweep) -> HeatMap:
 
 
 def _bins(found: Sweep, name: str) -> _Bins:
-    values = [trial.config[name] for trial in found.trials]
-    distinct = sorted({_order(value) for value in values})
-    groups = np.array_split(np.arange(len(distinct)), min(MOST, len(distinct)))
-    place = {distinct[one]: number for number, group in enumerate(groups) for one in group.tolist()}
-    labels = tuple(_label(distinct[int(group[0])]) for group in groups)
-    return _Bins(name, labels, tuple(place[_order(value)] for value in values), len(distinct) > MOST)
+    values = [_order(trial.config[name]) for trial in found.trials]
+    distinct = sorted(set(values))
+    count = min(MOST, len(distinct))
+    place = {value: number * count // len(distinct) for number, value in enumerate(distinct)}
+    firsts = {group: value for value, group in reversed(place.items())}
+    labels = tuple(_label(firsts[group]) for group in range(count))
+    return _Bins(name, labels, tuple(place[value] for value in values), len(distinct) > MOST)
 
 
 def _order(value: object) -> tuple[float, str]:
     """Return what values are sorted by: numbers by their size, all else by its text."""
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return (float(value), "") if is_number else (math.inf, str(value))
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value), ""
+    return math.inf, str(value)
 
 
 def _label(value: tuple[float, str]) -> str:
@@ -93,10 +95,13 @@ def _cell(mean: float, middle: float, farthest: float) -> HeatCell:
     if math.isnan(mean):
         return NONE
     strength = round(STEPS * abs(mean - middle) / farthest) if farthest else 0
-    tone = f"{'up' if mean > middle else 'down'}{strength}" if strength else "level"
-    return HeatCell(formats.number(mean, 2), formats.number(mean, 1), tone)
+    return _in_words(mean, f"{'up' if mean > middle else 'down'}{strength}" if strength else "level")
 
 
 def _total(row: FloatArray) -> HeatCell:
-    mean = float(np.nanmean(row))
-    return HeatCell(formats.number(mean, 2), formats.number(mean, 1), "")
+    return _in_words(float(np.nanmean(row)), "")
+
+
+def _in_words(mean: float, tone: str) -> HeatCell:
+    text = formats.number(mean, 2)
+    return HeatCell(text, text, tone)

@@ -41,6 +41,7 @@ def render_sweep(found: Sweep, *, settings: Mapping[str, str]) -> str:
         sentence=_sentence(found),
         cards=_cards(found),
         counted=_counted(found),
+        journal=found.counted.journal,
         heat=heat_map(found),
         scatter=None if outside is None else scatter_chart(found, found.inside, outside),
         equity=charts.equity_chart(axis, curves),
@@ -79,7 +80,7 @@ def _cards(found: Sweep) -> tuple[Card, ...]:
     cards = [
         own,
         middle,
-        Card("Deflated Sharpe ratio", formats.percent(found.deflated), "probability that it is not luck"),
+        Card("Deflated Sharpe ratio", formats.percent(found.deflated), "probability to be above luck"),
         Card("Overfitting", over, "probability (CSCV)"),
         Card("Trials counted", formats.number(found.counted.trials), f"{len(found.trials)} of them here"),
     ]
@@ -97,9 +98,9 @@ def _median(found: Sweep) -> float:
 
 def _counted(found: Sweep) -> str:
     counted = found.counted
-    others = f"{formats.number(counted.others)} of them of other sweeps" if counted.others else "all of this sweep"
+    others = f"{formats.number(counted.others)} of them of other sweeps" if counted.others else "none of other sweeps"
     return (
-        f"{formats.number(counted.trials)} trials of this profile on these prices are counted, {others}, in the journal"
+        f"{formats.number(counted.trials)} trials of this profile on these prices are counted, {others}. The journal:"
     )
 
 
