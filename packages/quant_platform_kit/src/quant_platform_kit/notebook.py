@@ -1,15 +1,17 @@
-"""Back-tests in Python: the steps of `quant backtest`, and its files as frames of pandas.
+"""Back-tests and sweeps in Python: the steps of `quant backtest` and `quant sweep`, their files as frames of pandas.
 
 >>> from quant_platform_kit import backtest, load_prices
 >>> tested = backtest("global_etf_rotation", load_prices("prices.parquet"), "2008-06-02", "2023-12-29")
 >>> tested.summary.cagr, tested.equity["equity"].plot()  # doctest: +SKIP
+>>> tried = sweep("tqqq_growth_income", "prices.parquet", "2011-01-03", "2023-12-29", "out", random=200)
+>>> tried.best, tried.deflated_sharpe, tried.results.plot("config_drift", "in_sharpe")  # doctest: +SKIP
 """
 
 # pyright: reportMissingTypeStubs=false
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -17,21 +19,28 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from typer import BadParameter
+
 from quant_platform_kit.adapters.price_files import LongPrices, read_price_files
-from quant_platform_kit.adapters.strategies import bind, strategy_of
+from quant_platform_kit.adapters.strategies import GivenConfig, bind, strategy_of
+from quant_platform_kit.adapters.workers import Workers
+from quant_platform_kit.cli import options, sweeping
 from quant_platform_kit.cli.backtest import DEFAULT_BENCHMARK, readings, run_backtest, with_costs
 from quant_platform_kit.cli.compose import feature_source
 from quant_platform_kit.cli.options import Execution, policy
+from quant_platform_kit.cli.sweep import Market, settings_rows, swept_backtest
 from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.domain.performance import BacktestResult, Summary
 from quant_platform_kit.domain.strategy import BoundStrategy, Strategy
+from quant_platform_kit.domain.sweeping import Sweep as Swept
 from quant_platform_kit.report.columns import decision_columns, equity_columns, order_columns
+from quant_platform_kit.report.sweep_columns import curve_columns, trial_columns
 from quant_platform_kit.services.research.backtest import BacktestSettings, FillAt
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Backtest", "backtest", "load_prices"]
+__all__ = ["Backtest", "Sweep", "backtest", "load_prices", "sweep"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +77,48 @@ class Backtest:
     def decisions(self) -> pd.DataFrame:
         """Every decision by session: action, targets by symbol, digest, reasons, and what blocked its orders."""
         return _frame(decision_columns(self.result), "as_of")
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """Many configurations over a period. Its frames are made when they are asked for.
+
+    Attributes
+    ----------
+    found
+        Trial by trial, as arrays, with what is left of the best of them.
+    page
+        The page, a file.
+    """
+
+    found: Swept
+    page: Path
+
+    @property
+    def results(self) -> pd.DataFrame:
+        """A row per trial: its configuration, Sharpe ratios and figures; as in ``results.parquet``."""
+        return _frame(trial_columns(self.found))
+
+    @property
+    def best(self) -> pd.Series:
+        """The row of the trial with the best Sharpe ratio in the sessions chosen on."""
+        results: Any = self.results
+        return results.iloc[self.found.best]
+
+    @property
+    def equity(self) -> pd.DataFrame:
+        """Equity at the close of every trial, by session; as in ``equity.parquet``."""
+        return _frame(curve_columns(self.found), "session")
+
+    @property
+    def deflated_sharpe(self) -> float:
+        """Probability that the best is better than luck, by all trials that the journal counts."""
+        return self.found.deflated
+
+    @property
+    def probability_of_overfitting(self) -> float | None:
+        """How often the best of one half of the sessions is no better than the median in the other."""
+        return self.found.overfitting
 
 
 def load_prices(*files: str | Path) -> LongPrices:
@@ -150,6 +201,101 @@ def backtest(  # noqa: PLR0913 - what a back-test may be asked
         raise InvalidInput(f"price_field is {price_field!r}; {prices.path} has {', '.join(sorted(prices.columns))}")
     features = readings(bound, feature_source(bound, None if snapshots is None else str(snapshots)), settings)
     return Backtest(run_backtest(bound, prices, price_field, settings, features), bound)
+
+
+def sweep(  # noqa: PLR0913 - what a sweep may be asked
+    strategy: str | Strategy,
+    prices: str | Path | Sequence[str | Path],
+    start: str | date,
+    end: str | date,
+    out: str | Path,
+    *,
+    grid: Mapping[str, str | Iterable[object]] | None = None,
+    random: int | None = None,
+    seed: int = 0,
+    split: str | date | None = None,
+    walk_forward: str | None = None,
+    config: Mapping[str, object] | None = None,
+    price_field: str = "adj_close",
+    fill: str | FillAt = FillAt.NEXT_OPEN,
+    execution: str | Execution = Execution.REALISTIC,
+    cash: str | float | Decimal = 100_000,
+    commission_bps: str | float | Decimal | None = None,
+    slippage_bps: str | float | Decimal | None = None,
+    believe: Iterable[tuple[str, str | date]] = (),
+    snapshots: str | Path | None = None,
+    workers: int | str | None = None,
+    backend: str | None = None,
+    journal: str | Path | None = None,
+) -> Sweep:
+    """Back-test a strategy with many configurations; an interrupted one goes on where it stopped.
+
+    Parameters
+    ----------
+    strategy
+        An installed profile by name, a file as ``my.py:MyStrategy``, or a strategy itself.
+    prices
+        Price files: trials are counted by what is in them.
+    out
+        Folder of the results; the journal of all trials is beside it.
+    grid
+        Values by setting, or ``low:high:step`` as text, or ``low:high`` to draw from.
+    random, seed
+        Draw so many points, of ``grid`` or of all that has bounds.
+    split
+        Choose before this day, judge from it on.
+    walk_forward
+        ``5y/1y``: choose on five years, hold for one, go on.
+    config
+        Settings that all trials have.
+    workers
+        Processes, all cores if absent, or the address of a Dask scheduler.
+    backend
+        ``loky`` or ``dask``.
+    journal
+        Where trials are counted instead.
+
+    The others are those of `backtest`.
+
+    Raises
+    ------
+    InvalidInput
+        As `quant sweep` refuses it.
+    """
+    found = strategy_of(strategy) if isinstance(strategy, str) else strategy
+    costs = [_number(name, given) for name, given in (("commission", commission_bps), ("slippage", slippage_bps))]
+    how = _member(Execution, "execution", execution)
+    settings = BacktestSettings(
+        _day("start", start),
+        _day("end", end),
+        _number("cash", cash) or Decimal(0),
+        _member(FillAt, "fill", fill),
+        with_costs(policy(how, found.manifest.target_mode), *costs),
+        believed=frozenset((symbol, _day("believe", day)) for symbol, day in believe),
+    )
+    files = [Path(file) for file in ([prices] if isinstance(prices, str | Path) else prices)]
+    market = Market(files, price_field, None if snapshots is None else str(snapshots))
+    plan = sweeping.plan_of(None if split is None else _day("split", split), walk_forward)
+    who = _workers(workers, None if backend is None else _member(sweeping.Backend, "backend", backend))
+    place = sweeping.Place(Path(out), None if journal is None else Path(journal))
+    given = GivenConfig(config or {})
+    axes = [f"{name}={_told(values)}" for name, values in (grid or {}).items()]
+    points = sweeping.points_of(axes, random, seed, found.Config, given.values)
+    subject = swept_backtest(found, given, points[0], market, settings)
+    swept = sweeping.swept(subject, points, plan, place, who)
+    sweeping.write(swept, plan, place, settings_rows(subject, market, how))
+    return Sweep(swept, place.out / sweeping.PAGE)
+
+
+def _told(values: str | Iterable[object]) -> str:
+    return values if isinstance(values, str) else ",".join(map(str, values))
+
+
+def _workers(workers: int | str | None, backend: sweeping.Backend | None) -> Workers:
+    try:
+        return sweeping.workers_of(None if workers is None else options.workers(str(workers)), backend)
+    except BadParameter as error:
+        raise InvalidInput(f"workers: {error}") from None
 
 
 def _bound(strategy: str | Strategy | BoundStrategy, config: Mapping[str, object] | None) -> BoundStrategy:

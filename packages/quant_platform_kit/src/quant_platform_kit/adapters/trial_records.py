@@ -58,7 +58,7 @@ class TrialFolder:
     def keep(self, trial: Trial, outcome: Outcome) -> None:
         """Keep an outcome, whole or not at all."""
         content = BytesIO()
-        figures = np.array(canonical_json(outcome.figures).decode())
+        figures = np.array(json.dumps(dict(outcome.figures), allow_nan=False))
         sessions = np.array(outcome.sessions, dtype="datetime64[D]")
         np.savez(content, sessions=sessions, equity=outcome.equity, figures=figures)
         with store_errors(trial.key):

@@ -26,12 +26,13 @@ from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.domain.sweeping import Outcome, Plan, Sweep, Trial, annual
 from quant_platform_kit.domain.walking import parse_lengths
 from quant_platform_kit.ports.swept import Swept
-from quant_platform_kit.report.sweep_files import write_sweep
+from quant_platform_kit.report.sweep_files import PAGE, write_sweep
 from quant_platform_kit.services.research.ranges import ranges_of
 from quant_platform_kit.services.research.sweep import sweep
 
 __all__ = [
     "ALL_CORES",
+    "PAGE",
     "Backend",
     "BackendOption",
     "GridOption",
@@ -49,6 +50,7 @@ __all__ = [
     "points_of",
     "swept",
     "workers_of",
+    "write",
 ]
 
 ALL_CORES = Workers(os.cpu_count() or 1)
@@ -189,15 +191,21 @@ def _outcome(subject: Swept, trial: Trial) -> Outcome:
     return subject.outcome(trial.point)
 
 
-def finish(found: Sweep, plan: Plan, place: Place, settings: Mapping[str, str], *, as_json: bool) -> None:
-    """Write the files of a sweep, and print it."""
+def write(found: Sweep, plan: Plan, place: Place, settings: Mapping[str, str]) -> dict[str, object]:
+    """Write the files of a sweep; return its document with their names."""
     document = _document(found, plan)
     files = write_sweep(place.out, found, document, settings)
+    return {**document, "out": str(place.out), "files": files}
+
+
+def finish(found: Sweep, plan: Plan, place: Place, settings: Mapping[str, str], *, as_json: bool) -> None:
+    """Write the files of a sweep, and print it."""
+    document = write(found, plan, place, settings)
     if as_json:
-        print_json({**document, "out": str(place.out), "files": files})
+        print_json(document)
         return
     _show(found)
-    console().print(f"page  {place.out / 'sweep.html'}", soft_wrap=True)
+    console().print(f"page  {place.out / PAGE}", soft_wrap=True)
 
 
 def _document(found: Sweep, plan: Plan) -> dict[str, object]:

@@ -82,14 +82,13 @@ class Plan:
         InvalidInput
             There are not two sessions with a return on both sides of the split, or the walk does not fit.
         """
-        later = sessions[1:]
+        if len(sessions) < 3:
+            raise InvalidInput(f"the period has {len(sessions)} sessions; a sweep needs three, see --start and --end")
+        later, period = sessions[1:], f"{sessions[0]} to {sessions[-1]}"
         rows = len(later) if self.split is None else sum(day < self.split for day in later)
-        if rows < 2 or (self.split is not None and len(later) - rows < 2):
+        if self.split is not None and not 2 <= rows <= len(later) - 2:
             raise InvalidInput(
-                f"--split {self.split} leaves less than two sessions on one side of it in {sessions[0]} to "
-                f"{sessions[-1]}; choose a day inside"
-                if self.split
-                else f"{sessions[0]} to {sessions[-1]} has {len(sessions)} sessions; a sweep needs three"
+                f"--split {self.split} leaves less than two sessions on one side of it in {period}; choose a day inside"
             )
         if self.walk is not None:
             windows(later, self.walk)

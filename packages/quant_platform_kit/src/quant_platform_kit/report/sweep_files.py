@@ -11,7 +11,9 @@ from quant_platform_kit.domain.sweeping import Sweep
 from quant_platform_kit.report.files import write_parquet, written
 from quant_platform_kit.report.sweep_columns import curve_columns, trial_columns
 
-__all__ = ["write_sweep"]
+__all__ = ["PAGE", "write_sweep"]
+
+PAGE = "sweep.html"
 
 
 def write_sweep(out: Path, found: Sweep, document: Mapping[str, object], settings: Mapping[str, str]) -> list[str]:
@@ -26,7 +28,7 @@ def write_sweep(out: Path, found: Sweep, document: Mapping[str, object], setting
 
     def write(folder: Path) -> list[Path]:
         (folder / "sweep.json").write_bytes(canonical_json(document) + b"\n")
-        (folder / "sweep.html").write_text(render_sweep(found, settings=settings), encoding="utf-8")
+        (folder / PAGE).write_text(render_sweep(found, settings=settings), encoding="utf-8")
         write_parquet(folder / "results.parquet", trial_columns(found))
         write_parquet(folder / "equity.parquet", curve_columns(found))
         return sorted(folder.iterdir())

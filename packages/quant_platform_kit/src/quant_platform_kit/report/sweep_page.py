@@ -99,9 +99,8 @@ def _median(found: Sweep) -> float:
 def _counted(found: Sweep) -> str:
     counted = found.counted
     others = f"{formats.number(counted.others)} of them of other sweeps" if counted.others else "none of other sweeps"
-    return (
-        f"{formats.number(counted.trials)} trials of this profile on these prices are counted, {others}. The journal:"
-    )
+    many = formats.number(counted.trials)
+    return f"{many} trials of this profile on these prices are counted, {others}. The journal:"
 
 
 def _walk(found: Sweep, walk: Walk) -> list[dict[str, str]]:
