@@ -23,6 +23,7 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
             "events",
             "rollout",
             "prices",
+            "sweep",
         )
     },
     **{f"release_{what}": ("release_services", what) for what in ("own_time", "hold", "status_services")},

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import logging
+import os
 import socket
+import threading
+import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import cache
 from importlib import import_module
 from typing import Any, TypeVar
 
@@ -18,6 +22,8 @@ _BATCHES_EACH = 4
 """Batches per worker: fewer wait for the slowest one, more carry what is shared more often."""
 _ANSWERS_WITHIN = 10
 """Seconds in which a cluster answers."""
+_LOOKS_EVERY = 0.5
+"""Seconds between two looks whether the process that is worked for is still there."""
 _SHARED_FROM = 65_536
 """Bytes from which an array is mapped into the processes of this machine instead of copied to each."""
 
@@ -78,14 +84,29 @@ def spread(
     with _backend(joblib, shared, workers) as count:
         size = batch or -(-len(items) // (count * _BATCHES_EACH))
         batches = [items[start : start + size] for start in range(0, len(items), size)]
-        calls = (joblib.delayed(_batch)(work, shared, batch) for batch in batches)
+        parent = 0 if workers.scheduler or workers.dask else os.getpid()
+        calls = (joblib.delayed(_batch)(work, shared, batch, parent) for batch in batches)
         parallel = joblib.Parallel(n_jobs=count, batch_size=1, max_nbytes=_SHARED_FROM, return_as="generator")
         for results in parallel(calls):
             yield from results
 
 
-def _batch(work: Callable[[Shared, Item], Result], shared: Shared, items: Sequence[Item]) -> list[Result]:
+def _batch(work: Callable[[Shared, Item], Result], shared: Shared, items: Sequence[Item], parent: int) -> list[Result]:
+    if parent:
+        _end_with(parent)
     return [work(shared, item) for item in items]
+
+
+@cache
+def _end_with(parent: int) -> None:
+    """End this process when the one it works for is gone: one that was killed does not say so."""
+    threading.Thread(target=_wait_for_the_end, args=(parent,), daemon=True).start()
+
+
+def _wait_for_the_end(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(_LOOKS_EVERY)
+    os._exit(1)
 
 
 def _joblib() -> Any:
