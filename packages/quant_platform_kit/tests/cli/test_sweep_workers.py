@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import time
@@ -10,20 +9,29 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
-from distributed import LocalCluster
 
 from .test_sweep import GRID, asked, market
 
 __all__ = ["market"]
 pytestmark = pytest.mark.services
+CLUSTER = """
+import sys
+from distributed import LocalCluster
+if __name__ == "__main__":
+    with LocalCluster(n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0") as cluster:
+        print(cluster.scheduler_address, flush=True)
+        sys.stdin.read()
+"""
 SCRIPT = "from quant_platform_kit.cli.main import main; main()"
 
 
 @pytest.fixture(scope="module")
 def cluster() -> Generator[str]:
     """Start a cluster of two workers that only this machine reaches; give its address."""
-    with LocalCluster(n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None) as started:
-        yield started.scheduler_address
+    with subprocess.Popen([sys.executable, "-c", CLUSTER], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as started:
+        assert started.stdout
+        yield started.stdout.readline().decode().strip()
+        started.communicate()
 
 
 def swept(market: Path, out: Path, *more: str) -> tuple[bytes, ...]:
@@ -62,9 +70,8 @@ def test_workers_end_with_a_command_that_was_killed(market: Path, tmp_path: Path
     assert not _alive(running.pid)
 
 
-def _alive(group: int) -> bool:
-    try:
-        os.killpg(group, 0)
-    except ProcessLookupError:
-        return False
-    return True
+def _alive(session: int) -> list[str]:
+    """Return the processes of a session, those left out that ended and that nobody asked for."""
+    listed = subprocess.run(["ps", "-A", "-o", "sid=,stat=,args="], capture_output=True, text=True, check=True).stdout
+    rows = (line.split(maxsplit=2) for line in listed.splitlines())
+    return [args for sid, state, args in rows if int(sid) == session and not state.startswith("Z")]

@@ -148,6 +148,6 @@ def _client(workers: Workers) -> Generator[Any]:
 @contextmanager
 def _cluster(distributed: Any, workers: Workers) -> Generator[str]:
     """Start a cluster that only this machine reaches; gives its address."""
-    options = {"host": "127.0.0.1", "dashboard_address": None, "silence_logs": logging.ERROR}
+    options = {"host": "127.0.0.1", "dashboard_address": "127.0.0.1:0", "silence_logs": logging.ERROR}
     with distributed.LocalCluster(n_workers=workers.processes, threads_per_worker=1, **options) as cluster:
         yield cluster.scheduler_address
