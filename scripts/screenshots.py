@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Take pictures of the pages: a back-test's report, and a service's account and runs, of an invented market.
+"""Take pictures of the pages: a back-test's report, a sweep, and a service's account and runs, of an invented market.
 
 Usage
 -----
 ``.venv/bin/python scripts/screenshots.py [--out FOLDER] [--browser PROGRAM]``: a PNG file each, 1280 pixels wide; of
-the account 400 too, light and dark. It needs Chromium, or a browser that takes its options, and exits with 1 where none
-is found, or a page complains in the browser's console.
+the account and the sweep 400 too, light and dark. It needs Chromium, or a browser that takes its options, and exits with
+1 where none is found, or a page complains in the browser's console.
 """
 
 from __future__ import annotations
@@ -16,17 +16,23 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from datetime import date
 from itertools import product
 from pathlib import Path
 
-from venue_sandbox.demo.market import choose_market
+from quant_platform_kit import sweep
+from quant_platform_kit.adapters.calendar_tables import load_calendar
+from quant_platform_kit.adapters.strategies import find_strategy
+from quant_platform_kit.testing.synthetic import synthetic_prices
+from venue_sandbox.demo.market import choose_market, write_prices
 from venue_sandbox.demo.tour import backtest_step, tested
 from venue_sandbox.stands.paper import PaperPlatform
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 WIDTHS, PATIENCE_SECONDS = (1280, 400), 60
 SCHEMES = {"dark": 0, "light": 1}
-HEIGHTS = {"report": 2600, "runs": 500, "run": 1500, "account": 1700}
+HEIGHTS = {"report": 2600, "sweep": 3600, "runs": 500, "run": 1500, "account": 1700}
+SWEPT = "tqqq_growth_income"
 QUICK = {"LEASE_SECONDS": "10", "PAPER_TIMEOUT_SECONDS": "2", "PAPER_SETTLE_SECONDS": "1"}
 
 
@@ -57,6 +63,9 @@ def _taken(browser: str, folder: Path, out: Path) -> list[Path]:
     backtest_step(market, result, folder / "backtest")
     pictures = [_picture(browser, (folder / "backtest" / "report.html").as_uri(), out / "report.png", folder)]
     prices = market.file(folder / "prices.csv")
+    page = _swept(folder)
+    for width, scheme in product(WIDTHS, SCHEMES):
+        pictures.append(_picture(browser, page.as_uri(), out / f"sweep-{width}-{scheme}.png", folder))
     with PaperPlatform(folder / "account", prices, market.profile, settings=QUICK) as paper:
         newest = [paper.fire(market.due(as_of)).run_id for as_of in market.turns(result)][-1]
         service = f"http://127.0.0.1:{paper.service.port}/runs"
@@ -66,6 +75,14 @@ def _taken(browser: str, folder: Path, out: Path) -> list[Path]:
         for width, scheme in product(WIDTHS, SCHEMES):
             pictures.append(_picture(browser, root, out / f"account-{width}-{scheme}.png", folder))
     return pictures
+
+
+def _swept(folder: Path) -> Path:
+    """Sweep a profile that has a setting over an invented market; return the page."""
+    symbols, file = find_strategy(SWEPT).manifest.symbols, folder / "swept.csv"
+    write_prices(synthetic_prices(symbols, load_calendar("XNYS"), date(2016, 1, 4), date(2023, 12, 29)), file)
+    asked = {"grid": {"drift": "0:0.19:0.01"}, "split": "2021-01-04", "walk_forward": "2y/1y"}
+    return sweep(SWEPT, file, "2017-01-03", "2023-12-29", folder / "sweep", **asked).page
 
 
 def _picture(browser: str, address: str, to: Path, folder: Path) -> Path:
