@@ -4,7 +4,7 @@
 Usage
 -----
 ``.venv/bin/python scripts/screenshots.py [--out FOLDER] [--browser PROGRAM]``: a PNG file each, 1280 pixels wide; of
-the account and the sweep 400 too, light and dark. It needs Chromium, or a browser that takes its options, and exits with
+the account and the sweep 400 too, light and dark. It needs Chromium, or a browser that takes its options; it exits with
 1 where none is found, or a page complains in the browser's console.
 """
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import pickle
 import socket
 import threading
 import time
@@ -12,7 +13,10 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from quant_platform_kit.domain.errors import InvalidInput
 
@@ -68,33 +72,60 @@ def spread(
     work
         A function of a module.
     shared
-        Large arrays in it are mapped into the processes, or sent to a cluster once.
+        Its large arrays are mapped into the processes of this machine; a cluster is sent it once.
     batch
         Items that are given away and come back together; None for four batches a worker.
 
     Raises
     ------
     InvalidInput
-        The cluster cannot be reached. What ``work`` raises is raised here.
+        The cluster cannot be reached, or the extra is not installed. What ``work`` raises is raised here.
     """
     if workers == ALONE or len(items) < 2:
         yield from (work(shared, item) for item in items)
         return
-    joblib = _joblib()
-    with _backend(joblib, shared, workers) as count:
+    joblib = _module("joblib")
+    on_cluster = bool(workers.scheduler or workers.dask)
+    carried = shared if on_cluster else _Packed.of(shared)
+    with _backend(joblib, carried, workers) as count:
         size = batch or -(-len(items) // (count * _BATCHES_EACH))
         batches = [items[start : start + size] for start in range(0, len(items), size)]
-        parent = 0 if workers.scheduler or workers.dask else os.getpid()
-        calls = (joblib.delayed(_batch)(work, shared, batch, parent) for batch in batches)
+        calls = (joblib.delayed(_batch)(work, carried, batch) for batch in batches)
         parallel = joblib.Parallel(n_jobs=count, batch_size=1, max_nbytes=_SHARED_FROM, return_as="generator")
         for results in parallel(calls):
             yield from results
 
 
-def _batch(work: Callable[[Shared, Item], Result], shared: Shared, items: Sequence[Item], parent: int) -> list[Result]:
-    if parent:
-        _end_with(parent)
+def _batch(work: Callable[[Any, Item], Result], carried: object, items: Sequence[Item]) -> list[Result]:
+    shared = carried.unpacked() if isinstance(carried, _Packed) else carried
     return [work(shared, item) for item in items]
+
+
+@dataclass(frozen=True, slots=True)
+class _Packed:
+    """What processes of this machine share: pickled once, its arrays beside it, so that they are mapped, not copied.
+
+    Attributes
+    ----------
+    parent
+        The process that is worked for.
+    """
+
+    head: bytes
+    buffers: list[NDArray[np.uint8]]
+    parent: int
+
+    @classmethod
+    def of(cls, shared: object) -> Self:
+        """Pack an object."""
+        buffers: list[pickle.PickleBuffer] = []
+        head = _module("cloudpickle").dumps(shared, protocol=5, buffer_callback=buffers.append)
+        return cls(head, [np.frombuffer(buffer.raw(), np.uint8) for buffer in buffers], os.getpid())
+
+    def unpacked(self) -> Any:
+        """Return the object in the process of a worker, which ends with the one that it works for."""
+        _end_with(self.parent)
+        return pickle.loads(self.head, buffers=self.buffers)
 
 
 @cache
@@ -109,11 +140,11 @@ def _wait_for_the_end(parent: int) -> None:
     os._exit(1)
 
 
-def _joblib() -> Any:
+def _module(name: str) -> Any:
     try:
-        return import_module("joblib")
+        return import_module(name)
     except ImportError:
-        raise InvalidInput("several processes need joblib: install quant-platform-kit[sweep]") from None
+        raise InvalidInput(f"several processes need {name}: install quant-platform-kit[sweep]") from None
 
 
 @contextmanager
