@@ -104,4 +104,4 @@ def _total(row: FloatArray) -> HeatCell:
 
 def _in_words(mean: float, tone: str) -> HeatCell:
     text = formats.number(mean, 2)
-    return HeatCell(text, text, tone)
+    return HeatCell(text, text.replace("0.", ".", 1) if abs(mean) < 1 else text, tone)

@@ -18,9 +18,9 @@ SMALL, LARGE = 3, 6
 def scatter_chart(found: Sweep, inside: FloatArray, outside: FloatArray) -> Markup:
     """Return each trial as a point, its Sharpe ratio before the split to the right, after it upwards."""
     across, up = _scale(inside), _scale(outside)
-    labels = {up.at(tick): formats.number(tick, 2) for tick in round_values(up.low, up.high)}
+    labels = {up.at(tick): formats.compact(tick) for tick in round_values(up.low, up.high)}
     ticks = tuple(
-        TimeTick(across.at(tick), formats.number(tick, 2), minor=place % 2 == 1)
+        TimeTick(across.at(tick), formats.compact(tick), minor=place % 2 == 1)
         for place, tick in enumerate(round_values(across.low, across.high))
     )
     order = [*(one for one in range(len(inside)) if one != found.best), found.best]
