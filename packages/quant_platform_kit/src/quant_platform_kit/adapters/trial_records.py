@@ -8,7 +8,7 @@ import os
 from collections.abc import Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 from zipfile import BadZipFile
 
 import numpy as np
@@ -107,13 +107,22 @@ class TrialFolder:
         begins = not self.journal.exists()
         with self.journal.open("a+b") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
-            file.seek(0)
-            file.truncate(file.read().rfind(b"\n") + 1)
+            _cut_torn(file)
             file.write(line)
             file.flush()
             os.fsync(file.fileno())
         if begins:
             sync_folder(self.journal.parent)
+
+
+def _cut_torn(file: BinaryIO) -> None:
+    """Cut off a last line that a crash left without its end."""
+    if not file.seek(0, os.SEEK_END):
+        return
+    file.seek(-1, os.SEEK_END)
+    if file.read(1) != b"\n":
+        file.seek(0)
+        file.truncate(file.read().rfind(b"\n") + 1)
 
 
 def _identity(line: Mapping[str, Any]) -> tuple[str, str]:
