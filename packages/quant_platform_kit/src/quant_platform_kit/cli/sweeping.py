@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import date
 from enum import Enum
 from hashlib import file_digest
-from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -280,7 +279,7 @@ def _judgement(found: Sweep) -> Sequence[tuple[str, str]]:
         ("probability of overfitting", "-" if found.overfitting is None else f"{found.overfitting:.3f}"),
     ]
     walk = [] if found.walk is None else [("Sharpe walking forward", f"{annual(found.walk.sharpe):.2f}")]
-    return list(chain(told, walk))
+    return [*told, *walk]
 
 
 def _percent(value: object) -> str:

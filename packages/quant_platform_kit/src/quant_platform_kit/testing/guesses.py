@@ -10,7 +10,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
-from numpy.typing import NDArray
 
 from quant_platform_kit.adapters.calendar_tables import load_calendar
 from quant_platform_kit.adapters.trial_records import TrialFolder
@@ -59,9 +58,9 @@ class Guesses:
 
     def outcome(self, point: Point) -> Outcome:
         """Return what a strategy makes, without costs."""
-        number = int(point["number"])
-        sessions, funds = self.returns.shape
-        guesses: NDArray[np.int64] = np.random.default_rng(number).integers(funds, size=-(-sessions // HELD))
+        number, sessions = int(point["number"]), len(self.returns)
+        funds = int(self.returns.shape[1])
+        guesses = np.random.default_rng(number).integers(funds, size=-(-sessions // HELD))
         made = self.returns[np.arange(sessions), np.repeat(guesses, HELD)[:sessions]]
         if number == 0 and self.knowing:
             made = made + self.knowing / math.sqrt(SESSIONS_PER_YEAR) * made.std(ddof=1)
