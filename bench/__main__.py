@@ -24,6 +24,7 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
             "rollout",
             "prices",
             "measures",
+            "sweep",
         )
     },
     **{f"backtest_vs_{peer}": ("backtest_peers", peer) for peer in ("bt", "vectorbt")},

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Take pictures of the pages: reports of back-tests, and a service's account and runs, of an invented market.
+"""Take pictures of the pages: reports of back-tests, a sweep, and a service's account and runs, of an invented market.
 
 Usage
 -----
@@ -17,26 +17,40 @@ import subprocess
 import sys
 import tempfile
 from dataclasses import replace
+from datetime import date
 from itertools import product
 from pathlib import Path
 
+from quant_platform_kit import sweep
+from quant_platform_kit.adapters.calendar_tables import load_calendar
 from quant_platform_kit.adapters.stores import open_store
+from quant_platform_kit.adapters.strategies import find_strategy
 from quant_platform_kit.backtest_request import Execution
 from quant_platform_kit.report.comparison import compare
 from quant_platform_kit.report.comparison_files import write_comparison
 from quant_platform_kit.report.files import write_backtest
 from quant_platform_kit.report.kept_results import read_results
 from quant_platform_kit.services.operate.owners import accounts_in
-from venue_sandbox.demo.market import Market, choose_market
+from quant_platform_kit.testing.synthetic import synthetic_prices
+from venue_sandbox.demo.market import Market, choose_market, write_prices
 from venue_sandbox.demo.tour import asked, backtest_step, tested
 from venue_sandbox.stands.paper import PaperPlatform
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 WIDTHS, PATIENCE_SECONDS = (1280, 400), 60
 SCHEMES = {"dark": 0, "light": 1}
-HEIGHTS = {"report": 6600, "comparison": 4200, "shortfall": 1900, "runs": 500, "run": 1500, "account": 1700}
+HEIGHTS = {
+    "report": 6600,
+    "comparison": 4200,
+    "sweep": 3600,
+    "shortfall": 1900,
+    "runs": 500,
+    "run": 1500,
+    "account": 1700,
+}
 NARROW = 1.4
 """A narrow page is so much higher."""
+SWEPT = "tqqq_growth_income"
 QUICK = {"LEASE_SECONDS": "10", "PAPER_TIMEOUT_SECONDS": "2", "PAPER_SETTLE_SECONDS": "1"}
 
 
@@ -68,6 +82,7 @@ def _taken(browser: str, folder: Path, out: Path) -> list[Path]:
     pictures = _each(browser, (folder / "backtest" / "report.html").as_uri(), out / "report", folder)
     pictures += _each(browser, _comparison(market, folder).as_uri(), out / "comparison", folder)
     prices = market.file(folder / "prices.csv")
+    pictures += _each(browser, _swept(folder).as_uri(), out / "sweep", folder)
     with PaperPlatform(folder / "account", prices, market.profile, settings=QUICK) as paper:
         newest = [paper.fire(market.due(as_of)).run_id for as_of in market.turns(result)][-1]
         service = f"http://127.0.0.1:{paper.service.port}/runs"
@@ -101,6 +116,14 @@ def _each(browser: str, address: str, to: Path, folder: Path) -> list[Path]:
     """Take pictures of a page, wide and narrow, light and dark."""
     names = [to.with_name(f"{to.name}-{width}-{scheme}.png") for width, scheme in product(WIDTHS, SCHEMES)]
     return [_picture(browser, address, name, folder) for name in names]
+
+
+def _swept(folder: Path) -> Path:
+    """Sweep a profile that has a setting over an invented market; return the page."""
+    symbols, file = find_strategy(SWEPT).manifest.symbols, folder / "swept.csv"
+    write_prices(synthetic_prices(symbols, load_calendar("XNYS"), date(2016, 1, 4), date(2023, 12, 29)), file)
+    asked = {"grid": {"drift": "0:0.19:0.01"}, "split": "2021-01-04", "walk_forward": "2y/1y"}
+    return sweep(SWEPT, file, "2017-01-03", "2023-12-29", folder / "sweep", **asked).page
 
 
 def _picture(browser: str, address: str, to: Path, folder: Path) -> Path:

@@ -48,6 +48,7 @@ NOT_RUN: Mapping[tuple[str, ...], str] = {
     ("quant", "sandbox"): "serves until it is told to stop",
     ("quant", "shortfall"): "needs sessions of live runs",
     ("quant", "status", "--store", "file://$PWD/rehearsal/store"): "is run by the test of rehearsals",
+    ("quant", "sweep"): "needs prices of other funds",
     ("release",): "needs an origin and an account",
     ("snapshots", "publish"): "needs snapshots of months",
     ("snapshots", "run", "--config"): "needs the sources of a job",

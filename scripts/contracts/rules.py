@@ -238,7 +238,7 @@ def _rooms_of_the_tools(tree: Checkout) -> Iterator[Rule]:
         ("cli", "testing", "web"),
         ("compose",),
         ("daily",),
-        ("observe", "page"),
+        ("observe", "page", "swept"),
         ("backtest", "costs"),
         ("attempts",),
         ("figures", "sources", "writers"),

@@ -11,7 +11,8 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from quant_platform_kit import Backtest, backtest, load_prices
+from pydantic import BaseModel, Field
+from quant_platform_kit import Backtest, backtest, load_prices, sweep
 from quant_platform_kit.adapters.calendar_tables import load_calendar
 from quant_platform_kit.adapters.price_files import LongPrices
 from quant_platform_kit.adapters.strategies import bind, find_strategy
@@ -128,6 +129,41 @@ def test_bad_input_is_one_line_that_says_what(prices: LongPrices, change: dict[s
 def test_a_bound_strategy_has_its_configuration_already(prices: LongPrices) -> None:
     with pytest.raises(InvalidInput, match="bound to its own"):
         backtest(bind(find_strategy(PROFILE)), prices, START, END, config={})
+
+
+def test_a_sweep_has_frames_of_what_it_wrote(file: Path, tmp_path: Path) -> None:
+    class Mine(type(find_strategy(PROFILE))):  # type: ignore[misc]
+        """One that no module has by its name."""
+
+        class Config(BaseModel):
+            """What makes no difference."""
+
+            luck: int = Field(0, ge=0, le=9)
+
+    with pytest.warns(UserWarning, match=r"^the journal of trials .*trials\.jsonl is new"):
+        tried = sweep(Mine(), file, START, END, tmp_path / "out", random=3, workers=1, execution="ideal")
+    pd.testing.assert_frame_equal(tried.results, pd.read_parquet(tmp_path / "out" / "results.parquet"))
+    equity = pd.read_parquet(tmp_path / "out" / "equity.parquet").set_index("session")
+    pd.testing.assert_frame_equal(tried.equity, equity)
+    assert tried.best["in_sharpe"] == tried.results["in_sharpe"].max()
+    assert 0 <= tried.deflated_sharpe <= 1
+    assert tried.page.is_file()
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"random": None, "grid": {"luck": [1]}}, "luck is not known"),
+        ({"workers": "many"}, "workers: 'many' is neither"),
+        ({"split": "soon"}, "split is 'soon'; it has to be a date"),
+        ({"backend": "threads"}, "backend is 'threads'; it has to be one of loky, dask"),
+    ],
+)
+def test_a_sweep_refuses_as_the_command_does(file: Path, tmp_path: Path, change: dict[str, Any], told: str) -> None:
+    with pytest.raises(InvalidInput, match=r"^.+$") as refused:
+        sweep(PROFILE, file, START, END, tmp_path / "out", **{"random": 3, **change})
+    assert told in str(refused.value)
+    assert not (tmp_path / "out").exists()
 
 
 def test_prices_are_named() -> None:

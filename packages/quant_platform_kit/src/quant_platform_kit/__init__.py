@@ -1,17 +1,17 @@
 """The shared library of the trading platform.
 
 Rooms: `domain` (pure rules), `ports` (protocols), `services` (orchestration), `adapters` (I/O), `cli` (the `quant`
-command) and `testing` (paper broker and contract suites). For notebooks there are `backtest` and `load_prices`, which
-are imported when they are first asked for: importing one room never pays for another.
+command) and `testing` (paper broker and contract suites). For notebooks there are `backtest`, `sweep` and
+`load_prices`, which are imported when they are first asked for: importing one room never pays for another.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from quant_platform_kit.notebook import Backtest, backtest, load_prices
+    from quant_platform_kit.notebook import Backtest, Sweep, backtest, load_prices, sweep
 
-__all__ = ["Backtest", "backtest", "load_prices"]
+__all__ = ["Backtest", "Sweep", "backtest", "load_prices", "sweep"]
 
 
 def __getattr__(name: str) -> Any:

@@ -59,6 +59,15 @@ def policy(execution: Execution, native_mode: TargetMode) -> ExecutionPolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class Market:
+    """What a back-test runs on: prices of every symbol, settings, and what there is to read for each session."""
+
+    prices: PriceTable
+    settings: BacktestSettings
+    features: tuple[FeatureReading, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class BacktestRequest:
     """All that the result of a back-test follows from.
 
@@ -140,23 +149,32 @@ class BacktestRequest:
         on_session
             Called once per evaluated session, for progress.
         """
+        self._check_risk_free()
+        market, calendar = self.market(), load_calendar("XNYS")
+        result = backtest(self.strategy, market.prices, calendar, market.settings, on_session, market.features)
+        counts = share_counts(self.prices, self.price_field, market.settings.policy.rules, result.trades)
+        earned = self._earned(result.sessions, market.prices)
+        return replace(result, risk_free=earned, notes=(*self.income.notes, *counts))
+
+    def market(self) -> Market:
+        """Return the prices, snapshots and settings, read once; raises as `run`."""
         settings, features, calendar = self.settings, self.features(), load_calendar("XNYS")
         stocks = {stock for reading in features if reading.snapshot for stock in reading.snapshot.stocks}
         traded = {*self.strategy.manifest.managed_set, *stocks.intersection(self.prices.symbols)}
         compared = {name for name in (settings.benchmark, self.risk_free) if isinstance(name, str)}
         symbols = {*self.strategy.manifest.symbols, *traded, *compared}
         prices = price_table(self.prices, symbols, self.price_field, calendar)
-        if isinstance(self.risk_free, Decimal) and not LEAST_RATE <= self.risk_free <= MOST_RATE:
-            bounds = f"a rate per year lies between {LEAST_RATE} and {MOST_RATE}"
-            raise InvalidInput(f"--risk-free is {self.risk_free}; {bounds}, write 2 % as 0.02")
         if self.income.any:
             sessions = sessions_of(prices, calendar, settings)
             earning = {*traded, *filter(None, [settings.benchmark])}
             income = self.income.of(self.prices, self.price_field, earning, sessions, calendar)
             settings = replace(settings, income=income)
-        result = backtest(self.strategy, prices, calendar, settings, on_session, features)
-        counts = share_counts(self.prices, self.price_field, settings.policy.rules, result.trades)
-        return replace(result, risk_free=self._earned(result.sessions, prices), notes=(*self.income.notes, *counts))
+        return Market(prices, settings, features)
+
+    def _check_risk_free(self) -> None:
+        if isinstance(self.risk_free, Decimal) and not LEAST_RATE <= self.risk_free <= MOST_RATE:
+            bounds = f"a rate per year lies between {LEAST_RATE} and {MOST_RATE}"
+            raise InvalidInput(f"--risk-free is {self.risk_free}; {bounds}, write 2 % as 0.02")
 
     def _earned(self, sessions: Sequence[date], prices: PriceTable) -> RiskFree | None:
         """Return what cash would have earned between sessions."""

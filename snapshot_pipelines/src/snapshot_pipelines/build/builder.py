@@ -8,6 +8,7 @@ from datetime import date, datetime
 from typing import Any
 
 from quant_platform_kit.adapters.snapshot_files import write_rows
+from quant_platform_kit.adapters.workers import ALONE, Workers, spread
 from quant_platform_kit.domain.digests import sha256
 from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.domain.features import FeatureContract
@@ -18,7 +19,6 @@ from snapshot_pipelines.build.fundamentals import FACTS
 from snapshot_pipelines.build.rows import Market, columns_of, rows_at
 from snapshot_pipelines.build.sectors import BENCHMARKS
 from snapshot_pipelines.build.summary import summary_of
-from snapshot_pipelines.build.workers import ALONE, Workers, spread
 
 __all__ = ["Recipe", "Version", "build", "contract_of"]
 

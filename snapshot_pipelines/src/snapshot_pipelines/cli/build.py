@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import date
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +11,7 @@ from quant_platform_kit.adapters.calendar_tables import load_calendar
 from quant_platform_kit.adapters.clock import SystemClock
 from quant_platform_kit.adapters.command_line import print_json
 from quant_platform_kit.adapters.snapshot_versions import MANIFEST
+from quant_platform_kit.adapters.workers import ALONE, Workers
 from quant_platform_kit.cli import options
 from quant_platform_kit.cli.output import console, progress, table
 from quant_platform_kit.domain.errors import InvalidInput
@@ -23,22 +23,8 @@ from snapshot_pipelines.build.builder import Recipe, build
 from snapshot_pipelines.build.code_version import code_version
 from snapshot_pipelines.build.sources import Inputs, read_market
 from snapshot_pipelines.build.versions import Written, write_versions
-from snapshot_pipelines.build.workers import ALONE, Workers
 
 __all__ = ["build_command"]
-
-_MOST_PROCESSES = 256
-
-
-def _workers(text: str) -> Workers:
-    """Read who works: a number of processes, or the address of a scheduler."""
-    if text.isdecimal() and 1 <= int(text) <= _MOST_PROCESSES:
-        return Workers(int(text))
-    if re.fullmatch(r"tcp://[^/:]+:[0-9]{1,5}", text):
-        return Workers(scheduler=text)
-    raise typer.BadParameter(
-        f"{text!r} is neither a number of processes, 1 to {_MOST_PROCESSES}, nor an address such as tcp://10.0.0.5:8786"
-    )
 
 
 def build_command(
@@ -67,7 +53,7 @@ def build_command(
     workers: Annotated[
         Workers | None,
         typer.Option(
-            parser=_workers, metavar="N|tcp://HOST:PORT", help="Processes, or the scheduler of a Dask cluster."
+            parser=options.workers, metavar="N|tcp://HOST:PORT", help="Processes, or the scheduler of a Dask cluster."
         ),
     ] = None,
     json: options.JsonOption = False,

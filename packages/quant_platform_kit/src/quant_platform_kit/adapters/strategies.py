@@ -32,6 +32,7 @@ __all__ = [
     "read_file",
     "source_of",
     "strategy_of",
+    "why_refused",
 ]
 
 ENTRY_POINTS = "quant.strategies"
@@ -171,11 +172,12 @@ def bind(strategy: Strategy, config: Mapping[str, object] | GivenConfig | None =
     try:
         model: BaseModel = strategy.Config.model_validate(values)
     except ValidationError as error:
-        raise InvalidInput(f"config of {profile}: {_sentence(error, strategy.Config)}") from None
+        raise InvalidInput(f"config of {profile}: {why_refused(error, strategy.Config)}") from None
     return BoundStrategy(strategy, model, model.model_dump(), given.digest)
 
 
-def _sentence(error: ValidationError, model: type[BaseModel]) -> str:
+def why_refused(error: ValidationError, model: type[BaseModel]) -> str:
+    """Return in one sentence what a configuration model refused first."""
     first = error.errors()[0]
     key = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":

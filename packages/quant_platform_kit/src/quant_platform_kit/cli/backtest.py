@@ -18,7 +18,7 @@ from quant_platform_kit.domain.digests import plain
 from quant_platform_kit.domain.performance import BacktestResult
 from quant_platform_kit.report.files import summary_document, write_backtest
 
-__all__ = ["backtest_command", "run_backtest", "show_figures"]
+__all__ = ["backtest_command", "run_backtest", "show_figures", "told_of_prices"]
 
 
 @grouped("asked", parameters_of(BacktestOptions), lambda given: BacktestOptions(**given))
@@ -46,10 +46,15 @@ def run_backtest(request: BacktestRequest) -> BacktestResult:
     with progress(f"back-test {request.strategy.manifest.profile}") as bar:
         task = bar.add_task("sessions", total=None)
         result = request.run(lambda: bar.advance(task))
-    meant = request.strategy.manifest.adjustment
-    if request.prices.carried(request.price_field) is not meant:
-        notice(f"{result.profile} is meant for {meant.value} prices, not {request.price_field}")
+    told_of_prices(request)
     return result
+
+
+def told_of_prices(request: BacktestRequest) -> None:
+    """Say so where a strategy is meant for prices that carry something else."""
+    manifest = request.strategy.manifest
+    if request.prices.carried(request.price_field) is not manifest.adjustment:
+        notice(f"{manifest.profile} is meant for {manifest.adjustment.value} prices, not {request.price_field}")
 
 
 def _document(result: BacktestResult, origin: Mapping[str, object]) -> dict[str, object]:

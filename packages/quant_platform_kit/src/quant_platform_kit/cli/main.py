@@ -33,6 +33,7 @@ from quant_platform_kit.cli import (
     run,
     shortfall,
     status,
+    sweep,
     watchdog,
 )
 
@@ -51,6 +52,7 @@ app = typer.Typer(
 app.command("profiles")(profiles.profiles)
 app.command("backtest")(backtest.backtest_command)
 app.command("compare")(compare.compare_command)
+app.command("sweep")(sweep.sweep_command)
 app.command("run")(run.run_command)
 app.command("status")(status.status_command)
 app.command("account")(account.account_command)

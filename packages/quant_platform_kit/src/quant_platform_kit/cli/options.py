@@ -13,7 +13,9 @@ import typer
 from quant_platform_kit.adapters.price_files import PRICE_FIELDS
 from quant_platform_kit.adapters.price_income import Dividends
 from quant_platform_kit.adapters.strategies import bind, find_strategy, read_config, strategy_of
+from quant_platform_kit.adapters.workers import Workers, parse_workers
 from quant_platform_kit.backtest_request import Execution
+from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.domain.prices import SYMBOL
 from quant_platform_kit.domain.strategy import BoundStrategy, Strategy
 
@@ -45,6 +47,7 @@ __all__ = [
     "share",
     "symbol",
     "symbol_day",
+    "workers",
 ]
 
 
@@ -110,6 +113,14 @@ def instant(text: str) -> datetime:
     except (ValueError, OverflowError):
         pass
     raise typer.BadParameter(f"{text!r} is not an instant; write it as 2023-12-01T20:45:00Z")
+
+
+def workers(text: str) -> Workers:
+    """Read who works: a number of processes, or the address of a scheduler."""
+    try:
+        return parse_workers(text)
+    except InvalidInput as error:
+        raise typer.BadParameter(str(error)) from None
 
 
 def price_field(text: str) -> str:

@@ -17,7 +17,7 @@ from quant_platform_kit.report.columns import equity_columns, order_columns
 from quant_platform_kit.report.figures import tear_sheet
 from quant_platform_kit.report.origin import ORIGIN, origin_rows, refuse_another
 
-__all__ = ["SUMMARY", "summary_document", "write_backtest", "written"]
+__all__ = ["SUMMARY", "summary_document", "write_backtest", "write_parquet", "written"]
 
 SUMMARY = "summary.json"
 
@@ -86,8 +86,8 @@ def _write_all(
     }
     for name, content in texts.items():
         (folder / name).write_bytes(content)
-    _write_parquet(folder / "equity.parquet", equity_columns(result))
-    _write_parquet(folder / "orders.parquet", order_columns(result))
+    write_parquet(folder / "equity.parquet", equity_columns(result))
+    write_parquet(folder / "orders.parquet", order_columns(result))
     return sorted(folder.iterdir())
 
 
@@ -114,6 +114,7 @@ def _decision_line(record: DecisionRecord, strategy: BoundStrategy) -> bytes:
     return canonical_json({**document, **extra}) + b"\n"
 
 
-def _write_parquet(path: Path, columns: Mapping[str, Any]) -> None:
+def write_parquet(path: Path, columns: Mapping[str, Any]) -> None:
+    """Write columns as a parquet file."""
     arrow = import_module("pyarrow")
     import_module("pyarrow.parquet").write_table(arrow.table(dict(columns)), path)

@@ -6,12 +6,14 @@ import typer
 
 from trading_playbook.cli import journal
 from trading_playbook.cli.backtest import backtest_command
+from trading_playbook.cli.sweep import sweep_command
 from trading_playbook.cli.watchdog import watchdog_command
 
 __all__ = ["app"]
 
 app = typer.Typer(help="The trading playbook: DP20, its journal and its figures.", no_args_is_help=True)
 app.command("backtest")(backtest_command)
+app.command("sweep")(sweep_command)
 app.command("watchdog")(watchdog_command)
 app.add_typer(journal.app, name="journal")
 
