@@ -223,7 +223,6 @@ def sweep(  # noqa: PLR0913 - what a sweep may be asked
     commission_bps: str | float | Decimal | None = None,
     slippage_bps: str | float | Decimal | None = None,
     believe: Iterable[tuple[str, str | date]] = (),
-    snapshots: str | Path | None = None,
     workers: int | str | None = None,
     backend: str | None = None,
     journal: str | Path | None = None,
@@ -274,7 +273,7 @@ def sweep(  # noqa: PLR0913 - what a sweep may be asked
         believed=frozenset((symbol, _day("believe", day)) for symbol, day in believe),
     )
     files = [Path(file) for file in ([prices] if isinstance(prices, str | Path) else prices)]
-    market = Market(files, price_field, None if snapshots is None else str(snapshots))
+    market = Market(files, price_field)
     plan = sweeping.plan_of(None if split is None else _day("split", split), walk_forward)
     who = _workers(workers, None if backend is None else _member(sweeping.Backend, "backend", backend))
     place = sweeping.Place(Path(out), None if journal is None else Path(journal))

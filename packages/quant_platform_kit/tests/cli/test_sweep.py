@@ -205,6 +205,7 @@ BAD: dict[str, tuple[tuple[object, ...], int, str]] = {
     "a file that is not there": (("--grid", "share=0.5", "--prices", "no.csv"), 1, "no.csv"),
     "workers that are none": (("--grid", "share=0.5", "--workers", "many"), 2, "is neither a number of processes"),
     "loky with an address": (("--grid", "share=0.5", "--workers", "tcp://h:1", "--backend", "loky"), 2, "leave one"),
+    "a profile over snapshots": (("--strategy", "mega_cap_leader_rotation", "--random", 2), 1, "feature snapshots"),
     "two strategies": (("--grid", "share=0.5", "--profile", "mix"), 2, "give either --profile NAME or --strategy"),
 }  # fmt: skip
 

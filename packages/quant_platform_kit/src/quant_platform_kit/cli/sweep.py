@@ -16,10 +16,10 @@ from quant_platform_kit.adapters.command_line import notice
 from quant_platform_kit.adapters.price_files import price_table, read_price_files
 from quant_platform_kit.adapters.strategies import GivenConfig, bind, read_config
 from quant_platform_kit.cli import options, sweeping
-from quant_platform_kit.cli.backtest import CostOption, DayOption, NumberOption, columns_read, readings, with_costs
-from quant_platform_kit.cli.compose import feature_source
+from quant_platform_kit.cli.backtest import CostOption, DayOption, NumberOption, columns_read, with_costs
 from quant_platform_kit.cli.output import amount
 from quant_platform_kit.domain.axes import Point
+from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.domain.strategy import Strategy
 from quant_platform_kit.services.research.backtest import BacktestSettings, FillAt
 from quant_platform_kit.services.research.swept_backtest import SweptBacktest
@@ -29,11 +29,10 @@ __all__ = ["Market", "settings_rows", "sweep_command", "swept_backtest"]
 
 @dataclass(frozen=True, slots=True)
 class Market:
-    """The prices of a sweep: files, the series that is taken, and where feature snapshots are published."""
+    """The prices of a sweep: files, and the series that is taken."""
 
     files: Sequence[Path]
     price_field: str
-    snapshots: str | None = None
 
 
 def sweep_command(
@@ -53,7 +52,6 @@ def sweep_command(
     execution: options.ExecutionOption = options.Execution.REALISTIC,
     cash: NumberOption = Decimal(100_000),
     config: options.ConfigOption = None,
-    snapshots: options.SnapshotsOption = None,
     commission_bps: CostOption = None,
     slippage_bps: CostOption = None,
     believe: Annotated[
@@ -75,7 +73,7 @@ def sweep_command(
     plan, who = sweeping.plan_of(split, walk_forward), sweeping.workers_of(workers, backend)
     given, market, place = (
         read_config(config or []),
-        Market(prices, price_field, snapshots),
+        Market(prices, price_field),
         sweeping.Place(out, journal),
     )
     points = sweeping.points_of(grid or [], random, seed, found.Config, given.values)
@@ -94,22 +92,29 @@ def swept_backtest(
     given
         Settings that all trials have.
     first
-        One of the points: snapshots are read for it.
+        One of the points, for a look at its settings before the prices are read.
+
+    Raises
+    ------
+    InvalidInput
+        The strategy refuses the point or reads feature snapshots, or the prices cannot be read.
     """
     calendar, manifest = load_calendar("XNYS"), strategy.manifest
-    bound = bind(strategy, replace(given, values={**given.values, **first}))
-    features = readings(bound, feature_source(bound, market.snapshots), settings)
+    if manifest.features is not None:
+        raise InvalidInput(
+            f"{manifest.profile} reads feature snapshots, which are built for one configuration: there are none for "
+            "the others of a sweep; back-test each with quant backtest --build"
+        )
+    bind(strategy, replace(given, values={**given.values, **first}))
     own = {"profile": given.profile} if given.profile and "profile" in strategy.Config.model_fields else {}
     file = read_price_files(market.files, columns_read(market.price_field, settings.fill))
     if file.carried(market.price_field) is not manifest.adjustment:
         notice(f"{manifest.profile} is meant for {manifest.adjustment.value} prices, not {market.price_field}")
-    stocks = {stock for reading in features if reading.snapshot for stock in reading.snapshot.stocks}
-    symbols = {*manifest.symbols, *stocks.intersection(file.symbols)}
     return SweptBacktest(
         strategy=pickled(strategy),
         fixed={**given.values, **own},
         bind=bind,
-        prices=price_table(file, symbols, market.price_field, calendar),
+        prices=price_table(file, manifest.symbols, market.price_field, calendar),
         calendar=calendar,
         settings=settings,
         identity={
@@ -117,7 +122,6 @@ def swept_backtest(
             "price_field": market.price_field,
             "code": code_digest(strategy),
         },
-        features=features,
     )
 
 
