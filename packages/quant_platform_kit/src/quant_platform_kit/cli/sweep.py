@@ -106,13 +106,12 @@ def swept_backtest(
             "the others of a sweep; back-test each with quant backtest --build"
         )
     bind(strategy, replace(given, values={**given.values, **first}))
-    own = {"profile": given.profile} if given.profile and "profile" in strategy.Config.model_fields else {}
     file = read_price_files(market.files, columns_read(market.price_field, settings.fill))
     if file.carried(market.price_field) is not manifest.adjustment:
         notice(f"{manifest.profile} is meant for {manifest.adjustment.value} prices, not {market.price_field}")
     return SweptBacktest(
         strategy=pickled(strategy),
-        fixed={**given.values, **own},
+        fixed=given.values,
         bind=bind,
         prices=price_table(file, manifest.symbols, market.price_field, calendar),
         calendar=calendar,
