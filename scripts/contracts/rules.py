@@ -89,7 +89,7 @@ def _rooms_of_the_kit(tree: Checkout) -> Iterator[Rule]:
         KIT,
         ("notebook",),
         ("cli", "events", "testing", "web"),
-        ("runtime",),
+        ("runtime", "sweep_request"),
         ("backtest_request", "paper"),
         ("adapters", "report", "services"),
         ("ports",),
@@ -131,7 +131,8 @@ def _strategies_and_apps(tree: Checkout) -> Iterator[Rule]:
                 playbook = tuple(member.stands_on.intersection({PLAYBOOK}))
                 strange = (name for name in others if name not in playbook)
                 yield _only(package, (*apps_see, *events, *playbook, *own), (*strange, *planted))
-    playbook_sees = (*_kit("adapters", "cli", "domain", "ports", "report", "runtime", "services", "web"), "numpy")
+    of_kit = ("adapters", "cli", "domain", "ports", "report", "runtime", "services", "sweep_request", "web")
+    playbook_sees = (*_kit(*of_kit), "numpy")
     playbook_needs = ("loguru", "pydantic", "pydantic_settings", "rich", "typer", *PLAYBOOK_LIBRARIES)
     others = tuple(package for package in tree.packages if package not in (KIT, PLAYBOOK))
     strangers = (*others, *_kit("testing"), *STORE_AND_CLOUD_LIBRARIES, "pyarrow")

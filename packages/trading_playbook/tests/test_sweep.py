@@ -70,9 +70,7 @@ def test_every_point_is_a_back_test(
     [
         (("--grid", "stop_atr=0,1"), 1, "config of dp20: stop_atr is '0'"),
         (("--grid", "bar_minutes=7"), 1, "bar_minutes is 7; it is one of"),
-        (("--grid", "luck=1"), 1, "luck is not known"),
         (("--grid", "stop_atr=1", "--risk", "1"), 2, "'1' is no share to put at risk"),
-        (("--grid", "stop_atr=1", "--end", "soon"), 2, "--end is not a date"),
         (("--grid", "stop_atr=1", "--symbol", "IWM"), 1, "IWM"),
     ],
 )

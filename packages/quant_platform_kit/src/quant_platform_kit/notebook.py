@@ -234,11 +234,13 @@ def backtest(  # noqa: PLR0913 - what a back-test may be asked
         cash_yield=cash_yield,
         dividends=dividends,
         believe=believe,
-        snapshots=snapshots,
     )
     earned = risk_free if isinstance(risk_free, str) else _number("risk_free", risk_free)
     request = replace(
-        _request(_bound(strategy, config), prices, start, end, asked), benchmark=benchmark, risk_free=earned
+        _request(_bound(strategy, config), prices, start, end, asked),
+        benchmark=benchmark,
+        risk_free=earned,
+        snapshots=None if snapshots is None else str(snapshots),
     )
     return Backtest(request.run(), request)
 
@@ -258,13 +260,12 @@ class Asked(TypedDict, total=False):
     cash_yield: str | float | Decimal
     dividends: str | Dividends
     believe: Iterable[tuple[str, str | date]]
-    snapshots: str | Path | None
 
 
 def _request(
     strategy: BoundStrategy, prices: LongPrices, start: str | date, end: str | date, asked: Asked
 ) -> BacktestRequest:
-    price_field, snapshots = asked.get("price_field", "adj_close"), asked.get("snapshots")
+    price_field = asked.get("price_field", "adj_close")
     if price_field not in prices.columns:
         raise InvalidInput(f"price_field is {price_field!r}; {prices.path} has {', '.join(sorted(prices.columns))}")
     dividends = _member(Dividends, "dividends", asked.get("dividends", Dividends.PRICED))
@@ -280,7 +281,6 @@ def _request(
         costs=AskedCosts(**{field.name: _number(field.name, asked.get(field.name)) for field in fields(AskedCosts)}),
         income=AskedIncome(str(asked.get("cash_yield", 0)), dividends),
         believed=frozenset((symbol, _day("believe", day)) for symbol, day in asked.get("believe", ())),
-        snapshots=None if snapshots is None else str(snapshots),
     )
 
 

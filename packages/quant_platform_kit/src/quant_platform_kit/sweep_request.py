@@ -111,17 +111,27 @@ def files_digest(paths: Sequence[Path]) -> str:
 
 
 def swept_backtest(request: BacktestRequest, given: GivenConfig) -> SweptBacktest:
-    """Make ready what is tried; prices and snapshots are read once.
+    """Make ready what is tried; prices are read once.
 
     Parameters
     ----------
     request
-        What every trial is asked, its strategy bound to one of the points: snapshots are read for it.
+        What every trial is asked, its strategy bound to one of the points.
     given
         Settings that all trials have.
+
+    Raises
+    ------
+    InvalidInput
+        The strategy reads feature snapshots, or as `BacktestRequest.market`.
     """
-    strategy, market = request.strategy.strategy, request.market()
-    own = {"profile": given.profile} if given.profile and "profile" in strategy.Config.model_fields else {}
+    strategy, manifest = request.strategy.strategy, request.strategy.manifest
+    if manifest.features is not None:
+        raise InvalidInput(
+            f"{manifest.profile} reads feature snapshots, which are built for one configuration: there are none for "
+            "the others of a sweep; back-test each with quant backtest --build"
+        )
+    market = request.market()
     identity = {
         "prices": files_digest(request.prices.files),
         "price_field": request.price_field,
@@ -130,13 +140,12 @@ def swept_backtest(request: BacktestRequest, given: GivenConfig) -> SweptBacktes
     }
     return SweptBacktest(
         strategy=pickled(strategy),
-        fixed={**given.values, **own},
+        fixed=given.values,
         bind=bind,
         prices=market.prices,
         calendar=load_calendar("XNYS"),
         settings=replace(market.settings, benchmark=None),
         identity=identity,
-        features=market.features,
     )
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from quant_platform_kit.testing.guesses import repeated
 
-STRATEGIES, SEEDS, LIKELY = 40, range(4), 0.95
+STRATEGIES, SEEDS, LIKELY = 40, range(2), 0.95
 RETURNS = np.random.default_rng(1).standard_t(5, (700, 6)) * 0.01
 RETURNS -= RETURNS.mean(axis=0)
 

@@ -15,7 +15,7 @@ from quant_platform_kit.sweep_request import Place, plan_of, points_of, settings
 
 __all__ = ["sweep_command"]
 
-NOT_SWEPT = ("build", "sectors", "membership", "fundamentals", "own_features", "benchmark", "risk_free")
+NOT_SWEPT = ("snapshots", "build", "sectors", "membership", "fundamentals", "own_features", "benchmark", "risk_free")
 """Options of a back-test that a sweep has no use for."""
 ASKED = [option for option in parameters_of(BacktestOptions) if option.name not in NOT_SWEPT]
 

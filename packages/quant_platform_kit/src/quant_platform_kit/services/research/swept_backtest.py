@@ -11,7 +11,6 @@ from functools import cache
 from quant_platform_kit.domain.axes import Point
 from quant_platform_kit.domain.digests import plain
 from quant_platform_kit.domain.errors import InvalidInput
-from quant_platform_kit.domain.features import FeatureReading
 from quant_platform_kit.domain.prices import PriceTable
 from quant_platform_kit.domain.sessions import ExchangeCalendar
 from quant_platform_kit.domain.strategy import BoundStrategy, Strategy
@@ -44,7 +43,6 @@ class SweptBacktest:
     calendar: ExchangeCalendar
     settings: BacktestSettings
     identity: Mapping[str, object]
-    features: Sequence[FeatureReading] = ()
 
     @property
     def profile(self) -> str:
@@ -60,7 +58,6 @@ class SweptBacktest:
     def question(self) -> Mapping[str, object]:
         """All that an outcome depends on beside the configuration."""
         asked = self.settings
-        features = [[each.session, each.snapshot.digest if each.snapshot else ""] for each in self.features]
         return {
             **self.identity,
             "profile": self.profile,
@@ -69,7 +66,6 @@ class SweptBacktest:
             "fill": asked.fill,
             "policy": repr(asked.policy),
             "believed": sorted([symbol, str(day)] for symbol, day in asked.believed),
-            "features": plain(features),
         }
 
     @property
@@ -85,7 +81,7 @@ class SweptBacktest:
         """Back-test a point."""
         bound = self._bound(point)
         try:
-            result = backtest(bound, self.prices, self.calendar, self.settings, features=self.features)
+            result = backtest(bound, self.prices, self.calendar, self.settings)
         except InvalidInput as error:
             told = ", ".join(f"{name}={value}" for name, value in point.items())
             raise InvalidInput(f"{told}: {error}") from None
