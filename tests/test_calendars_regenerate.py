@@ -6,6 +6,7 @@ import importlib.util
 import json
 import shutil
 from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -65,8 +66,14 @@ def library_sessions(code: str) -> dict[date, Times]:
     }
 
 
+LIBRARY = generate_calendars.library_calendar
+KNOWN = cache(LIBRARY)
+"""The library makes a calendar in a third of a second: once is enough."""
+
+
 @pytest.fixture
-def tables(tmp_path: Path) -> Path:
+def tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(generate_calendars, "library_calendar", KNOWN)
     folder = tmp_path / "calendars"
     shutil.copytree(generate_calendars.TABLES, folder, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
     return folder
@@ -131,6 +138,7 @@ def lines_without_source(folder: Path) -> dict[str, list[bytes]]:
 
 def test_the_tables_do_not_follow_the_librarys_default_range(monkeypatch: pytest.MonkeyPatch, tables: Path) -> None:
     library = generate_calendars.exchange_calendars.exchange_calendar
+    monkeypatch.setattr(generate_calendars, "library_calendar", LIBRARY)
     monkeypatch.setattr(library, "GLOBAL_DEFAULT_START", pd.Timestamp("2031-01-01"))
     monkeypatch.setattr(library, "GLOBAL_DEFAULT_END", pd.Timestamp("2033-01-01"))
 

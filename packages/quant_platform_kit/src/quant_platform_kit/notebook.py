@@ -41,6 +41,7 @@ from quant_platform_kit.sweep_request import (
     plan_of,
     points_of,
     settings_rows,
+    sweepable,
     swept,
     swept_backtest,
     workers_of,
@@ -336,7 +337,7 @@ def sweep(  # noqa: PLR0913 - what a sweep may be asked
     InvalidInput
         As `quant sweep` refuses it.
     """
-    found = strategy_of(strategy) if isinstance(strategy, str) else strategy
+    found = sweepable(strategy_of(strategy) if isinstance(strategy, str) else strategy)
     given, plan = GivenConfig(config or {}), plan_of(None if split is None else _day("split", split), walk_forward)
     who = workers_of(
         None if workers is None else _workers(str(workers)),

@@ -21,6 +21,7 @@ from quant_platform_kit.backtest_request import BacktestRequest
 from quant_platform_kit.domain.axes import Point, drawn, grid, parse_axis
 from quant_platform_kit.domain.digests import sha256
 from quant_platform_kit.domain.errors import InvalidInput
+from quant_platform_kit.domain.strategy import Strategy
 from quant_platform_kit.domain.sweeping import Outcome, Plan, Sweep, Trial, annual
 from quant_platform_kit.domain.walking import parse_lengths
 from quant_platform_kit.ports.swept import Swept
@@ -36,6 +37,7 @@ __all__ = [
     "plan_of",
     "points_of",
     "settings_rows",
+    "sweepable",
     "swept",
     "swept_backtest",
     "workers_of",
@@ -110,6 +112,16 @@ def files_digest(paths: Sequence[Path]) -> str:
     return found[0] if len(found) == 1 else sha256("\n".join(found).encode())
 
 
+def sweepable(strategy: Strategy) -> Strategy:
+    """Return the strategy; `InvalidInput` for one that reads feature snapshots."""
+    if strategy.manifest.features is not None:
+        raise InvalidInput(
+            f"{strategy.manifest.profile} reads feature snapshots, which are built for one configuration: there are "
+            "none for the others of a sweep; back-test each with quant backtest --build"
+        )
+    return strategy
+
+
 def swept_backtest(request: BacktestRequest, given: GivenConfig) -> SweptBacktest:
     """Make ready what is tried; prices are read once.
 
@@ -123,15 +135,9 @@ def swept_backtest(request: BacktestRequest, given: GivenConfig) -> SweptBacktes
     Raises
     ------
     InvalidInput
-        The strategy reads feature snapshots, or as `BacktestRequest.market`.
+        As `BacktestRequest.market`.
     """
-    strategy, manifest = request.strategy.strategy, request.strategy.manifest
-    if manifest.features is not None:
-        raise InvalidInput(
-            f"{manifest.profile} reads feature snapshots, which are built for one configuration: there are none for "
-            "the others of a sweep; back-test each with quant backtest --build"
-        )
-    market = request.market()
+    strategy, market = request.strategy.strategy, request.market()
     identity = {
         "prices": files_digest(request.prices.files),
         "price_field": request.price_field,

@@ -11,7 +11,7 @@ from quant_platform_kit.cli import options, sweeping
 from quant_platform_kit.cli.backtest import told_of_prices
 from quant_platform_kit.cli.backtest_options import BacktestOptions
 from quant_platform_kit.cli.grouped import grouped, parameters_of
-from quant_platform_kit.sweep_request import Place, plan_of, points_of, settings_rows, swept_backtest
+from quant_platform_kit.sweep_request import Place, plan_of, points_of, settings_rows, sweepable, swept_backtest
 
 __all__ = ["sweep_command"]
 
@@ -41,7 +41,7 @@ def sweep_command(
         raise typer.BadParameter("give either --profile NAME or --strategy FILE.py:CLASS")
     plan, who, place = plan_of(split, walk_forward), sweeping.who_works(workers, backend), Place(out, journal)
     given = read_config(asked.config or [])
-    points = points_of(grid or [], random, seed, found.Config, given.values)
+    points = points_of(grid or [], random, seed, sweepable(found).Config, given.values)
     first = [f"{name}={value}" for name, value in points[0].items()]
     request = replace(asked, config=[*(asked.config or []), *first]).request
     told_of_prices(request)
