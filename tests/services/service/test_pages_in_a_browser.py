@@ -15,15 +15,22 @@ from typing import Any
 
 import pytest
 from pyarrow.parquet import ParquetFile
+from quant_platform_kit import sweep
+from quant_platform_kit.adapters.calendar_tables import load_calendar
+from quant_platform_kit.adapters.strategies import find_strategy
 from quant_platform_kit.backtest_request import Execution
 from quant_platform_kit.report.comparison import compare
 from quant_platform_kit.report.comparison_files import write_comparison
 from quant_platform_kit.report.files import write_backtest
 from quant_platform_kit.report.kept_results import read_results
-from venue_sandbox.demo.market import choose_market
+from quant_platform_kit.testing.synthetic import synthetic_prices
+from venue_sandbox.demo.market import FIRST, choose_market, write_prices
 from venue_sandbox.demo.tour import asked
 
 pytestmark = pytest.mark.services
+
+SWEPT = "tqqq_growth_income"
+"""A profile that has a setting."""
 
 BROWSER = next(
     (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), ""
@@ -66,7 +73,7 @@ document.title = JSON.stringify(told);
 
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with back-tests of an invented market, and their comparison."""
+    """Return a folder with back-tests of an invented market, their comparison, and a sweep."""
     if not BROWSER:
         pytest.skip("no chromium on this machine: apt-get install chromium")
     folder, market = tmp_path_factory.mktemp("pages"), choose_market()
@@ -74,6 +81,10 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, each in (("real", request), ("ideal", replace(request, execution=Execution.IDEAL))):
         write_backtest(folder / name, each.run(), market.strategy, each.origin())
     write_comparison(folder / "compared", compare(read_results([folder / "real", folder / "ideal"])))
+    prices = synthetic_prices(find_strategy(SWEPT).manifest.symbols, load_calendar("XNYS"), FIRST, request.end)
+    write_prices(prices, folder / "swept.csv")
+    with pytest.warns(UserWarning, match="is new"):
+        sweep(SWEPT, folder / "swept.csv", request.start, request.end, folder / "swept", random=5, split="2020-01-02")
     return folder
 
 
@@ -95,7 +106,7 @@ def driven(page: Path, width: int, scheme: str, folder: Path) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(("width", "scheme"), list(product((400, 1280), ("light", "dark"))))
-@pytest.mark.parametrize("page", ["real/report.html", "compared/comparison.html"])
+@pytest.mark.parametrize("page", ["real/report.html", "compared/comparison.html", "swept/sweep.html"])
 def test_a_page_fits_zooms_and_tells_its_values(
     page: str, width: int, scheme: str, pages: Path, tmp_path: Path
 ) -> None:
