@@ -1,0 +1,59 @@
+"""What a broker said in one session, held against what its adapter believes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeVar
+
+from quant_platform_kit.domain.beliefs import Difference, How, Table, compare
+
+__all__ = ["Seen"]
+
+_T = TypeVar("_T")
+
+
+class Seen:
+    """Handed every document of a broker by its adapter, before a mapper reads it.
+
+    Parameters
+    ----------
+    tables
+        What is believed; a document is held against the table of its subject.
+
+    Attributes
+    ----------
+    keeps
+        Whether the documents are kept too, for a capture, and names looked for that nobody knows.
+    documents
+        What was kept: subject and document, in order of arrival.
+    """
+
+    def __init__(self, tables: Iterable[Table] = ()) -> None:
+        self.tables: Mapping[str, Table] = {table.subject: table for table in tables}
+        self.keeps = False
+        self.documents: list[tuple[str, object]] = []
+        self._found: dict[Difference, None] = {}
+
+    @property
+    def differences(self) -> tuple[Difference, ...]:
+        """Where documents were other than believed, each difference once, in order of appearance."""
+        return tuple(self._found)
+
+    @property
+    def misread(self) -> tuple[Difference, ...]:
+        """Those of them in fields that are read."""
+        return tuple(each for each in self._found if each.how is not How.NEW)
+
+    def take(self, subject: str, document: _T) -> _T:
+        """Hold a document against its table, and return it."""
+        for difference in compare(self.tables[subject], document, names=self.keeps):
+            self._found.setdefault(difference)
+        if self.keeps:
+            self.documents.append((subject, document))
+        return document
+
+    def take_all(self, subject: str, documents: Sequence[_T]) -> Sequence[_T]:
+        """Take each of several documents."""
+        for document in documents:
+            self.take(subject, document)
+        return documents
