@@ -29,6 +29,10 @@ from quant_platform_kit.domain.prices import PriceHistory, PriceTable
 from quant_platform_kit.domain.sessions import ExchangeCalendar
 
 __all__ = [
+    "CASH_TAGS",
+    "FUND_TAGS",
+    "FUTURES",
+    "WORTH_TAGS",
     "AccountRow",
     "Bar",
     "Contract",

@@ -106,7 +106,7 @@ class Difference:
     @property
     def text(self) -> str:
         """The difference as a sentence without a stop."""
-        name = f"{self.path} of {self.subject}"
+        name = f"{self.path} of {self.subject}".removeprefix(" of ")
         match self.how:
             case How.NEW:
                 return f"{name} is new, and is not read"

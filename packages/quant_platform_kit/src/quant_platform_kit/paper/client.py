@@ -18,8 +18,12 @@ from quant_platform_kit.domain.orders import ExecutionReport, Order
 from quant_platform_kit.domain.paper_book import refuse_bad_limit
 from quant_platform_kit.domain.portfolio import AccountState, Quote
 from quant_platform_kit.domain.silence import BrokerTraits
+from quant_platform_kit.services.record.seen import Seen
 
-__all__ = ["PaperClient", "VenueClock", "control", "venue_quotes"]
+__all__ = ["ACCOUNT", "ORDER", "QUOTES", "PaperClient", "VenueClock", "control", "venue_quotes"]
+
+ACCOUNT, ORDER, QUOTES = "account", "order", "quotes"
+"""Subjects of the documents that are told."""
 
 _REPORT = TypeAdapter(ExecutionReport)
 _STATE = TypeAdapter(AccountState)
@@ -30,12 +34,18 @@ class PaperClient:
 
     Every call ends within the traits' timeout. A call without an answer closes the connection: what arrives on it
     later must not be taken for the answer to something else.
+
+    Parameters
+    ----------
+    seen
+        Handed every document before it is read.
     """
 
-    def __init__(self, port: int, account_id: str, traits: BrokerTraits) -> None:
+    def __init__(self, port: int, account_id: str, traits: BrokerTraits, seen: Seen | None = None) -> None:
         self._port = port
         self._account_id = account_id
         self._traits = traits
+        self._seen = seen or Seen()
         self._socket: socket.socket | None = None
         self._connection = 0
         self._unread = b""
@@ -68,29 +78,35 @@ class PaperClient:
 
     def account(self) -> AccountState:
         """Return cash and units."""
-        return _STATE.validate_python(self._call("account")["state"])
+        return _STATE.validate_python(self._seen.take(ACCOUNT, self._call("account")["state"]))
 
     def submit(self, order: Order) -> ExecutionReport:
         """Send an order; a limit that is no price is refused here, as the wire has no words for it."""
         refuse_bad_limit(order)
-        return _report(self._call("submit", order=plain(order))["report"])
+        return self._report(self._call("submit", order=plain(order))["report"])
 
     def find(self, client_order_id: str) -> ExecutionReport | None:
         """Return what the venue knows of an order."""
         found = self._call("find", client_order_id=client_order_id)["report"]
-        return None if found is None else _report(found)
+        return None if found is None else self._report(found)
 
     def cancel(self, client_order_id: str) -> ExecutionReport:
         """Cancel, and return where the order stands."""
-        return _report(self._call("cancel", client_order_id=client_order_id)["report"])
+        return self._report(self._call("cancel", client_order_id=client_order_id)["report"])
 
     def open_orders(self) -> tuple[ExecutionReport, ...]:
         """Return the working orders."""
-        return tuple(_report(report) for report in self._call("open_orders")["reports"])
+        return tuple(self._report(report) for report in self._call("open_orders")["reports"])
 
     def may_have_left(self, client_order_id: str) -> bool:
         """Return True: nothing is recorded here."""
         return True
+
+    def _report(self, document: dict[str, Any]) -> ExecutionReport:
+        """Read a report; a fill reported twice counts once."""
+        report = _REPORT.validate_python(self._seen.take(ORDER, document))
+        fills = tuple({fill.execution_id: fill for fill in report.fills}.values())
+        return ExecutionReport(report.order, report.state, fills, report.text)
 
     def _call(self, operation: str, **arguments: object) -> dict[str, Any]:
         named = {"op": operation, "account": self._account_id, "connection": self._connection}
@@ -118,13 +134,6 @@ class PaperClient:
         return json.loads(line)
 
 
-def _report(document: dict[str, Any]) -> ExecutionReport:
-    """Read a report; a fill reported twice counts once."""
-    report = _REPORT.validate_python(document)
-    fills = tuple({fill.execution_id: fill for fill in report.fills}.values())
-    return ExecutionReport(report.order, report.state, fills, report.text)
-
-
 class VenueClock:
     """An account's time as its venue tells it; waiting takes real time."""
 
@@ -145,9 +154,10 @@ class VenueClock:
         self._real.sleep(seconds)
 
 
-def venue_quotes(port: int, account_id: str, symbols: Collection[str]) -> dict[str, Quote]:
+def venue_quotes(port: int, account_id: str, symbols: Collection[str], seen: Seen | None = None) -> dict[str, Quote]:
     """Return what a paper venue quotes an account; a symbol it has no price of is absent."""
     answer = control(port, op="quotes", account=account_id, symbols=sorted(symbols))
+    answer = answer if seen is None else seen.take(QUOTES, answer)
     as_of = {symbol: datetime.fromisoformat(instant) for symbol, instant in answer["as_of"].items()}
     now = datetime.fromisoformat(answer["now"])
     return {s: Quote(s, Decimal(price), as_of.get(s, now)) for s, price in answer["prices"].items()}

@@ -18,7 +18,7 @@ class Seen:
     Parameters
     ----------
     tables
-        What is believed; a document is held against the table of its subject.
+        What is believed; a document is held against the table of its subject. Without any, nothing is held.
 
     Attributes
     ----------
@@ -46,8 +46,9 @@ class Seen:
 
     def take(self, subject: str, document: _T) -> _T:
         """Hold a document against its table, and return it."""
-        for difference in compare(self.tables[subject], document, names=self.keeps):
-            self._found.setdefault(difference)
+        if self.tables:
+            for difference in compare(self.tables[subject], document, names=self.keeps):
+                self._found.setdefault(difference)
         if self.keeps:
             self.documents.append((subject, document))
         return document
