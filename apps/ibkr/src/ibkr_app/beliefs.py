@@ -64,6 +64,7 @@ ACCOUNT = Table(
         Field("AccountType.*", required=False),
     ),
     _passed_over(),
+    sizes=True,
 )
 POSITION = Table(
     "position",
@@ -83,6 +84,7 @@ POSITION = Table(
         Field("contract.localSymbol"),
         Field("contract.currency"),
     ),
+    sizes=True,
 )
 ORDER = Table(
     "order",

@@ -54,8 +54,11 @@ BALANCE = Table(
         Field("currency", money=True),
         *(Field(name, AMOUNT, money=True) for name in ("buy_power", "total_cash", "net_assets")),
     ),
+    sizes=True,
 )
-HOLDING = Table("position", (Field("symbol"), Field("quantity", AMOUNT, money=True), Field("currency", money=True)))
+HOLDING = Table(
+    "position", (Field("symbol"), Field("quantity", AMOUNT, money=True), Field("currency", money=True)), sizes=True
+)
 ORDER = Table(
     "order",
     (

@@ -27,6 +27,7 @@ TABLES = (
             *(Field(f"balance.{name}.*", NUMERAL, money=True) for name in ("spendable", "unsettled")),
             Field("balance.account_type", TEXT | NONE, known=TYPES, money=True),
         ),
+        sizes=True,
     ),
     Table(
         ORDER,

@@ -112,6 +112,7 @@ ACCOUNT = Table(
             *("previousSessionLongQuantity", "cusip", "description", "netChange", "instrumentId", "underlyingSymbol"),
         )
     ),
+    sizes=True,
 )
 ORDER_TYPES = frozenset(
     (

@@ -95,6 +95,10 @@ class Difference:
         Of the table.
     said
         What there is instead: a word that is not known, or the kind of thing.
+    money
+        Whether money depends on the field.
+    blocks
+        Whether an account would be sized by it.
     """
 
     subject: str
@@ -102,6 +106,7 @@ class Difference:
     how: How
     said: str = ""
     money: bool = False
+    blocks: bool = False
 
     @property
     def text(self) -> str:
@@ -156,11 +161,14 @@ class Table:
         Every field that is read.
     passed_over
         Names of fields that documents have, at any depth, and that nobody reads.
+    sizes
+        Whether an account is sized by it: where money is told otherwise there, nothing is sent.
     """
 
     subject: str
     fields: tuple[Field, ...]
     passed_over: frozenset[str] = frozenset()
+    sizes: bool = False
     root: _Node = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -220,7 +228,8 @@ class _Comparison:
 
     def note(self, node: _Node, how: How, said: str = "") -> None:
         """Note a difference at a place."""
-        self.found[Difference(self.table.subject, node.path, how, said, node.is_money)] = None
+        money = node.is_money
+        self.found[Difference(self.table.subject, node.path, how, said, money, money and self.table.sizes)] = None
 
     def at(self, node: _Node, value: object, around: tuple[object, ...]) -> None:
         """Look at the value of a place, and at what is below it."""

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import TypeVar
 
 from quant_platform_kit.domain.beliefs import Difference, How, Table, compare
+from quant_platform_kit.domain.digests import canonical_json, sha256
+from quant_platform_kit.domain.errors import Conflict
+from quant_platform_kit.ports.versioned_store import VersionedStore
+from quant_platform_kit.services.record.objects import encode
 
-__all__ = ["Seen"]
+__all__ = ["Misread", "Seen"]
 
 _T = TypeVar("_T")
 
@@ -58,3 +63,24 @@ class Seen:
         for document in documents:
             self.take(subject, document)
         return documents
+
+
+class Misread:
+    """Which differences an account's runs have told of: ``misread/<account>/<digest>``, each written once."""
+
+    def __init__(self, store: VersionedStore, account_id: str) -> None:
+        self._store, self._root = store, f"misread/{account_id}"
+
+    def new(self, differences: Iterable[Difference]) -> list[Difference]:
+        """Return those that were never told of; raises `StoreError`."""
+        return [each for each in differences if self._store.get(self._key(each)) is None]
+
+    def told(self, differences: Iterable[Difference]) -> None:
+        """Record that they were told of; raises `StoreError`."""
+        for difference in differences:
+            key = self._key(difference)
+            with suppress(Conflict):
+                self._store.create(key, encode(difference, key))
+
+    def _key(self, difference: Difference) -> str:
+        return f"{self._root}/{sha256(canonical_json(difference))[:32]}"
