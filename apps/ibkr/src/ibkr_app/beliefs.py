@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from quant_platform_kit.adapters.ibkr_inputs import CASH_TAGS, FUND_TAGS, FUTURES, WORTH_TAGS, AccountRow
+from quant_platform_kit.adapters.ibkr_inputs import CASH_TAGS, FUND_TAGS, FUTURES, GROSS, WORTH_TAGS, AccountRow
 from quant_platform_kit.domain.beliefs import AMOUNT, TEXT, Field, Kind, Table
 from quant_platform_kit.domain.orders import OrderState
 
@@ -47,7 +47,7 @@ SEGMENTS = ("", "-S", "-C", "-P", "-F", "-T")
 
 
 def _passed_over() -> frozenset[str]:
-    read = (*ALWAYS, "SettledCash", "AccountType", *CASH_TAGS, *WORTH_TAGS, *FUND_TAGS, FUTURES)
+    read = (*ALWAYS, "SettledCash", GROSS, "AccountType", *CASH_TAGS, *WORTH_TAGS, *FUND_TAGS, FUTURES)
     parts = (f"{tag}{ending}" for tag in read for ending in SEGMENTS[1:])
     return frozenset((*parts, *(f"{tag}{ending}" for tag in NOT_READ for ending in SEGMENTS)))
 
@@ -58,7 +58,7 @@ ACCOUNT = Table(
         *(Field(f"{tag}.*", NUMERAL, money=True) for tag in ALWAYS),
         *(
             Field(f"{tag}.*", NUMERAL, money=True, required=False)
-            for tag in ("SettledCash", *CASH_TAGS, *WORTH_TAGS, *FUND_TAGS, FUTURES)
+            for tag in ("SettledCash", GROSS, *CASH_TAGS, *WORTH_TAGS, *FUND_TAGS, FUTURES)
             if tag not in ALWAYS
         ),
         Field("AccountType.*", required=False),

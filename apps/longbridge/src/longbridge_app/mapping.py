@@ -15,7 +15,7 @@ from quant_platform_kit.domain.orders import ExecutionReport, Fill, Order, Order
 from longbridge_app.beliefs import ORDER_STATES, SIDES
 from longbridge_app.rows import FillRow, OrderRow
 
-__all__ = ["described", "order_of", "order_state", "report"]
+__all__ = ["checked_fill", "described", "order_of", "order_state", "report"]
 
 
 def order_state(row: OrderRow) -> OrderState:
@@ -64,7 +64,7 @@ def report(row: OrderRow, fills: Sequence[FillRow], cost: Decimal) -> ExecutionR
 
 def _report(row: OrderRow, fills: Sequence[FillRow], cost: Decimal) -> ExecutionReport:
     row, cost = _checked(row), number(cost, "LongBridge's cost of an order")
-    fills = [_checked_fill(fill) for fill in fills]
+    fills = [checked_fill(fill) for fill in fills]
     order, state = order_of(row), order_state(row)
     known = sorted(
         {fill.trade_id: fill for fill in fills if fill.quantity}.values(),
@@ -96,7 +96,7 @@ def _checked(row: OrderRow) -> OrderRow:
     )
 
 
-def _checked_fill(fill: FillRow) -> FillRow:
+def checked_fill(fill: FillRow) -> FillRow:
     """Return an execution with its numbers as such; `BrokerError` for one that cannot be counted."""
     units = number(fill.quantity, "the quantity of an execution")
     if units < 0:

@@ -12,11 +12,12 @@ from typing import Any, cast
 
 from loguru import logger
 from quant_platform_kit.adapters.blocking_client import CallThread, Deadline, Turns
-from quant_platform_kit.adapters.documents import mappings, text
+from quant_platform_kit.adapters.documents import mappings
 from quant_platform_kit.domain.errors import BrokerError, NeedsLogin, QuantError, Refused
 from quant_platform_kit.services.record.seen import Seen
 
 from schwab_app.beliefs import ACCOUNT_NUMBER, TABLES
+from schwab_app.mapping import account_number
 from schwab_app.pacing import for_prices
 from schwab_app.redirect import check_accounts, request_hook
 from schwab_app.sdk import load_httpx, load_sdk
@@ -83,10 +84,7 @@ class Connection:
             self.close()
             numbers = self.look(lambda client: client.get_account_numbers(), "its accounts", deadline)
             entries = mappings(document_of(good(numbers, "its accounts")), "Schwab's list of accounts")
-            hashes = {
-                text(entry.get("accountNumber"), "an accountNumber"): text(entry.get("hashValue"), "a hashValue")
-                for entry in self.seen.take_all(ACCOUNT_NUMBER.subject, entries)
-            }
+            hashes = dict(map(account_number, self.seen.take_all(ACCOUNT_NUMBER.subject, entries)))
             check_accounts(self.login.sandbox, tuple(hashes))
             self._hashes = hashes
 

@@ -42,11 +42,28 @@ from schwab_app.beliefs import (
 )
 from schwab_app.intents import Fingerprint
 
-__all__ = ["account_state", "described", "entered_at", "fingerprint", "order_id", "order_state", "quote", "report"]
+__all__ = [
+    "account_number",
+    "account_state",
+    "described",
+    "entered_at",
+    "fingerprint",
+    "order_id",
+    "order_state",
+    "quote",
+    "report",
+    "told_at",
+]
 
 Document = Mapping[str, Any]
 
 EXECUTION_TYPES = ORDER.known("orderActivityCollection[].executionType")
+
+
+def account_number(document: Document) -> tuple[str, str]:
+    """Return an account's number and what it is called in requests; `BrokerError` if one is not told."""
+    number, name = (text(document.get(each), f"Schwab's {each}") for each in ("accountNumber", "hashValue"))
+    return number, name
 
 
 def order_state(status: object) -> OrderState:
@@ -289,13 +306,13 @@ def quote(symbol: str, document: Document) -> Quote | None:
     last, bid, ask = (fill_price(prices.get(name)) for name in ("lastPrice", "bidPrice", "askPrice"))
     middle = (bid + ask) / 2 if bid > 0 and ask > 0 else Decimal(0)
     for price, made in ((float(last), "tradeTime"), (float(middle), "quoteTime")):
-        at = _milliseconds(prices.get(made))
+        at = told_at(prices.get(made))
         if quotable(price) and at is not None:
             return Quote(symbol, quote_price(price), at, told_close(prices.get("closePrice")))
     return None
 
 
-def _milliseconds(value: object) -> datetime | None:
+def told_at(value: object) -> datetime | None:
     """Return an instant told in milliseconds since 1970, None for none."""
     try:
         since = optional_number(value, "a time")

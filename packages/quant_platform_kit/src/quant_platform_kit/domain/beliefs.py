@@ -211,7 +211,8 @@ def compare(table: Table, document: object, *, names: bool = True) -> tuple[Diff
     Parameters
     ----------
     names
-        Whether to look for names too that the table does not have.
+        Whether to look for names too that the table does not have. Those of a library's objects are the library's own,
+        and are not looked for.
     """
     comparison = _Comparison(table, names)
     comparison.below(table.root, document, ())
@@ -268,8 +269,9 @@ class _Comparison:
                 self.at(child, inner, around)
             elif child.needed and _applies(child.declared, around):
                 self.note(child, How.VANISHED)
-        if self.names:
-            for name in sorted(_names(value) - node.below.keys() - self.table.passed_over):
+        if self.names and isinstance(value, Mapping):
+            told = {str(name) for name in cast("Mapping[object, object]", value)}
+            for name in sorted(told - node.below.keys() - self.table.passed_over):
                 self.note(_Node(f"{node.path}.{name}".removeprefix(".")), How.NEW)
 
 
@@ -298,13 +300,6 @@ def value_of(holder: object, name: str, absent: object = None) -> Any:
     if isinstance(holder, Mapping):
         return cast("Mapping[str, object]", holder).get(name, absent)
     return getattr(holder, name, absent)
-
-
-def _names(value: object) -> set[str]:
-    """Return the names of fields, as far as a value tells them."""
-    if isinstance(value, Mapping):
-        return {str(name) for name in cast("Mapping[object, object]", value)}
-    return set(getattr(value, "_fields", ()) or getattr(value, "__dataclass_fields__", ()))
 
 
 def _reads_as(kinds: frozenset[Kind], value: str) -> bool:

@@ -60,9 +60,7 @@ class Seen:
 
     def take_all(self, subject: str, documents: Sequence[_T]) -> Sequence[_T]:
         """Take each of several documents."""
-        for document in documents:
-            self.take(subject, document)
-        return documents
+        return [self.take(subject, document) for document in documents]
 
 
 class Misread:
