@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from quant_platform_kit.adapters.ibkr_inputs import CASH_TAGS, FUND_TAGS, FUTURES, GROSS, WORTH_TAGS, AccountRow
-from quant_platform_kit.domain.beliefs import AMOUNT, TEXT, Field, Kind, Table
+from quant_platform_kit.domain.beliefs import AMOUNT, CURRENCIES, NUMBER_ID, PRICE, SYMBOL, TEXT, Field, Kind, Table
 from quant_platform_kit.domain.orders import OrderState
 
 __all__ = ["ACCOUNT", "BAR", "CONTRACT", "EXECUTION", "ORDER", "ORDER_STATES", "POSITION", "TABLES", "TICKER", "by_tag"]
@@ -25,7 +25,7 @@ ORDER_STATES = {
     "Inactive": OrderState.REJECTED,
 }
 """What the statuses stand for; one that is not among them is no acknowledgement."""
-NUMERAL, PRICE = frozenset({Kind.NUMERAL}), frozenset({Kind.NUMBER, Kind.NULL})
+NUMERAL = frozenset({Kind.NUMERAL})
 INSTANT, INSTANT_OR_NONE = frozenset({Kind.INSTANT}), frozenset({Kind.INSTANT, Kind.NULL})
 ALWAYS = ("NetLiquidation", "TotalCashValue", "AvailableFunds", "EquityWithLoanValue", "BuyingPower", "CashBalance")
 """Values that every account is told."""
@@ -71,7 +71,7 @@ POSITION = Table(
     (
         Field("account"),
         Field("position", AMOUNT, money=True),
-        Field("contract.symbol"),
+        Field("contract.symbol", SYMBOL),
         Field(
             "contract.secType",
             known=frozenset(
@@ -81,32 +81,33 @@ POSITION = Table(
                 )
             ),
         ),
-        Field("contract.localSymbol"),
-        Field("contract.currency"),
+        Field("contract.localSymbol", SYMBOL),
+        Field("contract.currency", known=CURRENCIES),
     ),
     sizes=True,
 )
 ORDER = Table(
     "order",
     (
-        *(Field(f"order.{name}", AMOUNT) for name in ("permId", "orderId")),
+        *(Field(f"order.{name}", NUMBER_ID) for name in ("permId", "orderId")),
         *(Field(f"order.{name}") for name in ("orderRef", "account")),
         *(Field(f"order.{name}", AMOUNT, money=True) for name in ("totalQuantity", "filledQuantity")),
         Field("order.action", known=frozenset({"BUY", "SELL", "SSHORT", "SLONG"}), money=True),
         Field("order.orderType", TEXT, money=True),
-        Field("order.lmtPrice", PRICE, money=True),
+        Field("order.lmtPrice", PRICE | {Kind.NULL}, money=True),
         Field("orderStatus.status", known=frozenset((*ORDER_STATES, ""))),
-        Field("orderStatus.permId", AMOUNT),
+        Field("orderStatus.permId", NUMBER_ID),
         Field("orderStatus.filled", AMOUNT, money=True),
-        Field("contract.symbol"),
+        Field("contract.symbol", SYMBOL),
     ),
 )
 EXECUTION = Table(
     "execution",
     (
         *(Field(f"execution.{name}") for name in ("orderRef", "acctNumber", "execId")),
-        Field("execution.permId", AMOUNT),
-        *(Field(f"execution.{name}", AMOUNT, money=True) for name in ("shares", "price")),
+        Field("execution.permId", NUMBER_ID),
+        Field("execution.shares", AMOUNT, money=True),
+        Field("execution.price", PRICE, money=True),
         Field("execution.time", INSTANT),
         Field("commissionReport.execId"),
         Field("commissionReport.commission", AMOUNT, money=True),
@@ -115,16 +116,14 @@ EXECUTION = Table(
 TICKER = Table(
     "quote",
     (
-        Field("contract.symbol"),
-        *(Field(name, AMOUNT, money=True) for name in ("last", "bid", "ask", "close")),
+        Field("contract.symbol", SYMBOL),
+        *(Field(name, PRICE, money=True) for name in ("last", "bid", "ask", "close")),
         Field("time", INSTANT_OR_NONE),
         *(Field(name, INSTANT_OR_NONE, required=False) for name in ("lastTimestamp", "delayedLastTimestamp")),
     ),
 )
-BAR = Table(
-    "daily bar", (Field("date", INSTANT), Field("open", AMOUNT, money=True), Field("close", AMOUNT, money=True))
-)
-CONTRACT = Table("instrument", (Field("symbol"), Field("conId", AMOUNT)))
+BAR = Table("daily bar", (Field("date", INSTANT), Field("open", PRICE, money=True), Field("close", PRICE, money=True)))
+CONTRACT = Table("instrument", (Field("symbol", SYMBOL), Field("conId", NUMBER_ID)))
 TABLES = (ACCOUNT, POSITION, ORDER, EXECUTION, TICKER, BAR, CONTRACT)
 
 

@@ -6,7 +6,7 @@ is its ``Unknown``. The rows that cross from the worker process have the names a
 
 from __future__ import annotations
 
-from quant_platform_kit.domain.beliefs import AMOUNT, Field, Kind, Table
+from quant_platform_kit.domain.beliefs import AMOUNT, CURRENCIES, PRICE, SYMBOL, Field, Kind, Table
 from quant_platform_kit.domain.orders import OrderState, Side
 
 __all__ = [
@@ -46,23 +46,30 @@ BALANCE = Table(
     "account",
     (
         Field("cash_infos", frozenset({Kind.LIST}), money=True),
-        Field("cash_infos[].currency", money=True),
+        Field("cash_infos[].currency", known=CURRENCIES, money=True),
         *(
             Field(f"cash_infos[].{name}", AMOUNT, money=True)
             for name in ("available_cash", "frozen_cash", "settling_cash")
         ),
-        Field("currency", money=True),
+        Field("currency", known=CURRENCIES, money=True),
         *(Field(name, AMOUNT, money=True) for name in ("buy_power", "total_cash", "net_assets")),
     ),
     sizes=True,
 )
 HOLDING = Table(
-    "position", (Field("symbol"), Field("quantity", AMOUNT, money=True), Field("currency", money=True)), sizes=True
+    "position",
+    (
+        Field("symbol", SYMBOL),
+        Field("quantity", AMOUNT, money=True),
+        Field("currency", known=CURRENCIES, money=True),
+    ),
+    sizes=True,
 )
 ORDER = Table(
     "order",
     (
-        *(Field(name) for name in ("order_id", "remark", "symbol", "msg")),
+        Field("symbol", SYMBOL),
+        *(Field(name) for name in ("order_id", "remark", "msg")),
         Field("side", known=frozenset(SIDES), money=True),
         Field(
             "order_type",
@@ -76,7 +83,7 @@ ORDER = Table(
         ),
         Field("status", known=frozenset(ORDER_STATES)),
         *(Field(name, AMOUNT, money=True) for name in ("quantity", "executed_quantity")),
-        Field("price", AMOUNT | {Kind.NULL}, money=True),
+        Field("price", PRICE | {Kind.NULL}, money=True),
         Field("submitted_at", INSTANT),
     ),
 )
@@ -84,24 +91,30 @@ EXECUTION = Table(
     "execution",
     (
         *(Field(name) for name in ("order_id", "trade_id")),
-        *(Field(name, AMOUNT, money=True) for name in ("quantity", "price")),
+        Field("quantity", AMOUNT, money=True),
+        Field("price", PRICE, money=True),
         Field("trade_done_at", INSTANT),
     ),
 )
 INSTRUMENT = Table(
-    "instrument", (Field("symbol"), Field("currency", money=True), Field("lot_size", AMOUNT, money=True))
+    "instrument",
+    (
+        Field("symbol", SYMBOL),
+        Field("currency", known=CURRENCIES, money=True),
+        Field("lot_size", PRICE, money=True),
+    ),
 )
 QUOTE = Table(
     "quote",
     (
-        Field("symbol"),
-        *(Field(name, AMOUNT, money=True) for name in ("last_done", "prev_close")),
+        Field("symbol", SYMBOL),
+        *(Field(name, PRICE, money=True) for name in ("last_done", "prev_close")),
         Field("timestamp", INSTANT),
     ),
 )
 BAR = Table(
     "candlestick",
-    (*(Field(name, AMOUNT, money=True) for name in ("open", "close")), Field("timestamp", INSTANT)),
+    (*(Field(name, PRICE, money=True) for name in ("open", "close")), Field("timestamp", INSTANT)),
 )
 COST = Table("cost of an order", (Field("charge_detail.total_amount", AMOUNT, money=True),))
 TABLES = (BALANCE, HOLDING, ORDER, EXECUTION, COST, INSTRUMENT, QUOTE, BAR)

@@ -84,7 +84,7 @@ def compose() -> Service:
         clock = VenueClock(port, name)
         seen = Seen(TABLES)
         client = PaperClient(port, name, traits, seen)
-        return (Account(client, _Market(prices, settings, seen), clock, Mode.PAPER, client.close, seen),)
+        return (Account(client, _Market(prices, settings, seen), clock, Mode.PAPER, client.close, seen=seen),)
 
     platform = read_platform(description())
     if not settings.paper_strategy:

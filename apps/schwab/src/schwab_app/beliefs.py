@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from quant_platform_kit.domain.beliefs import AMOUNT, Field, Kind, Table
+from quant_platform_kit.domain.beliefs import AMOUNT, NUMBER_ID, PRICE, SYMBOL, Field, Kind, Table
 from quant_platform_kit.domain.orders import OrderState
 from quant_platform_kit.domain.portfolio import AccountType
 
@@ -95,7 +95,7 @@ ACCOUNT = Table(
                 )
             ),
         ),
-        Field("securitiesAccount.positions[].instrument.symbol"),
+        Field("securitiesAccount.positions[].instrument.symbol", SYMBOL),
         Field("securitiesAccount.positions[].longQuantity", AMOUNT, money=True),
         Field("securitiesAccount.positions[].shortQuantity", AMOUNT, money=True),
         Field("securitiesAccount.positions[].marketValue", AMOUNT, money=True),
@@ -124,11 +124,11 @@ EXECUTION = frozenset({"EXECUTION"})
 ORDER = Table(
     "order",
     (
-        Field("orderId", AMOUNT),
+        Field("orderId", NUMBER_ID),
         Field("status", known=frozenset(ORDER_STATES)),
         Field("enteredTime", frozenset({Kind.INSTANT})),
         Field("orderType", known=ORDER_TYPES),
-        Field("price", AMOUNT, money=True, when=("orderType", frozenset({"LIMIT"}))),
+        Field("price", PRICE, money=True, when=("orderType", frozenset({"LIMIT"}))),
         Field("quantity", AMOUNT, money=True),
         Field("filledQuantity", AMOUNT, money=True),
         Field("statusDescription", required=False),
@@ -143,7 +143,7 @@ ORDER = Table(
         ),
         Field("orderLegCollection", frozenset({Kind.LIST}), when=("orderType", ORDER_TYPES)),
         Field("orderLegCollection[].quantity", AMOUNT, money=True),
-        Field("orderLegCollection[].instrument.symbol"),
+        Field("orderLegCollection[].instrument.symbol", SYMBOL),
         Field(
             "orderActivityCollection",
             frozenset({Kind.LIST}),
@@ -151,7 +151,7 @@ ORDER = Table(
             when=("status", frozenset({"FILLED"})),
         ),
         Field("orderActivityCollection[].activityType", known=EXECUTION | {"ORDER_ACTION"}, money=True),
-        Field("orderActivityCollection[].activityId", AMOUNT, money=True, when=("activityType", EXECUTION)),
+        Field("orderActivityCollection[].activityId", NUMBER_ID, money=True, when=("activityType", EXECUTION)),
         Field(
             "orderActivityCollection[].executionType",
             known=frozenset((FILL, "CANCELED", "REJECTED", "EXPIRED")),
@@ -159,9 +159,9 @@ ORDER = Table(
             when=("activityType", EXECUTION),
         ),
         Field("orderActivityCollection[].executionLegs", frozenset({Kind.LIST}), when=("activityType", EXECUTION)),
-        Field("orderActivityCollection[].executionLegs[].legId", AMOUNT),
+        Field("orderActivityCollection[].executionLegs[].legId", NUMBER_ID),
         Field("orderActivityCollection[].executionLegs[].quantity", AMOUNT, money=True),
-        Field("orderActivityCollection[].executionLegs[].price", AMOUNT, money=True),
+        Field("orderActivityCollection[].executionLegs[].price", PRICE, money=True),
         Field("orderActivityCollection[].executionLegs[].time", frozenset({Kind.INSTANT})),
     ),
     passed_over=frozenset(
@@ -178,7 +178,7 @@ QUOTE = Table(
     "quote",
     (
         Field("realtime", frozenset({Kind.BOOLEAN}), money=True),
-        *(Field(f"quote.{name}", AMOUNT, money=True) for name in ("lastPrice", "bidPrice", "askPrice", "closePrice")),
+        *(Field(f"quote.{name}", PRICE, money=True) for name in ("lastPrice", "bidPrice", "askPrice", "closePrice")),
         *(Field(f"quote.{name}", AMOUNT) for name in ("tradeTime", "quoteTime")),
     ),
     passed_over=frozenset(
@@ -193,7 +193,7 @@ QUOTE = Table(
 )
 CANDLE = Table(
     "candle",
-    (Field("datetime", AMOUNT), Field("open", AMOUNT, money=True), Field("close", AMOUNT, money=True)),
+    (Field("datetime", AMOUNT), Field("open", PRICE, money=True), Field("close", PRICE, money=True)),
     passed_over=frozenset(("high", "low", "volume")),
 )
 TABLES = (ACCOUNT_NUMBER, ACCOUNT, ORDER, QUOTE, CANDLE)

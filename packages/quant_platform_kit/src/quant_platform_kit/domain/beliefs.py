@@ -14,7 +14,24 @@ from decimal import Decimal, InvalidOperation
 from enum import Enum
 from typing import Any, cast
 
-__all__ = ["AMOUNT", "TEXT", "Difference", "Field", "How", "Kind", "Table", "compare", "is_object", "value_of"]
+__all__ = [
+    "AMOUNT",
+    "CURRENCIES",
+    "NUMBER_ID",
+    "PRICE",
+    "SYMBOL",
+    "TEXT",
+    "Difference",
+    "Field",
+    "How",
+    "Kind",
+    "Place",
+    "Table",
+    "compare",
+    "is_number",
+    "is_object",
+    "told_fields",
+]
 
 LONGEST = 60
 """Characters of a value that are shown."""
@@ -23,7 +40,11 @@ _NO_OBJECTS = (str, bytes, int, float, Decimal, date, list, Enum, type(None))
 
 
 class Kind(Enum):
-    """What a value is, in words; NUMERAL is a number written as text, INSTANT a time as text or as the library's."""
+    """What a value is, in words.
+
+    NUMERAL is a number written as text, INSTANT a time as text or as the library's. PER_UNIT, ID and SYMBOL say more of
+    a number or a text: a price or another figure of one unit, what tells one thing from another, an instrument's name.
+    """
 
     TEXT = "text"
     NUMBER = "a number"
@@ -33,6 +54,9 @@ class Kind(Enum):
     NULL = "null"
     LIST = "a list"
     OBJECT = "an object"
+    PER_UNIT = "a figure of one unit"
+    ID = "an id"
+    SYMBOL = "a symbol"
 
 
 _TYPES: Mapping[Kind, tuple[type, ...]] = {
@@ -44,7 +68,15 @@ _TYPES: Mapping[Kind, tuple[type, ...]] = {
     Kind.NULL: (type(None),),
 }
 TEXT, AMOUNT = frozenset({Kind.TEXT}), frozenset({Kind.NUMBER})
+PRICE, NUMBER_ID, SYMBOL = AMOUNT | {Kind.PER_UNIT}, AMOUNT | {Kind.ID}, TEXT | {Kind.SYMBOL}
 """What most fields are."""
+CURRENCIES = frozenset(
+    (
+        *("AED", "AUD", "BGN", "BRL", "CAD", "CHF", "CNH", "CNY", "CZK", "DKK", "EUR", "GBP", "HKD", "HUF", "IDR"),
+        *("ILS", "INR", "ISK", "JPY", "KRW", "MXN", "MYR", "NOK", "NZD", "PHP", "PLN", "RON", "RUB", "SAR", "SEK"),
+        *("SGD", "THB", "TRY", "TWD", "USD", "VND", "ZAR"),
+    )
+)
 
 
 class How(Enum):
@@ -124,13 +156,21 @@ class Difference:
 
 
 @dataclass(slots=True)
-class _Node:
-    """A place in documents: a field, or what fields are below."""
+class Place:
+    """A place in documents.
+
+    Attributes
+    ----------
+    declared
+        The field that it is; None where only fields below it are declared.
+    below, each
+        The places of an object by name, or that of a list's items.
+    """
 
     path: str
     declared: Field | None = None
-    below: dict[str, _Node] = field(default_factory=dict[str, "_Node"])
-    each: _Node | None = None
+    below: dict[str, Place] = field(default_factory=dict[str, "Place"])
+    each: Place | None = None
     types: frozenset[type] = frozenset()
 
     @property
@@ -169,10 +209,10 @@ class Table:
     fields: tuple[Field, ...]
     passed_over: frozenset[str] = frozenset()
     sizes: bool = False
-    root: _Node = field(init=False, repr=False, compare=False)
+    root: Place = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        root = _Node("")
+        root = Place("")
         for each in self.fields:
             _put(root, each)
         object.__setattr__(self, "root", root)
@@ -189,7 +229,7 @@ class Table:
         raise KeyError(path)
 
 
-def _put(root: _Node, field_: Field) -> None:
+def _put(root: Place, field_: Field) -> None:
     """Put a field at its place below the root."""
     node = root
     for name in field_.path.replace("[]", ".[]").split("."):
@@ -197,10 +237,10 @@ def _put(root: _Node, field_: Field) -> None:
             continue
         path = f"{node.path}[]" if name == "[]" else f"{node.path}.{name}".removeprefix(".")
         if name == "[]":
-            node.each = node.each or _Node(path)
+            node.each = node.each or Place(path)
             node = node.each
         else:
-            node = node.below.setdefault(name, _Node(path))
+            node = node.below.setdefault(name, Place(path))
     node.declared = field_
     node.types = frozenset(type_ for kind in field_.kinds for type_ in _TYPES.get(kind, ()))
 
@@ -227,12 +267,12 @@ class _Comparison:
     names: bool
     found: dict[Difference, None] = field(default_factory=dict[Difference, None])
 
-    def note(self, node: _Node, how: How, said: str = "") -> None:
+    def note(self, node: Place, how: How, said: str = "") -> None:
         """Note a difference at a place."""
         money = node.is_money
         self.found[Difference(self.table.subject, node.path, how, said, money, money and self.table.sizes)] = None
 
-    def at(self, node: _Node, value: object, around: tuple[object, ...]) -> None:
+    def at(self, node: Place, value: object, around: tuple[object, ...]) -> None:
         """Look at the value of a place, and at what is below it."""
         declared = node.declared
         if value is None and declared is not None and Kind.NULL in declared.kinds:
@@ -245,7 +285,7 @@ class _Comparison:
             elif declared.known and value not in declared.known:
                 self.note(node, How.UNKNOWN_VALUE, _short(value))
 
-    def below(self, node: _Node, value: object, around: tuple[object, ...]) -> None:
+    def below(self, node: Place, value: object, around: tuple[object, ...]) -> None:
         """Look at what is below a place: the items of a list, or the fields of an object."""
         if node.each is not None:
             if isinstance(value, Sequence) and not isinstance(value, str | bytes):
@@ -257,14 +297,14 @@ class _Comparison:
             return
         self.note(node, How.RETYPED, _kind(value))
 
-    def fields(self, node: _Node, value: object, around: tuple[object, ...]) -> None:
+    def fields(self, node: Place, value: object, around: tuple[object, ...]) -> None:
         """Look at the fields of an object."""
         if (under_any := node.below.get("*")) is not None:
             for item in cast("Mapping[str, object]", value).values():
                 self.at(under_any, item, around)
             return
         for name, child in node.below.items():
-            inner = value_of(value, name, _ABSENT)
+            inner = _value_of(value, name, _ABSENT)
             if inner is not _ABSENT:
                 self.at(child, inner, around)
             elif child.needed and _applies(child.declared, around):
@@ -272,7 +312,7 @@ class _Comparison:
         if self.names and isinstance(value, Mapping):
             told = {str(name) for name in cast("Mapping[object, object]", value)}
             for name in sorted(told - node.below.keys() - self.table.passed_over):
-                self.note(_Node(f"{node.path}.{name}".removeprefix(".")), How.NEW)
+                self.note(Place(f"{node.path}.{name}".removeprefix(".")), How.NEW)
 
 
 def _applies(field_: Field | None, around: tuple[object, ...]) -> bool:
@@ -281,7 +321,7 @@ def _applies(field_: Field | None, around: tuple[object, ...]) -> bool:
         return True
     name, values = field_.when
     for holder in reversed(around):
-        if (told := value_of(holder, name, _ABSENT)) is not _ABSENT:
+        if (told := _value_of(holder, name, _ABSENT)) is not _ABSENT:
             return told in values if isinstance(told, str) else False
     return False
 
@@ -295,7 +335,7 @@ def is_object(value: object) -> bool:
     return not isinstance(value, _NO_OBJECTS)
 
 
-def value_of(holder: object, name: str, absent: object = None) -> Any:
+def _value_of(holder: object, name: str, absent: object = None) -> Any:
     """Return a field of a mapping or an object."""
     if isinstance(holder, Mapping):
         return cast("Mapping[str, object]", holder).get(name, absent)
@@ -306,10 +346,11 @@ def _reads_as(kinds: frozenset[Kind], value: str) -> bool:
     """Whether a text is of one of the kinds that are texts."""
     if Kind.TEXT in kinds:
         return True
-    return (Kind.NUMERAL in kinds and _is_number(value)) or (Kind.INSTANT in kinds and _is_instant(value))
+    return (Kind.NUMERAL in kinds and is_number(value)) or (Kind.INSTANT in kinds and _is_instant(value))
 
 
-def _is_number(value: str) -> bool:
+def is_number(value: str) -> bool:
+    """Whether a text is a finite number."""
     try:
         return Decimal(value).is_finite()
     except InvalidOperation:
@@ -329,7 +370,7 @@ def _kind(value: object) -> str:
     if value is None:
         return Kind.NULL.value
     if isinstance(value, str):
-        return Kind.NUMERAL.value if _is_number(value) else Kind.TEXT.value if value else "empty"
+        return Kind.NUMERAL.value if is_number(value) else Kind.TEXT.value if value else "empty"
     for kind, types in _TYPES.items():
         if type(value) in types:
             return kind.value
@@ -339,3 +380,23 @@ def _kind(value: object) -> str:
 def _short(value: object) -> str:
     said = repr(value)
     return said if len(said) <= LONGEST else f"{said[: LONGEST - 3]}..."
+
+
+def told_fields(table: Table, document: object) -> Any:
+    """Return a document as mappings, lists and values: all of JSON, of a library's objects what a table declares."""
+    return _told(table.root, document)
+
+
+def _told(place: Place | None, value: object) -> Any:
+    if isinstance(value, Mapping):
+        named = cast("Mapping[str, object]", value)
+        below = {} if place is None else place.below
+        return {name: _told(below.get(name, below.get("*")), inner) for name, inner in named.items()}
+    if is_object(value):
+        below = {} if place is None else place.below
+        told = ((name, _value_of(value, name, _ABSENT)) for name in below)
+        return {name: _told(below[name], inner) for name, inner in told if inner is not _ABSENT}
+    if isinstance(value, list | tuple):
+        each = None if place is None else place.each
+        return [_told(each, item) for item in cast("Sequence[object]", value)]
+    return value

@@ -85,7 +85,7 @@ class PaperClients:
         seen = Seen(TABLES)
         client = PaperClient(self.port, name, self.traits, seen)
         market = PaperMarket(self.port, name, self.prices, self.price_field, seen)
-        return Account(client, market, VenueClock(self.port, name), Mode.PAPER, client.close, seen)
+        return Account(client, market, VenueClock(self.port, name), Mode.PAPER, client.close, seen=seen)
 
 
 class PaperStand(Stand):

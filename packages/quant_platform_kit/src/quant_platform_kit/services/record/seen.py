@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import TypeVar
 
-from quant_platform_kit.domain.beliefs import Difference, How, Table, compare
+from quant_platform_kit.domain.beliefs import Difference, How, Table, compare, told_fields
 from quant_platform_kit.domain.digests import canonical_json, sha256
 from quant_platform_kit.domain.errors import Conflict
 from quant_platform_kit.ports.versioned_store import VersionedStore
@@ -54,8 +54,8 @@ class Seen:
         if self.tables:
             for difference in compare(self.tables[subject], document, names=self.keeps):
                 self._found.setdefault(difference)
-        if self.keeps:
-            self.documents.append((subject, document))
+        if self.keeps and self.tables:
+            self.documents.append((subject, told_fields(self.tables[subject], document)))
         return document
 
     def take_all(self, subject: str, documents: Sequence[_T]) -> Sequence[_T]:
