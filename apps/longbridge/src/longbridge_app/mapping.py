@@ -15,7 +15,7 @@ from quant_platform_kit.domain.orders import ExecutionReport, Fill, Order, Order
 from longbridge_app.beliefs import ORDER_STATES, SIDES
 from longbridge_app.rows import FillRow, OrderRow
 
-__all__ = ["checked_fill", "described", "order_of", "order_state", "report"]
+__all__ = ["checked", "checked_fill", "described", "order_of", "order_state", "report"]
 
 
 def order_state(row: OrderRow) -> OrderState:
@@ -63,7 +63,7 @@ def report(row: OrderRow, fills: Sequence[FillRow], cost: Decimal) -> ExecutionR
 
 
 def _report(row: OrderRow, fills: Sequence[FillRow], cost: Decimal) -> ExecutionReport:
-    row, cost = _checked(row), number(cost, "LongBridge's cost of an order")
+    row, cost = checked(row), number(cost, "LongBridge's cost of an order")
     fills = [checked_fill(fill) for fill in fills]
     order, state = order_of(row), order_state(row)
     known = sorted(
@@ -86,7 +86,7 @@ def _report(row: OrderRow, fills: Sequence[FillRow], cost: Decimal) -> Execution
     return refuse_contradiction(answer, row.executed_quantity) if row.remark else answer
 
 
-def _checked(row: OrderRow) -> OrderRow:
+def checked(row: OrderRow) -> OrderRow:
     """Return a row with its numbers as such; `BrokerError` for one that is none."""
     limit = None if row.order_type == "MO" else optional_number(row.price, "LongBridge's limit")
     return row._replace(

@@ -12,12 +12,13 @@ from quant_platform_kit.adapters.documents import number, text
 from quant_platform_kit.adapters.told_objects import as_object, as_row
 
 from longbridge_app.beliefs import BALANCE, BAR, COST, EXECUTION, HOLDING, INSTRUMENT, ORDER, QUOTE, TABLES
-from longbridge_app.mapping import checked_fill, report
-from longbridge_app.rows import FillRow, OrderRow
+from longbridge_app.mapping import checked, checked_fill, order_of, order_state
+from longbridge_app.rows import Cash, FillRow, OrderRow
 
 __all__ = ["READERS", "TABLES"]
 
 NAME = "capture"
+NO_CASH = Cash("USD", Decimal(0), Decimal(0), Decimal(0))
 
 
 def _account(document: object) -> object:
@@ -26,14 +27,12 @@ def _account(document: object) -> object:
 
 
 def _holding(document: object) -> object:
-    cash = as_object(
-        BALANCE, {"currency": "USD", **dict.fromkeys(("available_cash", "frozen_cash", "settling_cash"), 0)}
-    )
-    return longbridge_inputs.account_state(NAME, [cash], [as_object(HOLDING, document)]).quantities
+    return longbridge_inputs.account_state(NAME, [NO_CASH], [as_object(HOLDING, document)]).quantities
 
 
 def _order(document: object) -> object:
-    return report(as_row(OrderRow, as_object(ORDER, document)), (), Decimal(0))
+    row = checked(as_row(OrderRow, as_object(ORDER, document)))
+    return order_of(row), order_state(row), row.order_id, row.submitted_at, row.msg
 
 
 def _instrument(document: object) -> object:
