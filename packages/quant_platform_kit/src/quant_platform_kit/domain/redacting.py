@@ -149,13 +149,13 @@ class _Redaction:
             if name in below:
                 found[name] = self.at(below[name], value, passed_over)
             elif "*" in below:
-                found[self.key(name)] = self.at(below["*"], value, passed_over)
-            elif name in passed_over:
+                key = self.key(name)
+                found[key] = self.at(below["*"], value, passed_over)
+            elif public or name in passed_over:
                 self.at(None, value, passed_over, public=True)  # nothing of what it tells may stand elsewhere
-            elif public:
-                self.at(None, value, passed_over, public=True)
             else:
-                found[self.word("field", name)] = self.at(None, value, passed_over)
+                key = self.word("field", name)
+                found[key] = self.at(None, value, passed_over)
         return found
 
     def key(self, name: str) -> str:
