@@ -124,4 +124,4 @@ def _read(folder: Path, number: int, line: str) -> tuple[str, Any]:
 
 def _json(value: object) -> str:
     """Return JSON on one line, decimal numbers written as they are."""
-    return _EXACT.sub(r"\1", json.dumps(value, default=lambda told: f"\0{told}", ensure_ascii=True))
+    return _EXACT.sub(r"\1", json.dumps(value, default=lambda told: f"\0{told}".lower(), ensure_ascii=True))
