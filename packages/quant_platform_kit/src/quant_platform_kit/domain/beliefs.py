@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from enum import Enum
+from functools import cache
 from typing import Any, cast
 
 __all__ = [
@@ -165,6 +166,8 @@ class Place:
         The field that it is; None where only fields below it are declared.
     below, each
         The places of an object by name, or that of a list's items.
+    types, sure
+        Of the values that it may have, and of those of them that need no further look.
     """
 
     path: str
@@ -172,6 +175,7 @@ class Place:
     below: dict[str, Place] = field(default_factory=dict[str, "Place"])
     each: Place | None = None
     types: frozenset[type] = frozenset()
+    sure: frozenset[type] = frozenset()
 
     @property
     def needed(self) -> bool:
@@ -243,6 +247,8 @@ def _put(root: Place, field_: Field) -> None:
             node = node.below.setdefault(name, Place(path))
     node.declared = field_
     node.types = frozenset(type_ for kind in field_.kinds for type_ in _TYPES.get(kind, ()))
+    any_text = Kind.TEXT in field_.kinds and not field_.known
+    node.sure = node.types if any_text else node.types - {str}
 
 
 def compare(table: Table, document: object, *, names: bool = True) -> tuple[Difference, ...]:
@@ -303,8 +309,11 @@ class _Comparison:
             for item in cast("Mapping[str, object]", value).values():
                 self.at(under_any, item, around)
             return
+        attributes = _shape_of(type(value)) is not Mapping
         for name, child in node.below.items():
-            inner = _value_of(value, name, _ABSENT)
+            inner = getattr(value, name, _ABSENT) if attributes else cast("Any", value).get(name, _ABSENT)
+            if type(inner) in child.sure:
+                continue
             if inner is not _ABSENT:
                 self.at(child, inner, around)
             elif child.needed and _applies(child.declared, around):
@@ -328,11 +337,17 @@ def _applies(field_: Field | None, around: tuple[object, ...]) -> bool:
 
 def is_object(value: object) -> bool:
     """Whether a value has fields: a mapping, or an object of a client library."""
-    if isinstance(value, Mapping):
-        return True
-    if isinstance(value, tuple):
-        return hasattr(cast("object", value), "_fields")
-    return not isinstance(value, _NO_OBJECTS)
+    return _shape_of(type(value)) is not None
+
+
+@cache
+def _shape_of(kind: type) -> type | None:
+    """Return what values of a type are: mappings, objects with attributes, or none that has fields."""
+    if issubclass(kind, Mapping):
+        return Mapping
+    if issubclass(kind, _NO_OBJECTS):
+        return None
+    return object if "_fields" in vars(kind) or not issubclass(kind, tuple) else None
 
 
 def _value_of(holder: object, name: str, absent: object = None) -> Any:
