@@ -126,7 +126,8 @@ def _run(library: str, stand: Stand, clients: Clients, store: SqlStore) -> None:
     account = clients.account(ACCOUNT, store)
     key = RunKey(ACCOUNT, SESSION, "bench", Mode.PAPER)
     try:
-        ports = RunPorts(account.broker, account.market, store, ReportStore(store), account.clock, CALENDAR)
+        reports = ReportStore(store)
+        ports = RunPorts(account.broker, account.market, store, reports, account.clock, CALENDAR, seen=account.seen)
         report = run_cycle(RunRequest(bind(_Twenty()), key), ports, ExecutionPolicy(TargetMode.WEIGHT))
     finally:
         account.close()

@@ -362,10 +362,11 @@ def _longbridge() -> Iterator[Shape]:
     row = {
         "order_id": "7", "remark": "q1", "symbol": "SPY.US", "side": "Buy", "order_type": "LO", "status": "Filled",
         "quantity": Decimal(10), "executed_quantity": Decimal(10), "price": Decimal("50.5"), "submitted_at": AT,
-        "message": "",
+        "msg": "",
     }  # fmt: skip
     fills = [
-        {"order_id": "7", "trade_id": str(n), "quantity": Decimal(5), "price": Decimal(50), "at": AT} for n in (1, 2)
+        {"order_id": "7", "trade_id": str(n), "quantity": Decimal(5), "price": Decimal(50), "trade_done_at": AT}
+        for n in (1, 2)
     ]
     yield Shape(
         "longbridge order", {"row": row, "fills": fills, "cost": Decimal(1)}, _longbridge_order, leaves_only=True
@@ -377,7 +378,7 @@ def _longbridge() -> Iterator[Shape]:
 def _longbridge_account(document: Any) -> AccountState:
     cash = tuple(Cash(**row) for row in document["cash"])
     held = [Holding(**row) for row in document["positions"]]
-    return longbridge_inputs.account_state(ACCOUNT, cash, held, Balance(cash=cash, **document["told"]))
+    return longbridge_inputs.account_state(ACCOUNT, cash, held, Balance(cash_infos=cash, **document["told"]))
 
 
 def _longbridge_order(document: Any) -> ExecutionReport | None:

@@ -8,10 +8,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from longbridge_app.beliefs import TABLES
 from longbridge_app.broker import LongBridgeBroker
 from longbridge_app.rows import FillRow, OrderRow
 from quant_platform_kit.domain.errors import NeedsOperator
 from quant_platform_kit.domain.orders import OrderState
+from quant_platform_kit.services.record.seen import Seen
 
 AT = datetime(2023, 11, 28, 20, tzinfo=UTC)
 ROW = OrderRow("7", "q1", "SPY.US", "Buy", "MO", "PartialFilled", D(5), D(2), None, AT, "")
@@ -24,7 +26,7 @@ def broker() -> Any:
     made._reports, forgot = {}, list[str]()
     made._orders = SimpleNamespace(forget=lambda: forgot.append("orders"), steady=True)
     made._fills = SimpleNamespace(rows=FILLS, refresh=lambda deadline: False)
-    made._worker = SimpleNamespace(has_room=lambda: True, look=lambda *given, **named: D(1))
+    made._worker = SimpleNamespace(has_room=lambda: True, look=lambda *given, **named: D(1), seen=Seen(TABLES))
     made._clock = SimpleNamespace(now=lambda: AT)
     made.forgot = forgot
     return made

@@ -67,7 +67,7 @@ def test_filled_means_that_every_execution_is_known() -> None:
 
 
 def test_a_rejection_says_why() -> None:
-    assert report(ROW._replace(status="Rejected", message="no money"), [], D(0)).text == "no money"
+    assert report(ROW._replace(status="Rejected", msg="no money"), [], D(0)).text == "no money"
     assert report(ROW._replace(status="Rejected"), [], D(0)).text
 
 

@@ -49,6 +49,7 @@ from quant_platform_kit.services.operate.switches import FlagEntry, allowed, hal
 from quant_platform_kit.services.record.leases import AccountLease, LeaseState, LeaseTerms, read_lease
 from quant_platform_kit.services.record.ledger import DecisionLedger, RunLedger
 from quant_platform_kit.services.record.report_store import ReportStore
+from quant_platform_kit.services.record.seen import Seen
 from quant_platform_kit.services.run.execution import Execution, ExecutionTimes
 from quant_platform_kit.services.run.gateway import Gateway
 from quant_platform_kit.services.run.request import RunPorts, RunRequest, RunTerms
@@ -400,6 +401,7 @@ class World:
         self.store = MemoryStore(self.clock)
         self.report_store = MemoryStore(self.clock)
         self.shelf = FeatureShelf(CALENDAR)
+        self.seen = Seen()
         self.market: Any = FileMarketData(self.table, CALENDAR, self.clock)
         self.desk = Desk(self.clock, self.market, PaperBook(ACCOUNT, "USD", self.cash), self.policy.rules)
 
@@ -434,6 +436,7 @@ class World:
             CALENDAR,
             self.reached,
             features=self.shelf,
+            seen=self.seen,
         )
         asked = RunRequest(**{"strategy": self.strategy, "key": self.key(session, slot, mode), **request})
         return run_cycle(asked, ports, self.policy, self.terms)

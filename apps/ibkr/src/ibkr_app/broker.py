@@ -23,6 +23,7 @@ from quant_platform_kit.domain.orders import (
 from quant_platform_kit.domain.portfolio import AccountState
 from quant_platform_kit.domain.silence import AfterSilence, BrokerTraits
 
+from ibkr_app.beliefs import ACCOUNT, POSITION, by_tag
 from ibkr_app.connection import Connection
 from ibkr_app.contracts import Contracts
 from ibkr_app.mapping import order_state
@@ -96,7 +97,8 @@ class IbkrBroker:
             return ib.accountValues(name), positions
 
         values, positions = self._connection.ask(fetch, "the account")
-        return account_state(name, values, positions)
+        self._connection.seen.take(ACCOUNT.subject, by_tag(name, values))
+        return account_state(name, values, self._connection.seen.take_all(POSITION.subject, positions))
 
     def submit(self, order: Order) -> ExecutionReport:
         """Send an order once; see `quant_platform_kit.ports.broker.Broker.submit`."""

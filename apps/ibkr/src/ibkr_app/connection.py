@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from quant_platform_kit.domain.errors import BrokerError
+from quant_platform_kit.services.record.seen import Seen
 
+from ibkr_app.beliefs import TABLES
 from ibkr_app.loop import LoopThread
 from ibkr_app.sdk import load_sdk
 from ibkr_app.tracking import Tracker
@@ -38,11 +40,14 @@ class Connection:
     ----------
     tracker, tickers
         What this login was told of orders, and the prices it is subscribed to by symbol.
+    seen
+        Handed every document before it is read.
     """
 
     def __init__(self, address: Address) -> None:
         self.address = address
-        self.tracker = Tracker()
+        self.seen = Seen(TABLES)
+        self.tracker = Tracker(self.seen)
         self._loop: LoopThread | None = None
         self._sdk: Any = None
         self._ib: Any = None
@@ -77,7 +82,7 @@ class Connection:
             self._loop = LoopThread()
             self._sdk = self._loop.run(_loaded(), self.address.timeout, "the import of its library")
         self._drop()
-        self.tracker, self._refused, self.tickers = Tracker(), [], {}
+        self.tracker, self._refused, self.tickers = Tracker(self.seen), [], {}
         try:
             self._loop.run(self._login(), 2 * self.address.timeout, "a login")
         except BrokerError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ibkr_app.beliefs import CONTRACT
 from ibkr_app.connection import Connection
 
 __all__ = ["Contracts"]
@@ -30,6 +31,7 @@ class Contracts:
             async def qualify(ib: Any) -> list[Any]:
                 return await ib.qualifyContractsAsync(*(stock(symbol, "SMART", "USD") for symbol in unknown))
 
-            found = self._connection.ask(qualify, "what instruments it knows")
-            self._known.update({one.symbol: one for one in found if one is not None and one.conId})
+            found = [one for one in self._connection.ask(qualify, "what instruments it knows") if one is not None]
+            told = self._connection.seen.take_all(CONTRACT.subject, found)
+            self._known.update({one.symbol: one for one in told if one.conId})
         return {symbol: self._known[symbol] for symbol in symbols if symbol in self._known}

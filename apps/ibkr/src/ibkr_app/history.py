@@ -9,6 +9,7 @@ from typing import Any
 
 from quant_platform_kit.domain.strategy import Adjustment
 
+from ibkr_app.beliefs import BAR
 from ibkr_app.connection import Connection
 
 __all__ = ["SYMBOLS_AT_ONCE", "WHAT_TO_SHOW", "daily_bars"]
@@ -41,5 +42,6 @@ def daily_bars(
     for start in range(0, len(symbols), SYMBOLS_AT_ONCE):
         chunk = symbols[start : start + SYMBOLS_AT_ONCE]
         answers = connection.ask(partial(fetch, chunk=chunk), "daily bars")
-        bars |= {symbol: list(found or ()) for symbol, found in zip(chunk, answers, strict=True)}
+        told = (connection.seen.take_all(BAR.subject, found or ()) for found in answers)
+        bars |= {symbol: list(found) for symbol, found in zip(chunk, told, strict=True)}
     return bars

@@ -7,19 +7,9 @@ from enum import Enum
 from quant_platform_kit.adapters.documents import unknown_name
 from quant_platform_kit.domain.orders import OrderState
 
-__all__ = ["ErrorMeaning", "is_paper", "meaning", "order_state"]
+from ibkr_app.beliefs import ORDER_STATES
 
-_STATES = {
-    "PendingSubmit": OrderState.SENT,
-    "ApiPending": OrderState.SENT,
-    "PreSubmitted": OrderState.ACKNOWLEDGED,
-    "Submitted": OrderState.ACKNOWLEDGED,
-    "PendingCancel": OrderState.ACKNOWLEDGED,
-    "Filled": OrderState.FILLED,
-    "Cancelled": OrderState.CANCELLED,
-    "ApiCancelled": OrderState.CANCELLED,
-    "Inactive": OrderState.REJECTED,
-}
+__all__ = ["ErrorMeaning", "is_paper", "meaning", "order_state"]
 
 
 class ErrorMeaning(Enum):
@@ -57,8 +47,8 @@ def meaning(code: int) -> ErrorMeaning:
 
 def order_state(status: object) -> OrderState:
     """Return the state that an order status stands for; one that is not known is no acknowledgement."""
-    if isinstance(status, str) and status in _STATES:
-        return _STATES[status]
+    if isinstance(status, str) and status in ORDER_STATES:
+        return ORDER_STATES[status]
     if status:
         unknown_name("the order status of Interactive Brokers", status)
     return OrderState.SENT

@@ -15,6 +15,7 @@ from quant_platform_kit.domain.sessions import ExchangeCalendar
 from quant_platform_kit.domain.strategy import Adjustment
 from quant_platform_kit.ports.clock import Clock
 
+from ibkr_app.beliefs import TICKER
 from ibkr_app.connection import Connection
 from ibkr_app.contracts import Contracts
 from ibkr_app.history import daily_bars
@@ -109,7 +110,8 @@ class IbkrMarket:
 
         self._connection.ask(fetch, "quotes")
         now = self._clock.now()
-        found = (quote(self._tickers()[symbol], now) for symbol in contracts)
+        seen = self._connection.seen
+        found = (quote(seen.take(TICKER.subject, self._tickers()[symbol]), now) for symbol in contracts)
         return {one.symbol: one for one in found if one is not None}
 
     def _tickers(self) -> dict[str, Any]:

@@ -14,7 +14,9 @@ from typing import Any
 from quant_platform_kit.adapters.documents import fill_price, number, text
 from quant_platform_kit.domain.errors import BrokerError, NeedsOperator
 from quant_platform_kit.domain.orders import ExecutionReport, Fill, Order, OrderState, Side
+from quant_platform_kit.services.record.seen import Seen
 
+from ibkr_app.beliefs import EXECUTION, ORDER, TABLES
 from ibkr_app.mapping import ErrorMeaning, meaning, order_state
 
 __all__ = ["Tracked", "Tracker", "order_of"]
@@ -153,7 +155,8 @@ def _utc(at: datetime) -> datetime:
 class Tracker:
     """Every order that a connection has told of; written by its thread, read by others."""
 
-    def __init__(self) -> None:
+    def __init__(self, seen: Seen | None = None) -> None:
+        self._seen = seen or Seen(TABLES)
         self._orders: dict[str, Tracked] = {}
         self._references: dict[int, str] = {}
         self._changed = threading.Condition()
@@ -197,6 +200,7 @@ class Tracker:
 
     def on_trade(self, trade: Any) -> None:
         """Take an open order, a status or a completed order."""
+        trade = self._seen.take(ORDER.subject, trade)
         reference = trade.order.orderRef
         if not (isinstance(reference, str) and reference):
             return
@@ -215,6 +219,7 @@ class Tracker:
 
     def on_execution(self, _: Any, fill: Any) -> None:
         """Take a fill, and its commission if that is known already."""
+        fill = self._seen.take(EXECUTION.subject, fill)
         reference = fill.execution.orderRef
         if not (isinstance(reference, str) and reference):
             return
@@ -240,6 +245,7 @@ class Tracker:
 
     def on_commission(self, _: Any, fill: Any, report: Any) -> None:
         """Take the commission of a fill."""
+        fill = self._seen.take(EXECUTION.subject, fill)
         with self._changed:
             reference = fill.execution.orderRef
             if isinstance(reference, str) and reference:

@@ -30,6 +30,7 @@ from quant_platform_kit.domain.silence import AfterSilence, BrokerTraits
 from quant_platform_kit.ports.clock import Clock
 from quant_platform_kit.services.record.sent_orders import SentOrders
 
+from longbridge_app.beliefs import BALANCE, COST, EXECUTION, HOLDING, ORDER
 from longbridge_app.instruments import Instruments
 from longbridge_app.lists import Listed
 from longbridge_app.mapping import described, order_of, order_state, report
@@ -75,10 +76,10 @@ class LongBridgeBroker:
         self._sent = sent
         self._traits = traits_of(worker.credentials.library, visibility, worker.timeout)
         self._orders = Listed[OrderRow](
-            lambda deadline: worker.look("today", what=ORDERS, deadline=deadline), worker.has_room
+            lambda deadline: worker.rows(ORDER, "today", what=ORDERS, deadline=deadline), worker.has_room
         )
         self._fills = Listed[FillRow](
-            lambda deadline: worker.look("fills", what=FILLS, deadline=deadline), worker.has_room
+            lambda deadline: worker.rows(EXECUTION, "fills", what=FILLS, deadline=deadline), worker.has_room
         )
         self._reports: dict[str, tuple[OrderRow, ExecutionReport]] = {}
 
@@ -104,8 +105,9 @@ class LongBridgeBroker:
         """Return cash by currency and units, asked for now."""
         with self._worker.turn("the account") as deadline:
             balance: Balance = self._worker.look("balance", what="the account", deadline=deadline)
-            held: Sequence[Holding] = self._worker.look("positions", what="its positions", deadline=deadline)
-        return account_state(self._account_id, balance.cash, held, balance)
+            self._worker.seen.take(BALANCE.subject, balance)
+            held: Sequence[Holding] = self._worker.rows(HOLDING, "positions", what="its positions", deadline=deadline)
+        return account_state(self._account_id, balance.cash_infos, held, balance)
 
     def submit(self, order: Order) -> ExecutionReport:
         """Send an order once; see `quant_platform_kit.ports.broker.Broker.submit`.
@@ -248,8 +250,8 @@ class LongBridgeBroker:
                 self._orders.ask(deadline)
                 rows = self._rows(client_order_id)
         if not rows:
-            before: Sequence[OrderRow] = self._worker.look(
-                "before", *self._days_back(), what="earlier orders", deadline=deadline
+            before: Sequence[OrderRow] = self._worker.rows(
+                ORDER, "before", *self._days_back(), what="earlier orders", deadline=deadline
             )
             rows = _by_id(row for row in before if row.remark == client_order_id)
         if len(rows) > 1:
@@ -295,7 +297,9 @@ class LongBridgeBroker:
         may_ask = self._worker.has_room() and (order_state(row).terminal or self._orders.steady)
         if not (insist or may_ask):
             return None
-        return self._worker.look("cost", row.order_id, what=_named(row), deadline=deadline)
+        cost = self._worker.look("cost", row.order_id, what=_named(row), deadline=deadline)
+        self._worker.seen.take(COST.subject, {"charge_detail": {"total_amount": cost}})
+        return cost
 
     def _fills_of(self, row: OrderRow, deadline: Deadline) -> Sequence[FillRow]:
         """Return the executions of an order, asked for when more are known to be there."""
@@ -303,8 +307,8 @@ class LongBridgeBroker:
         if sum(fill.quantity for fill in fills) < row.executed_quantity and self._fills.refresh(deadline):
             fills = _of(row, self._fills.rows)
         if not fills and row.submitted_at.date() < self._clock.now().date():
-            earlier = self._worker.look(
-                "fills_before", row.symbol, row.submitted_at, what=_named(row), deadline=deadline
+            earlier: Sequence[FillRow] = self._worker.rows(
+                EXECUTION, "fills_before", row.symbol, row.submitted_at, what=_named(row), deadline=deadline
             )
             fills = _of(row, earlier)
         return fills

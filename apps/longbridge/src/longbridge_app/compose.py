@@ -71,6 +71,7 @@ def account_of(
     """
     url, instruments = quote.credentials.http_url, Instruments(quote)
     sent = SentOrders(store, f"longbridge/{name}/sent", Order)
+    quote.seen = trade.seen
     clock = ServerClock(http_time(url, quote.timeout)) if url else SystemClock()
 
     def close() -> None:
@@ -83,6 +84,7 @@ def account_of(
         clock=clock,
         mode=Mode.DRY_RUN,
         close=close,
+        seen=trade.seen,
     )
 
 

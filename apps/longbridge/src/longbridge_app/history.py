@@ -8,6 +8,7 @@ from typing import Any
 
 from quant_platform_kit.adapters.longbridge_inputs import market_symbol
 
+from longbridge_app.beliefs import BAR
 from longbridge_app.rows import DayBar
 from longbridge_app.worker import Worker
 
@@ -27,7 +28,8 @@ def newest_bars(worker: Worker, symbols: Sequence[str], count: int, adjusted: bo
     found: dict[str, Sequence[DayBar]] = {}
     for start in range(0, len(symbols), AT_ONCE):
         chunk = symbols[start : start + AT_ONCE]
-        bars: Sequence[Sequence[DayBar]] = _asked(worker, "bars", [*map(market_symbol, chunk)], count, adjusted)
+        told: Sequence[Sequence[DayBar]] = _asked(worker, "bars", [*map(market_symbol, chunk)], count, adjusted)
+        bars = (worker.seen.take_all(BAR.subject, each) for each in told)
         found.update(zip(chunk, bars, strict=True))
     return found
 
@@ -37,7 +39,8 @@ def bars_between(worker: Worker, symbol: str, first: date, last: date, adjusted:
     found: list[DayBar] = []
     while first <= last:
         end = min(first + PAGE, last)
-        found += _asked(worker, "bars_between", market_symbol(symbol), first, end, adjusted)
+        told: Sequence[DayBar] = _asked(worker, "bars_between", market_symbol(symbol), first, end, adjusted)
+        found += worker.seen.take_all(BAR.subject, told)
         first = end + timedelta(days=1)
     return found
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from quant_platform_kit.adapters.blocking_client import Deadline
 from quant_platform_kit.adapters.longbridge_inputs import market_symbol
 
+from longbridge_app.beliefs import INSTRUMENT
 from longbridge_app.rows import Instrument
 from longbridge_app.worker import Worker
 
@@ -41,8 +42,8 @@ class Instruments:
         if name not in self._known:
             wanted = sorted({name} | self._expected - self._known.keys())
             with self._worker.turn("lots and currencies"):
-                found: Sequence[Instrument] = self._worker.look(
-                    "instruments", wanted, what="lots and currencies", deadline=deadline
+                found: Sequence[Instrument] = self._worker.rows(
+                    INSTRUMENT, "instruments", wanted, what="lots and currencies", deadline=deadline
                 )
             self._expected.clear()
             self._known.update({one.symbol: one for one in found})

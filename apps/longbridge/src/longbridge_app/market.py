@@ -14,6 +14,7 @@ from quant_platform_kit.domain.sessions import ExchangeCalendar
 from quant_platform_kit.domain.strategy import Adjustment
 from quant_platform_kit.ports.clock import Clock
 
+from longbridge_app.beliefs import QUOTE
 from longbridge_app.history import MOST, newest_bars
 from longbridge_app.instruments import Instruments
 from longbridge_app.rows import LastPrice
@@ -78,7 +79,7 @@ class LongBridgeMarket:
         if not wanted:
             return {}
         with self._worker.turn("quotes") as deadline:
-            rows: Sequence[LastPrice] = self._worker.look("quotes", wanted, what="quotes", deadline=deadline)
+            rows: Sequence[LastPrice] = self._worker.rows(QUOTE, "quotes", wanted, what="quotes", deadline=deadline)
         found = (quote(row) for row in rows)
         quoted = {one.symbol: one for one in found if one is not None}
         self._instruments.expect(quoted)

@@ -1,5 +1,7 @@
 """What crosses from the worker process: plain values, whichever library they came from; instants are aware UTC.
 
+Fields have the names of the library's own, see `longbridge_app.beliefs`.
+
 Named tuples, because the process imports them each time that it starts.
 """
 
@@ -39,7 +41,7 @@ class Cash(NamedTuple):
 class Balance(NamedTuple):
     """An account's cash, and what it can buy for and is worth in its base currency."""
 
-    cash: tuple[Cash, ...]
+    cash_infos: tuple[Cash, ...]
     currency: str
     buy_power: Decimal
     total_cash: Decimal | None = None
@@ -67,7 +69,7 @@ class OrderRow(NamedTuple):
     executed_quantity: Decimal
     price: Decimal | None
     submitted_at: datetime
-    message: str
+    msg: str
 
 
 class FillRow(NamedTuple):
@@ -77,7 +79,7 @@ class FillRow(NamedTuple):
     trade_id: str
     quantity: Decimal
     price: Decimal
-    at: datetime
+    trade_done_at: datetime
 
 
 class Instrument(NamedTuple):

@@ -170,7 +170,7 @@ def _order(row: Any) -> OrderRow:
         executed_quantity=row.executed_quantity,
         price=row.price,
         submitted_at=_utc(row.submitted_at),
-        message=row.msg or "",
+        msg=row.msg or "",
     )
 
 

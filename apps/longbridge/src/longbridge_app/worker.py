@@ -12,12 +12,16 @@ import select
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
 from quant_platform_kit.adapters.blocking_client import Deadline, Turns
+from quant_platform_kit.domain.beliefs import Table
 from quant_platform_kit.domain.errors import BrokerError, NeedsLogin
+from quant_platform_kit.services.record.seen import Seen
 
+from longbridge_app.beliefs import TABLES
 from longbridge_app.pacing import Pace
 from longbridge_app.rows import Credentials
 
@@ -122,10 +126,16 @@ class Worker:
         Seconds that one call of the kit may take.
     pace
         How many calls LongBridge takes over this connection; None for that of quotes, which the library itself paces.
+
+    Attributes
+    ----------
+    seen
+        Handed every document before it is read.
     """
 
     def __init__(self, credentials: Credentials, timeout: float, pace: Pace | None = None) -> None:
         self.credentials, self.timeout = credentials, timeout
+        self.seen = Seen(TABLES)
         self._pace = pace or Pace(0)
         self._process: _Process | None = None
         self._unheard = False
@@ -186,6 +196,10 @@ class Worker:
                     raise
             time.sleep(wait)
             wait = min(2 * wait, LONGEST_WAIT)
+
+    def rows(self, table: Table, method: str, *arguments: Any, what: str, deadline: Deadline) -> Sequence[Any]:
+        """Look something up that is told in rows, and hold them against a table; raises as `look`."""
+        return self.seen.take_all(table.subject, self.look(method, *arguments, what=what, deadline=deadline))
 
     def start(self, method: str) -> None:
         """Start the process and have it call a method that changes nothing, and do not wait for it.

@@ -18,7 +18,9 @@ from quant_platform_kit.paper.client import PaperClient, VenueClock, venue_quote
 from quant_platform_kit.paper.platform import description
 from quant_platform_kit.runtime.service import Account, Service, configured
 from quant_platform_kit.runtime.settings import read_settings
+from quant_platform_kit.services.record.seen import Seen
 
+from paper_app.beliefs import TABLES
 from paper_app.history import PriceFile
 from paper_app.settings import PaperSettings
 
@@ -28,8 +30,9 @@ __all__ = ["compose"]
 class _Market:
     """History out of a price file, quotes from the venue."""
 
-    def __init__(self, prices: PriceFile, settings: PaperSettings) -> None:
+    def __init__(self, prices: PriceFile, settings: PaperSettings, seen: Seen) -> None:
         self._prices, self._port, self._account = prices, settings.paper_venue_port, settings.paper_account
+        self._seen = seen
 
     def history(self, symbols: Sequence[str], until: date, sessions: int) -> PriceHistory:
         """Return all the file has of ``symbols`` up to ``until``."""
@@ -40,7 +43,7 @@ class _Market:
 
     def quotes(self, symbols: Collection[str]) -> Mapping[str, Quote]:
         """Return what the venue quotes."""
-        return venue_quotes(self._port, self._account, symbols)
+        return venue_quotes(self._port, self._account, symbols, self._seen)
 
 
 def _check_lease(settings: PaperSettings, traits: BrokerTraits) -> None:
@@ -79,8 +82,9 @@ def compose() -> Service:
     def accounts() -> tuple[Account, ...]:
         port, name = settings.paper_venue_port, settings.paper_account
         clock = VenueClock(port, name)
-        client = PaperClient(port, name, traits)
-        return (Account(client, _Market(prices, settings), clock, Mode.PAPER, client.close),)
+        seen = Seen(TABLES)
+        client = PaperClient(port, name, traits, seen)
+        return (Account(client, _Market(prices, settings, seen), clock, Mode.PAPER, client.close, seen=seen),)
 
     platform = read_platform(description())
     if not settings.paper_strategy:

@@ -16,7 +16,6 @@ from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from operator import methodcaller
 from typing import Any
 
@@ -37,7 +36,8 @@ from quant_platform_kit.domain.portfolio import AccountState
 from quant_platform_kit.domain.silence import AfterSilence, BrokerTraits
 from quant_platform_kit.ports.clock import Clock
 
-from schwab_app.connection import Connection, NotSent, good, said
+from schwab_app.beliefs import ACCOUNT, ORDER
+from schwab_app.connection import Connection, NotSent, document_of, good, said
 from schwab_app.intents import Fingerprint, Intent, Intents
 from schwab_app.mapping import account_state, described, entered_at, fingerprint, order_id, order_state, report
 from schwab_app.sdk import load_sdk
@@ -136,7 +136,8 @@ class SchwabBroker:
                 return client.get_account(account, fields=client.Account.Fields.POSITIONS)
 
             response = good(self._connection.look(ask, "the account", deadline), "the account")
-            return account_state(self._account_id, mapping(_document_of(response), "Schwab's answer"))
+            document = mapping(document_of(response), "Schwab's answer")
+            return account_state(self._account_id, self._connection.seen.take(ACCOUNT.subject, document))
 
     def submit(self, order: Order) -> ExecutionReport:
         """Send an order once; see `quant_platform_kit.ports.broker.Broker.submit`."""
@@ -340,14 +341,16 @@ class SchwabBroker:
             )
 
         response = good(self._connection.look(ask, "its orders", deadline), "its orders")
-        return mappings(_document_of(response), "Schwab's list of orders")
+        documents = mappings(document_of(response), "Schwab's list of orders")
+        return self._connection.seen.take_all(ORDER.subject, documents)
 
     def _shown(self, order_id: int, deadline: Deadline) -> Document | None:
         account = self._connection.hash_of(self._account_id)
         response = self._connection.look(lambda client: client.get_order(order_id, account), "an order", deadline)
-        return (
-            None if response.status_code == 404 else mapping(_document_of(good(response, "an order")), "Schwab's order")
-        )
+        if response.status_code == 404:
+            return None
+        document = mapping(document_of(good(response, "an order")), "Schwab's order")
+        return self._connection.seen.take(ORDER.subject, document)
 
     def _told(self, document: Document) -> ExecutionReport:
         """Return a working order under its client order id, or under Schwab's if it is not ours."""
@@ -377,14 +380,6 @@ def _specification(order: Order) -> Any:
         return make(order.symbol, units)
     make = equities.equity_buy_limit if order.side is Side.BUY else equities.equity_sell_limit
     return make(order.symbol, units, f"{order.limit_price:f}")
-
-
-def _document_of(response: Any) -> object:
-    """Return the document of an answer; `BrokerError` if it is none."""
-    try:
-        return response.json(parse_float=Decimal)
-    except ValueError as error:
-        raise BrokerError("Schwab's answer is no JSON") from error
 
 
 def _named_id(response: Any, account: str) -> int | None:

@@ -73,6 +73,7 @@ def account_of(
         clock=clock,
         mode=Mode.DRY_RUN,
         close=connection.close,
+        seen=connection.seen,
     )
 
 

@@ -7,18 +7,23 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any, cast
 
 from loguru import logger
 from quant_platform_kit.adapters.blocking_client import CallThread, Deadline, Turns
+from quant_platform_kit.adapters.documents import mappings
 from quant_platform_kit.domain.errors import BrokerError, NeedsLogin, QuantError, Refused
+from quant_platform_kit.services.record.seen import Seen
 
+from schwab_app.beliefs import ACCOUNT_NUMBER, TABLES
+from schwab_app.mapping import account_number
 from schwab_app.pacing import for_prices
 from schwab_app.redirect import check_accounts, request_hook
 from schwab_app.sdk import load_httpx, load_sdk
 from schwab_app.tokens import LOGIN_AGAIN, Tokens, ends_at
 
-__all__ = ["Connection", "Login", "NotSent", "good", "said"]
+__all__ = ["Connection", "Login", "NotSent", "document_of", "good", "said"]
 
 BUSY = (429, 500, 502, 503, 504)
 FIRST_WAIT, LONGEST_WAIT = 0.25, 4.0
@@ -50,6 +55,8 @@ class Connection:
     ----------
     prices
         Gives permission for every question about prices.
+    seen
+        Handed every document before it is read.
     """
 
     def __init__(self, login: Login, timeout: float) -> None:
@@ -59,6 +66,7 @@ class Connection:
         self._hashes: dict[str, str] = {}
         self.turn = Turns(timeout, _silent).turn
         self.prices = for_prices()
+        self.seen = Seen(TABLES)
 
     def connect(self) -> None:
         """Begin a new session, and ask for the accounts behind the login.
@@ -75,7 +83,8 @@ class Connection:
         with self.turn("its accounts") as deadline:
             self.close()
             numbers = self.look(lambda client: client.get_account_numbers(), "its accounts", deadline)
-            hashes = {entry["accountNumber"]: entry["hashValue"] for entry in good(numbers, "its accounts").json()}
+            entries = mappings(document_of(good(numbers, "its accounts")), "Schwab's list of accounts")
+            hashes = dict(map(account_number, self.seen.take_all(ACCOUNT_NUMBER.subject, entries)))
             check_accounts(self.login.sandbox, tuple(hashes))
             self._hashes = hashes
 
@@ -246,6 +255,14 @@ def good(response: Any, what: str) -> Any:
     if response.status_code >= 300:
         raise BrokerError(f"Schwab answered {what} with HTTP {response.status_code}{said(response)}")
     return response
+
+
+def document_of(response: Any) -> object:
+    """Return the document of an answer, its numbers exact; `BrokerError` if it is none."""
+    try:
+        return response.json(parse_float=Decimal)
+    except ValueError as error:
+        raise BrokerError("Schwab's answer is no JSON") from error
 
 
 def said(response: Any) -> str:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from http import HTTPStatus
 from typing import Any
 
+from quant_platform_kit.adapters.documents import mapping, mappings, number
+from quant_platform_kit.domain.errors import BrokerError
 from quant_platform_kit.domain.sessions import ExchangeCalendar
 
-from schwab_app.connection import Connection, good
+from schwab_app.beliefs import CANDLE
+from schwab_app.connection import Connection, document_of, good
+from schwab_app.mapping import told_at
 
-__all__ = ["Candle", "daily_candles"]
+__all__ = ["Candle", "candle", "daily_candles"]
 
 SPARE = timedelta(days=10)
 """How much earlier than asked for the candles begin: what an instant at the edge means is Schwab's affair."""
@@ -48,14 +53,19 @@ def daily_candles(
         response = connection.look(ask, "daily candles", deadline)
     if response.status_code in (HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND):
         return []
-    candles: list[Any] = good(response, "daily candles").json().get("candles") or []
-    return [_candle(each, calendar) for each in candles]
+    answer = mapping(document_of(good(response, "daily candles")), "Schwab's daily candles")
+    candles = mappings(answer.get("candles"), "candles")
+    return [candle(each, calendar) for each in connection.seen.take_all(CANDLE.subject, candles)]
 
 
 def _midnight(day: date) -> datetime:
     return datetime.combine(day, time(), UTC)
 
 
-def _candle(candle: Any, calendar: ExchangeCalendar) -> Candle:
-    at = datetime.fromtimestamp(candle["datetime"] / 1000, UTC)
-    return Candle(calendar.local_date(at), float(candle["open"]), float(candle["close"]))
+def candle(told: Mapping[str, Any], calendar: ExchangeCalendar) -> Candle:
+    """Return a candle as a session; `BrokerError` for one that cannot be read."""
+    at = told_at(told.get("datetime"))
+    if at is None:
+        raise BrokerError(f"a candle's datetime is {told.get('datetime')!r:.60}, not milliseconds since 1970")
+    first, last = (number(told.get(name), f"a candle's {name}") for name in ("open", "close"))
+    return Candle(calendar.local_date(at), float(first), float(last))

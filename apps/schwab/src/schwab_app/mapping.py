@@ -29,40 +29,48 @@ from quant_platform_kit.domain.portfolio import (
     told_close,
 )
 
+from schwab_app.beliefs import (
+    ACCOUNT_TYPES,
+    FILL,
+    ORDER,
+    ORDER_STATES,
+    POSITIONS,
+    SHARES,
+    SPENDABLE,
+    SWEEP,
+    TOTAL,
+)
 from schwab_app.intents import Fingerprint
 
-__all__ = ["account_state", "described", "entered_at", "fingerprint", "order_id", "order_state", "quote", "report"]
+__all__ = [
+    "account_number",
+    "account_state",
+    "described",
+    "entered_at",
+    "fingerprint",
+    "order_id",
+    "order_state",
+    "quote",
+    "report",
+    "told_at",
+]
 
 Document = Mapping[str, Any]
 
-FILL, NO_FILL = "FILL", ("CANCELED", "REJECTED", "EXPIRED")
-"""The only type of an execution that trades, and the known ones that do not: a cancel is told as CANCELED."""
-SHARES = ("EQUITY", "COLLECTIVE_INVESTMENT", "ETF")
-_STATES = {
-    "CANCELED": OrderState.CANCELLED,
-    "REPLACED": OrderState.CANCELLED,
-    "EXPIRED": OrderState.EXPIRED,
-    "FILLED": OrderState.FILLED,
-    "REJECTED": OrderState.REJECTED,
-}
-_LIVE = frozenset(
-    (
-        *("ACCEPTED", "NEW", "PENDING_ACKNOWLEDGEMENT", "PENDING_ACTIVATION", "PENDING_CANCEL", "PENDING_RECALL"),
-        *("PENDING_REPLACE", "QUEUED", "WORKING", "AWAITING_CONDITION", "AWAITING_MANUAL_REVIEW"),
-        *("AWAITING_PARENT_ORDER", "AWAITING_RELEASE_TIME", "AWAITING_STOP_CONDITION", "AWAITING_UR_OUT"),
-    )
-)
-"""The known ones of an order that lives; one that is not known is taken for such a one."""
-SWEEP = "CASH_EQUIVALENT"
-"""The type of a position that is cash, in another form."""
+EXECUTION_TYPES = ORDER.known("orderActivityCollection[].executionType")
+
+
+def account_number(document: Document) -> tuple[str, str]:
+    """Return an account's number and what it is called in requests; `BrokerError` if one is not told."""
+    number, name = (text(document.get(each), f"Schwab's {each}") for each in ("accountNumber", "hashValue"))
+    return number, name
 
 
 def order_state(status: object) -> OrderState:
     """Return the state that a status stands for, fills apart; an order of a status that is not known lives."""
-    if isinstance(status, str) and status in _STATES:
-        return _STATES[status]
-    if not (isinstance(status, str) and status in _LIVE):
-        unknown_name("Schwab's order status", status)
+    if isinstance(status, str) and status in ORDER_STATES:
+        return ORDER_STATES[status]
+    unknown_name("Schwab's order status", status)
     return OrderState.ACKNOWLEDGED
 
 
@@ -183,7 +191,7 @@ def _fills(document: Document, order: Order) -> tuple[Fill, ...]:
 def _trades(activity: Document) -> bool:
     """Whether an activity is a fill; an execution of a type that is not known is none."""
     kind, sort = activity.get("activityType"), activity.get("executionType", FILL)
-    if kind == "EXECUTION" and sort != FILL and sort not in NO_FILL:
+    if kind == "EXECUTION" and not (isinstance(sort, str) and sort in EXECUTION_TYPES):
         unknown_name("Schwab's executionType", sort)
     return (kind, sort) == ("EXECUTION", FILL)
 
@@ -235,30 +243,16 @@ def account_state(account_id: str, document: Document) -> AccountState:
             total=balances.told(*TOTAL),
             spendable=_only(balances.told(*SPENDABLE[_borrows(account)])),
             unsettled=_only(balances.told("unsettledCash")),
-            account_type=_TYPES.get(str(account.get("type"))),
+            account_type=ACCOUNT_TYPES.get(str(account.get("type"))),
         ),
     )
 
 
-_TYPES = {"CASH": AccountType.CASH, "MARGIN": AccountType.MARGIN}
-SPENDABLE = {
-    True: ("availableFundsNonMarginableTrade", "availableFunds"),
-    False: ("cashAvailableForTrading",),
-}
-"""Whether an account borrows -> where Schwab tells what may be spent without that; the first that is there."""
-TOTAL = ("liquidationValue", "equity", "accountValue")
-"""Where Schwab tells its total, the first that is there; the equity of a margin account leaves options out."""
-POSITIONS = (
-    *("longMarketValue", "shortMarketValue", "longOptionMarketValue", "shortOptionMarketValue"),
-    *("mutualFundValue", "bondValue"),
-)
-
-
 def _borrows(account: Document) -> bool:
     kind = account.get("type")
-    if kind is not None and str(kind) not in _TYPES:
+    if kind is not None and str(kind) not in ACCOUNT_TYPES:
         unknown_name("Schwab's account type", kind)
-    return _TYPES.get(str(kind)) is AccountType.MARGIN
+    return ACCOUNT_TYPES.get(str(kind)) is AccountType.MARGIN
 
 
 def _units(position: Document, name: str) -> Decimal:
@@ -312,13 +306,13 @@ def quote(symbol: str, document: Document) -> Quote | None:
     last, bid, ask = (fill_price(prices.get(name)) for name in ("lastPrice", "bidPrice", "askPrice"))
     middle = (bid + ask) / 2 if bid > 0 and ask > 0 else Decimal(0)
     for price, made in ((float(last), "tradeTime"), (float(middle), "quoteTime")):
-        at = _milliseconds(prices.get(made))
+        at = told_at(prices.get(made))
         if quotable(price) and at is not None:
             return Quote(symbol, quote_price(price), at, told_close(prices.get("closePrice")))
     return None
 
 
-def _milliseconds(value: object) -> datetime | None:
+def told_at(value: object) -> datetime | None:
     """Return an instant told in milliseconds since 1970, None for none."""
     try:
         since = optional_number(value, "a time")

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date
-from typing import Any
 
 from quant_platform_kit.adapters.daily_closes import closes_history
+from quant_platform_kit.adapters.documents import mapping
 from quant_platform_kit.domain.errors import BrokerError, InvalidInput
 from quant_platform_kit.domain.portfolio import Quote
 from quant_platform_kit.domain.prices import PriceHistory
 from quant_platform_kit.domain.sessions import ExchangeCalendar
 from quant_platform_kit.domain.strategy import Adjustment
 
-from schwab_app.connection import Connection, good
+from schwab_app.beliefs import QUOTE
+from schwab_app.connection import Connection, document_of, good
 from schwab_app.history import daily_candles
 from schwab_app.mapping import quote
 
@@ -54,8 +55,9 @@ class SchwabMarket:
         self._connection.prices.take()
         with self._connection.turn("quotes") as deadline:
             response = self._connection.look(lambda client: client.get_quotes(wanted), "quotes", deadline)
-        documents: dict[str, Any] = good(response, "quotes").json()
-        found = (quote(symbol, documents[symbol]) for symbol in wanted if symbol in documents)
+        documents = mapping(document_of(good(response, "quotes")), "Schwab's quotes")
+        told = {symbol: documents[symbol] for symbol in wanted if symbol in documents}
+        found = (quote(symbol, self._connection.seen.take(QUOTE.subject, each)) for symbol, each in told.items())
         return {one.symbol: one for one in found if one is not None}
 
     def _closes(self, symbol: str, first: date, last: date) -> list[tuple[date, float]]:

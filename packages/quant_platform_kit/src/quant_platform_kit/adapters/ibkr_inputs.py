@@ -29,6 +29,11 @@ from quant_platform_kit.domain.prices import PriceHistory, PriceTable
 from quant_platform_kit.domain.sessions import ExchangeCalendar
 
 __all__ = [
+    "CASH_TAGS",
+    "FUND_TAGS",
+    "FUTURES",
+    "GROSS",
+    "WORTH_TAGS",
     "AccountRow",
     "Bar",
     "Contract",
@@ -177,7 +182,7 @@ def _day(symbol: str, given: date | datetime | str, calendar: ExchangeCalendar) 
 
 CASH_TAGS = ("TotalCashBalance", "CashBalance")
 """Where cash is told by currency; the second is wrong where deposits are swept, and serves without the first."""
-STOCKS = "StockMarketValue"
+STOCKS, GROSS = "StockMarketValue", "GrossPositionValue"
 WORTH_TAGS = (
     *(STOCKS, "OptionMarketValue", "FutureOptionValue", "CorporateBondValue", "TBondValue", "TBillValue"),
     *("WarrantValue", "IssuerOptionValue", "Cryptocurrency", "AccruedCash", "NetDividend"),
@@ -331,7 +336,7 @@ class _Rows:
                 return sum((amounts[tag] for tag in tags), fund)
         if not held:
             return Decimal(0)
-        gross = self.told("GrossPositionValue", base)
+        gross = self.told(GROSS, base)
         return gross if all(units > 0 for units in held.values()) else None
 
 

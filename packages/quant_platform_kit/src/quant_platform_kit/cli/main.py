@@ -18,6 +18,7 @@ from quant_platform_kit.cli import (
     backtest,
     believe,
     cancel,
+    captures,
     compare,
     halt,
     ledger,
@@ -69,6 +70,9 @@ app.command("audit")(audit.audit_command)
 app.command("replay")(replay.replay_command)
 app.command("shortfall")(shortfall.shortfall_command)
 app.command("watchdog")(watchdog.watchdog_command)
+contact = typer.Typer(help="Meet a broker, and read again what was seen of it.", no_args_is_help=True)
+contact.command("replay")(captures.replay_command)
+app.add_typer(contact, name="contact")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(new.app, name="new")
 app.add_typer(objects.app, name="objects")

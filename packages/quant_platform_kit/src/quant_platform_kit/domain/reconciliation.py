@@ -42,11 +42,13 @@ class Discrepancy(StrEnum):
     ODD_PRICE = "odd_price"
     UNKNOWN_ACCOUNT = "unknown_account"
     NO_TOTAL = "no_total"
+    MISREAD = "misread"
+    MISREAD_MONEY = "misread_money"
 
     @property
     def outside(self) -> bool:
-        """Whether it happened outside the platform, and not only in what the broker tells."""
-        return self not in (Discrepancy.ODD_PRICE, Discrepancy.NO_TOTAL)
+        """Whether it is for a person to accept, and not only in what the broker tells."""
+        return self not in (Discrepancy.ODD_PRICE, Discrepancy.NO_TOTAL, Discrepancy.MISREAD)
 
 
 @dataclass(frozen=True, slots=True)

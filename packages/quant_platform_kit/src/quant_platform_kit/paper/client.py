@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from quant_platform_kit.adapters.clock import SystemClock
 from quant_platform_kit.domain.digests import canonical_json, plain
@@ -18,11 +19,37 @@ from quant_platform_kit.domain.orders import ExecutionReport, Order
 from quant_platform_kit.domain.paper_book import refuse_bad_limit
 from quant_platform_kit.domain.portfolio import AccountState, Quote
 from quant_platform_kit.domain.silence import BrokerTraits
+from quant_platform_kit.services.record.seen import Seen
 
-__all__ = ["PaperClient", "VenueClock", "control", "venue_quotes"]
+__all__ = [
+    "ACCOUNT",
+    "ORDER",
+    "QUOTES",
+    "PaperClient",
+    "VenueClock",
+    "control",
+    "quotes_of",
+    "report_of",
+    "state_of",
+    "venue_quotes",
+]
+
+ACCOUNT, ORDER, QUOTES = "account", "order", "quotes"
+"""Subjects of the documents that are told."""
 
 _REPORT = TypeAdapter(ExecutionReport)
 _STATE = TypeAdapter(AccountState)
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class _Quotes:
+    prices: dict[str, Decimal]
+    as_of: dict[str, datetime]
+    now: datetime
+
+
+_QUOTES = TypeAdapter(_Quotes)
 
 
 class PaperClient:
@@ -30,12 +57,18 @@ class PaperClient:
 
     Every call ends within the traits' timeout. A call without an answer closes the connection: what arrives on it
     later must not be taken for the answer to something else.
+
+    Parameters
+    ----------
+    seen
+        Handed every document before it is read.
     """
 
-    def __init__(self, port: int, account_id: str, traits: BrokerTraits) -> None:
+    def __init__(self, port: int, account_id: str, traits: BrokerTraits, seen: Seen | None = None) -> None:
         self._port = port
         self._account_id = account_id
         self._traits = traits
+        self._seen = seen or Seen()
         self._socket: socket.socket | None = None
         self._connection = 0
         self._unread = b""
@@ -68,29 +101,32 @@ class PaperClient:
 
     def account(self) -> AccountState:
         """Return cash and units."""
-        return _STATE.validate_python(self._call("account")["state"])
+        return state_of(self._seen.take(ACCOUNT, self._call("account")["state"]))
 
     def submit(self, order: Order) -> ExecutionReport:
         """Send an order; a limit that is no price is refused here, as the wire has no words for it."""
         refuse_bad_limit(order)
-        return _report(self._call("submit", order=plain(order))["report"])
+        return self._report(self._call("submit", order=plain(order))["report"])
 
     def find(self, client_order_id: str) -> ExecutionReport | None:
         """Return what the venue knows of an order."""
         found = self._call("find", client_order_id=client_order_id)["report"]
-        return None if found is None else _report(found)
+        return None if found is None else self._report(found)
 
     def cancel(self, client_order_id: str) -> ExecutionReport:
         """Cancel, and return where the order stands."""
-        return _report(self._call("cancel", client_order_id=client_order_id)["report"])
+        return self._report(self._call("cancel", client_order_id=client_order_id)["report"])
 
     def open_orders(self) -> tuple[ExecutionReport, ...]:
         """Return the working orders."""
-        return tuple(_report(report) for report in self._call("open_orders")["reports"])
+        return tuple(self._report(report) for report in self._call("open_orders")["reports"])
 
     def may_have_left(self, client_order_id: str) -> bool:
         """Return True: nothing is recorded here."""
         return True
+
+    def _report(self, document: Any) -> ExecutionReport:
+        return report_of(self._seen.take(ORDER, document))
 
     def _call(self, operation: str, **arguments: object) -> dict[str, Any]:
         named = {"op": operation, "account": self._account_id, "connection": self._connection}
@@ -118,11 +154,31 @@ class PaperClient:
         return json.loads(line)
 
 
-def _report(document: dict[str, Any]) -> ExecutionReport:
-    """Read a report; a fill reported twice counts once."""
-    report = _REPORT.validate_python(document)
+def state_of(document: object) -> AccountState:
+    """Read an account; `BrokerError` for a document that is none."""
+    return _read(_STATE, document)
+
+
+def report_of(document: object) -> ExecutionReport:
+    """Read a report, of which a fill reported twice counts once; `BrokerError` for a document that is none."""
+    report = _read(_REPORT, document)
     fills = tuple({fill.execution_id: fill for fill in report.fills}.values())
     return ExecutionReport(report.order, report.state, fills, report.text)
+
+
+def quotes_of(document: object) -> dict[str, Quote]:
+    """Read quotes by symbol; `BrokerError` for a document that is none."""
+    told = _read(_QUOTES, document)
+    return {s: Quote(s, price, told.as_of.get(s, told.now)) for s, price in told.prices.items()}
+
+
+def _read(adapter: TypeAdapter[_T], document: object) -> _T:
+    try:
+        return adapter.validate_python(document)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise BrokerError(f"the paper venue's answer cannot be read: {where} {first['msg']}") from error
 
 
 class VenueClock:
@@ -145,12 +201,11 @@ class VenueClock:
         self._real.sleep(seconds)
 
 
-def venue_quotes(port: int, account_id: str, symbols: Collection[str]) -> dict[str, Quote]:
+def venue_quotes(port: int, account_id: str, symbols: Collection[str], seen: Seen | None = None) -> dict[str, Quote]:
     """Return what a paper venue quotes an account; a symbol it has no price of is absent."""
     answer = control(port, op="quotes", account=account_id, symbols=sorted(symbols))
-    as_of = {symbol: datetime.fromisoformat(instant) for symbol, instant in answer["as_of"].items()}
-    now = datetime.fromisoformat(answer["now"])
-    return {s: Quote(s, Decimal(price), as_of.get(s, now)) for s, price in answer["prices"].items()}
+    answer = answer if seen is None else seen.take(QUOTES, answer)
+    return quotes_of(answer)
 
 
 def control(port: int, **request: object) -> dict[str, Any]:

@@ -226,6 +226,7 @@ class _AccountRun:
             self._note,
             service.features,
             service.tracer,
+            account.seen,
         )
 
 

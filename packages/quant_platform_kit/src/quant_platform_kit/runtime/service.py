@@ -34,6 +34,7 @@ from quant_platform_kit.ports.tracing import NOT_TRACED, Tracer
 from quant_platform_kit.ports.versioned_store import VersionedStore
 from quant_platform_kit.runtime.settings import ServiceSettings
 from quant_platform_kit.services.record.report_store import ReportStore
+from quant_platform_kit.services.record.seen import Seen
 from quant_platform_kit.services.run.execution import ExecutionTimes
 from quant_platform_kit.services.run.gateway import Reached
 from quant_platform_kit.services.run.request import RunTerms
@@ -56,6 +57,8 @@ class Account:
         What its broker's time is.
     close
         Called when the run is over, however it ended.
+    seen
+        What its broker's documents were held against; shared by the accounts of a login.
     """
 
     broker: Broker
@@ -63,6 +66,7 @@ class Account:
     clock: Clock
     mode: Mode
     close: Callable[[], None] = _leave
+    seen: Seen = field(default_factory=Seen)
 
 
 class Stores:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from quant_platform_kit.domain.portfolio import Quote
     from quant_platform_kit.ports.versioned_store import VersionedStore
     from quant_platform_kit.runtime.service import Account
+    from quant_platform_kit.services.record.seen import Seen
 
 __all__ = ["PLATFORM", "STAND", "PaperClients", "PaperControl", "PaperPlatform", "PaperStand"]
 
@@ -40,6 +41,7 @@ class PaperMarket:
     account: str
     prices: Path | None
     price_field: str
+    seen: Seen | None = None
 
     @cached_property
     def _table(self) -> PriceTable:
@@ -56,7 +58,7 @@ class PaperMarket:
 
     def quotes(self, symbols: Collection[str]) -> Mapping[str, Quote]:
         """Return what the venue quotes."""
-        return venue_quotes(self.port, self.account, symbols)
+        return venue_quotes(self.port, self.account, symbols, self.seen)
 
 
 @dataclass(frozen=True)
@@ -75,12 +77,15 @@ class PaperClients:
 
     def account(self, name: str, store: VersionedStore) -> Account:
         """Return an account that has not logged in."""
+        from paper_app.beliefs import TABLES
         from quant_platform_kit.domain.identity import Mode
         from quant_platform_kit.runtime.service import Account
+        from quant_platform_kit.services.record.seen import Seen
 
-        client = PaperClient(self.port, name, self.traits)
-        market = PaperMarket(self.port, name, self.prices, self.price_field)
-        return Account(client, market, VenueClock(self.port, name), Mode.PAPER, client.close)
+        seen = Seen(TABLES)
+        client = PaperClient(self.port, name, self.traits, seen)
+        market = PaperMarket(self.port, name, self.prices, self.price_field, seen)
+        return Account(client, market, VenueClock(self.port, name), Mode.PAPER, client.close, seen=seen)
 
 
 class PaperStand(Stand):

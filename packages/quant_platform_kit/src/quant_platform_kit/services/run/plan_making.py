@@ -35,6 +35,7 @@ from quant_platform_kit.services.operate.believing import believe_line, unbeliev
 from quant_platform_kit.services.record.report_store import ReportStore
 from quant_platform_kit.services.run.account_reading import read_account
 from quant_platform_kit.services.run.deciding import MADE_UP_SESSIONS, Deciding, Situation
+from quant_platform_kit.services.run.misreading import money_misread
 from quant_platform_kit.services.run.request import Handover, RunPorts, RunRequest
 
 __all__ = ["Inputs", "doubted", "make_plan", "outside_changes", "reasoning", "take_inputs"]
@@ -263,7 +264,7 @@ def outside_changes(inputs: Inputs, ports: RunPorts, last: RunReport | None) -> 
     changed = before.quantities != inputs.account.quantities
     prices = (_prices_then(inputs, ports.reports, last), _prices_now(inputs)) if changed else NO_PRICES
     changes = reconcile(before, inputs.account, open_orders, prices=prices)
-    changes = [*changes, *unproven_balance(inputs.account)]
+    changes = [*changes, *unproven_balance(inputs.account), *money_misread(ports)]
     if last is None or not last.known:
         return [*unknown_account(inputs.account, inputs.managed, open_orders), *changes]
     return changes

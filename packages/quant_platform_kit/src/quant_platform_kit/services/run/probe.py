@@ -12,6 +12,7 @@ from quant_platform_kit.services.record.leases import read_lease
 from quant_platform_kit.services.record.ledger import DecisionLedger
 from quant_platform_kit.services.record.overlay_store import Scratch
 from quant_platform_kit.services.run.deciding import Deciding
+from quant_platform_kit.services.run.misreading import otherwise
 from quant_platform_kit.services.run.objections import objections
 from quant_platform_kit.services.run.plan_making import doubted, make_plan, outside_changes, take_inputs
 from quant_platform_kit.services.run.report_building import decided_report, undecided_report, undecided_since
@@ -45,5 +46,5 @@ def probe(request: RunRequest, claim: RunClaim, ports: RunPorts, policy: Executi
     if request.ahead_of.submits:
         refused += switched_off(ports.store, request.service, key.account_id, request.ahead_of)
     base = undecided_report(claim, Outcome.NO_ACTION, [], None, ports.clock, last)
-    base = replace(base, findings=tuple(findings))
+    base = replace(base, findings=(*findings, *otherwise(ports.seen.misread)))
     return decided_report(base, situation, plan if plan and plan.plan.orders else None, refused, inputs)

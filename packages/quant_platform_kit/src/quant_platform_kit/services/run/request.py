@@ -20,6 +20,7 @@ from quant_platform_kit.ports.market_data import MarketData
 from quant_platform_kit.ports.tracing import NOT_TRACED, Tracer
 from quant_platform_kit.ports.versioned_store import VersionedStore
 from quant_platform_kit.services.record.report_store import ReportStore
+from quant_platform_kit.services.record.seen import Seen
 from quant_platform_kit.services.run.execution import ExecutionTimes
 from quant_platform_kit.services.run.gateway import Reached
 
@@ -60,7 +61,7 @@ class RunRequest:
     enter_now: bool = False
     handover: Handover = Handover.REFUSE
     block_on: frozenset[Discrepancy] = frozenset(
-        {Discrepancy.UNKNOWN_ORDER, Discrepancy.LIQUIDATION, Discrepancy.UNKNOWN_ACCOUNT}
+        {Discrepancy.UNKNOWN_ORDER, Discrepancy.LIQUIDATION, Discrepancy.UNKNOWN_ACCOUNT, Discrepancy.MISREAD_MONEY}
     )
     ahead_of: Mode = Mode.PAPER
 
@@ -116,6 +117,8 @@ class RunPorts:
         Told every report that is published, of runs that were recovered too.
     features
         Where a snapshot-backed profile reads its snapshots; None for the others.
+    seen
+        What the broker's documents were held against.
     """
 
     broker: Broker
@@ -128,3 +131,4 @@ class RunPorts:
     published: Callable[[RunReport], None] = _nobody
     features: FeatureSource | None = None
     tracer: Tracer = NOT_TRACED
+    seen: Seen = field(default_factory=Seen)

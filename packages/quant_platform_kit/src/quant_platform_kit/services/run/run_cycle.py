@@ -24,6 +24,7 @@ from quant_platform_kit.services.run.contradictions import lost_of_decision
 from quant_platform_kit.services.run.deciding import Deciding, Situation
 from quant_platform_kit.services.run.execution import Execution
 from quant_platform_kit.services.run.gateway import Gateway
+from quant_platform_kit.services.run.misreading import otherwise, tell_once, to_tell
 from quant_platform_kit.services.run.objections import blocking, objections
 from quant_platform_kit.services.run.plan_making import doubted, make_plan, outside_changes, take_inputs
 from quant_platform_kit.services.run.probe import probe
@@ -345,7 +346,10 @@ class _Run:
     def _close(self, report: RunReport, *, uncertain: bool = False) -> RunReport:
         """Publish the report, then let go of the run."""
         self.lease.require(timedelta(0))
+        told = to_tell(self.request, self.ports)
+        report = replace(report, findings=(*report.findings, *otherwise(told)))
         report = self.ports.reports.publish(replace(report, todo=what_to_do(report)))
+        tell_once(self.request, self.ports, told)
         self.ports.published(report)
         self.ports.reached(Boundary.REPORT_PUBLISHED)
         self.lease.close_run(uncertain=uncertain, release=report.run_id == self.request.key.run_id)

@@ -91,6 +91,8 @@ def headline(report: RunReport, told: Delivery | None) -> Headline:
         return Headline(Level.LOOK, "Worth a look", f"{text} The account changed outside the platform.", why)
     if any(finding.kind is Discrepancy.ODD_PRICE for finding in report.findings):
         return Headline(Level.LOOK, "Worth a look", f"{text} The price of a fill is not known.", why)
+    if any(finding.kind is Discrepancy.MISREAD for finding in report.findings):
+        return Headline(Level.LOOK, "Worth a look", f"{text} The broker said what is not known.", why)
     if told is not None and told.error:
         return Headline(Level.LOOK, "Worth a look", f"{text} The notification did not get out.", why)
     return Headline(Level.GOOD, "All is well", text, why)

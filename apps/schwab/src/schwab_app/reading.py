@@ -1,0 +1,32 @@
+"""How each sort of document is read, for captures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from quant_platform_kit.adapters.calendar_tables import load_calendar
+from quant_platform_kit.domain.orders import Order
+
+from schwab_app.beliefs import ACCOUNT, ACCOUNT_NUMBER, CANDLE, ORDER, QUOTE, TABLES
+from schwab_app.history import candle
+from schwab_app.mapping import account_number, account_state, entered_at, fingerprint, order_id, quote, report
+
+__all__ = ["READERS", "TABLES"]
+
+
+def _order(document: Mapping[str, Any]) -> object:
+    """Return where an order stands, read as one of ours if it can be one."""
+    reference, known = f"schwab-{order_id(document)}", fingerprint(document)
+    ours = None if known is None else Order(reference, known.symbol, known.side, known.quantity, known.limit)
+    return entered_at(document), report(document, ours, reference)
+
+
+READERS: Mapping[str, Callable[[Any], object]] = {
+    ACCOUNT_NUMBER.subject: account_number,
+    ACCOUNT.subject: lambda document: account_state("capture", document),
+    ORDER.subject: _order,
+    QUOTE.subject: lambda document: quote("capture", document),
+    CANDLE.subject: lambda document: candle(document, load_calendar("XNYS")),
+}
+"""Subject -> what a document says in the kit's terms; raises `BrokerError` for one that cannot be read."""

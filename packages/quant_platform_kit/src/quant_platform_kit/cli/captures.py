@@ -1,0 +1,90 @@
+"""Captures on the command line: documents that were seen, given away redacted, and read again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+
+from quant_platform_kit.adapters.captures import Capture, check_folder, lines_of, read_capture, write_capture
+from quant_platform_kit.adapters.command_line import complain, print_json
+from quant_platform_kit.adapters.installed import load_of_platform
+from quant_platform_kit.cli.options import JsonOption
+from quant_platform_kit.cli.output import console, some, table
+from quant_platform_kit.cli.place import say
+from quant_platform_kit.services.operate.contact.replaying import Replayed, replay
+
+__all__ = ["ENTRY_POINTS", "offer", "replay_command", "replayed"]
+
+ENTRY_POINTS = "quant.readings"
+"""Entry point group: each loads an app's ``TABLES`` and ``READERS`` under the name of its platform."""
+
+
+def offer(folder: Path, capture: Capture, *, yes: bool) -> bool:
+    """Show all that would be in a folder, and write it when the user says so; return whether it was written.
+
+    Raises
+    ------
+    InvalidInput
+        There is something in the folder.
+    """
+    check_folder(folder)
+    for name, content in lines_of(capture).items():
+        console().print(f"[bold]{escape(str(folder / name))}[/bold]")
+        console().print(escape(content), soft_wrap=True)
+    if not (yes or typer.confirm(f"write this into {folder}?")):
+        say("nothing was written")
+        return False
+    write_capture(folder, capture)
+    say(f"{len(capture.documents)} documents are in {folder}")
+    return True
+
+
+def replayed(capture: Capture) -> Replayed:
+    """Read a capture as its platform's app does; raises `InvalidInput` where that is not installed."""
+    reading: Any = load_of_platform(ENTRY_POINTS, capture.manifest.platform, "reading of documents")
+    return replay(capture.documents, reading.TABLES, reading.READERS)
+
+
+def replay_command(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that --record made.")],
+    json: JsonOption = False,
+) -> None:
+    """Read a capture again as its app reads it; exit 1 if a document cannot be read, or differs as it did not then."""
+    capture = read_capture(folder)
+    found = replayed(capture)
+    new = sorted({*found.texts} - {*capture.manifest.differences})
+    gone = sorted({*capture.manifest.differences} - {*found.texts})
+    if json:
+        print_json(
+            {
+                "platform": capture.manifest.platform,
+                "documents": dict(found.counts),
+                "differences": list(found.texts),
+                "new": new,
+                "gone": gone,
+                "unreadable": [{"subject": subject, "why": why} for subject, why in found.unreadable],
+                "unknown_subjects": list(found.strangers),
+            }
+        )
+    else:
+        _show(capture, found)
+    wrong = [*found.strangers, *(f"{subject}: {why}" for subject, why in found.unreadable), *new, *gone]
+    if wrong:
+        raise typer.Exit(complain(f"not as it was recorded: {some(wrong)}", 1))
+
+
+def _show(capture: Capture, found: Replayed) -> None:
+    manifest = capture.manifest
+    title = f"{manifest.platform}, {manifest.library} {manifest.version}, {manifest.made}"
+    shown = table(title, "documents", "how many", "not readable", right=("how many", "not readable"))
+    for subject, count in sorted(found.counts.items()):
+        unreadable = sum(subject == other for other, _ in found.unreadable)
+        shown.add_row(escape(subject), str(count), str(unreadable) if unreadable else "-")
+    console().print(shown)
+    for text in found.texts:
+        say(escape(text))
+    for subject, why in found.unreadable:
+        say(escape(f"{subject}: {why}"))

@@ -1,0 +1,109 @@
+"""Every folder of captures is read as when it was made: it is a test without a line of code."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from quant_platform_kit.adapters.captures import lines_of, read_capture, write_capture
+from quant_platform_kit.cli.captures import offer, replayed
+from quant_platform_kit.cli.main import app
+from quant_platform_kit.domain.errors import InvalidInput
+from typer.testing import CliRunner
+
+CAPTURES = Path(__file__).parent / "captures"
+FOLDERS = sorted(path.parent for path in CAPTURES.glob("*/*/manifest.json"))
+SCHWAB = CAPTURES / "schwab" / "at-the-venue"
+
+
+@pytest.mark.parametrize("folder", [pytest.param(each, id="/".join(each.parts[-2:])) for each in FOLDERS])
+def test_a_capture_is_read_as_it_was_when_it_was_made(folder: Path) -> None:
+    capture = read_capture(folder)
+    assert capture.manifest.platform == folder.parent.name
+    found = replayed(capture)
+    assert (list(found.unreadable), found.strangers) == ([], [])
+    assert found.texts == capture.manifest.differences
+    assert lines_of(capture) == {path.name: path.read_text() for path in folder.iterdir()}
+
+
+def test_there_is_a_capture_of_every_broker() -> None:
+    assert {folder.parent.name for folder in FOLDERS} >= {"ibkr", "longbridge", "paper", "schwab"}
+
+
+def test_captures_name_no_account() -> None:
+    for folder in FOLDERS:
+        assert not re.search("DUSBX|@|https?:", "".join(path.read_text() for path in folder.iterdir()))
+
+
+# --- the command ----------------------------------------------------------------------------------
+
+
+def quant(*words: str) -> Any:
+    """Run `quant` in this process."""
+    return CliRunner().invoke(app, words)
+
+
+def changed(folder: Path, old: str, new: str) -> Path:
+    """Return a copy of the capture of Schwab with a change in its documents."""
+    write_capture(folder, read_capture(SCHWAB))
+    path = folder / "documents.jsonl"
+    content = path.read_text()
+    assert old in content
+    path.write_text(content.replace(old, new))
+    return folder
+
+
+def test_a_capture_is_replayed_on_the_command_line() -> None:
+    shown, told = quant("contact", "replay", str(SCHWAB)), quant("contact", "replay", str(SCHWAB), "--json")
+    assert (shown.exit_code, told.exit_code) == (0, 0)
+    assert "schwab-py" in shown.output
+    answer = json.loads(told.stdout)
+    assert (answer["new"], answer["gone"], answer["unreadable"]) == ([], [], [])
+    assert answer["documents"]["order"] > 1
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('"status": "FILLED"', '"status": "PARKED"', "status of order is 'PARKED', which is not known"),
+        ('"cashBalance"', '"cashBalances"', "cashBalances of account is new"),
+        ('"subject": "quote"', '"subject": "rumour"', "rumour"),
+    ],
+)
+def test_a_capture_that_is_not_as_it_was_made_is_exit_1(tmp_path: Path, old: str, new: str, said: str) -> None:
+    found = quant("contact", "replay", str(changed(tmp_path / "capture", old, new)))
+    assert found.exit_code == 1
+    assert said in found.output
+
+
+@pytest.mark.parametrize("name", ["nowhere", "empty", "no-manifest", "no-json", "other-platform"])
+def test_a_folder_that_is_no_capture_is_refused_in_one_line(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / name
+    if name != "nowhere":
+        folder.mkdir()
+    if name in ("no-json", "other-platform"):
+        manifest = (SCHWAB / "manifest.json").read_text()
+        (folder / "manifest.json").write_text(manifest.replace("schwab", "tarot") if "other" in name else manifest)
+        (folder / "documents.jsonl").write_text("{\n" if name == "no-json" else "")
+    elif name == "no-manifest":
+        (folder / "manifest.json").write_text("[]")
+    with pytest.raises(InvalidInput, match=r"\S") as error:
+        replayed(read_capture(folder))
+    assert "\n" not in str(error.value)
+
+
+def test_nothing_is_written_before_it_was_shown_and_confirmed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, capture = tmp_path / "capture", read_capture(SCHWAB)
+    monkeypatch.setattr("typer.confirm", lambda _: False)
+    assert not offer(folder, capture, yes=False)
+    assert not folder.exists()
+    assert '"subject": "account"' in capsys.readouterr().out
+    assert offer(folder, capture, yes=True)
+    assert lines_of(read_capture(folder)) == lines_of(capture)
+    with pytest.raises(InvalidInput, match="not empty"):
+        offer(folder, capture, yes=True)
