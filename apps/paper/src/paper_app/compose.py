@@ -7,6 +7,7 @@ from datetime import date, timedelta
 
 from quant_platform_kit.adapters.calendar_tables import load_calendar
 from quant_platform_kit.adapters.platforms import read_platform
+from quant_platform_kit.adapters.price_files import PRICE_FIELDS
 from quant_platform_kit.adapters.strategies import load_strategy_file
 from quant_platform_kit.domain.errors import BrokerError, InvalidInput
 from quant_platform_kit.domain.identity import Mode
@@ -19,6 +20,7 @@ from quant_platform_kit.paper.platform import description
 from quant_platform_kit.runtime.service import Account, Service, configured
 from quant_platform_kit.runtime.settings import read_settings
 
+from paper_app.contact import PaperContact
 from paper_app.history import PriceFile
 from paper_app.settings import PaperSettings
 
@@ -26,10 +28,11 @@ __all__ = ["compose"]
 
 
 class _Market:
-    """History out of a price file, quotes from the venue."""
+    """History out of a price file, quotes from the venue; ``calls`` counts the requests for these."""
 
     def __init__(self, prices: PriceFile, settings: PaperSettings) -> None:
         self._prices, self._port, self._account = prices, settings.paper_venue_port, settings.paper_account
+        self.calls = 0
 
     def history(self, symbols: Sequence[str], until: date, sessions: int) -> PriceHistory:
         """Return all the file has of ``symbols`` up to ``until``."""
@@ -40,6 +43,7 @@ class _Market:
 
     def quotes(self, symbols: Collection[str]) -> Mapping[str, Quote]:
         """Return what the venue quotes."""
+        self.calls += 1
         return venue_quotes(self._port, self._account, symbols)
 
 
@@ -80,7 +84,9 @@ def compose() -> Service:
         port, name = settings.paper_venue_port, settings.paper_account
         clock = VenueClock(port, name)
         client = PaperClient(port, name, traits)
-        return (Account(client, _Market(prices, settings), clock, Mode.PAPER, client.close),)
+        market = _Market(prices, settings)
+        contact = PaperContact(client, market, clock, PRICE_FIELDS[settings.paper_price_field])
+        return (Account(client, market, clock, Mode.PAPER, client.close, contact),)
 
     platform = read_platform(description())
     if not settings.paper_strategy:

@@ -19,6 +19,7 @@ from quant_platform_kit.cli import (
     believe,
     cancel,
     compare,
+    contact,
     halt,
     ledger,
     new,
@@ -52,6 +53,7 @@ app.command("profiles")(profiles.profiles)
 app.command("backtest")(backtest.backtest_command)
 app.command("compare")(compare.compare_command)
 app.command("run")(run.run_command)
+app.command("contact")(contact.contact_command)
 app.command("status")(status.status_command)
 app.command("account")(account.account_command)
 app.command("resolve")(resolve.resolve_command)

@@ -27,6 +27,7 @@ from quant_platform_kit.domain.sessions import ExchangeCalendar
 from quant_platform_kit.domain.strategy import Adjustment, BoundStrategy, Strategy
 from quant_platform_kit.ports.broker import Broker
 from quant_platform_kit.ports.clock import Clock
+from quant_platform_kit.ports.contact_source import ContactSource
 from quant_platform_kit.ports.feature_source import FeatureSource
 from quant_platform_kit.ports.market_data import MarketData
 from quant_platform_kit.ports.notifier import Notifier
@@ -56,6 +57,8 @@ class Account:
         What its broker's time is.
     close
         Called when the run is over, however it ended.
+    contact
+        What a first contact may ask beside; no run uses it.
     """
 
     broker: Broker
@@ -63,6 +66,7 @@ class Account:
     clock: Clock
     mode: Mode
     close: Callable[[], None] = _leave
+    contact: ContactSource | None = None
 
 
 class Stores:
