@@ -38,8 +38,8 @@ def contact_command(
     json: JsonOption = False,
 ) -> None:
     """Look at every account of a service as it would, and send nothing; exit 1 if anything blocks."""
-    if page is not None and not page.absolute().parent.is_dir():
-        raise typer.BadParameter(f"--page {page}: there is no folder {page.absolute().parent}; make it first")
+    if page is not None:
+        _check_page(page)
     with visits_of(platform) as visits:
         refuse_open_runs(visits.store, visits.accounts)
         contacts = [_made(met, visits.asked) for met in visits.accounts]
@@ -59,6 +59,14 @@ def contact_command(
         raise typer.Exit(complain(f"{some(blocked)} block", 1))
 
 
+def _check_page(page: Path) -> None:
+    """Refuse a page that could not be written in the end."""
+    if page.is_dir():
+        raise typer.BadParameter(f"--page {page} is a folder; name a file in it")
+    if not page.absolute().parent.is_dir():
+        raise typer.BadParameter(f"--page {page}: there is no folder {page.absolute().parent}; make it first")
+
+
 def refuse_open_runs(store: VersionedStore, accounts: Sequence[Met]) -> None:
     """Refuse to log in while a run is open on an account: the login would cut the run's connection."""
     for met in accounts:
@@ -71,9 +79,9 @@ def _made(met: Met, asked: Asked) -> Contact:
     """Look at one account, with a bar."""
     with progress(f"contact {met.broker.account_id}") as bar:
         task = bar.add_task("steps", total=STEPS)
-        reading = read(met, asked, lambda: bar.advance(task))
+        reading = read(met, asked, SystemClock().now(), lambda: bar.advance(task))
     library = met.source.library if met.source else ""
-    return contact_of(reading, library, version(library) if library else "", SystemClock().now())
+    return contact_of(reading, library, version(library) if library else "")
 
 
 def _blocks(line: Line) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
 
 from quant_platform_kit.services.operate.contact.account import account_lines
 from quant_platform_kit.services.operate.contact.calendar import calendar_lines
@@ -36,15 +35,13 @@ def checklist(reading: Reading) -> Iterator[Line]:
     yield from limit_lines(reading)
 
 
-def contact_of(reading: Reading, library: str, version: str, made: datetime) -> Contact:
+def contact_of(reading: Reading, library: str, version: str) -> Contact:
     """Return the contact that a reading is.
 
     Parameters
     ----------
     library, version
         The client library's distribution, and its installed version.
-    made
-        Aware UTC, by this machine's clock.
     """
     login = reading.told.login
     return Contact(
@@ -52,7 +49,7 @@ def contact_of(reading: Reading, library: str, version: str, made: datetime) -> 
         platform=reading.asked.platform,
         library=library,
         version=version,
-        made=made,
+        made=reading.made,
         login=login.name if login else "",
         lines=tuple(checklist(reading)),
         calls=reading.calls,

@@ -33,7 +33,7 @@ def history_lines(reading: Reading) -> Iterator[Line]:
         return
     for symbol in reading.told.history.symbols:
         yield _length(symbol, reading.told.history, reading)
-        if reading.told.filed is not None:
+        if reading.told.filed is not None and symbol in reading.told.filed.symbols:
             yield _against_file(symbol, reading.told.history, reading.told.filed)
     if not reading.has_file:
         said = "PRICE_HISTORY_PATH is not set: there is no file to hold the history against"
@@ -44,8 +44,9 @@ def _length(symbol: str, history: PriceHistory, reading: Reading) -> Line:
     """Return how much there is of a symbol, and what is missing in it."""
     subject, closes = f"{symbol} history", _closes(history, symbol)
     there = np.flatnonzero(~np.isnan(closes))
-    wanted = min(reading.asked.manifest.history_sessions, len(history))
-    worst = State.CAUTION if reading.has_file or symbol in reading.asked.manifest.optional else State.BLOCKS
+    manifest = reading.asked.manifest
+    wanted = min(manifest.history_sessions, len(history)) if symbol in manifest.history_symbols else 1
+    worst = State.CAUTION if reading.has_file or symbol in manifest.optional else State.BLOCKS
     if not there.size:
         return Line(subject, worst, "the broker has none", "take a price file that has it: PRICE_HISTORY_PATH")
     days = history.sessions
@@ -112,8 +113,6 @@ def _partings(days: Sequence[date], ratios: Sequence[float]) -> list[_Parting]:
 
 
 def _by_day(history: PriceHistory, symbol: str) -> dict[date, float]:
-    if symbol not in history.symbols:
-        return {}
     closes = _closes(history, symbol).tolist()
     return {day: close for day, close in zip(history.sessions, closes, strict=True) if close == close}
 

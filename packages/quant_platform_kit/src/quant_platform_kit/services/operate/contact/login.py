@@ -30,7 +30,7 @@ def login_lines(reading: Reading) -> Iterator[Line]:
         yield Line("login", State.BLOCKS, why, "log in again, or correct the settings of the login")
         return
     yield Line("login", State.GOOD, f"logged in{f' as {login.name}' if login.name else ''}")
-    yield _end(login.ends, login.renewal, reading.told.clock)
+    yield _end(login.ends, login.renewal, reading.made)
     if login.accounts is None:
         yield Line("accounts", State.NOT_TOLD, "the broker does not tell the accounts of a login")
     elif reading.account_id in login.accounts:
@@ -41,9 +41,9 @@ def login_lines(reading: Reading) -> Iterator[Line]:
         yield Line("accounts", State.BLOCKS, said, "correct the account in the settings, or log in as its owner")
 
 
-def _end(ends: datetime | None, renewal: str, now: datetime | None) -> Line:
+def _end(ends: datetime | None, renewal: str, now: datetime) -> Line:
     """Return how long the login holds."""
-    if ends is None or now is None:
+    if ends is None:
         return Line("login ends", State.NOT_TOLD, f"when the login ends is not told{f': {renewal}' if renewal else ''}")
     at = f"{ends:%Y-%m-%d %H:%M} UTC"
     figures = {"ends": ends.isoformat()}

@@ -92,6 +92,8 @@ class Told:
         None if it failed: then nothing else was asked.
     now, clock
         The broker's own time, and what time it was then by the clock that the service goes by (aware UTC).
+    quoted_at
+        What time it was by that clock when quotes were asked for.
     history, filed
         The broker's own closes, and those of the price file.
     """
@@ -103,6 +105,7 @@ class Told:
     orders: tuple[ExecutionReport, ...] | None = None
     instruments: Mapping[str, Instrument] | None = None
     quotes: Mapping[str, Quote] | None = None
+    quoted_at: datetime | None = None
     history: PriceHistory | None = None
     filed: PriceHistory | None = None
     hours: Mapping[date, SessionHours | None] | None = None
@@ -115,6 +118,8 @@ class Reading:
 
     Attributes
     ----------
+    made
+        When, aware UTC, by this machine's clock: by it a login ends.
     failed
         Why something was not read, by its name in `Told`.
     until
@@ -127,6 +132,7 @@ class Reading:
 
     account_id: str
     asked: Asked
+    made: datetime
     traits: BrokerTraits
     told: Told
     failed: Mapping[str, str]
@@ -159,18 +165,20 @@ class _Questions:
         return None
 
 
-def read(met: Met, asked: Asked, on_step: Callable[[], object] = lambda: None) -> Reading:
+def read(met: Met, asked: Asked, made: datetime, on_step: Callable[[], object] = lambda: None) -> Reading:
     """Log in at the broker, and read everything that the checklist is about; nothing is sent or written.
 
     Parameters
     ----------
+    made
+        Now, aware UTC, by this machine's clock.
     on_step
         Called after each of `STEPS` steps; fewer are made where the login fails.
     """
     broker, source, questions = met.broker, met.source, _Questions()
     login = questions.ask("login", lambda: _log_in(broker, source))
     if login is None:
-        return Reading(broker.account_id, asked, broker.traits, Told(), questions.failed)
+        return Reading(broker.account_id, asked, made, broker.traits, Told(), questions.failed)
     on_step()
     clock = questions.ask("clock", met.clock.now)
     now = questions.ask("now", source.now) if source else None
@@ -182,6 +190,7 @@ def read(met: Met, asked: Asked, on_step: Callable[[], object] = lambda: None) -
     on_step()
     symbols = list(asked.symbols)
     instruments = questions.ask("instruments", lambda: source.instruments(symbols)) if source and symbols else None
+    quoted_at = questions.ask("clock", met.clock.now)
     quotes = questions.ask("quotes", lambda: source.market.quotes(symbols)) if source and symbols else None
     on_step()
     history, filed = _histories(met, asked, questions, until)
@@ -189,10 +198,10 @@ def read(met: Met, asked: Asked, on_step: Callable[[], object] = lambda: None) -
     hours = questions.ask("hours", lambda: source.hours(days)) if source and days else None
     limits = questions.ask("limits", source.limits) if source else None
     on_step()
-    told = Told(login, now, clock, account, orders, instruments, quotes, history, filed, hours, limits)
+    told = Told(login, now, clock, account, orders, instruments, quotes, quoted_at, history, filed, hours, limits)
     calls = source.calls if source else 0
     has_file = met.filed is not None
-    return Reading(broker.account_id, asked, broker.traits, told, questions.failed, calls, until, days, has_file)
+    return Reading(broker.account_id, asked, made, broker.traits, told, questions.failed, calls, until, days, has_file)
 
 
 def _log_in(broker: Broker, source: ContactSource | None) -> LoginFacts:
@@ -213,7 +222,7 @@ def _histories(
     met: Met, asked: Asked, questions: _Questions, until: date | None
 ) -> tuple[PriceHistory | None, PriceHistory | None]:
     """Return the broker's closes up to a session, and those of the price file."""
-    symbols = list(asked.manifest.history_symbols or asked.symbols)
+    symbols = list(asked.symbols)
     if until is None or met.source is None or not symbols:
         return None, None
     market, filed = met.source.market, met.filed

@@ -87,7 +87,7 @@ def _doubt(quote: Quote, reading: Reading) -> tuple[str, str] | None:
 
 def _aged(subject: str, quote: Quote, figures: dict[str, str], reading: Reading) -> Line:
     previous = "" if quote.previous_close is not None else "; no previous close is told"
-    clock, longest = reading.told.clock, reading.asked.limits.max_price_age
+    clock, longest = reading.told.quoted_at, reading.asked.limits.max_price_age
     if clock is None or not reading.is_open:
         said = f"there is one; how old quotes are while the session is open is not told now{previous}"
         return Line(subject, State.NOT_TOLD, said, "look again while the session is open", figures)
