@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
@@ -264,6 +264,31 @@ def test_a_rebalance_takes_as_long_as_its_orders_and_its_waits() -> None:
     slow = replace(TOLD, limits=Limits("one an hour", 1 / 60))
     assert line("rebalance", slow).state is State.CAUTION
     assert line("rebalance", replace(TOLD, limits=None)).state is State.NOT_TOLD
+
+
+@dataclass
+class Odd:
+    text: str
+    money: bool = False
+
+
+@dataclass
+class Held:
+    """What documents were held against."""
+
+    differences: list[Odd]
+    misread: list[Odd]
+    keeps: bool = False
+
+
+def test_documents_are_as_believed_or_each_difference_is_a_line() -> None:
+    money, word, new = Odd("cash is text", money=True), Odd("a new word"), Odd("fee is new, and is not read")
+    assert not [each for each in checklist(reading()) if each.subject == "documents"]
+    found = line("documents", documents=Held([new], []))
+    assert (found.state, "fee is new" in found.said) == (State.GOOD, True)
+    odd = reading(documents=Held([money, word, new], [money, word]))
+    states = [each.state for each in checklist(odd) if each.subject == "documents"]
+    assert states == [State.BLOCKS, State.CAUTION]
 
 
 def test_a_contact_is_kept_once_and_read_back() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from quant_platform_kit.services.operate.contact.account import account_lines
 from quant_platform_kit.services.operate.contact.calendar import calendar_lines
 from quant_platform_kit.services.operate.contact.clock import clock_line
+from quant_platform_kit.services.operate.contact.documents import document_lines
 from quant_platform_kit.services.operate.contact.history import history_lines
 from quant_platform_kit.services.operate.contact.limits import limit_lines
 from quant_platform_kit.services.operate.contact.login import login_lines, settings_line
@@ -33,6 +34,7 @@ def checklist(reading: Reading) -> Iterator[Line]:
     yield from history_lines(reading)
     yield from calendar_lines(reading)
     yield from limit_lines(reading)
+    yield from document_lines(reading.documents)
 
 
 def contact_of(reading: Reading, library: str, version: str) -> Contact:

@@ -20,6 +20,7 @@ from quant_platform_kit.domain.strategy import StrategyManifest
 from quant_platform_kit.ports.broker import Broker
 from quant_platform_kit.ports.clock import Clock
 from quant_platform_kit.ports.contact_source import ContactSource, Instrument, Limits, LoginFacts
+from quant_platform_kit.services.operate.contact.documents import Documents
 
 __all__ = ["STEPS", "Asked", "Met", "Reading", "Told", "read"]
 
@@ -45,6 +46,8 @@ class Met:
     filed
         Returns the price file's closes of symbols up to a session, as far as the broker's history goes back and with
         what that carries; None without ``PRICE_HISTORY_PATH``.
+    documents
+        What the broker's documents are held against; None where they are not.
     """
 
     broker: Broker
@@ -52,6 +55,7 @@ class Met:
     source: ContactSource | None
     account_state: Callable[[], AccountState]
     filed: Callable[[date, int], PriceHistory] | None = None
+    documents: Documents | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +144,7 @@ class Reading:
     until: date | None = None
     days: tuple[date, ...] = ()
     has_file: bool = False
+    documents: Documents | None = None
 
     @property
     def is_open(self) -> bool:
@@ -175,10 +180,13 @@ def read(met: Met, asked: Asked, made: datetime, on_step: Callable[[], object] =
     on_step
         Called after each of `STEPS` steps; fewer are made where the login fails.
     """
-    broker, source, questions = met.broker, met.source, _Questions()
+    broker, source, questions, documents = met.broker, met.source, _Questions(), met.documents
+    if documents is not None:
+        documents.keeps = True
     login = questions.ask("login", lambda: _log_in(broker, source))
     if login is None:
-        return Reading(broker.account_id, asked, made, broker.traits, Told(), questions.failed)
+        failed = questions.failed
+        return Reading(broker.account_id, asked, made, broker.traits, Told(), failed, documents=documents)
     on_step()
     clock = questions.ask("clock", met.clock.now)
     now = questions.ask("now", source.now) if source else None
@@ -200,8 +208,19 @@ def read(met: Met, asked: Asked, made: datetime, on_step: Callable[[], object] =
     on_step()
     told = Told(login, now, clock, account, orders, instruments, quotes, quoted_at, history, filed, hours, limits)
     calls = source.calls if source else 0
-    has_file = met.filed is not None
-    return Reading(broker.account_id, asked, made, broker.traits, told, questions.failed, calls, until, days, has_file)
+    return Reading(
+        account_id=broker.account_id,
+        asked=asked,
+        made=made,
+        traits=broker.traits,
+        told=told,
+        failed=questions.failed,
+        calls=calls,
+        until=until,
+        days=days,
+        has_file=met.filed is not None,
+        documents=documents,
+    )
 
 
 def _log_in(broker: Broker, source: ContactSource | None) -> LoginFacts:
