@@ -268,6 +268,8 @@ def test_a_rebalance_takes_as_long_as_its_orders_and_its_waits() -> None:
 
 @dataclass
 class Odd:
+    """One difference."""
+
     text: str
     money: bool = False
 
