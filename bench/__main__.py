@@ -35,6 +35,7 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
         for broker in ("ibkr", "schwab", "longbridge", "longport")
         for what in ("run", "start")
     },
+    **{f"{broker}_contact": ("contact", broker) for broker in ("ibkr", "schwab", "longbridge")},
     **{f"{broker}_rebalance": ("broker_rebalance", broker) for broker in ("paper", "ibkr", "schwab", "longbridge")},
 }
 """By name: the module, and what it is to measure. Worker processes import this module too: it imports no other."""

@@ -19,6 +19,7 @@ from quant_platform_kit.runtime.settings import read_settings
 from ibkr_app.broker import IbkrBroker
 from ibkr_app.clock import gateway_clock
 from ibkr_app.connection import Address, Connection
+from ibkr_app.contact import IbkrContact
 from ibkr_app.contracts import Contracts
 from ibkr_app.groups import accounts_of
 from ibkr_app.market import IbkrMarket
@@ -57,12 +58,14 @@ def account_of(
 ) -> Account:
     """Return an account of a login, its order ids kept in a store; its runs are dry until someone says otherwise."""
     contracts, clock = Contracts(connection), gateway_clock(connection)
-    ids = OrderIds(store, connection.address.client_id)
+    ids, calendar = OrderIds(store, connection.address.client_id), load_calendar("XNYS")
+    market = IbkrMarket(connection, contracts, history, calendar, clock)
     return Account(
         broker=IbkrBroker(connection, contracts, name, ids, visibility),
-        market=IbkrMarket(connection, contracts, history, load_calendar("XNYS"), clock),
+        market=market,
         clock=clock,
         mode=Mode.DRY_RUN,
+        contact=IbkrContact(connection, contracts, market, history, calendar),
         close=connection.close,
         seen=connection.seen,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ibkr_app.beliefs import CONTRACT
@@ -17,6 +17,10 @@ class Contracts:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._known: dict[str, Any] = {}
+
+    def learn(self, found: Mapping[str, Any]) -> None:
+        """Take over contracts by symbol that were qualified elsewhere."""
+        self._known.update(found)
 
     def qualified(self, symbol: str) -> Any | None:
         """Return the contract of a symbol, None if it is not known."""

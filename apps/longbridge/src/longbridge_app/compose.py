@@ -21,6 +21,7 @@ from quant_platform_kit.services.record.sent_orders import SentOrders
 
 from longbridge_app.addresses import check_account
 from longbridge_app.broker import LongBridgeBroker
+from longbridge_app.contact import LongBridgeContact
 from longbridge_app.credentials import credentials_of, is_sandbox
 from longbridge_app.instruments import Instruments
 from longbridge_app.market import LongBridgeMarket
@@ -78,11 +79,14 @@ def account_of(
         trade.kill()
         quote.kill()
 
+    calendar = load_calendar("XNYS")
+    market = LongBridgeMarket(quote, history, calendar, clock, instruments)
     return Account(
         broker=LongBridgeBroker(trade, instruments, sent, name, clock, visibility),
-        market=LongBridgeMarket(quote, history, load_calendar("XNYS"), clock, instruments),
+        market=market,
         clock=clock,
         mode=Mode.DRY_RUN,
+        contact=LongBridgeContact(trade, quote, market, history, calendar),
         close=close,
         seen=trade.seen,
     )

@@ -7,11 +7,22 @@ Named tuples, because the process imports them each time that it starts.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import NamedTuple
 
-__all__ = ["Balance", "Cash", "Credentials", "DayBar", "FillRow", "Holding", "Instrument", "LastPrice", "OrderRow"]
+__all__ = [
+    "Balance",
+    "Cash",
+    "Credentials",
+    "DayBar",
+    "FillRow",
+    "Holding",
+    "Instrument",
+    "LastPrice",
+    "OrderRow",
+    "TradingDays",
+]
 
 
 class Credentials(NamedTuple):
@@ -97,6 +108,13 @@ class LastPrice(NamedTuple):
     last_done: Decimal
     timestamp: datetime
     prev_close: Decimal | None = None
+
+
+class TradingDays(NamedTuple):
+    """Days with a whole and with a half session, exchange-local."""
+
+    whole: tuple[date, ...]
+    half: tuple[date, ...]
 
 
 class DayBar(NamedTuple):

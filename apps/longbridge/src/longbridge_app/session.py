@@ -22,6 +22,7 @@ from longbridge_app.rows import (
     Instrument,
     LastPrice,
     OrderRow,
+    TradingDays,
 )
 
 __all__ = ["Session"]
@@ -143,6 +144,11 @@ class Session:
         """Return the daily candlesticks between two days, both included; of more than 1000 the newest."""
         ask, period = self._quote.history_candlesticks_by_date, self._sdk.Period.Day
         return self._bars(ask, symbol, period, self._kind(adjusted), first, last)
+
+    def trading_days(self, market: str, first: date, last: date) -> TradingDays:
+        """Return the days between two on which a market trades."""
+        told = self._quote.trading_days(getattr(self._sdk.Market, market), first, last)
+        return TradingDays(tuple(told.trading_days), tuple(told.half_trading_days))
 
     def _bars(self, ask: Callable[..., Any], symbol: str, *arguments: Any) -> tuple[DayBar, ...]:
         """Return candlesticks, none for a symbol that is not listed."""

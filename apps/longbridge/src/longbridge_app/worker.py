@@ -34,6 +34,8 @@ REFUSING = (401, 403, 602, 603)
 TOO_MANY = 301606
 """The answer of the websocket of quotes to more than 10 requests a second."""
 NEW_TOKEN = "make a new access token at LongBridge, and put it where this one is"
+PER_SYMBOL = "bars"
+"""The method of the `Session` that asks LongBridge once for each symbol."""
 CODE = "from longbridge_app.worker_process import run; run()"
 
 
@@ -137,6 +139,7 @@ class Worker:
         self.credentials, self.timeout = credentials, timeout
         self.seen = Seen(TABLES)
         self._pace = pace or Pace(0)
+        self.calls = 0
         self._process: _Process | None = None
         self._unheard = False
         self.turn = Turns(timeout, _silent).turn
@@ -170,6 +173,7 @@ class Worker:
 
     def call_now(self, method: str, *arguments: Any, what: str, deadline: Deadline) -> Any:
         """Call a method for which a turn was taken; raises as `call`."""
+        self.calls += len(arguments[0]) if method == PER_SYMBOL else 1
         try:
             process = self._ready(deadline)
             if process is not None:

@@ -7,6 +7,7 @@ from datetime import date, timedelta
 
 from quant_platform_kit.adapters.calendar_tables import load_calendar
 from quant_platform_kit.adapters.platforms import read_platform
+from quant_platform_kit.adapters.price_files import PRICE_FIELDS
 from quant_platform_kit.adapters.strategies import load_strategy_file
 from quant_platform_kit.domain.errors import BrokerError, InvalidInput
 from quant_platform_kit.domain.identity import Mode
@@ -21,6 +22,7 @@ from quant_platform_kit.runtime.settings import read_settings
 from quant_platform_kit.services.record.seen import Seen
 
 from paper_app.beliefs import TABLES
+from paper_app.contact import PaperContact
 from paper_app.history import PriceFile
 from paper_app.settings import PaperSettings
 
@@ -28,11 +30,12 @@ __all__ = ["compose"]
 
 
 class _Market:
-    """History out of a price file, quotes from the venue."""
+    """History out of a price file, quotes from the venue; ``calls`` counts the requests for these."""
 
     def __init__(self, prices: PriceFile, settings: PaperSettings, seen: Seen) -> None:
         self._prices, self._port, self._account = prices, settings.paper_venue_port, settings.paper_account
         self._seen = seen
+        self.calls = 0
 
     def history(self, symbols: Sequence[str], until: date, sessions: int) -> PriceHistory:
         """Return all the file has of ``symbols`` up to ``until``."""
@@ -43,6 +46,7 @@ class _Market:
 
     def quotes(self, symbols: Collection[str]) -> Mapping[str, Quote]:
         """Return what the venue quotes."""
+        self.calls += 1
         return venue_quotes(self._port, self._account, symbols, self._seen)
 
 
@@ -83,8 +87,9 @@ def compose() -> Service:
         port, name = settings.paper_venue_port, settings.paper_account
         clock = VenueClock(port, name)
         seen = Seen(TABLES)
-        client = PaperClient(port, name, traits, seen)
-        return (Account(client, _Market(prices, settings, seen), clock, Mode.PAPER, client.close, seen=seen),)
+        client, market = PaperClient(port, name, traits, seen), _Market(prices, settings, seen)
+        contact = PaperContact(client, market, clock, PRICE_FIELDS[settings.paper_price_field])
+        return (Account(client, market, clock, Mode.PAPER, client.close, seen, contact),)
 
     platform = read_platform(description())
     if not settings.paper_strategy:

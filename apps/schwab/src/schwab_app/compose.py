@@ -20,6 +20,7 @@ from quant_platform_kit.runtime.settings import read_settings
 
 from schwab_app.broker import Delays, SchwabBroker
 from schwab_app.connection import Connection, Login
+from schwab_app.contact import SchwabContact
 from schwab_app.intents import Intents
 from schwab_app.market import SchwabMarket
 from schwab_app.pacing import for_orders
@@ -66,12 +67,14 @@ def account_of(
     InvalidInput
         Schwab has no history of that adjustment.
     """
-    clock = _clock(connection)
+    clock, calendar = _clock(connection), load_calendar("XNYS")
+    market = SchwabMarket(connection, history, calendar)
     return Account(
         broker=SchwabBroker(connection, name, Intents(store, name), clock, pacer or for_orders(), delays),
-        market=SchwabMarket(connection, history, load_calendar("XNYS")),
+        market=market,
         clock=clock,
         mode=Mode.DRY_RUN,
+        contact=SchwabContact(connection, market, clock, calendar),
         close=connection.close,
         seen=connection.seen,
     )

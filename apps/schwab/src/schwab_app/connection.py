@@ -57,6 +57,8 @@ class Connection:
         Gives permission for every question about prices.
     seen
         Handed every document before it is read.
+    calls
+        Requests so far, those that a login needs among them.
     """
 
     def __init__(self, login: Login, timeout: float) -> None:
@@ -67,6 +69,7 @@ class Connection:
         self.turn = Turns(timeout, _silent).turn
         self.prices = for_prices()
         self.seen = Seen(TABLES)
+        self.calls = 0
 
     def connect(self) -> None:
         """Begin a new session, and ask for the accounts behind the login.
@@ -169,6 +172,7 @@ class Connection:
         """
         for last in (not authorized_anew, True):
             client = self._ready(what, deadline)
+            self.calls += 1
             with self._errors_of(what):
                 response = self._caller.call(action, client, deadline.left(), client.session.close)
             if last or response.status_code != 401:

@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from quant_platform_kit.adapters.file_history import FileHistory
 from quant_platform_kit.adapters.installed import load_of_platform
 from quant_platform_kit.domain.errors import Refused
 from quant_platform_kit.domain.identity import Mode
+from quant_platform_kit.domain.prices import PriceHistory
 from quant_platform_kit.domain.runs import RunReport
 from quant_platform_kit.domain.silence import BrokerTraits
 from quant_platform_kit.paper.client import PaperClient
 from quant_platform_kit.ports.broker import Broker
+from quant_platform_kit.ports.contact_source import ContactSource
+from quant_platform_kit.ports.versioned_store import VersionedStore
+from quant_platform_kit.services.operate.contact.reading import Asked, Met
+from quant_platform_kit.services.run.account_reading import read_account
 
 if TYPE_CHECKING:  # an app brings what its service needs; the command line does without
-    from quant_platform_kit.runtime.service import Service
+    from quant_platform_kit.runtime.service import Account, Service
 
 __all__ = [
     "ENTRY_POINTS",
@@ -28,8 +36,10 @@ __all__ = [
     "PlatformOption",
     "PortOption",
     "Reach",
+    "Visits",
     "reach_of",
     "run_service",
+    "visits_of",
 ]
 
 ENTRY_POINTS = "quant.services"
@@ -88,6 +98,59 @@ def run_service(platform: str, due: datetime, mode: Mode | None) -> list[Account
     logger.disable("quant_platform_kit")  # the command says itself what the service would log
     results = run_accounts(compose(), Trigger(due, mode), StopSignal())
     return [AccountRun(each.account_id, each.ending.value, each.error, each.report) for each in results]
+
+
+@dataclass(frozen=True, slots=True)
+class Visits:
+    """The accounts of a service, to be looked at: each has a broker that has not logged in yet."""
+
+    store: VersionedStore
+    asked: Asked
+    accounts: Sequence[Met]
+
+
+@contextmanager
+def visits_of(platform: str) -> Generator[Visits]:
+    """Return the accounts of a platform's service, composed as the service composes them; leaving closes them.
+
+    Raises
+    ------
+    QuantError
+        The settings in the environment describe no service, or its accounts cannot be told.
+    """
+    compose: Callable[[], Service] = load_of_platform(ENTRY_POINTS, platform, "service")
+    service = compose()
+    asked = Asked(
+        platform=service.platform.name,
+        manifest=service.strategy.manifest,
+        calendar=service.calendar,
+        balances=service.policy.balances,
+        limits=service.policy.limits,
+        fill_timeout=service.terms.execution.fill_timeout,
+        stale_settings=service.stale_settings,
+    )
+    accounts = service.accounts()
+    try:
+        yield Visits(service.stores.ledger, asked, [_met(service, each) for each in accounts])
+    finally:
+        for each in accounts:
+            each.close()
+
+
+def _met(service: Service, account: Account) -> Met:
+    """Return an account as a contact looks at it."""
+    state = partial(read_account, account.broker, account.clock, service.policy.balances)
+    path, source = service.settings.price_history_path, account.contact
+    filed = _filed(Path(path), service, source) if path and source else None
+    return Met(account.broker, account.clock, source, state, filed)
+
+
+def _filed(path: Path, service: Service, source: ContactSource) -> Callable[[date, int], PriceHistory]:
+    """Return what reads the price file's closes that carry what the broker's do."""
+    manifest = service.strategy.manifest
+    symbols = list(manifest.history_symbols or manifest.symbols)
+    file = FileHistory(path, source.adjustment, service.calendar, source.market)
+    return lambda until, sessions: file.history(symbols, until, sessions)
 
 
 def reach_of(platform: str | None, paper_port: int | None) -> Reach | None:

@@ -20,6 +20,7 @@ from quant_platform_kit.cli import (
     cancel,
     captures,
     compare,
+    contact,
     halt,
     ledger,
     new,
@@ -55,6 +56,7 @@ app.command("backtest")(backtest.backtest_command)
 app.command("compare")(compare.compare_command)
 app.command("sweep")(sweep.sweep_command)
 app.command("run")(run.run_command)
+app.command("contact")(contact.contact_command)
 app.command("status")(status.status_command)
 app.command("account")(account.account_command)
 app.command("resolve")(resolve.resolve_command)

@@ -16,6 +16,7 @@ __all__ = [
     "Finding",
     "UnitPrices",
     "expected_account",
+    "is_own_id",
     "odd_prices",
     "reconcile",
     "unknown_account",
@@ -115,6 +116,11 @@ def reconcile(
 _OWN_ID = re.compile("q[a-z2-7]{26}")
 
 
+def is_own_id(client_order_id: str) -> bool:
+    """Whether an order's id is one that this platform makes."""
+    return _OWN_ID.fullmatch(client_order_id) is not None
+
+
 def unknown_account(
     account: AccountState, managed: Collection[str], open_orders: Iterable[ExecutionReport]
 ) -> list[Finding]:
@@ -127,7 +133,7 @@ def unknown_account(
     """
     held = [f"{q} {s}" for s, q in sorted(account.quantities.items()) if q and s in managed]
     ids = [report.order.client_order_id for report in open_orders]
-    own = [identity for identity in ids if _OWN_ID.fullmatch(identity)]
+    own = [identity for identity in ids if is_own_id(identity)]
     found = [*held, *(f"order {identity}" for identity in own)]
     if not found:
         return []

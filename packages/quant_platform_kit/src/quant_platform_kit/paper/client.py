@@ -62,6 +62,11 @@ class PaperClient:
     ----------
     seen
         Handed every document before it is read.
+
+    Attributes
+    ----------
+    calls
+        Requests so far.
     """
 
     def __init__(self, port: int, account_id: str, traits: BrokerTraits, seen: Seen | None = None) -> None:
@@ -69,6 +74,7 @@ class PaperClient:
         self._account_id = account_id
         self._traits = traits
         self._seen = seen or Seen()
+        self.calls = 0
         self._socket: socket.socket | None = None
         self._connection = 0
         self._unread = b""
@@ -140,6 +146,7 @@ class PaperClient:
     def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
         if self._socket is None:
             raise BrokerError("not connected to the paper venue")
+        self.calls += 1
         try:
             self._socket.sendall(canonical_json(request) + b"\n")
             while b"\n" not in self._unread:
@@ -182,14 +189,22 @@ def _read(adapter: TypeAdapter[_T], document: object) -> _T:
 
 
 class VenueClock:
-    """An account's time as its venue tells it; waiting takes real time."""
+    """An account's time as its venue tells it; waiting takes real time.
+
+    Attributes
+    ----------
+    calls
+        Requests so far.
+    """
 
     def __init__(self, port: int, account_id: str) -> None:
+        self.calls = 0
         self._port, self._account_id = port, account_id
         self._real = SystemClock()
 
     def now(self) -> datetime:
         """Return the account's present instant, aware UTC."""
+        self.calls += 1
         return datetime.fromisoformat(control(self._port, op="time", account=self._account_id)["now"])
 
     def monotonic(self) -> float:

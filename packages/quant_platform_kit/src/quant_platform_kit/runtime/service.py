@@ -27,6 +27,7 @@ from quant_platform_kit.domain.sessions import ExchangeCalendar
 from quant_platform_kit.domain.strategy import Adjustment, BoundStrategy, Strategy
 from quant_platform_kit.ports.broker import Broker
 from quant_platform_kit.ports.clock import Clock
+from quant_platform_kit.ports.contact_source import ContactSource
 from quant_platform_kit.ports.feature_source import FeatureSource
 from quant_platform_kit.ports.market_data import MarketData
 from quant_platform_kit.ports.notifier import Notifier
@@ -59,6 +60,8 @@ class Account:
         Called when the run is over, however it ended.
     seen
         What its broker's documents were held against; shared by the accounts of a login.
+    contact
+        What a first contact may ask beside; no run uses it.
     """
 
     broker: Broker
@@ -67,6 +70,7 @@ class Account:
     mode: Mode
     close: Callable[[], None] = _leave
     seen: Seen = field(default_factory=Seen)
+    contact: ContactSource | None = None
 
 
 class Stores:

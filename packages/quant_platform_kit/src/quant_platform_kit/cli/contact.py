@@ -1,0 +1,102 @@
+"""`quant contact`: what stands between an account and its first order, read and never sent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from quant_platform_kit.adapters.clock import SystemClock
+from quant_platform_kit.adapters.command_line import complain, print_json
+from quant_platform_kit.cli.broker import visits_of
+from quant_platform_kit.cli.options import JsonOption
+from quant_platform_kit.cli.output import console, progress, some, table
+from quant_platform_kit.cli.place import say
+from quant_platform_kit.domain.errors import Refused
+from quant_platform_kit.ports.versioned_store import VersionedStore
+from quant_platform_kit.services.operate.contact.checklist import contact_of
+from quant_platform_kit.services.operate.contact.reading import STEPS, Asked, Met, read
+from quant_platform_kit.services.operate.contact.result import Contact, Line, State, keep_contact
+from quant_platform_kit.services.record.leases import read_lease
+
+__all__ = ["contact_command"]
+
+STYLES = {State.GOOD: "green", State.NOT_TOLD: "dim", State.CAUTION: "yellow", State.BLOCKS: "red"}
+
+
+def contact_command(
+    platform: Annotated[
+        str,
+        typer.Option("--platform", metavar="NAME", help="Whose service; its settings are read from the environment."),
+    ],
+    page: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the checklist as one HTML page too.")] = None,
+    no_store: Annotated[bool, typer.Option("--no-store", help="Keep nothing in the service's store.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Look at every account of a service as it would, and send nothing; exit 1 if anything blocks."""
+    if page is not None:
+        _check_page(page)
+    with visits_of(platform) as visits:
+        refuse_open_runs(visits.store, visits.accounts)
+        contacts = [_made(met, visits.asked) for met in visits.accounts]
+        kept = [] if no_store else [keep_contact(visits.store, contact) for contact in contacts]
+    if page is not None:
+        from quant_platform_kit.report.contact_page import write_contact
+
+        write_contact(page, [contact.document() for contact in contacts])
+    if json:
+        print_json({"contacts": [contact.document() for contact in contacts], "kept": kept})
+    else:
+        for contact in contacts:
+            _show(contact)
+        for line in (*(f"kept  {key}" for key in kept), *([f"page  {page}"] if page else [])):
+            say(escape(line))
+    if blocked := [f"{each.account} {line.subject}" for each in contacts for line in each.lines if _blocks(line)]:
+        raise typer.Exit(complain(f"{some(blocked)} block", 1))
+
+
+def _check_page(page: Path) -> None:
+    """Refuse a page that could not be written in the end."""
+    if page.is_dir():
+        raise typer.BadParameter(f"--page {page} is a folder; name a file in it")
+    if not page.absolute().parent.is_dir():
+        raise typer.BadParameter(f"--page {page}: there is no folder {page.absolute().parent}; make it first")
+
+
+def refuse_open_runs(store: VersionedStore, accounts: Sequence[Met]) -> None:
+    """Refuse to log in while a run is open on an account: the login would cut the run's connection."""
+    for met in accounts:
+        lease = read_lease(store, met.broker.account_id)
+        if lease and lease.open_run:
+            raise Refused(f"run {lease.open_run} is open, held by {lease.holder}: try again when it has ended")
+
+
+def _made(met: Met, asked: Asked) -> Contact:
+    """Look at one account, with a bar."""
+    with progress(f"contact {met.broker.account_id}") as bar:
+        task = bar.add_task("steps", total=STEPS)
+        reading = read(met, asked, SystemClock().now(), lambda: bar.advance(task))
+    library = met.source.library if met.source else ""
+    return contact_of(reading, library, version(library) if library else "")
+
+
+def _blocks(line: Line) -> bool:
+    return line.state is State.BLOCKS
+
+
+def _show(contact: Contact) -> None:
+    client = f", {contact.library} {contact.version}" if contact.library else ""
+    shown = table(
+        f"{contact.account} at {contact.platform}{client}", "subject", "state", "what was found", "what to do"
+    )
+    for line in contact.lines:
+        style = STYLES[line.state]
+        shown.add_row(
+            escape(line.subject), f"[{style}]{line.state.value}[/{style}]", escape(line.said), escape(line.todo)
+        )
+    console().print(shown)
+    say(f"{contact.calls} calls were made of the broker, the login apart; nothing was sent")
