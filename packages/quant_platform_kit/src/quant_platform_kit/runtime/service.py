@@ -11,12 +11,14 @@ from pathlib import Path
 
 from quant_platform_kit.adapters.calendar_tables import load_calendar
 from quant_platform_kit.adapters.file_history import FileHistory
+from quant_platform_kit.adapters.installed import installed_client
 from quant_platform_kit.adapters.notifier import AppriseNotifier
 from quant_platform_kit.adapters.stores import open_store
 from quant_platform_kit.adapters.strategies import bind, find_strategy, read_config, read_file
 from quant_platform_kit.adapters.traces import open_tracer
 from quant_platform_kit.domain.balances import BalanceRules
 from quant_platform_kit.domain.boundaries import Boundary
+from quant_platform_kit.domain.client import Client
 from quant_platform_kit.domain.cycle import ExecutionPolicy
 from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.domain.gates import RiskLimits
@@ -157,6 +159,11 @@ class Service:
     def name(self) -> str:
         """The service's name."""
         return self.settings.cloud_run_service
+
+    @cached_property
+    def client(self) -> Client | None:
+        """The client library that is installed; None where the platform needs none."""
+        return installed_client(self.platform.name, self.platform.libraries)
 
     @property
     def history(self) -> Adjustment:

@@ -23,6 +23,7 @@ from quant_platform_kit.services.run.advice import accept_line, what_to_do
 from quant_platform_kit.services.run.contradictions import lost_of_decision
 from quant_platform_kit.services.run.deciding import Deciding, Situation
 from quant_platform_kit.services.run.execution import Execution
+from quant_platform_kit.services.run.footing import footing_of
 from quant_platform_kit.services.run.gateway import Gateway
 from quant_platform_kit.services.run.objections import blocking, objections
 from quant_platform_kit.services.run.plan_making import doubted, make_plan, outside_changes, take_inputs
@@ -272,17 +273,18 @@ class _Run:
         situation = deciding.situation(inputs.observation, enter_now=request.enter_now)
         ports.reached(Boundary.DECISION_RECORDED)
         plan, refused = make_plan(request.key, situation, inputs, ports, self.policy, findings)
-        lost = self._lost_of_decision(claim, situation)
+        lost, footing = self._lost_of_decision(claim, situation), footing_of(request, ports.store, last)
         refused = [*objections(request, ports.store, self.lease.state, inputs, findings), *lost, *refused]
+        refused += footing.refused
         if plan is None or refused or not plan.plan.orders or not request.key.mode.submits:
             base = undecided_report(claim, Outcome.NO_ACTION, [], None, ports.clock, last)
             todo = (accept_line(request.key),) if blocking(request, findings) else ()
-            base = replace(base, findings=tuple(findings), todo=todo)
+            base = replace(base, findings=tuple(findings), todo=todo, contacted=footing.contacted)
             report = decided_report(base, situation, plan if plan and plan.plan.orders else None, refused, inputs)
             if plan is not None and not plan.plan.orders and not refused:
                 self._record_executed(claim, plan, ())
-            return self._close(report)
-        plan = self._ledger(request.key.run_id).commit_plan(plan)
+            return self._close(footing.said(report))
+        plan = self._ledger(request.key.run_id).commit_plan(replace(plan, contacted=footing.contacted))
         ports.reached(Boundary.PLAN_COMMITTED)
         return _Committed(claim, plan, {order.client_order_id: OrderRecord(order) for order in plan.plan.orders})
 

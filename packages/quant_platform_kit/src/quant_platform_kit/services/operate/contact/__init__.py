@@ -1,0 +1,1 @@
+"""The first contact with an account: what a user looks at before a service trades."""
