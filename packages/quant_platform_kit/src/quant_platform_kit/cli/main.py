@@ -27,6 +27,7 @@ from quant_platform_kit.cli import (
     paper,
     prices,
     profiles,
+    ready,
     replay,
     rerun,
     resolve,
@@ -63,6 +64,7 @@ app.command("accept")(accept.accept_command)
 app.command("believe")(believe.believe_command)
 app.command("allow")(allow.allow_command)
 app.command("owner")(owner.owner_command)
+app.command("ready")(ready.ready_command)
 app.command("audit")(audit.audit_command)
 app.command("replay")(replay.replay_command)
 app.command("shortfall")(shortfall.shortfall_command)

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
+from quant_platform_kit.domain.assumptions import assumed_of
 from quant_platform_kit.domain.errors import Conflict, Damaged
 from quant_platform_kit.ports.versioned_store import VersionedStore
 from quant_platform_kit.services.record.objects import decode, encode
 
-__all__ = ["Mark", "Verdict", "keep_mark", "marks_of", "verdicts"]
+__all__ = ["Mark", "Verdict", "keep_mark", "marks_of", "still_assumed", "verdicts"]
 
 _ROOT = "assumptions"
 
@@ -71,6 +72,11 @@ def verdicts(store: VersionedStore, account: str) -> Mapping[str, Verdict]:
         except ValueError:
             raise Damaged(f"object {key} is no mark of an assumption", "move it out of the store") from None
     return found
+
+
+def still_assumed(platform: str, tested: Mapping[str, Verdict]) -> tuple[str, ...]:
+    """Return the ids of what is assumed of a platform's broker and no test has borne out."""
+    return tuple(each.identity for each in assumed_of(platform) if tested.get(each.identity) is not Verdict.HELD)
 
 
 def marks_of(store: VersionedStore, account: str) -> list[Mark]:
