@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from quant_platform_kit.domain.carry import CARRY_SESSIONS, Due, Evaluated, due
 from quant_platform_kit.domain.errors import UnknownSession
-from quant_platform_kit.domain.identity import Mode
+from quant_platform_kit.domain.identity import ORDER_TEST, Mode
 from quant_platform_kit.domain.orders import OrderState, Side
 from quant_platform_kit.domain.planning import PlanLine
 from quant_platform_kit.domain.runs import OrderRecord, Outcome, RunClaim, RunPlan, RunReport
@@ -351,7 +351,7 @@ def _targets(store: VersionedStore, report: RunReport | None) -> tuple[date | No
 
 def _newest_plan(store: VersionedStore, account_id: str) -> RunPlan | None:
     root = f"accounts/{account_id}/runs/"
-    planned = [key.split("/")[-2] for key in store.keys(root) if key.endswith("/plan")]
+    planned = [key.split("/")[-2] for key in store.keys(root) if key.endswith("/plan") and f".{ORDER_TEST}-" not in key]
     if not planned:
         return None
     newest = max(run_id[:10] for run_id in planned)
