@@ -23,6 +23,7 @@ from quant_platform_kit.cli import (
     ledger,
     new,
     objects,
+    order_test,
     owner,
     paper,
     prices,
@@ -64,6 +65,7 @@ app.command("accept")(accept.accept_command)
 app.command("believe")(believe.believe_command)
 app.command("allow")(allow.allow_command)
 app.command("owner")(owner.owner_command)
+app.command("order-test")(order_test.order_test_command)
 app.command("ready")(ready.ready_command)
 app.command("audit")(audit.audit_command)
 app.command("replay")(replay.replay_command)
