@@ -17,6 +17,7 @@ from quant_platform_kit.cli import (
     audit,
     backtest,
     believe,
+    brief,
     cancel,
     compare,
     halt,
@@ -66,6 +67,7 @@ app.command("believe")(believe.believe_command)
 app.command("allow")(allow.allow_command)
 app.command("owner")(owner.owner_command)
 app.command("order-test")(order_test.order_test_command)
+app.command("brief")(brief.brief_command)
 app.command("ready")(ready.ready_command)
 app.command("audit")(audit.audit_command)
 app.command("replay")(replay.replay_command)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 
@@ -107,6 +107,11 @@ class Stores:
 _SNAPSHOT_ONLY = ("_feature_snapshot_path", "_feature_snapshot_manifest_path", "_strategy_config_path")
 
 
+def _never(now: datetime) -> datetime | None:
+    del now
+    return None
+
+
 def _nobody() -> tuple[str, ...]:
     return ()
 
@@ -129,6 +134,8 @@ class Service:
         Returns the accounts, each with a broker that has not logged in yet.
     cautions
         Returns what will need a person soon, such as a token's age; asked after each run.
+    login_ends
+        Given an instant (aware UTC), returns when a person has to log in again after it; None where nobody knows.
     stale_settings
         Names of settings in the environment that the profile does not use.
     reached
@@ -149,6 +156,7 @@ class Service:
     calendar: ExchangeCalendar = field(default_factory=lambda: load_calendar("XNYS"))
     notifier: Notifier | None = None
     cautions: Callable[[], Sequence[str]] = _nobody
+    login_ends: Callable[[datetime], datetime | None] = _never
     stale_settings: tuple[str, ...] = ()
     reached: Reached = _nothing
     ended: Callable[[RunReport], None] = _nobody_else
