@@ -43,6 +43,19 @@ MODES = {
     Mode.PROBE: "what the next run would do, and what would keep it from sending; nothing is recorded",
 }
 
+BEFORE_LIVE = """Beside the switches, which stay as they are, live trading of an account needs one of
+
+- a contact of this account with this version of the client library in which nothing blocks (`quant contact`);
+- a completed live run of it with that version: nothing runs out by itself under a service that trades;
+- `quant ready --unready --reason TEXT`, which is audited and counts for one version.
+
+And no assumption may stand refuted that a test settles on the account ([assumptions](../assumptions.md)): a later
+test that bears it out lifts that, or a person does with the same command. A new version of the client library or a
+new account needs a contact again. Without it a live run is BLOCKED with the command to type, and its decision stays
+due; dry runs say so, and so do probes, by which a release stops before it opens a service. A paper account needs none
+of this. An account that traded live before this rule counts as met with the library that is installed when it runs
+next. `quant ready --platform P` lists what is left."""
+
 
 def page() -> str:
     """Return the page."""
@@ -63,6 +76,8 @@ def page() -> str:
         table(("number", "boundary"), ((str(n), f"`{b.value}`") for n, b in enumerate(Boundary, 1))),
         "## Modes",
         table(("mode", "sends", "meaning"), ((m.value, _yes(m.submits), MODES[m]) for m in Mode)),
+        "## Before live trading",
+        BEFORE_LIVE,
         "## Outcomes",
         table(("outcome", "exit code", "when"), ((o.value, "0" if o.good else "1", OUTCOMES[o]) for o in Outcome)),
         "## After silence",

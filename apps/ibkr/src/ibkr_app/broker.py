@@ -164,6 +164,25 @@ class IbkrBroker:
         mine = [trade for trade in self._look_up() if trade.order.account == self._account_id]
         return tuple(self._open(trade) for trade in mine if not order_state(trade.orderStatus.status).terminal)
 
+    def send_again(self, order: Order) -> None:
+        """Send an order under the id that it was sent under, whatever the Gateway knows of it."""
+        contract, reserved = self._contracts.qualified(order.symbol), self._ids.known(order.client_order_id)
+        if contract is None or reserved is None:
+            raise OrderRejected(f"order {order.client_order_id} was never sent")
+        self._connection.do(lambda ib: ib.placeOrder(contract, self._built(reserved)), "an order again")
+
+    def cancel_every(self, symbol: str) -> int:
+        """Cancel every working order of a symbol, each as the Gateway shows it; return how many there were."""
+        mine = [trade for trade in self._look_up() if trade.order.account == self._account_id]
+        working = [
+            trade.order
+            for trade in mine
+            if trade.contract.symbol == symbol and not order_state(trade.orderStatus.status).terminal
+        ]
+        for order in working:
+            self._connection.do(lambda ib, order=order: ib.cancelOrder(order), "a cancel")
+        return len(working)
+
     def _open(self, trade: Any) -> ExecutionReport:
         tracked = self._connection.tracker.get(trade.order.orderRef) if trade.order.orderRef else None
         if tracked is None or tracked.order is None:

@@ -17,7 +17,7 @@ from quant_platform_kit.runtime.service import Account, Service, configured
 from quant_platform_kit.runtime.settings import read_settings
 
 from ibkr_app.broker import IbkrBroker
-from ibkr_app.clock import gateway_clock
+from ibkr_app.clock import gateway_clock, weekly_login
 from ibkr_app.connection import Address, Connection
 from ibkr_app.contact import IbkrContact
 from ibkr_app.contracts import Contracts
@@ -43,7 +43,7 @@ def compose() -> Service:
         made = ((name, account_of(connection, name, service.stores.ledger, visibility, history)) for name in names)
         return tuple(replace(account, mode=settings.mode_of(name)) for name, account in made)
 
-    service = configured(settings, read_platform(description()), accounts)
+    service = replace(configured(settings, read_platform(description()), accounts), login_ends=weekly_login)
     if settings.ibkr_reconciliation_output_path:
         service = replace(service, ended=reconciliation_writer(settings.ibkr_reconciliation_output_path))
     return service

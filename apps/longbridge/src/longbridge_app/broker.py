@@ -121,13 +121,7 @@ class LongBridgeBroker:
             if not self._sent.record(identity, order) and (known := self._sent_before(order, deadline)) is not None:
                 return known
             self._forget()
-            details = (market_symbol(order.symbol), order.side.value, order.quantity, order.limit_price, identity)
-            try:
-                self._worker.call_now("submit", *details, what=f"order {identity}", deadline=deadline)
-            except LongBridgeError as error:
-                if error.refused:
-                    raise OrderRejected(str(error)) from error
-                raise
+            self._send(order, deadline)
             return ExecutionReport(order, OrderState.ACKNOWLEDGED)
 
     def find(self, client_order_id: str) -> ExecutionReport | None:
@@ -175,7 +169,36 @@ class LongBridgeBroker:
             live = [row for row in self._orders.rows if not order_state(row).terminal]
             return tuple(self._reported(row, deadline, insist=True) for row in reversed(live))
 
+    def send_again(self, order: Order) -> None:
+        """Send an order under the request id that it was sent under, whatever LongBridge knows of it."""
+        with self._worker.turn("an order again") as deadline:
+            self._take_turn(order, deadline)
+            self._forget()
+            self._send(order, deadline)
+
+    def cancel_every(self, symbol: str) -> int:
+        """Cancel every working order of a symbol, each by LongBridge's own id; return how many there were."""
+        with self._worker.turn("its orders") as deadline:
+            self._orders.ask(deadline)
+            name = market_symbol(symbol)
+            working = [row for row in self._orders.rows if row.symbol == name and not order_state(row).terminal]
+            for row in working:
+                self._worker.look("cancel", row.order_id, what="a cancel", deadline=deadline)
+            self._forget()
+            return len(working)
+
     # --- sending ----------------------------------------------------------------------------------
+
+    def _send(self, order: Order, deadline: Deadline) -> None:
+        """Send an order under its request id; raises `OrderRejected` where LongBridge refused it."""
+        identity = order.client_order_id
+        details = (market_symbol(order.symbol), order.side.value, order.quantity, order.limit_price, identity)
+        try:
+            self._worker.call_now("submit", *details, what=f"order {identity}", deadline=deadline)
+        except LongBridgeError as error:
+            if error.refused:
+                raise OrderRejected(str(error)) from error
+            raise
 
     def _prepare(self, order: Order, deadline: Deadline) -> None:
         """Refuse what cannot be traded, and wait until the order may be sent; nothing of it is recorded before."""

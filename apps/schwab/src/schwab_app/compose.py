@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import partial
 
 from quant_platform_kit.adapters.calendar_tables import load_calendar
 from quant_platform_kit.adapters.clock import SystemClock
@@ -27,7 +28,7 @@ from schwab_app.pacing import for_orders
 from schwab_app.platform import description
 from schwab_app.redirect import sandbox_of
 from schwab_app.settings import SchwabSettings
-from schwab_app.tokens import Tokens, caution, tokens_of
+from schwab_app.tokens import Tokens, caution, ends_at, tokens_of
 
 __all__ = ["account_of", "compose"]
 
@@ -49,7 +50,7 @@ def compose() -> Service:
         return (replace(account, mode=settings.mode_of(name)),)
 
     service = configured(settings, read_platform(description()), accounts)
-    return replace(service, cautions=lambda: _cautions(tokens))
+    return replace(service, cautions=lambda: _cautions(tokens), login_ends=partial(_ends, tokens))
 
 
 def account_of(
@@ -91,6 +92,11 @@ def _clock(connection: Connection) -> Clock:
 def _history_of(service: Service) -> Adjustment:
     """Return what Schwab's own history has to carry: with a price source it is not used."""
     return Adjustment.SPLIT if service.settings.price_history_path else service.history
+
+
+def _ends(tokens: Tokens, now: datetime) -> datetime:
+    del now
+    return ends_at(tokens.read())
 
 
 def _cautions(tokens: Tokens) -> tuple[str, ...]:

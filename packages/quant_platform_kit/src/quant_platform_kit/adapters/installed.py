@@ -2,12 +2,35 @@
 
 from __future__ import annotations
 
-from importlib.metadata import entry_points
+from collections.abc import Iterable
+from importlib.metadata import PackageNotFoundError, entry_points, version
 from typing import Any
 
+from quant_platform_kit.domain.client import Client
 from quant_platform_kit.domain.errors import InvalidInput
 
-__all__ = ["load_of_platform", "load_only"]
+__all__ = ["installed_client", "load_of_platform", "load_only"]
+
+
+def installed_client(platform: str, libraries: Iterable[str]) -> Client | None:
+    """Return the first of a platform's client libraries that is installed; nothing of it is imported.
+
+    Parameters
+    ----------
+    libraries
+        Names of distributions.
+
+    Returns
+    -------
+    Client or None
+        None where the platform names none, or none is installed: then no broker can be reached either.
+    """
+    for library in libraries:
+        try:
+            return Client(platform, library, version(library))
+        except PackageNotFoundError:
+            continue
+    return None
 
 
 def load_of_platform(group: str, platform: str, what: str) -> Any:

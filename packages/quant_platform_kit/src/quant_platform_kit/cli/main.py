@@ -17,6 +17,7 @@ from quant_platform_kit.cli import (
     audit,
     backtest,
     believe,
+    brief,
     cancel,
     captures,
     compare,
@@ -25,10 +26,12 @@ from quant_platform_kit.cli import (
     ledger,
     new,
     objects,
+    order_test,
     owner,
     paper,
     prices,
     profiles,
+    ready,
     replay,
     rerun,
     resolve,
@@ -68,6 +71,9 @@ app.command("accept")(accept.accept_command)
 app.command("believe")(believe.believe_command)
 app.command("allow")(allow.allow_command)
 app.command("owner")(owner.owner_command)
+app.command("order-test")(order_test.order_test_command)
+app.command("brief")(brief.brief_command)
+app.command("ready")(ready.ready_command)
 app.command("audit")(audit.audit_command)
 app.command("replay")(replay.replay_command)
 app.command("shortfall")(shortfall.shortfall_command)

@@ -85,6 +85,8 @@ def _show(status: AccountStatus, place: Place) -> None:
         for reason in last.reasons:
             _line("", escape(reason))
     _show_decisions(status)
+    if status.assumed is not None:
+        _line("assumed", f"{len(status.assumed)} claims about the broker that no test has settled: docs/assumptions.md")
     _show_targets(status)
 
 

@@ -6,12 +6,16 @@ import hashlib
 import re
 from base64 import b32encode
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from enum import Enum
 
 from quant_platform_kit.domain.errors import InvalidInput
 
-__all__ = ["Mode", "RunKey", "client_order_id"]
+__all__ = ["ORDER_TEST", "Mode", "RunKey", "client_order_id"]
+
+
+ORDER_TEST = "order-test"
+"""What the slot of an order test begins with."""
 
 
 class Mode(Enum):
@@ -48,6 +52,16 @@ class RunKey:
     def __post_init__(self) -> None:
         if "|" in self.account_id or "|" in self.slot:
             raise InvalidInput(f"account {self.account_id!r}, slot {self.slot!r}: a run's names do not contain '|'")
+
+    @classmethod
+    def of_order_test(cls, account_id: str, session: date, at: datetime, mode: Mode) -> RunKey:
+        """Return the key of an order test that begins at an instant, aware UTC."""
+        return cls(account_id, session, f"{ORDER_TEST} {at:%Y-%m-%dT%H:%M:%SZ}", mode)
+
+    @property
+    def is_order_test(self) -> bool:
+        """Whether the run decides nothing, and sends a few orders to see what the broker does with them."""
+        return self.slot.startswith(f"{ORDER_TEST} ")
 
     @property
     def text(self) -> str:

@@ -26,6 +26,8 @@ class PlatformDescription:
         Profiles an operator may select on it.
     price_source
         Adjustments that a configured price source may deliver in place of its own history.
+    libraries
+        Distributions of its client library, the first installed of which is used; none where it needs none.
     """
 
     name: str
@@ -38,6 +40,7 @@ class PlatformDescription:
     capabilities: frozenset[str]
     enabled: frozenset[str]
     price_source: frozenset[Adjustment] = frozenset()
+    libraries: tuple[str, ...] = ()
 
     def with_enabled(self, profile: str) -> PlatformDescription:
         """Return the platform with one more profile that may be selected."""

@@ -188,7 +188,7 @@ class RunPlan:
         Price per symbol it was made at.
     buffer
         Cash that buys leave, in the portfolio's currency.
-    bought_by, unsettled, undecided
+    bought_by, unsettled, undecided, contacted
         As in `RunReport`, before this plan.
     """
 
@@ -209,6 +209,7 @@ class RunPlan:
     reasoning: Reasoning | None = None
     unsettled: Unsettled | None = None
     undecided: Mapping[str, date] = field(default_factory=dict[str, date])
+    contacted: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -378,6 +379,9 @@ class RunReport:
     undecided
         Profile and mode -> the first session that it was asked for on this account and could not decide; see
         `undecided_key`.
+    contacted
+        Client libraries with which the account was met, as `Client.text`: by a contact, or by trading live. None where
+        nobody has asked yet, as in reports of earlier versions.
     """
 
     run_id: str
@@ -408,6 +412,7 @@ class RunReport:
     known: bool = True
     unsettled: Unsettled | None = None
     undecided: Mapping[str, date] = field(default_factory=dict[str, date])
+    contacted: tuple[str, ...] | None = None
 
 
 def undecided_key(profile: str, mode: Mode) -> str:

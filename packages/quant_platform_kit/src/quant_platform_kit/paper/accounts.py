@@ -98,6 +98,11 @@ class VenueAccount:
         numbers = (n for n, report in enumerate(self.orders) if report.order.client_order_id == client_order_id)
         return next(numbers, None)
 
+    def find_working(self, client_order_id: str) -> int | None:
+        """Return the number of the first order with an id that may still trade, or else of the first one."""
+        named = (n for n in self.working if self.orders[n].order.client_order_id == client_order_id)
+        return next(named, self.find(client_order_id))
+
     @property
     def working(self) -> list[int]:
         """The numbers of the orders that may still trade."""

@@ -127,6 +127,17 @@ class PaperClient:
         """Return the working orders."""
         return tuple(self._report(report) for report in self._call("open_orders")["reports"])
 
+    def send_again(self, order: Order) -> None:
+        """Send an order a second time; the venue knows its id, unless it was told not to."""
+        self._call("submit", order=plain(order))
+
+    def cancel_every(self, symbol: str) -> int:
+        """Cancel every working order of a symbol, as often as its id was taken; return how many there were."""
+        working = [each.order.client_order_id for each in self.open_orders() if each.order.symbol == symbol]
+        for identity in working:
+            self.cancel(identity)
+        return len(working)
+
     def may_have_left(self, client_order_id: str) -> bool:
         """Return True: nothing is recorded here."""
         return True

@@ -223,7 +223,7 @@ class PaperVenue:
 
     def _cancel(self, request: dict[str, Any]) -> _Answer:
         account = self.accounts[request["account"]]
-        number = account.find(request["client_order_id"])
+        number = account.find_working(request["client_order_id"])
         if number is None:
             return _Answer({"error": "rejected", "text": "order not known"})
         if number in account.races:

@@ -210,6 +210,7 @@ class _AccountRun:
             enter_now=settings.enter_now,
             handover=settings.handover,
             ahead_of=self.account.mode,
+            client=service.client,
         )
 
     def _ports(self) -> RunPorts:

@@ -5,18 +5,20 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 
 from quant_platform_kit.adapters.calendar_tables import load_calendar
 from quant_platform_kit.adapters.file_history import FileHistory
+from quant_platform_kit.adapters.installed import installed_client
 from quant_platform_kit.adapters.notifier import AppriseNotifier
 from quant_platform_kit.adapters.stores import open_store
 from quant_platform_kit.adapters.strategies import bind, find_strategy, read_config, read_file
 from quant_platform_kit.adapters.traces import open_tracer
 from quant_platform_kit.domain.balances import BalanceRules
 from quant_platform_kit.domain.boundaries import Boundary
+from quant_platform_kit.domain.client import Client
 from quant_platform_kit.domain.cycle import ExecutionPolicy
 from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.domain.gates import RiskLimits
@@ -113,6 +115,11 @@ class Stores:
 _SNAPSHOT_ONLY = ("_feature_snapshot_path", "_feature_snapshot_manifest_path", "_strategy_config_path")
 
 
+def _never(now: datetime) -> datetime | None:
+    del now
+    return None
+
+
 def _nobody() -> tuple[str, ...]:
     return ()
 
@@ -135,6 +142,8 @@ class Service:
         Returns the accounts, each with a broker that has not logged in yet.
     cautions
         Returns what will need a person soon, such as a token's age; asked after each run.
+    login_ends
+        Given an instant (aware UTC), returns when a person has to log in again after it; None where nobody knows.
     stale_settings
         Names of settings in the environment that the profile does not use.
     reached
@@ -155,6 +164,7 @@ class Service:
     calendar: ExchangeCalendar = field(default_factory=lambda: load_calendar("XNYS"))
     notifier: Notifier | None = None
     cautions: Callable[[], Sequence[str]] = _nobody
+    login_ends: Callable[[datetime], datetime | None] = _never
     stale_settings: tuple[str, ...] = ()
     reached: Reached = _nothing
     ended: Callable[[RunReport], None] = _nobody_else
@@ -165,6 +175,11 @@ class Service:
     def name(self) -> str:
         """The service's name."""
         return self.settings.cloud_run_service
+
+    @cached_property
+    def client(self) -> Client | None:
+        """The client library that is installed; None where the platform needs none."""
+        return installed_client(self.platform.name, self.platform.libraries)
 
     @property
     def history(self) -> Adjustment:

@@ -9,13 +9,15 @@ from decimal import Decimal
 
 from quant_platform_kit.domain.carry import CARRY_SESSIONS, Due, Evaluated, due
 from quant_platform_kit.domain.errors import UnknownSession
-from quant_platform_kit.domain.identity import Mode
+from quant_platform_kit.domain.identity import ORDER_TEST, Mode
 from quant_platform_kit.domain.orders import OrderState, Side
 from quant_platform_kit.domain.planning import PlanLine
 from quant_platform_kit.domain.runs import OrderRecord, Outcome, RunClaim, RunPlan, RunReport
 from quant_platform_kit.domain.sessions import Cadence, ExchangeCalendar
 from quant_platform_kit.domain.strategy import StrategyManifest
 from quant_platform_kit.ports.versioned_store import VersionedStore
+from quant_platform_kit.services.operate.assumptions import still_assumed, verdicts
+from quant_platform_kit.services.operate.contact.result import last_contact
 from quant_platform_kit.services.operate.owners import owner_of
 from quant_platform_kit.services.operate.switches import halt_words, halts, scopes_of
 from quant_platform_kit.services.record.leases import LeaseState, read_lease
@@ -171,6 +173,8 @@ class AccountStatus:
         The session of the decision that ``targets`` are of.
     needs
         What needs an operator, one line each; empty when all is well.
+    assumed
+        What of the broker is assumed and no test on this account has settled; None before the first contact with it.
     """
 
     account_id: str
@@ -188,6 +192,7 @@ class AccountStatus:
     targets: tuple[TargetLine, ...]
     next_decision: NextDecision | None
     needs: tuple[str, ...]
+    assumed: tuple[str, ...] | None = None
 
 
 def account_status(sources: StatusSources, account_id: str) -> AccountStatus:
@@ -222,6 +227,7 @@ def account_status(sources: StatusSources, account_id: str) -> AccountStatus:
         targets=_compared(lines, report),
         next_decision=_next_decision(sources.calendar, evaluated, present, manifest) if report else None,
         needs=_needs(lease, report, halted, open_run, uncertain, ruling),
+        assumed=_assumed(sources.store, account_id),
     )
 
 
@@ -269,6 +275,11 @@ def _last_run(report: RunReport | None) -> LastRun | None:
     if report is None:
         return None
     return LastRun(report.run_id, report.key.session, report.as_of, report.outcome, report.reasons, report.finished_at)
+
+
+def _assumed(store: VersionedStore, account_id: str) -> tuple[str, ...] | None:
+    contact = last_contact(store, account_id)
+    return None if contact is None else still_assumed(contact.platform, verdicts(store, account_id))
 
 
 # --- the carry rule, as the next run will apply it ----------------------------------------------------
@@ -340,7 +351,7 @@ def _targets(store: VersionedStore, report: RunReport | None) -> tuple[date | No
 
 def _newest_plan(store: VersionedStore, account_id: str) -> RunPlan | None:
     root = f"accounts/{account_id}/runs/"
-    planned = [key.split("/")[-2] for key in store.keys(root) if key.endswith("/plan")]
+    planned = [key.split("/")[-2] for key in store.keys(root) if key.endswith("/plan") and f".{ORDER_TEST}-" not in key]
     if not planned:
         return None
     newest = max(run_id[:10] for run_id in planned)

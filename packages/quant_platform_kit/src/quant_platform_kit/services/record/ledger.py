@@ -2,7 +2,8 @@
 
 Below ``accounts/<account>/`` stand
 
-- ``runs/<run_id>/claim``, ``plan``, ``revision``, per order and step ``orders/<client_order_id>.<n>``
+- ``runs/<run_id>/claim``, ``plan``, ``revision``, ``again`` of an order test, per order and step
+  ``orders/<client_order_id>.<n>``
   (`quant_platform_kit.services.record.order_steps`), and ``attempts/<epoch>`` for each worker that was stopped;
 - ``decisions/<profile>/<mode>/<as_of>/<ACTION>``, and ``.../<as_of>/executed`` once it is;
 - ``lease``, the one object that is rewritten (`quant_platform_kit.services.record.leases`).
@@ -135,6 +136,10 @@ class RunLedger:
     def revision(self) -> BuyRevision | None:
         """Return the recorded revision, if there is one."""
         return self._find("revision", BuyRevision)
+
+    def record_again(self, order: Order) -> None:
+        """Record that an order test is about to send an order's reference a second time."""
+        append(self._store, self._chain, f"{self._root}/again", {"client_order_id": order.client_order_id})
 
     def orders(self, orders: Sequence[Order]) -> dict[str, OrderRecord]:
         """Return every order of a plan with its recorded steps, by client order id."""

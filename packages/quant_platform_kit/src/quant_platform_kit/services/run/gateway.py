@@ -20,6 +20,7 @@ from quant_platform_kit.domain.runs import OrderRecord, Transition
 from quant_platform_kit.domain.sessions import ExchangeCalendar
 from quant_platform_kit.ports.broker import Broker
 from quant_platform_kit.ports.clock import Clock
+from quant_platform_kit.ports.resending import Resending
 from quant_platform_kit.ports.tracing import NOT_TRACED, Tracer
 from quant_platform_kit.ports.versioned_store import VersionedStore
 from quant_platform_kit.services.operate.switches import switched_off
@@ -107,6 +108,27 @@ class Gateway:
             execution = ExecutionReport(record.order, OrderState.REJECTED, (), str(error))
         self.reached(Boundary.ORDER_SENT)
         return self.answer(record, execution)
+
+    def send_again(self, order: Order, broker: Resending) -> bool:
+        """Send an order of an order test under its reference a second time; False where a switch forbids it.
+
+        That it is about to be done is recorded first, and the halts are read last.
+
+        Raises
+        ------
+        OrderRejected, BrokerError
+            As `Resending.send_again`.
+        """
+        timeout = self.broker.traits.timeout
+        self.lease.require(2 * timeout)
+        self.ledger.record_again(order)
+        self.reached(Boundary.SENT_RECORDED)
+        if self.switches():
+            return False
+        self.lease.require(timeout)
+        broker.send_again(order)
+        self.reached(Boundary.ORDER_SENT)
+        return True
 
     def answer(self, record: OrderRecord, execution: ExecutionReport) -> OrderRecord:
         """Record a broker's answer, if it says more than the ledger knows; an older one is passed over."""

@@ -12,6 +12,7 @@ from quant_platform_kit.services.record.leases import read_lease
 from quant_platform_kit.services.record.ledger import DecisionLedger
 from quant_platform_kit.services.record.overlay_store import Scratch
 from quant_platform_kit.services.run.deciding import Deciding
+from quant_platform_kit.services.run.footing import footing_of
 from quant_platform_kit.services.run.misreading import otherwise
 from quant_platform_kit.services.run.objections import objections
 from quant_platform_kit.services.run.plan_making import doubted, make_plan, outside_changes, take_inputs
@@ -42,9 +43,11 @@ def probe(request: RunRequest, claim: RunClaim, ports: RunPorts, policy: Executi
     situation = deciding.situation(inputs.observation, enter_now=request.enter_now)
     findings = outside_changes(inputs, ports, last)
     plan, refused = make_plan(key, situation, inputs, ports, policy, findings)
-    refused = [*objections(request, ports.store, lease, inputs, findings), *refused]
+    footing = footing_of(request, ports.store, last)
+    refused = [*objections(request, ports.store, lease, inputs, findings), *refused, *footing.refused]
     if request.ahead_of.submits:
         refused += switched_off(ports.store, request.service, key.account_id, request.ahead_of)
     base = undecided_report(claim, Outcome.NO_ACTION, [], None, ports.clock, last)
-    base = replace(base, findings=(*findings, *otherwise(ports.seen.misread)))
-    return decided_report(base, situation, plan if plan and plan.plan.orders else None, refused, inputs)
+    told = (*findings, *otherwise(ports.seen.misread))
+    base = replace(base, findings=told, contacted=footing.contacted)
+    return footing.said(decided_report(base, situation, plan if plan and plan.plan.orders else None, refused, inputs))

@@ -70,6 +70,7 @@ def undecided_report(
         known=last is not None and last.known,
         unsettled=last.unsettled if last else None,
         undecided=still_undecided(claim, last, is_decided=outcome not in (Outcome.BLOCKED, Outcome.FAILED)),
+        contacted=last.contacted if last else None,
     )
 
 
@@ -163,6 +164,7 @@ def executed_report(base: RunReport, plan: RunPlan, done: Sequence[OrderRecord],
         reasoning=plan.reasoning,
         known=True,
         undecided=plan.undecided,
+        contacted=plan.contacted,
         unsettled=unsettled_after(base.key.session, plan.unsettled, plan.account, fills, currency),
     )
 

@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from quant_platform_kit.domain.boundaries import Boundary
+from quant_platform_kit.domain.client import Client
 from quant_platform_kit.domain.identity import Mode, RunKey
 from quant_platform_kit.domain.reconciliation import Discrepancy
 from quant_platform_kit.domain.runs import RunClaim, RunReport
@@ -51,6 +52,8 @@ class RunRequest:
         Discrepancies of the account that block the run; all are reported.
     ahead_of
         Of a probe: the mode of the runs that it looks ahead to.
+    client
+        By which the broker is reached; None where the platform needs no client library.
     """
 
     strategy: BoundStrategy
@@ -64,6 +67,12 @@ class RunRequest:
         {Discrepancy.UNKNOWN_ORDER, Discrepancy.LIQUIDATION, Discrepancy.UNKNOWN_ACCOUNT, Discrepancy.MISREAD_MONEY}
     )
     ahead_of: Mode = Mode.PAPER
+    client: Client | None = None
+
+    @property
+    def aims_at(self) -> Mode:
+        """The mode that the run is about: its own, or the one that a probe looks ahead to."""
+        return self.ahead_of if self.key.mode is Mode.PROBE else self.key.mode
 
     def claim(self, as_of: date, at: datetime) -> RunClaim:
         """Return who the run belongs to.

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from decimal import Decimal
 
 from quant_platform_kit.domain.boundaries import Boundary
 from quant_platform_kit.domain.cycle import ExecutionPolicy
 from quant_platform_kit.domain.errors import Damaged, InProgress, InvalidInput, LeaseLost, StoreError
 from quant_platform_kit.domain.gates import session_gate
-from quant_platform_kit.domain.identity import Mode
+from quant_platform_kit.domain.identity import Mode, RunKey
 from quant_platform_kit.domain.orders import OrderState
 from quant_platform_kit.domain.redaction import redact
 from quant_platform_kit.domain.runs import Attempt, OrderRecord, Outcome, RunClaim, RunPlan, RunReport
@@ -19,13 +19,16 @@ from quant_platform_kit.services.operate.owners import require_ownership
 from quant_platform_kit.services.operate.switches import halted, lost_switches
 from quant_platform_kit.services.record.leases import AccountLease, LeaseTerms, read_lease
 from quant_platform_kit.services.record.ledger import DecisionLedger, RunLedger, refuse_another
-from quant_platform_kit.services.run.advice import accept_line, what_to_do
+from quant_platform_kit.services.run.advice import accept_line
+from quant_platform_kit.services.run.closing import close
 from quant_platform_kit.services.run.contradictions import lost_of_decision
 from quant_platform_kit.services.run.deciding import Deciding, Situation
 from quant_platform_kit.services.run.execution import Execution
+from quant_platform_kit.services.run.footing import footing_of
 from quant_platform_kit.services.run.gateway import Gateway
 from quant_platform_kit.services.run.misreading import otherwise, tell_once, to_tell
 from quant_platform_kit.services.run.objections import blocking, objections
+from quant_platform_kit.services.run.order_test_end import end_order_test
 from quant_platform_kit.services.run.plan_making import doubted, make_plan, outside_changes, take_inputs
 from quant_platform_kit.services.run.probe import probe
 from quant_platform_kit.services.run.report_building import (
@@ -166,6 +169,8 @@ class _Run:
             refuse_another(claim, _claim(self.request, ports))
         if report := ports.reports.find(run_id):
             _close_reported(self.lease, ports, report, release=run_id == key.run_id)
+        elif claim is not None and claim.key.is_order_test:
+            self._end_test(claim, plan)
         elif plan is not None and claim is not None:
             records = ledger.orders(plan.plan.orders)
             if any(record.uncertain for record in records.values()):  # until the login just now its sender could send
@@ -175,6 +180,14 @@ class _Run:
             reason = ["it stopped before it had planned, and sent nothing; its session is decided by a later run"]
             self._close(self._undecided(claim, Outcome.FAILED, reason, self._last_report()))
         return None
+
+    def _end_test(self, claim: RunClaim, plan: RunPlan | None) -> None:
+        """End an order test that was left open: it is looked up and cancelled, and nothing is sent."""
+        base = self._undecided(claim, Outcome.NO_ACTION, [], self._last_report())
+        prices: Mapping[str, Decimal] = plan.prices if plan else {}
+        records = self._ledger(claim.key.run_id).orders(plan.plan.orders) if plan else {}
+        report, is_uncertain = end_order_test(self._gateway(claim.key, prices), base, records)
+        self._close(report, uncertain=is_uncertain)
 
     def known_report(self) -> RunReport | None:
         """Return the report of this run, if it was the one left open and has ended by now."""
@@ -273,17 +286,18 @@ class _Run:
         situation = deciding.situation(inputs.observation, enter_now=request.enter_now)
         ports.reached(Boundary.DECISION_RECORDED)
         plan, refused = make_plan(request.key, situation, inputs, ports, self.policy, findings)
-        lost = self._lost_of_decision(claim, situation)
+        lost, footing = self._lost_of_decision(claim, situation), footing_of(request, ports.store, last)
         refused = [*objections(request, ports.store, self.lease.state, inputs, findings), *lost, *refused]
+        refused += footing.refused
         if plan is None or refused or not plan.plan.orders or not request.key.mode.submits:
             base = undecided_report(claim, Outcome.NO_ACTION, [], None, ports.clock, last)
             todo = (accept_line(request.key),) if blocking(request, findings) else ()
-            base = replace(base, findings=tuple(findings), todo=todo)
+            base = replace(base, findings=tuple(findings), todo=todo, contacted=footing.contacted)
             report = decided_report(base, situation, plan if plan and plan.plan.orders else None, refused, inputs)
             if plan is not None and not plan.plan.orders and not refused:
                 self._record_executed(claim, plan, ())
-            return self._close(report)
-        plan = self._ledger(request.key.run_id).commit_plan(plan)
+            return self._close(footing.said(report))
+        plan = self._ledger(request.key.run_id).commit_plan(replace(plan, contacted=footing.contacted))
         ports.reached(Boundary.PLAN_COMMITTED)
         return _Committed(claim, plan, {order.client_order_id: OrderRecord(order) for order in plan.plan.orders})
 
@@ -309,7 +323,15 @@ class _Run:
 
     def _execution(self, run: _Committed) -> Execution:
         ports, key = self.ports, run.claim.key
-        gateway = Gateway(
+        gateway = self._gateway(key, run.plan.prices, self._lost_halts() if run.resumed else ())
+        same_session = ports.calendar.local_date(ports.clock.now()) == key.session
+        return Execution(
+            gateway, ports.market, run.plan, self.terms.execution, run.records, same_session, resumed=run.resumed
+        )
+
+    def _gateway(self, key: RunKey, prices: Mapping[str, Decimal], lost: Sequence[str] = ()) -> Gateway:
+        ports = self.ports
+        return Gateway(
             ports.broker,
             ports.store,
             ports.clock,
@@ -320,14 +342,10 @@ class _Run:
             self.request.service,
             key.mode if self.request.key.mode.submits else self.request.key.mode,
             key.session,
-            run.plan.prices,
+            prices,
             ports.reached,
-            self._lost_halts() if run.resumed else (),
+            lost,
             ports.tracer,
-        )
-        same_session = ports.calendar.local_date(ports.clock.now()) == key.session
-        return Execution(
-            gateway, ports.market, run.plan, self.terms.execution, run.records, same_session, resumed=run.resumed
         )
 
     def _record_executed(self, claim: RunClaim, plan: RunPlan, done: Sequence[OrderRecord]) -> None:
@@ -345,16 +363,16 @@ class _Run:
 
     def _close(self, report: RunReport, *, uncertain: bool = False) -> RunReport:
         """Publish the report, then let go of the run."""
-        self.lease.require(timedelta(0))
-        told = to_tell(self.request, self.ports)
+        told, is_own = to_tell(self.request, self.ports), report.run_id == self.request.key.run_id
         report = replace(report, findings=(*report.findings, *otherwise(told)))
-        report = self.ports.reports.publish(replace(report, todo=what_to_do(report)))
-        tell_once(self.request, self.ports, told)
-        self.ports.published(report)
-        self.ports.reached(Boundary.REPORT_PUBLISHED)
-        self.lease.close_run(uncertain=uncertain, release=report.run_id == self.request.key.run_id)
-        self.ports.reached(Boundary.RUN_CLOSED)
-        return report
+        return close(
+            report,
+            self.ports,
+            self.lease,
+            uncertain=uncertain,
+            release=is_own,
+            on_publish=lambda: tell_once(self.request, self.ports, told),
+        )
 
     def _last_report(self) -> RunReport | None:
         last = self.lease.state.last_run
