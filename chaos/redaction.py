@@ -89,7 +89,7 @@ def _case(broker: str, table: Table, rng: random.Random, outcome: Outcome) -> No
 
 
 def _add_up(document: Any, parts: tuple[str, ...], total: str) -> None:
-    amount = sum(_at(document, path) for path in parts)
+    amount = sum((_at(document, path) for path in parts), Decimal(0))
     _set(document, total, amount)
 
 

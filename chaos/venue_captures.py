@@ -72,9 +72,8 @@ def capture_of(stand: Stand, folder: Path, made: date, scale: int = 1) -> Captur
     finally:
         account.close()
     library = stand.subjects[0].library
-    differences = tuple(sorted({each.text for each in account.seen.differences}))
-    manifest = Manifest(stand.name, library, version(library), made, scale, differences)
-    return Capture(manifest, recorded(account.seen, LISTED, scale))
+    documents, differences = recorded(account.seen, LISTED, scale)
+    return Capture(Manifest(stand.name, library, version(library), made, scale, differences), documents)
 
 
 def main() -> int:

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import json
 import re
+import sys
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
-from quant_platform_kit.adapters.captures import lines_of, read_capture, write_capture
-from quant_platform_kit.cli.captures import offer, replayed
+from quant_platform_kit.adapters.captures import Manifest, lines_of, read_capture, write_capture
+from quant_platform_kit.cli.captures import offer, record, replayed
 from quant_platform_kit.cli.main import app
 from quant_platform_kit.domain.errors import InvalidInput
+from quant_platform_kit.services.record.seen import Seen
 from typer.testing import CliRunner
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from chaos.made_documents import reading_of
 
 CAPTURES = Path(__file__).parent / "captures"
 FOLDERS = sorted(path.parent for path in CAPTURES.glob("*/*/manifest.json"))
@@ -107,3 +114,17 @@ def test_nothing_is_written_before_it_was_shown_and_confirmed(
     assert lines_of(read_capture(folder)) == lines_of(capture)
     with pytest.raises(InvalidInput, match="not empty"):
         offer(folder, capture, yes=True)
+
+
+def test_what_a_session_was_told_is_recorded_with_what_was_other_than_believed(tmp_path: Path) -> None:
+    seen = Seen(reading_of("schwab").TABLES)
+    seen.keeps = True
+    quote = {"realtime": True, "quote": {"lastPrice": 9.5, "secret": "kim"}}
+    seen.take("quote", quote)
+    about = Manifest("schwab", "schwab-py", "1.5.1", date(2024, 6, 10), scale=3)
+    assert record(tmp_path / "capture", about, seen, {"SPY"}, yes=True)
+    capture = read_capture(tmp_path / "capture")
+    (kept,) = capture.documents
+    assert kept == ("quote", {"realtime": True, "quote": {"lastPrice": Decimal("9.5"), "field-1": "text-1"}})
+    assert capture.manifest.scale == 3
+    assert "quote.field-1 of quote is new, and is not read" in capture.manifest.differences

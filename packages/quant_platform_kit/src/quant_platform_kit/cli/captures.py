@@ -2,24 +2,66 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
 
-from quant_platform_kit.adapters.captures import Capture, check_folder, lines_of, read_capture, write_capture
+from quant_platform_kit.adapters.captures import (
+    Capture,
+    Manifest,
+    check_folder,
+    lines_of,
+    read_capture,
+    write_capture,
+)
 from quant_platform_kit.adapters.command_line import complain, print_json
 from quant_platform_kit.adapters.installed import load_of_platform
 from quant_platform_kit.cli.options import JsonOption
 from quant_platform_kit.cli.output import console, some, table
 from quant_platform_kit.cli.place import say
+from quant_platform_kit.services.operate.contact.recording import recorded
 from quant_platform_kit.services.operate.contact.replaying import Replayed, replay
+from quant_platform_kit.services.record.seen import Seen
 
-__all__ = ["ENTRY_POINTS", "offer", "replay_command", "replayed"]
+__all__ = ["ENTRY_POINTS", "RecordOption", "ScaleOption", "YesOption", "offer", "record", "replay_command", "replayed"]
 
 ENTRY_POINTS = "quant.readings"
 """Entry point group: each loads an app's ``TABLES`` and ``READERS`` under the name of its platform."""
+
+
+RecordOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--record", metavar="DIR", help="Write what was seen, redacted, into a new folder, after it was shown."
+    ),
+]
+ScaleOption = Annotated[
+    int,
+    typer.Option(
+        "--scale", min=1, max=1_000_000, metavar="N", help="Multiply amounts and quantities of --record, never prices."
+    ),
+]
+YesOption = Annotated[bool, typer.Option("--yes", help="Write --record without asking, after it was shown.")]
+
+
+def record(folder: Path, about: Manifest, seen: Seen, listed: Collection[str], *, yes: bool) -> bool:
+    """Offer what was seen as a capture; return whether it was written.
+
+    Parameters
+    ----------
+    about
+        What the documents came from; in which ways they are other than believed is added.
+    seen
+        It has to keep documents from before the first one.
+    listed
+        Symbols of listed instruments, as the documents write them.
+    """
+    documents, differences = recorded(seen, listed, about.scale)
+    return offer(folder, Capture(replace(about, differences=differences), documents), yes=yes)
 
 
 def offer(folder: Path, capture: Capture, *, yes: bool) -> bool:

@@ -341,7 +341,7 @@ def is_object(value: object) -> bool:
 
 
 @cache
-def _shape_of(kind: type) -> type | None:
+def _shape_of(kind: Any) -> type | None:
     """Return what values of a type are: mappings, objects with attributes, or none that has fields."""
     if issubclass(kind, Mapping):
         return Mapping

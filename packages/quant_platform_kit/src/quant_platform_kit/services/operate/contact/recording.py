@@ -10,8 +10,8 @@ from quant_platform_kit.services.record.seen import Seen
 __all__ = ["recorded"]
 
 
-def recorded(seen: Seen, listed: Collection[str], scale: int = 1) -> Documents:
-    """Return the documents that were kept, redacted.
+def recorded(seen: Seen, listed: Collection[str], scale: int = 1) -> tuple[Documents, tuple[str, ...]]:
+    """Return the documents that were kept, redacted, and in which ways these are other than believed.
 
     Parameters
     ----------
@@ -22,4 +22,8 @@ def recorded(seen: Seen, listed: Collection[str], scale: int = 1) -> Documents:
     scale
         What amounts and quantities are multiplied by, never prices.
     """
-    return redacted(seen.tables.values(), seen.documents, listed, scale)
+    documents, again = redacted(seen.tables.values(), seen.documents, listed, scale), Seen(seen.tables.values())
+    again.keeps = True
+    for subject, document in documents:
+        again.take(subject, document)
+    return documents, tuple(sorted({each.text for each in again.differences}))
