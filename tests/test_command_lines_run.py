@@ -35,6 +35,7 @@ NOT_RUN: Mapping[tuple[str, ...], str] = {
     ("event-trading",): "needs a bus",
     ("quant", "believe"): "needs an account with a doubt",
     ("quant", "cancel"): "needs a venue",
+    ("quant", "contact"): "needs a broker",
     ("quant", "halt", "--reason", "everything stops", "--cancel-open"): "needs a venue",
     ("quant", "ledger", "import", "cut.jsonl.gz"): "needs what the page has damaged before",
     ("quant", "login"): "needs an account",
