@@ -18,7 +18,7 @@ from quant_platform_kit.domain.reconciliation import Discrepancy
 from quant_platform_kit.domain.runs import Outcome
 from quant_platform_kit.domain.silence import AfterSilence, BrokerTraits
 from quant_platform_kit.services.record import ledger
-from quant_platform_kit.services.run.request import Handover, RunRequest, RunTerms
+from quant_platform_kit.services.run.request import BLOCKING, Handover, RunTerms
 
 from reference.markdown import table
 
@@ -142,8 +142,7 @@ def _defaults() -> Iterable[tuple[str, ...]]:
 
 
 def _discrepancies() -> Iterable[tuple[str, ...]]:
-    blocking = next(each.default for each in fields(RunRequest) if each.name == "block_on")
-    return ((kind.value.replace("_", " "), _yes(kind in blocking)) for kind in Discrepancy)
+    return ((kind.value.replace("_", " "), _yes(kind in BLOCKING)) for kind in Discrepancy)
 
 
 def _text(value: object) -> str:

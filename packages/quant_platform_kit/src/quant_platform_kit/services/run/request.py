@@ -25,7 +25,12 @@ from quant_platform_kit.services.record.seen import Seen
 from quant_platform_kit.services.run.execution import ExecutionTimes
 from quant_platform_kit.services.run.gateway import Reached
 
-__all__ = ["Handover", "RunPorts", "RunRequest", "RunTerms"]
+__all__ = ["BLOCKING", "Handover", "RunPorts", "RunRequest", "RunTerms"]
+
+BLOCKING = frozenset(
+    {Discrepancy.UNKNOWN_ORDER, Discrepancy.LIQUIDATION, Discrepancy.UNKNOWN_ACCOUNT, Discrepancy.MISREAD_MONEY}
+)
+"""Discrepancies that block a run, unless it is asked otherwise."""
 
 
 class Handover(StrEnum):
@@ -63,9 +68,7 @@ class RunRequest:
     scheduled_at: datetime | None = None
     enter_now: bool = False
     handover: Handover = Handover.REFUSE
-    block_on: frozenset[Discrepancy] = frozenset(
-        {Discrepancy.UNKNOWN_ORDER, Discrepancy.LIQUIDATION, Discrepancy.UNKNOWN_ACCOUNT, Discrepancy.MISREAD_MONEY}
-    )
+    block_on: frozenset[Discrepancy] = BLOCKING
     ahead_of: Mode = Mode.PAPER
     client: Client | None = None
 
