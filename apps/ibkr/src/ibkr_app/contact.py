@@ -17,6 +17,7 @@ from quant_platform_kit.ports.market_data import MarketData
 
 from ibkr_app.connection import MOST_REQUESTS, Connection
 from ibkr_app.contracts import Contracts
+from ibkr_app.sdk import installed_library
 
 __all__ = ["IbkrContact"]
 
@@ -46,7 +47,7 @@ class IbkrContact:
     @property
     def library(self) -> str:
         """The library that is installed."""
-        return str(self._connection.sdk.__name__)
+        return installed_library()
 
     @property
     def calls(self) -> int:

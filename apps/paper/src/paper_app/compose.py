@@ -86,7 +86,7 @@ def compose() -> Service:
         client = PaperClient(port, name, traits)
         market = _Market(prices, settings)
         contact = PaperContact(client, market, clock, PRICE_FIELDS[settings.paper_price_field])
-        return (Account(client, market, clock, Mode.PAPER, client.close, contact),)
+        return (Account(client, market, clock, Mode.PAPER, client.close, contact=contact),)
 
     platform = read_platform(description())
     if not settings.paper_strategy:
