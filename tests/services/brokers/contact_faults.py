@@ -584,6 +584,17 @@ FAULTS: tuple[Fault, ...] = (
         {"schwab": "it tells no lots", **WEBSOCKET, **PAPER},
     ),
     Fault(
+        "parts of a unit are refused",
+        {},
+        {},
+        {
+            "schwab": "it does not say of a symbol whether parts may be traded; orders are of whole units",
+            "ibkr": "its description does not say it for orders of the interface; orders are of whole units",
+            "longbridge": "it does not say of a symbol whether parts may be traded; orders are of whole units",
+            "paper": "it takes parts of a unit",
+        },
+    ),
+    Fault(
         "hours are refused",
         {"schwab": failing("hours")},
         {"": {"clock": CAUTION, "calendar": CAUTION}},

@@ -36,8 +36,8 @@ AT = datetime(2023, 6, 2, 14, 0, tzinfo=UTC)
 """In the middle of a session."""
 GROUP = {"ACCOUNT_GROUP": "all", "IB_ACCOUNT_GROUP_CONFIG": json.dumps({"all": [ACCOUNT]})}
 FIXED: Mapping[str, Mapping[str, str]] = {
-    "schwab": {"SCHWAB_ACCOUNT": ACCOUNT, "SCHWAB_TIMEOUT_SECONDS": "1.5"},
-    "ibkr": {**GROUP, "IBKR_TIMEOUT_SECONDS": "1.5"},
+    "schwab": {"SCHWAB_ACCOUNT": ACCOUNT, "SCHWAB_TIMEOUT_SECONDS": "2.5"},
+    "ibkr": {**GROUP, "IBKR_TIMEOUT_SECONDS": "2.5"},
     "longbridge": {"LONGBRIDGE_TIMEOUT_SECONDS": "3"},
     "paper": {},
 }

@@ -17,8 +17,9 @@ from quant_platform_kit.ports.market_data import MarketData
 
 from ibkr_app.connection import MOST_REQUESTS, Connection
 from ibkr_app.contracts import Contracts
+from ibkr_app.sdk import installed_library
 
-__all__ = ["IbkrContact"]
+__all__ = ["IbkrContact", "trading_hours"]
 
 RENEWAL = (
     "the Gateway restarts every night, and asks for the second factor on Sundays; no interface tells when a login ends"
@@ -46,7 +47,7 @@ class IbkrContact:
     @property
     def library(self) -> str:
         """The library that is installed."""
-        return str(self._connection.sdk.__name__)
+        return installed_library()
 
     @property
     def calls(self) -> int:
@@ -78,7 +79,7 @@ class IbkrContact:
         told = next((details for details in self._details.values() if details.liquidHours), None)
         if told is None:
             return None
-        found = _hours(str(told.liquidHours), str(told.timeZoneId), self._calendar)
+        found = trading_hours(str(told.liquidHours), str(told.timeZoneId), self._calendar)
         return {day: found[day] for day in days if day in found}
 
     def limits(self) -> Limits:
@@ -116,8 +117,19 @@ def _instrument(symbol: str, details: Any) -> Instrument:
     )
 
 
-def _hours(text: str, zone: str, calendar: ExchangeCalendar) -> dict[date, SessionHours | None]:
-    """Read ``20230602:0930-20230602:1600;20230603:CLOSED``; a day with a break has its first and its last instant."""
+def trading_hours(text: str, zone: str, calendar: ExchangeCalendar) -> dict[date, SessionHours | None]:
+    """Read ``20230602:0930-20230602:1600;20230603:CLOSED``; a day with a break has its first and its last instant.
+
+    Parameters
+    ----------
+    zone
+        As the Gateway names it, such as ``US/Eastern``; the calendar's where nobody knows that.
+
+    Raises
+    ------
+    BrokerError
+        It is written otherwise.
+    """
     try:
         timezone = ZoneInfo(zone.partition(" ")[0])
     except (ZoneInfoNotFoundError, ValueError):

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import logging
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 from quant_platform_kit.domain.errors import InvalidInput
 
-__all__ = ["load_sdk"]
+__all__ = ["installed_library", "load_sdk"]
 
 LIBRARIES = ("ib_async", "ib_insync")
+
+
+def installed_library() -> str:
+    """Return the name of the library that `load_sdk` loads, without loading it; empty if none is installed."""
+    return next((name for name in LIBRARIES if find_spec(name) is not None), "")
 
 
 def load_sdk() -> Any:

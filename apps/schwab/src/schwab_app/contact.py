@@ -19,7 +19,7 @@ from schwab_app.connection import Connection, good
 from schwab_app.pacing import PER_MINUTE
 from schwab_app.tokens import LOGIN_AGAIN, ends_at
 
-__all__ = ["SchwabContact"]
+__all__ = ["SchwabContact", "regular_hours"]
 
 MOST_DAYS = 2
 """Each day's hours are a call of their own: today, and the next session."""
@@ -93,7 +93,7 @@ class SchwabContact:
             return client.get_market_hours(client.MarketHours.Market.EQUITY, date=day)
 
         response = self._asked(ask, "hours")
-        return response, _hours(mapping(response.json(), "Schwab's market hours"), day)
+        return response, regular_hours(mapping(response.json(), "Schwab's market hours"), day)
 
     def _asked(self, question: Callable[[Any], Any], what: str) -> Any:
         """Return a good answer to a question about the market."""
@@ -105,8 +105,8 @@ class SchwabContact:
         return response
 
 
-def _hours(document: Mapping[str, Any], day: date) -> SessionHours | None:
-    """Return the regular hours of the market for shares; None for a closed day."""
+def regular_hours(document: Mapping[str, Any], day: date) -> SessionHours | None:
+    """Return the regular hours of the market for shares; None for a closed day, `BrokerError` if neither is told."""
     products = mapping(document.get("equity"), "the market for shares")
     for product in products.values():
         told = mapping(product, "a market")

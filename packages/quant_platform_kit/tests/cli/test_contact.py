@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from quant_platform_kit.adapters.clock import SystemClock
 from quant_platform_kit.adapters.file_store import FileStore
 from quant_platform_kit.report.contact_page import write_contact
 from quant_platform_kit.services.operate.contact.result import Contact, Line, State
+from quant_platform_kit.services.record.leases import Lease, LeaseTerms, lease_key
 
 from ..command import assert_refused, call
 
@@ -77,6 +79,15 @@ def test_bad_input_is_one_line_and_changes_nothing(name: str, look: Callable[...
     words, settings, code, said = BAD[name]
     assert_refused(look(words, settings), *said, code=code)
     assert [path.name for path in tmp_path.rglob("*") if path.is_file()] in ([], ["lease"])
+
+
+def test_while_a_run_is_open_nobody_logs_in(look: Callable[..., Any], tmp_path: Path) -> None:
+    store, terms = FileStore(tmp_path / "store"), LeaseTerms()
+    held = Lease.take(store, lease_key("A1"), "worker", terms, SystemClock(), opening="2023-06-02.cli.paper")
+    before = sorted(path.name for path in tmp_path.rglob("*"))
+    assert_refused(look(LOOK), "run 2023-06-02.cli.paper is open, held by worker", "when it has ended")
+    assert sorted(path.name for path in tmp_path.rglob("*")) == before
+    assert held.state.open_run
 
 
 def test_a_venue_that_does_not_answer_is_a_line_that_blocks(look: Callable[..., Any], tmp_path: Path) -> None:

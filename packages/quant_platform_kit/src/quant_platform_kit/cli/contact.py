@@ -23,21 +23,29 @@ from quant_platform_kit.services.operate.contact.reading import STEPS, Asked, Me
 from quant_platform_kit.services.operate.contact.result import Contact, Line, State, keep_contact
 from quant_platform_kit.services.record.leases import read_lease
 
-__all__ = ["contact_command"]
+__all__ = ["app", "contact_command"]
+
+app = typer.Typer(help="Look at the accounts of a service before their first order, and send nothing.")
 
 STYLES = {State.GOOD: "green", State.NOT_TOLD: "dim", State.CAUTION: "yellow", State.BLOCKS: "red"}
 
 
+@app.callback(invoke_without_command=True)
 def contact_command(
+    context: typer.Context,
     platform: Annotated[
-        str,
+        str | None,
         typer.Option("--platform", metavar="NAME", help="Whose service; its settings are read from the environment."),
-    ],
+    ] = None,
     page: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the checklist as one HTML page too.")] = None,
     no_store: Annotated[bool, typer.Option("--no-store", help="Keep nothing in the service's store.")] = False,
     json: JsonOption = False,
 ) -> None:
     """Look at every account of a service as it would, and send nothing; exit 1 if anything blocks."""
+    if context.invoked_subcommand is not None:
+        return
+    if platform is None:
+        raise typer.BadParameter("name whose service: add --platform NAME")
     if page is not None:
         _check_page(page)
     with visits_of(platform) as visits:
