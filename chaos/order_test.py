@@ -44,11 +44,11 @@ from chaos.strategy import FixedMarket, RunClock, bound
 CALENDAR = load_calendar("XNYS")
 SESSION = date(2023, 6, 2)
 SYMBOL = "AAA"
-SENDING = (Boundary.SENT_RECORDED, Boundary.ORDER_SENT, Boundary.ANSWER_RECORDED)
+SENDING = (Boundary.ANSWER_RECORDED, Boundary.SENT_RECORDED, Boundary.ORDER_SENT)
 STOPS = (
+    *((each, number) for number in range(1, ORDERS + 2) for each in reversed(SENDING)),
     *((each, 1) for each in (Boundary.LEASE_TAKEN, Boundary.CONNECTED, Boundary.RUN_OPENED, Boundary.CLAIMED)),
     (Boundary.PLAN_COMMITTED, 1),
-    *((each, number) for each in SENDING for number in range(1, ORDERS + 2)),
     (Boundary.REPORT_PUBLISHED, 1),
 )
 """Where a test is killed, and at which passing."""
