@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 from argparse import ArgumentTypeError
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from quant_platform_kit.paper.venue import funding
 UNITS = Path(__file__).parents[1] / "infra" / "systemd"
 SERVICES = sorted(path.name for path in UNITS.glob("*.service"))
 TIMERS = sorted(path.name for path in UNITS.glob("*.timer"))
+TIMER = "quant-preflight@.timer"
 SAFE = ("NoNewPrivileges", "PrivateTmp", "ProtectHome", "ProtectSystem")
 
 
@@ -68,6 +70,14 @@ def test_the_slot_that_the_run_asks_for_is_the_time_of_its_timer() -> None:
     asked = re.search(r'America/New_York\\+" today (\d\d:\d\d)"', unit("quant-run@.service")["Service"]["ExecStart"])
     assert asked, "the run names its slot"
     assert unit("quant-run@.timer")["Timer"]["OnCalendar"] == f"Mon..Fri {asked[1]}:00 America/New_York"
+
+
+def test_it_is_looked_twelve_hours_and_one_hour_before_the_run() -> None:
+    runs = datetime.strptime(unit("quant-run@.timer")["Timer"]["OnCalendar"].split()[1], "%H:%M:%S")  # noqa: DTZ007
+    looks = re.findall(r"^OnCalendar=Mon..Fri (\S+) America/New_York$", (UNITS / TIMER).read_text(), re.MULTILINE)
+    assert looks == [f"{runs - timedelta(hours=ahead):%H:%M:%S}" for ahead in (12, 1)]
+    schedule = f'--schedule "{runs.minute} {runs.hour} * * 1-5"'
+    assert schedule in unit(TIMER.replace(".timer", ".service"))["Service"]["ExecStart"]
 
 
 def test_the_run_asks_with_the_slot_in_utc(tmp_path: Path) -> None:

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from gcp.variables import Refused, Service, Site, Snapshots
 
-__all__ = ["deploy_job", "deploy_service", "environment", "schedule_job", "schedule_service"]
+__all__ = [
+    "PREFLIGHT_RETRIES",
+    "deploy_job",
+    "deploy_service",
+    "environment",
+    "preflight_path",
+    "schedule_job",
+    "schedule_preflight",
+    "schedule_service",
+]
+
+PREFLIGHT_RETRIES = 1
 
 ZONE = "America/New_York"
 RUN = "https://run.googleapis.com/v2"
@@ -80,6 +91,23 @@ def schedule_service(site: Site, service: Service, url: str, verb: str) -> list[
         *("--attempt-deadline", service.app.timeout, "--max-retry-attempts", str(retries.count)),
         *("--min-backoff", retries.min_backoff, "--max-backoff", retries.max_backoff),
     ]
+
+
+def schedule_preflight(site: Site, service: Service, url: str, verb: str) -> list[str]:
+    """Return the line that makes or updates the job that lets a service look ahead; see `schedule_service`."""
+    caller = site.account(f"{service.name}-job")
+    return [
+        *("scheduler", "jobs", verb, "http", f"{service.name}-preflight", "--project", site.project),
+        *("--location", service.region, "--schedule", str(service.preflight), "--time-zone", ZONE),
+        *("--uri", f"{url}{preflight_path(service)}", "--http-method", "POST"),
+        *("--oidc-service-account-email", caller, "--oidc-token-audience", service.audience),
+        *("--attempt-deadline", service.app.timeout, "--max-retry-attempts", str(PREFLIGHT_RETRIES)),
+    ]
+
+
+def preflight_path(service: Service) -> str:
+    """Return what a service is asked to look ahead by: the schedule of its runs goes with it."""
+    return f"/preflight?schedule={str(service.schedule).replace(' ', '+')}"
 
 
 def schedule_job(site: Site, job: Snapshots, verb: str) -> list[str]:

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any
 
-from gcp.lines import RUN, ZONE, deploy_job, deploy_service, schedule_job, schedule_service
+from gcp.lines import (
+    PREFLIGHT_RETRIES,
+    RUN,
+    ZONE,
+    deploy_job,
+    deploy_service,
+    preflight_path,
+    schedule_job,
+    schedule_preflight,
+    schedule_service,
+)
 from gcp.needs import Call, Need, Words, holds
 from gcp.variables import Service, Site, Snapshots
 
@@ -35,6 +45,7 @@ def waiting(site: Site) -> list[tuple[str, str]]:
 def schedules(site: Site) -> list[Need]:
     """Return the jobs of Cloud Scheduler."""
     made = [_schedule(site, each) for each in site.services if each.image and each.schedule]
+    made += [_preflight(site, each) for each in site.services if each.image and each.preflight]
     if site.snapshots is not None and site.snapshots.image:
         made.append(_schedule_of_job(site, site.snapshots))
     return made
@@ -63,12 +74,8 @@ def _described(site: Site, service: Service) -> Words:
 
 def _schedule(site: Site, service: Service) -> Need:
     retries = service.app.retries
-    token = {"serviceAccountEmail": site.account(f"{service.name}-job"), "audience": service.audience}
-    wanted: dict[str, Any] = {
+    wanted = {
         "schedule": service.schedule,
-        "timeZone": ZONE,
-        "attemptDeadline": service.app.timeout,
-        "httpTarget": {"httpMethod": "POST", "oidcToken": token},
         "retryConfig": {
             "retryCount": retries.count,
             "minBackoffDuration": retries.min_backoff,
@@ -76,6 +83,31 @@ def _schedule(site: Site, service: Service) -> Need:
         },
     }
     name = f"{service.name}-{service.app.job}"
+    return _calling(site, service, name, service.app.path, wanted, schedule_service)
+
+
+def _preflight(site: Site, service: Service) -> Need:
+    wanted = {"schedule": service.preflight, "retryConfig": {"retryCount": PREFLIGHT_RETRIES}}
+    name, path = f"{service.name}-preflight", preflight_path(service)
+    return _calling(site, service, name, path, wanted, schedule_preflight)
+
+
+def _calling(
+    site: Site,
+    service: Service,
+    name: str,
+    path: str,
+    own: dict[str, Any],
+    line: Callable[[Site, Service, str, str], list[str]],
+) -> Need:
+    """Return the need of a job that calls a service at a path; ``line`` makes or updates it."""
+    token = {"serviceAccountEmail": site.account(f"{service.name}-job"), "audience": service.audience}
+    wanted: dict[str, Any] = {
+        "timeZone": ZONE,
+        "attemptDeadline": service.app.timeout,
+        "httpTarget": {"httpMethod": "POST", "oidcToken": token},
+        **own,
+    }
 
     def missing(found: Sequence[Any]) -> list[Call]:
         one, described = found
@@ -83,10 +115,10 @@ def _schedule(site: Site, service: Service) -> Need:
         if described is not None:
             url = described["status"]["url"]
         if one is None:
-            return [Call(tuple(schedule_service(site, service, url, "create")))]
-        if holds(one, wanted) and one["httpTarget"]["uri"] == f"{url}{service.app.path}":
+            return [Call(tuple(line(site, service, url, "create")))]
+        if holds(one, wanted) and one["httpTarget"]["uri"] == f"{url}{path}":
             return []
-        return [Call(tuple(schedule_service(site, service, url, "update")))]
+        return [Call(tuple(line(site, service, url, "update")))]
 
     return Need(
         f"schedule {name}", SCHEDULES, (_scheduled(site, name, service.region), _described(site, service)), missing

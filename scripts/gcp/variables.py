@@ -49,7 +49,7 @@ class Bucket:
 
 @dataclass(frozen=True)
 class Service:
-    """A service of Cloud Run; ``schedule`` and ``image`` may be missing.
+    """A service of Cloud Run; ``schedule``, ``preflight`` and ``image`` may be missing.
 
     Attributes
     ----------
@@ -66,6 +66,7 @@ class Service:
     region: str
     audience: str
     schedule: str | None
+    preflight: str | None
     image: str | None
     bucket: str | None
     readers: tuple[str, ...]
@@ -280,7 +281,9 @@ def _names(values: _Values, field: str) -> list[str]:
 
 
 def _service(values: _Values, name: str, project: str) -> Service:
-    values.only("app", "region", "audience", "schedule", "image", "bucket", "readers", "settings", "secrets")
+    values.only(
+        "app", "region", "audience", "schedule", "preflight", "image", "bucket", "readers", "settings", "secrets"
+    )
     if not SERVICE.fullmatch(name):
         raise Refused(f"{values.path}: write a name that fits {SERVICE.pattern}; its accounts are named after it")
     app = values.text("app", TEXT)
@@ -294,12 +297,18 @@ def _service(values: _Values, name: str, project: str) -> Service:
         raise Refused(f"{values.path} sets {twice[0]} twice; deploy/gcp/apps.json has it, or take one of the two away")
     if missing := sorted(set(APPS[app].needs) - set(settings) - set(secrets)):
         raise Refused(f"{values.path} lacks {missing[0]}; write it under settings, or under secrets as SECRET:VERSION")
+    schedule, preflight = values.maybe("schedule", CRON), values.maybe("preflight", CRON)
+    if preflight and APPS[app].path != "/run":
+        raise Refused(f"{values.path}.preflight is {preflight!r}; {app} has no login to look at, take it away")
+    if preflight and not schedule:
+        raise Refused(f"{values.path}.preflight is {preflight!r} and schedule is missing; write when its runs are due")
     return Service(
         name,
         APPS[app],
         values.text("region", REGION),
         values.maybe("audience", AUDIENCE) or f"https://{name}.{project}.internal",
-        values.maybe("schedule", CRON),
+        schedule,
+        preflight,
         values.maybe("image", IMAGE),
         values.maybe("bucket", BUCKET),
         values.many("readers", MEMBER),

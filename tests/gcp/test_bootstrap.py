@@ -250,6 +250,7 @@ SERVICES: list[tuple[dict[str, Any], str]] = [
     ({"settings": {"STRATEGY_PROFILE": "\ud800"}}, "services.ibkr-example.settings.STRATEGY_PROFILE is"),
     ({"settings": {"STRATEGY_PROFILE": "a\rb"}}, "services.ibkr-example.settings.STRATEGY_PROFILE is"),
     ({"schedule": "45 15"}, "services.ibkr-example.schedule is '45 15'"),
+    ({"schedule": None, "preflight": "45 3 * * 1-5"}, "schedule is missing"),
 ]
 EACH_FILE = """
 import sys

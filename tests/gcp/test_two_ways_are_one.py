@@ -51,7 +51,7 @@ def test_the_example_is_one_project_both_ways(example: dict[str, Any], tmp_path:
 
 def test_what_may_be_left_out_is_left_out_both_ways(example: dict[str, Any], tmp_path: Path) -> None:
     service = copy.deepcopy(example["services"]["ibkr-example"])
-    for name in ("schedule", "readers", "secrets"):
+    for name in ("schedule", "preflight", "readers", "secrets"):
         del service[name]
     least = {name: example[name] for name in ("project", "operators", "ledger", "reports", "images")}
     compared({**least, "services": {"ibkr-example": service}}, tmp_path)
@@ -78,6 +78,7 @@ def test_every_line_of_the_dry_run_is_one_that_terraform_has(example: dict[str, 
         ("ledger.tf", "roles/storage.objectCreator", "roles/storage.objectAdmin"),
         ("operators.tf", '"run.services.update"]', '"run.services.update", "run.services.delete"]'),
         ("schedule.tf", "America/New_York", "Etc/UTC"),
+        ("schedule.tf", "/preflight?schedule=", "/run?schedule="),
         ("snapshots.tf", '"900s"', '"600s"'),
         ("secrets.tf", "secretmanager.secretVersionAdder", "secretmanager.admin"),
         ("apis.tf", '    "logging.googleapis.com",\n', ""),

@@ -30,3 +30,30 @@ resource "google_cloud_scheduler_job" "run" {
     ignore_changes = [paused]
   }
 }
+
+# Looks whether the login will hold until the next run. What it finds it tells; a try that failed is worth one more.
+
+resource "google_cloud_scheduler_job" "preflight" {
+  for_each   = { for name, service in local.deployed : name => service if service.preflight != null }
+  depends_on = [google_project_service.used]
+
+  name             = "${each.key}-preflight"
+  region           = each.value.region
+  schedule         = each.value.preflight
+  time_zone        = "America/New_York"
+  attempt_deadline = local.apps[each.value.app].timeout
+
+  retry_config {
+    retry_count = 1
+  }
+
+  http_target {
+    http_method = "POST"
+    uri         = "${google_cloud_run_v2_service.service[each.key].uri}/preflight?schedule=${replace(each.value.schedule, " ", "+")}"
+
+    oidc_token {
+      service_account_email = google_service_account.trigger[each.key].email
+      audience              = local.audiences[each.key]
+    }
+  }
+}

@@ -14,6 +14,7 @@ variable "services" {
     app: what it is, one of deploy/gcp/apps.json.
     region: where the service and its job are.
     schedule: cron of its job, in New York's time; none: no job.
+    preflight: cron of its looks before a run, 12 hours and 1 hour ahead of its schedule; none: nobody looks.
     audience: of identity tokens; https://NAME.PROJECT.internal, if none is given.
     image: of its first revision, by digest, as `release status` shows it; without one there is no service yet.
     bucket: where it keeps its store, if not in the ledger.
@@ -22,15 +23,16 @@ variable "services" {
     secrets: SECRET:VERSION by the names of variables.
   EOT
   type = map(object({
-    app      = string
-    region   = string
-    schedule = optional(string)
-    audience = optional(string)
-    image    = optional(string)
-    bucket   = optional(string)
-    readers  = optional(set(string), [])
-    settings = optional(map(string), {})
-    secrets  = optional(map(string), {})
+    app       = string
+    region    = string
+    schedule  = optional(string)
+    preflight = optional(string)
+    audience  = optional(string)
+    image     = optional(string)
+    bucket    = optional(string)
+    readers   = optional(set(string), [])
+    settings  = optional(map(string), {})
+    secrets   = optional(map(string), {})
   }))
 
   validation {
@@ -41,6 +43,19 @@ variable "services" {
   validation {
     condition     = length(setintersection(keys(var.services), [for name in keys(var.services) : "${name}-job"])) == 0
     error_message = "A service is not called as the account of another one's job: rename it."
+  }
+
+  validation {
+    condition     = alltrue([for service in values(var.services) : service.preflight == null || service.schedule != null])
+    error_message = "A look before a run needs the schedule of the runs."
+  }
+
+  validation {
+    condition = alltrue([
+      for service in values(var.services) :
+      service.preflight == null ? true : jsondecode(file("${path.module}/../../../deploy/gcp/apps.json"))[service.app].path == "/run"
+    ])
+    error_message = "Only a service that trades has a login to look at before a run."
   }
 
   validation {

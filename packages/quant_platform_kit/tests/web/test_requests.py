@@ -25,7 +25,7 @@ NOT_JSON = 'the body is not JSON; leave it empty or send {"mode": "probe"}'
 NO_OBJECT = 'the body is no JSON object; leave it empty or send {"mode": "probe"}'
 MODES = "it is one of live, paper, dry_run, probe"
 COMES = "and it is 2023-11-28T20:45:00Z; a trigger comes at its time, and its retries within a week"
-ROUTES = "there are POST /run, GET /account, /runs, /runs/ID, /health, /ready, /version, /openapi.json"
+ROUTES = "there are POST /run, /preflight, GET /account, /runs, /runs/ID, /health, /ready, /version, /openapi.json"
 
 
 def pieces(size: int) -> Iterator[bytes]:

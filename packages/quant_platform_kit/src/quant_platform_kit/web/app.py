@@ -11,8 +11,10 @@ from anyio import CapacityLimiter, get_cancelled_exc_class, to_thread
 from fastapi import Depends, FastAPI, Request, Response
 from fastapi.responses import RedirectResponse
 
+from quant_platform_kit.adapters.clock import SystemClock
 from quant_platform_kit.adapters.store_keys import is_key
 from quant_platform_kit.domain.redaction import redact
+from quant_platform_kit.runtime.preflight import look_ahead
 from quant_platform_kit.runtime.run_accounts import run_accounts
 from quant_platform_kit.runtime.service import Service
 from quant_platform_kit.runtime.stopping import StopSignal
@@ -29,7 +31,7 @@ __all__ = ["create_app"]
 LONGEST_RUN_ID = 200
 MOST_RUNS = 64
 """Threads for triggers, each with one."""
-ROUTES = "POST /run, GET /account, /runs, /runs/ID, /health, /ready, /version, /openapi.json"
+ROUTES = "POST /run, /preflight, GET /account, /runs, /runs/ID, /health, /ready, /version, /openapi.json"
 
 
 def create_app(service: Service, stop: StopSignal | None = None) -> FastAPI:
@@ -51,6 +53,7 @@ def create_app(service: Service, stop: StopSignal | None = None) -> FastAPI:
     )
     identity = IdentityCheck(service.settings)
     _add_trigger(app, service, identity, stop)
+    _add_preflight(app, service, identity)
     _add_runs(app, service, identity)
     return app
 
@@ -79,6 +82,16 @@ def _add_trigger(app: FastAPI, service: Service, identity: IdentityCheck, stop: 
 
     answers = described(200, 400, 401, 403, 408, 409, 413, 422, 500, 503)
     app.add_api_route("/run", run, methods=["POST"], responses=answers, openapi_extra=TRIGGER)
+
+
+def _add_preflight(app: FastAPI, service: Service, identity: IdentityCheck) -> None:
+    def preflight(request: Request, schedule: str) -> Response:
+        identity.may_trigger(request.headers.get("Authorization"))
+        looked = look_ahead(service, schedule, SystemClock().now())
+        return as_json({"due": looked.due, "concerns": looked.concerns, "accounts": looked.briefs})
+
+    answers = described(200, 400, 401, 403, 503)
+    app.add_api_route("/preflight", preflight, methods=["POST"], responses=answers)
 
 
 def _add_runs(app: FastAPI, service: Service, identity: IdentityCheck) -> None:

@@ -100,7 +100,9 @@ def _absent(gateway: Gateway, record: OrderRecord) -> OrderRecord:
     """Record what it means that the broker does not know an order."""
     if record.first_sent is None:
         return gateway.finish_as(record, OrderState.CANCELLED, "not sent: the test ended before")
-    proven = not record.acknowledged and gateway.broker.traits.after_silence.absence_proves
+    traits, identity = gateway.broker.traits, record.order.client_order_id
+    never_left = traits.records_sends and not gateway.broker.may_have_left(identity)
+    proven = not record.acknowledged and (never_left or traits.after_silence.absence_proves)
     note = "not known to the broker once its visibility window was over"
     return gateway.finish_as(record, OrderState.CANCELLED if proven else OrderState.UNKNOWN, note)
 
