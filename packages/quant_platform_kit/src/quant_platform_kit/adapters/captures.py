@@ -19,7 +19,7 @@ from pydantic import TypeAdapter, ValidationError
 from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.domain.redacting import Documents
 
-__all__ = ["Capture", "Manifest", "lines_of", "read_capture", "write_capture"]
+__all__ = ["Capture", "Manifest", "check_folder", "lines_of", "read_capture", "write_capture"]
 
 MANIFEST, DOCUMENTS = "manifest.json", "documents.jsonl"
 _EXACT = re.compile(r'"\\u0000([^"]*)"')
