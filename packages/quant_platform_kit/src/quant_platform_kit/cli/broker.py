@@ -24,6 +24,7 @@ from quant_platform_kit.ports.broker import Broker
 from quant_platform_kit.ports.contact_source import ContactSource
 from quant_platform_kit.ports.versioned_store import VersionedStore
 from quant_platform_kit.services.operate.contact.reading import Asked, Met
+from quant_platform_kit.services.record.seen import Seen
 from quant_platform_kit.services.run.account_reading import read_account
 
 if TYPE_CHECKING:  # an app brings what its service needs; the command line does without
@@ -107,6 +108,8 @@ class Visits:
     store: VersionedStore
     asked: Asked
     accounts: Sequence[Met]
+    seen: Sequence[Seen] = ()
+    """What the documents of each login are held against."""
 
 
 @contextmanager
@@ -131,7 +134,8 @@ def visits_of(platform: str) -> Generator[Visits]:
     )
     accounts = service.accounts()
     try:
-        yield Visits(service.stores.ledger, asked, [_met(service, each) for each in accounts])
+        seen = tuple(dict.fromkeys(each.seen for each in accounts if each.seen.tables))
+        yield Visits(service.stores.ledger, asked, [_met(service, each) for each in accounts], seen)
     finally:
         for each in accounts:
             each.close()
@@ -142,7 +146,7 @@ def _met(service: Service, account: Account) -> Met:
     state = partial(read_account, account.broker, account.clock, service.policy.balances)
     path, source = service.settings.price_history_path, account.contact
     filed = _filed(Path(path), service, source) if path and source else None
-    return Met(account.broker, account.clock, source, state, filed)
+    return Met(account.broker, account.clock, source, state, filed, account.seen if account.seen.tables else None)
 
 
 def _filed(path: Path, service: Service, source: ContactSource) -> Callable[[date, int], PriceHistory]:

@@ -10,13 +10,17 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
+from quant_platform_kit.adapters.captures import Manifest, check_folder
 from quant_platform_kit.adapters.clock import SystemClock
 from quant_platform_kit.adapters.command_line import complain, print_json
-from quant_platform_kit.cli.broker import visits_of
+from quant_platform_kit.cli import captures
+from quant_platform_kit.cli.brief import look_before_a_run
+from quant_platform_kit.cli.broker import Visits, visits_of
 from quant_platform_kit.cli.options import JsonOption
+from quant_platform_kit.cli.order_test import make_order_test
 from quant_platform_kit.cli.output import console, progress, some, table
 from quant_platform_kit.cli.place import say
-from quant_platform_kit.domain.errors import Refused
+from quant_platform_kit.domain.errors import InvalidInput, Refused
 from quant_platform_kit.ports.versioned_store import VersionedStore
 from quant_platform_kit.services.operate.contact.checklist import contact_of
 from quant_platform_kit.services.operate.contact.reading import STEPS, Asked, Met, read
@@ -26,6 +30,7 @@ from quant_platform_kit.services.record.leases import read_lease
 __all__ = ["app", "contact_command"]
 
 app = typer.Typer(help="Look at the accounts of a service before their first order, and send nothing.")
+app.command("replay")(captures.replay_command)
 
 STYLES = {State.GOOD: "green", State.NOT_TOLD: "dim", State.CAUTION: "yellow", State.BLOCKS: "red"}
 
@@ -39,6 +44,25 @@ def contact_command(
     ] = None,
     page: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the checklist as one HTML page too.")] = None,
     no_store: Annotated[bool, typer.Option("--no-store", help="Keep nothing in the service's store.")] = False,
+    record: captures.RecordOption = None,
+    scale: captures.ScaleOption = 1,
+    yes: captures.YesOption = False,
+    order_test: Annotated[
+        str | None,
+        typer.Option(
+            "--order-test", metavar="SYMBOL", help="Send orders of one unit that cannot fill instead, and cancel them."
+        ),
+    ] = None,
+    account: Annotated[
+        str | None, typer.Option(metavar="ID", help="With --order-test: for live trading it has to be typed.")
+    ] = None,
+    brief: Annotated[
+        bool, typer.Option("--brief", help="Look at login, clock and one quote only, before a run is due.")
+    ] = False,
+    schedule: Annotated[
+        str | None,
+        typer.Option(metavar="CRON", help="With --brief: when runs are due, in the exchange's time: five fields."),
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """Look at every account of a service as it would, and send nothing; exit 1 if anything blocks."""
@@ -46,17 +70,34 @@ def contact_command(
         return
     if platform is None:
         raise typer.BadParameter("name whose service: add --platform NAME")
+    if order_test is not None:
+        raise typer.Exit(make_order_test(platform, order_test, account, json=json))
+    if brief:
+        raise typer.Exit(look_before_a_run(platform, schedule, json=json))
     if page is not None:
         _check_page(page)
-    with visits_of(platform) as visits:
-        refuse_open_runs(visits.store, visits.accounts)
-        contacts = [_made(met, visits.asked) for met in visits.accounts]
-        kept = [] if no_store else [keep_contact(visits.store, contact) for contact in contacts]
+    if record is not None:
+        check_folder(record)
+    contacts, kept, visits = _look(platform, keep=not no_store)
+    if record is not None:
+        _record(record, visits, contacts[0], scale, yes=yes)
     if page is not None:
         from quant_platform_kit.report.contact_page import write_contact
 
         write_contact(page, [contact.document() for contact in contacts])
-    if json:
+    _tell(contacts, kept, page, as_json=json)
+
+
+def _look(platform: str, *, keep: bool) -> tuple[list[Contact], list[str], Visits]:
+    """Look at every account; return what was found, under which keys it is kept, and what was visited."""
+    with visits_of(platform) as visits:
+        refuse_open_runs(visits.store, visits.accounts)
+        contacts = [_made(met, visits.asked) for met in visits.accounts]
+        return contacts, [keep_contact(visits.store, contact) for contact in contacts] if keep else [], visits
+
+
+def _tell(contacts: Sequence[Contact], kept: Sequence[str], page: Path | None, *, as_json: bool) -> None:
+    if as_json:
         print_json({"contacts": [contact.document() for contact in contacts], "kept": kept})
     else:
         for contact in contacts:
@@ -65,6 +106,16 @@ def contact_command(
             say(escape(line))
     if blocked := [f"{each.account} {line.subject}" for each in contacts for line in each.lines if _blocks(line)]:
         raise typer.Exit(complain(f"{some(blocked)} block", 1))
+
+
+def _record(folder: Path, visits: Visits, contact: Contact, scale: int, *, yes: bool) -> None:
+    """Offer what the first login told as a capture."""
+    if not visits.seen:
+        raise InvalidInput(f"{contact.platform} holds its documents against nothing yet: there is nothing to record")
+    symbols = visits.asked.manifest.symbols
+    listed = {*symbols, *(f"{symbol}.US" for symbol in symbols)}
+    about = Manifest(contact.platform, contact.library, contact.version, contact.made.date(), scale)
+    captures.record(folder, about, visits.seen[0], listed, yes=yes)
 
 
 def _check_page(page: Path) -> None:

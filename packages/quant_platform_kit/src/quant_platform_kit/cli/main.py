@@ -17,16 +17,13 @@ from quant_platform_kit.cli import (
     audit,
     backtest,
     believe,
-    brief,
     cancel,
-    captures,
     compare,
     contact,
     halt,
     ledger,
     new,
     objects,
-    order_test,
     owner,
     paper,
     prices,
@@ -70,14 +67,11 @@ app.command("accept")(accept.accept_command)
 app.command("believe")(believe.believe_command)
 app.command("allow")(allow.allow_command)
 app.command("owner")(owner.owner_command)
-app.command("order-test")(order_test.order_test_command)
-app.command("brief")(brief.brief_command)
 app.command("ready")(ready.ready_command)
 app.command("audit")(audit.audit_command)
 app.command("replay")(replay.replay_command)
 app.command("shortfall")(shortfall.shortfall_command)
 app.command("watchdog")(watchdog.watchdog_command)
-contact.app.command("replay")(captures.replay_command)
 app.add_typer(contact.app, name="contact")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(new.app, name="new")

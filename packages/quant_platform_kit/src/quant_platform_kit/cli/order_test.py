@@ -1,18 +1,16 @@
-"""`quant order-test`: a few orders that cannot fill, to see what the broker does with them."""
+"""`quant contact --order-test`: a few orders that cannot fill, to see what the broker does with them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
 from rich.console import Console
 from rich.markup import escape
 
 from quant_platform_kit.adapters.command_line import complain, print_json
 from quant_platform_kit.adapters.installed import load_of_platform
 from quant_platform_kit.cli.broker import ENTRY_POINTS
-from quant_platform_kit.cli.options import JsonOption
 from quant_platform_kit.cli.place import say
 from quant_platform_kit.domain.digests import plain
 from quant_platform_kit.services.operate.assumptions import Verdict
@@ -20,22 +18,7 @@ from quant_platform_kit.services.operate.assumptions import Verdict
 if TYPE_CHECKING:
     from quant_platform_kit.runtime.service import Service
 
-__all__ = ["make_order_test", "order_test_command"]
-
-
-def order_test_command(
-    symbol: Annotated[str, typer.Argument(metavar="SYMBOL", help="What one unit is ordered of, far below its price.")],
-    platform: Annotated[
-        str, typer.Option(metavar="NAME", help="Whose service; its settings are read from the environment.")
-    ],
-    account: Annotated[
-        str | None, typer.Option(metavar="ID", help="The account; for live trading it has to be typed.")
-    ] = None,
-    json: JsonOption = False,
-) -> None:
-    """Send five orders that cannot fill, one after the other, look each up and cancel it; exit 1 if anything is odd."""
-    if code := make_order_test(platform, symbol, account, json=json):
-        raise typer.Exit(code)
+__all__ = ["make_order_test"]
 
 
 def make_order_test(platform: str, symbol: str, account: str | None, *, json: bool) -> int:

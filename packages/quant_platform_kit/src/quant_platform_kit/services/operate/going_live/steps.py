@@ -116,7 +116,7 @@ def _order_test(facts: Facts) -> Line:
     able = {each.identity for each in assumed_of(platform) if each.settled_by is SettledBy.ORDER_TEST}
     if tested := able & facts.tested.keys():
         return Line("order test", State.GOOD, f"tested {len(tested)} of {len(able)} assumptions that it can")
-    todo = f"`quant order-test SYMBOL --platform {platform}`, on a paper account first"
+    todo = f"`quant contact --order-test SYMBOL --platform {platform}`, on a paper account first"
     return Line("order test", State.CAUTION, "never made", todo)
 
 
