@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import fields
 from datetime import timedelta
+from typing import Any
 
 from checkout import ROOT, Checkout, Member
 from quant_platform_kit.adapters.platforms import platforms
@@ -127,7 +128,7 @@ def _defaults() -> Iterable[tuple[str, ...]]:
 
 
 def _discrepancies() -> Iterable[tuple[str, ...]]:
-    blocking = next(each.default for each in fields(RunRequest) if each.name == "block_on")
+    blocking: Any = next(each.default for each in fields(RunRequest) if each.name == "block_on")
     return ((kind.value.replace("_", " "), _yes(kind in blocking)) for kind in Discrepancy)
 
 
