@@ -12,7 +12,7 @@ from typing import Any
 
 from quant_platform_kit.domain.beliefs import Field, Kind, Table
 
-__all__ = ["BROKERS", "Change", "changed", "made", "places", "reading_of"]
+__all__ = ["BROKERS", "LISTED", "WAYS", "Change", "changed", "made", "places", "reading_of"]
 
 BROKERS = ("ibkr", "longbridge", "paper", "schwab")
 LISTED = ("SPY", "SPY.US", "BIL", "BIL.US")

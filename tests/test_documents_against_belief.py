@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from quant_platform_kit.adapters.captures import read_capture
 from quant_platform_kit.domain.beliefs import How, Kind, Place, Table, compare
 from quant_platform_kit.domain.errors import BrokerError, QuantError
 from quant_platform_kit.domain.redacting import Documents
@@ -18,7 +19,7 @@ from quant_platform_kit.services.operate.contact.replaying import replay
 from quant_platform_kit.testing.recorded_reads import noting, outside
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from chaos.made_documents import BROKERS, Change, changed, made, places, reading_of
+from chaos.made_documents import BROKERS, WAYS, Change, changed, made, places, reading_of
 from chaos.recorded_documents import NOT_READ, folder_of, recorded_documents
 
 CHANGES = 200
@@ -197,3 +198,39 @@ def may_be_absent(place: Place, way: str) -> bool:
         return False
     under_any_name = place.path.endswith("*")
     return under_any_name or not place.needed or (place.declared is not None and place.declared.when is not None)
+
+
+# --- money ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("broker", "unseen"),
+    [
+        (
+            "schwab",
+            {
+                # an account whose positions are not told has sold them all, which blocks where they were noted before
+                ("securitiesAccount.positions", "drop"),
+                ("securitiesAccount.positions", "rename"),
+                ("securitiesAccount.positions[].instrument.symbol", "new value"),
+            },
+        ),
+        ("longbridge", set()),
+    ],
+)
+def test_a_change_of_an_account_that_changes_its_figures_blocks(broker: str, unseen: set[tuple[str, str]]) -> None:
+    reading = reading_of(broker)
+    table = next(table for table in reading.TABLES if table.subject == "account")
+    capture = read_capture(Path(__file__).parent / "captures" / broker / "at-the-venue")
+    document = [told for subject, told in capture.documents if subject == "account"][-1]
+    was, let_through = reading.READERS["account"](document), set[tuple[str, str]]()
+    for place, path in places(document):
+        for way in WAYS if isinstance(place[-1], str) else ("retype", "null"):
+            after = changed(document, Change(place, path, way))
+            if any(each.blocks for each in compare(table, after)):
+                continue
+            with suppress(BrokerError):
+                now = reading.READERS["account"](after)
+                if (now, now.balance, now.buying_power) != (was, was.balance, was.buying_power):
+                    let_through.add((path, way))
+    assert let_through == unseen

@@ -97,11 +97,16 @@ def _rooms_of_the_kit(tree: Checkout) -> Iterator[Rule]:
     )
     yield _layers(tree, f"{KIT}.services", ("observe", "research"), ("run",), ("operate",), ("record",))
     yield _layers(
-        tree, f"{KIT}.runtime", ("run_accounts", "version"), ("service", "stopping"), ("gathering", "settings")
+        tree,
+        f"{KIT}.runtime",
+        ("order_tests", "preflight", "run_accounts", "version"),
+        ("service", "stopping"),
+        ("gathering", "settings"),
     )
     playbook = tuple(f"{PLAYBOOK}.{room}" for room in ("config", "web"))
-    known_to = (*_kit("events", "web", "cli.broker"), *playbook, *tree.apps, STANDS, *tree.outside)
-    yield _known_to(tree, "Of the commands only kit.cli.broker knows the runtime", _kit("runtime"), known_to)
+    commands = _kit("cli.brief", "cli.broker", "cli.order_test")
+    known_to = (*_kit("events", "web"), *commands, *playbook, *tree.apps, STANDS, *tree.outside)
+    yield _known_to(tree, "Only commands that act as a service know the runtime", _kit("runtime"), known_to)
     strangers = (*tree.apps, "fastapi", "google")
     yield _only(f"{KIT}.domain", ("numpy",), (*strangers, "pydantic", *_kit("ports")))
     yield _only(f"{KIT}.ports", _kit("domain"), (*strangers, "pydantic", "numpy", *_kit("services")))

@@ -80,9 +80,10 @@ POSITION = Table(
                     *("CRYPTO", "CFD", "IOPT", "BILL", "CONTFUT", "EVENT"),
                 )
             ),
+            money=True,
         ),
         Field("contract.localSymbol", SYMBOL),
-        Field("contract.currency", known=CURRENCIES),
+        Field("contract.currency", known=CURRENCIES, money=True),
     ),
     sizes=True,
 )

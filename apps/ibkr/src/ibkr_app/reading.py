@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from quant_platform_kit.adapters import ibkr_inputs
-from quant_platform_kit.adapters.documents import number
+from quant_platform_kit.adapters.documents import mapping, number
 from quant_platform_kit.adapters.told_objects import as_object
 from quant_platform_kit.domain.errors import BrokerError
 from quant_platform_kit.domain.orders import ExecutionReport, Order, Side, refuse_contradiction
@@ -78,7 +78,7 @@ def _rows(document: Mapping[str, Mapping[str, str]], account: str) -> list[Any]:
     return [
         SimpleNamespace(account=account, tag=tag, value=value, currency=currency)
         for tag, told in document.items()
-        for currency, value in told.items()
+        for currency, value in mapping(told, tag).items()
     ]
 
 

@@ -94,6 +94,7 @@ ACCOUNT = Table(
                     *("FUTURE_OPTION", "PRODUCT"),
                 )
             ),
+            money=True,
         ),
         Field("securitiesAccount.positions[].instrument.symbol", SYMBOL),
         Field("securitiesAccount.positions[].longQuantity", AMOUNT, money=True),
