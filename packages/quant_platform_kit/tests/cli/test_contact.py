@@ -124,3 +124,4 @@ def test_the_page_says_that_nothing_blocks_and_shows_no_markup_of_a_broker(tmp_p
     assert "Nothing blocks: 1 not told, 1 good." in page
     assert "<b>me</b>" not in page
     assert "4 calls" in page
+    assert "2023-06-02 00:00 UTC" in page

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +27,17 @@ def write_contact(path: Path, contacts: Sequence[Mapping[str, Any]]) -> None:
         from quant_platform_kit.report.page import template
     except ImportError as error:
         raise InvalidInput(f"the page needs {error.name}: install quant-platform-kit[report]") from error
-    shown = [{**contact, "sentence": _sentence(contact["lines"])} for contact in contacts]
+    shown = [{**contact, "made": _at(contact["made"]), "sentence": _sentence(contact["lines"])} for contact in contacts]
     page = template("contact.html.j2").render(contacts=shown, data={})
     try:
         path.write_text(page, encoding="utf-8")
     except OSError as error:
         raise Refused(f"--page {path}: {error.strerror}; name a file that can be written") from error
+
+
+def _at(made: str) -> str:
+    """Return an instant for people."""
+    return f"{datetime.fromisoformat(made):%Y-%m-%d %H:%M} UTC"
 
 
 def _sentence(lines: Sequence[Mapping[str, Any]]) -> str:

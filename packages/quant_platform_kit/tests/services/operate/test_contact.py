@@ -189,6 +189,12 @@ def test_a_quote_is_young_and_fits_the_history(quote: Quote | None, state: State
     assert line("SPY quote", replace(TOLD, quotes=quotes)).state is state
 
 
+def test_a_quote_says_price_previous_close_and_age() -> None:
+    assert line("SPY quote").said == "100, after a close of 100; it is 3 s old"
+    silent = replace(TOLD, quotes={"SPY": Quote("SPY", D("100.50"), NOW)})
+    assert line("SPY quote", silent).said == "100.5, no previous close is told; it is 0 s old"
+
+
 def test_while_the_session_is_closed_the_age_of_quotes_is_not_told() -> None:
     night = NOW + timedelta(hours=12)
     assert line("SPY quote", replace(TOLD, clock=night, quoted_at=night)).state is State.NOT_TOLD

@@ -86,10 +86,11 @@ def _doubt(quote: Quote, reading: Reading) -> tuple[str, str] | None:
 
 
 def _aged(subject: str, quote: Quote, figures: dict[str, str], reading: Reading) -> Line:
-    previous = "" if quote.previous_close is not None else "; no previous close is told"
+    told = figures.get("previous close")
+    price = f"{figures['price']}, {f'after a close of {told}' if told else 'no previous close is told'}"
     clock, longest = reading.told.quoted_at, reading.asked.limits.max_price_age
     if clock is None or not reading.is_open:
-        said = f"there is one; how old quotes are while the session is open is not told now{previous}"
+        said = f"{price}; how old quotes are while the session is open is not told now"
         return Line(subject, State.NOT_TOLD, said, "look again while the session is open", figures)
     age = clock - quote.as_of
     figures["age"] = f"{max(0.0, age.total_seconds()):.0f} s"
@@ -100,4 +101,4 @@ def _aged(subject: str, quote: Quote, figures: dict[str, str], reading: Reading)
     if age < -AHEAD:
         said = f"it is dated {-age.total_seconds():.0f} s later than our clock"
         return Line(subject, State.CAUTION, said, "see the line of the clock", figures)
-    return Line(subject, State.GOOD, f"it is {figures['age']} old{previous}", "", figures)
+    return Line(subject, State.GOOD, f"{price}; it is {figures['age']} old", "", figures)
