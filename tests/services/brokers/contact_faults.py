@@ -40,12 +40,16 @@ class Fault:
         By broker. What is under ``""`` goes for every broker that is not named.
     not_at
         Where it cannot happen, or cannot be told from what the venue does, and why.
+    misread
+        Brokers at which a document that money depends on is then other than believed, where documents are held against
+        that: one more line blocks.
     """
 
     name: str
     arranged: Mapping[str, Callable[[World], object]]
     lines: Mapping[str, Changed | str]
     not_at: Mapping[str, str] = field(default_factory=dict[str, str])
+    misread: frozenset[str] = frozenset()
 
 
 def every(what: str, state: State | None, symbols: tuple[str, ...] = SYMBOLS) -> dict[str, State | None]:
@@ -630,12 +634,14 @@ FAULTS: tuple[Fault, ...] = (
         },
         {"": NO_ACCOUNT},
         PAPER,
+        misread=frozenset({"schwab", "ibkr"}),
     ),
     Fault(
         "a new word for the account's type",
         {"schwab": bank(lambda account: account.update(type="PORTFOLIO"))},
         {"": {"account type": NOT_TOLD}},
         {"ibkr": "the venue tells no type", "longbridge": "it tells no type", **PAPER},
+        misread=frozenset({"schwab"}),
     ),
     Fault(
         "an amount is no number",
@@ -646,6 +652,7 @@ FAULTS: tuple[Fault, ...] = (
         },
         {"": NO_ACCOUNT},
         PAPER,
+        misread=frozenset({"schwab", "ibkr"}),
     ),
     Fault(
         "a number as text",
@@ -656,6 +663,7 @@ FAULTS: tuple[Fault, ...] = (
             "longbridge": "all its numbers are text",
             "paper": "all its numbers are text",
         },
+        misread=frozenset({"schwab"}),
     ),
     Fault(
         "an amount is null",
@@ -666,6 +674,7 @@ FAULTS: tuple[Fault, ...] = (
         },
         {"": {"cash": NOT_TOLD}},
         {"ibkr": "an empty text is no number", "longbridge": "its client takes no null", **PAPER},
+        misread=frozenset({"schwab"}),
     ),
     Fault(
         "an empty list",
