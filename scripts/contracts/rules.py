@@ -97,7 +97,11 @@ def _rooms_of_the_kit(tree: Checkout) -> Iterator[Rule]:
     )
     yield _layers(tree, f"{KIT}.services", ("observe", "research"), ("run",), ("operate",), ("record",))
     yield _layers(
-        tree, f"{KIT}.runtime", ("run_accounts", "version"), ("service", "stopping"), ("gathering", "settings")
+        tree,
+        f"{KIT}.runtime",
+        ("run_accounts", "order_tests", "preflight", "version"),
+        ("service", "stopping"),
+        ("gathering", "settings"),
     )
     playbook = tuple(f"{PLAYBOOK}.{room}" for room in ("config", "web"))
     known_to = (*_kit("events", "web", "cli.broker"), *playbook, *tree.apps, STANDS, *tree.outside)

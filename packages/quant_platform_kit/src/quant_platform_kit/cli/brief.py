@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from quant_platform_kit.adapters.clock import SystemClock
 from quant_platform_kit.adapters.command_line import complain, print_json
-from quant_platform_kit.adapters.installed import load_of_platform
-from quant_platform_kit.cli.broker import ENTRY_POINTS
+from quant_platform_kit.cli.broker import look_before_run
 from quant_platform_kit.cli.options import JsonOption
 from quant_platform_kit.cli.place import say
 from quant_platform_kit.domain.digests import plain
-
-if TYPE_CHECKING:
-    from quant_platform_kit.runtime.service import Service
 
 __all__ = ["brief_command"]
 
@@ -31,10 +26,7 @@ def brief_command(
     json: JsonOption = False,
 ) -> None:
     """Look whether the login will hold until the next run, if one is due within half a day; exit 1 and tell if not."""
-    compose: Callable[[], Service] = load_of_platform(ENTRY_POINTS, platform, "service")
-    from quant_platform_kit.runtime.preflight import look_ahead
-
-    looked = look_ahead(compose(), schedule, SystemClock().now())
+    looked = look_before_run(platform, schedule, SystemClock().now())
     if json:
         print_json(plain(looked))
     elif looked.due is None:

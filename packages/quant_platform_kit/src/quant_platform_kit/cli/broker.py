@@ -19,7 +19,9 @@ from quant_platform_kit.paper.client import PaperClient
 from quant_platform_kit.ports.broker import Broker
 
 if TYPE_CHECKING:  # an app brings what its service needs; the command line does without
+    from quant_platform_kit.runtime.preflight import Looked
     from quant_platform_kit.runtime.service import Service
+    from quant_platform_kit.services.run.order_test import Tried
 
 __all__ = [
     "ENTRY_POINTS",
@@ -28,6 +30,8 @@ __all__ = [
     "PlatformOption",
     "PortOption",
     "Reach",
+    "look_before_run",
+    "make_order_test",
     "reach_of",
     "run_service",
 ]
@@ -88,6 +92,28 @@ def run_service(platform: str, due: datetime, mode: Mode | None) -> list[Account
     logger.disable("quant_platform_kit")  # the command says itself what the service would log
     results = run_accounts(compose(), Trigger(due, mode), StopSignal())
     return [AccountRun(each.account_id, each.ending.value, each.error, each.report) for each in results]
+
+
+def make_order_test(platform: str, symbol: str, account: str | None) -> Tried:
+    """Make an order test on an account of a platform's service, as its settings in the environment say.
+
+    Raises
+    ------
+    QuantError
+        As `order_test_of`, or the settings describe no service.
+    """
+    compose: Callable[[], Service] = load_of_platform(ENTRY_POINTS, platform, "service")
+    from quant_platform_kit.runtime.order_tests import order_test_of
+
+    return order_test_of(compose(), symbol, account)
+
+
+def look_before_run(platform: str, schedule: str, now: datetime) -> Looked:
+    """Look whether the logins of a platform's service will hold until its next run; see `look_ahead`."""
+    compose: Callable[[], Service] = load_of_platform(ENTRY_POINTS, platform, "service")
+    from quant_platform_kit.runtime.preflight import look_ahead
+
+    return look_ahead(compose(), schedule, now)
 
 
 def reach_of(platform: str | None, paper_port: int | None) -> Reach | None:

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 
 from quant_platform_kit.adapters.command_line import complain, print_json
-from quant_platform_kit.adapters.installed import load_of_platform
-from quant_platform_kit.cli.broker import ENTRY_POINTS
+from quant_platform_kit.cli.broker import make_order_test
 from quant_platform_kit.cli.options import JsonOption
 from quant_platform_kit.cli.place import say
 from quant_platform_kit.domain.digests import plain
 from quant_platform_kit.services.operate.assumptions import Verdict
 
-if TYPE_CHECKING:
-    from quant_platform_kit.runtime.service import Service
-
-__all__ = ["make_order_test", "order_test_command"]
+__all__ = ["order_test_command", "show_order_test"]
 
 
 def order_test_command(
@@ -34,11 +29,11 @@ def order_test_command(
     json: JsonOption = False,
 ) -> None:
     """Send five orders that cannot fill, one after the other, look each up and cancel it; exit 1 if anything is odd."""
-    if code := make_order_test(platform, symbol, account, json=json):
+    if code := show_order_test(platform, symbol, account, json=json):
         raise typer.Exit(code)
 
 
-def make_order_test(platform: str, symbol: str, account: str | None, *, json: bool) -> int:
+def show_order_test(platform: str, symbol: str, account: str | None, *, json: bool) -> int:
     """Make an order test on an account of a platform's service, and show it; return the exit code.
 
     Parameters
@@ -46,11 +41,8 @@ def make_order_test(platform: str, symbol: str, account: str | None, *, json: bo
     account
         As it was typed; needed for live trading.
     """
-    compose: Callable[[], Service] = load_of_platform(ENTRY_POINTS, platform, "service")
-    from quant_platform_kit.runtime.order_tests import order_test_of
-
     with Console(stderr=True).status(f"testing orders of {escape(symbol)}"):
-        tried = order_test_of(compose(), symbol, account)
+        tried = make_order_test(platform, symbol, account)
     report = tried.report
     if json:
         print_json(plain(tried))
