@@ -151,7 +151,7 @@ class Campaign:
             stand.arm(account, [*self._late(stand)])
         instant = CALENDAR.hours(SESSION).open + timedelta(minutes=5 + 2 * number)
         job = Job(clients, account, folder, max(self.venues.plan.lease, timedelta(seconds=3)), instant, stop)
-        before = _filled(stand, account)
+        before, reached = _filled(stand, account), len(stand.sent(account))
         killed = not job.done()
         sent = len(stand.sent(account))
         recovers = replace(job, stop=None, recovers=True, instant=instant + timedelta(minutes=1))
@@ -162,7 +162,7 @@ class Campaign:
                 "runs": 1,
                 "killed": killed,
                 "whole": report is not None and report.outcome.good,
-                "sent": sent,
+                "sent": sent - reached,
                 "sent_by_recovery": len(stand.sent(account)) - sent,
                 "working": _working(job),
                 "filled": _filled(stand, account) - before,
