@@ -99,11 +99,7 @@ def _rooms_of_the_kit(tree: Checkout) -> Iterator[Rule]:
     yield _layers(
         tree,
         f"{KIT}.runtime",
-<<<<<<< HEAD
         ("order_tests", "preflight", "run_accounts", "version"),
-=======
-        ("run_accounts", "order_tests", "preflight", "version"),
->>>>>>> wt-ready
         ("service", "stopping"),
         ("gathering", "settings"),
     )

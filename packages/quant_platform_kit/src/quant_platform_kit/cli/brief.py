@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-<<<<<<< HEAD
 from collections.abc import Callable
 from typing import TYPE_CHECKING
-=======
-from typing import Annotated
->>>>>>> wt-ready
 
 import typer
 
 from quant_platform_kit.adapters.clock import SystemClock
 from quant_platform_kit.adapters.command_line import complain, print_json
-<<<<<<< HEAD
 from quant_platform_kit.adapters.installed import load_of_platform
 from quant_platform_kit.cli.broker import ENTRY_POINTS
 from quant_platform_kit.cli.place import say
@@ -39,27 +34,6 @@ def look_before_a_run(platform: str, schedule: str | None, *, json: bool) -> int
     from quant_platform_kit.runtime.preflight import look_ahead
 
     looked = look_ahead(compose(), schedule, SystemClock().now())
-=======
-from quant_platform_kit.cli.broker import look_before_run
-from quant_platform_kit.cli.options import JsonOption
-from quant_platform_kit.cli.place import say
-from quant_platform_kit.domain.digests import plain
-
-__all__ = ["brief_command"]
-
-
-def brief_command(
-    platform: Annotated[
-        str, typer.Option(metavar="NAME", help="Whose service; its settings are read from the environment.")
-    ],
-    schedule: Annotated[
-        str, typer.Option(metavar="CRON", help="When its runs are due, in the exchange's time: five fields.")
-    ],
-    json: JsonOption = False,
-) -> None:
-    """Look whether the login will hold until the next run, if one is due within half a day; exit 1 and tell if not."""
-    looked = look_before_run(platform, schedule, SystemClock().now())
->>>>>>> wt-ready
     if json:
         print_json(plain(looked))
     elif looked.due is None:

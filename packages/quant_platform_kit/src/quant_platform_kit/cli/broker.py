@@ -28,13 +28,7 @@ from quant_platform_kit.services.record.seen import Seen
 from quant_platform_kit.services.run.account_reading import read_account
 
 if TYPE_CHECKING:  # an app brings what its service needs; the command line does without
-<<<<<<< HEAD
     from quant_platform_kit.runtime.service import Account, Service
-=======
-    from quant_platform_kit.runtime.preflight import Looked
-    from quant_platform_kit.runtime.service import Service
-    from quant_platform_kit.services.run.order_test import Tried
->>>>>>> wt-ready
 
 __all__ = [
     "ENTRY_POINTS",
@@ -43,12 +37,7 @@ __all__ = [
     "PlatformOption",
     "PortOption",
     "Reach",
-<<<<<<< HEAD
     "Visits",
-=======
-    "look_before_run",
-    "make_order_test",
->>>>>>> wt-ready
     "reach_of",
     "run_service",
     "visits_of",
@@ -112,7 +101,6 @@ def run_service(platform: str, due: datetime, mode: Mode | None) -> list[Account
     return [AccountRun(each.account_id, each.ending.value, each.error, each.report) for each in results]
 
 
-<<<<<<< HEAD
 @dataclass(frozen=True, slots=True)
 class Visits:
     """The accounts of a service, to be looked at: each has a broker that has not logged in yet."""
@@ -127,15 +115,10 @@ class Visits:
 @contextmanager
 def visits_of(platform: str) -> Generator[Visits]:
     """Return the accounts of a platform's service, composed as the service composes them; leaving closes them.
-=======
-def make_order_test(platform: str, symbol: str, account: str | None) -> Tried:
-    """Make an order test on an account of a platform's service, as its settings in the environment say.
->>>>>>> wt-ready
 
     Raises
     ------
     QuantError
-<<<<<<< HEAD
         The settings in the environment describe no service, or its accounts cannot be told.
     """
     compose: Callable[[], Service] = load_of_platform(ENTRY_POINTS, platform, "service")
@@ -172,22 +155,6 @@ def _filed(path: Path, service: Service, source: ContactSource) -> Callable[[dat
     symbols = list(manifest.history_symbols or manifest.symbols)
     file = FileHistory(path, source.adjustment, service.calendar, source.market)
     return lambda until, sessions: file.history(symbols, until, sessions)
-=======
-        As `order_test_of`, or the settings describe no service.
-    """
-    compose: Callable[[], Service] = load_of_platform(ENTRY_POINTS, platform, "service")
-    from quant_platform_kit.runtime.order_tests import order_test_of
-
-    return order_test_of(compose(), symbol, account)
-
-
-def look_before_run(platform: str, schedule: str, now: datetime) -> Looked:
-    """Look whether the logins of a platform's service will hold until its next run; see `look_ahead`."""
-    compose: Callable[[], Service] = load_of_platform(ENTRY_POINTS, platform, "service")
-    from quant_platform_kit.runtime.preflight import look_ahead
-
-    return look_ahead(compose(), schedule, now)
->>>>>>> wt-ready
 
 
 def reach_of(platform: str | None, paper_port: int | None) -> Reach | None:

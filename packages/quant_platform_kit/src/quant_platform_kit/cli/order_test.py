@@ -2,54 +2,26 @@
 
 from __future__ import annotations
 
-<<<<<<< HEAD
 from collections.abc import Callable
 from typing import TYPE_CHECKING
-=======
-from typing import Annotated
->>>>>>> wt-ready
 
 from rich.console import Console
 from rich.markup import escape
 
 from quant_platform_kit.adapters.command_line import complain, print_json
-<<<<<<< HEAD
 from quant_platform_kit.adapters.installed import load_of_platform
 from quant_platform_kit.cli.broker import ENTRY_POINTS
-=======
-from quant_platform_kit.cli.broker import make_order_test
-from quant_platform_kit.cli.options import JsonOption
->>>>>>> wt-ready
 from quant_platform_kit.cli.place import say
 from quant_platform_kit.domain.digests import plain
 from quant_platform_kit.services.operate.assumptions import Verdict
 
-<<<<<<< HEAD
 if TYPE_CHECKING:
     from quant_platform_kit.runtime.service import Service
 
 __all__ = ["make_order_test"]
-=======
-__all__ = ["order_test_command", "show_order_test"]
 
 
-def order_test_command(
-    symbol: Annotated[str, typer.Argument(metavar="SYMBOL", help="What one unit is ordered of, far below its price.")],
-    platform: Annotated[
-        str, typer.Option(metavar="NAME", help="Whose service; its settings are read from the environment.")
-    ],
-    account: Annotated[
-        str | None, typer.Option(metavar="ID", help="The account; for live trading it has to be typed.")
-    ] = None,
-    json: JsonOption = False,
-) -> None:
-    """Send five orders that cannot fill, one after the other, look each up and cancel it; exit 1 if anything is odd."""
-    if code := show_order_test(platform, symbol, account, json=json):
-        raise typer.Exit(code)
->>>>>>> wt-ready
-
-
-def show_order_test(platform: str, symbol: str, account: str | None, *, json: bool) -> int:
+def make_order_test(platform: str, symbol: str, account: str | None, *, json: bool) -> int:
     """Make an order test on an account of a platform's service, and show it; return the exit code.
 
     Parameters
@@ -57,8 +29,11 @@ def show_order_test(platform: str, symbol: str, account: str | None, *, json: bo
     account
         As it was typed; needed for live trading.
     """
+    compose: Callable[[], Service] = load_of_platform(ENTRY_POINTS, platform, "service")
+    from quant_platform_kit.runtime.order_tests import order_test_of
+
     with Console(stderr=True).status(f"testing orders of {escape(symbol)}"):
-        tried = make_order_test(platform, symbol, account)
+        tried = order_test_of(compose(), symbol, account)
     report = tried.report
     if json:
         print_json(plain(tried))
