@@ -42,6 +42,7 @@ NOT_RUN: Mapping[tuple[str, ...], str] = {
     ("quant", "playbook"): "needs an account",
     ("quant", "prices", "check", "FILE", "--strategy"): "needs a strategy of the reader's own",
     ("quant", "prices", "pull"): "needs an account",
+    ("quant", "ready"): "needs an account of a broker",
     ("quant", "replay", "--all", "--book", "spoiled"): "needs what the page has damaged before",
     ("quant", "replay", "2023"): "needs the run of its page",
     ("quant", "rerun"): "needs a run that stopped",

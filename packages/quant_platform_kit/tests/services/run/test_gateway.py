@@ -128,8 +128,8 @@ def test_no_deployed_module_imports_one_that_is_excused() -> None:
                 assert node.module.rpartition(".")[2] not in excused, f"{path} imports {node.module}"
 
 
-def test_only_the_execution_of_a_plan_sends_through_the_gateway() -> None:
-    """``gateway.send`` and ``Gateway(...)`` stand in two modules of the services and nowhere else."""
+def test_only_the_execution_of_a_plan_and_an_order_test_send_through_the_gateway() -> None:
+    """``gateway.send`` and ``Gateway(...)`` stand in three modules of the services and nowhere else."""
     senders, makers = set[str](), set[str]()
     for path, source in deployed().items():
         for node in ast.walk(ast.parse(source)):
@@ -137,7 +137,7 @@ def test_only_the_execution_of_a_plan_sends_through_the_gateway() -> None:
                 senders.add(Path(path).name)
             if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] == "Gateway":
                 makers.add(Path(path).name)
-    assert (senders, makers) == ({"execution.py"}, {"run_cycle.py"})
+    assert (senders, makers) == ({"execution.py", "order_test.py"}, {"run_cycle.py"})
 
 
 @pytest.mark.parametrize(
