@@ -37,6 +37,10 @@ BAD: dict[str, tuple[str, Mapping[str, str | None], int, tuple[str, ...]]] = {
     # command line, settings, exit code, what is named and what to do
     "no platform": ("contact", {}, 2, ("--platform",)),
     "a platform that is not there": ("contact --platform acme", {}, 1, ("'acme'", "installed: ")),
+    "a record as JSON": (f"{LOOK} --record new --json", {}, 2, ("--record", "--json")),
+    "a scale of nothing": (f"{LOOK} --record new --scale 0", {}, 2, ("--scale",)),
+    "a look ahead without a schedule": (f"{LOOK} --brief", {}, 2, ("--brief", "--schedule CRON")),
+    "an order test of no symbol": (f"{LOOK} --order-test ?", {}, 2, ("--order-test", "?")),
     "a word too many": (f"{LOOK} now", {}, 2, ("now",)),
     "an option that is not there": (f"{LOOK} --send", {}, 2, ("--send",)),
     "a page in no folder": (f"{LOOK} --page nowhere/page.html", {}, 2, ("nowhere", "make it first")),

@@ -16,7 +16,7 @@ from quant_platform_kit.adapters.command_line import complain, print_json
 from quant_platform_kit.cli import captures
 from quant_platform_kit.cli.brief import look_before_a_run
 from quant_platform_kit.cli.broker import Visits, visits_of
-from quant_platform_kit.cli.options import JsonOption
+from quant_platform_kit.cli.options import JsonOption, symbol
 from quant_platform_kit.cli.order_test import make_order_test
 from quant_platform_kit.cli.output import console, progress, some, table
 from quant_platform_kit.cli.place import say
@@ -50,7 +50,10 @@ def contact_command(
     order_test: Annotated[
         str | None,
         typer.Option(
-            "--order-test", metavar="SYMBOL", help="Send orders of one unit that cannot fill instead, and cancel them."
+            "--order-test",
+            parser=symbol,
+            metavar="SYMBOL",
+            help="Send orders of one unit that cannot fill instead, and cancel them.",
         ),
     ] = None,
     account: Annotated[
@@ -77,6 +80,8 @@ def contact_command(
     if page is not None:
         _check_page(page)
     if record is not None:
+        if json:
+            raise typer.BadParameter("--record shows what it writes: leave --json out")
         check_folder(record)
     contacts, kept, visits = _look(platform, keep=not no_store)
     if record is not None:
