@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.services  # they start thousands of processes, and no server
+
 SCRIPTS = Path(__file__).parents[1] / "scripts"
 PATH = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 

@@ -25,6 +25,8 @@ from .rules import OPERATORS_PORT
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from chaos.hetzner.site import CANARIES, NAME, Ran, Site, checkout, secrets_file
 
+pytestmark = pytest.mark.services  # they start thousands of processes, and no server
+
 ROOT = Path(__file__).resolve().parents[2]
 STEPS = 16
 CHANGING = ("apply", "create", "annotate", "exec", "import", "push", "build", "destroy", "delete", "port-forward")

@@ -13,6 +13,8 @@ import pytest
 from .facts import ROOT, Line, of_gcloud
 from .terraform import read_variables
 
+pytestmark = pytest.mark.services  # they start thousands of processes, and no server
+
 SCRIPTS = ROOT / "scripts" / "deploy"
 EXAMPLE = ROOT / "infra" / "terraform" / "gcp" / "example.tfvars.json"
 IMAGE = f"registry.invalid/apps/any@sha256:{64 * 'b'}"
