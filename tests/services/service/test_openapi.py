@@ -57,6 +57,7 @@ def test_every_answer_is_one_that_the_description_names_and_none_is_a_defect(pla
         "GET /runs",
         "GET /runs/{run_id}",
         "GET /version",
+        "POST /preflight",
         "POST /run",
     ]
     seen: dict[str, set[int]] = {label: set() for label in described}

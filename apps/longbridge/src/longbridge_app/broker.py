@@ -10,7 +10,8 @@ all that is between is answered for every order from one list of orders and one 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -121,7 +122,8 @@ class LongBridgeBroker:
             if not self._sent.record(identity, order) and (known := self._sent_before(order, deadline)) is not None:
                 return known
             self._forget()
-            self._send(order, deadline)
+            with _refusals():
+                self._worker.call_now("submit", *_details(order), what=f"order {identity}", deadline=deadline)
             return ExecutionReport(order, OrderState.ACKNOWLEDGED)
 
     def find(self, client_order_id: str) -> ExecutionReport | None:
@@ -174,7 +176,9 @@ class LongBridgeBroker:
         with self._worker.turn("an order again") as deadline:
             self._take_turn(order, deadline)
             self._forget()
-            self._send(order, deadline)
+            what = f"order {order.client_order_id}"
+            with _refusals():
+                self._worker.call_now("submit", *_details(order), what=what, deadline=deadline)
 
     def cancel_every(self, symbol: str) -> int:
         """Cancel every working order of a symbol, each by LongBridge's own id; return how many there were."""
@@ -188,17 +192,6 @@ class LongBridgeBroker:
             return len(working)
 
     # --- sending ----------------------------------------------------------------------------------
-
-    def _send(self, order: Order, deadline: Deadline) -> None:
-        """Send an order under its request id; raises `OrderRejected` where LongBridge refused it."""
-        identity = order.client_order_id
-        details = (market_symbol(order.symbol), order.side.value, order.quantity, order.limit_price, identity)
-        try:
-            self._worker.call_now("submit", *details, what=f"order {identity}", deadline=deadline)
-        except LongBridgeError as error:
-            if error.refused:
-                raise OrderRejected(str(error)) from error
-            raise
 
     def _prepare(self, order: Order, deadline: Deadline) -> None:
         """Refuse what cannot be traded, and wait until the order may be sent; nothing of it is recorded before."""
@@ -347,3 +340,19 @@ def _named(row: OrderRow) -> str:
 
 def _by_id(rows: Iterable[OrderRow]) -> Mapping[str, OrderRow]:
     return {row.order_id: row for row in rows}
+
+
+def _details(order: Order) -> tuple[object, ...]:
+    """Return what an order is sent with: its id is LongBridge's request id."""
+    return market_symbol(order.symbol), order.side.value, order.quantity, order.limit_price, order.client_order_id
+
+
+@contextmanager
+def _refusals() -> Generator[None]:
+    """Raise `OrderRejected` where LongBridge refused what is sent."""
+    try:
+        yield
+    except LongBridgeError as error:
+        if error.refused:
+            raise OrderRejected(str(error)) from error
+        raise
