@@ -352,7 +352,7 @@ def sweep(  # noqa: PLR0913 - what a sweep may be asked
     tried, new = swept(subject, points, plan, place, who)
     if new:
         warn(new, stacklevel=2)
-    write(tried, plan, place, settings_rows(request, subject.fixed))
+    write(tried, plan, place, settings_rows(request, subject))
     return Sweep(tried, place.out / PAGE)
 
 

@@ -155,19 +155,19 @@ def swept_backtest(request: BacktestRequest, given: GivenConfig) -> SweptBacktes
     )
 
 
-def settings_rows(request: BacktestRequest, fixed: Mapping[str, object]) -> dict[str, str]:
+def settings_rows(request: BacktestRequest, subject: SweptBacktest) -> dict[str, str]:
     """Return what all trials have, for the page."""
     rules = request.settings.policy.rules
     return {
         "Prices": " and ".join(path.name for path in request.prices.files),
-        "SHA-256 of the prices": files_digest(request.prices.files),
+        "SHA-256 of the prices": str(subject.identity["prices"]),
         "Price field": request.price_field,
         "Fill": request.fill.value,
         "Execution": request.execution.value,
         "Commission": f"{rules.commission_bps.normalize():f} bp",
         "Slippage": f"{rules.slippage_bps.normalize():f} bp",
         "Starting cash": f"{request.cash:,.2f}",
-        "Settings that are fixed": ", ".join(f"{key}={value}" for key, value in fixed.items()) or "none",
+        "Settings that are fixed": ", ".join(f"{key}={value}" for key, value in subject.fixed.items()) or "none",
     }
 
 

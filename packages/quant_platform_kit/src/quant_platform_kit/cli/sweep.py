@@ -47,4 +47,4 @@ def sweep_command(
     told_of_prices(request)
     subject = swept_backtest(request, given)
     swept = sweeping.with_progress(subject, points, plan, place, who)
-    sweeping.finish(swept, plan, place, settings_rows(request, subject.fixed), as_json=json)
+    sweeping.finish(swept, plan, place, settings_rows(request, subject), as_json=json)
