@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from enum import Enum
-from hashlib import file_digest
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from pydantic import BaseModel
 
 from quant_platform_kit.adapters.by_value import code_digest, pickled
 from quant_platform_kit.adapters.calendar_tables import load_calendar
+from quant_platform_kit.adapters.price_import.importing import sha256_of
 from quant_platform_kit.adapters.strategies import GivenConfig, bind
 from quant_platform_kit.adapters.trial_records import TrialFolder
 from quant_platform_kit.adapters.workers import ALL_CORES, ALONE, Workers, spread
@@ -102,13 +102,7 @@ def workers_of(workers: Workers | None, backend: Backend | None) -> Workers:
 
 def files_digest(paths: Sequence[Path]) -> str:
     """Return the SHA-256 of a file; of several, that of theirs."""
-    found: list[str] = []
-    for path in paths:
-        try:
-            with path.open("rb") as file:
-                found.append(file_digest(file, "sha256").hexdigest())
-        except OSError as error:
-            raise InvalidInput(f"{path} cannot be read: {error.strerror}") from error
+    found = [sha256_of(path) for path in paths]
     return found[0] if len(found) == 1 else sha256("\n".join(found).encode())
 
 
