@@ -54,11 +54,14 @@ class IbkrContact:
         """Messages since the login."""
         return self._sent() - self._before
 
+    def whose(self) -> str:
+        """Return our number at the Gateway, and the accounts behind its login."""
+        return f"client id {self._connection.address.client_id} of {', '.join(self._connection.accounts)}"
+
     def login(self) -> LoginFacts:
         """Return the accounts behind the login."""
-        self._before, accounts = self._sent(), self._connection.accounts
-        name = f"client id {self._connection.address.client_id} of {', '.join(accounts)}"
-        return LoginFacts(name, accounts, renewal=RENEWAL)
+        self._before = self._sent()
+        return LoginFacts(self.whose(), self._connection.accounts, renewal=RENEWAL)
 
     def now(self) -> datetime | None:
         """Return the Gateway's time."""

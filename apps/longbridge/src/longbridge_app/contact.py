@@ -45,12 +45,16 @@ class LongBridgeContact:
         """Requests since the login."""
         return self._trade.calls + self._quote.calls - self._before
 
+    def whose(self) -> str:
+        """Return whose the token is; the library was told so when it logged in."""
+        with self._quote.turn("whose the login is") as deadline:
+            return f"member {self._quote.look('member_id', what='whose the login is', deadline=deadline)}"
+
     def login(self) -> LoginFacts:
         """Return whose the token is; which account it is for, LongBridge tells nobody."""
-        with self._quote.turn("whose the login is") as deadline:
-            member = self._quote.look("member_id", what="whose the login is", deadline=deadline)
+        name = self.whose()
         self._before += self.calls
-        return LoginFacts(f"member {member}", renewal=RENEWAL)
+        return LoginFacts(name, renewal=RENEWAL)
 
     def now(self) -> datetime | None:
         """Return None: the library tells no time of the server."""

@@ -37,6 +37,10 @@ class PaperContact:
         """Requests since the login."""
         return self._client.calls + self._clock.calls + self.market.calls - self._before
 
+    def whose(self) -> str:
+        """Return the account, which is the login."""
+        return self._client.account_id
+
     def login(self) -> LoginFacts:
         """Return the account: it is its own login, which no time ends."""
         self._before += self.calls

@@ -48,11 +48,15 @@ class SchwabContact:
         """Requests since the login."""
         return self._connection.calls - self._before
 
+    def whose(self) -> str:
+        """Return the accounts behind the login."""
+        return ", ".join(self._connection.accounts)
+
     def login(self) -> LoginFacts:
         """Return the accounts behind the login, and when its refresh token ends."""
         self._before = self._connection.calls
         accounts, ends = self._connection.accounts, ends_at(self._connection.login.tokens.read())
-        return LoginFacts(", ".join(accounts), accounts, ends, LOGIN_AGAIN)
+        return LoginFacts(self.whose(), accounts, ends, LOGIN_AGAIN)
 
     def now(self) -> datetime | None:
         """Return what the header of an answer says; the answer itself, today's hours, is kept for `hours`."""

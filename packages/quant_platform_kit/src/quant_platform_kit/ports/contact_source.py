@@ -92,6 +92,10 @@ class ContactSource(Protocol):
         """Requests that were made of the broker so far, those of the login apart."""
         ...
 
+    def whose(self) -> str:
+        """Return `LoginFacts.name` of the login, which was made; no call is made for it."""
+        ...
+
     def login(self) -> LoginFacts:
         """Return what is known of the login, which was made."""
         ...

@@ -10,7 +10,7 @@ from quant_platform_kit.domain.beliefs import Difference, How, Table, compare, t
 from quant_platform_kit.domain.digests import canonical_json, sha256
 from quant_platform_kit.domain.errors import Conflict
 from quant_platform_kit.ports.versioned_store import VersionedStore
-from quant_platform_kit.services.record.objects import encode
+from quant_platform_kit.services.record.objects import decode, encode
 
 __all__ = ["Misread", "Seen"]
 
@@ -79,6 +79,11 @@ class Misread:
             key = self._key(difference)
             with suppress(Conflict):
                 self._store.create(key, encode(difference, key))
+
+    def known(self) -> list[Difference]:
+        """Return all that they told of, in no order that says anything; raises `Damaged` and `StoreError`."""
+        found = {key: self._store.get(key) for key in self._store.keys(f"{self._root}/")}
+        return [decode(Difference, stored.data, key) for key, stored in found.items() if stored]
 
     def _key(self, difference: Difference) -> str:
         return f"{self._root}/{sha256(canonical_json(difference))[:32]}"
