@@ -315,7 +315,7 @@ def quote(symbol: str, document: Document) -> Quote | None:
 def told_at(value: object) -> datetime | None:
     """Return an instant told in milliseconds since 1970, None for none."""
     try:
-        since = optional_number(value, "a time")
+        since = value if type(value) is int else optional_number(value, "a time")
         return datetime.fromtimestamp(float(since) / 1000, UTC) if since and since > 0 else None
     except (BrokerError, OverflowError, ValueError, OSError):
         return None
