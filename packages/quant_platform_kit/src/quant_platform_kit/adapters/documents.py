@@ -90,7 +90,7 @@ def mapping(value: object, what: str) -> Mapping[str, Any]:
     """Return an object, an empty one for none; `BrokerError` for anything else."""
     if value is None:
         return {}
-    if isinstance(value, Mapping):
+    if type(value) is dict or isinstance(value, Mapping):
         return cast("Mapping[str, Any]", value)
     raise BrokerError(f"{what} is {_short(value)}, not an object")
 

@@ -7,7 +7,7 @@ name that is not fixed, such as a currency.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
@@ -168,6 +168,10 @@ class Place:
         The places of an object by name, or that of a list's items.
     types, sure
         Of the values that it may have, and of those of them that need no further look.
+    words
+        Texts that need no further look.
+    reads
+        Whether a text is of one of its kinds.
     """
 
     path: str
@@ -176,6 +180,8 @@ class Place:
     each: Place | None = None
     types: frozenset[type] = frozenset()
     sure: frozenset[type] = frozenset()
+    words: frozenset[str] = frozenset()
+    reads: Callable[[str], bool] = bool
 
     @property
     def needed(self) -> bool:
@@ -249,6 +255,21 @@ def _put(root: Place, field_: Field) -> None:
     node.types = frozenset(type_ for kind in field_.kinds for type_ in _TYPES.get(kind, ()))
     any_text = Kind.TEXT in field_.kinds and not field_.known
     node.sure = node.types if any_text else node.types - {str}
+    node.reads = _reader(field_.kinds)
+    node.words = frozenset(filter(node.reads, field_.known)) if str in node.types else frozenset()
+
+
+def _reader(kinds: frozenset[Kind]) -> Callable[[str], bool]:
+    """Return what tells whether a text is of one of the kinds that are texts."""
+    if Kind.TEXT in kinds:
+        return _any_text
+    readers = [reads for kind, reads in ((Kind.NUMERAL, is_number), (Kind.INSTANT, _is_instant)) if kind in kinds]
+    return readers[0] if len(readers) == 1 else lambda value: any(reads(value) for reads in readers)
+
+
+def _any_text(value: str) -> bool:
+    del value
+    return True
 
 
 def compare(table: Table, document: object, *, names: bool = True) -> tuple[Difference, ...]:
@@ -286,7 +307,7 @@ class _Comparison:
         if node.below or node.each is not None:
             self.below(node, value, around)
         elif declared is not None:
-            if type(value) not in node.types or (type(value) is str and not _reads_as(declared.kinds, value)):
+            if type(value) not in node.types or (type(value) is str and not node.reads(value)):
                 self.note(node, How.RETYPED, _kind(value))
             elif declared.known and value not in declared.known:
                 self.note(node, How.UNKNOWN_VALUE, _short(value))
@@ -294,7 +315,7 @@ class _Comparison:
     def below(self, node: Place, value: object, around: tuple[object, ...]) -> None:
         """Look at what is below a place: the items of a list, or the fields of an object."""
         if node.each is not None:
-            if isinstance(value, Sequence) and not isinstance(value, str | bytes):
+            if _is_list(type(value)):
                 for item in cast("Sequence[object]", value):
                     self.at(node.each, item, around)
                 return
@@ -312,7 +333,7 @@ class _Comparison:
         attributes = _shape_of(type(value)) is not Mapping
         for name, child in node.below.items():
             inner = getattr(value, name, _ABSENT) if attributes else cast("Any", value).get(name, _ABSENT)
-            if type(inner) in child.sure:
+            if type(inner) in child.sure or (type(inner) is str and inner in child.words):
                 continue
             if inner is not _ABSENT:
                 self.at(child, inner, around)
@@ -357,11 +378,10 @@ def _value_of(holder: object, name: str, absent: object = None) -> Any:
     return getattr(holder, name, absent)
 
 
-def _reads_as(kinds: frozenset[Kind], value: str) -> bool:
-    """Whether a text is of one of the kinds that are texts."""
-    if Kind.TEXT in kinds:
-        return True
-    return (Kind.NUMERAL in kinds and is_number(value)) or (Kind.INSTANT in kinds and _is_instant(value))
+@cache
+def _is_list(kind: Any) -> bool:
+    """Whether values of a type are lists of items."""
+    return issubclass(kind, Sequence) and not issubclass(kind, str | bytes)
 
 
 def is_number(value: str) -> bool:
