@@ -22,6 +22,7 @@ from schwab_app.pacing import for_prices
 from schwab_app.redirect import check_accounts, request_hook
 from schwab_app.sdk import load_httpx, load_sdk
 from schwab_app.tokens import LOGIN_AGAIN, Tokens, ends_at
+from schwab_app.wire import WIRE, exchange_of
 
 __all__ = ["Connection", "Login", "NotSent", "document_of", "good", "said"]
 
@@ -68,7 +69,7 @@ class Connection:
         self._hashes: dict[str, str] = {}
         self.turn = Turns(timeout, _silent).turn
         self.prices = for_prices()
-        self.seen = Seen(TABLES)
+        self.seen = Seen(TABLES, WIRE)
         self.calls = 0
 
     def connect(self) -> None:
@@ -212,8 +213,15 @@ class Connection:
     def _made(self) -> Any:
         login = self.login
         client = load_sdk().auth.client_from_access_functions(login.key, login.secret, login.tokens.read, self._written)
-        client.session.event_hooks = {"request": [request_hook(login.sandbox)]}
+        client.session.event_hooks = {"request": [request_hook(login.sandbox)], "response": [self._overhear]}
         return client
+
+    def _overhear(self, response: Any) -> None:
+        """Keep an answer where they are kept."""
+        if self.seen.keeps:
+            response.read()
+            if (exchange := exchange_of(response)) is not None:
+                self.seen.overhear(*exchange)
 
     def _written(self, document: dict[str, Any], *_: object, **__: object) -> None:
         """Keep a refreshed token; what cannot be kept is good all the same, and the next process refreshes anew."""

@@ -11,8 +11,9 @@ from quant_platform_kit.domain.orders import Order
 from schwab_app.beliefs import ACCOUNT, ACCOUNT_NUMBER, CANDLE, ORDER, QUOTE, TABLES
 from schwab_app.history import candle
 from schwab_app.mapping import account_number, account_state, entered_at, fingerprint, order_id, quote, report
+from schwab_app.wire import WIRE
 
-__all__ = ["READERS", "TABLES"]
+__all__ = ["READERS", "TABLES", "WIRE"]
 
 
 def _order(document: Mapping[str, Any]) -> object:
