@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -58,6 +58,8 @@ class Connection:
         Gives permission for every question about prices.
     seen
         Handed every document before it is read.
+    told
+        The newest document of each account that was read.
     calls
         Requests so far, those that a login needs among them.
     """
@@ -70,6 +72,7 @@ class Connection:
         self.turn = Turns(timeout, _silent).turn
         self.prices = for_prices()
         self.seen = Seen(TABLES, WIRE)
+        self.told: dict[str, Mapping[str, Any]] = {}
         self.calls = 0
 
     def connect(self) -> None:

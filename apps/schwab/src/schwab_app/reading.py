@@ -10,7 +10,16 @@ from quant_platform_kit.domain.orders import Order
 
 from schwab_app.beliefs import ACCOUNT, ACCOUNT_NUMBER, CANDLE, ORDER, QUOTE, TABLES
 from schwab_app.history import candle
-from schwab_app.mapping import account_number, account_state, entered_at, fingerprint, order_id, quote, report
+from schwab_app.mapping import (
+    account_facts,
+    account_number,
+    account_state,
+    entered_at,
+    fingerprint,
+    order_id,
+    quote,
+    report,
+)
 from schwab_app.wire import WIRE
 
 __all__ = ["READERS", "TABLES", "WIRE"]
@@ -25,7 +34,7 @@ def _order(document: Mapping[str, Any]) -> object:
 
 READERS: Mapping[str, Callable[[Any], object]] = {
     ACCOUNT_NUMBER.subject: account_number,
-    ACCOUNT.subject: lambda document: account_state("capture", document),
+    ACCOUNT.subject: lambda document: (account_state("capture", document), account_facts(document)),
     ORDER.subject: _order,
     QUOTE.subject: lambda document: quote("capture", document),
     CANDLE.subject: lambda document: candle(document, load_calendar("XNYS")),

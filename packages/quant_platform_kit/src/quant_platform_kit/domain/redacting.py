@@ -203,9 +203,9 @@ class _Redaction:
         """Return an invented value for one that is not kept."""
         if isinstance(value, bool):
             return False
-        if isinstance(value, str) and not is_number(value):
-            return self.word("text", value)
         told = str(value)
+        if not (isinstance(value, int | float | Decimal) or (isinstance(value, str) and is_number(value))):
+            return self.word("text", told)
         if not (public and ("." in told or _is_milliseconds(value))):
             self.gone.setdefault(_written(value))
         return type(value)(self.count("number", told))
