@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
 from importlib import import_module
-from typing import Any
+from typing import Any, cast
 
 from longbridge_app.rows import (
     Balance,
@@ -89,8 +89,9 @@ class Session:
         if self._kept is not None:
             from longbridge_app.plain import plain
 
-            asked = [each for one in arguments for each in (one if isinstance(one, list) else [one])]
-            self._kept.append((name, plain(asked), plain(answer)))
+            asked: list[Any] = plain(arguments)
+            flat = [each for one in asked for each in cast("list[Any]", one if isinstance(one, list) else [one])]
+            self._kept.append((name, flat, plain(answer)))
 
     # --- the account ------------------------------------------------------------------------------
 
