@@ -141,12 +141,14 @@ def cash(amount: str) -> Callable[[World], None]:
     return arrange
 
 
-def hold(symbol: str = "SPY", then: Callable[[World], object] = lambda _: None) -> Callable[[World], None]:
-    """Have ten units held, and do something more."""
+def hold(
+    symbol: str = "SPY", then: Callable[[World], object] = lambda _: None, units: str = "10"
+) -> Callable[[World], None]:
+    """Have units held, and do something more."""
 
     def arrange(world: World) -> None:
         world.undo.append(lambda: world.fault("position", account=ACCOUNT, symbol=symbol, quantity="0"))
-        world.fault("position", account=ACCOUNT, symbol=symbol, quantity="10")
+        world.fault("position", account=ACCOUNT, symbol=symbol, quantity=units)
         then(world)
 
     return arrange
@@ -588,15 +590,16 @@ FAULTS: tuple[Fault, ...] = (
         {"schwab": "it tells no lots", **WEBSOCKET, **PAPER},
     ),
     Fault(
-        "parts of a unit are refused",
-        {},
-        {},
-        {
-            "schwab": "it does not say of a symbol whether parts may be traded; orders are of whole units",
-            "ibkr": "its description does not say it for orders of the interface; orders are of whole units",
-            "longbridge": "it does not say of a symbol whether parts may be traded; orders are of whole units",
-            "paper": "it takes parts of a unit",
-        },
+        "parts of a unit are refused, and some are held",
+        {"": hold(units="10.5")},
+        {"": {"positions": None, "position SPY": CAUTION}, "longbridge": {**NO_WORTH, "position SPY": CAUTION}},
+        {"paper": "it takes parts of a unit"},
+    ),
+    Fault(
+        "the account may only close positions",
+        {"schwab": bank(lambda account: account.update(isClosingOnlyRestricted=True))},
+        {"": {"permissions": BLOCKS}},
+        {"ibkr": "it tells no such thing", "longbridge": "it tells no such thing", **PAPER},
     ),
     Fault(
         "hours are refused",

@@ -10,7 +10,7 @@ from typing import Protocol
 from quant_platform_kit.domain.sessions import SessionHours
 from quant_platform_kit.domain.strategy import Adjustment
 from quant_platform_kit.paper.client import PaperClient, VenueClock
-from quant_platform_kit.ports.contact_source import Instrument, Limits, LoginFacts
+from quant_platform_kit.ports.contact_source import AccountFacts, Instrument, Limits, LoginFacts
 from quant_platform_kit.ports.market_data import MarketData
 
 __all__ = ["PaperContact"]
@@ -51,6 +51,10 @@ class PaperContact:
     def now(self) -> datetime | None:
         """Return None: the service goes by the venue's own clock."""
         return None
+
+    def facts(self) -> AccountFacts:
+        """Return nothing: an account of the venue is what it is opened as."""
+        return AccountFacts()
 
     def instruments(self, symbols: Sequence[str]) -> Mapping[str, Instrument] | None:
         """Return None: the venue trades whatever it quotes."""

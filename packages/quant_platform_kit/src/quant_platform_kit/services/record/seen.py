@@ -24,6 +24,8 @@ class Seen:
     ----------
     tables
         What is believed; a document is held against the table of its subject. Without any, nothing is held.
+    wire
+        What may be given away of the exchanges over the wire, by their subjects.
 
     Attributes
     ----------
@@ -31,12 +33,16 @@ class Seen:
         Whether the documents are kept too, for a capture, and names looked for that nobody knows.
     documents
         What was kept: subject and document, in order of arrival.
+    exchanges
+        What was kept of the wire, likewise.
     """
 
-    def __init__(self, tables: Iterable[Table] = ()) -> None:
+    def __init__(self, tables: Iterable[Table] = (), wire: Iterable[Table] = ()) -> None:
         self.tables: Mapping[str, Table] = {table.subject: table for table in tables}
         self.keeps = False
+        self.wire: Mapping[str, Table] = {table.subject: table for table in wire}
         self.documents: list[tuple[str, object]] = []
+        self.exchanges: list[tuple[str, object]] = []
         self._found: dict[Difference, None] = {}
 
     @property
@@ -57,6 +63,11 @@ class Seen:
         if self.keeps and self.tables:
             self.documents.append((subject, told_fields(self.tables[subject], document)))
         return document
+
+    def overhear(self, subject: str, exchange: object) -> None:
+        """Keep an exchange over the wire, where documents are kept; one that no table knows is passed over."""
+        if self.keeps and subject in self.wire:
+            self.exchanges.append((subject, exchange))
 
     def take_all(self, subject: str, documents: Sequence[_T]) -> Sequence[_T]:
         """Take each of several documents."""
