@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from alpaca_app.api import ADJUSTMENTS, PAUSES
 from alpaca_app.hours import SILENT_MINUTES
+from alpaca_app.pacing import BURST, PER_MINUTE
 from alpaca_app.settings import AlpacaAccess
 from alpaca_app.source import TOGETHER
-from alpaca_app.transport import BURST, PER_MINUTE
 
 from reference.fields import default, values
 from reference.markdown import table
