@@ -95,9 +95,9 @@ class AlpacaBroker:
         Raises
         ------
         BrokerError
-            Alpaca does not answer, or refuses the keys.
+            Alpaca does not answer, refuses the keys, or lets nothing be traded on the account.
         Refused
-            The keys are another account's, or nothing may be traded on this one.
+            The keys are another account's.
         """
         self._connection.close()
         self._forget()
@@ -105,7 +105,7 @@ class AlpacaBroker:
             account = self._asked_account(deadline)
         self._check_name(account_number(account))
         if why := why_no_trading(account):
-            raise Refused(f"account {self._account_id} takes no orders: {why}")
+            raise BrokerError(f"account {self._account_id} takes no orders: {why}")
 
     def account(self) -> AccountState:
         """Return cash and units, asked for now."""

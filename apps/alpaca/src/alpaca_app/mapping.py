@@ -69,11 +69,15 @@ def why_no_trading(account: Document) -> str:
         return "its trading is blocked: ask Alpaca why"
     if account.get("trade_suspended_by_user") is True:
         return "you have suspended its trading: lift that in Alpaca's settings of the account"
-    trades = optional_number(account.get("daytrade_count"), "daytrade_count") or ZERO
-    poor = number(account.get("equity"), "equity") < DAY_TRADERS_EQUITY
-    if account.get("pattern_day_trader") is True and poor and trades >= DAY_TRADES:
+    if account.get("pattern_day_trader") is True and not _may_day_trade(account):
         return f"it is a pattern day trader's, below {DAY_TRADERS_EQUITY:,.0f} USD and without day trades left"
     return ""
+
+
+def _may_day_trade(account: Document) -> bool:
+    """Whether a pattern day trader has the equity, or day trades left."""
+    trades = optional_number(account.get("daytrade_count"), "daytrade_count") or ZERO
+    return trades < DAY_TRADES or number(account.get("equity"), "equity") >= DAY_TRADERS_EQUITY
 
 
 def account_state(account: Document, positions: Iterable[Document]) -> AccountState:

@@ -64,10 +64,11 @@ class BadBar(RequestFault):
 
 
 class CloseDay(Change):
-    """The calendar says that a session is none."""
+    """The calendar says that a session is none, or one again."""
 
     kind: Literal["close_day"]
     session: date
+    closed: bool = True
 
 
 class AccountState(Change):

@@ -53,7 +53,7 @@ def venue_of(exchange: Exchange, tape: Tape, options: Options) -> AlpacaVenue:
     def change(fault: VenueFault) -> None:
         match fault:
             case CloseDay():
-                venue.closed.add(fault.session)
+                (venue.closed.add if fault.closed else venue.closed.discard)(fault.session)
             case AccountState():
                 if fault.account not in exchange.book.accounts:
                     raise FaultError(f"account {fault.account!r} is not open")
