@@ -15,6 +15,7 @@ from venue_sandbox.exchange.clock import VenueClock
 from venue_sandbox.exchange.exchange import Exchange
 from venue_sandbox.exchange.faults import VenueFaults
 from venue_sandbox.exchange.orders import VenueOrder
+from venue_sandbox.venues.alpaca.faults import StreamedBar
 from venue_sandbox.venues.alpaca.tape import Bar, Split, Tape
 from venue_sandbox.venues.http.connections import Connections
 from venue_sandbox.venues.http.front import Refused, Venue
@@ -81,7 +82,13 @@ class AlpacaVenue:
     seldom
         Seconds by which a symbol's newest trade at IEX is older than that of all exchanges.
     shown
-        Statuses under which orders are shown, whatever became of them, by client order id.
+        Statuses under which orders are shown, whatever became of them, by client order id; None for the true one.
+    bar_faults
+        What goes wrong with a streamed bar, by symbol and start.
+    stream_error
+        Code and words with which a stream answers every login.
+    mute
+        Whether nothing is sent over streams, though they stay open.
     """
 
     front: Venue
@@ -92,7 +99,10 @@ class AlpacaVenue:
     accounts: dict[str, AccountFlags] = field(default_factory=dict[str, AccountFlags])
     assets: dict[str, AssetFlags] = field(default_factory=dict[str, AssetFlags])
     seldom: dict[str, float] = field(default_factory=dict[str, float])
-    shown: dict[str, str] = field(default_factory=dict[str, str])
+    shown: dict[str, str | None] = field(default_factory=dict[str, str | None])
+    bar_faults: dict[tuple[str, datetime], StreamedBar] = field(default_factory=dict[tuple[str, datetime], StreamedBar])
+    stream_error: tuple[int, str] | None = None
+    mute: bool = False
 
     @property
     def exchange(self) -> Exchange:
@@ -143,9 +153,13 @@ class AlpacaVenue:
 
     def find_account(self, request: web.Request) -> str | None:
         """Return the account of a request's keys; None if they are wrong."""
-        if request.headers.get(SECRET) != self.plan.secret:
+        return self.account_behind(request.headers.get(KEY, ""), request.headers.get(SECRET, ""))
+
+    def account_behind(self, key: str, secret: str) -> str | None:
+        """Return the account of a key; None if it is wrong."""
+        if secret != self.plan.secret:
             return None
-        key, first = request.headers.get(KEY, ""), next(iter(self.exchange.book.accounts))
+        first = next(iter(self.exchange.book.accounts))
         named = {self.plan.key: first} | {f"{self.plan.key}-{name}": name for name in self.exchange.book.accounts}
         return named.get(key)
 

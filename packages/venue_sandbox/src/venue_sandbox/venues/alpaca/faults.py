@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from venue_sandbox.exchange.faults import Change, RequestFault, VenueFault
 from venue_sandbox.venues.http.faults import HTTP_FAULTS
@@ -24,6 +24,9 @@ __all__ = [
     "RepeatToken",
     "Seldom",
     "ShownStatus",
+    "StreamError",
+    "StreamMute",
+    "StreamedBar",
 ]
 
 BARS, CALENDAR, CLOCK = "bars", "calendar", "clock"
@@ -111,7 +114,41 @@ class ShownStatus(Change):
     status: str | None
 
 
+class StreamedBar(Change):
+    """A minute bar is streamed otherwise: never, twice, ``seconds`` late, or with a correction after these.
+
+    A bar that is more than a minute late comes out of order.
+    """
+
+    kind: Literal["streamed_bar"]
+    symbol: str
+    start: AwareDatetime
+    harm: Literal["lost", "duplicate", "late", "updated"]
+    seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 90.0
+
+    @property
+    def later(self) -> timedelta:
+        """How long after its bar something comes, by the venue's clock."""
+        return timedelta(seconds=self.seconds)
+
+
+class StreamError(Change):
+    """Every login at the stream of bars is answered with an error; no code lets them in again."""
+
+    kind: Literal["stream_error"]
+    code: int | None
+    message: str = "refused by a fault of the sandbox"
+
+
+class StreamMute(Change):
+    """Streams stay open, and nothing is sent over them."""
+
+    kind: Literal["stream_mute"]
+    mute: bool = True
+
+
 ALPACA_FAULTS: tuple[type[VenueFault], ...] = (
     *HTTP_FAULTS,
     *(Html, CutJson, RepeatToken, BadBar, CloseDay, AccountState, AssetState, Seldom, ShownStatus),
+    *(StreamedBar, StreamError, StreamMute),
 )

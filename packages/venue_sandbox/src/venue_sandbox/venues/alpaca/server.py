@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -22,9 +23,20 @@ from venue_sandbox.venues.alpaca.bars import bar_endpoints
 from venue_sandbox.venues.alpaca.calendar import calendar_endpoints
 from venue_sandbox.venues.alpaca.calls import refused_endpoints
 from venue_sandbox.venues.alpaca.context import AccountFlags, AlpacaVenue, AssetFlags, Plan
-from venue_sandbox.venues.alpaca.faults import ALPACA_FAULTS, AccountState, AssetState, CloseDay, Seldom, ShownStatus
+from venue_sandbox.venues.alpaca.faults import (
+    ALPACA_FAULTS,
+    AccountState,
+    AssetState,
+    CloseDay,
+    Seldom,
+    ShownStatus,
+    StreamedBar,
+    StreamError,
+    StreamMute,
+)
 from venue_sandbox.venues.alpaca.orders import order_endpoints
 from venue_sandbox.venues.alpaca.quotes import quote_endpoints
+from venue_sandbox.venues.alpaca.streams import Streams
 from venue_sandbox.venues.alpaca.tape import Tape
 from venue_sandbox.venues.http.front import Endpoint, Front, Refused, Venue
 from venue_sandbox.venues.http.rate_limit import RateLimit
@@ -62,10 +74,10 @@ def venue_of(exchange: Exchange, tape: Tape, options: Options) -> AlpacaVenue:
                 venue.assets[fault.symbol] = cast("AssetFlags", _said(fault, "symbol"))
             case Seldom():
                 venue.seldom[fault.symbol] = fault.seconds
-            case ShownStatus(status=None):
-                venue.shown.pop(fault.order, None)
             case ShownStatus():
-                venue.shown[fault.order] = str(fault.status)
+                venue.shown |= {fault.order: fault.status}
+            case StreamedBar() | StreamError() | StreamMute():
+                _change_streams(venue, fault)
             case _:
                 change_front(venue.front, fault)
 
@@ -86,8 +98,17 @@ async def serving(exchange: Exchange, tape: Tape, options: Options) -> AsyncGene
         return web.json_response(_state(venue))
 
     control.add_routes([web.get(f"{CONTROL}state", show)])
-    async with front_serving(application(venue), control, exchange, venue.front.pacer, options.port) as ports:
-        yield ports
+    streams, served = Streams(venue), application(venue)
+    exchange.observers = (*exchange.observers, streams.orders)
+    served.add_routes(streams.routes())
+    async with front_serving(served, control, exchange, venue.front.pacer, options.port) as ports:
+        publishing = asyncio.create_task(streams.run())
+        try:
+            yield ports
+        finally:
+            publishing.cancel()
+            with suppress(asyncio.CancelledError):
+                await publishing
 
 
 def application(venue: AlpacaVenue) -> web.Application:
@@ -111,6 +132,16 @@ def endpoints(venue: AlpacaVenue) -> list[Endpoint]:
         *quote_endpoints(venue),
         *refused_endpoints(),
     ]
+
+
+def _change_streams(venue: AlpacaVenue, fault: StreamedBar | StreamError | StreamMute) -> None:
+    match fault:
+        case StreamedBar():
+            venue.bar_faults[fault.symbol, fault.start] = fault
+        case StreamError():
+            venue.stream_error = None if fault.code is None else (fault.code, fault.message)
+        case StreamMute():
+            venue.mute = fault.mute
 
 
 def _said(fault: VenueFault, named: str) -> Mapping[str, Any]:
