@@ -17,6 +17,7 @@ from typing import Any
 from quant_platform_kit.adapters.blocking_client import Deadline
 from quant_platform_kit.adapters.documents import instant, mapping, mappings
 from quant_platform_kit.adapters.listed import Listed
+from quant_platform_kit.domain.beliefs import Table
 from quant_platform_kit.domain.errors import BrokerError, OrderRejected, Refused
 from quant_platform_kit.domain.orders import ExecutionReport, Order, OrderState, raise_if_rejected, refuse_used_id
 from quant_platform_kit.domain.portfolio import AccountState
@@ -278,7 +279,7 @@ class AlpacaBroker:
         if back is not None:
             fields["after"] = (self._clock.now() - back).isoformat()
         told = self._connection.look(lambda client: client.get("/orders", fields), "its orders", deadline)
-        return self._connection.seen.take_all(ORDER.subject, mappings(told, "Alpaca's orders"))
+        return self._taken_all(ORDER, mappings(told, "Alpaca's orders"))
 
     def _asked_fills(self, deadline: Deadline) -> Sequence[Document]:
         """Return the fills of the last day."""
@@ -295,11 +296,17 @@ class AlpacaBroker:
         asked = {**fields, "direction": "desc", "page_size": MOST_FILLS}
         while True:
             told = self._connection.look(lambda client, asked=asked: client.get(FILLS, asked), "its fills", deadline)
-            page = self._connection.seen.take_all(FILL.subject, mappings(told, "Alpaca's fills"))
+            page = self._taken_all(FILL, mappings(told, "Alpaca's fills"))
             found += page
             if len(page) < MOST_FILLS:
                 return found
             asked = {**asked, "page_token": page[-1].get("id")}
+
+    def _taken_all(self, table: Table, documents: Sequence[Document]) -> Sequence[Document]:
+        """Return documents with what is read of them alone: two lists are the same if that is."""
+        names = [each.path for each in table.fields]
+        taken = self._connection.seen.take_all(table.subject, documents)
+        return [{name: each.get(name) for name in names} for each in taken]
 
     def _check_name(self, told: str) -> None:
         """Refuse another account than the one meant, and a real one behind an address of the sandbox."""
