@@ -343,6 +343,7 @@ def _needed(bundle: Bundle, workspace: Workspace) -> set[str]:
 def service_problems(
     service: Service, manifests: Mapping[str, StrategyManifest], app: App, root: Path
 ) -> Sequence[str]:
+    """Return what a service says that does not fit its app, each in a sentence."""
     if service.trigger is not None and service.trigger != app.trigger:
         own = f"its own is {app.trigger}" if app.trigger else "it has none; remove it"
         return [f"{app.folder} has no trigger {service.trigger}: {own}"]
