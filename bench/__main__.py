@@ -35,7 +35,7 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
         for broker in ("alpaca", "ibkr", "schwab", "longbridge", "longport")
         for what in ("run", "start")
     },
-    **{f"{broker}_contact": ("contact", broker) for broker in ("ibkr", "schwab", "longbridge")},
+    **{f"{broker}_contact": ("contact", broker) for broker in ("alpaca", "ibkr", "schwab", "longbridge")},
     **{
         f"{broker}_rebalance": ("broker_rebalance", broker)
         for broker in ("paper", "alpaca", "ibkr", "schwab", "longbridge")

@@ -9,8 +9,10 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 import ib_async
+from alpaca_app.library import load_data, load_trading, session_of
 from schwab_app.redirect import request_hook
 from schwab_app.sdk import load_sdk
+from venue_sandbox.stands.alpaca import AlpacaStand
 from venue_sandbox.stands.longbridge import LongBridgeStand
 from venue_sandbox.stands.schwab import KEY, SECRET, SchwabStand
 from venue_sandbox.stands.stand import ACCOUNT, Stand
@@ -102,5 +104,29 @@ def _longbridge(library: str, stand: LongBridgeStand, symbols: Sequence[str], at
     subprocess.run([sys.executable, "-c", code, json.dumps(asked)], check=True, cwd=stand.folder)
 
 
-BARE_CONTACTS: Mapping[str, BareContact] = {"ibkr": _ibkr, "longbridge": _longbridge, "schwab": _schwab}
+def _alpaca(library: str, stand: AlpacaStand, symbols: Sequence[str], at: datetime, days: int) -> None:
+    login, data = stand.settings(ACCOUNT), load_data()
+    keys = login["ALPACA_API_KEY"], login["ALPACA_SECRET_KEY"]
+    trading = load_trading().TradingClient(*keys, raw_data=True, url_override=stand.url)
+    prices = data.StockHistoricalDataClient(*keys, raw_data=True, url_override=stand.url)
+    for _ in range(2):
+        trading.get_account()
+    trading.get_clock(), trading.get_all_positions(), trading.get_orders()
+    for symbol in symbols:
+        trading.get_asset(symbol)
+    today = at.date()
+    trading.get_calendar(load_trading().GetCalendarRequest(start=today, end=today + timedelta(days=6)))
+    prices.get_stock_snapshot(data.StockSnapshotRequest(symbol_or_symbols=[*symbols], feed=data.DataFeed.IEX))
+    asked = {"timeframe": data.TimeFrame.Day, "start": at - timedelta(days=days), "adjustment": data.Adjustment.ALL}
+    bars: Any = prices.get_stock_bars(data.StockBarsRequest(symbol_or_symbols=[*symbols], **asked))
+    assert all({bar["t"]: bar["c"] for bar in rows} for rows in bars.values())
+    session_of(trading).close(), session_of(prices).close()
+
+
+BARE_CONTACTS: Mapping[str, BareContact] = {
+    "alpaca": _alpaca,
+    "ibkr": _ibkr,
+    "longbridge": _longbridge,
+    "schwab": _schwab,
+}
 """By the name of the broker."""

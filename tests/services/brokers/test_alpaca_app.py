@@ -26,6 +26,8 @@ from venue_sandbox.servers.launch import Server
 
 from .app_frame import buy, orders, silent, until
 
+pytestmark = pytest.mark.xdist_group("alpaca")
+
 Start = Callable[..., Server]
 D = Decimal
 ACCOUNT = "DUSBX1"

@@ -242,7 +242,13 @@ class PaperContract(StandContract):
         return name
 
 
-BASES: Mapping[str, type[StandContract]] = {"paper": PaperContract}
+class AlpacaContract(StandContract):
+    """The contract where the client library is loaded once: it takes seconds, as pandas comes with it."""
+
+    pytestmark = pytest.mark.xdist_group("alpaca")
+
+
+BASES: Mapping[str, type[StandContract]] = {"alpaca": AlpacaContract, "paper": PaperContract}
 
 
 def chosen() -> Generator[tuple[type[Stand], Subject]]:

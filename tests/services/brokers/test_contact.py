@@ -20,7 +20,12 @@ MOST_CALLS = {"alpaca": (8, 1), "ibkr": (10, 3), "schwab": (8, 1), "longbridge":
 """At most so many calls, and so many more for each symbol; those of the login apart."""
 
 
-@pytest.fixture(params=MOST_CALLS)
+def brokers() -> list[Any]:
+    """Return the names of the brokers, each to be tested where its library is loaded once."""
+    return [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in MOST_CALLS]
+
+
+@pytest.fixture(params=brokers())
 def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, schwab: Any) -> Generator[World]:
     """Return a broker's venue."""
     pytest_socket.enable_socket()

@@ -92,13 +92,12 @@ def venue_of(exchange: Exchange, tape: Tape, options: Options) -> AlpacaVenue:
 async def serving(exchange: Exchange, tape: Tape, options: Options) -> AsyncGenerator[Ports]:
     """Serve an exchange as Alpaca would; yield its port and that of its control endpoint."""
     venue = venue_of(exchange, tape, options)
-    control = venue_control(exchange, venue.faults)
+    control, streams, served = venue_control(exchange, venue.faults), Streams(venue), application(venue)
 
     async def show(request: web.Request) -> web.Response:
-        return web.json_response(_state(venue))
+        return web.json_response({**_state(venue), "streams": streams.state()})
 
     control.add_routes([web.get(f"{CONTROL}state", show)])
-    streams, served = Streams(venue), application(venue)
     exchange.observers = (*exchange.observers, streams.orders)
     served.add_routes(streams.routes())
     async with front_serving(served, control, exchange, venue.front.pacer, options.port) as ports:

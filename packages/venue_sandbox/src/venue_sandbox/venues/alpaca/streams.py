@@ -63,6 +63,12 @@ class Streams:
         feeds = (web.get(f"/v2/{feed}", stream.serve) for feed, stream in self.bars.items())
         return [*feeds, web.get("/stream", self.orders.serve)]
 
+    def state(self) -> dict[str, Any]:
+        """Return how many connections listen, logged in and were refused so far, and up to when bars are published."""
+        streams = (*self.bars.values(), self.orders)
+        counts = {name: sum(getattr(each, name) for each in streams) for name in ("listening", "logins", "refused")}
+        return {**counts, "published": min(stream.until for stream in self.bars.values()).isoformat()}
+
     async def run(self) -> None:
         """Publish bars as time goes by, until cancelled."""
         while True:
@@ -77,8 +83,14 @@ class BarStream:
     def __init__(self, venue: AlpacaVenue, feed: str) -> None:
         self._venue, self._feed = venue, feed
         self._listeners: set[_Listener] = set()
-        self._until = venue.clock.now()
         self._held: list[tuple[datetime, dict[str, Any]]] = []
+        self.until = venue.clock.now()
+        self.logins = self.refused = 0
+
+    @property
+    def listening(self) -> int:
+        """Connections that have asked for something."""
+        return sum(any(each.symbols.values()) for each in self._listeners)
 
     async def serve(self, request: web.Request) -> web.WebSocketResponse:
         """Talk to a client until it goes."""
@@ -102,7 +114,7 @@ class BarStream:
     async def publish(self) -> None:
         """Send the bars that were finished since the last time, a frame a minute."""
         now = self._venue.clock.now()
-        began, self._until = self._until, now
+        began, self.until = self.until, now
         due: dict[datetime, list[dict[str, Any]]] = {}
         for at, bar in self._due(began, now):
             due.setdefault(at, []).append(bar)
@@ -122,7 +134,9 @@ class BarStream:
             code, words = refused or WRONG_KEYS
             await _pack(socket, [{"T": "error", "code": code, "msg": words}])
             await socket.close()
+            self.refused += 1
             return None
+        self.logins += 1
         return _Listener(socket, account)
 
     async def _told(self, listener: _Listener, asked: Mapping[str, Any]) -> None:
@@ -182,6 +196,12 @@ class OrderStream:
         self._venue = venue
         self._listeners: set[_Listener] = set()
         self._sending: set[asyncio.Task[None]] = set()
+        self.logins = self.refused = 0
+
+    @property
+    def listening(self) -> int:
+        """Connections that have asked for something."""
+        return len(self._listeners)
 
     async def serve(self, request: web.Request) -> web.WebSocketResponse:
         """Talk to a client until it goes."""
@@ -203,7 +223,9 @@ class OrderStream:
                 data = {"status": status, "action": "authenticate"}
                 await _write(socket, {"stream": "authorization", "data": data})
                 if account is None:
+                    self.refused += 1
                     break
+                self.logins += 1
                 listener = _Listener(socket, account)
         finally:
             self._listeners -= {listener} if listener else set()
