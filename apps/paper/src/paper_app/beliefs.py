@@ -37,7 +37,7 @@ TABLES = (
             Field("order.symbol", SYMBOL),
             Field("order.side", known=SIDES, money=True),
             Field("order.quantity", NUMERAL, money=True),
-            Field("order.limit_price", PRICE | NONE, money=True),
+            *(Field(f"order.{name}", PRICE | NONE, money=True) for name in ("limit_price", "stop_price")),
             Field("state", known=frozenset(state.value for state in OrderState)),
             Field("text"),
             Field("fills", frozenset({Kind.LIST}), money=True),

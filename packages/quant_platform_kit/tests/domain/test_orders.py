@@ -1,5 +1,6 @@
 """What adapters of brokers for whole shares refuse before they ask, and how a rejection is raised."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -33,6 +34,15 @@ def test_a_quantity_that_is_no_positive_whole_number_is_rejected_with_its_value(
 def test_a_limit_that_is_no_price_is_rejected_with_its_value(limit: str) -> None:
     with pytest.raises(OrderRejected, match=rf"^limit {limit} for SPY: a limit is positive and finite$"):
         check_whole_units(_order(limit=limit))
+
+
+def test_a_stop_is_refused_where_the_broker_takes_none_and_with_a_limit() -> None:
+    stop = replace(_order(), stop_price=Decimal(90))
+    with pytest.raises(OrderRejected, match=r"^stop 90 for SPY: this broker takes no stop orders from here$"):
+        check_whole_units(stop)
+    check_whole_units(stop, stop_orders=True)
+    with pytest.raises(OrderRejected, match=r"^stop 90 and limit 91 for SPY: an order has one of them$"):
+        check_whole_units(replace(stop, limit_price=Decimal(91)), stop_orders=True)
 
 
 @pytest.mark.parametrize(("quantity", "limit"), [("1", None), ("3.000", None), ("1E+2", "0.01")])

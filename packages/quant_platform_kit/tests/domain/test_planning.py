@@ -212,6 +212,11 @@ def test_orders_go_out_sells_first_then_by_symbol(case: Case) -> None:
 
 @settings(max_examples=400)
 @given(cases())
+def test_a_plan_has_orders_for_the_market_only_and_never_a_stop(case: Case) -> None:
+    assert {(order.limit_price, order.stop_price) for order in case.plan().orders} <= {(None, None)}
+
+
+@given(cases())
 def test_no_residual_is_left_unexplained(case: Case) -> None:
     plan = case.plan()
     full = case.without_cash_limit()

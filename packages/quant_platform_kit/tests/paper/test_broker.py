@@ -144,6 +144,7 @@ class TestPaperBroker(BrokerContract):
         "B47": "the run's own session gate is the only one",
         **dict.fromkeys(("B48", "B49", "B50"), "an account holds one currency"),
         "B51": "total-return prices have no splits",
+        "B53": "it takes stop orders",
     }
 
     @pytest.fixture

@@ -19,7 +19,7 @@ from quant_platform_kit.testing.contract_case import case, cases
 NEEDED = (
     *("login", "account values", "positions", "quotes", "daily history", "unfinished bar", "market orders"),
     *("limit orders", "partial fill", "cancel", "reject", "reconnect", "recovery by id", "stale quote"),
-    *("unknown symbol", "session closed", "second session", "HKD-base account", "split"),
+    *("unknown symbol", "session closed", "second session", "HKD-base account", "split", "stop orders"),
 )
 
 SUBJECT = """

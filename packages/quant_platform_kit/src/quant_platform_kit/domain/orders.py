@@ -17,6 +17,7 @@ __all__ = [
     "Order",
     "OrderState",
     "Side",
+    "check_prices",
     "check_whole_units",
     "raise_if_rejected",
     "refuse_contradiction",
@@ -45,6 +46,10 @@ class Order:
     limit_price
         The worst price to trade at, in the instrument's currency; None for a market order, the only kind that plans
         make.
+    stop_price
+        The price at which the order becomes one for the market, in the instrument's currency: a sale rests until the
+        price is there or below, a buy until it is there or above. None for an order that does not wait. Only brokers
+        with `BrokerTraits.stop_orders` take it, and none together with a limit.
     """
 
     client_order_id: str
@@ -52,6 +57,7 @@ class Order:
     side: Side
     quantity: Decimal
     limit_price: Decimal | None = None
+    stop_price: Decimal | None = None
 
 
 class OrderState(Enum):
@@ -140,22 +146,46 @@ class ExecutionReport:
         return sum((fill.quantity for fill in self.fills), Decimal(0))
 
 
-def check_whole_units(order: Order) -> None:
-    """Refuse an order that is not for a positive whole number of units, or whose limit is no price.
+def check_whole_units(order: Order, *, stop_orders: bool = False) -> None:
+    """Refuse an order that is not for a positive whole number of units, or whose prices are none.
 
     Brokers that trade whole shares only do not refuse these clearly, so their adapters ask here before they ask them.
+
+    Parameters
+    ----------
+    stop_orders
+        Whether the broker takes stop orders.
 
     Raises
     ------
     OrderRejected
-        Naming the quantity or the limit; nothing was sent.
+        Naming the quantity or the price; nothing was sent.
     """
     quantity = order.quantity
     if not quantity.is_finite() or quantity <= 0 or quantity != quantity.to_integral_value():
         raise OrderRejected(f"quantity {quantity} of {order.symbol}: it is a positive whole number")
-    limit = order.limit_price
-    if limit is not None and not (limit.is_finite() and limit > 0):
-        raise OrderRejected(f"limit {limit} for {order.symbol}: a limit is positive and finite")
+    check_prices(order, stop_orders=stop_orders)
+
+
+def check_prices(order: Order, *, stop_orders: bool) -> None:
+    """Refuse an order whose limit or stop is no price, or that is a stop where the broker takes none.
+
+    Raises
+    ------
+    OrderRejected
+        Naming the price; nothing was sent.
+    """
+    for kind, price in (("limit", order.limit_price), ("stop", order.stop_price)):
+        if price is not None and not (price.is_finite() and price > 0):
+            raise OrderRejected(f"{kind} {price} for {order.symbol}: a {kind} is positive and finite")
+    if order.stop_price is None:
+        return
+    if not stop_orders:
+        raise OrderRejected(f"stop {order.stop_price} for {order.symbol}: this broker takes no stop orders from here")
+    if order.limit_price is not None:
+        raise OrderRejected(
+            f"stop {order.stop_price} and limit {order.limit_price} for {order.symbol}: an order has one of them"
+        )
 
 
 def raise_if_rejected(report: ExecutionReport) -> ExecutionReport:

@@ -2,34 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
 from quant_platform_kit.domain.errors import OrderRejected
-from quant_platform_kit.domain.orders import Fill, Order, Side
+from quant_platform_kit.domain.orders import ExecutionReport, Fill, Order, Side
 from quant_platform_kit.domain.planning import ExecutionRules
 from quant_platform_kit.domain.portfolio import AccountState, Balance
 
-__all__ = ["PaperBook", "expected_fill", "marketable", "refuse_bad_limit"]
+__all__ = ["PaperBook", "expected_fill", "marketable", "refuse_twice_sold"]
 
 ZERO = Decimal(0)
 _CENT = Decimal("0.01")
 
 
-def refuse_bad_limit(order: Order) -> None:
-    """Raise `OrderRejected` for a limit that is no price."""
-    limit = order.limit_price
-    if limit is not None and not (limit.is_finite() and limit > 0):
-        raise OrderRejected(f"limit {limit} of {order.symbol}: a limit is a positive price")
-
-
 def marketable(order: Order, price: Decimal) -> bool:
     """Whether ``order`` may trade at the quote ``price``; a market order always may."""
+    if order.stop_price is not None:
+        return price >= order.stop_price if order.side is Side.BUY else price <= order.stop_price
     if order.limit_price is None:
         return True
     return price <= order.limit_price if order.side is Side.BUY else price >= order.limit_price
+
+
+def refuse_twice_sold(order: Order, working: Iterable[ExecutionReport], held: Decimal) -> None:
+    """Raise `OrderRejected` for a sale of units that resting stops are to sell.
+
+    Parameters
+    ----------
+    working
+        The working orders of the account.
+    held
+        Units of the symbol that the account holds.
+    """
+    stops = (each for each in working if each.order.stop_price is not None and each.order.symbol == order.symbol)
+    waiting = sum((each.order.quantity - each.filled_quantity for each in stops if each.order.side is Side.SELL), ZERO)
+    if order.side is Side.SELL and waiting and order.quantity > held - waiting:
+        raise OrderRejected(f"sell {order.quantity} {order.symbol} with {held} held and {waiting} waiting for a stop")
 
 
 @dataclass(slots=True)

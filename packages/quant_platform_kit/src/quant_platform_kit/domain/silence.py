@@ -37,6 +37,8 @@ class BrokerTraits:
         For `AfterSilence.RESEND_SOON`: how long after the first send the broker recognises the id.
     records_sends
         Whether the adapter records each order once, before it leaves, and so can tell that one never left.
+    stop_orders
+        Whether it takes orders with a ``stop_price``; elsewhere these are refused before anything is recorded.
     """
 
     after_silence: AfterSilence = AfterSilence.RESEND
@@ -44,6 +46,7 @@ class BrokerTraits:
     timeout: timedelta = timedelta(seconds=20)
     replay_window: timedelta = timedelta(minutes=10)
     records_sends: bool = False
+    stop_orders: bool = False
 
 
 def may_resend(traits: BrokerTraits, first_sent: datetime, now: datetime, *, same_session: bool) -> bool:

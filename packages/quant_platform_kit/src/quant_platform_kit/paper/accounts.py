@@ -12,8 +12,8 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from quant_platform_kit.domain.orders import ExecutionReport
-from quant_platform_kit.domain.paper_book import PaperBook
+from quant_platform_kit.domain.orders import ExecutionReport, Order
+from quant_platform_kit.domain.paper_book import PaperBook, refuse_twice_sold
 
 __all__ = ["TRADED_IN", "Fault", "VenueAccount"]
 
@@ -107,6 +107,17 @@ class VenueAccount:
     def working(self) -> list[int]:
         """The numbers of the orders that may still trade."""
         return [number for number, report in enumerate(self.orders) if not report.state.terminal]
+
+    def waits_for_price(self, number: int) -> bool:
+        """Whether an order rests until the price is there, and not for what was arranged."""
+        order = self.orders[number].order
+        waits = order.limit_price is not None or order.stop_price is not None
+        return waits and number not in self.held | self.races
+
+    def refuse_twice_sold(self, order: Order) -> None:
+        """Raise `OrderRejected` for a sale of units that resting stops are to sell."""
+        working = (self.orders[number] for number in self.working)
+        refuse_twice_sold(order, working, self.book.quantities.get(order.symbol, Decimal(0)))
 
     def after_splits(self, symbol: str, price: Decimal) -> Decimal:
         """Return what a price that knows of no split is here."""

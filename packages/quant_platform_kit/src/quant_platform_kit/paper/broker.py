@@ -1,6 +1,6 @@
 """A broker without a counterparty: a durable book that fills orders at given quotes.
 
-A limit order that the quote does not allow works on; it meets the quotes of every later look at the account.
+An order that waits for its limit or its stop works on; it meets the quotes of every later look at the account.
 """
 
 from __future__ import annotations
@@ -19,8 +19,15 @@ from pydantic import TypeAdapter, ValidationError
 
 from quant_platform_kit.domain.digests import canonical_json
 from quant_platform_kit.domain.errors import BrokerError, InvalidInput, OrderRejected, Refused
-from quant_platform_kit.domain.orders import ExecutionReport, Order, OrderState, raise_if_rejected, refuse_used_id
-from quant_platform_kit.domain.paper_book import PaperBook, marketable, refuse_bad_limit
+from quant_platform_kit.domain.orders import (
+    ExecutionReport,
+    Order,
+    OrderState,
+    check_prices,
+    raise_if_rejected,
+    refuse_used_id,
+)
+from quant_platform_kit.domain.paper_book import PaperBook, marketable, refuse_twice_sold
 from quant_platform_kit.domain.planning import REALISTIC, ExecutionRules
 from quant_platform_kit.domain.portfolio import AccountState
 from quant_platform_kit.domain.silence import BrokerTraits
@@ -165,7 +172,7 @@ class PaperBroker:
     @property
     def traits(self) -> BrokerTraits:
         """Everything a call does is done when it returns."""
-        return BrokerTraits(visibility_window=timedelta(0))
+        return BrokerTraits(visibility_window=timedelta(0), stop_orders=True)
 
     def connect(self) -> None:
         """Do nothing: the account is a folder, and every call locks it."""
@@ -184,14 +191,16 @@ class PaperBroker:
         Raises
         ------
         OrderRejected
-            The id was used with other parameters, no price, a short sale, a limit that is none, or not enough cash.
+            The id was used with other parameters, no price, a short sale, units that a stop is to sell, a limit or
+            stop that is no price, or not enough cash.
         """
-        refuse_bad_limit(order)
+        check_prices(order, stop_orders=True)
         with _locked(self._folder):
             account = read_account(self._folder)
             if known := account.reports.get(order.client_order_id):
                 refuse_used_id(known.order, order)
                 return raise_if_rejected(known)
+            refuse_twice_sold(order, account.working, account.book.quantities.get(order.symbol, Decimal(0)))
             report = self._match(account.book, order)
             _append(self._folder, report)
         if report.state is OrderState.REJECTED:
@@ -210,7 +219,7 @@ class PaperBroker:
         return known
 
     def open_orders(self) -> tuple[ExecutionReport, ...]:
-        """Return the limit orders that wait for their price."""
+        """Return the orders that wait for their price."""
         return self._up_to_date().working
 
     def may_have_left(self, client_order_id: str) -> bool:

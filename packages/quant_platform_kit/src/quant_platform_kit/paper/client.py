@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, TypeVar
@@ -15,8 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 from quant_platform_kit.adapters.clock import SystemClock
 from quant_platform_kit.domain.digests import canonical_json, plain
 from quant_platform_kit.domain.errors import BrokerError, OrderRejected, Superseded
-from quant_platform_kit.domain.orders import ExecutionReport, Order
-from quant_platform_kit.domain.paper_book import refuse_bad_limit
+from quant_platform_kit.domain.orders import ExecutionReport, Order, check_prices
 from quant_platform_kit.domain.portfolio import AccountState, Quote
 from quant_platform_kit.domain.silence import BrokerTraits
 from quant_platform_kit.services.record.seen import Seen
@@ -72,7 +71,7 @@ class PaperClient:
     def __init__(self, port: int, account_id: str, traits: BrokerTraits, seen: Seen | None = None) -> None:
         self._port = port
         self._account_id = account_id
-        self._traits = traits
+        self._traits = replace(traits, stop_orders=True)
         self._seen = seen or Seen()
         self.calls = 0
         self._socket: socket.socket | None = None
@@ -86,7 +85,7 @@ class PaperClient:
 
     @property
     def traits(self) -> BrokerTraits:
-        """As given."""
+        """As given, and the venue takes stop orders."""
         return self._traits
 
     def connect(self) -> None:
@@ -110,8 +109,8 @@ class PaperClient:
         return state_of(self._seen.take(ACCOUNT, self._call("account")["state"]))
 
     def submit(self, order: Order) -> ExecutionReport:
-        """Send an order; a limit that is no price is refused here, as the wire has no words for it."""
-        refuse_bad_limit(order)
+        """Send an order; a price that is none is refused here, as the wire has no words for it."""
+        check_prices(order, stop_orders=True)
         return self._report(self._call("submit", order=plain(order))["report"])
 
     def find(self, client_order_id: str) -> ExecutionReport | None:

@@ -32,8 +32,8 @@ from pydantic import TypeAdapter
 from quant_platform_kit.adapters.clock import SystemClock
 from quant_platform_kit.domain.digests import canonical_json, plain
 from quant_platform_kit.domain.errors import OrderRejected
-from quant_platform_kit.domain.orders import ExecutionReport, Order, OrderState
-from quant_platform_kit.domain.paper_book import marketable, refuse_bad_limit
+from quant_platform_kit.domain.orders import ExecutionReport, Order, OrderState, check_prices
+from quant_platform_kit.domain.paper_book import marketable
 from quant_platform_kit.domain.planning import ExecutionRules
 from quant_platform_kit.paper.accounts import ONE, Fault, VenueAccount
 from quant_platform_kit.paper.prices import Closes
@@ -284,7 +284,8 @@ class PaperVenue:
         if order.quantity <= 0 or self._rules.whole(order.quantity) != order.quantity:
             return f"quantity {order.quantity}: it is a positive multiple of {self._rules.quantity_step}"
         try:
-            refuse_bad_limit(order)
+            check_prices(order, stop_orders=True)
+            self.accounts[name].refuse_twice_sold(order)
             if not marketable(order, price):
                 self.accounts[name].book.match(order, price, self._rules, now)
         except OrderRejected as error:
@@ -292,10 +293,10 @@ class PaperVenue:
         return _FAULTY.get(fault) if fault else None
 
     def _meet_prices(self, name: str) -> None:
-        """Fill the limit orders that wait for the price that is there now."""
+        """Fill the orders that wait for the price that is there now."""
         account = self.accounts[name]
         for number in account.working:
-            if account.orders[number].order.limit_price is not None and number not in account.held | account.races:
+            if account.waits_for_price(number):
                 self._fill(name, number)
 
     def _fill(self, name: str, number: int, share: Decimal = ONE) -> None:

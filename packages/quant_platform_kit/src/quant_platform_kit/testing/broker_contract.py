@@ -52,6 +52,12 @@ B49  A buy in USD is paid in USD and leaves the HKD alone
 B50  A buy of more than the USD pay for is rejected, however much HKD there is
 B51  A split multiplies the units held and divides the price; cash stays, and all of it can be sold
 B52  The broker's own total is told, cash and market values add up to it, and no more may be spent than cash
+B53  Where the traits have no stop orders, one is refused before anything is recorded
+B54  A stop below the price rests, is listed, and can be cancelled untraded
+B55  A resting stop sells at the market, and not at its own price, once the price is there or below
+B56  A stop that is not a positive, finite price is rejected, and so is one with a limit
+B57  The units of a resting stop cannot be sold a second time, and can be once it is cancelled
+B58  A resting stop is found, listed and cancelled by a new client
 
 A broker's tests subclass `BrokerContract` and provide fixtures, fresh for each test:
 
@@ -597,6 +603,82 @@ class BrokerContract(MarketCases):
         _settled(broker, _order(broker, symbol, Side.BUY, 3))
         _assert_adds_up(broker.account())
 
+    # --- stop orders -----------------------------------------------------------------------------
+
+    @case("B53", "stop orders")
+    def test_without_the_trait_a_stop_is_refused_before_anything_is_recorded(
+        self, broker: Broker, symbol: str, price: Decimal
+    ) -> None:
+        """Where the traits have no stop orders, one is refused before anything is recorded."""
+        assert not broker.traits.stop_orders
+        order = _order(broker, symbol, Side.BUY, 3)
+        with pytest.raises(OrderRejected, match="stop"):
+            broker.submit(replace(order, stop_price=_scaled(price, "1.05")))
+        assert broker.find(order.client_order_id) is None
+        assert _settled(broker, order).filled_quantity == 3, "the id was not used"
+
+    @case("B54", "stop orders")
+    def test_a_stop_rests_until_it_is_cancelled(self, broker: Broker, symbol: str, price: Decimal) -> None:
+        """A stop below the price rests, is listed, and can be cancelled untraded."""
+        stop, account = _stop(broker, symbol, _scaled(price, "0.95"))
+        resting = _working(broker, stop)
+        assert (resting.order, resting.state, resting.fills) == (stop, OrderState.ACKNOWLEDGED, ())
+        assert [report.order for report in broker.open_orders()] == [stop]
+        assert _cancelled(broker, stop).filled_quantity == 0
+        assert broker.open_orders() == ()
+        assert broker.account() == account
+
+    @case("B55", "stop orders")
+    @pytest.mark.parametrize("factor", ["0.95", "0.93"], ids=["at", "through"])
+    def test_a_resting_stop_sells_at_the_market_once_the_price_is_there(
+        self, broker: Broker, venue: VenueControl, symbol: str, price: Decimal, factor: str
+    ) -> None:
+        """A resting stop sells at the market, and not at its own price, once the price is there or below."""
+        stop, _ = _stop(broker, symbol, _scaled(price, "0.95"))
+        _working(broker, stop)
+        venue.move(symbol, _scaled(price, "0.96"))
+        assert _found(broker, stop).state is OrderState.ACKNOWLEDGED
+        quote = _scaled(price, factor)
+        venue.move(symbol, quote)
+        report = _finished(broker, stop)
+        assert (report.state, report.filled_quantity) == (OrderState.FILLED, 3)
+        assert all(abs(fill.price / quote - 1) <= MOST_SLIPPAGE for fill in report.fills)
+        assert _held(broker.account()) == {}
+
+    @case("B56", "stop orders")
+    @pytest.mark.parametrize(
+        ("stop", "limit"), [("0", None), ("-1", None), ("NaN", None), ("Infinity", None), ("90", "90")]
+    )
+    def test_a_stop_that_is_no_price_is_rejected(
+        self, broker: Broker, symbol: str, stop: str, limit: str | None
+    ) -> None:
+        """A stop that is not a positive, finite price is rejected, and so is one with a limit."""
+        order, _ = _stop(broker, symbol, Decimal(stop))
+        _assert_rejected(broker, replace(order, limit_price=None if limit is None else Decimal(limit)))
+
+    @case("B57", "stop orders")
+    def test_the_units_of_a_resting_stop_are_sold_once(self, broker: Broker, symbol: str, price: Decimal) -> None:
+        """The units of a resting stop cannot be sold a second time, and can be once it is cancelled."""
+        stop, _ = _stop(broker, symbol, _scaled(price, "0.95"))
+        _working(broker, stop)
+        _assert_rejected(broker, _order(broker, symbol, Side.SELL, 3, 1))
+        assert _cancelled(broker, stop).filled_quantity == 0
+        assert _settled(broker, _order(broker, symbol, Side.SELL, 3, 2)).filled_quantity == 3
+        assert _held(broker.account()) == {}
+
+    @case("B58", "stop orders")
+    def test_a_resting_stop_is_found_and_cancelled_by_a_new_client(
+        self, broker: Broker, reopen: Reopen, symbol: str, price: Decimal
+    ) -> None:
+        """A resting stop is found, listed and cancelled by a new client."""
+        stop, account = _stop(broker, symbol, _scaled(price, "0.95"))
+        resting = _working(broker, stop)
+        later = reopen()
+        assert later.find(stop.client_order_id) == resting
+        assert [report.order for report in later.open_orders()] == [stop]
+        assert _cancelled(later, stop).filled_quantity == 0
+        assert later.account() == account
+
 
 def _order(
     broker: Broker, symbol: str, side: Side, quantity: int, sequence: int = 0, *, limit: Decimal | None = None
@@ -604,6 +686,19 @@ def _order(
     key = RunKey(broker.account_id, date(2023, 12, 1), "contract", Mode.PAPER)
     identity = client_order_id(key, symbol, side.value, sequence)
     return Order(identity, symbol, side, Decimal(quantity), limit)
+
+
+def _stop(broker: Broker, symbol: str, price: Decimal) -> tuple[Order, AccountState]:
+    """Buy 3 units; return the stop that would sell them, which is not sent, and the account."""
+    assert broker.traits.stop_orders
+    _settled(broker, _order(broker, symbol, Side.BUY, 3))
+    return replace(_order(broker, symbol, Side.SELL, 3), stop_price=price), broker.account()
+
+
+def _found(broker: Broker, order: Order) -> ExecutionReport:
+    report = broker.find(order.client_order_id)
+    assert report is not None, f"{order} is not known"
+    return report
 
 
 def _assert_adds_up(account: AccountState) -> None:

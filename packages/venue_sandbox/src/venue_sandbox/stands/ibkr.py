@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from venue_sandbox.stands.exchange_stand import ExchangeStand
 from venue_sandbox.stands.platform import Platform
-from venue_sandbox.stands.stand import SessionRule, Subject, Waits
+from venue_sandbox.stands.stand import NO_STOPS, SessionRule, Subject, Waits
 
 if TYPE_CHECKING:
     from ibkr_app.connection import Connection
@@ -59,6 +59,7 @@ class IbkrStand(ExchangeStand):
             module="ib_async",
             extra="async",
             options=("--server-version", "176"),
+            not_applicable=NO_STOPS,
         ),
         Subject(
             name="ib_async@178",
@@ -66,6 +67,7 @@ class IbkrStand(ExchangeStand):
             module="ib_async",
             extra="async",
             options=("--server-version", "178"),
+            not_applicable=NO_STOPS,
         ),
         Subject(
             name="ib_insync@176",
@@ -73,7 +75,7 @@ class IbkrStand(ExchangeStand):
             module="ib_insync",
             extra="insync",
             options=("--server-version", "176"),
-            not_applicable=UNDATED,
+            not_applicable=UNDATED | NO_STOPS,
         ),
     )
     waits = Waits(4.0, timedelta(seconds=0.3))

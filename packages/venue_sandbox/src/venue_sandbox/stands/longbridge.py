@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from venue_sandbox.stands.exchange_stand import ExchangeStand
 from venue_sandbox.stands.platform import Platform
-from venue_sandbox.stands.stand import Subject, Waits
+from venue_sandbox.stands.stand import NO_STOPS, Subject, Waits
 
 if TYPE_CHECKING:
     from quant_platform_kit.ports.versioned_store import VersionedStore
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["PLATFORM", "STAND", "LongBridgeClients", "LongBridgePlatform", "LongBridgeStand"]
 
 DEFAULT_LIBRARY = "longbridge"
-TOKENS = {"B46": "access tokens do not end one another"}
+CANNOT = {"B46": "access tokens do not end one another", **NO_STOPS}
 
 
 @dataclass(frozen=True)
@@ -65,10 +65,14 @@ class LongBridgeStand(ExchangeStand):
             library="longbridge",
             module="longbridge.openapi",
             extra="longbridge",
-            not_applicable=TOKENS,
+            not_applicable=CANNOT,
         ),
         Subject(
-            name="longport", library="longport", module="longport.openapi", extra="longport", not_applicable=TOKENS
+            name="longport",
+            library="longport",
+            module="longport.openapi",
+            extra="longport",
+            not_applicable=CANNOT,
         ),
     )
     waits = Waits(3.0, timedelta(seconds=1))

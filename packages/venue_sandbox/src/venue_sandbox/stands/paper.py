@@ -16,7 +16,7 @@ from quant_platform_kit.domain.silence import BrokerTraits
 from quant_platform_kit.paper.client import PaperClient, VenueClock, control, venue_quotes
 
 from venue_sandbox.stands.platform import Platform
-from venue_sandbox.stands.stand import Opening, SessionRule, Stand, Subject, Waits
+from venue_sandbox.stands.stand import STOPS, Opening, SessionRule, Stand, Subject, Waits
 
 if TYPE_CHECKING:
     from datetime import date
@@ -106,7 +106,7 @@ class PaperStand(Stand):
             name="paper",
             library="quant-platform-kit",
             module="quant_platform_kit",
-            not_applicable={"B31": "whoever writes the price file adjusts it"},
+            not_applicable={"B31": "whoever writes the price file adjusts it", **STOPS},
         ),
     )
     waits = Waits(3.0, timedelta(seconds=0.3))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from venue_sandbox.stands.exchange_stand import ExchangeStand
 from venue_sandbox.stands.platform import Platform
-from venue_sandbox.stands.stand import Opening, Subject, Waits
+from venue_sandbox.stands.stand import NO_STOPS, Opening, Subject, Waits
 
 if TYPE_CHECKING:
     from quant_platform_kit.domain.orders import Order
@@ -72,6 +72,7 @@ class SchwabStand(ExchangeStand):
                 **dict.fromkeys(("B4", "B5"), NO_COMMISSION),
                 "B46": "sessions over HTTP do not end one another",
                 **dict.fromkeys(("B48", "B49", "B50"), ONE_CURRENCY),
+                **NO_STOPS,
             },
         ),
     )

@@ -27,10 +27,13 @@ if TYPE_CHECKING:
     from quant_platform_kit.runtime.service import Account
     from quant_platform_kit.testing.venue_control import VenueControl
 
-__all__ = ["ACCOUNT", "Clients", "Opening", "SessionRule", "Stand", "Subject", "Waits"]
+__all__ = ["ACCOUNT", "NO_STOPS", "STOPS", "Clients", "Opening", "SessionRule", "Stand", "Subject", "Waits"]
 
 ACCOUNT = "DUSBX000001"
 """The account of a stand that has one."""
+NO_STOPS = dict.fromkeys(("B54", "B55", "B56", "B57", "B58"), "its traits have no stop orders")
+STOPS = {"B53": "it takes stop orders"}
+"""Cases that a broker cannot have that takes no stop orders, and that takes them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
