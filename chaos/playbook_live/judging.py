@@ -56,7 +56,7 @@ class Judge:
         exchange = self.world.exchange
         buys = [each for each in exchange.orders.values() if each.order.side is Side.BUY and each.fills]
         self.faults["second entries"] += max(len(buys) - 1, 0)
-        self.faults["oversells"] += exchange.least_held < 0
+        self.faults["oversells"] += exchange.least_free < 0
         alerted = any(noted.what is Happening.NOT_FLAT for noted in self.world.told)
         self.faults["open after the close without alert"] += exchange.held > 0 and not alerted
         self.faults["record"] += not self._is_sound()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import ROUND_FLOOR, Decimal
 
-from quant_platform_kit.domain.orders import Fill, Order, OrderState, Side
+from quant_platform_kit.domain.orders import Order, OrderState, Side
 from quant_platform_kit.domain.runs import OrderRecord
 
 from trading_playbook.live.events import Planned, Role
@@ -15,6 +15,7 @@ from trading_playbook.live.events import Planned, Role
 __all__ = ["CENT", "WORKING", "Orders", "Placed", "rounded_down"]
 
 ZERO, CENT = Decimal(0), Decimal("0.01")
+Filled = tuple[Decimal, Decimal | None]
 WORKING = frozenset({OrderState.ACKNOWLEDGED, OrderState.PARTIALLY_FILLED})
 
 
@@ -65,10 +66,18 @@ class Placed:
 
 
 class Orders:
-    """Every order of a session, in the sequence in which they were planned."""
+    """Every order of a session, in the sequence in which they were planned.
+
+    Attributes
+    ----------
+    bought, sold
+        Units, and their average price; None where there are none.
+    """
 
     def __init__(self) -> None:
         self.by_id: dict[str, Placed] = {}
+        self.bought: Filled = (ZERO, None)
+        self.sold: Filled = (ZERO, None)
 
     def __len__(self) -> int:
         """Count them."""
@@ -97,37 +106,20 @@ class Orders:
         """Those to which something may still happen."""
         return [each for each in self.by_id.values() if each.is_open]
 
+    def progress(self, record: OrderRecord) -> None:
+        """Take in where an order stands."""
+        self.by_id[record.order.client_order_id].record = record
+        self.bought, self.sold = (_filled(each for each in self.by_id.values() if each.order.side is s) for s in Side)
+
     @property
     def held(self) -> Decimal:
         """Units bought and not sold, by the fills that the broker reported."""
-        return sum((self._signed(each) for each in self.by_id.values()), ZERO)
-
-    @property
-    def bought(self) -> tuple[Decimal, Decimal | None]:
-        """Units bought, and their average price."""
-        return self._filled(Side.BUY)
-
-    @property
-    def sold(self) -> tuple[Decimal, Decimal | None]:
-        """Units sold, and their average price."""
-        return self._filled(Side.SELL)
+        return self.bought[0] - self.sold[0]
 
     def r_multiple(self, risk: Decimal) -> Decimal | None:
         """Return what was won so far, in units of a risk per unit; None without a sale."""
         (_, paid), (units, got) = self.bought, self.sold
         return None if paid is None or got is None or not units or risk <= 0 else (got - paid) / risk
-
-    def _signed(self, placed: Placed) -> Decimal:
-        return placed.record.filled if placed.order.side is Side.BUY else -placed.record.filled
-
-    def _filled(self, side: Side) -> tuple[Decimal, Decimal | None]:
-        fills = [(fill.quantity, fill.price) for each in self._on(side) for fill in _fills(each)]
-        units = sum((quantity for quantity, _ in fills), ZERO)
-        paid = sum((quantity * price for quantity, price in fills), ZERO)
-        return units, paid / units if units else None
-
-    def _on(self, side: Side) -> Iterator[Placed]:
-        return (each for each in self.by_id.values() if each.order.side is side)
 
 
 def rounded_down(price: Decimal) -> Decimal:
@@ -135,5 +127,9 @@ def rounded_down(price: Decimal) -> Decimal:
     return price.quantize(CENT, ROUND_FLOOR)
 
 
-def _fills(placed: Placed) -> tuple[Fill, ...]:
-    return placed.record.execution.fills if placed.record.execution else ()
+def _filled(placed: Iterable[Placed]) -> Filled:
+    reports = (each.record.execution for each in placed)
+    fills = [(fill.quantity, fill.price) for report in reports if report for fill in report.fills]
+    units = sum((quantity for quantity, _ in fills), ZERO)
+    paid = sum((quantity * price for quantity, price in fills), ZERO)
+    return units, paid / units if units else None

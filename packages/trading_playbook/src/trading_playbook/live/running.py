@@ -127,7 +127,7 @@ def _run(terms: Terms, record: SessionRecord, lease: AccountLease, ports: LivePo
         while (todo := session.next(ports.clock.now())) is not None and not worker.stopped():
             desk.do(todo)
         if not session.is_over:
-            wait = min(session.wakes(ports.clock.now()) - ports.clock.now(), LONGEST_WAIT, worker.lease / 4)
+            wait = min(session.wakes(ports.clock.now()) - ports.clock.now(), LONGEST_WAIT, worker.lease / 3)
             for told in ports.feed.poll(max(wait, timedelta(0)).total_seconds()):
                 desk.hear(told)
     return session

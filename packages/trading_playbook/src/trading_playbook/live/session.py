@@ -18,7 +18,7 @@ from trading_playbook.live.orders import Orders, Placed, rounded_down
 from trading_playbook.live.slots import Slots
 from trading_playbook.live.todo import Ask, Cancel, Declare, Drop, EndSlot, Enter, Note, Plan, Send, Todo
 
-__all__ = ["LiveSession"]
+__all__ = ["FRESH", "LiveSession"]
 
 GRACE = timedelta(seconds=5)
 """How long after its end a slot waits for its bars."""
@@ -56,10 +56,14 @@ class LiveSession:
 
     Attributes
     ----------
+    started
+        As given.
     declared
         The decisions that are recorded; `Slots.decisions` has those that follow from the bars.
     leaving
         Why the trade is being left, and since when; None while it is not.
+    signal
+        When the confirmation ended, aware UTC; None without one.
     noted
         The last note of each kind.
     """
@@ -73,7 +77,8 @@ class LiveSession:
         self.declared: list[Decision] = []
         self.noted: dict[Happening, Noted] = {}
         self.leaving: Noted | None = None
-        self._started, self._window = started, window
+        self.signal: datetime | None = None
+        self.started, self._window = started, window
         self._asked: dict[str, datetime] = {}
         self._cancelled: dict[str, datetime] = {}
         self._absent: set[str] = set()
@@ -89,7 +94,7 @@ class LiveSession:
             case SlotEnded():
                 self.slots.end(event.minute)
             case Decided():
-                self.declared.append(event.decision)
+                self._declare(event.decision)
             case Planned():
                 self.orders.plan(event)
             case Noted():
@@ -98,7 +103,7 @@ class LiveSession:
 
     def progress(self, record: OrderRecord) -> None:
         """Take in where an order stands."""
-        self.orders.by_id[record.order.client_order_id].record = record
+        self.orders.progress(record)
 
     def asked(self, order_id: str, at: datetime, *, found: bool) -> None:
         """Remember that the broker was asked for an order, or answered about it, and whether it knows it."""
@@ -117,6 +122,11 @@ class LiveSession:
         """Remember that the account was looked at for the entry."""
         self._asked[_ENTRY] = at
 
+    def _declare(self, decision: Decision) -> None:
+        self.declared.append(decision)
+        if decision.step is Step.CONFIRMED:
+            self.signal = self.terms.at(decision.minute + self.numbers.bar_minutes)
+
     def _note(self, event: Noted) -> None:
         self.noted[event.what] = event
         if event.what is Happening.LEAVING and self.leaving is None:
@@ -128,12 +138,6 @@ class LiveSession:
     def is_over(self) -> bool:
         """Whether nothing is left to do."""
         return Happening.CLOSED in self.noted
-
-    @property
-    def signal(self) -> datetime | None:
-        """When the confirmation ended, aware UTC; None without one."""
-        found = next((each for each in self.declared if each.step is Step.CONFIRMED), None)
-        return None if found is None else self.terms.at(found.minute + self.numbers.bar_minutes)
 
     @property
     def risk(self) -> Decimal:
@@ -246,7 +250,7 @@ class LiveSession:
         stop = self.orders.open_of(Role.STOP)
         if stop is None:
             return self._new_stop(entry)
-        if not stop.works and now >= max(stop.planned_at, self._started) + PLACED:
+        if not stop.works and now >= max(stop.planned_at, self.started) + PLACED:
             return Note(Happening.LEAVING, f"the stop was not placed in {PLACED.seconds} s")
         return None
 

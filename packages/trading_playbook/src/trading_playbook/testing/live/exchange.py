@@ -63,6 +63,10 @@ class Exchange:
 
     Attributes
     ----------
+    cash, held
+        What the account has; fewer than no units after an oversell.
+    least_free
+        The fewest units held that no working order would sell; below zero once two sells were there for the same ones.
     orders
         All that arrived, by id; of a second one with an id nothing is taken.
     watchers
@@ -70,7 +74,8 @@ class Exchange:
     """
 
     def __init__(self, clock: VirtualClock, opens: datetime, bars: Sequence[Bar], cash: Decimal) -> None:
-        self._clock, self._opens, self._cash = clock, opens, cash
+        self._clock, self._opens = clock, opens
+        self.cash, self.held = cash, ZERO
         self._ticks = iter([*_ticks(opens, bars)])
         self._next = next(self._ticks, None)
         self.closes = opens + timedelta(minutes=bars[-1].minute + 1) if bars else opens
@@ -79,7 +84,7 @@ class Exchange:
         self.faults: dict[str, list[Fault]] = {}
         self.watchers: list[Callable[[datetime], None]] = []
         self._delayed: list[tuple[datetime, Order]] = []
-        self.least_held = ZERO
+        self.least_free = ZERO
         clock.passed.append(self._pass)
 
     # --- what a client may do ----------------------------------------------------------------------
@@ -107,20 +112,6 @@ class Exchange:
             working.state = OrderState.CANCELLED
             self._changed()
         return working.report
-
-    @property
-    def held(self) -> Decimal:
-        """Units held; below zero after an oversell."""
-        fills = (fill for working in self.orders.values() for fill in working.fills)
-        return sum((fill.quantity if fill.side is Side.BUY else -fill.quantity for fill in fills), ZERO)
-
-    @property
-    def cash(self) -> Decimal:
-        """What is left in cash."""
-        fills = (fill for working in self.orders.values() for fill in working.fills)
-        return self._cash - sum(
-            (fill.quantity * fill.price * (1 if fill.side is Side.BUY else -1) for fill in fills), ZERO
-        )
 
     # --- the market --------------------------------------------------------------------------------
 
@@ -165,9 +156,12 @@ class Exchange:
         fill = Fill(order.client_order_id, order.symbol, order.side, quantity, self.price, ZERO, when)
         working.fills.append(replace(fill, execution_id=f"{order.client_order_id}-{number}"))
         working.state = OrderState.FILLED if not working.left else OrderState.PARTIALLY_FILLED
-        self.least_held = min(self.least_held, self.held)
+        bought = quantity if order.side is Side.BUY else -quantity
+        self.held, self.cash = self.held + bought, self.cash - bought * self.price
 
     def _changed(self) -> None:
+        selling = (each.left for each in self.orders.values() if each.is_open and each.order.side is Side.SELL)
+        self.least_free = min(self.least_free, self.held - sum(selling, ZERO))
         for tell in self.watchers:
             tell(self._clock.now())
 

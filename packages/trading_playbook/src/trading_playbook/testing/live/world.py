@@ -24,7 +24,7 @@ from trading_playbook.live.session import LiveSession
 from trading_playbook.testing.live.clock import VirtualClock, VirtualStore
 from trading_playbook.testing.live.exchange import Exchange
 
-__all__ = ["ACCOUNT", "Delivery", "Killed", "Process", "World"]
+__all__ = ["ACCOUNT", "LATENCY", "Delivery", "Killed", "Process", "World"]
 
 ACCOUNT, SERVICE, SYMBOL = "DUSBX000001", "trading-playbook-live", "QQQ"
 LATENCY = timedelta(seconds=1)
@@ -32,7 +32,7 @@ LATENCY = timedelta(seconds=1)
 BEFORE = timedelta(minutes=5)
 """Before the open, when a world begins."""
 TRAITS = BrokerTraits(visibility_window=timedelta(seconds=5), timeout=timedelta(seconds=2), stop_orders=True)
-LEASE = timedelta(seconds=24)
+LEASE = timedelta(seconds=12)
 
 
 class Killed(BaseException):
