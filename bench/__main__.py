@@ -32,11 +32,14 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
     **{f"snapshots_build_{what}": ("snapshots_build", what) for what in ("one", "many", "memory", "growth", "workers")},
     **{
         f"{broker}_{what}": (f"broker_{what}", broker)
-        for broker in ("ibkr", "schwab", "longbridge", "longport")
+        for broker in ("alpaca", "ibkr", "schwab", "longbridge", "longport")
         for what in ("run", "start")
     },
     **{f"{broker}_contact": ("contact", broker) for broker in ("ibkr", "schwab", "longbridge")},
-    **{f"{broker}_rebalance": ("broker_rebalance", broker) for broker in ("paper", "ibkr", "schwab", "longbridge")},
+    **{
+        f"{broker}_rebalance": ("broker_rebalance", broker)
+        for broker in ("paper", "alpaca", "ibkr", "schwab", "longbridge")
+    },
 }
 """By name: the module, and what it is to measure. Worker processes import this module too: it imports no other."""
 

@@ -1,6 +1,6 @@
 """Bare scripts: log in, place market orders, wait until all are filled; nothing is kept, nothing is checked.
 
-Those of Interactive Brokers and Schwab run in this process, as the platform's run does. LongBridge's libraries hold the
+Those of Alpaca, Interactive Brokers and Schwab run in this process, as the run does. LongBridge's libraries hold the
 interpreter's lock: the platform starts a process for each connection of a run, and the script is started too.
 """
 
@@ -12,8 +12,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import ib_async
+from alpaca_app.library import load_trading, session_of
 from schwab_app.redirect import request_hook
 from schwab_app.sdk import load_sdk
+from venue_sandbox.stands.alpaca import AlpacaStand
 from venue_sandbox.stands.longbridge import LongBridgeStand
 from venue_sandbox.stands.schwab import KEY, SECRET, SchwabStand
 from venue_sandbox.stands.stand import ACCOUNT, Stand
@@ -76,5 +78,19 @@ def _longbridge(library: str, stand: LongBridgeStand, symbols: Sequence[str], un
     subprocess.run([sys.executable, "-c", code, json.dumps(asked)], check=True, cwd=stand.folder)
 
 
-BARE: Mapping[str, Bare] = {"ibkr": _ibkr, "longbridge": _longbridge, "schwab": _schwab}
+def _alpaca(library: str, stand: AlpacaStand, symbols: Sequence[str], units: int) -> None:
+    trading, login = load_trading(), stand.settings(ACCOUNT)
+    keys = login["ALPACA_API_KEY"], login["ALPACA_SECRET_KEY"]
+    client = trading.TradingClient(*keys, url_override=stand.url)
+    side, day = trading.OrderSide.BUY, trading.TimeInForce.DAY
+    for symbol in symbols:
+        request = trading.MarketOrderRequest(symbol=symbol, qty=units, side=side, time_in_force=day)
+        client.submit_order(request)
+    asked = trading.GetOrdersRequest(status=trading.QueryOrderStatus.ALL, limit=500)
+    while any(order.status is not trading.OrderStatus.FILLED for order in client.get_orders(asked)):
+        time.sleep(PAUSE_SECONDS)
+    session_of(client).close()
+
+
+BARE: Mapping[str, Bare] = {"alpaca": _alpaca, "ibkr": _ibkr, "longbridge": _longbridge, "schwab": _schwab}
 """By the name of the broker."""

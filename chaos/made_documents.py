@@ -14,7 +14,7 @@ from quant_platform_kit.domain.beliefs import Field, Kind, Table
 
 __all__ = ["BROKERS", "LISTED", "WAYS", "Change", "changed", "made", "places", "reading_of"]
 
-BROKERS = ("ibkr", "longbridge", "paper", "schwab")
+BROKERS = ("alpaca", "ibkr", "longbridge", "paper", "schwab")
 LISTED = ("SPY", "SPY.US", "BIL", "BIL.US")
 Place = tuple[Any, ...]
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from alpaca_app import broker as alpaca
 from ibkr_app import connection, order_ids
 from longbridge_app import worker
 from quant_platform_kit.domain.boundaries import Boundary
@@ -139,6 +140,11 @@ def new_request_id() -> None:
     worker.CODE = NEW_REQUEST_ID + worker.CODE
 
 
+def taken_id_refused() -> None:
+    """Take Alpaca's answer that an order has the id for a refusal of the order."""
+    setattr(alpaca, "_is_taken", lambda refusal: False)  # noqa: B010  a defect, on purpose
+
+
 MUTANTS: dict[str, Callable[[], None]] = {
     "send-before-record": send_before_record,
     "resend-unknown": resend_unknown,
@@ -146,4 +152,5 @@ MUTANTS: dict[str, Callable[[], None]] = {
     "replan-on-resume": replan_on_resume,
     "new-client-id": new_client_id,
     "new-request-id": new_request_id,
+    "taken-id-refused": taken_id_refused,
 }

@@ -7,6 +7,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from alpaca_app.broker import traits_of as alpaca_traits
+from alpaca_app.settings import AlpacaSettings
 from ibkr_app.broker import IbkrBroker
 from ibkr_app.settings import IbkrSettings
 from longbridge_app.broker import traits_of
@@ -44,6 +46,11 @@ def schwab() -> BrokerTraits:
     return SchwabBroker(connection, "DUSBX1", nothing, nothing, nothing, delays).traits
 
 
+def alpaca() -> BrokerTraits:
+    window = seconds(AlpacaSettings, "alpaca_settle_seconds")
+    return alpaca_traits(window, default(AlpacaSettings, "alpaca_timeout_seconds"))
+
+
 def of_library(library: str) -> BrokerTraits:
     window = seconds(LongBridgeSettings, "longbridge_settle_seconds")
     return traits_of(library, window, default(LongBridgeSettings, "longbridge_timeout_seconds"))
@@ -53,6 +60,7 @@ DECLARED = {
     "paper": paper,
     "ibkr": ibkr,
     "schwab": schwab,
+    "alpaca": alpaca,
     "longbridge": lambda: of_library("longbridge"),
     "longport": lambda: of_library("longport"),
 }

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from alpaca_app.api import ADJUSTMENTS, PAUSES
 from alpaca_app.hours import SILENT_MINUTES
+from alpaca_app.pacing import BURST, PER_MINUTE
 from alpaca_app.settings import AlpacaAccess
 from alpaca_app.source import TOGETHER
-from alpaca_app.transport import BURST, PER_MINUTE
 
 from reference.fields import default, values
 from reference.markdown import table
@@ -19,7 +19,7 @@ PROSE = f"""\
 Generated from the code by `scripts/generate_reference.py`; the repository's check fails when it is out of date.
 
 `alpaca-app` reads prices: minute bars and closes for the [playbook](dp20.md), daily prices for `quant prices pull
---platform alpaca` and for snapshots. It sends no order.
+--platform alpaca` and for snapshots. What is traded over it is in [the runbook](../runbooks/alpaca.md).
 
 ```sh
 ALPACA_API_KEY=... ALPACA_SECRET_KEY=... quant playbook backtest --symbol QQQ --start 2025-09-01 --end 2025-11-04

@@ -7,8 +7,10 @@ from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 from venue_sandbox.exchange.treatment import Treatment
-from venue_sandbox.venues.alpaca.bar_options import BAR_OPTIONS
+from venue_sandbox.venues.alpaca.bar_options import BAR_OPTIONS, LATEST_OPTIONS
 from venue_sandbox.venues.alpaca.calls import CALLS as ALPACA_CALLS
+from venue_sandbox.venues.alpaca.order_options import LIST_OPTIONS
+from venue_sandbox.venues.alpaca.order_options import ORDER_OPTIONS as ALPACA_ORDER
 from venue_sandbox.venues.http.options import CallRow, Option
 from venue_sandbox.venues.longbridge.calls import HTTP_CALLS, QUOTE_COMMANDS, TRADE_COMMANDS
 from venue_sandbox.venues.longbridge.order_options import CHANGE_OPTIONS
@@ -41,9 +43,10 @@ ASSUMED = {
     "longbridge": "Refusals of orders are HTTP 400 with 602001, of calls 403 with 403000, of addresses 404 with "
     "404000, of commands on the quote socket 301604. A frame that is no request is answered with status 3 and 301600. "
     "Fields of a message that its definition does not have are passed over, as protocol buffers are read everywhere.",
-    "alpaca": "Prices and the calendar only: there are no accounts and orders yet. What is asked wrongly is 400, wrong "
-    "keys are 401, one request too many is 429, an address that is none 404. Bars appear when they are finished, SIP "
-    "bars 15 minutes later unless the venue is started with `--paid`; adjusted prices have four decimals.",
+    "alpaca": "Orders that are asked wrongly are 422, those that account or asset do not allow 403; questions for "
+    "prices that are asked wrongly are 400. Wrong keys are 401, one request too many is 429, an address that is none "
+    "404. Bars appear when they are finished, SIP prices 15 minutes later unless the venue is started with `--paid`; "
+    "adjusted prices have four decimals. A client order id stays taken for ever.",
 }
 
 
@@ -61,7 +64,10 @@ def alpaca() -> str:
     return _page(
         "Alpaca",
         "alpaca",
+        _fields("Fields of an order", ALPACA_ORDER, "422"),
+        _fields("Parameters of a list of orders", LIST_OPTIONS, "422"),
         _fields("Parameters of a question for bars", BAR_OPTIONS, "400"),
+        _fields("Parameters of a question for the newest prices", LATEST_OPTIONS, "400"),
         _calls("Calls", ALPACA_CALLS),
     )
 

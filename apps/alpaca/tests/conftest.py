@@ -25,7 +25,7 @@ from trading_playbook.days import days_between
 from trading_playbook.sources.installed import Feed, Wanted
 from trading_playbook.sources.usage import Usage
 from venue_sandbox.servers.launch import Server
-from venue_sandbox.stands.alpaca import KEY, SECRET, AlpacaStand
+from venue_sandbox.stands.alpaca import KEY, SECRET, AlpacaPriceStand
 
 NOON = datetime(2025, 12, 1, 17, tzinfo=UTC)
 """A Monday while the exchange is open, after the three sessions of the file."""
@@ -82,14 +82,14 @@ def only_the_stand(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def running(files: tuple[Path, Path]) -> Generator[AlpacaStand]:
+def running(files: tuple[Path, Path]) -> Generator[AlpacaPriceStand]:
     """Start the venue once, with pages of 200 bars."""
-    with AlpacaStand(*files, NOON, ("--page", "200", "--requests-per-minute", "0")) as stand:
+    with AlpacaPriceStand(*files, NOON, ("--page", "200", "--requests-per-minute", "0")) as stand:
         yield stand
 
 
 @pytest.fixture
-def stand(running: AlpacaStand, only_the_stand: None) -> Generator[AlpacaStand]:
+def stand(running: AlpacaPriceStand, only_the_stand: None) -> Generator[AlpacaPriceStand]:
     """Return the venue as it began, but for its splits."""
     running.server.clear()
     running.server.forget_requests()

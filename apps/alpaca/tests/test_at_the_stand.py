@@ -22,7 +22,7 @@ from quant_platform_kit.domain.sessions import ExchangeCalendar
 from trading_playbook.days import days_between, sessions_before, trading_day
 from trading_playbook.sources.installed import Feed, Wanted
 from venue_sandbox.servers.launch import Server
-from venue_sandbox.stands.alpaca import AlpacaStand
+from venue_sandbox.stands.alpaca import AlpacaPriceStand
 
 pytestmark = pytest.mark.enable_socket  # the stand of this run only
 Open = Callable[..., AlpacaSource]
@@ -49,7 +49,7 @@ def kept_in(folder: Path) -> Mapping[str, bytes]:
 
 
 def test_bars_are_those_of_regular_hours_over_many_pages(
-    stand: AlpacaStand, opened: Open, calendar: ExchangeCalendar
+    stand: AlpacaPriceStand, opened: Open, calendar: ExchangeCalendar
 ) -> None:
     source = opened(stand.url)
     lengths = [len(source.bars(day)) for day in days_between(calendar, FIRST, LAST)]
@@ -59,7 +59,7 @@ def test_bars_are_those_of_regular_hours_over_many_pages(
     assert source.usage.call_seconds > 0
 
 
-def test_a_second_reading_asks_for_nothing(stand: AlpacaStand, opened: Open, calendar: ExchangeCalendar) -> None:
+def test_a_second_reading_asks_for_nothing(stand: AlpacaPriceStand, opened: Open, calendar: ExchangeCalendar) -> None:
     first, stand_before = opened(stand.url), stand.requests()
     before = read(first, calendar)
     assert stand.requests() != stand_before
@@ -71,7 +71,7 @@ def test_a_second_reading_asks_for_nothing(stand: AlpacaStand, opened: Open, cal
 
 
 def test_sessions_that_were_not_announced_are_fetched_one_by_one(
-    stand: AlpacaStand, opened: Open, calendar: ExchangeCalendar, tmp_path: Path
+    stand: AlpacaPriceStand, opened: Open, calendar: ExchangeCalendar, tmp_path: Path
 ) -> None:
     source = opened(stand.url, announced=False)
     assert len(source.bars(trading_day(calendar, LAST))) == 210
@@ -83,7 +83,7 @@ def test_sessions_that_were_not_announced_are_fetched_one_by_one(
 def test_a_later_split_changes_nothing(
     files: tuple[Path, Path], only_the_stand: None, opened: Open, calendar: ExchangeCalendar, tmp_path: Path
 ) -> None:
-    with AlpacaStand(*files, datetime(2025, 12, 1, 17, tzinfo=UTC)) as stand:
+    with AlpacaPriceStand(*files, datetime(2025, 12, 1, 17, tzinfo=UTC)) as stand:
         before = read(opened(stand.url), calendar)
         stand.split("QQQ", "2", date(2025, 12, 1))
         for kept in (tmp_path / "cache").glob("*"):
@@ -118,7 +118,7 @@ def test_a_later_split_changes_nothing(
     ids=lambda fault: "-".join(map(str, fault.values())),
 )
 def test_a_read_is_tried_three_times(
-    stand: AlpacaStand,
+    stand: AlpacaPriceStand,
     opened: Open,
     calendar: ExchangeCalendar,
     fault: dict[str, Any],
@@ -141,7 +141,7 @@ def test_a_read_is_tried_three_times(
 
 
 def test_a_page_that_comes_again_is_asked_for_from_the_first_and_in_the_end_refused(
-    stand: AlpacaStand, opened: Open, calendar: ExchangeCalendar, warnings: list[str]
+    stand: AlpacaPriceStand, opened: Open, calendar: ExchangeCalendar, warnings: list[str]
 ) -> None:
     day = trading_day(calendar, LAST)
     stand.arm("repeat_token", times=3)
@@ -170,7 +170,7 @@ def test_nobody_there_is_tried_three_times_too(
 
 
 def test_wrong_keys_are_refused_at_once_and_shown_nowhere(
-    stand: AlpacaStand, opened: Open, calendar: ExchangeCalendar, warnings: list[str]
+    stand: AlpacaPriceStand, opened: Open, calendar: ExchangeCalendar, warnings: list[str]
 ) -> None:
     source = opened(stand.url, secret=CANARY)
     with pytest.raises(NeedsLogin, match=r"^keys refused by 127.0.0.1:\d+ \(HTTP 401\): check ALPACA_API_KEY") as ended:
@@ -183,7 +183,7 @@ def test_wrong_keys_are_refused_at_once_and_shown_nowhere(
 
 
 def test_a_server_that_answers_with_the_key_does_not_make_it_known(
-    stand: AlpacaStand,
+    stand: AlpacaPriceStand,
     calendar: ExchangeCalendar,
     warnings: list[str],
     monkeypatch: pytest.MonkeyPatch,
@@ -205,7 +205,7 @@ def test_a_server_that_answers_with_the_key_does_not_make_it_known(
 
 
 def test_sip_bars_of_the_last_minutes_are_not_for_everybody(
-    stand: AlpacaStand, opened: Open, calendar: ExchangeCalendar, tmp_path: Path
+    stand: AlpacaPriceStand, opened: Open, calendar: ExchangeCalendar, tmp_path: Path
 ) -> None:
     stand.set_clock(datetime(2025, 11, 28, 17, 58, 30, tzinfo=UTC))
     day = trading_day(calendar, LAST)
@@ -217,7 +217,7 @@ def test_sip_bars_of_the_last_minutes_are_not_for_everybody(
 
 @pytest.mark.parametrize("minutes", [14, 16])
 def test_a_session_is_kept_once_all_of_it_is_there(
-    stand: AlpacaStand, opened: Open, calendar: ExchangeCalendar, tmp_path: Path, minutes: int
+    stand: AlpacaPriceStand, opened: Open, calendar: ExchangeCalendar, tmp_path: Path, minutes: int
 ) -> None:
     stand.set_clock(datetime(2025, 11, 28, 18, minutes, 10, tzinfo=UTC))
     assert len(opened(stand.url, first=LAST, feed=Feed.IEX).bars(trading_day(calendar, LAST))) == 210
@@ -234,7 +234,7 @@ def test_bars_that_cannot_be_meant_are_fetched_again_once(
     calendar: ExchangeCalendar,
     warnings: list[str],
     tmp_path: Path,
-    whole: AlpacaStand,
+    whole: AlpacaPriceStand,
     harm: str,
 ) -> None:
     day = trading_day(calendar, LAST)
@@ -250,15 +250,20 @@ def test_bars_that_cannot_be_meant_are_fetched_again_once(
 
 
 @pytest.fixture(scope="module")
-def whole(files: tuple[Path, Path]) -> Generator[AlpacaStand]:
+def whole(files: tuple[Path, Path]) -> Generator[AlpacaPriceStand]:
     """Start a venue whose answers are one page."""
-    with AlpacaStand(*files, datetime(2025, 12, 1, 17, tzinfo=UTC), ("--requests-per-minute", "0")) as stand:
+    with AlpacaPriceStand(*files, datetime(2025, 12, 1, 17, tzinfo=UTC), ("--requests-per-minute", "0")) as stand:
         yield stand
 
 
 @pytest.mark.parametrize("harm", ["missing", "zero", "duplicate", "holiday"])
 def test_daily_bars_that_cannot_be_meant_are_fetched_again_once(
-    only_the_stand: None, opened: Open, calendar: ExchangeCalendar, warnings: list[str], whole: AlpacaStand, harm: str
+    only_the_stand: None,
+    opened: Open,
+    calendar: ExchangeCalendar,
+    warnings: list[str],
+    whole: AlpacaPriceStand,
+    harm: str,
 ) -> None:
     day = trading_day(calendar, LAST)
     whole.server.clear()
@@ -275,7 +280,7 @@ def test_a_cache_that_cannot_be_written_is_said_and_no_failure(
     opened: Open,
     calendar: ExchangeCalendar,
     warnings: list[str],
-    whole: AlpacaStand,
+    whole: AlpacaPriceStand,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def full(*_: object) -> int:
@@ -288,7 +293,7 @@ def test_a_cache_that_cannot_be_written_is_said_and_no_failure(
 
 
 def test_a_symbol_that_alpaca_does_not_know_leaves_nothing_behind(
-    stand: AlpacaStand, opened: Open, calendar: ExchangeCalendar, tmp_path: Path
+    stand: AlpacaPriceStand, opened: Open, calendar: ExchangeCalendar, tmp_path: Path
 ) -> None:
     with pytest.raises(InvalidInput, match="Alpaca has no bars of ZZZ since"):
         opened(stand.url, symbol="ZZZ").bars(trading_day(calendar, LAST))
@@ -298,7 +303,7 @@ def test_a_symbol_that_alpaca_does_not_know_leaves_nothing_behind(
 def test_a_calendar_that_differs_is_said_and_one_that_is_silent_too(
     files: tuple[Path, Path], only_the_stand: None, opened: Open, calendar: ExchangeCalendar, warnings: list[str]
 ) -> None:
-    with AlpacaStand(*files, datetime(2025, 12, 1, 17, tzinfo=UTC)) as stand:
+    with AlpacaPriceStand(*files, datetime(2025, 12, 1, 17, tzinfo=UTC)) as stand:
         stand.arm("close_day", session="2025-11-26")
         opened(stand.url).bars(trading_day(calendar, LAST))
         (said,) = warnings
@@ -310,7 +315,7 @@ def test_a_calendar_that_differs_is_said_and_one_that_is_silent_too(
 
 @pytest.mark.parametrize("harm", ["empty", "flipped", "other"])
 def test_a_damaged_file_of_the_cache_is_fetched_again_and_without_a_network_is_an_error(
-    stand: AlpacaStand,
+    stand: AlpacaPriceStand,
     opened: Open,
     calendar: ExchangeCalendar,
     warnings: list[str],
@@ -342,7 +347,7 @@ def test_a_damaged_file_of_the_cache_is_fetched_again_and_without_a_network_is_a
 
 
 def test_daily_prices_are_adjusted_for_splits_and_beside_them_for_dividends(
-    stand: AlpacaStand, opened: Open, calendar: ExchangeCalendar
+    stand: AlpacaPriceStand, opened: Open, calendar: ExchangeCalendar
 ) -> None:
     source = opened(stand.url)
     clock: Any = source._clock
@@ -357,7 +362,7 @@ def test_daily_prices_are_adjusted_for_splits_and_beside_them_for_dividends(
 
 
 def test_a_limit_of_requests_is_answered_with_429(files: tuple[Path, Path], only_the_stand: None, opened: Open) -> None:
-    with AlpacaStand(*files, datetime(2025, 12, 1, 17, tzinfo=UTC), ("--requests-per-minute", "2")) as stand:
+    with AlpacaPriceStand(*files, datetime(2025, 12, 1, 17, tzinfo=UTC), ("--requests-per-minute", "2")) as stand:
         source = opened(stand.url)
         with pytest.raises(BrokerError, match="HTTP 429, after 3 tries"):
             source.bars(source._wanted.days[0])

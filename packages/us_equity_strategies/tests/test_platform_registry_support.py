@@ -11,7 +11,7 @@ from quant_platform_kit.domain.matrix import MatrixRow, PlatformDescription, mat
 from quant_platform_kit.domain.strategy import Adjustment, InputName, Status, TargetMode
 from us_equity_strategies.catalog import CATALOG
 
-TRADED = ("paper", "ibkr", "longbridge")
+TRADED = ("paper", "ibkr", "longbridge", "alpaca")
 NEEDS_TOTAL_RETURN = "needs total_return prices, delivered: split"
 MANIFESTS = [strategy.manifest for strategy in CATALOG.values()]
 DIRECT = [profile for profile, strategy in CATALOG.items() if strategy.manifest.input_mode == "direct"]
@@ -138,6 +138,7 @@ def test_no_platform_enables_a_profile_that_does_not_exist(described: dict[str, 
         ("ibkr", "weight", {"total_return", "split"}),
         ("schwab", "value", {"split"}),
         ("longbridge", "value", {"total_return", "raw"}),
+        ("alpaca", "value", {"total_return", "split", "raw"}),
     ],
 )
 def test_a_platform_declares_its_native_mode_and_the_prices_it_delivers(

@@ -63,7 +63,12 @@ NO_WORTH: Changed = {"positions": None, "cash": NOT_TOLD}
 """LongBridge does not tell what positions are worth."""
 ALL_QUOTES: Changed = every("quote", BLOCKS)
 NO_QUOTES: Changed = {"quotes": BLOCKS, **every("quote", None)}
-NO_LOGIN_ENDS = {"longbridge": "a token's end is not told", "ibkr": "a login's end is not told", "paper": "none ends"}
+NO_LOGIN_ENDS = {
+    "alpaca": "a key's end is not told",
+    "longbridge": "a token's end is not told",
+    "ibkr": "a login's end is not told",
+    "paper": "none ends",
+}
 WEBSOCKET = {"longbridge": "prices come over a websocket, which is not rewritten here; its client parses them itself"}
 PAPER = {"paper": "the paper venue is our own: it says no such thing"}
 NO_PAPER_FILE = {"paper": "its history is the price file"}
@@ -124,6 +129,37 @@ def armed(kind: str, **values: Any) -> Callable[[World], None]:
 def failing(operation: str, status: int = 400) -> Callable[[World], None]:
     """Have a request answered with a status of HTTP."""
     return armed("http_error", operation=operation, status=status)
+
+
+def figures(**told: object) -> Callable[[World], None]:
+    """Rewrite figures of Alpaca's account."""
+    return answers("/v2/account", lambda document: {**document, **told})
+
+
+def state_of(kind: str, free: Mapping[str, Any], **told: Any) -> Callable[[World], None]:
+    """Have Alpaca say something of an account or an asset."""
+
+    def arrange(world: World) -> None:
+        world.undo.append(lambda: world.fault(kind, **free))
+        world.fault(kind, **free, **told)
+
+    return arrange
+
+
+def of_account(**told: Any) -> Callable[[World], None]:
+    """Have Alpaca's account be in another state."""
+    return state_of("account_state", {"account": ACCOUNT}, **told)
+
+
+def seldom(world: World) -> None:
+    """Have a symbol trade seldom at IEX."""
+    world.undo.append(lambda: world.fault("seldom", symbol="SPY", seconds=0))
+    world.fault("seldom", symbol="SPY", seconds=1800)
+
+
+def position_told(**told: str) -> Callable[[World], None]:
+    """Have Alpaca tell a position of ten units otherwise."""
+    return hold("SPY", answers("/v2/positions", lambda document: [{**each, **told} for each in document]))
 
 
 def put(name: str, value: str) -> Callable[[World], None]:
@@ -252,6 +288,13 @@ def closed(world: World) -> None:
     world.fault("market", state="closed")
 
 
+def no_session(world: World) -> None:
+    """Have Alpaca's calendar leave today out."""
+    day = f"{AT:%Y-%m-%d}"
+    world.undo.append(lambda: world.fault("close_day", session=day, closed=False))
+    world.fault("close_day", session=day)
+
+
 def stale(world: World) -> None:
     """Date the quotes of a symbol a quarter of an hour back."""
     venue = world.stand.control(ACCOUNT)
@@ -291,6 +334,15 @@ def token_ended(world: World) -> None:
 def without_spy(document: Any) -> Any:
     """Return a list of instruments without one of them."""
     return {"instruments": [each for each in document["instruments"] if each["symbol"] != "SPY"]}
+
+
+def without(symbol: str) -> Callable[[Any], Any]:
+    """Return what takes a symbol out of Alpaca's bars."""
+
+    def rule(document: Any) -> Any:
+        return {**document, "bars": {name: bars for name, bars in document["bars"].items() if name != symbol}}
+
+    return rule
 
 
 def option(account: dict[str, Any]) -> None:
@@ -346,7 +398,7 @@ def gateway_short(world: World) -> None:
 FAULTS: tuple[Fault, ...] = (
     Fault(
         "the login ended",
-        {"schwab": login_ended, "longbridge": token_ended},
+        {"schwab": login_ended, "longbridge": token_ended, "alpaca": put("ALPACA_SECRET_KEY", "revoked")},
         {"": ONLY_LOGIN},
         {"ibkr": "a Gateway that has no login serves nobody: see nobody answers", "paper": "none ends"},
     ),
@@ -355,12 +407,13 @@ FAULTS: tuple[Fault, ...] = (
         "the client id is in use",
         {"ibkr": same_client},
         {"": ONLY_LOGIN},
-        dict.fromkeys(("schwab", "longbridge", "paper"), "it has no client ids"),
+        dict.fromkeys(("alpaca", "schwab", "longbridge", "paper"), "it has no client ids"),
     ),
     Fault("the login ends tomorrow", {"schwab": login_ages}, {"": {"login ends": CAUTION}}, NO_LOGIN_ENDS),
     Fault(
         "a wrong account",
         {
+            "alpaca": put("ALPACA_ACCOUNT", "DUSBX999999"),
             "schwab": put("SCHWAB_ACCOUNT", "DUSBX999999"),
             "ibkr": put("IB_ACCOUNT_GROUP_CONFIG", '{"all": ["DUSBX999999"]}'),
             "paper": put("PAPER_ACCOUNT", "NOBODY"),
@@ -374,7 +427,7 @@ FAULTS: tuple[Fault, ...] = (
         "a setting that the profile does not use",
         {
             name: put(f"{name.upper()}_FEATURE_SNAPSHOT_PATH", "/nowhere")
-            for name in ("schwab", "ibkr", "longbridge", "paper")
+            for name in ("alpaca", "schwab", "ibkr", "longbridge", "paper")
         },
         {"": {"settings": CAUTION}},
     ),
@@ -382,6 +435,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "figures do not add up",
         {
+            "alpaca": figures(equity="250000"),
             "schwab": bank(lambda account: account["currentBalances"].update(liquidationValue=250_000.0)),
             "ibkr": value_of(b"NetLiquidation", b"250000"),
             "longbridge": balance(lambda each: each.update(net_assets="250000")),
@@ -394,7 +448,11 @@ FAULTS: tuple[Fault, ...] = (
         "another base currency",
         {"longbridge": balance(lambda each: each.update(currency="EUR"))},
         {"": {"currency": CAUTION, "country": CAUTION}},
-        {"schwab": "its accounts are in USD", "ibkr": "tried on lines alone, in the kit's tests", **PAPER},
+        {
+            **dict.fromkeys(("alpaca", "schwab"), "its accounts are in USD"),
+            "ibkr": "tried on lines alone, in the kit's tests",
+            **PAPER,
+        },
     ),
     Fault(
         "a position is held",
@@ -404,11 +462,13 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "a position that no profile manages",
         {
+            "alpaca": position_told(symbol="SPY230616C00400000", asset_class="us_option"),
             "schwab": bank(option),
             "ibkr": hold("SPY", gateway_option),
             "longbridge": hold("SPY", answers("/v1/asset/stock", of_hong_kong)),
         },
         {
+            "alpaca": {"positions": None, "position SPY230616C00400000 us_option": CAUTION},
             "schwab": {"positions": None, "position SPY   230616C00400000 OPTION": CAUTION},
             "ibkr": {"positions": None, "position SPY   230616C00400000": CAUTION},
             "longbridge": {**NO_WORTH, "position 700.HK": CAUTION},
@@ -418,6 +478,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "a short position",
         {
+            "alpaca": position_told(side="short", qty="-10"),
             "schwab": hold(
                 "SPY",
                 bank(lambda account: account["positions"][0].update(longQuantity=0.0, shortQuantity=10.0)),
@@ -437,19 +498,56 @@ FAULTS: tuple[Fault, ...] = (
             "ibkr": market_data("delayed"),
         },
         {"": ALL_QUOTES},
-        {"longbridge": "it does not say of a quote that it is delayed: it is an old one", **PAPER},
+        {
+            **dict.fromkeys(("alpaca", "longbridge"), "it says of no quote that it is delayed: it is an old one"),
+            **PAPER,
+        },
     ),
     Fault(
         "no subscription to quotes",
-        {"ibkr": market_data("none")},
-        {"": ALL_QUOTES},
+        {"ibkr": market_data("none"), "alpaca": put("ALPACA_FEED", "sip")},
+        {"": ALL_QUOTES, "alpaca": NO_QUOTES},
         {"schwab": "it quotes whoever logs in", "longbridge": "it quotes whoever logs in", **PAPER},
     ),
     Fault(
         "a quote is missing",
-        {"schwab": answers("/quotes", lambda document: {s: d for s, d in document.items() if s != "SPY"})},
+        {
+            "alpaca": answers("/snapshots", lambda document: {s: d for s, d in document.items() if s != "SPY"}),
+            "schwab": answers("/quotes", lambda document: {s: d for s, d in document.items() if s != "SPY"}),
+        },
         {"": {"SPY quote": BLOCKS}},
         {"ibkr": "see a symbol that is not known", **WEBSOCKET, **PAPER},
+    ),
+    Fault(
+        "a symbol trades seldom",
+        {"alpaca": seldom},
+        {"": {"SPY quote": BLOCKS}},
+        {**dict.fromkeys(("schwab", "ibkr", "longbridge"), "its quotes are of all exchanges"), **PAPER},
+    ),
+    *(
+        Fault(
+            name,
+            {"alpaca": of_account(**told)},
+            {"": ONLY_LOGIN},
+            dict.fromkeys(("schwab", "ibkr", "longbridge", "paper"), "it does not say so of an account"),
+        )
+        for name, told in (
+            ("the account is not active", {"status": "ONBOARDING"}),
+            ("the account's trading is blocked", {"trading_blocked": True}),
+            ("the user has suspended trading", {"trade_suspended_by_user": True}),
+        )
+    ),
+    Fault(
+        "a pattern day trader without day trades left",
+        {"alpaca": figures(equity="20000", cash="20000", pattern_day_trader=True, daytrade_count=3)},
+        {"": ONLY_LOGIN},
+        dict.fromkeys(("schwab", "ibkr", "longbridge", "paper"), "it does not say so of an account"),
+    ),
+    Fault(
+        "a symbol that is not traded",
+        {"alpaca": state_of("asset_state", {"symbol": "SPY"}, tradable=False)},
+        {"": {"SPY instrument": BLOCKS}},
+        dict.fromkeys(("schwab", "ibkr", "longbridge", "paper"), "it does not say so of a symbol"),
     ),
     Fault("a stale quote", {"": stale}, {"": {"SPY quote": BLOCKS}}),
     Fault(
@@ -511,7 +609,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         "the exchange is closed today",
-        {"schwab": closed},
+        {"schwab": closed, "alpaca": no_session},
         {"": {"calendar": None, f"calendar {AT:%Y-%m-%d}": BLOCKS}},
         {
             "ibkr": "its hours are those of the calendar, also while the venue is held closed",
@@ -522,6 +620,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "busy once",
         {
+            "alpaca": lambda world: world.fault("http_error", operation="account", status=503),
             "schwab": lambda world: world.fault("http_error", operation="account", status=503),
             "longbridge": lambda world: world.fault("http_error", operation="account", status=503),
         },
@@ -530,13 +629,14 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         "the limit of calls is reached",
-        {"schwab": failing("quotes", 429), "longbridge": failing("account", 429)},
-        {"schwab": NO_QUOTES, "longbridge": NO_ACCOUNT},
+        {"alpaca": failing("quotes", 429), "schwab": failing("quotes", 429), "longbridge": failing("account", 429)},
+        {"": NO_QUOTES, "longbridge": NO_ACCOUNT},
         {"ibkr": "the Gateway cuts the connection: see nobody answers", **PAPER},
     ),
     Fault(
         "the account is refused",
         {
+            "alpaca": failing("positions"),
             "schwab": failing("account"),
             "longbridge": failing("account"),
             "ibkr": armed("silent_drop", operation="account_multi"),
@@ -547,6 +647,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "orders are refused",
         {
+            "alpaca": failing("orders"),
             "schwab": failing("orders"),
             "longbridge": failing("orders"),
             "ibkr": armed("silent_drop", operation="all_open_orders"),
@@ -557,6 +658,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "a symbol has no history",
         {
+            "alpaca": answers("/bars", without("SPY")),
             "schwab": armed("http_error", operation="history", status=404, symbol="SPY"),
             "ibkr": armed("error", operation="history", code=162, symbol="SPY"),
         },
@@ -565,17 +667,19 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         "instruments are refused",
-        {"schwab": failing("instruments")},
+        {"schwab": failing("instruments"), "alpaca": failing("asset")},
         {"": {"instruments": CAUTION, **every("instrument", None)}},
         {"ibkr": "see a symbol that is not known", **WEBSOCKET, **PAPER},
     ),
     Fault(
         "a symbol that is not known",
         {
+            "alpaca": armed("http_error", operation="asset", status=404, symbol="SPY"),
             "schwab": answers("/instruments", without_spy),
             "ibkr": armed("error", operation="contract", code=200, symbol="SPY"),
         },
         {
+            "alpaca": {"SPY instrument": BLOCKS},
             "schwab": {"SPY instrument": BLOCKS},
             "ibkr": {"SPY instrument": BLOCKS, "SPY quote": BLOCKS, "SPY history": CAUTION, "SPY price file": BLOCKS},
         },
@@ -585,12 +689,12 @@ FAULTS: tuple[Fault, ...] = (
         "a symbol is traded in lots",
         {"ibkr": lambda world: world.messages(lots)},
         {"": every("instrument", BLOCKS)},
-        {"schwab": "it tells no lots", **WEBSOCKET, **PAPER},
+        {**dict.fromkeys(("alpaca", "schwab"), "it tells no lots"), **WEBSOCKET, **PAPER},
     ),
     Fault(
         "parts of a unit are refused",
-        {},
-        {},
+        {"alpaca": state_of("asset_state", {"symbol": "SPY"}, fractionable=False)},
+        {"": {}},
         {
             "schwab": "it does not say of a symbol whether parts may be traded; orders are of whole units",
             "ibkr": "its description does not say it for orders of the interface; orders are of whole units",
@@ -600,19 +704,23 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         "hours are refused",
-        {"schwab": failing("hours")},
-        {"": {"clock": CAUTION, "calendar": CAUTION}},
+        {"schwab": failing("hours"), "alpaca": failing("calendar")},
+        {"": {"clock": CAUTION, "calendar": CAUTION}, "alpaca": {"calendar": CAUTION}},
         {"ibkr": "hours come with the instruments", **WEBSOCKET, **PAPER},
     ),
     Fault(
         "HTML instead of JSON: quotes",
-        {"schwab": answers("/quotes", lambda _: b"<html>maintenance</html>")},
+        {
+            "alpaca": answers("/snapshots", lambda _: b"<html>maintenance</html>"),
+            "schwab": answers("/quotes", lambda _: b"<html>maintenance</html>"),
+        },
         {"": NO_QUOTES},
         {"ibkr": "its messages are no HTTP", **WEBSOCKET, **PAPER},
     ),
     Fault(
         "HTML instead of JSON: the account",
         {
+            "alpaca": answers("/v2/positions", lambda _: b"<html>maintenance</html>"),
             "schwab": answers("fields=positions", lambda _: b"<html>maintenance</html>"),
             "longbridge": answers("/v1/asset/account", lambda _: b"<html>maintenance</html>"),
         },
@@ -622,6 +730,9 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "a field of the cash is renamed",
         {
+            "alpaca": answers(
+                "/v2/account", lambda document: {f"{k}2" if k == "cash" else k: v for k, v in document.items()}
+            ),
             "schwab": bank(
                 lambda account: account.update(
                     currentBalances={f"{k}2": v for k, v in account["currentBalances"].items()}
@@ -634,31 +745,38 @@ FAULTS: tuple[Fault, ...] = (
         },
         {"": NO_ACCOUNT},
         PAPER,
-        misread=frozenset({"schwab", "ibkr"}),
+        misread=frozenset({"alpaca", "schwab", "ibkr"}),
     ),
     Fault(
         "a new word for the account's type",
         {"schwab": bank(lambda account: account.update(type="PORTFOLIO"))},
         {"": {"account type": NOT_TOLD}},
-        {"ibkr": "the venue tells no type", "longbridge": "it tells no type", **PAPER},
+        {
+            "alpaca": "it tells a multiplier, a number",
+            "ibkr": "the venue tells no type",
+            "longbridge": "it tells no type",
+            **PAPER,
+        },
         misread=frozenset({"schwab"}),
     ),
     Fault(
         "an amount is no number",
         {
+            "alpaca": figures(cash="a lot"),
             "schwab": bank(lambda account: account["currentBalances"].update(cashBalance="a lot")),
             "ibkr": value_of(b"TotalCashBalance", b"a lot"),
             "longbridge": balance(lambda each: [row.update(available_cash="a lot") for row in each["cash_infos"]]),
         },
         {"": NO_ACCOUNT},
         PAPER,
-        misread=frozenset({"schwab", "ibkr"}),
+        misread=frozenset({"alpaca", "schwab", "ibkr"}),
     ),
     Fault(
         "a number as text",
         {"schwab": bank(lambda account: account["currentBalances"].update(cashBalance="100000.00"))},
         {"": {}},
         {
+            "alpaca": "all its numbers are text",
             "ibkr": "all its numbers are text",
             "longbridge": "all its numbers are text",
             "paper": "all its numbers are text",
@@ -670,19 +788,21 @@ FAULTS: tuple[Fault, ...] = (
         {
             "schwab": bank(
                 lambda account: account["currentBalances"].update(liquidationValue=None, equity=None, accountValue=None)
-            )
+            ),
+            "alpaca": figures(equity=None),
         },
-        {"": {"cash": NOT_TOLD}},
+        {"": {"cash": NOT_TOLD}, "alpaca": NO_ACCOUNT},
         {"ibkr": "an empty text is no number", "longbridge": "its client takes no null", **PAPER},
-        misread=frozenset({"schwab"}),
+        misread=frozenset({"alpaca", "schwab"}),
     ),
     Fault(
         "an empty list",
         {
+            "alpaca": answers("/snapshots", lambda _: {}),
             "schwab": answers("/quotes", lambda _: {}),
             "longbridge": answers("/v1/asset/account", lambda document: {**document, "data": {"list": []}}),
         },
-        {"schwab": ALL_QUOTES, "longbridge": NO_ACCOUNT},
+        {"": ALL_QUOTES, "longbridge": NO_ACCOUNT},
         {"ibkr": "see no subscription to quotes", **PAPER},
     ),
 )

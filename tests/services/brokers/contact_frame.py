@@ -36,13 +36,18 @@ AT = datetime(2023, 6, 2, 14, 0, tzinfo=UTC)
 """In the middle of a session."""
 GROUP = {"ACCOUNT_GROUP": "all", "IB_ACCOUNT_GROUP_CONFIG": json.dumps({"all": [ACCOUNT]})}
 FIXED: Mapping[str, Mapping[str, str]] = {
+    "alpaca": {"ALPACA_ACCOUNT": ACCOUNT, "ALPACA_TIMEOUT_SECONDS": "2.5"},
     "schwab": {"SCHWAB_ACCOUNT": ACCOUNT, "SCHWAB_TIMEOUT_SECONDS": "2.5"},
     "ibkr": {**GROUP, "IBKR_TIMEOUT_SECONDS": "2.5"},
     "longbridge": {"LONGBRIDGE_TIMEOUT_SECONDS": "3"},
     "paper": {},
 }
 """So that a login that fails is a line, and what is silent is not waited for."""
-ADDRESSES = {"schwab": "SCHWAB_API_URL", "longbridge": "LONGBRIDGE_HTTP_URL"}
+ADDRESSES = {
+    "alpaca": ("ALPACA_DATA_URL", "ALPACA_TRADING_URL"),
+    "schwab": ("SCHWAB_API_URL",),
+    "longbridge": ("LONGBRIDGE_HTTP_URL",),
+}
 
 
 def lines_of(contact: Contact) -> dict[str, State]:
@@ -108,7 +113,9 @@ class World:
     def _by_way_of_rewriter(self) -> dict[str, str]:
         if isinstance(self.rewriter, FrameRewriter):
             return {"IBKR_GATEWAY_PORT": str(self.rewriter.port)}
-        return {ADDRESSES[self.name]: f"http://127.0.0.1:{self.rewriter.port}"} if self.rewriter else {}
+        if self.rewriter is None:
+            return {}
+        return dict.fromkeys(ADDRESSES[self.name], f"http://127.0.0.1:{self.rewriter.port}")
 
     @contextmanager
     def visits(self) -> Generator[Visits]:
@@ -165,7 +172,7 @@ class World:
         Server.opened.add(port)
         where = {"ibkr": "IBKR_GATEWAY_PORT", "paper": "PAPER_VENUE_PORT"}.get(self.name)
         if where is None:
-            self.settings[ADDRESSES[self.name]] = f"http://127.0.0.1:{port}"
+            self.settings.update(dict.fromkeys(ADDRESSES[self.name], f"http://127.0.0.1:{port}"))
         else:
             self.settings[where] = str(port)
 
@@ -176,7 +183,7 @@ def opened(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Generato
     market = synthetic_prices(set(SYMBOLS), CALENDAR, date(2021, 12, 1), date(2023, 7, 31))
     prices = write_prices(market, folder / "prices.csv")
     funded = {ACCOUNT: {"USD": Decimal(100_000)}}
-    kinds = {"schwab": HttpRewriter, "longbridge": HttpRewriter, "ibkr": FrameRewriter}
+    kinds = {"alpaca": HttpRewriter, "schwab": HttpRewriter, "longbridge": HttpRewriter, "ibkr": FrameRewriter}
     with STANDS[name].open(Opening(folder=folder, accounts=funded, prices=prices, clock=AT)) as stand:
         if name == "paper":
             world = World(name, stand, folder, prices, None, monkeypatch)

@@ -16,7 +16,7 @@ from venue_sandbox.stands.stand import ACCOUNT
 from .contact_faults import FAULTS, ONLY_LOGIN, Fault
 from .contact_frame import SYMBOLS, World, opened
 
-MOST_CALLS = {"ibkr": (10, 3), "schwab": (8, 1), "longbridge": (12, 2), "paper": (6, 0)}
+MOST_CALLS = {"alpaca": (8, 1), "ibkr": (10, 3), "schwab": (8, 1), "longbridge": (12, 2), "paper": (6, 0)}
 """At most so many calls, and so many more for each symbol; those of the login apart."""
 
 

@@ -1,8 +1,8 @@
 """One decision, everywhere: every direct profile, on every platform that may run it, and in the back-test.
 
-Each venue delivers its broker's own prices: total return and split-adjusted at Interactive Brokers, split-adjusted at
-Schwab, traded and adjusted forward at LongBridge. In this market they differ over the past and agree by now, as an
-adjusted series does, so that the same portfolio is worth the same everywhere.
+Each venue delivers its broker's own prices: total return and split-adjusted at Interactive Brokers and at Alpaca,
+split-adjusted at Schwab, traded and adjusted forward at LongBridge. In this market they differ over the past and agree
+by now, as an adjusted series does, so that the same portfolio is worth the same everywhere.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ from quant_platform_kit.testing.synthetic import synthetic_prices
 from us_equity_strategies.catalog import CATALOG
 from venue_sandbox.demo.market import due_on, write_prices
 from venue_sandbox.demo.tour import report_of
+from venue_sandbox.stands.alpaca import AlpacaPlatform
 from venue_sandbox.stands.ibkr import IbkrPlatform
 from venue_sandbox.stands.longbridge import LongBridgePlatform
 from venue_sandbox.stands.paper import PaperPlatform
@@ -85,6 +86,7 @@ TOTAL_RETURN: Mapping[str, type[Platform]] = {
     "ibkr": IbkrPlatform,
     "longbridge": LongBridgePlatform,
     "schwab": SchwabPlatform,
+    "alpaca": AlpacaPlatform,
 }
 """Schwab with a price source, as its own history is adjusted for splits only."""
 SPLIT: Mapping[str, type[Platform]] = {"paper": SplitPaper, "ibkr": SplitIbkr, "schwab": SplitSchwab}

@@ -17,7 +17,7 @@ from pymongo import MongoClient
 from quant_platform_kit.adapters.gs_store import GsStore
 from trading_playbook.writers.gcs_writer import GCSTradeWriter
 from trading_playbook.writers.mongo_writer import MongoTradeWriter
-from venue_sandbox.stands.alpaca import AlpacaStand
+from venue_sandbox.stands.alpaca import AlpacaPriceStand
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 DATA_DIR = Path(os.environ.get("TEST_DATA_DIR") or CHECKOUT.parent / "shared" / "data")
@@ -86,10 +86,10 @@ def mongo_journal(mongodb_url: str) -> Generator[MongoJournal]:
 
 
 @pytest.fixture
-def stand() -> Generator[AlpacaStand]:
+def stand() -> Generator[AlpacaPriceStand]:
     """Return a venue that has the dev days, on the Monday after them."""
     bars, daily = DATA_DIR / "intraday_1min.parquet", DATA_DIR / "intraday_warmup_daily.csv"
     if not bars.is_file():
         pytest.skip(f"real prices are not here: {bars} does not exist; set TEST_DATA_DIR to the folder of prices")
-    with AlpacaStand(bars, daily, datetime(2025, 12, 1, 17, tzinfo=UTC)) as running:
+    with AlpacaPriceStand(bars, daily, datetime(2025, 12, 1, 17, tzinfo=UTC)) as running:
         yield running

@@ -12,7 +12,7 @@ import pytest
 from quant_platform_kit.adapters.price_files import read_prices
 from quant_platform_kit.domain.strategy import Adjustment
 from venue_sandbox.servers.launch import Server
-from venue_sandbox.stands.alpaca import AlpacaStand
+from venue_sandbox.stands.alpaca import AlpacaPriceStand
 
 from .conftest import DATA_DIR
 
@@ -21,14 +21,16 @@ QUANT = "from quant_platform_kit.cli.main import main; main()"
 CANARY = "canary-51d2-never-shown"
 
 
-def run(stand: AlpacaStand, folder: Path, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
+def run(stand: AlpacaPriceStand, folder: Path, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
     settings = {"PATH": os.environ["PATH"], **stand.settings(), **more}
     return subprocess.run(
         [sys.executable, *words], cwd=folder, env=settings, capture_output=True, text=True, timeout=120, check=False
     )
 
 
-def test_the_range_is_fetched_once_and_a_split_in_between_changes_no_row(stand: AlpacaStand, tmp_path: Path) -> None:
+def test_the_range_is_fetched_once_and_a_split_in_between_changes_no_row(
+    stand: AlpacaPriceStand, tmp_path: Path
+) -> None:
     backtest, output = ("-m", "trading_playbook.cli.backtest", *RANGE), tmp_path / "output" / "trades.csv"
     first = run(stand, tmp_path, *backtest, "--output", "./output/trades.csv")
     assert first.returncode == 0, first.stderr
@@ -51,7 +53,7 @@ def test_the_range_is_fetched_once_and_a_split_in_between_changes_no_row(stand: 
     assert stand.requests()["bars"] > 0
 
 
-def test_a_bucket_keeps_sessions_as_a_folder_does(stand: AlpacaStand, tmp_path: Path) -> None:
+def test_a_bucket_keeps_sessions_as_a_folder_does(stand: AlpacaPriceStand, tmp_path: Path) -> None:
     with Server("venue_sandbox.cloud.storage", "--bucket", "playbook") as storage:
         settings = {
             "DATA_CACHE_DIR": "gs://playbook/data/cache",
@@ -75,7 +77,7 @@ def test_a_bucket_keeps_sessions_as_a_folder_does(stand: AlpacaStand, tmp_path: 
     ],
 )
 def test_what_is_refused_is_one_line_and_writes_nothing(
-    stand: AlpacaStand, tmp_path: Path, settings: dict[str, str], said: str
+    stand: AlpacaPriceStand, tmp_path: Path, settings: dict[str, str], said: str
 ) -> None:
     ended = run(stand, tmp_path, "-m", "alpaca_app.playbook", *RANGE, "--output", "trades.csv", **settings)
     assert (ended.returncode, ended.stdout, list(tmp_path.iterdir())) == (1, "", [])
@@ -84,7 +86,7 @@ def test_what_is_refused_is_one_line_and_writes_nothing(
     assert CANARY not in ended.stderr
 
 
-def test_prices_are_pulled_into_a_file(stand: AlpacaStand, tmp_path: Path) -> None:
+def test_prices_are_pulled_into_a_file(stand: AlpacaPriceStand, tmp_path: Path) -> None:
     words = ("--platform", "alpaca", "--symbols", "QQQ,SPY", "--years", "5", "--out", "prices.parquet", "--adjusted")
     pulled = run(stand, tmp_path, "-c", QUANT, "prices", "pull", *words)
     assert pulled.returncode == 0, pulled.stderr

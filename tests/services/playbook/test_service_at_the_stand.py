@@ -22,7 +22,7 @@ from trading_playbook.config import Config
 from trading_playbook.journal.csv_form import render
 from trading_playbook.web.app import create_app
 from venue_sandbox.servers.launch import Server
-from venue_sandbox.stands.alpaca import SECRET, AlpacaStand
+from venue_sandbox.stands.alpaca import SECRET, AlpacaPriceStand
 
 from .conftest import DATA_DIR, SECONDS, CloudJournal
 
@@ -49,12 +49,12 @@ class Service:
         return {"Authorization": f"Bearer {self.token}"} if known else {}
 
 
-def settings(stand: AlpacaStand, journal: CloudJournal) -> dict[str, str]:
+def settings(stand: AlpacaPriceStand, journal: CloudJournal) -> dict[str, str]:
     return {**stand.settings(), "GCS_BUCKET": journal.bucket, "STORAGE_EMULATOR_HOST": journal.endpoint}
 
 
 @pytest.fixture
-def service(stand: AlpacaStand, cloud_journal: CloudJournal, start: Start, ports: set[int]) -> Generator[Service]:
+def service(stand: AlpacaPriceStand, cloud_journal: CloudJournal, start: Start, ports: set[int]) -> Generator[Service]:
     """Start a service that asks for tokens; it ends with 0."""
     google = f"http://127.0.0.1:{start('cloud.scheduler').port}"
     identity = {
@@ -79,7 +79,9 @@ def service(stand: AlpacaStand, cloud_journal: CloudJournal, start: Start, ports
     assert (process.returncode, SECRET.encode() in errors) == (0, False)
 
 
-def test_a_trigger_writes_the_row_of_its_day(service: Service, stand: AlpacaStand, cloud_journal: CloudJournal) -> None:
+def test_a_trigger_writes_the_row_of_its_day(
+    service: Service, stand: AlpacaPriceStand, cloud_journal: CloudJournal
+) -> None:
     probe = service.post('{"mode": "probe"}')
     assert (probe.status_code, probe.json()["faults"], cloud_journal.raw()) == (200, [], None)
     first = service.post()
@@ -98,7 +100,7 @@ def test_a_trigger_writes_the_row_of_its_day(service: Service, stand: AlpacaStan
 
 
 def test_what_cannot_be_done_has_its_status_and_writes_nothing(
-    service: Service, stand: AlpacaStand, cloud_journal: CloudJournal
+    service: Service, stand: AlpacaPriceStand, cloud_journal: CloudJournal
 ) -> None:
     assert [service.post(known=False).status_code, service.get("/version", known=False).status_code] == [401, 401]
     assert service.post('{"symbol": "SPY"}').status_code == 400
@@ -112,7 +114,7 @@ def test_what_cannot_be_done_has_its_status_and_writes_nothing(
 
 
 def test_before_the_bars_are_there_it_is_409(
-    stand: AlpacaStand, cloud_journal: CloudJournal, monkeypatch: pytest.MonkeyPatch
+    stand: AlpacaPriceStand, cloud_journal: CloudJournal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in settings(stand, cloud_journal).items():
         monkeypatch.setenv(name, value)

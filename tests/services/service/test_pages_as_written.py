@@ -28,6 +28,7 @@ RUNBOOKS = {
     "ibkr": "completed",
     "schwab": "completed",
     "longbridge": "completed",
+    "alpaca": "completed",
     "event-trading": "",
     "tq-broker": "",
     "tq-broker.zh": "",

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import partial
-from importlib import import_module
 from typing import Any, TypeVar, cast
 
 from loguru import logger
@@ -18,6 +16,7 @@ from trading_playbook.sources.installed import Feed
 from trading_playbook.sources.usage import Usage
 
 from alpaca_app.addresses import Addresses
+from alpaca_app.library import load_data, session_of
 from alpaca_app.settings import Keys
 from alpaca_app.transport import Transport, Unanswered
 
@@ -111,10 +110,10 @@ class Alpaca:
     def close(self) -> None:
         """End the connections."""
         if self._client is not None:
-            _session_of(self._client).close()
+            session_of(self._client).close()
 
     def _fields(self, asked: Asked) -> dict[str, Any]:
-        data = _library()
+        data = load_data()
         request = data.StockBarsRequest(
             symbol_or_symbols=asked.symbol,
             timeframe=data.TimeFrame.Minute if asked.minutes else data.TimeFrame.Day,
@@ -155,8 +154,8 @@ class Alpaca:
         return self._client.get(path, fields, **where)
 
     def _made(self) -> Any:
-        client = _library().StockHistoricalDataClient(*self._keys, url_override=self.addresses.data)
-        session = _session_of(client)
+        client = load_data().StockHistoricalDataClient(*self._keys, url_override=self.addresses.data)
+        session = session_of(client)
         session.trust_env = not self.addresses.is_sandbox
         transport = Transport(session.get_adapter(self.addresses.data), self.seconds, self.usage)
         for scheme in ("https://", "http://"):
@@ -175,18 +174,6 @@ class Alpaca:
             return ask()
         except failure as error:
             raise BrokerError(f"{error}, after {len(PAUSES) + 1} tries; try again later") from error
-
-
-def _library() -> Any:
-    """Return ``alpaca.data``, without the warnings of what it is made of; it loads pandas, and takes a second."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        return import_module("alpaca.data")
-
-
-def _session_of(client: Any) -> Any:
-    """Return the HTTP session of a client: the library offers no time-out, and no other way to one."""
-    return client._session
 
 
 def _object(document: Any) -> dict[str, Any]:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.domain.redaction import hide
 from quant_platform_kit.ports.secrets import Secrets
+from quant_platform_kit.runtime.settings import ServiceSettings
 from trading_playbook.sources.installed import Feed
 
-__all__ = ["AlpacaAccess", "Keys", "keys_of"]
+__all__ = ["AlpacaAccess", "AlpacaSettings", "Keys", "keys_of"]
 
 KEYS = ("alpaca_api_key", "alpaca_secret_key")
 
@@ -32,6 +33,29 @@ class AlpacaAccess(BaseSettings):
     alpaca_timeout_seconds: float = Field(20, gt=0, le=60, description="How long Alpaca may take to answer.")
     data_cache_dir: str = Field("data/cache", description="Where finished sessions are kept: folder or gs://.")
     storage_emulator_host: str | None = Field(None, description="Server of gs:// addresses instead of Google's.")
+
+
+class AlpacaSettings(AlpacaAccess, ServiceSettings):
+    """What this service can be told beyond what every service can."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True, hide_input_in_errors=False)
+
+    platform_prefix: ClassVar[str] = "ALPACA_"
+
+    alpaca_dry_run_only: bool = Field(True, description="The first switch: nothing is sent while it is true.")
+    alpaca_account: str = Field("", description="Number of the account that the keys have to be of; none: any.")
+    alpaca_timeout_seconds: float = Field(20, gt=0, le=25, description="How long Alpaca may take to answer.")
+    alpaca_settle_seconds: float = Field(
+        30, ge=0, description="How long an order may take to appear after it was sent."
+    )
+    alpaca_feature_snapshot_path: str = Field("", description="Features of a snapshot-backed profile.")
+    alpaca_feature_snapshot_manifest_path: str = Field("", description="Manifest of those features.")
+    alpaca_strategy_config_path: str = Field("", description="Configuration file of a profile that needs one.")
+
+    def is_paper(self, account_id: str) -> bool:
+        """Whether the account is one of Alpaca's paper accounts: they are at an address of their own."""
+        del account_id
+        return self.alpaca_paper
 
 
 class Keys(NamedTuple):

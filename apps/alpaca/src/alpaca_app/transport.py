@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 import time
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, cast
 from urllib.parse import unquote, urlsplit
@@ -17,10 +18,10 @@ from quant_platform_kit.adapters.pacing import Pacer
 from quant_platform_kit.domain.errors import BrokerError, InvalidInput, NeedsLogin
 from trading_playbook.sources.usage import Usage
 
-__all__ = ["TooRecent", "Transport", "Unanswered"]
+from alpaca_app.pacing import for_requests
 
-BURST, PER_MINUTE = 100, 90
-"""Alpaca takes 200 requests in any minute."""
+__all__ = ["TOO_RECENT", "TooRecent", "Transport", "Unanswered", "document_of", "keys_refused", "said"]
+
 TOO_RECENT = "subscription does not permit"
 KEYS = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 _WHY = re.compile(r"\[Errno -?\d+\] ([^'\")]+)")
@@ -41,14 +42,28 @@ class Transport:
     ----------
     inner
         That adapter.
+    check
+        Raises what went wrong with a response, given it and what was asked for: the library never sees such a response,
+        and so sends nothing again.
+
+    Attributes
+    ----------
     seconds
         How long a request may take, from the connection to the last byte.
     """
 
-    def __init__(self, inner: Any, seconds: float, usage: Usage) -> None:
-        self._inner, self._seconds, self._usage = inner, seconds, usage
+    def __init__(
+        self,
+        inner: Any,
+        seconds: float,
+        usage: Usage,
+        check: Callable[[Any, str], None] | None = None,
+        pacer: Pacer | None = None,
+    ) -> None:
+        self._inner, self.seconds, self._usage = inner, seconds, usage
         self._caller = CallThread("alpaca")
-        self._pacer = Pacer(burst=BURST, per_minute=PER_MINUTE)
+        self._check = check or _check
+        self._pacer = pacer or for_requests()
 
     def send(self, request: Any, **options: Any) -> Any:
         """Send a request once; return its response.
@@ -70,16 +85,16 @@ class Transport:
         began = time.monotonic()
         try:
             response = self._caller.call(
-                lambda inner: self._read(inner, request, options), self._inner, self._seconds, _nothing
+                lambda inner: self._read(inner, request, options), self._inner, self.seconds, _nothing
             )
         except TimeoutError:
             self._caller = CallThread("alpaca")
-            raise Unanswered(f"{place}: no answer within {self._seconds:g} s") from None
+            raise Unanswered(f"{place}: no answer within {self.seconds:g} s") from None
         except OSError as error:
             raise Unanswered(f"{place}: {_words(error)}") from error
         finally:
             self._usage.call_seconds += time.monotonic() - began
-        _check(response, place)
+        self._check(response, place)
         return response
 
     def close(self) -> None:
@@ -89,7 +104,7 @@ class Transport:
 
     def _read(self, inner: Any, request: Any, options: dict[str, Any]) -> Any:
         """Return a response that has come to its end."""
-        response = inner.send(request, **{**options, "timeout": self._seconds})
+        response = inner.send(request, **{**options, "timeout": self.seconds})
         _ = response.content
         return response
 
@@ -99,30 +114,36 @@ def _nothing() -> None:
 
 
 def _check(response: Any, place: str) -> None:
-    status, said = response.status_code, _said(response)
-    if status == HTTPStatus.FORBIDDEN and TOO_RECENT in said:
-        raise TooRecent(f"{place}: {said}")
+    status, words = response.status_code, said(response)
+    if status == HTTPStatus.FORBIDDEN and TOO_RECENT in words:
+        raise TooRecent(f"{place}: {words}")
     if status in KEYS:
-        raise NeedsLogin(
-            f"keys refused by {urlsplit(str(response.url)).netloc} (HTTP {status}): check ALPACA_API_KEY, "
-            "ALPACA_SECRET_KEY and ALPACA_PAPER"
-        )
+        raise keys_refused(response)
     if status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         raise Unanswered(f"{place}: HTTP {status}")
     if status >= HTTPStatus.BAD_REQUEST:
-        raise InvalidInput(f"{place}: HTTP {status}{said and ': '}{said}")
-    if status != HTTPStatus.OK or not isinstance(_document(response), dict | list):
+        raise InvalidInput(f"{place}: HTTP {status}{words and ': '}{words}")
+    if status != HTTPStatus.OK or not isinstance(document_of(response), dict | list):
         raise Unanswered(f"{place}: HTTP {status} without whole JSON")
 
 
-def _said(response: Any) -> str:
+def keys_refused(response: Any) -> NeedsLogin:
+    """Return the error of keys that a server does not take."""
+    where, status = urlsplit(str(response.url)).netloc, response.status_code
+    return NeedsLogin(
+        f"keys refused by {where} (HTTP {status}): check ALPACA_API_KEY, ALPACA_SECRET_KEY and ALPACA_PAPER"
+    )
+
+
+def said(response: Any) -> str:
     """Return the message of an error, on one line."""
-    document = _document(response)
+    document = document_of(response)
     text = cast("dict[str, Any]", document).get("message", "") if isinstance(document, dict) else ""
     return " ".join(str(text).split())[:200]
 
 
-def _document(response: Any) -> object:
+def document_of(response: Any) -> object:
+    """Return the JSON of a response; None if it is none."""
     try:
         return json.loads(response.content, parse_constant=_refuse)
     except ValueError:

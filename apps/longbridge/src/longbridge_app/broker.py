@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from quant_platform_kit.adapters.blocking_client import Deadline
+from quant_platform_kit.adapters.listed import Listed
 from quant_platform_kit.adapters.longbridge_inputs import account_state, market_symbol
 from quant_platform_kit.domain.errors import BrokerError, NeedsOperator, OrderRejected
 from quant_platform_kit.domain.orders import (
@@ -33,7 +34,6 @@ from quant_platform_kit.services.record.sent_orders import SentOrders
 
 from longbridge_app.beliefs import BALANCE, COST, EXECUTION, HOLDING, ORDER
 from longbridge_app.instruments import Instruments
-from longbridge_app.lists import Listed
 from longbridge_app.mapping import described, order_of, order_state, report
 from longbridge_app.rows import Balance, FillRow, Holding, OrderRow
 from longbridge_app.worker import LongBridgeError, Worker

@@ -326,3 +326,61 @@ def test_two_splits_take_place_one_after_the_other(start: Open) -> None:
     assert exchange.book.accounts["DUSBX1"].holding("SPY").quantity == 2
     exchange.set_clock(datetime(2023, 6, 6, 15, tzinfo=UTC))
     assert exchange.book.accounts["DUSBX1"].holding("SPY").quantity == 6
+
+
+def stop(at: int, side: Side = Side.SELL) -> Ticket:
+    return ticket(side, order_type=OrderType.STOP, stop=D(at))
+
+
+def test_a_stop_rests_until_the_market_trades_there_and_is_a_market_order_then(start: Open) -> None:
+    exchange = start()
+    exchange.set_holding("DUSBX1", "SPY", D(10))
+    order = trade(exchange, exchange.submit(stop(100)))
+    assert (order.status, order.stop, order.filled) == (OrderStatus.WORKING, D(100), 0)
+    exchange.set_price("SPY", D("100.01"))
+    assert exchange.match(order.number) is None
+    exchange.set_price("SPY", D(98))
+    sold = trade(exchange, order)
+    assert (sold.status, sold.stop, sold.average_price) == (OrderStatus.FILLED, None, D("97.99"))
+
+
+def test_a_stop_that_was_reached_trades_on_though_the_price_has_come_back(start: Open, tmp_path: Path) -> None:
+    exchange = start()
+    exchange.set_holding("DUSBX1", "SPY", D(10))
+    order = exchange.submit(stop(100), hold=Hold(D(0)))
+    exchange.set_price("SPY", D(99))
+    assert trade(exchange, order).filled == 0
+    exchange = start()
+    exchange.set_price("SPY", D(105))
+    exchange.release(order.number)
+    assert trade(exchange, order).average_price == D("104.99")
+
+
+def test_a_resting_stop_has_its_units_and_a_buy_stop_its_cash(start: Open) -> None:
+    exchange = start()
+    exchange.set_holding("DUSBX1", "SPY", D(10))
+    exchange.submit(stop(90))
+    assert exchange.free_to_sell("DUSBX1", "SPY") == 0
+    assert "0 free to sell" in exchange.refusal(ticket(Side.SELL, 1))
+    exchange.submit(stop(200, Side.BUY))
+    assert exchange.buying_power("DUSBX1", "USD") == D(100_000) - 2_000 - 1
+
+
+def test_a_split_divides_the_stop(start: Open) -> None:
+    exchange = start()
+    exchange.set_holding("DUSBX1", "SPY", D(10))
+    order = exchange.submit(stop(90))
+    exchange.announce_split("SPY", D(2), FRIDAY)
+    assert (exchange.book.orders[order.number].stop, exchange.book.orders[order.number].quantity) == (D(45), 20)
+
+
+@pytest.mark.parametrize(("at", "problem"), [(D(0), Problem.LIMIT), (None, Problem.LIMIT), (D("99.001"), Problem.TICK)])
+def test_a_stop_without_a_price_makes_no_order(start: Open, at: Decimal | None, problem: Problem) -> None:
+    with pytest.raises(InvalidTicket) as invalid:
+        start().submit(ticket(order_type=OrderType.STOP, stop=at))
+    assert invalid.value.problem is problem
+
+
+def test_where_parts_of_a_share_are_traded_they_fill(start: Open) -> None:
+    exchange = start(lot=D("0.000000001"))
+    assert trade(exchange, exchange.submit(ticket(quantity=D("1.5")))).filled == D("1.5")

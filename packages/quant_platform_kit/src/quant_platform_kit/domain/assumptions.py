@@ -41,19 +41,30 @@ class Assumption:
         return f"- `{self.identity}` ({', '.join(self.brokers)}; {self.settled_by.value}): {self.claim}"
 
 
-_EVERY = ("ibkr", "longbridge", "schwab")
+_EVERY = ("ibkr", "longbridge", "schwab", "alpaca")
 _CONTACT, _ORDER_TEST, _NEVER = SettledBy.CONTACT, SettledBy.ORDER_TEST, SettledBy.NEVER
 
 ASSUMPTIONS = (
     Assumption("shown-in-window", _EVERY, "An order is shown before its visibility window is over.", _ORDER_TEST),
     Assumption("found-after-login", _EVERY, "A new login finds an order by our reference.", _ORDER_TEST),
     Assumption("cancel-ends", _EVERY, "A resting order that is cancelled comes to its end.", _ORDER_TEST),
-    Assumption("reference-once", ("ibkr",), "An order id is used once; a second order is refused.", _ORDER_TEST),
+    Assumption(
+        "reference-once", ("ibkr", "alpaca"), "An order id is used once; a second order is refused.", _ORDER_TEST
+    ),
     Assumption(
         "request-returns-first",
         ("longbridge",),
         "A request id that is sent again returns the first order, for ten minutes.",
         _ORDER_TEST,
+    ),
+    Assumption(
+        "id-taken-for-the-session",
+        ("alpaca",),
+        "A client order id stays taken for the session at least, also by an order that has ended.",
+        _NEVER,
+    ),
+    Assumption(
+        "requests-a-minute", ("alpaca",), "It takes 200 requests a minute about trading, and 200 about prices.", _NEVER
     ),
     Assumption("clock-near", ("schwab",), "Its clock and the service's are less than a minute apart.", _CONTACT),
     Assumption("orders-of-60-days", ("schwab",), "Its list shows every order of the last 60 days.", _NEVER),

@@ -1,4 +1,4 @@
-"""`quant sandbox up tws|schwab|longbridge`: a broker's venue on this machine, and the settings of its app."""
+"""`quant sandbox up tws|schwab|longbridge|alpaca`: a broker's venue on this machine, and the settings of its app."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ BEFORE = timedelta(days=1)
 
 
 def rehearse(
-    broker: Annotated[str, typer.Argument(metavar="PLATFORM", help="ibkr, schwab or longbridge.")],
+    broker: Annotated[str, typer.Argument(metavar="PLATFORM", help="ibkr, schwab, longbridge or alpaca.")],
     profile: ProfileOption = None,
     strategy: StrategyOption = None,
     prices: options.InventedOption = None,

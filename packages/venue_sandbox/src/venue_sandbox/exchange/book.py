@@ -62,6 +62,7 @@ class Book:
             events.Entered: self._entered,
             events.Amended: self._amended,
             events.Worked: self._worked,
+            events.Triggered: self._triggered,
             events.Released: self._released,
             events.Executed: self._executed,
             events.Closed: self._closed,
@@ -137,6 +138,9 @@ class Book:
     def _worked(self, event: events.Worked) -> None:
         self.orders[event.number] = replace(self.orders[event.number], status=OrderStatus.WORKING)
 
+    def _triggered(self, event: events.Triggered) -> None:
+        self.orders[event.number] = replace(self.orders[event.number], stop=None)
+
     def _released(self, event: events.Released) -> None:
         self.orders[event.number] = replace(self.orders[event.number], hold=None)
 
@@ -191,7 +195,7 @@ def _split_holding(account: Account, instrument: Instrument, event: events.Split
 
 
 def _split_order(order: VenueOrder, instrument: Instrument, ratio: Decimal) -> VenueOrder:
-    """Multiply what is still to fill; divide the limit."""
+    """Multiply what is still to fill; divide limit and stop."""
 
     def after(quantity: Decimal) -> Decimal:
         return order.filled + instrument.in_lots((quantity - order.filled) * ratio)
@@ -200,5 +204,6 @@ def _split_order(order: VenueOrder, instrument: Instrument, ratio: Decimal) -> V
         order,
         quantity=after(order.quantity),
         limit=None if order.limit is None else instrument.on_tick(order.limit / ratio),
+        stop=None if order.stop is None else instrument.on_tick(order.stop / ratio),
         hold=None if order.hold is None else replace(order.hold, up_to=after(order.hold.up_to)),
     )

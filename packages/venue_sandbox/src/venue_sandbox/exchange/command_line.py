@@ -6,6 +6,7 @@ import argparse
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 
 from quant_platform_kit.domain.errors import QuantError
@@ -40,9 +41,12 @@ def venue_parser(description: str) -> argparse.ArgumentParser:
 
 
 def run_venue(
-    options: argparse.Namespace, name: str, serving: Callable[[Exchange], AbstractAsyncContextManager[Ports]]
+    options: argparse.Namespace,
+    name: str,
+    serving: Callable[[Exchange], AbstractAsyncContextManager[Ports]],
+    lot: Decimal | None = None,
 ) -> None:
-    """Open the exchange of a command line and serve it until it is told to end."""
+    """Open the exchange of a command line and serve it until it is told to end; ``lot`` is that of `Plan`."""
     plan = Plan(
         folder=options.folder,
         fundings=tuple(options.account),
@@ -52,6 +56,7 @@ def run_venue(
         seed=options.seed,
         spread_ticks=options.spread_ticks,
         moment=options.quote,
+        lot=lot,
     )
     try:
         exchange = open_exchange(plan)

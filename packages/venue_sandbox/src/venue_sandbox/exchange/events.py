@@ -29,6 +29,7 @@ __all__ = [
     "Released",
     "Split",
     "SplitAnnounced",
+    "Triggered",
     "Worked",
     "decode",
     "encode",
@@ -146,6 +147,14 @@ class Worked:
 
 
 @dataclass(frozen=True, slots=True)
+class Triggered:
+    """The market traded at the stop of an order: from now on it is a market order."""
+
+    number: int
+    event: Literal["triggered"] = "triggered"
+
+
+@dataclass(frozen=True, slots=True)
 class Released:
     """An order that was held back may fill to the end."""
 
@@ -194,6 +203,7 @@ Event = (
     | Entered
     | Amended
     | Worked
+    | Triggered
     | Released
     | Executed
     | Closed

@@ -17,7 +17,7 @@ from venue_sandbox.exchange.hours import MarketHours
 from venue_sandbox.exchange.instruments import Instrument, Listing
 from venue_sandbox.exchange.journal import Journal
 from venue_sandbox.exchange.market import Market, Quote
-from venue_sandbox.exchange.matching import commission, next_slice, trade_price
+from venue_sandbox.exchange.matching import commission, is_triggered, next_slice, trade_price
 from venue_sandbox.exchange.orders import (
     Execution,
     Hold,
@@ -41,8 +41,8 @@ class Problem(Enum):
     SYMBOL = "unknown symbol"
     QUANTITY = "quantity not positive"
     LOT = "quantity no multiple of the lot"
-    LIMIT = "limit price missing or not positive"
-    TICK = "limit price between two ticks"
+    LIMIT = "limit or stop price missing or not positive"
+    TICK = "limit or stop price between two ticks"
     FUNDS = "a change that is more than the account can settle"
 
 
@@ -129,6 +129,17 @@ class Exchange:
         """Raise `InvalidTicket` if a ticket makes no order; nothing is recorded."""
         self._check(ticket)
 
+    def refusal(self, ticket: Ticket) -> str:
+        """Return why the account could not pay or deliver, empty if it could; raises as `check`."""
+        instrument = self._check(ticket)
+        return self._refusal(self._new(ticket), instrument)
+
+    def free_to_sell(self, account: str, symbol: str, beside: int | None = None) -> Decimal:
+        """Return the units of a holding that no open sell needs; ``beside`` leaves one order out of these."""
+        others = (other for other in self.book.live(account) if other.number != beside)
+        promised = (other.remaining for other in others if _sells(other, symbol))
+        return self.book.accounts[account].holding(symbol).quantity - sum(promised, ZERO)
+
     def submit(self, ticket: Ticket, *, hold: Hold | None = None, reject: str = "") -> VenueOrder:
         """Enter an order; it is rejected if the account cannot pay or deliver, or for the reason given.
 
@@ -138,11 +149,9 @@ class Exchange:
             It makes no order; nothing is recorded.
         """
         instrument = self._check(ticket)
-        now = self.now()
-        good_for = self.hours.trading_session(now) if ticket.time_in_force is TimeInForce.DAY else None
-        order = VenueOrder(len(self.book.orders) + 1, ticket, now, good_for, ticket.quantity, ticket.limit, hold=hold)
+        order = self._new(ticket, hold)
         if reason := reject or self._refusal(order, instrument):
-            order = _rejected(order, reason, now)
+            order = _rejected(order, reason, order.entered_at)
         self._commit(events.Entered(order))
         return self._told(order.number)
 
@@ -156,7 +165,9 @@ class Exchange:
         """
         order = self.book.orders[number]
         instrument = self.listing.instruments[order.ticket.symbol]
-        _check_numbers(instrument, quantity, limit, order.ticket.order_type)
+        _check_quantity(instrument, quantity)
+        if order.ticket.order_type is OrderType.LIMIT:
+            _check_price(instrument, limit)
         if quantity <= order.filled:
             raise InvalidTicket(Problem.QUANTITY)
         if self._refusal(replace(order, quantity=quantity, limit=limit), instrument):
@@ -185,6 +196,9 @@ class Exchange:
         order = self.book.orders[number]
         instrument = self.listing.instruments[order.ticket.symbol]
         quote = self.quote(instrument.symbol)
+        if quote is not None and is_triggered(order, quote):
+            self._commit(events.Triggered(number))
+            order = self._told(number)
         price = None if quote is None else trade_price(order, quote)
         quantity = next_slice(order, instrument, self.book.seed or 0)
         if price is None or not quantity:
@@ -262,6 +276,12 @@ class Exchange:
 
     # --- parts ---------------------------------------------------------------------------------------
 
+    def _new(self, ticket: Ticket, hold: Hold | None = None) -> VenueOrder:
+        """Return a ticket as the next order, of now."""
+        now, number = self.now(), len(self.book.orders) + 1
+        good_for = self.hours.trading_session(now) if ticket.time_in_force is TimeInForce.DAY else None
+        return VenueOrder(number, ticket, now, good_for, ticket.quantity, ticket.limit, ticket.stop, hold=hold)
+
     def _commit(self, event: events.Event) -> None:
         self.journal.append(event)
         self.book.apply(event)
@@ -287,16 +307,16 @@ class Exchange:
         instrument = self.listing.find(ticket.symbol)
         if instrument is None:
             raise InvalidTicket(Problem.SYMBOL)
-        _check_numbers(instrument, ticket.quantity, ticket.limit, ticket.order_type)
+        _check_quantity(instrument, ticket.quantity)
+        if ticket.order_type is not OrderType.MARKET:
+            _check_price(instrument, ticket.stop if ticket.order_type is OrderType.STOP else ticket.limit)
         return instrument
 
     def _refusal(self, order: VenueOrder, instrument: Instrument) -> str:
         """Return why the account cannot pay or deliver; empty if it can."""
         account, symbol = order.ticket.account, instrument.symbol
         if order.ticket.side is Side.SELL:
-            others = (other for other in self.book.live(account) if other.number != order.number)
-            promised = (other.remaining for other in others if _sells(other, symbol))
-            free = self.book.accounts[account].holding(symbol).quantity - sum(promised, ZERO)
+            free = self.free_to_sell(account, symbol, order.number)
             if order.remaining > free:
                 return f"Sell of {order.remaining} {symbol} with {free} free to sell; short sales are not allowed"
             return ""
@@ -313,7 +333,7 @@ class Exchange:
     def _cost(self, order: VenueOrder) -> Decimal:
         """Return what the rest of a buy will need in cash, commission included."""
         quote = self.quote(order.ticket.symbol)
-        price = order.limit if order.limit is not None else quote.ask if quote is not None else ZERO
+        price = order.limit if order.limit is not None else max(quote.ask if quote else ZERO, order.stop or ZERO)
         return order.remaining * price + commission(order, order.remaining, price)
 
     def _execution(self, order: VenueOrder, instrument: Instrument, quantity: Decimal, price: Decimal) -> Execution:
@@ -360,14 +380,15 @@ def _rejected(order: VenueOrder, reason: str, now: datetime) -> VenueOrder:
     return replace(order, status=OrderStatus.REJECTED, reason=reason, closed_at=now)
 
 
-def _check_numbers(instrument: Instrument, quantity: Decimal, limit: Decimal | None, order_type: OrderType) -> None:
+def _check_quantity(instrument: Instrument, quantity: Decimal) -> None:
     if not quantity.is_finite() or quantity <= 0:
         raise InvalidTicket(Problem.QUANTITY)
     if quantity != instrument.in_lots(quantity):
         raise InvalidTicket(Problem.LOT)
-    if order_type is OrderType.MARKET:
-        return
-    if limit is None or not limit.is_finite() or limit <= 0:
+
+
+def _check_price(instrument: Instrument, price: Decimal | None) -> None:
+    if price is None or not price.is_finite() or price <= 0:
         raise InvalidTicket(Problem.LIMIT)
-    if limit % instrument.tick:
+    if price % instrument.tick:
         raise InvalidTicket(Problem.TICK)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import ROUND_DOWN, Decimal
 from enum import Enum
 
@@ -55,10 +55,17 @@ class Instrument:
 
 
 class Listing:
-    """The instruments of a venue. An instrument's contract id depends on its symbol only."""
+    """The instruments of a venue. An instrument's contract id depends on its symbol only.
 
-    def __init__(self, symbols: Collection[str]) -> None:
-        self.instruments = {symbol: _instrument(symbol) for symbol in sorted(symbols)}
+    Parameters
+    ----------
+    lot
+        Step of quantities where parts of a share are traded; None for that of each market.
+    """
+
+    def __init__(self, symbols: Collection[str], lot: Decimal | None = None) -> None:
+        found = {symbol: _instrument(symbol) for symbol in sorted(symbols)}
+        self.instruments = found if lot is None else {name: replace(each, lot=lot) for name, each in found.items()}
         self._by_id = {instrument.contract_id: instrument for instrument in self.instruments.values()}
 
     def find(self, symbol: str) -> Instrument | None:

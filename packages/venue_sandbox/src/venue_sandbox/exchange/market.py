@@ -15,7 +15,7 @@ from venue_sandbox.exchange.hours import MarketHours
 from venue_sandbox.exchange.instruments import Instrument, Listing
 from venue_sandbox.exchange.series import Series
 
-__all__ = ["Bar", "Market", "Moment", "Quote"]
+__all__ = ["VOLUME", "Bar", "Market", "Moment", "Quote"]
 
 VOLUME = 1_000_000
 

@@ -9,7 +9,7 @@ from venue_sandbox.exchange.instruments import Instrument
 from venue_sandbox.exchange.market import Quote
 from venue_sandbox.exchange.orders import Side, VenueOrder
 
-__all__ = ["commission", "next_slice", "trade_price"]
+__all__ = ["commission", "is_triggered", "next_slice", "trade_price"]
 
 PER_UNIT = Decimal("0.005")
 LEAST = Decimal(1)
@@ -19,8 +19,17 @@ WHOLE_BELOW = 100
 MOST_SLICES = 4
 
 
+def is_triggered(order: VenueOrder, quote: Quote) -> bool:
+    """Whether the market trades at the stop of an order or beyond: below it for a sell, above it for a buy."""
+    if order.stop is None:
+        return False
+    return quote.last >= order.stop if order.ticket.side is Side.BUY else quote.last <= order.stop
+
+
 def trade_price(order: VenueOrder, quote: Quote) -> Decimal | None:
-    """Return the price at which an order trades now; None if its limit is not met."""
+    """Return the price at which an order trades now; None if its limit is not met, or its stop was not."""
+    if order.stop is not None:
+        return None
     price = quote.ask if order.ticket.side is Side.BUY else quote.bid
     if order.limit is None:
         return price

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 
 from quant_platform_kit.adapters.calendar_tables import load_calendar
@@ -37,6 +38,8 @@ class Plan:
         Where the venue's clock begins; None for real time. A journal that set the clock goes before.
     seed
         Of a new venue; an old one keeps its own.
+    lot
+        Step of quantities where parts of a share are traded.
     """
 
     folder: Path
@@ -48,6 +51,7 @@ class Plan:
     seed: int = 1
     spread_ticks: int = 1
     moment: Moment = "close"
+    lot: Decimal | None = None
 
 
 def open_exchange(plan: Plan, clock: VenueClock | None = None) -> Exchange:
@@ -57,7 +61,7 @@ def open_exchange(plan: Plan, clock: VenueClock | None = None) -> Exchange:
     journal = Journal(plan.folder)
     founded = next((event for event in journal.past if isinstance(event, Founded)), Founded(plan.seed))
     series = synthetic_series(plan.symbols, calendar, founded.seed) if given is None else given
-    listing = Listing(series)
+    listing = Listing(series, plan.lot)
     book = Book(listing)
     for event in journal.past:
         book.apply(event)

@@ -20,6 +20,8 @@ class OrderType(Enum):
 
     MARKET = "market"
     LIMIT = "limit"
+    STOP = "stop"
+    """Waits until the market trades at its stop or beyond, and is a market order then."""
 
 
 class TimeInForce(Enum):
@@ -52,7 +54,9 @@ class Ticket:
     Attributes
     ----------
     limit
-        Price per unit of a limit order; None for a market order.
+        Price per unit of a limit order; None for any other.
+    stop
+        Price of a stop order at which it becomes a market order; None for any other.
     client, client_order
         Who sent it, and the id that the front's protocol gives it; the pair is the front's own affair.
     reference
@@ -67,6 +71,7 @@ class Ticket:
     quantity: Decimal
     order_type: OrderType
     limit: Decimal | None = None
+    stop: Decimal | None = None
     time_in_force: TimeInForce = TimeInForce.DAY
     client: str = ""
     client_order: str = ""
@@ -92,6 +97,8 @@ class VenueOrder:
         The venue's own number, from 1 on.
     good_for
         The session at whose close it expires; None for one that is good till cancelled.
+    stop
+        What the market has to trade at before the order does; None where it need not, or has.
     value
         Sum of quantity x price over its executions.
     reason
@@ -104,6 +111,7 @@ class VenueOrder:
     good_for: date | None
     quantity: Decimal
     limit: Decimal | None
+    stop: Decimal | None = None
     status: OrderStatus = OrderStatus.ACCEPTED
     hold: Hold | None = None
     fills: int = 0

@@ -53,7 +53,7 @@ class TraitSet:
         return self.traits.timeout + self.traits.visibility_window
 
 
-NEVER = timedelta(0)
+NEVER, ALWAYS = timedelta(0), timedelta(days=30)
 _SEEN, _TIMEOUT = timedelta(seconds=30), timedelta(seconds=20)
 
 _SETS = (
@@ -91,6 +91,13 @@ _SETS = (
         BrokerTraits(AfterSilence.BLOCK, _SEEN, _TIMEOUT, timedelta(minutes=10), records_sends=True),
         connections=False,
         recognises=NEVER,
+        naming=Naming.BY_ID,
+    ),
+    TraitSet(
+        "alpaca",
+        BrokerTraits(AfterSilence.RESEND, _SEEN, _TIMEOUT, records_sends=True),
+        connections=False,
+        recognises=ALWAYS,
         naming=Naming.BY_ID,
     ),
 )

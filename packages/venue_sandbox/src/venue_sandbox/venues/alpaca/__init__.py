@@ -1,1 +1,1 @@
-"""Alpaca: market data v2 and the calendar of trading v2."""
+"""Alpaca: trading v2 and market data v2 as alpaca-py uses them, in front of the sandbox's exchange."""

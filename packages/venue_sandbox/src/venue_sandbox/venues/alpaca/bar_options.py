@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from venue_sandbox.venues.http.options import meaningless, refused, served, table
 
-__all__ = ["BAR_OPTIONS", "FEEDS", "TIMEFRAMES"]
+__all__ = ["BAR_OPTIONS", "FEEDS", "LATEST_OPTIONS", "TIMEFRAMES"]
 
 FEEDS = ("sip", "iex")
 TIMEFRAMES = ("1Min", "1Day")
@@ -20,4 +20,10 @@ BAR_OPTIONS = table(
     refused("sort", "bars ascend", "asc"),
     refused("currency", "prices are in USD", "USD"),
     meaningless("asof", "no symbol of the sandbox was ever called otherwise"),
+)
+LATEST_OPTIONS = table(
+    served("symbols", "names separated by commas; one that is not known has no prices"),
+    served("feed", "sip, 403 unless it is paid for, or iex, where symbols may trade seldom; 400 otherwise"),
+    refused("currency", "prices are in USD", "USD"),
+    meaningless("page_token limit", "there is one page"),
 )

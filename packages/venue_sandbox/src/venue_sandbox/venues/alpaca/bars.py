@@ -105,8 +105,7 @@ def _document(venue: AlpacaVenue, asked: _Asked) -> dict[str, Any]:
 
 def _rows(venue: AlpacaVenue, symbol: str, asked: _Asked) -> list[Row]:
     """Return the bars of a symbol that start within the time that is asked for, and are finished."""
-    tape = venue.tape.days if asked.timeframe == "1Day" else venue.tape.minutes
-    bars = tape.get(symbol, [])
+    bars = venue.days_of(symbol) if asked.timeframe == "1Day" else venue.tape.minutes.get(symbol, [])
     late = LATE if asked.feed == "sip" and not venue.plan.paid else timedelta(0)
     first = bisect_left(bars, asked.start, key=lambda bar: bar.start)
     last = bisect_right(bars, asked.end, key=lambda bar: bar.start)
@@ -115,7 +114,7 @@ def _rows(venue: AlpacaVenue, symbol: str, asked: _Asked) -> list[Row]:
 
 def _bar(venue: AlpacaVenue, symbol: str, bar: Bar, asked: _Asked) -> dict[str, Any]:
     today = venue.calendar.local_date(venue.clock.now())
-    prices, volume = venue.tape.adjusted(symbol, bar, asked.adjustment, today)
+    prices, volume = venue.tape.adjusted(symbol, bar, asked.adjustment, today, venue.splits_of(symbol))
     units = round(volume / IEX_SHARE) if asked.feed == "iex" else round(volume)
     fields = dict(zip("ohlc", prices, strict=True))
     return {"t": f"{bar.start:%Y-%m-%dT%H:%M:%SZ}", **fields, "v": units, "n": 1, "vw": round(sum(prices) / 4, 6)}

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,9 @@ from typing import Any
 import numpy as np
 from quant_platform_kit.adapters.price_columns import days_of, floats_of, open_columns
 from quant_platform_kit.domain.sessions import ExchangeCalendar
+
+from venue_sandbox.exchange.market import VOLUME
+from venue_sandbox.exchange.series import Series
 
 __all__ = ["ADJUSTMENTS", "Bar", "Split", "Tape", "read_tape"]
 
@@ -37,6 +40,11 @@ class Bar:
     prices: list[float]
     volume: float
 
+    def closing_at(self, close: float) -> Bar:
+        """Return the bar with another close."""
+        opened, high, low, _ = self.prices
+        return replace(self, prices=[opened, max(high, close), min(low, close), close])
+
 
 @dataclass(frozen=True, slots=True)
 class Split:
@@ -48,7 +56,7 @@ class Split:
 
 @dataclass
 class Tape:
-    """Every bar by symbol, ascending, and the splits that were added.
+    """Every bar by symbol, ascending.
 
     Attributes
     ----------
@@ -59,18 +67,26 @@ class Tape:
     """
 
     minutes: Mapping[str, list[Bar]]
-    days: Mapping[str, list[Bar]]
-    dividends: Mapping[str, Mapping[date, float]]
-    splits: dict[str, list[Split]] = field(default_factory=dict[str, list[Split]])
+    days: dict[str, list[Bar]]
+    dividends: dict[str, Mapping[date, float]]
 
-    def split(self, symbol: str, split: Split) -> None:
-        """Add a split."""
-        self.splits.setdefault(symbol, []).append(split)
+    def add_days(self, symbol: str, series: Series, calendar: ExchangeCalendar) -> None:
+        """Take the days of a symbol from the prices that it is traded at."""
+        bars: list[Bar] = []
+        for day, opened, close in zip(series.sessions, series.open.tolist(), series.close.tolist(), strict=True):
+            prices = [opened, max(opened, close), min(opened, close), close]
+            start = datetime.combine(day, time(), calendar.timezone).astimezone(UTC)
+            bars.append(Bar(start, calendar.hours(day).close, day, prices, float(VOLUME)))
+        self.days[symbol] = bars
+        factors = (series.adjusted / series.close).tolist()
+        self.dividends[symbol] = dict(zip(series.sessions, factors, strict=True))
 
-    def adjusted(self, symbol: str, bar: Bar, adjustment: str, today: date) -> tuple[list[float], float]:
+    def adjusted(
+        self, symbol: str, bar: Bar, adjustment: str, today: date, splits: Sequence[Split]
+    ) -> tuple[list[float], float]:
         """Return prices and volume of a bar, adjusted for what has happened up to a day."""
         until = today if adjustment in ("split", "all") else bar.day
-        units = math.prod(each.ratio for each in self.splits.get(symbol, ()) if each.session <= until)
+        units = math.prod(each.ratio for each in splits if each.session <= until)
         factor = self.dividends.get(symbol, {}).get(bar.day, 1.0) if adjustment in ("dividend", "all") else 1.0
         prices = [price * factor / units for price in bar.prices]
         return (prices if adjustment == "raw" else [round(price, DECIMALS) for price in prices]), bar.volume * units
@@ -106,7 +122,7 @@ def _minutes(path: Path, calendar: ExchangeCalendar) -> dict[str, list[Bar]]:
     return _ascending(found)
 
 
-def _daily(path: Path, calendar: ExchangeCalendar) -> tuple[dict[str, list[Bar]], dict[str, dict[date, float]]]:
+def _daily(path: Path, calendar: ExchangeCalendar) -> tuple[dict[str, list[Bar]], dict[str, Mapping[date, float]]]:
     found: dict[str, list[Bar]] = {}
     dividends: dict[str, dict[date, float]] = {}
     table = open_columns(path).read(("symbol", "date", *PRICES, "volume", "adj_close"))
@@ -115,7 +131,7 @@ def _daily(path: Path, calendar: ExchangeCalendar) -> tuple[dict[str, list[Bar]]
         start = datetime.combine(day, time(), calendar.timezone).astimezone(UTC)
         found.setdefault(symbol, []).append(Bar(start, calendar.hours(day).close, day, row[:4], row[4]))
         dividends.setdefault(symbol, {})[day] = row[5] / row[3]
-    return _ascending(found), dividends
+    return _ascending(found), {**dividends}
 
 
 def _cells(table: Any, name: str) -> list[Any]:

@@ -1,4 +1,4 @@
-"""A list of LongBridge's that many questions are answered from, while it is young enough."""
+"""A list of a broker's that many questions are answered from, while it is young enough."""
 
 from __future__ import annotations
 

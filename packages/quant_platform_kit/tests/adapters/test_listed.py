@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from longbridge_app import lists as module
-from longbridge_app.lists import Listed
+from quant_platform_kit.adapters import listed as module
 from quant_platform_kit.adapters.blocking_client import Deadline
+from quant_platform_kit.adapters.listed import Listed
 
 DEADLINE = Deadline(1)
 
