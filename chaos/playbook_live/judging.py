@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from quant_platform_kit.domain.orders import Side
-from trading_playbook.live.events import Decided, Happening, Planned, Role
+from trading_playbook.live.events import Happening, Planned
 from trading_playbook.live.record import SessionRecord
-from trading_playbook.live.session import LiveSession
-from trading_playbook.testing.live.world import ACCOUNT, TRAITS, Process, World
+from trading_playbook.live.replay import replay_session
+from trading_playbook.testing.live.world import ACCOUNT, Process, World
 
 __all__ = ["Judge"]
 
@@ -64,15 +64,7 @@ class Judge:
 
     def _is_sound(self) -> bool:
         """Whether the record tells everything: each decision follows from the bars before it, each order is told."""
-        record = SessionRecord(self.world.store, ACCOUNT, self.world.terms.key.run_id)
-        again = LiveSession(self.world.terms, self.world.opens, TRAITS.visibility_window)
-        planned: set[str] = set()
-        for event in record.events():
-            if isinstance(event, Decided) and event.decision not in again.slots.decisions:
-                return False
-            if isinstance(event, Planned):
-                planned.add(event.order.client_order_id)
-                if event.role is Role.ENTRY and again.signal is None:
-                    return False
-            again.take(event)
-        return self.world.exchange.orders.keys() <= planned
+        world, run_id = self.world, self.world.terms.key.run_id
+        events = SessionRecord(world.store, ACCOUNT, run_id).events()
+        planned = {event.order.client_order_id for event in events if isinstance(event, Planned)}
+        return world.exchange.orders.keys() <= planned and not replay_session(world.store, ACCOUNT, run_id)

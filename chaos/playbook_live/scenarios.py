@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, field, replace
-from datetime import UTC, date, timedelta
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
 
-import numpy as np
 from quant_platform_kit.adapters.calendar_tables import load_calendar
-from trading_playbook.days import TradingDay, trading_day
-from trading_playbook.dp20.at_once import outcome_of
-from trading_playbook.dp20.bars import SessionBars
+from trading_playbook.days import trading_day
 from trading_playbook.dp20.outcome import Note, Outcome
-from trading_playbook.dp20.parameters import Dp20Parameters
-from trading_playbook.dp20.rules import SessionFacts
 from trading_playbook.live.ports import BarTold, Connection
 from trading_playbook.testing.live.exchange import Fault
+from trading_playbook.testing.live.market import made_up
 from trading_playbook.testing.live.world import Delivery, World
 
 __all__ = ["Scenario", "Trouble", "scenario"]
 
 CALENDAR = load_calendar("XNYS")
 FIRST = date(2018, 1, 2)
-START, SMA, STEP, REACH = 100.0, 90.0, 0.05, 0.02
 TROUBLES = ("kill", "stop hit while down", "down at leaving", "drop", "silence", "partly", "refused", "twice", "frozen")
+
+NEEDED = {"entry-cancel-sent": "partly", "slot-ended": "drop"}
+"""Boundaries that a session comes to with a trouble only."""
+ELSEWHERE = ("stop hit while down", "down at leaving", "refused")
+"""Troubles after which a session never comes to its end alive."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,33 +53,30 @@ class Scenario:
     world: World
     trouble: Trouble
     outcome: Outcome
-    bars: SessionBars = field(repr=False)
 
 
 def scenario(seed: int, number: int, boundary: str) -> Scenario:
     """Return the ``number``-th scenario of a seed; its first process is killed at a boundary, if it comes there."""
     chance = random.Random(f"{seed} {number}")
-    day, bars, outcome = _market(chance, number, trades=number % 10 != 0)
-    world = World(day.opens.astimezone(UTC), day.minutes, SMA, bars.rows())
-    kind = TROUBLES[number % len(TROUBLES)]
+    towards_end = boundary.startswith(("leaving", "stop-cancel", "exit"))
+    world, outcome = _market(chance, number, trades=towards_end or number % 10 != 0, until_end=towards_end)
+    kind = NEEDED.get(boundary) or TROUBLES[number % len(TROUBLES)]
+    if towards_end and kind in ELSEWHERE:
+        kind = "kill"
     trouble = Trouble(kind, boundary, 1, timedelta(seconds=chance.choice((1, 5, 20, 120, 900))))
-    if boundary in ("bar-recorded", "gap-filled", "slot-ended"):
-        trouble = replace(trouble, visit=chance.randint(1, 60) if boundary == "bar-recorded" else chance.randint(1, 3))
-    return Scenario(world, _arranged(chance, world, trouble, outcome), outcome, bars)
+    if boundary == "bar-recorded":
+        trouble = replace(trouble, visit=chance.randint(1, 60))
+    return Scenario(world, _arranged(chance, world, trouble, outcome), outcome)
 
 
-def _market(chance: random.Random, number: int, *, trades: bool) -> tuple[TradingDay, SessionBars, Outcome]:
-    """Return a random walk, of which the model says that it trades, or that it does not."""
+def _market(chance: random.Random, number: int, *, trades: bool, until_end: bool) -> tuple[World, Outcome]:
+    """Return a random walk, of which the model says that it trades, until it leaves at the end, or does not."""
+
+    def wanted(outcome: Outcome) -> bool:
+        return (outcome.trade is not None) == trades and (not until_end or outcome.note is Note.EOD)
+
     day = trading_day(CALENDAR, CALENDAR.after(FIRST + timedelta(days=3 * number)))
-    while True:
-        draw = np.random.default_rng(chance.getrandbits(32))
-        path = START + np.cumsum(draw.normal(scale=STEP, size=day.minutes + 1))
-        opens, closes = path[:-1].round(2), path[1:].round(2)
-        highs, lows = np.maximum(opens, closes) + REACH, np.minimum(opens, closes) - REACH
-        bars = SessionBars(np.arange(day.minutes, dtype=np.int64), opens, highs, lows, closes)
-        outcome = outcome_of(SessionFacts(day.minutes, SMA), bars, Dp20Parameters())
-        if (outcome.trade is not None) == trades:
-            return day, bars, outcome
+    return made_up(chance.getrandbits(32), day, wanted)
 
 
 def _arranged(chance: random.Random, world: World, trouble: Trouble, outcome: Outcome) -> Trouble:
