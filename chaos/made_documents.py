@@ -24,13 +24,31 @@ def reading_of(broker: str) -> Any:
     return import_module(f"{broker}_app.reading")
 
 
+FIELDS = 45
+"""So many has a message that is made."""
+
+
 def made(table: Table, rng: random.Random) -> Any:
-    """Return a document with every field of a table, two items in each list."""
+    """Return a document with every field of a table, two items in each list; a message is a list itself."""
+    if any(each.path.startswith("[") for each in table.fields):
+        return _message(table, rng)
     document: dict[str, Any] = {}
     for each in table.fields:
         if Kind.LIST not in each.kinds and Kind.OBJECT not in each.kinds:
             _put(document, each.path.replace("[]", ".[]").split("."), each, rng)
     return document
+
+
+def _message(table: Table, rng: random.Random) -> list[Any]:
+    """Return a message with a value in each field, and lists where there may be some."""
+    message: list[Any] = []
+    for number in range(FIELDS):
+        place = table.root.item(number, FIELDS)
+        declared = place and (place.declared or (place.each and place.each.declared))
+        assert declared is not None, f"{table.subject} has a field that is told of none"
+        value = str(rng.randrange(10**6, 10**9)) if Kind.ID in declared.kinds else _value(declared, rng)
+        message.append([value, value] if place and place.declared is None else value)
+    return message
 
 
 def _put(holder: Any, path: Sequence[str], field: Field, rng: random.Random) -> None:
@@ -40,6 +58,8 @@ def _put(holder: Any, path: Sequence[str], field: Field, rng: random.Random) -> 
             _put(holder, [key, *rest], field, rng)
     elif not rest:
         holder[name] = _value(field, rng)
+    elif rest == ["[]"]:
+        holder[name] = [_value(field, rng), _value(field, rng)]
     elif rest[0] == "[]":
         items = holder.setdefault(name, [{}, {}])
         for item in items:
@@ -60,6 +80,8 @@ def _value(field: Field, rng: random.Random) -> Any:
         return "2024-06-10T14:10:00+00:00"
     if Kind.BOOLEAN in field.kinds:
         return True
+    if Kind.HOURS in field.kinds:
+        return "20240610:0930-20240610:1600;20240611:CLOSED"
     return rng.choice(LISTED) if Kind.SYMBOL in field.kinds else f"word {rng.randrange(10**6)}"
 
 

@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -26,7 +27,7 @@ from quant_platform_kit.adapters.file_store import FileStore
 from quant_platform_kit.domain.boundaries import Boundary
 from quant_platform_kit.domain.client import Client
 from quant_platform_kit.domain.cycle import ExecutionPolicy
-from quant_platform_kit.domain.errors import QuantError
+from quant_platform_kit.domain.errors import BrokerError, QuantError
 from quant_platform_kit.domain.identity import Mode, RunKey
 from quant_platform_kit.domain.orders import OrderState
 from quant_platform_kit.domain.runs import RunReport
@@ -187,7 +188,15 @@ def _recovered(job: Job) -> bool:
 
 
 def _working(job: Job) -> int:
-    """Return how many orders work on the account, as a new login sees them."""
+    """Return how many orders work on the account, as a new login sees them; a machine that is busy is asked again."""
+    for _ in range(TRIES):
+        with suppress(BrokerError):
+            return _open_orders(job)
+        time.sleep(AGAIN_SECONDS)
+    return _open_orders(job)
+
+
+def _open_orders(job: Job) -> int:
     account = job.clients.account(job.account, FileStore(job.folder / "looking"))
     try:
         account.broker.connect()

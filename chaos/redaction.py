@@ -54,11 +54,16 @@ class Outcome:
 def run(cases: int, seed: int) -> Outcome:
     """Make and redact so many documents."""
     rng, outcome = random.Random(seed), Outcome()
-    pairs = [(broker, table) for broker in BROKERS for table in reading_of(broker).TABLES]
+    pairs = [(broker, table) for broker in BROKERS for table in _tables(reading_of(broker))]
     for _ in range(cases):
         broker, table = rng.choice(pairs)
         _case(broker, table, rng, outcome)
     return outcome
+
+
+def _tables(reading: Any) -> tuple[Table, ...]:
+    """Return what is believed of documents, and what is kept of the wire."""
+    return (*reading.TABLES, *getattr(reading, "WIRE", ()))
 
 
 def _case(broker: str, table: Table, rng: random.Random, outcome: Outcome) -> None:
@@ -119,7 +124,7 @@ def _compare(table: Table, document: Any, answer: Any, scale: int, planted: _Pla
             continue  # no rule keeps it
         now = _leaf(answer, path)
         outcome.kept += 1
-        place = _place(table, path)
+        place = _place(table, document, path)
         scales = place.declared is not None and place.declared.money and Kind.PER_UNIT not in place.declared.kinds
         is_number = isinstance(was, Decimal) or (Kind.NUMERAL in (place.declared.kinds if place.declared else ()))
         wanted = Decimal(was) * scale if scales and is_number else was
@@ -141,12 +146,13 @@ def _leaf(document: Any, path: tuple[Any, ...]) -> Any:
     return document
 
 
-def _place(table: Table, path: tuple[Any, ...]) -> Place:
+def _place(table: Table, document: Any, path: tuple[Any, ...]) -> Place:
     place = table.root
     for key in path:
-        inner = place.each if isinstance(key, int) else place.below.get(key, place.below.get("*"))
+        listed = isinstance(key, int)
+        inner = place.item(key, len(document)) if listed else place.below.get(key, place.below.get("*"))
         assert inner is not None, "it was made of the table"
-        place = inner
+        place, document = inner, document[key]
     return place
 
 
@@ -168,14 +174,19 @@ class _Planting:
             told = {n: self.at(below.get(n, below.get("*")), v, (*before, n)) for n, v in value.items()}
             return told if "*" in below else {**told, **self.more()}
         if isinstance(value, list):
-            each = None if place is None else place.each
-            return [self.at(each, item, (*before, number)) for number, item in enumerate(value)]
+            places = [None if place is None else place.item(number, len(value)) for number in range(len(value))]
+            return [
+                self.at(one, item, (*before, number))
+                for number, (one, item) in enumerate(zip(places, value, strict=True))
+            ]
         declared = None if place is None else place.declared
         if declared is None or self.rng.random() < 0.7:
             return value
         if Kind.ID in declared.kinds:
             return self.planted(before, self.number)
-        if Kind.TEXT in declared.kinds and not declared.known:
+        if Kind.HOURS in declared.kinds or (
+            Kind.TEXT in declared.kinds and (not declared.known or Kind.FIXED in declared.kinds)
+        ):
             return self.planted(before, self.text())
         if Kind.NUMBER in declared.kinds and self.rng.random() < 0.1:
             self.changed_no_number = False  # a kept number that somebody's is

@@ -20,8 +20,11 @@ from quant_platform_kit.adapters.captures import Capture, Manifest, write_captur
 from quant_platform_kit.adapters.file_store import FileStore
 from quant_platform_kit.domain.orders import Order, OrderState, Side
 from quant_platform_kit.runtime.service import Account
+from quant_platform_kit.services.operate.contact.reading import read
 from quant_platform_kit.services.operate.contact.recording import recorded
+from quant_platform_kit.services.operate.contact.replaying import asked_of
 from venue_sandbox.stands.registry import STANDS
+from venue_sandbox.stands.replaying import meeting
 from venue_sandbox.stands.stand import Opening, Stand
 
 from chaos.made_documents import BROKERS, LISTED
@@ -32,7 +35,7 @@ CALENDAR = load_calendar("XNYS")
 SESSION, OPENS = date(2023, 6, 2), datetime(2023, 6, 2, 15, tzinfo=UTC)
 SYMBOLS = ("SPY", "BIL")
 ACCOUNT = "DUSBX1"
-SESSIONS = 5
+SESSIONS = 30
 SECONDS = 10
 
 
@@ -64,16 +67,16 @@ def traded(account: Account) -> None:
 
 
 def capture_of(stand: Stand, folder: Path, made: date, scale: int = 1) -> Capture:
-    """Trade at a venue and return what was seen, redacted."""
+    """Trade at a venue, look at the account, and return what was seen, redacted."""
     account = stand.clients(stand.waits).account(ACCOUNT, FileStore(folder / "store"))
     account.seen.keeps = True
-    try:
+    with meeting(account) as met:
         traded(account)
-    finally:
-        account.close()
+        read(met, asked_of(stand.name, SYMBOLS, CALENDAR), OPENS)
     library = stand.subjects[0].library
-    documents, differences = recorded(account.seen, LISTED, scale)
-    return Capture(Manifest(stand.name, library, version(library), made, scale, differences), documents)
+    found = recorded(account.seen, LISTED, scale)
+    about = Manifest(stand.name, library, version(library), made, scale, found.differences)
+    return Capture(about, found.documents, found.exchanges)
 
 
 def main() -> int:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from quant_platform_kit.adapters.captures import Manifest, lines_of, read_capture, write_capture
+from quant_platform_kit.cli import captures
 from quant_platform_kit.cli.captures import offer, record, replayed
 from quant_platform_kit.cli.main import app
 from quant_platform_kit.domain.errors import InvalidInput
@@ -45,7 +46,13 @@ def test_captures_name_no_account() -> None:
         assert not re.search("DUSBX|@|https?:", "".join(path.read_text() for path in folder.iterdir()))
 
 
-# --- the command ----------------------------------------------------------------------------------
+# --- the command, of documents alone: what a stand serves is tested with the brokers ---------------
+
+
+@pytest.fixture
+def no_stand(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have no stand that serves captures."""
+    monkeypatch.setattr(captures, "STANDS", "quant.no_replays")
 
 
 def quant(*words: str) -> Any:
@@ -63,6 +70,7 @@ def changed(folder: Path, old: str, new: str) -> Path:
     return folder
 
 
+@pytest.mark.usefixtures("no_stand")
 def test_a_capture_is_replayed_on_the_command_line() -> None:
     shown, told = quant("contact", "replay", str(SCHWAB)), quant("contact", "replay", str(SCHWAB), "--json")
     assert (shown.exit_code, told.exit_code) == (0, 0)
@@ -70,8 +78,12 @@ def test_a_capture_is_replayed_on_the_command_line() -> None:
     answer = json.loads(told.stdout)
     assert (answer["new"], answer["gone"], answer["unreadable"]) == ([], [], [])
     assert answer["documents"]["order"] > 1
+    assert answer["checklist"] is None
+    assert "has no stand that serves captures" in answer["documents_alone"]
+    assert answer["documents_alone"] in " ".join(shown.output.split())
 
 
+@pytest.mark.usefixtures("no_stand")
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [

@@ -14,7 +14,7 @@ from quant_platform_kit.domain.beliefs import Field, Kind
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from chaos.redaction import run
 
-CASES = 150
+CASES = 200
 
 
 def test_no_canary_survives_and_what_is_kept_is_as_it_was() -> None:

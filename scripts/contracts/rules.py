@@ -207,9 +207,9 @@ def _rooms_of_the_tools(tree: Checkout) -> Iterator[Rule]:
         ("cloud", ("enforcing",), ("values",), ("database", "rest"), ("policies",), ("accounts", "roles")),
         (
             "stands",
-            ("futures", "futures_memory", "futures_rows", "near"),
+            ("futures", "futures_memory", "futures_rows", "ibkr", "longbridge", "near", "schwab"),
             ("registry",),
-            ("exchange_stand", "platform", "supervised", "tqsdk"),
+            ("exchange_stand", "platform", "replaying", "supervised", "tqsdk"),
             ("stand",),
         ),
     ):

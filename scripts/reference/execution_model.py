@@ -18,7 +18,7 @@ from quant_platform_kit.domain.reconciliation import Discrepancy
 from quant_platform_kit.domain.runs import Outcome
 from quant_platform_kit.domain.silence import AfterSilence, BrokerTraits
 from quant_platform_kit.services.record import ledger
-from quant_platform_kit.services.run.request import BLOCKING, Handover, RunTerms
+from quant_platform_kit.services.run.request import Handover, RunTerms
 
 from reference.markdown import table
 
@@ -45,16 +45,17 @@ MODES = {
 
 BEFORE_LIVE = """Beside the switches, which stay as they are, live trading of an account needs one of
 
-- a contact of this account with this version of the client library in which nothing blocks (`quant contact`);
+- a contact of this account with this version of the client library and this login, in which nothing blocks
+  (`quant contact`);
 - a completed live run of it with that version: nothing runs out by itself under a service that trades;
 - `quant ready --unready --reason TEXT`, which is audited and counts for one version.
 
 And no assumption may stand refuted that a test settles on the account ([assumptions](../assumptions.md)): a later
-test that bears it out lifts that, or a person does with the same command. A new version of the client library or a
-new account needs a contact again. Without it a live run is BLOCKED with the command to type, and its decision stays
-due; dry runs say so, and so do probes, by which a release stops before it opens a service. A paper account needs none
-of this. An account that traded live before this rule counts as met with the library that is installed when it runs
-next. `quant ready --platform P` lists what is left."""
+test that bears it out lifts that, or a person does with the same command. A new version of the client library, a new
+login or a new account needs a contact again. Without it a live run is BLOCKED with the command to type, and its
+decision stays due; dry runs say so, and so do probes, by which a release stops before it opens a service. A paper
+account needs none of this. An account that traded live before this rule counts as met with the library that is
+installed when it runs next. `quant ready --platform P` lists what is left."""
 
 
 def page() -> str:
@@ -142,7 +143,7 @@ def _defaults() -> Iterable[tuple[str, ...]]:
 
 
 def _discrepancies() -> Iterable[tuple[str, ...]]:
-    return ((kind.value.replace("_", " "), _yes(kind in BLOCKING)) for kind in Discrepancy)
+    return ((kind.value.replace("_", " "), _yes(kind.blocks)) for kind in Discrepancy)
 
 
 def _text(value: object) -> str:

@@ -7,11 +7,13 @@ from datetime import date
 from types import SimpleNamespace
 from typing import Any, cast
 
+from longbridge_app.beliefs import TABLES
 from longbridge_app.contact import LongBridgeContact
 from longbridge_app.rows import TradingDays
 from quant_platform_kit.adapters.calendar_tables import load_calendar
 from quant_platform_kit.domain.strategy import Adjustment
 from quant_platform_kit.ports.market_data import MarketData
+from quant_platform_kit.services.record.seen import Seen
 
 CALENDAR = load_calendar("XNYS")
 FRIDAY, SATURDAY, HALF = date(2023, 11, 17), date(2023, 11, 18), date(2023, 11, 24)
@@ -24,7 +26,7 @@ def told(whole: tuple[date, ...], half: tuple[date, ...], *days: date) -> Any:
         assert (method, arguments) == ("trading_days", ("US", min(days), max(days)))
         return TradingDays(whole, half)
 
-    worker = cast("Any", SimpleNamespace(turn=lambda what: nullcontext(), look=look, calls=0))
+    worker = cast("Any", SimpleNamespace(turn=lambda what: nullcontext(), look=look, calls=0, seen=Seen(TABLES)))
     contact = LongBridgeContact(worker, worker, cast("MarketData", None), Adjustment.TOTAL_RETURN, CALENDAR)
     return contact.hours(days)
 

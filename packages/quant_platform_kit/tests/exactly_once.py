@@ -396,6 +396,7 @@ class World:
     terms: RunTerms = field(default_factory=lambda: RunTerms(ExecutionTimes(poll=timedelta(seconds=10))))
     clock: FrozenClock = field(default_factory=lambda: FrozenClock(moment("2023-11-01 00:00")))
     reached: Callable[[Boundary], None] = lambda boundary: None
+    login: str = ""
 
     def __post_init__(self) -> None:
         self.store = MemoryStore(self.clock)
@@ -437,6 +438,7 @@ class World:
             self.reached,
             features=self.shelf,
             seen=self.seen,
+            whose=lambda: self.login,
         )
         asked = RunRequest(**{"strategy": self.strategy, "key": self.key(session, slot, mode), **request})
         return run_cycle(asked, ports, self.policy, self.terms)

@@ -177,12 +177,14 @@ def cash(amount: str) -> Callable[[World], None]:
     return arrange
 
 
-def hold(symbol: str = "SPY", then: Callable[[World], object] = lambda _: None) -> Callable[[World], None]:
-    """Have ten units held, and do something more."""
+def hold(
+    symbol: str = "SPY", then: Callable[[World], object] = lambda _: None, units: str = "10"
+) -> Callable[[World], None]:
+    """Have units held, and do something more."""
 
     def arrange(world: World) -> None:
         world.undo.append(lambda: world.fault("position", account=ACCOUNT, symbol=symbol, quantity="0"))
-        world.fault("position", account=ACCOUNT, symbol=symbol, quantity="10")
+        world.fault("position", account=ACCOUNT, symbol=symbol, quantity=units)
         then(world)
 
     return arrange
@@ -692,13 +694,23 @@ FAULTS: tuple[Fault, ...] = (
         {**dict.fromkeys(("alpaca", "schwab"), "it tells no lots"), **WEBSOCKET, **PAPER},
     ),
     Fault(
-        "parts of a unit are refused",
+        "parts of a unit are refused, and some are held",
+        {"": hold(units="10.5")},
+        {"": {"positions": None, "position SPY": CAUTION}, "longbridge": {**NO_WORTH, "position SPY": CAUTION}},
+        dict.fromkeys(("alpaca", "paper"), "it takes parts of a unit"),
+    ),
+    Fault(
+        "the account may only close positions",
+        {"schwab": bank(lambda account: account.update(isClosingOnlyRestricted=True))},
+        {"": {"permissions": BLOCKS}},
+        {**dict.fromkeys(("alpaca", "ibkr", "longbridge"), "it tells no such thing"), **PAPER},
+    ),
+    Fault(
+        "a symbol is not traded in parts",
         {"alpaca": state_of("asset_state", {"symbol": "SPY"}, fractionable=False)},
         {"": {}},
         {
-            "schwab": "it does not say of a symbol whether parts may be traded; orders are of whole units",
-            "ibkr": "its description does not say it for orders of the interface; orders are of whole units",
-            "longbridge": "it does not say of a symbol whether parts may be traded; orders are of whole units",
+            **dict.fromkeys(("ibkr", "longbridge", "schwab"), "it does not say it; orders are of whole units"),
             "paper": "it takes parts of a unit",
         },
     ),

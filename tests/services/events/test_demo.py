@@ -47,6 +47,7 @@ def shown(spans: list[Arrived]) -> dict[str, dict[str, Any]]:
 @pytest.mark.parametrize("kind", ["mock", "real"])
 def test_every_quote_is_one_demand_one_command_and_one_answer(shown: dict[str, dict[str, Any]], kind: str) -> None:
     found = shown[kind]
+    assert found["late"] == 0
     names = ("raw.near_intents.quote", "norm.swap_demand", "cmd.execute_trade")
     assert {found["topics"][name] for name in names} == {found["answers"]} == {50}
     assert found["made_again"] == {"normalized": 50, "commands": 50}

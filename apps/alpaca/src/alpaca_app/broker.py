@@ -17,8 +17,16 @@ from typing import Any
 from quant_platform_kit.adapters.blocking_client import Deadline
 from quant_platform_kit.adapters.documents import instant, mapping, mappings
 from quant_platform_kit.adapters.listed import Listed
+from quant_platform_kit.domain.beliefs import Table
 from quant_platform_kit.domain.errors import BrokerError, OrderRejected, Refused
-from quant_platform_kit.domain.orders import ExecutionReport, Order, OrderState, raise_if_rejected, refuse_used_id
+from quant_platform_kit.domain.orders import (
+    ExecutionReport,
+    Order,
+    OrderState,
+    check_prices,
+    raise_if_rejected,
+    refuse_used_id,
+)
 from quant_platform_kit.domain.portfolio import AccountState
 from quant_platform_kit.domain.silence import AfterSilence, BrokerTraits
 from quant_platform_kit.ports.clock import Clock
@@ -46,7 +54,8 @@ Document = Mapping[str, Any]
 
 def traits_of(visibility: timedelta, timeout: float) -> BrokerTraits:
     """Return what may be done after silence: the same id may be sent again, as Alpaca takes an id once."""
-    return BrokerTraits(AfterSilence.RESEND, visibility, timedelta(seconds=timeout), records_sends=True)
+    most = timedelta(seconds=timeout)
+    return BrokerTraits(AfterSilence.RESEND, visibility, most, records_sends=True, stop_orders=True)
 
 
 class AlpacaBroker:
@@ -278,7 +287,7 @@ class AlpacaBroker:
         if back is not None:
             fields["after"] = (self._clock.now() - back).isoformat()
         told = self._connection.look(lambda client: client.get("/orders", fields), "its orders", deadline)
-        return self._connection.seen.take_all(ORDER.subject, mappings(told, "Alpaca's orders"))
+        return self._taken_all(ORDER, mappings(told, "Alpaca's orders"))
 
     def _asked_fills(self, deadline: Deadline) -> Sequence[Document]:
         """Return the fills of the last day."""
@@ -295,11 +304,17 @@ class AlpacaBroker:
         asked = {**fields, "direction": "desc", "page_size": MOST_FILLS}
         while True:
             told = self._connection.look(lambda client, asked=asked: client.get(FILLS, asked), "its fills", deadline)
-            page = self._connection.seen.take_all(FILL.subject, mappings(told, "Alpaca's fills"))
+            page = self._taken_all(FILL, mappings(told, "Alpaca's fills"))
             found += page
             if len(page) < MOST_FILLS:
                 return found
             asked = {**asked, "page_token": page[-1].get("id")}
+
+    def _taken_all(self, table: Table, documents: Sequence[Document]) -> Sequence[Document]:
+        """Return documents with what is read of them alone: two lists are the same if that is."""
+        names = [each.path for each in table.fields]
+        taken = self._connection.seen.take_all(table.subject, documents)
+        return [{name: each.get(name) for name in names} for each in taken]
 
     def _check_name(self, told: str) -> None:
         """Refuse another account than the one meant, and a real one behind an address of the sandbox."""
@@ -310,21 +325,23 @@ class AlpacaBroker:
 
 
 def _check_numbers(order: Order) -> None:
-    """Refuse a quantity that is none, and parts of a share in an order with a limit."""
-    quantity, limit = order.quantity, order.limit_price
+    """Refuse a quantity or a price that is none, and parts of a share in an order with a price."""
+    quantity, priced = order.quantity, order.limit_price is not None or order.stop_price is not None
     if not quantity.is_finite() or quantity <= 0:
         raise OrderRejected(f"quantity {quantity} of {order.symbol}: it is a positive number")
-    if limit is not None and not (limit.is_finite() and limit > 0):
-        raise OrderRejected(f"limit {limit} for {order.symbol}: a limit is positive and finite")
-    if limit is not None and in_parts(quantity):
-        raise OrderRejected(f"quantity {quantity} of {order.symbol}: with a limit it is a whole number")
+    check_prices(order, stop_orders=True)
+    if priced and in_parts(quantity):
+        raise OrderRejected(f"quantity {quantity} of {order.symbol}: with a limit or a stop it is a whole number")
 
 
 def _sends(order: Order) -> Callable[[Any], Any]:
     """Return what has the library send an order: for the day, in regular hours."""
     trading = load_trading()
-    kind = trading.MarketOrderRequest if order.limit_price is None else trading.LimitOrderRequest
-    more = {} if order.limit_price is None else {"limit_price": _exact(order.limit_price)}
+    kind, more = trading.MarketOrderRequest, dict[str, int | float]()
+    if order.limit_price is not None:
+        kind, more = trading.LimitOrderRequest, {"limit_price": _exact(order.limit_price)}
+    elif order.stop_price is not None:
+        kind, more = trading.StopOrderRequest, {"stop_price": _exact(order.stop_price)}
     request = kind(
         symbol=order.symbol,
         qty=_exact(order.quantity),

@@ -149,6 +149,7 @@ def order_of(document: Document) -> Order:
         side,
         optional_number(document.get("qty"), "qty") or ZERO,
         number(document.get("limit_price"), "limit_price") if kind == "limit" else None,
+        number(document.get("stop_price"), "stop_price") if kind == "stop" else None,
     )
 
 

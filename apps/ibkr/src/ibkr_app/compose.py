@@ -65,7 +65,7 @@ def account_of(
         market=market,
         clock=clock,
         mode=Mode.DRY_RUN,
-        contact=IbkrContact(connection, contracts, market, history, calendar),
+        contact=IbkrContact(connection, name, contracts, market, history, calendar),
         close=connection.close,
         seen=connection.seen,
     )

@@ -14,6 +14,7 @@ from ibkr_app.beliefs import TABLES
 from ibkr_app.loop import LoopThread
 from ibkr_app.sdk import load_sdk
 from ibkr_app.tracking import Tracker
+from ibkr_app.wire import WIRE, Tap
 
 __all__ = ["Address", "Connection"]
 
@@ -46,7 +47,7 @@ class Connection:
 
     def __init__(self, address: Address) -> None:
         self.address = address
-        self.seen = Seen(TABLES)
+        self.seen = Seen(TABLES, WIRE)
         self.tracker = Tracker(self.seen)
         self._loop: LoopThread | None = None
         self._sdk: Any = None
@@ -134,6 +135,8 @@ class Connection:
         ib = self._sdk.IB()
         ib.RaiseRequestErrors = False
         ib.client.MaxRequests = MOST_REQUESTS
+        if self.seen.keeps:
+            Tap(ib.client.conn, self.seen)
         tracker = self.tracker
         ib.openOrderEvent += tracker.on_trade
         ib.orderStatusEvent += tracker.on_trade

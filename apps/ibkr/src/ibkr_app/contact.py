@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from quant_platform_kit.domain.errors import BrokerError
 from quant_platform_kit.domain.sessions import ExchangeCalendar, SessionHours
 from quant_platform_kit.domain.strategy import Adjustment
-from quant_platform_kit.ports.contact_source import Instrument, Limits, LoginFacts
+from quant_platform_kit.ports.contact_source import AccountFacts, Instrument, Limits, LoginFacts
 from quant_platform_kit.ports.market_data import MarketData
 
 from ibkr_app.connection import MOST_REQUESTS, Connection
@@ -24,6 +24,7 @@ __all__ = ["IbkrContact", "trading_hours"]
 RENEWAL = (
     "the Gateway restarts every night, and asks for the second factor on Sundays; no interface tells when a login ends"
 )
+RETIREMENT = "IRA"
 AT_ONCE = 20
 """Descriptions that are asked for side by side."""
 
@@ -34,12 +35,14 @@ class IbkrContact:
     def __init__(
         self,
         connection: Connection,
+        account_id: str,
         contracts: Contracts,
         market: MarketData,
         adjustment: Adjustment,
         calendar: ExchangeCalendar,
     ) -> None:
         self._connection, self._contracts, self._calendar = connection, contracts, calendar
+        self._account_id = account_id
         self.market, self.adjustment = market, adjustment
         self._before = 0
         self._details: dict[str, Any] = {}
@@ -54,11 +57,14 @@ class IbkrContact:
         """Messages since the login."""
         return self._sent() - self._before
 
+    def whose(self) -> str:
+        """Return our number at the Gateway, and the accounts behind its login."""
+        return f"client id {self._connection.address.client_id} of {', '.join(self._connection.accounts)}"
+
     def login(self) -> LoginFacts:
         """Return the accounts behind the login."""
-        self._before, accounts = self._sent(), self._connection.accounts
-        name = f"client id {self._connection.address.client_id} of {', '.join(accounts)}"
-        return LoginFacts(name, accounts, renewal=RENEWAL)
+        self._before = self._sent()
+        return LoginFacts(self.whose(), self._connection.accounts, renewal=RENEWAL)
 
     def now(self) -> datetime | None:
         """Return the Gateway's time."""
@@ -68,6 +74,12 @@ class IbkrContact:
 
         shown = self._connection.ask(fetch, "the time")
         return shown.replace(tzinfo=UTC) if shown.tzinfo is None else shown
+
+    def facts(self) -> AccountFacts:
+        """Return who holds the account, in the Gateway's word; one for retirement is an IRA."""
+        rows = self._connection.do(lambda ib: ib.accountValues(self._account_id), "the account")
+        kind = next((str(row.value) for row in rows if row.tag == "AccountType"), "")
+        return AccountFacts(kind, kind.upper().startswith(RETIREMENT) if kind else None)
 
     def instruments(self, symbols: Sequence[str]) -> Mapping[str, Instrument] | None:
         """Return the instruments that are known by their symbol alone; the market asks for them no more."""

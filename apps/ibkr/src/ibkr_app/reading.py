@@ -16,8 +16,9 @@ from quant_platform_kit.domain.orders import ExecutionReport, Order, Side, refus
 
 from ibkr_app.beliefs import ACCOUNT, BAR, CONTRACT, EXECUTION, ORDER, POSITION, TABLES, TICKER
 from ibkr_app.tracking import Tracker, order_of
+from ibkr_app.wire import WIRE
 
-__all__ = ["READERS", "TABLES"]
+__all__ = ["READERS", "TABLES", "WIRE"]
 
 NAME = "capture"
 NOW = datetime(1970, 1, 1, tzinfo=UTC)

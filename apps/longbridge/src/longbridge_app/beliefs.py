@@ -6,16 +6,18 @@ is its ``Unknown``. The rows that cross from the worker process have the names a
 
 from __future__ import annotations
 
-from quant_platform_kit.domain.beliefs import AMOUNT, CURRENCIES, PRICE, SYMBOL, Field, Kind, Table
+from quant_platform_kit.domain.beliefs import AMOUNT, CURRENCIES, NUMBER_ID, PRICE, SYMBOL, Field, Kind, Table
 from quant_platform_kit.domain.orders import OrderState, Side
 
 __all__ = [
     "BALANCE",
     "BAR",
     "COST",
+    "DAYS",
     "EXECUTION",
     "HOLDING",
     "INSTRUMENT",
+    "MEMBER",
     "ORDER",
     "ORDER_STATES",
     "QUOTE",
@@ -117,4 +119,6 @@ BAR = Table(
     (*(Field(name, PRICE, money=True) for name in ("open", "close")), Field("timestamp", INSTANT)),
 )
 COST = Table("cost of an order", (Field("charge_detail.total_amount", AMOUNT, money=True),))
-TABLES = (BALANCE, HOLDING, ORDER, EXECUTION, COST, INSTRUMENT, QUOTE, BAR)
+MEMBER = Table("member", (Field("member_id", NUMBER_ID),))
+DAYS = Table("trading days", (Field("whole[]", INSTANT), Field("half[]", INSTANT)))
+TABLES = (BALANCE, HOLDING, ORDER, EXECUTION, COST, INSTRUMENT, QUOTE, BAR, MEMBER, DAYS)

@@ -28,7 +28,7 @@ from longbridge_app.market import LongBridgeMarket
 from longbridge_app.pacing import Pace
 from longbridge_app.platform import description
 from longbridge_app.settings import LongBridgeSettings
-from longbridge_app.worker import Worker
+from longbridge_app.worker import Worker, member_of
 
 __all__ = ["account_of", "compose"]
 
@@ -43,7 +43,7 @@ def compose() -> Service:
         seconds = settings.longbridge_timeout_seconds
         credentials = credentials_of(settings, GoogleSecrets())
         quote = Worker(credentials, seconds)
-        name = settings.longbridge_account or _member(quote)
+        name = settings.longbridge_account or str(member_of(quote))
         account_id = name if sandbox else f"{settings.account_prefix}-{name}"
         trade = Worker(credentials, seconds, paces.setdefault(account_id, Pace(settings.longbridge_trade_calls)))
         visibility = timedelta(seconds=settings.longbridge_settle_seconds)
@@ -104,9 +104,3 @@ def _check(settings: LongBridgeSettings) -> bool:
     if not (sandbox or settings.longbridge_trade_calls):
         raise InvalidInput("LONGBRIDGE_TRADE_CALLS is 0: at LongBridge it is from 1 to 30")
     return sandbox
-
-
-def _member(worker: Worker) -> str:
-    """Return whose the token is, as LongBridge numbers its members."""
-    with worker.turn("whose the login is") as deadline:
-        return str(worker.look("member_id", what="whose the login is", deadline=deadline))

@@ -9,13 +9,14 @@ from decimal import Decimal
 from quant_platform_kit.adapters.longbridge_inputs import market_symbol, plain_symbol
 from quant_platform_kit.domain.sessions import ExchangeCalendar, SessionHours
 from quant_platform_kit.domain.strategy import Adjustment
-from quant_platform_kit.ports.contact_source import Instrument, Limits, LoginFacts
+from quant_platform_kit.ports.contact_source import AccountFacts, Instrument, Limits, LoginFacts
 from quant_platform_kit.ports.market_data import MarketData
 
+from longbridge_app.beliefs import DAYS, INSTRUMENT
 from longbridge_app.pacing import CALLS
 from longbridge_app.rows import Instrument as Row
 from longbridge_app.rows import TradingDays
-from longbridge_app.worker import Worker
+from longbridge_app.worker import Worker, member_of
 
 __all__ = ["LongBridgeContact"]
 
@@ -45,31 +46,40 @@ class LongBridgeContact:
         """Requests since the login."""
         return self._trade.calls + self._quote.calls - self._before
 
+    def whose(self) -> str:
+        """Return whose the token is; the library was told so when it logged in."""
+        return f"member {member_of(self._quote)}"
+
     def login(self) -> LoginFacts:
         """Return whose the token is; which account it is for, LongBridge tells nobody."""
-        with self._quote.turn("whose the login is") as deadline:
-            member = self._quote.look("member_id", what="whose the login is", deadline=deadline)
+        name = self.whose()
         self._before += self.calls
-        return LoginFacts(f"member {member}", renewal=RENEWAL)
+        return LoginFacts(name, renewal=RENEWAL)
 
     def now(self) -> datetime | None:
         """Return None: the library tells no time of the server."""
         return None
 
+    def facts(self) -> AccountFacts:
+        """Return nothing: the library tells nothing of the account but its figures."""
+        return AccountFacts()
+
     def instruments(self, symbols: Sequence[str]) -> Mapping[str, Instrument] | None:
         """Return lots and currencies; whether parts may be traded is not told."""
         wanted = [*map(market_symbol, symbols)]
         with self._quote.turn("instruments") as deadline:
-            rows: Sequence[Row] = self._quote.look("instruments", wanted, what="instruments", deadline=deadline)
+            rows: Sequence[Row] = self._quote.rows(
+                INSTRUMENT, "instruments", wanted, what="instruments", deadline=deadline
+            )
         named = {plain_symbol(row.symbol): row for row in rows}
         return {name: Instrument(name, row.currency, lot=Decimal(row.lot_size)) for name, row in named.items()}
 
     def hours(self, days: Sequence[date]) -> Mapping[date, SessionHours | None] | None:
         """Return sessions by the list of trading days; of half days only that they close early is told, not when."""
         with self._quote.turn("trading days") as deadline:
-            told: TradingDays = self._quote.look(
-                "trading_days", MARKET, min(days), max(days), what="trading days", deadline=deadline
-            )
+            span = min(days), max(days)
+            told = self._quote.look("trading_days", MARKET, *span, what="trading days", deadline=deadline)
+            self._quote.seen.take(DAYS.subject, told)
         return {day: self._hours(day, told) for day in days if not (day in told.half and self._has_half(day))}
 
     def limits(self) -> Limits:

@@ -11,11 +11,24 @@ from quant_platform_kit.adapters.calendar_tables import load_calendar
 from quant_platform_kit.adapters.documents import number, text
 from quant_platform_kit.adapters.told_objects import as_object, as_row
 
-from longbridge_app.beliefs import BALANCE, BAR, COST, EXECUTION, HOLDING, INSTRUMENT, ORDER, QUOTE, TABLES
+from longbridge_app.beliefs import (
+    BALANCE,
+    BAR,
+    COST,
+    DAYS,
+    EXECUTION,
+    HOLDING,
+    INSTRUMENT,
+    MEMBER,
+    ORDER,
+    QUOTE,
+    TABLES,
+)
 from longbridge_app.mapping import checked, checked_fill, order_of, order_state
-from longbridge_app.rows import Cash, FillRow, OrderRow
+from longbridge_app.rows import Cash, FillRow, OrderRow, TradingDays
+from longbridge_app.wire import WIRE
 
-__all__ = ["READERS", "TABLES"]
+__all__ = ["READERS", "TABLES", "WIRE"]
 
 NAME = "capture"
 NO_CASH = Cash("USD", Decimal(0), Decimal(0), Decimal(0))
@@ -40,6 +53,11 @@ def _instrument(document: object) -> object:
     return text(told.symbol, "a symbol"), text(told.currency, "a currency"), number(told.lot_size, "a lot")
 
 
+def _days(document: object) -> object:
+    told = as_row(TradingDays, as_object(DAYS, document))
+    return [*told.whole, *told.half]
+
+
 def _bar(document: object) -> object:
     told = as_object(BAR, document)
     closes = longbridge_inputs.closes({NAME: [told]}, load_calendar("XNYS"))[NAME]
@@ -55,5 +73,7 @@ READERS: Mapping[str, Callable[[Any], object]] = {
     INSTRUMENT.subject: _instrument,
     QUOTE.subject: lambda document: longbridge_inputs.quote(as_object(QUOTE, document)),
     BAR.subject: _bar,
+    MEMBER.subject: lambda document: number(as_object(MEMBER, document).member_id, "a member"),
+    DAYS.subject: _days,
 }
 """Subject -> what a document says in the kit's terms; raises `BrokerError` for one that cannot be read."""

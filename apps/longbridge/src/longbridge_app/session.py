@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
 from importlib import import_module
-from typing import Any
+from typing import Any, cast
 
 from longbridge_app.rows import (
     Balance,
@@ -30,11 +30,29 @@ __all__ = ["Session"]
 NOT_LISTED = 301600
 
 
+class _Overheard:
+    """A context of the library that is overheard."""
+
+    def __init__(self, context: Any, hear: Callable[[str, Sequence[Any], Any], None]) -> None:
+        self._context, self._hear = context, hear
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        ask = getattr(self._context, name)
+
+        def call(*arguments: Any, **named: Any) -> Any:
+            answer = ask(*arguments, **named)
+            self._hear(name, (*arguments, *named.values()), answer)
+            return answer
+
+        return call
+
+
 class Session:
     """Calls of the library by name, with plain values in and out."""
 
     def __init__(self, credentials: Credentials) -> None:
         self._credentials = credentials
+        self._kept: list[tuple[str, list[Any], Any]] | None = None
         self._sdk: Any = import_module(f"{credentials.library}.openapi")
 
     @cached_property
@@ -50,11 +68,30 @@ class Session:
 
     @cached_property
     def _trade(self) -> Any:
-        return self._sdk.TradeContext(self._config)
+        return _Overheard(self._sdk.TradeContext(self._config), self._hear)
 
     @cached_property
     def _quote(self) -> Any:
-        return self._sdk.QuoteContext(self._config)
+        return _Overheard(self._sdk.QuoteContext(self._config), self._hear)
+
+    # --- captures ---------------------------------------------------------------------------------
+
+    def keep(self) -> None:
+        """Keep what the library answers from now on, with all its fields."""
+        self._kept = []
+
+    def overheard(self) -> tuple[tuple[str, list[Any], Any], ...]:
+        """Return what was kept, and keep it no more: what was called, with what, and the answer."""
+        kept, self._kept = self._kept or [], []
+        return tuple(kept)
+
+    def _hear(self, name: str, arguments: Sequence[Any], answer: Any) -> None:
+        if self._kept is not None:
+            from longbridge_app.plain import plain
+
+            asked: list[Any] = plain(arguments)
+            flat = [each for one in asked for each in cast("list[Any]", one if isinstance(one, list) else [one])]
+            self._kept.append((name, flat, plain(answer)))
 
     # --- the account ------------------------------------------------------------------------------
 

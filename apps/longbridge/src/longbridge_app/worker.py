@@ -21,11 +21,12 @@ from quant_platform_kit.domain.beliefs import Table
 from quant_platform_kit.domain.errors import BrokerError, NeedsLogin
 from quant_platform_kit.services.record.seen import Seen
 
-from longbridge_app.beliefs import TABLES
+from longbridge_app.beliefs import MEMBER, TABLES
 from longbridge_app.pacing import Pace
 from longbridge_app.rows import Credentials
+from longbridge_app.wire import WIRE
 
-__all__ = ["LongBridgeError", "NoTurn", "TokenEnded", "Worker"]
+__all__ = ["LongBridgeError", "NoTurn", "TokenEnded", "Worker", "member_of"]
 
 GRACE_SECONDS = 2.0
 FIRST_WAIT, LONGEST_WAIT = 0.25, 4.0
@@ -102,6 +103,7 @@ class _Process:
         self.answers = self._popen.stdout
         self.poll = select.poll()
         self.poll.register(self.answers, select.POLLIN)
+        self.keeps = False
         self.send(credentials)
 
     @property
@@ -137,7 +139,7 @@ class Worker:
 
     def __init__(self, credentials: Credentials, timeout: float, pace: Pace | None = None) -> None:
         self.credentials, self.timeout = credentials, timeout
-        self.seen = Seen(TABLES)
+        self.seen = Seen(TABLES, WIRE)
         self._pace = pace or Pace(0)
         self.calls = 0
         self._process: _Process | None = None
@@ -176,18 +178,33 @@ class Worker:
         self.calls += len(arguments[0]) if method == PER_SYMBOL else 1
         try:
             process = self._ready(deadline)
-            if process is not None:
-                process.send((method, arguments, deadline.left() + GRACE_SECONDS))
-            if process is None or not process.poll.poll(deadline.left() * 1000):
+            if process is None:
                 self.kill()
                 raise _silent(what, deadline.seconds)
-            worked, value = pickle.load(process.answers)
+            if self.seen.keeps and not process.keeps:
+                self._said(process, "keep", (), what, deadline)
+                process.keeps = True
+            worked, value = self._said(process, method, arguments, what, deadline)
+            if process.keeps:
+                _, overheard = self._said(process, "overheard", (), what, deadline)
+                for name, asked, told in overheard:
+                    self.seen.overhear(f"call {name}", {"asked": asked, "told": told})
         except (OSError, EOFError, pickle.UnpicklingError) as error:
             self.kill()
             raise LongBridgeError(f"the process that asks LongBridge ended during {what}") from error
         if worked:
             return value
         raise _error(what, *value)
+
+    def _said(
+        self, process: _Process, method: str, arguments: Sequence[Any], what: str, deadline: Deadline
+    ) -> tuple[bool, Any]:
+        """Return what a process says to a call; kills it if that is nothing."""
+        process.send((method, arguments, deadline.left() + GRACE_SECONDS))
+        if not process.poll.poll(deadline.left() * 1000):
+            self.kill()
+            raise _silent(what, deadline.seconds)
+        return pickle.load(process.answers)
 
     def look(self, method: str, *arguments: Any, what: str, deadline: Deadline) -> Any:
         """Call a method that changes nothing, again and again while LongBridge is busy or the connection breaks."""
@@ -232,6 +249,15 @@ class Worker:
             pickle.load(self._process.answers)
             self._unheard = False
         return self._process
+
+
+def member_of(worker: Worker) -> int:
+    """Return whose the login is, as LongBridge numbers its members; raises as `Worker.look`."""
+    what = "whose the login is"
+    with worker.turn(what) as deadline:
+        member = worker.look("member_id", what=what, deadline=deadline)
+    worker.seen.take(MEMBER.subject, {"member_id": member})
+    return member
 
 
 def _silent(what: str, seconds: float) -> LongBridgeError:

@@ -10,7 +10,7 @@ from typing import Protocol
 from quant_platform_kit.domain.sessions import SessionHours
 from quant_platform_kit.domain.strategy import Adjustment
 from quant_platform_kit.paper.client import PaperClient, VenueClock
-from quant_platform_kit.ports.contact_source import Instrument, Limits, LoginFacts
+from quant_platform_kit.ports.contact_source import AccountFacts, Instrument, Limits, LoginFacts
 from quant_platform_kit.ports.market_data import MarketData
 
 __all__ = ["PaperContact"]
@@ -37,6 +37,10 @@ class PaperContact:
         """Requests since the login."""
         return self._client.calls + self._clock.calls + self.market.calls - self._before
 
+    def whose(self) -> str:
+        """Return the account, which is the login."""
+        return self._client.account_id
+
     def login(self) -> LoginFacts:
         """Return the account: it is its own login, which no time ends."""
         self._before += self.calls
@@ -47,6 +51,10 @@ class PaperContact:
     def now(self) -> datetime | None:
         """Return None: the service goes by the venue's own clock."""
         return None
+
+    def facts(self) -> AccountFacts:
+        """Return nothing: an account of the venue is what it is opened as."""
+        return AccountFacts()
 
     def instruments(self, symbols: Sequence[str]) -> Mapping[str, Instrument] | None:
         """Return None: the venue trades whatever it quotes."""

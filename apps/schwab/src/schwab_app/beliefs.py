@@ -83,6 +83,7 @@ ACCOUNT = Table(
     "account",
     (
         Field("securitiesAccount.type", known=frozenset(ACCOUNT_TYPES), money=True),
+        Field("securitiesAccount.isClosingOnlyRestricted", frozenset({Kind.BOOLEAN}), required=False),
         Field("securitiesAccount.currentBalances.cashBalance", AMOUNT, money=True),
         *map(_balance, BALANCES),
         Field("securitiesAccount.positions", frozenset({Kind.LIST}), money=True, required=False),
@@ -103,7 +104,7 @@ ACCOUNT = Table(
     ),
     passed_over=frozenset(
         (
-            *("accountNumber", "roundTrips", "isDayTrader", "isClosingOnlyRestricted", "pfcbFlag", "initialBalances"),
+            *("accountNumber", "roundTrips", "isDayTrader", "pfcbFlag", "initialBalances"),
             *("projectedBalances", "aggregatedBalance", "accruedInterest", "cashReceipts", "pendingDeposits", "sma"),
             *("cashAvailableForWithdrawal", "cashCall", "cashDebitCallValue", "longNonMarginableMarketValue"),
             *("buyingPowerNonMarginableTrade", "dayTradingBuyingPower", "equityPercentage", "longMarginValue"),

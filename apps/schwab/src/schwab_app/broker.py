@@ -137,7 +137,8 @@ class SchwabBroker:
 
             response = good(self._connection.look(ask, "the account", deadline), "the account")
             document = mapping(document_of(response), "Schwab's answer")
-            return account_state(self._account_id, self._connection.seen.take(ACCOUNT.subject, document))
+            self._connection.told[self._account_id] = self._connection.seen.take(ACCOUNT.subject, document)
+            return account_state(self._account_id, document)
 
     def submit(self, order: Order) -> ExecutionReport:
         """Send an order once; see `quant_platform_kit.ports.broker.Broker.submit`."""

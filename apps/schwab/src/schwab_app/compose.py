@@ -75,7 +75,7 @@ def account_of(
         market=market,
         clock=clock,
         mode=Mode.DRY_RUN,
-        contact=SchwabContact(connection, market, clock, calendar),
+        contact=SchwabContact(connection, name, market, clock, calendar),
         close=connection.close,
         seen=connection.seen,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,6 +22,7 @@ from schwab_app.pacing import for_prices
 from schwab_app.redirect import check_accounts, request_hook
 from schwab_app.sdk import load_httpx, load_sdk
 from schwab_app.tokens import LOGIN_AGAIN, Tokens, ends_at
+from schwab_app.wire import WIRE, exchange_of
 
 __all__ = ["Connection", "Login", "NotSent", "document_of", "good", "said"]
 
@@ -57,6 +58,8 @@ class Connection:
         Gives permission for every question about prices.
     seen
         Handed every document before it is read.
+    told
+        The newest document of each account that was read.
     calls
         Requests so far, those that a login needs among them.
     """
@@ -68,7 +71,8 @@ class Connection:
         self._hashes: dict[str, str] = {}
         self.turn = Turns(timeout, _silent).turn
         self.prices = for_prices()
-        self.seen = Seen(TABLES)
+        self.seen = Seen(TABLES, WIRE)
+        self.told: dict[str, Mapping[str, Any]] = {}
         self.calls = 0
 
     def connect(self) -> None:
@@ -212,8 +216,15 @@ class Connection:
     def _made(self) -> Any:
         login = self.login
         client = load_sdk().auth.client_from_access_functions(login.key, login.secret, login.tokens.read, self._written)
-        client.session.event_hooks = {"request": [request_hook(login.sandbox)]}
+        client.session.event_hooks = {"request": [request_hook(login.sandbox)], "response": [self._overhear]}
         return client
+
+    def _overhear(self, response: Any) -> None:
+        """Keep an answer where they are kept."""
+        if self.seen.keeps:
+            response.read()
+            if (exchange := exchange_of(response)) is not None:
+                self.seen.overhear(*exchange)
 
     def _written(self, document: dict[str, Any], *_: object, **__: object) -> None:
         """Keep a refreshed token; what cannot be kept is good all the same, and the next process refreshes anew."""

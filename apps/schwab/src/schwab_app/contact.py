@@ -12,10 +12,11 @@ from quant_platform_kit.domain.errors import BrokerError
 from quant_platform_kit.domain.sessions import ExchangeCalendar, SessionHours
 from quant_platform_kit.domain.strategy import Adjustment
 from quant_platform_kit.ports.clock import Clock
-from quant_platform_kit.ports.contact_source import Instrument, Limits, LoginFacts
+from quant_platform_kit.ports.contact_source import AccountFacts, Instrument, Limits, LoginFacts
 from quant_platform_kit.ports.market_data import MarketData
 
 from schwab_app.connection import Connection, good
+from schwab_app.mapping import account_facts
 from schwab_app.pacing import PER_MINUTE
 from schwab_app.tokens import LOGIN_AGAIN, ends_at
 
@@ -37,8 +38,11 @@ class SchwabContact:
     library = "schwab-py"
     adjustment = Adjustment.SPLIT
 
-    def __init__(self, connection: Connection, market: MarketData, clock: Clock, calendar: ExchangeCalendar) -> None:
-        self._connection, self._clock, self._calendar = connection, clock, calendar
+    def __init__(
+        self, connection: Connection, account_id: str, market: MarketData, clock: Clock, calendar: ExchangeCalendar
+    ) -> None:
+        self._connection, self._account_id = connection, account_id
+        self._clock, self._calendar = clock, calendar
         self.market = market
         self._before = 0
         self._today: tuple[date, SessionHours | None] | None = None
@@ -48,11 +52,15 @@ class SchwabContact:
         """Requests since the login."""
         return self._connection.calls - self._before
 
+    def whose(self) -> str:
+        """Return the accounts behind the login."""
+        return ", ".join(self._connection.accounts)
+
     def login(self) -> LoginFacts:
         """Return the accounts behind the login, and when its refresh token ends."""
         self._before = self._connection.calls
         accounts, ends = self._connection.accounts, ends_at(self._connection.login.tokens.read())
-        return LoginFacts(", ".join(accounts), accounts, ends, LOGIN_AGAIN)
+        return LoginFacts(self.whose(), accounts, ends, LOGIN_AGAIN)
 
     def now(self) -> datetime | None:
         """Return what the header of an answer says; the answer itself, today's hours, is kept for `hours`."""
@@ -63,6 +71,10 @@ class SchwabContact:
             return parsedate_to_datetime(response.headers.get("Date", "")).astimezone(UTC)
         except ValueError:
             return None
+
+    def facts(self) -> AccountFacts:
+        """Return whether the account may open positions."""
+        return account_facts(self._connection.told.get(self._account_id, {}))
 
     def instruments(self, symbols: Sequence[str]) -> Mapping[str, Instrument] | None:
         """Return the instruments that Schwab lists; it says nothing of lots, parts, and what may be traded."""

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from http import HTTPStatus
-from typing import Any
+from typing import Any, NamedTuple
 
-from quant_platform_kit.adapters.documents import mapping, mappings, number
+from quant_platform_kit.adapters.documents import mapping, mappings, real
 from quant_platform_kit.domain.errors import BrokerError
 from quant_platform_kit.domain.sessions import ExchangeCalendar
 
@@ -22,8 +21,7 @@ SPARE = timedelta(days=10)
 """How much earlier than asked for the candles begin: what an instant at the edge means is Schwab's affair."""
 
 
-@dataclass(frozen=True, slots=True)
-class Candle:
+class Candle(NamedTuple):
     """One session of one symbol; ``day`` is exchange-local."""
 
     day: date
@@ -67,5 +65,5 @@ def candle(told: Mapping[str, Any], calendar: ExchangeCalendar) -> Candle:
     at = told_at(told.get("datetime"))
     if at is None:
         raise BrokerError(f"a candle's datetime is {told.get('datetime')!r:.60}, not milliseconds since 1970")
-    first, last = (number(told.get(name), f"a candle's {name}") for name in ("open", "close"))
-    return Candle(calendar.local_date(at), float(first), float(last))
+    first, last = real(told.get("open"), "a candle's open"), real(told.get("close"), "a candle's close")
+    return Candle(calendar.local_date(at), first, last)

@@ -28,6 +28,7 @@ from quant_platform_kit.domain.portfolio import (
     quote_price,
     told_close,
 )
+from quant_platform_kit.ports.contact_source import AccountFacts
 
 from schwab_app.beliefs import (
     ACCOUNT_TYPES,
@@ -43,6 +44,7 @@ from schwab_app.beliefs import (
 from schwab_app.intents import Fingerprint
 
 __all__ = [
+    "account_facts",
     "account_number",
     "account_state",
     "described",
@@ -64,6 +66,12 @@ def account_number(document: Document) -> tuple[str, str]:
     """Return an account's number and what it is called in requests; `BrokerError` if one is not told."""
     number, name = (text(document.get(each), f"Schwab's {each}") for each in ("accountNumber", "hashValue"))
     return number, name
+
+
+def account_facts(document: Document) -> AccountFacts:
+    """Return what is told of an account beside its figures: whether nothing may be bought any more."""
+    told = mapping(document.get("securitiesAccount", {}), "securitiesAccount").get("isClosingOnlyRestricted")
+    return AccountFacts(only_closes=told if isinstance(told, bool) else None)
 
 
 def order_state(status: object) -> OrderState:
@@ -315,7 +323,7 @@ def quote(symbol: str, document: Document) -> Quote | None:
 def told_at(value: object) -> datetime | None:
     """Return an instant told in milliseconds since 1970, None for none."""
     try:
-        since = optional_number(value, "a time")
+        since = value if type(value) is int else optional_number(value, "a time")
         return datetime.fromtimestamp(float(since) / 1000, UTC) if since and since > 0 else None
     except (BrokerError, OverflowError, ValueError, OSError):
         return None

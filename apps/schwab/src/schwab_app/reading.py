@@ -7,12 +7,29 @@ from typing import Any
 
 from quant_platform_kit.adapters.calendar_tables import load_calendar
 from quant_platform_kit.domain.orders import Order
+from quant_platform_kit.domain.portfolio import AccountState
 
 from schwab_app.beliefs import ACCOUNT, ACCOUNT_NUMBER, CANDLE, ORDER, QUOTE, TABLES
 from schwab_app.history import candle
-from schwab_app.mapping import account_number, account_state, entered_at, fingerprint, order_id, quote, report
+from schwab_app.mapping import (
+    account_facts,
+    account_number,
+    account_state,
+    entered_at,
+    fingerprint,
+    order_id,
+    quote,
+    report,
+)
+from schwab_app.wire import WIRE
 
-__all__ = ["READERS", "TABLES"]
+__all__ = ["READERS", "TABLES", "WIRE"]
+
+
+def _account(document: Mapping[str, Any]) -> AccountState:
+    """Return an account; what is told of it beside its figures has to be readable too."""
+    account_facts(document)
+    return account_state("capture", document)
 
 
 def _order(document: Mapping[str, Any]) -> object:
@@ -24,7 +41,7 @@ def _order(document: Mapping[str, Any]) -> object:
 
 READERS: Mapping[str, Callable[[Any], object]] = {
     ACCOUNT_NUMBER.subject: account_number,
-    ACCOUNT.subject: lambda document: account_state("capture", document),
+    ACCOUNT.subject: _account,
     ORDER.subject: _order,
     QUOTE.subject: lambda document: quote("capture", document),
     CANDLE.subject: lambda document: candle(document, load_calendar("XNYS")),

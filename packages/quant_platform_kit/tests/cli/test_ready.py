@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -75,9 +76,25 @@ def test_the_page_has_every_line(quant: Quant, place: FileStore, tmp_path: Path)
         assert words in page
 
 
+def test_a_comparison_with_a_back_test_is_shown(quant: Quant, place: FileStore, tmp_path: Path) -> None:
+    prepare(place, contact=State.GOOD, allow=True)
+    asked = ["ready", "--platform", "ibkr", "--account", "U1"]
+    assert "no comparison was shown" in quant(*asked, "--json").out
+    written = {"account_id": "DU1", "currency": "USD", "start": "2023-01-03", "end": "2023-06-30", "total": "-12.50"}
+    file = tmp_path / "shortfall.json"
+    file.write_text(json.dumps(written), "utf-8")
+    lines = quant(*asked, "--shortfall", file, "--json").document["lines"]
+    (line,) = (line for line in lines if line["subject"] == "shortfall")
+    assert line["state"] == "good"
+    assert line["said"] == "DU1 made -12.50 USD beside its back-test, 2023-01-03 to 2023-06-30"
+    file.write_text("[]", "utf-8")
+    assert_refused(quant(*asked, "--shortfall", file), "is no comparison with a back-test", code=1)
+
+
 @pytest.mark.parametrize(
     ("arguments", "words", "code"),
     [
+        (["--platform", "ibkr", "--account", "U1", "--shortfall", "/nowhere/at.json"], "cannot be read", 1),
         (["--platform", "ibkx", "--account", "U1"], "'ibkx' is not installed", 1),
         (["--platform", "paper", "--account", "U1"], "paper has no live trading", 1),
         (["--platform", "ibkr"], "--account ID", 2),

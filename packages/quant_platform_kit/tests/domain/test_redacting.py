@@ -7,7 +7,7 @@ from decimal import Decimal as D
 from typing import Any
 
 import pytest
-from quant_platform_kit.domain.beliefs import AMOUNT, NUMBER_ID, PRICE, SYMBOL, Field, Kind, Table
+from quant_platform_kit.domain.beliefs import AMOUNT, NUMBER_ID, PRICE, SYMBOL, TEXT, Field, Kind, Table
 from quant_platform_kit.domain.redacting import RULES, redacted
 
 TABLE = Table(
@@ -22,6 +22,10 @@ TABLE = Table(
         Field("price", PRICE, money=True),
         Field("text", frozenset({Kind.NUMERAL}), money=True),
         Field("live", frozenset({Kind.BOOLEAN})),
+        Field("hours", frozenset({Kind.HOURS})),
+        Field("at[0]", TEXT | {Kind.FIXED}, known=frozenset({"OPEN"})),
+        Field("at[-1]", frozenset({Kind.NUMERAL, Kind.INSTANT})),
+        Field("at[]", NUMBER_ID),
         Field("cash.*", AMOUNT, money=True),
     ),
     passed_over=frozenset({"account", "total"}),
@@ -51,6 +55,10 @@ def given(scale: int = 1, **document: Any) -> Any:
         ("quantity", "twelve", "text-1"),
         ("text", "7", "7"),
         ("live", True, True),
+        ("hours", "20240610:0930-20240610:1600;20240611:CLOSED", "20240610:0930-20240610:1600;20240611:CLOSED"),
+        ("hours", "20240610:0930-12345678", "text-1"),
+        ("at", ["OPEN", 12345678, "20240610"], ["OPEN", 1, "20240610"]),
+        ("at", ["PARKED", 12345678, 12345678, "12345678"], ["text-1", 1, 1, "1"]),
         ("id", 12345678, 1),
         ("id", "12345678", "1"),
         ("owner", "kim@example.org", "text-1"),
@@ -73,6 +81,7 @@ def test_every_rule_keeps_something_that_no_other_keeps() -> None:
         "price": (D(2),),
         "live": (True,),
         "owner": (None,),
+        "hours": ("20240610:CLOSED",),
     }
     pairs = [(fields[name], value) for name, told in values.items() for value in told]
     kept_by = {rule.name: [value for field, value in pairs if rule.keeps(field, value, {"SPY"})] for rule in RULES}

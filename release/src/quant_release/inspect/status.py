@@ -32,7 +32,10 @@ def read_status(folder: Path) -> dict[str, Any]:
     try:
         workspace = read_workspace(git, head)
     finally:
-        tags, remote = listed(), _answer(git, asked)
+        try:
+            tags = listed()
+        finally:
+            remote = _answer(git, asked)
     if not workspace.packages:
         raise Refused(
             f"{git.root} has no package with a table [tool.release] below packages/; name the checkout with --root"

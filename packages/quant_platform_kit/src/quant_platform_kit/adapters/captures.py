@@ -1,7 +1,8 @@
 """A capture: a folder with a broker's documents, redacted, and with what they came from.
 
 ``manifest.json`` says platform, client library, version, date, and in which ways the documents were other than
-believed. ``documents.jsonl`` has a line for each document: its subject, and the document.
+believed. ``documents.jsonl`` has a line for each document: its subject, and the document. ``wire.jsonl``, where it is
+there, has one for each exchange over the wire.
 """
 
 from __future__ import annotations
@@ -19,9 +20,9 @@ from pydantic import TypeAdapter, ValidationError
 from quant_platform_kit.domain.errors import InvalidInput
 from quant_platform_kit.domain.redacting import Documents
 
-__all__ = ["Capture", "Manifest", "check_folder", "lines_of", "read_capture", "write_capture"]
+__all__ = ["Capture", "Manifest", "check_folder", "exact_json", "lines_of", "read_capture", "write_capture"]
 
-MANIFEST, DOCUMENTS = "manifest.json", "documents.jsonl"
+MANIFEST, DOCUMENTS, WIRE = "manifest.json", "documents.jsonl", "wire.jsonl"
 _EXACT = re.compile(r'"\\u0000([^"]*)"')
 
 
@@ -51,10 +52,11 @@ class Manifest:
 
 @dataclass(frozen=True, slots=True)
 class Capture:
-    """Documents and what they came from."""
+    """Documents and what they came from; ``exchanges`` is what went over the wire, empty where that is not kept."""
 
     manifest: Manifest
     documents: Documents
+    exchanges: Documents = ()
 
 
 _MANIFEST = TypeAdapter(Manifest)
@@ -63,8 +65,8 @@ _MANIFEST = TypeAdapter(Manifest)
 def lines_of(capture: Capture) -> dict[str, str]:
     """Return the content of each file of a capture, by name: the same for the same capture."""
     manifest = {**asdict(capture.manifest), "made": capture.manifest.made.isoformat()}
-    documents = (_json({"subject": subject, "document": document}) for subject, document in capture.documents)
-    return {MANIFEST: json.dumps(manifest, indent=2) + "\n", DOCUMENTS: "".join(f"{line}\n" for line in documents)}
+    wire = {WIRE: _lines(capture.exchanges)} if capture.exchanges else {}
+    return {MANIFEST: json.dumps(manifest, indent=2) + "\n", DOCUMENTS: _lines(capture.documents), **wire}
 
 
 def write_capture(folder: Path, capture: Capture) -> None:
@@ -100,7 +102,8 @@ def read_capture(folder: Path) -> Capture:
     """
     try:
         manifest = _MANIFEST.validate_json((folder / MANIFEST).read_bytes())
-        lines = (folder / DOCUMENTS).read_text().splitlines()
+        documents = _read_all(folder / DOCUMENTS)
+        exchanges = _read_all(folder / WIRE) if (folder / WIRE).exists() else ()
     except OSError as error:
         raise InvalidInput(
             f"capture {folder}: {error.filename}: {error.strerror}; name a folder of --record"
@@ -109,19 +112,26 @@ def read_capture(folder: Path) -> Capture:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise InvalidInput(f"capture {folder / MANIFEST}: {where} {first['msg']}") from error
-    return Capture(manifest, [_read(folder, number, line) for number, line in enumerate(lines, 1)])
+    return Capture(manifest, documents, exchanges)
 
 
-def _read(folder: Path, number: int, line: str) -> tuple[str, Any]:
+def _read_all(path: Path) -> Documents:
+    lines = path.read_text().splitlines()
+    return [_read(path, number, line) for number, line in enumerate(lines, 1)]
+
+
+def _read(path: Path, number: int, line: str) -> tuple[str, Any]:
     try:
         told = json.loads(line, parse_float=Decimal)
         return told["subject"], told["document"]
     except (ValueError, KeyError, TypeError) as error:
-        raise InvalidInput(
-            f"capture {folder / DOCUMENTS}, line {number}: not a document with its subject ({error})"
-        ) from error
+        raise InvalidInput(f"capture {path}, line {number}: not a document with its subject ({error})") from error
 
 
-def _json(value: object) -> str:
+def _lines(documents: Documents) -> str:
+    return "".join(exact_json({"subject": subject, "document": document}) + "\n" for subject, document in documents)
+
+
+def exact_json(value: object) -> str:
     """Return JSON on one line, decimal numbers written as they are."""
     return _EXACT.sub(r"\1", json.dumps(value, default=lambda told: f"\0{told}".lower(), ensure_ascii=True))

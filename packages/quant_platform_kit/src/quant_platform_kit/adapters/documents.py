@@ -11,10 +11,11 @@ from loguru import logger
 
 from quant_platform_kit.domain.errors import BrokerError
 
-__all__ = ["fill_price", "instant", "mapping", "mappings", "number", "optional_number", "text", "unknown_name"]
+__all__ = ["fill_price", "instant", "mapping", "mappings", "number", "optional_number", "real", "text", "unknown_name"]
 
 MOST, LEAST = Decimal("1e15"), Decimal("1e-15")
 """No amount, price or quantity is larger; one that is smaller has more digits than it can mean."""
+_MOST_REAL, _LEAST_REAL = float(MOST), float(LEAST)
 MOST_NAMES = 200
 _told: set[tuple[str, str]] = set()
 
@@ -34,6 +35,15 @@ def number(value: object, what: str) -> Decimal:
         return Decimal(0)
     whole = exact.to_integral_value()
     return whole if exact == whole else exact
+
+
+def real(value: object, what: str) -> float:
+    """Return a number that need not be exact, such as a price of a history; raises as `number`."""
+    if type(value) is Decimal or type(value) is float or type(value) is int:
+        near = float(value)
+        if _LEAST_REAL <= abs(near) <= _MOST_REAL:
+            return near
+    return float(number(value, what))
 
 
 def optional_number(value: object, what: str) -> Decimal | None:
@@ -80,7 +90,7 @@ def mapping(value: object, what: str) -> Mapping[str, Any]:
     """Return an object, an empty one for none; `BrokerError` for anything else."""
     if value is None:
         return {}
-    if isinstance(value, Mapping):
+    if type(value) is dict or isinstance(value, Mapping):
         return cast("Mapping[str, Any]", value)
     raise BrokerError(f"{what} is {_short(value)}, not an object")
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from contextlib import AbstractContextManager
 from dataclasses import replace
+from datetime import UTC, datetime, time
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
 
+from quant_platform_kit.adapters.calendar_tables import load_calendar
 from quant_platform_kit.adapters.captures import (
     Capture,
     Manifest,
@@ -20,18 +23,36 @@ from quant_platform_kit.adapters.captures import (
 )
 from quant_platform_kit.adapters.command_line import complain, print_json
 from quant_platform_kit.adapters.installed import load_of_platform
+from quant_platform_kit.cli.contact_table import show_contact
 from quant_platform_kit.cli.options import JsonOption
 from quant_platform_kit.cli.output import console, some, table
 from quant_platform_kit.cli.place import say
+from quant_platform_kit.domain.errors import InvalidInput, QuantError
+from quant_platform_kit.services.operate.contact.checklist import contact_of
+from quant_platform_kit.services.operate.contact.reading import Asked, Met, read
 from quant_platform_kit.services.operate.contact.recording import recorded
-from quant_platform_kit.services.operate.contact.replaying import Replayed, replay
+from quant_platform_kit.services.operate.contact.replaying import Replayed, asked_of, replay, symbols_of
+from quant_platform_kit.services.operate.contact.result import Contact
 from quant_platform_kit.services.record.seen import Seen
 
-__all__ = ["ENTRY_POINTS", "RecordOption", "ScaleOption", "YesOption", "offer", "record", "replay_command", "replayed"]
+__all__ = [
+    "ENTRY_POINTS",
+    "STANDS",
+    "RecordOption",
+    "ScaleOption",
+    "YesOption",
+    "asked_again",
+    "offer",
+    "record",
+    "replay_command",
+    "replayed",
+    "served",
+]
 
 ENTRY_POINTS = "quant.readings"
-"""Entry point group: each loads an app's ``TABLES`` and ``READERS`` under the name of its platform."""
-
+"""Entry point group: an app's ``TABLES``, ``READERS`` and, where it keeps that, ``WIRE``, by its platform."""
+STANDS = "quant.replays"
+"""Entry point group: each loads what serves a capture to the platform's client library, and is given the capture."""
 
 RecordOption = Annotated[
     Path | None,
@@ -60,8 +81,9 @@ def record(folder: Path, about: Manifest, seen: Seen, listed: Collection[str], *
     listed
         Symbols of listed instruments, as the documents write them.
     """
-    documents, differences = recorded(seen, listed, about.scale)
-    return offer(folder, Capture(replace(about, differences=differences), documents), yes=yes)
+    found = recorded(seen, listed, about.scale)
+    capture = Capture(replace(about, differences=found.differences), found.documents, found.exchanges)
+    return offer(folder, capture, yes=yes)
 
 
 def offer(folder: Path, capture: Capture, *, yes: bool) -> bool:
@@ -90,13 +112,50 @@ def replayed(capture: Capture) -> Replayed:
     return replay(capture.documents, reading.TABLES, reading.READERS)
 
 
+def served(capture: Capture) -> AbstractContextManager[Met]:
+    """Return the account of a capture as its stand serves it; raises `InvalidInput` where nothing does."""
+    serve: Callable[[Capture], AbstractContextManager[Met]] = load_of_platform(
+        STANDS, capture.manifest.platform, "stand that serves captures"
+    )
+    return serve(capture)
+
+
+def asked_again(capture: Capture) -> Asked:
+    """Return what a checklist of a capture is about: all symbols that it tells of."""
+    reading: Any = load_of_platform(ENTRY_POINTS, capture.manifest.platform, "reading of documents")
+    tables = (*reading.TABLES, *getattr(reading, "WIRE", ()))
+    symbols = symbols_of([*capture.documents, *capture.exchanges], tables)
+    return asked_of(capture.manifest.platform, symbols, load_calendar("XNYS"))
+
+
+def looked_at(capture: Capture) -> Contact:
+    """Look at the account of a capture; raises `InvalidInput` where no stand serves it."""
+    about = capture.manifest
+    made = datetime.combine(about.made, time(), UTC)
+    try:
+        with served(capture) as met:
+            return contact_of(read(met, asked_again(capture), made), about.library, about.version)
+    except QuantError as error:
+        raise InvalidInput(str(error)) from error
+    except Exception as error:  # a capture of an unknown make may break whatever serves it
+        raise InvalidInput(f"the capture cannot be served ({type(error).__name__}: {error})") from error
+
+
 def replay_command(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that --record made.")],
     json: JsonOption = False,
 ) -> None:
-    """Read a capture again as its app reads it; exit 1 if a document cannot be read, or differs as it did not then."""
+    """Read a capture again as its app reads it; exit 1 if a document cannot be read, or differs as it did not then.
+
+    Where the sandbox is installed, its stand says what is in the capture to the client library, and the checklist of a
+    contact is made of that.
+    """
     capture = read_capture(folder)
     found = replayed(capture)
+    try:
+        contact, alone = looked_at(capture), ""
+    except InvalidInput as error:
+        contact, alone = None, str(error)
     new = sorted({*found.texts} - {*capture.manifest.differences})
     gone = sorted({*capture.manifest.differences} - {*found.texts})
     if json:
@@ -109,10 +168,13 @@ def replay_command(
                 "gone": gone,
                 "unreadable": [{"subject": subject, "why": why} for subject, why in found.unreadable],
                 "unknown_subjects": list(found.strangers),
+                "checklist": contact.document()["lines"] if contact else None,
+                "documents_alone": alone,
             }
         )
     else:
         _show(capture, found)
+        show_contact(contact) if contact else say(escape(f"no checklist: {alone}"))
     wrong = [*found.strangers, *(f"{subject}: {why}" for subject, why in found.unreadable), *new, *gone]
     if wrong:
         raise typer.Exit(complain(f"not as it was recorded: {some(wrong)}", 1))

@@ -16,9 +16,10 @@ from quant_platform_kit.adapters.command_line import complain, print_json
 from quant_platform_kit.cli import captures
 from quant_platform_kit.cli.brief import look_before_a_run
 from quant_platform_kit.cli.broker import Visits, visits_of
+from quant_platform_kit.cli.contact_table import show_contact
 from quant_platform_kit.cli.options import JsonOption, symbol
 from quant_platform_kit.cli.order_test import make_order_test
-from quant_platform_kit.cli.output import console, progress, some, table
+from quant_platform_kit.cli.output import progress, some
 from quant_platform_kit.cli.place import say
 from quant_platform_kit.domain.errors import InvalidInput, Refused
 from quant_platform_kit.ports.versioned_store import VersionedStore
@@ -31,8 +32,6 @@ __all__ = ["app", "contact_command"]
 
 app = typer.Typer(help="Look at the accounts of a service before their first order, and send nothing.")
 app.command("replay")(captures.replay_command)
-
-STYLES = {State.GOOD: "green", State.NOT_TOLD: "dim", State.CAUTION: "yellow", State.BLOCKS: "red"}
 
 
 @app.callback(invoke_without_command=True)
@@ -106,7 +105,8 @@ def _tell(contacts: Sequence[Contact], kept: Sequence[str], page: Path | None, *
         print_json({"contacts": [contact.document() for contact in contacts], "kept": kept})
     else:
         for contact in contacts:
-            _show(contact)
+            show_contact(contact)
+            say(f"{contact.calls} calls were made of the broker, the login apart; nothing was sent")
         for line in (*(f"kept  {key}" for key in kept), *([f"page  {page}"] if page else [])):
             say(escape(line))
     if blocked := [f"{each.account} {line.subject}" for each in contacts for line in each.lines if _blocks(line)]:
@@ -150,17 +150,3 @@ def _made(met: Met, asked: Asked) -> Contact:
 
 def _blocks(line: Line) -> bool:
     return line.state is State.BLOCKS
-
-
-def _show(contact: Contact) -> None:
-    client = f", {contact.library} {contact.version}" if contact.library else ""
-    shown = table(
-        f"{contact.account} at {contact.platform}{client}", "subject", "state", "what was found", "what to do"
-    )
-    for line in contact.lines:
-        style = STYLES[line.state]
-        shown.add_row(
-            escape(line.subject), f"[{style}]{line.state.value}[/{style}]", escape(line.said), escape(line.todo)
-        )
-    console().print(shown)
-    say(f"{contact.calls} calls were made of the broker, the login apart; nothing was sent")

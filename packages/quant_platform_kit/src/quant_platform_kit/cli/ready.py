@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import date
+from decimal import Decimal
 from io import StringIO
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from pydantic import BaseModel, ValidationError
 from rich.console import Console
 from rich.markup import escape
 
@@ -19,15 +22,26 @@ from quant_platform_kit.cli.place import Place, PlaceOptions, common_options, sa
 from quant_platform_kit.domain.client import Client
 from quant_platform_kit.domain.digests import plain
 from quant_platform_kit.domain.errors import InvalidInput, Refused
+from quant_platform_kit.domain.runs import RunReport
 from quant_platform_kit.services.operate.contact.result import Line, State
-from quant_platform_kit.services.operate.going_live.rule import Standing
 from quant_platform_kit.services.operate.going_live.standing import standing_of
-from quant_platform_kit.services.operate.going_live.steps import facts_of, steps
+from quant_platform_kit.services.operate.going_live.steps import NEVER_COMPARED, facts_of, steps
 from quant_platform_kit.services.operate.going_live.waiving import waive
 from quant_platform_kit.services.record.leases import read_lease
 from quant_platform_kit.services.record.report_store import ReportStore
 
 __all__ = ["ready_command"]
+
+
+class _Compared(BaseModel):
+    """What is read of a comparison."""
+
+    account_id: str
+    currency: str
+    start: date
+    end: date
+    total: Decimal
+
 
 COLOURS = {State.GOOD: "green", State.NOT_TOLD: "dim", State.CAUTION: "yellow", State.BLOCKS: "red"}
 
@@ -43,6 +57,9 @@ def ready_command(
         str | None, typer.Option(parser=words, metavar="TEXT", help="Why, for the audit; required with --unready.")
     ] = None,
     page: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the same as a page to print.")] = None,
+    shortfall: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="What `quant shortfall --out` wrote of a paper account.")
+    ] = None,
     at: PlaceOptions,
     json: JsonOption = False,
 ) -> None:
@@ -50,15 +67,17 @@ def ready_command(
     client = _client(platform)
     if unready is not (reason is not None):
         raise typer.BadParameter("--unready and --reason TEXT go together: it is audited")
+    compared = NEVER_COMPARED if shortfall is None else _compared(shortfall)
     with at.open() as place:
         account = place.account
         if account is None:
             raise typer.BadParameter("name the account: add --account ID")
-        standing = _standing(place, account, client)
+        last = _last_report(place, account)
+        standing = standing_of(place.store, account, client, last.contacted if last else None)
         if reason is not None:
             waive(place.operator, account, client, tuple(standing.refuted), reason)
-            standing = _standing(place, account, client)
-        lines = steps(facts_of(place.store, standing))
+            standing = standing_of(place.store, account, client, last.contacted if last else None)
+        lines = steps(facts_of(place.store, standing), last, compared)
     blocking = [line.subject for line in lines if line.state is State.BLOCKS]
     title = f"Account {account} before live trading with {client.text}"
     if page is not None:
@@ -87,12 +106,24 @@ def _client(platform: str) -> Client:
     return client
 
 
-def _standing(place: Place, account: str, client: Client) -> Standing:
-    """Return where an account stands, as its next run would find it."""
+def _last_report(place: Place, account: str) -> RunReport | None:
+    """Return the report that the account's next run would go by."""
     store, reports = place.both
     lease = read_lease(store, account)
-    last = ReportStore(reports).find(lease.last_run) if lease and lease.last_run else None
-    return standing_of(store, account, client, last.contacted if last else None)
+    return ReportStore(reports).find(lease.last_run) if lease and lease.last_run else None
+
+
+def _compared(path: Path) -> Line:
+    """Return what a comparison of an account with its back-test came to."""
+    try:
+        found = _Compared.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise InvalidInput(f"--shortfall {path} cannot be read: {error.strerror}") from error
+    except ValidationError as error:
+        what = "`quant shortfall --out FOLDER` writes it as FOLDER/shortfall.json"
+        raise InvalidInput(f"--shortfall {path} is no comparison with a back-test: {what}") from error
+    said = f"{found.account_id} made {found.total} {found.currency} beside its back-test, {found.start} to {found.end}"
+    return Line("shortfall", State.GOOD, said)
 
 
 def _show(out: Console, title: str, lines: tuple[Line, ...]) -> None:

@@ -1,14 +1,14 @@
 """What is believed of a broker's documents, field by field, and where a document is another.
 
 A table names every field that the mappers of an adapter read. It works on what the client library hands over: JSON, or
-objects with attributes. A path is names with dots between them; ``[]`` is each item of a list, ``*`` each value under a
-name that is not fixed, such as a currency.
+objects with attributes. A path is names with dots between them; ``[]`` is each item of a list, ``[2]`` and ``[-1]`` the
+item at a place of one, ``*`` each value under a name that is not fixed, such as a currency.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from enum import Enum
@@ -32,6 +32,7 @@ __all__ = [
     "is_number",
     "is_object",
     "told_fields",
+    "values_of",
 ]
 
 LONGEST = 60
@@ -43,8 +44,9 @@ _NO_OBJECTS = (str, bytes, int, float, Decimal, date, list, Enum, type(None))
 class Kind(Enum):
     """What a value is, in words.
 
-    NUMERAL is a number written as text, INSTANT a time as text or as the library's. PER_UNIT, ID and SYMBOL say more of
-    a number or a text: a price or another figure of one unit, what tells one thing from another, an instrument's name.
+    NUMERAL is a number written as text, INSTANT a time as text or as the library's, HOURS spans of time as text.
+    PER_UNIT, ID, SYMBOL and FIXED say more of a number or a text: a price or another figure of one unit, what tells one
+    thing from another, an instrument's name, one of the known values and no other word.
     """
 
     TEXT = "text"
@@ -58,6 +60,8 @@ class Kind(Enum):
     PER_UNIT = "a figure of one unit"
     ID = "an id"
     SYMBOL = "a symbol"
+    HOURS = "hours"
+    FIXED = "one of a few values"
 
 
 _TYPES: Mapping[Kind, tuple[type, ...]] = {
@@ -168,6 +172,10 @@ class Place:
         The places of an object by name, or that of a list's items.
     types, sure
         Of the values that it may have, and of those of them that need no further look.
+    words
+        Texts that need no further look.
+    reads
+        Whether a text is of one of its kinds.
     """
 
     path: str
@@ -176,6 +184,12 @@ class Place:
     each: Place | None = None
     types: frozenset[type] = frozenset()
     sure: frozenset[type] = frozenset()
+    words: frozenset[str] = frozenset()
+    reads: Callable[[str], bool] = bool
+
+    def item(self, number: int, count: int) -> Place | None:
+        """Return the place of an item of a list, None if none has it."""
+        return self.below.get(f"[{number}]") or self.below.get(f"[{number - count}]") or self.each
 
     @property
     def needed(self) -> bool:
@@ -225,6 +239,10 @@ class Table:
         """Return the values of a field; `KeyError` if the table has no such field."""
         return self.of(path).known
 
+    def below(self, path: str) -> tuple[Field, ...]:
+        """Return its fields as they are where a document stands at a path of another one."""
+        return tuple(replace(each, path=f"{path}.{each.path}") for each in self.fields)
+
     def of(self, path: str) -> Field:
         """Return a field; `KeyError` if the table has no such field."""
         for each in self.fields:
@@ -236,10 +254,10 @@ class Table:
 def _put(root: Place, field_: Field) -> None:
     """Put a field at its place below the root."""
     node = root
-    for name in field_.path.replace("[]", ".[]").split("."):
+    for name in field_.path.replace("[", ".[").split("."):
         if not name:
             continue
-        path = f"{node.path}[]" if name == "[]" else f"{node.path}.{name}".removeprefix(".")
+        path = f"{node.path}{name}" if name[0] == "[" else f"{node.path}.{name}".removeprefix(".")
         if name == "[]":
             node.each = node.each or Place(path)
             node = node.each
@@ -249,6 +267,21 @@ def _put(root: Place, field_: Field) -> None:
     node.types = frozenset(type_ for kind in field_.kinds for type_ in _TYPES.get(kind, ()))
     any_text = Kind.TEXT in field_.kinds and not field_.known
     node.sure = node.types if any_text else node.types - {str}
+    node.reads = _reader(field_.kinds)
+    node.words = frozenset(filter(node.reads, field_.known)) if str in node.types else frozenset()
+
+
+def _reader(kinds: frozenset[Kind]) -> Callable[[str], bool]:
+    """Return what tells whether a text is of one of the kinds that are texts."""
+    if Kind.TEXT in kinds:
+        return _any_text
+    readers = [reads for kind, reads in ((Kind.NUMERAL, is_number), (Kind.INSTANT, _is_instant)) if kind in kinds]
+    return readers[0] if len(readers) == 1 else lambda value: any(reads(value) for reads in readers)
+
+
+def _any_text(value: str) -> bool:
+    del value
+    return True
 
 
 def compare(table: Table, document: object, *, names: bool = True) -> tuple[Difference, ...]:
@@ -286,7 +319,7 @@ class _Comparison:
         if node.below or node.each is not None:
             self.below(node, value, around)
         elif declared is not None:
-            if type(value) not in node.types or (type(value) is str and not _reads_as(declared.kinds, value)):
+            if type(value) not in node.types or (type(value) is str and not node.reads(value)):
                 self.note(node, How.RETYPED, _kind(value))
             elif declared.known and value not in declared.known:
                 self.note(node, How.UNKNOWN_VALUE, _short(value))
@@ -294,7 +327,7 @@ class _Comparison:
     def below(self, node: Place, value: object, around: tuple[object, ...]) -> None:
         """Look at what is below a place: the items of a list, or the fields of an object."""
         if node.each is not None:
-            if isinstance(value, Sequence) and not isinstance(value, str | bytes):
+            if _is_list(type(value)):
                 for item in cast("Sequence[object]", value):
                     self.at(node.each, item, around)
                 return
@@ -312,7 +345,7 @@ class _Comparison:
         attributes = _shape_of(type(value)) is not Mapping
         for name, child in node.below.items():
             inner = getattr(value, name, _ABSENT) if attributes else cast("Any", value).get(name, _ABSENT)
-            if type(inner) in child.sure:
+            if type(inner) in child.sure or (type(inner) is str and inner in child.words):
                 continue
             if inner is not _ABSENT:
                 self.at(child, inner, around)
@@ -357,11 +390,10 @@ def _value_of(holder: object, name: str, absent: object = None) -> Any:
     return getattr(holder, name, absent)
 
 
-def _reads_as(kinds: frozenset[Kind], value: str) -> bool:
-    """Whether a text is of one of the kinds that are texts."""
-    if Kind.TEXT in kinds:
-        return True
-    return (Kind.NUMERAL in kinds and is_number(value)) or (Kind.INSTANT in kinds and _is_instant(value))
+@cache
+def _is_list(kind: Any) -> bool:
+    """Whether values of a type are lists of items."""
+    return issubclass(kind, Sequence) and not issubclass(kind, str | bytes)
 
 
 def is_number(value: str) -> bool:
@@ -395,6 +427,21 @@ def _kind(value: object) -> str:
 def _short(value: object) -> str:
     said = repr(value)
     return said if len(said) <= LONGEST else f"{said[: LONGEST - 3]}..."
+
+
+def values_of(kind: Kind, place: Place | None, told: object) -> Iterator[object]:
+    """Yield the values of a kind that a document has at a place of its table and below, fixed words left out."""
+    if place is None:
+        return
+    if place.declared is not None and kind in place.declared.kinds and Kind.FIXED not in place.declared.kinds:
+        yield told
+    elif isinstance(told, Mapping):
+        for name, inner in cast("Mapping[str, object]", told).items():
+            yield from values_of(kind, place.below.get(name, place.below.get("*")), inner)
+    elif isinstance(told, list):
+        items = cast("list[object]", told)
+        for number, item in enumerate(items):
+            yield from values_of(kind, place.item(number, len(items)), item)
 
 
 def told_fields(table: Table, document: object) -> Any:

@@ -51,6 +51,16 @@ class Discrepancy(StrEnum):
         """Whether it is for a person to accept, and not only in what the broker tells."""
         return self not in (Discrepancy.ODD_PRICE, Discrepancy.NO_TOTAL, Discrepancy.MISREAD)
 
+    @property
+    def blocks(self) -> bool:
+        """Whether it blocks a run until it is accepted, unless the run is asked otherwise."""
+        return self in (
+            Discrepancy.UNKNOWN_ORDER,
+            Discrepancy.LIQUIDATION,
+            Discrepancy.UNKNOWN_ACCOUNT,
+            Discrepancy.MISREAD_MONEY,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:

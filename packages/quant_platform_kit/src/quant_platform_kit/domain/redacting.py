@@ -21,7 +21,10 @@ Documents = Sequence[tuple[str, Any]]
 """Subject and document, in order of appearance."""
 LETTERS, DIGITS = re.compile("[A-Za-z_]{1,60}"), re.compile("[0-9]{5,}")
 """A word that may be kept, and a run of digits that could be somebody's number."""
-WRITTEN_TIME = re.compile(r"[0-9T:.+Z -]{8,40}")
+WRITTEN_TIME = re.compile(r"[0-9T:.+Z -]{8,40}(US/Eastern|America/New_York|US/Central|US/Pacific|UTC|GMT|EST|EDT)?")
+DAY = re.compile("(19|20)[0-9]{2}(0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])")
+"""A date as a number."""
+HOURS = re.compile(r"([0-9]{8}:([0-9]{4}-[0-9]{8}:[0-9]{4}|CLOSED)(;|$))+")
 LARGEST = Decimal("1e15")
 """No amount is larger: what is stands for none."""
 Listed = Collection[str]
@@ -32,12 +35,17 @@ def _known_value(declared: Field, value: object, listed: Listed) -> bool:
 
 
 def _word(declared: Field, value: object, listed: Listed) -> bool:
-    return bool(declared.known) and isinstance(value, str) and LETTERS.fullmatch(value) is not None
+    open_ended = bool(declared.known) and Kind.FIXED not in declared.kinds
+    return open_ended and isinstance(value, str) and LETTERS.fullmatch(value) is not None
 
 
 def _instant(declared: Field, value: object, listed: Listed) -> bool:
     written = isinstance(value, str) and WRITTEN_TIME.fullmatch(value) is not None
     return Kind.INSTANT in declared.kinds and (written or isinstance(value, date))
+
+
+def _hours(declared: Field, value: object, listed: Listed) -> bool:
+    return Kind.HOURS in declared.kinds and isinstance(value, str) and HOURS.fullmatch(value) is not None
 
 
 def _symbol(declared: Field, value: object, listed: Listed) -> bool:
@@ -70,6 +78,7 @@ RULES = (
     Rule("a value that the table knows", _known_value),
     Rule("a word of letters in a field whose values the table knows", _word),
     Rule("a date or an instant in a field of them", _instant),
+    Rule("hours of trading in a field of them", _hours),
     Rule("the symbol of a listed instrument in a field of symbols", _symbol),
     Rule("a number in a field of numbers that are no ids", _number),
     Rule("true or false in a field of them", _truth),
@@ -115,7 +124,7 @@ class _Redaction:
     text: str = ""
     runs: frozenset[str] = frozenset()
     gone: dict[str, None] = field(default_factory=dict[str, None])
-    invented: dict[tuple[str, str], int] = field(default_factory=dict[tuple[str, str], int])
+    invented: dict[str, dict[str, int]] = field(default_factory=dict[str, dict[str, int]])
 
     def document(self, table: Table, document: Any) -> Any:
         """Return a document of a table."""
@@ -127,13 +136,15 @@ class _Redaction:
         Parameters
         ----------
         public
-            Whether what the field means is known, so that a number with decimals in it is an amount.
+            Whether what the field means is known, so that a number with decimals in it is an amount, and one of
+            milliseconds since 1970 an instant.
         """
         if isinstance(value, Mapping):
             return self.fields(place, cast("Mapping[str, Any]", value), passed_over, public=public)
         if isinstance(value, list):
-            each = None if place is None else place.each
-            return [self.at(each, item, passed_over, public=public) for item in cast("list[Any]", value)]
+            items = cast("list[Any]", value)
+            places = [None if place is None else place.item(number, len(items)) for number in range(len(items))]
+            return [self.at(one, item, passed_over, public=public) for one, item in zip(places, items, strict=True)]
         declared = None if place is None else place.declared
         if declared is not None and any(rule.keeps(declared, value, self.listed) for rule in RULES):
             return self.kept(declared, value)
@@ -166,7 +177,8 @@ class _Redaction:
         """Return what a rule keeps; of numbers only those without digits of what none does."""
         if isinstance(value, date):
             return value.isoformat()
-        if not _number(declared, value, self.listed):
+        is_day = Kind.INSTANT in declared.kinds and isinstance(value, str) and DAY.fullmatch(value) is not None
+        if is_day or not _number(declared, value, self.listed):
             return value
         if self.tells(value):
             return self.other(value)
@@ -191,10 +203,10 @@ class _Redaction:
         """Return an invented value for one that is not kept."""
         if isinstance(value, bool):
             return False
-        if isinstance(value, str) and not is_number(value):
-            return self.word("text", value)
         told = str(value)
-        if not (public and "." in told):
+        if not (isinstance(value, int | float | Decimal) or (isinstance(value, str) and is_number(value))):
+            return self.word("text", told)
+        if not (public and ("." in told or _is_milliseconds(value))):
             self.gone.setdefault(_written(value))
         return type(value)(self.count("number", told))
 
@@ -205,7 +217,13 @@ class _Redaction:
 
     def count(self, kind: str, value: str) -> int:
         """Return the number of a value among those of its kind."""
-        return self.invented.setdefault((kind, value), 1 + sum(known == kind for known, _ in self.invented))
+        known = self.invented.setdefault(kind, {})
+        return known.setdefault(value, len(known) + 1)
+
+
+def _is_milliseconds(value: object) -> bool:
+    """Whether a number is an instant of this century, in milliseconds since 1970."""
+    return isinstance(value, int) and 946_684_800_000 <= value < 4_102_444_800_000
 
 
 def _written(value: Any) -> str:

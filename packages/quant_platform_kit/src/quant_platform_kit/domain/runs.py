@@ -380,8 +380,8 @@ class RunReport:
         Profile and mode -> the first session that it was asked for on this account and could not decide; see
         `undecided_key`.
     contacted
-        Client libraries with which the account was met, as `Client.text`: by a contact, or by trading live. None where
-        nobody has asked yet, as in reports of earlier versions.
+        Client libraries and logins with which the account was met, as `Client.met`: by a contact, or by trading live.
+        None where nobody has asked yet, as in reports of earlier versions.
     """
 
     run_id: str

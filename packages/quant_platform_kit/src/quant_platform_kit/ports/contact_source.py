@@ -12,7 +12,7 @@ from quant_platform_kit.domain.sessions import SessionHours
 from quant_platform_kit.domain.strategy import Adjustment
 from quant_platform_kit.ports.market_data import MarketData
 
-__all__ = ["ContactSource", "Instrument", "Limits", "LoginFacts"]
+__all__ = ["AccountFacts", "ContactSource", "Instrument", "Limits", "LoginFacts"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,25 @@ class LoginFacts:
     accounts: tuple[str, ...] | None = None
     ends: datetime | None = None
     renewal: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AccountFacts:
+    """What a broker's documents say of an account beside its figures; None is what they do not tell.
+
+    Attributes
+    ----------
+    kind
+        The broker's own word for who holds it; empty where there is none.
+    retirement
+        Whether it is for retirement.
+    only_closes
+        Whether nothing may be bought any more.
+    """
+
+    kind: str = ""
+    retirement: bool | None = None
+    only_closes: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +111,20 @@ class ContactSource(Protocol):
         """Requests that were made of the broker so far, those of the login apart."""
         ...
 
+    def whose(self) -> str:
+        """Return `LoginFacts.name` of the login, which was made; no call is made for it."""
+        ...
+
     def login(self) -> LoginFacts:
         """Return what is known of the login, which was made."""
         ...
 
     def now(self) -> datetime | None:
         """Return the broker's own time, aware UTC."""
+        ...
+
+    def facts(self) -> AccountFacts:
+        """Return what the account's documents told when it was last read; no call is made for it."""
         ...
 
     def instruments(self, symbols: Sequence[str]) -> Mapping[str, Instrument] | None:

@@ -228,6 +228,7 @@ class _AccountRun:
             service.features,
             service.tracer,
             account.seen,
+            account.contact.whose if account.contact else str,
         )
 
 

@@ -63,7 +63,7 @@ class Account:
     seen
         What its broker's documents were held against; shared by the accounts of a login.
     contact
-        What a first contact may ask beside; no run uses it.
+        What a first contact may ask beside; a run asks it only whose login it uses.
     """
 
     broker: Broker

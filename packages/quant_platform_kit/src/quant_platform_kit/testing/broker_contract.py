@@ -103,7 +103,7 @@ from quant_platform_kit.testing.contract_case import case, case_of, cases
 from quant_platform_kit.testing.market_contract import MOST_SLIPPAGE, UNKNOWN_SYMBOL, MarketCases
 from quant_platform_kit.testing.venue_control import VenueControl
 
-__all__ = ["HKD_FUNDING", "UNKNOWN_SYMBOL", "BrokerContract"]
+__all__ = ["HKD_FUNDING", "UNKNOWN_SYMBOL", "BrokerContract", "assert_adds_up"]
 
 Reopen = Callable[[], Broker]
 Funding = Mapping[str, Decimal]
@@ -599,9 +599,9 @@ class BrokerContract(MarketCases):
     @case("B52", "account values")
     def test_the_brokers_own_figures_add_up_before_and_after_a_trade(self, broker: Broker, symbol: str) -> None:
         """The broker's own total is told, cash and market values add up to it, and no more may be spent than cash."""
-        _assert_adds_up(broker.account())
+        assert_adds_up(broker.account())
         _settled(broker, _order(broker, symbol, Side.BUY, 3))
-        _assert_adds_up(broker.account())
+        assert_adds_up(broker.account())
 
     # --- stop orders -----------------------------------------------------------------------------
 
@@ -701,7 +701,8 @@ def _found(broker: Broker, order: Order) -> ExecutionReport:
     return report
 
 
-def _assert_adds_up(account: AccountState) -> None:
+def assert_adds_up(account: AccountState) -> None:
+    """Assert what B52 does, of one state of an account."""
     told = account.balance
     assert told is not None
     assert told.total is not None

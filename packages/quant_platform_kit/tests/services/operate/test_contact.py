@@ -129,7 +129,7 @@ def test_an_account_that_is_not_behind_the_login_blocks() -> None:
         (replace(ACCOUNT, balance=replace(BALANCE, account_type=None)), {"account type": State.NOT_TOLD}),
         (replace(ACCOUNT, balance=replace(BALANCE, total=D(5000))), {"cash": State.BLOCKS}),
         (replace(ACCOUNT, cash_by_currency={"USD": D(-5)}), {"cash": State.BLOCKS}),
-        (replace(ACCOUNT, quantities={"SPY": D("2.5")}), {"position SPY": State.GOOD}),
+        (replace(ACCOUNT, quantities={"SPY": D("2.5")}), {"position SPY": State.CAUTION}),
         (replace(ACCOUNT, quantities={"TLT": D(2), "BRK.B": D(1)}), {"position TLT": State.GOOD}),
         (replace(ACCOUNT, quantities={"VOD.GBP": D(2)}), {"position VOD.GBP": State.CAUTION}),
         (replace(ACCOUNT, quantities={"700.HK": D(2)}), {"position 700.HK": State.CAUTION}),

@@ -6,19 +6,25 @@ The market and the decision are those of `test_carry`: due on Friday, 1 December
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from quant_platform_kit.domain.beliefs import Difference, How
 from quant_platform_kit.domain.boundaries import Boundary
 from quant_platform_kit.domain.client import Client
 from quant_platform_kit.domain.identity import Mode
+from quant_platform_kit.domain.reconciliation import Discrepancy, Finding
 from quant_platform_kit.domain.runs import Outcome, RunReport
 from quant_platform_kit.services.operate.assumptions import Mark, Verdict, keep_mark
 from quant_platform_kit.services.operate.audit import Operator, audit_entries
 from quant_platform_kit.services.operate.contact.result import Contact, Line, State, keep_contact
+from quant_platform_kit.services.operate.going_live.standing import standing_of
+from quant_platform_kit.services.operate.going_live.steps import facts_of, steps
 from quant_platform_kit.services.operate.going_live.waiving import waive
+from quant_platform_kit.services.record.seen import Misread
 
 from ...exactly_once import ACCOUNT, World, switch
 from .test_carry import DEC1, DEC4, DEC5, DEC7, FULL, NOV30, market, monthly
@@ -42,10 +48,12 @@ def live(world: World, day: date = DEC1, slot: str = "cli", client: Client | Non
     return world.run(day, slot, Mode.LIVE, client=client)
 
 
-def meet(world: World, client: Client = NEW, state: State = State.GOOD, account: str = ACCOUNT) -> None:
+def meet(
+    world: World, client: Client = NEW, state: State = State.GOOD, account: str = ACCOUNT, login: str = ""
+) -> None:
     lines = (Line("quotes", state, "as seen"),)
     made = world.clock.now()
-    keep_contact(world.store, Contact(account, client.platform, client.library, client.version, made, "", lines, 1))
+    keep_contact(world.store, Contact(account, client.platform, client.library, client.version, made, login, lines, 1))
 
 
 def refute(world: World, verdict: Verdict = Verdict.REFUTED) -> None:
@@ -80,6 +88,26 @@ def test_a_contact_is_needed_once_and_a_new_version_needs_another(world: World) 
     meet(world, newer)
     assert live(world, DEC5, "again", client=newer).outcome is Outcome.NO_ACTION
     assert live(world, DEC7).outcome is Outcome.NO_ACTION, "back to a version that was met"
+
+
+def test_a_new_login_needs_another_contact(world: World) -> None:
+    world.login = "mira"
+    meet(world, login="mira")
+    first = live(world)
+    assert (first.outcome, first.contacted) == (Outcome.COMPLETED, ("ib-async 2.1.0 as mira",))
+    world.login = "jun"
+    blocked = live(world, DEC4)
+    assert blocked.outcome is Outcome.BLOCKED
+    assert "was never met with ib-async 2.1.0 as jun without" in blocked.reasons[-1]
+    meet(world, login="jun")
+    assert live(world, DEC4, "again").contacted == ("ib-async 2.1.0 as jun", "ib-async 2.1.0 as mira")
+
+
+def test_what_was_recorded_without_a_login_holds_for_the_next_one_only(world: World) -> None:
+    meet(world)
+    assert live(world).contacted == ("ib-async 2.1.0",)
+    world.login = "mira"
+    assert live(world, DEC4).contacted == ("ib-async 2.1.0 as mira",)
 
 
 @pytest.mark.parametrize("case", ["another version", "another account", "it blocks", "an older one that was good"])
@@ -125,6 +153,22 @@ def test_what_a_test_refuted_blocks_until_a_later_test_or_a_person_lifts_it(worl
     assert live(world, DEC5).outcome is Outcome.BLOCKED
     waive(operator(world), ACCOUNT, NEW, ("ibkr-id-once",), "seen by hand")
     assert live(world, DEC5, "again").outcome is Outcome.NO_ACTION
+
+
+def test_what_documents_said_is_listed_and_what_a_run_was_blocked_by_blocks(world: World) -> None:
+    meet(world)
+    told = Difference("order", "orders[].status", How.UNKNOWN_VALUE, "'PARKED'")
+    Misread(world.store, ACCOUNT).told([told])
+    done = live(world)
+    standing = standing_of(world.store, ACCOUNT, NEW, done.contacted)
+    facts = facts_of(world.store, standing)
+    (line,) = (each for each in steps(facts, done) if each.subject == "documents")
+    assert (line.state, line.said) == (State.CAUTION, "orders[].status of order is 'PARKED', which is not known")
+    assert "findings" not in {each.subject for each in steps(facts, done)}
+    found = (Finding(Discrepancy.MISREAD_MONEY, "cash is not told any more"), Finding(Discrepancy.SPLIT, "SPY"))
+    blocked = replace(done, outcome=Outcome.BLOCKED, findings=found, todo=("quant accept",))
+    (line,) = (each for each in steps(facts, blocked) if each.subject == "findings")
+    assert (line.state, line.said, line.todo) == (State.BLOCKS, "cash is not told any more", "quant accept")
 
 
 def test_a_person_does_without_for_one_version_and_it_is_audited(world: World) -> None:

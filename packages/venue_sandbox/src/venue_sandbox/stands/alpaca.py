@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from venue_sandbox.servers.launch import Server
 from venue_sandbox.stands.exchange_stand import ExchangeStand
 from venue_sandbox.stands.platform import Platform
-from venue_sandbox.stands.stand import ACCOUNT, Opening, Subject, Waits
+from venue_sandbox.stands.stand import ACCOUNT, STOPS, Opening, Subject, Waits
 
 if TYPE_CHECKING:
     from quant_platform_kit.ports.versioned_store import VersionedStore
@@ -65,6 +65,7 @@ class AlpacaStand(ExchangeStand):
                 **dict.fromkeys(("B4", "B5"), NO_COMMISSION),
                 "B46": "sessions over HTTP do not end one another",
                 **dict.fromkeys(("B48", "B49", "B50"), ONE_CURRENCY),
+                **STOPS,
             },
         ),
     )

@@ -10,7 +10,7 @@ from quant_platform_kit.domain.beliefs import Difference, How, Table, compare, t
 from quant_platform_kit.domain.digests import canonical_json, sha256
 from quant_platform_kit.domain.errors import Conflict
 from quant_platform_kit.ports.versioned_store import VersionedStore
-from quant_platform_kit.services.record.objects import encode
+from quant_platform_kit.services.record.objects import decode, encode
 
 __all__ = ["Misread", "Seen"]
 
@@ -24,6 +24,8 @@ class Seen:
     ----------
     tables
         What is believed; a document is held against the table of its subject. Without any, nothing is held.
+    wire
+        What may be given away of the exchanges over the wire, by their subjects.
 
     Attributes
     ----------
@@ -31,12 +33,16 @@ class Seen:
         Whether the documents are kept too, for a capture, and names looked for that nobody knows.
     documents
         What was kept: subject and document, in order of arrival.
+    exchanges
+        What was kept of the wire, likewise.
     """
 
-    def __init__(self, tables: Iterable[Table] = ()) -> None:
+    def __init__(self, tables: Iterable[Table] = (), wire: Iterable[Table] = ()) -> None:
         self.tables: Mapping[str, Table] = {table.subject: table for table in tables}
         self.keeps = False
+        self.wire: Mapping[str, Table] = {table.subject: table for table in wire}
         self.documents: list[tuple[str, object]] = []
+        self.exchanges: list[tuple[str, object]] = []
         self._found: dict[Difference, None] = {}
 
     @property
@@ -57,6 +63,11 @@ class Seen:
         if self.keeps and self.tables:
             self.documents.append((subject, told_fields(self.tables[subject], document)))
         return document
+
+    def overhear(self, subject: str, exchange: object) -> None:
+        """Keep an exchange over the wire, where documents are kept; one that no table knows is passed over."""
+        if self.keeps and subject in self.wire:
+            self.exchanges.append((subject, exchange))
 
     def take_all(self, subject: str, documents: Sequence[_T]) -> Sequence[_T]:
         """Take each of several documents."""
@@ -79,6 +90,11 @@ class Misread:
             key = self._key(difference)
             with suppress(Conflict):
                 self._store.create(key, encode(difference, key))
+
+    def known(self) -> list[Difference]:
+        """Return all that they told of, in no order that says anything; raises `Damaged` and `StoreError`."""
+        found = {key: self._store.get(key) for key in self._store.keys(f"{self._root}/")}
+        return [decode(Difference, stored.data, key) for key, stored in found.items() if stored]
 
     def _key(self, difference: Difference) -> str:
         return f"{self._root}/{sha256(canonical_json(difference))[:32]}"

@@ -6,10 +6,9 @@ from dataclasses import dataclass, replace
 
 from quant_platform_kit.domain.identity import Mode
 from quant_platform_kit.domain.runs import RunReport
-from quant_platform_kit.ports.versioned_store import VersionedStore
 from quant_platform_kit.services.operate.going_live.rule import against_live
 from quant_platform_kit.services.operate.going_live.standing import standing_of
-from quant_platform_kit.services.run.request import RunRequest
+from quant_platform_kit.services.run.request import RunPorts, RunRequest
 
 __all__ = ["Footing", "footing_of"]
 
@@ -37,7 +36,7 @@ class Footing:
         return replace(report, reasons=(*report.reasons, *self.remarks)) if self.remarks else report
 
 
-def footing_of(request: RunRequest, store: VersionedStore, last: RunReport | None) -> Footing:
+def footing_of(request: RunRequest, ports: RunPorts, last: RunReport | None) -> Footing:
     """Return what is to be said before live trading; nothing in a run that is about a paper account.
 
     Parameters
@@ -45,11 +44,14 @@ def footing_of(request: RunRequest, store: VersionedStore, last: RunReport | Non
     last
         The account's last report.
     """
-    known, client = last.contacted if last else None, request.client
-    if client is None or request.aims_at is Mode.PAPER:
+    known = last.contacted if last else None
+    if request.client is None or request.aims_at is Mode.PAPER:
         return Footing(known)
-    standing = standing_of(store, request.key.account_id, client, known)
-    met = {*(known or ()), *([client.text] if standing.is_met else [])}
+    client = replace(request.client, login=ports.whose())
+    standing = standing_of(ports.store, request.key.account_id, client, known)
+    met = {*(known or ())}
+    if standing.is_met:
+        met = met - {client.text} | {client.met}
     against = tuple(against_live(standing))
     if request.aims_at is Mode.LIVE:
         return Footing(tuple(sorted(met)), refused=against)

@@ -122,7 +122,7 @@ def _refuse_unless_free(request: RunRequest, ports: RunPorts) -> None:
     ]
     last = ports.reports.find(state.last_run) if state and state.last_run else None
     if key.mode is Mode.LIVE:
-        reasons += [reason for reason in footing_of(request, store, last).refused if "never met" in reason]
+        reasons += [reason for reason in footing_of(request, ports, last).refused if "never met" in reason]
     if reasons:
         raise Refused("no order is sent: " + "; ".join(reasons))
 

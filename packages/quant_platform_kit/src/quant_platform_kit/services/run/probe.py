@@ -43,7 +43,7 @@ def probe(request: RunRequest, claim: RunClaim, ports: RunPorts, policy: Executi
     situation = deciding.situation(inputs.observation, enter_now=request.enter_now)
     findings = outside_changes(inputs, ports, last)
     plan, refused = make_plan(key, situation, inputs, ports, policy, findings)
-    footing = footing_of(request, ports.store, last)
+    footing = footing_of(request, ports, last)
     refused = [*objections(request, ports.store, lease, inputs, findings), *refused, *footing.refused]
     if request.ahead_of.submits:
         refused += switched_off(ports.store, request.service, key.account_id, request.ahead_of)

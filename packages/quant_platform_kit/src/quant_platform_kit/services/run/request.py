@@ -25,12 +25,7 @@ from quant_platform_kit.services.record.seen import Seen
 from quant_platform_kit.services.run.execution import ExecutionTimes
 from quant_platform_kit.services.run.gateway import Reached
 
-__all__ = ["BLOCKING", "Handover", "RunPorts", "RunRequest", "RunTerms"]
-
-BLOCKING = frozenset(
-    {Discrepancy.UNKNOWN_ORDER, Discrepancy.LIQUIDATION, Discrepancy.UNKNOWN_ACCOUNT, Discrepancy.MISREAD_MONEY}
-)
-"""Discrepancies that block a run, unless it is asked otherwise."""
+__all__ = ["Handover", "RunPorts", "RunRequest", "RunTerms"]
 
 
 class Handover(StrEnum):
@@ -68,7 +63,7 @@ class RunRequest:
     scheduled_at: datetime | None = None
     enter_now: bool = False
     handover: Handover = Handover.REFUSE
-    block_on: frozenset[Discrepancy] = BLOCKING
+    block_on: frozenset[Discrepancy] = frozenset(each for each in Discrepancy if each.blocks)
     ahead_of: Mode = Mode.PAPER
     client: Client | None = None
 
@@ -131,6 +126,8 @@ class RunPorts:
         Where a snapshot-backed profile reads its snapshots; None for the others.
     seen
         What the broker's documents were held against.
+    whose
+        Whose login the broker is reached by, once it is connected: `ContactSource.whose`; empty where nobody knows.
     """
 
     broker: Broker
@@ -144,3 +141,4 @@ class RunPorts:
     features: FeatureSource | None = None
     tracer: Tracer = NOT_TRACED
     seen: Seen = field(default_factory=Seen)
+    whose: Callable[[], str] = str

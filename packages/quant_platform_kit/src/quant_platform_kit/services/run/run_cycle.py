@@ -286,7 +286,7 @@ class _Run:
         situation = deciding.situation(inputs.observation, enter_now=request.enter_now)
         ports.reached(Boundary.DECISION_RECORDED)
         plan, refused = make_plan(request.key, situation, inputs, ports, self.policy, findings)
-        lost, footing = self._lost_of_decision(claim, situation), footing_of(request, ports.store, last)
+        lost, footing = self._lost_of_decision(claim, situation), footing_of(request, ports, last)
         refused = [*objections(request, ports.store, self.lease.state, inputs, findings), *lost, *refused]
         refused += footing.refused
         if plan is None or refused or not plan.plan.orders or not request.key.mode.submits:

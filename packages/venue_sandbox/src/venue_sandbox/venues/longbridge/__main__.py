@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
+from pathlib import Path
 
 from venue_sandbox.exchange.command_line import run_venue, venue_parser
 from venue_sandbox.venues.longbridge.server import Options, serving
@@ -19,6 +20,7 @@ def parser() -> ArgumentParser:
     made.add_argument("--key", default="sandbox-key", help="key that signs requests (%(default)s)")
     made.add_argument("--secret", default="sandbox-secret", help="its secret (%(default)s)")
     made.add_argument("--trade-calls-per-30s", type=int, default=0, help="per account; 0: any number (%(default)s)")
+    made.add_argument("--replay", type=Path, metavar="FILE", help="rows of a capture, to be told instead")
     return made
 
 
@@ -26,7 +28,7 @@ def main() -> None:
     """Read the command line and serve."""
     options = parser().parse_args()
     credentials = Credentials(options.key, options.secret)
-    server = Options(credentials, options.port, options.fill_delay, options.trade_calls_per_30s)
+    server = Options(credentials, options.port, options.fill_delay, options.trade_calls_per_30s, options.replay)
     run_venue(options, NAME, lambda exchange: serving(exchange, server))
 
 

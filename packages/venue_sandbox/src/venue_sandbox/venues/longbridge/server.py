@@ -6,6 +6,7 @@ import json
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from aiohttp import web
 
@@ -26,6 +27,7 @@ from venue_sandbox.venues.longbridge.calls import refused_endpoints
 from venue_sandbox.venues.longbridge.context import LongBridgeContext
 from venue_sandbox.venues.longbridge.faults import LONGBRIDGE_FAULTS, DeadSocket, ExpireSessions, ExpireToken, Gzip
 from venue_sandbox.venues.longbridge.orders import order_endpoints
+from venue_sandbox.venues.longbridge.replaying import Rows, read_rows, replayed_commands, replayed_endpoints
 from venue_sandbox.venues.longbridge.socket_commands import COMMANDS, Pusher
 from venue_sandbox.venues.longbridge.sockets import Kind, Sockets
 from venue_sandbox.venues.longbridge.token_endpoints import token_endpoints
@@ -40,12 +42,23 @@ CODES = {401: 401003, 403: 403201, 429: 429002, 500: 500000}
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How the server is set up: whose signature is good, and how many trade calls an account has in 30 s (0: any)."""
+    """How the server is set up.
+
+    Attributes
+    ----------
+    credentials
+        Whose signature is good.
+    trade_calls
+        How many an account has in 30 s; 0 for any number.
+    replay
+        Rows of a capture, which are told instead of what the exchange has.
+    """
 
     credentials: Credentials
     port: int = 0
     fill_delay: float = 0.02
     trade_calls: int = 0
+    replay: Path | None = None
 
 
 @asynccontextmanager
@@ -60,15 +73,16 @@ async def serving(exchange: Exchange, options: Options) -> AsyncGenerator[Ports]
     context = LongBridgeContext(
         venue, options.credentials, Tokens(exchange), RateLimit(options.trade_calls, LIMIT_SECONDS)
     )
-    sockets = Sockets(context, COMMANDS)
+    told = None if options.replay is None else read_rows(options.replay)
+    sockets = Sockets(context, COMMANDS if told is None else replayed_commands(told))
     exchange.observers = (Pusher(context, sockets), Cutter(venue), pacer)
     control = venue_control(exchange, venue.faults)
     control.add_routes(_logins(context))
-    async with front_serving(_application(context, sockets), control, exchange, pacer, options.port) as ports:
+    async with front_serving(_application(context, sockets, told), control, exchange, pacer, options.port) as ports:
         yield ports
 
 
-def _application(context: LongBridgeContext, sockets: Sockets) -> web.Application:
+def _application(context: LongBridgeContext, sockets: Sockets, told: Rows | None) -> web.Application:
     def serve(kind: Kind) -> Answer:
         async def socket(request: web.Request, fault: VenueFault | None) -> web.StreamResponse:
             return await sockets.serve(request, kind)
@@ -83,7 +97,8 @@ def _application(context: LongBridgeContext, sockets: Sockets) -> web.Applicatio
         Endpoint("GET", f"{SOCKETS}quote", serve("quote"), named("quote_socket")),
         Endpoint("GET", f"{SOCKETS}trade", serve("trade"), named("trade_socket")),
     ]
-    return Front(context.venue, admit, _refuse).application([*http_endpoints(context), *sockets_served])
+    endpoints = http_endpoints(context) if told is None else [*token_endpoints(context), *replayed_endpoints(told)]
+    return Front(context.venue, admit, _refuse).application([*endpoints, *sockets_served])
 
 
 def http_endpoints(context: LongBridgeContext) -> list[Endpoint]:

@@ -16,7 +16,7 @@ from venue_sandbox.venues.longbridge.quotes import QUERIES, Query, quote_values
 from venue_sandbox.venues.longbridge.sockets import NOT_SERVED, Answered, Command, Denied, Kind, Socket, Sockets, Values
 from venue_sandbox.venues.longbridge.symbols import named, symbol_of
 
-__all__ = ["COMMANDS", "Pusher"]
+__all__ = ["COMMANDS", "Pusher", "asking"]
 
 PRIVATE = "private"
 JSON_CONTENT = 1
@@ -92,7 +92,9 @@ def _unsubscribe(socket: Socket, values: Values) -> Answered:
 # --- quotes ------------------------------------------------------------------------------------------
 
 
-def _asked(query: Query) -> Command:
+def asking(query: Query) -> Command:
+    """Return the command of a query."""
+
     def run(socket: Socket, values: Values) -> Answered:
         return Answered(query.answer, query.find(socket.context.exchange, values))
 
@@ -132,7 +134,7 @@ COMMANDS: Mapping[Kind, Mapping[int, Command]] = {
         TradeCommand.UNSUBSCRIBE: Command("trade_unsubscribe", messages.TOPICS, _unsubscribe),
     },
     "quote": {
-        **{number: _asked(query) for number, query in QUERIES.items()},
+        **{number: asking(query) for number, query in QUERIES.items()},
         QuoteCommand.SUBSCRIPTIONS: Command("quote_subscriptions", Message(), _subscriptions),
         QuoteCommand.SUBSCRIBE: Command("quote_subscribe", messages.SUBSCRIBE, _subscribe_quotes),
         QuoteCommand.UNSUBSCRIBE: Command("quote_unsubscribe", messages.UNSUBSCRIBE, _unsubscribe_quotes),

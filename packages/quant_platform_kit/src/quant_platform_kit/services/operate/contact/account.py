@@ -7,12 +7,18 @@ from decimal import Decimal
 
 from quant_platform_kit.domain.balances import balance_objections, unproven_balance
 from quant_platform_kit.domain.portfolio import AccountState
+from quant_platform_kit.ports.contact_source import AccountFacts
 from quant_platform_kit.services.operate.contact.reading import Reading
 from quant_platform_kit.services.operate.contact.result import Line, State
 
 __all__ = ["account_lines"]
 
 CURRENCY = "USD"
+RETIREMENT = {
+    True: "it is for retirement",
+    False: "it is not for retirement",
+    None: "whether it is for retirement is not told",
+}
 WITHOUT_US_FUNDS = frozenset({"EUR", "GBP", "CHF", "SEK", "NOK", "DKK", "PLN", "CZK", "HUF"})
 """Base currencies of accounts that are likely kept where US funds are not sold to the public."""
 
@@ -24,25 +30,30 @@ def account_lines(reading: Reading) -> Iterator[Line]:
         why = reading.failed.get("account", "the broker does not tell it")
         yield Line("account", State.BLOCKS, why, "try again; if it stays so, compare with the broker's own pages")
         return
-    yield _type(account)
-    yield Line(
-        "permissions", State.NOT_TOLD, "what the account may trade is not told", "look it up at the broker, or test it"
-    )
+    facts = reading.told.facts or AccountFacts()
+    yield _type(account, facts)
+    yield _permissions(facts)
     yield _currency(account)
     yield _country(account)
     yield _cash(account, reading)
 
 
-def _type(account: AccountState) -> Line:
+def _type(account: AccountState, facts: AccountFacts) -> Line:
     told = account.balance.account_type if account.balance else None
+    kind = RETIREMENT[facts.retirement] + (f" ({facts.kind})" if facts.kind else "")
     if told is None:
-        return Line(
-            "account type",
-            State.NOT_TOLD,
-            "whether the account may borrow is not told",
-            "name it in CASH_ACCOUNTS if it may not",
-        )
-    return Line("account type", State.GOOD, f"a {told.value} account; whether it is for retirement is not told")
+        todo = "name it in CASH_ACCOUNTS if it may not"
+        return Line("account type", State.NOT_TOLD, f"whether the account may borrow is not told; {kind}", todo)
+    return Line("account type", State.GOOD, f"a {told.value} account; {kind}")
+
+
+def _permissions(facts: AccountFacts) -> Line:
+    if facts.only_closes:
+        said = "the account may only close positions: every buy would be refused"
+        return Line("permissions", State.BLOCKS, said, "ask the broker to lift it, or choose another account")
+    open_ = "" if facts.only_closes is None else "the account may open positions; "
+    todo = "look it up at the broker, or test it"
+    return Line("permissions", State.NOT_TOLD, f"{open_}what it may trade is not told", todo)
 
 
 def _currency(account: AccountState) -> Line:

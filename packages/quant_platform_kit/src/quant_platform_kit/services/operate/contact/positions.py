@@ -38,9 +38,18 @@ def _position(symbol: str, units: Decimal, reading: Reading) -> Line:
     managed = symbol in reading.asked.manifest.managed_set
     if units < 0:
         return Line(subject, State.BLOCKS, f"{what}; it is short", "close it: nothing here sells short", figures)
+    if managed and (part := _part(symbol, units, reading)):
+        said = f"{what}; the profile manages it, and the part of {part.normalize():f} stays: orders are of whole units"
+        return Line(subject, State.CAUTION, said, "sell the part at the broker, or leave it", figures)
     if managed:
         return Line(subject, State.GOOD, f"{what}; the profile manages it", "", figures)
     if _SHARE.fullmatch(symbol):
         return Line(subject, State.GOOD, f"{what}; the profile does not manage it, and leaves it alone", "", figures)
     said = f"{what}; it is no share or fund in USD that a profile could manage"
     return Line(subject, State.CAUTION, said, "it is reported and never traded; see that you mean to keep it", figures)
+
+
+def _part(symbol: str, units: Decimal, reading: Reading) -> Decimal:
+    """Return the part of a unit that is held and cannot be sold; zero where the broker lists nothing of the symbol."""
+    told = (reading.told.instruments or {}).get(symbol)
+    return Decimal(0) if told is None or told.fractional else units % 1

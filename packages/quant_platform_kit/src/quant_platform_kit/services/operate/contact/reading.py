@@ -19,7 +19,7 @@ from quant_platform_kit.domain.silence import BrokerTraits
 from quant_platform_kit.domain.strategy import StrategyManifest
 from quant_platform_kit.ports.broker import Broker
 from quant_platform_kit.ports.clock import Clock
-from quant_platform_kit.ports.contact_source import ContactSource, Instrument, Limits, LoginFacts
+from quant_platform_kit.ports.contact_source import AccountFacts, ContactSource, Instrument, Limits, LoginFacts
 from quant_platform_kit.services.operate.contact.documents import Documents
 
 __all__ = ["STEPS", "Asked", "Met", "Reading", "Told", "read"]
@@ -106,6 +106,7 @@ class Told:
     now: datetime | None = None
     clock: datetime | None = None
     account: AccountState | None = None
+    facts: AccountFacts | None = None
     orders: tuple[ExecutionReport, ...] | None = None
     instruments: Mapping[str, Instrument] | None = None
     quotes: Mapping[str, Quote] | None = None
@@ -194,6 +195,7 @@ def read(met: Met, asked: Asked, made: datetime, on_step: Callable[[], object] =
     days = _days(asked.calendar, clock)
     on_step()
     account = questions.ask("account", met.account_state)
+    facts = questions.ask("facts", source.facts) if source and account else None
     orders = questions.ask("orders", broker.open_orders)
     on_step()
     symbols = list(asked.symbols)
@@ -206,7 +208,9 @@ def read(met: Met, asked: Asked, made: datetime, on_step: Callable[[], object] =
     hours = questions.ask("hours", lambda: source.hours(days)) if source and days else None
     limits = questions.ask("limits", source.limits) if source else None
     on_step()
-    told = Told(login, now, clock, account, orders, instruments, quotes, quoted_at, history, filed, hours, limits)
+    told = Told(
+        login, now, clock, account, facts, orders, instruments, quotes, quoted_at, history, filed, hours, limits
+    )
     calls = source.calls if source else 0
     return Reading(
         account_id=broker.account_id,

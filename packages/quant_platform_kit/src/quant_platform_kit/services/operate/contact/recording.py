@@ -3,15 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass
 
 from quant_platform_kit.domain.redacting import Documents, redacted
 from quant_platform_kit.services.record.seen import Seen
 
-__all__ = ["recorded"]
+__all__ = ["Recorded", "recorded"]
 
 
-def recorded(seen: Seen, listed: Collection[str], scale: int = 1) -> tuple[Documents, tuple[str, ...]]:
-    """Return the documents that were kept, redacted, and in which ways these are other than believed.
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What was kept, redacted.
+
+    Attributes
+    ----------
+    exchanges
+        What went over the wire; empty where that is not kept.
+    differences
+        In which ways the documents are other than believed, in words.
+    """
+
+    documents: Documents
+    exchanges: Documents
+    differences: tuple[str, ...]
+
+
+def recorded(seen: Seen, listed: Collection[str], scale: int = 1) -> Recorded:
+    """Return what was kept, redacted: the same value becomes the same one in documents and over the wire.
 
     Parameters
     ----------
@@ -22,8 +40,11 @@ def recorded(seen: Seen, listed: Collection[str], scale: int = 1) -> tuple[Docum
     scale
         What amounts and quantities are multiplied by, never prices.
     """
-    documents, again = redacted(seen.tables.values(), seen.documents, listed, scale), Seen(seen.tables.values())
+    tables = (*seen.tables.values(), *seen.wire.values())
+    every = redacted(tables, [*seen.documents, *seen.exchanges], listed, scale)
+    documents, exchanges = every[: len(seen.documents)], every[len(seen.documents) :]
+    again = Seen(seen.tables.values())
     again.keeps = True
     for subject, document in documents:
         again.take(subject, document)
-    return documents, tuple(sorted({each.text for each in again.differences}))
+    return Recorded(documents, exchanges, tuple(sorted({each.text for each in again.differences})))

@@ -34,7 +34,7 @@ def against_live(standing: Standing) -> list[str]:
     client, account, reasons = standing.client, standing.account, list[str]()
     if not standing.is_met:
         reasons.append(
-            f"account {account} was never met with {client.text} without something that blocks: "
+            f"account {account} was never met with {client.met} without something that blocks: "
             f"{contact_line(client.platform)}"
         )
     reasons += [

@@ -27,7 +27,7 @@ def standing_of(store: VersionedStore, account: str, client: Client, contacted: 
     """
     tested = verdicts(store, account)
     refuted = {identity for identity, verdict in tested.items() if verdict is Verdict.REFUTED}
-    is_met = contacted is not None and client.text in contacted
+    is_met = contacted is not None and client.is_met(contacted)
     if is_met and not refuted:
         return Standing(account, client, is_met)
     waivers = [waiver for waiver in waivers_of(store, account) if waiver.client == client.text]
@@ -36,8 +36,8 @@ def standing_of(store: VersionedStore, account: str, client: Client, contacted: 
 
 
 def contact_with(store: VersionedStore, account: str, client: Client) -> Contact | None:
-    """Return the newest contact of an account with a client library, whatever it found; None without one."""
-    return next((each for each in contacts_of(store, account) if _client_of(each) == client.text), None)
+    """Return the newest contact of an account with a client library and login, whatever it found; None without one."""
+    return next((each for each in contacts_of(store, account) if client.is_met([_client_of(each)])), None)
 
 
 def traded_live(store: VersionedStore, account: str) -> bool:
@@ -55,7 +55,7 @@ def _is_met(store: VersionedStore, account: str, client: Client, contacted: Coll
 
 
 def _client_of(contact: Contact) -> str:
-    return Client(contact.platform, contact.library, contact.version).text
+    return Client(contact.platform, contact.library, contact.version, contact.login).met
 
 
 def _lifted(waivers: Collection[Waiver]) -> set[str]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from quant_platform_kit.domain.assumptions import SettledBy, assumed_of
+from quant_platform_kit.domain.beliefs import Difference
 from quant_platform_kit.domain.identity import Mode
+from quant_platform_kit.domain.runs import Outcome, RunReport
 from quant_platform_kit.ports.versioned_store import VersionedStore
 from quant_platform_kit.services.operate.assumptions import Verdict, still_assumed, verdicts
 from quant_platform_kit.services.operate.audit import audit_entries
@@ -15,9 +17,16 @@ from quant_platform_kit.services.operate.contact.result import Contact, Line, St
 from quant_platform_kit.services.operate.going_live.rule import Standing, against_live, contact_line
 from quant_platform_kit.services.operate.going_live.standing import contact_with
 from quant_platform_kit.services.operate.switches import allowed, halts
+from quant_platform_kit.services.record.seen import Misread
 
-__all__ = ["Facts", "facts_of", "steps"]
+__all__ = ["NEVER_COMPARED", "Facts", "facts_of", "steps"]
 
+NEVER_COMPARED = Line(
+    "shortfall",
+    State.CAUTION,
+    "no comparison was shown",
+    "`quant shortfall --out FOLDER` once paper runs have traded, then `--shortfall FOLDER/shortfall.json`",
+)
 ENOUGH = 5
 """Dry runs that show how a service behaves in a week."""
 
@@ -40,6 +49,8 @@ class Facts:
         How often a command was given, by name.
     stopped
         Runs in which a worker was stopped.
+    misread
+        What documents of the broker had that its adapter does not know, as runs told it.
     """
 
     standing: Standing
@@ -51,6 +62,7 @@ class Facts:
     stopped: int
     is_allowed: bool
     halted: tuple[str, ...]
+    misread: tuple[Difference, ...] = ()
 
 
 def facts_of(store: VersionedStore, standing: Standing) -> Facts:
@@ -70,19 +82,29 @@ def facts_of(store: VersionedStore, standing: Standing) -> Facts:
         len(stopped),
         account in allowed(store).on(),
         tuple(sorted(on & {"all", f"account-{account}"})),
+        tuple(Misread(store, account).known()),
     )
 
 
-def steps(facts: Facts) -> tuple[Line, ...]:
-    """Return the lines; those that block are what a live run would be blocked by."""
+def steps(facts: Facts, last: RunReport | None = None, compared: Line = NEVER_COMPARED) -> tuple[Line, ...]:
+    """Return the lines; those that block are what a live run would be blocked by.
+
+    Parameters
+    ----------
+    last
+        The account's last report.
+    compared
+        What the account made less than a back-test of its decisions.
+    """
     return (
         _contact(facts),
         *_refuted(facts.standing),
         _order_test(facts),
         _assumed(facts),
         *_runs(facts),
+        *_findings(facts.misread, last),
         *_drills(facts),
-        Line("shortfall", State.NOT_TOLD, "nothing is kept of it", "compare with the back-test: `quant shortfall`"),
+        compared,
         _allow_list(facts),
         *(
             Line("halt", State.BLOCKS, f"{scope} is halted", f"`quant resume {scope} --reason TEXT`")
@@ -109,6 +131,17 @@ def _contact(facts: Facts) -> Line:
 def _refuted(standing: Standing) -> list[Line]:
     reasons = against_live(Standing(standing.account, standing.client, True, standing.refuted))
     return [Line("refuted", State.BLOCKS, reason) for reason in reasons]
+
+
+def _findings(misread: Collection[Difference], last: RunReport | None) -> list[Line]:
+    """Return what runs found out about the account and its broker, and what of it is still open."""
+    todo = "compare with the broker's own pages: docs/start/first-contact.md"
+    lines = [Line("documents", State.CAUTION, difference.text, todo) for difference in misread]
+    if last is not None and last.outcome is Outcome.BLOCKED:
+        open_ = [finding.text for finding in last.findings if finding.kind.blocks]
+        if open_:
+            lines.append(Line("findings", State.BLOCKS, "; ".join(open_), "; ".join(last.todo)))
+    return lines
 
 
 def _order_test(facts: Facts) -> Line:
