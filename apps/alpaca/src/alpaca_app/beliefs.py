@@ -93,6 +93,7 @@ ORDER = Table(
         Field("qty", NUMERAL | OR_NULL, money=True),
         Field("filled_qty", NUMERAL, money=True),
         Field("limit_price", PER_UNIT | OR_NULL, money=True),
+        Field("stop_price", PER_UNIT | OR_NULL, money=True),
         Field("submitted_at", INSTANT),
     ),
     passed_over=frozenset(
@@ -108,7 +109,7 @@ ORDER = Table(
                 "source",
             ),
             *("replaced_at", "replaced_by", "replaces", "asset_id", "asset_class", "notional", "filled_avg_price"),
-            *("order_class", "order_type", "position_intent", "time_in_force", "stop_price", "extended_hours", "legs"),
+            *("order_class", "order_type", "position_intent", "time_in_force", "extended_hours", "legs"),
             *("trail_percent", "trail_price", "hwm", "subtag", "ratio_qty", "source"),
         )
     ),
