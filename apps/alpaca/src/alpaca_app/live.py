@@ -36,7 +36,7 @@ from alpaca_app.mapping import account_number, why_no_trading
 from alpaca_app.settings import AlpacaAccess, Keys, keys_of
 from alpaca_app.stream import AlpacaFeed, Past
 
-__all__ = ["LiveAccess", "day_trade_objections", "open_live", "stream_urls"]
+__all__ = ["LiveAccess", "clients_of", "day_trade_objections", "open_live", "stream_urls"]
 
 LIBRARY = "alpaca-py"
 MUTE_SECONDS = 150.0
@@ -88,7 +88,7 @@ def open_live(wanted: LiveWanted) -> Generator[LiveVenue]:
 
         def bars(day: TradingDay) -> AlpacaFeed:
             past = Past(alpaca, wanted.symbol, access.alpaca_feed, calendar, account.clock)
-            return AlpacaFeed(day, past, *_clients(keys, access, urls))
+            return AlpacaFeed(day, past, *clients_of(keys, access, urls))
 
         def before_live() -> Sequence[str]:
             client = installed_client("alpaca", (LIBRARY,))
@@ -152,7 +152,7 @@ def _drift(trading: Connection, clock: Clock) -> timedelta:
     return instant(mapping(told, "Alpaca's clock").get("timestamp"), "Alpaca's clock") - clock.now()
 
 
-def _clients(keys: Keys, access: LiveAccess, urls: tuple[str | None, str | None]) -> tuple[Any, Any]:
+def clients_of(keys: Keys, access: LiveAccess, urls: tuple[str | None, str | None]) -> tuple[Any, Any]:
     """Return the library's clients of both streams."""
     load_data()
     load_trading()
