@@ -26,7 +26,7 @@ from trading_playbook.compose import store_of
 from trading_playbook.config import Config
 from trading_playbook.live.installed import LiveWanted, OpenLive, open_live
 from trading_playbook.live.record import recorded_sessions
-from trading_playbook.live.trading_days import LiveSettings, TradingDays
+from trading_playbook.web.trading_days import LiveSettings, TradingDays
 from trading_playbook.page.live import render_live
 
 __all__ = ["LiveService", "create_live_app", "serve_live"]
