@@ -41,10 +41,10 @@ class Outcome:
     faulty: list[int] = field(default_factory=list[int])
 
 
-def campaign(sessions: int, seed: int, boundaries: tuple[str, ...] = BOUNDARIES) -> Outcome:
-    """Run sessions, the kills spread over the boundaries so that none is left out."""
+def campaign(sessions: int, seed: int, boundaries: tuple[str, ...] = BOUNDARIES, first: int = 0) -> Outcome:
+    """Run sessions from a number on, the kills spread over the boundaries so that none is left out."""
     outcome = Outcome()
-    for number in range(sessions):
+    for number in range(first, first + sessions):
         wanted = min(boundaries, key=lambda name: outcome.kills[name] + outcome.troubles[f"towards {name}"] / 4)
         outcome.troubles[f"towards {wanted}"] += 1
         one = scenario(seed, number, wanted)

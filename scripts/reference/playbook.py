@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from trading_playbook.config import Config
-from trading_playbook.web.trading_days import LiveSettings
 from trading_playbook.observe.bounds import BOUNDS
 from trading_playbook.observe.exposition import GAUGES, metric_of
+from trading_playbook.web.trading_days import LiveSettings
 
 from reference.fields import default, values
 from reference.markdown import table
@@ -53,7 +53,7 @@ goes on where the first stopped. `/` is a page of the session; what is recorded 
 A breaker sets a halt `playbook-ID.SYMBOL`, which `quant resume playbook ID.SYMBOL` lifts: a loss of 2 R, 3 errors in a
 row, no bar for 10 minutes, a clock more than 2 s from the broker's, 3 reconnects in 5 minutes. No halt keeps a stop or
 an exit from being sent. `quant playbook shortfall --account ID` holds sessions against the journal, in R, and names
-those that late bars made decide otherwise; `quant playbook replay --account ID` decides again from the recorded bars."""
+those that late bars made decide otherwise; `quant playbook replay --account ID` decides again from recorded bars."""
 
 
 def page() -> str:

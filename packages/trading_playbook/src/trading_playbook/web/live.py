@@ -26,8 +26,8 @@ from trading_playbook.compose import store_of
 from trading_playbook.config import Config
 from trading_playbook.live.installed import LiveWanted, OpenLive, open_live
 from trading_playbook.live.record import recorded_sessions
-from trading_playbook.web.trading_days import LiveSettings, TradingDays
 from trading_playbook.page.live import render_live
+from trading_playbook.web.trading_days import LiveSettings, TradingDays
 
 __all__ = ["LiveService", "create_live_app", "serve_live"]
 
