@@ -8,11 +8,15 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 from quant_platform_kit.adapters.calendar_tables import load_calendar
 from trading_playbook.backtest import Backtest, SessionResult, backtest
 from trading_playbook.days import days_between
+from trading_playbook.dp20.at_once import outcome_of
+from trading_playbook.dp20.bars import SessionBars
 from trading_playbook.dp20.parameters import Dp20Parameters
 from trading_playbook.journal.csv_form import render
+from trading_playbook.journal.record import record_of
 from trading_playbook.live.events import Happening
 from trading_playbook.live.ports import BarTold, Connection
 from trading_playbook.live.session import FRESH, LiveSession
@@ -87,20 +91,28 @@ def _repeated(world: World, chance: random.Random, session: SessionResult) -> bo
 
 
 def _filled_in_time(world: World, chance: random.Random, session: SessionResult) -> bool:
-    """Cut the stream for minutes of the search; REST has the bars before their slots close."""
-    for _ in range(3):
-        minute = chance.randint(5, 60)
-        _cut(world, minute, chance.randint(1, 6))
+    """Cut the stream for minutes of the search; REST has the bars before their slots close.
+
+    The cuts are far enough from each other that their reconnects trip no breaker.
+    """
+    for minute in (8, 28, 48):
+        _cut(world, minute + chance.randint(0, 4), chance.randint(1, 6))
     return False
 
 
 def _lost(world: World, chance: random.Random, session: SessionResult) -> bool:
-    """One slot's bars come by no way before it has closed: those of the confirmation, where there is one."""
+    """Let bars come by no way before their slot has closed: those of the confirmation, where there is one.
+
+    Whether the session has to differ, the model says of the bars that are left.
+    """
     minute = session.outcome.confirmation or 40
-    trade = session.outcome.trade
     _cut(world, minute, 2)
     world.rest_down.append((world.at(minute), world.at(minute + 4)))
-    return trade is not None
+    left = ~np.isin(session.bars.minutes, (minute - 1, minute, minute + 1))
+    prices = (session.bars.open, session.bars.high, session.bars.low, session.bars.close)
+    bars = SessionBars(session.bars.minutes[left], *(column[left] for column in prices), session.bars.length)
+    outcome = outcome_of(world.terms.facts, bars, world.parameters)
+    return bool(difference(session.record, record_of(SYMBOL, session.day.opens, outcome)))
 
 
 STREAMS: dict[str, Stream] = {
@@ -126,7 +138,7 @@ def compare(name: str, sessions: Sequence[SessionResult], seed: int = 1, *, rest
         compared.sessions += 1
         compared.entered += live.orders.entry is not None
         compared.foretold += [day] if foretold else []
-        missed = live.noted.get(Happening.MISSED)
+        missed = live.noted.get(Happening.MISSED) or live.noted.get(Happening.REFUSED)
         differs = difference(session.record, as_decided(live)) or (missed.text if missed else "")
         if differs:
             late = f"minutes that came too late: {sorted(live.slots.passed_over)}"

@@ -28,7 +28,7 @@ from trading_playbook.dp20.outcome import Note
 from trading_playbook.live.events import Role
 from trading_playbook.live.ports import BarTold, Connection, LivePorts, OrderHint, Told
 from trading_playbook.live.replay import replay_session
-from trading_playbook.live.running import Worker, run_session
+from trading_playbook.live.running import Wanted, Worker, run_session
 from trading_playbook.sources.installed import Feed
 from trading_playbook.sources.usage import Usage
 from trading_playbook.testing.live.market import made_up
@@ -138,7 +138,9 @@ def test_a_session_trades_at_the_venue_as_the_model_says(
     told: list[str] = []
     ports = LivePorts(account.broker, feed, store, clock, tell=lambda _, noted: told.append(noted.text))
     try:
-        session = run_session(terms, ports, Worker("first", timedelta(minutes=5)))
+        session = run_session(
+            Wanted(terms.key, terms.service, lambda: terms), ports, Worker("first", timedelta(minutes=5))
+        )
         held = account.broker.account().quantities.get(SYMBOL, 0)
     finally:
         feed.close()

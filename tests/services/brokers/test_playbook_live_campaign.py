@@ -11,7 +11,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 from chaos.playbook_live.campaign import BOUNDARIES, campaign
 from chaos.playbook_live.mutants import mutated
 
-
 PLAIN = 9
 """The number of a session that trades, and has no trouble but a kill."""
 

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import pytest
 from quant_platform_kit.adapters.calendar_tables import load_calendar
-from quant_platform_kit.domain.errors import Refused
+from quant_platform_kit.domain.errors import BrokerError, Refused
 from quant_platform_kit.domain.identity import Mode
 from quant_platform_kit.domain.orders import OrderState, Side
 from quant_platform_kit.services.operate.audit import Operator
@@ -17,14 +17,14 @@ from quant_platform_kit.services.operate.switches import halts
 from quant_platform_kit.services.operate.verifying import verify
 from trading_playbook.days import trading_day
 from trading_playbook.dp20.outcome import Note, Outcome
-from trading_playbook.live.events import Happening
+from trading_playbook.live.events import Happening, Terms
 from trading_playbook.live.replay import replay_session
-from trading_playbook.live.running import Worker, run_session
+from trading_playbook.live.running import Wanted, Worker, run_session
 from trading_playbook.live.session import LiveSession
 from trading_playbook.live.shortfall import as_decided, difference, shortfalls
 from trading_playbook.testing.live.exchange import Fault, Working
 from trading_playbook.testing.live.market import made_up
-from trading_playbook.testing.live.world import ACCOUNT, SYMBOL, Killed, World
+from trading_playbook.testing.live.world import ACCOUNT, LEASE, SERVICE, SYMBOL, Killed, World
 
 DAY = replace(trading_day(load_calendar("XNYS"), date(2025, 11, 28)), minutes=80)
 """A session that is as short as a trade allows."""
@@ -268,9 +268,47 @@ def test_a_second_instance_waits_and_takes_over_when_the_first_is_told_to_stop(
 def test_the_account_of_another_service_is_refused_by_name(until_end: tuple[World, Outcome]) -> None:
     world, _ = until_end
     run(world)
-    ports, other = world.process().ports, replace(world.terms, service="alpaca-catalog")
+    ports, other = world.process().ports, replace(world.wanted, service="alpaca-catalog")
     with pytest.raises(Refused, match=r"belongs to service trading-playbook-live since .*, this is alpaca-catalog"):
         run_session(other, ports, Worker("other"))
+
+
+def test_what_is_held_is_looked_after_before_terms_are_made(until_end: tuple[World, Outcome]) -> None:
+    world, _ = until_end
+    with pytest.raises(Killed):
+        world.process(lambda name: name == "entry-filled").run()
+
+    def unknown() -> Terms:
+        raise BrokerError("no closes")
+
+    session = run_session(replace(world.wanted, terms=unknown), world.process().ports, Worker("next", LEASE))
+    assert session is not None
+    assert (session.is_over, world.exchange.held) == (True, 0)
+
+
+def test_an_earlier_session_is_finished_before_the_next_one_begins(until_end: tuple[World, Outcome]) -> None:
+    world, _ = until_end
+    with pytest.raises(Killed):
+        world.process(lambda name: name == "stop-acknowledged").run()
+    other = replace(world.wanted.key, session=date(2025, 12, 1))
+    late = world.exchange.closes + timedelta(minutes=5)
+    asked: list[Decimal] = []
+
+    def terms() -> Terms:
+        asked.append(world.exchange.held)
+        return replace(world.terms, key=other)
+
+    next_day = Worker("next", LEASE, lambda: world.clock.now() > late)
+    run_session(Wanted(other, SERVICE, terms), world.process().ports, next_day)
+    assert asked == [0], "the next session's terms are made once, when nothing is held any more"
+
+
+def test_a_worker_that_was_stopped_before_its_terms_leaves_no_run_behind(until_end: tuple[World, Outcome]) -> None:
+    world, _ = until_end
+    earlier = replace(world.wanted, key=replace(world.wanted.key, session=date(2025, 11, 26)))
+    with pytest.raises(Killed):
+        run_session(earlier, world.process(lambda name: name == "lease-taken").ports, Worker("first", LEASE))
+    assert run(world).is_over
 
 
 def test_model_and_fill_are_held_against_each_other_in_r(

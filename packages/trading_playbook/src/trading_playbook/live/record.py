@@ -50,6 +50,11 @@ class SessionRecord:
         stored = self._store.get(key)
         return None if stored is None else decode(Terms, stored.data, key)
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is recorded below the run."""
+        return not self._store.keys(f"{self._root}/")
+
     def open(self, terms: Terms) -> Terms:
         """Record the terms; return those that were recorded first."""
         try:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from quant_platform_kit.domain.errors import InProgress, LeaseLost, Refused, StoreError
+from quant_platform_kit.domain.identity import RunKey
 from quant_platform_kit.domain.silence import AfterSilence, BrokerTraits
 from quant_platform_kit.services.operate.owners import require_ownership
 from quant_platform_kit.services.record.leases import AccountLease, LeaseTerms
@@ -18,7 +19,7 @@ from trading_playbook.live.ports import LivePorts
 from trading_playbook.live.record import SessionRecord
 from trading_playbook.live.session import LiveSession
 
-__all__ = ["Worker", "run_session"]
+__all__ = ["Wanted", "Worker", "run_session"]
 
 LONGEST_WAIT = timedelta(seconds=5)
 """How long one wait for the feed or the account takes at most."""
@@ -44,7 +45,22 @@ class Worker:
     stopped: Callable[[], bool] = lambda: False
 
 
-def run_session(terms: Terms, ports: LivePorts, worker: Worker) -> LiveSession | None:
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The session that is to be run.
+
+    Attributes
+    ----------
+    terms
+        Makes its terms; it is asked where none are recorded, so that what is held is looked after whatever it says.
+    """
+
+    key: RunKey
+    service: str
+    terms: Callable[[], Terms]
+
+
+def run_session(wanted: Wanted, ports: LivePorts, worker: Worker) -> LiveSession | None:
     """Run one session until it is over or the process is told to stop; None if it was told before it had the account.
 
     A session that an earlier worker left open on the account is finished first. Another instance waits here until the
@@ -58,14 +74,14 @@ def run_session(terms: Terms, ports: LivePorts, worker: Worker) -> LiveSession |
         Another worker has the account, or the store does not answer; what was left is found by the next one.
     """
     _check(ports.broker.traits)
-    account, run_id = terms.key.account_id, terms.key.run_id
-    require_ownership(ports.store, account, terms.service)
+    account, run_id = wanted.key.account_id, wanted.key.run_id
+    require_ownership(ports.store, account, wanted.service)
     while not worker.stopped():
         if (lease := _lease(account, run_id, ports, worker)) is None:
             continue
         ports.reached("lease-taken")
         try:
-            if (session := _opened(terms, lease, ports, worker)) is not None:
+            if (session := _opened(wanted, lease, ports, worker)) is not None:
                 return session
         finally:
             with suppress(StoreError, LeaseLost):
@@ -90,23 +106,25 @@ def _lease(account: str, run_id: str, ports: LivePorts, worker: Worker) -> Accou
         return None
 
 
-def _opened(terms: Terms, lease: AccountLease, ports: LivePorts, worker: Worker) -> LiveSession | None:
+def _opened(wanted: Wanted, lease: AccountLease, ports: LivePorts, worker: Worker) -> LiveSession | None:
     """Run the session that is open on the account; None where it was an earlier one, and the account is free now."""
-    account, open_run = terms.key.account_id, lease.state.open_run
+    account, open_run = wanted.key.account_id, lease.state.open_run
     assert open_run is not None, "it was opened with the lease"
     record = SessionRecord(ports.store, account, open_run, lease.chain)
-    if open_run == terms.key.run_id:
-        known = record.open(terms)
-    elif (found := record.terms()) is not None:
-        known = found
-    else:
+    terms = record.terms()
+    if terms is None and open_run == wanted.key.run_id:
+        terms = record.open(wanted.terms())
+    elif terms is None and record.is_empty:
+        lease.leave_run()  # a worker was stopped before it had recorded anything
+        return None
+    elif terms is None:
         raise Refused(f"run {open_run} is open on account {account}, and is no live session: finish it first")
     ports.reached("terms-recorded")
-    session = _run(known, record, lease, ports, worker)
+    session = _run(terms, record, lease, ports, worker)
     if session.is_over:
         lease.leave_run()
         ports.reached("run-closed")
-    return session if known.key == terms.key or not session.is_over else None
+    return session if terms.key == wanted.key or not session.is_over else None
 
 
 def _run(terms: Terms, record: SessionRecord, lease: AccountLease, ports: LivePorts, worker: Worker) -> LiveSession:

@@ -23,7 +23,7 @@ from trading_playbook.dp20.parameters import Dp20Parameters
 from trading_playbook.live.events import Noted, Terms
 from trading_playbook.live.installed import LiveVenue
 from trading_playbook.live.ports import LivePorts
-from trading_playbook.live.running import Worker, run_session
+from trading_playbook.live.running import Wanted, Worker, run_session
 from trading_playbook.live.session import LiveSession
 
 __all__ = ["LiveSettings", "TradingDays", "terms_of"]
@@ -82,12 +82,13 @@ class TradingDays:
         """Run one session; None where the process was told to stop before it had the account."""
         if venue.mode is Mode.LIVE and (against := venue.before_live()):
             raise Refused(f"no live session: {'; '.join(against)}")
-        terms = terms_of(self, venue, day)
+        key = RunKey(venue.broker.account_id, day.date, f"playbook {self.symbol}", venue.mode)
+        wanted = Wanted(key, self.service, lambda: terms_of(self, venue, day, key))
         feed = venue.bars(day)
         ports = LivePorts(venue.broker, feed, self.store, venue.clock, venue.objections, venue.drift, self._tell)
         worker = Worker(self.holder, timedelta(seconds=self.settings.lease_seconds), lambda: self.stop.is_set)
         try:
-            return run_session(terms, ports, worker)
+            return run_session(wanted, ports, worker)
         finally:
             feed.close()
 
@@ -105,13 +106,13 @@ class TradingDays:
         self.notices.deliver(Notification(key, Severity.FAILURE, title, noted.text))
 
 
-def terms_of(days: TradingDays, venue: LiveVenue, day: TradingDay) -> Terms:
+def terms_of(days: TradingDays, venue: LiveVenue, day: TradingDay, key: RunKey) -> Terms:
     """Return what a session goes by."""
     numbers = Dp20Parameters()
     check_length(venue.source, numbers)
     sma, _ = moving_average(venue.source, day.date, days.calendar, numbers.sma_sessions)
     return Terms(
-        RunKey(venue.broker.account_id, day.date, f"playbook {days.symbol}", venue.mode),
+        key,
         days.service,
         days.symbol,
         days.calendar.hours(day.date).open,

@@ -19,7 +19,7 @@ from trading_playbook.dp20.bars import Bar
 from trading_playbook.dp20.parameters import Dp20Parameters
 from trading_playbook.live.events import Noted, Terms
 from trading_playbook.live.ports import BarTold, Connection, LivePorts, Told
-from trading_playbook.live.running import Worker, run_session
+from trading_playbook.live.running import Wanted, Worker, run_session
 from trading_playbook.live.session import LiveSession
 from trading_playbook.testing.live.clock import VirtualClock, VirtualStore
 from trading_playbook.testing.live.exchange import Exchange
@@ -92,6 +92,11 @@ class World:
         numbers = self.parameters.model_dump()
         return Terms(key, SERVICE, SYMBOL, self.opens, self.minutes, 1, self.sma, numbers, "iex", self.risk)
 
+    @property
+    def wanted(self) -> Wanted:
+        """The session."""
+        return Wanted(self.terms.key, SERVICE, lambda: self.terms)
+
     def process(self, doom: Callable[[str], bool] = lambda _: False) -> Process:
         """Return a process that starts now; it is killed at the first boundary of which ``doom`` says so."""
         return Process(self, doom)
@@ -123,7 +128,7 @@ class Process:
     def run(self, holder: str = "first", stopped: Callable[[], bool] = lambda: False) -> LiveSession | None:
         """Run the world's session; raises `Killed` where it is."""
         try:
-            return run_session(self.world.terms, self.ports, Worker(holder, LEASE, stopped))
+            return run_session(self.world.wanted, self.ports, Worker(holder, LEASE, stopped))
         finally:
             self.alive = False
 
