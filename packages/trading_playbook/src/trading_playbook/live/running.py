@@ -21,8 +21,6 @@ from trading_playbook.live.session import LiveSession
 
 __all__ = ["Wanted", "Worker", "run_session"]
 
-LONGEST_WAIT = timedelta(seconds=5)
-"""How long one wait for the feed or the account takes at most."""
 CLOCK_EVERY = timedelta(minutes=5)
 
 
@@ -38,11 +36,14 @@ class Worker:
         How long a lease lasts.
     stopped
         Whether the process was told to stop.
+    patience
+        How long one wait for the feed or the account takes at most: so soon it is noticed.
     """
 
     holder: str
     lease: timedelta = timedelta(seconds=60)
     stopped: Callable[[], bool] = lambda: False
+    patience: timedelta = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,7 @@ def _lease(account: str, run_id: str, ports: LivePorts, worker: Worker) -> Accou
     try:
         return AccountLease.acquire(ports.store, account, worker.holder, terms, ports.clock, opening=run_id)
     except InProgress as wait:
-        ports.clock.sleep(min(wait.retry_after, LONGEST_WAIT).total_seconds())
+        ports.clock.sleep(min(wait.retry_after, worker.patience).total_seconds())
         return None
 
 
@@ -145,7 +146,7 @@ def _run(terms: Terms, record: SessionRecord, lease: AccountLease, ports: LivePo
         while (todo := session.next(ports.clock.now())) is not None and not worker.stopped():
             desk.do(todo)
         if not session.is_over:
-            wait = min(session.wakes(ports.clock.now()) - ports.clock.now(), LONGEST_WAIT, worker.lease / 3)
+            wait = min(session.wakes(ports.clock.now()) - ports.clock.now(), worker.patience, worker.lease / 3)
             for told in ports.feed.poll(max(wait, timedelta(0)).total_seconds()):
                 desk.hear(told)
     return session

@@ -35,6 +35,7 @@ ROUTES = "GET /, /health, /ready, /version"
 PACKAGES = ("trading-playbook", "quant-platform-kit")
 AGAIN = timedelta(seconds=5)
 """How long after an error the session is taken up again."""
+END_SECONDS = 5.0
 
 
 class LiveService:
@@ -53,9 +54,16 @@ class LiveService:
         self.account_id = ""
         self.fault = ""
 
+        self._thread = threading.Thread(target=self._run, daemon=True, name="sessions")
+
     def start(self) -> None:
         """Begin."""
-        threading.Thread(target=self._run, daemon=True, name="sessions").start()
+        self._thread.start()
+
+    def end(self) -> None:
+        """Wait until the session has given its account back, after the process was told to stop."""
+        if self._thread.is_alive():
+            self._thread.join(END_SECONDS)
 
     def _run(self) -> None:
         while not self.days.stop.is_set:
@@ -89,14 +97,16 @@ def _serving(opens: OpenLive, *, cloud: bool) -> Serving:
     store, calendar, holder = store_of(config), load_calendar("XNYS"), f"{config.cloud_run_service}-{uuid4().hex[:8]}"
     notices = Notices(store, AppriseNotifier(urls) if urls else None)
 
+    live: list[LiveService] = []
+
     def make(stop: StopSignal) -> FastAPI:
         symbol, service = config.playbook_symbol, config.cloud_run_service
-        days = TradingDays(symbol, service, holder, settings, calendar, store, notices, stop)
-        live = LiveService(days, opens)
-        live.start()
-        return create_live_app(live, config, stop)
+        live.append(LiveService(TradingDays(symbol, service, holder, settings, calendar, store, notices, stop), opens))
+        live[0].start()
+        return create_live_app(live[0], config, stop)
 
-    return Serving(config, f"{config.cloud_run_service} runs live sessions of {config.playbook_symbol}", make)
+    says = f"{config.cloud_run_service} runs live sessions of {config.playbook_symbol}"
+    return Serving(config, says, make, lambda: live[0].end())
 
 
 def create_live_app(live: LiveService, config: Config, stop: StopSignal) -> FastAPI:

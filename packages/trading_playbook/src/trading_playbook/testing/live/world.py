@@ -128,7 +128,7 @@ class Process:
     def run(self, holder: str = "first", stopped: Callable[[], bool] = lambda: False) -> LiveSession | None:
         """Run the world's session; raises `Killed` where it is."""
         try:
-            return run_session(self.world.wanted, self.ports, Worker(holder, LEASE, stopped))
+            return run_session(self.world.wanted, self.ports, Worker(holder, LEASE, stopped, LEASE))
         finally:
             self.alive = False
 
