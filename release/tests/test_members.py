@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from quant_platform_kit.adapters.stores import open_store
 from quant_platform_kit.domain.errors import InvalidInput
-from quant_release.bundle import check_bundle, find_bundle, read_bundle
+from quant_release.bundle import Service, check_bundle, find_bundle, has_account, read_bundle, service_problems
 from quant_release.demo.baseline import BUNDLE, KIT, STRATEGIES, bundle_text
 from quant_release.inspect.overall import read_overall
 from quant_release.inspect.verified import verify
@@ -146,10 +146,27 @@ def test_a_member_with_a_trigger_is_a_service_without_profile_and_account(member
             check_bundle(found, workspace, members.root)
 
 
-def test_a_trigger_beside_a_platform_is_refused(members: Rehearsal) -> None:
+def test_an_app_with_a_platform_has_a_second_kind_of_service_where_it_names_a_trigger(members: Rehearsal) -> None:
     project = (members.root / "apps" / "ibkr" / "pyproject.toml").read_text()
     members.commit("apps/ibkr/pyproject.toml", project.replace("[tool.release]", '[tool.release]\ntrigger = "/x"'))
-    with pytest.raises(InvalidInput, match=r"names trigger /x, and beside platform.toml it is /run; remove it"):
+    app = read_workspace(members.git, "HEAD").apps["ibkr"]
+    service = Service(platform="ibkr", region="r", project="p", image="i")
+    assert has_account(service, app)
+    for given, said in (
+        ({"trigger": "/x"}, None),
+        ({"trigger": "/y"}, "apps/ibkr has no trigger /y: its own is /x"),
+        ({"trigger": "/x", "profile": "dual_momentum"}, "it is called at /x: no profile runs on it"),
+    ):
+        beside = service.model_copy(update=given)
+        assert not has_account(beside, app)
+        problems = [*service_problems(beside, {}, app, members.root)]
+        assert (problems == []) if said is None else (said in problems[0])
+
+
+def test_the_trigger_of_a_platform_is_not_named(members: Rehearsal) -> None:
+    project = (members.root / "apps" / "ibkr" / "pyproject.toml").read_text()
+    members.commit("apps/ibkr/pyproject.toml", project.replace("[tool.release]", '[tool.release]\ntrigger = "/run"'))
+    with pytest.raises(InvalidInput, match=r"names trigger /run, which is that of a platform; name another"):
         read_workspace(members.git, "HEAD")
 
 

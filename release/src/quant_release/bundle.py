@@ -23,7 +23,18 @@ from quant_release.repository.workspace import App, Workspace
 from quant_release.rolls import Roll, roll_problems
 from quant_release.words import Member, Model, Name, Text, Variable
 
-__all__ = ["Bundle", "Roll", "Secret", "Service", "Snapshot", "check_bundle", "find_bundle", "read_bundle"]
+__all__ = [
+    "Bundle",
+    "Roll",
+    "Secret",
+    "Service",
+    "Snapshot",
+    "check_bundle",
+    "find_bundle",
+    "has_account",
+    "read_bundle",
+    "service_problems",
+]
 
 FOLDER = Path("release/bundles")
 
@@ -101,6 +112,8 @@ class Service(Model):
         Repository of its image, without tag.
     profile
         What it is to run; None leaves the one it has.
+    trigger
+        The path that its job calls, of a service without an account whose app has a platform too.
     secrets
         By setting, never their values; a setting that ends in ``_SECRET_NAME`` holds the name of a secret itself.
     flags
@@ -120,6 +133,7 @@ class Service(Model):
     project: Name
     image: Text
     profile: str | None = None
+    trigger: Text | None = None
     account_prefix: str | None = None
     account_region: str | None = None
     snapshot: Snapshot | None = None
@@ -281,7 +295,7 @@ def check_bundle(bundle: Bundle, workspace: Workspace, root: Path) -> None:
                 f"bundle {bundle.name}: service {name} runs on {service.platform!r}, "
                 f"which is not among its platforms: {', '.join(bundle.platforms)}"
             )
-        problems = _service_problems(service, manifests, workspace.apps[service.platform], root)
+        problems = service_problems(service, manifests, workspace.apps[service.platform], root)
         if problems:
             raise InvalidInput(f"bundle {bundle.name}: service {name}: {'; '.join(problems)}")
     _check_rolls(bundle, workspace, root)
@@ -326,12 +340,16 @@ def _needed(bundle: Bundle, workspace: Workspace) -> set[str]:
     return needed
 
 
-def _service_problems(
+def service_problems(
     service: Service, manifests: Mapping[str, StrategyManifest], app: App, root: Path
 ) -> Sequence[str]:
-    if app.trigger is None:
-        return _problems_of_image(service, app)
-    if not app.is_service:
+    """Return what a service says that does not fit its app, each in a sentence."""
+    if service.trigger is not None and service.trigger != app.trigger:
+        own = f"its own is {app.trigger}" if app.trigger else "it has none; remove it"
+        return [f"{app.folder} has no trigger {service.trigger}: {own}"]
+    if not has_account(service, app):
+        if app.trigger is None:
+            return _problems_of_image(service, app)
         return [*_problems_without_account(service, app), *_key_problems(service)]
     platform = read_platform(root / app.platform)
     problems = _key_problems(service)
@@ -351,6 +369,11 @@ def _service_problems(
     return problems
 
 
+def has_account(service: Service, app: App) -> bool:
+    """Whether a service is of the app's platform, and not one beside it."""
+    return app.is_service and service.trigger is None
+
+
 def _problems_of_image(service: Service, app: App) -> list[str]:
     """Return which keys only a service has, of a member that is none."""
     given = [name for name in type(service).model_fields if name not in _OF_AN_IMAGE and getattr(service, name)]
@@ -365,7 +388,8 @@ def _problems_of_image(service: Service, app: App) -> list[str]:
 def _problems_without_account(service: Service, app: App) -> list[str]:
     """Return which keys only a service of a platform has, of one that is none."""
     given = [name for name in type(service).model_fields if name in _OF_A_PLATFORM and getattr(service, name)]
-    said = f"{app.folder} has no platform.toml: no profile runs on it, and it has no account; remove {', '.join(given)}"
+    why = f"it is called at {service.trigger}" if app.is_service else f"{app.folder} has no platform.toml"
+    said = f"{why}: no profile runs on it, and it has no account; remove {', '.join(given)}"
     return [said] if given else []
 
 

@@ -71,8 +71,8 @@ class App(NamedTuple):
     is_service
         Whether it has a ``platform.toml``: a service of a platform runs it.
     trigger
-        The path that a service's job calls, without a platform ``[tool.release] trigger``; None of a member that is
-        built and never moved.
+        ``[tool.release] trigger``: the path that the job of a service without an account calls. Beside a
+        ``platform.toml`` the image has both kinds of services. None of a member that has no such service.
     uses
         The extras it needs of each shared package.
     extras
@@ -252,17 +252,15 @@ def _app(
         tuple(settings.get("beside", ())),
         None if pinned is None else read_pins(pinned, f"{folder}/requirements.txt"),
         folder in services,
-        _trigger(path, settings, is_service=folder in services),
+        _trigger(path, settings),
     )
 
 
-def _trigger(path: str, settings: Mapping[str, Any], *, is_service: bool) -> str | None:
+def _trigger(path: str, settings: Mapping[str, Any]) -> str | None:
     named: str | None = settings.get("trigger")
-    if is_service and named is not None:
-        raise InvalidInput(
-            f"{path}: [tool.release] names trigger {named}, and beside {PLATFORM} it is {RUN}; remove it"
-        )
-    return RUN if is_service else named
+    if named == RUN:
+        raise InvalidInput(f"{path}: [tool.release] names trigger {RUN}, which is that of a platform; name another")
+    return named
 
 
 def _settings(path: str, document: dict[str, Any], known: set[str]) -> dict[str, Any]:
