@@ -245,6 +245,7 @@ def _rooms_of_the_tools(tree: Checkout) -> Iterator[Rule]:
         ("compose",),
         ("daily",),
         ("observe", "page", "swept"),
+        ("live",),
         ("backtest", "costs"),
         ("attempts",),
         ("figures", "sources", "writers"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from alpaca_app.api import ADJUSTMENTS, PAUSES
 from alpaca_app.hours import SILENT_MINUTES
+from alpaca_app.live import LiveAccess
 from alpaca_app.pacing import BURST, PER_MINUTE
 from alpaca_app.settings import AlpacaAccess
 from alpaca_app.source import TOGETHER
@@ -62,7 +63,16 @@ At most {BURST} requests come at once, and {PER_MINUTE} a minute after that; Alp
 
 def page() -> str:
     """Return the page."""
-    fields = AlpacaAccess.model_fields.items()
-    rows = [(f"`{name.upper()}`", default(field), values(field), field.description or "") for name, field in fields]
     head = ("setting", "default", "values", "")
-    return f"{PROSE}\n{table(head, rows)}\n"
+    read, live = (
+        table(
+            head,
+            [
+                (f"`{name.upper()}`", default(field), values(field), field.description or "")
+                for name, field in kind.model_fields.items()
+                if name not in known or field.default != known[name].default
+            ],
+        )
+        for kind, known in ((AlpacaAccess, {}), (LiveAccess, AlpacaAccess.model_fields))
+    )
+    return f"{PROSE}\n{read}\n\nLive sessions (`python -m alpaca_app.playbook live`) have others:\n\n{live}\n"

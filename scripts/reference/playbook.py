@@ -5,6 +5,7 @@ from __future__ import annotations
 from trading_playbook.config import Config
 from trading_playbook.observe.bounds import BOUNDS
 from trading_playbook.observe.exposition import GAUGES, metric_of
+from trading_playbook.web.trading_days import LiveSettings
 
 from reference.fields import default, values
 from reference.markdown import table
@@ -34,14 +35,36 @@ JOURNALS = """\
 Rows are merged by strategy, symbol and session. A file is replaced whole, under a lock beside it; an object by its
 generation; a document by a unique index on the key, which is made with the first row. What is no journal is refused and
 never repaired. `quant playbook journal export` writes the same bytes from each."""
+LIVE = """\
+`python -m alpaca_app.playbook live` runs DP20 on streaming bars, session after session, on an account of its own: with
+another service on the account the start is refused, naming both. A second instance waits until the account is free and
+goes on where the first stopped. `/` is a page of the session; what is recorded of it stands in the ledger's chain.
+
+| what | when |
+|---|---|
+| a slot of the search ends | when its bars are there, or 5 s after its end; before that REST is asked for them |
+| entry | at the market, within 30 s of the confirmation's end, else `missed` |
+| the rest of an entry that is filled in part | cancelled after 5 s |
+| stop | at once, the average fill less 1.2 ATR, rounded down to the cent; not placed in 10 s: sold |
+| leaving | 5 minutes before the close: the stop is cancelled, and what is held sold once it is over |
+| not flat 3 minutes later | told, and again every 3 minutes |
+| no bar for 3 minutes | told, nothing is entered; after 10 minutes a breaker |
+
+A breaker sets a halt `playbook-ID.SYMBOL`, which `quant resume playbook ID.SYMBOL` lifts: a loss of 2 R, 3 errors in a
+row, no bar for 10 minutes, a clock more than 2 s from the broker's, 3 reconnects in 5 minutes. No halt keeps a stop or
+an exit from being sent. `quant playbook shortfall --account ID` holds sessions against the journal, in R, and names
+those that late bars made decide otherwise; `quant playbook replay --account ID` decides again from recorded bars."""
 
 
 def page() -> str:
     """Return the page."""
-    settings = [
-        (f"`{name.upper()}`", default(field), values(field), field.description or "")
-        for name, field in Config.model_fields.items()
-    ]
+    settings, of_live = (
+        [
+            (f"`{name.upper()}`", default(field), values(field), field.description or "")
+            for name, field in kind.model_fields.items()
+        ]
+        for kind in (Config, LiveSettings)
+    )
     parts = (
         "# The playbook, day by day",
         "Generated from the code by `scripts/generate_reference.py`; the repository's check fails when it is "
@@ -51,6 +74,9 @@ def page() -> str:
         table(("setting", "default", "values", "meaning"), settings),
         "`--output` wins over `OUTPUT_LOCATION`. `--cloud` puts journal, cache and store below `GCS_BUCKET`. The "
         "keys of Alpaca, and what else is about it alone, are settings of [its app](alpaca.md).",
+        "## Live sessions",
+        LIVE,
+        table(("setting", "default", "values", "meaning"), of_live),
         "## Journals",
         JOURNALS,
         "## Figures",

@@ -1,6 +1,7 @@
 """The trading playbook with Alpaca's bars: a service, and with arguments the command.
 
 ``python -m alpaca_app.playbook`` serves ``POST /backtest``, see `trading_playbook.web`;
+``python -m alpaca_app.playbook live`` serves live sessions, see `trading_playbook.web.live`;
 ``python -m alpaca_app.playbook --symbol QQQ --start ... --end ...`` is ``quant playbook backtest``.
 """
 
@@ -30,6 +31,11 @@ def main() -> None:
         from trading_playbook.web.serve import serve_playbook
 
         serve_playbook(source_of)
+    elif sys.argv[1:2] == ["live"]:
+        from trading_playbook.web.live import serve_live
+
+        del sys.argv[1]
+        serve_live()
     else:
         from trading_playbook.cli.backtest import main as run_command
 

@@ -35,10 +35,15 @@ class ScopeKind(StrEnum):
     ALL = "all"
     SERVICE = "service"
     ACCOUNT = "account"
+    PLAYBOOK = "playbook"
 
 
-KindArgument = Annotated[ScopeKind, typer.Argument(help="What: everything, one service, one account.")]
-NameArgument = Annotated[str | None, typer.Argument(metavar="[NAME]", help="Of the service or the account.")]
+KindArgument = Annotated[
+    ScopeKind, typer.Argument(help="What: everything, one service, one account, its live sessions with one symbol.")
+]
+NameArgument = Annotated[
+    str | None, typer.Argument(metavar="[NAME]", help="Of the service or the account; ID.SYMBOL of live sessions.")
+]
 
 
 @common_options("book", "store", "reports", "account", "who")
@@ -147,6 +152,12 @@ def _scope(place: Place, kind: ScopeKind, name: str | None, *, empty: bool) -> t
         if _accounts(place, empty=empty):
             place.known(name)
         return f"account-{name}", (name,)
+    if kind is ScopeKind.PLAYBOOK:
+        account, _, symbol = (name or "").rpartition(".")
+        if not account or not symbol:
+            raise typer.BadParameter(f"playbook {name or ''!r}: name account and symbol, such as ID.QQQ")
+        place.known(account)
+        return f"playbook-{name}", (account,)
     if kind is ScopeKind.ALL:
         if name or (place.account and not place.is_book):
             one = name or place.account

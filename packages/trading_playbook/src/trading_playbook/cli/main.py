@@ -6,6 +6,7 @@ import typer
 
 from trading_playbook.cli import journal
 from trading_playbook.cli.backtest import backtest_command
+from trading_playbook.cli.live import replay_command, shortfall_command
 from trading_playbook.cli.sweep import sweep_command
 from trading_playbook.cli.watchdog import watchdog_command
 
@@ -15,6 +16,8 @@ app = typer.Typer(help="The trading playbook: DP20, its journal and its figures.
 app.command("backtest")(backtest_command)
 app.command("sweep")(sweep_command)
 app.command("watchdog")(watchdog_command)
+app.command("shortfall")(shortfall_command)
+app.command("replay")(replay_command)
 app.add_typer(journal.app, name="journal")
 
 

@@ -17,7 +17,7 @@ from trading_playbook.journal.cells import cells_of
 from trading_playbook.journal.record import COLUMNS
 from trading_playbook.page.drawing import trade_chart
 
-__all__ = ["render_page"]
+__all__ = ["render_page", "template_of"]
 
 _ROWS = (
     "trade_date",
@@ -51,11 +51,12 @@ def render_page(tested: Backtest, symbol: str, parameters: Dp20Parameters) -> st
         "rows": [_cells(session) for session in tested.sessions],
         "parameters": parameters.model_dump(),
     }
-    return _template().render(**context)
+    return template_of("playbook.html.j2").render(**context)
 
 
 @cache
-def _template() -> Template:
+def template_of(name: str) -> Template:
+    """Return a template of this folder, which may include those of the kit's reports."""
     environment = Environment(
         loader=FileSystemLoader([Path(__file__).parent, *map(Path, report.__path__)]),
         autoescape=True,
@@ -63,7 +64,7 @@ def _template() -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template("playbook.html.j2")
+    return environment.get_template(name)
 
 
 def _sentence(found: Figures) -> str:

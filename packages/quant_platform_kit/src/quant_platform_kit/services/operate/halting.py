@@ -32,7 +32,7 @@ def set_halt(operator: Operator, scope: str, reason: str, *, on: bool) -> Switch
     Parameters
     ----------
     scope
-        ``all``, ``service-<name>``, ``account-<id>`` or ``release-<service>``.
+        ``all``, ``service-<name>``, ``account-<id>``, ``release-<service>`` or ``playbook-<id>.<symbol>``.
 
     Raises
     ------

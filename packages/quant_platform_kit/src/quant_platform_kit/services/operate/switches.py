@@ -32,8 +32,10 @@ __all__ = [
     "switched_off",
 ]
 
-HALT_KINDS = ("all", "service", "account", "release")
-"""What a halt may be of. A release holds a service by a halt of its own kind: nobody's halt lifts another's."""
+HALT_KINDS = ("all", "service", "account", "release", "playbook")
+"""What a halt may be of. A release holds a service by a halt of its own kind: nobody's halt lifts another's. One of the
+playbook is of an account's live sessions with one symbol, ``playbook-ID.SYMBOL``: their breakers set it.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +137,7 @@ def _on(keys: Iterable[str]) -> frozenset[str]:
 
 
 def halts(store: VersionedStore) -> Flags:
-    """Return the halt switches: ``all``, ``service-<name>``, ``account-<id>``, ``release-<service>``."""
+    """Return the halt switches: ``all``, ``service-<name>``, ``account-<id>``, ``release-<service>`` and so on."""
     return Flags(store, _HALTS)
 
 
@@ -145,7 +147,7 @@ _SCOPE = re.compile(rf"{HALT_KINDS[0]}|({'|'.join(HALT_KINDS[1:])})-[^/]+")
 def check_scope(scope: str) -> str:
     """Return the scope of a halt; `InvalidInput` for what is none, so that no name reaches another's switch."""
     if _SCOPE.fullmatch(scope) is None:
-        known = "all, service-NAME, account-ID or release-NAME, and a name has no slash"
+        known = "all, service-NAME, account-ID, release-NAME or playbook-ID.SYMBOL, and a name has no slash"
         raise InvalidInput(f"the scope of a halt is {scope[:200]!r}; it is {known}")
     return scope
 

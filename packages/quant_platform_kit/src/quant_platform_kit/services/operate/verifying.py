@@ -210,10 +210,21 @@ def _folders(keys: Iterable[str], root: str) -> dict[str, set[str]]:
 def _run(seen: _Seen, root: str, names: set[str], *, is_open: bool) -> None:
     """Check what must stand beside what in a run."""
     made = {name for name in names if name != "claim" and not name.startswith("attempts/")}
+    _steps(seen, root, made)
+    if "session" in names:  # a live session has terms in place of claim and plan, and no report
+        return
     if made and "claim" not in names:
         seen.broken(f"{root}/claim", f"it is missing, and {min(made)} is there")
     if made - {"plan"} and "plan" not in names:
         seen.broken(f"{root}/plan", f"it is missing, and {min(made)} is there")
+    run = root.rpartition("/")[2]
+    given_up = {restart.open_run for restart in seen.restarts}
+    if "claim" in names and not is_open and run not in seen.reports and run not in given_up:
+        seen.broken(f"runs/{run}", "the run has ended and its report is missing")
+
+
+def _steps(seen: _Seen, root: str, made: set[str]) -> None:
+    """Check that no step of an order is missing before a later one."""
     steps: dict[str, set[int]] = defaultdict(set)
     for name in sorted(made):
         if step := _STEP.fullmatch(name):
@@ -221,10 +232,6 @@ def _run(seen: _Seen, root: str, names: set[str], *, is_open: bool) -> None:
     for order, numbers in steps.items():
         for number in sorted(set(range(1, max(numbers))) - numbers):
             seen.broken(f"{root}/{order}.{number:03}", "it is missing, and later steps of the order are there")
-    run = root.rpartition("/")[2]
-    given_up = {restart.open_run for restart in seen.restarts}
-    if "claim" in names and not is_open and run not in seen.reports and run not in given_up:
-        seen.broken(f"runs/{run}", "the run has ended and its report is missing")
 
 
 def _reported(seen: _Seen, account: str, decisions: Mapping[str, set[str]]) -> None:
