@@ -223,20 +223,20 @@ class _Broker:
 
 
 class _Feed:
-    """The stream from when the process was started; what was told before, nobody tells again."""
+    """The stream from when it is first listened to; what was told before, nobody tells again."""
 
     def __init__(self, process: Process) -> None:
         self._process, self._world = process, process.world
-        since = process.world.clock.now()
-        self._left = deque(
-            sorted((each for each in self._world.deliveries if each.at >= since), key=lambda each: each.at)
-        )
+        self._left: deque[Delivery] = deque()
         self._connected = False
 
     def poll(self, seconds: float) -> Sequence[Told]:
         self._process.require()
         if not self._connected:
             self._connected = True
+            now = self._world.clock.now()
+            to_come = (each for each in self._world.deliveries if each.at > now)
+            self._left = deque(sorted(to_come, key=lambda each: each.at))
             return [Connection(up=True)]
         clock = self._world.clock
         until = clock.now() + timedelta(seconds=seconds)
