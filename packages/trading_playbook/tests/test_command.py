@@ -61,7 +61,8 @@ def test_as_a_module_it_writes_the_dev_journal_without_pandas(
 
 def test_quant_has_it_as_a_sub_command() -> None:
     (entry,) = entry_points(group="quant.commands", name="playbook")
-    assert [each.name for each in entry.load().registered_commands] == ["backtest", "sweep", "watchdog"]
+    names = [each.name for each in entry.load().registered_commands]
+    assert names == ["backtest", "sweep", "watchdog", "shortfall", "replay"]
 
 
 def test_again_it_changes_nothing_and_says_so(run: Run, files: tuple[str, ...], dev_journal: bytes) -> None:
