@@ -10,7 +10,7 @@ from quant_platform_kit.adapters.documents import instant, mapping, mappings
 from quant_platform_kit.domain.errors import BrokerError
 from quant_platform_kit.domain.sessions import ExchangeCalendar, SessionHours
 from quant_platform_kit.domain.strategy import Adjustment
-from quant_platform_kit.ports.contact_source import Instrument, Limits, LoginFacts
+from quant_platform_kit.ports.contact_source import AccountFacts, Instrument, Limits, LoginFacts
 from quant_platform_kit.ports.market_data import MarketData
 
 from alpaca_app.assets import Assets
@@ -48,6 +48,10 @@ class AlpacaContact:
         """Requests since the login."""
         return self._trading.calls + self._data.calls - self._before
 
+    def whose(self) -> str:
+        """Return the account that the key is of."""
+        return self._name
+
     def login(self) -> LoginFacts:
         """Return whose the key is."""
         self._before += self.calls
@@ -58,6 +62,10 @@ class AlpacaContact:
         with self._trading.turn("the time") as deadline:
             told = self._trading.look(lambda client: client.get_clock(), "the time", deadline)
         return instant(mapping(told, "Alpaca's clock").get("timestamp"), "timestamp")
+
+    def facts(self) -> AccountFacts:
+        """Return nothing: an account that may not trade ends the login, and its document does not tell whose it is."""
+        return AccountFacts()
 
     def instruments(self, symbols: Sequence[str]) -> Mapping[str, Instrument] | None:
         """Return what may be traded, and in parts; an order of shares has no lot."""
