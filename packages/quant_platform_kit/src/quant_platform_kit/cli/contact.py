@@ -82,7 +82,7 @@ def contact_command(
         if json:
             raise typer.BadParameter("--record shows what it writes: leave --json out")
         check_folder(record)
-    contacts, kept, visits = _look(platform, keep=not no_store)
+    contacts, kept, visits = _look(platform, keep=not no_store, record=record is not None)
     if record is not None:
         _record(record, visits, contacts[0], scale, yes=yes)
     if page is not None:
@@ -92,10 +92,12 @@ def contact_command(
     _tell(contacts, kept, page, as_json=json)
 
 
-def _look(platform: str, *, keep: bool) -> tuple[list[Contact], list[str], Visits]:
+def _look(platform: str, *, keep: bool, record: bool) -> tuple[list[Contact], list[str], Visits]:
     """Look at every account; return what was found, under which keys it is kept, and what was visited."""
     with visits_of(platform) as visits:
         refuse_open_runs(visits.store, visits.accounts)
+        for seen in visits.seen:
+            seen.keeps = record
         contacts = [_made(met, visits.asked) for met in visits.accounts]
         return contacts, [keep_contact(visits.store, contact) for contact in contacts] if keep else [], visits
 

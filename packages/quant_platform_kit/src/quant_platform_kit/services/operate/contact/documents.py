@@ -32,11 +32,11 @@ class Documents(Protocol):
 
     Attributes
     ----------
-    keeps
+    names
         Whether names are looked for too that nobody reads.
     """
 
-    keeps: bool
+    names: bool
 
     @property
     def differences(self) -> Sequence[Odd]:

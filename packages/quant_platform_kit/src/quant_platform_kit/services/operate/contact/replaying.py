@@ -56,7 +56,7 @@ class Replayed:
 def replay(documents: Documents, tables: Sequence[Table], readers: Mapping[str, Reader]) -> Replayed:
     """Hold documents against tables, and have each read."""
     seen, unreadable = Seen(tables), list[tuple[str, str]]()
-    seen.keeps = True
+    seen.names = True
     for subject, document in documents:
         if subject not in readers:
             continue
