@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -140,3 +141,33 @@ def test_what_a_session_was_told_is_recorded_with_what_was_other_than_believed(t
     assert kept == ("quote", {"realtime": True, "quote": {"lastPrice": Decimal("9.5"), "field-1": "text-1"}})
     assert capture.manifest.scale == 3
     assert "quote.field-1 of quote is new, and is not read" in capture.manifest.differences
+
+
+@pytest.mark.parametrize(
+    ("broker", "subject"),
+    [(folder.parent.name, subject) for folder in FOLDERS for subject in ("account", "position", "order")],
+)
+@pytest.mark.parametrize("told", [None, 7, "<html>maintenance</html>", [], {}])
+def test_a_document_of_another_make_is_named_and_breaks_nothing(broker: str, subject: str, told: Any) -> None:
+    capture = read_capture(CAPTURES / broker / "at-the-venue")
+    if subject not in replayed(capture).counts:
+        return
+    found = replayed(replace(capture, documents=[(subject, told)]))
+    assert found.texts or found.unreadable
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"\xff\xfe{}", "no text in UTF-8"),
+        (b'{"subject": ["order"], "document": {}}', "line 1: not a document with its subject"),
+        (b'{"subject": "order", "document": ' + b"[" * 20_000, "line 1: not a document with its subject"),
+        (b'{"subject": "order"', "line 1: not a document with its subject"),
+    ],
+)
+def test_a_file_that_is_damaged_is_one_line(tmp_path: Path, content: bytes, said: str) -> None:
+    folder = changed(tmp_path / "capture", "WORKING", "WORKING")
+    (folder / "documents.jsonl").write_bytes(content)
+    with pytest.raises(InvalidInput, match=said) as error:
+        read_capture(folder)
+    assert "\n" not in str(error.value)

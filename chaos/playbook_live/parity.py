@@ -109,8 +109,9 @@ def _lost(world: World, chance: random.Random, session: SessionResult) -> bool:
     _cut(world, minute, 2)
     world.rest_down.append((world.at(minute), world.at(minute + 4)))
     left = ~np.isin(session.bars.minutes, (minute - 1, minute, minute + 1))
-    prices = (session.bars.open, session.bars.high, session.bars.low, session.bars.close)
-    bars = SessionBars(session.bars.minutes[left], *(column[left] for column in prices), session.bars.length)
+    all_ = session.bars
+    opens, highs, lows, closes = (column[left] for column in (all_.open, all_.high, all_.low, all_.close))
+    bars = SessionBars(all_.minutes[left], opens, highs, lows, closes, all_.length)
     outcome = outcome_of(world.terms.facts, bars, world.parameters)
     return bool(difference(session.record, record_of(SYMBOL, session.day.opens, outcome)))
 

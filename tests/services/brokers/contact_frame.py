@@ -70,10 +70,12 @@ class World:
         Of the service.
     asked
         Changes what the checklist is about.
-    primed
-        Whether the service's clock is read before the contact, and goes on from there.
+    jump
+        How far the broker's clock goes on once the service's was read.
+    first
+        A contact where nothing is wrong.
     green
-        The lines of a contact where nothing is wrong.
+        Its lines.
     """
 
     name: str
@@ -85,6 +87,7 @@ class World:
     settings: dict[str, str] = field(default_factory=dict[str, str])
     calendar: Callable[[CalendarTable], CalendarTable] = lambda table: table
     jump: timedelta | None = None
+    first: Contact = field(init=False)
     green: Mapping[str, State] = field(default_factory=dict[str, State])
     undo: list[Callable[[], object]] = field(default_factory=list[Callable[[], object]])
 
@@ -124,8 +127,11 @@ class World:
             for name, value in self.settings.items():
                 patch.setenv(name, value)
             with visits_of(self.name) as visits:
-                table = self.calendar(visits.asked.calendar.table)
-                yield replace(visits, asked=replace(visits.asked, calendar=ExchangeCalendar(table)))
+                ours = visits.asked.calendar
+                if (table := self.calendar(ours.table)) is ours.table:
+                    yield visits
+                else:
+                    yield replace(visits, asked=replace(visits.asked, calendar=ExchangeCalendar(table)))
 
     def contact(self) -> Contact:
         """Look at the account."""
@@ -186,13 +192,14 @@ def opened(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Generato
     kinds = {"alpaca": HttpRewriter, "schwab": HttpRewriter, "longbridge": HttpRewriter, "ibkr": FrameRewriter}
     with STANDS[name].open(Opening(folder=folder, accounts=funded, prices=prices, clock=AT)) as stand:
         if name == "paper":
-            world = World(name, stand, folder, prices, None, monkeypatch)
-            world.reset()
-            world.green = lines_of(world.contact())
-            yield world
+            yield _looked_at(World(name, stand, folder, prices, None, monkeypatch))
             return
         with rewriting(kinds[name], stand.server.port) as rewriter:
-            world = World(name, stand, folder, prices, rewriter, monkeypatch)
-            world.reset()
-            world.green = lines_of(world.contact())
-            yield world
+            yield _looked_at(World(name, stand, folder, prices, rewriter, monkeypatch))
+
+
+def _looked_at(world: World) -> World:
+    world.reset()
+    world.first = world.contact()
+    world.green = lines_of(world.first)
+    return world

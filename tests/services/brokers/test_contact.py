@@ -20,14 +20,11 @@ MOST_CALLS = {"alpaca": (8, 1), "ibkr": (10, 3), "schwab": (8, 1), "longbridge":
 """At most so many calls, and so many more for each symbol; those of the login apart."""
 
 
-def brokers() -> list[Any]:
-    """Return the names of the brokers, each to be tested where its library is loaded once."""
-    return [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in MOST_CALLS]
-
-
-@pytest.fixture(params=brokers())
+@pytest.fixture(
+    scope="module", params=[pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in MOST_CALLS]
+)
 def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, schwab: Any) -> Generator[World]:
-    """Return a broker's venue."""
+    """Return a broker's venue, the same in all tests of the broker."""
     pytest_socket.enable_socket()
     with (
         pytest.MonkeyPatch.context() as monkeypatch,
@@ -51,24 +48,6 @@ def written(world: World) -> list[str]:
     return sorted(path.name for path in (world.folder / "store").rglob("*"))
 
 
-def test_all_is_green_each_fault_changes_exactly_its_lines_and_all_is_green_again(world: World) -> None:
-    contact, (fixed, each) = world.contact(), MOST_CALLS[world.name]
-    assert {line.state for line in contact.lines} <= {State.GOOD, State.NOT_TOLD}
-    assert 0 < contact.calls <= fixed + each * len(SYMBOLS)
-    wrong: dict[str, object] = {}
-    for fault in (fault for fault in FAULTS if world.name not in fault.not_at):
-        (fault.arranged.get(world.name) or fault.arranged[""])(world)
-        before = world.stand.sent(ACCOUNT), written(world)
-        changes = world.changes()
-        if changes != (meant := dict(sorted(expected(fault, world).items()))):
-            wrong[fault.name] = changes, meant
-        if before != (world.stand.sent(ACCOUNT), written(world)):
-            wrong[fault.name] = "an order was sent, or something was written"
-        world.reset()
-    assert wrong == {}
-    assert world.changes() == {}
-
-
 def test_the_command_keeps_one_object_and_nothing_where_it_is_told_so(world: World) -> None:
     store = world.folder / "kept"
     with pytest.MonkeyPatch.context() as patch:
@@ -85,6 +64,24 @@ def test_the_command_keeps_one_object_and_nothing_where_it_is_told_so(world: Wor
     assert contact is not None
     assert (contact.platform, contact.blocks, bool(contact.version)) == (world.name, False, True)
     assert world.stand.sent(ACCOUNT) == []
+
+
+def test_all_is_green_each_fault_changes_exactly_its_lines_and_all_is_green_again(world: World) -> None:
+    fixed, each = MOST_CALLS[world.name]
+    assert {line.state for line in world.first.lines} <= {State.GOOD, State.NOT_TOLD}
+    assert 0 < world.first.calls <= fixed + each * len(SYMBOLS)
+    wrong: dict[str, object] = {}
+    for fault in (fault for fault in FAULTS if world.name not in fault.not_at):
+        (fault.arranged.get(world.name) or fault.arranged[""])(world)
+        before = world.stand.sent(ACCOUNT), written(world)
+        changes = world.changes()
+        if changes != (meant := dict(sorted(expected(fault, world).items()))):
+            wrong[fault.name] = changes, meant
+        if before != (world.stand.sent(ACCOUNT), written(world)):
+            wrong[fault.name] = "an order was sent, or something was written"
+        world.reset()
+    assert wrong == {}
+    assert world.changes() == {}
 
 
 def test_every_fault_is_arranged_at_every_broker_or_says_why_not() -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from quant_platform_kit.adapters.captures import Capture, Manifest, read_capture
+from quant_platform_kit.adapters.captures import Capture, Manifest, read_capture, write_capture
 from quant_platform_kit.cli.captures import asked_again, looked_at, served
 from quant_platform_kit.cli.main import app
 from quant_platform_kit.domain.errors import InvalidInput
@@ -58,7 +58,7 @@ def lines(capture: Capture) -> Mapping[str, State]:
     return {line.subject: line.state for line in looked_at(capture).lines}
 
 
-def test_what_is_changed_in_the_wire_is_in_the_checklist() -> None:
+def test_what_is_changed_in_the_wire_is_in_the_checklist(tmp_path: Path) -> None:
     capture = first("schwab")
 
     def changed(subject: str, exchange: Any) -> Any:
@@ -68,12 +68,15 @@ def test_what_is_changed_in_the_wire_is_in_the_checklist() -> None:
         return {**exchange, "body": {"securitiesAccount": {**account, "isClosingOnlyRestricted": True, "type": "NEW"}}}
 
     told = [(subject, changed(subject, exchange)) for subject, exchange in capture.exchanges]
-    before, after = lines(capture), lines(replace(capture, exchanges=told))
+    other = replace(capture, exchanges=told)
+    before, after = lines(capture), lines(other)
     assert {name: state for name, state in after.items() if before.get(name) is not state} == {
         "account type": State.NOT_TOLD,
         "permissions": State.BLOCKS,
         "documents": State.BLOCKS,
     }
+    write_capture(tmp_path / "other", other)
+    assert CliRunner().invoke(app, ["contact", "replay", str(tmp_path / "other")]).exit_code == 1
 
 
 @pytest.mark.parametrize(

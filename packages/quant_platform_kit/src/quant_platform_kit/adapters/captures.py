@@ -116,16 +116,22 @@ def read_capture(folder: Path) -> Capture:
 
 
 def _read_all(path: Path) -> Documents:
-    lines = path.read_text().splitlines()
+    try:
+        lines = path.read_text().removesuffix("\n").split("\n")
+    except UnicodeDecodeError as error:
+        raise InvalidInput(f"capture {path} is no text in UTF-8 ({error.reason} at byte {error.start})") from error
     return [_read(path, number, line) for number, line in enumerate(lines, 1)]
 
 
 def _read(path: Path, number: int, line: str) -> tuple[str, Any]:
     try:
         told = json.loads(line, parse_float=Decimal)
-        return told["subject"], told["document"]
-    except (ValueError, KeyError, TypeError) as error:
+        subject, document = told["subject"], told["document"]
+        if not isinstance(subject, str):
+            raise TypeError("the subject is no text")
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise InvalidInput(f"capture {path}, line {number}: not a document with its subject ({error})") from error
+    return subject, document
 
 
 def _lines(documents: Documents) -> str:

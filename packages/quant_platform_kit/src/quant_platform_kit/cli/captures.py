@@ -29,6 +29,7 @@ from quant_platform_kit.cli.output import console, some, table
 from quant_platform_kit.cli.place import say
 from quant_platform_kit.domain.errors import InvalidInput, QuantError
 from quant_platform_kit.services.operate.contact.checklist import contact_of
+from quant_platform_kit.services.operate.contact.documents import misread_of
 from quant_platform_kit.services.operate.contact.reading import Asked, Met, read
 from quant_platform_kit.services.operate.contact.recording import recorded
 from quant_platform_kit.services.operate.contact.replaying import Replayed, asked_of, replay, symbols_of
@@ -156,7 +157,8 @@ def replay_command(
         contact, alone = looked_at(capture), ""
     except InvalidInput as error:
         contact, alone = None, str(error)
-    new = sorted({*found.texts} - {*capture.manifest.differences})
+    misread = misread_of(contact) if contact else ()
+    new = sorted({*found.texts, *misread} - {*capture.manifest.differences})
     gone = sorted({*capture.manifest.differences} - {*found.texts})
     if json:
         print_json(

@@ -34,6 +34,12 @@ app = typer.Typer(help="Look at the accounts of a service before their first ord
 app.command("replay")(captures.replay_command)
 
 
+_ONLY_WITH = {"account": "order_test", "schedule": "brief", "scale": "record", "yes": "record"}
+_ALONE = ("order_test", "brief")
+"""Each is another thing to do than to look at everything."""
+_OF_A_LOOK = {*_ALONE, "page", "no_store", "record"}
+
+
 @app.callback(invoke_without_command=True)
 def contact_command(
     context: typer.Context,
@@ -72,6 +78,7 @@ def contact_command(
         return
     if platform is None:
         raise typer.BadParameter("name whose service: add --platform NAME")
+    _check_together(context)
     if order_test is not None:
         raise typer.Exit(make_order_test(platform, order_test, account, json=json))
     if brief:
@@ -82,7 +89,7 @@ def contact_command(
         if json:
             raise typer.BadParameter("--record shows what it writes: leave --json out")
         check_folder(record)
-    contacts, kept, visits = _look(platform, keep=not no_store)
+    contacts, kept, visits = _look(platform, keep=not no_store, record=record is not None)
     if record is not None:
         _record(record, visits, contacts[0], scale, yes=yes)
     if page is not None:
@@ -92,10 +99,12 @@ def contact_command(
     _tell(contacts, kept, page, as_json=json)
 
 
-def _look(platform: str, *, keep: bool) -> tuple[list[Contact], list[str], Visits]:
+def _look(platform: str, *, keep: bool, record: bool) -> tuple[list[Contact], list[str], Visits]:
     """Look at every account; return what was found, under which keys it is kept, and what was visited."""
     with visits_of(platform) as visits:
         refuse_open_runs(visits.store, visits.accounts)
+        for seen in visits.seen:
+            seen.keeps = record
         contacts = [_made(met, visits.asked) for met in visits.accounts]
         return contacts, [keep_contact(visits.store, contact) for contact in contacts] if keep else [], visits
 
@@ -121,6 +130,22 @@ def _record(folder: Path, visits: Visits, contact: Contact, scale: int, *, yes: 
     listed = {*symbols, *(f"{symbol}.US" for symbol in symbols)}
     about = Manifest(contact.platform, contact.library, contact.version, contact.made.date(), scale)
     captures.record(folder, about, visits.seen[0], listed, yes=yes)
+
+
+def _check_together(context: typer.Context) -> None:
+    """Refuse options that would be passed over."""
+    sources = {name: context.get_parameter_source(name) for name in context.params}
+    given = {name for name, source in sources.items() if source and source.name == "COMMANDLINE"}
+    for name, needed in _ONLY_WITH.items():
+        if name in given and needed not in given:
+            raise typer.BadParameter(f"{_option(name)} goes with {_option(needed)} only: add that, or leave it out")
+    for name in _ALONE:
+        if name in given and (others := sorted(given & _OF_A_LOOK - {name})):
+            raise typer.BadParameter(f"{_option(name)} goes without {_option(others[0])}: leave one of the two out")
+
+
+def _option(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
 
 
 def _check_page(page: Path) -> None:

@@ -286,7 +286,7 @@ class Held:
 
     differences: list[Odd]
     misread: list[Odd]
-    keeps: bool = False
+    names: bool = False
 
 
 def test_documents_are_as_believed_or_each_difference_is_a_line() -> None:

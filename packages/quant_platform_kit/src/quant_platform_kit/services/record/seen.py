@@ -29,8 +29,10 @@ class Seen:
 
     Attributes
     ----------
+    names
+        Whether names are looked for too that nobody knows.
     keeps
-        Whether the documents are kept too, for a capture, and names looked for that nobody knows.
+        Whether the documents are kept too, for a capture.
     documents
         What was kept: subject and document, in order of arrival.
     exchanges
@@ -39,7 +41,7 @@ class Seen:
 
     def __init__(self, tables: Iterable[Table] = (), wire: Iterable[Table] = ()) -> None:
         self.tables: Mapping[str, Table] = {table.subject: table for table in tables}
-        self.keeps = False
+        self.names = self.keeps = False
         self.wire: Mapping[str, Table] = {table.subject: table for table in wire}
         self.documents: list[tuple[str, object]] = []
         self.exchanges: list[tuple[str, object]] = []
@@ -58,7 +60,7 @@ class Seen:
     def take(self, subject: str, document: _T) -> _T:
         """Hold a document against its table, and return it."""
         if self.tables:
-            for difference in compare(self.tables[subject], document, names=self.keeps):
+            for difference in compare(self.tables[subject], document, names=self.names):
                 self._found.setdefault(difference)
         if self.keeps and self.tables:
             self.documents.append((subject, told_fields(self.tables[subject], document)))

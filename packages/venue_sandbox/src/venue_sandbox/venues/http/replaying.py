@@ -47,7 +47,10 @@ def answering(find: Find, now: datetime) -> Generator[int]:
         def do_GET(self) -> None:
             self.rfile.read(int(self.headers.get("Content-Length", 0)))
             path, _, query = self.path.partition("?")
-            told = find(self.command, path, query)
+            try:
+                told = find(self.command, path, query)
+            except Exception as error:  # noqa: BLE001 - an exchange of an unknown make may break what looks for it
+                told = Told(500, f"the capture's answer cannot be told ({type(error).__name__})", is_json=False)
             body = told.body.encode()
             self.send_response_only(told.status)
             self.send_header("Date", format_datetime(now.astimezone(UTC), usegmt=True))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -134,7 +134,19 @@ def replayed_commands(told: Rows) -> Mapping[Kind, Mapping[int, Command]]:
     }
     if told.days is not None:
         queries[QuoteCommand.TRADE_DAYS] = Query("trade_days", messages.TRADE_DAY_REQUEST, messages.TRADE_DAYS, days)
-    return {**COMMANDS, "quote": {**COMMANDS["quote"], **{number: asking(query) for number, query in queries.items()}}}
+    return {**COMMANDS, "quote": {**COMMANDS["quote"], **{number: _asking(query) for number, query in queries.items()}}}
+
+
+def _asking(query: Query) -> Command:
+    """Return the command of a query that refuses what rows of an unknown make cannot answer."""
+
+    def find(exchange: Any, asked: Values) -> Values:
+        try:
+            return query.find(exchange, asked)
+        except (TypeError, ValueError, KeyError, AttributeError) as error:
+            raise BadQuery(f"the capture tells it otherwise: {error}") from None
+
+    return asking(replace(query, find=find))
 
 
 _BAR = ("close", "open", "low", "high", "volume", "turnover", "timestamp")

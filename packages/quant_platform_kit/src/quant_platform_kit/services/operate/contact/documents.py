@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
-from quant_platform_kit.services.operate.contact.result import Line, State
+from quant_platform_kit.services.operate.contact.result import Contact, Line, State
 
-__all__ = ["Documents", "document_lines"]
+__all__ = ["Documents", "document_lines", "misread_of"]
 
 SUBJECT = "documents"
 COMPARE = "compare it with the broker's own pages, and report it: an update of the app may read it"
@@ -32,11 +32,11 @@ class Documents(Protocol):
 
     Attributes
     ----------
-    keeps
+    names
         Whether names are looked for too that nobody reads.
     """
 
-    keeps: bool
+    names: bool
 
     @property
     def differences(self) -> Sequence[Odd]:
@@ -61,3 +61,8 @@ def document_lines(documents: Documents | None) -> Iterator[Line]:
     new = [odd.text for odd in documents.differences]
     said = f"; {'; '.join(new)}" if new else ""
     yield Line(SUBJECT, State.GOOD, f"every field that is read is as believed{said}")
+
+
+def misread_of(contact: Contact) -> tuple[str, ...]:
+    """Return in which ways a contact found documents other than believed, in fields that are read, in words."""
+    return tuple(line.said for line in contact.lines if line.subject == SUBJECT and line.state is not State.GOOD)

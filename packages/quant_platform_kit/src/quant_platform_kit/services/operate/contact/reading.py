@@ -183,7 +183,7 @@ def read(met: Met, asked: Asked, made: datetime, on_step: Callable[[], object] =
     """
     broker, source, questions, documents = met.broker, met.source, _Questions(), met.documents
     if documents is not None:
-        documents.keeps = True
+        documents.names = True
     login = questions.ask("login", lambda: _log_in(broker, source))
     if login is None:
         failed = questions.failed

@@ -44,7 +44,7 @@ def recorded(seen: Seen, listed: Collection[str], scale: int = 1) -> Recorded:
     every = redacted(tables, [*seen.documents, *seen.exchanges], listed, scale)
     documents, exchanges = every[: len(seen.documents)], every[len(seen.documents) :]
     again = Seen(seen.tables.values())
-    again.keeps = True
+    again.names = True
     for subject, document in documents:
         again.take(subject, document)
     return Recorded(documents, exchanges, tuple(sorted({each.text for each in again.differences})))

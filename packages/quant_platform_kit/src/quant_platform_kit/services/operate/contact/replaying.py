@@ -56,7 +56,7 @@ class Replayed:
 def replay(documents: Documents, tables: Sequence[Table], readers: Mapping[str, Reader]) -> Replayed:
     """Hold documents against tables, and have each read."""
     seen, unreadable = Seen(tables), list[tuple[str, str]]()
-    seen.keeps = True
+    seen.names = True
     for subject, document in documents:
         if subject not in readers:
             continue
@@ -65,6 +65,8 @@ def replay(documents: Documents, tables: Sequence[Table], readers: Mapping[str, 
             readers[subject](document)
         except QuantError as error:
             unreadable.append((subject, str(error)))
+        except Exception as error:  # noqa: BLE001 - a document that was never seen may break any mapper
+            unreadable.append((subject, f"it cannot be read ({type(error).__name__}: {error!s:.200})"))
     counts = Counter(subject for subject, _ in documents)
     strangers = sorted(subject for subject in counts if subject not in readers)
     return Replayed(counts, seen.differences, unreadable, strangers)
