@@ -111,7 +111,8 @@ def _alpaca(library: str, stand: AlpacaStand, symbols: Sequence[str], at: dateti
     prices = data.StockHistoricalDataClient(*keys, raw_data=True, url_override=stand.url)
     for _ in range(2):
         trading.get_account()
-    trading.get_clock(), trading.get_all_positions(), trading.get_orders()
+    for call in (trading.get_clock, trading.get_all_positions, trading.get_orders):
+        call()
     for symbol in symbols:
         trading.get_asset(symbol)
     today = at.date()
@@ -120,7 +121,8 @@ def _alpaca(library: str, stand: AlpacaStand, symbols: Sequence[str], at: dateti
     asked = {"timeframe": data.TimeFrame.Day, "start": at - timedelta(days=days), "adjustment": data.Adjustment.ALL}
     bars: Any = prices.get_stock_bars(data.StockBarsRequest(symbol_or_symbols=[*symbols], **asked))
     assert all({bar["t"]: bar["c"] for bar in rows} for rows in bars.values())
-    session_of(trading).close(), session_of(prices).close()
+    for client in (trading, prices):
+        session_of(client).close()
 
 
 BARE_CONTACTS: Mapping[str, BareContact] = {

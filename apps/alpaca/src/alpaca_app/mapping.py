@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from quant_platform_kit.adapters.documents import (
@@ -220,8 +221,14 @@ def quote(symbol: str, document: Document, calendar: ExchangeCalendar) -> Quote 
 
 def bar(document: Document, calendar: ExchangeCalendar) -> tuple[date, float]:
     """Return day and close of a daily bar; `BrokerError` for one that cannot be read."""
-    day = calendar.local_date(instant(document.get("t"), "a bar's t"))
+    day = _day(text(document.get("t"), "a bar's t"), calendar)
     return day, float(number(document.get("c"), "a bar's c"))
+
+
+@lru_cache(1024)
+def _day(told: str, calendar: ExchangeCalendar) -> date:
+    """Return the day of a bar; those of a session have one time, whatever the symbol."""
+    return calendar.local_date(instant(told, "a bar's t"))
 
 
 def why_not_traded(asset: Document) -> str:

@@ -60,7 +60,7 @@ class AlpacaStand(ExchangeStand):
         Subject(
             name="alpaca",
             library="alpaca-py",
-            module="alpaca",
+            module="alpaca.trading",
             not_applicable={
                 **dict.fromkeys(("B4", "B5"), NO_COMMISSION),
                 "B46": "sessions over HTTP do not end one another",

@@ -75,7 +75,7 @@ class IbkrStand(ExchangeStand):
             module="ib_insync",
             extra="insync",
             options=("--server-version", "176"),
-            not_applicable=UNDATED | NO_STOPS,
+            not_applicable={**UNDATED, **NO_STOPS},
         ),
     )
     waits = Waits(4.0, timedelta(seconds=0.3))

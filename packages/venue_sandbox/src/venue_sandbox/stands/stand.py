@@ -31,7 +31,7 @@ __all__ = ["ACCOUNT", "NO_STOPS", "STOPS", "Clients", "Opening", "SessionRule", 
 
 ACCOUNT = "DUSBX000001"
 """The account of a stand that has one."""
-NO_STOPS: dict[str, str] = dict.fromkeys(("B54", "B55", "B56", "B57", "B58"), "its traits have no stop orders")
+NO_STOPS: Mapping[str, str] = dict.fromkeys(("B54", "B55", "B56", "B57", "B58"), "its traits have no stop orders")
 STOPS = {"B53": "it takes stop orders"}
 """Cases that a broker cannot have that takes no stop orders, and that takes them."""
 
