@@ -20,9 +20,7 @@ MOST_CALLS = {"alpaca": (8, 1), "ibkr": (10, 3), "schwab": (8, 1), "longbridge":
 """At most so many calls, and so many more for each symbol; those of the login apart."""
 
 
-@pytest.fixture(
-    scope="module", params=[pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in MOST_CALLS]
-)
+@pytest.fixture(scope="module", params=[pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in MOST_CALLS])
 def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, schwab: Any) -> Generator[World]:
     """Return a broker's venue, the same in all tests of the broker."""
     pytest_socket.enable_socket()
