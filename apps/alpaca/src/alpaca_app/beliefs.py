@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from quant_platform_kit.domain.beliefs import AMOUNT, PRICE, SYMBOL, Field, Kind, Table
+from quant_platform_kit.domain.beliefs import AMOUNT, MOMENT, PRICE, SYMBOL, Field, Kind, Table
 from quant_platform_kit.domain.orders import OrderState, Side
 
 __all__ = ["ACCOUNT", "ASSET", "BAR", "FILL", "ORDER", "ORDER_STATES", "POSITION", "QUOTE", "SIDES", "TABLES"]
@@ -27,7 +27,7 @@ SIDES = {"buy": Side.BUY, "sell": Side.SELL}
 NUMERAL = frozenset({Kind.NUMERAL})
 PER_UNIT, OR_NULL = NUMERAL | {Kind.PER_UNIT}, frozenset({Kind.NULL})
 IDENTITY = frozenset({Kind.TEXT, Kind.ID})
-INSTANT, BOOLEAN = frozenset({Kind.INSTANT}), frozenset({Kind.BOOLEAN})
+BOOLEAN = frozenset({Kind.BOOLEAN})
 
 ACCOUNT = Table(
     "account",
@@ -94,7 +94,7 @@ ORDER = Table(
         Field("filled_qty", NUMERAL, money=True),
         Field("limit_price", PER_UNIT | OR_NULL, money=True),
         Field("stop_price", PER_UNIT | OR_NULL, money=True),
-        Field("submitted_at", INSTANT),
+        Field("submitted_at", MOMENT),
     ),
     passed_over=frozenset(
         (
@@ -120,7 +120,7 @@ FILL = Table(
         *(Field(name, IDENTITY) for name in ("id", "order_id")),
         Field("qty", NUMERAL, money=True),
         Field("price", PER_UNIT, money=True),
-        Field("transaction_time", INSTANT),
+        Field("transaction_time", MOMENT),
     ),
     passed_over=frozenset(("activity_type", "type", "side", "symbol", "leaves_qty", "cum_qty", "order_status")),
 )
@@ -145,11 +145,11 @@ QUOTE = Table(
     "quote",
     (
         Field("latestTrade.p", PRICE, money=True),
-        Field("latestTrade.t", INSTANT),
+        Field("latestTrade.t", MOMENT),
         *(Field(f"latestQuote.{name}", PRICE, money=True) for name in ("ap", "bp")),
-        Field("latestQuote.t", INSTANT),
+        Field("latestQuote.t", MOMENT),
         *(Field(f"{bar}", frozenset({Kind.OBJECT, Kind.NULL}), required=False) for bar in BARS),
-        *(Field(f"{bar}.t", INSTANT, required=False) for bar in BARS),
+        *(Field(f"{bar}.t", MOMENT, required=False) for bar in BARS),
         *(Field(f"{bar}.c", PRICE, money=True, required=False) for bar in BARS),
     ),
     passed_over=frozenset(
@@ -158,7 +158,7 @@ QUOTE = Table(
 )
 BAR = Table(
     "bar",
-    (Field("t", INSTANT), Field("c", PRICE, money=True)),
+    (Field("t", MOMENT), Field("c", PRICE, money=True)),
     passed_over=frozenset(("o", "h", "l", "v", "n", "vw")),
 )
 TABLES = (ACCOUNT, POSITION, ORDER, FILL, ASSET, QUOTE, BAR)

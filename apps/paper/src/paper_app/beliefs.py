@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from quant_platform_kit.domain.beliefs import CURRENCIES, SYMBOL, TEXT, Field, Kind, Table
+from quant_platform_kit.domain.beliefs import CURRENCIES, MOMENT, SYMBOL, TEXT, Field, Kind, Table
 from quant_platform_kit.domain.orders import OrderState, Side
 from quant_platform_kit.domain.portfolio import AccountType
 from quant_platform_kit.paper.client import ACCOUNT, ORDER, QUOTES
@@ -11,7 +11,6 @@ __all__ = ["TABLES"]
 
 NUMERAL, PRICE = frozenset({Kind.NUMERAL}), frozenset({Kind.NUMERAL, Kind.PER_UNIT})
 NONE, OBJECT = frozenset({Kind.NULL}), frozenset({Kind.OBJECT})
-INSTANT = frozenset({Kind.INSTANT})
 SIDES, TYPES = frozenset(side.value for side in Side), frozenset(each.value for each in AccountType)
 
 TABLES = (
@@ -46,7 +45,7 @@ TABLES = (
             Field("fills[].side", known=SIDES, money=True),
             *(Field(f"fills[].{name}", NUMERAL, money=True) for name in ("quantity", "commission")),
             Field("fills[].price", PRICE, money=True),
-            Field("fills[].executed_at", INSTANT),
+            Field("fills[].executed_at", MOMENT),
             Field("fills[].price_known", frozenset({Kind.BOOLEAN}), money=True),
         ),
     ),
@@ -56,8 +55,8 @@ TABLES = (
             Field("prices", OBJECT, money=True),
             Field("prices.*", PRICE, money=True),
             Field("as_of", OBJECT),
-            Field("as_of.*", INSTANT),
-            Field("now", INSTANT),
+            Field("as_of.*", MOMENT),
+            Field("now", MOMENT),
         ),
     ),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from quant_platform_kit.domain.beliefs import AMOUNT, NUMBER_ID, PRICE, SYMBOL, Field, Kind, Table
+from quant_platform_kit.domain.beliefs import AMOUNT, MOMENT, NUMBER_ID, PRICE, SYMBOL, Field, Kind, Table
 from quant_platform_kit.domain.orders import OrderState
 from quant_platform_kit.domain.portfolio import AccountType
 
@@ -128,7 +128,7 @@ ORDER = Table(
     (
         Field("orderId", NUMBER_ID),
         Field("status", known=frozenset(ORDER_STATES)),
-        Field("enteredTime", frozenset({Kind.INSTANT})),
+        Field("enteredTime", MOMENT),
         Field("orderType", known=ORDER_TYPES),
         Field("price", PRICE, money=True, when=("orderType", frozenset({"LIMIT"}))),
         Field("quantity", AMOUNT, money=True),
@@ -164,7 +164,7 @@ ORDER = Table(
         Field("orderActivityCollection[].executionLegs[].legId", NUMBER_ID),
         Field("orderActivityCollection[].executionLegs[].quantity", AMOUNT, money=True),
         Field("orderActivityCollection[].executionLegs[].price", PRICE, money=True),
-        Field("orderActivityCollection[].executionLegs[].time", frozenset({Kind.INSTANT})),
+        Field("orderActivityCollection[].executionLegs[].time", MOMENT),
     ),
     passed_over=frozenset(
         (

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from quant_platform_kit.domain.beliefs import AMOUNT, Field, How, Kind, Table, compare
+from quant_platform_kit.domain.beliefs import AMOUNT, MOMENT, Field, How, Kind, Table, compare
 
 ORDER = Table(
     "order",
@@ -85,3 +85,19 @@ def test_objects_of_a_library_are_held_against_a_table_too() -> None:
 
     table = Table("row", (Field("symbol"), Field("units", AMOUNT)))
     assert [(each.path, each.how) for each in compare(table, Row("SPY", "5"))] == [("units", How.RETYPED)]
+
+
+@pytest.mark.parametrize(
+    ("told", "is_moment"),
+    [
+        ("2023-05-25T14:30:00Z", True),
+        ("2023-05-25T10:30:00-04:00", True),
+        ("2024-03-20T13:30:00+0000", True),
+        ("2023-05-25", False),
+        ("2023-05-25T14:30:00", False),
+        ("soon", False),
+    ],
+)
+def test_a_moment_has_its_time_of_day_and_its_zone(told: str, is_moment: bool) -> None:
+    table = Table("bar", (Field("t", MOMENT),))
+    assert [each.how for each in compare(table, {"t": told})] == ([] if is_moment else [How.RETYPED])

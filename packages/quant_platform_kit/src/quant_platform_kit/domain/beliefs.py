@@ -18,6 +18,7 @@ from typing import Any, cast
 __all__ = [
     "AMOUNT",
     "CURRENCIES",
+    "MOMENT",
     "NUMBER_ID",
     "PRICE",
     "SYMBOL",
@@ -45,8 +46,9 @@ class Kind(Enum):
     """What a value is, in words.
 
     NUMERAL is a number written as text, INSTANT a time as text or as the library's, HOURS spans of time as text.
-    PER_UNIT, ID, SYMBOL and FIXED say more of a number or a text: a price or another figure of one unit, what tells one
-    thing from another, an instrument's name, one of the known values and no other word.
+    PER_UNIT, ID, SYMBOL, FIXED and ZONED say more of a number, a text or an instant: a price or another figure of one
+    unit, what tells one thing from another, an instrument's name, one of the known values and no other word, a time of
+    day in a zone that is written with it.
     """
 
     TEXT = "text"
@@ -62,6 +64,7 @@ class Kind(Enum):
     SYMBOL = "a symbol"
     HOURS = "hours"
     FIXED = "one of a few values"
+    ZONED = "an instant with its zone"
 
 
 _TYPES: Mapping[Kind, tuple[type, ...]] = {
@@ -73,6 +76,7 @@ _TYPES: Mapping[Kind, tuple[type, ...]] = {
     Kind.NULL: (type(None),),
 }
 TEXT, AMOUNT = frozenset({Kind.TEXT}), frozenset({Kind.NUMBER})
+MOMENT = frozenset({Kind.INSTANT, Kind.ZONED})
 PRICE, NUMBER_ID, SYMBOL = AMOUNT | {Kind.PER_UNIT}, AMOUNT | {Kind.ID}, TEXT | {Kind.SYMBOL}
 """What most fields are."""
 CURRENCIES = frozenset(
@@ -275,7 +279,8 @@ def _reader(kinds: frozenset[Kind]) -> Callable[[str], bool]:
     """Return what tells whether a text is of one of the kinds that are texts."""
     if Kind.TEXT in kinds:
         return _any_text
-    readers = [reads for kind, reads in ((Kind.NUMERAL, is_number), (Kind.INSTANT, _is_instant)) if kind in kinds]
+    is_time = _is_zoned if Kind.ZONED in kinds else _is_instant
+    readers = [reads for kind, reads in ((Kind.NUMERAL, is_number), (Kind.INSTANT, is_time)) if kind in kinds]
     return readers[0] if len(readers) == 1 else lambda value: any(reads(value) for reads in readers)
 
 
@@ -410,6 +415,10 @@ def _is_instant(value: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _is_zoned(value: str) -> bool:
+    return _is_instant(value) and datetime.fromisoformat(value).tzinfo is not None
 
 
 def _kind(value: object) -> str:
