@@ -45,7 +45,7 @@ def opening(folder: Path) -> Opening:
     rows = [f"{day},{symbol}{',101.25' * 3}" for day in days for symbol in SYMBOLS]
     prices = folder / "prices.csv"
     prices.write_text("\n".join(["date,symbol,open,close,adj_close", *rows]) + "\n")
-    return Opening(folder=folder, accounts={ACCOUNT: {"USD": Decimal(10_000)}}, prices=prices, clock=OPENS)
+    return Opening(folder=folder, accounts={ACCOUNT: {"USD": Decimal("9876.54")}}, prices=prices, clock=OPENS)
 
 
 def traded(account: Account) -> None:

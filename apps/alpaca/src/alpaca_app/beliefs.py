@@ -61,6 +61,13 @@ ACCOUNT = Table(
             *("pending_reg_taf_fees", "pending_transfer_in", "pending_transfer_out", "memoposts"),
         )
     ),
+    amounts=frozenset(
+        (
+            *("regt_buying_power", "daytrading_buying_power", "effective_buying_power", "options_buying_power"),
+            *("bod_dtbp", "portfolio_value", "last_equity", "position_market_value", "initial_margin"),
+            *("maintenance_margin", "last_maintenance_margin", "sma"),
+        )
+    ),
     sizes=True,
 )
 POSITION = Table(
@@ -78,6 +85,9 @@ POSITION = Table(
             *("current_price", "lastday_price", "change_today", "qty_available", "swap_rate", "usd"),
             "avg_entry_swap_rate",
         )
+    ),
+    amounts=frozenset(
+        ("avg_entry_price", "market_value", "cost_basis", "current_price", "lastday_price", "qty_available")
     ),
     sizes=True,
 )

@@ -223,6 +223,8 @@ class Table:
         Every field that is read.
     passed_over
         Names of fields that documents have, at any depth, and that nobody reads.
+    amounts
+        Those of them that are amounts of money: they may be the same as one that is read.
     sizes
         Whether an account is sized by it: where money is told otherwise there, nothing is sent.
     """
@@ -230,6 +232,7 @@ class Table:
     subject: str
     fields: tuple[Field, ...]
     passed_over: frozenset[str] = frozenset()
+    amounts: frozenset[str] = frozenset()
     sizes: bool = False
     root: Place = field(init=False, repr=False, compare=False)
 

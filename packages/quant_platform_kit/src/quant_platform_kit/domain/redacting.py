@@ -117,6 +117,8 @@ class _Redaction:
         All that is not kept, as one text, and the runs of digits in it.
     gone
         What was not kept in this pass.
+    amounts
+        Names of amounts that nobody reads, in the document that is looked at: they are left out, and tell nothing else.
     """
 
     listed: Listed
@@ -124,10 +126,12 @@ class _Redaction:
     text: str = ""
     runs: frozenset[str] = frozenset()
     gone: dict[str, None] = field(default_factory=dict[str, None])
+    amounts: frozenset[str] = frozenset()
     invented: dict[str, dict[str, int]] = field(default_factory=dict[str, dict[str, int]])
 
     def document(self, table: Table, document: Any) -> Any:
         """Return a document of a table."""
+        self.amounts = table.amounts
         return self.at(table.root, document, table.passed_over)
 
     def at(self, place: Place | None, value: Any, passed_over: frozenset[str], *, public: bool = False) -> Any:
@@ -162,6 +166,8 @@ class _Redaction:
             elif "*" in below:
                 key = self.key(name)
                 found[key] = self.at(below["*"], value, passed_over)
+            elif name in self.amounts:
+                continue
             elif public or name in passed_over:
                 self.at(None, value, passed_over, public=True)  # nothing of what it tells may stand elsewhere
             else:
