@@ -300,7 +300,7 @@ def test_the_version_names_what_runs_here(monkeypatch: pytest.MonkeyPatch) -> No
         "input_mode": "direct",
         "config": {},
         "stale_snapshot_settings": ["PAPER_FEATURE_SNAPSHOT_PATH"],
-        "halts": ["all", "service", "account", "release"],
+        "halts": ["all", "service", "account", "release", "playbook"],
     }
 
 

@@ -95,7 +95,7 @@ _SETS = (
     ),
     TraitSet(
         "alpaca",
-        BrokerTraits(AfterSilence.RESEND, _SEEN, _TIMEOUT, records_sends=True),
+        BrokerTraits(AfterSilence.RESEND, _SEEN, _TIMEOUT, records_sends=True, stop_orders=True),
         connections=False,
         recognises=ALWAYS,
         naming=Naming.BY_ID,
