@@ -111,7 +111,7 @@ def test_no_module_reaches_a_brokers_submit_except_the_gateway() -> None:
     assert DOOR in sources
     found = [mention for path, source in sources.items() for mention in mentions(source, path)]
     attributes = [m for m in found if m.kind == "attribute" and m.path not in NO_ORDERS]
-    assert attributes == [Mention(DOOR, "Gateway.send", "attribute"), Mention(DESK, "Desk._send", "attribute")]
+    assert {*attributes} == {Mention(DOOR, "Gateway.send", "attribute"), Mention(DESK, "Desk._send", "attribute")}
     strings = {m.path for m in found if m.kind == "string"}
     assert strings <= set(WORDS)
 
@@ -125,13 +125,13 @@ def test_modules_excused_from_that_rule_still_need_the_excuse() -> None:
 
 def test_no_deployed_module_imports_one_that_is_excused() -> None:
     """Contracts that send on purpose share what they send: that is no way for an app."""
-    excused = {Path(path).stem for path in NO_ORDERS}
+    excused = {path.partition("/src/")[2].removesuffix(".py").replace("/", ".") for path in NO_ORDERS}
     for path, source in deployed().items():
         if "testing" in Path(path).parts:
             continue
         for node in ast.walk(ast.parse(source)):
             if isinstance(node, ast.ImportFrom) and node.module:
-                assert node.module.rpartition(".")[2] not in excused, f"{path} imports {node.module}"
+                assert node.module not in excused, f"{path} imports {node.module}"
 
 
 def test_only_the_execution_of_a_plan_and_an_order_test_send_through_the_gateway() -> None:
