@@ -14,7 +14,7 @@ from quant_platform_kit.domain.beliefs import Field, Kind
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from chaos.redaction import run
 
-CASES = 200
+CASES = 60
 
 
 def test_no_canary_survives_and_what_is_kept_is_as_it_was() -> None:
@@ -22,7 +22,7 @@ def test_no_canary_survives_and_what_is_kept_is_as_it_was() -> None:
     assert found.wrong == []
     assert found.documents == CASES
     assert min(found.canaries, found.kept) > 3 * CASES
-    assert found.identities > 5
+    assert found.identities > 3
 
 
 @pytest.mark.parametrize("mutant", ["numbers", "texts", "keys"])
