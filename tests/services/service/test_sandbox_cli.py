@@ -93,7 +93,7 @@ REFUSED = {
     "up paper --from 2030-01-02": (1, "has prices until 2023-12-29"),
     "up paper --strategy absent.py:Mine": (1, "absent.py is not a Python file that can be read"),
     "up paper --folder spy.csv": (1, "--folder spy.csv: File exists; choose a folder that can be written"),
-    "rehearse paper": (1, "platform 'paper' cannot be rehearsed; choose one of ibkr, longbridge, schwab"),
+    "rehearse paper": (1, "platform 'paper' cannot be rehearsed; choose one of alpaca, ibkr, longbridge, schwab"),
     "rehearse ibkr --strategy my.py:Mine": (1, "a broker's service runs what is installed and enabled"),
     "restart": (1, "no sandbox runs in sandbox-output; start one with quant sandbox up paper"),
 }

@@ -68,22 +68,28 @@ class Session:
 
     @cached_property
     def _trade(self) -> Any:
-        return _Overheard(self._sdk.TradeContext(self._config), self._hear)
+        return self._listened(self._sdk.TradeContext(self._config))
 
     @cached_property
     def _quote(self) -> Any:
-        return _Overheard(self._sdk.QuoteContext(self._config), self._hear)
+        return self._listened(self._sdk.QuoteContext(self._config))
 
     # --- captures ---------------------------------------------------------------------------------
 
     def keep(self) -> None:
         """Keep what the library answers from now on, with all its fields."""
         self._kept = []
+        for name in vars(self).keys() & {"_trade", "_quote"}:
+            vars(self)[name] = self._listened(vars(self)[name])
 
     def overheard(self) -> tuple[tuple[str, list[Any], Any], ...]:
         """Return what was kept, and keep it no more: what was called, with what, and the answer."""
         kept, self._kept = self._kept or [], []
         return tuple(kept)
+
+    def _listened(self, context: Any) -> Any:
+        """Return a context, overheard where something is kept: an order's way is no longer for it otherwise."""
+        return context if self._kept is None or isinstance(context, _Overheard) else _Overheard(context, self._hear)
 
     def _hear(self, name: str, arguments: Sequence[Any], answer: Any) -> None:
         if self._kept is not None:

@@ -181,30 +181,26 @@ class Worker:
             if process is None:
                 self.kill()
                 raise _silent(what, deadline.seconds)
-            if self.seen.keeps and not process.keeps:
-                self._said(process, "keep", (), what, deadline)
+            asked: list[tuple[str, tuple[Any, ...]]] = [(method, arguments)]
+            if self.seen.keeps:
+                asked = [*([] if process.keeps else [("keep", ())]), *asked, ("overheard", ())]
                 process.keeps = True
-            worked, value = self._said(process, method, arguments, what, deadline)
-            if process.keeps:
-                _, overheard = self._said(process, "overheard", (), what, deadline)
-                for name, asked, told in overheard:
-                    self.seen.overhear(f"call {name}", {"asked": asked, "told": told})
+            said: dict[str, tuple[bool, Any]] = {}
+            for name, given in asked:
+                process.send((name, given, deadline.left() + GRACE_SECONDS))
+                if not process.poll.poll(deadline.left() * 1000):
+                    self.kill()
+                    raise _silent(what, deadline.seconds)
+                said[name] = pickle.load(process.answers)
         except (OSError, EOFError, pickle.UnpicklingError) as error:
             self.kill()
             raise LongBridgeError(f"the process that asks LongBridge ended during {what}") from error
+        for called, given, told in said["overheard"][1] if "overheard" in said else ():
+            self.seen.overhear(f"call {called}", {"asked": given, "told": told})
+        worked, value = said[method]
         if worked:
             return value
         raise _error(what, *value)
-
-    def _said(
-        self, process: _Process, method: str, arguments: Sequence[Any], what: str, deadline: Deadline
-    ) -> tuple[bool, Any]:
-        """Return what a process says to a call; kills it if that is nothing."""
-        process.send((method, arguments, deadline.left() + GRACE_SECONDS))
-        if not process.poll.poll(deadline.left() * 1000):
-            self.kill()
-            raise _silent(what, deadline.seconds)
-        return pickle.load(process.answers)
 
     def look(self, method: str, *arguments: Any, what: str, deadline: Deadline) -> Any:
         """Call a method that changes nothing, again and again while LongBridge is busy or the connection breaks."""
