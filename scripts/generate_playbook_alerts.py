@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Write deploy/playbook's alerts from the playbook's bounds; ``--check`` fails where a file differs."""
+"""Write deploy/playbook's alerts from its bounds and live sessions; ``--check`` fails where a file differs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 import sys
 
 from generated_files import write_or_check
-from trading_playbook.observe.alerting import log_metrics, policies, prometheus_rules
+from trading_playbook.observe.alerting import live_policies, log_metrics, policies, prometheus_rules
 
 FOLDER = "deploy/playbook"
 
@@ -15,7 +15,7 @@ FOLDER = "deploy/playbook"
 def files() -> dict[str, str]:
     """Return the texts by path."""
     metrics = {f"log-metrics/{each['name']}.json": each for each in log_metrics()}
-    alerts = {f"policies/{each['displayName']}.json": each for each in policies()}
+    alerts = {f"policies/{each['displayName']}.json": each for each in [*policies(), *live_policies()]}
     documents = {name: f"{json.dumps(document, indent=2)}\n" for name, document in (metrics | alerts).items()}
     return {f"{FOLDER}/{name}": text for name, text in {"alerts.yml": prometheus_rules(), **documents}.items()}
 

@@ -15,6 +15,7 @@ from quant_platform_kit.services.observe.watchdog import Kind as Watchdog
 from tq_broker_app.operations.alerting import RULES as TQ_BROKER
 from tq_broker_app.operations.alerts import Kind as TqKind
 from tq_broker_app.operations.figures import Figures as TqFigures
+from trading_playbook.live.events import Happening
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs/operate.md").read_text(encoding="utf-8")
@@ -32,7 +33,15 @@ def test_the_page_has_every_rule_of_prometheus_and_no_other() -> None:
     assert set(names) == names_on_the_page()
 
 
-@pytest.mark.parametrize("kinds", [Watchdog, TqKind, [each for each in Outcome if not each.good]])
+@pytest.mark.parametrize(
+    "kinds",
+    [
+        Watchdog,
+        TqKind,
+        [each for each in Outcome if not each.good],
+        [each for each in Happening if each.alerts],
+    ],
+)
 def test_the_page_has_everything_that_people_are_told_of(kinds: type[Watchdog]) -> None:
     told = set(re.findall(r"^\| `([a-z_ -]+)` \|", PAGE, re.MULTILINE))
     assert {str(kind.value) for kind in kinds} <= told

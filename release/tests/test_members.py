@@ -137,7 +137,7 @@ def test_a_member_with_a_trigger_is_a_service_without_profile_and_account(member
     ):
         members.write(f"release/bundles/{BUNDLE}.toml", bundle(lines))
         found, workspace = read_bundle(find_bundle(members.root, BUNDLE)), read_workspace(members.git, "HEAD")
-        assert workspace.apps[JOB].trigger == "/backtest"
+        assert workspace.apps[JOB].triggers == ("/backtest",)
         if said is None:
             check_bundle(found, workspace, members.root)
             assert [*found.moved] == ["night-jobs"]
@@ -146,15 +146,22 @@ def test_a_member_with_a_trigger_is_a_service_without_profile_and_account(member
             check_bundle(found, workspace, members.root)
 
 
+MOVED_LIVE = {"schedule": "s", "service_account": "a", "audience": "b", "store": "file:///c", "live": True}
+
+
 def test_an_app_with_a_platform_has_a_second_kind_of_service_where_it_names_a_trigger(members: Rehearsal) -> None:
     project = (members.root / "apps" / "ibkr" / "pyproject.toml").read_text()
-    members.commit("apps/ibkr/pyproject.toml", project.replace("[tool.release]", '[tool.release]\ntrigger = "/x"'))
+    members.commit(
+        "apps/ibkr/pyproject.toml", project.replace("[tool.release]", '[tool.release]\ntrigger = ["/x", "/z"]')
+    )
     app = read_workspace(members.git, "HEAD").apps["ibkr"]
     service = Service(platform="ibkr", region="r", project="p", image="i")
     assert has_account(service, app)
     for given, said in (
         ({"trigger": "/x"}, None),
-        ({"trigger": "/y"}, "apps/ibkr has no trigger /y: its own is /x"),
+        ({"trigger": "/z"}, None),
+        ({"trigger": "/x", **MOVED_LIVE}, None),
+        ({"trigger": "/y"}, "apps/ibkr has no trigger /y: its own: /x, /z"),
         ({"trigger": "/x", "profile": "dual_momentum"}, "it is called at /x: no profile runs on it"),
     ):
         beside = service.model_copy(update=given)

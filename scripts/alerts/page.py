@@ -9,6 +9,7 @@ from typing import Any
 from event_trading_app.operations.alerting import RULES as EVENT_TRADING
 from quant_platform_kit.services.observe.prometheus import Rule
 from tq_broker_app.operations.alerting import RULES as TQ
+from trading_playbook.live.alerts import ALERTS
 from trading_playbook.observe.alerting import rule_of
 from trading_playbook.observe.bounds import BOUNDS
 
@@ -31,7 +32,7 @@ every answer of a ledger within seconds, and loses nothing; look-ups and cancels
 | --- | --- | --- |
 | each daily run | how it ended, where that is not well | `NOTIFY_URLS` of the service |
 | `quant watchdog` | what should have happened and did not | its exit code, and `--notify` |
-| the playbook | figures above their bounds | `NOTIFY_URLS`, Prometheus, Cloud Monitoring |
+| the playbook | figures above their bounds, alerts of live sessions | `NOTIFY_URLS`, Prometheus, Cloud Monitoring |
 | `monitor` of event-trading | a command that is BLOCKED, once | `NOTIFY_URLS` |
 | `tq-broker watch` | what is not as it should be, once until it ends | `operations.notify_urls` |
 | Prometheus | rules of `deploy/alerts` and `deploy/playbook/alerts.yml` | its Alertmanager |
@@ -77,6 +78,8 @@ def page() -> str:
             _table(("kind", "means", "do"), _rows(WATCHDOG)),
             "## The playbook\n",
             _table(PROMETHEUS, playbook),
+            "Of live sessions, by the service's notices, and those that are urgent by Cloud Monitoring:\n",
+            _table(("kind", "urgent", "means", "do"), _live()),
             "## event-trading\n",
             _table(PROMETHEUS, _ruled(EVENT_TRADING)),
             "## tq-broker\n",
@@ -87,6 +90,10 @@ def page() -> str:
             TRACES.rstrip("\n"),
         )
     )
+
+
+def _live() -> Iterable[tuple[str, ...]]:
+    return ((f"`{alert.kind}`", "yes" if alert.is_urgent else "no", alert.means, alert.does) for alert in ALERTS)
 
 
 def _rows(meanings: Mapping[Any, Meaning]) -> Iterable[tuple[str, ...]]:

@@ -38,6 +38,12 @@ class App:
         Variables of every service; ``{store}`` and ``{reports}`` stand for buckets.
     needs
         Variables that each service has to name itself.
+    image_of
+        The member whose image it runs; its own name where that is not said.
+    args
+        What the image is started with.
+    always_on
+        Whether an instance of it runs all the time, with its processor; if not, only while it answers.
     """
 
     name: str
@@ -48,11 +54,14 @@ class App:
     retries: Retries
     settings: Mapping[str, str]
     needs: tuple[str, ...]
+    image_of: str
+    args: tuple[str, ...] = ()
+    always_on: bool = False
 
 
 def _app(name: str, document: dict[str, Any]) -> App:
     more = {"retries": Retries(**document["retries"]), "needs": tuple(document["needs"])}
-    return App(name, **{**document, **more})
+    return App(name, **{"image_of": name, **document, **more, "args": tuple(document.get("args", ()))})
 
 
 APPS: Mapping[str, App] = {

@@ -25,7 +25,7 @@ JOB_MEMORY, JOB_TIMEOUT, JOB_DEADLINE, JOB_RETRIES = "2Gi", "900s", "60s", 3
 def environment(site: Site, service: Service) -> dict[str, str]:
     """Return the variables of a service's first revision, which sends no order, without its secrets."""
     if service.image is None:
-        raise Refused(no_image(service.name, service.app.name))
+        raise Refused(no_image(service.name, service.app.image_of))
     buckets = {"store": site.store_of(service), "reports": site.reports}
     made = {name: value.format_map(buckets) for name, value in service.app.settings.items()} | dict(service.settings)
     made |= {"CLOUD_RUN_SERVICE": service.name, "IMAGE": service.image, "OIDC_AUDIENCE": service.audience}
@@ -48,11 +48,13 @@ def deploy_service(site: Site, service: Service) -> list[str]:
     """Return the line that makes a service, or gives it a revision like its first one."""
     variables = "|".join(f"{name}={value}" for name, value in environment(site, service).items())
     secrets = ",".join(f"{name}={reference}" for name, reference in service.secrets.items())
+    least, throttling = ("1", "--no-cpu-throttling") if service.app.always_on else ("0", "--cpu-throttling")
     return [
         *("run", "deploy", service.name, "--project", site.project, "--region", service.region),
         *("--image", str(service.image), "--service-account", site.account(service.name)),
         *("--cpu", "1", "--memory", service.app.memory, "--timeout", service.app.timeout, "--concurrency", "1"),
-        *("--min-instances", "0", "--max-instances", "1", "--cpu-boost", "--ingress", "all"),
+        *("--min-instances", least, "--max-instances", "1", throttling, "--cpu-boost", "--ingress", "all"),
+        *(("--args", ",".join(service.app.args)) if service.app.args else ()),
         *("--no-allow-unauthenticated", "--add-custom-audiences", service.audience),
         # A value may have a comma, and a digest or an account an @: none of them has a |.
         *("--set-env-vars", f"^|^{variables}"),

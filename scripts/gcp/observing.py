@@ -22,7 +22,7 @@ MONITORING = "roles/monitoring.editor"
 def files(site: Site, kind: str) -> list[Path]:
     """Return the files of a kind, ``log-metrics`` or ``policies``: everybody's, and the playbook's where it runs."""
     folders = [FOLDER / kind]
-    if any(each.app.name == "alpaca" for each in site.services):
+    if any(each.app.image_of == "alpaca" for each in site.services):
         folders.append(ROOT / "deploy" / "playbook" / kind)
     return [path for folder in folders for path in sorted(folder.glob("*.json"))]
 

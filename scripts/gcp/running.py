@@ -36,7 +36,7 @@ def services(site: Site) -> list[Need]:
 
 def waiting(site: Site) -> list[tuple[str, str]]:
     """Return the services and the job that have no image yet, each with its app."""
-    left = [(each.name, each.app.name) for each in site.services if each.image is None]
+    left = [(each.name, each.app.image_of) for each in site.services if each.image is None]
     if site.snapshots is not None and site.snapshots.image is None:
         left.append((site.snapshots.name, "snapshot_pipelines"))
     return left

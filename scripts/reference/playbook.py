@@ -39,6 +39,8 @@ LIVE = """\
 `python -m alpaca_app.playbook live` runs DP20 on streaming bars, session after session, on an account of its own: with
 another service on the account the start is refused, naming both. A second instance waits until the account is free and
 goes on where the first stopped. `/` is a page of the session; what is recorded of it stands in the ledger's chain.
+`POST /watch` is 200 as long as sessions go as they should, and else 503 with what is wrong: the venue does not answer,
+no session is under way from the open to the close, nobody works on one, or one is not over 5 minutes after the close.
 
 | what | when |
 |---|---|

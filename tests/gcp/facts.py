@@ -65,6 +65,7 @@ def _service(each: Instance) -> Iterator[Fact]:
     yield (
         *("service", values["name"], values["location"], container["image"], template["service_account"]),
         *(resources["limits"]["cpu"], resources["limits"]["memory"], resources["startup_cpu_boost"]),
+        *(resources["cpu_idle"], tuple(container["args"])),
         *(template["timeout"], template["max_instance_request_concurrency"]),
         *(scaling["min_instance_count"], scaling["max_instance_count"]),
         *(values["ingress"].rpartition("_")[2].lower(), tuple(values["custom_audiences"])),
@@ -268,10 +269,13 @@ def _running_facts(line: Line) -> Iterator[Fact]:
             mark, _, rest = line["--set-env-vars"].removeprefix("^").partition("^")
             env = dict(each.split("=", 1) for each in rest.split(mark))
             secrets = dict(each.split("=", 1) for each in (line.get("--set-secrets") or "").split(",") if each)
+            args = tuple(each for each in (line.get("--args") or "").split(",") if each)
             assert line.has("--no-allow-unauthenticated")
+            assert line.has("--cpu-throttling") != line.has("--no-cpu-throttling")
             yield (
                 *("service", name, line["--region"], line["--image"], line["--service-account"], line["--cpu"]),
-                *(line["--memory"], line.has("--cpu-boost"), line["--timeout"], int(line["--concurrency"])),
+                *(line["--memory"], line.has("--cpu-boost"), line.has("--cpu-throttling"), args),
+                *(line["--timeout"], int(line["--concurrency"])),
                 *(int(line["--min-instances"]), int(line["--max-instances"]), line["--ingress"]),
                 *((line["--add-custom-audiences"],), _frozen(env), _frozen(secrets)),
             )

@@ -29,10 +29,10 @@ def deploy(script: str, *words: str | Path, **env: str) -> subprocess.CompletedP
 def test_every_app_of_the_file_has_its_script() -> None:
     apps = set(json.loads((ROOT / "deploy" / "gcp" / "apps.json").read_text()))
     names = {path.stem for path in SCRIPTS.glob("*.sh") if "gcp.deploy" in path.read_text()}
-    assert names == apps - {"alpaca"} | {"playbook", "snapshots"}
+    assert names == apps - {"alpaca", "alpaca-live"} | {"playbook", "playbook_live", "snapshots"}
 
 
-@pytest.mark.parametrize("script", ["ibkr", "schwab", "longbridge", "playbook", "snapshots"])
+@pytest.mark.parametrize("script", ["ibkr", "schwab", "longbridge", "playbook", "playbook_live", "snapshots"])
 def test_a_dry_run_prints_the_line_that_bootstrap_makes_the_service_with(script: str) -> None:
     told = deploy(script, EXAMPLE, "--dry-run", "--image", IMAGE)
     assert (told.returncode, told.stderr) == (0, "")
@@ -46,6 +46,17 @@ def test_a_dry_run_prints_the_line_that_bootstrap_makes_the_service_with(script:
         assert line["--set-secrets"] == "ALPACA_API_KEY=alpaca-api-key:1,ALPACA_SECRET_KEY=alpaca-secret-key:1"
         assert "KEY" not in line["--set-env-vars"]
         assert "GCS_BUCKET=example-project-playbook" in line["--set-env-vars"].split("|")
+
+
+def test_live_sessions_run_all_the_time_with_keys_of_their_own() -> None:
+    line = Line(deploy("playbook_live", EXAMPLE, "--dry-run").stdout.strip())
+    assert line.has("--no-cpu-throttling")
+    assert (line["--min-instances"], line["--max-instances"], line["--args"]) == ("1", "1", "live")
+    assert line["--set-secrets"] == "ALPACA_API_KEY=alpaca-live-api-key:1,ALPACA_SECRET_KEY=alpaca-live-secret-key:1"
+    settings = dict(each.split("=", 1) for each in line["--set-env-vars"].removeprefix("^|^").split("|"))
+    assert (settings["LEASE_SECONDS"], settings["ALPACA_SETTLE_SECONDS"]) == ("30", "10")
+    assert settings["STORE_URL"] == "gs://example-project-playbook-live/store"
+    assert (settings["ALPACA_DRY_RUN_ONLY"], settings["LIVE_TRADING"]) == ("true", "false")
 
 
 def test_what_is_printed_is_run(tmp_path: Path) -> None:
@@ -74,7 +85,7 @@ def test_what_cannot_be_meant_runs_nothing(words: tuple[str, ...], said: str) ->
     assert done.stderr.startswith(said)
 
 
-@pytest.mark.parametrize("script", ["ibkr", "schwab", "longbridge", "playbook", "snapshots"])
+@pytest.mark.parametrize("script", ["ibkr", "schwab", "longbridge", "playbook", "playbook_live", "snapshots"])
 def test_what_goes_wrong_is_signed_by_the_script_that_was_called(script: str) -> None:
     refused = deploy(script, EXAMPLE, "--image", "latest")
     assert (refused.returncode, refused.stderr.partition(": ")[0]) == (1, f"{script}.sh")

@@ -2,7 +2,7 @@
 
 locals {
   deploy  = "${path.module}/../../../deploy"
-  plays   = anytrue([for service in values(var.services) : service.app == "alpaca"])
+  plays   = anytrue([for service in values(var.services) : contains(["alpaca", "alpaca-live"], service.app)])
   folders = local.plays ? ["gcp", "playbook"] : ["gcp"]
 
   log_metrics = merge([

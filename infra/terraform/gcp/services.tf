@@ -44,15 +44,17 @@ resource "google_cloud_run_v2_service" "service" {
     max_instance_request_concurrency = 1
 
     scaling {
-      min_instance_count = 0
+      min_instance_count = try(local.apps[each.value.app].always_on, false) ? 1 : 0
       max_instance_count = 1
     }
 
     containers {
       image = each.value.image
+      args  = try(local.apps[each.value.app].args, [])
 
       resources {
         limits            = { cpu = "1", memory = local.apps[each.value.app].memory }
+        cpu_idle          = !try(local.apps[each.value.app].always_on, false)
         startup_cpu_boost = true
       }
 

@@ -14,7 +14,7 @@ from quant_platform_kit.ports.notifier import Notification
 from quant_platform_kit.services.observe.notifying import Notices
 from trading_playbook.attempts import Attempt, AttemptLog, Ending
 from trading_playbook.journal.record import TradeRecord
-from trading_playbook.observe.alerting import log_metrics, policies, prometheus_rules
+from trading_playbook.observe.alerting import live_policies, log_metrics, policies, prometheus_rules
 from trading_playbook.observe.bounds import BOUNDS, exceeded
 from trading_playbook.observe.exposition import exposition, metric_of, write_metrics
 from trading_playbook.observe.readings import error_rate, read_readings, sessions_without_entry
@@ -152,7 +152,7 @@ def test_metrics_leave_out_what_nothing_is_known_of(tmp_path: Path) -> None:
 def test_what_is_deployed_is_made_from_the_bounds() -> None:
     folder = CHECKOUT / "deploy" / "playbook"
     assert (folder / "alerts.yml").read_text() == prometheus_rules()
-    for name, documents in (("log-metrics", log_metrics()), ("policies", policies())):
+    for name, documents in (("log-metrics", log_metrics()), ("policies", [*policies(), *live_policies()])):
         found = [json.loads(path.read_text()) for path in sorted((folder / name).iterdir())]
         assert sorted(map(json.dumps, found)) == sorted(map(json.dumps, documents))
 

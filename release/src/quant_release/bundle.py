@@ -45,8 +45,8 @@ _OF_THE_PLATFORM = frozenset({"COMMIT_SHA", "K_CONFIGURATION", "K_REVISION", "K_
 """What image and Cloud Run set themselves; Cloud Run takes none of its own from a template."""
 _OF_AN_IMAGE = frozenset({"platform", "region", "project", "image"})
 """What the image of a member without ``platform.toml`` has."""
-_OF_A_PLATFORM = frozenset({"profile", "account_prefix", "account_region", "snapshot", "live"})
-"""What a service without ``platform.toml`` has not: it runs no profile and has no account."""
+_OF_A_PROFILE = frozenset({"profile", "account_prefix", "account_region", "snapshot"})
+"""What a service that is not of a platform has not: it runs no profile."""
 _MOST_SERVICES, _LONGEST_SHOWN = 100, 200
 _NAMES_A_SECRET = "_SECRET_NAME"
 """Settings that end so hold the name of a secret, which the app reads itself."""
@@ -113,7 +113,7 @@ class Service(Model):
     profile
         What it is to run; None leaves the one it has.
     trigger
-        The path that its job calls, of a service without an account whose app has a platform too.
+        The path that its job calls, of a service beside the platform of its app; one of those that the app names.
     secrets
         By setting, never their values; a setting that ends in ``_SECRET_NAME`` holds the name of a secret itself.
     flags
@@ -344,11 +344,11 @@ def service_problems(
     service: Service, manifests: Mapping[str, StrategyManifest], app: App, root: Path
 ) -> Sequence[str]:
     """Return what a service says that does not fit its app, each in a sentence."""
-    if service.trigger is not None and service.trigger != app.trigger:
-        own = f"its own is {app.trigger}" if app.trigger else "it has none; remove it"
+    if service.trigger is not None and service.trigger not in app.triggers:
+        own = f"its own: {', '.join(app.triggers)}" if app.triggers else "it has none; remove it"
         return [f"{app.folder} has no trigger {service.trigger}: {own}"]
     if not has_account(service, app):
-        if app.trigger is None:
+        if not app.triggers:
             return _problems_of_image(service, app)
         return [*_problems_without_account(service, app), *_key_problems(service)]
     platform = read_platform(root / app.platform)
@@ -387,10 +387,14 @@ def _problems_of_image(service: Service, app: App) -> list[str]:
 
 def _problems_without_account(service: Service, app: App) -> list[str]:
     """Return which keys only a service of a platform has, of one that is none."""
-    given = [name for name in type(service).model_fields if name in _OF_A_PLATFORM and getattr(service, name)]
-    why = f"it is called at {service.trigger}" if app.is_service else f"{app.folder} has no platform.toml"
-    said = f"{why}: no profile runs on it, and it has no account; remove {', '.join(given)}"
-    return [said] if given else []
+    unfit = _OF_A_PROFILE if app.is_service else _OF_A_PROFILE | {"live"}
+    given = [name for name in type(service).model_fields if name in unfit and getattr(service, name)]
+    if not given:
+        return []
+    if app.is_service:
+        return [f"it is called at {service.trigger}: no profile runs on it; remove {', '.join(given)}"]
+    said = f"{app.folder} has no platform.toml: no profile runs on it, and it has no account"
+    return [f"{said}; remove {', '.join(given)}"]
 
 
 def _key_problems(service: Service) -> list[str]:

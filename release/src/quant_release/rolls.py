@@ -74,7 +74,7 @@ class Roll(Model):
 def roll_problems(roll: Roll, app: App, root: Path) -> list[str]:
     """Return what a roll says that does not fit the checkout, each in a sentence."""
     problems: list[str] = []
-    if app.is_service or app.trigger is not None:
+    if app.is_service or app.triggers:
         problems.append(f"{app.folder} is a service of Cloud Run, which is moved below [services]; remove the table")
     return [*problems, *_file_problems(roll, root)]
 

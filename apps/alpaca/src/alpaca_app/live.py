@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -69,13 +69,18 @@ class LiveAccess(AlpacaAccess):
         return Mode.LIVE if self.live_trading else Mode.DRY_RUN
 
 
-@contextmanager
-def open_live(wanted: LiveWanted) -> Generator[LiveVenue]:
+def open_live(wanted: LiveWanted) -> AbstractContextManager[LiveVenue]:
     """Open the venue that the environment describes; see `trading_playbook.live.installed.OpenLive`."""
     access = read_part(LiveAccess)
     keys, addresses = keys_of(access, GoogleSecrets()), addresses_of(access)
     urls = stream_urls(access.alpaca_stream_url, addresses, access.alpaca_feed)
-    login = Login(keys, addresses, access.alpaca_timeout_seconds, access.alpaca_feed)
+    return _opened(wanted, access, Login(keys, addresses, access.alpaca_timeout_seconds, access.alpaca_feed), urls)
+
+
+@contextmanager
+def _opened(
+    wanted: LiveWanted, access: LiveAccess, login: Login, urls: tuple[str | None, str | None]
+) -> Generator[LiveVenue]:
     calendar = load_calendar("XNYS")
     with ExitStack() as opened:
         trading = login.trading(Seen(TABLES))
@@ -88,7 +93,7 @@ def open_live(wanted: LiveWanted) -> Generator[LiveVenue]:
 
         def bars(day: TradingDay) -> AlpacaFeed:
             past = Past(alpaca, wanted.symbol, access.alpaca_feed, calendar, account.clock)
-            return AlpacaFeed(day, past, *clients_of(keys, access, urls))
+            return AlpacaFeed(day, past, *clients_of(login.keys, access, urls))
 
         def before_live() -> Sequence[str]:
             client = installed_client("alpaca", (LIBRARY,))

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
+from loguru import logger
 from quant_platform_kit.adapters.calendar_tables import load_calendar
 from quant_platform_kit.adapters.file_store import FileStore
 from quant_platform_kit.domain.errors import BrokerError
@@ -110,6 +111,25 @@ def test_the_page_has_state_chart_and_orders(traded: World, config: Config) -> N
     assert "script" not in page.text
     assert client.get("/version").json()["account"] == ACCOUNT
     assert client.get("/health").json() == {"status": "ok"}
+
+
+def test_a_watch_says_what_is_wrong_and_the_log_has_it(traded: World, config: Config) -> None:
+    stop, lines = StopSignal(), list[dict[str, object]]()
+    live = service_on(traded, stop)
+    client = TestClient(create_live_app(live, config, stop))
+    number = logger.add(lambda message: lines.append(dict(message.record["extra"])), level="WARNING")
+    try:
+        silent = client.post("/watch")
+        live.account_id = ACCOUNT
+        idle = client.post("/watch")
+        traded.clock.reach(CALENDAR.hours(DAY.date).close)
+        well = client.post("/watch", json={"mode": "probe"})
+    finally:
+        logger.remove(number)
+    assert (silent.status_code, "the broker has not told its account yet" in silent.text) == (503, True)
+    assert (idle.status_code, "no session is under way" in idle.text) == (503, True)
+    assert (well.status_code, well.json()) == (200, {"symbol": SYMBOL, "account": ACCOUNT, "faults": []})
+    assert lines == [{"event": "live", "what": "watch"}] * 2
 
 
 def test_a_venue_that_does_not_answer_is_tried_again_until_the_process_stops(

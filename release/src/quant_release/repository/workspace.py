@@ -70,9 +70,9 @@ class App(NamedTuple):
     ----------
     is_service
         Whether it has a ``platform.toml``: a service of a platform runs it.
-    trigger
-        ``[tool.release] trigger``: the path that the job of a service without an account calls. Beside a
-        ``platform.toml`` the image has both kinds of services. None of a member that has no such service.
+    triggers
+        ``[tool.release] trigger``, one or a list: the path that the job of a service beside the platform calls, of each
+        kind that the image has. Beside a ``platform.toml`` the image has those of the platform too.
     uses
         The extras it needs of each shared package.
     extras
@@ -91,7 +91,7 @@ class App(NamedTuple):
     beside: tuple[str, ...]
     pins: Mapping[str, Pin] | None
     is_service: bool
-    trigger: str | None
+    triggers: tuple[str, ...]
 
     @property
     def requirements(self) -> str:
@@ -252,13 +252,14 @@ def _app(
         tuple(settings.get("beside", ())),
         None if pinned is None else read_pins(pinned, f"{folder}/requirements.txt"),
         folder in services,
-        _trigger(path, settings),
+        _triggers(path, settings),
     )
 
 
-def _trigger(path: str, settings: Mapping[str, Any]) -> str | None:
-    named: str | None = settings.get("trigger")
-    if named == RUN:
+def _triggers(path: str, settings: Mapping[str, Any]) -> tuple[str, ...]:
+    given: str | list[str] = settings.get("trigger", [])
+    named = (given,) if isinstance(given, str) else tuple(given)
+    if RUN in named:
         raise InvalidInput(f"{path}: [tool.release] names trigger {RUN}, which is that of a platform; name another")
     return named
 

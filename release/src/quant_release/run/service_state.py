@@ -73,7 +73,7 @@ class Wanted:
     trigger
         The path that its job calls.
     has_accounts
-        Whether it runs profiles on accounts. Without, the paused job is the whole hold, and a probe has no reports.
+        Whether it runs profiles on accounts. Without, a probe has no reports; what its job calls trades nothing.
     """
 
     service: Service

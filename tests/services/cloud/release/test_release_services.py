@@ -71,9 +71,9 @@ def test_a_service_without_accounts_is_called_and_probed_at_its_own_trigger(site
     rehearsal.git.run("rm", "--quiet", "apps/ibkr/platform.toml")
     project = (rehearsal.root / manifest).read_text()
     rehearsal.commit(
-        manifest, project.replace("[tool.release]", '[tool.release]\ntrigger = "/backtest"'), "No platform"
+        manifest, project.replace("[tool.release]", '[tool.release]\ntrigger = ["/other", "/backtest"]'), "No platform"
     )
-    site.rewrite_bundle(f'profile = "{AFTER}"\n', "")
+    site.rewrite_bundle(f'profile = "{AFTER}"\n', 'trigger = "/backtest"\n')
     assert "job ibkr-service calls http" in site.refused()
     job = site.job("ibkr-service")
     job.http_target.uri = job.http_target.uri.replace("/run", "/backtest")

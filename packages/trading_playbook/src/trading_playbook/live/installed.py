@@ -64,7 +64,7 @@ class LiveVenue:
 
 
 OpenLive = Callable[[LiveWanted], AbstractContextManager[LiveVenue]]
-"""Opens a venue: reads its settings from the environment, and ends its connections when its context is left."""
+"""Opens a venue: reads its settings from the environment at once, and is connected as long as its context lasts."""
 
 
 def open_live(wanted: LiveWanted) -> AbstractContextManager[LiveVenue]:

@@ -24,14 +24,16 @@ from quant_platform_kit.web.serve import Serving, serve_process
 
 from trading_playbook.compose import store_of
 from trading_playbook.config import Config
+from trading_playbook.live.alerts import LINE, WATCH
 from trading_playbook.live.installed import LiveWanted, OpenLive, open_live
 from trading_playbook.live.record import recorded_sessions
+from trading_playbook.live.watch import watch
 from trading_playbook.page.live import render_live
 from trading_playbook.web.trading_days import LiveSettings, TradingDays
 
 __all__ = ["LiveService", "create_live_app", "serve_live"]
 
-ROUTES = "GET /, /health, /ready, /version"
+ROUTES = "GET /, /health, /ready, /version, POST /watch"
 PACKAGES = ("trading-playbook", "quant-platform-kit")
 AGAIN = timedelta(seconds=5)
 """How long after an error the session is taken up again."""
@@ -65,6 +67,12 @@ class LiveService:
         if self._thread.is_alive():
             self._thread.join(END_SECONDS)
 
+    def wrong(self) -> str:
+        """Return why sessions do not go as they should now, in a sentence; empty where they do."""
+        if self.fault or not self.account_id:
+            return self.fault or "the broker has not told its account yet"
+        return watch(self.days.store, self.days.calendar, self.account_id)
+
     def _run(self) -> None:
         while not self.days.stop.is_set:
             try:
@@ -96,6 +104,7 @@ def _serving(opens: OpenLive, *, cloud: bool) -> Serving:
     urls = config.notify_urls.get_secret_value().split()
     store, calendar, holder = store_of(config), load_calendar("XNYS"), f"{config.cloud_run_service}-{uuid4().hex[:8]}"
     notices = Notices(store, AppriseNotifier(urls) if urls else None)
+    opens(LiveWanted(config.playbook_symbol, store))  # what the venue's settings cannot mean is refused at once
 
     live: list[LiveService] = []
 
@@ -110,7 +119,7 @@ def _serving(opens: OpenLive, *, cloud: bool) -> Serving:
 
 
 def create_live_app(live: LiveService, config: Config, stop: StopSignal) -> FastAPI:
-    """Return the application: the page at ``/``, ``/health``, ``/ready`` and ``/version``."""
+    """Return the application: the page at ``/``, ``/health``, ``/ready``, ``/version`` and ``POST /watch``."""
     app = FastAPI(
         title=config.cloud_run_service, docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False
     )
@@ -125,7 +134,7 @@ def create_live_app(live: LiveService, config: Config, stop: StopSignal) -> Fast
         runs = recorded_sessions(live.days.store, live.account_id) if live.account_id else []
         if not runs:
             why = live.fault or "no session has begun"
-            return error_answer(why, HTTPStatus.SERVICE_UNAVAILABLE, HEADERS[HTTPStatus.SERVICE_UNAVAILABLE])
+            return _unavailable(why)
         html = render_live(live.days.store, live.account_id, runs[-1])
         return Response(html, headers=PRIVATE, media_type="text/html; charset=utf-8")
 
@@ -143,8 +152,24 @@ def create_live_app(live: LiveService, config: Config, stop: StopSignal) -> Fast
             }
         )
 
+    def look() -> Response:
+        if why := live.wrong():
+            logger.bind(event=LINE, what=WATCH).warning("live sessions of {}: {}", live.days.symbol, why)
+            return _unavailable(why)
+        return as_json({"symbol": live.days.symbol, "account": live.account_id, "faults": []})
+
+    def may_trigger(request: Request) -> None:
+        identity.may_trigger(request.headers.get("Authorization"))
+
+    app.add_api_route(
+        "/watch", look, methods=["POST"], dependencies=[Depends(may_trigger)], responses=described(200, 401, 403, 503)
+    )
     for path, route in (("/", page), ("/version", version)):
         app.add_api_route(
             path, route, methods=["GET"], dependencies=[Depends(may_read)], responses=described(200, 401, 403, 503)
         )
     return app
+
+
+def _unavailable(why: str) -> Response:
+    return error_answer(why, HTTPStatus.SERVICE_UNAVAILABLE, HEADERS[HTTPStatus.SERVICE_UNAVAILABLE])

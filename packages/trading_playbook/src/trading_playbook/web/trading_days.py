@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 
+from loguru import logger
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from quant_platform_kit.domain.errors import Interrupted, Refused
@@ -20,6 +21,7 @@ from quant_platform_kit.services.observe.notifying import Notices
 from trading_playbook.backtest import check_length, moving_average
 from trading_playbook.days import TradingDay, trading_day
 from trading_playbook.dp20.parameters import Dp20Parameters
+from trading_playbook.live.alerts import LINE
 from trading_playbook.live.events import Noted, Terms
 from trading_playbook.live.installed import LiveVenue
 from trading_playbook.live.ports import LivePorts
@@ -85,7 +87,7 @@ class TradingDays:
         key = RunKey(venue.broker.account_id, day.date, f"playbook {self.symbol}", venue.mode)
         wanted = Wanted(key, self.service, lambda: terms_of(self, venue, day, key))
         feed = venue.bars(day)
-        ports = LivePorts(venue.broker, feed, self.store, venue.clock, venue.objections, venue.drift, self._tell)
+        ports = LivePorts(venue.broker, feed, self.store, venue.clock, venue.objections, venue.drift, self.tell)
         worker = Worker(self.holder, timedelta(seconds=self.settings.lease_seconds), lambda: self.stop.is_set)
         try:
             return run_session(wanted, ports, worker)
@@ -100,9 +102,11 @@ class TradingDays:
             return trading_day(self.calendar, today)
         return trading_day(self.calendar, _after(self.calendar, today))
 
-    def _tell(self, terms: Terms, noted: Noted) -> None:
+    def tell(self, terms: Terms, noted: Noted) -> None:
+        """Tell people of what was noted, and the log, whose lines Cloud Monitoring's policies look for."""
         key = f"playbook/live/{terms.key.run_id}/{noted.at:%H%M%S}-{noted.what.name.lower()}"
         title = f"{terms.symbol} {terms.session}: {noted.what}"
+        logger.bind(event=LINE, what=noted.what.value, run=terms.key.run_id).warning("{}: {}", title, noted.text)
         self.notices.deliver(Notification(key, Severity.FAILURE, title, noted.text))
 
 

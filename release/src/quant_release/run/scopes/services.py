@@ -59,7 +59,7 @@ class ServiceSteps:
             built = self.images.recorded(Subject(Scope.IMAGE, service.image))
             app, mode = self._app(service), manifest.input_mode if manifest else None
             is_platform = has_account(service, app)
-            trigger = RUN if is_platform else app.trigger or RUN
+            trigger = RUN if is_platform else service.trigger or next(iter(app.triggers), RUN)
             wanted = Wanted(service, mode, built.reference if built else None, trigger, is_platform)
             self._states[subject.name] = ServiceState(self.world, self.tools.journal, self.course, subject.name, wanted)
         return self._states[subject.name]

@@ -55,8 +55,9 @@ def accounts_of(store: VersionedStore, service: str) -> tuple[str, ...]:
 def unrest(store: VersionedStore, service: str) -> list[Unrest]:
     """Return what has not ended on the accounts of a service, by account; empty where all is at rest.
 
-    An order of an open run that was never sent is not named: the run is. It reads the newest step of each order of the
-    runs in question, and more only where something has not ended. Nothing is asked of the broker.
+    An order of an open run that was never sent is not named, nor any of a live session: the run is. It reads the newest
+    step of each order of the runs in question, and more only where something has not ended. Nothing is asked of the
+    broker.
 
     Raises
     ------
@@ -71,7 +72,9 @@ def _of_account(store: VersionedStore, account_id: str) -> Iterator[Unrest]:
     if lease is None:
         return
     if run := open_run_of(store, account_id, lease):
-        yield Unrest(UnrestKind.OPEN_RUN, account_id, run.run_id, None, _run_text(account_id, run))
+        is_session = RunLedger(store, account_id, run.run_id).is_session
+        text = _session_text(account_id, run) if is_session else _run_text(account_id, run)
+        yield Unrest(UnrestKind.OPEN_RUN, account_id, run.run_id, None, text)
     for run_id in _runs(lease):
         for record in _unended(store, account_id, run_id):
             yield _order(account_id, run_id, record, is_open=run_id == lease.open_run)
@@ -89,6 +92,8 @@ def _unended(store: VersionedStore, account_id: str, run_id: str) -> list[OrderR
     if all(step.state.terminal for step in ledger.steps.newest().values()):
         return []
     run = recorded_run(store, account_id, run_id)
+    if run is None and ledger.is_session:
+        return []  # it is open as long as one of its orders is
     if run is None:
         ledger.require_whole(ledger.known_claim(), ledger.plan())
         return []
@@ -101,6 +106,11 @@ def _run_text(account_id: str, run: OpenRun) -> str:
     if run.worked_on:
         return f"{what}; {run.holder} works on it, its lease lasts until {run.lease_expires_at:%H:%M:%S} UTC: wait"
     return f"{what}, and nobody works on it: call the service again, which finishes it"
+
+
+def _session_text(account_id: str, run: OpenRun) -> str:
+    what = f"live session {run.run_id} of account {account_id} is under way, and ends after the close, when it is flat"
+    return f"{what}: wait" if run.worked_on else f"{what}; nobody works on it: start the service, which takes it over"
 
 
 def _order(account_id: str, run_id: str, record: OrderRecord, *, is_open: bool) -> Unrest:

@@ -2,8 +2,8 @@
 
 Below ``accounts/<account>/`` stand
 
-- ``runs/<run_id>/claim``, ``plan``, ``revision``, ``again`` of an order test, per order and step
-  ``orders/<client_order_id>.<n>``
+- ``runs/<run_id>/claim``, ``plan``, ``revision``, ``again`` of an order test, ``session`` of a live session in place of
+  claim and plan, per order and step ``orders/<client_order_id>.<n>``
   (`quant_platform_kit.services.record.order_steps`), and ``attempts/<epoch>`` for each worker that was stopped;
 - ``decisions/<profile>/<mode>/<as_of>/<ACTION>``, and ``.../<as_of>/executed`` once it is;
 - ``lease``, the one object that is rewritten (`quant_platform_kit.services.record.leases`).
@@ -94,6 +94,11 @@ class RunLedger:
     def known_claim(self) -> RunClaim | None:
         """Return the recorded claim, if there is one."""
         return self._find("claim", RunClaim)
+
+    @property
+    def is_session(self) -> bool:
+        """Whether the run is a live session: it has terms in place of claim and plan."""
+        return self._store.get(f"{self._root}/session") is not None
 
     def record_attempt(self, attempt: Attempt, epoch: int) -> None:
         """Record that the worker of a lease epoch was stopped, unless it is recorded."""
