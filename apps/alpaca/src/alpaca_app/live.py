@@ -32,7 +32,7 @@ from alpaca_app.beliefs import TABLES
 from alpaca_app.compose import Login, account_of, alpaca_of, open_source
 from alpaca_app.connection import Connection
 from alpaca_app.library import load_data, load_trading
-from alpaca_app.mapping import account_number, why_no_trading
+from alpaca_app.mapping import DAY_TRADERS_EQUITY, DAY_TRADES, account_number, why_no_trading
 from alpaca_app.settings import AlpacaAccess, Keys, keys_of
 from alpaca_app.stream import AlpacaFeed, Past
 
@@ -41,8 +41,6 @@ __all__ = ["LiveAccess", "clients_of", "day_trade_objections", "open_live", "str
 LIBRARY = "alpaca-py"
 MUTE_SECONDS = 150.0
 """Without a bar for so long the stream is taken to be mute, and begun anew."""
-MOST_DAY_TRADES, FREE_FROM = 3, Decimal(25_000)
-"""Below this equity, in USD, an account may buy and sell within a day so often in five sessions."""
 
 
 class LiveAccess(AlpacaAccess):
@@ -138,10 +136,10 @@ def day_trade_objections(account: Mapping[str, Any], state: AccountState) -> lis
         return [f"account {state.account_id} takes no orders: {why}"]
     trades = optional_number(account.get("daytrade_count"), "daytrade_count") or Decimal(0)
     equity = number(account.get("equity"), "equity")
-    if trades >= MOST_DAY_TRADES and equity < FREE_FROM:
+    if trades >= DAY_TRADES and equity < DAY_TRADERS_EQUITY:
         return [
             f"account {state.account_id} has {trades} day trades in five sessions and {equity:.2f} USD, below "
-            f"{FREE_FROM:,} USD: the sale of today could be refused"
+            f"{DAY_TRADERS_EQUITY:,} USD: the sale of today could be refused"
         ]
     return []
 

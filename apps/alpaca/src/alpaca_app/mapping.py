@@ -33,6 +33,8 @@ from quant_platform_kit.domain.sessions import ExchangeCalendar
 from alpaca_app.beliefs import ORDER_STATES, SIDES
 
 __all__ = [
+    "DAY_TRADERS_EQUITY",
+    "DAY_TRADES",
     "account_number",
     "account_state",
     "bar",
@@ -50,7 +52,7 @@ Document = Mapping[str, Any]
 ZERO = Decimal(0)
 SHARES = "us_equity"
 DAY_TRADES, DAY_TRADERS_EQUITY = 3, Decimal(25_000)
-"""Day trades in five days, beyond which a pattern day trader needs so much equity."""
+"""Below this equity, in USD, an account may buy and sell within a day so often in five sessions."""
 
 
 # --- accounts --------------------------------------------------------------------------------------

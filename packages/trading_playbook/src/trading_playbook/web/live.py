@@ -55,7 +55,6 @@ class LiveService:
         self.days, self._opens = days, opens
         self.account_id = ""
         self.fault = ""
-
         self._thread = threading.Thread(target=self._run, daemon=True, name="sessions")
 
     def start(self) -> None:
@@ -105,7 +104,6 @@ def _serving(opens: OpenLive, *, cloud: bool) -> Serving:
     store, calendar, holder = store_of(config), load_calendar("XNYS"), f"{config.cloud_run_service}-{uuid4().hex[:8]}"
     notices = Notices(store, AppriseNotifier(urls) if urls else None)
     opens(LiveWanted(config.playbook_symbol, store))  # what the venue's settings cannot mean is refused at once
-
     live: list[LiveService] = []
 
     def make(stop: StopSignal) -> FastAPI:

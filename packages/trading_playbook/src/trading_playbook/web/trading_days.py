@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import timedelta
 from decimal import Decimal
 
 from loguru import logger
@@ -100,7 +100,7 @@ class TradingDays:
         today = self.calendar.local_date(now)
         if self.calendar.is_session(today) and now < self.calendar.hours(today).close + AFTER:
             return trading_day(self.calendar, today)
-        return trading_day(self.calendar, _after(self.calendar, today))
+        return trading_day(self.calendar, self.calendar.after(today))
 
     def tell(self, terms: Terms, noted: Noted) -> None:
         """Tell people of what was noted, and the log, whose lines Cloud Monitoring's policies look for."""
@@ -128,10 +128,3 @@ def terms_of(days: TradingDays, venue: LiveVenue, day: TradingDay, key: RunKey) 
         days.settings.playbook_risk,
         days.settings.playbook_most_notional,
     )
-
-
-def _after(calendar: ExchangeCalendar, today: date) -> date:
-    day = today + timedelta(days=1)
-    while not calendar.is_session(day):
-        day += timedelta(days=1)
-    return day
