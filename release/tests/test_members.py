@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from quant_platform_kit.adapters.stores import open_store
 from quant_platform_kit.domain.errors import InvalidInput
-from quant_release.bundle import Service, check_bundle, find_bundle, has_account, read_bundle, service_problems
+from quant_release.bundle import Service, check_bundle, find_bundle, is_of_platform, read_bundle, service_problems
 from quant_release.demo.baseline import BUNDLE, KIT, STRATEGIES, bundle_text
 from quant_release.inspect.overall import read_overall
 from quant_release.inspect.verified import verify
@@ -156,7 +156,7 @@ def test_an_app_with_a_platform_has_a_second_kind_of_service_where_it_names_a_tr
     )
     app = read_workspace(members.git, "HEAD").apps["ibkr"]
     service = Service(platform="ibkr", region="r", project="p", image="i")
-    assert has_account(service, app)
+    assert is_of_platform(service, app)
     for given, said in (
         ({"trigger": "/x"}, None),
         ({"trigger": "/z"}, None),
@@ -165,7 +165,7 @@ def test_an_app_with_a_platform_has_a_second_kind_of_service_where_it_names_a_tr
         ({"trigger": "/x", "profile": "dual_momentum"}, "it is called at /x: no profile runs on it"),
     ):
         beside = service.model_copy(update=given)
-        assert not has_account(beside, app)
+        assert not is_of_platform(beside, app)
         problems = [*service_problems(beside, {}, app, members.root)]
         assert (problems == []) if said is None else (said in problems[0])
 

@@ -31,7 +31,7 @@ __all__ = [
     "Snapshot",
     "check_bundle",
     "find_bundle",
-    "has_account",
+    "is_of_platform",
     "read_bundle",
     "service_problems",
 ]
@@ -347,7 +347,7 @@ def service_problems(
     if service.trigger is not None and service.trigger not in app.triggers:
         own = f"its own: {', '.join(app.triggers)}" if app.triggers else "it has none; remove it"
         return [f"{app.folder} has no trigger {service.trigger}: {own}"]
-    if not has_account(service, app):
+    if not is_of_platform(service, app):
         if not app.triggers:
             return _problems_of_image(service, app)
         return [*_problems_without_account(service, app), *_key_problems(service)]
@@ -369,7 +369,7 @@ def service_problems(
     return problems
 
 
-def has_account(service: Service, app: App) -> bool:
+def is_of_platform(service: Service, app: App) -> bool:
     """Whether a service is of the app's platform, and not one beside it."""
     return app.is_service and service.trigger is None
 

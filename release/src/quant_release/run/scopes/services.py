@@ -8,7 +8,7 @@ from quant_platform_kit.adapters.platforms import read_platform
 from quant_platform_kit.adapters.strategies import catalog
 from quant_platform_kit.domain.errors import QuantError, Refused
 
-from quant_release.bundle import Service, has_account
+from quant_release.bundle import Service, is_of_platform
 from quant_release.cloud.calls import NotThere
 from quant_release.cloud.templates import image_of
 from quant_release.cloud.world import ServiceWorld
@@ -58,7 +58,7 @@ class ServiceSteps:
             manifest = catalog()[service.profile].manifest if service.profile else None
             built = self.images.recorded(Subject(Scope.IMAGE, service.image))
             app, mode = self._app(service), manifest.input_mode if manifest else None
-            is_platform = has_account(service, app)
+            is_platform = is_of_platform(service, app)
             trigger = RUN if is_platform else service.trigger or next(iter(app.triggers), RUN)
             wanted = Wanted(service, mode, built.reference if built else None, trigger, is_platform)
             self._states[subject.name] = ServiceState(self.world, self.tools.journal, self.course, subject.name, wanted)
@@ -86,7 +86,7 @@ class ServiceSteps:
         pins = tuple(str(pin) for pin in desired.pins(app.name))
         return ServiceGuards(
             self.state(subject),
-            read_platform(self.reading.git.root / app.platform) if has_account(service, app) else None,
+            read_platform(self.reading.git.root / app.platform) if is_of_platform(service, app) else None,
             {profile: strategy.manifest for profile, strategy in catalog().items()},
             self.images.recorded(Subject(Scope.IMAGE, service.image)),
             pins,
